@@ -1,0 +1,14 @@
+/** What a kernel factory may know of an adapter. Plain data, so that kernels can be generated without one. */
+export interface AdapterTraits {
+  /** A rasterizer on the CPU wants other kernels than a GPU does. */
+  readonly kind: 'hardware' | 'software';
+  /** Smallest number of lanes in a subgroup; 0 where subgroup operations cannot be used. */
+  readonly subgroupSize: number;
+  readonly maxStorageBuffersPerStage: number;
+  /** Bytes that one storage binding may span. */
+  readonly maxBindingBytes: number;
+  readonly maxWorkgroupsPerDimension: number;
+  readonly maxWorkgroupInvocations: number;
+  readonly maxWorkgroupStorageBytes: number;
+  readonly storageOffsetAlignment: number;
+}

@@ -1,0 +1,15 @@
+import type { AdapterTraits } from '../gpu/traits.ts';
+
+/**
+ * Folds a linear number of workgroups into a grid whose sides the adapter allows. A shader recovers the linear
+ * index with {@link LINEAR_GROUP} and must ignore indices at or beyond the true count.
+ */
+export function foldGrid(groups: number, traits: AdapterTraits): [number, number, number] {
+  const side = traits.maxWorkgroupsPerDimension;
+  if (groups <= side) return [Math.max(groups, 1), 1, 1];
+  const rows = Math.ceil(groups / side);
+  return [Math.ceil(groups / rows), rows, 1];
+}
+
+/** WGSL expression of the linear workgroup index, given `wg: workgroup_id` and `nwg: num_workgroups`. */
+export const LINEAR_GROUP = 'wg.y * nwg.x + wg.x';
