@@ -2,6 +2,9 @@ import { create, globals } from 'webgpu';
 import type { Kernel } from './kernel.ts';
 import type { AdapterTraits } from './traits.ts';
 
+/** Dawn crashes when the object that create() returned is collected while anything is pending. */
+const instances: GPU[] = [];
+
 /** First cut, to be replaced: just enough to run kernels while the gpu floor is being written. */
 export class Gpu implements Disposable {
   readonly device: GPUDevice;
@@ -17,6 +20,7 @@ export class Gpu implements Disposable {
   static async open(_options: { adapter?: string } = {}): Promise<Gpu> {
     Object.assign(globalThis, globals);
     const gpu = create([]);
+    instances.push(gpu);
     const adapter = await gpu.requestAdapter();
     if (!adapter) throw new Error('no adapter');
     const device = await adapter.requestDevice({
