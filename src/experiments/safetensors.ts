@@ -1,0 +1,155 @@
+import { CollimateError } from '../errors.ts';
+
+/** One tensor as it lies in a file: row-major, `data.length` the product of `shape`. */
+export type TensorData =
+  | { readonly dtype: 'F32'; readonly shape: readonly number[]; readonly data: Float32Array }
+  | { readonly dtype: 'I64'; readonly shape: readonly number[]; readonly data: BigInt64Array }
+  | { readonly dtype: 'U32'; readonly shape: readonly number[]; readonly data: Uint32Array }
+  | { readonly dtype: 'U8'; readonly shape: readonly number[]; readonly data: Uint8Array };
+
+type Dtype = TensorData['dtype'];
+
+/** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. */
+const ARRAYS = { F32: Float32Array, I64: BigInt64Array, U32: Uint32Array, U8: Uint8Array } as const;
+/** What the reference implementation allows a header. */
+const MAX_HEADER_BYTES = 100_000_000;
+const METADATA = '__metadata__';
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Encodes named tensors in the safetensors format (https://github.com/huggingface/safetensors): the header's length
+ * as little-endian u64, a JSON header padded with spaces to a multiple of 8 bytes, then the tensors without gaps,
+ * wider types first, so that each is aligned in the file.
+ */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  for (const [name, { dtype, shape, data }] of tensors) {
+    if (name === METADATA || !(data instanceof ARRAYS[dtype]) || data.length !== product(shape)) {
+      throw new Error(`tensor ${name}: ${data.length} elements cannot be ${dtype} [${shape}]`);
+    }
+  }
+  const width = (name: string) => tensors.get(name)!.data.BYTES_PER_ELEMENT;
+  const begins = new Map<string, number>();
+  let dataBytes = 0;
+  for (const name of [...tensors.keys()].sort((a, b) => width(b) - width(a))) {
+    begins.set(name, dataBytes);
+    dataBytes += tensors.get(name)!.data.byteLength;
+  }
+  const entries = [...tensors].map(([name, { dtype, shape, data }]) => {
+    const begin = begins.get(name)!;
+    return [name, { dtype, shape, data_offsets: [begin, begin + data.byteLength] }] as const;
+  });
+  const text = JSON.stringify(Object.fromEntries([[METADATA, metadata], ...entries]));
+  const json = new TextEncoder().encode(text);
+  const dataStart = 8 + Math.ceil(json.length / 8) * 8;
+
+  const file = new Uint8Array(dataStart + dataBytes).fill(0x20, 8, dataStart);
+  new DataView(file.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
+  file.set(json, 8);
+  for (const [name, { data }] of tensors) {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    file.set(bytes, dataStart + begins.get(name)!);
+  }
+  return file;
+}
+
+/**
+ * Decodes a safetensors file, which may come from anywhere: every claim of the header is checked before it is used,
+ * and the tensors must fill the rest of the file without gap or overlap. `fileName` is for messages only. The
+ * tensors are copies, in the header's order.
+ */
+export function decodeSafetensors(
+  bytes: Uint8Array,
+  fileName: string,
+): { tensors: Map<string, TensorData>; metadata: Record<string, string> } {
+  const fail: Fail = (message, remedy = 'The file is damaged or is no safetensors file: use another copy.') =>
+    new CollimateError(`${fileName} ${message}`, remedy);
+  const { header, dataStart } = readHeader(bytes, fail);
+  const { [METADATA]: metadata = {}, ...described } = header;
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw fail(`has a ${METADATA} that is not a map of strings`);
+  }
+  const entries = Object.entries(described).map(([name, value]) => readEntry(name, value, fail));
+
+  let covered = 0;
+  for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== covered) {
+      throw fail(`has ${begin < covered ? 'overlapping data' : 'a gap'} before tensor ${name}, at ${begin}`);
+    }
+    covered = end;
+  }
+  const expected = dataStart + covered;
+  if (bytes.length !== expected) {
+    const trouble = bytes.length < expected ? 'is truncated' : 'goes on after its last tensor';
+    throw fail(`${trouble}: expected ${expected} bytes, found ${bytes.length}`);
+  }
+
+  const tensors = entries.map(({ name, dtype, shape, begin, end }) => {
+    const start = bytes.byteOffset + dataStart;
+    const View: new (bytes: ArrayBufferLike) => TensorData['data'] = ARRAYS[dtype];
+    const data = new View(bytes.buffer.slice(start + begin, start + end)); // a copy, hence aligned
+    return [name, { dtype, shape, data } as TensorData] as const;
+  });
+  return { tensors: new Map(tensors), metadata: metadata as Record<string, string> };
+}
+
+type Fail = (message: string, remedy?: string) => CollimateError;
+
+function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unknown>; dataStart: number } {
+  if (bytes.length < 8) throw fail(`is truncated: expected at least 8 bytes, found ${bytes.length}`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (length > MAX_HEADER_BYTES)
+    throw fail(`claims a header of ${length} bytes; ${MAX_HEADER_BYTES} are allowed`);
+  const dataStart = 8 + Number(length);
+  if (dataStart > bytes.length) {
+    throw fail(`is truncated: its header ends at byte ${dataStart}, but the file has ${bytes.length}`);
+  }
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
+  } catch {
+    throw fail('has a header that is not JSON');
+  }
+  if (!isRecord(header)) throw fail('has a header that is not a JSON object');
+  return { header, dataStart };
+}
+
+function readEntry(name: string, value: unknown, fail: Fail): Entry {
+  if (!isRecord(value)) throw fail(`does not describe tensor ${name} by an object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
+    const known = Object.keys(ARRAYS).join(', ');
+    throw fail(`has tensor ${name} of type ${JSON.stringify(dtype)}`, `Convert it to one of ${known}.`);
+  }
+  if (!isSizes(shape)) throw fail(`gives tensor ${name} the shape ${JSON.stringify(shape)}`);
+  const [begin, end, ...more] = isSizes(offsets) ? offsets : [];
+  if (begin === undefined || end === undefined || more.length > 0) {
+    throw fail(`gives tensor ${name} the offsets ${JSON.stringify(offsets)}`);
+  }
+  const expected = product(shape) * ARRAYS[dtype as Dtype].BYTES_PER_ELEMENT;
+  if (end - begin !== expected) {
+    throw fail(`gives tensor ${name}, ${dtype} [${shape}], ${end - begin} bytes; it takes ${expected}`);
+  }
+  return { name, dtype: dtype as Dtype, shape, begin, end };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((total, size) => total * size, 1);
+}
