@@ -1,0 +1,159 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress } from 'node:zlib';
+import envPaths from 'env-paths';
+import { extract } from 'tar-fs';
+import { CollimateError } from '../errors.ts';
+
+/**
+ * SwiftShader, a Vulkan driver in software, comes inside the npm package `@sparticuz/chromium`, together with a Vulkan
+ * loader. It is unpacked once into the user's cache, and found there by every later run.
+ */
+export interface SwiftShader {
+  /** Folder with the driver, its manifest and the loader. */
+  readonly folder: string;
+  /** The driver's manifest, for `VK_DRIVER_FILES`. */
+  readonly manifest: string;
+  /** `libvulkan.so.1`, for systems that have none. */
+  readonly loader: string;
+}
+
+const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
+
+/** Where unpacked drivers are kept: `COLLIMATE_CACHE`, or the system's cache folder of this user. */
+export function cacheFolder(): string {
+  return process.env.COLLIMATE_CACHE || envPaths('collimate', { suffix: '' }).cache;
+}
+
+/**
+ * Unpacks the bundled SwiftShader unless the cache holds it whole, and returns where it is.
+ * @throws CollimateError if the package is absent or made for another system, or the cache cannot be written
+ */
+export async function unpackSwiftShader(cache = cacheFolder()): Promise<SwiftShader> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new CollimateError(
+      `the bundled SwiftShader runs on linux x64 only, and this is ${process.platform} ${process.arch}`,
+      'use a GPU, or install a Vulkan driver and choose it with --adapter system',
+    );
+  }
+  const { archive, version } = await findPackage();
+  const folder = join(cache, `swiftshader-${version}`);
+  if (!(await isWhole(folder))) {
+    try {
+      await unpack(archive, folder);
+    } catch (cause) {
+      if (cause instanceof CollimateError) throw cause;
+      throw new CollimateError(
+        `cannot unpack SwiftShader into ${folder}: ${(cause as Error).message}`,
+        'point the environment variable COLLIMATE_CACHE to a writable folder with 20 MB to spare',
+        { cause },
+      );
+    }
+  }
+  return {
+    folder,
+    manifest: join(folder, 'vk_swiftshader_icd.json'),
+    loader: join(folder, 'libvulkan.so.1'),
+  };
+}
+
+/** The version of the package with the bundled driver, or undefined if it is not installed. */
+export async function swiftShaderVersion(): Promise<string | undefined> {
+  return (await findPackage().catch(() => undefined))?.version;
+}
+
+async function findPackage(): Promise<{ archive: string; version: string }> {
+  try {
+    const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
+    const root = entry.slice(0, entry.lastIndexOf('chromium') + 'chromium'.length);
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+    return { archive: join(root, 'bin', 'swiftshader.tar.br'), version };
+  } catch (cause) {
+    throw new CollimateError(
+      'the package @sparticuz/chromium, which holds SwiftShader, is not installed',
+      'it is an optional dependency: run `npm ci --include=optional`',
+      { cause },
+    );
+  }
+}
+
+/**
+ * Written beside and then renamed, so that whoever sees the folder sees all of it. If another process was faster, its
+ * folder stays; a damaged one is moved away first, never overwritten, because a process may have it loaded.
+ */
+async function unpack(archive: string, folder: string): Promise<void> {
+  const fresh = `${folder}.new-${randomUUID()}`;
+  const old = `${folder}.old-${randomUUID()}`;
+  try {
+    await mkdir(fresh, { recursive: true });
+    await pipeline(
+      createReadStream(archive),
+      createBrotliDecompress(),
+      extract(fresh, {
+        ignore: (_name, header) =>
+          header?.type !== 'directory' && !wanted.includes(basename(header?.name ?? '')),
+      }),
+    );
+    await writeFile(join(fresh, 'sha256.json'), JSON.stringify(await digests(fresh)));
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await rename(fresh, folder);
+      } catch (error) {
+        if (await isWhole(folder)) return;
+        if (attempt === 3) throw error;
+        await rename(folder, old).catch(() => {});
+      }
+    }
+  } finally {
+    await Promise.all([fresh, old].map((path) => rm(path, { recursive: true, force: true })));
+  }
+}
+
+async function isWhole(folder: string): Promise<boolean> {
+  try {
+    const expected = await readFile(join(folder, 'sha256.json'), 'utf8');
+    return expected === JSON.stringify(await digests(folder));
+  } catch {
+    return false;
+  }
+}
+
+async function digests(folder: string): Promise<string[]> {
+  return Promise.all(
+    wanted.map(async (name) =>
+      createHash('sha256')
+        .update(await readFile(join(folder, name)))
+        .digest('hex'),
+    ),
+  );
+}
+
+/** dlopen's flag that keeps a library loaded for good; the same number in glibc and musl. */
+const RTLD_NODELETE = 0x1000;
+
+/**
+ * Loads a shared library into this process for good, and says whether that worked. Dawn opens `libvulkan.so.1` by its
+ * bare name: where the system has none, one that is loaded already under that name answers. `process.dlopen` always
+ * throws, since a Vulkan loader is no Node addon, but `RTLD_NODELETE` keeps what it loaded.
+ */
+export function loadLibrary(path: string): boolean {
+  const { RTLD_LAZY, RTLD_GLOBAL } = constants.dlopen;
+  try {
+    process.dlopen({ exports: {} }, path, RTLD_LAZY | RTLD_GLOBAL | RTLD_NODELETE);
+    return true;
+  } catch (error) {
+    return (error as Error).message.includes('self-register');
+  }
+}
+
+/** Whether the system has a Vulkan loader that Dawn will find by itself. */
+export function hasVulkanLoader(): boolean {
+  if (process.platform !== 'linux') return true;
+  // Beside Node is the one place where Dawn looks and the system's search does not.
+  return loadLibrary('libvulkan.so.1') || existsSync(join(dirname(process.execPath), 'libvulkan.so.1'));
+}
