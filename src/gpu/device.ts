@@ -1,110 +1,243 @@
-import { create, globals } from 'webgpu';
+import { CollimateError } from '../errors.ts';
+import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
+import { DeviceLostError, formatBytes, outOfMemory, shaderError, uncaptured } from './failures.ts';
 import type { Kernel } from './kernel.ts';
 import type { AdapterTraits } from './traits.ts';
+import { quietly } from './wait.ts';
 
-/** Dawn crashes when the object that create() returned is collected while anything is pending. */
-const instances: GPU[] = [];
+export interface OpenOptions {
+  /** `gpu`, `system`, `swiftshader` or a part of an adapter's name. Node only; `COLLIMATE_ADAPTER` is the default. */
+  readonly adapter?: string | undefined;
+  /** Where to ask for an adapter; by default `navigator.gpu` in browsers, and Dawn in Node. */
+  readonly gpu?: GPU | undefined;
+}
 
-/** First cut, to be replaced: just enough to run kernels while the gpu floor is being written. */
+/** Storage that can be copied from and to: 0x80 STORAGE, 0x4 COPY_SRC, 0x8 COPY_DST. */
+const storageUsage = 0x80 | 0x4 | 0x8;
+
+/**
+ * An open device: buffers, compiled pipelines, transfers, and the one place where errors of the GPU surface.
+ *
+ * A failure of the device is final. The first one is remembered, rejects every wait at hand, and is thrown by each
+ * later {@link pipeline}, {@link read}, {@link idle} and {@link check}, and by {@link dispose} if nothing threw it before.
+ */
 export class Gpu implements Disposable {
   readonly device: GPUDevice;
   readonly traits: AdapterTraits;
+  readonly info: AdapterInfo;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #buffers = new Set<GPUBuffer>();
+  readonly #waits = new Set<(reason: CollimateError) => void>();
+  readonly #memory: number;
+  #bytes = 0;
+  #failure: CollimateError | undefined;
+  #thrown = false;
+  #disposed = false;
 
-  private constructor(device: GPUDevice, traits: AdapterTraits) {
+  private constructor(found: FoundAdapter, device: GPUDevice) {
     this.device = device;
-    this.traits = traits;
-  }
-
-  static async open(_options: { adapter?: string } = {}): Promise<Gpu> {
-    Object.assign(globalThis, globals);
-    const gpu = create([]);
-    instances.push(gpu);
-    const adapter = await gpu.requestAdapter();
-    if (!adapter) throw new Error('no adapter');
-    const device = await adapter.requestDevice({
-      requiredFeatures: [...adapter.features].filter((f) => f === 'subgroups' || f === 'timestamp-query') as GPUFeatureName[],
-      requiredLimits: {
-        maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage,
-        maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
-        maxBufferSize: adapter.limits.maxBufferSize,
-      },
+    this.info = infoOf(found);
+    this.traits = traitsOf(found, this.info.kind);
+    this.#memory = found.memory ?? Number.POSITIVE_INFINITY;
+    device.addEventListener('uncapturederror', (event) => {
+      event.preventDefault();
+      this.#fail(uncaptured((event as GPUUncapturedErrorEvent).error));
     });
-    device.addEventListener('uncapturederror', (e) => {
-      throw (e as GPUUncapturedErrorEvent).error;
-    });
-    return new Gpu(device, {
-      kind: 'software',
-      subgroupSize: adapter.info.subgroupMinSize,
-      maxStorageBuffersPerStage: adapter.limits.maxStorageBuffersPerShaderStage,
-      maxBindingBytes: adapter.limits.maxStorageBufferBindingSize,
-      maxWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
-      maxWorkgroupInvocations: adapter.limits.maxComputeInvocationsPerWorkgroup,
-      maxWorkgroupStorageBytes: adapter.limits.maxComputeWorkgroupStorageSize,
-      storageOffsetAlignment: adapter.limits.minStorageBufferOffsetAlignment,
+    device.lost.then(({ reason, message }) => {
+      if (!this.#disposed) this.#fail(new DeviceLostError(message || reason));
     });
   }
 
-  /** A zero-filled buffer, counted until it is destroyed with {@link destroyBuffer}. */
+  /**
+   * Opens the best adapter there is, or the one asked for, with all its limits.
+   * @throws CollimateError if it cannot be had, with what was found instead
+   */
+  static async open(options: OpenOptions = {}): Promise<Gpu> {
+    const found = await findAdapter(options);
+    try {
+      return new Gpu(found, await quietly(found.adapter.requestDevice(deviceDescriptor(found.adapter))));
+    } catch (cause) {
+      throw new CollimateError(
+        `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
+        'run `npm run doctor`, or choose another adapter with --adapter',
+        { cause },
+      );
+    }
+  }
+
+  /**
+   * A zero-filled buffer of at least `bytes` bytes (a multiple of 16), counted until {@link destroyBuffer}.
+   * `usage` is storage that can be copied from and to, unless given.
+   * @throws CollimateError if it is larger than the adapter's limit or than the memory left
+   */
   createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {
+    const { label = 'a buffer', usage = storageUsage } = options;
+    if (!(bytes >= 0)) throw new CollimateError(`cannot allocate ${label} of ${bytes} bytes`);
     const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
-    const usage = options.usage ?? 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
-    const buffer = this.device.createBuffer({ size, usage, ...(options.label ? { label: options.label } : {}) });
+    const limit = this.device.limits.maxBufferSize;
+    if (size > limit)
+      throw outOfMemory(label, size, `${this.info.name} allows ${formatBytes(limit)} in one buffer`);
+    if (this.#bytes + size > this.#memory) {
+      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#memory)} of memory are taken`;
+      throw outOfMemory(label, size, used);
+    }
+    this.device.pushErrorScope('out-of-memory');
+    const buffer = this.device.createBuffer({ size, usage, label });
+    quietly(this.device.popErrorScope()).then(
+      (error) => error && this.#fail(outOfMemory(label, size, error.message)),
+      () => {}, // The device is lost; that is told elsewhere.
+    );
     this.#buffers.add(buffer);
+    this.#bytes += size;
     return buffer;
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
-    if (this.#buffers.delete(buffer)) buffer.destroy();
+    if (!this.#buffers.delete(buffer)) return;
+    this.#bytes -= buffer.size;
+    buffer.destroy();
   }
 
+  /** Buffers created and not yet destroyed. */
   get liveBuffers(): number {
     return this.#buffers.size;
   }
 
-  /** The compiled pipeline of a kernel; kernels with the same source share one. Layout `auto`, group 0. */
-  pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
-    let p = this.#pipelines.get(kernel.wgsl);
-    if (!p) {
-      const module = this.device.createShaderModule({ code: kernel.wgsl, label: kernel.name });
-      p = this.device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' }, label: kernel.name });
-      this.#pipelines.set(kernel.wgsl, p);
+  /**
+   * The compiled pipeline of a kernel, layout `auto`, group 0. Each source is compiled once, off the main thread, so
+   * ask for many side by side.
+   * @throws CollimateError with the compiler's messages and the lines they are about
+   */
+  pipeline(kernel: Pick<Kernel, 'name' | 'wgsl'>): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(kernel.wgsl);
+    if (known && !this.#failure) return known;
+    const compiling = this.#compile(kernel.name, kernel.wgsl);
+    this.#pipelines.set(kernel.wgsl, compiling);
+    return compiling;
+  }
+
+  async #compile(name: string, wgsl: string): Promise<GPUComputePipeline> {
+    this.check();
+    const { device } = this;
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ code: wgsl, label: name });
+    // What the scope catches is asked for below, in better words.
+    quietly(device.popErrorScope()).catch(() => {});
+    try {
+      return await this.#settled(
+        device.createComputePipelineAsync({
+          layout: 'auto',
+          compute: { module, entryPoint: 'main' },
+          label: name,
+        }),
+      );
+    } catch (error) {
+      this.check();
+      const { messages } = await this.#settled(module.getCompilationInfo());
+      throw shaderError(name, wgsl, messages, (error as Error).message);
     }
-    return p;
   }
 
-  /** Copies host data into a buffer, in order with submitted work. */
+  /** A bind group of group 0: whole buffers, or parts of them, in the order of the shader's bindings. */
+  bindGroup(pipeline: GPUComputePipeline, buffers: readonly (GPUBuffer | GPUBufferBinding)[]): GPUBindGroup {
+    return this.device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: buffers.map((b, binding) => ({ binding, resource: 'buffer' in b ? b : { buffer: b } })),
+    });
+  }
+
+  /** Copies host data into a buffer, in order with submitted work; a last word that is not full is filled with zeros. */
   write(buffer: GPUBuffer, byteOffset: number, data: ArrayBufferView): void {
-    this.device.queue.writeBuffer(buffer, byteOffset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    const { buffer: bytes, byteOffset: from, byteLength } = data;
+    const whole = byteLength - (byteLength % 4);
+    this.device.queue.writeBuffer(buffer, byteOffset, bytes as ArrayBuffer, from, whole);
+    if (whole === byteLength) return;
+    const last = new Uint8Array(4);
+    last.set(new Uint8Array(bytes, from + whole, byteLength - whole));
+    this.device.queue.writeBuffer(buffer, byteOffset + whole, last);
   }
 
-  /** Reads bytes back once everything submitted so far has run. */
+  /** Reads bytes back once everything submitted so far has run; `byteOffset` is a multiple of 4. */
   async read(buffer: GPUBuffer, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
+    this.check();
     const size = Math.ceil(bytes / 4) * 4;
-    const staging = this.createBuffer(size, { usage: 0x1 | 0x8, label: 'readback' });
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, byteOffset, staging, 0, size);
-    this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
-    const copy = staging.getMappedRange(0, size).slice(0, bytes);
-    staging.unmap();
-    this.destroyBuffer(staging);
-    return copy;
+    const staging = this.createBuffer(size, { usage: 0x1 | 0x8, label: 'readback' }); // MAP_READ | COPY_DST
+    try {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, byteOffset, staging, 0, size);
+      this.device.queue.submit([encoder.finish()]);
+      await this.#settled(staging.mapAsync(1));
+      return staging.getMappedRange(0, size).slice(0, bytes);
+    } finally {
+      this.destroyBuffer(staging);
+    }
   }
 
   /** Resolves when all submitted work has run; throws if any of it failed. */
   async idle(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+    await this.#settled(this.device.queue.onSubmittedWorkDone());
   }
 
+  /** Throws the device's failure, if it has failed. */
+  check(): void {
+    if (!this.#failure) return;
+    this.#thrown = true;
+    throw this.#failure;
+  }
+
+  /** Destroys all buffers and the device. Throws a failure that nothing has thrown yet. */
   dispose(): void {
-    for (const b of this.#buffers) b.destroy();
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const buffer of this.#buffers) buffer.destroy();
     this.#buffers.clear();
+    this.#pipelines.clear();
     this.device.destroy();
+    if (!this.#thrown) this.check();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  #fail(error: CollimateError): void {
+    this.#failure ??= error;
+    if (this.#waits.size > 0) this.#thrown = true;
+    for (const reject of this.#waits) reject(this.#failure);
+    this.#waits.clear();
+  }
+
+  /** Waits quietly; a failure of the device ends the wait even if the promise itself would never settle. */
+  async #settled<T>(promise: Promise<T>): Promise<T> {
+    let reject: (reason: CollimateError) => void = () => {};
+    try {
+      const value = await new Promise<T>((resolve, no) => {
+        reject = no;
+        this.#waits.add(no);
+        quietly(promise).then(resolve, no);
+      });
+      this.check();
+      return value;
+    } catch (error) {
+      this.check(); // The failure is the cause; what the wait itself says only follows from it.
+      throw error;
+    } finally {
+      this.#waits.delete(reject);
+    }
+  }
+}
+
+async function findAdapter({ adapter, gpu }: OpenOptions): Promise<FoundAdapter> {
+  const given = gpu ?? globalThis.navigator?.gpu;
+  if (!given) {
+    const { findNodeAdapter } = await import('./node-adapter.ts');
+    return findNodeAdapter(adapter);
+  }
+  const found = await given.requestAdapter({ powerPreference: 'high-performance' });
+  if (found) return { adapter: found };
+  throw new CollimateError(
+    'this browser has no WebGPU adapter',
+    'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
+  );
 }

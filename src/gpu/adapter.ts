@@ -1,0 +1,68 @@
+import type { AdapterTraits } from './traits.ts';
+
+/** Where an adapter comes from: a GPU, an installed software driver, or the bundled one. */
+export type AdapterSource = 'hardware' | 'system' | 'swiftshader';
+
+/** What a run records about the adapter it ran on. */
+export interface AdapterInfo {
+  readonly name: string;
+  readonly vendor: string;
+  /** The driver's name and version as it reports them; may be empty in browsers. */
+  readonly driver: string;
+  /** The API beneath WebGPU, where it is known. */
+  readonly backend: 'vulkan' | 'metal' | 'd3d12' | undefined;
+  readonly kind: AdapterTraits['kind'];
+  readonly source: AdapterSource;
+}
+
+/** An adapter with what belongs to it. */
+export interface FoundAdapter {
+  readonly adapter: GPUAdapter;
+  readonly backend?: AdapterInfo['backend'];
+  /** Bytes of memory that buffers may take together, where that is known. */
+  readonly memory?: number | undefined;
+}
+
+/** What rasterizers on the CPU call themselves. */
+export const softwareNames = /llvmpipe|lavapipe|swiftshader|basic render|software/i;
+
+export function infoOf({ adapter, backend }: FoundAdapter): AdapterInfo {
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  const all = `${vendor} ${architecture} ${device} ${description}`;
+  const kind = isFallbackAdapter || softwareNames.test(all) ? 'software' : 'hardware';
+  return {
+    name: device.replace(/-+$/, '') || description || `${vendor} ${architecture}`.trim() || 'unnamed adapter',
+    vendor,
+    driver: description,
+    backend,
+    kind,
+    source: kind === 'hardware' ? 'hardware' : /swiftshader/i.test(all) ? 'swiftshader' : 'system',
+  };
+}
+
+export function traitsOf({ adapter }: FoundAdapter, kind: AdapterTraits['kind']): AdapterTraits {
+  const { limits, features, info } = adapter;
+  return {
+    kind,
+    subgroupSize: features.has('subgroups') ? info.subgroupMinSize : 0,
+    maxStorageBuffersPerStage: limits.maxStorageBuffersPerShaderStage,
+    maxBindingBytes: limits.maxStorageBufferBindingSize,
+    maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    maxWorkgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
+    storageOffsetAlignment: limits.minStorageBufferOffsetAlignment,
+  };
+}
+
+/** Features the engine has a use for; each is optional. */
+const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+
+/** Asks for all that the adapter can do: limits at their maxima, and the features the engine uses. */
+export function deviceDescriptor(adapter: GPUAdapter): GPUDeviceDescriptor {
+  const requiredLimits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === 'number') requiredLimits[name] = value;
+  }
+  return { requiredLimits, requiredFeatures: usefulFeatures.filter((name) => adapter.features.has(name)) };
+}

@@ -1,0 +1,163 @@
+import { totalmem } from 'node:os';
+import { CollimateError } from '../errors.ts';
+import { type FoundAdapter, infoOf, softwareNames } from './adapter.ts';
+import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.ts';
+import { quietly } from './wait.ts';
+
+/**
+ * Adapter choice in Node. In order: a GPU, an installed software driver, the bundled SwiftShader.
+ * `wish` is `gpu`, `system`, `swiftshader` or a part of an adapter's name; without one, the environment variable
+ * `COLLIMATE_ADAPTER` is asked.
+ * @throws CollimateError naming the wish and what there is instead
+ */
+export async function findNodeAdapter(wish?: string): Promise<FoundAdapter> {
+  const wanted = (wish || process.env.COLLIMATE_ADAPTER || '').trim().toLowerCase();
+  const refusals: string[] = [];
+  const attempt = async (name: string, find: () => Promise<GPUAdapter | undefined>) => {
+    try {
+      const adapter = await find();
+      if (adapter) return complete(adapter);
+      refusals.push(`${name}: none found`);
+    } catch (error) {
+      if (!(error instanceof CollimateError)) throw error;
+      refusals.push(`${name}: ${error.message}${error.remedy ? ` (${error.remedy})` : ''}`);
+    }
+    return undefined;
+  };
+  let found: FoundAdapter | undefined;
+  switch (wanted) {
+    case '':
+      // Dawn puts software last, so one question serves both.
+      found = await attempt('GPU or installed software driver', installed);
+      found ??= await attempt('bundled SwiftShader', () => withSwiftShader(request));
+      break;
+    case 'gpu':
+      found = await attempt('GPU', installedGpu);
+      break;
+    case 'system':
+      found = await attempt('installed software driver', installedSoftware);
+      break;
+    case 'swiftshader':
+      found = await attempt('bundled SwiftShader', () => withSwiftShader(request));
+      break;
+    default:
+      found = await attempt('installed', () => byName(wanted));
+      found ??= await attempt('bundled', () => withSwiftShader(() => byName(wanted)));
+  }
+  if (found) return found;
+  throw new CollimateError(
+    `${wanted ? `no WebGPU adapter for '${wanted}'` : 'no WebGPU adapter'}: ${refusals.join('; ')}`,
+    'run `npm run doctor` to see each adapter that was tried and how to get one' +
+      (wanted ? ', or leave out --adapter and COLLIMATE_ADAPTER to take the best there is' : ''),
+  );
+}
+
+/**
+ * Our kernels guard their bounds themselves, and on SwiftShader Dawn's own guards cost a fifth to a third of a
+ * matmul's speed; `COLLIMATE_ROBUST=1` brings them back when a kernel is suspected. Timestamps come unrounded.
+ */
+function toggles(): string[] {
+  const unguarded = process.env.COLLIMATE_ROBUST ? [] : ['enable-dawn-features=disable_robustness'];
+  return [...unguarded, 'disable-dawn-features=timestamp_quantization'];
+}
+
+/**
+ * Every object that `create` returned, kept for the life of the process: Dawn crashes when one is collected while
+ * anything of it is pending. They do not keep the process from exiting.
+ */
+const instances: GPU[] = [];
+
+async function dawn(...flags: string[]): Promise<GPU> {
+  let webgpu: typeof import('webgpu');
+  try {
+    webgpu = await import('webgpu');
+  } catch (cause) {
+    throw new CollimateError(
+      `the package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
+      'it is made for linux (x64, arm64, with glibc), macOS and Windows: check `npm ci`',
+      { cause },
+    );
+  }
+  Object.assign(globalThis, webgpu.globals);
+  const gpu = webgpu.create([...toggles(), ...flags]);
+  instances.push(gpu);
+  return gpu;
+}
+
+async function request(...flags: string[]): Promise<GPUAdapter | undefined> {
+  const gpu = await dawn(...flags);
+  return (await quietly(gpu.requestAdapter({ powerPreference: 'high-performance' }))) ?? undefined;
+}
+
+/** The best of the drivers that are installed; software only where there is no GPU. */
+async function installed(): Promise<GPUAdapter | undefined> {
+  if (!hasVulkanLoader()) throw new CollimateError('the system has no Vulkan loader, libvulkan.so.1');
+  return request();
+}
+
+async function installedGpu(): Promise<GPUAdapter | undefined> {
+  const adapter = await installed();
+  if (!adapter || infoOf({ adapter }).kind === 'hardware') return adapter;
+  throw new CollimateError(`there is only ${infoOf({ adapter }).name}, which is software`);
+}
+
+async function installedSoftware(): Promise<GPUAdapter | undefined> {
+  const adapter = await installed();
+  if (!adapter || infoOf({ adapter }).kind === 'software') return adapter;
+  // `forceFallbackAdapter` would be the standard's way, but Dawn then looks for nothing but SwiftShader.
+  const names = await adapterNames();
+  const name = names.find((n) => softwareNames.test(n));
+  if (name) return request(`adapter=${name}`);
+  throw new CollimateError(`there is only ${names.join(', ')}, which is not software`);
+}
+
+/** Dawn lists the adapters it has when asked for one it has not. */
+async function adapterNames(): Promise<string[]> {
+  const failure = await request('adapter=\u0001').catch((error: Error) => error);
+  if (!(failure instanceof Error)) return [];
+  return [...failure.message.matchAll(/ name: '(.*)'/g)].map((match) => match[1]!);
+}
+
+async function byName(part: string): Promise<GPUAdapter | undefined> {
+  const names = await adapterNames();
+  // lavapipe is what people call the Vulkan driver that names itself llvmpipe.
+  const name = names.find((n) =>
+    `${n} ${n.startsWith('llvmpipe') ? 'lavapipe' : ''}`.toLowerCase().includes(part),
+  );
+  if (name) return request(`adapter=${name}`);
+  if (names.length) throw new CollimateError(`only ${names.join(', ')}`);
+  return undefined;
+}
+
+/** Runs `find` while the bundled driver is the only one that the Vulkan loader sees. */
+async function withSwiftShader<T>(find: () => Promise<T | undefined>): Promise<T | undefined> {
+  const { manifest, loader, folder } = await unpackSwiftShader();
+  if (!hasVulkanLoader() && !loadLibrary(loader)) {
+    throw new CollimateError(
+      'its Vulkan loader cannot be loaded',
+      `set LD_LIBRARY_PATH=${folder} before starting`,
+    );
+  }
+  // The loader reads these at each new instance; the older name is for loaders before 1.3.207.
+  const names = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+  const before = names.map((name) => process.env[name]);
+  for (const name of names) process.env[name] = manifest;
+  try {
+    return await find();
+  } finally {
+    names.forEach((name, i) => {
+      if (before[i] === undefined) delete process.env[name];
+      else process.env[name] = before[i];
+    });
+  }
+}
+
+function complete(adapter: GPUAdapter): FoundAdapter {
+  const backend = ({ linux: 'vulkan', darwin: 'metal', win32: 'd3d12' } as const)[
+    process.platform as 'linux'
+  ];
+  if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend };
+  // A software adapter's memory is the machine's, handed out lazily: what is too much would be killed, not refused.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
+  return { adapter, backend, memory: 0.9 * Math.min(totalmem(), limit) };
+}
