@@ -1,0 +1,78 @@
+import { expect } from 'vitest';
+import { CollimateError } from '../../src/errors.ts';
+import { Gpu } from '../../src/gpu/device.ts';
+import type { Kernel } from '../../src/gpu/kernel.ts';
+
+let shared: Promise<Gpu> | undefined;
+
+/**
+ * The Gpu that all tests of this process share, on the adapter that `COLLIMATE_ADAPTER` names (by default the best).
+ * Never dispose it. Having no adapter is a failure, told with its remedy; tests are not skipped.
+ */
+export function testGpu(): Promise<Gpu> {
+  shared ??= openForTest();
+  return shared;
+}
+
+/** A Gpu of a test's own, for tests that break or dispose it. */
+export async function openForTest(adapter?: string): Promise<Gpu> {
+  try {
+    return await Gpu.open({ adapter });
+  } catch (error) {
+    if (error instanceof CollimateError) error.message += `\n${error.remedy}`;
+    throw error;
+  }
+}
+
+/** Runs `body` with the shared Gpu, and asserts that it leaves no buffer behind. */
+export async function withGpu<T>(body: (gpu: Gpu) => T | Promise<T>): Promise<T> {
+  const gpu = await testGpu();
+  return expectNoLeak(gpu, () => body(gpu));
+}
+
+/** Asserts that as many buffers live after `body` as before it. */
+export async function expectNoLeak<T>(gpu: Gpu, body: () => T | Promise<T>): Promise<T> {
+  const before = gpu.liveBuffers;
+  const result = await body();
+  await gpu.idle();
+  expect(gpu.liveBuffers, 'live buffers after, as before').toBe(before);
+  return result;
+}
+
+/** What an output buffer holds before a kernel runs: a NaN, so that an element nobody wrote is seen. */
+const poison = 0x7fc0dead;
+
+/**
+ * Runs one kernel by itself. `buffers` are the storage buffers in binding order: initial contents, or the number of
+ * 32-bit words of an output, which starts poisoned. Returns all of them as they are afterwards.
+ */
+export async function runKernel(
+  gpu: Gpu,
+  kernel: Kernel,
+  buffers: readonly (number | Float32Array | Uint32Array | Int32Array)[],
+): Promise<Float32Array[]> {
+  const made: GPUBuffer[] = [];
+  const make = (data: ArrayBufferView, usage?: number) => {
+    const buffer = gpu.createBuffer(data.byteLength, usage ? { usage } : {});
+    made.push(buffer);
+    gpu.write(buffer, 0, data);
+    return { buffer, size: Math.max(data.byteLength, 4) };
+  };
+  try {
+    const pipeline = await gpu.pipeline(kernel);
+    const bound = buffers.map((b) => make(typeof b === 'number' ? new Uint32Array(b).fill(poison) : b));
+    const uniforms = kernel.uniforms ? [make(kernel.uniforms, 0x40 | 0x8).buffer] : []; // UNIFORM | COPY_DST
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, gpu.bindGroup(pipeline, [...bound, ...uniforms]));
+    pass.dispatchWorkgroups(...kernel.grid);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+    return await Promise.all(
+      bound.map(async ({ buffer, size }) => new Float32Array(await gpu.read(buffer, 0, size))),
+    );
+  } finally {
+    for (const buffer of made) gpu.destroyBuffer(buffer);
+  }
+}
