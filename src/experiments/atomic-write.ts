@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+
+/** Whether a name is that of a file left by an interrupted {@link writeAtomically}. */
+export function isTemporary(name: string): boolean {
+  return /^\..+\.[0-9a-f]{12}\.tmp$/.test(name);
+}
+
+/**
+ * Writes a file so that, whatever happens, the old or the new one is there, whole: to a temporary file beside it, which
+ * is brought to disk and then renamed. On failure the old file is as it was.
+ */
+export function writeAtomically(path: string, contents: string | Uint8Array): void {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    fs.writeFileSync(temporary, contents, { flag: 'wx', flush: true });
+    fs.renameSync(temporary, path);
+  } catch (cause) {
+    try {
+      fs.rmSync(temporary, { force: true });
+    } catch {
+      // What made the write fail may forbid this too; the next process to open the folder removes it.
+    }
+    throw writeFailed(path, cause);
+  }
+  flushFolder(folder);
+}
+
+/** Removes what interrupted writes left anywhere under a folder that nobody else writes to. */
+export function removeTemporaries(folder: string): void {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removeTemporaries(path);
+    else if (isTemporary(entry.name)) fs.rmSync(path, { force: true });
+  }
+}
+
+/** The error for a write that failed, with the remedy that its cause asks for. */
+export function writeFailed(path: string, cause: unknown): CollimateError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const remedies: Record<string, string> = {
+    ENOSPC: 'The disk is full: make room, then go on with `--resume`. Earlier files are intact.',
+    EDQUOT: 'Your quota is used up: make room, then go on with `--resume`. Earlier files are intact.',
+    EEXIST: 'A file is where a folder is needed: write elsewhere with `--out`.',
+    ENOTDIR: 'A file is where a folder is needed: write elsewhere with `--out`.',
+    EIO: 'The disk failed: check it, or write elsewhere with `--out`.',
+  };
+  const remedy =
+    remedies[code ?? ''] ?? 'Check the permissions of the folder, or write elsewhere with `--out`.';
+  return new CollimateError(`cannot write ${path}: ${message}`, remedy, { cause });
+}
+
+/** Brings a rename to disk; not every system lets a folder be flushed, and none needs to for a process to be killed. */
+function flushFolder(folder: string): void {
+  try {
+    const handle = fs.openSync(folder, 'r');
+    try {
+      fs.fsyncSync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
+  } catch {
+    // Windows
+  }
+}

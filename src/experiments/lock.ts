@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { writeAtomically } from './atomic-write.ts';
+
+/** Who holds a lock, as its file says. `machine` and `started` say whether `pid` can be looked up, and is still the same. */
+interface Holder {
+  readonly host: string;
+  readonly machine: string;
+  readonly pid: number;
+  readonly started: string | null | undefined;
+}
+
+const PREFIX = '.lock-';
+const BEAT_MS = 5_000;
+/** A holder that cannot be looked up, on another machine say, counts as gone when its file was silent for so long. */
+const SILENCE_MS = 60_000;
+const ATTEMPTS = 4;
+
+/** Whether a name in a folder is that of a lock. */
+export function isLock(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
+
+/**
+ * Keeps two processes from writing one folder. Each puts down a file of its own, then looks for those of others, and
+ * withdraws if it finds one whose holder lives: of two that start together the later one to look sees the other, so
+ * never both go on. A file whose holder is gone is swept away at once, since names are never used twice.
+ *
+ * Whether a holder on this machine lives is read from the system's table of processes, so that a folder is free the
+ * moment its process was killed. Of others only a heartbeat is seen, in the time of the file system they share; a
+ * holder that was taken for gone although it only slept learns of it from {@link check}.
+ */
+export class FolderLock {
+  private readonly beat: NodeJS.Timeout;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly path: string,
+    contents: string,
+  ) {
+    this.beat = setInterval(() => fs.writeFile(path, contents, { flag: 'r+' }, () => {}), BEAT_MS).unref();
+    process.on('exit', this.release);
+  }
+
+  /** Locks an existing folder, or throws naming the process that holds it. */
+  static acquire(folder: string): FolderLock {
+    const contents = JSON.stringify(self());
+    for (let attempt = 1; ; attempt++) {
+      const path = join(folder, PREFIX + randomBytes(6).toString('hex'));
+      try {
+        writeAtomically(path, contents);
+      } catch (error) {
+        // Another process may just have got the lock and swept the temporary file away as a leftover.
+        const swept =
+          ((error as Error).cause as NodeJS.ErrnoException).code === 'ENOENT' && fs.existsSync(folder);
+        if (swept && attempt < ATTEMPTS) continue;
+        throw error;
+      }
+      const rival = findRival(folder, path);
+      if (!rival) return new FolderLock(folder, path, contents);
+      fs.rmSync(path, { force: true });
+      if (attempt === ATTEMPTS) throw held(folder, rival);
+      // Two that met may both have withdrawn: try again after times that are not the same.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 40 * attempt);
+    }
+  }
+
+  /** Throws if the lock was lost, as when this process was halted for longer than {@link SILENCE_MS}. */
+  check(): void {
+    if (fs.existsSync(this.path)) return;
+    throw new CollimateError(
+      `this process no longer holds the run folder ${this.folder}: its lock file ${this.path} is gone`,
+      'Another process may be writing there now. If none is, go on with `--resume`.',
+    );
+  }
+
+  /** Idempotent; also called when the process exits. */
+  readonly release = (): void => {
+    clearInterval(this.beat);
+    process.off('exit', this.release);
+    fs.rmSync(this.path, { force: true });
+  };
+}
+
+/** The holder of another lock in the folder, if one lives. Sweeps away the locks of those that do not. */
+function findRival(folder: string, own: string): { path: string; holder: Holder | undefined } | undefined {
+  const now = fs.statSync(own).mtimeMs; // by the clock of the file system, which other machines share
+  for (const name of fs.readdirSync(folder).filter(isLock)) {
+    const path = join(folder, name);
+    if (path === own) continue;
+    const silence = now - (fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    const holder = readHolder(path);
+    if (isAlive(holder) ?? silence < SILENCE_MS) return { path, holder };
+    fs.rmSync(path, { force: true });
+  }
+  return undefined;
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    return JSON.parse(fs.readFileSync(path, 'utf8')) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a holder lives; undefined where that cannot be looked up. */
+function isAlive(holder: Holder | undefined): boolean | undefined {
+  if (holder?.machine !== machine()) return undefined;
+  const started = startOf(holder.pid);
+  if (holder.started && started !== undefined) return started === holder.started;
+  try {
+    process.kill(holder.pid, 0);
+    return undefined; // some process has this number, maybe another by now
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? undefined : false;
+  }
+}
+
+function self(): Holder {
+  return { host: hostname(), machine: machine(), pid: process.pid, started: startOf(process.pid) };
+}
+
+/** Names what process numbers are counted in: on Linux this boot of the kernel and the container's own space of numbers. */
+function machine(): string {
+  try {
+    return `${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fs.readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
+}
+
+/** When a process started, in clock ticks since boot; null for a zombie, undefined where it cannot be seen, as off Linux. */
+function startOf(pid: number): string | null | undefined {
+  try {
+    // proc(5): the second field, the program's name in parentheses, may hold anything, so count from its end.
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function held(
+  folder: string,
+  { path, holder }: { path: string; holder: Holder | undefined },
+): CollimateError {
+  const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
+  return new CollimateError(
+    `${who} is writing the run folder ${folder}`,
+    `Wait until it is done or stop it, or name another folder with \`--out\`. If it is gone, delete ${path}.`,
+  );
+}

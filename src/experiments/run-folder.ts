@@ -1,0 +1,202 @@
+import fs from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { isTemporary, removeTemporaries, writeAtomically, writeFailed } from './atomic-write.ts';
+import { FolderLock, isLock } from './lock.ts';
+
+export const CONFIG = 'config.json';
+export const METRICS = 'metrics.jsonl';
+export const CHECKPOINT = 'checkpoint.safetensors';
+
+/**
+ * The folder of one run, which this process alone writes. Every file is replaced as a whole or not at all, save
+ * `metrics.jsonl`, which grows by lines. Names may lie in subfolders (`figures/spectra.svg`), made when needed. All
+ * failures are {@link CollimateError}s that name the file.
+ */
+export class RunFolder implements Disposable {
+  /** Whether the metrics are known to end with a whole line. */
+  private metricsEndWhole = false;
+
+  private constructor(
+    readonly path: string,
+    private readonly lock: FolderLock,
+    private readonly ownsLock: boolean,
+  ) {}
+
+  /** Begins a run in a folder that does not exist yet, or is empty. */
+  static create(path: string): RunFolder {
+    makeFolder(path);
+    refuseUsed(path);
+    const run = new RunFolder(path, FolderLock.acquire(path), true);
+    try {
+      refuseUsed(path); // by a process that has come and gone in between
+      removeTemporaries(path);
+      return run;
+    } catch (error) {
+      run.release();
+      throw error;
+    }
+  }
+
+  /** Goes on with a run that has its config.json; it may have been cut off before its first checkpoint: see {@link has}. */
+  static resume(path: string): RunFolder {
+    if (!fs.existsSync(join(path, CONFIG))) {
+      throw new CollimateError(
+        `${path} ${fs.existsSync(path) ? `is not the folder of a run: it holds no ${CONFIG}` : 'does not exist'}`,
+        'Name the folder of a run, or begin one without `--resume`.',
+      );
+    }
+    const run = new RunFolder(path, FolderLock.acquire(path), true);
+    removeTemporaries(path);
+    return run;
+  }
+
+  /** A run inside this one, as the control is, under the same lock. */
+  sub(name: string): RunFolder {
+    const path = this.locate(name);
+    makeFolder(path);
+    return new RunFolder(path, this.lock, false);
+  }
+
+  has(name: string): boolean {
+    return fs.existsSync(this.locate(name));
+  }
+
+  writeBytes(name: string, bytes: Uint8Array): void {
+    this.write(name, bytes);
+  }
+
+  writeText(name: string, text: string): void {
+    this.write(name, text);
+  }
+
+  writeJson(name: string, value: unknown): void {
+    this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  readBytes(name: string): Uint8Array {
+    const path = this.locate(name);
+    try {
+      return fs.readFileSync(path);
+    } catch (cause) {
+      const remedy = 'Check that it is there and that you may read it.';
+      throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
+    }
+  }
+
+  /** The parsed contents of a JSON file; what they are worth is for the caller to check. */
+  readJson(name: string): unknown {
+    const text = new TextDecoder().decode(this.readBytes(name));
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      const message = `${this.locate(name)} is not JSON: ${(cause as Error).message}`;
+      throw new CollimateError(message, 'The file was changed or damaged: restore it from a copy.', {
+        cause,
+      });
+    }
+  }
+
+  /** Adds one line to metrics.jsonl and brings it to disk: for every so often, not for every step. */
+  appendMetrics(line: object): void {
+    this.lock.check();
+    // After `kill -9` or a full disk the last line may be torn, and would swallow this one.
+    if (!this.metricsEndWhole) this.truncateMetrics(() => true);
+    const path = this.locate(METRICS);
+    try {
+      fs.appendFileSync(path, `${JSON.stringify(line)}\n`, { flush: true });
+    } catch (cause) {
+      this.metricsEndWhole = false;
+      throw writeFailed(path, cause);
+    }
+  }
+
+  /** The lines of metrics.jsonl, without a last one that was cut off in the middle; none where there is no file. */
+  readMetrics(): object[] {
+    if (!this.has(METRICS)) return [];
+    const lines = new TextDecoder().decode(this.readBytes(METRICS)).split('\n');
+    if (lines.at(-1) === '') lines.pop();
+    return lines.flatMap((line, i) => {
+      try {
+        return [JSON.parse(line) as object];
+      } catch (cause) {
+        if (i === lines.length - 1) return [];
+        const message = `${this.locate(METRICS)} is damaged: line ${i + 1} is not JSON`;
+        throw new CollimateError(message, 'Remove that line, or restore the file from a copy.', { cause });
+      }
+    });
+  }
+
+  /** Keeps only the metrics that `keep` accepts, as those up to the checkpoint a run resumes from. */
+  truncateMetrics(keep: (line: object) => boolean): void {
+    const kept = this.readMetrics().filter(keep);
+    if (this.has(METRICS)) this.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    this.metricsEndWhole = true;
+  }
+
+  /** Unlocks the folder; a no-op for a run inside another. Also happens when the process exits. */
+  release(): void {
+    if (this.ownsLock) this.lock.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  private write(name: string, contents: string | Uint8Array): void {
+    this.lock.check();
+    const path = this.locate(name);
+    makeFolder(dirname(path));
+    writeAtomically(path, contents);
+  }
+
+  private locate(name: string): string {
+    const path = resolve(this.path, name);
+    if (relative(this.path, path).split(sep)[0] === '..')
+      throw new Error(`${name} lies outside ${this.path}`);
+    return path;
+  }
+}
+
+/**
+ * Makes an empty folder for a run that was given none, `<root>/<experiment>/<YYYYMMDD-HHMMSS>-<seed>` in local time, and
+ * returns its path. Of two runs in the same second the later one's folder ends in `-2`.
+ */
+export function defaultRunPath(experiment: string, seed: number, now: Date, root = 'results'): string {
+  const two = (n: number) => `${n}`.padStart(2, '0');
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  const wanted = join(root, experiment, `${day}-${time}-${seed}`);
+  makeFolder(dirname(wanted));
+  for (let n = 1; ; n++) {
+    const path = n === 1 ? wanted : `${wanted}-${n}`;
+    try {
+      fs.mkdirSync(path); // fails where it exists, so that it is ours
+      return path;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || !fs.existsSync(path))
+        throw writeFailed(path, cause);
+    }
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw writeFailed(path, cause);
+  }
+}
+
+function refuseUsed(path: string): void {
+  const names = fs.readdirSync(path).filter((name) => !isLock(name) && !isTemporary(name));
+  if (names.length === 0) return;
+  if (names.includes(CONFIG)) {
+    const remedy = 'Go on with it by `--resume`, or name another folder with `--out`.';
+    throw new CollimateError(`the folder ${path} already holds a run`, remedy);
+  }
+  throw new CollimateError(
+    `the folder ${path} is not empty: it holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`,
+    'Name a new or empty folder with `--out`.',
+  );
+}

@@ -1,0 +1,35 @@
+/**
+ * A process of its own for the tests of run folders. `race <folder> <rounds> <start> <ms>` tries to create `<folder>/0`, `1`, …
+ * at agreed times, prints which it got, and keeps them until it is killed; `write <folder>` writes one run until it is killed; `exit <folder>` creates one and
+ * leaves without releasing it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RunFolder } from '../../src/experiments/run-folder.ts';
+
+const [mode, folder, ...numbers] = process.argv.slice(2) as [string, string, ...string[]];
+
+if (mode === 'race') {
+  const [rounds, start, step] = numbers.map(Number) as [number, number, number];
+  const won: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await sleep(start + round * step - Date.now());
+    try {
+      RunFolder.create(`${folder}/${round}`);
+      won.push(round);
+    } catch (error) {
+      if (!/is writing|already holds|not empty/.test((error as Error).message)) throw error;
+    }
+  }
+  console.log(JSON.stringify(won));
+  await sleep(60_000); // holding what was won until killed, when the slowest is done
+} else {
+  const run = RunFolder.create(folder);
+  if (mode === 'exit') process.exit();
+  run.writeJson('config.json', {});
+  for (let step = 0; ; step++) {
+    run.writeBytes('checkpoint.safetensors', new Uint8Array(100_000).fill(step));
+    run.appendMetrics({ step });
+    run.sub('control').writeText('figures/a.svg', `${step}`);
+    if (step === 20) console.log('written');
+  }
+}

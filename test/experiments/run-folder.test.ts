@@ -1,0 +1,263 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { defaultRunPath, RunFolder } from '../../src/experiments/run-folder.ts';
+
+let root: string;
+let path: string;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  root = fs.mkdtempSync(join(tmpdir(), 'collimate-run-'));
+  path = join(root, 'run');
+});
+afterEach(() => {
+  for (const process of children.splice(0)) process.kill('SIGKILL'); // those that a failed test left
+  vi.restoreAllMocks();
+  fs.rmSync(root, { recursive: true });
+});
+
+/** Files in a folder, hidden ones included, at any depth. */
+const files = (folder: string) =>
+  fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name);
+
+function child(...args: string[]): ChildProcess {
+  const script = fileURLToPath(new URL('run-child.ts', import.meta.url));
+  return spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+function diskFull(): NodeJS.ErrnoException {
+  return Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+}
+
+describe('files', () => {
+  test('are read as they were written, in subfolders too, and nothing else is left', () => {
+    using run = RunFolder.create(path);
+    run.writeJson('config.json', { seed: 1 });
+    run.writeText('figures/spectra.svg', '<svg/>');
+    run.writeBytes('checkpoint.safetensors', Uint8Array.of(1, 2));
+    run.writeBytes('checkpoint.safetensors', Uint8Array.of(3));
+    const control = run.sub('control');
+    control.writeJson('config.json', { seed: 2 });
+    control.release();
+    expect(run.readJson('config.json')).toEqual({ seed: 1 });
+    expect([...run.readBytes('checkpoint.safetensors')]).toEqual([3]);
+    expect(run.readJson('control/config.json')).toEqual({ seed: 2 });
+    expect(run.has('figures/spectra.svg') && !run.has('report.html')).toBe(true);
+    run.release();
+    expect(files(path).sort()).toEqual([
+      'checkpoint.safetensors',
+      'config.json',
+      'config.json',
+      'spectra.svg',
+    ]);
+  });
+
+  test('outside the folder are not written', () => {
+    using run = RunFolder.create(path);
+    expect(() => run.writeText('../a', '')).toThrow('../a lies outside');
+  });
+
+  test('that are missing or no JSON are named', () => {
+    using run = RunFolder.create(path);
+    run.writeText('config.json', '{"seed"');
+    expect(() => run.readJson('config.json')).toThrow(`${join(path, 'config.json')} is not JSON`);
+    expect(() => run.readBytes('a')).toThrow(`cannot read ${join(path, 'a')}: ENOENT`);
+  });
+
+  test.each(['ENOSPC', 'EIO'])('survive %s as they were', (code) => {
+    using run = RunFolder.create(path);
+    run.writeText('checkpoint.safetensors', 'old');
+    vi.spyOn(fs, 'writeFileSync').mockImplementationOnce((file, data) => {
+      fs.appendFileSync(file as string, (data as string).slice(0, 2));
+      throw Object.assign(diskFull(), { code });
+    });
+    const message = `cannot write ${join(path, 'checkpoint.safetensors')}: ENOSPC: no space left on device`;
+    expect(() => run.writeText('checkpoint.safetensors', 'newer')).toThrow(message);
+    expect(fs.readFileSync(join(path, 'checkpoint.safetensors'), 'utf8')).toBe('old');
+    expect(files(path).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    run.writeText('checkpoint.safetensors', 'newer');
+    expect(fs.readFileSync(join(path, 'checkpoint.safetensors'), 'utf8')).toBe('newer');
+  });
+});
+
+describe('metrics', () => {
+  test('are appended, read and cut back', () => {
+    using run = RunFolder.create(path);
+    expect(run.readMetrics()).toEqual([]);
+    for (const step of [1, 2, 3]) run.appendMetrics({ step });
+    run.truncateMetrics((line) => (line as { step: number }).step < 3);
+    run.appendMetrics({ step: 4 });
+    expect(run.readMetrics()).toEqual([{ step: 1 }, { step: 2 }, { step: 4 }]);
+  });
+
+  test('lose a torn last line and nothing else', () => {
+    fs.mkdirSync(path);
+    fs.writeFileSync(join(path, 'config.json'), '{}');
+    fs.writeFileSync(join(path, 'metrics.jsonl'), '{"step":1}\n{"step":2}\n{"ste');
+    using run = RunFolder.resume(path);
+    expect(run.readMetrics()).toEqual([{ step: 1 }, { step: 2 }]);
+    run.appendMetrics({ step: 3 });
+    expect(fs.readFileSync(join(path, 'metrics.jsonl'), 'utf8')).toBe('{"step":1}\n{"step":2}\n{"step":3}\n');
+  });
+
+  test('go on after the disk was full', () => {
+    using run = RunFolder.create(path);
+    run.appendMetrics({ step: 1 });
+    const append = fs.appendFileSync;
+    vi.spyOn(fs, 'appendFileSync').mockImplementationOnce((file, line) => {
+      append(file, (line as string).slice(0, 4));
+      throw diskFull();
+    });
+    expect(() => run.appendMetrics({ step: 2 })).toThrow(
+      `cannot write ${join(path, 'metrics.jsonl')}: ENOSPC`,
+    );
+    run.appendMetrics({ step: 3 });
+    expect(run.readMetrics()).toEqual([{ step: 1 }, { step: 3 }]);
+  });
+
+  test('damaged before the last line are refused', () => {
+    using run = RunFolder.create(path);
+    run.writeText('metrics.jsonl', '{"step":1}\n{"st\n{"step":3}\n');
+    expect(() => run.readMetrics()).toThrow(`${join(path, 'metrics.jsonl')} is damaged: line 2 is not JSON`);
+  });
+});
+
+describe('opening', () => {
+  test('an empty folder begins a run; a used one is refused and left alone', () => {
+    fs.mkdirSync(path);
+    RunFolder.create(path).release();
+    fs.writeFileSync(join(path, 'thesis.tex'), '');
+    expect(() => RunFolder.create(path)).toThrow(`the folder ${path} is not empty: it holds thesis.tex`);
+    fs.writeFileSync(join(path, 'config.json'), '{}');
+    expect(() => RunFolder.create(path)).toThrow(
+      expect.objectContaining({
+        message: `the folder ${path} already holds a run`,
+        remedy: expect.stringContaining('--resume'),
+      }),
+    );
+    expect(files(path).sort()).toEqual(['config.json', 'thesis.tex']);
+  });
+
+  test('a file, or a path below one, is refused', () => {
+    fs.writeFileSync(path, '');
+    expect(() => RunFolder.create(path)).toThrow(`cannot write ${path}: EEXIST`);
+    expect(() => RunFolder.create(join(path, 'a'))).toThrow(`cannot write ${join(path, 'a')}: ENOTDIR`);
+  });
+
+  test('a folder where nothing may be written is refused', () => {
+    fs.mkdirSync(path);
+    vi.spyOn(fs, 'writeFileSync').mockImplementation(() => {
+      throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+    });
+    expect(() => RunFolder.create(path)).toThrow(/^cannot write .*: EACCES: permission denied$/);
+  });
+
+  test('what is no run is not resumed', () => {
+    expect(() => RunFolder.resume(path)).toThrow(`${path} does not exist`);
+    fs.mkdirSync(path);
+    expect(() => RunFolder.resume(path)).toThrow(
+      `${path} is not the folder of a run: it holds no config.json`,
+    );
+    expect(files(path)).toEqual([]);
+  });
+
+  test('the default folder is named by time and seed, once', () => {
+    const now = new Date(2026, 0, 2, 3, 4, 5);
+    const first = defaultRunPath('mnist-fc', 7, now, root);
+    expect(first).toBe(join(root, 'mnist-fc', '20260102-030405-7'));
+    expect(defaultRunPath('mnist-fc', 7, now, root)).toBe(`${first}-2`);
+    RunFolder.create(first).release();
+  });
+});
+
+describe('the lock', () => {
+  /** Puts down the lock of a holder that is given by what differs from this process. */
+  function lockOf(change: object): string {
+    const run = RunFolder.create(path);
+    run.writeJson('config.json', {});
+    const lock = join(path, fs.readdirSync(path).find((name) => name.startsWith('.lock-'))!);
+    const holder = { ...JSON.parse(fs.readFileSync(lock, 'utf8')), ...change };
+    run.release();
+    fs.writeFileSync(lock, JSON.stringify(holder));
+    return lock;
+  }
+
+  test('refuses a second opening, naming who holds it', () => {
+    using run = RunFolder.create(path);
+    run.writeJson('config.json', {});
+    expect(() => RunFolder.resume(path)).toThrow(new RegExp(`^process ${process.pid} on .* is writing`));
+    run.release();
+    RunFolder.resume(path).release();
+  });
+
+  test('of a process that is gone, or whose number is another one’s now, is swept away at once', () => {
+    lockOf({ pid: 2 ** 22 + 1, started: '1' });
+    RunFolder.resume(path).release();
+    fs.rmSync(path, { recursive: true });
+    const lock = lockOf(process.platform === 'linux' ? { started: '1' } : { pid: 2 ** 22 + 1 });
+    RunFolder.resume(path).release();
+    expect(fs.existsSync(lock)).toBe(false);
+  });
+
+  test('of another machine is respected while it beats, and swept away when silent', () => {
+    const lock = lockOf({ machine: 'elsewhere', host: 'other', pid: 2 ** 22 + 1 });
+    expect(() => RunFolder.resume(path)).toThrow(`process ${2 ** 22 + 1} on other is writing`);
+    fs.utimesSync(lock, Date.now() / 1000 - 120, Date.now() / 1000 - 120);
+    RunFolder.resume(path).release();
+    expect(fs.existsSync(lock)).toBe(false);
+  });
+
+  test('that was lost stops the writer', () => {
+    using run = RunFolder.create(path);
+    for (const name of fs.readdirSync(path)) fs.rmSync(join(path, name));
+    expect(() => run.writeText('a', '')).toThrow(`this process no longer holds the run folder ${path}`);
+    expect(() => run.appendMetrics({})).toThrow('no longer holds');
+  });
+
+  test('goes with a process that exits', async () => {
+    await once(child('exit', path), 'exit');
+    expect(files(path)).toEqual([]);
+  });
+
+  test('is never held by two processes', { timeout: 20_000 }, async () => {
+    const [rounds, step] = [6, 200];
+    const start = Date.now() + 1_500;
+    const racers = [0, 1, 2].map(() => child('race', path, `${rounds}`, `${start}`, `${step}`));
+    const won = await Promise.all(
+      racers.map(async ({ stdout }) => JSON.parse(String(await once(stdout!, 'data'))) as number[]),
+    );
+    for (const racer of racers) racer.kill('SIGKILL');
+    const all = won.flat().sort();
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.length).toBeGreaterThanOrEqual(rounds - 1); // all may have withdrawn, but hardly ever do
+  });
+});
+
+test('a run that was killed at any moment is reopened at once and whole', { timeout: 20_000 }, async () => {
+  for (const delay of [0, 13]) {
+    const writer = child('write', path);
+    await once(writer.stdout!, 'data');
+    await new Promise((done) => setTimeout(done, delay));
+    writer.kill('SIGKILL');
+    await once(writer, 'exit');
+
+    using run = RunFolder.resume(path);
+    const checkpoint = run.readBytes('checkpoint.safetensors');
+    expect(checkpoint.length).toBe(100_000);
+    expect(new Set(checkpoint).size).toBe(1);
+    const steps = run.readMetrics().map((line) => (line as { step: number }).step);
+    expect(steps).toEqual(steps.map((_, i) => i));
+    expect(files(path).filter((name) => /^\./.test(name))).toHaveLength(1); // the lock alone
+    run.release();
+    fs.rmSync(path, { recursive: true });
+  }
+});
