@@ -1,0 +1,15 @@
+import type { Figure, ReportData } from './data.ts';
+import { alignment } from './figures/alignment.ts';
+import { leftRight } from './figures/left-right.ts';
+import { scale } from './figures/scale.ts';
+import { spectra } from './figures/spectra.ts';
+import { steps } from './figures/steps.ts';
+import { training } from './figures/training.ts';
+import { trajectories } from './figures/trajectories.ts';
+
+export type { Figure, ReportData, RunData } from './data.ts';
+
+/** All figures of a report, in the order in which a reader wants them. */
+export function figures(data: ReportData): Figure[] {
+  return [trajectories, steps, alignment, leftRight, spectra, scale, training].map((draw) => draw(data));
+}

@@ -1,0 +1,63 @@
+import type { Spread } from '../analysis/results.ts';
+
+/** Mean and spread of what is defined; all null where nothing is. */
+export function spread(values: Iterable<number | null | undefined>): Spread {
+  const finite = [...values].filter((v): v is number => v != null && Number.isFinite(v));
+  if (finite.length === 0) return { mean: null, std: null, min: null, max: null };
+  const mean = finite.reduce((a, b) => a + b, 0) / finite.length;
+  const std = Math.sqrt(finite.reduce((a, b) => a + (b - mean) ** 2, 0) / finite.length);
+  return { mean, std, min: Math.min(...finite), max: Math.max(...finite) };
+}
+
+export const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => i + from);
+
+/** Numbers from null-laden data that a plot can place. */
+export const defined = (x: number | null | undefined): x is number => x != null && Number.isFinite(x);
+
+/** For a table or a caption: three decimals, or three digits where that says more; "—" where undefined. */
+export function format(x: number | null | undefined, decimals = 3): string {
+  if (!defined(x)) return '—';
+  const size = Math.abs(x);
+  if (size !== 0 && (size < 0.5 * 10 ** -decimals || size >= 1e6)) return minus(x.toExponential(1));
+  return minus(x.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(decimals, 2) : decimals));
+}
+
+export const percent = (x: number, decimals = 1): string => `${(100 * x).toFixed(decimals)}%`;
+
+const minus = (text: string): string => text.replaceAll('-', '−');
+
+/** Ticks 1, 2, 3 … where there is room, else 1 and the multiples of a round step. */
+export function blockTicks(depth: number): number[] {
+  if (depth <= 12) return range(depth, 1);
+  const step = [2, 5, 10, 20, 50, 100].find((s) => depth / s <= 8) ?? Math.ceil(depth / 8);
+  return [1, ...range(Math.floor(depth / step), 1).map((i) => i * step)];
+}
+
+/** Ticks of a logarithmic axis: 1–2–5 over a short span, powers of ten over a long one. */
+export function logTicks([low, high]: [number, number]): number[] {
+  const decades = range(Math.floor(Math.log10(high)) - Math.floor(Math.log10(low)) + 1).map(
+    (i) => i + Math.floor(Math.log10(low)),
+  );
+  const every = Math.ceil(decades.length / 8);
+  const mantissas = decades.length <= 2 ? [1, 2, 5] : decades.length <= 3 ? [1, 3] : [1];
+  return decades
+    .filter((e) => e % every === 0)
+    .flatMap((e) => mantissas.map((m) => Number(`${m}e${e}`)))
+    .filter((t) => t >= low && t <= high);
+}
+
+/** 0.02, 30, 10⁻⁴. */
+export function logLabel(x: number): string {
+  const exponent = Math.round(Math.log10(x));
+  if (Math.abs(exponent) < 3 || Math.abs(Math.log10(x) - exponent) > 1e-9) return String(x);
+  return `10${[...String(exponent)].map((c) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(c)]).join('')}`;
+}
+
+/** The span of positive numbers, widened a little; values below `floor` times the largest do not count. */
+export function logDomain(values: (number | null)[], floor = 1e-7): [number, number] {
+  const positive = values.filter((v): v is number => defined(v) && v > 0);
+  if (positive.length === 0) return [0.1, 1];
+  const high = Math.max(...positive);
+  const low = Math.min(...positive.filter((v) => v >= floor * high));
+  return [low / 1.3, high * 1.3];
+}

@@ -1,0 +1,123 @@
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import type { Figure } from './data.ts';
+
+/** A drawing with a heading, in pixels. */
+export interface Panel {
+  title: string;
+  /** A second line: the number that the panel is about. */
+  note?: string;
+  width: number;
+  height: number;
+  /** SVG markup. */
+  body: string;
+}
+
+export type Legend =
+  | { items: { label: string; colour: string; shape: 'dot' | 'line' | 'dashed' | 'band' }[] }
+  | { label: string; from: string; to: string; steps: { colour: string; opacity?: number }[] };
+
+const { document } = parseHTML('<html></html>');
+
+/** A plot's markup, without its style element, whose rules would reach other figures of the page. */
+export function plot(options: Plot.PlotOptions & { width: number; height: number }): string {
+  const svg = Plot.plot({ document: document as unknown as Document, ...options });
+  svg.querySelector('style')?.remove();
+  // Hundredths of a pixel are enough, in attributes only: the numbers in labels are data.
+  return svg.innerHTML
+    .replace(/<[^>]*>/g, (tag) => tag.replace(/-?\d+\.\d{3,}(e-?\d+)?/g, (n) => String(+(+n).toFixed(2))))
+    .replaceAll('&nbsp;', '&#160;');
+}
+
+export const panelSize = { width: 344, height: 270 };
+const gap = 24;
+const heading = 40;
+const legendLine = 22;
+
+/** Puts panels side by side, rows below each other, and legends under them: one SVG document. */
+export function figure(
+  { file, title, ...text }: Omit<Figure, 'svg'>,
+  rows: Panel[][],
+  legends: Legend[] = [],
+): Figure {
+  // A formula does not break at its relation sign.
+  const caption = text.caption.replace(/ ([=≤≥≠+]) /g, '\u00a0$1\u00a0');
+  const width = Math.max(...rows.map((row) => row.reduce((sum, p) => sum + p.width + gap, -gap)));
+  let y = 0;
+  let body = '';
+  rows.forEach((row, r) => {
+    let x = 0;
+    row.forEach((panel, column) => {
+      const letter = String.fromCharCode(97 + row.length * r + column);
+      body += `<g transform="translate(${x},${y})">${head(panel, letter)}<g transform="translate(0,${heading})">${panel.body}</g></g>`;
+      x += panel.width + gap;
+    });
+    y += heading + Math.max(...row.map((p) => p.height)) + 10;
+  });
+  for (const legend of legends) {
+    const drawn = drawLegend(legend, width);
+    body += `<g transform="translate(0,${y})">${drawn.body}</g>`;
+    y += drawn.height;
+  }
+  const id = file.replace(/\.svg$/, '');
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" viewBox="0 0 ${width} ${y}" role="img"` +
+    ` aria-labelledby="${id}-title ${id}-desc" fill="currentColor" font-size="11.5" text-anchor="middle"` +
+    ` font-family="Inter, system-ui, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif">` +
+    `<title id="${id}-title">${escapeText(title)}</title><desc id="${id}-desc">${escapeText(caption)}</desc>${body}</svg>`;
+  return { file, title, caption, svg };
+}
+
+const head = ({ title, note }: Panel, letter: string): string =>
+  `<text text-anchor="start" font-size="13" y="13"><tspan font-weight="700">${letter}</tspan>` +
+  `<tspan font-weight="600" dx="8">${escapeText(title)}</tspan></text>` +
+  (note
+    ? `<text text-anchor="start" x="17" y="30" font-variant="tabular-nums" fill-opacity="0.75">${escapeText(note)}</text>`
+    : '');
+
+function drawLegend(legend: Legend, width: number): { body: string; height: number } {
+  if ('steps' in legend) return { body: drawRamp(legend), height: legendLine };
+  let x = 17;
+  let y = 0;
+  const body = legend.items.map(({ label, colour, shape }) => {
+    const advance = 38 + 6.4 * label.length;
+    if (x + advance > width && x > 17) {
+      x = 17;
+      y += legendLine;
+    }
+    const mark = {
+      dot: `<circle cx="${x + 8}" cy="${y + 10}" r="3.5" fill="${colour}"/>`,
+      line: `<path d="M${x} ${y + 10}h16" stroke="${colour}" stroke-width="2"/>`,
+      dashed: `<path d="M${x} ${y + 10}h16" stroke="${colour}" stroke-width="1.5" stroke-dasharray="4 3"/>`,
+      band: `<rect x="${x}" y="${y + 4}" width="16" height="12" fill="${colour}" fill-opacity="0.22"/>`,
+    }[shape];
+    const text = `<text text-anchor="start" x="${x + 22}" y="${y + 14}">${escapeText(label)}</text>`;
+    x += advance;
+    return mark + text;
+  });
+  return { body: body.join(''), height: y + legendLine };
+}
+
+function drawRamp({ label, from, to, steps }: Extract<Legend, { steps: unknown }>): string {
+  const start = 17 + 6.4 * (label.length + 2) + 6.8 * from.length;
+  const step = Math.min(28, Math.max(6, 160 / steps.length));
+  const cells = steps.map(
+    ({ colour, opacity = 1 }, i) =>
+      `<rect x="${+(start + i * step).toFixed(2)}" y="4" width="${+step.toFixed(2)}" height="12" fill="${colour}" fill-opacity="${opacity}"/>`,
+  );
+  const end = start + steps.length * step;
+  return (
+    `<text text-anchor="start" x="17" y="14">${escapeText(label)}</text>` +
+    `<text text-anchor="end" x="${+(start - 6).toFixed(2)}" y="14">${escapeText(from)}</text>` +
+    `<g shape-rendering="crispEdges">${cells.join('')}</g>` +
+    `<rect x="${+start.toFixed(2)}" y="4" width="${+(end - start).toFixed(2)}" height="12" fill="none" stroke="currentColor" stroke-opacity="0.3"/>` +
+    `<text text-anchor="start" x="${+(end + 6).toFixed(2)}" y="14">${escapeText(to)}</text>`
+  );
+}
+
+/** For text and attribute values, in XML and in HTML; what XML 1.0 cannot hold at all is dropped. */
+export function escapeText(text: string): string {
+  return text
+    .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '')
+    .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
