@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { figures, type ReportData } from '../../src/report/figures.ts';
+import { reportPage } from '../../src/report/page.ts';
+import { type FixtureOptions, fixture } from './fixture.ts';
+
+const page = (data: ReportData): string => reportPage(data, figures(data));
+const made = (options?: FixtureOptions): string => page(fixture(options));
+const visible = (html: string): string => html.replace(/<style>.*?<\/style>/s, '').replace(/<[^>]*>/g, ' ');
+
+describe('the report page', () => {
+  it('needs nothing from elsewhere', () => {
+    const html = made();
+    expect(html.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(
+      /https?:|\/\/\w|@import|url\(/,
+    );
+    expect(html).not.toMatch(/<script|<link rel="stylesheet|<img/);
+    for (const [, target] of html.matchAll(/(?:href|src)="([^"]*)"/g))
+      expect(target).toMatch(/^(data:,|(figures|control)\/[\w.-]+|[\w-]+\.\w+)$/);
+  });
+
+  it('is the same each time', () => {
+    expect(made()).toBe(made());
+  });
+
+  it('says the result in a sentence and every claim in a row', () => {
+    const html = made();
+    const { claims } = fixture();
+    expect(html).toContain('6 of 7 claims of Residual Alignment hold on 16 samples');
+    expect(html.match(/class="claim"/g)).toHaveLength(claims.length);
+    expect(html.match(/does not hold<\/td>/g)).toHaveLength(claims.filter((c) => !c.holds).length);
+    const text = visible(html);
+    for (const property of ['RA1', 'RA2', 'RA3', 'RA4'])
+      expect(text).toMatch(new RegExp(`\\b${property}\\b`));
+    const allHold = fixture();
+    for (const claim of allHold.claims) claim.holds = true;
+    expect(page(allHold)).toContain('all 7 claims of Residual Alignment hold');
+  });
+
+  it('prints enough digits to agree with the verdict', () => {
+    const data = fixture();
+    Object.assign(data.claims[1]!, { value: 0.98996, threshold: 0.99, holds: false });
+    expect(page(data)).toContain('<strong>0.98996</strong>');
+  });
+
+  it('warns of a network that did not learn its task', () => {
+    const data = fixture();
+    data.claims[0]!.holds = false;
+    expect(page(data)).toContain('did not reach the accuracy');
+  });
+
+  it.each<[string, FixtureOptions]>([
+    ['no control', { control: false }],
+    ['almost nothing', { depth: 1, classes: 2, samples: 1, epochs: 0, control: false }],
+    ['dead blocks', { depth: 4, dead: [1, 2, 3, 4] }],
+  ])('copes with %s', (_, options) => {
+    const html = made(options);
+    expect(visible(html)).not.toMatch(/NaN|undefined(?! there)|null|Infinity/);
+    if (options.control === false) expect(html).not.toContain('No-skip');
+    if (options.depth) expect(html).toContain('A dash means');
+  });
+
+  it('copes with no claims, settings or deviations', () => {
+    const data = { ...fixture(), claims: [], settings: [], provenance: [], deviations: [] };
+    expect(page(data)).toContain('No claim was judged');
+  });
+
+  it('escapes all text', () => {
+    const hostile = "\"><script>alert(1)</script><img src=x onerror='1'>&amp;";
+    const data = fixture({ samples: 2 });
+    Object.assign(data, { title: hostile, experiment: hostile, deviations: [hostile] });
+    data.settings.push([hostile, hostile]);
+    data.provenance.push([hostile, hostile]);
+    data.network.config[hostile] = { [hostile]: hostile };
+    data.run.label = hostile;
+    data.control!.label = hostile;
+    for (const claim of data.claims) Object.assign(claim, { title: hostile, measure: hostile });
+    const html = page(data);
+    expect(html).not.toMatch(/<script|<img|onerror='/);
+  });
+
+  it('links the files of the run and of its control', () => {
+    const html = made();
+    for (const file of ['config.json', 'metrics.jsonl', 'analysis.json', 'checkpoint.safetensors'])
+      for (const path of [file, `control/${file}`]) expect(html).toContain(`href="${path}"`);
+    for (const { file } of figures(fixture())) expect(html).toContain(`href="figures/${file}"`);
+    expect(made({ control: false })).not.toContain('href="control/');
+  });
+
+  it('stays small', () => {
+    expect(made().length).toBeLessThan(500_000);
+  });
+});
