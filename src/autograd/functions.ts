@@ -1,0 +1,206 @@
+import type { Params } from './primitives.ts';
+import { bind, type DType, type Shape, sameShape, type Tensor } from './tensor.ts';
+
+/** Operands of arithmetic: a number stands for a constant of the other operand's type. */
+export type Operand = Tensor | number;
+
+/** A literal; it broadcasts to any shape. */
+export function constant(value: number, dtype: DType = 'f32'): Tensor {
+  return bind('constant', [], { value, dtype });
+}
+
+/** Coordinates along one axis (negative) of a shape, as u32. */
+export function iota(shape: Shape, axis = -1): Tensor {
+  return bind('iota', [], { shape: [...shape], axis });
+}
+
+function operands(a: Operand, b: Operand): [Tensor, Tensor] {
+  const dtype = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'f32';
+  return alignRanks([a, b].map((x) => (typeof x === 'number' ? constant(x, dtype) : x))) as [Tensor, Tensor];
+}
+
+/**
+ * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
+ * applied again with further leading axes, each operand's own axes stay where they were.
+ */
+function alignRanks(tensors: Tensor[]): Tensor[] {
+  const rank = Math.max(...tensors.map((t) => t.rank));
+  return tensors.map((t) =>
+    t.rank === rank || t.is('constant')
+      ? t
+      : reshape(t, [...new Array<number>(rank - t.rank).fill(1), ...t.shape]),
+  );
+}
+
+export const add = (a: Operand, b: Operand): Tensor => bind('add', operands(a, b), {});
+export const sub = (a: Operand, b: Operand): Tensor => bind('sub', operands(a, b), {});
+export const mul = (a: Operand, b: Operand): Tensor => bind('mul', operands(a, b), {});
+export const div = (a: Operand, b: Operand): Tensor => bind('div', operands(a, b), {});
+/** Remainder of u32. */
+export const rem = (a: Operand, b: Operand): Tensor => bind('rem', operands(a, b), {});
+export const maximum = (a: Operand, b: Operand): Tensor => bind('max', operands(a, b), {});
+export const minimum = (a: Operand, b: Operand): Tensor => bind('min', operands(a, b), {});
+export const greater = (a: Operand, b: Operand): Tensor => bind('greater', operands(a, b), {});
+export const equal = (a: Operand, b: Operand): Tensor => bind('equal', operands(a, b), {});
+
+export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
+export const exp = (x: Tensor): Tensor => bind('exp', [x], {});
+export const log = (x: Tensor): Tensor => bind('log', [x], {});
+export const sqrt = (x: Tensor): Tensor => bind('sqrt', [x], {});
+/** 1/√x. */
+export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
+export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
+export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
+export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
+export const square = (x: Tensor): Tensor => mul(x, x);
+
+/** `a` where `condition` (bool) is true, else `b`. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  const [x, y] = operands(a, b);
+  return bind('where', alignRanks([condition, x, y]), {});
+}
+
+export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
+/** The identity, with a derivative of zero. */
+export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
+/** Position of `index` (u32) in the pseudo-random permutation of 0 … n−1 that `key` (u32) chooses. */
+export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
+  bind('shuffle', alignRanks([index, key]), { n });
+
+/** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
+export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
+
+/** The last `from` axes (all, if not said) with other sides. */
+export function reshape(x: Tensor, to: Shape, from = x.rank): Tensor {
+  if (from === to.length && sameShape(x.shape.slice(x.rank - from), to)) return x;
+  return bind('reshape', [x], { from, to: [...to] });
+}
+
+/** Permutes the last axes; without `perm`, all of them in reverse. */
+export function transpose(x: Tensor, perm: readonly number[] = [...x.shape.keys()].reverse()): Tensor {
+  return bind('transpose', [x], { perm: [...perm] });
+}
+
+export const swapLast = (x: Tensor): Tensor => transpose(x, [1, 0]);
+
+/** Repeats axes of size 1 so that the trailing axes become `to`. */
+export function broadcast(x: Tensor, to: Shape): Tensor {
+  if (sameShape(x.shape.slice(-to.length), to)) return x;
+  return bind('broadcast', [x], { to: [...to] });
+}
+
+/** A tensor of one value. */
+export function full(value: number, shape: Shape): Tensor {
+  return broadcast(
+    reshape(
+      constant(value),
+      shape.map(() => 1),
+    ),
+    shape,
+  );
+}
+
+/** `x` repeated to the shape of `target`. */
+export function broadcastLike(x: Tensor, target: Tensor): Tensor {
+  if (sameShape(x.shape, target.shape)) return x;
+  return broadcast(
+    x.rank < target.rank ? reshape(x, [...new Array<number>(target.rank - x.rank).fill(1), ...x.shape]) : x,
+    target.shape,
+  );
+}
+
+/** Sums over the axes along which `shape` was repeated to become that of `x`: the transpose of broadcasting. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const lead = x.rank - shape.length;
+  const axes = x.shape.flatMap((d, i) =>
+    i < lead || (shape[i - lead] === 1 && d !== 1) ? [i - x.rank] : [],
+  );
+  const summed = axes.length ? sum(x, axes) : x;
+  return lead ? reshape(summed, shape) : summed;
+}
+
+type Axes = number | readonly number[];
+
+function reduce(kind: Params['reduce']['kind'], x: Tensor, axes: Axes): Tensor {
+  const list = (typeof axes === 'number' ? [axes] : [...axes]).map((a) => (a >= 0 ? a - x.rank : a));
+  return bind('reduce', [x], { kind, axes: list.sort((a, b) => a - b) });
+}
+
+const allAxes = (x: Tensor): number[] => x.shape.map((_, i) => i - x.rank);
+
+/** Sum along `axes` (all, if not said), which stay with size 1. */
+export const sum = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('sum', x, axes);
+/** Largest element along `axes`, which stay with size 1. */
+export const amax = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('max', x, axes);
+/** Biased variance (divides by n) along `axes`, which stay with size 1. */
+export const variance = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('variance', x, axes);
+/** Mean along `axes`, which stay with size 1. */
+export function mean(x: Tensor, axes: Axes = allAxes(x)): Tensor {
+  const total = sum(x, axes);
+  return mul(total, total.size / x.size);
+}
+
+/** Product of the last two axes of two operands, each transposed first if asked; leading axes broadcast. */
+export function matmul(
+  a: Tensor,
+  b: Tensor,
+  { transposeA = false, transposeB = false }: Partial<Params['matmul']> = {},
+): Tensor {
+  return bind('matmul', [a, b], { transposeA, transposeB });
+}
+
+/** All axes but the last as one. */
+export function flattenRows(x: Tensor): Tensor {
+  return reshape(x, [x.size / x.shape.at(-1)!, x.shape.at(-1)!]);
+}
+
+/** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`. */
+export function take(table: Tensor, index: Tensor, { scale = 1, shift = 0 } = {}): Tensor {
+  return bind('take', [table, index], { scale, shift });
+}
+
+/** Numbers that depend on `key` (u32 [2]), `stream` and position only: uniform in [0, 1) or standard normal. */
+export function random(
+  key: Tensor,
+  shape: Shape,
+  { distribution = 'uniform', stream = 0 }: Partial<Omit<Params['random'], 'shape'>> = {},
+): Tensor {
+  return bind('random', [key], { distribution, shape: [...shape], stream });
+}
+
+/**
+ * Of each set of vectors `x [r, …, d]`, an orthonormal set `[r, …, d]` whose first j vectors span what the first j
+ * of `x` span. The sets run over the middle axes.
+ */
+export const orthonormalize = (x: Tensor): Tensor => bind('orthonormalize', [x], {});
+
+/** Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors. */
+export function svd(a: Tensor): { u: Tensor; s: Tensor; v: Tensor } {
+  const part = (p: 'u' | 's' | 'v') => bind('svd', [a], { part: p });
+  return { u: part('u'), s: part('s'), v: part('v') };
+}
+
+/** ln Σ exp(x) along the last axis, which stays with size 1, without overflow. */
+export function logsumexp(x: Tensor): Tensor {
+  const top = stopGradient(amax(x, -1));
+  return add(log(sum(exp(sub(x, top)), -1)), top);
+}
+
+/** Index of the first largest element along the last axis, as f32 [… , 1]. */
+export function argmax(x: Tensor): Tensor {
+  const n = x.shape.at(-1)!;
+  const index = cast(iota([n]), 'f32');
+  const first = where(equal(x, amax(x, -1)), neg(index), -n);
+  return neg(amax(first, -1));
+}
+
+/**
+ * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
+ * shape [1, 1].
+ */
+export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const [n, classes] = logits.shape.slice(-2) as [number, number];
+  const chosen = equal(reshape(labels, [n, 1], 1), cast(iota([classes]), 'f32'));
+  return mean(sub(logsumexp(logits), sum(where(chosen, logits, 0), -1)), [-2, -1]);
+}

@@ -1,0 +1,36 @@
+import { CollimateError } from '../errors.ts';
+import type { Graph } from './graph.ts';
+import type { Primitive } from './primitives.ts';
+import type { NdArray, Rule } from './rule.ts';
+import { rules } from './rules.ts';
+import { formatShape, type Tensor } from './tensor.ts';
+import { ancestors } from './transform.ts';
+
+/** Evaluates a graph on the CPU in float64: the oracle that everything else is tested against. */
+export function interpret(
+  graph: Pick<Graph, 'inputs' | 'outputs'>,
+  values: readonly ArrayLike<number>[],
+): NdArray[] {
+  const known = new Map<Tensor, NdArray>();
+  graph.inputs.forEach((x, i) => {
+    const given = values[i];
+    if (given?.length !== x.size) {
+      throw new CollimateError(
+        `interpret: ${x.params.name} of shape ${formatShape(x.shape)} was given ${given?.length ?? 'no'} values`,
+        `Give ${x.size}.`,
+      );
+    }
+    known.set(x, { shape: x.shape, dtype: x.dtype, data: Float64Array.from(given) });
+  });
+  for (const node of ancestors(graph.outputs)) {
+    if (known.has(node)) continue;
+    const { reference } = rules[node.op] as unknown as Rule<Primitive>;
+    const data = reference(
+      node.inputs.map((x) => known.get(x)!),
+      node.params,
+      node,
+    );
+    known.set(node, { shape: node.shape, dtype: node.dtype, data });
+  }
+  return graph.outputs.map((y) => known.get(y)!);
+}

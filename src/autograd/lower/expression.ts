@@ -1,0 +1,129 @@
+import type { Body, Leaf, Scalar } from '../../kernels/fused.ts';
+import { type Shape, stridesOf, type Tensor } from '../tensor.ts';
+import { loweringOf } from './simplify.ts';
+
+/** For each axis of a tensor, the axis of the index space that runs along it; −1 where the tensor is repeated. */
+type AxisMap = readonly number[];
+
+export interface Expression {
+  readonly body: Body;
+  /** The buffers read by the body's buffer leaves, in their order. */
+  readonly buffers: readonly Tensor[];
+}
+
+/**
+ * Writes the elementwise computation of `roots`, all over the index space `space`, as the body of one kernel. It
+ * reaches through pointwise operations and views down to literals, coordinates and tensors that are `materialized`;
+ * with `computeRoots`, the roots are computed even if they are.
+ */
+export function expressionOf(
+  roots: readonly Tensor[],
+  space: Shape,
+  materialized: (t: Tensor) => boolean,
+  computeRoots = true,
+): Expression {
+  const leaves: (Leaf & { tensor: Tensor; key: string })[] = [];
+  const lines: string[] = [];
+  const helpers = new Set<string>();
+  const names = new Map<string, string>();
+  let cost = 0;
+
+  const leaf = (tensor: Tensor, source: Leaf['source'], strides: number[]): string => {
+    const storage = source === 'buffer' ? aliasRoot(tensor) : tensor;
+    const key = `${storage.id} ${strides}`;
+    let j = leaves.findIndex((l) => l.key === key);
+    if (j < 0) j = leaves.push({ tensor: storage, source, dtype: tensor.dtype as Scalar, strides, key }) - 1;
+    return `x${j}`;
+  };
+  const spread = (perAxis: readonly number[], map: AxisMap): number[] => {
+    const strides = new Array<number>(space.length).fill(0);
+    map.forEach((to, axis) => {
+      if (to >= 0) strides[to] = perAxis[axis]!;
+    });
+    return strides;
+  };
+
+  const visit = (node: Tensor, map: AxisMap, isRoot: boolean): string => {
+    if (node.is('constant')) return literal(node.params.value, node.dtype as Scalar);
+    if (node.is('iota')) {
+      const along = node.shape.map((_, axis) => Number(axis === node.rank + node.params.axis));
+      return leaf(node, 'index', spread(along, map));
+    }
+    if (!isRoot && materialized(node)) return leaf(node, 'buffer', spread(stridesOf(node.shape), map));
+    const key = `${node.id} ${map}`;
+    const known = names.get(key);
+    if (known) return known;
+    const lowering = loweringOf(node);
+    let name: string;
+    if (lowering.kind === 'view') {
+      name = visit(node.inputs[0]!, viewMap(node, map), false);
+    } else if (lowering.kind === 'pointwise') {
+      const args = node.inputs.map((x) => visit(x, operandMap(x, node, map), false));
+      const { params } = node;
+      const rule = lowering as { wgsl: (a: string[], p: unknown) => string; helper?: (p: unknown) => string };
+      if (rule.helper) helpers.add(rule.helper(params));
+      cost += lowering.cost;
+      name = `t${names.size}`;
+      lines.push(`let ${name} = ${rule.wgsl(args, params)};`);
+    } else throw new Error(`${node.op} cannot be part of a fused kernel`);
+    names.set(key, name);
+    return name;
+  };
+
+  const results = roots.map((root) => ({
+    expression: visit(root, alignedMap(root.shape, space), computeRoots),
+    dtype: root.dtype as Scalar,
+  }));
+  return {
+    body: { space, leaves, lines, results, helpers: [...helpers], scalarOnly: helpers.size > 0, cost },
+    buffers: leaves.filter((l) => l.source === 'buffer').map((l) => l.tensor),
+  };
+}
+
+/** The tensor whose buffer a reshaped tensor shares. */
+export function aliasRoot(t: Tensor): Tensor {
+  let root = t;
+  while (root.op === 'reshape') root = root.inputs[0]!;
+  return root;
+}
+
+function literal(value: number, dtype: Scalar): string {
+  if (dtype === 'u32') return `U(${value >>> 0}u)`;
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return `F(${value}.0)`;
+  return `F(${Math.fround(value)}f)`;
+}
+
+function alignedMap(shape: Shape, space: Shape): number[] {
+  const lead = space.length - shape.length;
+  return shape.map((d, axis) => (d === 1 ? -1 : axis + lead));
+}
+
+/** Axes of an operand that broadcasts to `node`. */
+function operandMap(x: Tensor, node: Tensor, map: AxisMap): number[] {
+  const lead = node.rank - x.rank;
+  return x.shape.map((d, axis) => (d === 1 ? -1 : map[axis + lead]!));
+}
+
+/** Axes of the operand of a view under the axes of its result. */
+function viewMap(node: Tensor, map: AxisMap): number[] {
+  const x = node.inputs[0]!;
+  if (node.is('broadcast')) return operandMap(x, node, map);
+  if (node.is('transpose')) {
+    const lead = node.rank - node.params.perm.length;
+    const result = [...map.slice(0, lead)];
+    node.params.perm.forEach((p, i) => {
+      result[lead + p] = map[lead + i]!;
+    });
+    return result;
+  }
+  // Only axes of size 1 come or go: the others keep their order.
+  const whole = map.filter((_, axis) => node.shape[axis] !== 1);
+  let next = 0;
+  return x.shape.map((d) => (d === 1 ? -1 : whole[next++]!));
+}
+
+/** Whether a reshape only adds or drops axes of size 1, so that kernels can look through it. */
+export function isUnitReshape(node: Tensor): boolean {
+  const sides = (shape: Shape) => shape.filter((d) => d !== 1).join();
+  return node.op === 'reshape' && sides(node.shape) === sides(node.inputs[0]!.shape);
+}

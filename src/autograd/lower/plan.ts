@@ -1,0 +1,228 @@
+import { CollimateError } from '../../errors.ts';
+import type { Kernel } from '../../gpu/kernel.ts';
+import type { AdapterTraits } from '../../gpu/traits.ts';
+import { pointwise } from '../../kernels/pointwise.ts';
+import { reduce } from '../../kernels/reduce.ts';
+import type { Graph } from '../graph.ts';
+import type { Primitive } from '../primitives.ts';
+import type { Lowering } from '../rule.ts';
+import { bind, formatShape, type Tensor } from '../tensor.ts';
+import { aliasRoot, expressionOf } from './expression.ts';
+import { partition, type Stage } from './fuse.ts';
+import { loweringOf, simplify } from './simplify.ts';
+
+/** A buffer of a program: one that the caller binds, or a temporary, which lives in one of the plan's slots. */
+export type BufferRef = { kind: 'input' | 'output' | 'slot'; index: number };
+
+export interface Dispatch {
+  readonly kernel: Kernel;
+  /** For each storage binding of the kernel. */
+  readonly buffers: readonly BufferRef[];
+}
+
+/** A graph as a fixed list of dispatches over planned memory. Plain data: it knows no device. */
+export interface Plan {
+  readonly dispatches: readonly Dispatch[];
+  /** Bytes of each slot. */
+  readonly slots: readonly number[];
+}
+
+export interface PlanOptions {
+  /** `inPlace[o] = i`: output `o` is bound to the same buffer as input `i`, which it replaces. */
+  readonly inPlace?: ReadonlyMap<number, number>;
+}
+
+export const byteSize = (t: Tensor): number => (t.dtype === 'u8' ? Math.ceil(t.size / 4) * 4 : 4 * t.size);
+
+/** Sums over this many terms for each of few results are made in two steps, so that all cores have work. */
+const SPLIT_LENGTH = 4096;
+const SPLIT_WAYS = 64;
+
+/** Lowers a graph: simplified, fused, its temporaries laid into shared slots. */
+export function plan(
+  graph: Pick<Graph, 'inputs' | 'outputs'>,
+  traits: AdapterTraits,
+  options: PlanOptions = {},
+): Plan {
+  const outputs = ownOutputs(simplify(graph.outputs));
+  const { stages, materialized } = partition(outputs, traits);
+  const memory = new Memory();
+  const inPlace = options.inPlace ?? new Map<number, number>();
+  const refs = new Map<Tensor, BufferRef>();
+  graph.inputs.forEach((t, index) => {
+    refs.set(t, { kind: 'input', index });
+  });
+  outputs.forEach((t, index) => {
+    refs.set(aliasRoot(t), { kind: 'output', index });
+  });
+
+  const lastUse = new Map<Tensor, number>();
+  stages.forEach((stage, i) => {
+    for (const t of [...stage.reads, ...stage.nodes]) lastUse.set(t, i);
+  });
+  for (const t of refs.keys()) checkBinding(t);
+
+  const dispatches = stages.flatMap((stage, i) => {
+    for (const t of stage.nodes) {
+      checkBinding(t);
+      if (!refs.has(t)) refs.set(t, memory.take(byteSize(t)));
+    }
+    const made = emit(stage, i);
+    for (const t of [...stage.reads, ...stage.nodes]) {
+      const ref = refs.get(t)!;
+      if (ref.kind === 'slot' && lastUse.get(t) === i) memory.release(ref);
+    }
+    return made;
+  });
+  return { dispatches, slots: memory.slots };
+
+  function checkBinding(t: Tensor): void {
+    if (byteSize(t) > traits.maxBindingBytes) {
+      throw new CollimateError(
+        `${t.op} of shape ${formatShape(t.shape)} takes ${byteSize(t)} bytes, more than the ${traits.maxBindingBytes} that this adapter lets one binding span`,
+        'Use smaller sizes: a smaller batch, fewer samples, or fewer directions at a time.',
+      );
+    }
+  }
+
+  function refOf(t: Tensor): BufferRef {
+    return refs.get(aliasRoot(t))!;
+  }
+
+  function emit(stage: Stage, position: number): Dispatch[] {
+    const [node] = stage.nodes as [Tensor];
+    const lowering = loweringOf(node) as unknown as Lowering<Primitive>;
+    switch (stage.kind) {
+      case 'pointwise':
+        return [emitPointwise(node, position)];
+      case 'reduce':
+        return emitReduce(stage.nodes as Tensor<'reduce'>[]);
+      case 'kernel': {
+        if (lowering.kind !== 'kernel') throw new Error(`${node.op} has no kernel`);
+        const kernel = lowering.make(node as never, traits);
+        return [{ kernel, buffers: [...node.inputs.map(refOf), refOf(node)] }];
+      }
+      case 'joint': {
+        if (lowering.kind !== 'joint') throw new Error(`${node.op} has no joint kernel`);
+        const { kernel, scratch } = lowering.make(node.inputs[0]!, traits);
+        const spare: BufferRef[] = [];
+        const borrow = (bytes: number) => {
+          const ref = memory.take(bytes);
+          spare.push(ref);
+          return ref;
+        };
+        const parts = lowering.parts.map((params) => {
+          const part = stage.nodes.find((n) => JSON.stringify(n.params) === JSON.stringify(params));
+          return part ? refOf(part) : borrow(byteSize(bind(node.op, node.inputs, params)));
+        });
+        const buffers = [refOf(node.inputs[0]!), ...parts];
+        if (scratch) buffers.push(borrow(4 * scratch));
+        spare.forEach((ref) => {
+          memory.release(ref);
+        });
+        return [{ kernel, buffers }];
+      }
+    }
+  }
+
+  function emitPointwise(node: Tensor, position: number): Dispatch {
+    const { body, buffers } = expressionOf([node], node.shape, materialized);
+    const out = refOf(node);
+    const source = out.kind === 'output' ? inPlace.get(out.index) : undefined;
+    if (source === undefined) {
+      return { kernel: pointwise(body, traits), buffers: [...buffers.map(refOf), out] };
+    }
+    const original = graph.inputs[source]!;
+    const places = body.leaves.filter((l) => l.source === 'buffer');
+    const mine = places.filter((_, b) => aliasRoot(buffers[b]!) === original);
+    const later = stages.slice(position + 1).some((s) => s.reads.includes(original));
+    const dense = mine.every((l) => l.strides.every((s, a) => s === denseStride(node.shape, a)));
+    if (later || mine.length > 1 || !dense || original.size !== node.size) {
+      throw new CollimateError(
+        `output ${out.index} cannot replace input ${original.params.name} in place: the input is still needed, or read in another order`,
+        'Bind the output to a buffer of its own.',
+      );
+    }
+    const leaf = mine[0] && body.leaves.indexOf(mine[0]);
+    const kept = buffers.filter((t) => aliasRoot(t) !== original);
+    return { kernel: pointwise(body, traits, [leaf]), buffers: [...kept.map(refOf), out] };
+  }
+
+  function emitReduce(nodes: readonly Tensor<'reduce'>[]): Dispatch[] {
+    const roots = nodes.map((n) => n.inputs[0]!);
+    const { shape } = roots[0]!;
+    const { body, buffers } = expressionOf(roots, shape, materialized, false);
+    const kinds = nodes.map((n) => n.params.kind);
+    const reduced = shape.map((_, axis) => nodes[0]!.params.axes.includes(axis - shape.length));
+    const results = nodes[0]!.size;
+    const length = roots[0]!.size / results;
+    const outs = nodes.map(refOf);
+    const reads = buffers.map(refOf);
+    if (length < SPLIT_LENGTH || results >= SPLIT_WAYS || kinds.includes('variance')) {
+      return [{ kernel: reduce({ body, kinds, reduced }, traits), buffers: [...reads, ...outs] }];
+    }
+    const partial = kinds.map(() => memory.take(4 * SPLIT_WAYS * results));
+    const first = reduce({ body, kinds, reduced, splits: SPLIT_WAYS }, traits);
+    const second = kinds.map((kind, r): Dispatch => {
+      const space = [SPLIT_WAYS, results];
+      const leaf = { dtype: 'f32', source: 'buffer', strides: [results, 1] } as const;
+      const results1 = [{ expression: 'x0', dtype: 'f32' }] as const;
+      const sum = {
+        space,
+        leaves: [leaf],
+        lines: [],
+        results: results1,
+        helpers: [],
+        scalarOnly: false,
+        cost: 0,
+      };
+      return {
+        kernel: reduce({ body: sum, kinds: [kind], reduced: [true, false] }, traits),
+        buffers: [partial[r]!, outs[r]!],
+      };
+    });
+    partial.forEach((ref) => {
+      memory.release(ref);
+    });
+    return [{ kernel: first, buffers: [...reads, ...partial] }, ...second];
+  }
+}
+
+/** Gives each output a buffer of its own: one that is an input, or another output under other sides, is copied. */
+function ownOutputs(outputs: readonly Tensor[]): Tensor[] {
+  const taken = new Set<Tensor>();
+  return outputs.map((t) => {
+    const root = aliasRoot(t);
+    const own = root.op === 'input' || taken.has(root) ? bind('copy', [t], {}) : t;
+    taken.add(aliasRoot(own));
+    return own;
+  });
+}
+
+function denseStride(shape: readonly number[], axis: number): number {
+  if (shape[axis] === 1) return 0;
+  return shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+}
+
+/** Slots for temporaries: a freed one serves the next value, the tightest fit first. */
+class Memory {
+  readonly slots: number[] = [];
+  readonly #free: number[] = [];
+
+  take(bytes: number): BufferRef {
+    const fitting = this.#free.filter((s) => this.slots[s]! >= bytes);
+    const pool = fitting.length ? fitting : this.#free;
+    // None fits: growing the largest free one wastes the least.
+    const better = (a: number, b: number) =>
+      fitting.length ? this.slots[a]! - this.slots[b]! : this.slots[b]! - this.slots[a]!;
+    const best = [...pool].sort(better)[0];
+    if (best === undefined) return { kind: 'slot', index: this.slots.push(bytes) - 1 };
+    this.#free.splice(this.#free.indexOf(best), 1);
+    this.slots[best] = Math.max(this.slots[best]!, bytes);
+    return { kind: 'slot', index: best };
+  }
+
+  release(ref: BufferRef): void {
+    this.#free.push(ref.index);
+  }
+}

@@ -1,0 +1,75 @@
+import { CollimateError } from '../../errors.ts';
+import { qr } from '../../kernels/qr.ts';
+import { svd } from '../../kernels/svd.ts';
+import type { Rules } from '../rule.ts';
+import { formatShape } from '../tensor.ts';
+import { orthonormalRows, singularFactor } from './linalg-reference.ts';
+
+/** Factorizations of the randomized SVD. Nothing here is differentiated. */
+export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
+  orthonormalize: {
+    shape: ([x]) => {
+      if (x!.rank < 2 || x!.shape[0]! > x!.shape.at(-1)!) {
+        throw new CollimateError(
+          `orthonormalize: shape ${formatShape(x!.shape)} asks for ${x!.shape[0]} orthonormal vectors in ${x!.shape.at(-1)} dimensions`,
+          'The first axis (vectors) must not exceed the last (dimension).',
+        );
+      }
+      return { shape: x!.shape, dtype: 'f32' };
+    },
+    reference: ([x]) => {
+      const [r, d] = [x!.shape[0]!, x!.shape.at(-1)!];
+      const batch = x!.data.length / (r * d);
+      const out = new Float64Array(x!.data.length);
+      for (let b = 0; b < batch; b++) {
+        const at = (j: number) => (j * batch + b) * d;
+        const rows = Array.from({ length: r }, (_, j) => x!.data.slice(at(j), at(j) + d));
+        orthonormalRows(rows).forEach((row, j) => {
+          out.set(row, at(j));
+        });
+      }
+      return out;
+    },
+    jvp: 'undefined',
+    transpose: 'nonlinear',
+    lowering: {
+      kind: 'joint',
+      parts: [{}],
+      make: (x, traits) => {
+        const [r, d] = [x.shape[0]!, x.shape.at(-1)!];
+        return { kernel: qr({ vectors: r, batch: x.size / (r * d), dim: d }, traits), scratch: 0 };
+      },
+    },
+  },
+  svd: {
+    shape: ([a], { part }) => {
+      const n = a!.shape.at(-1)!;
+      if (a!.rank < 2 || a!.shape.at(-2) !== n) {
+        throw new CollimateError(
+          `svd: shape ${formatShape(a!.shape)} is not square`,
+          'Reduce a tall matrix by orthonormalize first.',
+        );
+      }
+      return { shape: part === 's' ? a!.shape.slice(0, -1) : a!.shape, dtype: 'f32' };
+    },
+    reference: ([a], { part }, out) => {
+      const n = a!.shape.at(-1)!;
+      const data = new Float64Array(out.shape.reduce((x, y) => x * y, 1));
+      const each = part === 's' ? n : n * n;
+      for (let b = 0; b * n * n < a!.data.length; b++) {
+        data.set(singularFactor(a!.data.subarray(b * n * n, (b + 1) * n * n), n, part), b * each);
+      }
+      return data;
+    },
+    jvp: 'undefined',
+    transpose: 'nonlinear',
+    lowering: {
+      kind: 'joint',
+      parts: [{ part: 'u' }, { part: 's' }, { part: 'v' }],
+      make: (a, traits) => {
+        const n = a.shape.at(-1)!;
+        return { kernel: svd({ size: n, batch: a.size / (n * n) }, traits), scratch: 0 };
+      },
+    },
+  },
+};

@@ -1,0 +1,300 @@
+import { CollimateError } from '../../errors.ts';
+import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
+import {
+  add,
+  broadcastLike,
+  cos,
+  div,
+  greater,
+  mul,
+  neg,
+  sin,
+  sub,
+  sumTo,
+  where,
+  zerosLike,
+} from '../functions.ts';
+import type { Params, Primitive } from '../primitives.ts';
+import type { NdArray, Rule, Rules, Signature } from '../rule.ts';
+import { broadcastShapes, type DType, formatShape, type Tensor } from '../tensor.ts';
+import { broadcastIndex } from './indexing.ts';
+
+type Jvp<P extends Primitive> = Rule<P>['jvp'];
+type Transpose<P extends Primitive> = Rule<P>['transpose'];
+
+interface Pointwise<P extends Primitive> {
+  /** dtypes of the operands; `same` stands for one common dtype, f32 or u32, which is also the result's. */
+  operands: readonly (DType | 'same' | 'any')[];
+  result?: DType | ((params: Params[P]) => DType);
+  f64: (...args: number[]) => number;
+  wgsl: (args: string[], params: Params[P]) => string;
+  cost?: number;
+  helper?: (params: Params[P]) => string;
+  /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
+  u32?: (...args: number[]) => number;
+  jvp: Jvp<P>;
+  transpose?: Transpose<P>;
+}
+
+function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
+  const lowering = { kind: 'pointwise', wgsl: spec.wgsl, cost: spec.cost ?? 1 } as const;
+  return {
+    shape: (inputs, params) => ({
+      shape: broadcastShapes(
+        op,
+        inputs.map((t) => t.shape),
+      ),
+      dtype: resultType(op, spec, inputs, params),
+    }),
+    reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
+    jvp: spec.jvp,
+    transpose: spec.transpose ?? 'nonlinear',
+    lowering: spec.helper ? { ...lowering, helper: spec.helper } : lowering,
+  };
+}
+
+function resultType<P extends Primitive>(
+  op: P,
+  spec: Pointwise<P>,
+  inputs: readonly Tensor[],
+  params: Params[P],
+): DType {
+  let common: DType | undefined;
+  inputs.forEach((t, i) => {
+    const want = spec.operands[i]!;
+    const wanted = want === 'same' ? (common ?? (t.dtype === 'u32' ? 'u32' : 'f32')) : want;
+    if (want === 'same') common = wanted as DType;
+    if (wanted !== 'any' && t.dtype !== wanted) {
+      throw new CollimateError(
+        `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, but ${wanted} is wanted`,
+        'Convert it with cast.',
+      );
+    }
+  });
+  if (typeof spec.result === 'function') return spec.result(params);
+  return spec.result ?? common ?? 'f32';
+}
+
+function evaluate<P extends Primitive>(
+  spec: Pointwise<P>,
+  inputs: readonly NdArray[],
+  params: Params[P],
+  out: Signature,
+): Float64Array {
+  const u32 = out.dtype === 'u32';
+  const f = u32 ? (spec.u32 ?? spec.f64) : spec.f64;
+  const extra = 'n' in params ? [params.n as number] : [];
+  const maps = inputs.map((t) => broadcastIndex(out.shape, t.shape));
+  const size = out.shape.reduce((a, b) => a * b, 1);
+  return Float64Array.from({ length: size }, (_, i) => {
+    const value = f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra);
+    return u32 ? value >>> 0 : Number(value);
+  });
+}
+
+/** Tangent of a function with derivative `scale(inputs, out)` in its only argument. */
+const unary =
+  <P extends Primitive>(derivative: (x: Tensor, out: Tensor) => Tensor): Jvp<P> =>
+  ([t], [x], out) =>
+    t ? mul(t, derivative(x!, out)) : null;
+
+/** Σ of the tangents that are not zero, each first brought to the shape of the result. */
+function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null {
+  const known = tangents.filter((t) => t !== null).map((t) => broadcastLike(t, out));
+  return known.length ? known.reduce((a, b) => add(a, b)) : null;
+}
+
+type PointwiseOp =
+  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
+  | 'cos' | 'sin' | 'relu' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
+
+const identity = {
+  operands: ['any'],
+  f64: (x: number) => x,
+  wgsl: ([x]: string[]) => x!,
+} as const;
+
+export const pointwiseRules: Pick<Rules, PointwiseOp> = {
+  copy: {
+    ...pointwise('copy', { ...identity, jvp: ([t]) => t!, transpose: (ct) => [ct] }),
+    shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  },
+  stopGradient: {
+    ...pointwise('stopGradient', { ...identity, jvp: 'zero' }),
+    shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  },
+  add: pointwise('add', {
+    operands: ['same', 'same'],
+    f64: (a, b) => a + b,
+    wgsl: ([a, b]) => `${a} + ${b}`,
+    // d(a + b) = da + db
+    jvp: (t, _, out) => total(t, out),
+    transpose: (ct, [a, b], [la, lb]) => [la ? sumTo(ct, a!.shape) : null, lb ? sumTo(ct, b!.shape) : null],
+  }),
+  sub: pointwise('sub', {
+    operands: ['same', 'same'],
+    f64: (a, b) => a - b,
+    wgsl: ([a, b]) => `${a} - ${b}`,
+    // d(a − b) = da − db
+    jvp: ([ta, tb], _, out) => total([ta!, tb ? neg(tb) : null], out),
+    transpose: (ct, [a, b], [la, lb]) => [
+      la ? sumTo(ct, a!.shape) : null,
+      lb ? sumTo(neg(ct), b!.shape) : null,
+    ],
+  }),
+  mul: pointwise('mul', {
+    operands: ['same', 'same'],
+    f64: (a, b) => a * b,
+    u32: Math.imul,
+    wgsl: ([a, b]) => `${a} * ${b}`,
+    // d(a b) = da b + a db
+    jvp: ([ta, tb], [a, b], out) => total([ta ? mul(ta, b!) : null, tb ? mul(a!, tb) : null], out),
+    transpose: (ct, [a, b], [la, lb]) => [
+      la ? sumTo(mul(ct, b!), a!.shape) : null,
+      lb ? sumTo(mul(ct, a!), b!.shape) : null,
+    ],
+  }),
+  div: pointwise('div', {
+    operands: ['same', 'same'],
+    f64: (a, b) => a / b,
+    u32: (a, b) => Math.floor(a / b),
+    wgsl: ([a, b]) => `${a} / ${b}`,
+    cost: 4,
+    // d(a / b) = da / b − (a / b) / b db
+    jvp: ([ta, tb], [, b], out) =>
+      total([ta ? div(ta, b!) : null, tb ? neg(mul(tb, div(out, b!))) : null], out),
+    transpose: (ct, [a, b]) => [sumTo(div(ct, b!), a!.shape), null],
+  }),
+  rem: pointwise('rem', {
+    operands: ['u32', 'u32'],
+    result: 'u32',
+    f64: (a, b) => a % b,
+    wgsl: ([a, b]) => `${a} % ${b}`,
+    cost: 4,
+    jvp: 'zero',
+  }),
+  max: pointwise('max', {
+    operands: ['same', 'same'],
+    f64: Math.max,
+    wgsl: ([a, b]) => `max(${a}, ${b})`,
+    // d max(a, b) = da where a > b, else db
+    jvp: (t, [a, b], out) => selectTangent(greater(a!, b!), t, out),
+  }),
+  min: pointwise('min', {
+    operands: ['same', 'same'],
+    f64: Math.min,
+    wgsl: ([a, b]) => `min(${a}, ${b})`,
+    // d min(a, b) = da where b > a, else db
+    jvp: (t, [a, b], out) => selectTangent(greater(b!, a!), t, out),
+  }),
+  neg: pointwise('neg', {
+    operands: ['f32'],
+    f64: (x) => -x,
+    wgsl: ([x]) => `-${x}`,
+    jvp: ([t]) => (t ? neg(t) : null),
+    transpose: (ct) => [neg(ct)],
+  }),
+  exp: pointwise('exp', {
+    operands: ['f32'],
+    f64: Math.exp,
+    wgsl: ([x]) => `exp(${x})`,
+    cost: 20,
+    // d eˣ = eˣ dx
+    jvp: unary((_, out) => out),
+  }),
+  log: pointwise('log', {
+    operands: ['f32'],
+    f64: Math.log,
+    wgsl: ([x]) => `log(${x})`,
+    cost: 20,
+    // d ln x = dx / x
+    jvp: ([t], [x]) => (t ? div(t, x!) : null),
+  }),
+  sqrt: pointwise('sqrt', {
+    operands: ['f32'],
+    f64: Math.sqrt,
+    wgsl: ([x]) => `sqrt(${x})`,
+    cost: 4,
+    // d √x = dx / (2 √x)
+    jvp: unary((_, out) => div(0.5, out)),
+  }),
+  rsqrt: pointwise('rsqrt', {
+    operands: ['f32'],
+    f64: (x) => 1 / Math.sqrt(x),
+    // Not inverseSqrt: its error is only bounded to 2 ulp and software adapters use estimates.
+    wgsl: ([x]) => `F(1.0) / sqrt(${x})`,
+    cost: 4,
+    // d x^(−1/2) = −½ x^(−3/2) dx
+    jvp: unary((_, out) => mul(mul(out, mul(out, out)), -0.5)),
+  }),
+  cos: pointwise('cos', {
+    operands: ['f32'],
+    f64: Math.cos,
+    wgsl: ([x]) => `cos(${x})`,
+    cost: 40,
+    jvp: unary((x) => neg(sin(x))),
+  }),
+  sin: pointwise('sin', {
+    operands: ['f32'],
+    f64: Math.sin,
+    wgsl: ([x]) => `sin(${x})`,
+    cost: 40,
+    jvp: unary((x) => cos(x)),
+  }),
+  relu: pointwise('relu', {
+    operands: ['f32'],
+    f64: (x) => Math.max(x, 0),
+    wgsl: ([x]) => `max(${x}, F(0.0))`,
+    // d relu(x) = dx where x > 0. The output has the same sign and is more often in memory already.
+    jvp: ([t], _, out) => (t ? where(greater(out, 0), t, zerosLike(t)) : null),
+  }),
+  greater: pointwise('greater', {
+    operands: ['same', 'same'],
+    result: 'bool',
+    f64: (a, b) => Number(a > b),
+    wgsl: ([a, b]) => `${a} > ${b}`,
+    jvp: 'zero',
+  }),
+  equal: pointwise('equal', {
+    operands: ['same', 'same'],
+    result: 'bool',
+    f64: (a, b) => Number(a === b),
+    wgsl: ([a, b]) => `${a} == ${b}`,
+    jvp: 'zero',
+  }),
+  where: pointwise('where', {
+    operands: ['bool', 'same', 'same'],
+    f64: (c, a, b) => (c ? a : b),
+    wgsl: ([c, a, b]) => `select(${b}, ${a}, ${c})`,
+    jvp: ([, ta, tb], [c], out) => selectTangent(c!, [ta!, tb!], out),
+    transpose: (ct, [c, a, b], [, la, lb]) => [
+      null,
+      la ? sumTo(where(c!, ct, zerosLike(ct)), a!.shape) : null,
+      lb ? sumTo(where(c!, zerosLike(ct), ct), b!.shape) : null,
+    ],
+  }),
+  cast: pointwise('cast', {
+    operands: ['any'],
+    result: ({ dtype }) => dtype,
+    f64: (x) => x,
+    wgsl: ([x], { dtype }) => `${dtype === 'f32' ? 'F' : 'U'}(${x})`,
+    jvp: 'zero',
+  }),
+  shuffle: pointwise('shuffle', {
+    operands: ['u32', 'u32'],
+    result: 'u32',
+    f64: shuffleIndex,
+    wgsl: ([i, key], { n }) => `shuffle${n}(${i}, ${key})`,
+    cost: 100,
+    helper: ({ n }) => shuffleWgsl(n),
+    jvp: 'zero',
+  }),
+};
+
+/** The tangent of a choice; a choice between two zeros is zero. */
+function selectTangent(choice: Tensor, [ta, tb]: readonly (Tensor | null)[], out: Tensor): Tensor | null {
+  if (!ta && !tb) return null;
+  const a = ta ? broadcastLike(ta, out) : zerosLike(tb!);
+  const b = tb ? broadcastLike(tb, out) : zerosLike(ta!);
+  return where(choice, a, b);
+}

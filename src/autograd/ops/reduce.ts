@@ -1,0 +1,66 @@
+import { CollimateError } from '../../errors.ts';
+import { broadcastLike, div, equal, mean, mul, sub, sum, where, zerosLike } from '../functions.ts';
+import type { Rules } from '../rule.ts';
+import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { broadcastIndex } from './indexing.ts';
+
+/** Number of elements that each result of a reduction is made of. */
+export function reducedCount(x: Tensor, axes: readonly number[]): number {
+  return axes.reduce((n, axis) => n * x.shape.at(axis)!, 1);
+}
+
+export const reduceRules: Pick<Rules, 'reduce'> = {
+  reduce: {
+    shape: ([x], { kind, axes }) => {
+      const bad = axes.find((a) => a >= 0 || -a > x!.rank);
+      if (bad !== undefined || x!.dtype !== 'f32') {
+        throw new CollimateError(
+          `${kind}: ${bad === undefined ? `operand is ${x!.dtype}` : `axis ${bad} is not in shape ${formatShape(x!.shape)}`}`,
+          'Reductions take f32 and axes counted from the end: −1 is the last.',
+        );
+      }
+      return {
+        shape: x!.shape.map((d, i) => (axes.includes(i - x!.rank) ? 1 : d)),
+        dtype: x!.dtype,
+      };
+    },
+    reference: ([x], { kind }, out) => {
+      const map = broadcastIndex(x!.shape, out.shape);
+      const n = x!.data.length / sizeOf(out.shape);
+      const fold = (start: number, f: (acc: number, v: number, o: number) => number) => {
+        const acc = new Float64Array(sizeOf(out.shape)).fill(start);
+        x!.data.forEach((v, i) => {
+          const o = map(i);
+          acc[o] = f(acc[o]!, v, o);
+        });
+        return acc;
+      };
+      if (kind === 'max') return fold(-Infinity, (acc, v) => Math.max(acc, v));
+      const total = fold(0, (acc, v) => acc + v);
+      if (kind === 'sum') return total;
+      return fold(0, (acc, v, o) => acc + (v - total[o]! / n) ** 2).map((s) => s / n);
+    },
+    jvp: ([t], [x], out) => {
+      if (!t) return null;
+      const { kind, axes } = out.params;
+      switch (kind) {
+        case 'sum':
+          return sum(t, axes);
+        case 'max': {
+          // d max(x) = mean of dx over the places where x attains it
+          const attained = where(equal(x!, out), zerosLike(x!, 1), zerosLike(x!));
+          return div(sum(mul(attained, t), axes), sum(attained, axes));
+        }
+        case 'variance': {
+          // d var(x) = 2 mean((x − mean x) dx), since Σ(x − mean x) = 0
+          return mul(mean(mul(sub(x!, mean(x!, axes)), t), axes), 2);
+        }
+      }
+    },
+    transpose: (ct, [x], _, { params: { kind } }) => {
+      if (kind !== 'sum') throw new Error(`reduce ${kind} is not linear`);
+      return [broadcastLike(ct, x!)];
+    },
+    lowering: { kind: 'reduce' },
+  },
+};

@@ -1,0 +1,63 @@
+import type { DType } from './tensor.ts';
+
+type None = Record<string, never>;
+
+/** What a reduction does with the elements along its axes. `variance` is the biased one (divides by n). */
+export type ReduceKind = 'sum' | 'max' | 'variance';
+
+/**
+ * Every primitive and its static parameters. Axes are negative: they count from the last one, and whatever stands
+ * before is batch, so that a recorded operation can be applied again to operands with more leading axes.
+ */
+export interface Params {
+  input: { name: string; shape: readonly number[]; dtype: DType };
+  constant: { value: number; dtype: DType };
+  /** u32 coordinates along the last axis of `shape` but for `axis` (negative). */
+  iota: { shape: readonly number[]; axis: number };
+
+  copy: None;
+  stopGradient: None;
+  add: None;
+  sub: None;
+  mul: None;
+  div: None;
+  rem: None;
+  max: None;
+  min: None;
+  neg: None;
+  exp: None;
+  log: None;
+  sqrt: None;
+  rsqrt: None;
+  cos: None;
+  sin: None;
+  relu: None;
+  greater: None;
+  equal: None;
+  where: None;
+  cast: { dtype: 'f32' | 'u32' };
+  /** Pseudo-random bijection of 0 … n−1: inputs (index, round key). */
+  shuffle: { n: number };
+
+  /** Replaces the last `from` axes by `to`. */
+  reshape: { from: number; to: readonly number[] };
+  /** Permutes the last `perm.length` axes. */
+  transpose: { perm: readonly number[] };
+  /** Repeats along axes of size 1 so that the trailing axes become `to`. */
+  broadcast: { to: readonly number[] };
+
+  /** Reduces along `axes`, which stay as axes of size 1. */
+  reduce: { kind: ReduceKind; axes: readonly number[] };
+  /** Product of the last two axes; leading axes broadcast. */
+  matmul: { transposeA: boolean; transposeB: boolean };
+  /** Rows of a table by index, times `scale` plus `shift`. */
+  take: { scale: number; shift: number };
+  /** Counter-based random numbers from a u32 key of shape [2]. */
+  random: { distribution: 'uniform' | 'normal'; shape: readonly number[]; stream: number };
+  /** Orthonormal bases, see kernels/qr.ts. */
+  orthonormalize: None;
+  /** One factor of the singular value decomposition, see kernels/svd.ts. */
+  svd: { part: 'u' | 's' | 'v' };
+}
+
+export type Primitive = keyof Params;

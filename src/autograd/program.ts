@@ -1,0 +1,228 @@
+import { CollimateError } from '../errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { DeviceArray, type HostArray } from './array.ts';
+import { type Graph, type Specs, trace } from './graph.ts';
+import { type BufferRef, type Plan, plan } from './lower/plan.ts';
+import { formatShape, sameShape, type Tensor } from './tensor.ts';
+import { type AnyFunction, leavesWith, mapTree, rebuild } from './tree.ts';
+
+const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
+const isData = (x: unknown): x is ArrayLike<number> =>
+  ArrayBuffer.isView(x) || (Array.isArray(x) && typeof x[0] === 'number');
+
+export interface CompileOptions {
+  /** Name for profiles. */
+  label?: string;
+  /** `[output, input]` pairs, by position: that output replaces that input, and both are bound to one array. */
+  inPlace?: readonly (readonly [number, number])[];
+}
+
+/** Traces a function, differentiates what it asks to be differentiated, and compiles all kernels side by side. */
+export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
+  const graph = trace(f, specs);
+  const lowered = plan(graph, gpu.traits, { inPlace: new Map(options.inPlace ?? []) });
+  const pipelines = await Promise.all(lowered.dispatches.map(({ kernel }) => gpu.pipeline(kernel)));
+  return new Program(gpu, graph, specs, lowered, pipelines, options.label ?? (f.name || 'program'));
+}
+
+/** A compiled function: a fixed list of dispatches over planned memory. */
+export class Program<R = unknown> {
+  readonly gpu: Gpu;
+  readonly graph: Graph<R>;
+  readonly plan: Plan;
+  readonly label: string;
+  readonly #specs: Specs;
+  readonly #pipelines: readonly GPUComputePipeline[];
+
+  constructor(
+    gpu: Gpu,
+    graph: Graph<R>,
+    specs: Specs,
+    lowered: Plan,
+    pipelines: readonly GPUComputePipeline[],
+    label: string,
+  ) {
+    this.gpu = gpu;
+    this.graph = graph;
+    this.plan = lowered;
+    this.label = label;
+    this.#specs = specs;
+    this.#pipelines = pipelines;
+  }
+
+  /**
+   * Ties the program to arrays: bind groups are made once, and each run afterwards only encodes dispatches. Both
+   * arguments have the structures that the function takes and returns; without `outputs`, arrays are made.
+   */
+  bind(inputs: unknown, outputs?: unknown): BoundProgram<R> {
+    const given = leavesWith(inputs, isDeviceArray);
+    check(this.label, 'input', given, this.graph.inputs);
+    const made = outputs === undefined ? this.graph.outputs.map((t) => this.#allocate(t)) : [];
+    const results = outputs === undefined ? made : leavesWith(outputs, isDeviceArray);
+    check(this.label, 'output', results, this.graph.outputs);
+    return new BoundProgram(this, this.#pipelines, given, results, made);
+  }
+
+  #allocate(t: Tensor): DeviceArray {
+    return DeviceArray.zeros(this.gpu, t.shape, t.dtype, `${this.label} output`);
+  }
+
+  /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
+  async run(...args: unknown[]): Promise<unknown> {
+    const own: DeviceArray[] = [];
+    let next = 0;
+    const isLeaf = (x: unknown) => isDeviceArray(x) || isData(x) || typeof x === 'number';
+    const inputs = mapTree(args, isLeaf, (leaf: DeviceArray | ArrayLike<number> | number) => {
+      const t = this.graph.inputs[next++];
+      if (leaf instanceof DeviceArray || !t) return leaf;
+      const array = DeviceArray.from(this.gpu, typeof leaf === 'number' ? [leaf] : leaf, t.shape, t.dtype);
+      own.push(array);
+      return array;
+    });
+    using bound = this.bind(inputs);
+    bound.submit();
+    const values = await Promise.all(
+      bound.outputs.map(
+        async (a): Promise<HostArray> => ({ shape: a.shape, dtype: a.dtype, data: await a.read() }),
+      ),
+    );
+    for (const array of own) array.dispose();
+    return rebuild(this.graph.result, values);
+  }
+
+  /** The specs that the function was traced with. */
+  get specs(): Specs {
+    return this.#specs;
+  }
+
+  /** Floating-point operations of one run. */
+  get flops(): number {
+    return this.plan.dispatches.reduce((sum, { kernel }) => sum + kernel.flops, 0);
+  }
+}
+
+/** A program with its arrays. */
+export class BoundProgram<R = unknown> implements Disposable {
+  readonly program: Program<R>;
+  readonly outputs: readonly DeviceArray[];
+  readonly #made: readonly DeviceArray[];
+  readonly #slots: GPUBuffer[];
+  readonly #uniforms: GPUBuffer | undefined;
+  readonly #calls: {
+    pipeline: GPUComputePipeline;
+    group: GPUBindGroup;
+    grid: readonly [number, number, number];
+  }[];
+
+  constructor(
+    program: Program<R>,
+    pipelines: readonly GPUComputePipeline[],
+    inputs: readonly DeviceArray[],
+    outputs: readonly DeviceArray[],
+    made: readonly DeviceArray[],
+  ) {
+    const { gpu, plan, label } = program;
+    this.program = program;
+    this.outputs = outputs;
+    this.#made = made;
+    this.#slots = plan.slots.map((bytes, i) => gpu.createBuffer(bytes, { label: `${label} slot ${i}` }));
+
+    // One buffer holds the uniforms of all dispatches; each stretch starts where the adapter lets a binding start.
+    const step = (words: number) => Math.ceil((4 * words) / 256) * 256;
+    const sizes = plan.dispatches.map(({ kernel }) => step(kernel.uniforms?.length ?? 0));
+    const total = sizes.reduce((a, b) => a + b, 0);
+    const contents = new Uint32Array(total / 4);
+    this.#uniforms = total
+      ? gpu.createBuffer(total, {
+          label: `${label} uniforms`,
+          usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+        })
+      : undefined;
+
+    const resource = (ref: BufferRef): GPUBufferBinding => {
+      if (ref.kind === 'slot') return { buffer: this.#slots[ref.index]! };
+      const array = (ref.kind === 'input' ? inputs : outputs)[ref.index]!;
+      return {
+        buffer: array.buffer,
+        offset: array.byteOffset,
+        size: Math.max(16 * Math.ceil(array.bytes / 16), 16),
+      };
+    };
+    let offset = 0;
+    this.#calls = plan.dispatches.map(({ kernel, buffers }, i) => {
+      const pipeline = pipelines[i]!;
+      const entries: GPUBindGroupEntry[] = buffers.map((ref, binding) => ({
+        binding,
+        resource: resource(ref),
+      }));
+      if (kernel.uniforms) {
+        contents.set(kernel.uniforms, offset / 4);
+        const size = 16 * Math.ceil((4 * kernel.uniforms.length) / 16);
+        entries.push({ binding: buffers.length, resource: { buffer: this.#uniforms!, offset, size } });
+        offset += sizes[i]!;
+      }
+      const group = gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      return { pipeline, group, grid: kernel.grid };
+    });
+    if (this.#uniforms) gpu.write(this.#uniforms, 0, contents);
+  }
+
+  /** Adds the program's dispatches to a pass. */
+  encode(pass: GPUComputePassEncoder): void {
+    for (const { pipeline, group, grid } of this.#calls) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...grid);
+    }
+  }
+
+  /** Queues one run. */
+  submit(): void {
+    const { device } = this.program.gpu;
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.encode(pass);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  }
+
+  /** The output arrays in the structure that the function returns. */
+  get result(): unknown {
+    return rebuild(this.program.graph.result, this.outputs);
+  }
+
+  /** Frees temporaries and the outputs that {@link Program.bind} made. */
+  dispose(): void {
+    const { gpu } = this.program;
+    for (const buffer of this.#slots.splice(0)) gpu.destroyBuffer(buffer);
+    if (this.#uniforms) gpu.destroyBuffer(this.#uniforms);
+    for (const array of this.#made) array.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function check(
+  label: string,
+  what: string,
+  arrays: readonly DeviceArray[],
+  tensors: readonly Tensor[],
+): void {
+  if (arrays.length !== tensors.length) {
+    throw new CollimateError(
+      `${label}: ${arrays.length} ${what} arrays were bound where there are ${tensors.length}`,
+      'Give them in the structure of the function.',
+    );
+  }
+  tensors.forEach((t, i) => {
+    const array = arrays[i]!;
+    if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
+      throw new CollimateError(
+        `${label}: ${what} ${t.is('input') ? t.params.name : i} is ${array.dtype}${formatShape(array.shape)}, but ${t.dtype}${formatShape(t.shape)} is wanted`,
+        'Bind an array of that type and shape.',
+      );
+    }
+  });
+}

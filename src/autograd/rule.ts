@@ -1,0 +1,68 @@
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import type { Params, Primitive } from './primitives.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
+
+/** Host data of the interpreter: everything is held in float64, also integers and booleans (0 or 1). */
+export interface NdArray {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly data: Float64Array;
+}
+
+export interface Signature {
+  shape: Shape;
+  dtype: DType;
+}
+
+/** How a primitive becomes part of a program. */
+export type Lowering<P extends Primitive> =
+  /** Data, a literal or coordinates: read where it is used. */
+  | { kind: 'leaf' }
+  /** Reads its operand under other coordinates; no kernel of its own. */
+  | { kind: 'view' }
+  /** One WGSL expression of its arguments; `F`, `U` and `B` name the f32, u32 and bool vectors in use. */
+  | {
+      kind: 'pointwise';
+      wgsl: (args: string[], params: Params[P]) => string;
+      /** Rough number of arithmetic instructions; more than 8 counts as expensive. */
+      cost: number;
+      /** WGSL functions that the expression calls; they take scalars, so vectors are not used around it. */
+      helper?: (params: Params[P]) => string;
+    }
+  /** Lowered by the reduction template. */
+  | { kind: 'reduce' }
+  /** A kernel of its own; operands are dense buffers, bound in order, the result last. */
+  | { kind: 'kernel'; make: (node: Tensor<P>, traits: AdapterTraits) => Kernel }
+  /** Several nodes of one operand that one kernel computes together, e.g. the factors of an SVD. */
+  | {
+      kind: 'joint';
+      parts: readonly Params[P][];
+      /** Bindings: the operand, the outputs in the order of `parts`, then scratch of the given number of floats. */
+      make: (operand: Tensor, traits: AdapterTraits) => { kernel: Kernel; scratch: number };
+    };
+
+/**
+ * All there is to know of a primitive, in one place. `jvp` maps tangents (null: zero) to the tangent of the output;
+ * `zero` says that the derivative vanishes, `undefined` that there is none. `transpose` maps the cotangent of the
+ * output to those of the operands marked in `linear`; only operations that are linear in some operand have one.
+ */
+export interface Rule<P extends Primitive> {
+  shape: (inputs: readonly Tensor[], params: Params[P]) => Signature;
+  reference: (inputs: readonly NdArray[], params: Params[P], out: Signature) => Float64Array;
+  jvp:
+    | ((tangents: readonly (Tensor | null)[], inputs: readonly Tensor[], out: Tensor<P>) => Tensor | null)
+    | 'zero'
+    | 'undefined';
+  transpose:
+    | ((
+        ct: Tensor,
+        inputs: readonly Tensor[],
+        linear: readonly boolean[],
+        out: Tensor<P>,
+      ) => (Tensor | null)[])
+    | 'nonlinear';
+  lowering: Lowering<P>;
+}
+
+export type Rules = { [P in Primitive]: Rule<P> };

@@ -1,0 +1,21 @@
+import { leafRules } from './ops/leaves.ts';
+import { linalgRules } from './ops/linalg.ts';
+import { matmulRules } from './ops/matmul.ts';
+import { pointwiseRules } from './ops/pointwise.ts';
+import { randomRules } from './ops/random.ts';
+import { reduceRules } from './ops/reduce.ts';
+import { takeRules } from './ops/take.ts';
+import { viewRules } from './ops/views.ts';
+import type { Rules } from './rule.ts';
+
+/** The table of all primitives; a missing rule does not compile. */
+export const rules: Rules = {
+  ...leafRules,
+  ...pointwiseRules,
+  ...viewRules,
+  ...reduceRules,
+  ...matmulRules,
+  ...takeRules,
+  ...randomRules,
+  ...linalgRules,
+};

@@ -1,0 +1,259 @@
+import { CollimateError } from '../errors.ts';
+import { add, broadcastLike, full } from './functions.ts';
+import type { Primitive } from './primitives.ts';
+import type { Rule } from './rule.ts';
+import { rules } from './rules.ts';
+import { bind, formatShape, input, sameShape, type Tensor } from './tensor.ts';
+import { leavesOf, rebuild } from './tree.ts';
+
+/**
+ * Differentiation as a map from graphs to graphs. Forward mode follows the JVP rules; reverse mode is the transpose
+ * of the linear graph that forward mode leaves behind (Radul, Paszke, Frostig, Johnson & Maclaurin, *You only
+ * linearize once*, POPL 2023). A function is differentiated at private copies of its arguments, so that
+ * derivatives of derivatives never mistake one variable for another.
+ */
+
+const ruleOf = (node: Tensor): Rule<Primitive> => rules[node.op] as unknown as Rule<Primitive>;
+
+/** All nodes that the given ones are computed from, in topological order. */
+export function ancestors(outputs: readonly Tensor[]): Tensor[] {
+  const seen = new Set<Tensor>();
+  const stack = [...outputs];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    stack.push(...node.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+/** Those nodes among the ancestors of `outputs` that depend on `inputs`, without the inputs themselves. */
+function dependents(outputs: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
+  const marked = new Set<Tensor>(inputs);
+  return ancestors(outputs).filter((node) => {
+    if (marked.has(node) || !node.inputs.some((x) => marked.has(x))) return false;
+    marked.add(node);
+    return true;
+  });
+}
+
+/** Tangents of `outputs` when the `inputs` have the given ones; null is zero. */
+function pushForward(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  tangents: readonly (Tensor | null)[],
+): (Tensor | null)[] {
+  const known = new Map<Tensor, Tensor | null>(inputs.map((x, i) => [x, tangents[i]!]));
+  for (const node of dependents(outputs, inputs)) {
+    const own = node.inputs.map((x) => known.get(x) ?? null);
+    const { jvp } = ruleOf(node);
+    if (jvp === 'zero' || own.every((t) => t === null)) continue;
+    if (jvp === 'undefined') {
+      throw new CollimateError(
+        `${node.op} has no derivative`,
+        'Keep it outside of what is differentiated, or wrap its operand in stopGradient.',
+      );
+    }
+    const tangent = jvp(own, node.inputs, node);
+    known.set(node, tangent && broadcastLike(tangent, node));
+  }
+  return outputs.map((y) => known.get(y) ?? null);
+}
+
+/** Cotangents of `inputs` when the `outputs`, linear in them, have the given ones; null is zero. */
+function pullBack(
+  outputs: readonly (Tensor | null)[],
+  inputs: readonly Tensor[],
+  cotangents: readonly Tensor[],
+): (Tensor | null)[] {
+  const bars = new Map<Tensor, Tensor>();
+  const accumulate = (x: Tensor, bar: Tensor | null) => {
+    if (!bar) return;
+    const before = bars.get(x);
+    bars.set(x, before ? add(before, bar) : bar);
+  };
+  outputs.forEach((y, i) => {
+    if (y) accumulate(y, cotangents[i]!);
+  });
+  const nodes = dependents(
+    outputs.filter((y) => y !== null),
+    inputs,
+  );
+  const linear = new Set<Tensor>([...inputs, ...nodes]);
+  for (const node of nodes.reverse()) {
+    const bar = bars.get(node);
+    if (!bar) continue;
+    const { transpose } = ruleOf(node);
+    if (transpose === 'nonlinear') throw new Error(`${node.op} is not linear and cannot be transposed`);
+    const marks = node.inputs.map((x) => linear.has(x));
+    const contributions = transpose(bar, node.inputs, marks, node);
+    node.inputs.forEach((x, i) => {
+      if (marks[i]) accumulate(x, contributions[i] ?? null);
+    });
+  }
+  return inputs.map((x) => bars.get(x) ?? null);
+}
+
+const copyOf = (x: Tensor): Tensor => bind('copy', [x], {});
+
+/** Stands for a direction with the shape of `x` and further leading axes; never part of a result. */
+const placeholder = (x: Tensor, lead: readonly number[] = []): Tensor =>
+  input('direction', [...lead, ...x.shape]);
+
+// biome-ignore lint/suspicious/noExplicitAny: functions of any structures of tensors are differentiated
+type Args = readonly any[];
+
+/** Calls `f` at private copies of its tensor arguments. */
+function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
+  const leaves = leavesOf(args);
+  const other = leaves.find((x) => x.dtype !== 'f32');
+  if (other) {
+    throw new CollimateError(
+      `an argument is ${other.dtype}${formatShape(other.shape)}, but only f32 can be differentiated`,
+      'Let the function close over tensors of other types.',
+    );
+  }
+  const copies = leaves.map(copyOf);
+  return { copies, out: f(...(rebuild(args, copies) as unknown as A)) };
+}
+
+/**
+ * The value of `f` and its derivative in the direction of the tangents, one for each tensor in the arguments, in
+ * the same structure: `[f(x), ∂f(x)·t]`.
+ */
+export function jvp<A extends Args, R>(f: (...args: A) => R, args: A, tangents: unknown): [R, R] {
+  const { copies, out } = isolate(f, args);
+  const ts = leavesOf(tangents);
+  expectLike('jvp: tangent', ts, copies);
+  const outs = leavesOf(out);
+  const tangentsOut = pushForward(outs, copies, ts).map((t, i) => t ?? full(0, outs[i]!.shape));
+  return [out, rebuild(out, tangentsOut) as unknown as R];
+}
+
+/** The derivative of a function at a point, as a linear map that can be applied to batches of directions. */
+export interface Linearization<A extends Args, R> {
+  /** The value at the point. */
+  readonly value: R;
+  /** `J·v`; each tensor of `v` may have additional leading axes, the same for all, and so does the result. */
+  apply(...v: A): R;
+  /** `Jᵀ·u`; each tensor of `u` may have additional leading axes, the same for all, and so does the result. */
+  applyTranspose(u: R): A;
+}
+
+/** Linearizes `f` at a point: everything that does not depend on the direction is computed once. */
+export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): Linearization<A, R> {
+  const { copies, out } = isolate(f, args);
+  const outs = leavesOf(out);
+  const directions = copies.map((x) => placeholder(x));
+  const linear = pushForward(outs, copies, directions);
+
+  /** The linear graph, recorded again for directions with `lead` as further leading axes. */
+  const replay = (vs: readonly Tensor[]): (Tensor | null)[] => {
+    const known = new Map<Tensor, Tensor>(directions.map((d, i) => [d, vs[i]!]));
+    const nodes = dependents(
+      linear.filter((y) => y !== null),
+      directions,
+    );
+    for (const node of nodes)
+      known.set(
+        node,
+        bind(
+          node.op,
+          node.inputs.map((x) => known.get(x) ?? x),
+          node.params,
+        ),
+      );
+    return linear.map((y) => (y ? (known.get(y) ?? y) : null));
+  };
+  const leadOf = (given: readonly Tensor[], own: readonly Tensor[], what: string) => {
+    expectLike(what, given, own);
+    return given.length ? given[0]!.shape.slice(0, given[0]!.rank - own[0]!.rank) : [];
+  };
+
+  return {
+    value: out,
+    apply: (...v) => {
+      const vs = leavesOf(v);
+      const lead = leadOf(vs, copies, 'linearize: direction');
+      return rebuild(
+        out,
+        replay(vs).map((y, i) => y ?? full(0, [...lead, ...outs[i]!.shape])),
+      ) as unknown as R;
+    },
+    applyTranspose: (u) => {
+      const us = leavesOf(u);
+      const lead = leadOf(us, outs, 'linearize: cotangent');
+      const vs = copies.map((x) => placeholder(x, lead));
+      const bars = pullBack(replay(vs), vs, us);
+      return rebuild(
+        args,
+        bars.map((b, i) => b ?? full(0, [...lead, ...copies[i]!.shape])),
+      ) as unknown as A;
+    },
+  };
+}
+
+/** The value of `f` and a function from the cotangent of the value to those of the arguments. */
+export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u: R) => A] {
+  const { value, applyTranspose } = linearize(f, ...args);
+  return [value, applyTranspose];
+}
+
+/**
+ * A function that gives the value of `f`, a scalar, and its gradient with respect to the first argument, in that
+ * argument's structure. With `hasAux`, `f` returns `[scalar, aux]` and so does the value.
+ */
+export function valueAndGrad<A extends Args, X>(
+  f: (...args: A) => [Tensor, X],
+  options: { hasAux: true },
+): (...args: A) => [[Tensor, X], A[0]];
+export function valueAndGrad<A extends Args>(f: (...args: A) => Tensor): (...args: A) => [Tensor, A[0]];
+export function valueAndGrad<A extends Args>(
+  f: (...args: A) => unknown,
+  options: { hasAux?: boolean } = {},
+): (...args: A) => [unknown, A[0]] {
+  return (...args) => {
+    const { copies, out } = isolate(
+      (first: A[0]) => f(...([first, ...args.slice(1)] as unknown as A)),
+      [args[0]],
+    );
+    const value = (options.hasAux ? (out as readonly unknown[])[0] : out) as Tensor;
+    if (value.size !== 1) {
+      throw new CollimateError(
+        `grad: the function returns a tensor of shape ${formatShape(value.shape)}`,
+        'Differentiate a scalar, or use vjp with a cotangent of that shape.',
+      );
+    }
+    const directions = copies.map((x) => placeholder(x));
+    const [tangent] = pushForward([value], copies, directions);
+    const one = full(1, value.shape);
+    const bars = pullBack([tangent!], directions, [one]).map((b, i) => b ?? full(0, copies[i]!.shape));
+    return [out, rebuild(args[0], bars) as A[0]];
+  };
+}
+
+/** A function that gives the gradient of the scalar function `f` with respect to its first argument. */
+export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) => A[0] {
+  const both = valueAndGrad(f);
+  return (...args) => both(...args)[1];
+}
+
+/** Checks that tensors are like their models up to common leading axes. */
+function expectLike(what: string, given: readonly Tensor[], models: readonly Tensor[]): void {
+  if (given.length !== models.length) {
+    throw new CollimateError(
+      `${what}: ${given.length} tensors were given where there are ${models.length}`,
+      'Give one for each tensor, in the same structure.',
+    );
+  }
+  const lead = given[0]?.shape.slice(0, given[0].rank - models[0]!.rank) ?? [];
+  given.forEach((t, i) => {
+    const want = [...lead, ...models[i]!.shape];
+    if (!sameShape(t.shape, want)) {
+      throw new CollimateError(
+        `${what} ${i} has shape ${formatShape(t.shape)}, but ${formatShape(want)} is wanted`,
+        'Its trailing axes must be those of the tensor that it belongs to, its leading axes those of the others.',
+      );
+    }
+  });
+}

@@ -1,0 +1,61 @@
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { foldGrid, LINEAR_GROUP } from './grid.ts';
+
+export interface GatherSpec {
+  /** What the table holds: f32, or bytes packed four to a word, lowest first. */
+  source: 'u8' | 'f32';
+  rows: number;
+  /** Elements of a row. */
+  width: number;
+  /** Number of rows to take. */
+  count: number;
+  /** Applied to each element: value · scale + shift. */
+  scale: number;
+  shift: number;
+}
+
+const GROUP = 64;
+
+const floatBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
+
+/**
+ * Rows of a table by index. Bindings: table, index u32[count], result f32[count, width]. An index beyond the
+ * table reads its last row.
+ */
+export function gather(spec: GatherSpec, traits: AdapterTraits): Kernel {
+  const { source, rows, width, count, scale, shift } = spec;
+  const quads = width % 4 === 0;
+  const perThread = quads ? 4 : 1;
+  const table = source === 'f32' ? (quads ? 'vec4f' : 'f32') : 'u32';
+  const load = {
+    'f32,false': 'table[row * params.width + column]',
+    'f32,true': 'table[row * params.width + column]',
+    'u8,false':
+      'f32((table[(row * params.width + column) / 4u] >> (8u * ((row * params.width + column) % 4u))) & 255u)',
+    'u8,true': 'vec4f(unpack4xU8(table[row * params.width + column]))',
+  }[`${source},${quads}`]!;
+  const threads = (count * width) / perThread;
+  return {
+    name: `gather_${source}`,
+    wgsl: `
+struct Params { threads: u32, width: u32, rows: u32, scale: f32, shift: f32 }
+@group(0) @binding(0) var<storage, read> table: array<${table}>;
+@group(0) @binding(1) var<storage, read> index: array<u32>;
+@group(0) @binding(2) var<storage, read_write> result: array<${quads ? 'vec4f' : 'f32'}>;
+@group(0) @binding(3) var<uniform> params: Params;
+@compute @workgroup_size(${GROUP})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (${LINEAR_GROUP}) * ${GROUP}u + lane;
+  if (i >= params.threads) { return; }
+  let row = min(index[i / params.width], params.rows - 1u);
+  let column = i % params.width;
+  result[i] = ${load} * params.scale + params.shift;
+}`,
+    bindings: ['read', 'read', 'read_write'],
+    uniforms: Uint32Array.of(threads, width / perThread, rows, floatBits(scale), floatBits(shift)),
+    grid: foldGrid(Math.ceil(threads / GROUP), traits),
+    flops: 2 * count * width,
+    bytes: count * width * (source === 'u8' ? 5 : 8),
+  };
+}

@@ -1,0 +1,51 @@
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { PHILOX_WGSL } from './philox.ts';
+
+export interface RandomSpec {
+  distribution: 'uniform' | 'normal';
+  /** Number of elements. */
+  count: number;
+  /** Separates sequences that share a key. */
+  stream: number;
+}
+
+const GROUP = 64;
+
+const TRANSFORM = {
+  uniform: 'return u;',
+  normal: `
+    let radius = sqrt(-2.0 * log(u.xz + ${2 ** -25}));
+    let angle = ${2 * Math.PI} * u.yw;
+    return vec4f(radius.x * cos(angle.x), radius.x * sin(angle.x), radius.y * cos(angle.y), radius.y * sin(angle.y));`,
+};
+
+/** Random numbers: bindings are the key u32[2] and the result f32[count]; a thread makes four of them. */
+export function random({ distribution, count, stream }: RandomSpec, traits: AdapterTraits): Kernel {
+  const blocks = Math.ceil(count / 4);
+  return {
+    name: `random_${distribution}`,
+    wgsl: `
+struct Params { count: u32, stream: u32 }
+@group(0) @binding(0) var<storage, read> key: array<u32>;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+${PHILOX_WGSL}
+fn draw(u: vec4f) -> vec4f {${TRANSFORM[distribution]}
+}
+@compute @workgroup_size(${GROUP})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block = (${LINEAR_GROUP}) * ${GROUP}u + lane;
+  if (block * 4u >= params.count) { return; }
+  let words = philox(vec4u(block, params.stream, 0u, 0u), vec2u(key[0], key[1]));
+  let values = draw(vec4f(words >> vec4u(8u)) * ${2 ** -24});
+  for (var j = 0u; j < min(4u, params.count - block * 4u); j++) { result[block * 4u + j] = values[j]; }
+}`,
+    bindings: ['read', 'read_write'],
+    uniforms: Uint32Array.of(count, stream),
+    grid: foldGrid(Math.ceil(blocks / GROUP), traits),
+    flops: 0,
+    bytes: 4 * count,
+  };
+}
