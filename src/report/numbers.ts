@@ -49,7 +49,7 @@ export function logTicks([low, high]: [number, number]): number[] {
 /** 0.02, 30, 10⁻⁴. */
 export function logLabel(x: number): string {
   const exponent = Math.round(Math.log10(x));
-  if (Math.abs(exponent) < 3 || Math.abs(Math.log10(x) - exponent) > 1e-9) return String(x);
+  if (Math.abs(exponent) < 4 || Math.abs(Math.log10(x) - exponent) > 1e-9) return String(x);
   return `10${[...String(exponent)].map((c) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(c)]).join('')}`;
 }
 

@@ -77,11 +77,11 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .verdicts, .verdicts tbody, .verdicts .group, .verdicts .group th { display: block; }
   .verdicts thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .verdicts .group th { padding: 1.5rem 0 0.5rem; }
-  .verdicts .claim { display: grid; grid-template-columns: 1fr 1fr; gap: 0.3rem 1.25rem; padding: 0.75rem 0; }
+  .verdicts .claim { display: grid; grid-template-columns: 1.15fr 1fr; gap: 0.3rem 1rem; padding: 0.75rem 0; }
   .verdicts .claim th, .verdicts .claim td { padding: 0; }
-  .verdicts .claim th { grid-column: 1 / -1; padding-right: 7.5rem; }
-  .verdicts .verdict { grid-column: 2; grid-row: 1; text-align: right; }
-  .verdicts .number { display: flex; justify-content: space-between; gap: 0.5rem; white-space: normal; }
+  .verdicts .claim th { grid-area: 1 / 1 / 2 / -1; padding-right: 7.5rem; }
+  .verdicts .verdict { grid-area: 1 / 2; text-align: right; }
+  .verdicts .number { display: flex; justify-content: space-between; align-items: baseline; gap: 0.25rem; }
   .verdicts .number::before { content: attr(data-label); font-size: 0.75rem; color: var(--quiet); }
   .spread { min-width: 0; }
   dl div { grid-template-columns: 7.5rem 1fr; }

@@ -6,7 +6,7 @@ import type { Figure } from './data.ts';
 export interface Panel {
   title: string;
   /** A second line: the number that the panel is about. */
-  note?: string;
+  note: string;
   width: number;
   height: number;
   /** SVG markup. */
@@ -14,7 +14,7 @@ export interface Panel {
 }
 
 export type Legend =
-  | { items: { label: string; colour: string; shape: 'dot' | 'line' | 'dashed' | 'band' }[] }
+  | { items: [label: string, colour: string, shape: 'dot' | 'line' | 'dashed' | 'band'][] }
   | { label: string; from: string; to: string; steps: { colour: string; opacity?: number }[] };
 
 const { document } = parseHTML('<html></html>');
@@ -29,16 +29,16 @@ export function plot(options: Plot.PlotOptions & { width: number; height: number
     .replaceAll('&nbsp;', '&#160;');
 }
 
-export const panelSize = { width: 344, height: 270 };
+export const panelWidth = 344;
 const gap = 24;
 const heading = 40;
 const legendLine = 22;
 
-/** Puts panels side by side, rows below each other, and legends under them: one SVG document. */
+/** Puts panels side by side, rows below each other, and a legend under them: one SVG document. */
 export function figure(
   { file, title, ...text }: Omit<Figure, 'svg'>,
   rows: Panel[][],
-  legends: Legend[] = [],
+  legend?: Legend,
 ): Figure {
   // A formula does not break at its relation sign.
   const caption = text.caption.replace(/ ([=≤≥≠+]) /g, '\u00a0$1\u00a0');
@@ -54,7 +54,7 @@ export function figure(
     });
     y += heading + Math.max(...row.map((p) => p.height)) + 10;
   });
-  for (const legend of legends) {
+  if (legend) {
     const drawn = drawLegend(legend, width);
     body += `<g transform="translate(0,${y})">${drawn.body}</g>`;
     y += drawn.height;
@@ -71,15 +71,13 @@ export function figure(
 const head = ({ title, note }: Panel, letter: string): string =>
   `<text text-anchor="start" font-size="13" y="13"><tspan font-weight="700">${letter}</tspan>` +
   `<tspan font-weight="600" dx="8">${escapeText(title)}</tspan></text>` +
-  (note
-    ? `<text text-anchor="start" x="17" y="30" font-variant="tabular-nums" fill-opacity="0.75">${escapeText(note)}</text>`
-    : '');
+  `<text text-anchor="start" x="17" y="30" font-variant="tabular-nums" fill-opacity="0.75">${escapeText(note)}</text>`;
 
 function drawLegend(legend: Legend, width: number): { body: string; height: number } {
   if ('steps' in legend) return { body: drawRamp(legend), height: legendLine };
   let x = 17;
   let y = 0;
-  const body = legend.items.map(({ label, colour, shape }) => {
+  const body = legend.items.map(([label, colour, shape]) => {
     const advance = 38 + 6.4 * label.length;
     if (x + advance > width && x > 17) {
       x = 17;

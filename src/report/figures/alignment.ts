@@ -1,6 +1,6 @@
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, range } from '../numbers.ts';
-import { figure, type Panel, panelSize } from '../svg.ts';
+import { figure, type Panel, panelWidth } from '../svg.ts';
 
 const levels = 20;
 /** Cells along a side of a panel: more could be neither seen nor sent. */
@@ -31,14 +31,12 @@ export function alignment(data: ReportData): Figure {
         `share” is the part of the squared entries on the diagonal, over i ≠ j.${partly}${dead}`,
     },
     [shown.map(panel)],
-    [
-      {
-        label: '|Uⱼᵀ Jᵢ Vⱼ| / σ₁(Jᵢ)',
-        from: '0',
-        to: '1',
-        steps: range(levels + 1).map((q) => ({ colour: 'currentColor', opacity: q / levels })),
-      },
-    ],
+    {
+      label: '|Uⱼᵀ Jᵢ Vⱼ| / σ₁(Jᵢ)',
+      from: '0',
+      to: '1',
+      steps: range(levels + 1).map((q) => ({ colour: 'currentColor', opacity: q / levels })),
+    },
   );
 }
 
@@ -55,10 +53,10 @@ function panel({ title, measures, network }: Moment): Panel {
     all.flat().find((a) => a !== null)?.length ?? network.classes,
   );
   const left = 44;
-  const side = panelSize.width - left - 6;
+  const side = panelWidth - left - 6;
   // In units of a cell: blocks lie `pitch` apart, with a gap that grows with them.
   const pitch = triples + Math.max(0.6, triples / 8);
-  const scale = side / (pitch * blocks.length);
+  const scale = side / (pitch * (blocks.length - 1) + triples);
   const runs: { level: number; x: number; y: number; length: number }[] = [];
   let frames = '';
   let own = '';
@@ -90,7 +88,7 @@ function panel({ title, measures, network }: Moment): Panel {
   return {
     title,
     note: `diagonal share ${format(measures.summary.diagonalShare.mean)}`,
-    width: panelSize.width,
+    width: panelWidth,
     height: side + 42,
     body:
       `<g transform="translate(${left},34)">` +

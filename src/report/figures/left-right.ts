@@ -2,8 +2,8 @@ import * as Plot from '@observablehq/plot';
 import { accent, contrast } from '../colours.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { format, range, spread } from '../numbers.ts';
-import { figure, type Panel, panelSize, plot } from '../svg.ts';
-import { axis, blockAxis, frame, margins, meanWithBand } from './axes.ts';
+import { figure, type Panel } from '../svg.ts';
+import { axis, blockAxis, chart, meanWithBand } from './chart.ts';
 
 const maxTriples = 20;
 
@@ -12,7 +12,6 @@ export function leftRight(data: ReportData): Figure {
   const shown = moments(data);
   const { triples } = data.run.analysis.settings;
   const partly = triples > maxTriples ? ` The first ${maxTriples} of ${triples} triples are drawn.` : '';
-  const opacities = range(11).map((i) => Number(Math.abs(i / 5 - 1).toFixed(2)));
   return figure(
     {
       file: 'ra2-left-right.svg',
@@ -24,91 +23,66 @@ export function leftRight(data: ReportData): Figure {
         `deviation over samples. Look for a rise to 1.${partly}`,
     },
     [shown.map(cosines), shown.map(classifier)],
-    [
-      {
-        label: 'cosine uₖ·vₖ',
-        from: '−1',
-        to: '1',
-        steps: opacities.map((opacity, i) => ({ colour: i < 5 ? contrast : accent, opacity })),
-      },
-    ],
+    {
+      label: 'cosine uₖ·vₖ',
+      from: '−1',
+      to: '1',
+      steps: range(11).map((i) => shade(i / 5 - 1)),
+    },
   );
 }
 
+/** Blue above zero, orange below. Twenty steps a side: finer ones could not be seen, and the file stays small. */
+const shade = (cosine: number) => ({
+  colour: cosine < 0 ? contrast : accent,
+  opacity: Math.round(20 * Math.abs(cosine)) / 20,
+});
+
+type Cell = { block: number; k: number; cosine: number | null };
+
 function cosines({ title, measures: { samples, summary }, network: { depth } }: Moment): Panel {
-  const size = { width: panelSize.width, height: 240 };
   const triples = Math.min(maxTriples, Math.max(1, ...samples.map((s) => s.leftRight[0]?.length ?? 0)));
-  const cells = range(depth).flatMap((i) =>
-    range(triples).map((k) => ({
-      block: i + 1,
-      k: k + 1,
-      cosine: spread(samples.map((s) => s.leftRight[i]?.[k])).mean,
-    })),
+  const cells: Cell[] = range(depth).flatMap((i) =>
+    range(triples).map((k) => {
+      const { mean } = spread(samples.map((s) => s.leftRight[i]?.[k]));
+      return { block: i + 1, k: k + 1, cosine: mean };
+    }),
   );
-  const fill = ({ cosine }: (typeof cells)[number]) => ((cosine ?? 0) < 0 ? contrast : accent);
-  const position = { x1: 'left', x2: 'right', y1: 'top', y2: 'bottom' };
-  const boxes = cells.map((c) => ({
-    ...c,
-    left: c.block - 0.5,
-    right: c.block + 0.5,
-    top: c.k - 0.5,
-    bottom: c.k + 0.5,
-  }));
-  return {
+  const dead = cells.filter((c) => c.cosine === null);
+  return chart({
     title,
     note: `mean of the top three, all blocks ${format(spread(summary.leftRight.map((s) => s.mean)).mean)}`,
-    ...size,
-    body: plot({
-      ...size,
-      ...margins,
-      x: { ...blockAxis(depth), domain: [0.5, depth + 0.5] },
-      y: {
-        ...axis('triple k'),
-        domain: [triples + 0.5, 0.5],
-        ticks: range(triples, 1).filter((k) => triples <= 10 || k % 5 === 0),
-        tickFormat: String,
-      },
-      opacity: { type: 'identity' },
-      marks: [
-        Plot.rect(boxes, {
-          ...position,
-          fill,
-          // Twenty steps: fewer than the eye can tell apart, and the file stays small.
-          fillOpacity: (c: (typeof boxes)[number]) => Math.round(20 * Math.abs(c.cosine ?? 0)) / 20,
-          inset: depth * triples > 200 ? 0 : 0.5,
-        }),
-        Plot.text(
-          boxes.filter((c) => c.cosine === null),
-          { x: 'block', y: 'k', text: () => '×', fillOpacity: 0.55 },
-        ),
-        frame(),
-      ],
-    }),
-  };
+    height: 240,
+    x: blockAxis(depth),
+    y: {
+      ...axis('triple k'),
+      domain: [triples + 0.5, 0.5],
+      ticks: range(triples, 1).filter((k) => triples <= 10 || k % 5 === 0),
+      tickFormat: String,
+    },
+    opacity: { type: 'identity' },
+    marks: [
+      Plot.rect(cells, {
+        x1: (c: Cell) => c.block - 0.5,
+        x2: (c: Cell) => c.block + 0.5,
+        y1: (c: Cell) => c.k - 0.5,
+        y2: (c: Cell) => c.k + 0.5,
+        fill: (c: Cell) => shade(c.cosine ?? 0).colour,
+        fillOpacity: (c: Cell) => shade(c.cosine ?? 0).opacity,
+        inset: depth * triples > 200 ? 0 : 0.5,
+      }),
+      Plot.text(dead, { x: 'block', y: 'k', text: () => '×', fillOpacity: 0.55 }),
+    ],
+  });
 }
 
 function classifier({ title, measures: { summary }, network: { depth } }: Moment): Panel {
-  const size = { width: panelSize.width, height: 190 };
-  const rows = summary.classifierShare.flatMap(({ mean, std }, i) =>
-    mean === null
-      ? []
-      : [{ x: i + 1, mean, low: Math.max(0, mean - (std ?? 0)), high: Math.min(1, mean + (std ?? 0)) }],
-  );
-  return {
+  return chart({
     title,
     note: `classifier share, last block ${format(summary.classifierShare.at(-1)?.mean)}`,
-    ...size,
-    body: plot({
-      ...size,
-      ...margins,
-      x: { ...blockAxis(depth), domain: [0.5, depth + 0.5] },
-      y: {
-        ...axis('share of U in rows of W'),
-        domain: [0, 1.02],
-        ticks: [0, 0.2, 0.4, 0.6, 0.8, 1],
-        grid: true,
-      },
-      marks: [frame(), ...meanWithBand(rows, accent)],
-    }),
-  };
+    height: 190,
+    x: blockAxis(depth),
+    y: { ...axis('share of U in rows of W'), domain: [0, 1.02], ticks: 5, grid: true },
+    marks: meanWithBand(summary.classifierShare, [0, 1]),
+  });
 }

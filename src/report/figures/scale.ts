@@ -2,8 +2,8 @@ import * as Plot from '@observablehq/plot';
 import { accent, contrast } from '../colours.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, logDomain, range } from '../numbers.ts';
-import { figure, type Panel, panelSize, plot } from '../svg.ts';
-import { frame, logAxis, margins } from './axes.ts';
+import { figure, type Panel } from '../svg.ts';
+import { chart, logAxis } from './chart.ts';
 import { dead } from './spectra.ts';
 
 /** Blocks from which the fit is made (`inverseDepthFit`); before them the curve is extended, broken. */
@@ -28,70 +28,55 @@ export function scale(data: ReportData): Figure {
         `${firstFitted} on: the singular values scale inversely with depth. All panels share the vertical scale.`,
     },
     [shown.map((m) => panel(m, domain))],
-    [
-      {
-        items: [
-          { label: 'mean over samples', colour: accent, shape: 'dot' },
-          { label: 'least to greatest', colour: accent, shape: 'line' },
-          { label: 'fit a/(i + b)', colour: contrast, shape: 'line' },
-          { label: `extended before block ${firstFitted}`, colour: contrast, shape: 'dashed' },
-        ],
-      },
-    ],
+    {
+      items: [
+        ['mean over samples', accent, 'dot'],
+        ['least to greatest', accent, 'line'],
+        ['fit a/(i + b)', contrast, 'line'],
+        [`extended before block ${firstFitted}`, contrast, 'dashed'],
+      ],
+    },
   );
 }
 
 const alive = (sigma: number | null): sigma is number => sigma !== null && sigma > 0;
 
-function panel({ title, measures, network: { depth } }: Moment, domain: [number, number]): Panel {
+function panel({ title, measures, network: { depth } }: Moment, [low, high]: [number, number]): Panel {
   const { sigma1, inverseDepthFit: fit } = measures.summary;
-  const inside = (y: number) => Math.min(domain[1], Math.max(domain[0], y));
+  const clamp = (y: number) => Math.min(high, Math.max(low, y));
   const rows = sigma1.flatMap(({ mean, min, max }, i) =>
-    alive(mean) && mean >= domain[0]
-      ? [{ block: i + 1, mean, low: inside(min ?? mean), high: inside(max ?? mean) }]
+    alive(mean) && mean >= low
+      ? [{ block: i + 1, mean, least: clamp(min ?? mean), greatest: clamp(max ?? mean) }]
       : [],
   );
-  // Forty points to an octave would be too many; the curve is smooth.
-  const curve = (from: number, to: number) =>
-    range(41)
+  const curve = (from: number, to: number, options: Plot.LineOptions): Plot.Markish => {
+    if (!fit || from >= to) return null;
+    const line = range(41)
       .map((t) => from * (to / from) ** (t / 40))
-      .map((i) => ({ i, sigma: fit && i + fit.b > 0 ? fit.a / (i + fit.b) : 0 }))
-      .filter(({ sigma }) => sigma >= domain[0] && sigma <= domain[1]);
+      .map((block) => ({ block, sigma: block + fit.b > 0 ? fit.a / (block + fit.b) : 0 }))
+      .filter(({ sigma }) => sigma >= low && sigma <= high);
+    return Plot.line(line, { x: 'block', y: 'sigma', stroke: contrast, ...options });
+  };
   const ticks = depth <= 10 ? blockTicks(depth) : range(Math.floor(Math.log2(depth)) + 1).map((e) => 2 ** e);
-  const line = { x: 'i', y: 'sigma', stroke: contrast } as const;
-  return {
+  return chart({
     title,
     note: fitted(fit) + dead(measures.deadBlocks),
-    ...panelSize,
-    body: plot({
-      ...panelSize,
-      ...margins,
-      x: logAxis('block i', [0.87, Math.max(depth, 2) * 1.15], ticks),
-      y: { ...logAxis('σ₁(Jᵢ)', domain), grid: true },
-      marks: [
-        frame(),
-        fit && depth > firstFitted
-          ? Plot.line(curve(firstFitted, depth), { ...line, strokeWidth: 1.75 })
-          : null,
-        fit
-          ? Plot.line(curve(1, Math.min(firstFitted, depth)), {
-              ...line,
-              strokeWidth: 1.25,
-              strokeDasharray: '4 3',
-            })
-          : null,
-        Plot.ruleX(rows, {
-          x: 'block',
-          y1: 'low',
-          y2: 'high',
-          stroke: accent,
-          strokeWidth: 1.75,
-          strokeOpacity: 0.6,
-        }),
-        Plot.dot(rows, { x: 'block', y: 'mean', fill: accent, r: depth > 40 ? 2 : 3.2 }),
-      ],
-    }),
-  };
+    x: logAxis('block i', [0.87, Math.max(depth, 2) * 1.15], ticks),
+    y: { ...logAxis('σ₁(Jᵢ)', [low, high]), grid: true },
+    marks: [
+      curve(firstFitted, depth, { strokeWidth: 1.75 }),
+      curve(1, Math.min(firstFitted, depth), { strokeWidth: 1.25, strokeDasharray: '4 3' }),
+      Plot.ruleX(rows, {
+        x: 'block',
+        y1: 'least',
+        y2: 'greatest',
+        stroke: accent,
+        strokeOpacity: 0.6,
+        strokeWidth: 1.75,
+      }),
+      Plot.dot(rows, { x: 'block', y: 'mean', fill: accent, r: depth > 40 ? 2 : 3.2 }),
+    ],
+  });
 }
 
 const fitted = (fit: { a: number; b: number; r2: number } | null): string => {

@@ -2,8 +2,8 @@ import * as Plot from '@observablehq/plot';
 import { blockColour, neutral } from '../colours.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { format, logDomain, range, spread } from '../numbers.ts';
-import { figure, type Panel, panelSize, plot } from '../svg.ts';
-import { axis, frame, logAxis, margins } from './axes.ts';
+import { figure, type Panel } from '../svg.ts';
+import { axis, chart, logAxis } from './chart.ts';
 
 /** RA3: how many singular values matter. */
 export function spectra(data: ReportData): Figure {
@@ -23,14 +23,12 @@ export function spectra(data: ReportData): Figure {
         `rank C at most. “Top-C energy” is Σσₖ² over k ≤ C, divided by the sum over all k.${deadNote}`,
     },
     [shown.map((m) => panel(m, domain))],
-    [
-      {
-        label: 'block',
-        from: '1',
-        to: String(depth),
-        steps: range(depth, 1).map((i) => ({ colour: blockColour(i, depth) })),
-      },
-    ],
+    {
+      label: 'block',
+      from: '1',
+      to: String(depth),
+      steps: range(depth, 1).map((i) => ({ colour: blockColour(i, depth) })),
+    },
   );
 }
 
@@ -44,41 +42,35 @@ const points = ({ measures: { samples }, network: { depth } }: Moment) =>
   });
 
 function panel(moment: Moment & { points: ReturnType<typeof points> }, domain: [number, number]): Panel {
-  const { title, measures, network } = moment;
+  const { measures, network } = moment;
   const least = spread(measures.summary.topEnergy.map((s) => s.mean)).min;
   const last = Math.max(network.classes + 1, ...moment.points.map((p) => p.k));
   const visible = moment.points.filter((p) => p.sigma >= domain[0]);
   const colour = (p: { block: number }) => blockColour(p.block, network.depth);
-  return {
-    title,
+  const late = network.classes > 0.7 * last;
+  return chart({
+    title: moment.title,
     note: `top-C energy, least over blocks ${format(least)}${dead(measures.deadBlocks)}`,
-    ...panelSize,
-    body: plot({
-      ...panelSize,
-      ...margins,
-      x: {
-        ...axis('index k'),
-        domain: [0.5, last + 0.5],
-        ticks: last < 10 ? range(last, 1) : 7,
-        tickFormat: String,
-      },
-      y: { ...logAxis('σₖ / σ₁', domain), grid: true },
-      marks: [
-        frame(),
-        Plot.ruleX([network.classes], { stroke: neutral, strokeDasharray: '4 3' }),
-        Plot.text([network.classes], {
-          x: (c: number) => c,
-          text: (c: number) => `C = ${c}`,
-          frameAnchor: 'bottom',
-          textAnchor: network.classes > 0.7 * last ? 'end' : 'start',
-          dx: network.classes > 0.7 * last ? -5 : 5,
-          dy: -6,
-        }),
-        Plot.line(visible, { x: 'k', y: 'sigma', z: 'block', stroke: colour, strokeWidth: 1.4 }),
-        Plot.dot(visible, { x: 'k', y: 'sigma', fill: colour, r: network.depth > 16 ? 1 : 1.6 }),
-      ],
-    }),
-  };
+    x: {
+      ...axis('index k'),
+      domain: [0.5, last + 0.5],
+      ticks: last < 10 ? range(last, 1) : 7,
+      tickFormat: String,
+    },
+    y: { ...logAxis('σₖ / σ₁', domain), grid: true },
+    marks: [
+      Plot.ruleX([network.classes], { stroke: neutral, strokeDasharray: '4 3' }),
+      Plot.text([`C = ${network.classes}`], {
+        x: () => network.classes,
+        frameAnchor: 'bottom',
+        textAnchor: late ? 'end' : 'start',
+        dx: late ? -5 : 5,
+        dy: -6,
+      }),
+      Plot.line(visible, { x: 'k', y: 'sigma', z: 'block', stroke: colour, strokeWidth: 1.4 }),
+      Plot.dot(visible, { x: 'k', y: 'sigma', fill: colour, r: network.depth > 16 ? 1 : 1.6 }),
+    ],
+  });
 }
 
 /** Named in the panel's note, since a zero has no place on a logarithmic scale. */

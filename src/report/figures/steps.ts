@@ -1,8 +1,8 @@
 import { accent } from '../colours.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { format, range, spread } from '../numbers.ts';
-import { figure, type Panel, panelSize, plot } from '../svg.ts';
-import { axis, blockAxis, frame, margins, meanWithBand } from './axes.ts';
+import { figure, type Panel } from '../svg.ts';
+import { axis, blockAxis, chart, meanWithBand } from './chart.ts';
 
 /** RA1: are the points on the line equally far from each other? */
 export function steps(data: ReportData): Figure {
@@ -16,37 +16,23 @@ export function steps(data: ReportData): Figure {
         'cosine between successive steps is 1 where they all point the same way. Each panel has its own scale, from zero.',
     },
     [moments(data).map(panel)],
-    [
-      {
-        items: [
-          { label: 'mean over samples', colour: accent, shape: 'line' },
-          { label: '± one standard deviation', colour: accent, shape: 'band' },
-        ],
-      },
-    ],
+    {
+      items: [
+        ['mean over samples', accent, 'line'],
+        ['± one standard deviation', accent, 'band'],
+      ],
+    },
   );
 }
 
 function panel({ title, measures: { samples, summary }, network: { depth } }: Moment): Panel {
-  const rows = range(depth).flatMap((i) => {
-    const { mean, std } = spread(samples.map((s) => s.stepNorms[i]));
-    return mean === null ? [] : [{ x: i + 1, mean, low: Math.max(0, mean - std!), high: mean + std! }];
-  });
-  return {
+  const norms = range(depth).map((i) => spread(samples.map((s) => s.stepNorms[i])));
+  const highest = Math.max(...norms.map((n) => (n.mean ?? 0) + (n.std ?? 0)));
+  return chart({
     title,
     note: `CV ${format(summary.stepCv.mean)}, cosine ${format(summary.stepCosine.mean)}`,
-    ...panelSize,
-    body: plot({
-      ...panelSize,
-      ...margins,
-      x: blockAxis(depth),
-      y: {
-        ...axis('step ‖hᵢ₊₁ − hᵢ‖ (units of h)'),
-        domain: [0, 1.1 * Math.max(...rows.map((r) => r.high), 1e-9)],
-        ticks: 5,
-        grid: true,
-      },
-      marks: [frame(), ...meanWithBand(rows, accent)],
-    }),
-  };
+    x: blockAxis(depth),
+    y: { ...axis('step ‖hᵢ₊₁ − hᵢ‖ (units of h)'), domain: [0, 1.1 * highest || 1], ticks: 5, grid: true },
+    marks: meanWithBand(norms, [0, Infinity]),
+  });
 }

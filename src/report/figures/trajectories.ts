@@ -1,8 +1,10 @@
 import * as Plot from '@observablehq/plot';
+import type { Spread } from '../../analysis/results.ts';
 import { classColour } from '../colours.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { format, spread } from '../numbers.ts';
-import { figure, type Panel, panelSize, plot } from '../svg.ts';
+import { figure, type Panel, panelWidth } from '../svg.ts';
+import { axis, chart, inside } from './chart.ts';
 
 /** RA1: the paths of single inputs through the network, seen in the plane of the class means. */
 export function trajectories(data: ReportData): Figure {
@@ -21,92 +23,47 @@ export function trajectories(data: ReportData): Figure {
         'straight lines with evenly spaced dots that leave in a direction of their class’s own. “Line” is the share of a ' +
         'path’s variance along its first principal direction, in the full space and not in this projection.',
     },
-    [shown.map((m) => panel(m))],
+    [shown.map(panel)],
+    // More classes than that have no colours that could be told apart.
     present.length > 30
-      ? []
-      : [
-          {
-            items: present.map((c) => ({
-              label: `class ${c}`,
-              colour: classColour(c, classes),
-              shape: 'dot',
-            })),
-          },
-        ],
+      ? undefined
+      : { items: present.map((c) => [`class ${c}`, classColour(c, classes), 'dot']) },
   );
 }
 
-function panel({ title, measures, network }: Moment): Panel {
-  const size = { width: panelSize.width, height: 330 };
-  const margin = { marginTop: 8, marginLeft: 44, marginRight: 6, marginBottom: 42 };
-  const points = measures.samples.flatMap((s, sample) =>
-    s.commonTrajectory.map(([x, y], i) => ({
-      x,
-      y,
-      sample,
-      label: s.label,
-      last: i === s.commonTrajectory.length - 1,
-      first: i === 0,
-    })),
+function panel({ title, measures: { samples, summary }, network }: Moment): Panel {
+  const points = samples.flatMap(({ commonTrajectory, label }, sample) =>
+    commonTrajectory.map(([x, y], i) => ({ x, y, sample, label, i, last: i === network.depth })),
   );
-  const x = spread(points.map((p) => p.x));
-  const y = spread(points.map((p) => p.y));
-  const inner = [
-    size.width - margin.marginLeft - margin.marginRight,
-    size.height - margin.marginTop - margin.marginBottom,
-  ];
+  const [x, y] = [spread(points.map((p) => p.x)), spread(points.map((p) => p.y))];
+  const height = 330;
+  const [across, up] = inside(panelWidth, height);
   // Equal aspect: the tighter axis sets how many units a pixel is, and both are centred.
-  const unit = 1.12 * Math.max((x.max! - x.min!) / inner[0]!, (y.max! - y.min!) / inner[1]!) || 1 / inner[0]!;
-  const domain = (s: typeof x, pixels: number): [number, number] => {
-    const middle = ((s.min ?? 0) + (s.max ?? 0)) / 2;
-    return [middle - (unit * pixels) / 2, middle + (unit * pixels) / 2];
-  };
-  const colour = (p: (typeof points)[number]) => classColour(p.label, network.classes);
-  const many = measures.samples.length > 40;
-  return {
+  const unit = 1.12 * Math.max((x.max! - x.min!) / across, (y.max! - y.min!) / up) || 1 / across;
+  const domain = ({ min, max }: Spread, pixels: number) =>
+    [-1, 1].map((side) => ((min ?? 0) + (max ?? 0) + side * unit * pixels) / 2);
+  const many = samples.length > 40;
+  const place = { x: 'x', y: 'y' };
+  const colour = (p: { label: number }) => classColour(p.label, network.classes);
+  const [start, end] = [points.filter((p) => p.i === 0), points.filter((p) => p.last)];
+  const between = points.filter((p) => p.i > 0 && !p.last);
+  return chart({
     title,
-    note: `line ${format(measures.summary.line.mean)}, straightness ${format(measures.summary.straightness.mean)}`,
-    ...size,
-    body: plot({
-      ...size,
-      ...margin,
-      x: {
-        domain: domain(x, inner[0]!),
-        ticks: 5,
-        label: 'first direction of the class means',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-      },
-      y: {
-        domain: domain(y, inner[1]!),
-        ticks: 5,
-        label: 'second direction',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-      },
-      marks: [
-        Plot.frame({ strokeOpacity: 0.25 }),
-        Plot.line(points, {
-          x: 'x',
-          y: 'y',
-          z: 'sample',
-          stroke: colour,
-          strokeWidth: many ? 0.7 : 1.1,
-          strokeOpacity: 0.7,
-        }),
-        Plot.dot(
-          points.filter((p) => !p.last && !p.first),
-          { x: 'x', y: 'y', fill: colour, r: many ? 1.1 : 1.7 },
-        ),
-        Plot.dot(
-          points.filter((p) => p.first),
-          { x: 'x', y: 'y', stroke: colour, r: 2.6, strokeWidth: 1 },
-        ),
-        Plot.dot(
-          points.filter((p) => p.last),
-          { x: 'x', y: 'y', fill: colour, r: many ? 2.2 : 3.4 },
-        ),
-      ],
-    }),
-  };
+    note: `line ${format(summary.line.mean)}, straightness ${format(summary.straightness.mean)}`,
+    height,
+    x: { ...axis('first direction of the class means'), domain: domain(x, across), ticks: 5 },
+    y: { ...axis('second direction'), domain: domain(y, up), ticks: 5 },
+    marks: [
+      Plot.line(points, {
+        ...place,
+        z: 'sample',
+        stroke: colour,
+        strokeWidth: many ? 0.7 : 1.1,
+        strokeOpacity: 0.7,
+      }),
+      Plot.dot(between, { ...place, fill: colour, r: many ? 1.1 : 1.7 }),
+      Plot.dot(start, { ...place, stroke: colour, r: 2.6, strokeWidth: 1 }),
+      Plot.dot(end, { ...place, fill: colour, r: many ? 2.2 : 3.4 }),
+    ],
+  });
 }

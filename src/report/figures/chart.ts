@@ -1,0 +1,67 @@
+import * as Plot from '@observablehq/plot';
+import type { Spread } from '../../analysis/results.ts';
+import { accent } from '../colours.ts';
+import { blockTicks, logLabel, logTicks } from '../numbers.ts';
+import { type Panel, panelWidth, plot } from '../svg.ts';
+
+/** Axis settings common to the figures: labels along the middle, no arrows, quiet grids. */
+export const axis = (label: string): Plot.ScaleOptions => ({
+  label,
+  labelAnchor: 'center',
+  labelArrow: 'none',
+});
+
+export const blockAxis = (depth: number): Plot.ScaleOptions => ({
+  ...axis('block i'),
+  domain: [0.5, depth + 0.5],
+  ticks: blockTicks(depth),
+  tickFormat: String,
+});
+
+/** A logarithmic axis, as a linear one of logarithms: Plot's own leaves out labels such as 8. */
+export const logAxis = (
+  label: string,
+  domain: [number, number],
+  ticks = logTicks(domain),
+): Plot.ScaleOptions => ({
+  ...axis(label),
+  transform: Math.log10,
+  domain: domain.map(Math.log10),
+  ticks: ticks.map(Math.log10),
+  tickFormat: (_: number, i: number) => logLabel(ticks[i]!),
+});
+
+const margins = { marginTop: 8, marginLeft: 50, marginRight: 13, marginBottom: 40 };
+
+type ChartOptions = Omit<Plot.PlotOptions, 'title'> & Pick<Panel, 'title' | 'note'>;
+
+/** A panel with a plot in it: common size, margins and frame. */
+export function chart({ title, note, marks = [], ...options }: ChartOptions): Panel {
+  const size = { width: options.width ?? panelWidth, height: options.height ?? 270 };
+  const frame = Plot.frame({ strokeOpacity: 0.25 });
+  return { title, note, ...size, body: plot({ ...margins, ...options, ...size, marks: [frame, ...marks] }) };
+}
+
+/** The part of a chart inside its frame. */
+export const inside = (width: number, height: number): [number, number] => [
+  width - margins.marginLeft - margins.marginRight,
+  height - margins.marginTop - margins.marginBottom,
+];
+
+/** A line through means over block 1, 2 …, broken where there is none, and a band of one standard deviation. */
+export function meanWithBand(blocks: Spread[], [least, greatest]: [number, number]): Plot.Markish[] {
+  const rows = blocks.map(({ mean, std }, i) => ({
+    block: i + 1,
+    mean,
+    low: mean === null ? null : Math.max(least, mean - (std ?? 0)),
+    high: mean === null ? null : Math.min(greatest, mean + (std ?? 0)),
+  }));
+  const band = { x: 'block', y1: 'low', y2: 'high' };
+  return [
+    rows.length > 1
+      ? Plot.areaY(rows, { ...band, fill: accent, fillOpacity: 0.22 })
+      : Plot.ruleX(rows, { ...band, stroke: accent, strokeOpacity: 0.4, strokeWidth: 6 }),
+    Plot.line(rows, { x: 'block', y: 'mean', stroke: accent, strokeWidth: 1.75 }),
+    Plot.dot(rows, { x: 'block', y: 'mean', fill: accent, r: rows.length > 40 ? 1.5 : 2.75 }),
+  ];
+}
