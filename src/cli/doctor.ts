@@ -1,0 +1,167 @@
+import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { formatBytes } from '../gpu/failures.ts';
+import { type Probe, probe } from '../gpu/probe.ts';
+import { remedies } from '../gpu/remedies.ts';
+import { swiftShaderVersion } from '../gpu/swiftshader.ts';
+import { type SystemFacts, systemFacts } from '../gpu/system.ts';
+
+/** An adapter that was tried, with what Dawn and the drivers wrote while it was. */
+interface Trial {
+  readonly adapter: string;
+  readonly result: Probe;
+  readonly warnings: readonly string[];
+}
+
+interface Report {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly system: SystemFacts;
+  readonly trials: readonly Trial[];
+  readonly chosen: string | undefined;
+  readonly advice: readonly string[];
+}
+
+const sources = ['gpu', 'system', 'swiftshader'] as const;
+
+async function examine(wish: string | undefined): Promise<Report> {
+  const names: string[] = [...sources];
+  if (wish && !names.includes(wish)) names.push(wish);
+  const trials = await Promise.all(names.map(tryApart));
+  const works = (name: string) => trials.find((trial) => trial.adapter === name)?.result.ok === true;
+  const system = systemFacts();
+  return {
+    versions: await versions(),
+    system,
+    trials,
+    chosen: (wish ? [wish] : sources).find(works),
+    advice: remedies(system, {
+      gpu: works('gpu'),
+      system: works('system'),
+      swiftshader: works('swiftshader'),
+      warnings: trials.flatMap((trial) => trial.warnings).join('\n'),
+    }),
+  };
+}
+
+/** Each adapter is tried in a process of its own: a driver may crash, hang, or say why it refuses on stderr only. */
+function tryApart(adapter: string): Promise<Trial> {
+  return new Promise((resolve) => {
+    const child = fork(fileURLToPath(import.meta.url), ['--probe', adapter], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      timeout: 60_000,
+    });
+    let stderr = '';
+    let result: Probe | undefined;
+    child.stderr?.on('data', (data) => {
+      stderr += data;
+    });
+    child.on('message', (message) => {
+      result = message as Probe;
+    });
+    child.on('close', (code, signal) => {
+      const ended =
+        signal === 'SIGTERM' ? 'did not answer within 60 s' : `crashed (${signal ?? `status ${code}`})`;
+      result ??= {
+        ok: false,
+        reason: `the driver ${ended}`,
+        remedy: 'update the driver, or choose another adapter',
+      };
+      const lines = stderr
+        .split('\n')
+        .filter((line) => line.startsWith('Warning: ') && !line.includes('artificially'));
+      const warnings = new Set(lines);
+      resolve({ adapter, result, warnings: [...warnings].map((line) => line.slice('Warning: '.length)) });
+    });
+  });
+}
+
+async function versions(): Promise<Record<string, string>> {
+  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
+  return {
+    collimate: own.version,
+    node: process.versions.node,
+    webgpu: version,
+    '@sparticuz/chromium': (await swiftShaderVersion()) ?? 'not installed',
+  };
+}
+
+function print({ versions, system, trials, chosen, advice }: Report): void {
+  const row = (name: string, value: string) => console.log(`  ${name.padEnd(22)} ${value}`);
+  console.log('Versions');
+  for (const [name, version] of Object.entries(versions)) row(name, version);
+  row('system', `${system.platform} ${system.arch} ${system.distribution} ${system.release}`.trim());
+  if (system.platform === 'linux') {
+    console.log('\nVulkan');
+    row('loader', system.loader ? 'libvulkan.so.1 is there' : 'libvulkan.so.1 is missing');
+    row('drivers', system.manifests.join('\n'.padEnd(26)) || 'none (no manifest in …/vulkan/icd.d)');
+    const nodes = system.renderNodes.map(({ path, usable }) => path + (usable ? '' : ' (no permission)'));
+    row('GPU devices', [...nodes, ...(system.nvidia ? ['NVIDIA'] : [])].join(', ') || 'none');
+    if (system.container) row('container', 'yes');
+    for (const [name, value] of Object.entries(system.environment)) row(name, value);
+  }
+  console.log('\nAdapters, in the order in which they are preferred');
+  for (const { adapter, result, warnings } of trials) {
+    if (result.ok) {
+      row(`✓ ${adapter}`, `${result.info.name}: ${result.info.driver}`);
+      continue;
+    }
+    row(`✗ ${adapter}`, result.reason.replace(/^no WebGPU adapter for '.*?': /, ''));
+    if (result.remedy && !result.remedy.includes('doctor')) row('', `→ ${result.remedy}`);
+    for (const warning of warnings) row('', `Dawn: ${warning}`);
+  }
+  const best = trials.find((trial) => trial.adapter === chosen)?.result;
+  if (best?.ok) {
+    console.log(`\nChosen: ${chosen}`);
+    printAdapter(best, row);
+  } else console.log('\nNo adapter to choose.');
+  if (advice.length > 0) console.log(`\nAdvice\n${advice.map((line) => `  • ${line}`).join('\n')}`);
+}
+
+function printAdapter(best: Probe & { ok: true }, row: (name: string, value: string) => void): void {
+  const { traits, features } = best;
+  row('name', best.info.name);
+  row('driver', best.info.driver);
+  row('kind', `${traits.kind}${best.info.backend ? `, through ${best.info.backend}` : ''}`);
+  row('small kernel', `right, in ${best.milliseconds.toFixed(0)} ms with its compilation`);
+  row('subgroups', traits.subgroupSize ? `${traits.subgroupSize} lanes` : 'no');
+  row('half precision', features.includes('shader-f16') ? 'yes' : 'no');
+  row('timestamps', features.includes('timestamp-query') ? 'yes' : 'no, so no profiles');
+  row(
+    'buffer',
+    `at most ${formatBytes(best.maxBufferBytes)}, ${formatBytes(traits.maxBindingBytes)} bound at once`,
+  );
+  row(
+    'storage buffers',
+    `${traits.maxStorageBuffersPerStage} a kernel, offsets in steps of ${traits.storageOffsetAlignment} B`,
+  );
+  row(
+    'workgroup',
+    `${traits.maxWorkgroupInvocations} threads, ${formatBytes(traits.maxWorkgroupStorageBytes)} of shared memory`,
+  );
+}
+
+const program = new Command('doctor')
+  .description('Shows which WebGPU adapters there are, which one is chosen, and how to get a better one.')
+  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--json', 'print the findings as JSON')
+  .addHelpText(
+    'after',
+    '\nThe exit status is 0 if an adapter works, or the one asked for, and 1 if none does.',
+  );
+
+const [first, adapter] = process.argv.slice(2);
+if (first === '--probe' && adapter && process.send) {
+  process.send(await probe(adapter), () => process.disconnect());
+} else {
+  const options = program.parse().opts<{ adapter?: string; json?: boolean }>();
+  const report = await examine((options.adapter || process.env.COLLIMATE_ADAPTER)?.trim().toLowerCase());
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  else print(report);
+  process.exitCode = report.chosen ? 0 : 1;
+}
