@@ -10,20 +10,30 @@ import { quietly } from './wait.ts';
  * `COLLIMATE_ADAPTER` is asked.
  * @throws CollimateError naming the wish and what there is instead
  */
-export async function findNodeAdapter(wish?: string): Promise<FoundAdapter> {
+export function findNodeAdapter(wish?: string): Promise<FoundAdapter> {
+  const found = last.then(() => find(wish));
+  last = found.catch(() => {});
+  return found;
+}
+
+/** One search at a time, since the bundled driver is chosen by the environment, which all share. */
+let last: Promise<unknown> = Promise.resolve();
+
+async function find(wish?: string): Promise<FoundAdapter> {
   const wanted = (wish || process.env.COLLIMATE_ADAPTER || '').trim().toLowerCase();
-  const refusals: string[] = [];
-  const attempt = async (name: string, find: () => Promise<GPUAdapter | undefined>) => {
+  const refusals: { from: string; reason: string; remedy?: string | undefined }[] = [];
+  const attempt = async (from: string, ask: () => Promise<GPUAdapter | undefined>) => {
     try {
-      const adapter = await find();
+      const adapter = await ask();
       if (adapter) return complete(adapter);
-      refusals.push(`${name}: none found`);
+      refusals.push({ from, reason: 'none found' });
     } catch (error) {
       if (!(error instanceof CollimateError)) throw error;
-      refusals.push(`${name}: ${error.message}${error.remedy ? ` (${error.remedy})` : ''}`);
+      refusals.push({ from, reason: error.message, remedy: error.remedy });
     }
     return undefined;
   };
+
   let found: FoundAdapter | undefined;
   switch (wanted) {
     case '':
@@ -45,10 +55,12 @@ export async function findNodeAdapter(wish?: string): Promise<FoundAdapter> {
       found ??= await attempt('bundled', () => withSwiftShader(() => byName(wanted)));
   }
   if (found) return found;
+  const reasons = refusals.map(({ from, reason }) => (refusals.length > 1 ? `${from}: ${reason}` : reason));
   throw new CollimateError(
-    `${wanted ? `no WebGPU adapter for '${wanted}'` : 'no WebGPU adapter'}: ${refusals.join('; ')}`,
-    'run `npm run doctor` to see each adapter that was tried and how to get one' +
-      (wanted ? ', or leave out --adapter and COLLIMATE_ADAPTER to take the best there is' : ''),
+    `no WebGPU adapter${wanted && ` for '${wanted}'`}: ${reasons.join('; ')}`,
+    refusals.findLast(({ remedy }) => remedy)?.remedy ??
+      'run `npm run doctor` to see which adapters there are and how to get a better one' +
+        (wanted && ', or leave out --adapter and COLLIMATE_ADAPTER to take the best there is'),
   );
 }
 
@@ -62,15 +74,28 @@ function toggles(): string[] {
 }
 
 /**
- * Every object that `create` returned, kept for the life of the process: Dawn crashes when one is collected while
- * anything of it is pending. They do not keep the process from exiting.
+ * Every object that `create` returned, by what it depends on, kept for the life of the process: Dawn crashes when one
+ * is collected while anything of it is pending. They do not keep the process from exiting.
  */
-const instances: GPU[] = [];
+const instances = new Map<string, Promise<GPU>>();
 
-async function dawn(...flags: string[]): Promise<GPU> {
-  let webgpu: typeof import('webgpu');
+function dawn(...flags: string[]): Promise<GPU> {
+  const all = [...toggles(), ...flags];
+  const key = JSON.stringify([all, process.env.VK_DRIVER_FILES]);
+  let gpu = instances.get(key);
+  if (!gpu) {
+    gpu = loadDawn().then(({ create, globals }) => {
+      Object.assign(globalThis, globals);
+      return create(all);
+    });
+    instances.set(key, gpu);
+  }
+  return gpu;
+}
+
+async function loadDawn(): Promise<typeof import('webgpu')> {
   try {
-    webgpu = await import('webgpu');
+    return await import('webgpu');
   } catch (cause) {
     throw new CollimateError(
       `the package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
@@ -78,10 +103,6 @@ async function dawn(...flags: string[]): Promise<GPU> {
       { cause },
     );
   }
-  Object.assign(globalThis, webgpu.globals);
-  const gpu = webgpu.create([...toggles(), ...flags]);
-  instances.push(gpu);
-  return gpu;
 }
 
 async function request(...flags: string[]): Promise<GPUAdapter | undefined> {
@@ -129,8 +150,8 @@ async function byName(part: string): Promise<GPUAdapter | undefined> {
   return undefined;
 }
 
-/** Runs `find` while the bundled driver is the only one that the Vulkan loader sees. */
-async function withSwiftShader<T>(find: () => Promise<T | undefined>): Promise<T | undefined> {
+/** Runs `ask` while the bundled driver is the only one that the Vulkan loader sees. */
+async function withSwiftShader<T>(ask: () => Promise<T | undefined>): Promise<T | undefined> {
   const { manifest, loader, folder } = await unpackSwiftShader();
   if (!hasVulkanLoader() && !loadLibrary(loader)) {
     throw new CollimateError(
@@ -143,7 +164,7 @@ async function withSwiftShader<T>(find: () => Promise<T | undefined>): Promise<T
   const before = names.map((name) => process.env[name]);
   for (const name of names) process.env[name] = manifest;
   try {
-    return await find();
+    return await ask();
   } finally {
     names.forEach((name, i) => {
       if (before[i] === undefined) delete process.env[name];
