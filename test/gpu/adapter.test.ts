@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { runChild } from './child.ts';
+import { openForTest, testGpu } from './harness.ts';
+
+async function choose(adapter: string): Promise<Record<string, string>> {
+  const { stdout, stderr } = await runChild('info', { COLLIMATE_ADAPTER: adapter });
+  expect(stdout, stderr).not.toBe('');
+  return JSON.parse(stdout);
+}
+
+describe('adapter choice', () => {
+  it('takes something when nothing is asked for', async () => {
+    expect(await choose('')).toMatchObject({ kind: expect.stringMatching(/hardware|software/) });
+  });
+
+  it('takes the bundled SwiftShader, whatever is installed', async () => {
+    expect(await choose('swiftshader')).toMatchObject({ kind: 'software', source: 'swiftshader' });
+  });
+
+  it('takes the bundled SwiftShader where no Vulkan driver is installed', async () => {
+    const { stdout } = await runChild('info', { COLLIMATE_ADAPTER: '', VK_DRIVER_FILES: '/nowhere.json' });
+    expect(JSON.parse(stdout)).toMatchObject({ source: 'swiftshader' });
+  });
+
+  it.each(['gpu', 'system'])('takes what %s means, or says what there is instead', async (wish) => {
+    const chosen = await choose(wish);
+    if (chosen.source) expect(chosen.source).toBe(wish === 'gpu' ? 'hardware' : 'system');
+    else {
+      expect(chosen.message).toMatch(
+        new RegExp(`^no WebGPU adapter for '${wish}': .*(there is only|none found|no Vulkan)`),
+      );
+      expect(chosen.remedy).toContain('npm run doctor');
+    }
+  });
+
+  it('takes an adapter by a part of its name', async () => {
+    expect(await choose('SwiftShader Dev')).toMatchObject({ source: 'swiftshader' });
+    const { name } = (await testGpu()).info;
+    const word = name.split(/\W/)[0]!;
+    expect((await choose(word.toUpperCase())).name).toBe(name);
+  });
+
+  it('refuses a name that no adapter has, and lists those there are', async () => {
+    await expect(openForTest('voodoo 2')).rejects.toThrow(/no WebGPU adapter for 'voodoo 2': .*SwiftShader/);
+  });
+
+  it('leaves the environment as it was', async () => {
+    const before = { ...process.env };
+    (await openForTest('swiftshader')).dispose();
+    expect(process.env).toEqual(before);
+  });
+});
+/root/.pyenv/libexec/pyenv-hooks: line 24: enable: cannot open shared object /root/.pyenv/libexec/pyenv-realpath.dylib: /root/.pyenv/libexec/pyenv-realpath.dylib: cannot open shared object file: No such file or direct
+
+  it('opens several at once, each as asked', async () => {
+    const opened = await Promise.all([openForTest(), openForTest('swiftshader'), openForTest()]);
+    expect(opened[1].info.source).toBe('swiftshader');
+    expect(opened[2].info).toEqual(opened[0].info);
+    for (const gpu of opened) gpu.dispose();
+  });
+});
