@@ -45,9 +45,11 @@ export function plan(
   options: PlanOptions = {},
 ): Plan {
   const outputs = ownOutputs(simplify(graph.outputs));
-  const { stages, materialized } = partition(outputs, traits);
+  const { stages: unordered, materialized } = partition(outputs, traits);
   const memory = new Memory();
   const inPlace = options.inPlace ?? new Map<number, number>();
+  const replaced = new Map([...inPlace].map(([o, i]) => [aliasRoot(outputs[o]!), graph.inputs[i]!]));
+  const stages = readBeforeReplacing(unordered, replaced);
   const refs = new Map<Tensor, BufferRef>();
   graph.inputs.forEach((t, index) => {
     refs.set(t, { kind: 'input', index });
@@ -186,6 +188,29 @@ export function plan(
     });
     return [{ kernel: first, buffers: [...reads, ...partial] }, ...second];
   }
+}
+
+/** Moves each stage that overwrites an input behind all stages that read it, as far as its own users allow. */
+function readBeforeReplacing(stages: readonly Stage[], replaced: ReadonlyMap<Tensor, Tensor>): Stage[] {
+  if (!replaced.size) return [...stages];
+  const maker = new Map(stages.flatMap((s) => s.nodes.map((n) => [n, s] as const)));
+  const order = new Set<Stage>();
+  const open = new Set<Stage>();
+  const place = (stage: Stage): void => {
+    if (order.has(stage) || open.has(stage)) return;
+    open.add(stage);
+    for (const t of stage.reads) {
+      const before = maker.get(t);
+      if (before) place(before);
+    }
+    for (const node of stage.nodes) {
+      const original = replaced.get(node);
+      if (original) for (const reader of stages) if (reader.reads.includes(original)) place(reader);
+    }
+    order.add(stage);
+  };
+  for (const stage of stages) place(stage);
+  return [...order];
 }
 
 /** Gives each output a buffer of its own: one that is an input, or another output under other sides, is copied. */

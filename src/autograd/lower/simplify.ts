@@ -46,8 +46,8 @@ class Rewriter {
         : `${op} ${ordered.map((x) => x.id)} ${JSON.stringify(params)}`;
     let node = this.#nodes.get(key);
     if (!node) {
-      const same = original && original.inputs.every((x, i) => x === ordered[i]);
-      node = same ? original : bind(op, ordered, params);
+      const same = original?.inputs.every((x, i) => x === ordered[i]) ?? false;
+      node = same ? original! : bind(op, ordered, params);
       this.#nodes.set(key, node);
     }
     return node;

@@ -9,7 +9,6 @@ import {
   mul,
   neg,
   sin,
-  sub,
   sumTo,
   where,
   zerosLike,

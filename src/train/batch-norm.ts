@@ -1,0 +1,36 @@
+import { add, mean, mul, rsqrt, sub, variance } from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { Normalizer, Weights } from './network.ts';
+
+/** PyTorch's defaults. */
+export const EPSILON = 1e-5;
+export const MOMENTUM = 0.1;
+
+export interface BatchStatistics {
+  readonly mean: Tensor;
+  /** Biased, as used for normalizing. */
+  readonly variance: Tensor;
+}
+
+/** Normalizes by the statistics of the batch, and leaves them in `seen` under the layer's name. */
+export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
+  return (x, name, weights) => {
+    const statistics = { mean: mean(x, -2), variance: variance(x, -2) };
+    seen[name] = statistics;
+    return affine(x, statistics, name, weights);
+  };
+}
+
+/** Normalizes by the running statistics. */
+export const inferenceNorm: Normalizer = (x, name, weights) =>
+  affine(
+    x,
+    { mean: weights[`${name}.running_mean`]!, variance: weights[`${name}.running_var`]! },
+    name,
+    weights,
+  );
+
+function affine(x: Tensor, { mean, variance }: BatchStatistics, name: string, weights: Weights): Tensor {
+  const normalized = mul(sub(x, mean), rsqrt(add(variance, EPSILON)));
+  return add(mul(normalized, weights[`${name}.weight`]!), weights[`${name}.bias`]!);
+}

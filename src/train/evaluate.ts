@@ -1,0 +1,101 @@
+import { DeviceArray } from '../autograd/array.ts';
+import {
+  add,
+  argmax,
+  cast,
+  equal,
+  greater,
+  iota,
+  minimum,
+  reshape,
+  sum,
+  take,
+  where,
+} from '../autograd/functions.ts';
+import { type BoundProgram, compile } from '../autograd/program.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { inferenceNorm } from './batch-norm.ts';
+import type { Network, Weights } from './network.ts';
+import { type DeviceExamples, specsOf } from './trainer.ts';
+
+const BATCH = 1000;
+
+/** Counts correct classifications of a data set, in inference mode; all batches are queued without waiting. */
+export class Evaluator implements Disposable {
+  readonly #gpu: Gpu;
+  readonly #program: BoundProgram;
+  readonly #count: number;
+  readonly #position: DeviceArray;
+  readonly #correct: DeviceArray;
+
+  private constructor(
+    gpu: Gpu,
+    program: BoundProgram,
+    count: number,
+    position: DeviceArray,
+    correct: DeviceArray,
+  ) {
+    this.#gpu = gpu;
+    this.#program = program;
+    this.#count = count;
+    this.#position = position;
+    this.#correct = correct;
+  }
+
+  /** `weights` are the arrays of parameters and running statistics, by name. */
+  static async create(
+    gpu: Gpu,
+    network: Network,
+    weights: Readonly<Record<string, DeviceArray>>,
+    examples: DeviceExamples,
+  ): Promise<Evaluator> {
+    const count = examples.labels.size;
+    const position = DeviceArray.zeros(gpu, [1], 'u32', 'evaluation position');
+    const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
+    const inputs = [weights, examples.images, examples.labels, position, correct];
+    const tensors = Object.keys(weights).length;
+    const program = await compile(gpu, evaluationStep(network, examples), specsOf(inputs), {
+      label: 'evaluation',
+      inPlace: [
+        [0, tensors + 2],
+        [1, tensors + 3],
+      ],
+    });
+    return new Evaluator(gpu, program.bind(inputs, [position, correct]), count, position, correct);
+  }
+
+  /** Share of the examples that the network classifies correctly, with the weights of this moment. */
+  async accuracy(): Promise<number> {
+    this.#position.write([0]);
+    this.#correct.write([0]);
+    const encoder = this.#gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let done = 0; done < this.#count; done += BATCH) this.#program.encode(pass);
+    pass.end();
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    return (await this.#correct.read())[0]! / this.#count;
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+    this.#position.dispose();
+    this.#correct.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function evaluationStep(network: Network, examples: DeviceExamples) {
+  const count = examples.labels.size;
+  return (weights: Weights, images: Tensor, labels: Tensor, position: Tensor, correct: Tensor) => {
+    const wanted = add(iota([BATCH]), position);
+    const index = minimum(wanted, count - 1);
+    const logits = network.forward(weights, take(images, index, examples), inferenceNorm);
+    const right = equal(argmax(logits), reshape(take(labels, index), [BATCH, 1]));
+    const counted = where(greater(count, reshape(wanted, [BATCH, 1])), cast(right, 'f32'), 0);
+    return [add(position, BATCH), add(correct, sum(counted, [-2, -1]))];
+  };
+}

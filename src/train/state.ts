@@ -1,0 +1,125 @@
+import { DeviceArray } from '../autograd/array.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { philox, philoxUniform } from '../kernels/philox.ts';
+import { Layout } from './layout.ts';
+import type { Network } from './network.ts';
+
+/** Everything that a run carries from step to step, in host memory. */
+export interface HostState {
+  /** Steps done. */
+  step: number;
+  parameters: Map<string, Float32Array>;
+  /** Running means and variances. */
+  statistics: Map<string, Float32Array>;
+  /** Momentum buffers by parameter; empty where momentum is 0. */
+  momentum: Map<string, Float32Array>;
+}
+
+export const keyOf = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+
+/** The u32 that orders the epochs of a run. */
+export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(seed))[0];
+
+/** A network as PyTorch would initialize it by default; the numbers depend on the seed and on nothing else. */
+export function initialState(network: Network, seed: number): HostState {
+  const parameters = new Map(
+    network.parameters.map(({ name, shape, init }, stream) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      if ('value' in init) return [name, new Float32Array(size).fill(init.value)];
+      const bound = 1 / Math.sqrt(init.fanIn);
+      return [name, Float32Array.from(philoxUniform(size, keyOf(seed), stream), (u) => (2 * u - 1) * bound)];
+    }),
+  );
+  const statistics = new Map(
+    network.norms.flatMap(({ name, features }) => [
+      [`${name}.running_mean`, new Float32Array(features)] as const,
+      [`${name}.running_var`, new Float32Array(features).fill(1)] as const,
+    ]),
+  );
+  return { step: 0, parameters, statistics, momentum: new Map() };
+}
+
+/** The same in GPU memory: one array each for parameters, gradients, momenta and statistics. */
+export class TrainingState implements Disposable {
+  readonly parameterLayout: Layout;
+  readonly statisticsLayout: Layout;
+  readonly parameters: DeviceArray;
+  readonly gradients: DeviceArray;
+  readonly momentum: DeviceArray | undefined;
+  /** Running statistics, all means before all variances. */
+  readonly running: DeviceArray;
+  /** Those of the last batch, in the same layout. */
+  readonly batch: DeviceArray;
+  /** Steps done, u32[1]. */
+  readonly step: DeviceArray;
+  readonly #gpu: Gpu;
+
+  constructor(gpu: Gpu, network: Network, options: { momentum: boolean }) {
+    this.#gpu = gpu;
+    this.parameterLayout = new Layout(network.parameters);
+    this.statisticsLayout = new Layout(
+      ['running_mean', 'running_var'].flatMap((kind) =>
+        network.norms.map(({ name, features }) => ({ name: `${name}.${kind}`, shape: [features] })),
+      ),
+    );
+    this.parameters = this.parameterLayout.allocate(gpu, 'parameters');
+    this.gradients = this.parameterLayout.allocate(gpu, 'gradients');
+    this.momentum = options.momentum ? this.parameterLayout.allocate(gpu, 'momentum') : undefined;
+    this.running = this.statisticsLayout.allocate(gpu, 'running statistics');
+    this.batch = this.statisticsLayout.allocate(gpu, 'batch statistics');
+    this.step = DeviceArray.zeros(gpu, [1], 'u32', 'step');
+  }
+
+  /** Parameters and running statistics by name. */
+  get weights(): Record<string, DeviceArray> {
+    return { ...this.parameterLayout.views(this.parameters), ...this.statisticsLayout.views(this.running) };
+  }
+
+  /** Number of the first element of the statistics array that belongs to a variance. */
+  get firstVariance(): number {
+    return this.statisticsLayout.entries.find((e) => e.name.endsWith('running_var'))?.start ?? 0;
+  }
+
+  load(host: HostState): void {
+    this.parameters.write(this.parameterLayout.pack(host.parameters));
+    this.running.write(this.statisticsLayout.pack(host.statistics));
+    if (this.momentum) {
+      const zeros = new Map(this.parameterLayout.entries.map((e) => [e.name, new Float32Array(e.size)]));
+      this.momentum.write(this.parameterLayout.pack(new Map([...zeros, ...host.momentum])));
+    }
+    this.step.write([host.step]);
+  }
+
+  /** A copy in host memory, of the moment after everything queued so far. */
+  async save(): Promise<HostState> {
+    const [parameters, running, momentum, step] = await Promise.all([
+      this.parameters.read(),
+      this.running.read(),
+      this.momentum?.read(),
+      this.step.read(),
+    ]);
+    return {
+      step: step[0]!,
+      parameters: this.parameterLayout.unpack(parameters as Float32Array),
+      statistics: this.statisticsLayout.unpack(running as Float32Array),
+      momentum: momentum ? this.parameterLayout.unpack(momentum as Float32Array) : new Map(),
+    };
+  }
+
+  dispose(): void {
+    for (const array of [
+      this.parameters,
+      this.gradients,
+      this.momentum,
+      this.running,
+      this.batch,
+      this.step,
+    ]) {
+      if (array) this.#gpu.destroyBuffer(array.buffer);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
