@@ -64,8 +64,8 @@ function software(facts: SystemFacts, found: Outcome): string {
   const gain = found.swiftshader
     ? 'The bundled SwiftShader works; lavapipe, a driver to install, is several times faster.'
     : 'Without a GPU, lavapipe is the driver to install.';
-  const tooOld = /ArrayDynamicIndexing|is required/.test(found.warnings)
-    ? ' The driver that is installed is too old: Dawn refuses Mesa 22, as Debian 12 has it.'
+  const tooOld = /ArrayDynamicIndexing/.test(found.warnings)
+    ? ' The driver that is installed is too old: Dawn refuses Mesa 22.'
     : '';
   const loader = facts.loader ? '' : ' The Vulkan loader is missing too; the same command brings it.';
   return `${gain}${tooOld}${loader} ${installDriver(facts)}`;
@@ -74,7 +74,7 @@ function software(facts: SystemFacts, found: Outcome): string {
 function installDriver(facts: SystemFacts): string {
   if (facts.distribution === 'debian' && Number(facts.release) <= 12) {
     return (
-      "Debian 12's own Mesa is too old, so take it from backports: " +
+      'Debian 12 has one in its backports only: ' +
       '`echo "deb http://deb.debian.org/debian bookworm-backports main" | sudo tee /etc/apt/sources.list.d/backports.list` and ' +
       '`sudo apt update && sudo apt install -t bookworm-backports mesa-vulkan-drivers libvulkan1`.'
     );

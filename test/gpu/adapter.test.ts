@@ -49,8 +49,6 @@ describe('adapter choice', () => {
     (await openForTest('swiftshader')).dispose();
     expect(process.env).toEqual(before);
   });
-});
-/root/.pyenv/libexec/pyenv-hooks: line 24: enable: cannot open shared object /root/.pyenv/libexec/pyenv-realpath.dylib: /root/.pyenv/libexec/pyenv-realpath.dylib: cannot open shared object file: No such file or direct
 
   it('opens several at once, each as asked', async () => {
     const opened = await Promise.all([openForTest(), openForTest('swiftshader'), openForTest()]);
