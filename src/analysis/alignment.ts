@@ -1,0 +1,69 @@
+import { orthonormalRows } from '../autograd/ops/linalg-reference.ts';
+
+/** Rows of a row-major matrix. */
+export type Rows = readonly Float64Array[];
+
+const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
+
+/** RA2: u_k · v_k for each triple. */
+export function leftRight(u: Rows, v: Rows): number[] {
+  return u.map((x, k) => dot(x, v[k]!));
+}
+
+/** RA2: ‖diag A‖² / ‖A‖_F² of a K×K matrix; null for a zero matrix. */
+export function diagonalShare(a: Float64Array, size: number): number | null {
+  const whole = dot(a, a);
+  if (!(whole > 0)) return null;
+  let diagonal = 0;
+  for (let k = 0; k < size; k++) diagonal += a[k * size + k]! ** 2;
+  return diagonal / whole;
+}
+
+/** RA2: ‖A − diag(s)‖_F / ‖s‖ (Aubry et al., *Transformer Block Coupling*, ICLR 2025); null if s is zero. */
+export function coupling(a: Float64Array, s: Float64Array): number | null {
+  const scale = dot(s, s);
+  if (!(scale > 0)) return null;
+  const size = s.length;
+  const rest = a.reduce((sum, x, i) => sum + (x - (i % (size + 1) === 0 ? s[i % size]! : 0)) ** 2, 0);
+  return Math.sqrt(rest / scale);
+}
+
+/** RA2: share of the K unit vectors of `u` that lies in the row space of a matrix: ‖P u‖² averaged over them. */
+export function shareInside(u: Rows, rowSpace: Rows): number {
+  return u.reduce((sum, x) => sum + rowSpace.reduce((s, q) => s + dot(q, x) ** 2, 0), 0) / u.length;
+}
+
+/** An orthonormal basis of the space spanned by the rows of a matrix, as far as they are independent. */
+export function rowSpace(rows: Rows): Rows {
+  const largest = Math.max(...rows.map((r) => Math.sqrt(dot(r, r))));
+  const basis: Float64Array[] = [];
+  for (const row of rows) {
+    const rest = row.slice();
+    for (let pass = 0; pass < 2; pass++)
+      for (const q of basis) {
+        const c = dot(q, rest);
+        for (let d = 0; d < rest.length; d++) rest[d]! -= c * q[d]!;
+      }
+    if (Math.sqrt(dot(rest, rest)) > 1e-6 * largest) basis.push(orthonormalRows([rest])[0]!);
+  }
+  return basis;
+}
+
+/** RA4: the curve a/(i + b) through values at i = first, first+1, …, by least squares on 1/value. */
+export function inverseDepthFit(
+  values: readonly number[],
+  first: number,
+): { a: number; b: number; r2: number } | null {
+  if (values.length < 3 || values.some((v) => !(v > 0))) return null;
+  const n = values.length;
+  const x = values.map((_, i) => first + i);
+  const y = values.map((v) => 1 / v);
+  const mean = (z: readonly number[]) => z.reduce((p, q) => p + q, 0) / n;
+  const [mx, my] = [mean(x), mean(y)];
+  const sxx = x.reduce((s, v) => s + (v - mx) ** 2, 0);
+  const sxy = x.reduce((s, v, i) => s + (v - mx) * (y[i]! - my), 0);
+  const syy = y.reduce((s, v) => s + (v - my) ** 2, 0);
+  const slope = sxy / sxx;
+  if (slope === 0 || syy === 0) return null;
+  return { a: 1 / slope, b: my / slope - mx, r2: (sxy * sxy) / (sxx * syy) };
+}

@@ -1,0 +1,56 @@
+import { matmul, orthonormalize, random, svd, transpose } from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+
+/** A batch of linear maps that is seen only through its action: both functions take and give [r, …, d]. */
+export interface LinearMap {
+  apply(v: Tensor): Tensor;
+  applyTranspose(u: Tensor): Tensor;
+}
+
+/** Leading singular triples of a batch of maps; vectors are rows. */
+export interface SingularTriples {
+  /** [… , r, d]. */
+  readonly u: Tensor;
+  /** [… , r], descending. */
+  readonly s: Tensor;
+  /** [… , r, d]. */
+  readonly v: Tensor;
+}
+
+/**
+ * Randomized SVD of a batch of d×d maps (Li, Linderman, Szlam, Stanton, Kluger & Tygert, *Algorithm 971*, ACM TOMS
+ * 2017): a Gaussian sketch of `columns` directions, orthonormalized after each of the power iterations, then the SVD
+ * of the map between two orthonormal bases. No product of the map with its transpose is ever formed, so that
+ * singular values down to the rounding of the largest keep their digits. With `columns` = d it is a full SVD.
+ * `batch` is the shape between directions and dimension.
+ */
+export function randomizedSvd(
+  map: LinearMap,
+  batch: readonly number[],
+  dim: number,
+  options: { columns: number; powerIterations: number; key: Tensor },
+): SingularTriples {
+  const sketch = random(options.key, [options.columns, ...batch, dim], { distribution: 'normal' });
+  let q = orthonormalize(map.apply(sketch));
+  for (let i = 0; i < options.powerIterations; i++) {
+    q = orthonormalize(map.apply(orthonormalize(map.applyTranspose(q))));
+  }
+  // J ≈ Q B with B = Qᵀ J, and Bᵀ = P Rᵀ: the small matrix C = B P has the singular values of Q B.
+  const b = map.applyTranspose(q);
+  const p = orthonormalize(b);
+  const [rowsQ, rowsB, rowsP] = [q, b, p].map((x) => directionsLast(x)) as [Tensor, Tensor, Tensor];
+  const small = svd(matmul(rowsB, rowsP, { transposeB: true }));
+  return { u: matmul(small.u, rowsQ), s: small.s, v: matmul(small.v, rowsP) };
+}
+
+/** [r, …, d] → […, r, d]. */
+export function directionsLast(x: Tensor): Tensor {
+  const middle = Array.from({ length: x.rank - 2 }, (_, i) => i + 1);
+  return transpose(x, [...middle, 0, x.rank - 1]);
+}
+
+/** […, r, d] → [r, …, d]. */
+export function directionsFirst(x: Tensor): Tensor {
+  const r = x.rank;
+  return transpose(x, [r - 2, ...Array.from({ length: r - 2 }, (_, i) => i), r - 1]);
+}
