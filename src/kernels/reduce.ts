@@ -101,6 +101,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   ];
   // The uniform fields that splitting an index needs are the same each time: declare them once.
   const elementLines = element('r');
+  const outputLines = stay.length ? splitIndex('output', 'c', stay, uniforms) : [];
   const variables = kinds.flatMap((kind, i) => ACCUMULATE[kind].variables(i));
   const starts = kinds.flatMap((kind, i) => ACCUMULATE[kind].start(i));
   const steps = kinds.flatMap((kind, i) => ACCUMULATE[kind].step(i));
@@ -147,7 +148,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   let output = select(0u, o % ${outputCount}, valid);
   let begin = select(0u, o / ${outputCount}, valid) * ${foldStretch};
   let end = min(begin + ${foldStretch}, ${foldLength});
-  ${(stay.length ? splitIndex('output', 'c', stay, uniforms) : []).join('\n  ')}
+  ${outputLines.join('\n  ')}
   ${terms.map(({ base }, j) => `let base${j} = ${base};`).join('\n  ')}
   ${shifts.join('\n  ')}
   ${variables.map((v, k) => `var ${v} = ${starts[k]};`).join('\n  ')}
