@@ -1,0 +1,197 @@
+import { CollimateError } from '../errors.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { foldGrid, LINEAR_GROUP } from './grid.ts';
+
+/** Sizes and layout of C = A·B, optionally batched; matrices are dense and row-major, strides count elements. */
+export interface MatmulSpec {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** A is stored as `[k, m]` rather than `[m, k]`. */
+  readonly transposeA: boolean;
+  /** B is stored as `[n, k]` rather than `[k, n]`. */
+  readonly transposeB: boolean;
+  /**
+   * Batch dimensions of the output, outermost first, at most three; a stride says how far apart an operand's
+   * matrices are along it, 0 where the operand is broadcast.
+   */
+  readonly batch: readonly { readonly size: number; readonly strideA: number; readonly strideB: number }[];
+}
+
+/** What a product's shader source depends on; everything else about its sizes lies in the uniforms. */
+export interface MatmulForm {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Whether a buffer's rows and matrices all start at multiples of four, so that it can be bound as `vec4f`. */
+  readonly vecA: boolean;
+  readonly vecB: boolean;
+  readonly vecC: boolean;
+}
+
+/** The part of the output one workgroup computes. */
+export interface Tile {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+const MAX_BATCH_DIMS = 3;
+/** Names of the uniforms, all `u32`: {@link matmulUniforms} packs them in this order. */
+const SIZES =
+  'm, n, k, rowTiles, colTiles, groups, batch1, batch2, strideA0, strideA1, strideA2, strideB0, strideB1, strideB2';
+
+/** Throws a {@link CollimateError} naming the first size that no product can have. */
+export function checkMatmul(spec: MatmulSpec): void {
+  const fail = (what: string, remedy: string): never => {
+    throw new CollimateError(`matmul: ${what}`, remedy);
+  };
+  for (const axis of ['m', 'n', 'k'] as const) {
+    const size = spec[axis];
+    if (!Number.isInteger(size) || size < 1) {
+      fail(
+        `${axis} is ${size}, which is not a positive integer`,
+        'handle empty products before they reach a kernel',
+      );
+    }
+  }
+  if (spec.batch.length > MAX_BATCH_DIMS) {
+    fail(
+      `${spec.batch.length} batch dimensions, at most ${MAX_BATCH_DIMS} are supported`,
+      'collapse or copy some',
+    );
+  }
+  for (const [i, { size, strideA, strideB }] of spec.batch.entries()) {
+    if (!Number.isInteger(size) || size < 1)
+      fail(`batch dimension ${i} has size ${size}`, 'sizes start at 1');
+    for (const stride of [strideA, strideB]) {
+      if (!Number.isInteger(stride) || stride < 0) {
+        fail(
+          `batch dimension ${i} has stride ${stride}`,
+          'strides are whole numbers of elements, 0 to broadcast',
+        );
+      }
+    }
+  }
+}
+
+export function matmulForm(spec: MatmulSpec): MatmulForm {
+  const { m, n, k, transposeA, transposeB, batch } = spec;
+  const aligned = (row: number, stride: 'strideA' | 'strideB') =>
+    row % 4 === 0 && batch.every((dim) => dim[stride] % 4 === 0);
+  return {
+    transposeA,
+    transposeB,
+    vecA: aligned(transposeA ? m : k, 'strideA'),
+    vecB: aligned(transposeB ? k : n, 'strideB'),
+    vecC: n % 4 === 0,
+  };
+}
+
+/** The kernel record of a product whose every `tile` of output is computed by one workgroup running `wgsl`. */
+export function matmulKernel(spec: MatmulSpec, tile: Tile, wgsl: string, traits: AdapterTraits): Kernel {
+  const { m, n, k, transposeA, transposeB, batch } = spec;
+  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  const rowTiles = Math.ceil(m / tile.rows);
+  const colTiles = Math.ceil(n / tile.cols);
+  const groups = products * rowTiles * colTiles;
+  const missing = MAX_BATCH_DIMS - batch.length;
+  const dims = [...Array.from({ length: missing }, () => ({ size: 1, strideA: 0, strideB: 0 })), ...batch];
+  const distinct = (stride: 'strideA' | 'strideB') =>
+    batch.reduce((count, dim) => count * (dim[stride] === 0 ? 1 : dim.size), 1);
+  return {
+    name: `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`,
+    wgsl,
+    bindings: ['read', 'read', 'read_write'],
+    // Sizes are uniforms: constants in their place made no measurable difference on either software adapter.
+    uniforms: Uint32Array.from([
+      ...[m, n, k, rowTiles, colTiles, groups],
+      ...dims.slice(1).map((dim) => dim.size),
+      ...dims.map((dim) => dim.strideA),
+      ...dims.map((dim) => dim.strideB),
+      ...[0, 0],
+    ]),
+    grid: foldGrid(groups, traits),
+    flops: 2 * products * m * n * k,
+    bytes: 4 * (distinct('strideA') * m * k + distinct('strideB') * k * n + products * m * n),
+  };
+}
+
+/**
+ * WGSL of the bindings and of three functions: `loadA(at, row, k)` and `loadB(at, col, k)` give four values of
+ * the matrix that starts at element `at`, and `storeC(at, row, col, v, add)` stores four columns of C
+ * or adds to them.
+ *
+ * A load runs along the operand's rows as they lie in memory: the four k from `k` on where k is the contiguous
+ * axis (A, Bᵀ), else the four rows or columns from the given one on (Aᵀ, B). Rows and columns beyond the end are
+ * clamped to some that exist, as the results are never stored; k beyond the end gives zeros if `guardK`.
+ */
+export function matmulMemory(form: MatmulForm, guardK: boolean): string {
+  const { transposeA, transposeB, vecA, vecB, vecC } = form;
+  const scalars = range(4, (c) => {
+    const at = c === 0 ? 'i' : `i + ${c}u`;
+    return `if (row < s.m && col + ${c}u < s.n) { C[${at}] = select(v[${c}], v[${c}] + C[${at}], add); }`;
+  });
+  return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32 }
+@group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> B: array<${vecB ? 'vec4f' : 'f32'}>;
+@group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;
+@group(0) @binding(3) var<uniform> s: Sizes;
+
+fn loadA(at: u32, row: u32, k: u32) -> vec4f {
+  ${transposeA ? loadAcross('A', 'row', 's.m', vecA, guardK) : loadAlong('A', 'row', 's.m', vecA, guardK)}
+}
+fn loadB(at: u32, col: u32, k: u32) -> vec4f {
+  ${transposeB ? loadAlong('B', 'col', 's.n', vecB, guardK) : loadAcross('B', 'col', 's.n', vecB, guardK)}
+}
+fn storeC(at: u32, row: u32, col: u32, v: vec4f, add: bool) {
+  let i = at + row * s.n + col;
+  ${vecC ? 'if (row < s.m && col < s.n) { C[i >> 2u] = select(v, v + C[i >> 2u], add); }' : scalars.join('\n  ')}
+}`;
+}
+
+/** Four values along k of row `x` of a matrix `[X, k]`. */
+function loadAlong(buffer: string, x: string, extent: string, vec: boolean, guardK: boolean): string {
+  const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
+  if (vec) {
+    // k is a multiple of four here, so four values lie inside together or outside together.
+    return guardK
+      ? `${row}\n  return select(vec4f(), ${buffer}[(row0 + min(k, s.k - 4u)) >> 2u], k < s.k);`
+      : `${row}\n  return ${buffer}[(row0 + k) >> 2u];`;
+  }
+  const values = range(4, (u) =>
+    guardK
+      ? `select(0.0, ${buffer}[row0 + min(k + ${u}u, s.k - 1u)], k + ${u}u < s.k)`
+      : `${buffer}[row0 + k + ${u}u]`,
+  );
+  return `${row}\n  return vec4f(${values.join(', ')});`;
+}
+
+/** Four neighbours from column `x` on in row `k` of a matrix `[k, X]`. */
+function loadAcross(buffer: string, x: string, extent: string, vec: boolean, guardK: boolean): string {
+  const row = `let row0 = at + ${guardK ? 'min(k, s.k - 1u)' : 'k'} * ${extent};`;
+  const value = vec
+    ? `${buffer}[(row0 + min(${x}, ${extent} - 4u)) >> 2u]`
+    : `vec4f(${range(4, (c) => `${buffer}[row0 + min(${x} + ${c}u, ${extent} - 1u)]`).join(', ')})`;
+  return `${row}\n  return ${guardK ? `select(vec4f(), ${value}, k < s.k)` : value};`;
+}
+
+/** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */
+export function locateTile(tile: Tile): string {
+  return `let group = ${LINEAR_GROUP};
+  if (group >= s.groups) { return; }
+  let tileRow = group / s.colTiles;
+  let col0 = (group % s.colTiles) * ${tile.cols}u;
+  let row0 = (tileRow % s.rowTiles) * ${tile.rows}u;
+  let product = tileRow / s.rowTiles;
+  let i2 = product % s.batch2;
+  let i1 = product / s.batch2 % s.batch1;
+  let i0 = product / s.batch2 / s.batch1;
+  let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
+  let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
+  let atC = product * s.m * s.n;`;
+}
+
+/** `[f(0), …, f(count - 1)]`: the unrolled lines of a shader. */
+export function range<T>(count: number, f: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => f(i));
+}
