@@ -147,12 +147,8 @@ export function matmul(
   b: Tensor,
   { transposeA = false, transposeB = false }: Partial<Params['matmul']> = {},
 ): Tensor {
-  return bind('matmul', [a, b], { transposeA, transposeB });
-}
-
-/** All axes but the last as one. */
-export function flattenRows(x: Tensor): Tensor {
-  return reshape(x, [x.size / x.shape.at(-1)!, x.shape.at(-1)!]);
+  const matrices = a.rank >= 2 && b.rank >= 2;
+  return bind('matmul', matrices ? alignRanks([a, b]) : [a, b], { transposeA, transposeB });
 }
 
 /** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`. */

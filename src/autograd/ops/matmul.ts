@@ -1,9 +1,9 @@
 import { CollimateError } from '../../errors.ts';
 import { matmul as matmulKernel } from '../../kernels/matmul.ts';
-import { add, flattenRows, matmul, sumTo } from '../functions.ts';
+import { add, matmul, reshape, sumTo } from '../functions.ts';
 import { matmulSpec } from '../lower/matmul-spec.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, type Tensor } from '../tensor.ts';
+import { broadcastShapes, formatShape, sizeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 /** Rows and columns of an operand after its transposition. */
@@ -66,13 +66,13 @@ export const matmulRules: Pick<Rules, 'matmul'> = {
         return [sumTo(bar, a!.shape), null];
       }
       if (!lb) return [null, null];
-      // One operand shared by a batch of others: the sum over the batch is part of one long product.
-      let [x, g] = [a!, ct];
-      if (b!.rank === 2 && !transposeA && sharesBatch(x, g)) [x, g] = [flattenRows(x), flattenRows(g)];
+      const shared = transposeA ? 0 : sharedAxes(a!, b!, ct);
+      const [x, g] = [a!, ct].map((t) => mergeRows(t, shared)) as [Tensor, Tensor];
       const bar = transposeB
         ? matmul(g, x, { transposeA: true, transposeB: transposeA })
         : matmul(x, g, { transposeA: !transposeA });
-      return [null, sumTo(bar, b!.shape)];
+      const own = [...b!.shape.slice(0, b!.rank - 2 - shared), ...b!.shape.slice(-2)];
+      return [null, reshape(sumTo(bar, own), b!.shape)];
     },
     lowering: {
       kind: 'kernel',
@@ -81,6 +81,19 @@ export const matmulRules: Pick<Rules, 'matmul'> = {
   },
 };
 
-function sharesBatch(a: Tensor, b: Tensor): boolean {
-  return a.rank === b.rank && a.shape.slice(0, -1).every((d, i) => d === b.shape[i]);
+/**
+ * Number of innermost batch axes along which one B serves all matrices of A: rows of these are rows of one long
+ * matrix, whose product is the sum over them.
+ */
+function sharedAxes(a: Tensor, b: Tensor, ct: Tensor): number {
+  const shared = (axis: number) => b.shape.at(axis) === 1 && a.shape.at(axis) === ct.shape.at(axis);
+  let count = 0;
+  while (count + 2 < Math.min(a.rank, b.rank) && shared(-3 - count)) count++;
+  return count;
+}
+
+/** The last `count` batch axes and the rows as one axis. */
+function mergeRows(t: Tensor, count: number): Tensor {
+  const merged = t.shape.slice(-2 - count);
+  return reshape(t, [sizeOf(merged) / merged.at(-1)!, merged.at(-1)!], count + 2);
 }

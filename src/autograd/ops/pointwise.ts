@@ -276,6 +276,7 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     operands: ['any'],
     result: ({ dtype }) => dtype,
     f64: (x) => x,
+    u32: (x) => Math.min(Math.max(x, 0), 2 ** 32 - 1),
     wgsl: ([x], { dtype }) => `${dtype === 'f32' ? 'F' : 'U'}(${x})`,
     jvp: 'zero',
   }),

@@ -1,7 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape } from '../tensor.ts';
+import { formatShape, sizeOf } from '../tensor.ts';
 
 /** Rows of a table: `take(table [n, d…], index u32 [b]) → f32 [b, d…]`. */
 export const takeRules: Pick<Rules, 'take'> = {
@@ -16,10 +16,12 @@ export const takeRules: Pick<Rules, 'take'> = {
       return { shape: [...index!.shape, ...table!.shape.slice(1)], dtype: 'f32' };
     },
     reference: ([table, index], { scale, shift }, out) => {
-      const width = table!.data.length / table!.shape[0]!;
+      const rows = table!.shape[0]!;
+      const width = table!.data.length / rows;
+      const rowOf = (i: number) => Math.min(index!.data[Math.floor(i / width)]!, rows - 1);
       return Float64Array.from(
-        { length: out.shape.reduce((a, b) => a * b, 1) },
-        (_, i) => table!.data[index!.data[Math.floor(i / width)]! * width + (i % width)]! * scale + shift,
+        { length: sizeOf(out.shape) },
+        (_, i) => table!.data[rowOf(i) * width + (i % width)]! * scale + shift,
       );
     },
     // Tables of floats may be differentiated one day; the data sets that this is for are not.

@@ -1,0 +1,306 @@
+import { describe, expect, it } from 'vitest';
+import * as c from '../../src/autograd/functions.ts';
+import { trace } from '../../src/autograd/graph.ts';
+import type { Primitive } from '../../src/autograd/primitives.ts';
+import { rules } from '../../src/autograd/rules.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { grad, jvp, linearize } from '../../src/autograd/transform.ts';
+import { testGpu } from '../gpu/harness.ts';
+import {
+  countOps,
+  dot,
+  evaluate,
+  expectAgreement,
+  expectClose,
+  indices,
+  numbers,
+  type Operand,
+  of,
+  valuesOf,
+} from './support.ts';
+
+/** A function of tensors and its operands. Those of f32 are differentiated. */
+interface Case {
+  f: (...xs: Tensor[]) => Tensor;
+  operands: readonly Operand[];
+}
+
+const on = (f: Case['f'], ...operands: (Operand | readonly number[])[]): Case => ({
+  f,
+  operands: operands.map((x) => ('shape' in x ? x : of(x))),
+});
+
+const positive = (...shape: number[]) => of(shape, 0.3, 3);
+const u32 = (shape: number[], high = 1000): Operand => indices(shape, high);
+const image = (shape: number[]): Operand => ({ shape, dtype: 'u8' });
+
+/** Every primitive: a missing one does not compile. Binary ones also meet a shape that they repeat, and u32. */
+const cases: { [P in Primitive]: readonly Case[] } = {
+  input: [on((x) => x, [3, 5])],
+  constant: [
+    on((x) => c.mul(c.add(x, -1.25), 3e7), [6]),
+    on((x) => c.add(c.full(1e-7, [3]), c.mul(x, 0)), [3]),
+  ],
+  iota: [
+    on((x) => c.mul(x, c.cast(c.iota([3, 4, 2], -2), 'f32')), [3, 4, 2]),
+    on((x) => c.add(c.rem(c.iota([4, 8]), 3), x), u32([1, 8])),
+  ],
+  copy: [on((x) => c.mul(x, x), [5])],
+  stopGradient: [on((x) => c.mul(c.stopGradient(c.exp(x)), x), [7])],
+  add: [
+    on(c.add, [3, 4], [3, 4]),
+    on(c.add, [2, 3, 4], [3, 1]),
+    on(c.add, u32([5], 2 ** 32), u32([5], 2 ** 32)),
+  ],
+  sub: [on(c.sub, [3, 4], [3, 4]), on(c.sub, [4], [3, 1]), on(c.sub, u32([5]), u32([5]))],
+  mul: [
+    on(c.mul, [3, 4], [3, 4]),
+    on(c.mul, [3, 1], [2, 1, 5]),
+    on(c.mul, u32([5], 2 ** 32), u32([5], 2 ** 32)),
+  ],
+  div: [
+    on(c.div, [3, 4], positive(3, 4)),
+    on(c.div, [1, 4], positive(3, 1)),
+    on((a, b) => c.div(a, c.add(b, 1)), u32([9]), u32([9], 20)),
+  ],
+  rem: [on((a, b) => c.rem(a, c.add(b, 1)), u32([9]), u32([9], 20))],
+  max: [on(c.maximum, [3, 4], [3, 4]), on(c.maximum, [3, 4], [4]), on(c.maximum, u32([9]), u32([9]))],
+  min: [on(c.minimum, [3, 4], [3, 4]), on(c.minimum, [1], [3, 4]), on(c.minimum, u32([9]), u32([9]))],
+  neg: [on(c.neg, [3, 5])],
+  exp: [on(c.exp, [3, 5])],
+  log: [on(c.log, positive(3, 5))],
+  sqrt: [on(c.sqrt, positive(3, 5))],
+  rsqrt: [on(c.rsqrt, positive(3, 5))],
+  cos: [on(c.cos, [3, 5])],
+  sin: [on(c.sin, [3, 5])],
+  relu: [on(c.relu, [3, 8])],
+  greater: [
+    on((a, b) => c.where(c.greater(a, b), a, c.neg(b)), [3, 4], [3, 1]),
+    on((a, b) => c.cast(c.greater(a, b), 'u32'), u32([20], 3), u32([20], 3)),
+    on(c.greater, [2, 8], [8]),
+  ],
+  equal: [
+    on((a, b) => c.cast(c.equal(a, b), 'f32'), u32([20], 3), u32([20], 3)),
+    on((a) => c.where(c.equal(c.relu(a), 0), a, c.mul(a, a)), [12]),
+  ],
+  where: [
+    on((a, b) => c.where(c.greater(c.stopGradient(a), 0), c.mul(a, b), c.sin(b)), [3, 4], [3, 4]),
+    on((a, b) => c.where(c.greater(c.iota([4]), 1), a, b), [3, 1], [4]),
+    on((a, b) => c.where(c.equal(c.rem(a, 2), 0), a, b), u32([9]), u32([9])),
+  ],
+  cast: [
+    on((x) => c.cast(x, 'f32'), u32([9])),
+    on((x) => c.cast(x, 'u32'), of([2, 9], -300, 300)),
+    on((x) => c.add(x, c.cast(c.cast(x, 'u32'), 'f32')), positive(7)),
+  ],
+  shuffle: [on((i, key) => c.shuffle(i, key, 37), u32([2, 37], 37), u32([1], 2 ** 32))],
+  reshape: [on((x) => c.reshape(c.sin(x), [4, 6]), [2, 3, 4]), on((x) => c.reshape(x, [1, 3, 1], 1), [2, 3])],
+  transpose: [
+    on((x) => c.transpose(x), [2, 3, 4]),
+    on((x) => c.transpose(x, [2, 0, 1]), [5, 2, 3, 4]),
+    on((x) => c.mul(c.swapLast(x), x), [4, 4]),
+  ],
+  broadcast: [
+    on((x) => c.broadcast(x, [3, 4]), [2, 1, 4]),
+    on((x) => c.broadcast(c.exp(x), [2, 3, 5]), [2, 1, 1]),
+  ],
+  reduce: [
+    on((x) => c.sum(x, -1), [3, 7]),
+    on((x) => c.sum(x), [3, 2, 4]),
+    on((x) => c.sum(c.mul(x, x), [0, 2]), [3, 4, 2]),
+    on((x) => c.amax(x, -2), [5, 3]),
+    on((x) => c.amax(c.mul(x, x), [-1, -2]), [2, 5, 3]),
+    on((x) => c.variance(x, 0), [6, 4]),
+    on((x) => c.variance(x), [3, 5]),
+    on((x) => c.mean(x, -1), [3, 8]),
+  ],
+  matmul: [
+    on((a, b) => c.matmul(a, b), [3, 5], [5, 4]),
+    on((a, b) => c.matmul(a, b, { transposeA: true }), [2, 5, 3], [5, 4]),
+    on((a, b) => c.matmul(a, b, { transposeB: true }), [2, 1, 3, 5], [4, 4, 5]),
+    on((a, b) => c.matmul(a, b, { transposeA: true, transposeB: true }), [5, 3], [4, 5]),
+    on((a, b) => c.matmul(a, b), [2, 3, 3, 5], [5, 4]),
+    on((a) => c.matmul(a, a), [2, 4, 4]),
+  ],
+  take: [
+    on((t, i) => c.take(t, i, { scale: 1 / 255, shift: -0.5 }), image([6, 7]), u32([5], 6)),
+    on((t, i) => c.take(t, i), image([6, 2, 4]), u32([5], 9)),
+    on((i) => c.take(c.cast(c.iota([6, 3], -2), 'f32'), i), u32([5], 6)),
+  ],
+  random: [
+    on((key) => c.random(key, [3, 7]), u32([2], 2 ** 32)),
+    on((key) => c.random(key, [9], { distribution: 'normal', stream: 3 }), u32([2], 2 ** 32)),
+  ],
+  orthonormalize: [],
+  svd: [],
+};
+
+/** Factorizations are determined up to signs: linalg.test.ts tests what they must satisfy. */
+const elsewhere: Primitive[] = ['orthonormalize', 'svd'];
+const table = Object.entries(cases).flatMap(([op, list]) =>
+  list.map((x, i) => ({ op: op as Primitive, name: list.length > 1 ? `${op} ${i + 1}` : op, ...x })),
+);
+
+/** The function of the operands that can be differentiated, and those. */
+function differentiable({ f, operands }: Case) {
+  const free = operands.flatMap((x, i) => ((x.dtype ?? 'f32') === 'f32' ? [i] : []));
+  return {
+    operands: free.map((i) => operands[i]!),
+    /** `g` of the function and its free arguments, at all operands and some further arguments. */
+    within:
+      <R>(g: (f: (...xs: Tensor[]) => Tensor, xs: Tensor[], rest: Tensor[]) => R) =>
+      (...all: Tensor[]): R =>
+        g(
+          (...xs) => f(...operands.map((_, i) => (free.includes(i) ? xs[free.indexOf(i)]! : all[i]!))),
+          free.map((i) => all[i]!),
+          all.slice(operands.length),
+        ),
+  };
+}
+
+/** What has derivatives, and such as the limits of differences; stopGradient has others on purpose. */
+const smooth = table.filter(
+  (x) =>
+    x.op !== 'stopGradient' &&
+    differentiable(x).operands.length > 0 &&
+    trace(x.f, x.operands).outputs[0]!.dtype === 'f32',
+);
+const shapeOf = (x: Case) => trace(x.f, x.operands).outputs[0]!.shape;
+const ahead = (lead: number[], operands: readonly Operand[]) =>
+  operands.map(({ shape }) => of([...lead, ...shape]));
+
+describe('the table of cases', () => {
+  it('meets every primitive', () => {
+    expect(Object.keys(cases).sort()).toEqual(Object.keys(rules).sort());
+    for (const { op, name, f, operands } of table) {
+      const graph =
+        op === 'copy'
+          ? trace(
+              grad((x) => c.sum(f(x))),
+              operands,
+            )
+          : trace(f, operands);
+      expect(countOps(graph)[op], name).toBeGreaterThan(0);
+    }
+    expect(
+      Object.entries(cases)
+        .filter(([, list]) => !list.length)
+        .map(([op]) => op),
+    ).toEqual(elsewhere);
+  });
+});
+
+describe('on the GPU as in the interpreter', () => {
+  it.each(table)('$name', async ({ f, operands }) => {
+    await expectAgreement(await testGpu(), f, operands);
+  });
+
+  it.each(smooth)('derivatives of $name', async (x) => {
+    const { operands, within } = differentiable(x);
+    const both = within((f, xs, rest) => {
+      const at = linearize(f, ...xs);
+      return [at.apply(...rest.slice(0, -1)), at.applyTranspose(rest.at(-1)!)];
+    });
+    await expectAgreement(await testGpu(), both, [...x.operands, ...ahead([], operands), of(shapeOf(x))]);
+  });
+});
+
+describe('in float64', () => {
+  it.each(smooth)('the derivative of $name is the limit of differences', (x) => {
+    const { operands, within } = differentiable(x);
+    const values = valuesOf(x.operands);
+    const tangents = operands.map(({ shape }, i) =>
+      numbers(
+        of(shape).shape.reduce((a, b) => a * b, 1),
+        50 + i,
+      ),
+    );
+    const [got] = evaluate(
+      within((f, xs, rest) => jvp(f, xs, rest)[1]),
+      [...x.operands, ...operands],
+      [...values, ...tangents],
+    );
+    expectClose(got!.data, differences(x.f, x.operands, values, tangents), 1e-7);
+  });
+
+  it.each(smooth)('the transpose of the derivative of $name is its adjoint', (x) => {
+    const { operands, within } = differentiable(x);
+    const all = [...x.operands, ...ahead([], operands), of(shapeOf(x))];
+    const values = valuesOf(all);
+    const [jv, ...jtu] = evaluate(
+      within((f, xs, rest) => {
+        const at = linearize(f, ...xs);
+        return [at.apply(...rest.slice(0, -1)), ...at.applyTranspose(rest.at(-1)!)];
+      }),
+      all,
+      values,
+    );
+    const right = jtu.reduce((s, x, i) => s + dot(x.data, values[all.length - 1 - operands.length + i]!), 0);
+    const left = dot(values.at(-1)!, jv!.data);
+    expect(Math.abs(left - right)).toBeLessThanOrEqual(1e-12 * (1 + Math.abs(left)));
+  });
+
+  it.each(smooth)('the second derivative of $name is the limit of differences of the first', (x) => {
+    const { operands, within } = differentiable(x);
+    // Of the cube, so that the second derivative of what is linear does not vanish.
+    const cube = (x: Tensor) => c.sum(c.mul(x, c.square(x)));
+    const slope = within((f, xs) => grad((ys: Tensor[]) => cube(f(...ys)))(xs));
+    const values = valuesOf(x.operands);
+    const tangents = valuesOf(operands, 60);
+    const got = evaluate(
+      within(
+        (f, xs, rest) => jvp((...zs: Tensor[]) => grad((ys: Tensor[]) => cube(f(...ys)))(zs), xs, rest)[1],
+      ),
+      [...x.operands, ...operands],
+      [...values, ...tangents],
+    );
+    operands.forEach((_, i) => {
+      const part = (...xs: Tensor[]) => slope(...xs)[i]!;
+      expectClose(got[i]!.data, differences(part, x.operands, values, tangents), 1e-6);
+    });
+  });
+
+  it.each(smooth)('batches of directions through $name give what each direction gives', (x) => {
+    const { operands, within } = differentiable(x);
+    const lead = [2, 3];
+    const directions = [...ahead(lead, operands), of([...lead, ...shapeOf(x)])];
+    const values = [...valuesOf(x.operands), ...valuesOf(directions, 70)];
+    const both = within((f, xs, rest) => {
+      const at = linearize(f, ...xs);
+      return [at.apply(...rest.slice(0, -1)), ...at.applyTranspose(rest.at(-1)!)];
+    });
+    const batched = evaluate(both, [...x.operands, ...directions], values);
+    for (let k = 0; k < 6; k++) {
+      const column = (v: Float64Array) => v.subarray((k * v.length) / 6, ((k + 1) * v.length) / 6);
+      const single = evaluate(
+        both,
+        [...x.operands, ...ahead([], operands), of(shapeOf(x))],
+        values.map((v, i) => (i < x.operands.length ? v : column(v))),
+      );
+      single.forEach((want, i) => {
+        expectClose(column(batched[i]!.data), want.data, 1e-12);
+      });
+    }
+  });
+});
+
+/** Central differences of `f` along tangents of its f32 operands. */
+function differences(
+  f: (...xs: Tensor[]) => Tensor,
+  operands: readonly Operand[],
+  values: readonly Float64Array[],
+  tangents: readonly Float64Array[],
+): Float64Array {
+  const h = 1e-5;
+  const at = (step: number) => {
+    let next = 0;
+    const moved = values.map((v, i) => {
+      if ((operands[i]!.dtype ?? 'f32') !== 'f32') return v;
+      const t = tangents[next++]!;
+      return v.map((x, j) => x + step * t[j]!);
+    });
+    return evaluate(f, operands, moved)[0]!.data;
+  };
+  const [up, down] = [at(h), at(-h)];
+  return up.map((x, i) => (x - down[i]!) / (2 * h));
+}

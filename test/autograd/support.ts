@@ -1,0 +1,137 @@
+import { expect } from 'vitest';
+import type { HostArray } from '../../src/autograd/array.ts';
+import { type Graph, type Spec, trace } from '../../src/autograd/graph.ts';
+import { interpret } from '../../src/autograd/interpret.ts';
+import { compile, type Program } from '../../src/autograd/program.ts';
+import type { NdArray } from '../../src/autograd/rule.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { leavesWith } from '../../src/autograd/tree.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
+import type { AdapterTraits } from '../../src/gpu/traits.ts';
+
+/** An operand of a function under test: its shape and where its values lie. */
+export interface Operand extends Spec {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+export const of = (shape: readonly number[], low = -2, high = 2): Operand => ({ shape, low, high });
+export const indices = (shape: readonly number[], high: number): Operand => ({
+  shape,
+  dtype: 'u32',
+  low: 0,
+  high,
+});
+
+/** Numbers in [low, high) that float32 holds exactly: the same for the same seed. */
+export function numbers(count: number, seed: number, low = -2, high = 2): Float64Array {
+  let state = (seed + 1) * 0x9e3779b9;
+  return Float64Array.from({ length: count }, () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.fround(low + ((high - low) * ((t ^ (t >>> 14)) >>> 0)) / 2 ** 32);
+  });
+}
+
+export function valuesOf(operands: readonly Operand[], seed = 1): Float64Array[] {
+  return operands.map(({ shape, dtype = 'f32', low, high }, i) => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    if (dtype === 'f32') return numbers(size, seed + 100 * i, low, high);
+    return numbers(size, seed + 100 * i, low ?? 0, high ?? 256).map(Math.floor);
+  });
+}
+
+/** The values of a function in float64. */
+export function evaluate(
+  f: (...args: Tensor[]) => unknown,
+  operands: readonly Spec[],
+  values: readonly ArrayLike<number>[],
+): NdArray[] {
+  return interpret(trace(f, operands), values);
+}
+
+/**
+ * The Gpu, but that what it allocates is full of NaN instead of zeros, so that an element that is read or given back
+ * without having been written is seen; with other traits, where given.
+ */
+export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
+  return new Proxy(gpu, {
+    get(target, key) {
+      if (key === 'traits') return { ...target.traits, ...traits };
+      if (key === 'createBuffer') {
+        return (bytes: number, options: { label?: string; usage?: number } = {}) => {
+          const buffer = target.createBuffer(bytes, options);
+          if (options.usage === undefined) {
+            target.write(buffer, 0, new Uint32Array(buffer.size / 4).fill(0x7fc0dead));
+          }
+          return buffer;
+        };
+      }
+      const value = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+interface Agreement {
+  traits?: Partial<AdapterTraits>;
+  /** Largest difference, in units of the largest number of each result. */
+  tolerance?: number;
+  values?: readonly ArrayLike<number>[];
+  seed?: number;
+}
+
+/** Asserts that a function gives on the GPU what the interpreter gives, and returns its program. */
+export async function expectAgreement(
+  gpu: Gpu,
+  f: (...args: Tensor[]) => unknown,
+  operands: readonly Operand[],
+  { traits = {}, tolerance = 1e-5, seed = 1, values = valuesOf(operands, seed) }: Agreement = {},
+): Promise<Program> {
+  const program = await compile(poisoned(gpu, traits), f, operands);
+  const want = interpret(program.graph, values);
+  const isHost = (x: unknown): x is HostArray => ArrayBuffer.isView((x as HostArray).data);
+  const got = leavesWith(await program.run(...values), isHost);
+  want.forEach((w, i) => {
+    const shapes = operands.map(({ shape }) => `[${shape}]`).join(' ');
+    expectClose(got[i]!.data, w.data, w.dtype === 'f32' ? tolerance : 0, `result ${i} of ${f} at ${shapes}`);
+  });
+  return program;
+}
+
+/** Asserts that numbers differ by no more than `tolerance` times the largest of them. */
+export function expectClose(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  tolerance: number,
+  what = '',
+): void {
+  expect(got.length, what).toBe(want.length);
+  let scale = 0;
+  for (let i = 0; i < want.length; i++) scale = Math.max(scale, Math.abs(want[i]!));
+  for (let i = 0; i < want.length; i++) {
+    if (Math.abs(got[i]! - want[i]!) <= tolerance * (scale || 1)) continue;
+    expect.fail(`${what}: element ${i} of ${want.length} is ${got[i]}, not ${want[i]}`);
+  }
+}
+
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+/** How often each primitive occurs in a graph. */
+export function countOps({ outputs }: Pick<Graph, 'outputs'>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const seen = new Set<Tensor>();
+  const visit = (t: Tensor): void => {
+    if (seen.has(t)) return;
+    seen.add(t);
+    counts[t.op] = (counts[t.op] ?? 0) + 1;
+    t.inputs.forEach(visit);
+  };
+  outputs.forEach(visit);
+  return counts;
+}
