@@ -4,7 +4,7 @@ import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import { type BufferRef, type Plan, plan } from './lower/plan.ts';
 import { formatShape, sameShape, type Tensor } from './tensor.ts';
-import { type AnyFunction, leavesWith, mapTree, rebuild } from './tree.ts';
+import { type AnyFunction, leavesWith, type Mapped, mapTree, rebuild } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
 const isData = (x: unknown): x is ArrayLike<number> =>
@@ -68,7 +68,7 @@ export class Program<R = unknown> {
   }
 
   /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
-  async run(...args: unknown[]): Promise<unknown> {
+  async run(...args: unknown[]): Promise<Mapped<R, HostArray>> {
     const own: DeviceArray[] = [];
     let next = 0;
     const isLeaf = (x: unknown) => isDeviceArray(x) || isData(x) || typeof x === 'number';
@@ -187,7 +187,7 @@ export class BoundProgram<R = unknown> implements Disposable {
   }
 
   /** The output arrays in the structure that the function returns. */
-  get result(): unknown {
+  get result(): Mapped<R, DeviceArray> {
     return rebuild(this.program.graph.result, this.outputs);
   }
 

@@ -1,0 +1,56 @@
+/**
+ * Collimate: tensors, automatic differentiation and hand-written kernels on WebGPU.
+ *
+ * Trace a function of tensors, differentiate it, compile it, run it: see the README for ten lines that do.
+ */
+export { DeviceArray, type HostArray, type TypedArray } from './autograd/array.ts';
+export {
+  add,
+  amax,
+  argmax,
+  broadcast,
+  cast,
+  constant,
+  cos,
+  div,
+  equal,
+  exp,
+  full,
+  greater,
+  iota,
+  log,
+  logsumexp,
+  matmul,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  neg,
+  orthonormalize,
+  random,
+  relu,
+  rem,
+  reshape,
+  rsqrt,
+  shuffle,
+  sin,
+  softmaxCrossEntropy,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  svd,
+  swapLast,
+  take,
+  transpose,
+  variance,
+  where,
+} from './autograd/functions.ts';
+export { type Graph, printGraph, type Spec, trace } from './autograd/graph.ts';
+export { interpret } from './autograd/interpret.ts';
+export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';
+export type { DType, Shape, Tensor } from './autograd/tensor.ts';
+export { grad, jvp, type Linearization, linearize, valueAndGrad, vjp } from './autograd/transform.ts';
+export { CollimateError } from './errors.ts';
+export { Gpu, type OpenOptions } from './gpu/device.ts';
