@@ -1,0 +1,156 @@
+import { closest } from 'fastest-levenshtein';
+import { CollimateError } from '../errors.ts';
+import { catalog, type Experiment, type Settings } from './catalog.ts';
+
+/** Which numbers a setting may be. */
+interface Range {
+  readonly option: string;
+  readonly what: string;
+  readonly whole: boolean;
+  readonly least: number;
+  readonly most: number;
+  /** Whether `least` itself is too small. */
+  readonly above?: boolean;
+}
+
+const whole = (option: string, what: string, least: number, most: number): Range => ({
+  option,
+  what,
+  whole: true,
+  least,
+  most,
+});
+const real = (option: string, what: string, least: number, most: number, above = false): Range => ({
+  option,
+  what,
+  whole: false,
+  least,
+  most,
+  above,
+});
+
+/** The settings that are numbers, in the order in which `--help` lists them. */
+export const ranges: Readonly<Record<Exclude<keyof Settings, 'activation'>, Range>> = {
+  epochs: whole('--epochs', 'passes over the training images', 1, 100_000),
+  depth: whole('--depth', 'residual blocks L', 1, 1000),
+  width: whole('--width', 'features D', 2, 8192),
+  classes: whole('--classes', 'use the first of the classes only', 2, 10),
+  images: whole('--images', 'use the first of the training images only', 2, 60_000),
+  weightDecay: real('--weight-decay', 'weight decay', 0, 10),
+  controlWeightDecay: real('--control-weight-decay', 'weight decay of the control', 0, 10),
+  lr: real('--lr', 'learning rate at the first step', 0, 1e9, true),
+  batch: whole('--batch', 'images in a step', 2, 60_000),
+  momentum: real('--momentum', 'momentum, below 1', 0, 0.9999),
+  seed: whole('--seed', 'seed of everything random', 0, Number.MAX_SAFE_INTEGER),
+  samples: whole('--samples', 'training examples at which Jacobians are taken', 1, 1000),
+};
+
+/** What the command line was given: texts as typed, undefined where an option was left out. */
+export type GivenSettings = { readonly [name in keyof Settings]?: string | undefined } & {
+  readonly preset?: string | undefined;
+  /** `false` for `--no-control`. */
+  readonly control?: boolean | undefined;
+};
+
+/** The experiment of that name; an unknown one is refused with the nearest there is. */
+export function findExperiment(name: string): Experiment {
+  return lookUp(catalog, name, 'experiment');
+}
+
+/** A preset's settings with the given ones in their places, all checked. */
+export function resolveSettings(
+  experiment: Experiment,
+  given: GivenSettings,
+): { preset: string; settings: Settings } {
+  const preset = given.preset ?? experiment.defaultPreset;
+  const base = lookUp(experiment.presets, preset, 'preset').settings;
+  const changes = changesOf(given);
+  if (changes.controlWeightDecay != null && given.control === false) {
+    throw new CollimateError(
+      '--control-weight-decay and --no-control contradict each other',
+      'Leave one of them out.',
+    );
+  }
+  return { preset, settings: checkTogether({ ...base, ...changes }) };
+}
+
+/** The given settings as values, each checked by itself. */
+export function changesOf(given: GivenSettings): Partial<Settings> {
+  const changes: Record<string, unknown> = {};
+  for (const [name, range] of Object.entries(ranges)) {
+    const text = given[name as keyof Settings];
+    if (text !== undefined) changes[name] = parseNumber(text, range);
+  }
+  if (given.activation !== undefined) {
+    if (given.activation !== 'relu' && given.activation !== 'identity') {
+      throw new CollimateError(`--activation is ${quote(given.activation)}`, 'Give relu or identity.');
+    }
+    changes.activation = given.activation;
+  }
+  if (given.control === false) changes.controlWeightDecay = null;
+  return changes;
+}
+
+/** Reads a number as typed, and checks that it is in its range. */
+export function parseNumber(text: string, { option, whole, least, most, above = false }: Range): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  const fits =
+    value <= most && (above ? value > least : value >= least) && (!whole || Number.isInteger(value));
+  if (fits) return value;
+  const kind = whole ? 'a whole number' : 'a number';
+  throw new CollimateError(
+    `${option} is ${quote(text)}`,
+    `Give ${kind} ${above ? 'above' : 'from'} ${least} ${above ? 'and at most' : 'to'} ${most}.`,
+  );
+}
+
+/** Checks settings that limit each other. */
+function checkTogether(settings: Settings): Settings {
+  const { batch, images, samples } = settings;
+  if (batch > images) {
+    throw new CollimateError(
+      `--batch is ${batch}, more than the ${images} training images`,
+      `Give at most ${images}, or use more --images.`,
+    );
+  }
+  if (samples > images) {
+    throw new CollimateError(
+      `--samples is ${samples}, more than the ${images} training images`,
+      `Give at most ${images}, or use more --images.`,
+    );
+  }
+  return settings;
+}
+
+/** Refuses a resumed run's settings to be changed. Names the first option that would. */
+export function refuseContradiction(
+  given: GivenSettings,
+  run: { readonly preset: string; readonly settings: Settings },
+  folder: string,
+): void {
+  const optionOf = (name: string) => (ranges as Record<string, Range>)[name]?.option ?? `--${name}`;
+  const refuse = (option: string, wanted: unknown, has: unknown): never => {
+    throw new CollimateError(
+      `${option} is ${wanted}, but the run in ${folder} was begun with ${has}`,
+      `Leave out ${option} to go on with that run, or leave out --resume to begin another.`,
+    );
+  };
+  if (given.preset !== undefined && given.preset !== run.preset) refuse('--preset', given.preset, run.preset);
+  for (const [name, value] of Object.entries(changesOf(given))) {
+    const has = run.settings[name as keyof Settings];
+    if (value === has) continue;
+    if (value === null) refuse('--no-control', 'given', 'a control');
+    refuse(optionOf(name), value, has ?? 'no control');
+  }
+}
+
+function lookUp<T>(table: Readonly<Record<string, T>>, name: string, kind: string): T {
+  if (Object.hasOwn(table, name)) return table[name]!;
+  const names = Object.keys(table);
+  throw new CollimateError(
+    `there is no ${kind} ${quote(name)}`,
+    `Did you mean ${closest(name, names)}? There ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}.`,
+  );
+}
+
+const quote = (text: string): string => (/^[\w.+-]+$/.test(text) ? text : JSON.stringify(text));
