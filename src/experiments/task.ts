@@ -1,0 +1,90 @@
+import type { AnalysisSamples } from '../analysis/measure.ts';
+import { chooseSamples } from '../analysis/samples.ts';
+import { DeviceArray } from '../autograd/array.ts';
+import { firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
+import { loadMnist } from '../data/mnist.ts';
+import { CollimateError } from '../errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { DeviceExamples } from '../train/trainer.ts';
+import type { Settings } from './catalog.ts';
+
+/** The images of a run, and how they are normalized. */
+export interface Task {
+  readonly dataset: string;
+  readonly train: ImageDataset;
+  readonly test: ImageDataset;
+  /** Of all training images, whatever part of them is used; pixels scaled to [0, 1]. */
+  readonly normalization: { readonly mean: number; readonly std: number };
+}
+
+/** Loads the part of the data set that the settings name. */
+export function loadTask({ classes, images }: Pick<Settings, 'classes' | 'images'>): Task {
+  const all = loadMnist();
+  const { mean, std } = normalization(all.train);
+  const { train, test } = firstClasses(all, classes);
+  return {
+    dataset: train.name,
+    train: firstImages(train, images),
+    test,
+    normalization: { mean: mean[0]!, std: std[0]! },
+  };
+}
+
+/** The first images, or all if there are fewer, as where only some classes are used. */
+function firstImages(dataset: ImageDataset, count: number): ImageDataset {
+  if (count >= dataset.count) return dataset;
+  const bytes = featuresOf(dataset) * count;
+  return {
+    ...dataset,
+    count,
+    images: dataset.images.subarray(0, bytes),
+    labels: dataset.labels.subarray(0, count),
+  };
+}
+
+export const featuresOf = ({ height, width, channels }: ImageDataset): number => height * width * channels;
+
+/** A task's images in GPU memory, as bytes. */
+export class DeviceTask implements Disposable {
+  readonly train: DeviceExamples;
+  readonly test: DeviceExamples;
+
+  constructor(gpu: Gpu, { train, test, normalization: { mean, std } }: Task) {
+    const affine = { scale: 1 / (255 * std), shift: -mean / std };
+    const put = (dataset: ImageDataset, label: string): DeviceExamples => {
+      const { images, labels, count } = dataset;
+      return {
+        images: DeviceArray.from(gpu, images, [count, featuresOf(dataset)], 'u8', `${label} images`),
+        labels: DeviceArray.from(gpu, labels, [count], 'u8', `${label} labels`),
+        ...affine,
+      };
+    };
+    this.train = put(train, 'training');
+    this.test = put(test, 'test');
+  }
+
+  [Symbol.dispose](): void {
+    for (const { images, labels } of [this.train, this.test]) {
+      images.dispose();
+      labels.dispose();
+    }
+  }
+}
+
+/** The training examples at which Jacobians are taken, normalized. */
+export function analysisSamples(task: Task, count: number, seed: number): AnalysisSamples {
+  const { mean, std } = task.normalization;
+  const { images, labels, count: available } = task.train;
+  if (count > available) {
+    throw new CollimateError(`cannot take ${count} samples of ${available} training images`, 'Take fewer.');
+  }
+  const indices = chooseSamples(labels, count, seed);
+  const features = featuresOf(task.train);
+  const inputs = new Float32Array(count * features);
+  for (const [n, index] of indices.entries()) {
+    for (let k = 0; k < features; k++) {
+      inputs[n * features + k] = (images[index * features + k]! / 255 - mean) / std;
+    }
+  }
+  return { inputs, indices, labels: indices.map((index) => labels[index]!) };
+}

@@ -1,0 +1,211 @@
+import type { EpochMetrics } from '../analysis/results.ts';
+import { CollimateError } from '../errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { FcResNet } from '../models/fc-resnet.ts';
+import { Evaluator } from '../train/evaluate.ts';
+import { cosineRate } from '../train/sgd.ts';
+import { type HostState, initialState } from '../train/state.ts';
+import { type StepRecord, Trainer } from '../train/trainer.ts';
+import { type CheckpointInfo, decodeCheckpoint, encodeCheckpoint, firstNonFinite } from './checkpoint.ts';
+import { type Interrupt, Interrupted } from './interrupt.ts';
+import { Pace } from './pace.ts';
+import { CHECKPOINT, type RunFolder } from './run-folder.ts';
+import type { DeviceTask } from './task.ts';
+
+/** A loss beyond this, or none at all, ends a run: cross-entropy starts at about the logarithm of the class count. */
+export const DIVERGED_LOSS = 1e4;
+const IN_FLIGHT = 2;
+
+/** The options of one network's training: {@link CheckpointInfo.training}. */
+export interface TrainingOptions extends Record<string, unknown> {
+  readonly seed: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+}
+
+export interface TrainingProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Means over the last chunk of steps. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** After the last full epoch of this session. */
+  readonly testAccuracy: number | undefined;
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+export interface TrainingSession {
+  readonly interrupt: Interrupt;
+  /** Seconds of training after which a checkpoint is due. */
+  readonly checkpointSeconds: number;
+  readonly onProgress: (progress: TrainingProgress) => void;
+  readonly onEpoch: (metrics: EpochMetrics) => void;
+}
+
+/** A loss that is not finite or out of all bounds. Going on from the last checkpoint would end the same way. */
+export class DivergedError extends CollimateError {}
+
+/** Steps that were queued together, with what is read after them. */
+interface Chunk {
+  readonly end: number;
+  readonly results: Promise<[StepRecord[], number | undefined, HostState | undefined]>;
+}
+
+/**
+ * Trains one network in a folder, from its checkpoint if there is one, and returns its final state. The GPU always has
+ * work queued; losses, test accuracies and checkpoints are read behind it. However often it is cut off, a run ends with
+ * the same checkpoint and the same metrics (but for seconds).
+ */
+export async function train(
+  gpu: Gpu,
+  data: DeviceTask,
+  folder: RunFolder,
+  info: CheckpointInfo & { readonly training: TrainingOptions },
+  session: TrainingSession,
+): Promise<HostState> {
+  const { epochs, batch, seed } = info.training;
+  const network = new FcResNet(info.network);
+  const stepsPerEpoch = Math.floor(data.train.labels.size / batch);
+  const steps = epochs * stepsPerEpoch;
+  const options = { ...info.training, steps };
+
+  const saved = folder.has(CHECKPOINT) ? readOwn(folder, info) : undefined;
+  let done = saved?.state.step ?? 0;
+  if (saved && done >= steps) return saved.state;
+  folder.truncateMetrics((line) => (line as EpochMetrics).step <= done);
+  const { sums, seconds: secondsBefore } = saved?.info.progress ?? {
+    sums: { loss: 0, accuracy: 0 },
+    seconds: 0,
+  };
+  let { loss, accuracy } = sums;
+  let savedStep = saved ? done : undefined;
+
+  using trainer = await Trainer.create(gpu, network, data.train, options);
+  trainer.load(saved?.state ?? initialState(network, seed));
+  // First needed after an epoch: it is compiled while steps run.
+  const evaluating = Evaluator.create(gpu, network, trainer.state.weights, data.test);
+  evaluating.catch(() => {});
+
+  const begin = performance.now();
+  const seconds = () => secondsBefore + (performance.now() - begin) / 1000;
+  const pace = new Pace();
+  let lastSnapshot = begin;
+  let testAccuracy: number | undefined;
+  let result: HostState | undefined;
+
+  async function launch(): Promise<Chunk> {
+    const count = Math.min(pace.steps, stepsPerEpoch - (trainer.step % stepsPerEpoch));
+    trainer.queue(count);
+    const end = trainer.step;
+    const records = trainer.records(count);
+    const test = end % stepsPerEpoch === 0 ? (await evaluating).accuracy() : undefined;
+    const due = end === steps || performance.now() - lastSnapshot >= 1000 * session.checkpointSeconds;
+    if (due) lastSnapshot = performance.now();
+    const results = Promise.all([records, test, due ? trainer.state.save() : undefined]);
+    results.catch(() => {}); // Told when it is the chunk's turn.
+    return { end, results };
+  }
+
+  async function settle({ end, results }: Chunk): Promise<void> {
+    const [records, test, snapshot] = await results;
+    for (const record of records) {
+      if (!(record.loss <= DIVERGED_LOSS))
+        throw diverged(`the loss is ${record.loss} at step ${record.step}`);
+      loss += record.loss;
+      accuracy += record.accuracy;
+    }
+    done = end;
+    pace.done(records.length);
+    const mean = (value: (r: StepRecord) => number) =>
+      records.reduce((sum, r) => sum + value(r), 0) / records.length;
+    if (test !== undefined) closeEpoch(test);
+    if (snapshot) save(snapshot);
+    session.onProgress({
+      step: done,
+      steps,
+      epoch: Math.ceil(done / stepsPerEpoch),
+      epochs,
+      loss: mean((r) => r.loss),
+      accuracy: mean((r) => r.accuracy),
+      testAccuracy,
+      imagesPerSecond: pace.stepsPerSecond * batch,
+      secondsLeft: (steps - done) / pace.stepsPerSecond,
+    });
+  }
+
+  function closeEpoch(test: number): void {
+    testAccuracy = test;
+    const metrics: EpochMetrics = {
+      epoch: done / stepsPerEpoch,
+      step: done,
+      lr: cosineRate(done - 1, options), // of the last step done
+      loss: loss / stepsPerEpoch,
+      trainAccuracy: accuracy / stepsPerEpoch,
+      testAccuracy: test,
+      seconds: Math.round(1000 * seconds()) / 1000,
+    };
+    [loss, accuracy] = [0, 0];
+    // Before the checkpoint of the same step, if one follows: a resumed run cuts off what lies behind its checkpoint.
+    folder.appendMetrics(metrics);
+    session.onEpoch(metrics);
+  }
+
+  function save(state: HostState): void {
+    const bad = firstNonFinite(state);
+    if (bad) throw diverged(`${bad} is not finite after step ${done - 1}`);
+    const progress = done < steps && { progress: { sums: { loss, accuracy }, seconds: seconds() } };
+    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: { ...info, ...progress }, state }));
+    savedStep = done;
+    if (done === steps) result = state;
+  }
+
+  function diverged(what: string): DivergedError {
+    const kept =
+      savedStep === undefined ? 'no checkpoint was written' : `the checkpoint of step ${savedStep} is kept`;
+    return new DivergedError(
+      `training diverged: ${what}; ${kept}`,
+      `Begin another run with a smaller --lr (it is ${options.lr}), --momentum (${options.momentum}) or --weight-decay (${options.weightDecay}).`,
+    );
+  }
+
+  try {
+    const flight: Chunk[] = [];
+    while (!result) {
+      while (flight.length < IN_FLIGHT && trainer.step < steps && !session.interrupt.requested) {
+        flight.push(await launch());
+      }
+      const next = flight.shift();
+      if (next) await settle(next);
+      else {
+        // Nothing is in flight and nothing is to be queued: the user wants to stop.
+        if (savedStep !== done) save(await trainer.state.save());
+        throw new Interrupted(`stopped after step ${done} of ${steps}; the checkpoint is written`);
+      }
+    }
+    return result;
+  } finally {
+    (await evaluating.catch(() => undefined))?.dispose();
+  }
+}
+
+/** The folder's checkpoint, which must belong to the run that its config.json describes. */
+function readOwn(folder: RunFolder, info: CheckpointInfo) {
+  const name = `${folder.path}/${CHECKPOINT}`;
+  const checkpoint = decodeCheckpoint(folder.readBytes(CHECKPOINT), name);
+  for (const part of ['network', 'training'] as const) {
+    const [has, wanted] = [checkpoint.info[part], info[part]].map((x) => JSON.stringify(x));
+    if (has !== wanted) {
+      throw new CollimateError(
+        `${name} belongs to another run: its ${part} is ${has}, in config.json it is ${wanted}`,
+        'Restore the file, or remove it to train from the beginning.',
+      );
+    }
+  }
+  return checkpoint;
+}
