@@ -111,6 +111,8 @@ export interface Analysis {
   };
   initialization: Measures;
   trained: Measures;
+  /** The claims as judged; only in the file of a network that has been compared with its control. */
+  claims?: Claim[];
 }
 
 /** One claim of the paper, judged. */

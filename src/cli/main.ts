@@ -1,0 +1,42 @@
+import { CollimateError } from '../errors.ts';
+import { Interrupted } from '../experiments/interrupt.ts';
+
+/**
+ * Runs a command: its result is the exit status. An error is printed with its remedy, and with a stack trace only on
+ * `--debug` or COLLIMATE_DEBUG; Ctrl-C ends with the status 130 that shells expect.
+ */
+export async function main(command: () => Promise<number>): Promise<void> {
+  // A reader that has gone, as in `… | head`, is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  try {
+    process.exitCode = await command();
+  } catch (error) {
+    const cause = rootOf(error);
+    printError(cause);
+    process.exitCode = cause instanceof Interrupted ? 130 : 1;
+  }
+}
+
+function printError(error: unknown): void {
+  const debug = process.argv.includes('--debug') || !!process.env.COLLIMATE_DEBUG;
+  if (debug) console.error(error);
+  else if (error instanceof CollimateError) {
+    const name = error instanceof Interrupted ? '' : 'error: ';
+    console.error(`${name}${error.message}`);
+    if (error.remedy) console.error(error.remedy.replace(/^./, (c) => c.toUpperCase()));
+  } else {
+    console.error(`error: ${error instanceof Error ? error.message : error}`);
+    console.error(
+      'This is a defect of Collimate. Please report it, with what the command prints with --debug added.',
+    );
+  }
+}
+
+/** What went wrong first, where disposing of things then failed too. */
+function rootOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !('suppressed' in error)) return error;
+  return rootOf(error.suppressed ?? error);
+}

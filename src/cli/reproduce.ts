@@ -1,0 +1,211 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { CollimateError } from '../errors.ts';
+import { catalog, type Experiment } from '../experiments/catalog.ts';
+import { Interrupt } from '../experiments/interrupt.ts';
+import { reproduce } from '../experiments/reproduce.ts';
+import { describeRun, type RunConfig, readConfig } from '../experiments/run-config.ts';
+import { CONFIG, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
+import {
+  findExperiment,
+  type GivenSettings,
+  parseNumber,
+  ranges,
+  refuseContradiction,
+  resolveSettings,
+} from '../experiments/settings.ts';
+import { loadTask } from '../experiments/task.ts';
+import { DivergedError } from '../experiments/train-run.ts';
+import { Gpu } from '../gpu/device.ts';
+import { chooseDisplay } from './display.ts';
+import { main } from './main.ts';
+import { verdictSentence, verdictTable } from './verdict-table.ts';
+
+interface Options extends GivenSettings {
+  readonly adapter?: string;
+  readonly out?: string;
+  /** A folder, or true for the latest. */
+  readonly resume?: string | true;
+  readonly checkpointEvery: string;
+  readonly strict?: boolean;
+  readonly json?: boolean;
+}
+
+const program = new Command('npm run reproduce --')
+  .description('Trains a residual network and a control, and measures Residual Alignment in both.')
+  .argument('[experiment]', 'mnist-fc; `list` shows all experiments and presets')
+  .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
+for (const { option, what, least, most, above } of Object.values(ranges)) {
+  const numbers = most >= 1e9 ? `${above ? 'above' : 'from'} ${least}` : `${least} to ${most}`;
+  program.option(`${option} <number>`, `${what}, ${numbers}`);
+}
+program
+  .option('--activation <name>', 'σ after each block: relu or identity')
+  .option('--no-control', 'train no network without skip connections beside')
+  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--out <folder>', 'a new or empty folder (default: results/<experiment>/<time>-<seed>)')
+  .option('--resume [folder]', 'go on with a run that was cut off, by default the latest')
+  .option('--checkpoint-every <seconds>', 'of training, about', '20')
+  .option('--strict', 'exit with status 1 if a claim does not hold')
+  .option('--json', 'print lines of JSON')
+  .option('--debug', 'print stack traces')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run reproduce -- mnist-fc                          the main result, in minutes
+  npm run reproduce -- mnist-fc --preset smoke           a first look, in seconds
+  npm run reproduce -- mnist-fc --depth 16 --seed 2 --out results/deep
+  npm run reproduce -- mnist-fc --resume                 go on with the latest run
+  npm run reproduce -- list                              experiments and presets
+
+What a number is by default depends on the preset. The exit status is 0 when the run is done, 1 after an error, 130
+after Ctrl-C, when a checkpoint has been written and the command that goes on is printed.`,
+  );
+
+const packageRun = (...args: string[]) =>
+  [
+    'npm run reproduce --',
+    ...args.map((arg) => (/^[\w./=+:,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`)),
+  ].join(' ');
+
+await main(async () => {
+  program.parse();
+  const options = program.opts<Options>();
+  const [name] = program.args;
+  if (name === 'list') return list();
+  if (name === undefined) return program.help({ error: true });
+  return run(findExperiment(name), options);
+});
+
+async function run(experiment: Experiment, options: Options): Promise<number> {
+  const checkpointSeconds = parseNumber(options.checkpointEvery, {
+    option: '--checkpoint-every',
+    what: 'seconds',
+    whole: false,
+    least: 0,
+    most: 86_400,
+  });
+  const resumed = options.resume ? findRun(experiment, options) : undefined;
+  const { settings } = resumed?.config ?? resolveSettings(experiment, options);
+
+  const opening = Gpu.open({ adapter: options.adapter });
+  opening.catch(() => {}); // Told below; meanwhile the images are loaded.
+  const task = loadTask(settings);
+  using gpu = await opening;
+  using folder = resumed
+    ? RunFolder.resume(resumed.path)
+    : RunFolder.create(options.out ?? defaultRunPath(experiment.name, settings.seed, new Date()));
+  const config = resumed
+    ? goOn(resumed.config, task.dataset, gpu.info)
+    : describeRun(
+        {
+          experiment: experiment.name,
+          ...resolveSettings(experiment, options),
+          command: packageRun(...process.argv.slice(2)),
+        },
+        task,
+        gpu.info,
+      );
+
+  const display = chooseDisplay(!!options.json);
+  const howToGoOn = () => {
+    display.close();
+    console.error(`To go on: ${packageRun(experiment.name, '--resume', folder.path)}`);
+  };
+  display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
+  display.fact('folder', folder.path);
+  using interrupt = new Interrupt(howToGoOn);
+  try {
+    const { claims, control } = await reproduce(gpu, task, folder, config, {
+      interrupt,
+      checkpointSeconds,
+      onStage: display.stage,
+      onProgress: display.progress,
+      onEpoch: display.epoch,
+    });
+    display.close();
+    const { writeReport } = await import('../report/write.ts'); // late, for a quick start
+    writeReport(folder);
+    const holds = claims.every((claim) => claim.holds);
+    if (options.json) {
+      console.log(JSON.stringify({ event: 'done', folder: folder.path, holds, claims }));
+    } else {
+      console.log(`\n${verdictTable(claims, control !== undefined)}\n\n${verdictSentence(claims)}`);
+      console.log(`Report: ${join(folder.path, 'report.html')}`);
+    }
+    return options.strict && !holds ? 1 : 0;
+  } catch (error) {
+    display.close();
+    if (!(error instanceof DivergedError)) howToGoOn();
+    throw error;
+  }
+}
+
+/** The run that --resume means, with its settings, which the other options must not contradict. */
+function findRun(experiment: Experiment, options: Options): { path: string; config: RunConfig } {
+  const { resume, out } = options;
+  if (typeof resume === 'string' && out !== undefined && resolve(out) !== resolve(resume)) {
+    throw new CollimateError(
+      `--out ${out} and --resume ${resume} contradict each other`,
+      'Leave out --out: a resumed run goes on in its folder.',
+    );
+  }
+  const path = typeof resume === 'string' ? resume : (out ?? latestRun(experiment.name));
+  const config = readConfig(path);
+  if (config.experiment !== experiment.name) {
+    throw new CollimateError(
+      `the run in ${path} is one of ${config.experiment}, not of ${experiment.name}`,
+      `Use ${packageRun(config.experiment, '--resume', path)}.`,
+    );
+  }
+  refuseContradiction(options, config, path);
+  return { path, config };
+}
+
+/** The latest of the runs in the default folders, whose names begin with their times. */
+function latestRun(experiment: string): string {
+  const parent = join('results', experiment);
+  const runs = existsSync(parent) ? readdirSync(parent).sort() : [];
+  const latest = runs.findLast((name) => existsSync(join(parent, name, CONFIG)));
+  if (latest) return join(parent, latest);
+  throw new CollimateError(
+    `there is no run of ${experiment} in ${parent}`,
+    'Name its folder: `--resume <folder>`.',
+  );
+}
+
+/** A resumed run's configuration, with the adapter noted where it is another. */
+function goOn(config: RunConfig, dataset: string, adapter: RunConfig['adapter']): RunConfig {
+  if (config.dataset !== dataset) {
+    throw new CollimateError(
+      `the run was begun on ${config.dataset}, but the images at hand are ${dataset}`,
+      'Set or unset COLLIMATE_DATA as it was then.',
+    );
+  }
+  const { resumedOn = [] } = config;
+  const known = [config.adapter, ...resumedOn].some(
+    ({ name, driver }) => name === adapter.name && driver === adapter.driver,
+  );
+  if (known) return config;
+  console.error(
+    `note: the run was begun on ${config.adapter.name}; on ${adapter.name} it ends in other bits`,
+  );
+  return { ...config, resumedOn: [...resumedOn, adapter] };
+}
+
+function list(): number {
+  for (const { name, summary, defaultPreset, presets } of Object.values(catalog)) {
+    console.log(`${name}: ${summary}`);
+    for (const [preset, { summary, settings }] of Object.entries(presets)) {
+      console.log(`  --preset ${preset}${preset === defaultPreset ? ' (default)' : ''}: ${summary}`);
+      const { epochs, images, lr, batch, momentum, weightDecay, controlWeightDecay, depth, width } = settings;
+      console.log(
+        `      ${epochs} epochs of ${images} images, lr ${lr}, batch ${batch}, momentum ${momentum}, ` +
+          `weight decay ${weightDecay} (control ${controlWeightDecay}), depth ${depth}, width ${width}`,
+      );
+    }
+  }
+  return 0;
+}

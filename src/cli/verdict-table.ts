@@ -1,0 +1,30 @@
+import type { Claim } from '../analysis/results.ts';
+import { format } from '../report/numbers.ts';
+
+/** The claims with their verdicts as lines for a terminal. */
+export function verdictTable(claims: readonly Claim[], control: boolean): string {
+  const head = ['', 'claim', 'measured', 'needed', 'at init', ...(control ? ['control'] : []), ''];
+  const rows = claims.map((claim) => [
+    claim.property,
+    claim.title,
+    format(claim.value) + (claim.spread === null ? '' : ` ± ${format(claim.spread)}`),
+    `${claim.comparison === '>=' ? '≥' : '≤'} ${claim.threshold}`,
+    format(claim.atInitialization),
+    ...(control ? [format(claim.control)] : []),
+    claim.holds ? '✓ holds' : '✗ does not hold',
+  ]);
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function verdictSentence(claims: readonly Claim[]): string {
+  const held = claims.filter((claim) => claim.holds).length;
+  return held === claims.length ? `All ${held} claims hold.` : `${held} of ${claims.length} claims hold.`;
+}

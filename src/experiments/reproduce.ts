@@ -1,0 +1,70 @@
+import { judge } from '../analysis/claims.ts';
+import type { Analysis, Claim } from '../analysis/results.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { analyzeRun } from './analyze-run.ts';
+import { Interrupted } from './interrupt.ts';
+import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
+import { CONFIG, type RunFolder } from './run-folder.ts';
+import { DeviceTask, type Task } from './task.ts';
+import { type TrainingSession, train } from './train-run.ts';
+
+export const ANALYSIS = 'analysis.json';
+/** The folder of the control inside a run's. */
+export const CONTROL = 'control';
+
+/** What the networks of a run are called wherever people read of them. */
+export const labels = { run: 'Residual network', control: 'No-skip control' } as const;
+export type NetworkName = keyof typeof labels;
+
+export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | 'onEpoch'> {
+  /** What begins now, for one of the networks. */
+  readonly onStage: (stage: 'train' | 'analyze', network: NetworkName) => void;
+  readonly onProgress: TrainingSession['onProgress'];
+  readonly onEpoch: TrainingSession['onEpoch'];
+}
+
+export interface Outcome {
+  readonly analysis: Analysis;
+  readonly control: Analysis | undefined;
+  readonly claims: Claim[];
+}
+
+/**
+ * Trains and analyses the network of a run, then its control, and judges the claims. What the folder already holds is not
+ * done again.
+ */
+export async function reproduce(
+  gpu: Gpu,
+  task: Task,
+  folder: RunFolder,
+  config: RunConfig,
+  session: ReproduceSession,
+): Promise<Outcome> {
+  using data = new DeviceTask(gpu, task);
+  const runOne = async (network: NetworkName, into: RunFolder, own: RunConfig) => {
+    into.writeJson(CONFIG, own);
+    session.onStage('train', network);
+    const state = await session.interrupt.heeded(() => train(gpu, data, into, checkpointInfo(own), session));
+    if (session.interrupt.requested)
+      throw new Interrupted('stopped after training; the checkpoint is written');
+    if (into.has(ANALYSIS)) return into.readJson(ANALYSIS) as Analysis;
+    session.onStage('analyze', network);
+    const { seed, samples } = own.settings;
+    const analysis = await analyzeRun(gpu, task, data, own.network, state, {
+      trainingSeed: seed,
+      seed,
+      samples,
+    });
+    into.writeJson(ANALYSIS, analysis);
+    return analysis;
+  };
+
+  const analysis = await runOne('run', folder, config);
+  const control =
+    config.settings.controlWeightDecay === null
+      ? undefined
+      : await runOne('control', folder.sub(CONTROL), controlOf(config, task));
+  const claims = judge(analysis, control);
+  folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
+  return { analysis, control, claims };
+}

@@ -1,0 +1,136 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, cpus, platform, release } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CollimateError } from '../errors.ts';
+import type { AdapterInfo } from '../gpu/adapter.ts';
+import type { FcResNetOptions } from '../models/fc-resnet.ts';
+import type { Settings } from './catalog.ts';
+import type { CheckpointInfo } from './checkpoint.ts';
+import { CONFIG } from './run-folder.ts';
+import { featuresOf, type Task } from './task.ts';
+import type { TrainingOptions } from './train-run.ts';
+
+const SCHEMA = 'collimate/config@1';
+
+/** The shape of `config.json`: what it takes to repeat a run, and what it ran on. */
+export interface RunConfig {
+  readonly schema: typeof SCHEMA;
+  readonly experiment: string;
+  readonly preset: string;
+  readonly settings: Settings;
+  readonly network: FcResNetOptions;
+  readonly training: TrainingOptions;
+  readonly dataset: string;
+  /** Mean and standard deviation of the training pixels, scaled to [0, 1]: inputs are (x − mean) / std. */
+  readonly normalization: Task['normalization'];
+  readonly adapter: AdapterInfo;
+  /** Other adapters on which it was resumed; the same bits are only promised on one. */
+  readonly resumedOn?: readonly AdapterInfo[];
+  readonly versions: Readonly<Record<string, string>>;
+  readonly system: string;
+  /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */
+  readonly commit: string | null;
+  readonly command: string;
+  readonly started: string;
+}
+
+/** The configuration of a new run, or of its control. */
+export function describeRun(
+  run: { experiment: string; preset: string; settings: Settings; command: string },
+  task: Task,
+  adapter: AdapterInfo,
+): RunConfig {
+  const { settings } = run;
+  return {
+    schema: SCHEMA,
+    experiment: run.experiment,
+    preset: run.preset,
+    settings,
+    ...optionsOf(settings, task, true),
+    dataset: task.dataset,
+    normalization: task.normalization,
+    adapter,
+    versions: versions(),
+    system: `${platform()} ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
+    commit: commit(),
+    command: run.command,
+    started: new Date().toISOString(),
+  };
+}
+
+/** The same run without skip connections and with the control's weight decay. */
+export function controlOf(config: RunConfig, task: Task): RunConfig {
+  const { controlWeightDecay } = config.settings;
+  const settings = { ...config.settings, weightDecay: controlWeightDecay!, controlWeightDecay: null };
+  return { ...config, settings, ...optionsOf(settings, task, false) };
+}
+
+function optionsOf(settings: Settings, task: Task, skip: boolean): Pick<RunConfig, 'network' | 'training'> {
+  const { depth, width, classes, activation, seed, epochs, batch, lr, momentum, weightDecay } = settings;
+  return {
+    network: { inputs: featuresOf(task.train), depth, width, classes, activation, skip },
+    training: { seed, images: task.train.count, epochs, batch, lr, momentum, weightDecay },
+  };
+}
+
+export const checkpointInfo = ({
+  experiment,
+  network,
+  training,
+  normalization,
+}: RunConfig): CheckpointInfo & {
+  training: TrainingOptions;
+} => ({ experiment, network, training, normalization });
+
+/** The config.json of a folder, which may be missing, edited, or of another version. */
+export function readConfig(folder: string): RunConfig {
+  const path = join(folder, CONFIG);
+  let config: Partial<RunConfig> | null;
+  try {
+    config = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunConfig> | null;
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new CollimateError(
+      missing
+        ? `${folder} is not the folder of a run: there is no ${path}`
+        : `cannot read ${path}: ${(cause as Error).message}`,
+      missing
+        ? 'Name the folder of a run, or begin one without `--resume`.'
+        : 'Restore the file from a copy.',
+      { cause },
+    );
+  }
+  if (config?.schema !== SCHEMA || !config.settings || !config.network || !config.training) {
+    throw new CollimateError(
+      `${path} is not the configuration of a run of this version`,
+      'Restore the file, or begin another run without `--resume`.',
+    );
+  }
+  return config as RunConfig;
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+function versions(): Record<string, string> {
+  const { name, version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Record<string, string>;
+  const dawn = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
+  return { [name!]: version!, node: process.versions.node, webgpu: dawn.version };
+}
+
+function commit(): string | null {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  try {
+    // The package may lie inside another project's repository, whose commits say nothing about it.
+    if (git('rev-parse', '--show-prefix') !== '') return null;
+    return git('describe', '--always', '--dirty', '--abbrev=40', '--exclude', '*');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,80 @@
+import type { Analysis, EpochMetrics } from '../analysis/results.ts';
+import { catalog, deviations } from '../experiments/catalog.ts';
+import { ANALYSIS, CONTROL, labels } from '../experiments/reproduce.ts';
+import { type RunConfig, readConfig } from '../experiments/run-config.ts';
+import type { RunFolder } from '../experiments/run-folder.ts';
+import type { RunData } from './data.ts';
+import { figures } from './figures.ts';
+import { reportPage } from './page.ts';
+
+/** Draws the figures and the page of a run from the files in its folder: all that is shown can be found in them. */
+export function writeReport(folder: RunFolder): void {
+  const config = readConfig(folder.path);
+  const controlFolder = config.settings.controlWeightDecay === null ? undefined : folder.sub(CONTROL);
+  const run = runData(folder, labels.run);
+  const control = controlFolder && runData(controlFolder, labels.control);
+  const title = catalog[config.experiment]?.title ?? config.experiment;
+  draw(folder, config, title, run, control);
+  // The control's own page shows it alone: no claim is made of it.
+  if (control) draw(controlFolder, readConfig(controlFolder.path), `${title}: the no-skip control`, control);
+}
+
+function runData(folder: RunFolder, label: string): RunData {
+  return {
+    label,
+    analysis: folder.readJson(ANALYSIS) as Analysis,
+    metrics: folder.readMetrics() as EpochMetrics[],
+  };
+}
+
+function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData, control?: RunData): void {
+  const data = {
+    title,
+    experiment: config.experiment,
+    network: { config: { ...config.network } },
+    run,
+    ...(control && { control }),
+    claims: run.analysis.claims ?? [],
+    settings: settingRows(config),
+    provenance: provenanceRows(config, run),
+    deviations: deviations(config.settings),
+  };
+  const drawn = figures(data);
+  for (const { file, svg } of drawn) folder.writeText(`figures/${file}`, svg);
+  folder.writeText('report.html', reportPage(data, drawn));
+}
+
+function settingRows({ preset, settings, training, dataset }: RunConfig): [string, string][] {
+  const { lr, momentum, weightDecay, controlWeightDecay, epochs, batch, classes, seed } = settings;
+  const control = controlWeightDecay === null ? '' : ` (control ${controlWeightDecay})`;
+  return [
+    ['Preset', preset],
+    ['Data', `${dataset}, ${training.images} training images of ${classes} classes, standardized`],
+    ['Optimizer', `SGD, learning rate ${lr} with cosine decay to 0, momentum ${momentum}`],
+    ['Weight decay', `${weightDecay}${control}`],
+    ['Epochs', `${epochs}`],
+    ['Batch', `${batch}`],
+    ['Seed', `${seed}`],
+  ];
+}
+
+function provenanceRows(config: RunConfig, { metrics }: RunData): [string, string][] {
+  const { adapter, resumedOn = [], versions, system, commit, command, started } = config;
+  const seconds = metrics.at(-1)?.seconds;
+  return [
+    ['Command', command],
+    ['Adapter', adapter.name],
+    ['Driver', adapter.driver || 'not reported'],
+    ...resumedOn.map(({ name, driver }): [string, string] => ['Resumed on', `${name}, ${driver}`]),
+    ['System', system],
+    [
+      'Versions',
+      Object.entries(versions)
+        .map((pair) => pair.join(' '))
+        .join(', '),
+    ],
+    ['Commit', commit ?? 'unknown'],
+    ['Started', started],
+    ['Training time', seconds === undefined ? 'unknown' : `${seconds.toFixed(1)} s`],
+  ];
+}
