@@ -1,7 +1,7 @@
 import { broadcastLike, constant } from '../functions.ts';
 import type { Params, Primitive } from '../primitives.ts';
 import { rules } from '../rules.ts';
-import { bind, sameShape, sizeOf, type Tensor } from '../tensor.ts';
+import { bind, broadcastShapes, type Shape, sameShape, type Tensor } from '../tensor.ts';
 import { ancestors } from '../transform.ts';
 
 /**
@@ -84,14 +84,21 @@ class Rewriter {
     return this.make('constant', [], { value, dtype: like.dtype }, constant(value, like.dtype));
   }
 
+  #repeated(value: number, like: Tensor, shape: Shape): Tensor {
+    const ones = { from: 0, to: shape.map(() => 1) };
+    return this.make('broadcast', [this.make('reshape', [this.#literal(value, like)], ones)], { to: shape });
+  }
+
   #arithmetic(op: 'add' | 'mul', x: Tensor, y: Tensor): Tensor | null {
-    // A repeated literal beside a whole operand is the literal.
-    const [a, b] = [literalOf(x, y), literalOf(y, x)];
-    if (a !== x || b !== y) return this.make(op, [a, b], {});
-    if (isConstant(a) && isConstant(b) && a.dtype === 'f32') {
-      const value = op === 'add' ? a.params.value + b.params.value : a.params.value * b.params.value;
-      return this.#literal(value, a);
+    const shape = broadcastShapes(op, [x.shape, y.shape]);
+    const [p, q] = [literalOf(x), literalOf(y)];
+    if (p && q && p.dtype === 'f32') {
+      const value = op === 'add' ? p.params.value + q.params.value : p.params.value * q.params.value;
+      return this.#repeated(value, x, shape);
     }
+    // A repeated literal beside a whole operand is the literal.
+    const a = p && sameShape(y.shape, shape) ? p : x;
+    const b = q && sameShape(a.shape, shape) ? q : y;
     for (const [c, other] of [
       [a, b],
       [b, a],
@@ -106,7 +113,7 @@ class Rewriter {
         }
       }
     }
-    return null;
+    return a === x && b === y ? null : this.make(op, [a, b], {});
   }
 
   #reshape(x: Tensor, { from, to }: Params['reshape']): Tensor | null {
@@ -177,12 +184,11 @@ class Rewriter {
   }
 }
 
-/** The literal behind views of one, if `beside` has the shape already; else the tensor itself. */
-function literalOf(x: Tensor, beside: Tensor): Tensor {
+/** The literal behind views of one. */
+function literalOf(x: Tensor): Tensor<'constant'> | undefined {
   let source = x;
   while (source.op === 'broadcast' || source.op === 'reshape') source = source.inputs[0]!;
-  const covered = beside.rank >= x.rank && sizeOf(beside.shape) >= sizeOf(x.shape);
-  return isConstant(source) && covered ? source : x;
+  return isConstant(source) ? source : undefined;
 }
 
 function fullPermutation(perm: readonly number[], rank: number): number[] {

@@ -1,0 +1,176 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import * as c from '../../src/autograd/functions.ts';
+import { printGraph, trace } from '../../src/autograd/graph.ts';
+import { interpret } from '../../src/autograd/interpret.ts';
+import { plan } from '../../src/autograd/lower/plan.ts';
+import { simplify } from '../../src/autograd/lower/simplify.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { grad } from '../../src/autograd/transform.ts';
+import { randomFunctions } from './graphs.ts';
+import { countOps, expectClose, type Operand, of, valuesOf } from './support.ts';
+
+/** The simplified graph of a function, after checking that it has the values and the shapes of the original. */
+function simplified(f: (...xs: Tensor[]) => unknown, operands: readonly Operand[]) {
+  const graph = trace(f, operands);
+  const outputs = simplify(graph.outputs);
+  const values = valuesOf(operands);
+  const want = interpret(graph, values);
+  interpret({ ...graph, outputs }, values).forEach((got, i) => {
+    expect(got.shape).toEqual(want[i]!.shape);
+    expect(got.dtype).toBe(want[i]!.dtype);
+    expectClose(got.data, want[i]!.data, 1e-11, printGraph(graph));
+  });
+  return { inputs: graph.inputs, outputs };
+}
+
+const opsAfter = (f: (...xs: Tensor[]) => unknown, ...shapes: number[][]) => {
+  const { input, ...ops } = countOps(
+    simplified(
+      f,
+      shapes.map((s) => of(s)),
+    ),
+  );
+  return ops;
+};
+
+describe('simplify keeps the values', () => {
+  it('of random functions', () => {
+    fc.assert(
+      fc.property(randomFunctions([1, 2, 3, 4]), ({ f, operands }) => {
+        simplified(f, operands);
+      }),
+      { numRuns: 500, seed: 1 },
+    );
+  });
+
+  it('of their gradients', () => {
+    fc.assert(
+      fc.property(randomFunctions([1, 2, 3], { steps: 8 }), ({ f, operands }) => {
+        const total = (xs: Tensor[]) => f(...xs).reduce((s, y) => c.add(s, c.sum(y)), c.constant(0));
+        simplified((...xs) => grad(total)(xs), operands);
+      }),
+      { numRuns: 300, seed: 2 },
+    );
+  });
+});
+
+describe('simplify', () => {
+  it('makes equal operations one, whatever the order of operands', () => {
+    const f = (x: Tensor, y: Tensor) => c.sub(c.sin(c.add(x, y)), c.mul(c.sin(c.add(y, x)), 0.5));
+    expect(opsAfter(f, [3], [3])).toEqual({ add: 1, sin: 1, sub: 1, mul: 1, constant: 1 });
+  });
+
+  it('does not take operations with other parameters for equal', () => {
+    const f = (x: Tensor) => [
+      c.sum(x, -1),
+      c.amax(x, -1),
+      c.transpose(x, [1, 0, 2]),
+      c.transpose(x, [2, 1, 0]),
+    ];
+    expect(opsAfter(f, [2, 2, 2])).toEqual({ reduce: 2, transpose: 2 });
+  });
+
+  it('drops what does nothing', () => {
+    const f = (x: Tensor) => {
+      const same = c.stopGradient(c.neg(c.neg(c.transpose(c.transpose(x, [1, 2, 0]), [2, 0, 1]))));
+      return c.add(c.mul(c.reshape(c.reshape(same, [24]), [2, 3, 4]), 1), c.full(0, [2, 3, 4]));
+    };
+    expect(opsAfter((x) => c.sin(f(x)), [2, 3, 4])).toEqual({ sin: 1 });
+  });
+
+  it('keeps the shape that adding zeros or multiplying by ones gives', () => {
+    const { outputs } = simplified(
+      (x) => [c.add(c.full(0, [4, 1]), x), c.mul(c.full(1, [4, 1]), x)],
+      [of([1, 4])],
+    );
+    expect(outputs.map((y) => y.shape)).toEqual([
+      [4, 4],
+      [4, 4],
+    ]);
+    const three = () => c.cast(c.full(3, [2, 2]), 'u32');
+    const f = () => [
+      c.add(c.full(2, [2, 2]), 1),
+      c.mul(c.full(2, [2, 1]), c.full(4, [3])),
+      c.add(three(), three()),
+    ];
+    simplified(f, []);
+  });
+
+  it('folds factors', () => {
+    expect(opsAfter((x) => c.mul(2, c.mul(c.neg(c.mul(x, 3)), 4)), [3])).toEqual({
+      mul: 2,
+      neg: 1,
+      constant: 2,
+    });
+    expect(opsAfter((x) => c.mul(2, c.mul(4, x)), [3])).toEqual({ mul: 1, constant: 1 });
+  });
+
+  it('gives products their operands as they are stored', () => {
+    const f = (x: Tensor, y: Tensor) => c.matmul(c.swapLast(x), c.swapLast(y), { transposeB: true });
+    const { outputs } = simplified(f, [of([2, 5, 3]), of([2, 5, 4])]);
+    expect(outputs[0]!.op).toBe('matmul');
+    expect(outputs[0]!.params).toEqual({ transposeA: true, transposeB: false });
+  });
+});
+
+describe('factors move out of sums', () => {
+  it('where they do not vary along the summed axes', () => {
+    expect(opsAfter((x, s) => c.sum(c.mul(x, s), -1), [3, 4], [3, 1])).toEqual({ reduce: 1, mul: 1 });
+    expect(opsAfter((x, s) => c.sum(c.mul(s, c.mul(x, x)), [0, 1]), [3, 4], [1, 1])).toEqual({
+      reduce: 1,
+      mul: 2,
+    });
+  });
+
+  it.each<[string, (x: Tensor, s: Tensor) => Tensor, number[], number[]]>([
+    ['repeated along a part of the axes', (x, s) => c.sum(c.mul(x, s)), [3, 4], [3, 1]],
+    ['beside a factor that is repeated along the rest', (x, s) => c.sum(c.mul(x, s)), [1, 4], [3, 1]],
+    ['the only one', (_, s) => c.sum(c.broadcast(s, [3, 4]), -1), [1], [3, 1]],
+    ['a scalar that is repeated', (_, s) => c.sum(c.broadcast(s, [3, 4])), [1], [1, 1]],
+    ['of lower rank', (x, s) => c.sum(c.mul(x, s), 0), [5, 3, 4], [4]],
+    ['constant', (x) => c.sum(c.mul(c.mul(x, -3), c.full(2, [3, 4])), -2), [3, 4], [1]],
+    ['negative', (x, s) => c.sum(c.neg(c.mul(c.neg(s), c.neg(x))), -1), [3, 4], [3, 1]],
+    ['narrower than the sum', (x, s) => c.sum(c.mul(c.broadcast(x, [5, 4]), s), 1), [1, 4], [1, 1]],
+    ['of ones only', () => c.sum(c.full(1, [3, 4]), 0), [1], [1]],
+    ['under a mean', (x, s) => c.mean(c.mul(x, s), [-2, -1]), [2, 3, 4], [2, 1, 1]],
+    ['beside axes of size 1', (x, s) => c.sum(c.mul(x, s), [0, 1]), [1, 4], [1, 4]],
+  ])('%s', (_, f, x, s) => {
+    simplified(f, [of(x), of(s)]);
+  });
+
+  it('leaves two sums, in one kernel, of the backward pass of BatchNorm', () => {
+    const norm = (x: Tensor, gamma: Tensor, beta: Tensor) => {
+      const centered = c.sub(x, c.mean(x, 0));
+      const normalized = c.mul(centered, c.rsqrt(c.add(c.variance(x, 0), 1e-5)));
+      return c.add(c.mul(normalized, gamma), beta);
+    };
+    const f = (x: Tensor, gamma: Tensor, beta: Tensor, target: Tensor) =>
+      grad(([x, gamma, beta]: Tensor[]) => c.sum(c.mul(c.sin(norm(x!, gamma!, beta!)), target)))([
+        x,
+        gamma,
+        beta,
+      ]);
+    const operands = [of([32, 8]), of([8]), of([8]), of([32, 8])];
+    const { dispatches } = plan(trace(f, operands), {
+      kind: 'software',
+      subgroupSize: 4,
+      maxStorageBuffersPerStage: 16,
+      maxBindingBytes: 2 ** 27,
+      maxWorkgroupsPerDimension: 65535,
+      maxWorkgroupInvocations: 256,
+      maxWorkgroupStorageBytes: 16384,
+      storageOffsetAlignment: 256,
+    });
+    simplified(f, operands);
+    expect(dispatches.map(({ kernel }) => kernel.name)).toMatchInlineSnapshot(`
+      [
+        "reduce_sum_variance",
+        "pointwise",
+        "reduce_sum_sum",
+        "pointwise",
+        "pointwise",
+      ]
+    `);
+  });
+});
