@@ -135,11 +135,8 @@ export const sum = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('sum',
 export const amax = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('max', x, axes);
 /** Biased variance (divides by n) along `axes`, which stay with size 1. */
 export const variance = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('variance', x, axes);
-/** Mean along `axes`, which stay with size 1. */
-export function mean(x: Tensor, axes: Axes = allAxes(x)): Tensor {
-  const total = sum(x, axes);
-  return mul(total, total.size / x.size);
-}
+/** Mean along `axes` (all, if not said), which stay with size 1. */
+export const mean = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('mean', x, axes);
 
 /** Product of the last two axes of two operands, each transposed first if asked; leading axes broadcast. */
 export function matmul(

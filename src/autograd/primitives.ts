@@ -3,7 +3,7 @@ import type { DType } from './tensor.ts';
 type None = Record<string, never>;
 
 /** What a reduction does with the elements along its axes. `variance` is the biased one (divides by n). */
-export type ReduceKind = 'sum' | 'max' | 'variance';
+export type ReduceKind = 'sum' | 'mean' | 'max' | 'variance';
 
 /**
  * Every primitive and its static parameters. Axes are negative: they count from the last one, and whatever stands

@@ -14,12 +14,20 @@ export interface Leaf {
   readonly source: 'buffer' | 'index';
 }
 
+/** `let name = expression;` */
+export interface Line {
+  readonly name: string;
+  readonly expression: string;
+  /** Names of the lines and leaves that the expression mentions. */
+  readonly uses: readonly string[];
+}
+
 export interface Body {
   /** Sides of the index space. */
   readonly space: readonly number[];
   readonly leaves: readonly Leaf[];
-  /** WGSL statements over `x0 … ` (the leaves) that define the results; `F`, `U`, `B` are the vector types. */
-  readonly lines: readonly string[];
+  /** WGSL over `x0 … ` (the leaves) that defines the results; `F`, `U`, `B` are the vector types. */
+  readonly lines: readonly Line[];
   readonly results: readonly { readonly expression: string; readonly dtype: Scalar }[];
   /** WGSL functions used by the lines. */
   readonly helpers: readonly string[];
@@ -97,13 +105,13 @@ export function aliases(vector: boolean): string {
     : 'alias F = f32;\nalias U = u32;\nalias B = bool;';
 }
 
-/** Declares the bindings of the leaves that read buffers and returns those leaves' numbers in binding order. */
+/** Declares bindings for the leaves that read buffers, `bound` being their numbers in binding order. */
 export function declareLeaves(
   body: Body,
   axes: readonly Axis[],
   vector: boolean,
-): { text: string; bound: number[] } {
-  const bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : []));
+  bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : [])),
+): { text: string; bound: readonly number[] } {
   const text = bound
     .map((j, binding) => {
       const wide = vector && axes.at(-1)!.strides[j] === 1;
@@ -123,25 +131,60 @@ export function stored(expression: string, dtype: Scalar): string {
 }
 
 /**
- * WGSL statements that split the linear index named `index` into coordinates `<prefix><axis number>` of the given
- * axes; in a vectorized space the last axis counts vectors.
+ * WGSL statements that split the linear index named `index` into coordinates `c<number>` of the given axes. Integer
+ * division is slow on software adapters: this is for once a thread, not for once an element.
  */
 export function splitIndex(
   index: string,
-  prefix: string,
-  axes: readonly { axis: number; size: number }[],
+  axes: readonly { number: number; size: number }[],
   uniforms: Uniforms,
 ): string[] {
-  if (axes.length === 1) return [`let ${prefix}${axes[0]!.axis} = ${index};`];
-  const lines = [`var ${prefix}rest = ${index};`];
-  for (const { axis, size } of [...axes].reverse()) {
-    if (axis === axes[0]!.axis) lines.push(`let ${prefix}${axis} = ${prefix}rest;`);
+  if (!axes.length) return [];
+  const lines = [`var rest${axes[0]!.number} = ${index};`];
+  for (const { number, size } of [...axes].reverse()) {
+    const rest = `rest${axes[0]!.number}`;
+    if (number === axes[0]!.number) lines.push(`let c${number} = ${rest};`);
     else {
-      const side = uniforms.add(`side${axis}`, size);
-      lines.push(`let ${prefix}${axis} = ${prefix}rest % ${side};`, `${prefix}rest /= ${side};`);
+      const side = uniforms.add(`side${number}`, size);
+      lines.push(`let c${number} = ${rest} % ${side};`, `${rest} /= ${side};`);
     }
   }
   return lines;
+}
+
+/**
+ * Parts a body's statements into those that come out the same for all elements of a thread's loop, to be computed
+ * before it, and the others. `varies` says of a leaf whether it changes along the loop; `load` gives its value.
+ */
+export function hoist(
+  body: Body,
+  varies: (leaf: number) => boolean,
+  load: (leaf: number) => string,
+): { before: string[]; inside: string[] } {
+  const varying = new Set<string>();
+  const before: string[] = [];
+  const inside: string[] = [];
+  body.leaves.forEach((_, j) => {
+    if (varies(j)) varying.add(`x${j}`);
+    (varies(j) ? inside : before).push(`let x${j} = ${load(j)};`);
+  });
+  for (const { name, expression, uses } of body.lines) {
+    const changes = uses.some((used) => varying.has(used));
+    if (changes) varying.add(name);
+    (changes ? inside : before).push(`let ${name} = ${expression};`);
+  }
+  return { before, inside };
+}
+
+/** Stride of leaf `j` along axis `k` in the unit in which the leaf is read: elements, or vectors of four. */
+export function stepOf(body: Body, axes: readonly Axis[], j: number, k: number, vector: boolean): number {
+  const stride = axes[k]!.strides[j]!;
+  if (!vector) return stride;
+  const last = k === axes.length - 1;
+  const wide = body.leaves[j]!.source === 'buffer' && axes.at(-1)!.strides[j] === 1;
+  // The last axis counts vectors: a wide leaf steps by one vector, any other by four elements.
+  if (wide) return last ? 1 : stride / 4;
+  return last ? 4 * stride : stride;
 }
 
 /** Uniform field with the stride of leaf `j` along axis `a`, or a literal where that is 0 or 1. */

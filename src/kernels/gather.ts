@@ -20,41 +20,41 @@ const GROUP = 64;
 const floatBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
 
 /**
- * Rows of a table by index. Bindings: table, index u32[count], result f32[count, width]. An index beyond the
+ * Rows of a table by index, the lanes of a workgroup along a row. Bindings: table, index u32[count], result f32[count, width]. An index beyond the
  * table reads its last row.
  */
 export function gather(spec: GatherSpec, traits: AdapterTraits): Kernel {
   const { source, rows, width, count, scale, shift } = spec;
   const quads = width % 4 === 0;
   const perThread = quads ? 4 : 1;
+  const lanes = Math.min(GROUP, 2 ** Math.ceil(Math.log2(width / perThread)));
   const table = source === 'f32' ? (quads ? 'vec4f' : 'f32') : 'u32';
   const load = {
-    'f32,false': 'table[row * params.width + column]',
-    'f32,true': 'table[row * params.width + column]',
-    'u8,false':
-      'f32((table[(row * params.width + column) / 4u] >> (8u * ((row * params.width + column) % 4u))) & 255u)',
-    'u8,true': 'vec4f(unpack4xU8(table[row * params.width + column]))',
+    'f32,false': 'table[row + column]',
+    'f32,true': 'table[row + column]',
+    'u8,false': 'f32((table[(row + column) / 4u] >> (8u * ((row + column) % 4u))) & 255u)',
+    'u8,true': 'vec4f(unpack4xU8(table[row + column]))',
   }[`${source},${quads}`]!;
-  const threads = (count * width) / perThread;
   return {
     name: `gather_${source}`,
     wgsl: `
-struct Params { threads: u32, width: u32, rows: u32, scale: f32, shift: f32 }
+struct Params { count: u32, width: u32, rows: u32, scale: f32, shift: f32 }
 @group(0) @binding(0) var<storage, read> table: array<${table}>;
 @group(0) @binding(1) var<storage, read> index: array<u32>;
 @group(0) @binding(2) var<storage, read_write> result: array<${quads ? 'vec4f' : 'f32'}>;
 @group(0) @binding(3) var<uniform> params: Params;
-@compute @workgroup_size(${GROUP})
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (${LINEAR_GROUP}) * ${GROUP}u + lane;
-  if (i >= params.threads) { return; }
-  let row = min(index[i / params.width], params.rows - 1u);
-  let column = i % params.width;
-  result[i] = ${load} * params.scale + params.shift;
+@compute @workgroup_size(${lanes}, ${GROUP / lanes})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let number = (${LINEAR_GROUP}) * ${GROUP / lanes}u + local.y;
+  if (number >= params.count) { return; }
+  let row = min(index[number], params.rows - 1u) * params.width;
+  for (var column = local.x; column < params.width; column += ${lanes}u) {
+    result[number * params.width + column] = ${load} * params.scale + params.shift;
+  }
 }`,
     bindings: ['read', 'read', 'read_write'],
-    uniforms: Uint32Array.of(threads, width / perThread, rows, floatBits(scale), floatBits(shift)),
-    grid: foldGrid(Math.ceil(threads / GROUP), traits),
+    uniforms: Uint32Array.of(count, width / perThread, rows, floatBits(scale), floatBits(shift)),
+    grid: foldGrid(Math.ceil((count * lanes) / GROUP), traits),
     flops: 2 * count * width,
     bytes: count * width * (source === 'u8' ? 5 : 8),
   };

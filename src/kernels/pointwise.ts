@@ -1,14 +1,17 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import {
+  type Axis,
   aliases,
   type Body,
   coalesce,
   declareLeaves,
   declareResult,
+  hoist,
   loadLeaf,
   offset,
   splitIndex,
+  stepOf,
   stored,
   strideOf,
   Uniforms,
@@ -16,102 +19,120 @@ import {
 } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 
-const GROUP = 64;
+const MAX_LANES = 64;
+/** Workgroups that keep the cores of a software adapter busy; more only cost their start. */
+const SOFTWARE_GROUPS = 32;
 
 /**
- * A fused chain of elementwise operations: a thread makes one element of each result, or four neighbours.
- * Bindings: the buffer leaves in order, but for those that a result replaces, then the results, dense over the space.
- * `inPlace[r]` is the number of the leaf whose buffer result `r` overwrites; that leaf must run through the
- * space as the result does.
+ * A fused chain of elementwise operations. The lanes of a workgroup run along the last axis, each handling an element
+ * or four neighbours, and loop over a few rows of the axis before it; what does not change from row to row is
+ * computed once. Bindings: the buffer leaves in order, but for those that a result replaces, then the results, dense
+ * over the space. `inPlace[r]` is the number of the leaf whose buffer result `r` overwrites; that leaf must run
+ * through the space as the result does.
  */
 export function pointwise(
   body: Body,
   traits: AdapterTraits,
   inPlace: readonly (number | undefined)[] = [],
 ): Kernel {
-  const axes = coalesce(
-    body,
-    body.space.map(() => false),
+  const axes = withRows(
+    coalesce(
+      body,
+      body.space.map(() => false),
+    ),
+    body.leaves.length,
   );
   const vector = vectorizable(body, axes);
-  const width = vector ? 4 : 1;
   const size = body.space.reduce((a, b) => a * b, 1);
-  const uniforms = new Uniforms();
-  const count = uniforms.add('count', size / width);
+  const [rowAxis, lastAxis] = [axes.length - 2, axes.length - 1];
+  const columns = axes[lastAxis]!.size / (vector ? 4 : 1);
+  const rows = axes[rowAxis]!.size;
+  const outer = axes.slice(0, rowAxis).map((a, number) => ({ number, size: a.size }));
+  const outerSize = outer.reduce((n, a) => n * a.size, 1);
 
-  const { bound, text } = declareLeaves(body, axes, vector);
+  const lanes = Math.min(MAX_LANES, Math.max(4, 2 ** Math.ceil(Math.log2(columns))));
+  const across = Math.ceil(columns / lanes);
+  const perThread =
+    traits.kind === 'software' ? Math.max(1, Math.floor((rows * outerSize * across) / SOFTWARE_GROUPS)) : 1;
+  const tiles = Math.ceil(rows / Math.min(perThread, rows));
+
+  const uniforms = new Uniforms();
+  const fields = {
+    columns: uniforms.add('columns', columns),
+    rows: uniforms.add('rows', rows),
+    perThread: uniforms.add('perThread', Math.min(perThread, rows)),
+    across: uniforms.add('across', across),
+    tiles: uniforms.add('tiles', tiles),
+    groups: uniforms.add('groups', outerSize * tiles * across),
+  };
+
+  const { bound } = declareLeaves(body, axes, vector);
   const replaced = new Map(inPlace.flatMap((leaf, r) => (leaf === undefined ? [] : [[leaf, r] as const])));
   const kept = bound.filter((j) => !replaced.has(j));
-  const declarations = text
-    .split('\n')
-    .filter((_, i) => text && !replaced.has(bound[i]!))
-    .map((line, i) => line.replace(/@binding\(\d+\)/, `@binding(${i})`));
-
-  // Dense leaves need no coordinates: they are read where the result is written.
-  const dense = denseStrides(axes.map((a) => a.size));
-  const isDense = (j: number) => axes.every((a, i) => a.strides[j] === dense[i]);
-  const loads: string[] = [];
-  let split = false;
-  body.leaves.forEach((leaf, j) => {
-    const last = axes.at(-1)?.strides[j] ?? 0;
-    let at: string;
-    if (leaf.source === 'buffer' && isDense(j)) at = 'i';
-    else {
-      // A vector's first element is 4·c along the last axis; a leaf read as vectors counts in fours throughout.
-      const wide = vector && leaf.source === 'buffer' && last === 1;
-      at = offset(
-        axes.map((a, k) => {
-          const unit = vector && k === axes.length - 1 ? (wide ? 1 : 4) : 1;
-          const stride = (a.strides[j]! * unit) / (wide && k < axes.length - 1 ? 4 : 1);
-          return { coordinate: `c${k}`, stride: strideOf(uniforms, j, k, stride) };
-        }),
-      );
-      split ||= at !== '0u';
-    }
-    const load = loadLeaf(leaf, j, at, vector, last);
-    const r = replaced.get(j);
-    loads.push(`let x${j} = ${r === undefined ? load : load.replace(`leaf${j}[`, `result${r}[`)};`);
+  const { text } = declareLeaves(body, axes, vector, kept);
+  const term = (j: number, k: number, coordinate: string) => ({
+    coordinate,
+    stride: strideOf(uniforms, j, k, stepOf(body, axes, j, k, vector)),
   });
-  const coordinates = split
-    ? splitIndex(
-        'i',
-        'c',
-        axes.map((a, axis) => ({ axis, size: vector && axis === axes.length - 1 ? a.size / 4 : a.size })),
-        uniforms,
-      )
-    : [];
+  const bases: string[] = [];
+  const rowSteps: string[] = [];
+  body.leaves.forEach((_, j) => {
+    const fixed = [...outer.map(({ number }) => term(j, number, `c${number}`)), term(j, lastAxis, 'column')];
+    bases.push(`let base${j} = ${offset(fixed)};`);
+    rowSteps.push(offset([{ coordinate: `base${j}`, stride: '1u' }, term(j, rowAxis, 'row')]));
+  });
+  const load = (j: number) => {
+    const value = loadLeaf(body.leaves[j]!, j, rowSteps[j]!, vector, axes[lastAxis]!.strides[j]!);
+    const r = replaced.get(j);
+    return r === undefined ? value : value.replace(`leaf${j}[`, `result${r}[`);
+  };
+  const { before, inside } = hoist(body, (j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
+  const outerLines = splitIndex('outer', outer, uniforms);
 
   const wgsl = `
 ${aliases(vector)}
-${declarations.join('\n')}
+${text}
 ${body.results.map(({ dtype }, r) => declareResult(r, kept.length + r, dtype, vector)).join('\n')}
 ${uniforms.declaration(kept.length + body.results.length)}
 ${body.helpers.join('\n')}
-@compute @workgroup_size(${GROUP})
+@compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = (${LINEAR_GROUP}) * ${GROUP}u + lane;
-  if (i >= ${count}) { return; }
-  ${[...coordinates, ...loads, ...body.lines].join('\n  ')}
-  ${body.results.map(({ expression, dtype }, r) => `result${r}[i] = ${stored(expression, dtype)};`).join('\n  ')}
+  let group = ${LINEAR_GROUP};
+  let column = (group % ${fields.across}) * ${lanes}u + lane;
+  if (group >= ${fields.groups} || column >= ${fields.columns}) { return; }
+  let tile = (group / ${fields.across}) % ${fields.tiles};
+  let outer = group / (${fields.across} * ${fields.tiles});
+  ${[...outerLines, ...bases, ...before].join('\n  ')}
+  let first = tile * ${fields.perThread};
+  for (var row = first; row < min(first + ${fields.perThread}, ${fields.rows}); row++) {
+    ${inside.join('\n    ')}
+    let o = (outer * ${fields.rows} + row) * ${fields.columns} + column;
+    ${body.results.map(({ expression, dtype }, r) => `result${r}[o] = ${stored(expression, dtype)};`).join('\n    ')}
+  }
 }`;
   return {
     name: 'pointwise',
     wgsl,
     bindings: [...kept.map(() => 'read' as const), ...body.results.map(() => 'read_write' as const)],
     uniforms: uniforms.values,
-    grid: foldGrid(Math.ceil(size / width / GROUP), traits),
+    grid: foldGrid(outerSize * tiles * across, traits),
     flops: size * body.cost,
     bytes: 4 * (size * body.results.length + bound.reduce((sum, j) => sum + footprint(axes, j), 0)),
   };
 }
 
-function denseStrides(sizes: readonly number[]): number[] {
-  const strides: number[] = [];
-  sizes.reduceRight((step, size, i) => {
-    strides[i] = step;
-    return step * size;
-  }, 1);
-  return strides;
+/** At least two axes: a space that is one long row is cut into rows of equal length, where it can be. */
+function withRows(axes: readonly Axis[], leaves: number): Axis[] {
+  const unit = { size: 1, reduced: false, strides: new Array<number>(leaves).fill(0) };
+  if (!axes.length) return [unit, unit];
+  const [only] = axes as [Axis];
+  if (axes.length > 1) return [...axes];
+  const width = [256, 128, 64, 32, 16].find((w) => only.size % w === 0 && only.size > w);
+  if (!width) return [unit, only];
+  return [
+    { ...only, size: only.size / width, strides: only.strides.map((s) => s * width) },
+    { ...only, size: width },
+  ];
 }
 
 /** Number of different elements of leaf `j` that the space touches. */

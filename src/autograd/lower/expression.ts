@@ -1,4 +1,4 @@
-import type { Body, Leaf, Scalar } from '../../kernels/fused.ts';
+import type { Body, Leaf, Line, Scalar } from '../../kernels/fused.ts';
 import { type Shape, stridesOf, type Tensor } from '../tensor.ts';
 import { loweringOf } from './simplify.ts';
 
@@ -23,7 +23,7 @@ export function expressionOf(
   computeRoots = true,
 ): Expression {
   const leaves: (Leaf & { tensor: Tensor; key: string })[] = [];
-  const lines: string[] = [];
+  const lines: Line[] = [];
   const helpers = new Set<string>();
   const names = new Map<string, string>();
   let cost = 0;
@@ -64,7 +64,7 @@ export function expressionOf(
       if (rule.helper) helpers.add(rule.helper(params));
       cost += lowering.cost;
       name = `t${names.size}`;
-      lines.push(`let ${name} = ${rule.wgsl(args, params)};`);
+      lines.push({ name, expression: rule.wgsl(args, params), uses: args });
     } else throw new Error(`${node.op} cannot be part of a fused kernel`);
     names.set(key, name);
     return name;

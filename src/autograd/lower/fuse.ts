@@ -21,8 +21,11 @@ export interface Partition {
 
 /** An expression with more operations than this is computed once rather than in every kernel that uses it. */
 const RECOMPUTE_COST = 24;
-/** Work, in operations, that costs about as much as one dispatch more. */
-const DISPATCH_COST = 40_000;
+/**
+ * Work, in operations on one element, that costs about as much as one dispatch more: some 20 µs on two cores of a
+ * software adapter.
+ */
+const DISPATCH_COST = 250_000;
 
 /**
  * Decides which values get buffers and which are recomputed inside of the kernels that use them, and groups the

@@ -164,25 +164,29 @@ export function plan(
       return [{ kernel: reduce({ body, kinds, reduced }, traits), buffers: [...reads, ...outs] }];
     }
     const partial = kinds.map(() => memory.take(4 * SPLIT_WAYS * results));
-    const first = reduce({ body, kinds, reduced, splits: SPLIT_WAYS }, traits);
-    const second = kinds.map((kind, r): Dispatch => {
-      const space = [SPLIT_WAYS, results];
-      const leaf = { dtype: 'f32', source: 'buffer', strides: [results, 1] } as const;
-      const results1 = [{ expression: 'x0', dtype: 'f32' }] as const;
-      const sum = {
-        space,
-        leaves: [leaf],
-        lines: [],
-        results: results1,
-        helpers: [],
-        scalarOnly: false,
-        cost: 0,
-      };
-      return {
-        kernel: reduce({ body: sum, kinds: [kind], reduced: [true, false] }, traits),
+    const summed = kinds.map((kind) => (kind === 'mean' ? 'sum' : kind));
+    const first = reduce({ body, kinds: summed, reduced, splits: SPLIT_WAYS }, traits);
+    const second = summed.map(
+      (kind, r): Dispatch => ({
+        kernel: reduce(
+          {
+            body: {
+              space: [SPLIT_WAYS, results],
+              leaves: [{ dtype: 'f32', source: 'buffer', strides: [results, 1] }],
+              lines: [],
+              results: [{ expression: kinds[r] === 'mean' ? `x0 / F(${length}.0)` : 'x0', dtype: 'f32' }],
+              helpers: [],
+              scalarOnly: false,
+              cost: 0,
+            },
+            kinds: [kind],
+            reduced: [true, false],
+          },
+          traits,
+        ),
         buffers: [partial[r]!, outs[r]!],
-      };
-    });
+      }),
+    );
     partial.forEach((ref) => {
       memory.release(ref);
     });

@@ -1,13 +1,8 @@
 import { CollimateError } from '../../errors.ts';
 import { broadcastLike, div, equal, mean, mul, sub, sum, where, zerosLike } from '../functions.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { formatShape, sizeOf } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
-
-/** Number of elements that each result of a reduction is made of. */
-export function reducedCount(x: Tensor, axes: readonly number[]): number {
-  return axes.reduce((n, axis) => n * x.shape.at(axis)!, 1);
-}
 
 export const reduceRules: Pick<Rules, 'reduce'> = {
   reduce: {
@@ -38,6 +33,7 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
       if (kind === 'max') return fold(-Infinity, (acc, v) => Math.max(acc, v));
       const total = fold(0, (acc, v) => acc + v);
       if (kind === 'sum') return total;
+      if (kind === 'mean') return total.map((x) => x / n);
       return fold(0, (acc, v, o) => acc + (v - total[o]! / n) ** 2).map((s) => s / n);
     },
     jvp: ([t], [x], out) => {
@@ -46,6 +42,8 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
       switch (kind) {
         case 'sum':
           return sum(t, axes);
+        case 'mean':
+          return mean(t, axes);
         case 'max': {
           // d max(x) = mean of dx over the places where x attains it
           const attained = where(equal(x!, out), zerosLike(x!, 1), zerosLike(x!));
@@ -58,8 +56,9 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
       }
     },
     transpose: (ct, [x], _, { params: { kind } }) => {
-      if (kind !== 'sum') throw new Error(`reduce ${kind} is not linear`);
-      return [broadcastLike(ct, x!)];
+      if (kind === 'sum') return [broadcastLike(ct, x!)];
+      if (kind === 'mean') return [broadcastLike(mul(ct, ct.size / x!.size), x!)];
+      throw new Error(`reduce ${kind} is not linear`);
     },
     lowering: { kind: 'reduce' },
   },
