@@ -124,7 +124,7 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
 export function jvp<A extends Args, R>(f: (...args: A) => R, args: A, tangents: unknown): [R, R] {
   const { copies, out } = isolate(f, args);
   const ts = leavesOf(tangents);
-  expectLike('jvp: tangent', ts, copies);
+  expectLike('jvp: tangent', ts, copies, []);
   const outs = leavesOf(out);
   const tangentsOut = pushForward(outs, copies, ts).map((t, i) => t ?? full(0, outs[i]!.shape));
   return [out, rebuild(out, tangentsOut) as unknown as R];
@@ -238,15 +238,19 @@ export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) =>
   return (...args) => both(...args)[1];
 }
 
-/** Checks that tensors are like their models up to common leading axes. */
-function expectLike(what: string, given: readonly Tensor[], models: readonly Tensor[]): void {
+/** Checks that tensors are like their models, with `lead` as further leading axes: by default, what the first has. */
+function expectLike(
+  what: string,
+  given: readonly Tensor[],
+  models: readonly Tensor[],
+  lead = given[0]?.shape.slice(0, Math.max(given[0].rank - (models[0]?.rank ?? 0), 0)) ?? [],
+): void {
   if (given.length !== models.length) {
     throw new CollimateError(
       `${what}: ${given.length} tensors were given where there are ${models.length}`,
       'Give one for each tensor, in the same structure.',
     );
   }
-  const lead = given[0]?.shape.slice(0, given[0].rank - models[0]!.rank) ?? [];
   given.forEach((t, i) => {
     const want = [...lead, ...models[i]!.shape];
     if (!sameShape(t.shape, want)) {

@@ -165,7 +165,7 @@ describe('factors move out of sums', () => {
     simplified(f, operands);
     expect(dispatches.map(({ kernel }) => kernel.name)).toMatchInlineSnapshot(`
       [
-        "reduce_sum_variance",
+        "reduce_mean_variance",
         "pointwise",
         "reduce_sum_sum",
         "pointwise",
