@@ -1,0 +1,196 @@
+import { CollimateError } from '../errors.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { team } from './team.ts';
+
+/**
+ * Elements, in fours, that a lane holds of a vector: few, as they are text that has to be compiled (25 took a minute
+ * on lavapipe). Longer vectors get
+ * more lanes, unless one subgroup will do: it needs no barriers.
+ */
+const CHUNKS_OF_ONE_SUBGROUP = 8;
+const CHUNKS = 4;
+const MAX_CHUNKS = 32;
+/** Fours that a lane holds in all, of the vectors that go through the reflectors side by side. */
+const REGISTERS = 32;
+
+export interface QrSizes {
+  /** Vectors of a problem, r; at most `dim`. */
+  readonly vectors: number;
+  /** Problems, B. */
+  readonly batch: number;
+  /** Length of a vector, d. */
+  readonly dim: number;
+}
+
+/**
+ * Orthonormal bases of B sets of r vectors: bindings Y (r, B, d) read, Q (r, B, d) written. In each problem Q's
+ * vectors are orthonormal, whatever Y holds, and its first j span what the first j of Y span, as far as those are
+ * independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2): its orthonormality does not depend
+ * on the input, so zero, repeated and badly scaled vectors need no special care.
+ *
+ * A problem is solved by one workgroup. Each lane owns the same elements of all vectors, so that it loads only what
+ * it stored itself, and dot products are all that lanes have to tell each other.
+ *
+ * @throws CollimateError if r > d, or if d exceeds 128 times the lanes of a workgroup
+ */
+export function qr(sizes: QrSizes, traits: AdapterTraits): Kernel {
+  const { vectors: r, batch, dim: d } = sizes;
+  if (!(r >= 1 && r <= d)) {
+    throw new CollimateError(
+      `qr: ${r} vectors of length ${d} cannot be orthonormal`,
+      `Ask for 1 to ${d} vectors.`,
+    );
+  }
+  return {
+    name: 'qr',
+    wgsl: source(d, lanesFor(d, traits), traits),
+    bindings: ['read', 'read_write'],
+    uniforms: Uint32Array.of(r, batch, 0, 0),
+    grid: foldGrid(batch, traits),
+    flops: 4 * r * r * d * batch,
+    bytes: 8 * r * d * batch,
+  };
+}
+
+function lanesFor(d: number, traits: AdapterTraits): number {
+  const most = Math.min(256, traits.maxWorkgroupInvocations);
+  if (d > 4 * MAX_CHUNKS * most) {
+    throw new CollimateError(
+      `qr: vectors of length ${d} are longer than the ${4 * MAX_CHUNKS * most} that a workgroup can hold here`,
+      'Measure blocks of a smaller dimension (fewer channels or a lower resolution).',
+    );
+  }
+  let lanes = Math.max(traits.subgroupSize, 1);
+  const alone = d <= 4 * CHUNKS_OF_ONE_SUBGROUP * lanes;
+  const chunks = traits.subgroupSize > 1 ? (alone ? CHUNKS_OF_ONE_SUBGROUP : CHUNKS) : 1;
+  while (lanes * 2 <= most && d > 4 * chunks * lanes) lanes *= 2;
+  return lanes;
+}
+
+function source(d: number, lanes: number, traits: AdapterTraits): string {
+  const quads = d % 4 === 0;
+  const chunks = Math.ceil(d / (4 * lanes));
+  const panel = range(Math.min(4, Math.max(1, Math.floor(REGISTERS / chunks))));
+  const width = panel.length;
+  const each = (body: (c: number) => string, separator = '\n') => range(chunks).map(body).join(separator);
+  const v = (i: number, c: number) => `v${i}_${c}`;
+  const perVector = (f: (i: number) => string) => `vec4f(${range(4).map((i) => (i < width ? f(i) : '0'))})`;
+  const largest = (x: (c: number) => string) =>
+    `top(${range(chunks)
+      .map((c) => `abs(${x(c)})`)
+      .reduce((a, b) => `max(${a}, ${b})`)})`;
+
+  /** Takes vectors i ≥ first of the panel through the reflector h: v −= h (h·v). */
+  const reflect = (first: number) => {
+    const some = panel.filter((i) => i >= first);
+    const dots = each((c) => perVector((i) => (i < first ? '0' : `dot(h${c}, ${v(i, c)})`)), ' +\n  ');
+    return `let s = teamSum(${dots});
+${each((c) => some.map((i) => `${v(i, c)} -= s[${i}] * h${c};`).join(' '))}`;
+  };
+  const reflector = (k: string) => `let row = rowOf(${k});\n${each((c) => `let h${c} = loadQ(row, ${c});`)}`;
+
+  return `${team(lanes, traits).wgsl}
+struct Sizes { r: u32, batch: u32 }
+@group(0) @binding(0) var<storage, read> Y: array<${quads ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read_write> Q: array<${quads ? 'vec4f' : 'f32'}>;
+@group(0) @binding(2) var<uniform> size: Sizes;
+var<private> problem: u32;
+
+// First element of vector j.
+fn rowOf(j: u32) -> u32 { return (j * size.batch + problem) * ${d}u; }
+// First of the four elements of chunk c in this lane.
+fn at(c: u32) -> u32 { return 4 * (c * LANES + lane); }
+fn index(c: u32) -> vec4u { return at(c) + vec4u(0, 1, 2, 3); }
+${quads ? quadAccess(d, chunks * 4 * lanes > d) : scalarAccess(d)}
+
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
+  let group = ${LINEAR_GROUP};
+  lane = id;
+  if (group >= size.batch) { return; }
+  problem = group;
+
+  // Forward: make the reflectors and leave them in Q.
+  for (var j0 = 0u; j0 < size.r; j0 += ${width}) {
+${panel.map((i) => `let row${i} = rowOf(j0 + ${i});\n${each((c) => `var ${v(i, c)} = loadY(row${i}, ${c}, j0 + ${i} < size.r);`)}`).join('\n')}
+    let scale = nearOne(teamMax(${perVector((i) => largest((c) => v(i, c)))}));
+${each((c) => panel.map((i) => `${v(i, c)} *= scale[${i}];`).join(' '))}
+    for (var k = 0u; k < j0; k++) {
+${reflector('k')}
+${reflect(0)}
+    }
+    for (var j = j0; j < min(j0 + ${width}, size.r); j++) {
+${each((c) => `var h${c} = select(${v(0, c)}, vec4f(), index(${c}) < vec4u(j));`)}
+      // What rounding left of a dependent vector is small, so it is scaled anew before it is squared.
+      let rescale = nearOne(teamMax(vec4f(${largest((c) => `h${c}`)}))).x;
+${each((c) => `h${c} *= rescale;`)}
+      let t = teamSum(vec4f(${each((c) => `dot(h${c}, h${c})`, ' + ')}, ${each((c) => `dot(h${c}, unit(${c}, j))`, ' + ')}, 0, 0));
+      // H = 1 - h hᵀ with |h|² = 2 takes the vector x to ∓|x| e_j; h = 0 for x = 0.
+      let length = sqrt(t.x);
+      let norm = sqrt(t.x + abs(t.y) * length);
+      let inverse = select(0.0, 1.0 / norm, norm > 0.0);
+      let row = rowOf(j);
+${each((c) => `h${c} = (h${c} + select(length, -length, t.y < 0.0) * unit(${c}, j)) * inverse;\nstoreQ(row, ${c}, h${c});`)}
+${width > 1 ? `${reflect(1)}\n// The next vector moves up to be the first of the panel.` : ''}
+${each((c) =>
+  panel
+    .slice(1)
+    .map((i) => `${v(i - 1, c)} = ${v(i, c)};`)
+    .join(' '),
+)}
+    }
+  }
+
+  // Backward: vector j is H_0 … H_j e_j, and replaces the reflector that nobody needs any more.
+  for (var next = (size.r + ${width - 1}) / ${width}; next > 0; next--) {
+    let j0 = (next - 1) * ${width};
+${panel.map((i) => each((c) => `var ${v(i, c)} = unit(${c}, j0 + ${i});`)).join('\n')}
+    for (var k = min(j0 + ${width}, size.r); k > 0; k--) {
+${reflector('k - 1')}
+${reflect(0)}
+    }
+${panel.map((i) => `if (j0 + ${i} < size.r) {\nlet row = rowOf(j0 + ${i});\n${each((c) => `storeQ(row, ${c}, ${v(i, c)});`)}\n}`).join('\n')}
+  }
+}
+
+fn top(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
+// Chunk c of e_j.
+fn unit(c: u32, j: u32) -> vec4f { return select(vec4f(), vec4f(1), index(c) == vec4u(j)); }
+`;
+}
+
+const range = (n: number) => [...Array(n).keys()];
+
+const quadAccess = (d: number, ragged: boolean) => {
+  const inside = ragged ? `at(c) < ${d}u` : 'true';
+  return `
+fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
+  if (wanted && ${inside}) { return Y[(row + at(c)) / 4]; }
+  return vec4f();
+}
+fn loadQ(row: u32, c: u32) -> vec4f {
+  ${ragged ? `if (!(${inside})) { return vec4f(); }` : ''}
+  return Q[(row + at(c)) / 4];
+}
+fn storeQ(row: u32, c: u32, x: vec4f) {
+  ${ragged ? `if (!(${inside})) { return; }` : ''}
+  Q[(row + at(c)) / 4] = x;
+}`;
+};
+
+const scalarAccess = (d: number) => `
+fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
+  var x = vec4f();
+  for (var e = 0u; e < 4; e++) { if (wanted && at(c) + e < ${d}) { x[e] = Y[row + at(c) + e]; } }
+  return x;
+}
+fn loadQ(row: u32, c: u32) -> vec4f {
+  var x = vec4f();
+  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { x[e] = Q[row + at(c) + e]; } }
+  return x;
+}
+fn storeQ(row: u32, c: u32, x: vec4f) {
+  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { Q[row + at(c) + e] = x[e]; } }
+}`;

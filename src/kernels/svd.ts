@@ -1,0 +1,230 @@
+import { CollimateError } from '../errors.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { team } from './team.ts';
+
+const MAX_SWEEPS = 30;
+const MAX_SIZE = 128;
+/** Lanes of a team that has to exchange rows through workgroup memory. */
+const LANES_WITHOUT_SUBGROUPS = 16;
+
+export interface SvdSizes {
+  /** Rows and columns of a matrix, n; at most 128. */
+  readonly size: number;
+  /** Problems, B. */
+  readonly batch: number;
+}
+
+/**
+ * Singular value decompositions A = Uᵀ diag(S) V of B square matrices: bindings A (B, n, n) read, and written
+ * U (B, n, n), S (B, n), V (B, n, n). Row k of U and V is the k-th left and right singular vector; S descends.
+ * Values below 1e-11 of A's largest element are given as 0. U and V are orthonormal whatever A's rank; for A = 0
+ * both are the identity.
+ *
+ * One-sided Jacobi (Hestenes 1958; de Rijk 1989 for the sorting): W = A and G = 1 are rotated from the left, two
+ * rows at a time, until W's rows are orthogonal: W = diag(S) V, G = U. No Gram matrix is formed, hence small
+ * values keep their digits.
+ *
+ * One workgroup of L lanes solves a problem, with one row to a lane. Blocks of L rows meet in pairs: lane i holds
+ * row i of the first block and, in turn, every row of the second, which go round the lanes. A block comes home
+ * after L steps, so that row k is loaded and stored by lane k mod L alone, and lanes meet only in exchanges.
+ */
+export function svd(sizes: SvdSizes, traits: AdapterTraits): Kernel {
+  const { size: n, batch } = sizes;
+  if (!(n >= 1 && n <= MAX_SIZE)) {
+    throw new CollimateError(
+      `svd: size ${n} is not between 1 and ${MAX_SIZE}`,
+      `Take at most ${MAX_SIZE} directions.`,
+    );
+  }
+  return {
+    name: 'svd',
+    wgsl: source(n, traits),
+    bindings: ['read', 'read_write', 'read_write', 'read_write'],
+    uniforms: Uint32Array.of(batch, 0, 0, 0),
+    grid: foldGrid(batch, traits),
+    // Some 8 sweeps of n²/2 rotations of 18 operations an element.
+    flops: 72 * n ** 3 * batch,
+    bytes: 4 * (3 * n + 1) * n * batch,
+  };
+}
+
+function source(n: number, traits: AdapterTraits): string {
+  const { lanes, alone, wgsl } = team(
+    traits.subgroupSize > 1
+      ? traits.subgroupSize
+      : Math.min(LANES_WITHOUT_SUBGROUPS, traits.maxWorkgroupInvocations),
+    traits,
+  );
+  const quads = n % 4 === 0;
+  const width = quads ? 4 : 1;
+  const chunks = Math.ceil(n / 4);
+  const each = (body: (c: number) => string, separator = '\n') =>
+    [...Array(chunks).keys()].map(body).join(separator);
+  const scalars = (c: number) => [...Array(Math.min(4, n - 4 * c)).keys()];
+  /** Four elements of the row that starts at element `row`; zeros beyond the row's end. */
+  const get = (buffer: string, c: number) =>
+    quads
+      ? `${buffer}[row / 4 + ${c}]`
+      : `vec4f(${[0, 1, 2, 3].map((e) => (4 * c + e < n ? `${buffer}[row + ${4 * c + e}]` : '0')).join(', ')})`;
+  const put = (buffer: string, c: number, x: string) =>
+    quads
+      ? `${buffer}[row / 4 + ${c}] = ${x};`
+      : scalars(c)
+          .map((e) => `${buffer}[row + ${4 * c + e}] = (${x})[${e}];`)
+          .join(' ');
+  const dot = (a: string, b: string) => each((c) => `dot(${a}${c}, ${b}${c})`, ' + ');
+  /** Replaces the four elements in every lane by those of lane `peer`. */
+  const exchange = (from: string, to: string) =>
+    alone
+      ? each((c) => `${to}${c} = subgroupShuffle(${from}${c}, peer);`)
+      : `${each((c) => `rows[lane * ${chunks} + ${c}] = ${from}${c};`)}
+workgroupBarrier();
+${each((c) => `${to}${c} = rows[peer * ${chunks} + ${c}];`)}
+workgroupBarrier();`;
+  /** Only lanes whose row exists, where the last block is not full. */
+  const inside = (body: string, otherwise = '') =>
+    n % lanes > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
+  const w2 = quads ? 'dot(V[i / 4], V[i / 4])' : 'V[i] * V[i]';
+  const u2 = quads ? 'dot(U[i / 4], U[i / 4])' : 'U[i] * U[i]';
+  const at = quads ? 'i / 4' : 'i';
+  const type = quads ? 'vec4f' : 'f32';
+
+  return `${alone ? 'diagnostic(off, subgroup_uniformity);\n' : ''}${wgsl}
+@group(0) @binding(0) var<storage, read> A: array<${type}>;
+@group(0) @binding(1) var<storage, read_write> U: array<${type}>; // holds G until the end
+@group(0) @binding(2) var<storage, read_write> S: array<f32>; // holds squared norms until the end
+@group(0) @binding(3) var<storage, read_write> V: array<${type}>; // holds W until the end
+@group(0) @binding(4) var<uniform> batch: vec4u;
+${alone ? '' : `var<workgroup> rows: array<vec4f, ${lanes * chunks}>;\nvar<workgroup> going: u32;`}
+
+const BLOCKS = ${Math.ceil(n / lanes)}u;
+// The cosine up to which rows count as orthogonal: some times what rounding leaves.
+const ORTHOGONAL = ${(2 * Math.sqrt(n) * 2 ** -23).toExponential(3)};
+// Squared norm of a row that has vanished, against elements near 1.
+const VANISHED = 1e-32;
+// The largest cosine met in this sweep, or 2 if rows were out of order.
+var<private> worst: f32;
+
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
+  let problem = ${LINEAR_GROUP};
+  if (problem >= batch.x) { return; }
+  lane = id;
+  let base = problem * ${n * n};
+
+  // W = A, scaled to elements near 1 so that squares neither overflow nor vanish; G = 1.
+  var top = 0.0;
+  for (var k = lane; k < ${n}; k += LANES) {
+    for (var i = k * ${n}; i < (k + 1) * ${n}; i += ${width}) { top = max(top, ${quads ? 'largest(abs(A[(base + i) / 4]))' : 'abs(A[base + i])'}); }
+  }
+  top = teamMax(vec4f(top)).x;
+  let scale = nearOne(vec4f(top)).x;
+  for (var k = lane; k < ${n}; k += LANES) {
+    for (var i = 0u; i < ${n}; i += ${width}) {
+      let at = (base + k * ${n} + i)${quads ? ' / 4' : ''};
+      let one = ${quads ? 'select(vec4f(), vec4f(1), vec4u(i, i + 1, i + 2, i + 3) == vec4u(k))' : 'select(0.0, 1.0, i == k)'};
+      V[at] = select(scale * A[at], one, top == 0);
+      U[at] = one;
+    }
+  }
+
+${each((c) => `var pw${c}: vec4f; var pu${c}: vec4f; var qw${c}: vec4f; var qu${c}: vec4f;`)}
+  for (var sweep = 0u; sweep < ${MAX_SWEEPS}; sweep++) {
+    worst = 0;
+    // A row that vanished leaves its direction open: a speck of noise is made orthogonal like any other row.
+    for (var k = lane; k < ${n}; k += LANES) {
+      let row = base + k * ${n};
+      var w = 0.0;
+      for (var i = row; i < row + ${n}; i += ${width}) { w += ${w2}; }
+      if (w < VANISHED) {
+        for (var i = row; i < row + ${n}; i += ${width}) { V[${at}] = speck(i, sweep)${quads ? '' : '.x'}; }
+      }
+    }
+    for (var first = 0u; first < BLOCKS; first++) {
+      // Loads and stores take most of the time to compile, so there is one place for each: the first block, too, comes
+      // in through q (and is stored as it may be), and leaves through q. Loops of no turns cost less than branches.
+      for (var second = first; second <= BLOCKS; second++) {
+        let coming = second == first;
+        let leaving = second == BLOCKS;
+        let index = select(second, first, leaving) * LANES + lane;
+        let row = base + index * ${n};
+${inside(
+  each((c) => `qw${c} = ${get('V', c)}; qu${c} = ${get('U', c)};`),
+  each((c) => `qw${c} = vec4f(); qu${c} = vec4f();`),
+)}
+${each((c) => `pw${c} = select(pw${c}, qw${c}, coming); pu${c} = select(pu${c}, qu${c}, coming);`)}
+        // Within the block lanes pair up as i and i ^ mask, and each turns its own row.
+        for (var mask = 1u; mask < select(1, LANES, coming); mask++) {
+          let peer = lane ^ mask;
+${exchange('pw', 'qw')}
+${exchange('pu', 'qu')}
+          let upper = peer < lane;
+          let own = ${dot('pw', 'pw')};
+          let other = ${dot('qw', 'qw')};
+          let r = rotation(select(own, other, upper), select(other, own, upper), ${dot('pw', 'qw')});
+          let a = select(r.x, r.w, upper);
+          let b = select(r.y, r.z, upper);
+${each((c) => `pw${c} = a * pw${c} + b * qw${c}; pu${c} = a * pu${c} + b * qu${c};`)}
+        }
+        // Between blocks each lane turns its row of the first with what passes by.
+        for (var step = 0u; step < select(LANES, 0, coming || leaving); step++) {
+          let r = rotation(${dot('pw', 'pw')}, ${dot('qw', 'qw')}, ${dot('pw', 'qw')});
+${each((c) => {
+  const turn = (x: string) =>
+    `let t${x}${c} = r.z * p${x}${c} + r.w * q${x}${c}; p${x}${c} = r.x * p${x}${c} + r.y * q${x}${c};`;
+  return `${turn('w')} ${turn('u')}`;
+})}
+          let peer = (lane + 1) % LANES;
+${exchange('tw', 'qw')}
+${exchange('tu', 'qu')}
+        }
+${each((c) => `qw${c} = select(qw${c}, pw${c}, leaving); qu${c} = select(qu${c}, pu${c}, leaving);`)}
+${inside(`${each((c) => `${put('V', c, `qw${c}`)} ${put('U', c, `qu${c}`)}`)}
+S[problem * ${n} + index] = ${dot('qw', 'qw')};`)}
+      }
+    }
+    worst = teamMax(vec4f(worst)).x;
+    ${alone ? 'if (worst <= ORTHOGONAL) { break; }' : `if (lane == 0) { going = u32(worst > ORTHOGONAL); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
+  }
+
+  for (var k = lane; k < ${n}; k += LANES) {
+    let row = base + k * ${n};
+    let w = sqrt(S[problem * ${n} + k]);
+    var u = 0.0;
+    for (var i = row; i < row + ${n}; i += ${width}) { u += ${u2}; }
+    u = sqrt(u);
+    for (var i = row; i < row + ${n}; i += ${width}) {
+      V[${at}] /= w;
+      U[${at}] /= u;
+    }
+    S[problem * ${n} + k] = select(0.0, w / scale, w > 1e-11 && top > 0);
+  }
+}
+
+fn largest(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
+
+// The rotation (x y; z w) that makes rows of squared norms pp, qq and inner product pq orthogonal, the longer first.
+fn rotation(pp: f32, qq: f32, pq: f32) -> vec4f {
+  let long = max(pp, qq);
+  let short = min(pp, qq);
+  let swap = qq > pp;
+  let cosine = select(0.0, abs(pq) / (sqrt(long) * sqrt(short)), short >= VANISHED);
+  worst = max(worst, select(cosine, 2.0, swap));
+  // tan 2θ = 2g / δ, in units of the longer row, and |θ| ≤ π/4.
+  let g = pq / long;
+  let delta = 1 - short / long;
+  let t = select(0.0, 2 * g / (delta + sqrt(delta * delta + 4 * g * g)), cosine > ORTHOGONAL);
+  let c = 1 / sqrt(1 + t * t);
+  let s = c * t;
+  return select(vec4f(c, s, -s, c), vec4f(s, c, c, -s), swap);
+}
+
+fn speck(index: u32, sweep: u32) -> vec4f {
+  var x = (index + vec4u(0, 1, 2, 3) + sweep * 0x10001u) * 0x9e3779b9u;
+  x = (x ^ (x >> vec4u(15))) * 0x85ebca6bu;
+  return 1e-13 * (vec4f((x ^ (x >> vec4u(13))) >> vec4u(8)) * 0x1p-23 - 1);
+}
+`;
+}
