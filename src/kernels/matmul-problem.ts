@@ -127,10 +127,6 @@ export function matmulKernel(spec: MatmulSpec, tile: Tile, wgsl: string, traits:
  */
 export function matmulMemory(form: MatmulForm, guardK: boolean): string {
   const { transposeA, transposeB, vecA, vecB, vecC } = form;
-  const scalars = range(4, (c) => {
-    const at = c === 0 ? 'i' : `i + ${c}u`;
-    return `if (row < s.m && col + ${c}u < s.n) { C[${at}] = select(v[${c}], v[${c}] + C[${at}], add); }`;
-  });
   return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
 @group(0) @binding(1) var<storage, read> B: array<${vecB ? 'vec4f' : 'f32'}>;
@@ -144,9 +140,25 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
   ${transposeB ? loadAlong('B', 'col', 's.n', vecB, guardK) : loadAcross('B', 'col', 's.n', vecB, guardK)}
 }
 fn storeC(at: u32, row: u32, col: u32, v: vec4f, add: bool) {
-  let i = at + row * s.n + col;
-  ${vecC ? 'if (row < s.m && col < s.n) { C[i >> 2u] = select(v, v + C[i >> 2u], add); }' : scalars.join('\n  ')}
+  if ((row < s.m) & (col < s.n)) {
+    ${store(vecC)}
+  }
 }`;
+}
+
+/**
+ * Stores the vector `v`, of which at least the first column exists. Columns beyond the end store the first once
+ * more: SwiftShader compiles for minutes when each column has a condition of its own, or `&&` makes two of one.
+ */
+function store(vec: boolean): string {
+  const i = 'let i = at + row * s.n + col;';
+  if (vec) return `${i}\n    C[i >> 2u] = select(v, v + C[i >> 2u], add);`;
+  return `${i}
+    let inside = col + vec4u(0u, 1u, 2u, 3u) < vec4u(s.n);
+    let to = select(vec4u(i), i + vec4u(0u, 1u, 2u, 3u), inside);
+    let before = vec4f(${range(4, (c) => `C[to[${c}]]`).join(', ')});
+    let sum = select(vec4f(v.x), v, inside) + select(vec4f(), before, add);
+    ${range(4, (c) => `C[to[${c}]] = sum[${c}];`).join(' ')}`;
 }
 
 /** Four values along k of row `x` of a matrix `[X, k]`. */

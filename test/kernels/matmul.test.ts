@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CollimateError } from '../../src/errors.ts';
+import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import { type MatmulSpec, matmul } from '../../src/kernels/matmul.ts';
+import { runKernel, withGpu } from '../gpu/harness.ts';
+
+type Batch = MatmulSpec['batch'];
+
+/** The adapter's own variant, and the one for GPUs, which any adapter can run. */
+const VARIANTS: Record<string, (traits: AdapterTraits) => AdapterTraits> = {
+  own: (traits) => traits,
+  tiled: (traits) => ({ ...traits, kind: 'hardware' }),
+};
+
+/** `form` says how A and B are stored: `n` as they are, `t` transposed. */
+function product(form: string, m: number, n: number, k: number, batch: Batch = []): MatmulSpec {
+  return { m, n, k, transposeA: form[0] === 't', transposeB: form[1] === 't', batch };
+}
+
+/** Deterministic values in [-1, 1]. */
+function values(count: number, seed: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * i * i + 78.233 * i + seed));
+}
+
+function operands(spec: MatmulSpec, fill = values): [a: Float32Array, b: Float32Array] {
+  const span = (matrix: number, stride: 'strideA' | 'strideB') =>
+    spec.batch.reduce((end, dim) => end + (dim.size - 1) * dim[stride], matrix);
+  return [fill(span(spec.m * spec.k, 'strideA'), 1), fill(span(spec.k * spec.n, 'strideB'), 2)];
+}
+
+/** Largest |error| / Σ|a||b| over all elements of C, against float64; infinite where C is no number. */
+function worstError(spec: MatmulSpec, a: Float32Array, b: Float32Array, c: Float32Array): number {
+  const { m, n, k, transposeA, transposeB, batch } = spec;
+  const [am, ak] = transposeA ? [1, m] : [k, 1];
+  const [bn, bk] = transposeB ? [k, 1] : [1, n];
+  let worst = 0;
+  for (let i = 0; i < c.length; i++) {
+    let rest = Math.floor(i / (m * n));
+    let ia = (Math.floor(i / n) % m) * am;
+    let ib = (i % n) * bn;
+    for (const { size, strideA, strideB } of [...batch].reverse()) {
+      ia += (rest % size) * strideA;
+      ib += (rest % size) * strideB;
+      rest = Math.floor(rest / size);
+    }
+    let sum = 0;
+    let scale = 0;
+    for (let x = 0; x < k; x++) {
+      const term = a[ia + x * ak]! * b[ib + x * bk]!;
+      sum += term;
+      scale += Math.abs(term);
+    }
+    const error = Math.abs(c[i]! - sum) / scale;
+    worst = Math.max(worst, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+  }
+  return worst;
+}
+
+function outputSize({ m, n, batch }: MatmulSpec): number {
+  return batch.reduce((size, dim) => size * dim.size, m * n);
+}
+
+/** Runs the product and asserts its error; returns C. */
+function check(spec: MatmulSpec, variant: string, { limit = 5e-7, fill = values, traits = {} } = {}) {
+  return withGpu(async (gpu) => {
+    const [a, b] = operands(spec, fill);
+    const kernel = matmul(spec, VARIANTS[variant]!({ ...gpu.traits, ...traits }));
+    const [, , c] = await runKernel(gpu, kernel, [a, b, outputSize(spec)]);
+    expect(c!.length).toBe(outputSize(spec));
+    expect(worstError(spec, a, b, c!), `${kernel.name} ${JSON.stringify(spec)}`).toBeLessThan(limit);
+    return c!;
+  });
+}
+
+const forms = [
+  ['nn', 0],
+  ['tt', 0],
+  ['nt', 1],
+  ['tn', 1],
+] as const;
+
+/** Up to three batch dimensions; an operand is repeated along some of them and dense over the others. */
+function batches(sizeA: number, sizeB: number): fc.Arbitrary<Batch> {
+  const dim = fc.record({ size: fc.integer({ min: 1, max: 3 }), hasA: fc.boolean(), hasB: fc.boolean() });
+  return fc.array(dim, { maxLength: 3 }).map((dims) => {
+    let strideA = sizeA;
+    let strideB = sizeB;
+    return dims
+      .reverse()
+      .map(({ size, hasA, hasB }) => {
+        const strides = { size, strideA: hasA ? strideA : 0, strideB: hasB ? strideB : 0 };
+        if (hasA) strideA *= size;
+        if (hasB) strideB *= size;
+        return strides;
+      })
+      .reverse();
+  });
+}
+
+/**
+ * Each form and class of sizes (all multiples of four, or all odd) is a shader to compile. A shader's code for A and
+ * that for B know nothing of each other, so these four have all of it.
+ */
+const problems = fc
+  .record({
+    form: fc.constantFrom(...forms),
+    sizes: fc.tuple(
+      fc.integer({ min: 1, max: 10 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 20 }),
+    ),
+  })
+  .chain(({ form: [form, odd], sizes }) => {
+    const [m, n, k] = sizes.map((size) => 4 * size - odd) as [number, number, number];
+    return batches(m * k, k * n).map((batch) => product(form, m, n, k, batch));
+  });
+
+describe.each(Object.keys(VARIANTS))('matmul, %s variant', (variant) => {
+  test('agrees with float64 on random sizes and batches, in all four forms', async () => {
+    await fc.assert(
+      fc.asyncProperty(problems, async (spec) => {
+        await check(spec, variant);
+      }),
+      { numRuns: 50, endOnFailure: true },
+    );
+  });
+
+  test.each([
+    ['a layer', product('nt', 128, 128, 128)],
+    ['a layer’s input gradient', product('nn', 128, 128, 128)],
+    ['a layer’s weight gradient', product('tn', 128, 128, 128)],
+    ['the first layer', product('nt', 128, 128, 784)],
+    ['the head', product('nt', 128, 10, 128)],
+    ['the head’s input gradient', product('nn', 128, 128, 10)],
+    ['the head’s weight gradient', product('tn', 10, 128, 128)],
+    ['many small products', product('nn', 4, 4, 4, [{ size: 150, strideA: 16, strideB: 0 }])],
+    ['a single multiplication', product('nt', 1, 1, 1)],
+    ['an outer product', product('nt', 7, 35, 1)],
+    ['a matrix and a vector', product('tn', 23, 1, 67)],
+    [
+      'aligned matrices at strides that are not',
+      product('nn', 4, 4, 4, [{ size: 3, strideA: 17, strideB: 20 }]),
+    ],
+  ] as const)('%s', async (_, spec) => {
+    await check(spec, variant);
+  });
+
+  test('the tangents of a layer share samples and weights along different axes', async () => {
+    const batch = [
+      { size: 5, strideA: 2 * 16 * 128, strideB: 0 },
+      { size: 2, strideA: 16 * 128, strideB: 128 * 64 },
+    ];
+    await check(product('nt', 16, 64, 128, batch), variant);
+  });
+
+  test('more workgroups than one dimension holds are folded, and those left over do nothing', async () => {
+    const spec = product('nn', 100, 100, 8);
+    const traits = { maxWorkgroupsPerDimension: 3 };
+    await check(spec, variant, { traits });
+  });
+
+  test('sums of 60,000 terms of one sign lose no digits', async () => {
+    await check(product('tn', 4, 8, 60_000), variant, {
+      limit: 2e-6,
+      fill: (count) => values(count, 3).map(Math.abs),
+    });
+    await check(product('tn', 4, 8, 60_000), variant, {
+      limit: 3e-6,
+      fill: (count) => new Float32Array(count).fill(0.1),
+    });
+  });
+
+  test('the same inputs give the same bits', async () => {
+    const spec = product('nt', 128, 128, 784);
+    expect(await check(spec, variant)).toEqual(await check(spec, variant));
+  });
+});
+
+test('impossible sizes are refused by name', async () => {
+  await withGpu(({ traits }) => {
+    const bad = (spec: MatmulSpec) => () => matmul(spec, traits);
+    expect(bad(product('nn', 2, 3, 0))).toThrow(CollimateError);
+    expect(bad(product('nn', 2, 3, 0))).toThrow('k is 0');
+    expect(bad(product('nn', 2.5, 3, 4))).toThrow('m is 2.5');
+    const dim = { size: 2, strideA: 0, strideB: 0 };
+    expect(bad(product('nn', 2, 3, 4, [dim, dim, dim, dim]))).toThrow('4 batch dimensions');
+    expect(bad(product('nn', 2, 3, 4, [{ ...dim, strideB: -1 }]))).toThrow('stride -1');
+  });
+});
+
+test('sizes are uniforms: products that differ only in sizes share a shader', async () => {
+  await withGpu(({ traits }) => {
+    for (const variant of Object.values(VARIANTS)) {
+      const source = (spec: MatmulSpec) => matmul(spec, variant(traits)).wgsl;
+      const batch = [{ size: 5, strideA: 64, strideB: 0 }];
+      expect(source(product('nt', 256, 96, 64, batch))).toBe(source(product('nt', 128, 64, 512)));
+    }
+  });
+});
