@@ -48,11 +48,23 @@ export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Pa
     if (node.op === 'reshape' && !isUnitReshape(node)) wantsBuffer(node);
   }
   outputs.forEach(wantsBuffer);
+  const reach = reaches();
   for (const node of nodes) keepIfWorthwhile(node);
   while (cutWide());
 
   const stages = group(nodes.filter((n) => own.has(n) && n.op !== 'input'));
   return { stages, materialized };
+
+  /** For each node, the largest index space in which it or what it is fused into computes its operands. */
+  function reaches(): Map<Tensor, number> {
+    const sizes = new Map<Tensor, number>();
+    for (const node of nodes.toReversed()) {
+      const size = node.op === 'reduce' ? node.inputs[0]!.size : node.size;
+      const beyond = own.has(node) ? [] : (users.get(node) ?? []);
+      sizes.set(node, Math.max(size, ...beyond.map((c) => sizes.get(c)!)));
+    }
+    return sizes;
+  }
 
   /** Gives a pointwise value a buffer if recomputing it for each of its users would cost more. */
   function keepIfWorthwhile(node: Tensor): void {
@@ -60,17 +72,10 @@ export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Pa
     if (own.has(node) || lowering.kind !== 'pointwise') return;
     const consumers = users.get(node) ?? [];
     const { body } = expressionOf([node], node.shape, materialized);
-    const largest = Math.max(...consumers.map((c) => reach(c)), node.size);
+    const largest = Math.max(...consumers.map((c) => reach.get(c)!), node.size);
     const repeated = consumers.length > 1 && (body.cost > RECOMPUTE_COST || body.leaves.length > 4);
     const spread = largest > node.size && body.cost > 8 && (largest - node.size) * body.cost > DISPATCH_COST;
     if (repeated || spread) own.add(node);
-  }
-
-  /** The largest index space in which a consumer would compute its operands. */
-  function reach(consumer: Tensor): number {
-    const size = consumer.op === 'reduce' ? consumer.inputs[0]!.size : consumer.size;
-    if (own.has(consumer)) return size;
-    return Math.max(size, ...(users.get(consumer) ?? []).map(reach));
   }
 
   /** Cuts an expression that reads more buffers than a kernel may bind; false if there is none. */

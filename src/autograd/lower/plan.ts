@@ -70,7 +70,7 @@ export function plan(
       if (!refs.has(t)) refs.set(t, memory.take(byteSize(t)));
     }
     const made = emit(stage, i);
-    for (const t of [...stage.reads, ...stage.nodes]) {
+    for (const t of new Set([...stage.reads, ...stage.nodes])) {
       const ref = refs.get(t)!;
       if (ref.kind === 'slot' && lastUse.get(t) === i) memory.release(ref);
     }
@@ -91,12 +91,28 @@ export function plan(
     return refs.get(aliasRoot(t))!;
   }
 
+  /** A kernel may replace an input by what it computes if no other reads the input later, or itself out of order. */
+  function checkReplacement(node: Tensor, stage: Stage, position: number): void {
+    const original = replaced.get(node);
+    if (!original) return;
+    const readers = stages.slice(stage.kind === 'pointwise' ? position + 1 : position);
+    if (readers.some((s) => s.reads.includes(original))) refuse(refOf(node), original);
+  }
+
+  function refuse({ index }: BufferRef, { params }: Tensor<'input'>): never {
+    throw new CollimateError(
+      `output ${index} cannot replace input ${params.name} in place: the input is still needed, or read in another order`,
+      'Bind the output to a buffer of its own.',
+    );
+  }
+
   function emit(stage: Stage, position: number): Dispatch[] {
+    for (const node of stage.nodes) checkReplacement(node, stage, position);
     const [node] = stage.nodes as [Tensor];
     const lowering = loweringOf(node) as unknown as Lowering<Primitive>;
     switch (stage.kind) {
       case 'pointwise':
-        return [emitPointwise(node, position)];
+        return [emitPointwise(node)];
       case 'reduce':
         return emitReduce(stage.nodes as Tensor<'reduce'>[]);
       case 'kernel': {
@@ -127,24 +143,15 @@ export function plan(
     }
   }
 
-  function emitPointwise(node: Tensor, position: number): Dispatch {
+  function emitPointwise(node: Tensor): Dispatch {
     const { body, buffers } = expressionOf([node], node.shape, materialized);
     const out = refOf(node);
-    const source = out.kind === 'output' ? inPlace.get(out.index) : undefined;
-    if (source === undefined) {
-      return { kernel: pointwise(body, traits), buffers: [...buffers.map(refOf), out] };
-    }
-    const original = graph.inputs[source]!;
+    const original = replaced.get(node);
+    if (!original) return { kernel: pointwise(body, traits), buffers: [...buffers.map(refOf), out] };
     const places = body.leaves.filter((l) => l.source === 'buffer');
     const mine = places.filter((_, b) => aliasRoot(buffers[b]!) === original);
-    const later = stages.slice(position + 1).some((s) => s.reads.includes(original));
     const dense = mine.every((l) => l.strides.every((s, a) => s === denseStride(node.shape, a)));
-    if (later || mine.length > 1 || !dense || original.size !== node.size) {
-      throw new CollimateError(
-        `output ${out.index} cannot replace input ${original.params.name} in place: the input is still needed, or read in another order`,
-        'Bind the output to a buffer of its own.',
-      );
-    }
+    if (mine.length > 1 || !dense || original.size !== node.size) refuse(out, original);
     const leaf = mine[0] && body.leaves.indexOf(mine[0]);
     const kept = buffers.filter((t) => aliasRoot(t) !== original);
     return { kernel: pointwise(body, traits, [leaf]), buffers: [...kept.map(refOf), out] };
@@ -214,6 +221,12 @@ function readBeforeReplacing(stages: readonly Stage[], replaced: ReadonlyMap<Ten
     order.add(stage);
   };
   for (const stage of stages) place(stage);
+  // A reader of the input that needs the output too cannot come before it: then the order stays, and will be refused.
+  const made = new Set<Stage>();
+  for (const stage of order) {
+    if (stage.reads.some((t) => maker.has(t) && !made.has(maker.get(t)!))) return [...stages];
+    made.add(stage);
+  }
   return [...order];
 }
 
