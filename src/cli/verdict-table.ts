@@ -13,8 +13,17 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
     ...(control ? [format(claim.control)] : []),
     claim.holds ? '✓ holds' : '✗ does not hold',
   ]);
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
-  return [head, ...rows]
+  return alignColumns([head, ...rows]);
+}
+
+export function verdictSentence(claims: readonly Claim[]): string {
+  const held = claims.filter((claim) => claim.holds).length;
+  return held === claims.length ? `All ${held} claims hold.` : `${held} of ${claims.length} claims hold.`;
+}
+
+export function alignColumns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
     .map((row) =>
       row
         .map((cell, i) => cell.padEnd(widths[i]!))
@@ -22,9 +31,4 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
         .trimEnd(),
     )
     .join('\n');
-}
-
-export function verdictSentence(claims: readonly Claim[]): string {
-  const held = claims.filter((claim) => claim.holds).length;
-  return held === claims.length ? `All ${held} claims hold.` : `${held} of ${claims.length} claims hold.`;
 }

@@ -19,7 +19,7 @@ export interface CheckpointInfo {
   readonly experiment: string;
   readonly network: FcResNetOptions;
   /** Everything else that decides the training, by name: what a resumed run must agree with. */
-  readonly training: Readonly<Record<string, unknown>> & { readonly seed: number };
+  readonly training: Readonly<Record<string, unknown>> & { readonly seed: number; readonly images?: number };
   /** Of the training images, scaled to [0, 1]: what inputs are normalized by. */
   readonly normalization: { readonly mean: number; readonly std: number };
   /** Only in the middle of a run, so that a finished checkpoint does not depend on how often it was cut off. */

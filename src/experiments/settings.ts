@@ -65,7 +65,7 @@ export function resolveSettings(
   const preset = given.preset ?? experiment.defaultPreset;
   const base = lookUp(experiment.presets, preset, 'preset').settings;
   const changes = changesOf(given);
-  if (changes.controlWeightDecay != null && given.control === false) {
+  if (given.controlWeightDecay !== undefined && given.control === false) {
     throw new CollimateError(
       '--control-weight-decay and --no-control contradict each other',
       'Leave one of them out.',

@@ -19,6 +19,7 @@ const IN_FLIGHT = 2;
 /** The options of one network's training: {@link CheckpointInfo.training}. */
 export interface TrainingOptions extends Record<string, unknown> {
   readonly seed: number;
+  readonly images: number;
   readonly epochs: number;
   readonly batch: number;
   readonly lr: number;

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command } from 'commander';
+import { judge } from '../analysis/claims.ts';
+import { CollimateError } from '../errors.ts';
+import { analyzeRun } from '../experiments/analyze-run.ts';
+import { writeAtomically } from '../experiments/atomic-write.ts';
+import { type Checkpoint, decodeCheckpoint } from '../experiments/checkpoint.ts';
+import { Interrupt } from '../experiments/interrupt.ts';
+import { readConfig } from '../experiments/run-config.ts';
+import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
+import { parseNumber, ranges } from '../experiments/settings.ts';
+import { DeviceTask, loadTask } from '../experiments/task.ts';
+import { Gpu } from '../gpu/device.ts';
+import { main } from './main.ts';
+import { measuresTable } from './measures-table.ts';
+import { verdictTable } from './verdict-table.ts';
+
+interface Options {
+  readonly samples?: string;
+  readonly triples?: string;
+  readonly seed?: string;
+  readonly convention?: string;
+  readonly adapter?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+const program = new Command('npm run analyze --')
+  .description('Measures Residual Alignment in a network that `npm run reproduce` has trained.')
+  .argument('<checkpoint>', 'a checkpoint.safetensors, or the folder of a run')
+  .option(
+    '--samples <number>',
+    'training examples at which Jacobians are taken (default: as in its run, or 16)',
+  )
+  .option('--triples <number>', 'leading singular triples compared (default: the number of classes)')
+  .option('--seed <number>', 'of the choice of samples and of the SVD (default: that of the training)')
+  .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
+  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--out <file>', 'write the analysis, as analysis.json, to a new file')
+  .option('--json', 'print the analysis as JSON')
+  .option('--debug', 'print stack traces')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm run analyze -- results/mnist-fc/20260101-120000-1
+  npm run analyze -- results/mnist-fc/20260101-120000-1/control --samples 64
+  npm run analyze -- checkpoint.safetensors --convention post-activation --out analysis.json`,
+  );
+
+await main(async () => {
+  program.parse();
+  const path = program.args[0]!;
+  const { adapter, out, json, ...given } = program.opts<Options>();
+  const triples = { option: '--triples', what: '', whole: true, least: 1, most: 8192 };
+  const number = (text: string | undefined, range: typeof triples) =>
+    text === undefined ? undefined : parseNumber(text, range);
+  const chosen = {
+    samples: number(given.samples, ranges.samples),
+    triples: number(given.triples, triples),
+    seed: number(given.seed, ranges.seed),
+    convention: conventionOf(given.convention),
+  };
+  if (out !== undefined && existsSync(out)) {
+    throw new CollimateError(`${out} exists already`, 'Name a new file with `--out`, or remove it first.');
+  }
+  const { checkpoint, samples } = open(path);
+  const { network, training } = checkpoint.info;
+
+  using _ = new Interrupt(); // Nothing needs to be saved.
+  const opening = Gpu.open({ adapter });
+  opening.catch(() => {}); // Told below; meanwhile the images are loaded.
+  const task = loadTask({ classes: network.classes, images: training.images ?? ranges.images.most });
+  using gpu = await opening;
+  using data = new DeviceTask(gpu, task);
+  const analysis = await analyzeRun(gpu, task, data, network, checkpoint.state, {
+    ...chosen,
+    trainingSeed: training.seed,
+    seed: chosen.seed ?? training.seed,
+    samples: chosen.samples ?? samples,
+  });
+  const text = `${JSON.stringify(analysis, null, 2)}\n`;
+  if (out !== undefined) writeAtomically(out, text);
+  if (json) process.stdout.write(text);
+  else {
+    console.log(`${measuresTable(analysis)}\n`);
+    if (network.skip) console.log(verdictTable(judge(analysis, undefined), false));
+    if (out !== undefined) console.log(`\nAnalysis: ${out}`);
+  }
+  return 0;
+});
+
+/** The checkpoint at a path, and at how many samples its run was analysed. */
+function open(path: string): { checkpoint: Checkpoint; samples: number } {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  const file = isFolder ? join(path, CHECKPOINT) : path;
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    const message = `cannot read ${file}: ${(cause as Error).message}`;
+    throw new CollimateError(message, 'Name a checkpoint.safetensors, or the folder of a run.', { cause });
+  }
+  const checkpoint = decodeCheckpoint(bytes, file);
+  const folder = dirname(file);
+  const samples = existsSync(join(folder, CONFIG)) ? readConfig(folder).settings.samples : 16;
+  return { checkpoint, samples };
+}
+
+function conventionOf(text: string | undefined): 'branch' | 'post-activation' | undefined {
+  if (text === undefined || text === 'branch' || text === 'post-activation') return text;
+  throw new CollimateError(`--convention is ${text}`, 'Give branch or post-activation.');
+}
