@@ -1,0 +1,183 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Ended, runCommand } from './child.ts';
+
+/** A network so small that a run takes seconds on any adapter, with momentum, so that its buffers are resumed too. */
+const TINY =
+  'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --json'.split(
+    ' ',
+  );
+
+let root: string;
+let whole: string;
+let first: Ended;
+beforeAll(async () => {
+  root = fs.mkdtempSync(join(tmpdir(), 'collimate-reproduce-'));
+  whole = join(root, 'whole');
+  first = await runCommand('reproduce', [...TINY, '--out', whole]);
+}, 120_000);
+afterAll(() => fs.rmSync(root, { recursive: true }));
+
+const json = (path: string) => JSON.parse(fs.readFileSync(path, 'utf8'));
+const lines = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+/** What must not depend on how often a run was cut off: the bytes of checkpoints, and metrics but for their times. */
+function bits(folder: string) {
+  return ['.', 'control'].map((network) => ({
+    checkpoint: fs.readFileSync(join(folder, network, 'checkpoint.safetensors')).toString('base64'),
+    metrics: lines(fs.readFileSync(join(folder, network, 'metrics.jsonl'), 'utf8')).map(
+      ({ seconds, ...metrics }) => metrics,
+    ),
+  }));
+}
+
+describe('a run', () => {
+  test('writes every file, for itself and its control', () => {
+    expect(first).toMatchObject({ status: 0, signal: null });
+    for (const folder of [whole, join(whole, 'control')]) {
+      expect(fs.readdirSync(folder).filter((name) => name !== 'control')).toEqual([
+        'analysis.json',
+        'checkpoint.safetensors',
+        'config.json',
+        'figures',
+        'metrics.jsonl',
+        'report.html',
+      ]);
+      expect(fs.readdirSync(join(folder, 'figures')).length).toBeGreaterThanOrEqual(7);
+      expect(json(join(folder, 'config.json'))).toMatchObject({
+        experiment: 'mnist-fc',
+        preset: 'smoke',
+        settings: { seed: 1, images: 1200 },
+        adapter: { name: expect.any(String), driver: expect.any(String) },
+        versions: { collimate: expect.any(String), node: process.versions.node, webgpu: expect.any(String) },
+        command: expect.stringContaining('npm run reproduce -- mnist-fc --preset smoke --depth 2'),
+      });
+      expect(json(join(folder, 'analysis.json')).trained).toMatchObject({ step: 300 });
+      const metrics = lines(fs.readFileSync(join(folder, 'metrics.jsonl'), 'utf8'));
+      expect(metrics.map((m) => [m.epoch, m.step])).toEqual(
+        Array.from({ length: 4 }, (_, i) => [i + 1, 75 * (i + 1)]),
+      );
+      expect(metrics.at(-1).trainAccuracy).toBeGreaterThan(0.6); // it learns
+    }
+    expect(json(join(whole, 'control/config.json'))).toMatchObject({
+      network: { skip: false },
+      training: { weightDecay: 0.001 },
+    });
+    expect(fs.readFileSync(join(whole, 'report.html'), 'utf8')).toContain('No-skip control');
+  });
+
+  test('prints lines of JSON, the claims last', () => {
+    const events = lines(first.stdout);
+    expect(events.filter((e) => e.event === 'stage').map((e) => [e.stage, e.network])).toEqual([
+      ['train', 'run'],
+      ['analyze', 'run'],
+      ['train', 'control'],
+      ['analyze', 'control'],
+    ]);
+    expect(events.filter((e) => e.event === 'epoch')).toHaveLength(8);
+    expect(events.at(-1)).toMatchObject({ event: 'done', claims: json(join(whole, 'analysis.json')).claims });
+  });
+
+  test('ends in the same bits however it is cut off, and says how to go on after Ctrl-C', async () => {
+    const folder = join(root, 'cut');
+    const often = ['--checkpoint-every', '0'];
+    // At a random moment after the first progress is told, when steps are running.
+    const end = (signal: NodeJS.Signals, network: string) => {
+      let running = false;
+      return (stdout: string, child: { kill(signal: NodeJS.Signals): void }) => {
+        if (running || !stdout.includes(`"progress","network":"${network}"`)) return;
+        running = true;
+        setTimeout(() => child.kill(signal), 20 + 400 * Math.random());
+      };
+    };
+    const killed = await runCommand('reproduce', [...TINY, ...often, '--out', folder], end('SIGKILL', 'run'));
+    expect(killed.signal).toBe('SIGKILL');
+
+    const resume = ['mnist-fc', '--json', ...often, '--resume', folder];
+    const stopped = await runCommand('reproduce', resume, end('SIGINT', 'run'));
+    expect(stopped).toMatchObject({ status: 130, signal: null });
+    expect(stopped.stderr).toContain(`npm run reproduce -- mnist-fc --resume ${folder}`);
+    expect(stopped.stderr).toMatch(/stopped after step \d+ of 300; the checkpoint is written/);
+
+    let rival: Promise<Ended> | undefined;
+    const killControl = end('SIGKILL', 'control');
+    await runCommand('reproduce', resume, (stdout, child) => {
+      if (stdout.includes('"stage"')) rival ??= runCommand('reproduce', resume);
+      killControl(stdout, child);
+    });
+    expect(await rival).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('is writing the run folder'),
+    });
+    expect(await runCommand('reproduce', resume)).toMatchObject({ status: 0 });
+    expect(bits(folder)).toEqual(bits(whole));
+  }, 120_000);
+
+  test('that is done gets back what is missing; --strict makes verdicts the status', async () => {
+    const before = fs.readFileSync(join(whole, 'report.html'), 'utf8');
+    fs.rmSync(join(whole, 'report.html'));
+    const again = await runCommand('reproduce', ['mnist-fc', '--resume', whole, '--strict']);
+    expect(again).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/✗ does not hold[\s\S]*claims hold\./),
+    });
+    expect(fs.readFileSync(join(whole, 'report.html'), 'utf8')).toBe(before);
+  });
+});
+
+describe('bad input', () => {
+  const refused = async (args: string[], ...texts: string[]) => {
+    const { status, stderr } = await runCommand('reproduce', args);
+    expect(status).toBe(1);
+    for (const text of texts) expect(stderr).toContain(text);
+    expect(stderr).not.toMatch(/^ +at /m); // no stack trace
+  };
+
+  test('is told with a remedy', async () => {
+    const before = bits(whole);
+    await Promise.all([
+      refused(['mnist-cf'], 'there is no experiment mnist-cf', 'Did you mean mnist-fc?'),
+      refused(['mnist-fc', '--width', '0'], '--width is 0', 'Give a whole number from 2 to 8192.'),
+      refused([...TINY, '--out', whole], 'already holds a run', '--resume'),
+      refused(['mnist-fc', '--resume', whole, '--lr', '7'], '--lr is 7, but the run', 'was begun with 0.1'),
+      refused(['mnist-fc', '--resume', root], 'is not the folder of a run'),
+      refused([...TINY, '--out', join(whole, 'config.json', 'x')], 'cannot write', '--out'),
+    ]);
+    expect(bits(whole)).toEqual(before);
+  });
+
+  test('such as a learning rate that diverges stops at the step, and keeps the last good checkpoint', async () => {
+    const folder = join(root, 'diverging');
+    const args = [...TINY, '--lr', '1e8', '--momentum', '0', '--checkpoint-every', '0', '--out', folder];
+    await refused(args, 'training diverged: ', 'Begin another run with a smaller --lr (it is 100000000)');
+    expect(fs.readdirSync(folder)).not.toContain('analysis.json');
+  });
+});
+
+describe('analyze', () => {
+  test('finds again what the run found', async () => {
+    const out = join(root, 'again.json');
+    const { status, stdout } = await runCommand('analyze', [whole, '--out', out]);
+    expect(status).toBe(0);
+    expect(stdout).toContain('2 blocks of width 16, 10 classes, σ = relu, with skip connections');
+    const { claims: _, ...analysis } = json(join(whole, 'analysis.json'));
+    expect(json(out)).toEqual(analysis);
+  });
+
+  test('refuses a truncated checkpoint', async () => {
+    const file = join(root, 'truncated.safetensors');
+    const bytes = fs.readFileSync(join(whole, 'checkpoint.safetensors'));
+    fs.writeFileSync(file, bytes.subarray(0, bytes.length - 100));
+    const { status, stderr } = await runCommand('analyze', [file]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `${file} is truncated: expected ${bytes.length} bytes, found ${bytes.length - 100}`,
+    );
+  });
+});

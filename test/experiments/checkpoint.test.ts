@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type Checkpoint,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  firstNonFinite,
+} from '../../src/experiments/checkpoint.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/experiments/safetensors.ts';
+import { FcResNet } from '../../src/models/fc-resnet.ts';
+import { initialState } from '../../src/train/state.ts';
+
+const options = { inputs: 6, depth: 2, width: 4, classes: 3, activation: 'relu', skip: true } as const;
+const network = new FcResNet(options);
+
+function checkpoint(momentum: boolean): Checkpoint {
+  const state = initialState(network, 3);
+  const buffers = momentum
+    ? network.parameters.map((p) => [p.name, state.parameters.get(p.name)!.map((x) => x / 3)] as const)
+    : [];
+  return {
+    info: {
+      experiment: 'mnist-fc',
+      network: options,
+      training: { seed: 3, images: 50, lr: 0.1 },
+      normalization: { mean: 0.13, std: 0.3 },
+      progress: { sums: { loss: 0.1 + 0.2, accuracy: 1 / 3 }, seconds: 1.5 },
+    },
+    state: { ...state, step: 7, momentum: new Map(buffers) },
+  };
+}
+
+describe('a checkpoint', () => {
+  test.each([true, false])('is read as it was written (momentum %s)', (momentum) => {
+    const written = checkpoint(momentum);
+    expect(decodeCheckpoint(encodeCheckpoint(written), 'a')).toEqual(written);
+  });
+
+  test('has the names, types and shapes that PyTorch would give', () => {
+    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
+    const described = [...tensors].map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`);
+    expect(described).toContain('stem.linear.weight F32 [4,6]');
+    expect(described).toContain('blocks.1.bn2.running_var F32 [4]');
+    expect(described).toContain('blocks.1.bn2.num_batches_tracked I64 []');
+    expect(described).toContain('optimizer.momentum.head.bias F32 [3]');
+    expect(tensors.get('stem.bn.num_batches_tracked')?.data).toEqual(BigInt64Array.of(7n));
+    expect(metadata).toMatchObject({ format: 'collimate/checkpoint@1', step: '7', seed: '3' });
+  });
+
+  test('depends on nothing but the state once training is over', () => {
+    const { info, state } = checkpoint(true);
+    const { progress: _, ...finished } = info;
+    expect(decodeSafetensors(encodeCheckpoint({ info: finished, state }), 'a').metadata).not.toHaveProperty(
+      'progress',
+    );
+  });
+
+  type Tensors = ReturnType<typeof decodeSafetensors>['tensors'];
+  test.each<[string, (tensors: Tensors, metadata: Record<string, string>) => void]>([
+    ['lacks the tensor head.bias, which its network has', (t) => t.delete('head.bias')],
+    [
+      'has a tensor head.gain, which its network has not',
+      (t) => t.set('head.gain', { dtype: 'F32', shape: [1], data: Float32Array.of(1) }),
+    ],
+    [
+      'has the tensor head.bias as F32 [4] where its network has F32 [3]',
+      (t) => t.set('head.bias', { dtype: 'F32', shape: [4], data: new Float32Array(4) }),
+    ],
+    [
+      'has values in the tensor head.bias that are not finite',
+      (t) => t.set('head.bias', { dtype: 'F32', shape: [3], data: Float32Array.of(0, Number.NaN, 0) }),
+    ],
+    [
+      'is no checkpoint of this version: its format is not given',
+      (_, m) => Reflect.deleteProperty(m, 'format'),
+    ],
+    ['has no readable network in its metadata', (_, m) => Object.assign(m, { network: '{' })],
+    [
+      'claims 1000000000 blocks',
+      (_, m) => Object.assign(m, { network: JSON.stringify({ ...options, depth: 1e9 }) }),
+    ],
+    ['is of step -1', (_, m) => Object.assign(m, { step: '-1' })],
+  ])('that %s is refused', (message, damage) => {
+    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
+    damage(tensors, metadata);
+    expect(() => decodeCheckpoint(encodeSafetensors(tensors, metadata), 'x.safetensors')).toThrow(
+      `x.safetensors ${message}`,
+    );
+  });
+});
+
+test('a state that is not finite is told by the tensor', () => {
+  const { state } = checkpoint(true);
+  expect(firstNonFinite(state)).toBeUndefined();
+  state.momentum.get('blocks.0.linear1.weight')![2] = Number.POSITIVE_INFINITY;
+  expect(firstNonFinite(state)).toBe('optimizer.momentum.blocks.0.linear1.weight');
+});
