@@ -106,7 +106,7 @@ const problems = fc
   .record({
     form: fc.constantFrom(...forms),
     sizes: fc.tuple(
-      fc.integer({ min: 1, max: 10 }),
+      fc.integer({ min: 1, max: 4 }),
       fc.integer({ min: 1, max: 20 }),
       fc.integer({ min: 1, max: 20 }),
     ),
@@ -127,31 +127,12 @@ describe.each(Object.keys(VARIANTS))('matmul, %s variant', (variant) => {
   });
 
   test.each([
-    ['a layer', product('nt', 128, 128, 128)],
-    ['a layer’s input gradient', product('nn', 128, 128, 128)],
-    ['a layer’s weight gradient', product('tn', 128, 128, 128)],
-    ['the first layer', product('nt', 128, 128, 784)],
-    ['the head', product('nt', 128, 10, 128)],
-    ['the head’s input gradient', product('nn', 128, 128, 10)],
-    ['the head’s weight gradient', product('tn', 10, 128, 128)],
-    ['many small products', product('nn', 4, 4, 4, [{ size: 150, strideA: 16, strideB: 0 }])],
     ['a single multiplication', product('nt', 1, 1, 1)],
     ['an outer product', product('nt', 7, 35, 1)],
     ['a matrix and a vector', product('tn', 23, 1, 67)],
-    [
-      'aligned matrices at strides that are not',
-      product('nn', 4, 4, 4, [{ size: 3, strideA: 17, strideB: 20 }]),
-    ],
+    ['many small products', product('nn', 4, 4, 4, [{ size: 150, strideA: 16, strideB: 0 }])],
   ] as const)('%s', async (_, spec) => {
     await check(spec, variant);
-  });
-
-  test('the tangents of a layer share samples and weights along different axes', async () => {
-    const batch = [
-      { size: 5, strideA: 2 * 16 * 128, strideB: 0 },
-      { size: 2, strideA: 16 * 128, strideB: 128 * 64 },
-    ];
-    await check(product('nt', 16, 64, 128, batch), variant);
   });
 
   test('more workgroups than one dimension holds are folded, and those left over do nothing', async () => {
@@ -161,19 +142,45 @@ describe.each(Object.keys(VARIANTS))('matmul, %s variant', (variant) => {
   });
 
   test('sums of 60,000 terms of one sign lose no digits', async () => {
-    await check(product('tn', 4, 8, 60_000), variant, {
+    await check(product('tt', 4, 8, 60_000), variant, {
       limit: 2e-6,
       fill: (count) => values(count, 3).map(Math.abs),
     });
-    await check(product('tn', 4, 8, 60_000), variant, {
+    await check(product('tt', 4, 8, 60_000), variant, {
       limit: 3e-6,
       fill: (count) => new Float32Array(count).fill(0.1),
     });
   });
 
   test('the same inputs give the same bits', async () => {
-    const spec = product('nt', 128, 128, 784);
+    const spec = product('tt', 64, 64, 784);
     expect(await check(spec, variant)).toEqual(await check(spec, variant));
+  });
+});
+
+describe('matmul, own variant, shapes of a network', () => {
+  test.each([
+    ['a layer', product('nt', 128, 128, 128)],
+    ['a layer’s input gradient', product('nn', 128, 128, 128)],
+    ['a layer’s weight gradient', product('tn', 128, 128, 128)],
+    ['the first layer', product('nt', 128, 128, 784)],
+    ['the head', product('nt', 128, 10, 128)],
+    ['the head’s input gradient', product('nn', 128, 128, 10)],
+    ['the head’s weight gradient', product('tn', 10, 128, 128)],
+    ['ragged edges of large tiles', product('tn', 135, 131, 67)],
+    [
+      'aligned matrices at strides that are not',
+      product('nn', 4, 4, 4, [{ size: 3, strideA: 17, strideB: 20 }]),
+    ],
+    [
+      'the tangents of a layer: inputs and weights vary along different axes',
+      product('nt', 16, 64, 128, [
+        { size: 5, strideA: 2 * 16 * 128, strideB: 0 },
+        { size: 2, strideA: 16 * 128, strideB: 128 * 64 },
+      ]),
+    ],
+  ] as const)('%s', async (_, spec) => {
+    await check(spec, 'own');
   });
 });
 
