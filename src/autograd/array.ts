@@ -56,6 +56,7 @@ export class DeviceArray implements Disposable {
     dtype: DType = 'f32',
     label?: string,
   ): DeviceArray {
+    expectCount(data, shape);
     const array = DeviceArray.zeros(gpu, shape, dtype, label);
     array.write(data);
     return array;
@@ -82,12 +83,7 @@ export class DeviceArray implements Disposable {
 
   /** Replaces the contents by host data, in order with submitted work. */
   write(data: ArrayLike<number>): void {
-    if (data.length !== this.size) {
-      throw new CollimateError(
-        `an array of shape ${formatShape(this.shape)} was given ${data.length} numbers`,
-        `Give ${this.size}.`,
-      );
-    }
+    expectCount(data, this.shape);
     this.gpu.write(this.buffer, this.byteOffset, toBytes(data, this.dtype, this.bytes));
   }
 
@@ -105,6 +101,14 @@ export class DeviceArray implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function expectCount(data: ArrayLike<number>, shape: Shape): void {
+  if (data.length === sizeOf(shape)) return;
+  throw new CollimateError(
+    `an array of shape ${formatShape(shape)} was given ${data.length} numbers`,
+    `Give ${sizeOf(shape)}.`,
+  );
 }
 
 function toBytes(data: ArrayLike<number>, dtype: DType, bytes: number): TypedArray {

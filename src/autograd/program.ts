@@ -4,7 +4,7 @@ import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import { type BufferRef, type Plan, plan } from './lower/plan.ts';
 import { formatShape, sameShape, type Tensor } from './tensor.ts';
-import { type AnyFunction, leavesWith, type Mapped, mapTree, rebuild } from './tree.ts';
+import { type AnyFunction, type Mapped, mapTree, rebuild } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
 const isData = (x: unknown): x is ArrayLike<number> =>
@@ -55,12 +55,28 @@ export class Program<R = unknown> {
    * arguments have the structures that the function takes and returns; without `outputs`, arrays are made.
    */
   bind(inputs: unknown, outputs?: unknown): BoundProgram<R> {
-    const given = leavesWith(inputs, isDeviceArray);
-    check(this.label, 'input', given, this.graph.inputs);
-    const made = outputs === undefined ? this.graph.outputs.map((t) => this.#allocate(t)) : [];
-    const results = outputs === undefined ? made : leavesWith(outputs, isDeviceArray);
-    check(this.label, 'output', results, this.graph.outputs);
-    return new BoundProgram(this, this.#pipelines, given, results, made);
+    const named = this.#arrays('input', inputs, this.graph.inputs);
+    const given = this.graph.inputs.map((t) =>
+      fitting(`${this.label}: input ${t.params.name}`, named.get(t.params.name), t),
+    );
+    if (outputs === undefined) {
+      const made = this.graph.outputs.map((t) => this.#allocate(t));
+      return new BoundProgram(this, this.#pipelines, given, made, made);
+    }
+    const listed = [...this.#arrays('output', outputs, this.graph.outputs).values()];
+    const results = this.graph.outputs.map((t, i) => fitting(`${this.label}: output ${i}`, listed[i], t));
+    return new BoundProgram(this, this.#pipelines, given, results, []);
+  }
+
+  /** The arrays of a structure by their places in it. */
+  #arrays(what: string, structure: unknown, tensors: readonly Tensor[]): Map<string, DeviceArray> {
+    const arrays = new Map<string, DeviceArray>();
+    mapTree(structure, isDeviceArray, (array: DeviceArray, path) => arrays.set(path, array));
+    if (arrays.size === tensors.length) return arrays;
+    throw new CollimateError(
+      `${this.label}: ${arrays.size} ${what} arrays were bound where there are ${tensors.length}`,
+      'Give them in the structure of the function.',
+    );
   }
 
   #allocate(t: Tensor): DeviceArray {
@@ -70,24 +86,29 @@ export class Program<R = unknown> {
   /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
   async run(...args: unknown[]): Promise<Mapped<R, HostArray>> {
     const own: DeviceArray[] = [];
-    let next = 0;
+    const tensors = new Map(this.graph.inputs.map((t) => [t.params.name, t]));
     const isLeaf = (x: unknown) => isDeviceArray(x) || isData(x) || typeof x === 'number';
-    const inputs = mapTree(args, isLeaf, (leaf: DeviceArray | ArrayLike<number> | number) => {
-      const t = this.graph.inputs[next++];
-      if (leaf instanceof DeviceArray || !t) return leaf;
-      const array = DeviceArray.from(this.gpu, typeof leaf === 'number' ? [leaf] : leaf, t.shape, t.dtype);
+    const upload = (leaf: DeviceArray | ArrayLike<number> | number, path: string) => {
+      if (leaf instanceof DeviceArray) return leaf;
+      const data = typeof leaf === 'number' ? [leaf] : leaf;
+      const { shape, dtype } = tensors.get(path) ?? { shape: [data.length], dtype: 'f32' as const };
+      const array = DeviceArray.from(this.gpu, data, shape, dtype);
       own.push(array);
       return array;
-    });
-    using bound = this.bind(inputs);
-    bound.submit();
-    const values = await Promise.all(
-      bound.outputs.map(
-        async (a): Promise<HostArray> => ({ shape: a.shape, dtype: a.dtype, data: await a.read() }),
-      ),
-    );
-    for (const array of own) array.dispose();
-    return rebuild(this.graph.result, values);
+    };
+    try {
+      // Each argument by itself: a list of numbers as arguments is not an array.
+      using bound = this.bind(args.map((arg, i) => mapTree(arg, isLeaf, upload, `${i}`)));
+      bound.submit();
+      const values = await Promise.all(
+        bound.outputs.map(
+          async (a): Promise<HostArray> => ({ shape: a.shape, dtype: a.dtype, data: await a.read() }),
+        ),
+      );
+      return rebuild(this.graph.result, values);
+    } finally {
+      for (const array of own) array.dispose();
+    }
   }
 
   /** The specs that the function was traced with. */
@@ -204,25 +225,23 @@ export class BoundProgram<R = unknown> implements Disposable {
   }
 }
 
-function check(
-  label: string,
-  what: string,
-  arrays: readonly DeviceArray[],
-  tensors: readonly Tensor[],
-): void {
-  if (arrays.length !== tensors.length) {
+/** The array, if it can be bound where `t` is wanted. */
+function fitting(what: string, array: DeviceArray | undefined, t: Tensor): DeviceArray {
+  if (!array) {
+    throw new CollimateError(`${what} is missing`, 'Give the arrays in the structure of the function.');
+  }
+  if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
     throw new CollimateError(
-      `${label}: ${arrays.length} ${what} arrays were bound where there are ${tensors.length}`,
-      'Give them in the structure of the function.',
+      `${what} is ${array.dtype}${formatShape(array.shape)}, but ${t.dtype}${formatShape(t.shape)} is wanted`,
+      'Bind an array of that type and shape.',
     );
   }
-  tensors.forEach((t, i) => {
-    const array = arrays[i]!;
-    if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
-      throw new CollimateError(
-        `${label}: ${what} ${t.is('input') ? t.params.name : i} is ${array.dtype}${formatShape(array.shape)}, but ${t.dtype}${formatShape(t.shape)} is wanted`,
-        'Bind an array of that type and shape.',
-      );
-    }
-  });
+  const alignment = array.gpu.traits.storageOffsetAlignment;
+  if (array.byteOffset % alignment !== 0) {
+    throw new CollimateError(
+      `${what} starts at byte ${array.byteOffset} of its buffer, which is not a multiple of ${alignment}`,
+      'Let views start where the adapter can bind them.',
+    );
+  }
+  return array;
 }

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { DeviceArray } from '../../src/autograd/array.ts';
+import * as c from '../../src/autograd/functions.ts';
+import { compile } from '../../src/autograd/program.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { grad } from '../../src/autograd/transform.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
+import { expectNoLeak, withGpu } from '../gpu/harness.ts';
+import { of } from './support.ts';
+
+describe('Program.run', () => {
+  const f = ({ w, b }: { w: Tensor; b: Tensor }, [x]: [Tensor], k: Tensor) => ({
+    y: c.add(c.mul(w, x), b),
+    rest: [c.mul(k, 2)],
+  });
+  const specs = [{ w: of([2]), b: of([]) }, [of([2])], of([])];
+
+  it('takes numbers, arrays and device arrays in the structure of the function, and returns its structure', () =>
+    withGpu(async (gpu) => {
+      const program = await compile(gpu, f, specs);
+      using w = DeviceArray.from(gpu, [1, 2], [2]);
+      const { y, rest } = await program.run({ w, b: 10 }, [Float32Array.of(3, 4)], 7);
+      expect([...y.data]).toEqual([13, 18]);
+      expect(y.shape).toEqual([2]);
+      expect([...rest[0]!.data]).toEqual([14]);
+      expect([...(await program.run({ w: [1, 1], b: [0] }, [[5, 6]], [0.5])).y.data]).toEqual([5, 6]);
+    }));
+
+  it('takes several numbers', () =>
+    withGpu(async (gpu) => {
+      const program = await compile(gpu, (x: Tensor, y: Tensor) => c.sub(x, y), [of([]), of([])]);
+      expect([...(await program.run(5, 3)).data]).toEqual([2]);
+    }));
+
+  it('gives the same bits each time', () =>
+    withGpu(async (gpu) => {
+      const g = (x: Tensor) => c.sum(c.sin(c.matmul(x, x)));
+      const program = await compile(gpu, (x: Tensor) => [g(x), grad(g)(x)], [of([40, 40])]);
+      const x = Float32Array.from({ length: 1600 }, (_, i) => Math.sin(i));
+      const [first, again] = [await program.run(x), await program.run(x)];
+      expect(again.map((y) => y!.data)).toEqual(first.map((y) => y!.data));
+    }));
+
+  it.each<
+    [string, (p: { run: (...args: unknown[]) => Promise<unknown> }, gpu: Gpu) => unknown, RegExp | string]
+  >([
+    [
+      'of another length',
+      (p) => p.run({ w: [1, 2, 3], b: 0 }, [[1, 2]], 1),
+      /shape \[2\] was given 3 numbers/,
+    ],
+    [
+      'that are too few',
+      (p) => p.run({ w: [1, 2], b: 0 }, [[1, 2]]),
+      /3 input arrays were bound where there are 4/,
+    ],
+    [
+      'that are too many',
+      (p) => p.run({ w: [1, 2], b: 0 }, [[1, 2]], 1, [4]),
+      /5 input arrays were bound where there are 4/,
+    ],
+    ['under other names', (p) => p.run({ v: [1, 2], b: 0 }, [[1, 2]], 1), 'f: input 0.w is missing'],
+  ])('refuses numbers %s, and leaves no buffer behind', (_, run, message) =>
+    withGpu(async (gpu) => {
+      const program = await compile(gpu, f, specs);
+      await expectNoLeak(gpu, () => expect(run(program, gpu)).rejects.toThrow(message));
+    }),
+  );
+});
+
+describe('Program.bind', () => {
+  it('says which array is wrong', () =>
+    withGpu(async (gpu) => {
+      const program = await compile(
+        gpu,
+        (p: { w: Tensor }, k: Tensor) => [c.sum(p.w), k],
+        [{ w: of([2, 3]) }, { shape: [4], dtype: 'u32' }],
+        { label: 'step' },
+      );
+      using w = DeviceArray.zeros(gpu, [2, 3]);
+      using turned = DeviceArray.zeros(gpu, [3, 2]);
+      using k = DeviceArray.zeros(gpu, [4], 'u32');
+      using floats = DeviceArray.zeros(gpu, [4]);
+      using total = DeviceArray.zeros(gpu, [1, 1]);
+      expect(() => program.bind([{ w: turned }, k])).toThrow(
+        'step: input 0.w is f32[3,2], but f32[2,3] is wanted',
+      );
+      expect(() => program.bind([{ w }, floats])).toThrow('step: input 1 is f32[4], but u32[4] is wanted');
+      expect(() => program.bind([{ w }])).toThrow('step: 1 input arrays were bound where there are 2');
+      expect(() => program.bind([{ w }, k], [total])).toThrow(
+        'step: 1 output arrays were bound where there are 2',
+      );
+      expect(() => program.bind([{ w }, k], [total, floats])).toThrow(
+        'step: output 1 is f32[4], but u32[4] is wanted',
+      );
+    }));
+
+  it('refuses a view that the adapter cannot bind', () =>
+    withGpu(async (gpu) => {
+      const program = await compile(gpu, (x: Tensor) => c.mul(x, 2), [of([4])], { label: 'double' });
+      using all = DeviceArray.from(
+        gpu,
+        Float32Array.from({ length: 200 }, (_, i) => i),
+        [200],
+      );
+      expect(() => program.bind([all.view(3, [4])])).toThrow(
+        /double: input 0 starts at byte 12 .* multiple of \d+/,
+      );
+      await gpu.idle();
+      using bound = program.bind([all.view(64, [4])]);
+      bound.submit();
+      expect([...(await bound.outputs[0]!.read())]).toEqual([128, 130, 132, 134]);
+    }));
+
+  it('frees what it made, and only that', () =>
+    withGpu(async (gpu) => {
+      const program = await compile(gpu, (x: Tensor) => c.matmul(c.matmul(x, x), x), [of([3, 3])]);
+      using x = DeviceArray.zeros(gpu, [3, 3]);
+      using y = DeviceArray.zeros(gpu, [3, 3]);
+      const live = gpu.liveBuffers;
+      const [own, given] = [program.bind([x]), program.bind([x], [y])];
+      expect(gpu.liveBuffers).toBeGreaterThan(live);
+      for (const bound of [own, given, own]) bound.dispose();
+      expect(gpu.liveBuffers).toBe(live);
+    }));
+
+  it('serves many runs over changing contents', () =>
+    withGpu(async (gpu) => {
+      const program = await compile(gpu, (x: Tensor) => ({ next: c.add(c.mul(x, 2), 1) }), [of([3])], {
+        inPlace: [[0, 0]],
+      });
+      using x = DeviceArray.from(gpu, [0, 1, 2], [3]);
+      using bound = program.bind([x], [x]);
+      for (let i = 0; i < 10; i++) bound.submit();
+      expect([...(await x.read())]).toEqual([1023, 2047, 3071]);
+      expect(bound.result.next).toBe(x);
+      x.write([0, 0, 0]);
+      bound.submit();
+      expect([...(await x.read())]).toEqual([1, 1, 1]);
+    }));
+});
+
+describe('DeviceArray', () => {
+  it('refuses data and views that do not fit, and leaves no buffer behind', () =>
+    withGpu((gpu) => {
+      expect(() => DeviceArray.from(gpu, [1, 2], [3])).toThrow('shape [3] was given 2 numbers');
+      using x = DeviceArray.zeros(gpu, [6]);
+      expect(() => x.view(4, [3])).toThrow('view of shape [3] at element 4 does not lie inside of f32[6]');
+    }));
+
+  it('keeps bytes of any number', () =>
+    withGpu(async (gpu) => {
+      using x = DeviceArray.from(gpu, [1, 2, 3, 4, 255], [5], 'u8');
+      expect(await x.read()).toEqual(Uint8Array.of(1, 2, 3, 4, 255));
+    }));
+});
