@@ -28,8 +28,12 @@ export type AnalysisOptions = Analysis['settings'];
 /** All measures of one network at one moment but its accuracies, which need the whole data set. */
 export type NetworkMeasures = Omit<Measures, 'trainAccuracy' | 'testAccuracy'>;
 
-/** Oversampling of the sketch beyond the singular values wanted. */
-const OVERSAMPLING = 10;
+/**
+ * Columns of the sketch for so many singular values, and iterations, such that each comes out to 1e-4·σ_1 also where
+ * the spectrum is flat, as before training (at widths to 512, by comparison with float64).
+ */
+const sketchFor = (spectrum: number, width: number) => Math.min(2 * spectrum + 10, width);
+const POWER_ITERATIONS = 8;
 
 /** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. */
 export function analysisSettings(
@@ -49,8 +53,8 @@ export function analysisSettings(
     triples,
     spectrum,
     convention: chosen.convention ?? 'branch',
-    sketchColumns: chosen.sketchColumns ?? Math.min(spectrum + OVERSAMPLING, width),
-    powerIterations: chosen.powerIterations ?? 4,
+    sketchColumns: chosen.sketchColumns ?? sketchFor(spectrum, width),
+    powerIterations: chosen.powerIterations ?? POWER_ITERATIONS,
     seed: chosen.seed,
   };
 }
