@@ -6,8 +6,6 @@ import { team } from './team.ts';
 
 const MAX_SWEEPS = 30;
 const MAX_SIZE = 128;
-/** Lanes of a team that has to exchange rows through workgroup memory. */
-const LANES_WITHOUT_SUBGROUPS = 16;
 
 export interface SvdSizes {
   /** Rows and columns of a matrix, n; at most 128. */
@@ -50,16 +48,19 @@ export function svd(sizes: SvdSizes, traits: AdapterTraits): Kernel {
   };
 }
 
+/** A subgroup; or as many lanes, up to 16, as can pass their rows, `chunks` fours each, through workgroup memory. */
+function lanesFor(chunks: number, traits: AdapterTraits): number {
+  if (traits.subgroupSize > 1) return traits.subgroupSize;
+  let lanes = Math.min(16, traits.maxWorkgroupInvocations);
+  while (lanes * (2 * chunks + 1) * 16 + 4 > traits.maxWorkgroupStorageBytes) lanes /= 2;
+  return lanes;
+}
+
 function source(n: number, traits: AdapterTraits): string {
-  const { lanes, alone, wgsl } = team(
-    traits.subgroupSize > 1
-      ? traits.subgroupSize
-      : Math.min(LANES_WITHOUT_SUBGROUPS, traits.maxWorkgroupInvocations),
-    traits,
-  );
+  const chunks = Math.ceil(n / 4);
+  const { lanes, alone, wgsl } = team(lanesFor(chunks, traits), traits);
   const quads = n % 4 === 0;
   const width = quads ? 4 : 1;
-  const chunks = Math.ceil(n / 4);
   const each = (body: (c: number) => string, separator = '\n') =>
     [...Array(chunks).keys()].map(body).join(separator);
   const scalars = (c: number) => [...Array(Math.min(4, n - 4 * c)).keys()];
@@ -75,13 +76,13 @@ function source(n: number, traits: AdapterTraits): string {
           .map((e) => `${buffer}[row + ${4 * c + e}] = (${x})[${e}];`)
           .join(' ');
   const dot = (a: string, b: string) => each((c) => `dot(${a}${c}, ${b}${c})`, ' + ');
-  /** Replaces the four elements in every lane by those of lane `peer`. */
-  const exchange = (from: string, to: string) =>
+  /** Sets q, in every lane, to the rows of W and G that lane `peer` has under the name `sender`. */
+  const exchange = (sender: string) =>
     alone
-      ? each((c) => `${to}${c} = subgroupShuffle(${from}${c}, peer);`)
-      : `${each((c) => `rows[lane * ${chunks} + ${c}] = ${from}${c};`)}
+      ? each((c) => ['w', 'u'].map((x) => `q${x}${c} = subgroupShuffle(${sender}${x}${c}, peer);`).join(' '))
+      : `${each((c) => `rows[lane][${2 * c}] = ${sender}w${c}; rows[lane][${2 * c + 1}] = ${sender}u${c};`)}
 workgroupBarrier();
-${each((c) => `${to}${c} = rows[peer * ${chunks} + ${c}];`)}
+${each((c) => `qw${c} = rows[peer][${2 * c}]; qu${c} = rows[peer][${2 * c + 1}];`)}
 workgroupBarrier();`;
   /** Only lanes whose row exists, where the last block is not full. */
   const inside = (body: string, otherwise = '') =>
@@ -97,7 +98,7 @@ workgroupBarrier();`;
 @group(0) @binding(2) var<storage, read_write> S: array<f32>; // holds squared norms until the end
 @group(0) @binding(3) var<storage, read_write> V: array<${type}>; // holds W until the end
 @group(0) @binding(4) var<uniform> batch: vec4u;
-${alone ? '' : `var<workgroup> rows: array<vec4f, ${lanes * chunks}>;\nvar<workgroup> going: u32;`}
+${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${2 * chunks}>, LANES>;\nvar<workgroup> going: u32;`}
 
 const BLOCKS = ${Math.ceil(n / lanes)}u;
 // The cosine up to which rows count as orthogonal: some times what rounding leaves.
@@ -158,8 +159,7 @@ ${each((c) => `pw${c} = select(pw${c}, qw${c}, coming); pu${c} = select(pu${c}, 
         // Within the block lanes pair up as i and i ^ mask, and each turns its own row.
         for (var mask = 1u; mask < select(1, LANES, coming); mask++) {
           let peer = lane ^ mask;
-${exchange('pw', 'qw')}
-${exchange('pu', 'qu')}
+${exchange('p')}
           let upper = peer < lane;
           let own = ${dot('pw', 'pw')};
           let other = ${dot('qw', 'qw')};
@@ -177,8 +177,7 @@ ${each((c) => {
   return `${turn('w')} ${turn('u')}`;
 })}
           let peer = (lane + 1) % LANES;
-${exchange('tw', 'qw')}
-${exchange('tu', 'qu')}
+${exchange('t')}
         }
 ${each((c) => `qw${c} = select(qw${c}, pw${c}, leaving); qu${c} = select(qu${c}, pu${c}, leaving);`)}
 ${inside(`${each((c) => `${put('V', c, `qw${c}`)} ${put('U', c, `qu${c}`)}`)}
