@@ -102,7 +102,7 @@ export function matmulKernel(spec: MatmulSpec, tile: Tile, wgsl: string, traits:
     name: `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`,
     wgsl,
     bindings: ['read', 'read', 'read_write'],
-    // Sizes are uniforms: constants in their place made no measurable difference on either software adapter.
+    // Sizes are uniforms: constants in their place gained 0–6% on lavapipe, within the noise, for a shader a shape.
     uniforms: Uint32Array.from([
       ...[m, n, k, rowTiles, colTiles, groups],
       ...dims.slice(1).map((dim) => dim.size),
@@ -118,8 +118,8 @@ export function matmulKernel(spec: MatmulSpec, tile: Tile, wgsl: string, traits:
 
 /**
  * WGSL of the bindings and of three functions: `loadA(at, row, k)` and `loadB(at, col, k)` give four values of
- * the matrix that starts at element `at`, and `storeC(at, row, col, v, add)` stores four columns of C
- * or adds to them.
+ * the matrix that starts at element `at`, and `storeC(at, row, col, v, add)` stores four columns of C or adds to
+ * them.
  *
  * A load runs along the operand's rows as they lie in memory: the four k from `k` on where k is the contiguous
  * axis (A, Bᵀ), else the four rows or columns from the given one on (Aᵀ, B). Rows and columns beyond the end are
