@@ -6,8 +6,7 @@ import { team } from './team.ts';
 
 /**
  * Elements, in fours, that a lane holds of a vector: few, as they are text that has to be compiled (25 took a minute
- * on lavapipe). Longer vectors get
- * more lanes, unless one subgroup will do: it needs no barriers.
+ * on lavapipe). Longer vectors get more lanes, but those of one subgroup are preferred, as they need no barriers.
  */
 const CHUNKS_OF_ONE_SUBGROUP = 8;
 const CHUNKS = 4;
