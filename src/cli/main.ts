@@ -14,13 +14,13 @@ export async function main(command: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await command();
   } catch (error) {
-    const cause = rootOf(error);
-    printError(cause);
-    process.exitCode = cause instanceof Interrupted ? 130 : 1;
+    process.exitCode = reportError(error);
   }
 }
 
-function printError(error: unknown): void {
+/** Prints an error, and returns the exit status that it asks for. */
+export function reportError(thrown: unknown): number {
+  const error = rootOf(thrown);
   const debug = process.argv.includes('--debug') || !!process.env.COLLIMATE_DEBUG;
   if (debug) console.error(error);
   else if (error instanceof CollimateError) {
@@ -33,10 +33,18 @@ function printError(error: unknown): void {
       'This is a defect of Collimate. Please report it, with what the command prints with --debug added.',
     );
   }
+  return error instanceof Interrupted ? 130 : 1;
 }
 
 /** What went wrong first, where disposing of things then failed too. */
 function rootOf(error: unknown): unknown {
-  if (!(error instanceof Error) || !('suppressed' in error)) return error;
-  return rootOf(error.suppressed ?? error);
+  return error instanceof Error && 'suppressed' in error && error.suppressed
+    ? rootOf(error.suppressed)
+    : error;
+}
+
+/** A command as it is typed in a shell. */
+export function commandLine(script: string, args: readonly string[]): string {
+  const quoted = args.map((arg) => (/^[\w./=+:,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`));
+  return `npm run ${script} -- ${quoted.join(' ')}`;
 }

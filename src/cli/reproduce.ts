@@ -1,25 +1,22 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
-import { CollimateError } from '../errors.ts';
 import { catalog, type Experiment } from '../experiments/catalog.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { reproduce } from '../experiments/reproduce.ts';
-import { describeRun, type RunConfig, readConfig } from '../experiments/run-config.ts';
-import { CONFIG, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
+import { describeRun } from '../experiments/run-config.ts';
+import { defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import {
   findExperiment,
   type GivenSettings,
   parseNumber,
   ranges,
-  refuseContradiction,
   resolveSettings,
 } from '../experiments/settings.ts';
 import { loadTask } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
-import { Gpu } from '../gpu/device.ts';
 import { chooseDisplay } from './display.ts';
-import { main } from './main.ts';
+import { commandLine, main, reportError } from './main.ts';
+import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { verdictSentence, verdictTable } from './verdict-table.ts';
 
 interface Options extends GivenSettings {
@@ -64,12 +61,6 @@ What a number is by default depends on the preset. The exit status is 0 when the
 after Ctrl-C, when a checkpoint has been written and the command that goes on is printed.`,
   );
 
-const packageRun = (...args: string[]) =>
-  [
-    'npm run reproduce --',
-    ...args.map((arg) => (/^[\w./=+:,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`)),
-  ].join(' ');
-
 await main(async () => {
   program.parse();
   const options = program.opts<Options>();
@@ -87,10 +78,10 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
     least: 0,
     most: 86_400,
   });
-  const resumed = options.resume ? findRun(experiment, options) : undefined;
-  const { settings } = resumed?.config ?? resolveSettings(experiment, options);
+  const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
+  const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
 
-  const opening = Gpu.open({ adapter: options.adapter });
+  const opening = openAdapter(options.adapter, resumed?.config);
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const task = loadTask(settings);
   using gpu = await opening;
@@ -102,8 +93,9 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
     : describeRun(
         {
           experiment: experiment.name,
-          ...resolveSettings(experiment, options),
-          command: packageRun(...process.argv.slice(2)),
+          preset,
+          settings,
+          command: commandLine('reproduce', process.argv.slice(2)),
         },
         task,
         gpu.info,
@@ -112,7 +104,7 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   const display = chooseDisplay(!!options.json);
   const howToGoOn = () => {
     display.close();
-    console.error(`To go on: ${packageRun(experiment.name, '--resume', folder.path)}`);
+    console.error(`To go on: ${resumeCommand(experiment.name, folder.path)}`);
   };
   display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
   display.fact('folder', folder.path);
@@ -138,61 +130,10 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
     return options.strict && !holds ? 1 : 0;
   } catch (error) {
     display.close();
+    const status = reportError(error);
     if (!(error instanceof DivergedError)) howToGoOn();
-    throw error;
+    return status;
   }
-}
-
-/** The run that --resume means, with its settings, which the other options must not contradict. */
-function findRun(experiment: Experiment, options: Options): { path: string; config: RunConfig } {
-  const { resume, out } = options;
-  if (typeof resume === 'string' && out !== undefined && resolve(out) !== resolve(resume)) {
-    throw new CollimateError(
-      `--out ${out} and --resume ${resume} contradict each other`,
-      'Leave out --out: a resumed run goes on in its folder.',
-    );
-  }
-  const path = typeof resume === 'string' ? resume : (out ?? latestRun(experiment.name));
-  const config = readConfig(path);
-  if (config.experiment !== experiment.name) {
-    throw new CollimateError(
-      `the run in ${path} is one of ${config.experiment}, not of ${experiment.name}`,
-      `Use ${packageRun(config.experiment, '--resume', path)}.`,
-    );
-  }
-  refuseContradiction(options, config, path);
-  return { path, config };
-}
-
-/** The latest of the runs in the default folders, whose names begin with their times. */
-function latestRun(experiment: string): string {
-  const parent = join('results', experiment);
-  const runs = existsSync(parent) ? readdirSync(parent).sort() : [];
-  const latest = runs.findLast((name) => existsSync(join(parent, name, CONFIG)));
-  if (latest) return join(parent, latest);
-  throw new CollimateError(
-    `there is no run of ${experiment} in ${parent}`,
-    'Name its folder: `--resume <folder>`.',
-  );
-}
-
-/** A resumed run's configuration, with the adapter noted where it is another. */
-function goOn(config: RunConfig, dataset: string, adapter: RunConfig['adapter']): RunConfig {
-  if (config.dataset !== dataset) {
-    throw new CollimateError(
-      `the run was begun on ${config.dataset}, but the images at hand are ${dataset}`,
-      'Set or unset COLLIMATE_DATA as it was then.',
-    );
-  }
-  const { resumedOn = [] } = config;
-  const known = [config.adapter, ...resumedOn].some(
-    ({ name, driver }) => name === adapter.name && driver === adapter.driver,
-  );
-  if (known) return config;
-  console.error(
-    `note: the run was begun on ${config.adapter.name}; on ${adapter.name} it ends in other bits`,
-  );
-  return { ...config, resumedOn: [...resumedOn, adapter] };
 }
 
 function list(): number {

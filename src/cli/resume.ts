@@ -1,0 +1,78 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import type { Experiment } from '../experiments/catalog.ts';
+import { type RunConfig, readConfig } from '../experiments/run-config.ts';
+import { CONFIG } from '../experiments/run-folder.ts';
+import { type GivenSettings, refuseContradiction } from '../experiments/settings.ts';
+import { Gpu } from '../gpu/device.ts';
+import { commandLine } from './main.ts';
+
+export const resumeCommand = (experiment: string, folder: string): string =>
+  commandLine('reproduce', [experiment, '--resume', folder]);
+
+/** The adapter asked for; else that on which a resumed run was begun, if it is still there; else the best. */
+export async function openAdapter(asked: string | undefined, begun: RunConfig | undefined): Promise<Gpu> {
+  if (asked === undefined && begun) {
+    try {
+      return await Gpu.open({ adapter: begun.adapter.name });
+    } catch {} // Another is taken then, and the difference noted.
+  }
+  return Gpu.open({ adapter: asked });
+}
+
+/** The run that --resume means, with its settings, which the other options must not contradict. */
+export function findRun(
+  experiment: Experiment,
+  resume: string | true,
+  options: GivenSettings & { readonly out?: string },
+): { path: string; config: RunConfig } {
+  const { out } = options;
+  if (typeof resume === 'string' && out !== undefined && resolve(out) !== resolve(resume)) {
+    throw new CollimateError(
+      `--out ${out} and --resume ${resume} contradict each other`,
+      'Leave out --out: a resumed run goes on in its folder.',
+    );
+  }
+  const path = typeof resume === 'string' ? resume : (out ?? latestRun(experiment.name));
+  const config = readConfig(path);
+  if (config.experiment !== experiment.name) {
+    throw new CollimateError(
+      `the run in ${path} is one of ${config.experiment}, not of ${experiment.name}`,
+      `Use ${resumeCommand(config.experiment, path)}.`,
+    );
+  }
+  refuseContradiction(options, config, path);
+  return { path, config };
+}
+
+/** The latest of the runs in the default folders, whose names begin with their times. */
+function latestRun(experiment: string): string {
+  const parent = join('results', experiment);
+  const runs = existsSync(parent) ? readdirSync(parent).sort() : [];
+  const latest = runs.findLast((name) => existsSync(join(parent, name, CONFIG)));
+  if (latest) return join(parent, latest);
+  throw new CollimateError(
+    `there is no run of ${experiment} in ${parent}`,
+    'Name its folder: `--resume <folder>`.',
+  );
+}
+
+/** A resumed run's configuration, with the adapter noted where it is another. */
+export function goOn(config: RunConfig, dataset: string, adapter: RunConfig['adapter']): RunConfig {
+  if (config.dataset !== dataset) {
+    throw new CollimateError(
+      `the run was begun on ${config.dataset}, but the images at hand are ${dataset}`,
+      'Set or unset COLLIMATE_DATA as it was then.',
+    );
+  }
+  const { resumedOn = [] } = config;
+  const known = [config.adapter, ...resumedOn].some(
+    ({ name, driver }) => name === adapter.name && driver === adapter.driver,
+  );
+  if (known) return config;
+  console.error(
+    `note: the run was begun on ${config.adapter.name}; on ${adapter.name} it ends in other bits`,
+  );
+  return { ...config, resumedOn: [...resumedOn, adapter] };
+}
