@@ -33,6 +33,7 @@ export interface ReduceSpec {
 
 /** Terms summed before they join the total: short sums of short sums lose fewer digits than one long sum. */
 const BLOCK = 32;
+const MAX_ROWS = 16;
 
 /** A running value of one reduction. */
 interface Accumulator {
@@ -84,9 +85,16 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const length = inner?.size ?? 1;
 
   const shareable = Math.ceil(length / (around.length ? 1 : splits));
-  const rows =
-    traits.kind === 'hardware' ? Math.min(16, 2 ** Math.floor(Math.log2(Math.max(shareable / 4, 1)))) : 1;
+  const running = kinds.flatMap((kind, i) => accumulators(kind, i));
   const lanes = traits.kind === 'hardware' ? 32 : Math.max(traits.subgroupSize, 4);
+  const memory = running.length * lanes * (vector ? 16 : 4);
+  const room = Math.min(
+    shareable / 4,
+    MAX_ROWS,
+    traits.maxWorkgroupInvocations / lanes,
+    traits.maxWorkgroupStorageBytes / memory,
+  );
+  const rows = traits.kind === 'hardware' ? 2 ** Math.floor(Math.log2(Math.max(room, 1))) : 1;
 
   const uniforms = new Uniforms();
   const field = {
@@ -124,7 +132,6 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const outputLines = splitIndex('output', stay, uniforms);
   const aroundLines = splitIndex('q', around, uniforms);
 
-  const running = kinds.flatMap((kind, i) => accumulators(kind, i));
   const horizontal = ({ name, join }: Accumulator) =>
     vector && !keptVector
       ? join(`(${join(`${name}.x`, `${name}.y`)})`, `(${join(`${name}.z`, `${name}.w`)})`)

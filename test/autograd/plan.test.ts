@@ -83,7 +83,7 @@ describe('memory', () => {
         const graph = trace(whole, operands);
         expectSoundMemory(graph, plan(graph, traits));
       }),
-      { numRuns: 200, seed: 8 },
+      { numRuns: 100, seed: 8 },
     );
   });
 
