@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { FcResNet } from '../../src/models/fc-resnet.ts';
+import { initialState } from '../../src/train/state.ts';
+import { Trainer, type TrainerOptions } from '../../src/train/trainer.ts';
+import { withGpu } from '../gpu/harness.ts';
+import { type Shape, trainingStep } from './reference/network.ts';
+import {
+  batchIndices,
+  distance,
+  norm,
+  referenceState,
+  select,
+  syntheticExamples,
+  upload,
+} from './support.ts';
+
+interface Setting extends Omit<TrainerOptions, 'seed' | 'lr' | 'steps'> {
+  readonly shape: Shape;
+  readonly count: number;
+}
+
+const SETTINGS: Record<string, Setting> = {
+  'relu, momentum': {
+    shape: { inputs: 36, depth: 3, width: 32, classes: 10, activation: 'relu', skip: true },
+    count: 150,
+    batch: 48,
+    momentum: 0.9,
+    weightDecay: 1e-2,
+  },
+  'relu, no skip, odd sizes': {
+    shape: { inputs: 15, depth: 4, width: 21, classes: 3, activation: 'relu', skip: false },
+    count: 100,
+    batch: 33,
+    momentum: 0,
+    weightDecay: 5e-2,
+  },
+  'identity, two classes, odd sizes': {
+    shape: { inputs: 21, depth: 2, width: 30, classes: 2, activation: 'identity', skip: true },
+    count: 90,
+    batch: 29,
+    momentum: 0.9,
+    weightDecay: 0,
+  },
+  'identity, no skip, wide': {
+    shape: { inputs: 40, depth: 1, width: 130, classes: 7, activation: 'identity', skip: false },
+    count: 200,
+    batch: 64,
+    momentum: 0.5,
+    weightDecay: 5e-2,
+  },
+};
+const [SEED, LR, STEPS] = [11, 0.1, 8];
+
+describe('single steps match float64, tensor by tensor', () => {
+  test.each(Object.entries(SETTINGS))('%s', async (_, { shape, count, ...rest }) => {
+    await withGpu(async (gpu) => {
+      const options = { ...rest, seed: SEED, lr: LR, steps: STEPS };
+      const network = new FcResNet(shape);
+      const examples = syntheticExamples(count, shape.inputs, shape.classes);
+      using device = upload(gpu, examples);
+      using trainer = await Trainer.create(gpu, network, device, options);
+      const { state } = trainer;
+      trainer.load(initialState(network, SEED));
+
+      // Each step starts from our state of that moment, so that errors do not grow from step to step.
+      for (let step = 0; step < STEPS - 1; step++) {
+        const before = referenceState(await state.save());
+        const after = { ...before, tensors: new Map([...before.tensors].map(([k, v]) => [k, v.slice()])) };
+        const { x, labels } = select(examples, batchIndices(count, options.batch, SEED, step));
+        const wanted = trainingStep(shape, after, x, labels, options);
+
+        trainer.queue(1);
+        const [record] = await trainer.records(1);
+        expect(record!.loss).toBeCloseTo(wanted.loss, 5);
+        expect(record!.accuracy).toBeCloseTo(wanted.accuracy, 6);
+
+        const gradients = state.parameterLayout.unpack((await state.gradients.read()) as Float32Array);
+        expect([...gradients.keys()].sort()).toEqual([...wanted.gradients.keys()].sort());
+        // Where the next layer's BatchNorm takes a shift out again, a bias has no gradient but rounding.
+        const floor = 1e-6 * Math.max(...[...wanted.gradients.values()].map(norm));
+        for (const [name, gradient] of wanted.gradients) {
+          const error = distance(gradients.get(name)!, gradient);
+          expect(error, `gradient of ${name}, step ${step}`).toBeLessThan(1e-4 * norm(gradient) + floor);
+        }
+
+        const batch = state.statisticsLayout.unpack((await state.batch.read()) as Float32Array);
+        for (const [name, { mean, variance }] of wanted.statistics) {
+          expect(distance(batch.get(`${name}.running_mean`)!, mean)).toBeLessThan(1e-5 * norm(mean) + 1e-6);
+          expect(distance(batch.get(`${name}.running_var`)!, variance)).toBeLessThan(1e-5 * norm(variance));
+        }
+
+        const now = referenceState(await state.save());
+        expect(now.step).toBe(after.step);
+        for (const [name, value] of after.tensors) {
+          const change = distance(value, before.tensors.get(name)!);
+          const error = distance(now.tensors.get(name)!, value);
+          // Beside the step's own error, the rounding of what is stepped from.
+          const bound = 2e-4 * change + 2e-7 * norm(value) + LR * floor;
+          expect(error, `${name} after step ${step}`).toBeLessThan(bound);
+        }
+        for (const [name, value] of options.momentum ? after.momentum : []) {
+          const error = distance(now.momentum.get(name)!, value);
+          expect(error, `momentum of ${name} after step ${step}`).toBeLessThan(1e-4 * norm(value) + floor);
+        }
+      }
+    });
+  });
+});

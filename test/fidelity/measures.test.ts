@@ -1,0 +1,251 @@
+import { Matrix, QrDecomposition } from 'ml-matrix';
+import { expect, test } from 'vitest';
+import { analysisSettings, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
+import { FcResNet } from '../../src/models/fc-resnet.ts';
+import { Evaluator } from '../../src/train/evaluate.ts';
+import { type HostState, initialState, TrainingState } from '../../src/train/state.ts';
+import { Trainer } from '../../src/train/trainer.ts';
+import { withGpu } from '../gpu/harness.ts';
+import { type Convention, fitInverse, measure, type ReferenceMeasures } from './reference/measures.ts';
+import { accuracyOf, type Shape } from './reference/network.ts';
+import { parseSafetensors } from './reference/safetensors.ts';
+import { type Examples, firstOf, mnistExamples, randomNumbers, select, upload } from './support.ts';
+
+const SAMPLES = 6;
+const TRAINING = { batch: 128, seed: 5, lr: 0.1, momentum: 0.9, weightDecay: 1e-2, steps: 300 };
+/** The last batch of an evaluation is not full. */
+const TEST_IMAGES = 9990;
+
+const RELU: Shape = { inputs: 784, depth: 5, width: 48, classes: 10, activation: 'relu', skip: true };
+const PLAIN: Shape = { ...RELU, skip: false };
+const TWO: Shape = { inputs: 784, depth: 4, width: 30, classes: 2, activation: 'identity', skip: true };
+
+const trained = new Map<Shape, Promise<HostState>>();
+
+function train(gpu: Gpu, shape: Shape): Promise<HostState> {
+  const run = async () => {
+    const network = new FcResNet(shape);
+    using device = upload(gpu, firstOf(mnistExamples().train, 8000, shape.classes));
+    using trainer = await Trainer.create(gpu, network, device, TRAINING);
+    trainer.load(initialState(network, TRAINING.seed));
+    trainer.queue(TRAINING.steps);
+    return trainer.state.save();
+  };
+  if (!trained.has(shape)) trained.set(shape, run());
+  return trained.get(shape)!;
+}
+
+/** The weights as another program would read them from the checkpoint. */
+function fromFile(shape: Shape, state: HostState) {
+  const info = {
+    experiment: 'fidelity',
+    network: shape,
+    training: { ...TRAINING },
+    normalization: { mean: 0, std: 1 },
+  };
+  return parseSafetensors(encodeCheckpoint({ info, state }));
+}
+
+/** Ours and the reference's measures of one network at the same examples. */
+async function bothMeasures(
+  gpu: Gpu,
+  shape: Shape,
+  state: HostState,
+  options: { columns?: number; convention?: Convention } = {},
+) {
+  const { columns, convention = 'branch' } = options;
+  const network = new FcResNet(shape);
+  const indices = Array.from({ length: SAMPLES }, (_, i) => 7 * i);
+  const { x, labels } = select(firstOf(mnistExamples().train, 100, shape.classes), indices);
+  const settings = analysisSettings(network, {
+    seed: 1,
+    convention,
+    ...(columns && { sketchColumns: columns, spectrum: columns }),
+  });
+  const ours = await measureNetwork(
+    gpu,
+    network,
+    state,
+    { inputs: Float32Array.from(x), labels, indices },
+    settings,
+  );
+  const wanted = measure(shape, fromFile(shape, state), x, settings.triples, convention);
+  return { ours, wanted };
+}
+
+/** σ_k to 1e-4·σ_1 at 99% of sample and block pairs: a ReLU within rounding of zero may flip. */
+function expectSigma(ours: NetworkMeasures, wanted: ReferenceMeasures[]) {
+  const pairs = wanted.flatMap((sample, n) =>
+    sample.sigma.map((sigma, i) => {
+      const found = ours.samples[n]!.sigma[i]!;
+      return found.every((s, k) => Math.abs(s - sigma[k]!) <= 1e-4 * sigma[0]!);
+    }),
+  );
+  expect(pairs.filter(Boolean).length / pairs.length).toBeGreaterThanOrEqual(0.99);
+}
+
+type Nested = number | null | readonly Nested[];
+
+/** To 1e-2 of the larger of 1 and the value, and null where that is null. */
+function expectClose(found: Nested, wanted: Nested, what: string) {
+  if (wanted === null || found === null) expect(found, what).toBe(wanted);
+  else if (typeof wanted === 'number') {
+    expect(Math.abs((found as number) - wanted), `${what}: ${found} for ${wanted}`).toBeLessThanOrEqual(
+      1e-2 * Math.max(1, Math.abs(wanted)),
+    );
+  } else {
+    expect(found, what).toHaveLength(wanted.length);
+    wanted.forEach((w, i) => {
+      expectClose((found as Nested[])[i]!, w, `${what}[${i}]`);
+    });
+  }
+}
+
+/**
+ * Whether the leading k triples are told apart by their σ. Where they are not, as in a Jacobian of rank below k, their
+ * directions are anybody's choice, and so is what is measured along them.
+ */
+function wellDefined(sigma: readonly number[], k: number): boolean {
+  const gaps = sigma.slice(0, k).map((s, i) => s - (sigma[i + 1] ?? 0));
+  return Math.min(...gaps) > 1e-4 * sigma[0]!;
+}
+
+function expectMeasures(ours: NetworkMeasures, wanted: ReferenceMeasures[]) {
+  expectSigma(ours, wanted);
+  const k = ours.samples[0]!.leftRight[0]!.length;
+  let compared = 0;
+  wanted.forEach(({ sigma, leftRight, classifierShare, diagonalShare, coupling, ...rest }, n) => {
+    const sample = ours.samples[n]!;
+    for (const [name, value] of Object.entries<Nested>(rest)) {
+      expectClose(sample[name as keyof typeof rest], value, `${name} of sample ${n}`);
+    }
+    sigma.forEach((s, j) => {
+      // A σ at the very threshold may fall on either side of it.
+      const above = (share: number) =>
+        s.slice(0, sample.sigma[j]!.length).filter((x) => x > 0 && x >= share * s[0]!).length;
+      expect(sample.numericalRank[j]).toBeGreaterThanOrEqual(above(1.01e-2));
+      expect(sample.numericalRank[j]).toBeLessThanOrEqual(above(0.99e-2));
+
+      const dead = s[0] === 0;
+      if (!dead && !wellDefined(s, k)) return;
+      const where = `of block ${j + 1}, sample ${n}`;
+      const column = (grid: (number | null)[][]) => grid.map((row) => row[j]!);
+      expectClose(sample.leftRight[j]!, leftRight[j]!, `left–right ${where}`);
+      expectClose(sample.classifierShare[j]!, classifierShare[j]!, `classifier share ${where}`);
+      expectClose(column(sample.diagonalShare), column(diagonalShare), `diagonal shares ${where}`);
+      expectClose(column(sample.coupling), column(coupling), `couplings ${where}`);
+      if (!dead) compared++;
+    });
+  });
+  expect(compared, 'blocks with well-defined directions').toBeGreaterThan(wanted.length);
+  expectFit(ours, wanted);
+  expect(numbers(ours).every(Number.isFinite)).toBe(true);
+}
+
+/** All numbers in a structure. */
+function numbers(x: unknown): number[] {
+  if (typeof x === 'number') return [x];
+  return typeof x === 'object' && x !== null ? Object.values(x).flatMap(numbers) : [];
+}
+
+function expectFit({ summary }: NetworkMeasures, wanted: ReferenceMeasures[]) {
+  const sigma1 = wanted[0]!.sigma.map(
+    (_, i) => wanted.reduce((total, { sigma }) => total + sigma[i]![0]!, 0) / wanted.length,
+  );
+  const fit = sigma1.length < 5 ? null : fitInverse(sigma1);
+  expectClose(summary.inverseDepthFit?.a ?? null, fit?.a ?? null, 'a of the fit');
+  expectClose(summary.inverseDepthFit?.b ?? null, fit?.b ?? null, 'b of the fit');
+}
+
+test.each(['branch', 'post-activation'] as const)('a trained network, convention %s', async (convention) => {
+  await withGpu(async (gpu) => {
+    const { ours, wanted } = await bothMeasures(gpu, RELU, await train(gpu, RELU), { convention });
+    expect(ours.summary.diagonalShare.mean).toBeGreaterThan(0.3); // There is alignment to be measured.
+    expectMeasures(ours, wanted);
+  });
+});
+
+test('an untrained network, wider than the sketch', async () => {
+  await withGpu(async (gpu) => {
+    const shape = { ...RELU, depth: 2, width: 180 };
+    const { ours, wanted } = await bothMeasures(gpu, shape, initialState(new FcResNet(shape), 5));
+    expectMeasures(ours, wanted);
+  });
+});
+
+test('a network without skip connections', async () => {
+  await withGpu(async (gpu) => {
+    const { ours, wanted } = await bothMeasures(gpu, PLAIN, await train(gpu, PLAIN));
+    expectMeasures(ours, wanted);
+  });
+});
+
+test('two classes, no ReLU between blocks, and the full spectrum', async () => {
+  await withGpu(async (gpu) => {
+    const { ours, wanted } = await bothMeasures(gpu, TWO, await train(gpu, TWO), { columns: TWO.width });
+    expect(ours.samples[0]!.sigma[0]).toHaveLength(TWO.width);
+    expectMeasures(ours, wanted);
+  });
+});
+
+test('a dead block has no directions, and nothing becomes NaN', async () => {
+  await withGpu(async (gpu) => {
+    const alive = await train(gpu, RELU);
+    const parameters = new Map(
+      [...alive.parameters].map(([name, w]) => [name, name.startsWith('blocks.1.') ? w.map(() => 0) : w]),
+    );
+    const { ours, wanted } = await bothMeasures(gpu, RELU, { ...alive, parameters });
+    expect(ours.deadBlocks).toEqual([2]);
+    expect(ours.samples[0]!.leftRight[1]).toEqual(new Array(10).fill(null));
+    expectMeasures(ours, wanted);
+  });
+});
+
+test('singular values down to 1e-6 of the largest keep their size', async () => {
+  await withGpu(async (gpu) => {
+    const { width, depth } = TWO;
+    const sigma = Array.from({ length: width }, (_, k) => 10 ** ((-6 * k) / (width - 1)));
+    const state = initialState(new FcResNet(TWO), 2);
+    const next = randomNumbers(1);
+    const orthogonal = () =>
+      new QrDecomposition(Matrix.rand(width, width, { random: () => next() - 0.5 })).orthogonalMatrix;
+    for (let i = 0; i < depth; i++) {
+      // All ReLUs of the branch are open, and J = U S Vᵀ.
+      const set = (name: string, values: number[]) =>
+        state.parameters.get(`blocks.${i}.${name}`)!.set(values);
+      set('linear1.weight', Matrix.diag(sigma).mmul(orthogonal()).to1DArray());
+      set('linear2.weight', orthogonal().to1DArray());
+      set('bn1.bias', new Array(width).fill(1000));
+      for (const n of [1, 2]) state.statistics.get(`blocks.${i}.bn${n}.running_var`)!.fill(1 - 1e-5);
+    }
+    const { ours } = await bothMeasures(gpu, TWO, state, { columns: width });
+    for (const found of ours.samples.flatMap((sample) => sample.sigma)) {
+      const errors = found.map((s, k) => Math.abs(s - sigma[k]!));
+      expect(Math.max(...errors), `${found}`).toBeLessThan(5e-7);
+    }
+  });
+});
+
+test.each([
+  ['relu', RELU],
+  ['identity, two classes', TWO],
+  ['no skip', PLAIN],
+])('test accuracy: %s', async (_, shape) => {
+  await withGpu(async (gpu) => {
+    const state = await train(gpu, shape);
+    const examples: Examples = firstOf(mnistExamples().test, TEST_IMAGES, shape.classes);
+    const network = new FcResNet(shape);
+    using loaded = new TrainingState(gpu, network, { momentum: false });
+    loaded.load(state);
+    using device = upload(gpu, examples);
+    using evaluator = await Evaluator.create(gpu, network, loaded.weights, device);
+    const { x, labels } = select(examples, [...examples.labels.keys()]);
+    const wanted = accuracyOf(shape, fromFile(shape, state), x, labels);
+    expect(wanted).toBeGreaterThan(0.9);
+    const found = await evaluator.accuracy();
+    expect(Math.abs(found - wanted)).toBeLessThan(2e-4);
+    expect(await evaluator.accuracy()).toBe(found);
+  });
+});

@@ -1,0 +1,159 @@
+/** Residual Jacobians as matrices, and the measures of SCIENCE.md from them, in float64. */
+import { Matrix, SingularValueDecomposition } from 'ml-matrix';
+import { type Inference, infer, inferenceNorm, type Shape, type Tensors } from './network.ts';
+
+export type Convention = 'branch' | 'post-activation';
+
+/** J of block `i` at sample `n`: diag(a₂) W₂ diag(1[inner > 0] a₁) W₁, with rows gated by σ′ if so convened. */
+export function jacobian(
+  shape: Shape,
+  tensors: Tensors,
+  { inner, sum }: Inference,
+  i: number,
+  n: number,
+  convention: Convention,
+): Matrix {
+  const { width, activation } = shape;
+  const { a: a1 } = inferenceNorm(tensors, `blocks.${i}.bn1`);
+  const { a: a2 } = inferenceNorm(tensors, `blocks.${i}.bn2`);
+  const w1 = tensors.get(`blocks.${i}.linear1.weight`)!;
+  const w2 = tensors.get(`blocks.${i}.linear2.weight`)!;
+  const gated = convention === 'post-activation' && activation === 'relu';
+  const j = Matrix.zeros(width, width);
+  for (let row = 0; row < width; row++) {
+    if (gated && !(sum[i]![n * width + row]! > 0)) continue;
+    for (let m = 0; m < width; m++) {
+      if (!(inner[i]![n * width + m]! > 0)) continue;
+      const factor = a2[row]! * w2[row * width + m]! * a1[m]!;
+      for (let col = 0; col < width; col++) {
+        j.set(row, col, j.get(row, col) + factor * w1[m * width + col]!);
+      }
+    }
+  }
+  return j;
+}
+
+/** Measures of one sample, under the names that the analysis gives them. */
+export interface ReferenceMeasures {
+  line: number;
+  straightness: number;
+  lineShape: number;
+  stepNorms: number[];
+  stepCv: number;
+  stepCosine: number;
+  /** All singular values of each block. */
+  sigma: number[][];
+  frobenius2: number[];
+  topEnergy: (number | null)[];
+  stableRank: (number | null)[];
+  leftRight: (number | null)[][];
+  diagonalShare: (number | null)[][];
+  coupling: (number | null)[][];
+  classifierShare: (number | null)[];
+}
+
+/** All measures at each sample of `x`, with the leading `k` triples. */
+export function measure(
+  shape: Shape,
+  tensors: Tensors,
+  x: Float64Array,
+  k: number,
+  convention: Convention,
+): ReferenceMeasures[] {
+  const { depth, width, inputs, classes } = shape;
+  const inference = infer(shape, tensors, x);
+  const head = new SingularValueDecomposition(
+    Matrix.from1DArray(classes, width, [...tensors.get('head.weight')!]).transpose(),
+  );
+  const rowSpace = head.leftSingularVectors.subMatrix(0, width - 1, 0, head.rank - 1);
+
+  return Array.from({ length: x.length / inputs }, (_, n) => {
+    const path = inference.h.map((h) => [...h.subarray(n * width, (n + 1) * width)]);
+    const jacobians = Array.from({ length: depth }, (_, i) =>
+      jacobian(shape, tensors, inference, i, n, convention),
+    );
+    const blocks = jacobians.map((j) => {
+      const frobenius2 = j.to1DArray().reduce((s, v) => s + v * v, 0);
+      if (frobenius2 === 0) return undefined;
+      const svd = new SingularValueDecomposition(j);
+      return {
+        frobenius2,
+        s: svd.diagonal,
+        u: svd.leftSingularVectors.subMatrix(0, width - 1, 0, k - 1),
+        v: svd.rightSingularVectors.subMatrix(0, width - 1, 0, k - 1),
+      };
+    });
+    const each = <T>(f: (b: NonNullable<(typeof blocks)[number]>) => T) =>
+      blocks.map((b) => (b ? f(b) : null));
+    /** f of A_ij = U_jᵀ J_i V_j and of the singular values of J_i. */
+    const pairs = (f: (a: Matrix, s: number[]) => number) =>
+      blocks.map((bi, i) =>
+        blocks.map((bj) => {
+          if (!bi || !bj) return null;
+          return f(bj.u.transpose().mmul(jacobians[i]!).mmul(bj.v), bi.s.slice(0, k));
+        }),
+      );
+    return {
+      ...pathMeasures(path),
+      sigma: blocks.map((b) => b?.s ?? new Array<number>(width).fill(0)),
+      frobenius2: blocks.map((b) => b?.frobenius2 ?? 0),
+      topEnergy: each(({ s, frobenius2 }) => sumOfSquares(s.slice(0, classes)) / frobenius2),
+      stableRank: each(({ s, frobenius2 }) => frobenius2 / s[0]! ** 2),
+      leftRight: blocks.map((b) =>
+        Array.from({ length: k }, (_, c) => (b ? dot(b.u.getColumn(c), b.v.getColumn(c)) : null)),
+      ),
+      diagonalShare: pairs((a) => sumOfSquares(a.diagonal()) / sumOfSquares(a.to1DArray())),
+      coupling: pairs((a, s) => {
+        const rest = Matrix.sub(a, Matrix.diag(s));
+        return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
+      }),
+      classifierShare: each(({ u }) => sumOfSquares(rowSpace.transpose().mmul(u).to1DArray()) / k),
+    };
+  });
+}
+
+const dot = (a: number[], b: number[]): number => a.reduce((s, v, i) => s + v * b[i]!, 0);
+const sumOfSquares = (a: number[]): number => dot(a, a);
+const average = (a: number[]): number => a.reduce((s, v) => s + v, 0) / a.length;
+
+/** RA1 of the points h_1 … h_{L+1}. */
+function pathMeasures(path: number[][]) {
+  const minus = (a: number[], b: number[]) => a.map((v, d) => v - b[d]!);
+  const center = path[0]!.map((_, d) => average(path.map((p) => p[d]!)));
+  const variances = new SingularValueDecomposition(new Matrix(path.map((p) => minus(p, center))), {
+    autoTranspose: true,
+  }).diagonal.map((s) => s * s);
+  const steps = path.slice(1).map((p, i) => minus(p, path[i]!));
+  const stepNorms = steps.map((s) => Math.sqrt(sumOfSquares(s)));
+  // A step of length zero has no direction.
+  const units = steps.map((s, i) => (stepNorms[i]! > 0 ? s.map((v) => v / stepNorms[i]!) : null));
+  const moving = units.filter((u) => u !== null);
+  const reach = center.map((_, d) => moving.reduce((s, u) => s + u[d]!, 0));
+  const mean = average(stepNorms);
+  return {
+    line: variances[0]! / variances.reduce((a, b) => a + b, 0),
+    straightness:
+      Math.sqrt(sumOfSquares(minus(path.at(-1)!, path[0]!))) / stepNorms.reduce((a, b) => a + b, 0),
+    lineShape: moving.length / Math.sqrt(sumOfSquares(reach)),
+    stepNorms,
+    stepCv: Math.sqrt(average(stepNorms.map((s) => (s - mean) ** 2))) / mean,
+    stepCosine: average(units.slice(1).flatMap((u, i) => (u && units[i] ? [dot(u, units[i])] : []))),
+  };
+}
+
+/** RA4: a and b of the least-squares line 1/σ = (i + b)/a through blocks from the third on, by its normal equations. */
+export function fitInverse(sigma1: readonly number[]): { a: number; b: number } {
+  const points = sigma1.slice(2).map((s, n) => [n + 3, 1 / s] as const);
+  const sum = (f: (i: number, y: number) => number) => points.reduce((t, [i, y]) => t + f(i, y), 0);
+  const [n, si, sii, sy, siy] = [
+    points.length,
+    sum((i) => i),
+    sum((i) => i * i),
+    sum((_, y) => y),
+    sum((i, y) => i * y),
+  ];
+  const determinant = n * sii - si * si;
+  const slope = (n * siy - si * sy) / determinant;
+  const intercept = (sii * sy - si * siy) / determinant;
+  return { a: 1 / slope, b: intercept / slope };
+}

@@ -1,0 +1,284 @@
+/**
+ * The fully connected ResNet, its gradient and its training in float64 and plain loops: written from SCIENCE.md's
+ * definitions and PyTorch's documentation, sharing nothing with `src`.
+ */
+
+export interface Shape {
+  readonly inputs: number;
+  readonly depth: number;
+  readonly width: number;
+  readonly classes: number;
+  readonly activation: 'relu' | 'identity';
+  readonly skip: boolean;
+}
+
+/** Parameters and running statistics by PyTorch's names; matrices are [out, in]. */
+export type Tensors = Map<string, Float64Array>;
+
+/** Rows of a batch, one after another. */
+type Batch = Float64Array;
+
+const EPSILON = 1e-5;
+
+/** x Wᵀ. */
+function linear(x: Batch, weight: Float64Array, inputs: number): Batch {
+  const outputs = weight.length / inputs;
+  const count = x.length / inputs;
+  const y = new Float64Array(count * outputs);
+  for (let n = 0; n < count; n++) {
+    for (let o = 0; o < outputs; o++) {
+      let sum = 0;
+      for (let i = 0; i < inputs; i++) sum += x[n * inputs + i]! * weight[o * inputs + i]!;
+      y[n * outputs + o] = sum;
+    }
+  }
+  return y;
+}
+
+/** Gradients of x Wᵀ by W and by x. */
+function linearBackward(dy: Batch, x: Batch, weight: Float64Array, inputs: number) {
+  const outputs = weight.length / inputs;
+  const count = x.length / inputs;
+  const dw = new Float64Array(weight.length);
+  const dx = new Float64Array(x.length);
+  for (let n = 0; n < count; n++) {
+    for (let o = 0; o < outputs; o++) {
+      const d = dy[n * outputs + o]!;
+      if (d === 0) continue;
+      for (let i = 0; i < inputs; i++) {
+        dw[o * inputs + i]! += d * x[n * inputs + i]!;
+        dx[n * inputs + i]! += d * weight[o * inputs + i]!;
+      }
+    }
+  }
+  return { dw, dx };
+}
+
+const relu = (x: Batch): Batch => x.map((v) => Math.max(v, 0));
+const reluBackward = (dy: Batch, x: Batch): Batch => dy.map((d, i) => (x[i]! > 0 ? d : 0));
+const plus = (a: Batch, b: Batch): Batch => a.map((v, i) => v + b[i]!);
+
+export interface Statistics {
+  readonly mean: Float64Array;
+  /** Divided by n. */
+  readonly variance: Float64Array;
+}
+
+function statisticsOf(x: Batch, width: number): Statistics {
+  const count = x.length / width;
+  const mean = new Float64Array(width);
+  const variance = new Float64Array(width);
+  x.forEach((v, i) => {
+    mean[i % width]! += v / count;
+  });
+  x.forEach((v, i) => {
+    variance[i % width]! += (v - mean[i % width]!) ** 2 / count;
+  });
+  return { mean, variance };
+}
+
+function normalize(x: Batch, { mean, variance }: Statistics): Batch {
+  const width = mean.length;
+  return x.map((v, i) => (v - mean[i % width]!) / Math.sqrt(variance[i % width]! + EPSILON));
+}
+
+const scaleAndShift = (x: Batch, gamma: Float64Array, beta: Float64Array): Batch =>
+  x.map((v, i) => v * gamma[i % gamma.length]! + beta[i % gamma.length]!);
+
+/** Gradients of BatchNorm over the batch, through its statistics; `unit` is the normalized input. */
+function normBackward(dy: Batch, unit: Batch, { variance }: Statistics, gamma: Float64Array) {
+  const width = gamma.length;
+  const count = dy.length / width;
+  const dgamma = new Float64Array(width);
+  const dbeta = new Float64Array(width);
+  dy.forEach((d, i) => {
+    dgamma[i % width]! += d * unit[i]!;
+    dbeta[i % width]! += d;
+  });
+  const dx = dy.map((d, i) => {
+    const c = i % width;
+    const centered = d - dbeta[c]! / count - (unit[i]! * dgamma[c]!) / count;
+    return (gamma[c]! / Math.sqrt(variance[c]! + EPSILON)) * centered;
+  });
+  return { dgamma, dbeta, dx };
+}
+
+export interface Pass {
+  /** Mean cross-entropy. */
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly gradients: Tensors;
+  /** By the name of the BatchNorm layer. */
+  readonly statistics: Map<string, Statistics>;
+}
+
+/** Loss and gradients of a batch in training mode. */
+export function trainingPass(shape: Shape, tensors: Tensors, x: Batch, labels: ArrayLike<number>): Pass {
+  const { inputs, depth, width, classes, activation, skip } = shape;
+  const gradients: Tensors = new Map();
+  const statistics = new Map<string, Statistics>();
+  const get = (name: string) => tensors.get(name)!;
+
+  /** Linear–BN: its output, and the way back that collects gradients. */
+  function layer(input: Batch, fanIn: number, linearName: string, normName: string) {
+    const weight = get(`${linearName}.weight`);
+    const gamma = get(`${normName}.weight`);
+    const pre = linear(input, weight, fanIn);
+    const seen = statisticsOf(pre, width);
+    statistics.set(normName, seen);
+    const unit = normalize(pre, seen);
+    const backward = (dy: Batch): Batch => {
+      const norm = normBackward(dy, unit, seen, gamma);
+      const { dw, dx } = linearBackward(norm.dx, input, weight, fanIn);
+      gradients.set(`${normName}.weight`, norm.dgamma).set(`${normName}.bias`, norm.dbeta);
+      gradients.set(`${linearName}.weight`, dw);
+      return dx;
+    };
+    return { output: scaleAndShift(unit, gamma, get(`${normName}.bias`)), backward };
+  }
+
+  const stem = layer(x, inputs, 'stem.linear', 'stem.bn');
+  let h: Batch = relu(stem.output);
+  const blocks = Array.from({ length: depth }, (_, i) => {
+    const first = layer(h, width, `blocks.${i}.linear1`, `blocks.${i}.bn1`);
+    const second = layer(relu(first.output), width, `blocks.${i}.linear2`, `blocks.${i}.bn2`);
+    const sum = skip ? plus(h, second.output) : second.output;
+    h = activation === 'relu' ? relu(sum) : sum;
+    return { first, second, sum };
+  });
+
+  const count = labels.length;
+  const logits = logitsOf(shape, tensors, h);
+  const dlogits = new Float64Array(logits.length);
+  let loss = 0;
+  let right = 0;
+  for (let n = 0; n < count; n++) {
+    const row = logits.subarray(n * classes, (n + 1) * classes);
+    const top = Math.max(...row);
+    const total = row.reduce((s, z) => s + Math.exp(z - top), 0);
+    loss += (top + Math.log(total) - row[labels[n]!]!) / count;
+    if (row.indexOf(top) === labels[n]) right++;
+    for (let c = 0; c < classes; c++) {
+      const target = c === labels[n] ? 1 : 0;
+      dlogits[n * classes + c] = (Math.exp(row[c]! - top) / total - target) / count;
+    }
+  }
+
+  const head = linearBackward(dlogits, h, get('head.weight'), width);
+  gradients.set('head.weight', head.dw);
+  const dbias = new Float64Array(classes);
+  dlogits.forEach((d, i) => {
+    dbias[i % classes]! += d;
+  });
+  gradients.set('head.bias', dbias);
+  let dh: Batch = head.dx;
+  for (const { first, second, sum } of blocks.reverse()) {
+    const dsum = activation === 'relu' ? reluBackward(dh, sum) : dh;
+    const through = first.backward(reluBackward(second.backward(dsum), first.output));
+    dh = skip ? plus(through, dsum) : through;
+  }
+  stem.backward(reluBackward(dh, stem.output));
+  return { loss, accuracy: right / count, gradients, statistics };
+}
+
+function logitsOf({ width, classes }: Shape, tensors: Tensors, h: Batch): Batch {
+  const bias = tensors.get('head.bias')!;
+  return linear(h, tensors.get('head.weight')!, width).map((v, i) => v + bias[i % classes]!);
+}
+
+export interface Hyperparameters {
+  readonly lr: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Steps over which the learning rate falls to 0. */
+  readonly steps: number;
+}
+
+export interface State {
+  step: number;
+  readonly tensors: Tensors;
+  readonly momentum: Tensors;
+}
+
+/** One step as torch.optim.SGD with CosineAnnealingLR takes it, on every parameter alike; changes the state. */
+export function trainingStep(
+  shape: Shape,
+  state: State,
+  x: Batch,
+  labels: ArrayLike<number>,
+  options: Hyperparameters,
+): Pass {
+  const pass = trainingPass(shape, state.tensors, x, labels);
+  const rate = 0.5 * options.lr * (1 + Math.cos((Math.PI * state.step) / options.steps));
+  for (const [name, gradient] of pass.gradients) {
+    const parameter = state.tensors.get(name)!;
+    const decayed = gradient.map((g, i) => g + options.weightDecay * parameter[i]!);
+    const before = state.momentum.get(name);
+    const velocity = before ? decayed.map((g, i) => options.momentum * before[i]! + g) : decayed;
+    state.momentum.set(name, velocity);
+    velocity.forEach((v, i) => {
+      parameter[i]! -= rate * v;
+    });
+  }
+  const count = labels.length;
+  for (const [name, { mean, variance }] of pass.statistics) {
+    const follow = (running: Float64Array, seen: Float64Array, correction: number) =>
+      seen.forEach((v, i) => {
+        running[i] = 0.9 * running[i]! + 0.1 * correction * v;
+      });
+    follow(state.tensors.get(`${name}.running_mean`)!, mean, 1);
+    follow(state.tensors.get(`${name}.running_var`)!, variance, count / (count - 1));
+  }
+  state.step++;
+  return pass;
+}
+
+/** Scale a and shift b of a BatchNorm layer in inference mode, y = a x + b. */
+export function inferenceNorm(tensors: Tensors, name: string): { a: Float64Array; b: Float64Array } {
+  const mean = tensors.get(`${name}.running_mean`)!;
+  const variance = tensors.get(`${name}.running_var`)!;
+  const a = tensors.get(`${name}.weight`)!.map((g, i) => g / Math.sqrt(variance[i]! + EPSILON));
+  const b = tensors.get(`${name}.bias`)!.map((beta, i) => beta - mean[i]! * a[i]!);
+  return { a, b };
+}
+
+/** What the blocks compute in inference mode, for a batch of any size. */
+export interface Inference {
+  /** h_1 … h_{L+1}. */
+  readonly h: Batch[];
+  /** What enters the ReLU within each branch. */
+  readonly inner: Batch[];
+  /** h + F(h) of each block, or F(h) without skip connections. */
+  readonly sum: Batch[];
+  readonly logits: Batch;
+}
+
+export function infer(shape: Shape, tensors: Tensors, x: Batch): Inference {
+  const { inputs, depth, width, activation, skip } = shape;
+  const layer = (input: Batch, fanIn: number, linearName: string, normName: string) => {
+    const { a, b } = inferenceNorm(tensors, normName);
+    return scaleAndShift(linear(input, tensors.get(`${linearName}.weight`)!, fanIn), a, b);
+  };
+  const h = [relu(layer(x, inputs, 'stem.linear', 'stem.bn'))];
+  const inner: Batch[] = [];
+  const sum: Batch[] = [];
+  for (let i = 0; i < depth; i++) {
+    inner.push(layer(h[i]!, width, `blocks.${i}.linear1`, `blocks.${i}.bn1`));
+    const branch = layer(relu(inner[i]!), width, `blocks.${i}.linear2`, `blocks.${i}.bn2`);
+    sum.push(skip ? plus(h[i]!, branch) : branch);
+    h.push(activation === 'relu' ? relu(sum[i]!) : sum[i]!);
+  }
+  return { h, inner, sum, logits: logitsOf(shape, tensors, h[depth]!) };
+}
+
+/** Share of a data set that is classified correctly. */
+export function accuracyOf(shape: Shape, tensors: Tensors, x: Batch, labels: ArrayLike<number>): number {
+  const { classes } = shape;
+  const { logits } = infer(shape, tensors, x);
+  let right = 0;
+  for (let n = 0; n < labels.length; n++) {
+    const row = logits.subarray(n * classes, (n + 1) * classes);
+    if (row.indexOf(Math.max(...row)) === labels[n]) right++;
+  }
+  return right / labels.length;
+}
