@@ -78,19 +78,18 @@ it('differentiates backward: the gradient of a network of two layers', () => {
       %16: bool[5,8] = greater(%10, 0)
       %17: f32[1,1] = reshape{from=0 to=[1,1]}(0.2)
       %18: f32[5,1] = broadcast{to=[5,1]}(%17)
-      %19: f32[1,1] = reshape{from=0 to=[1,1]}(-0.2)
-      %20: f32[5,1] = broadcast{to=[5,1]}(%19)
-      %21: f32[5,3] = broadcast{to=[5,3]}(%20)
-      %22: f32[5,3] = where(%8, %21, 0)
-      %23: f32[5,1] = div(%18, %15)
-      %24: f32[5,3] = broadcast{to=[5,3]}(%23)
-      %25: f32[5,3] = mul(%14, %24)
-      %26: f32[5,3] = add(%22, %25)
-      %27: f32[8,3] = matmul{transposeA}(%10, %26)
-      %28: f32[5,8] = matmul{transposeB}(%26, %1)
-      %29: f32[5,8] = where(%16, %28, 0)
-      %30: f32[4,8] = matmul{transposeA}(%2, %29)
-      return %30, %27"
+      %19: f32[5,1] = neg(%18)
+      %20: f32[5,3] = broadcast{to=[5,3]}(%19)
+      %21: f32[5,3] = where(%8, %20, 0)
+      %22: f32[5,1] = div(%18, %15)
+      %23: f32[5,3] = broadcast{to=[5,3]}(%22)
+      %24: f32[5,3] = mul(%14, %23)
+      %25: f32[5,3] = add(%21, %24)
+      %26: f32[8,3] = matmul{transposeA}(%10, %25)
+      %27: f32[5,8] = matmul{transposeB}(%25, %1)
+      %28: f32[5,8] = where(%16, %27, 0)
+      %29: f32[4,8] = matmul{transposeA}(%2, %28)
+      return %29, %26"
   `);
 });
 

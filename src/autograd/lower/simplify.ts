@@ -60,7 +60,7 @@ class Rewriter {
       case 'stopGradient':
         return a!;
       case 'neg':
-        if (literalOf(a!)) return this.#repeated(-literalOf(a!)!.params.value, a!, a!.shape);
+        if (isConstant(a)) return this.#literal(-a.params.value, a);
         return a!.op === 'neg' ? a!.inputs[0]! : null;
       case 'add':
       case 'mul':

@@ -1,3 +1,4 @@
+import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
 import { sizeOf, stridesOf } from '../tensor.ts';
 
@@ -13,8 +14,16 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
     lowering: { kind: 'leaf' },
   },
   constant: {
-    shape: (_, { dtype }) => ({ shape: [], dtype }),
-    reference: (_, { value }) => Float64Array.of(value),
+    shape: (_, { value, dtype }) => {
+      if (!Number.isFinite(Math.fround(value))) {
+        throw new CollimateError(
+          `constant: ${value} is not a finite float32`,
+          'Shaders have no literal for it: pass it in as data, or use a large number.',
+        );
+      }
+      return { shape: [], dtype };
+    },
+    reference: (_, { value, dtype }) => Float64Array.of(dtype === 'u32' ? value >>> 0 : value),
     jvp: 'zero',
     transpose: 'nonlinear',
     lowering: { kind: 'leaf' },

@@ -7,10 +7,14 @@ import { broadcastIndex } from './indexing.ts';
 export const reduceRules: Pick<Rules, 'reduce'> = {
   reduce: {
     shape: ([x], { kind, axes }) => {
-      const bad = axes.find((a) => a >= 0 || -a > x!.rank);
+      const bad = axes.find((a, i) => a >= 0 || -a > x!.rank || axes.indexOf(a) < i);
       if (bad !== undefined || x!.dtype !== 'f32') {
+        const why =
+          bad === undefined
+            ? `operand is ${x!.dtype}`
+            : `axis ${bad} is not in shape ${formatShape(x!.shape)}, or given twice`;
         throw new CollimateError(
-          `${kind}: ${bad === undefined ? `operand is ${x!.dtype}` : `axis ${bad} is not in shape ${formatShape(x!.shape)}`}`,
+          `${kind}: ${why}`,
           'Reductions take f32 and axes counted from the end: −1 is the last.',
         );
       }
