@@ -74,6 +74,7 @@ const mnistFc: Experiment = {
         momentum: 0.9,
         weightDecay: 1e-2,
         controlWeightDecay: 1e-3,
+        samples: 8,
       },
     },
     quick: {
