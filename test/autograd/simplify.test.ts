@@ -71,6 +71,13 @@ describe('simplify', () => {
     expect(opsAfter(f, [2, 2, 2])).toEqual({ reduce: 2, transpose: 2 });
   });
 
+  it('makes one of two transpositions', () => {
+    const f = (x: Tensor) => c.transpose(c.transpose(x, [1, 2, 0]), [0, 2, 1]);
+    expect(opsAfter(f, [2, 3, 4])).toEqual({ transpose: 1 });
+    const g = (x: Tensor) => c.transpose(c.swapLast(x), [2, 0, 1]);
+    expect(opsAfter(g, [2, 3, 4])).toEqual({ transpose: 1 });
+  });
+
   it('drops what does nothing', () => {
     const f = (x: Tensor) => {
       const same = c.stopGradient(c.neg(c.neg(c.transpose(c.transpose(x, [1, 2, 0]), [2, 0, 1]))));

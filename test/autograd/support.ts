@@ -90,6 +90,9 @@ export async function expectAgreement(
   { traits = {}, tolerance = 1e-5, seed = 1, values = valuesOf(operands, seed) }: Agreement = {},
 ): Promise<Program> {
   const program = await compile(poisoned(gpu, traits), f, operands);
+  for (const { buffers } of program.plan.dispatches) {
+    expect(buffers.length).toBeLessThanOrEqual(program.gpu.traits.maxStorageBuffersPerStage);
+  }
   const want = interpret(program.graph, values);
   const isHost = (x: unknown): x is HostArray => ArrayBuffer.isView((x as HostArray).data);
   const got = leavesWith(await program.run(...values), isHost);

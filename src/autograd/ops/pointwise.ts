@@ -115,7 +115,7 @@ const identity = {
 
 export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   copy: {
-    ...pointwise('copy', { ...identity, jvp: ([t]) => t!, transpose: (ct) => [ct] }),
+    ...pointwise('copy', { ...identity, jvp: ([t]) => t! }),
     shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   },
   stopGradient: {
@@ -134,12 +134,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     operands: ['same', 'same'],
     f64: (a, b) => a - b,
     wgsl: ([a, b]) => `${a} - ${b}`,
-    // d(a − b) = da − db
+    // d(a − b) = da − db, recorded as a sum: a difference need not be transposed
     jvp: ([ta, tb], _, out) => total([ta!, tb ? neg(tb) : null], out),
-    transpose: (ct, [a, b], [la, lb]) => [
-      la ? sumTo(ct, a!.shape) : null,
-      lb ? sumTo(neg(ct), b!.shape) : null,
-    ],
   }),
   mul: pointwise('mul', {
     operands: ['same', 'same'],
