@@ -24,6 +24,9 @@ describe('derivatives of derivatives', () => {
     const g = (x: Tensor) => c.mul(x, grad((y: Tensor) => c.mul(x, y))(x));
     expect(at(grad(g), 3)).toEqual([6]);
     expect(at((x) => jvp(g, [x], [c.constant(1)])[1], 3)).toEqual([6]);
+    const one = c.constant(1);
+    const h = (x: Tensor) => c.mul(x, jvp((y: Tensor) => c.mul(x, y), [x], [one])[1]);
+    expect(at((x) => jvp(h, [x], [one])[1], 3)).toEqual([6]);
   });
 
   it('go on to any order', () => {

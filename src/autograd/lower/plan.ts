@@ -151,7 +151,7 @@ export function plan(
     const places = body.leaves.filter((l) => l.source === 'buffer');
     const mine = places.filter((_, b) => aliasRoot(buffers[b]!) === original);
     const dense = mine.every((l) => l.strides.every((s, a) => s === denseStride(node.shape, a)));
-    if (mine.length > 1 || !dense || original.size !== node.size) refuse(out, original);
+    if (!dense || original.size !== node.size) refuse(out, original);
     const leaf = mine[0] && body.leaves.indexOf(mine[0]);
     const kept = buffers.filter((t) => aliasRoot(t) !== original);
     return { kernel: pointwise(body, traits, [leaf]), buffers: [...kept.map(refOf), out] };
