@@ -4,7 +4,7 @@ import { catalog, type Experiment } from '../experiments/catalog.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { reproduce } from '../experiments/reproduce.ts';
 import { describeRun } from '../experiments/run-config.ts';
-import { defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
+import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import {
   findExperiment,
   type GivenSettings,
@@ -131,7 +131,8 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   } catch (error) {
     display.close();
     const status = reportError(error);
-    if (!(error instanceof DivergedError)) howToGoOn();
+    // Going on helps neither a run that diverged nor one that never got to a checkpoint.
+    if (!(error instanceof DivergedError) && folder.has(CHECKPOINT)) howToGoOn();
     return status;
   }
 }
