@@ -27,8 +27,10 @@ export type Lowering<P extends Primitive> =
       wgsl: (args: string[], params: Params[P]) => string;
       /** Rough number of arithmetic instructions; more than 8 counts as expensive. */
       cost: number;
-      /** WGSL functions that the expression calls; they take scalars, so vectors are not used around it. */
+      /** WGSL functions that the expression calls. */
       helper?: (params: Params[P]) => string;
+      /** They take scalars, so vectors are not used around it. */
+      scalarOnly?: boolean;
     }
   /** Lowered by the reduction template. */
   | { kind: 'reduce' }

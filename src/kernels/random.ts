@@ -2,6 +2,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { PHILOX_WGSL } from './philox.ts';
+import { SINE_WGSL } from './trigonometry.ts';
 
 export interface RandomSpec {
   distribution: 'uniform' | 'normal';
@@ -18,7 +19,9 @@ const TRANSFORM = {
   normal: `
     let radius = sqrt(-2.0 * log(u.xz + ${2 ** -25}));
     let angle = ${2 * Math.PI} * u.yw;
-    return vec4f(radius.x * cos(angle.x), radius.x * sin(angle.x), radius.y * cos(angle.y), radius.y * sin(angle.y));`,
+    let x = radius * sine(angle, 1.0);
+    let y = radius * sine(angle, 0.0);
+    return vec4f(x.x, y.x, x.y, y.y);`,
 };
 
 /** Random numbers: bindings are the key u32[2] and the result f32[count]; a thread makes four of them. */
@@ -32,6 +35,8 @@ struct Params { count: u32, stream: u32 }
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;
 ${PHILOX_WGSL}
+alias F = vec2f;
+${SINE_WGSL}
 fn draw(u: vec4f) -> vec4f {${TRANSFORM[distribution]}
 }
 @compute @workgroup_size(${GROUP})

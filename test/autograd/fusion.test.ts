@@ -56,7 +56,7 @@ describe.each(variants)('on the GPU, %s', (_, traits) => {
           await agree((...xs) => [f(...xs), grad(total)(xs)], operands);
         },
       ),
-      { numRuns: 15, seed: 6 },
+      { numRuns: 10, seed: 6 },
     );
   });
 

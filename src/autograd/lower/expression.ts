@@ -27,6 +27,7 @@ export function expressionOf(
   const helpers = new Set<string>();
   const names = new Map<string, string>();
   let cost = 0;
+  let scalarOnly = false;
 
   const leaf = (tensor: Tensor, source: Leaf['source'], strides: number[]): string => {
     const storage = source === 'buffer' ? aliasRoot(tensor) : tensor;
@@ -63,6 +64,7 @@ export function expressionOf(
       const rule = lowering as { wgsl: (a: string[], p: unknown) => string; helper?: (p: unknown) => string };
       if (rule.helper) helpers.add(rule.helper(params));
       cost += lowering.cost;
+      scalarOnly ||= lowering.scalarOnly ?? false;
       name = `t${names.size}`;
       lines.push({ name, expression: rule.wgsl(args, params), uses: args });
     } else throw new Error(`${node.op} cannot be part of a fused kernel`);
@@ -75,7 +77,7 @@ export function expressionOf(
     dtype: root.dtype as Scalar,
   }));
   return {
-    body: { space, leaves, lines, results, helpers: [...helpers], scalarOnly: helpers.size > 0, cost },
+    body: { space, leaves, lines, results, helpers: [...helpers], scalarOnly, cost },
     buffers: leaves.filter((l) => l.source === 'buffer').map((l) => l.tensor),
   };
 }

@@ -1,5 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
+import { SINE_WGSL } from '../../kernels/trigonometry.ts';
 import {
   add,
   broadcastLike,
@@ -29,6 +30,7 @@ interface Pointwise<P extends Primitive> {
   wgsl: (args: string[], params: Params[P]) => string;
   cost?: number;
   helper?: (params: Params[P]) => string;
+  scalarOnly?: boolean;
   /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
   u32?: (...args: number[]) => number;
   jvp: Jvp<P>;
@@ -36,7 +38,8 @@ interface Pointwise<P extends Primitive> {
 }
 
 function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
-  const lowering = { kind: 'pointwise', wgsl: spec.wgsl, cost: spec.cost ?? 1 } as const;
+  const { wgsl, cost = 1, helper, scalarOnly = false } = spec;
+  const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
   return {
     shape: (inputs, params) => ({
       shape: broadcastShapes(
@@ -48,7 +51,7 @@ function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
     reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
     jvp: spec.jvp,
     transpose: spec.transpose ?? 'nonlinear',
-    lowering: spec.helper ? { ...lowering, helper: spec.helper } : lowering,
+    lowering: helper ? { ...lowering, helper } : lowering,
   };
 }
 
@@ -225,14 +228,16 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   cos: pointwise('cos', {
     operands: ['f32'],
     f64: Math.cos,
-    wgsl: ([x]) => `cos(${x})`,
+    wgsl: ([x]) => `sine(${x}, 1.0)`,
+    helper: () => SINE_WGSL,
     cost: 40,
     jvp: unary((x) => neg(sin(x))),
   }),
   sin: pointwise('sin', {
     operands: ['f32'],
     f64: Math.sin,
-    wgsl: ([x]) => `sin(${x})`,
+    wgsl: ([x]) => `sine(${x}, 0.0)`,
+    helper: () => SINE_WGSL,
     cost: 40,
     jvp: unary((x) => cos(x)),
   }),
@@ -283,6 +288,7 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     wgsl: ([i, key], { n }) => `shuffle${n}(${i}, ${key})`,
     cost: 100,
     helper: ({ n }) => shuffleWgsl(n),
+    scalarOnly: true,
     jvp: 'zero',
   }),
 };
