@@ -27,6 +27,11 @@ export class Gpu implements Disposable {
   readonly info: AdapterInfo;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #buffers = new Set<GPUBuffer>();
+  /**
+   * Buffers whose mapping is not settled. Dawn's Node binding crashes where one is destroyed after its device was lost:
+   * both reject the same promise.
+   */
+  readonly #mapping = new Set<GPUBuffer>();
   readonly #waits = new Set<(reason: CollimateError) => void>();
   readonly #memory: number;
   #bytes = 0;
@@ -162,14 +167,22 @@ export class Gpu implements Disposable {
     this.check();
     const size = Math.ceil(bytes / 4) * 4;
     const staging = this.createBuffer(size, { usage: 0x1 | 0x8, label: 'readback' }); // MAP_READ | COPY_DST
+    const free = () => {
+      this.#mapping.delete(staging);
+      this.destroyBuffer(staging);
+    };
+    let mapping: Promise<undefined> | undefined;
     try {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, byteOffset, staging, 0, size);
       this.device.queue.submit([encoder.finish()]);
-      await this.#settled(staging.mapAsync(1));
+      mapping = staging.mapAsync(1);
+      this.#mapping.add(staging);
+      await this.#settled(mapping);
       return staging.getMappedRange(0, size).slice(0, bytes);
     } finally {
-      this.destroyBuffer(staging);
+      if (mapping) mapping.then(free, free);
+      else free();
     }
   }
 
@@ -190,7 +203,7 @@ export class Gpu implements Disposable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of this.#buffers) buffer.destroy();
+    for (const buffer of this.#buffers) if (!this.#mapping.has(buffer)) buffer.destroy();
     this.#buffers.clear();
     this.#pipelines.clear();
     this.device.destroy();
