@@ -1,4 +1,4 @@
-import { add, cast, constant, mul, square, sub } from '../autograd/functions.ts';
+import { add, cast, cos, mul, sub } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 
 export interface SgdOptions {
@@ -12,21 +12,9 @@ export interface SgdOptions {
   readonly steps: number;
 }
 
-/** Coefficients of sin(x)/x in powers of x², enough for float32 up to π/2. */
-const SINE = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362_880, -1 / 39_916_800, 1 / 6_227_020_800];
-
-/**
- * Learning rate at a step: lr · (1 + cos(π t / T)) / 2 (Loshchilov & Hutter, 2017, without restarts), as
- * lr · sin²(π (T − t) / 2T), which keeps its digits as it falls to 0. WGSL's own functions may be wrong by 2⁻¹¹.
- */
+/** Learning rate at a step: lr · (1 + cos(π t / T)) / 2 (Loshchilov & Hutter, 2017, without restarts). */
 export function cosineSchedule(step: Tensor, { lr, steps }: Pick<SgdOptions, 'lr' | 'steps'>): Tensor {
-  const angle = mul(sub(steps, cast(step, 'f32')), Math.PI / (2 * steps));
-  const squared = square(angle);
-  const series = SINE.slice(0, -1).reduceRight(
-    (rest, coefficient) => add(mul(rest, squared), coefficient),
-    constant(SINE.at(-1)!),
-  );
-  return mul(square(mul(series, angle)), lr);
+  return mul(add(cos(mul(cast(step, 'f32'), Math.PI / steps)), 1), lr / 2);
 }
 
 /** The same on the host. */
