@@ -1,9 +1,8 @@
 import { orthonormalRows } from '../autograd/ops/linalg-reference.ts';
+import { dot } from './vectors.ts';
 
 /** Rows of a row-major matrix. */
 export type Rows = readonly Float64Array[];
-
-const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
 
 /** RA2: u_k · v_k for each triple. */
 export function leftRight(u: Rows, v: Rows): number[] {

@@ -1,23 +1,12 @@
 import { singularFactor } from '../autograd/ops/linalg-reference.ts';
+import type { SampleMeasures } from './results.ts';
+import { centreOf, dot, minus, norm } from './vectors.ts';
 
 /** Measures of one path h_1 … h_{L+1} (RA1). */
-export interface LineMeasures {
-  line: number;
-  straightness: number;
-  lineShape: number;
-  stepNorms: number[];
-  stepCv: number;
-  stepCosine: number | null;
-  trajectory: [number, number][];
-}
-
-const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
-const norm = (a: Float64Array): number => Math.sqrt(dot(a, a));
-const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((x, i) => x - b[i]!);
-
-export function meanOf(points: readonly Float64Array[]): Float64Array {
-  return points[0]!.map((_, d) => points.reduce((s, p) => s + p[d]!, 0) / points.length);
-}
+export type LineMeasures = Pick<
+  SampleMeasures,
+  'line' | 'straightness' | 'lineShape' | 'stepNorms' | 'stepCv' | 'stepCosine' | 'trajectory'
+>;
 
 /** Coefficient of variation: population standard deviation over mean. */
 export function variation(values: readonly number[]): number {
@@ -37,7 +26,7 @@ export function lineMeasures(path: readonly Float64Array[]): LineMeasures {
   const length = stepNorms.reduce((a, b) => a + b, 0);
   const { coordinates, share } = principal(path, path);
   const units = steps.filter((_, i) => stepNorms[i]! > 0).map((s) => s.map((x) => x / norm(s)));
-  const covered = units.length ? norm(meanOf(units)) : 0;
+  const covered = units.length ? norm(centreOf(units)) : 0;
   const cosines = steps
     .slice(1)
     .flatMap((s, i) =>
@@ -64,7 +53,7 @@ export function principal(
   base: readonly Float64Array[],
   points: readonly Float64Array[],
 ): { coordinates: [number, number][]; share: number } {
-  const center = meanOf(base);
+  const center = centreOf(base);
   const centered = base.map((p) => minus(p, center));
   const n = base.length;
   const gram = Float64Array.from({ length: n * n }, (_, i) =>

@@ -10,9 +10,10 @@ import { type HostState, TrainingState } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
 import { coupling, diagonalShare, leftRight, type Rows, rowSpace, shareInside } from './alignment.ts';
 import { type JacobianTriples, ResidualJacobians } from './jacobians.ts';
-import { lineMeasures, meanOf, principal } from './line.ts';
+import { lineMeasures, principal } from './line.ts';
 import type { Analysis, Measures, SampleMeasures } from './results.ts';
 import { isDead, summarize } from './summary.ts';
+import { centreOf } from './vectors.ts';
 
 /** The training examples at which Jacobians are taken. */
 export interface AnalysisSamples {
@@ -221,7 +222,7 @@ function commonTrajectories(
   const last = paths.map((p) => p.at(-1)!);
   const means = [...new Set(labels)]
     .sort((a, b) => a - b)
-    .map((c) => meanOf(last.filter((_, n) => labels[n] === c)));
+    .map((c) => centreOf(last.filter((_, n) => labels[n] === c)));
   const base = means.length > 1 ? means : last;
   return paths.map((path) => principal(base, [...path, base.at(-1)!]).coordinates.slice(0, -1));
 }
