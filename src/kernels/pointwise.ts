@@ -19,9 +19,9 @@ import {
 } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 
-const MAX_LANES = 64;
+const HARDWARE_LANES = 64;
 /** Workgroups that keep the cores of a software adapter busy; more only cost their start. */
-const SOFTWARE_GROUPS = 32;
+const SOFTWARE_GROUPS = 16;
 
 /**
  * A fused chain of elementwise operations. The lanes of a workgroup run along the last axis, each handling an element
@@ -50,21 +50,25 @@ export function pointwise(
   const outer = axes.slice(0, rowAxis).map((a, number) => ({ number, size: a.size }));
   const outerSize = outer.reduce((n, a) => n * a.size, 1);
 
-  const lanes = Math.min(MAX_LANES, Math.max(4, 2 ** Math.ceil(Math.log2(columns))));
+  const software = traits.kind === 'software';
+  const most = software ? Math.max(traits.subgroupSize, 4) : HARDWARE_LANES;
+  const lanes = Math.min(most, Math.max(4, 2 ** Math.ceil(Math.log2(columns))));
   const across = Math.ceil(columns / lanes);
-  const perThread =
-    traits.kind === 'software' ? Math.max(1, Math.floor((rows * outerSize * across) / SOFTWARE_GROUPS)) : 1;
-  const tiles = Math.ceil(rows / Math.min(perThread, rows));
+  const perThread = software
+    ? Math.min(rows, Math.max(1, Math.floor((rows * outerSize * across) / SOFTWARE_GROUPS)))
+    : 1;
+  const tiles = Math.ceil(rows / perThread);
+  // A grid with a side for each of these needs no division to find a group's place.
+  const sides = [across, tiles, outerSize] as const;
+  const direct = sides.every((side) => side <= traits.maxWorkgroupsPerDimension);
 
   const uniforms = new Uniforms();
   const fields = {
     columns: uniforms.add('columns', columns),
     rows: uniforms.add('rows', rows),
-    perThread: uniforms.add('perThread', Math.min(perThread, rows)),
-    across: uniforms.add('across', across),
-    tiles: uniforms.add('tiles', tiles),
-    groups: uniforms.add('groups', outerSize * tiles * across),
+    perThread: uniforms.add('perThread', perThread),
   };
+  const place = direct ? ['let place = wg;'] : foldedPlace(sides, uniforms);
 
   const { bound } = declareLeaves(body, axes, vector);
   const replaced = new Map(inPlace.flatMap((leaf, r) => (leaf === undefined ? [] : [[leaf, r] as const])));
@@ -97,13 +101,12 @@ ${uniforms.declaration(kept.length + body.results.length)}
 ${body.helpers.join('\n')}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let group = ${LINEAR_GROUP};
-  let column = (group % ${fields.across}) * ${lanes}u + lane;
-  if (group >= ${fields.groups} || column >= ${fields.columns}) { return; }
-  let tile = (group / ${fields.across}) % ${fields.tiles};
-  let outer = group / (${fields.across} * ${fields.tiles});
+  ${place.join('\n  ')}
+  let column = place.x * ${lanes}u + lane;
+  if (column >= ${fields.columns}) { return; }
+  let outer = place.z;
   ${[...outerLines, ...bases, ...before].join('\n  ')}
-  let first = tile * ${fields.perThread};
+  let first = place.y * ${fields.perThread};
   for (var row = first; row < min(first + ${fields.perThread}, ${fields.rows}); row++) {
     ${inside.join('\n    ')}
     let o = (outer * ${fields.rows} + row) * ${fields.columns} + column;
@@ -115,10 +118,23 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
     wgsl,
     bindings: [...kept.map(() => 'read' as const), ...body.results.map(() => 'read_write' as const)],
     uniforms: uniforms.values,
-    grid: foldGrid(outerSize * tiles * across, traits),
+    grid: direct ? sides : foldGrid(outerSize * tiles * across, traits),
     flops: size * body.cost,
     bytes: 4 * (size * body.results.length + bound.reduce((sum, j) => sum + footprint(axes, j), 0)),
   };
+}
+
+/** The place of a group along three sides, where the grid had to be folded. */
+function foldedPlace(
+  [across, tiles, outer]: readonly [number, number, number],
+  uniforms: Uniforms,
+): string[] {
+  const [x, y] = [uniforms.add('across', across), uniforms.add('tiles', tiles)];
+  return [
+    `let group = ${LINEAR_GROUP};`,
+    `if (group >= ${uniforms.add('groups', across * tiles * outer)}) { return; }`,
+    `let place = vec3u(group % ${x}, (group / ${x}) % ${y}, group / (${x} * ${y}));`,
+  ];
 }
 
 /** At least two axes: a space that is one long row is cut into rows of equal length, where it can be. */

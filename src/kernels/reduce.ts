@@ -158,8 +158,8 @@ ${body.helpers.join('\n')}
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let result = (${LINEAR_GROUP}) * ${lanes}u + local.x;
   let valid = result < ${field.groups};
-  let output = select(0u, result % ${field.outputs}, valid);
-  let part = select(0u, result / ${field.outputs}, valid);
+  let output = select(0u, result${splits > 1 ? ` % ${field.outputs}` : ''}, valid);
+  let part = ${splits > 1 ? `select(0u, result / ${field.outputs}, valid)` : '0u'};
   let begin = ${around.length ? '0u' : `part * ${field.lengthPart}`};
   let end = min(begin + ${field.lengthPart}, ${field.length});
   let beginAround = ${around.length ? `part * ${field.aroundPart}` : '0u'};
