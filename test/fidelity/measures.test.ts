@@ -169,7 +169,7 @@ test.each(['branch', 'post-activation'] as const)('a trained network, convention
 
 test('an untrained network, wider than the sketch', async () => {
   await withGpu(async (gpu) => {
-    const shape = { ...RELU, depth: 2, width: 180 };
+    const shape = { ...RELU, depth: 2, width: 150 };
     const { ours, wanted } = await bothMeasures(gpu, shape, initialState(new FcResNet(shape), 5));
     expectMeasures(ours, wanted);
   });
@@ -231,7 +231,6 @@ test('singular values down to 1e-6 of the largest keep their size', async () => 
 test.each([
   ['relu', RELU],
   ['identity, two classes', TWO],
-  ['no skip', PLAIN],
 ])('test accuracy: %s', async (_, shape) => {
   await withGpu(async (gpu) => {
     const state = await train(gpu, shape);
