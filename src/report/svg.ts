@@ -113,6 +113,11 @@ function drawRamp({ label, from, to, steps }: Extract<Legend, { steps: unknown }
   );
 }
 
+/** A figure as a file of its own: dark ink on white paper wherever it is shown, also where pages are dark. */
+export function standalone(svg: string): string {
+  return svg.replace('<svg ', '<svg style="color:#111;background:#fff" ');
+}
+
 /** For text and attribute values, in XML and in HTML; what XML 1.0 cannot hold at all is dropped. */
 export function escapeText(text: string): string {
   return text

@@ -6,6 +6,7 @@ import type { RunFolder } from '../experiments/run-folder.ts';
 import type { RunData } from './data.ts';
 import { figures } from './figures.ts';
 import { reportPage } from './page.ts';
+import { standalone } from './svg.ts';
 
 /** Draws the figures and the page of a run from the files in its folder: all that is shown can be found in them. */
 export function writeReport(folder: RunFolder): void {
@@ -40,7 +41,7 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
     deviations: deviations(config.settings),
   };
   const drawn = figures(data);
-  for (const { file, svg } of drawn) folder.writeText(`figures/${file}`, svg);
+  for (const { file, svg } of drawn) folder.writeText(`figures/${file}`, standalone(svg));
   folder.writeText('report.html', reportPage(data, drawn));
 }
 
