@@ -74,8 +74,7 @@ function software(facts: SystemFacts, found: Outcome): string {
 function installDriver(facts: SystemFacts): string {
   if (facts.distribution === 'debian' && Number(facts.release) <= 12) {
     return (
-      'Debian 12 has one in its backports only: ' +
-      '`echo "deb http://deb.debian.org/debian bookworm-backports main" | sudo tee /etc/apt/sources.list.d/backports.list` and ' +
+      'Debian 12 has one in its backports only: add them (https://backports.debian.org/Instructions/), then ' +
       '`sudo apt update && sudo apt install -t bookworm-backports mesa-vulkan-drivers libvulkan1`.'
     );
   }
