@@ -1,5 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import { type BufferRef, type Plan, plan } from './lower/plan.ts';
@@ -122,6 +123,18 @@ export class Program<R = unknown> {
   }
 }
 
+interface Call {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly grid: readonly [number, number, number];
+}
+
+function dispatch(pass: GPUComputePassEncoder, { pipeline, group, grid }: Call): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...grid);
+}
+
 /** A program with its arrays. */
 export class BoundProgram<R = unknown> implements Disposable {
   readonly program: Program<R>;
@@ -129,11 +142,7 @@ export class BoundProgram<R = unknown> implements Disposable {
   readonly #made: readonly DeviceArray[];
   readonly #slots: GPUBuffer[];
   readonly #uniforms: GPUBuffer | undefined;
-  readonly #calls: {
-    pipeline: GPUComputePipeline;
-    group: GPUBindGroup;
-    grid: readonly [number, number, number];
-  }[];
+  readonly #calls: readonly Call[];
 
   constructor(
     program: Program<R>,
@@ -190,11 +199,15 @@ export class BoundProgram<R = unknown> implements Disposable {
 
   /** Adds the program's dispatches to a pass. */
   encode(pass: GPUComputePassEncoder): void {
-    for (const { pipeline, group, grid } of this.#calls) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...grid);
-    }
+    for (const call of this.#calls) dispatch(pass, call);
+  }
+
+  /** The dispatches one by one, to be timed. */
+  get dispatches(): readonly { kernel: Kernel; encode(pass: GPUComputePassEncoder): void }[] {
+    return this.#calls.map((call, i) => ({
+      kernel: this.program.plan.dispatches[i]!.kernel,
+      encode: (pass) => dispatch(pass, call),
+    }));
   }
 
   /** Queues one run. */

@@ -180,11 +180,16 @@ export function defaultRunPath(experiment: string, seed: number, now: Date, root
   }
 }
 
+/**
+ * Makes a folder and those above it. Node's own `recursive` never returns where a parent is there but takes no folders,
+ * as in /proc.
+ */
 function makeFolder(path: string): void {
+  if (!fs.existsSync(dirname(path))) makeFolder(dirname(path));
   try {
-    fs.mkdirSync(path, { recursive: true });
+    fs.mkdirSync(path);
   } catch (cause) {
-    throw writeFailed(path, cause);
+    if (!fs.existsSync(path) || !fs.statSync(path).isDirectory()) throw writeFailed(path, cause);
   }
 }
 

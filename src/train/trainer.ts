@@ -61,7 +61,8 @@ export class Trainer implements Disposable {
   readonly state: TrainingState;
   readonly stepsPerEpoch: number;
   readonly #gpu: Gpu;
-  readonly #programs: readonly BoundProgram[];
+  /** What a step runs, in this order. */
+  readonly programs: readonly BoundProgram[];
   readonly #own: readonly DeviceArray[];
   readonly #log: DeviceArray;
   #queued = 0;
@@ -77,7 +78,7 @@ export class Trainer implements Disposable {
     this.#gpu = gpu;
     this.state = state;
     this.stepsPerEpoch = stepsPerEpoch;
-    this.#programs = programs;
+    this.programs = programs;
     this.#own = own;
     this.#log = log;
   }
@@ -142,7 +143,7 @@ export class Trainer implements Disposable {
     const { device } = this.#gpu;
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (let i = 0; i < count; i++) for (const program of this.#programs) program.encode(pass);
+    for (let i = 0; i < count; i++) for (const program of this.programs) program.encode(pass);
     pass.end();
     device.queue.submit([encoder.finish()]);
     this.#queued += count;
@@ -172,7 +173,7 @@ export class Trainer implements Disposable {
   }
 
   dispose(): void {
-    for (const program of this.#programs) program.dispose();
+    for (const program of this.programs) program.dispose();
     for (const array of this.#own) array.dispose();
     this.state.dispose();
   }

@@ -61,6 +61,11 @@ describe('files', () => {
     ]);
   });
 
+  test('are refused at once where no folder can be made', () => {
+    expect(() => RunFolder.create('/proc/collimate/run')).toThrow('/proc/collimate');
+    expect(() => RunFolder.create('/dev/null/run')).toThrow('/dev/null');
+  });
+
   test('outside the folder are not written', () => {
     using run = RunFolder.create(path);
     expect(() => run.writeText('../a', '')).toThrow('../a lies outside');
