@@ -1,4 +1,5 @@
 import type { Analysis, Claim, Measures, Spread } from './results.ts';
+import { FIT_FROM } from './summary.ts';
 
 type Value = { value: number | null; spread: number | null };
 
@@ -23,7 +24,10 @@ interface Judgement {
   title: string;
   measure: string;
   comparison: Claim['comparison'];
-  threshold: number;
+  /** May depend on the number K of triples. */
+  threshold: number | ((triples: number) => number);
+  /** Blocks without which there is nothing to judge; 1, if not said. */
+  leastDepth?: number;
   from: (m: Measures) => Value;
 }
 
@@ -53,6 +57,7 @@ const CLAIMS: readonly Judgement[] = [
   {
     property: 'RA1',
     id: 'step-cosine',
+    leastDepth: 2,
     title: 'successive steps point the same way',
     measure: 'mean cosine between successive steps',
     comparison: '>=',
@@ -62,6 +67,7 @@ const CLAIMS: readonly Judgement[] = [
   {
     property: 'RA1',
     id: 'step-cv',
+    leastDepth: 2,
     title: 'representations are equispaced',
     measure: 'coefficient of variation of step lengths',
     comparison: '<=',
@@ -71,6 +77,7 @@ const CLAIMS: readonly Judgement[] = [
   {
     property: 'RA2',
     id: 'diagonal-share',
+    leastDepth: 2,
     title: 'singular vectors align across depth',
     measure: 'diagonal share of U_jᵀ J_i V_j, i ≠ j',
     comparison: '>=',
@@ -102,6 +109,7 @@ const CLAIMS: readonly Judgement[] = [
   {
     property: 'RA4',
     id: 'monotone',
+    leastDepth: 2,
     title: 'σ₁ falls with every block',
     measure: 'largest ratio of σ₁ to that of the block before',
     comparison: '<=',
@@ -111,6 +119,7 @@ const CLAIMS: readonly Judgement[] = [
   {
     property: 'RA4',
     id: 'inverse-depth',
+    leastDepth: FIT_FROM + 2,
     title: 'σ₁ falls as a/(i + b)',
     measure: 'R² of the fit of 1/σ₁ over blocks from the third on',
     comparison: '>=',
@@ -119,17 +128,20 @@ const CLAIMS: readonly Judgement[] = [
   },
 ];
 
+/** One of the claims above, to be turned round for the control. */
+const claimed = (id: string): Judgement => CLAIMS.find((claim) => claim.id === id)!;
+
 /** What the control without skip connections has to lack, and the accuracy at which the comparison is fair. */
 const CONTROL_CLAIMS: readonly Judgement[] = [
   {
-    ...CLAIMS[0]!,
+    ...claimed('test-accuracy'),
     id: 'control-accuracy',
     title: 'the control trains too',
     measure: 'test accuracy of the control',
     threshold: 0.97,
   },
   {
-    ...CLAIMS[1]!,
+    ...claimed('line'),
     id: 'control-line',
     title: 'without skip connections they do not lie on a line',
     measure: 'share of variance along the first principal direction, control',
@@ -137,34 +149,43 @@ const CONTROL_CLAIMS: readonly Judgement[] = [
     threshold: 0.6,
   },
   {
-    ...CLAIMS[4]!,
+    ...claimed('diagonal-share'),
     id: 'control-diagonal-share',
     title: 'without skip connections vectors do not align',
     measure: 'diagonal share of U_jᵀ J_i V_j, i ≠ j, control',
     comparison: '<=',
-    threshold: 0.2,
+    // Of random K×K matrices it is 1/K.
+    threshold: (triples) => 1 / triples + 0.1,
   },
 ];
 
-/** The paper's claims for one trained network beside its control, each with its verdict. */
+/**
+ * The paper's claims for one trained network beside its control, each with its verdict; those that need more blocks
+ * than there are are left out.
+ */
 export function judge(analysis: Analysis, control: Analysis | undefined): Claim[] {
-  const claim = (judgement: Judgement, subject: Analysis): Claim => {
-    const { from, ...words } = judgement;
+  const claim = (judgement: Judgement, subject: Analysis): Claim[] => {
+    const { from, leastDepth = 1, ...words } = judgement;
+    if (subject.network.depth < leastDepth) return [];
+    const threshold =
+      typeof words.threshold === 'number' ? words.threshold : words.threshold(subject.settings.triples);
     const { value, spread } = from(subject.trained);
-    const passes =
-      judgement.comparison === '>=' ? value! >= judgement.threshold : value! <= judgement.threshold;
-    return {
-      ...words,
-      value,
-      spread,
-      atInitialization: from(subject.initialization).value,
-      control: control ? from(control.trained).value : null,
-      holds: value !== null && passes,
-    };
+    const passes = words.comparison === '>=' ? value! >= threshold : value! <= threshold;
+    return [
+      {
+        ...words,
+        threshold,
+        value,
+        spread,
+        atInitialization: from(subject.initialization).value,
+        control: control ? from(control.trained).value : null,
+        holds: value !== null && passes,
+      },
+    ];
   };
   const order = ['training', 'RA1', 'RA2', 'RA3', 'RA4'];
   return [
-    ...CLAIMS.map((c) => claim(c, analysis)),
-    ...(control ? CONTROL_CLAIMS.map((c) => claim(c, control)) : []),
+    ...CLAIMS.flatMap((c) => claim(c, analysis)),
+    ...(control ? CONTROL_CLAIMS.flatMap((c) => claim(c, control)) : []),
   ].sort((a, b) => order.indexOf(a.property) - order.indexOf(b.property));
 }

@@ -8,7 +8,7 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
     claim.property,
     claim.title,
     format(claim.value) + (claim.spread === null ? '' : ` ± ${format(claim.spread)}`),
-    `${claim.comparison === '>=' ? '≥' : '≤'} ${claim.threshold}`,
+    `${claim.comparison === '>=' ? '≥' : '≤'} ${+claim.threshold.toFixed(3)}`,
     format(claim.atInitialization),
     ...(control ? [format(claim.control)] : []),
     claim.holds ? '✓ holds' : '✗ does not hold',

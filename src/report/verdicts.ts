@@ -80,7 +80,7 @@ function row(claim: Claim, controlLabel: string | undefined): string {
   return (
     `<tr role="row" class="claim"><th role="rowheader" scope="row">${escapeText(capitalized(claim.title))}<small>${escapeText(claim.measure)}</small></th>` +
     cell('Measured', `<strong>${value}</strong>${spread}`) +
-    cell('Threshold', `${claim.comparison === '>=' ? '≥' : '≤'} ${claim.threshold}`) +
+    cell('Threshold', `${claim.comparison === '>=' ? '≥' : '≤'} ${+claim.threshold.toFixed(3)}`) +
     cell('At initialization', format(claim.atInitialization, digits)) +
     (controlLabel === undefined ? '' : cell(controlLabel, format(claim.control, digits))) +
     `<td role="cell" class="verdict ${claim.holds ? 'holds' : 'fails'}"><span aria-hidden="true">${claim.holds ? '✓' : '✗'}</span> ` +

@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import { FIT_FROM } from '../../analysis/summary.ts';
 import { accent, contrast } from '../colours.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, logDomain, range } from '../numbers.ts';
@@ -6,10 +7,7 @@ import { figure, type Panel } from '../svg.ts';
 import { chart, logAxis } from './chart.ts';
 import { dead } from './spectra.ts';
 
-/** Blocks from which the fit is made (`inverseDepthFit`); before them the curve is extended, broken. */
-const firstFitted = 3;
-
-/** RA4: the largest singular value falls as one over depth. */
+/** RA4: the largest singular value falls as one over depth. Before the blocks that were fitted the curve is broken. */
 export function scale(data: ReportData): Figure {
   const shown = moments(data);
   const domain = logDomain(
@@ -25,7 +23,7 @@ export function scale(data: ReportData): Figure {
       caption:
         'Largest singular value of each block’s Jacobian, mean over samples with a bar from the least to the greatest, both ' +
         'axes logarithmic. Look for a steady fall along the curve a/(i + b), fitted from block ' +
-        `${firstFitted} on: the singular values scale inversely with depth. All panels share the vertical scale.`,
+        `${FIT_FROM} on: the singular values scale inversely with depth. All panels share the vertical scale.`,
     },
     [shown.map((m) => panel(m, domain))],
     {
@@ -33,7 +31,7 @@ export function scale(data: ReportData): Figure {
         ['mean over samples', accent, 'dot'],
         ['least to greatest', accent, 'line'],
         ['fit a/(i + b)', contrast, 'line'],
-        [`extended before block ${firstFitted}`, contrast, 'dashed'],
+        [`extended before block ${FIT_FROM}`, contrast, 'dashed'],
       ],
     },
   );
@@ -64,8 +62,8 @@ function panel({ title, measures, network: { depth } }: Moment, [low, high]: [nu
     x: logAxis('block i', [0.87, Math.max(depth, 2) * 1.15], ticks),
     y: { ...logAxis('σ₁(Jᵢ)', [low, high]), grid: true },
     marks: [
-      curve(firstFitted, depth, { strokeWidth: 1.75 }),
-      curve(1, Math.min(firstFitted, depth), { strokeWidth: 1.25, strokeDasharray: '4 3' }),
+      curve(FIT_FROM, depth, { strokeWidth: 1.75 }),
+      curve(1, Math.min(FIT_FROM, depth), { strokeWidth: 1.25, strokeDasharray: '4 3' }),
       Plot.ruleX(rows, {
         x: 'block',
         y1: 'least',
