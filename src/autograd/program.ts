@@ -23,7 +23,7 @@ export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, opti
   const graph = trace(f, specs);
   const lowered = plan(graph, gpu.traits, { inPlace: new Map(options.inPlace ?? []) });
   const pipelines = await Promise.all(lowered.dispatches.map(({ kernel }) => gpu.pipeline(kernel)));
-  return new Program(gpu, graph, specs, lowered, pipelines, options.label ?? (f.name || 'program'));
+  return new Program(gpu, graph, lowered, pipelines, options.label ?? (f.name || 'program'));
 }
 
 /** A compiled function: a fixed list of dispatches over planned memory. */
@@ -32,13 +32,11 @@ export class Program<R = unknown> {
   readonly graph: Graph<R>;
   readonly plan: Plan;
   readonly label: string;
-  readonly #specs: Specs;
   readonly #pipelines: readonly GPUComputePipeline[];
 
   constructor(
     gpu: Gpu,
     graph: Graph<R>,
-    specs: Specs,
     lowered: Plan,
     pipelines: readonly GPUComputePipeline[],
     label: string,
@@ -47,7 +45,6 @@ export class Program<R = unknown> {
     this.graph = graph;
     this.plan = lowered;
     this.label = label;
-    this.#specs = specs;
     this.#pipelines = pipelines;
   }
 
@@ -110,16 +107,6 @@ export class Program<R = unknown> {
     } finally {
       for (const array of own) array.dispose();
     }
-  }
-
-  /** The specs that the function was traced with. */
-  get specs(): Specs {
-    return this.#specs;
-  }
-
-  /** Floating-point operations of one run. */
-  get flops(): number {
-    return this.plan.dispatches.reduce((sum, { kernel }) => sum + kernel.flops, 0);
   }
 }
 
