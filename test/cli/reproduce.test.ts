@@ -93,7 +93,7 @@ describe('a run', () => {
       return (stdout: string, child: { kill(signal: NodeJS.Signals): void }) => {
         if (running || !stdout.includes(`"progress","network":"${network}"`)) return;
         running = true;
-        setTimeout(() => child.kill(signal), 20 + 400 * Math.random());
+        setTimeout(() => child.kill(signal), 100 * Math.random());
       };
     };
     const killed = await runCommand('reproduce', [...TINY, ...often, '--out', folder], end('SIGKILL', 'run'));
@@ -103,13 +103,17 @@ describe('a run', () => {
     const stopped = await runCommand('reproduce', resume, end('SIGINT', 'run'));
     expect(stopped).toMatchObject({ status: 130, signal: null });
     expect(stopped.stderr).toContain(`npm run reproduce -- mnist-fc --resume ${folder}`);
-    expect(stopped.stderr).toMatch(/stopped after step \d+ of 300; the checkpoint is written/);
+    // On a fast adapter training may be over by then: its checkpoint is written, and the analysis is what stops.
+    const analysing = stopped.stdout.includes('"stage":"analyze"');
+    if (!analysing)
+      expect(stopped.stderr).toMatch(/stopped after (step \d+ of 300|training); the checkpoint is written/);
 
+    // The folder is locked before the first line is printed; it stays so until the rival has seen that.
     let rival: Promise<Ended> | undefined;
     const killControl = end('SIGKILL', 'control');
     await runCommand('reproduce', resume, (stdout, child) => {
-      if (stdout.includes('"stage"')) rival ??= runCommand('reproduce', resume);
-      killControl(stdout, child);
+      rival ??= runCommand('reproduce', resume);
+      rival.then(() => killControl(stdout, child));
     });
     expect(await rival).toMatchObject({
       status: 1,
