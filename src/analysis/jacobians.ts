@@ -60,7 +60,14 @@ export class ResidualJacobians implements Disposable {
   readonly #samples: number;
   readonly #options: JacobianOptions;
   /** Blocks that run together, with their weights and points. */
-  readonly #groups: { blocks: number; weights: Record<string, DeviceArray>; points: DeviceArray }[] = [];
+  readonly #groups: {
+    /** Number of the first, from 0. */
+    first: number;
+    /** How many there are. */
+    blocks: number;
+    weights: Record<string, DeviceArray>;
+    points: DeviceArray;
+  }[] = [];
 
   /** `points` holds h_1 … h_L at each sample, [L, N, D]. */
   constructor(gpu: Gpu, network: FcResNet, state: HostState, points: Float32Array, options: JacobianOptions) {
@@ -79,6 +86,7 @@ export class ResidualJacobians implements Disposable {
     for (let first = 0; first < depth; first += blocks) {
       const count = Math.min(blocks, depth - first);
       this.#groups.push({
+        first,
         blocks: count,
         weights: stackBlocks(gpu, state, first, count),
         points: DeviceArray.from(gpu, points.subarray(first * each, (first + count) * each), [
@@ -102,8 +110,7 @@ export class ResidualJacobians implements Disposable {
       frobenius2: await this.#frobenius(),
     };
     using key = DeviceArray.from(this.#gpu, keyOf(this.#options.seed), [2], 'u32');
-    let first = 0;
-    for (const { blocks, weights, points } of this.#groups) {
+    for (const { first, weights, points } of this.#groups) {
       const inputs = [weights, points, key];
       const program = await compile(
         this.#gpu,
@@ -123,7 +130,6 @@ export class ResidualJacobians implements Disposable {
       result.u.set(u!, first * vectors);
       result.s.set(s!, first * this.#samples * columns);
       result.v.set(v!, first * vectors);
-      first += blocks;
     }
     return result;
   }
@@ -139,8 +145,7 @@ export class ResidualJacobians implements Disposable {
     const result: Float32Array[][] = Array.from({ length: depth }, () => []);
     using left = DeviceArray.zeros(this.#gpu, shape);
     using right = DeviceArray.zeros(this.#gpu, shape);
-    let first = 0;
-    for (const { blocks, weights, points } of this.#groups) {
+    for (const { first, blocks, weights, points } of this.#groups) {
       const inputs = [weights, points, left, right];
       const program = await compile(
         this.#gpu,
@@ -161,7 +166,6 @@ export class ResidualJacobians implements Disposable {
         const size = all.length / blocks;
         for (let i = 0; i < blocks; i++) result[first + i]![j] = all.slice(i * size, (i + 1) * size);
       }
-      first += blocks;
     }
     return result;
   }
@@ -172,8 +176,7 @@ export class ResidualJacobians implements Disposable {
     const result = new Float64Array(depth * this.#samples);
     const chunk = Math.min(IDENTITY_CHUNK, width);
     using start = DeviceArray.zeros(this.#gpu, [1], 'u32');
-    let first = 0;
-    for (const { blocks, weights, points } of this.#groups) {
+    for (const { first, weights, points } of this.#groups) {
       const inputs = [weights, points, start];
       const program = await compile(
         this.#gpu,
@@ -196,7 +199,6 @@ export class ResidualJacobians implements Disposable {
           result[first * this.#samples + i]! += x;
         });
       }
-      first += blocks;
     }
     return result;
   }

@@ -65,7 +65,7 @@ function runData(label: string, kind: Kind, o: Options): RunData {
       triples: classes,
       spectrum: 3 * classes,
       convention: 'branch',
-      sketchColumns: 3 * classes + 10,
+      sketchColumns: 6 * classes + 10,
       powerIterations: 4,
       seed,
     },
