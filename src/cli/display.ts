@@ -25,12 +25,13 @@ export function chooseDisplay(json: boolean): Display {
 
 function jsonLines(): Display {
   let network: NetworkName = 'run';
-  let last = 0;
+  let last = Number.NEGATIVE_INFINITY;
   const print = (event: string, fields: object) => console.log(JSON.stringify({ event, ...fields }));
   return {
     fact: (name, value) => print('fact', { name, value }),
     stage(stage, which) {
       network = which;
+      last = Number.NEGATIVE_INFINITY;
       print('stage', { stage, network });
     },
     progress(progress) {

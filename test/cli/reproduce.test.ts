@@ -87,30 +87,36 @@ describe('a run', () => {
   test('ends in the same bits however it is cut off, and says how to go on after Ctrl-C', async () => {
     const folder = join(root, 'cut');
     const often = ['--checkpoint-every', '0'];
-    // At a random moment after the first progress is told, when steps are running.
-    const end = (signal: NodeJS.Signals, network: string) => {
-      let running = false;
+    // At a random moment soon after it has printed `sign`.
+    const end = (signal: NodeJS.Signals, sign: string) => {
+      let seen = false;
       return (stdout: string, child: { kill(signal: NodeJS.Signals): void }) => {
-        if (running || !stdout.includes(`"progress","network":"${network}"`)) return;
-        running = true;
-        setTimeout(() => child.kill(signal), 100 * Math.random());
+        if (seen || !stdout.includes(sign)) return;
+        seen = true;
+        setTimeout(() => child.kill(signal), 50 * Math.random());
       };
     };
-    const killed = await runCommand('reproduce', [...TINY, ...often, '--out', folder], end('SIGKILL', 'run'));
+    const stepsRun = (network: string) => `"progress","network":"${network}"`;
+    const killed = await runCommand(
+      'reproduce',
+      [...TINY, ...often, '--out', folder],
+      end('SIGKILL', stepsRun('run')),
+    );
     expect(killed.signal).toBe('SIGKILL');
 
     const resume = ['mnist-fc', '--json', ...often, '--resume', folder];
-    const stopped = await runCommand('reproduce', resume, end('SIGINT', 'run'));
+    // A stage is announced even if the first process got to the end of training before it was killed.
+    const stopped = await runCommand('reproduce', resume, end('SIGINT', '"event":"stage"'));
     expect(stopped).toMatchObject({ status: 130, signal: null });
     expect(stopped.stderr).toContain(`npm run reproduce -- mnist-fc --resume ${folder}`);
-    // On a fast adapter training may be over by then: its checkpoint is written, and the analysis is what stops.
+    // Then the analysis is what stops; the checkpoint is written.
     const analysing = stopped.stdout.includes('"stage":"analyze"');
     if (!analysing)
       expect(stopped.stderr).toMatch(/stopped after (step \d+ of 300|training); the checkpoint is written/);
 
     // The folder is locked before the first line is printed; it stays so until the rival has seen that.
     let rival: Promise<Ended> | undefined;
-    const killControl = end('SIGKILL', 'control');
+    const killControl = end('SIGKILL', stepsRun('control'));
     await runCommand('reproduce', resume, (stdout, child) => {
       rival ??= runCommand('reproduce', resume);
       rival.then(() => killControl(stdout, child));
