@@ -8,6 +8,11 @@ import { quietly } from './wait.ts';
 export interface OpenOptions {
   /** `gpu`, `system`, `swiftshader` or a part of an adapter's name. Node only; `COLLIMATE_ADAPTER` is the default. */
   readonly adapter?: string | undefined;
+  /**
+   * Node only: over how many threads lavapipe spreads a dispatch, 0 for none beside its queue's own. More are better for few
+   * large dispatches, none for many small ones, which is what counts by default where there are but two cores.
+   */
+  readonly threads?: number | undefined;
   /** Where to ask for an adapter; by default `navigator.gpu` in browsers, and Dawn in Node. */
   readonly gpu?: GPU | undefined;
 }
@@ -241,11 +246,11 @@ export class Gpu implements Disposable {
   }
 }
 
-async function findAdapter({ adapter, gpu }: OpenOptions): Promise<FoundAdapter> {
+async function findAdapter({ adapter, gpu, threads }: OpenOptions): Promise<FoundAdapter> {
   const given = gpu ?? globalThis.navigator?.gpu;
   if (!given) {
     const { findNodeAdapter } = await import('./node-adapter.ts');
-    return findNodeAdapter(adapter);
+    return findNodeAdapter(adapter, threads);
   }
   const found = await given.requestAdapter({ powerPreference: 'high-performance' });
   if (found) return { adapter: found };

@@ -7,16 +7,16 @@ import { quietly } from './wait.ts';
 /**
  * Adapter choice in Node. In order: a GPU, an installed software driver, the bundled SwiftShader.
  * `wish` is `gpu`, `system`, `swiftshader` or a part of an adapter's name; without one, the environment variable
- * `COLLIMATE_ADAPTER` is asked.
+ * `COLLIMATE_ADAPTER` is asked. `threads` is the size of lavapipe's pool.
  * @throws CollimateError naming the wish and what there is instead
  */
-export function findNodeAdapter(wish?: string): Promise<FoundAdapter> {
-  const found = last.then(() => find(wish));
+export function findNodeAdapter(wish?: string, threads?: number): Promise<FoundAdapter> {
+  const found = last.then(() => withThreads(threads, () => find(wish)));
   last = found.catch(() => {});
   return found;
 }
 
-/** One search at a time, since the bundled driver is chosen by the environment, which all share. */
+/** One search at a time, since drivers are chosen and set up by the environment, which all share. */
 let last: Promise<unknown> = Promise.resolve();
 
 async function find(wish?: string): Promise<FoundAdapter> {
@@ -82,7 +82,7 @@ const instances = new Map<string, Promise<GPU>>();
 
 function dawn(...flags: string[]): Promise<GPU> {
   const all = [...toggles(), ...flags];
-  const key = JSON.stringify([all, process.env.VK_DRIVER_FILES]);
+  const key = JSON.stringify([all, process.env.VK_DRIVER_FILES, process.env.LP_NUM_THREADS]);
   let gpu = instances.get(key);
   if (!gpu) {
     gpu = loadDawn().then(({ create, globals }) => {
@@ -95,16 +95,24 @@ function dawn(...flags: string[]): Promise<GPU> {
 }
 
 /**
- * lavapipe wakes a pool of threads for every dispatch, some 20 µs each time. Where there are two cores, and the host
- * needs one of them, it is faster without: two short epochs of `mnist-fc` took 8 to 10 s rather than 11 to 16 (in turns,
- * on one machine), though a matmul of 512³ loses about a third.
+ * Runs `ask` with the pool size that lavapipe is to have: as asked for, else by the user's environment, else none where
+ * there are two cores. lavapipe wakes its pool for every dispatch, some 20 µs each time, and the host needs a core:
+ * two short epochs of `mnist-fc` took 8 to 10 s without rather than 11 to 16 with it (in turns, on one machine).
+ * Large dispatches gain from it: a matmul of 512³ runs at 40 GFLOPS rather than 30.
  */
-function tuneLavapipe(): void {
-  if (availableParallelism() <= 2) process.env.LP_NUM_THREADS ??= '0';
+async function withThreads<T>(threads: number | undefined, ask: () => Promise<T>): Promise<T> {
+  const before = process.env.LP_NUM_THREADS;
+  const wanted = threads ?? (before === undefined && availableParallelism() <= 2 ? 0 : undefined);
+  if (wanted !== undefined) process.env.LP_NUM_THREADS = `${wanted}`;
+  try {
+    return await ask();
+  } finally {
+    if (before === undefined) delete process.env.LP_NUM_THREADS;
+    else process.env.LP_NUM_THREADS = before;
+  }
 }
 
 async function loadDawn(): Promise<typeof import('webgpu')> {
-  tuneLavapipe();
   try {
     return await import('webgpu');
   } catch (cause) {
