@@ -9,6 +9,8 @@ export type Access = 'read' | 'read_write';
 export interface Kernel {
   /** Name for profiles and error messages, e.g. `matmul_nt`. */
   readonly name: string;
+  /** Which of the structures it is that compute the same, e.g. `broadcast 32x32`; part of no result. */
+  readonly variant?: string;
   /** Complete shader source with the entry point `main`. */
   readonly wgsl: string;
   /** Access of the storage buffers, which are `@group(0) @binding(0…n-1)` in this order. */

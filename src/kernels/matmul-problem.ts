@@ -88,7 +88,13 @@ export function matmulForm(spec: MatmulSpec): MatmulForm {
 }
 
 /** The kernel record of a product whose every `tile` of output is computed by one workgroup running `wgsl`. */
-export function matmulKernel(spec: MatmulSpec, tile: Tile, wgsl: string, traits: AdapterTraits): Kernel {
+export function matmulKernel(
+  spec: MatmulSpec,
+  tile: Tile,
+  structure: string,
+  wgsl: string,
+  traits: AdapterTraits,
+): Kernel {
   const { m, n, k, transposeA, transposeB, batch } = spec;
   const products = batch.reduce((count, dim) => count * dim.size, 1);
   const rowTiles = Math.ceil(m / tile.rows);
@@ -100,6 +106,7 @@ export function matmulKernel(spec: MatmulSpec, tile: Tile, wgsl: string, traits:
     batch.reduce((count, dim) => count * (dim[stride] === 0 ? 1 : dim.size), 1);
   return {
     name: `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`,
+    variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
     bindings: ['read', 'read', 'read_write'],
     // Sizes are uniforms: constants in their place gained 0–6% on lavapipe, within the noise, for a shader a shape.

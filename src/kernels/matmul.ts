@@ -36,7 +36,7 @@ function broadcastMatmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
     spec.k % 4 !== 0,
     spec.k > BLOCK_K ? BLOCK_K : 0,
   );
-  return matmulKernel(spec, broadcastTile(tile, lanes), wgsl, traits);
+  return matmulKernel(spec, broadcastTile(tile, lanes), 'broadcast', wgsl, traits);
 }
 
 /** Heights of tiles, with the time per row of each relative to the tallest, as measured on lavapipe. */
@@ -67,5 +67,5 @@ function tiledMatmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
   const groups = products * Math.ceil(spec.m / 64) * Math.ceil(spec.n / 64);
   const side = groups < FEW_GROUPS ? 32 : 64;
   const wgsl = tiledSource(matmulForm(spec), side);
-  return matmulKernel(spec, { rows: side, cols: side }, wgsl, traits);
+  return matmulKernel(spec, { rows: side, cols: side }, 'tiled', wgsl, traits);
 }
