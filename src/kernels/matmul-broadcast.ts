@@ -35,15 +35,15 @@ export function broadcastSource(
   block: number,
 ): string {
   const { rows, vectors } = tile;
-  const a = operandA(form, rows, lanes);
-  const b = range(vectors, (v) => operandB(form, v, `col0 + 4u * (lane + ${v * lanes}u)`));
+  const a = operandA(form, rows, lanes, guardK);
+  const b = operandB(form, vectors, lanes, guardK);
   const sums = range(rows, (r) => range(vectors, (v) => `c${r}_${v}`));
   const products = sums.flatMap((row, r) => [
     ...a.beforeRow(r),
     ...row.map((sum, v) => `${sum} += ${range(4, (u) => `${a.value(r, u)} * b${v}_${u}`).join(' + ')};`),
   ]);
   return `enable subgroups;
-${matmulMemory(form, guardK)}
+${matmulMemory(form)}
 
 @compute @workgroup_size(${lanes})
 fn main(
@@ -51,11 +51,13 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   ${locateTile(broadcastTile(tile, lanes))}
-  ${block ? `for (var start = 0u; start < s.k; start += ${block}u)` : 'const start = 0u;'} {
-    let end = ${block ? `min(start + ${block}u, s.k)` : 's.k'};
+  let length = s.k;
+  ${[...a.before, ...b.before].join('\n  ')}
+  ${block ? `for (var start = 0u; start < length; start += ${block}u)` : 'const start = 0u;'} {
+    let end = ${block ? `min(start + ${block}u, length)` : 'length'};
     ${sums.map((row) => row.map((sum) => `var ${sum} = vec4f();`).join(' ')).join('\n    ')}
     for (var k = start; k < end; k += 4u) {
-      ${[...a.loads, ...b.flat(), ...products].join('\n      ')}
+      ${[...a.loads, ...b.loads, ...products].join('\n      ')}
     }
     ${storeSums(sums, lanes)}
   }
@@ -63,23 +65,87 @@ fn main(
 `;
 }
 
-/** Loads of the tile's rows of A, and the WGSL for the value of row r at k + u in every lane. */
-function operandA(form: MatmulForm, rows: number, lanes: number) {
-  if (!form.transposeA) {
+/** An operand's WGSL: what is computed once, and what is loaded for each four steps of k. */
+interface Operand {
+  readonly before: readonly string[];
+  readonly loads: readonly string[];
+}
+
+/**
+ * Loads of a lane's part of an operand, as `name{i}_{u}` for each start in `starts`. Where k is the contiguous axis,
+ * `along`, a start is a row (or column) and u counts the four k; `{name}{i}` is the vector of them. Else a start is the first
+ * of four rows or columns, and `{name}{i}_{u}` are these four at k + u. Addresses are computed before the loop but for k,
+ * since no compiler of a software adapter does it. Rows and columns beyond the end are clamped to some that exist, as the
+ * results are never stored; k beyond the end gives zeros.
+ */
+function operand(
+  name: 'a' | 'b',
+  along: boolean,
+  vec: boolean,
+  starts: readonly string[],
+  guardK: boolean,
+): Operand {
+  const buffer = name.toUpperCase();
+  const extent = name === 'a' ? 's.m' : 's.n';
+  const at = `at${buffer}`;
+  if (along) {
+    // Read as vectors only where k is a multiple of four.
+    const shift = vec ? ' >> 2u' : '';
     return {
-      loads: range(rows / lanes, (i) => `let a${i} = loadA(atA, row0 + lane + ${i * lanes}u, k);`),
+      before: starts.map(
+        (x, i) => `let ${name}From${i} = (${at} + min(${x}, ${extent} - 1u) * length)${shift};`,
+      ),
+      loads: starts.map((_, i) => {
+        if (vec) return `let ${name}${i} = ${buffer}[${name}From${i} + (k >> 2u)];`;
+        const values = range(4, (u) =>
+          guardK
+            ? `select(0.0, ${buffer}[${name}From${i} + min(k + ${u}u, length - 1u)], k + ${u}u < length)`
+            : `${buffer}[${name}From${i} + k + ${u}u]`,
+        );
+        return `let ${name}${i} = vec4f(${values.join(', ')});`;
+      }),
+    };
+  }
+  const pitch = `${name}Pitch`;
+  const rowAt = (u: number) => (guardK ? `min(k + ${u}u, length - 1u)` : `(k + ${u}u)`);
+  return {
+    before: [
+      `let ${pitch} = ${extent}${vec ? ' >> 2u' : ''};`,
+      ...starts.flatMap((x, i) =>
+        vec
+          ? [`let ${name}From${i} = (${at} + min(${x}, ${extent} - 4u)) >> 2u;`]
+          : [`let ${name}From${i} = ${at} + min(${x} + vec4u(0u, 1u, 2u, 3u), vec4u(${extent} - 1u));`],
+      ),
+    ],
+    loads: [
+      ...range(4, (u) => `let ${name}Row${u} = ${rowAt(u)} * ${pitch};`),
+      ...starts.flatMap((_, i) =>
+        range(4, (u) => {
+          const value = vec
+            ? `${buffer}[${name}From${i} + ${name}Row${u}]`
+            : `vec4f(${range(4, (c) => `${buffer}[${name}From${i}[${c}] + ${name}Row${u}]`).join(', ')})`;
+          const guarded = guardK ? `select(vec4f(), ${value}, k + ${u}u < length)` : value;
+          return `let ${name}${i}_${u} = ${guarded};`;
+        }),
+      ),
+    ],
+  };
+}
+
+/** The tile's rows of A, spread over the lanes, and the WGSL for the value of row r at k + u in every lane. */
+function operandA({ transposeA, vecA }: MatmulForm, rows: number, lanes: number, guardK: boolean) {
+  if (!transposeA) {
+    const starts = range(rows / lanes, (i) => `row0 + lane + ${i * lanes}u`);
+    return {
+      ...operand('a', true, vecA, starts, guardK),
       beforeRow: (r: number) => [`let r${r} = subgroupBroadcast(a${Math.floor(r / lanes)}, ${r % lanes}u);`],
       value: (r: number, u: number) => `r${r}[${u}]`,
     };
   }
   // Aᵀ holds four rows side by side: a lane loads four rows at each of the four k.
-  const loads = Math.ceil(rows / (4 * lanes));
+  const starts = range(Math.ceil(rows / (4 * lanes)), (i) => `row0 + 4u * (lane + ${i * lanes}u)`);
   return {
-    loads: range(loads, (i) =>
-      range(4, (u) => `let a${i}_${u} = loadA(atA, row0 + 4u * (lane + ${i * lanes}u), k + ${u}u);`).join(
-        ' ',
-      ),
-    ),
+    ...operand('a', false, vecA, starts, guardK),
     beforeRow: (r: number) => {
       const from = r / 4;
       if (r % 4 !== 0) return [];
@@ -92,13 +158,21 @@ function operandA(form: MatmulForm, rows: number, lanes: number) {
   };
 }
 
-/** `b{v}_{u}`: the lane's four columns from `col` on, at k + u. */
-function operandB(form: MatmulForm, v: number, col: string): string[] {
-  if (!form.transposeB) return range(4, (u) => `let b${v}_${u} = loadB(atB, ${col}, k + ${u}u);`);
-  return [
-    ...range(4, (c) => `let col${v}_${c} = loadB(atB, ${col} + ${c}u, k);`),
-    ...range(4, (u) => `let b${v}_${u} = vec4f(${range(4, (c) => `col${v}_${c}[${u}]`).join(', ')});`),
-  ];
+/** `b{v}_{u}`: the lane's four columns of vector v, at k + u. */
+function operandB(
+  { transposeB, vecB }: MatmulForm,
+  vectors: number,
+  lanes: number,
+  guardK: boolean,
+): Operand {
+  const columns = range(vectors, (v) => `col0 + 4u * (lane + ${v * lanes}u)`);
+  if (!transposeB) return operand('b', false, vecB, columns, guardK);
+  const each = columns.flatMap((column) => range(4, (c) => `${column} + ${c}u`));
+  const { before, loads } = operand('b', true, vecB, each, guardK);
+  const turned = range(vectors, (v) =>
+    range(4, (u) => `let b${v}_${u} = vec4f(${range(4, (c) => `b${4 * v + c}[${u}]`).join(', ')});`),
+  );
+  return { before, loads: [...loads, ...turned.flat()] };
 }
 
 /**

@@ -123,29 +123,14 @@ export function matmulKernel(
   };
 }
 
-/**
- * WGSL of the bindings and of three functions: `loadA(at, row, k)` and `loadB(at, col, k)` give four values of
- * the matrix that starts at element `at`, and `storeC(at, row, col, v, add)` stores four columns of C or adds to
- * them.
- *
- * A load runs along the operand's rows as they lie in memory: the four k from `k` on where k is the contiguous
- * axis (A, Bᵀ), else the four rows or columns from the given one on (Aᵀ, B). Rows and columns beyond the end are
- * clamped to some that exist, as the results are never stored; k beyond the end gives zeros if `guardK`.
- */
-export function matmulMemory(form: MatmulForm, guardK: boolean): string {
-  const { transposeA, transposeB, vecA, vecB, vecC } = form;
+/** WGSL of the bindings and of `storeC(at, row, col, v, add)`, which stores four columns of C or adds to them. */
+export function matmulMemory({ vecA, vecB, vecC }: MatmulForm): string {
   return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
 @group(0) @binding(1) var<storage, read> B: array<${vecB ? 'vec4f' : 'f32'}>;
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;
 @group(0) @binding(3) var<uniform> s: Sizes;
 
-fn loadA(at: u32, row: u32, k: u32) -> vec4f {
-  ${transposeA ? loadAcross('A', 'row', 's.m', vecA, guardK) : loadAlong('A', 'row', 's.m', vecA, guardK)}
-}
-fn loadB(at: u32, col: u32, k: u32) -> vec4f {
-  ${transposeB ? loadAlong('B', 'col', 's.n', vecB, guardK) : loadAcross('B', 'col', 's.n', vecB, guardK)}
-}
 fn storeC(at: u32, row: u32, col: u32, v: vec4f, add: bool) {
   if ((row < s.m) & (col < s.n)) {
     ${store(vecC)}
@@ -166,32 +151,6 @@ function store(vec: boolean): string {
     let before = vec4f(${range(4, (c) => `C[to[${c}]]`).join(', ')});
     let sum = select(vec4f(v.x), v, inside) + select(vec4f(), before, add);
     ${range(4, (c) => `C[to[${c}]] = sum[${c}];`).join(' ')}`;
-}
-
-/** Four values along k of row `x` of a matrix `[X, k]`. */
-function loadAlong(buffer: string, x: string, extent: string, vec: boolean, guardK: boolean): string {
-  const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
-  if (vec) {
-    // k is a multiple of four here, so four values lie inside together or outside together.
-    return guardK
-      ? `${row}\n  return select(vec4f(), ${buffer}[(row0 + min(k, s.k - 4u)) >> 2u], k < s.k);`
-      : `${row}\n  return ${buffer}[(row0 + k) >> 2u];`;
-  }
-  const values = range(4, (u) =>
-    guardK
-      ? `select(0.0, ${buffer}[row0 + min(k + ${u}u, s.k - 1u)], k + ${u}u < s.k)`
-      : `${buffer}[row0 + k + ${u}u]`,
-  );
-  return `${row}\n  return vec4f(${values.join(', ')});`;
-}
-
-/** Four neighbours from column `x` on in row `k` of a matrix `[k, X]`. */
-function loadAcross(buffer: string, x: string, extent: string, vec: boolean, guardK: boolean): string {
-  const row = `let row0 = at + ${guardK ? 'min(k, s.k - 1u)' : 'k'} * ${extent};`;
-  const value = vec
-    ? `${buffer}[(row0 + min(${x}, ${extent} - 4u)) >> 2u]`
-    : `vec4f(${range(4, (c) => `${buffer}[row0 + min(${x} + ${c}u, ${extent} - 1u)]`).join(', ')})`;
-  return `${row}\n  return ${guardK ? `select(vec4f(), ${value}, k < s.k)` : value};`;
 }
 
 /** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */

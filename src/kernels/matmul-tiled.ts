@@ -21,7 +21,8 @@ export function tiledSource(form: MatmulForm, side: 32 | 64): string {
   const quads = side / 4;
   const threads = quads * quads;
   const blocks = quads * (TILE_K / 4);
-  return `${matmulMemory(form, true)}
+  return `${matmulMemory(form)}
+${loads(form)}
 
 var<workgroup> sliceA: array<vec4f, ${TILE_K * quads}>;
 var<workgroup> sliceB: array<vec4f, ${TILE_K * quads}>;
@@ -83,4 +84,37 @@ function copyBlock(operand: 'A' | 'B', x: string, across: boolean, quads: number
     return `slice${operand}[to + ${u * quads}u] = ${value};`;
   });
   return [...loads, ...stores].join('\n  ');
+}
+
+/**
+ * WGSL of `loadA(at, row, k)` and `loadB(at, col, k)`, which give four values of the matrix that starts at element `at`.
+ * A load runs along the operand's rows as they lie in memory: the four k from `k` on where k is the contiguous
+ * axis (A, Bᵀ), else the four rows or columns from the given one on (Aᵀ, B). Rows and columns beyond the end are
+ * clamped to some that exist, as the results are never stored; k beyond the end gives zeros.
+ */
+function loads({ transposeA, transposeB, vecA, vecB }: MatmulForm): string {
+  return `fn loadA(at: u32, row: u32, k: u32) -> vec4f {
+  ${transposeA ? loadAcross('A', 'row', 's.m', vecA) : loadAlong('A', 'row', 's.m', vecA)}
+}
+fn loadB(at: u32, col: u32, k: u32) -> vec4f {
+  ${transposeB ? loadAlong('B', 'col', 's.n', vecB) : loadAcross('B', 'col', 's.n', vecB)}
+}`;
+}
+
+/** Four values along k of row `x` of a matrix `[X, k]`. */
+function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
+  const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
+  // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
+  if (vec) return `${row}\n  return select(vec4f(), ${buffer}[(row0 + min(k, s.k - 4u)) >> 2u], k < s.k);`;
+  const values = range(4, (u) => `select(0.0, ${buffer}[row0 + min(k + ${u}u, s.k - 1u)], k + ${u}u < s.k)`);
+  return `${row}\n  return vec4f(${values.join(', ')});`;
+}
+
+/** Four neighbours from column `x` on in row `k` of a matrix `[k, X]`. */
+function loadAcross(buffer: string, x: string, extent: string, vec: boolean): string {
+  const row = `let row0 = at + min(k, s.k - 1u) * ${extent};`;
+  const value = vec
+    ? `${buffer}[(row0 + min(${x}, ${extent} - 4u)) >> 2u]`
+    : `vec4f(${range(4, (c) => `${buffer}[row0 + min(${x} + ${c}u, ${extent} - 1u)]`).join(', ')})`;
+  return `${row}\n  return select(vec4f(), ${value}, k < s.k);`;
 }
