@@ -13,6 +13,7 @@ const FLOORS = [
   'data',
   'autograd',
   'kernels',
+  'tuner',
   'gpu',
 ];
 const SRC = resolve(import.meta.dirname, '../src');

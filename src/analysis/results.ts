@@ -113,6 +113,8 @@ export interface Analysis {
   trained: Measures;
   /** The claims as judged; only in the file of a network that has been compared with its control. */
   claims?: Claim[];
+  /** Variant of the kernel used for each problem, where no `config.json` tells. */
+  kernels?: Record<string, string>;
 }
 
 /** One claim of the paper, judged. */

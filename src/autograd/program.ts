@@ -1,9 +1,9 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { Kernel } from '../gpu/kernel.ts';
+import type { Kernel, Work } from '../gpu/kernel.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
-import { type BufferRef, type Plan, plan } from './lower/plan.ts';
+import { type BufferRef, byteSize, type Plan, plan } from './lower/plan.ts';
 import { formatShape, sameShape, type Tensor } from './tensor.ts';
 import { type AnyFunction, type Mapped, mapTree, rebuild } from './tree.ts';
 
@@ -22,8 +22,23 @@ export interface CompileOptions {
 export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
   const graph = trace(f, specs);
   const lowered = plan(graph, gpu.traits, { inPlace: new Map(options.inPlace ?? []) });
-  const pipelines = await Promise.all(lowered.dispatches.map(({ kernel }) => gpu.pipeline(kernel)));
-  return new Program(gpu, graph, lowered, pipelines, options.label ?? (f.name || 'program'));
+  const chosen = await gpu.choose(bufferSizes(graph, lowered));
+  const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
+  const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));
+  return new Program(
+    gpu,
+    graph,
+    { ...lowered, dispatches },
+    pipelines,
+    options.label ?? (f.name || 'program'),
+  );
+}
+
+/** The kernels of a plan, each with the bytes of its buffers. */
+function bufferSizes({ inputs, outputs }: Graph, { dispatches, slots }: Plan): Work[] {
+  const bytesOf = ({ kind, index }: BufferRef): number =>
+    kind === 'slot' ? slots[index]! : byteSize((kind === 'input' ? inputs : outputs)[index]!);
+  return dispatches.map(({ kernel, buffers }) => ({ kernel, bytes: buffers.map(bytesOf) }));
 }
 
 /** A compiled function: a fixed list of dispatches over planned memory. */

@@ -2,18 +2,21 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { judge } from '../analysis/claims.ts';
+import type { Analysis } from '../analysis/results.ts';
+import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
-import { writeAtomically } from '../experiments/atomic-write.ts';
 import { type Checkpoint, decodeCheckpoint } from '../experiments/checkpoint.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
-import { readConfig } from '../experiments/run-config.ts';
+import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
 import { parseNumber, ranges } from '../experiments/settings.ts';
 import { DeviceTask, loadTask } from '../experiments/task.ts';
 import { Gpu } from '../gpu/device.ts';
+import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { main } from './main.ts';
 import { measuresTable } from './measures-table.ts';
+import { tuneOption } from './tune-option.ts';
 import { verdictTable } from './verdict-table.ts';
 
 interface Options {
@@ -23,6 +26,7 @@ interface Options {
   readonly convention?: string;
   readonly adapter?: string;
   readonly out?: string;
+  readonly tune: TuneMode;
   readonly json?: boolean;
 }
 
@@ -37,6 +41,7 @@ const program = new Command('npm run analyze --')
   .option('--seed <number>', 'of the choice of samples and of the SVD (default: that of the training)')
   .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .addOption(tuneOption())
   .option('--out <file>', 'write the analysis, as analysis.json, to a new file')
   .option('--json', 'print the analysis as JSON')
   .option('--debug', 'print stack traces')
@@ -52,7 +57,7 @@ Examples:
 await main(async () => {
   program.parse();
   const path = program.args[0]!;
-  const { adapter, out, json, ...given } = program.opts<Options>();
+  const { adapter, out, json, tune, ...given } = program.opts<Options>();
   const triples = { option: '--triples', what: '', whole: true, least: 1, most: 8192 };
   const number = (text: string | undefined, range: typeof triples) =>
     text === undefined ? undefined : parseNumber(text, range);
@@ -65,11 +70,13 @@ await main(async () => {
   if (out !== undefined && existsSync(out)) {
     throw new CollimateError(`${out} exists already`, 'Name a new file with `--out`, or remove it first.');
   }
-  const { checkpoint, samples } = open(path);
+  const { checkpoint, config } = open(path);
   const { network, training } = checkpoint.info;
 
   using _ = new Interrupt(); // Nothing needs to be saved.
-  const opening = Gpu.open({ adapter });
+  // The same kernels as the run's find again what the run found.
+  const tuner = new Tuner({ mode: tune, pinned: config?.kernels });
+  const opening = Gpu.open({ adapter, chooser: tuner });
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const task = loadTask({ classes: network.classes, images: training.images ?? ranges.images.most });
   using gpu = await opening;
@@ -78,9 +85,9 @@ await main(async () => {
     ...chosen,
     trainingSeed: training.seed,
     seed: chosen.seed ?? training.seed,
-    samples: chosen.samples ?? samples,
+    samples: chosen.samples ?? config?.settings.samples ?? 16,
   });
-  const text = `${JSON.stringify(analysis, null, 2)}\n`;
+  const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;
   if (out !== undefined) writeAtomically(out, text);
   if (json) process.stdout.write(text);
   else {
@@ -91,8 +98,8 @@ await main(async () => {
   return 0;
 });
 
-/** The checkpoint at a path, and at how many samples its run was analysed. */
-function open(path: string): { checkpoint: Checkpoint; samples: number } {
+/** The checkpoint at a path, and the configuration of its run where that lies beside it. */
+function open(path: string): { checkpoint: Checkpoint; config: RunConfig | undefined } {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
   const file = isFolder ? join(path, CHECKPOINT) : path;
   let bytes: Uint8Array;
@@ -104,8 +111,7 @@ function open(path: string): { checkpoint: Checkpoint; samples: number } {
   }
   const checkpoint = decodeCheckpoint(bytes, file);
   const folder = dirname(file);
-  const samples = existsSync(join(folder, CONFIG)) ? readConfig(folder).settings.samples : 16;
-  return { checkpoint, samples };
+  return { checkpoint, config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined };
 }
 
 function conventionOf(text: string | undefined): 'branch' | 'post-activation' | undefined {

@@ -14,9 +14,11 @@ import {
 } from '../experiments/settings.ts';
 import { loadTask } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
+import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { commandLine, main, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
+import { tuneOption } from './tune-option.ts';
 import { verdictSentence, verdictTable } from './verdict-table.ts';
 
 interface Options extends GivenSettings {
@@ -25,6 +27,7 @@ interface Options extends GivenSettings {
   /** A folder, or true for the latest. */
   readonly resume?: string | true;
   readonly checkpointEvery: string;
+  readonly tune: TuneMode;
   readonly strict?: boolean;
   readonly json?: boolean;
 }
@@ -44,6 +47,7 @@ program
   .option('--out <folder>', 'a new or empty folder (default: results/<experiment>/<time>-<seed>)')
   .option('--resume [folder]', 'go on with a run that was cut off, by default the latest')
   .option('--checkpoint-every <seconds>', 'of training, about', '20')
+  .addOption(tuneOption())
   .option('--strict', 'exit with status 1 if a claim does not hold')
   .option('--json', 'print lines of JSON')
   .option('--debug', 'print stack traces')
@@ -81,7 +85,8 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
   const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
 
-  const opening = openAdapter(options.adapter, resumed?.config);
+  const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
+  const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const task = loadTask(settings);
   using gpu = await opening;
@@ -112,6 +117,7 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   try {
     const { claims, control } = await reproduce(gpu, task, folder, config, {
       interrupt,
+      tuner,
       checkpointSeconds,
       onStage: display.stage,
       onProgress: display.progress,

@@ -5,20 +5,24 @@ import type { Experiment } from '../experiments/catalog.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { type GivenSettings, refuseContradiction } from '../experiments/settings.ts';
-import { Gpu } from '../gpu/device.ts';
+import { Gpu, type KernelChooser } from '../gpu/device.ts';
 import { commandLine } from './main.ts';
 
 export const resumeCommand = (experiment: string, folder: string): string =>
   commandLine('reproduce', [experiment, '--resume', folder]);
 
 /** The adapter asked for; else that on which a resumed run was begun, if it is still there; else the best. */
-export async function openAdapter(asked: string | undefined, begun: RunConfig | undefined): Promise<Gpu> {
+export async function openAdapter(
+  asked: string | undefined,
+  begun: RunConfig | undefined,
+  chooser: KernelChooser,
+): Promise<Gpu> {
   if (asked === undefined && begun) {
     try {
-      return await Gpu.open({ adapter: begun.adapter.name });
+      return await Gpu.open({ adapter: begun.adapter.name, chooser });
     } catch {} // Another is taken then, and the difference noted.
   }
-  return Gpu.open({ adapter: asked });
+  return Gpu.open({ adapter: asked, chooser });
 }
 
 /** The run that --resume means, with its settings, which the other options must not contradict. */

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
-import { writeAtomically } from './atomic-write.ts';
 
 /** Who holds a lock, as its file says. `machine` and `started` say whether `pid` can be looked up, and is still the same. */
 interface Holder {

@@ -1,6 +1,7 @@
 import { judge } from '../analysis/claims.ts';
 import type { Analysis, Claim } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Tuner } from '../tuner/tuner.ts';
 import { analyzeRun } from './analyze-run.ts';
 import { Interrupted } from './interrupt.ts';
 import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
@@ -17,6 +18,8 @@ export const labels = { run: 'Residual network', control: 'No-skip control' } as
 export type NetworkName = keyof typeof labels;
 
 export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | 'onEpoch'> {
+  /** Chooses the device's kernels; its choices are recorded before they are used. */
+  readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
   /** What begins now, for one of the networks. */
   readonly onStage: (stage: 'train' | 'analyze', network: NetworkName) => void;
   readonly onProgress: TrainingSession['onProgress'];
@@ -41,8 +44,14 @@ export async function reproduce(
   session: ReproduceSession,
 ): Promise<Outcome> {
   using data = new DeviceTask(gpu, task);
+  const record = (into: RunFolder, own: RunConfig) =>
+    into.writeJson(CONFIG, { ...own, kernels: { ...session.tuner.choices } });
   const runOne = async (network: NetworkName, into: RunFolder, own: RunConfig) => {
-    into.writeJson(CONFIG, own);
+    session.tuner.onChoice = () => {
+      record(folder, config);
+      if (into !== folder) record(into, own);
+    };
+    record(into, own);
     session.onStage('train', network);
     const state = await session.interrupt.heeded(() => train(gpu, data, into, checkpointInfo(own), session));
     if (session.interrupt.requested)

@@ -29,6 +29,8 @@ export interface RunConfig {
   readonly adapter: AdapterInfo;
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
   readonly resumedOn?: readonly AdapterInfo[];
+  /** Variant of the kernel used for each problem that there is more than one for; a resumed run uses the same. */
+  readonly kernels?: Readonly<Record<string, string>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly system: string;
   /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { isTemporary, removeTemporaries, writeAtomically, writeFailed } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
-import { isTemporary, removeTemporaries, writeAtomically, writeFailed } from './atomic-write.ts';
 import { FolderLock, isLock } from './lock.ts';
 
 export const CONFIG = 'config.json';

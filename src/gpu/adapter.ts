@@ -13,6 +13,8 @@ export interface AdapterInfo {
   readonly backend: 'vulkan' | 'metal' | 'd3d12' | undefined;
   readonly kind: AdapterTraits['kind'];
   readonly source: AdapterSource;
+  /** Threads over which lavapipe spreads a dispatch, where they are set. */
+  readonly threads?: number | undefined;
 }
 
 /** An adapter with what belongs to it. */
@@ -21,12 +23,13 @@ export interface FoundAdapter {
   readonly backend?: AdapterInfo['backend'];
   /** Bytes of memory that buffers may take together, where that is known. */
   readonly memory?: number | undefined;
+  readonly threads?: number | undefined;
 }
 
 /** What rasterizers on the CPU call themselves. */
 export const softwareNames = /llvmpipe|lavapipe|swiftshader|basic render|software/i;
 
-export function infoOf({ adapter, backend }: FoundAdapter): AdapterInfo {
+export function infoOf({ adapter, backend, threads }: FoundAdapter): AdapterInfo {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
   const all = `${vendor} ${architecture} ${device} ${description}`;
   const kind = isFallbackAdapter || softwareNames.test(all) ? 'software' : 'hardware';
@@ -37,6 +40,7 @@ export function infoOf({ adapter, backend }: FoundAdapter): AdapterInfo {
     backend,
     kind,
     source: kind === 'hardware' ? 'hardware' : /swiftshader/i.test(all) ? 'swiftshader' : 'system',
+    ...(threads !== undefined && { threads }),
   };
 }
 

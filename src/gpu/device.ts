@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
 import { DeviceLostError, formatBytes, outOfMemory, shaderError, uncaptured } from './failures.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Work } from './kernel.ts';
 import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
 
@@ -13,8 +13,15 @@ export interface OpenOptions {
    * large dispatches, none for many small ones, which is what counts by default where there are but two cores.
    */
   readonly threads?: number | undefined;
+  /** Who decides between kernels that compute the same; by default each kernel itself is taken. */
+  readonly chooser?: KernelChooser | undefined;
   /** Where to ask for an adapter; by default `navigator.gpu` in browsers, and Dawn in Node. */
   readonly gpu?: GPU | undefined;
+}
+
+/** Decides which of the kernels that compute the same is used: each one, or another of its {@link Kernel.choice}. */
+export interface KernelChooser {
+  choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
 /** Storage that can be copied from and to: 0x80 STORAGE, 0x4 COPY_SRC, 0x8 COPY_DST. */
@@ -39,13 +46,15 @@ export class Gpu implements Disposable {
   readonly #mapping = new Set<GPUBuffer>();
   readonly #waits = new Set<(reason: CollimateError) => void>();
   readonly #memory: number;
+  readonly #chooser: KernelChooser | undefined;
   #bytes = 0;
   #failure: CollimateError | undefined;
   #thrown = false;
   #disposed = false;
 
-  private constructor(found: FoundAdapter, device: GPUDevice) {
+  private constructor(found: FoundAdapter, device: GPUDevice, chooser: KernelChooser | undefined) {
     this.device = device;
+    this.#chooser = chooser;
     this.info = infoOf(found);
     this.traits = traitsOf(found, this.info.kind);
     this.#memory = found.memory ?? Number.POSITIVE_INFINITY;
@@ -65,7 +74,8 @@ export class Gpu implements Disposable {
   static async open(options: OpenOptions = {}): Promise<Gpu> {
     const found = await findAdapter(options);
     try {
-      return new Gpu(found, await quietly(found.adapter.requestDevice(deviceDescriptor(found.adapter))));
+      const device = await quietly(found.adapter.requestDevice(deviceDescriptor(found.adapter)));
+      return new Gpu(found, device, options.chooser);
     } catch (cause) {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
@@ -124,6 +134,11 @@ export class Gpu implements Disposable {
     const compiling = this.#compile(kernel.name, kernel.wgsl);
     this.#pipelines.set(kernel.wgsl, compiling);
     return compiling;
+  }
+
+  /** The kernels to compile for some work: where there is a choice, what the {@link OpenOptions.chooser} says. */
+  async choose(work: readonly Work[]): Promise<readonly Kernel[]> {
+    return this.#chooser ? this.#chooser.choose(this, work) : work.map(({ kernel }) => kernel);
   }
 
   async #compile(name: string, wgsl: string): Promise<GPUComputePipeline> {

@@ -1,6 +1,16 @@
 /** How a kernel uses a storage buffer. */
 export type Access = 'read' | 'read_write';
 
+/** What there is to choose from beside a kernel. All have variants of different names. */
+export interface KernelChoice {
+  /** What is computed, in its sizes: `matmul_nt 128x10x128`. */
+  readonly problem: string;
+  /** Problems of one class are taken to be fastest by the same variant. */
+  readonly class: string;
+  /** Other kernels with the same bindings that compute the same but for rounding. */
+  readonly others: readonly Kernel[];
+}
+
 /**
  * One compute dispatch, described without a device: what a kernel factory makes from sizes, options and
  * adapter traits. Two kernels with the same `wgsl` share one pipeline, so sizes belong in `uniforms` unless a
@@ -11,6 +21,8 @@ export interface Kernel {
   readonly name: string;
   /** Which of the structures it is that compute the same, e.g. `broadcast 32x32`; part of no result. */
   readonly variant?: string;
+  /** Where others compute the same and the adapter at hand decides which is fastest; this one is the best guess. */
+  readonly choice?: KernelChoice;
   /** Complete shader source with the entry point `main`. */
   readonly wgsl: string;
   /** Access of the storage buffers, which are `@group(0) @binding(0…n-1)` in this order. */
@@ -23,4 +35,10 @@ export interface Kernel {
   readonly flops: number;
   /** Bytes that have to cross between memory and the kernel at least once. */
   readonly bytes: number;
+}
+
+/** A kernel about to be compiled, with the bytes of each buffer that it will be bound to. */
+export interface Work {
+  readonly kernel: Kernel;
+  readonly bytes: readonly number[];
 }

@@ -199,5 +199,11 @@ function complete(adapter: GPUAdapter): FoundAdapter {
   if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend };
   // A software adapter's memory is the machine's, handed out lazily: what is too much would be killed, not refused.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
-  return { adapter, backend, memory: 0.9 * Math.min(totalmem(), limit) };
+  const pool = adapter.info.device.startsWith('llvmpipe') ? process.env.LP_NUM_THREADS : undefined;
+  return {
+    adapter,
+    backend,
+    memory: 0.9 * Math.min(totalmem(), limit),
+    threads: pool === undefined ? undefined : Number(pool),
+  };
 }

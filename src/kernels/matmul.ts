@@ -16,19 +16,38 @@ export type { MatmulSpec } from './matmul-problem.ts';
  * @throws CollimateError if a size is not a positive integer, or if there are more than three batch dimensions
  */
 export function matmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
+  const [guess, ...others] = matmulVariants(spec, traits) as [Kernel, ...Kernel[]];
+  return others.length === 0 ? guess : { ...guess, choice: { ...problemOf(spec, guess.name), others } };
+}
+
+/** The kernels worth trying for a product on such an adapter; first the one that should be the fastest. */
+export function matmulVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
   checkMatmul(spec);
   const lanes = traits.subgroupSize;
   return traits.kind === 'software' && lanes >= 1 && lanes <= 32
-    ? broadcastMatmul(spec, traits)
-    : tiledMatmul(spec, traits);
+    ? broadcastTiles(spec, lanes).map((tile) => broadcastMatmul(spec, tile, traits))
+    : tiledTiles(spec).map((side) => tiledMatmul(spec, side, traits));
+}
+
+/** The sizes of a product in words, and the class of those that are like it: sizes to the nearest power of two. */
+function problemOf(spec: MatmulSpec, name: string): { problem: string; class: string } {
+  const { m, n, k, batch } = spec;
+  const { vecA, vecB, vecC } = matmulForm(spec);
+  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  const near = (size: number) => 2 ** Math.round(Math.log2(size));
+  const aligned = [vecA && 'A', vecB && 'B', vecC && 'C'].filter((buffer) => buffer).join('');
+  const words = (size: (x: number) => number) => {
+    const times = products > 1 ? `${size(products)} × ` : '';
+    return `${name} ${times}${size(m)}x${size(n)}x${size(k)}`;
+  };
+  return { problem: words((x) => x), class: `${words(near)} vec4 ${aligned || 'none'}` };
 }
 
 /** The longest k summed at once: 784 is a common width, and the loop over blocks costs 5% and a third of compile time. */
 const BLOCK_K = 1024;
 
-function broadcastMatmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
+function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
-  const tile = chooseBroadcastTile(spec, lanes);
   const wgsl = broadcastSource(
     matmulForm(spec),
     tile,
@@ -47,25 +66,32 @@ const HEIGHTS = [
 ];
 /** Cores to keep busy. There is no way to ask; four tiles also spread evenly over two. */
 const CORES = 4;
+/** How much longer than the best guess a tile may be expected to take. */
+const WORTH_TRYING = 1.3;
 
-/** A tile of 32 columns, of the height that should finish first when tiles are shared out among the cores. */
-function chooseBroadcastTile({ m, n, batch }: MatmulSpec, lanes: number): BroadcastTile {
+/**
+ * Tiles of 32 columns, first of the height that should finish first when tiles are shared out among the cores. One that
+ * should be slower by far is not worth its compilation.
+ */
+function broadcastTiles({ m, n, batch }: MatmulSpec, lanes: number): BroadcastTile[] {
   const vectors = Math.max(1, 8 / lanes);
   const columns = batch.reduce((count, dim) => count * dim.size, Math.ceil(n / (vectors * lanes * 4)));
   const turns = (rows: number) => Math.ceil((Math.ceil(m / rows) * columns) / CORES);
-  const [best] = HEIGHTS.filter(({ rows }) => rows >= lanes)
-    .map(({ rows, cost }) => ({ rows, time: turns(rows) * rows * cost }))
-    .sort((a, b) => a.time - b.time);
-  return { rows: best!.rows, vectors };
+  return HEIGHTS.filter(({ rows }) => rows >= lanes)
+    .map(({ rows, cost }) => ({ rows, vectors, time: turns(rows) * rows * cost }))
+    .sort((a, b) => a.time - b.time)
+    .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
 
 /** Workgroups below which a GPU is better filled by the smaller tile. */
 const FEW_GROUPS = 128;
 
-function tiledMatmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
-  const products = spec.batch.reduce((count, dim) => count * dim.size, 1);
-  const groups = products * Math.ceil(spec.m / 64) * Math.ceil(spec.n / 64);
-  const side = groups < FEW_GROUPS ? 32 : 64;
+function tiledTiles({ m, n, batch }: MatmulSpec): (32 | 64)[] {
+  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  return products * Math.ceil(m / 64) * Math.ceil(n / 64) < FEW_GROUPS ? [32, 64] : [64, 32];
+}
+
+function tiledMatmul(spec: MatmulSpec, side: 32 | 64, traits: AdapterTraits): Kernel {
   const wgsl = tiledSource(matmulForm(spec), side);
   return matmulKernel(spec, { rows: side, cols: side }, 'tiled', wgsl, traits);
 }

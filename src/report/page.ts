@@ -73,7 +73,7 @@ const show = (value: unknown): string => (typeof value === 'string' ? value : (J
 
 function files(figures: Figure[], control: string | undefined): string {
   const written: [string, string][] = [
-    ['config.json', 'resolved settings, seed, adapter, versions'],
+    ['config.json', 'resolved settings, seed, adapter, kernel variants, versions'],
     ['metrics.jsonl', 'loss and accuracy, an epoch a line'],
     ['analysis.json', 'every measure, per sample and block'],
     ['checkpoint.safetensors', 'the trained weights and running statistics'],

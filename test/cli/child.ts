@@ -10,14 +10,16 @@ export interface Ended {
 
 /** Runs one of the commands in src/cli as its own process; `onOutput` sees what it has printed and may signal it. */
 export function runCommand(
-  command: 'reproduce' | 'analyze',
+  command: 'reproduce' | 'analyze' | 'tune',
   args: readonly string[],
   onOutput: (stdout: string, child: ChildProcess) => void = () => {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const file = fileURLToPath(new URL(`../../src/cli/${command}.ts`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
       timeout: 120_000,
       killSignal: 'SIGKILL',
     });

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Ended, runCommand } from './child.ts';
+import { type Ended, runCommand as runChild } from './child.ts';
 
 /** A network so small that a run takes seconds on any adapter, with momentum, so that its buffers are resumed too. */
 const TINY =
@@ -10,13 +10,20 @@ const TINY =
     ' ',
   );
 
+/** A cache of choices of the test's own; those of its user are neither read nor written. */
+const runCommand = (
+  command: Parameters<typeof runChild>[0],
+  args: readonly string[],
+  onOutput?: Parameters<typeof runChild>[2],
+) => runChild(command, args, onOutput, { COLLIMATE_CACHE: join(root, 'cache') });
+
 let root: string;
 let whole: string;
 let first: Ended;
 beforeAll(async () => {
   root = fs.mkdtempSync(join(tmpdir(), 'collimate-reproduce-'));
   whole = join(root, 'whole');
-  first = await runCommand('reproduce', [...TINY, '--out', whole]);
+  first = await runCommand('reproduce', [...TINY, '--tune', 'off', '--out', whole]);
 }, 120_000);
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
@@ -56,6 +63,7 @@ describe('a run', () => {
         settings: { seed: 1, images: 1200 },
         adapter: { name: expect.any(String), driver: expect.any(String) },
         versions: { collimate: expect.any(String), node: process.versions.node, webgpu: expect.any(String) },
+        kernels: expect.any(Object),
         command: expect.stringContaining('npm run reproduce -- mnist-fc --preset smoke --depth 2'),
       });
       expect(json(join(folder, 'analysis.json')).trained).toMatchObject({ step: 300 });
@@ -84,7 +92,7 @@ describe('a run', () => {
     expect(events.at(-1)).toMatchObject({ event: 'done', claims: json(join(whole, 'analysis.json')).claims });
   });
 
-  test('ends in the same bits however it is cut off, and says how to go on after Ctrl-C', async () => {
+  test('ends in the same bits however it is cut off and kernels are tuned since, and says how to go on after Ctrl-C', async () => {
     const folder = join(root, 'cut');
     const often = ['--checkpoint-every', '0'];
     // At a random moment soon after it has printed `sign`.
@@ -99,10 +107,15 @@ describe('a run', () => {
     const stepsRun = (network: string) => `"progress","network":"${network}"`;
     const killed = await runCommand(
       'reproduce',
-      [...TINY, ...often, '--out', folder],
+      [...TINY, ...often, '--tune', 'off', '--out', folder],
       end('SIGKILL', stepsRun('run')),
     );
     expect(killed.signal).toBe('SIGKILL');
+
+    // What was chosen stays, even if nothing asks for it any more. From here on kernels would be chosen by their times.
+    const config = json(join(folder, 'config.json'));
+    const kernels = { ...config.kernels, 'a product long gone': 'its variant' };
+    fs.writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, kernels }));
 
     const resume = ['mnist-fc', '--json', ...often, '--resume', folder];
     // A stage is announced even if the first process got to the end of training before it was killed.
@@ -127,6 +140,8 @@ describe('a run', () => {
     });
     expect(await runCommand('reproduce', resume)).toMatchObject({ status: 0 });
     expect(bits(folder)).toEqual(bits(whole));
+    for (const network of ['.', 'control'])
+      expect(json(join(folder, network, 'config.json')).kernels).toMatchObject(kernels);
   }, 120_000);
 
   test('that is done gets back what is missing; --strict makes verdicts the status', async () => {
@@ -177,7 +192,7 @@ describe('analyze', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('2 blocks of width 16, 10 classes, σ = relu, with skip connections');
     const { claims: _, ...analysis } = json(join(whole, 'analysis.json'));
-    expect(json(out)).toEqual(analysis);
+    expect(json(out)).toEqual({ ...analysis, kernels: json(join(whole, 'config.json')).kernels });
   });
 
   test('refuses a truncated checkpoint', async () => {
@@ -190,4 +205,19 @@ describe('analyze', () => {
       `${file} is truncated: expected ${bytes.length} bytes, found ${bytes.length - 100}`,
     );
   });
+});
+
+test('choices of kernels can be looked at, located and forgotten', async () => {
+  const path = join(root, 'cache', 'kernels.json');
+  const choice = { variant: 'b', problem: 'f 1', microseconds: { a: 2, b: 1.5, c: null } };
+  fs.mkdirSync(join(root, 'cache'), { recursive: true });
+  fs.writeFileSync(
+    path,
+    JSON.stringify({ schema: 'collimate/kernels@1', adapters: { card: { f: choice } } }),
+  );
+  expect(await runCommand('tune', ['path'])).toMatchObject({ status: 0, stdout: `${path}\n` });
+  const { stdout } = await runCommand('tune', ['show']);
+  expect(stdout).toBe('card\n  f: a 2 µs, ✓ b 1.5 µs, c fails\n');
+  expect(await runCommand('tune', ['reset'])).toMatchObject({ status: 0 });
+  expect(await runCommand('tune', [])).toMatchObject({ stdout: 'No choices are known yet.\n' });
 });

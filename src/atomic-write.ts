@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { CollimateError } from '../errors.ts';
+import { CollimateError } from './errors.ts';
 
 /** Whether a name is that of a file left by an interrupted {@link writeAtomically}. */
 export function isTemporary(name: string): boolean {

@@ -1,0 +1,11 @@
+import { Option } from 'commander';
+import { tuneModes } from '../tuner/tuner.ts';
+
+/** `--tune`, of the commands that run networks. */
+export const tuneOption = (): Option =>
+  new Option(
+    '--tune <mode>',
+    'choose kernels by timing them: what is not known yet (on), everything again (force), or nothing (off)',
+  )
+    .choices(tuneModes)
+    .default('on');

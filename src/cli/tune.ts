@@ -1,0 +1,46 @@
+import { rmSync } from 'node:fs';
+import { Command } from 'commander';
+import { choicesFile, readChoices } from '../tuner/choices.ts';
+import { main } from './main.ts';
+
+const program = new Command('npm run tune --').description(
+  'Shows or forgets which kernels were found to be the fastest, and how long the candidates took. ' +
+    'Runs measure what is not known yet, unless `--tune off` is given.',
+);
+program
+  .command('show', { isDefault: true })
+  .description('a table for each adapter')
+  .option('--json', 'print the choices as JSON')
+  .action(({ json }: { json?: boolean }) => show(!!json));
+program
+  .command('reset')
+  .description('forget all choices')
+  .action(() => rmSync(choicesFile(), { force: true }));
+program
+  .command('path')
+  .description('where the choices are kept')
+  .action(() => console.log(choicesFile()));
+
+await main(async () => {
+  await program.parseAsync();
+  return 0;
+});
+
+function show(json: boolean): void {
+  const choices = readChoices(choicesFile());
+  if (json) {
+    console.log(JSON.stringify(choices, null, 2));
+    return;
+  }
+  if (Object.keys(choices).length === 0) console.log('No choices are known yet.');
+  for (const [adapter, classes] of Object.entries(choices)) {
+    console.log(adapter);
+    for (const [name, { variant, microseconds }] of Object.entries(classes)) {
+      const times = Object.entries(microseconds).map(([candidate, time]) => {
+        const shown = time === null ? 'fails' : `${time} µs`;
+        return `${candidate === variant ? '✓ ' : ''}${candidate} ${shown}`;
+      });
+      console.log(`  ${name}: ${times.join(', ')}`);
+    }
+  }
+}

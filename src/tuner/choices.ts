@@ -1,0 +1,66 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeAtomically } from '../atomic-write.ts';
+import type { AdapterInfo } from '../gpu/adapter.ts';
+import { cacheFolder } from '../gpu/swiftshader.ts';
+
+const SCHEMA = 'collimate/kernels@1';
+
+/** What was measured of one class of problems, and what it led to. */
+export interface Choice {
+  readonly variant: string;
+  /** The problem that was measured. */
+  readonly problem: string;
+  /** Median time of each candidate; null for one that the adapter could not run. */
+  readonly microseconds: Readonly<Record<string, number | null>>;
+}
+
+/** Choices by adapter (see {@link adapterKey}) and class of problem. */
+export type Choices = Record<string, Record<string, Choice>>;
+
+/** Where choices are kept unless told otherwise: in `COLLIMATE_CACHE`, or the system's cache folder of this user. */
+export function choicesFile(): string {
+  return join(cacheFolder(), 'kernels.json');
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** What a choice depends on beside the problem. */
+export function adapterKey({ name, driver, threads }: AdapterInfo): string {
+  const pool = threads === undefined ? '' : `, ${threads} threads`;
+  return `${name}, ${driver}${pool}, collimate ${version}`;
+}
+
+/** The choices in a file; none if it is missing, and none with a warning if it cannot be used. */
+export function readChoices(file: string): Choices {
+  if (!existsSync(file)) return {};
+  try {
+    const { schema, adapters } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    if (schema !== SCHEMA) throw new Error(`its schema is not ${SCHEMA}`);
+    const choices = Object.values(adapters as Choices).flatMap((classes) => Object.values(classes));
+    if (
+      !choices.every(
+        (choice) => typeof choice.variant === 'string' && typeof choice.microseconds === 'object',
+      )
+    )
+      throw new Error('an entry is damaged');
+    return adapters as Choices;
+  } catch (error) {
+    console.error(`warning: ${file} is ignored and will be replaced: ${(error as Error).message}`);
+    return {};
+  }
+}
+
+/** Adds choices to what the file holds by now; without room or permission they are forgotten with a warning. */
+export function addChoices(file: string, adapter: string, classes: Readonly<Record<string, Choice>>): void {
+  try {
+    const known = readChoices(file);
+    const adapters = { ...known, [adapter]: { ...known[adapter], ...classes } };
+    mkdirSync(dirname(file), { recursive: true });
+    writeAtomically(file, `${JSON.stringify({ schema: SCHEMA, adapters }, null, 2)}\n`);
+  } catch (error) {
+    console.error(`warning: the choice of kernels is not kept: ${(error as Error).message}`);
+  }
+}

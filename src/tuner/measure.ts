@@ -1,0 +1,131 @@
+import type { Gpu } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import { profile } from '../gpu/profile.ts';
+
+/** Times of one kernel, in microseconds. */
+export interface Times {
+  readonly median: number;
+  readonly least: number;
+}
+
+/**
+ * Times kernels that are bound to buffers of these bytes, in order; null for one that does not compile. Undefined if that
+ * cannot be done in about so many milliseconds. What a driver has begun to compile cannot be interrupted.
+ */
+export type Measure = (
+  gpu: Gpu,
+  kernels: readonly Kernel[],
+  bytes: readonly number[],
+  milliseconds: number,
+) => Promise<(Times | null)[] | undefined>;
+
+/** Rounds in which every kernel is timed once, as many as the time allows. */
+const ROUNDS = { least: 5, most: 20 };
+/** Dispatches timed together last at least so long, so that the clock's steps and a pass's own cost do not count. */
+const PASS_MICROSECONDS = 500;
+const MOST_DISPATCHES = 64;
+/** Buffers for measurements take no more than this: a large problem might not leave room for them. */
+const MOST_BYTES = 2 ** 29;
+
+/** One kernel, ready to run a number of times. */
+interface Runner {
+  readonly encode: (pass: GPUComputePassEncoder) => void;
+  dispatches: number;
+  readonly times: number[];
+}
+
+/**
+ * Measures on the adapter itself: round by round, each kernel in its turn, so that what else goes on meets all alike. By the
+ * GPU's own clock where it has one, else by the host's. The buffers hold zeros.
+ */
+export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds) => {
+  const deadline = performance.now() + milliseconds;
+  if (bytes.reduce((a, b) => a + b, 0) > MOST_BYTES) return undefined;
+  const compiling = Promise.all(kernels.map((kernel) => gpu.pipeline(kernel).catch(() => null)));
+  const pipelines = await within(milliseconds, compiling);
+  gpu.check();
+  if (!pipelines) return undefined;
+
+  const buffers: GPUBuffer[] = [];
+  const make = (size: number, usage?: number) => {
+    const buffer = gpu.createBuffer(size, { label: 'kernels to choose from', ...(usage && { usage }) });
+    buffers.push(buffer);
+    return buffer;
+  };
+  try {
+    const storage = bytes.map((size) => make(size));
+    const runners = kernels.map((kernel, i): Runner | null => {
+      const pipeline = pipelines[i];
+      if (!pipeline) return null;
+      const uniforms = kernel.uniforms ? [make(kernel.uniforms.byteLength, 0x40 | 0x8)] : []; // UNIFORM | COPY_DST
+      if (kernel.uniforms) gpu.write(uniforms[0]!, 0, kernel.uniforms);
+      const group = gpu.bindGroup(pipeline, [...storage, ...uniforms]);
+      const encode = (pass: GPUComputePassEncoder) => {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group);
+        pass.dispatchWorkgroups(...kernel.grid);
+      };
+      return { encode, dispatches: 1, times: [] };
+    });
+    const running = runners.filter((runner) => runner !== null);
+    // Some drivers compile at the first dispatch; the second tells how many to time at once.
+    const guess = running.slice(0, 1);
+    await timeRound(gpu, guess);
+    if (performance.now() > deadline) return undefined;
+    const [microseconds] = (await timeRound(gpu, guess)) as [number];
+    if ((microseconds / 1000) * running.length * ROUNDS.least > milliseconds) return undefined;
+    const dispatches = Math.min(Math.max(Math.ceil(PASS_MICROSECONDS / microseconds), 1), MOST_DISPATCHES);
+    await timeRound(gpu, running.slice(1));
+    for (const runner of running) runner.dispatches = dispatches;
+    for (let round = 0; round < ROUNDS.most; round++) {
+      if (round >= ROUNDS.least && performance.now() > deadline) break;
+      const times = await timeRound(gpu, running);
+      running.forEach((runner, i) => {
+        runner.times.push(times[i]!);
+      });
+    }
+    return runners.map((runner) => runner && summary(runner.times));
+  } finally {
+    for (const buffer of buffers) gpu.destroyBuffer(buffer);
+  }
+};
+
+/** Microseconds of one dispatch of each kernel. */
+async function timeRound(gpu: Gpu, runners: readonly Runner[]): Promise<number[]> {
+  const repeat = ({ encode, dispatches }: Runner, pass: GPUComputePassEncoder) => {
+    for (let i = 0; i < dispatches; i++) encode(pass);
+  };
+  if (gpu.device.features.has('timestamp-query')) {
+    const timings = await profile(gpu, (timed) => {
+      for (const runner of runners) timed('candidate', (pass) => repeat(runner, pass));
+    });
+    return timings.map(({ nanoseconds }, i) => nanoseconds / 1000 / runners[i]!.dispatches);
+  }
+  const times: number[] = [];
+  for (const runner of runners) {
+    await gpu.idle();
+    const begin = performance.now();
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    repeat(runner, pass);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+    await gpu.idle();
+    times.push((1000 * (performance.now() - begin)) / runner.dispatches);
+  }
+  return times;
+}
+
+function summary(times: readonly number[]): Times {
+  const sorted = [...times].sort((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)]!, least: sorted[0]! };
+}
+
+/** What a promise resolves to, or undefined if that takes longer. */
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, undefined);
+  });
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
+}

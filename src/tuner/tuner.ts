@@ -1,0 +1,130 @@
+import type { Gpu, KernelChooser } from '../gpu/device.ts';
+import type { Kernel, KernelChoice, Work } from '../gpu/kernel.ts';
+import { adapterKey, addChoices, type Choice, choicesFile, readChoices } from './choices.ts';
+import { type Measure, measureKernels, type Times } from './measure.ts';
+
+/** `on` measures what is not known yet, `force` measures everything again, `off` takes the kernels' own guesses. */
+export type TuneMode = 'off' | 'on' | 'force';
+export const tuneModes: readonly TuneMode[] = ['off', 'on', 'force'];
+
+export interface TunerOptions {
+  readonly mode: TuneMode;
+  /** Variants by problem that are to be used whatever was or would be measured, such as those of a run that goes on. */
+  readonly pinned?: Readonly<Record<string, string>> | undefined;
+  /** Where choices are kept; by default {@link choicesFile}. */
+  readonly file?: string;
+  /** How candidates are timed. */
+  readonly measure?: Measure;
+  readonly now?: () => number;
+}
+
+/** Share of the guess's time that another candidate has to save: less is within the noise, and not worth other bits. */
+const MARGIN = 0.07;
+/** Milliseconds for one choice, the compiler's included, and for all choices of a tuner together. */
+const PER_CHOICE = 1500;
+const ALTOGETHER = 4000;
+
+/**
+ * Chooses kernels by measuring them, once for each adapter and class of problems. What it finds is kept in a file. When the
+ * time is spent, or a measurement fails, the guess is used and nothing kept.
+ */
+export class Tuner implements KernelChooser {
+  /** The variant in use for each problem met so far, and what was pinned. */
+  readonly choices: Record<string, string>;
+  /** Called when there are new {@link choices}, before what was chosen is used. */
+  onChoice: () => void = () => {};
+  readonly #mode: TuneMode;
+  readonly #file: string;
+  readonly #measure: Measure;
+  readonly #now: () => number;
+  readonly #known = new Map<string, Record<string, Choice>>();
+  #left = ALTOGETHER;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ mode, pinned = {}, file = choicesFile(), measure, now }: TunerOptions) {
+    this.#mode = mode;
+    this.choices = { ...pinned };
+    this.#file = file;
+    this.#measure = measure ?? measureKernels;
+    this.#now = now ?? (() => performance.now());
+  }
+
+  /** One program at a time: measurements would disturb each other. */
+  choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]> {
+    const chosen = this.#last.then(() => this.#chooseAll(gpu, work));
+    this.#last = chosen.catch(() => {});
+    return chosen;
+  }
+
+  async #chooseAll(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]> {
+    const kernels: Kernel[] = [];
+    let news = false;
+    for (const { kernel, bytes } of work) {
+      if (!kernel.choice) {
+        kernels.push(kernel);
+        continue;
+      }
+      const candidates = [kernel, ...kernel.choice.others];
+      const { problem } = kernel.choice;
+      const pinned = candidates.find(({ variant }) => variant === this.choices[problem]);
+      const chosen = pinned ?? (await this.#find(gpu, kernel.choice, candidates, bytes));
+      news ||= !pinned;
+      this.choices[problem] = chosen.variant!;
+      kernels.push(chosen);
+    }
+    if (news) this.onChoice();
+    return kernels;
+  }
+
+  /** The kernel that is known to be fastest for a class of problems, or is found to be. */
+  async #find(
+    gpu: Gpu,
+    { problem, class: name }: KernelChoice,
+    candidates: readonly Kernel[],
+    bytes: readonly number[],
+  ): Promise<Kernel> {
+    const [guess] = candidates as [Kernel];
+    if (this.#mode === 'off') return guess;
+    const adapter = adapterKey(gpu.info);
+    const known = this.#knownOf(adapter);
+    const earlier = known[name];
+    // Problems of one class may have other candidates, as may another state of the source.
+    if (earlier && candidates.every(({ variant }) => variant! in earlier.microseconds))
+      return candidates.find(({ variant }) => variant === earlier.variant) ?? guess;
+
+    if (this.#left <= 0) return guess;
+    const begin = this.#now();
+    const times = await this.#measure(gpu, candidates, bytes, Math.min(PER_CHOICE, this.#left));
+    this.#left -= this.#now() - begin;
+    if (!times?.[0]) return guess;
+    const best = candidates[fastest(times)]!;
+    const microseconds = candidates.map(({ variant }, i) => [variant!, rounded(times[i]?.median)]);
+    known[name] = { variant: best.variant!, problem, microseconds: Object.fromEntries(microseconds) };
+    addChoices(this.#file, adapter, { [name]: known[name] });
+    return best;
+  }
+
+  #knownOf(adapter: string): Record<string, Choice> {
+    let known = this.#known.get(adapter);
+    if (!known) {
+      known = this.#mode === 'force' ? {} : { ...readChoices(this.#file)[adapter] };
+      this.#known.set(adapter, known);
+    }
+    return known;
+  }
+}
+
+/** The candidate of the least median, if it beats the first by the margin in its best time as well. */
+function fastest(times: readonly (Times | null)[]): number {
+  const enough = 1 - MARGIN;
+  const [guess] = times as [Times];
+  let best = 0;
+  times.forEach((time, i) => {
+    if (!time || time.median > enough * guess.median || time.least > enough * guess.least) return;
+    if (time.median < times[best]!.median) best = i;
+  });
+  return best;
+}
+
+const rounded = (x: number | undefined): number | null =>
+  x === undefined ? null : Math.round(100 * x) / 100;
