@@ -16,12 +16,24 @@ export interface CompileOptions {
   label?: string;
   /** `[output, input]` pairs, by position: that output replaces that input, and both are bound to one array. */
   inPlace?: readonly (readonly [number, number])[];
+  /**
+   * `f16` lets products of matrices round their operands to f16 (11 bits, up to 65504) where that may be faster; sums are f32
+   * all the same. By default everything is f32.
+   */
+  precision?: 'f32' | 'f16';
 }
 
 /** Traces a function, differentiates what it asks to be differentiated, and compiles all kernels side by side. */
 export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
   const graph = trace(f, specs);
-  const lowered = plan(graph, gpu.traits, { inPlace: new Map(options.inPlace ?? []) });
+  const halfProducts = options.precision === 'f16';
+  if (halfProducts && !gpu.traits.f16) {
+    throw new CollimateError(
+      `${gpu.info.name} cannot compute in f16: it lacks the feature shader-f16`,
+      'Leave out `precision`, or choose another adapter.',
+    );
+  }
+  const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: new Map(options.inPlace ?? []) });
   const chosen = await gpu.choose(bufferSizes(graph, lowered));
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
   const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));

@@ -55,6 +55,7 @@ export function traitsOf({ adapter }: FoundAdapter, kind: AdapterTraits['kind'])
     maxWorkgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
     storageOffsetAlignment: limits.minStorageBufferOffsetAlignment,
+    f16: features.has('shader-f16'),
   };
 }
 

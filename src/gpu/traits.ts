@@ -11,4 +11,8 @@ export interface AdapterTraits {
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
   readonly storageOffsetAlignment: number;
+  /** Whether shaders can compute in f16. */
+  readonly f16: boolean;
+  /** Whether products of matrices may round their operands to f16: never but where a program asks for it. */
+  readonly halfProducts?: boolean;
 }

@@ -1,89 +1,208 @@
 import { locateTile, type MatmulForm, matmulMemory, range } from './matmul-problem.ts';
 
-/** Steps of k held in workgroup memory; with the largest tile this fills the 16 KiB every adapter has. */
-const TILE_K = 32;
-
-/** Steps of k summed before the sum is added to the total. */
-const BLOCK_K = 256;
+/** How a workgroup shares out a tile of C. Sides are multiples of four. */
+export interface TiledShape {
+  /** The tile. */
+  readonly rows: number;
+  readonly cols: number;
+  /** The part of it that a thread keeps in registers. */
+  readonly threadRows: number;
+  readonly threadCols: number;
+  /** Steps of k that are copied to workgroup memory at a time. */
+  readonly depth: number;
+  /** Teams of threads that all compute the whole tile, each over its own steps of k. */
+  readonly splits: number;
+}
 
 /**
- * The matrix product for GPUs: a workgroup computes `side` × `side` elements of C, a thread 4 × 4 of them.
- *
- * The workgroup moves through k in steps of {@link TILE_K}. Each step copies a slice of A and a slice of B to
- * workgroup memory in blocks of 4 k × 4 rows or columns, four `vec4f` loads each; both slices lie there with k
- * outermost, so that a thread reads its four rows and its four columns of one k as one `vec4f` each for 16
- * multiply-adds. Neighbouring threads copy neighbouring rows, which keeps their stores free of bank conflicts. Tested on software
- * adapters, where it is 10 times slower than the broadcasting variant; not yet timed on a GPU.
- *
- * @param side 32 (64 threads) or 64 (256 threads)
+ * Steps of k that are summed up before the sum joins the others in C, which keeps roundings few for any k. Sums of equal terms
+ * drift by 2e-6 with 256 steps for each team; large tiles have twice as many, as they have more of C to read and write.
  */
-export function tiledSource(form: MatmulForm, side: 32 | 64): string {
-  const quads = side / 4;
-  const threads = quads * quads;
-  const blocks = quads * (TILE_K / 4);
-  return `${matmulMemory(form)}
+export const blockOf = ({ splits, threadRows }: TiledShape): number => splits * (threadRows > 4 ? 512 : 256);
+
+const teamThreads = ({ rows, cols, threadRows, threadCols }: TiledShape): number =>
+  (rows / threadRows) * (cols / threadCols);
+
+export const tiledThreads = (shape: TiledShape): number => shape.splits * teamThreads(shape);
+
+/** Vectors of workgroup memory. A slice's rows are longer by one than what they hold, against bank conflicts. */
+function layout({ rows, cols, depth, splits }: TiledShape) {
+  const [strideA, strideB] = [rows / 4 + 1, cols / 4 + 1];
+  const team = depth * (strideA + strideB);
+  return {
+    strideA,
+    strideB,
+    team,
+    total: Math.max(splits * team, splits > 1 ? (splits * rows * cols) / 4 : 0),
+  };
+}
+
+export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).total;
+
+/**
+ * The matrix product for GPUs: a workgroup computes a tile of C, a thread a part of it, in outer products.
+ *
+ * A team of threads moves through k in slices. It copies a slice of A and one of B to workgroup memory in blocks of
+ * 4 k × 4 rows or columns, which lie there with k outermost, so that a thread reads four rows or four columns of one k as a
+ * vector. A thread's fours are spread over the tile, so that neighbouring threads read neighbouring vectors. While a slice is
+ * multiplied, the next one is on its way to registers. Rows, columns and k beyond the end are clamped or zero when
+ * they are loaded, so ragged sizes cost nothing in the inner loop.
+ *
+ * Where C has too few tiles to fill the GPU, several teams share the steps of k of one tile, and their sums are added in
+ * order through workgroup memory.
+ *
+ * @param blocked whether k is longer than {@link blockOf} the shape
+ * @param half    round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
+ *                f32. For `splits: 1` only.
+ */
+export function tiledSource(form: MatmulForm, shape: TiledShape, blocked: boolean, half = false): string {
+  const { rows, cols, threadRows, threadCols, depth, splits } = shape;
+  const { strideA, strideB, team, total } = layout(shape);
+  const threads = teamThreads(shape);
+  const [rowThreads, colThreads] = [rows / threadRows, cols / threadCols];
+  const copies = copying(form, shape, half);
+  const wide = half ? (text: string) => `vec4f(${text})` : (text: string) => text;
+  const quads = (count: number) => range(count / 4, (i) => i);
+  const sum = (r: number, q: number) => `c${r}_${q}`;
+  const each = (line: (r: number, q: number) => string) =>
+    range(threadRows, (r) =>
+      quads(threadCols)
+        .map((q) => line(r, q))
+        .join(' '),
+    );
+  const row = (r: number) => `4u * (rowThread + ${Math.floor(r / 4) * rowThreads}u) + ${r % 4}u`;
+  const col = (q: number) => `colThread + ${q * colThreads}u`;
+  const step = depth * splits;
+
+  return `${half ? 'enable f16;\n' : ''}${matmulMemory(form)}
 ${loads(form)}
 
-var<workgroup> sliceA: array<vec4f, ${TILE_K * quads}>;
-var<workgroup> sliceB: array<vec4f, ${TILE_K * quads}>;
+var<workgroup> slices: array<${half ? 'vec4h' : 'vec4f'}, ${total}>;
 
-fn copyA(at: u32, row: u32, k: u32, to: u32) {
-  ${copyBlock('A', 'row', form.transposeA, quads)}
-}
-fn copyB(at: u32, col: u32, k: u32, to: u32) {
-  ${copyBlock('B', 'col', !form.transposeB, quads)}
-}
-
-@compute @workgroup_size(${threads})
+@compute @workgroup_size(${splits * threads})
 fn main(
   @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  ${locateTile({ rows: side, cols: side })}
-  let rowQuad = thread / ${quads}u;
-  let colQuad = thread % ${quads}u;
-  ${range(4, (r) => `var total${r} = vec4f();`).join(' ')}
-  for (var start = 0u; start < s.k; start += ${BLOCK_K}u) {
-    let end = min(start + ${BLOCK_K}u, s.k);
-    ${range(4, (r) => `var sum${r} = vec4f();`).join(' ')}
-    for (var k0 = start; k0 < end; k0 += ${TILE_K}u) {
-      for (var block = thread; block < ${2 * blocks}u; block += ${threads}u) {
-        let quad = block % ${quads}u;
-        let k = block / ${quads}u % ${TILE_K / 4}u * 4u;
-        let to = k * ${quads}u + quad;
-        if (block < ${blocks}u) {
-          copyA(atA, row0 + quad * 4u, k0 + k, to);
-        } else {
-          copyB(atB, col0 + quad * 4u, k0 + k, to);
+  ${locateTile(shape)}
+  let team = thread / ${threads}u;
+  let member = thread % ${threads}u;
+  let rowThread = member / ${colThreads}u;
+  let colThread = member % ${colThreads}u;
+  let sliceA = team * ${team}u;
+  let sliceB = sliceA + ${depth * strideA}u;
+  ${blocked ? `for (var start = 0u; start < s.k; start += ${blockOf(shape)}u)` : 'const start = 0u;'} {
+    let end = ${blocked ? `min(start + ${blockOf(shape)}u, s.k)` : 's.k'};
+    ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
+    var v = array<vec4f, ${4 * copies.count}>();
+    for (var next = start; next < end + ${step}u; next += ${step}u) {
+      if (next > start) {
+        ${copies.store.join('\n        ')}
+        workgroupBarrier();
+      }
+      if (next < end) {
+        let ahead = next + team * ${depth}u;
+        ${copies.fetch.join('\n        ')}
+      }
+      if (next > start) {
+        for (var k = 0u; k < ${depth}u; k++) {
+          ${quads(threadRows)
+            .map(
+              (i) =>
+                `let a${i} = ${wide(`slices[sliceA + k * ${strideA}u + rowThread + ${i * rowThreads}u]`)};`,
+            )
+            .join('\n          ')}
+          ${quads(threadCols)
+            .map((q) => `let b${q} = ${wide(`slices[sliceB + k * ${strideB}u + ${col(q)}]`)};`)
+            .join('\n          ')}
+          ${each((r, q) => `${sum(r, q)} = fma(vec4f(a${Math.floor(r / 4)}[${r % 4}]), b${q}, ${sum(r, q)});`).join('\n          ')}
         }
+        workgroupBarrier();
       }
-      workgroupBarrier();
-      for (var k = 0u; k < ${TILE_K}u; k++) {
-        let a = sliceA[k * ${quads}u + rowQuad];
-        let b = sliceB[k * ${quads}u + colQuad];
-        ${range(4, (r) => `sum${r} = fma(vec4f(a[${r}]), b, sum${r});`).join('\n        ')}
-      }
-      workgroupBarrier();
     }
-    ${range(4, (r) => `total${r} += sum${r};`).join(' ')}
+    ${
+      splits === 1
+        ? each(
+            (r, q) => `storeC(atC, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${sum(r, q)}, start > 0u);`,
+          ).join('\n    ')
+        : addTeams(
+            shape,
+            each((r, q) => `slices[own + (${row(r)}) * ${cols / 4}u + ${col(q)}] = ${sum(r, q)};`),
+          )
+    }
   }
-  ${range(4, (r) => `storeC(atC, row0 + rowQuad * 4u + ${r}u, col0 + colQuad * 4u, total${r}, false);`).join('\n  ')}
 }
 `;
 }
 
-/** Copies 4 k × 4 rows or columns of an operand to its slice, turning them where k is the contiguous axis. */
-function copyBlock(operand: 'A' | 'B', x: string, across: boolean, quads: number): string {
-  const loads = range(4, (i) =>
-    across
-      ? `let v${i} = load${operand}(at, ${x}, k + ${i}u);`
-      : `let v${i} = load${operand}(at, ${x} + ${i}u, k);`,
+/** Writes the teams' sums to workgroup memory, whence each thread adds up and stores some vectors. */
+function addTeams(shape: TiledShape, writes: readonly string[]): string {
+  const { rows, cols, splits } = shape;
+  const vectors = (rows * cols) / 4;
+  return `let own = team * ${vectors}u;
+    ${writes.join('\n    ')}
+    workgroupBarrier();
+    for (var i = thread; i < ${vectors}u; i += ${tiledThreads(shape)}u) {
+      var sum = slices[i];
+      for (var other = 1u; other < ${splits}u; other++) { sum += slices[i + other * ${vectors}u]; }
+      storeC(atC, row0 + i / ${cols / 4}u, col0 + i % ${cols / 4}u * 4u, sum, start > 0u);
+    }
+    workgroupBarrier();`;
+}
+
+/** WGSL that loads a thread's share of the next slices to registers, and that stores it to workgroup memory. */
+function copying(form: MatmulForm, shape: TiledShape, half: boolean) {
+  const { rows, cols, depth } = shape;
+  const { strideA, strideB } = layout(shape);
+  const threads = teamThreads(shape);
+  const operands = [
+    { name: 'A', x: 'row0', across: form.transposeA, quads: rows / 4, stride: strideA },
+    { name: 'B', x: 'col0', across: !form.transposeB, quads: cols / 4, stride: strideB },
+  ].map((operand) => ({ ...operand, blocks: (operand.quads * depth) / 4 }));
+  const blocksA = operands[0]!.blocks;
+  const blocks = blocksA + operands[1]!.blocks;
+  const count = Math.ceil(blocks / threads);
+
+  /** `text` of the operand that copy `i` of this thread belongs to, with where its block lies. */
+  const copy = (i: number, text: (operand: (typeof operands)[number]) => string): string => {
+    const [first, last] = [i * threads, Math.min((i + 1) * threads, blocks) - 1];
+    const body = operands.map((operand, o) => {
+      // Threads run along the operand's rows as they lie in memory.
+      const [quad, k] = operand.across
+        ? [`block % ${operand.quads}u`, `block / ${operand.quads}u * 4u`]
+        : [`block / ${depth / 4}u`, `block % ${depth / 4}u * 4u`];
+      return `let block = all - ${o * blocksA}u; let quad = ${quad}; let k = ${k};\n    ${text(operand)}`;
+    });
+    const chosen =
+      last < blocksA
+        ? body[0]
+        : first >= blocksA
+          ? body[1]
+          : `if (all < ${blocksA}u) { ${body[0]} } else { ${body[1]} }`;
+    const guard = (i + 1) * threads > blocks ? `if (all < ${blocks}u) ` : '';
+    return `{ let all = member + ${first}u;\n    ${guard}{ ${chosen} } }`;
+  };
+
+  const fetch = range(count, (i) =>
+    copy(i, ({ name, x, across }) =>
+      range(4, (u) => {
+        const [dx, dk] = across ? ['', ` + ${u}u`] : [` + ${u}u`, ''];
+        return `v[${4 * i + u}] = load${name}(at${name}, ${x} + quad * 4u${dx}, ahead + k${dk});`;
+      }).join('\n    '),
+    ),
   );
-  const stores = range(4, (u) => {
-    const value = across ? `v${u}` : `vec4f(${range(4, (i) => `v${i}[${u}]`).join(', ')})`;
-    return `slice${operand}[to + ${u * quads}u] = ${value};`;
-  });
-  return [...loads, ...stores].join('\n  ');
+  const store = range(count, (i) =>
+    copy(i, ({ name, across, stride }) =>
+      range(4, (u) => {
+        // Where k is the contiguous axis, the block is turned.
+        const value = across
+          ? `v[${4 * i + u}]`
+          : `vec4f(${range(4, (x) => `v[${4 * i + x}][${u}]`).join(', ')})`;
+        return `slices[slice${name} + (k + ${u}u) * ${stride}u + quad] = ${half ? `vec4h(${value})` : value};`;
+      }).join('\n    '),
+    ),
+  );
+  return { count, fetch, store };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
 import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel } from './matmul-problem.ts';
-import { tiledSource } from './matmul-tiled.ts';
+import { blockOf, type TiledShape, tiledBytes, tiledSource, tiledThreads } from './matmul-tiled.ts';
 
 export type { MatmulSpec } from './matmul-problem.ts';
 
@@ -17,7 +17,9 @@ export type { MatmulSpec } from './matmul-problem.ts';
  */
 export function matmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
   const [guess, ...others] = matmulVariants(spec, traits) as [Kernel, ...Kernel[]];
-  return others.length === 0 ? guess : { ...guess, choice: { ...problemOf(spec, guess.name), others } };
+  return others.length === 0
+    ? guess
+    : { ...guess, choice: { ...problemOf(spec, guess.name, traits), others } };
 }
 
 /** The kernels worth trying for a product on such an adapter; first the one that should be the fastest. */
@@ -26,11 +28,15 @@ export function matmulVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[
   const lanes = traits.subgroupSize;
   return traits.kind === 'software' && lanes >= 1 && lanes <= 32
     ? broadcastTiles(spec, lanes).map((tile) => broadcastMatmul(spec, tile, traits))
-    : tiledTiles(spec).map((side) => tiledMatmul(spec, side, traits));
+    : tiledVariants(spec, traits).slice(0, GPU_CANDIDATES);
 }
 
 /** The sizes of a product in words, and the class of those that are like it: sizes to the nearest power of two. */
-function problemOf(spec: MatmulSpec, name: string): { problem: string; class: string } {
+function problemOf(
+  spec: MatmulSpec,
+  name: string,
+  traits: AdapterTraits,
+): { problem: string; class: string } {
   const { m, n, k, batch } = spec;
   const { vecA, vecB, vecC } = matmulForm(spec);
   const products = batch.reduce((count, dim) => count * dim.size, 1);
@@ -38,7 +44,7 @@ function problemOf(spec: MatmulSpec, name: string): { problem: string; class: st
   const aligned = [vecA && 'A', vecB && 'B', vecC && 'C'].filter((buffer) => buffer).join('');
   const words = (size: (x: number) => number) => {
     const times = products > 1 ? `${size(products)} × ` : '';
-    return `${name} ${times}${size(m)}x${size(n)}x${size(k)}`;
+    return `${name}${traits.halfProducts ? ' f16' : ''} ${times}${size(m)}x${size(n)}x${size(k)}`;
   };
   return { problem: words((x) => x), class: `${words(near)} vec4 ${aligned || 'none'}` };
 }
@@ -83,15 +89,50 @@ function broadcastTiles({ m, n, batch }: MatmulSpec, lanes: number): BroadcastTi
     .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
 
-/** Workgroups below which a GPU is better filled by the smaller tile. */
-const FEW_GROUPS = 128;
+/**
+ * Shapes of tiles for GPUs, with the time per element of C of each where a workgroup has a core of the GPU to itself. Small tiles
+ * read more from memory for each product, and few threads hide its latency badly. By what is known of such kernels
+ * elsewhere, not by measurements: those are the tuner's.
+ */
+const SHAPES: readonly (TiledShape & { readonly cost: number })[] = [
+  { rows: 128, cols: 128, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1 },
+  { rows: 128, cols: 64, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1.1 },
+  { rows: 64, cols: 64, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1.2 },
+  { rows: 64, cols: 64, threadRows: 4, threadCols: 4, depth: 32, splits: 1, cost: 1.4 },
+  { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 32, splits: 1, cost: 4 },
+  { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 16, splits: 4, cost: 2.2 },
+  { rows: 16, cols: 16, threadRows: 4, threadCols: 4, depth: 8, splits: 8, cost: 4 },
+];
+/** Workgroups that a GPU is taken to run side by side at full speed. */
+const GPU_CORES = 128;
+/** A GPU compiles quickly, and the guesses are rough. */
+const GPU_CANDIDATES = 5;
 
-function tiledTiles({ m, n, batch }: MatmulSpec): (32 | 64)[] {
+/** All kernels with shared-memory tiles that the adapter can run, first the one that should be the fastest. */
+export function tiledVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
+  const { m, n, k, batch } = spec;
   const products = batch.reduce((count, dim) => count * dim.size, 1);
-  return products * Math.ceil(m / 64) * Math.ceil(n / 64) < FEW_GROUPS ? [32, 64] : [64, 32];
+  const time = ({ rows, cols, cost }: (typeof SHAPES)[number]) =>
+    Math.ceil((products * Math.ceil(m / rows) * Math.ceil(n / cols)) / GPU_CORES) * rows * cols * cost;
+  return SHAPES.filter(({ splits, depth }) => splits === 1 || k >= splits * depth)
+    .map((shape) => ({ shape: fitted(shape, traits), time: time(shape) }))
+    .filter(({ shape }) => tiledThreads(shape) <= traits.maxWorkgroupInvocations)
+    .filter(({ shape }) => tiledBytes(shape) <= traits.maxWorkgroupStorageBytes)
+    .sort((a, b) => a.time - b.time)
+    .map(({ shape }) => tiledMatmul(spec, shape, traits));
 }
 
-function tiledMatmul(spec: MatmulSpec, side: 32 | 64, traits: AdapterTraits): Kernel {
-  const wgsl = tiledSource(matmulForm(spec), side);
-  return matmulKernel(spec, { rows: side, cols: side }, 'tiled', wgsl, traits);
+/** The shape with slices no deeper than the adapter has workgroup memory for. */
+function fitted(shape: TiledShape, traits: AdapterTraits): TiledShape {
+  const fits = tiledBytes(shape) <= traits.maxWorkgroupStorageBytes || shape.depth <= 4;
+  return fits ? shape : fitted({ ...shape, depth: shape.depth / 2 }, traits);
+}
+
+function tiledMatmul(spec: MatmulSpec, shape: TiledShape, traits: AdapterTraits): Kernel {
+  const { threadRows, threadCols, splits } = shape;
+  const half = traits.halfProducts && splits === 1;
+  const wgsl = tiledSource(matmulForm(spec), shape, spec.k > blockOf(shape), half);
+  const teams = splits > 1 ? ` of ${splits} teams` : '';
+  const structure = `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${teams} in`;
+  return matmulKernel(spec, shape, structure, wgsl, traits);
 }

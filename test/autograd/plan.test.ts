@@ -24,6 +24,7 @@ const traits: AdapterTraits = {
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
   storageOffsetAlignment: 256,
+  f16: false,
 };
 
 const planOf = (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], options: PlanOptions = {}) =>

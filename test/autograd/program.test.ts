@@ -4,8 +4,10 @@ import * as c from '../../src/autograd/functions.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
-import type { Gpu } from '../../src/gpu/device.ts';
-import { expectNoLeak, withGpu } from '../gpu/harness.ts';
+import { Gpu } from '../../src/gpu/device.ts';
+import type { Work } from '../../src/gpu/kernel.ts';
+import { matmulVariants } from '../../src/kernels/matmul.ts';
+import { expectNoLeak, testGpu, withGpu } from '../gpu/harness.ts';
 import { of } from './support.ts';
 
 describe('Program.run', () => {
@@ -66,6 +68,49 @@ describe('Program.run', () => {
       await expectNoLeak(gpu, () => expect(run(program, gpu)).rejects.toThrow(message));
     }),
   );
+});
+
+describe('compile', () => {
+  const product = (x: Tensor, y: Tensor) => c.matmul(x, y);
+  const specs = [of([8, 8]), of([8, 8])];
+
+  it('compiles the kernels that are chosen for buffers of their sizes, and asks for f16 only where it is wanted', () =>
+    withGpu(async (gpu) => {
+      /** A GPU that would compile what it was asked to choose from, but stops there. */
+      const asked: Work[] = [];
+      const choose = (work: readonly Work[]) => {
+        asked.push(...work);
+        throw new Error('chosen');
+      };
+      const fake = (f16: boolean) =>
+        ({ info: gpu.info, traits: { ...gpu.traits, kind: 'hardware', f16 }, choose }) as unknown as Gpu;
+      await expect(compile(fake(true), product, specs)).rejects.toThrow('chosen');
+      await expect(compile(fake(true), product, specs, { precision: 'f16' })).rejects.toThrow('chosen');
+      expect(asked.map(({ bytes }) => bytes)).toEqual([
+        [256, 256, 256],
+        [256, 256, 256],
+      ]);
+      expect(asked.map(({ kernel }) => kernel.wgsl.includes('enable f16'))).toEqual([false, true]);
+      expect(asked[0]!.kernel.choice!.class).not.toBe(asked[1]!.kernel.choice!.class);
+      await expect(compile(fake(false), product, specs, { precision: 'f16' })).rejects.toThrow(
+        'lacks the feature shader-f16',
+      );
+    }));
+
+  it('asks the chooser that the device was opened with', async () => {
+    const { traits } = await testGpu();
+    const other = matmulVariants(
+      { m: 8, n: 8, k: 8, transposeA: false, transposeB: false, batch: [] },
+      { ...traits, kind: 'hardware' },
+    )[0]!;
+    using gpu = await Gpu.open({
+      chooser: { choose: async (_, work) => work.map(() => other) },
+    });
+    const program = await compile(gpu, product, specs);
+    expect(program.plan.dispatches.map(({ kernel }) => kernel)).toEqual([other]);
+    const ones = new Array(64).fill(1);
+    expect([...(await program.run(ones, ones)).data]).toEqual(new Array(64).fill(8));
+  });
 });
 
 describe('Program.bind', () => {

@@ -168,6 +168,7 @@ describe('factors move out of sums', () => {
       maxWorkgroupInvocations: 256,
       maxWorkgroupStorageBytes: 16384,
       storageOffsetAlignment: 256,
+      f16: false,
     });
     simplified(f, operands);
     expect(dispatches.map(({ kernel }) => kernel.name)).toMatchInlineSnapshot(`
