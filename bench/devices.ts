@@ -1,0 +1,28 @@
+import { availableParallelism } from 'node:os';
+import { Gpu } from '../src/gpu/device.ts';
+import type { Suite } from './suite.ts';
+
+/** The adapter, opened once for each size of lavapipe's thread pool. */
+export class Devices implements Disposable {
+  readonly #adapter: string | undefined;
+  readonly #open = new Map<Suite['threads'], Gpu>();
+
+  constructor(adapter: string | undefined) {
+    this.#adapter = adapter;
+  }
+
+  async open(threads: Suite['threads']): Promise<Gpu> {
+    const known = this.#open.get(threads);
+    if (known) return known;
+    const gpu = await Gpu.open({
+      adapter: this.#adapter,
+      threads: threads === 'all' ? availableParallelism() : undefined,
+    });
+    this.#open.set(threads, gpu);
+    return gpu;
+  }
+
+  [Symbol.dispose](): void {
+    for (const gpu of this.#open.values()) gpu.dispose();
+  }
+}

@@ -1,0 +1,142 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { commandLine, main } from '../src/cli/main.ts';
+import { parseNumber } from '../src/experiments/settings.ts';
+import { renderComparison } from './compare.ts';
+import { Devices } from './devices.ts';
+import { machineFacts } from './machine.ts';
+import { Peers } from './peers.ts';
+import { type BenchFile, type Row, readBenchFile, SCHEMA, writeBenchFile } from './result.ts';
+import { measureRoofline, type Roofline, shareOf } from './roofline.ts';
+import type { Suite } from './suite.ts';
+import { findSuite, sizesFor, suites } from './suites.ts';
+import { headLine, rooflineText, rowLine } from './table.ts';
+
+interface Options {
+  readonly sizes?: string;
+  readonly adapter?: string;
+  readonly peers?: boolean;
+  readonly python?: string;
+  readonly compare?: string;
+  readonly roofline?: boolean;
+  readonly profile?: boolean;
+  readonly time: string;
+  readonly out?: string;
+}
+
+const program = new Command('npm run bench --')
+  .description(
+    'Measures kernels, training steps and the analysis on an adapter, and checks what it measures.',
+  )
+  .argument('[suites...]', 'which suites to run (default: all)')
+  .option('--sizes <list>', "sizes instead of the suite's own, with commas between")
+  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--peers', 'time jax-js, tfjs-webgpu and PyTorch in turns with us, at matmul, step and analysis')
+  .option('--python <path>', 'a Python with PyTorch (default: python3, then /usr/bin/python3)')
+  .option('--compare <file>', 'say what got slower or faster since an earlier results file')
+  .option('--roofline', "this adapter's measured ceilings; without suites, nothing else")
+  .option('--profile', 'show the steps of the step suite kernel by kernel')
+  .option('--time <milliseconds>', 'spent on each row, about', '300')
+  .option('--out <file>', 'where results go (default: results/bench/<time>.json)')
+  .option('--debug', 'print stack traces')
+  .addHelpText(
+    'after',
+    `
+Suites:
+${suites.map(({ name, summary, sizes }) => `  ${name.padEnd(10)} ${summary}${sizes ? `; sizes ${sizes.notation}` : ''}`).join('\n')}
+
+Examples:
+  npm run bench                                         everything
+  npm run bench -- matmul --sizes 512,1024x128x784      products [M, K]·[K, N], written MxNxK; 512 is 512x512x512
+  npm run bench -- step analysis --peers                beside the peers; npm ci --prefix bench/peers installs them
+  npm run bench -- --compare results/bench/<time>.json
+
+A time is a median, with quartiles beside. The clock is the GPU's, from timestamps; or the wall's, around many queued
+dispatches; or the host's own. GFLOPS and GB/s count what a kernel has to do and to move at least once; roofline is
+the share of the speed that the measured ceilings allow at that ratio, above 100% where data stays in caches.
+Everything timed is checked against float64 in the same run; the exit status is 1 if anything is wrong.`,
+  );
+
+/** How peers find the adapter that we have found. */
+const peerAdapter = { hardware: 'gpu', system: 'llvmpipe', swiftshader: 'swiftshader' } as const;
+
+await main(async () => {
+  program.parse();
+  const options = program.opts<Options>();
+  const chosen = program.args.length ? [...new Set(program.args.map(findSuite))] : suites;
+  const time = parseNumber(options.time, { option: '--time', what: '', whole: false, least: 1, most: 1e6 });
+  const sizes = sizesFor(chosen, program.args.length > 0, options.sizes);
+  const before = options.compare === undefined ? undefined : readBenchFile(options.compare);
+
+  using devices = new Devices(options.adapter);
+  const wide = await devices.open('all');
+  console.log(`${wide.info.name}, ${wide.info.driver}`);
+  const roofline = await measureRoofline(wide, Math.min(time, 200));
+  console.log(rooflineText(roofline));
+  if (options.roofline && program.args.length === 0) return 0;
+
+  using peers = options.peers
+    ? await Peers.start(options.adapter ?? peerAdapter[wide.info.source], options.python)
+    : undefined;
+  for (const line of peers?.description ?? []) console.log(line);
+
+  const rows: Row[] = [];
+  const begun = new Date();
+  const results = (): BenchFile => ({
+    schema: SCHEMA,
+    date: begun.toISOString(),
+    command: commandLine('bench', process.argv.slice(2)),
+    options: { ...options, time },
+    ...machineFacts(),
+    adapter: wide.info,
+    roofline,
+    rows,
+  });
+  const out =
+    options.out ?? join('results', 'bench', `${begun.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
+  for (const suite of chosen) {
+    console.log(`\n${suite.name}: ${suite.summary}\n${headLine()}`);
+    await suite.run({
+      gpu: await devices.open(suite.threads),
+      time,
+      sizes: sizes.get(suite)!,
+      sizesGiven: options.sizes !== undefined,
+      peers,
+      profile: options.profile ?? false,
+      add: (measured) => {
+        const row = complete(measured, suite, roofline);
+        rows.push(row);
+        console.log(rowLine(row));
+      },
+      say: (text) => console.log(text),
+    });
+    writeBenchFile(out, results()); // After each suite: the later ones may take long.
+  }
+  console.log(`\nResults: ${out}`);
+  if (before) console.log(`\n${renderComparison(before, results())}`);
+  const wrong = rows.filter(({ error }) => error);
+  if (wrong.length) console.error(`${wrong.length} of ${rows.length} rows are errors.`);
+  return wrong.length ? 1 : 0;
+});
+
+/** A row with what the runner knows of it; a failed check is an error. */
+function complete(
+  row: Parameters<Parameters<Suite['run']>[0]['add']>[0],
+  suite: Suite,
+  roofline: Roofline,
+): Row {
+  const { check, milliseconds, flops, bytes } = row;
+  const wrong = check && !(check.error <= check.tolerance);
+  return {
+    suite: suite.name,
+    threads: suite.threads === 'all' ? availableParallelism() : 'default',
+    ...row,
+    share: milliseconds ? shareOf(roofline, flops, bytes, milliseconds.median) : null,
+    ...(wrong
+      ? {
+          error: `off by ${check.error.toExponential(1)} of ${check.relativeTo}, where ${check.tolerance} is allowed`,
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** Work that is the same for everybody; what each kind means is told in bench/peers. */
+export type Work =
+  | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
+  | {
+      kind: 'step';
+      norm: boolean;
+      depth: number;
+      width: number;
+      inputs: number;
+      classes: number;
+      batch: number;
+      steps: number;
+    }
+  | { kind: 'analysis'; samples: number; depth: number; width: number; triples: number };
+
+export interface PeerInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly device: string;
+}
+
+export type Answer =
+  | { readonly milliseconds: readonly number[]; readonly check: number }
+  | { readonly unsupported: string }
+  | { readonly error: string };
+
+/** How to start a peer. */
+export interface PeerCommand {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+}
+
+const START_MS = 120_000;
+const ANSWER_MS = 600_000;
+
+/**
+ * A peer in a process of its own, spoken to in lines of JSON: it says that it is ready, then answers one request at a
+ * time, and ends with its input.
+ */
+export class PeerProcess implements Disposable {
+  readonly info: PeerInfo;
+  readonly #child: ChildProcess;
+  readonly #lines: Lines;
+  #requests = 0;
+
+  private constructor(info: PeerInfo, child: ChildProcess, lines: Lines) {
+    this.info = info;
+    this.#child = child;
+    this.#lines = lines;
+  }
+
+  /** The peer, or why there is none. */
+  static async start({ name, command, args, cwd }: PeerCommand): Promise<PeerProcess | string> {
+    const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    const lines = new Lines(child);
+    try {
+      const first = await lines.next(START_MS, isGreeting);
+      if ('ready' in first) return new PeerProcess(first.ready as PeerInfo, child, lines);
+      child.kill();
+      return `${first.unavailable}`;
+    } catch (error) {
+      child.kill();
+      return `${name} did not start: ${(error as Error).message}`;
+    }
+  }
+
+  /** Times of `repeat` repetitions. A peer that ends or hangs gives an error, and each later request the same. */
+  async request(work: Work, repeat: number): Promise<Answer> {
+    const id = ++this.#requests;
+    this.#child.stdin!.write(`${JSON.stringify({ id, work, repeat })}\n`);
+    try {
+      return (await this.#lines.next(ANSWER_MS, (message) => message.id === id)) as unknown as Answer;
+    } catch (error) {
+      this.#child.kill();
+      return { error: (error as Error).message };
+    }
+  }
+
+  dispose(): void {
+    this.#child.stdin!.end();
+    // One that does not end with its input is ended; its answers are of no use any more.
+    setTimeout(() => this.#child.kill('SIGKILL'), 2000).unref();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+type Message = Record<string, unknown>;
+
+const isGreeting = (message: Message): boolean => 'ready' in message || 'unavailable' in message;
+
+/** The messages that a process prints; lines that are none, such as a library's warnings, are passed over. */
+class Lines {
+  #stderr = '';
+  #ended: string | undefined;
+  #take: ((message: Message) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
+
+  constructor(child: ChildProcess) {
+    child.stdin!.on('error', () => {}); // One that has ended says so below.
+    child.stderr!.on('data', (data) => {
+      this.#stderr = `${this.#stderr}${data}`.slice(-2000);
+    });
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      if (!line.startsWith('{')) return;
+      try {
+        this.#take?.(JSON.parse(line) as Message);
+      } catch {}
+    });
+    child.on('error', (error) => this.#end(error.message));
+    child.on('close', (status, signal) => {
+      const last = this.#stderr.trim().split('\n').at(-1);
+      this.#end(`it ended with ${signal ?? `status ${status}`}${last ? `: ${last}` : ''}`);
+    });
+  }
+
+  /** The next message that is wanted. */
+  async next(milliseconds: number, wanted: (message: Message) => boolean): Promise<Message> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<Message>((resolve, reject) => {
+        if (this.#ended) reject(new Error(this.#ended));
+        this.#fail = reject;
+        this.#take = (message) => wanted(message) && resolve(message);
+        timer = setTimeout(
+          () => reject(new Error(`no answer within ${milliseconds / 1000} s`)),
+          milliseconds,
+        );
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#take = undefined;
+      this.#fail = undefined;
+    }
+  }
+
+  #end(reason: string): void {
+    this.#ended ??= reason;
+    this.#fail?.(new Error(this.#ended));
+  }
+}

@@ -1,0 +1,153 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type PeerCommand, PeerProcess, type Work } from './peer-client.ts';
+import type { PeerTiming } from './result.ts';
+import { statisticsOf } from './statistics.ts';
+
+const folder = join(import.meta.dirname, 'peers');
+
+/** Rounds of turns, and how long a contestant's turn should last. */
+const ROUNDS = 5;
+const TURN_MS = 400;
+const MOST_REPEATS = 20;
+/** A contestant's turns together: the slow take part in the first rounds only. */
+const ALL_TURNS_MS = 20_000;
+
+/** Measures so many repetitions of the work at hand, in milliseconds each. */
+export type Contestant = (repeat: number) => Promise<readonly number[]>;
+
+/**
+ * Lets contestants take turns, so that what slows the machine for a while slows all of them. Each first repeats the
+ * work untimed, to compile and to see how long it takes. One that throws is out, and its error in its place.
+ */
+export async function takeTurns(contestants: readonly Contestant[]): Promise<(number[] | Error)[]> {
+  const all = contestants.map((run) => ({ run, repeat: 1, rounds: ROUNDS, found: [] as number[] | Error }));
+  for (let round = -2; round < ROUNDS; round++) {
+    for (const one of all) {
+      if (one.found instanceof Error || round >= one.rounds) continue;
+      // A first repetition that took so long says enough.
+      if (round === -1 && one.rounds === 1) continue;
+      try {
+        const start = performance.now();
+        const samples = await one.run(one.repeat);
+        const whole = performance.now() - start;
+        if (round >= 0) one.found.push(...samples);
+        else {
+          one.repeat = Math.max(1, Math.min(MOST_REPEATS, Math.floor(TURN_MS / whole)));
+          one.rounds = Math.max(1, Math.min(ROUNDS, Math.floor(ALL_TURNS_MS / whole)));
+        }
+      } catch (error) {
+        one.found = error as Error;
+      }
+    }
+  }
+  return all.map(({ found }) => found);
+}
+
+/** The peers that are there, each in a process of its own that waits while others are timed. */
+export class Peers implements Disposable {
+  readonly #running: readonly PeerProcess[];
+  readonly #missing: readonly Missing[];
+
+  private constructor(running: readonly PeerProcess[], missing: readonly Missing[]) {
+    this.#running = running;
+    this.#missing = missing;
+  }
+
+  /** Starts all peers, those that use WebGPU on the same adapter. `python` has PyTorch; by default it is looked for. */
+  static async start(adapter: string, python?: string): Promise<Peers> {
+    const found = await Promise.all(
+      commands(adapter, python).map(async (command) => ({
+        name: command.name,
+        outcome: 'problem' in command ? command.problem : await PeerProcess.start(command),
+      })),
+    );
+    return new Peers(
+      found.flatMap(({ outcome }) => (typeof outcome === 'string' ? [] : [outcome])),
+      found.flatMap(({ name, outcome }) => (typeof outcome === 'string' ? [{ name, problem: outcome }] : [])),
+    );
+  }
+
+  /** Who takes part, and who does not and why, a line each. */
+  get description(): string[] {
+    return [
+      ...this.#running.map(({ info: { name, version, device } }) => `${name} ${version} on ${device}`),
+      ...this.#missing.map(({ name, problem }) => `${name} does not take part: ${problem}`),
+    ];
+  }
+
+  /**
+   * Times all peers and us in turns. `ours` does the work once and gives its milliseconds; `judge` says what is wrong
+   * with a peer's check value, if anything is.
+   */
+  async beside(
+    work: Work,
+    ours: () => Promise<number>,
+    judge: (check: number) => string | undefined = () => undefined,
+  ): Promise<PeerTiming[]> {
+    const us: Contestant = async (repeat) => {
+      const samples = [];
+      for (let i = 0; i < repeat; i++) samples.push(await ours());
+      return samples;
+    };
+    const them = this.#running.map(
+      (peer): Contestant =>
+        async (repeat) => {
+          const answer = await peer.request(work, repeat);
+          if ('unsupported' in answer) throw new Error(answer.unsupported);
+          if ('error' in answer) throw new Error(answer.error);
+          const wrong = judge(answer.check);
+          if (wrong) throw new Error(wrong);
+          return answer.milliseconds;
+        },
+    );
+    const [own, ...others] = await takeTurns([us, ...them]);
+    if (own instanceof Error) throw own;
+    return others.map((found, i) => ({
+      ...this.#running[i]!.info,
+      ...(found instanceof Error
+        ? { problem: found.message }
+        : { milliseconds: statisticsOf(found), ours: statisticsOf(own!) }),
+    }));
+  }
+
+  dispose(): void {
+    for (const peer of this.#running) peer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+type Missing = { readonly name: string; readonly problem: string };
+
+function commands(adapter: string, python: string | undefined): (PeerCommand | Missing)[] {
+  const node = (name: string, file: string): PeerCommand | Missing =>
+    existsSync(join(folder, 'node_modules'))
+      ? {
+          name,
+          command: process.execPath,
+          args: ['--import', 'tsx', file, '--adapter', adapter],
+          cwd: folder,
+        }
+      : { name, problem: 'its packages are not installed: npm ci --prefix bench/peers' };
+  const interpreter = python ?? ['python3', '/usr/bin/python3'].find(hasTorch);
+  return [
+    node('jax-js', 'jax-js.ts'),
+    node('tfjs-webgpu', 'tfjs.ts'),
+    interpreter
+      ? { name: 'PyTorch', command: interpreter, args: ['torch_peer.py'], cwd: folder }
+      : { name: 'PyTorch', problem: 'python3 cannot import torch: name one that can with --python' },
+  ];
+}
+
+function hasTorch(python: string): boolean {
+  try {
+    execFileSync(python, ['-c', 'import torch'], { stdio: 'ignore', timeout: 60_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}

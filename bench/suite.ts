@@ -1,0 +1,38 @@
+import type { Gpu } from '../src/gpu/device.ts';
+import type { Peers } from './peers.ts';
+import type { Row } from './result.ts';
+import type { SizeNotation } from './sizes.ts';
+
+/** What a suite measures with, and whom it tells. */
+export interface Context {
+  readonly gpu: Gpu;
+  /** Milliseconds to spend on a row. */
+  readonly time: number;
+  /** The sizes asked for, or the suite's own. */
+  readonly sizes: readonly (readonly number[])[];
+  /** Whether sizes were asked for. */
+  readonly sizesGiven: boolean;
+  /** The peers to time beside us, where they were asked for. */
+  readonly peers: Peers | undefined;
+  /** Whether to show a step kernel by kernel. */
+  readonly profile: boolean;
+  /** Adds a row; suite, threads and share are filled in. */
+  add(row: Omit<Row, 'suite' | 'threads' | 'share'>): void;
+  /** Prints below the rows so far; not kept. */
+  say(text: string): void;
+}
+
+/** A group of benchmarks: one file of bench/suites. */
+export interface Suite {
+  readonly name: string;
+  /** In `--help`, a few words. */
+  readonly summary: string;
+  /**
+   * Over how many of lavapipe's threads dispatches are spread: `all` is best for large ones; `default` is what training
+   * and analysis get.
+   */
+  readonly threads: 'all' | 'default';
+  /** Absent where sizes are fixed. */
+  readonly sizes?: SizeNotation;
+  run(context: Context): Promise<void>;
+}

@@ -1,0 +1,118 @@
+import { matmul } from '../../src/autograd/functions.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { type Case, runCases } from '../cases.ts';
+import { spreadOver, wave } from '../inputs.ts';
+import type { Check } from '../result.ts';
+import type { Context, Suite } from '../suite.ts';
+
+interface Form {
+  readonly name: string;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+const forms: readonly Form[] = [
+  { name: 'A·B', transposeA: false, transposeB: false },
+  { name: 'Aᵀ·B', transposeA: true, transposeB: false },
+  { name: 'A·Bᵀ', transposeA: false, transposeB: true },
+];
+
+/** Matrix products as the three forms that training needs. */
+export const matmulSuite: Suite = {
+  name: 'matmul',
+  summary: 'A·B, Aᵀ·B and A·Bᵀ in fp32',
+  threads: 'all',
+  sizes: {
+    notation: 'MxNxK',
+    cube: true,
+    // Powers of two, the stem of mnist-fc, and two that are multiples of nothing.
+    defaults: ['128', '256', '512', '1024', '128x128x784', '500x700x300', '997x1009x1013'],
+  },
+  run: (context) =>
+    runCases(
+      context,
+      context.sizes.flatMap((size) => forms.map((form) => product(context, form, size))),
+    ),
+};
+
+/** What peers are timed at unless sizes are asked for: they are slow. */
+const peerSizes = [512, 1024];
+
+function product(context: Context, form: Form, [m, n, k]: readonly number[]): Case {
+  const { transposeA, transposeB } = form;
+  const dims = { m: m!, n: n!, k: k! };
+  const forPeers = context.sizesGiven || (m === n && n === k && peerSizes.includes(m!) && form === forms[0]);
+  return {
+    name: form.name,
+    size: `${m}x${n}x${k}`,
+    f: (a: Tensor, b: Tensor) => matmul(a, b, { transposeA, transposeB }),
+    shapes: [transposeA ? [k!, m!] : [m!, k!], transposeB ? [n!, k!] : [k!, n!]],
+    inputs: () => [wave(m! * k!, 0.37), wave(k! * n!, 0.23, Math.cos)],
+    check: ([c], [a, b]) => checkRows(c!, a!, b!, form, dims),
+    ...(context.peers && forPeers
+      ? {
+          peers: (ours) => {
+            const [a, b] = [wave(m! * k!, 0.37), wave(k! * n!, 0.23, Math.cos)];
+            const { trace, size } = traceOf(a, b, form, dims);
+            return context.peers!.beside(
+              { kind: 'matmul', ...dims, transposeA, transposeB },
+              ours,
+              (check) =>
+                Math.abs(check - trace) <= 1e-3 * Math.abs(trace) + 1e-6 * size
+                  ? undefined
+                  : `its trace of C is ${check} where ours in float64 is ${trace}`,
+            );
+          },
+        }
+      : {}),
+  };
+}
+
+interface Dims {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** The product's element (i, j), and the sum of the sizes of its terms. */
+function element(
+  a: Float32Array,
+  b: Float32Array,
+  { transposeA, transposeB }: Form,
+  { m, n, k }: Dims,
+  i: number,
+  j: number,
+): [value: number, size: number] {
+  const [ai, al] = transposeA ? [1, m] : [k, 1];
+  const [bl, bj] = transposeB ? [1, k] : [n, 1];
+  let [value, size] = [0, 0];
+  for (let l = 0; l < k; l++) {
+    const term = a[i * ai + l * al]! * b[l * bl + j * bj]!;
+    value += term;
+    size += Math.abs(term);
+  }
+  return [value, size];
+}
+
+/** Eight whole rows, from the first to the last. */
+function checkRows(c: Float32Array, a: Float32Array, b: Float32Array, form: Form, dims: Dims): Check {
+  let error = 0;
+  for (const i of spreadOver(dims.m, 8)) {
+    for (let j = 0; j < dims.n; j++) {
+      const [value, size] = element(a, b, form, dims, i, j);
+      error = Math.max(error, Math.abs(c[i * dims.n + j]! - value) / size);
+    }
+  }
+  return { relativeTo: 'Σ|a||b|', error, tolerance: 5e-6 };
+}
+
+/** Σ C[i][i], by which a peer's product is compared. */
+function traceOf(a: Float32Array, b: Float32Array, form: Form, dims: Dims): { trace: number; size: number } {
+  let [trace, size] = [0, 0];
+  for (let i = 0; i < Math.min(dims.m, dims.n); i++) {
+    const [value, terms] = element(a, b, form, dims, i, i);
+    trace += value;
+    size += terms;
+  }
+  return { trace, size };
+}

@@ -1,0 +1,172 @@
+import { softmaxCrossEntropy } from '../src/autograd/functions.ts';
+import { trace } from '../src/autograd/graph.ts';
+import { interpret } from '../src/autograd/interpret.ts';
+import type { Tensor } from '../src/autograd/tensor.ts';
+import { valueAndGrad } from '../src/autograd/transform.ts';
+import { DeviceTask, featuresOf, loadTask, type Task } from '../src/experiments/task.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { shuffleIndex } from '../src/kernels/shuffle.ts';
+import { FcResNet } from '../src/models/fc-resnet.ts';
+import { trainingNorm } from '../src/train/batch-norm.ts';
+import type { Network } from '../src/train/network.ts';
+import { type HostState, initialState, shuffleSeed } from '../src/train/state.ts';
+import { Trainer, type TrainerOptions } from '../src/train/trainer.ts';
+import type { Check } from './result.ts';
+
+/** What a training step is made of; `norm` says whether there is BatchNorm. */
+export interface StepShape {
+  readonly norm: boolean;
+  readonly depth: number;
+  readonly width: number;
+  readonly batch: number;
+}
+
+/** The network of `mnist-fc`, and the batch that its experiments use. */
+export const mnistFc: StepShape = { norm: true, depth: 8, width: 128, batch: 128 };
+
+export const CLASSES = 10;
+const SEED = 1;
+const optimizer = { lr: 0.01, momentum: 0.9, weightDecay: 0, steps: 1_000_000, seed: SEED };
+
+let task: Task | undefined;
+/** MNIST, loaded once. */
+const mnist = (): Task => {
+  task ??= loadTask({ classes: CLASSES, images: Number.POSITIVE_INFINITY });
+  return task;
+};
+export const INPUTS = 784;
+
+export function networkOf({ norm, depth, width }: StepShape): Network {
+  const whole = new FcResNet({
+    ...{ inputs: INPUTS, classes: CLASSES, activation: 'relu', skip: true },
+    depth,
+    width,
+  });
+  return norm ? whole : withoutNorms(whole);
+}
+
+/** The same network with the identity in place of each BatchNorm. */
+function withoutNorms(network: FcResNet): Network {
+  return {
+    parameters: network.parameters.filter(({ name }) => !/\.bn\d?\./.test(name)),
+    norms: [],
+    forward: (weights, x) => network.forward(weights, x, (h) => h),
+  };
+}
+
+/** MNIST in GPU memory, for any number of trainings. */
+export const loadData = (gpu: Gpu): DeviceTask => new DeviceTask(gpu, mnist());
+
+/** The training loop of a step's shape, on MNIST, at its initial state. */
+export class Training implements Disposable {
+  readonly trainer: Trainer;
+  readonly #network: Network;
+  readonly #initial: HostState;
+  readonly #options: TrainerOptions;
+
+  private constructor(trainer: Trainer, network: Network, initial: HostState, options: TrainerOptions) {
+    this.trainer = trainer;
+    this.#network = network;
+    this.#initial = initial;
+    this.#options = options;
+  }
+
+  static async create(gpu: Gpu, { train }: DeviceTask, shape: StepShape): Promise<Training> {
+    const network = networkOf(shape);
+    const options = { ...optimizer, batch: shape.batch };
+    const trainer = await Trainer.create(gpu, network, train, options);
+    const training = new Training(trainer, network, initialState(network, SEED), options);
+    training.restart();
+    return training;
+  }
+
+  restart(): void {
+    this.trainer.load(this.#initial);
+  }
+
+  /** Kernels of one step, in order. */
+  get dispatches() {
+    return this.trainer.programs.flatMap((program) => program.dispatches);
+  }
+
+  /** Operations and bytes of a step, as its kernels count them. */
+  get work(): { flops: number; bytes: number } {
+    const sum = (of: 'flops' | 'bytes') => this.dispatches.reduce((total, d) => total + d.kernel[of], 0);
+    return { flops: sum('flops'), bytes: sum('bytes') };
+  }
+
+  /** Runs the first step, and compares its loss and what it does to the parameters with float64. */
+  async check(): Promise<Check> {
+    this.restart();
+    this.trainer.queue(1);
+    const [[record], { parameters }] = await Promise.all([
+      this.trainer.records(1),
+      this.trainer.state.save(),
+    ]);
+    const wanted = this.#reference();
+    let [difference, size] = [0, 0];
+    for (const [name, gradient] of wanted.gradients) {
+      const [before, after] = [this.#initial.parameters.get(name)!, parameters.get(name)!];
+      gradient.forEach((g, i) => {
+        difference += ((before[i]! - after[i]!) / this.#options.lr - g) ** 2;
+        size += g * g;
+      });
+    }
+    const error = Math.max(Math.abs(record!.loss - wanted.loss) / wanted.loss, Math.sqrt(difference / size));
+    // Where a sum lies within rounding of 0, relu may open here and not there: that alone shows as some 1e-3.
+    return { relativeTo: 'the loss, and the norm of the gradients', error, tolerance: 1e-2 };
+  }
+
+  /** Loss and gradients of the first step in float64. */
+  #reference(): { loss: number; gradients: Map<string, Float64Array> } {
+    const { train, normalization } = mnist();
+    const { batch, seed } = this.#options;
+    const features = featuresOf(train);
+    const [x, y] = [new Float64Array(batch * features), new Float64Array(batch)];
+    for (let i = 0; i < batch; i++) {
+      const index = shuffleIndex(i, shuffleSeed(seed), train.count);
+      y[i] = train.labels[index]!;
+      for (let k = 0; k < features; k++) {
+        const pixel = train.images[index * features + k]! / 255;
+        x[i * features + k] = (pixel - normalization.mean) / normalization.std;
+      }
+    }
+    const { parameters } = this.#network;
+    const graph = trace(
+      (weights: Record<string, Tensor>, images: Tensor, labels: Tensor) =>
+        valueAndGrad((w: Record<string, Tensor>) =>
+          softmaxCrossEntropy(this.#network.forward(w, images, trainingNorm({})), labels),
+        )(weights),
+      [
+        Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape }])),
+        { shape: [batch, features] },
+        { shape: [batch] },
+      ],
+    );
+    const given = [...parameters.map(({ name }) => this.#initial.parameters.get(name)!), x, y];
+    const [loss, ...gradients] = interpret(graph, given).map(({ data }) => data as Float64Array);
+    return { loss: loss![0]!, gradients: new Map(parameters.map(({ name }, i) => [name, gradients[i]!])) };
+  }
+
+  dispose(): void {
+    this.trainer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Milliseconds of a step: of `steps` queued at once, then waited for. `host` is the part in which they were queued. */
+export async function timeSteps(
+  gpu: Gpu,
+  { trainer }: Training,
+  steps: number,
+): Promise<{ whole: number; host: number }> {
+  await gpu.idle();
+  const start = performance.now();
+  trainer.queue(steps);
+  const queued = performance.now();
+  await gpu.idle();
+  return { whole: (performance.now() - start) / steps, host: (queued - start) / steps };
+}
