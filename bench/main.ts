@@ -7,9 +7,8 @@ import { renderComparison } from './compare.ts';
 import { Devices } from './devices.ts';
 import { machineFacts } from './machine.ts';
 import { Peers } from './peers.ts';
-import { type BenchFile, type Row, readBenchFile, SCHEMA, writeBenchFile } from './result.ts';
-import { measureRoofline, type Roofline, shareOf } from './roofline.ts';
-import type { Suite } from './suite.ts';
+import { type BenchFile, completeRow, type Row, readBenchFile, SCHEMA, writeBenchFile } from './result.ts';
+import { measureRoofline } from './roofline.ts';
 import { findSuite, sizesFor, suites } from './suites.ts';
 import { headLine, rooflineText, rowLine } from './table.ts';
 
@@ -59,7 +58,7 @@ Everything timed is checked against float64 in the same run; the exit status is 
   );
 
 /** How peers find the adapter that we have found. */
-const peerAdapter = { hardware: 'gpu', system: 'llvmpipe', swiftshader: 'swiftshader' } as const;
+const peerAdapter = { hardware: 'gpu', system: 'system', swiftshader: 'swiftshader' } as const;
 
 await main(async () => {
   program.parse();
@@ -95,6 +94,7 @@ await main(async () => {
   });
   const out =
     options.out ?? join('results', 'bench', `${begun.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
+  writeBenchFile(out, results()); // Before hours are spent on what cannot be written.
   for (const suite of chosen) {
     console.log(`\n${suite.name}: ${suite.summary}\n${headLine()}`);
     await suite.run({
@@ -105,7 +105,12 @@ await main(async () => {
       peers,
       profile: options.profile ?? false,
       add: (measured) => {
-        const row = complete(measured, suite, roofline);
+        const row = completeRow(
+          measured,
+          suite.name,
+          suite.threads === 'all' ? availableParallelism() : 'default',
+          roofline,
+        );
         rows.push(row);
         console.log(rowLine(row));
       },
@@ -119,24 +124,3 @@ await main(async () => {
   if (wrong.length) console.error(`${wrong.length} of ${rows.length} rows are errors.`);
   return wrong.length ? 1 : 0;
 });
-
-/** A row with what the runner knows of it; a failed check is an error. */
-function complete(
-  row: Parameters<Parameters<Suite['run']>[0]['add']>[0],
-  suite: Suite,
-  roofline: Roofline,
-): Row {
-  const { check, milliseconds, flops, bytes } = row;
-  const wrong = check && !(check.error <= check.tolerance);
-  return {
-    suite: suite.name,
-    threads: suite.threads === 'all' ? availableParallelism() : 'default',
-    ...row,
-    share: milliseconds ? shareOf(roofline, flops, bytes, milliseconds.median) : null,
-    ...(wrong
-      ? {
-          error: `off by ${check.error.toExponential(1)} of ${check.relativeTo}, where ${check.tolerance} is allowed`,
-        }
-      : {}),
-  };
-}

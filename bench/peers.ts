@@ -18,25 +18,24 @@ const ALL_TURNS_MS = 20_000;
 export type Contestant = (repeat: number) => Promise<readonly number[]>;
 
 /**
- * Lets contestants take turns, so that what slows the machine for a while slows all of them. Each first repeats the
- * work untimed, to compile and to see how long it takes. One that throws is out, and its error in its place.
+ * Lets contestants take turns, so that what slows the machine for a while slows all of them. Each first does the work
+ * once to warm up and to see how long it takes; where that is very long, it is the measurement. One that throws is
+ * out, and its error in its place.
  */
 export async function takeTurns(contestants: readonly Contestant[]): Promise<(number[] | Error)[]> {
   const all = contestants.map((run) => ({ run, repeat: 1, rounds: ROUNDS, found: [] as number[] | Error }));
-  for (let round = -2; round < ROUNDS; round++) {
+  for (let round = -1; round < ROUNDS; round++) {
     for (const one of all) {
       if (one.found instanceof Error || round >= one.rounds) continue;
-      // A first repetition that took so long says enough.
-      if (round === -1 && one.rounds === 1) continue;
       try {
         const start = performance.now();
         const samples = await one.run(one.repeat);
         const whole = performance.now() - start;
-        if (round >= 0) one.found.push(...samples);
-        else {
+        if (round < 0) {
           one.repeat = Math.max(1, Math.min(MOST_REPEATS, Math.floor(TURN_MS / whole)));
-          one.rounds = Math.max(1, Math.min(ROUNDS, Math.floor(ALL_TURNS_MS / whole)));
+          one.rounds = Math.min(ROUNDS, Math.floor(ALL_TURNS_MS / whole));
         }
+        if (round >= 0 || one.rounds === 0) one.found.push(...samples);
       } catch (error) {
         one.found = error as Error;
       }
@@ -50,7 +49,7 @@ export class Peers implements Disposable {
   readonly #running: readonly PeerProcess[];
   readonly #missing: readonly Missing[];
 
-  private constructor(running: readonly PeerProcess[], missing: readonly Missing[]) {
+  constructor(running: readonly PeerProcess[], missing: readonly Missing[]) {
     this.#running = running;
     this.#missing = missing;
   }

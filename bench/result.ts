@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CollimateError } from '../src/errors.ts';
 import type { AdapterInfo } from '../src/gpu/adapter.ts';
-import type { Roofline } from './roofline.ts';
+import { type Roofline, shareOf } from './roofline.ts';
 import type { Statistics } from './statistics.ts';
 
 /** Grows whenever a reader of older files would go wrong. */
@@ -50,6 +50,31 @@ export interface Row {
   readonly figures?: Readonly<Record<string, number>>;
   readonly peers?: readonly PeerTiming[];
   readonly error?: string;
+}
+
+/** A row as a suite measures it. */
+export type Measured = Omit<Row, 'suite' | 'threads' | 'share'>;
+
+/** A row with what its suite does not know of it; a failed check makes it an error. */
+export function completeRow(
+  measured: Measured,
+  suite: string,
+  threads: Row['threads'],
+  roofline: Roofline,
+): Row {
+  const { check, milliseconds, flops, bytes } = measured;
+  const wrong = check && !(check.error <= check.tolerance);
+  return {
+    suite,
+    threads,
+    ...measured,
+    share: milliseconds && shareOf(roofline, flops, bytes, milliseconds.median),
+    ...(wrong
+      ? {
+          error: `off by ${check.error.toExponential(1)} of ${check.relativeTo}, where ${check.tolerance} is allowed`,
+        }
+      : {}),
+  };
 }
 
 /** What a run of the benchmarks leaves behind: `results/bench/<time>.json`. */

@@ -1,6 +1,6 @@
 import type { Gpu } from '../src/gpu/device.ts';
 import type { Peers } from './peers.ts';
-import type { Row } from './result.ts';
+import type { Measured } from './result.ts';
 import type { SizeNotation } from './sizes.ts';
 
 /** What a suite measures with, and whom it tells. */
@@ -16,8 +16,8 @@ export interface Context {
   readonly peers: Peers | undefined;
   /** Whether to show a step kernel by kernel. */
   readonly profile: boolean;
-  /** Adds a row; suite, threads and share are filled in. */
-  add(row: Omit<Row, 'suite' | 'threads' | 'share'>): void;
+  /** Adds a row to the results, and prints it. */
+  add(row: Measured): void;
   /** Prints below the rows so far; not kept. */
   say(text: string): void;
 }

@@ -1,10 +1,12 @@
 import type { Gpu } from '../../src/gpu/device.ts';
 import { type Statistics, sample } from '../statistics.ts';
 import type { Context, Suite } from '../suite.ts';
-import { type Encode, submit, timePass } from '../timing.ts';
+import { type Encode, submit, timePass, wall } from '../timing.ts';
 
 /** Dispatches in a pass whose cost is wanted of one. */
 const MANY = 500;
+/** Such passes in a queue. */
+const PASSES = 20;
 
 /** One thread that counts: all that is left is what a dispatch costs. Two, as a step's neighbours differ. */
 const kernels = [1, 2].map((by) => ({
@@ -45,12 +47,11 @@ const scaled = ({ n, ...times }: Statistics, by: number): Statistics => ({
   min: times.min * by,
 });
 
-/** What a dispatch inside of a pass costs the device. */
-export const dispatchCost = (gpu: Gpu, time: number) =>
-  withTiny(gpu, async (encode) => {
-    const { clock, milliseconds } = await timePass(gpu, encode(MANY), { time });
-    return { clock, milliseconds: scaled(milliseconds, 1 / MANY) };
-  });
+/** Milliseconds that a dispatch which does nothing adds to a long queue, encoding included. */
+export const queuedDispatch = (gpu: Gpu, time: number): Promise<Statistics> =>
+  withTiny(gpu, (encode) =>
+    sample(async () => (await wall(gpu, encode(MANY), PASSES)) / (MANY * PASSES), { time }),
+  );
 
 /** What is paid beside the work itself, on the device and on the host. */
 export const dispatchSuite: Suite = {
@@ -59,8 +60,12 @@ export const dispatchSuite: Suite = {
   threads: 'default',
   async run({ gpu, time, add }: Context) {
     const nothing = { flops: 0, bytes: 0, size: '1' };
-    add({ name: 'dispatch in a pass', ...nothing, ...(await dispatchCost(gpu, time)) });
     await withTiny(gpu, async (encode, buffer) => {
+      const { clock, milliseconds } = await timePass(gpu, encode(MANY), { time });
+      const running = scaled(milliseconds, 1 / MANY);
+      add({ name: 'running a dispatch', ...nothing, clock, milliseconds: running });
+      const queued = await queuedDispatch(gpu, time);
+      add({ name: 'encoding and running one', ...nothing, clock: 'wall', milliseconds: queued });
       /** The host's time alone: what is queued runs in between, untimed. */
       const host = (body: () => void) =>
         sample(

@@ -1,7 +1,7 @@
 import { fitLine, statisticsOf } from '../statistics.ts';
 import type { Context, Suite } from '../suite.ts';
 import { loadData, mnistFc, Training, timeSteps } from '../training.ts';
-import { dispatchCost } from './dispatch.ts';
+import { queuedDispatch } from './dispatch.ts';
 
 /** What is varied, all else as in mnist-fc. */
 export interface Axis {
@@ -14,62 +14,58 @@ export interface Axis {
 
 export const axes: readonly Axis[] = [
   { axis: 'depth', at: [1, 2, 4, 8, 16], abscissa: (x) => x, unit: 'blocks' },
-  // A step works with D² weights in each layer.
-  { axis: 'width', at: [32, 64, 128, 192, 256], abscissa: (x) => x * x, unit: 'D²' },
+  // Each layer has D² weights.
+  { axis: 'width', at: [32, 64, 128, 192, 256], abscissa: (x) => (x * x) / 1000, unit: 'D²/1000' },
   { axis: 'batch', at: [16, 32, 64, 128, 256, 512], abscissa: (x) => x, unit: 'examples' },
 ];
 
 const STEPS = 10;
 const ROUNDS = 7;
 
-/** Step time against depth, width and batch, beside what its dispatches cost if they did nothing. */
+/** Step time against depth, width and batch, beside what its dispatches would cost if they did nothing. */
 export const scalingSuite: Suite = {
   name: 'scaling',
   summary: 'step time against depth, width and batch',
   threads: 'default',
   async run(context) {
-    const cost = (await dispatchCost(context.gpu, context.time)).milliseconds.median;
+    const cost = (await queuedDispatch(context.gpu, context.time)).median;
     for (const axis of axes) await vary(context, axis, cost);
   },
 };
 
 /** All points of an axis in turns, so that a slow moment of the machine bends none of the line. */
 async function vary({ gpu, add, say }: Context, { axis, at, abscissa, unit }: Axis, cost: number) {
-  using stack = new Trainings();
   using data = loadData(gpu);
-  const points = await Promise.all(
-    at.map(async (value) => {
-      const training = await Training.create(gpu, data, { ...mnistFc, [axis]: value });
-      stack.push(training);
-      return { value, training, samples: [] as number[] };
-    }),
-  );
-  for (let round = -1; round < ROUNDS; round++) {
-    for (const { training, samples } of points) {
-      const { whole } = await timeSteps(gpu, training, round < 0 ? 2 : STEPS);
-      if (round >= 0) samples.push(whole);
+  const points: { value: number; training: Training; samples: number[] }[] = [];
+  try {
+    await Promise.all(
+      at.map(async (value, i) => {
+        const training = await Training.create(gpu, data, { ...mnistFc, [axis]: value });
+        points[i] = { value, training, samples: [] };
+      }),
+    );
+    for (let round = -1; round < ROUNDS; round++) {
+      for (const { training, samples } of points) {
+        const { whole } = await timeSteps(gpu, training, round < 0 ? 2 : STEPS);
+        if (round >= 0) samples.push(whole);
+      }
     }
-  }
-  for (const { value, training, samples } of points) {
-    const dispatches = training.dispatches.length;
-    add({
-      name: axis,
-      size: `${value}`,
-      clock: 'wall',
-      milliseconds: statisticsOf(samples),
-      ...training.work,
-      figures: { dispatches, 'ms of dispatching': dispatches * cost },
-    });
-  }
-  const { a, b, r2 } = fitLine(
-    points.map(({ value, samples }) => [abscissa(value), statisticsOf(samples).median]),
-  );
-  say(`${axis}: ${a.toFixed(2)} ms + ${b.toPrecision(3)} ms × ${unit}, R² ${r2.toFixed(3)}`);
-}
-
-/** Disposes of all together. */
-class Trainings extends Array<Training> implements Disposable {
-  [Symbol.dispose](): void {
-    for (const training of this) training.dispose();
+    for (const { value, training, samples } of points) {
+      const dispatches = training.dispatches.length;
+      add({
+        name: axis,
+        size: `${value}`,
+        clock: 'wall',
+        milliseconds: statisticsOf(samples),
+        ...training.work,
+        figures: { dispatches, 'ms of dispatching': dispatches * cost },
+      });
+    }
+    const { a, b, r2 } = fitLine(
+      points.map(({ value, samples }) => [abscissa(value), statisticsOf(samples).median]),
+    );
+    say(`${axis}: ${a.toFixed(2)} ms + ${b.toPrecision(3)} ms × ${unit}, R² ${r2.toFixed(3)}`);
+  } finally {
+    for (const point of points) point?.training.dispose();
   }
 }

@@ -1,0 +1,24 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { main } from '../src/cli/main.ts';
+import { standalone } from '../src/report/svg.ts';
+import { benchmarksPage } from './docs/page.ts';
+import { readBenchFile } from './result.ts';
+
+const program = new Command('npm run bench:docs --')
+  .description('Makes docs/benchmarks.md and its figures from results of npm run bench.')
+  .argument('<results...>', 'results/bench/<time>.json, in the order in which they shall appear')
+  .option('--out <folder>', 'where the page goes', 'docs')
+  .option('--debug', 'print stack traces');
+
+await main(async () => {
+  program.parse();
+  const { out } = program.opts<{ out: string }>();
+  const { markdown, figures } = benchmarksPage(program.args.map(readBenchFile));
+  mkdirSync(join(out, 'images'), { recursive: true });
+  writeFileSync(join(out, 'benchmarks.md'), markdown);
+  for (const { file, svg } of figures) writeFileSync(join(out, 'images', file), standalone(svg));
+  console.log(join(out, 'benchmarks.md'));
+  return 0;
+});

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { readBenchFile } from '../../bench/result.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../bench/main.ts');
+
+const bench = (...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> =>
+  new Promise((done) => {
+    execFile(process.execPath, ['--import', 'tsx', MAIN, ...args], (error, stdout, stderr) => {
+      done({ status: (error?.code as number | undefined) ?? 0, stdout, stderr });
+    });
+  });
+
+test('a run prints a table, writes its results, and compares them with earlier ones', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'collimate-bench-'));
+  try {
+    const [first, second] = [join(folder, 'first.json'), join(folder, 'second.json')];
+    const run = ['matmul', '--sizes', '9x7x5', '--time', '1'];
+    const before = await bench(...run, '--out', first);
+    expect(before.status, before.stderr).toBe(0);
+    expect(before.stdout).toMatch(/^Ceilings on all cores: /m);
+    expect(before.stdout).toMatch(/^A·B +9x7x5 /m);
+    const file = readBenchFile(first);
+    expect(file.rows.map(({ name }) => name)).toEqual(['A·B', 'Aᵀ·B', 'A·Bᵀ']);
+    expect(file.command).toContain('npm run bench -- matmul --sizes 9x7x5');
+
+    const after = await bench(...run, '--out', second, '--compare', first);
+    expect(after.status, after.stderr).toBe(0);
+    expect(after.stdout).toContain('of 3 rows changed beyond the noise seen');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('what cannot be understood ends with status 1, its value and a remedy', async () => {
+  const [suite, file] = await Promise.all([bench('matmult'), bench('--compare', '/nonexistent.json')]);
+  expect(suite.status).toBe(1);
+  expect(suite.stderr).toContain("there is no suite 'matmult'");
+  expect(suite.stderr).toContain('Did you mean matmul?');
+  expect(file.status).toBe(1);
+  expect(file.stderr).toContain('cannot read /nonexistent.json');
+});

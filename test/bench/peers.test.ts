@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { PeerProcess, type Work } from '../../bench/peer-client.ts';
+import { Peers, takeTurns } from '../../bench/peers.ts';
+
+const fake = (mode = '') => ({
+  name: 'fake',
+  command: process.execPath,
+  args: [join(import.meta.dirname, 'peer.mjs'), mode],
+  cwd: import.meta.dirname,
+});
+const work: Work = { kind: 'matmul', m: 7, n: 1, k: 5, transposeA: false, transposeB: false };
+
+async function started(mode?: string): Promise<PeerProcess> {
+  const peer = await PeerProcess.start(fake(mode));
+  if (typeof peer === 'string') throw new Error(peer);
+  return peer;
+}
+
+test('a peer says who it is, and answers what it is asked', async () => {
+  using peer = await started();
+  expect(peer.info).toEqual({ name: 'fake', version: '1.0', device: 'none' });
+  expect(await peer.request(work, 3)).toMatchObject({ milliseconds: [7, 7, 7], check: 5 });
+  expect(await peer.request(work, 1)).toMatchObject({ milliseconds: [7] });
+  const analysis = { kind: 'analysis', samples: 1, depth: 1, width: 1, triples: 1 } as const;
+  expect(await peer.request(analysis, 1)).toMatchObject({ unsupported: 'it has no SVD' });
+});
+
+test('why a peer does not take part is told', async () => {
+  expect(await PeerProcess.start(fake('unavailable'))).toBe('no adapter: install one');
+  expect(await PeerProcess.start(fake('crashing'))).toContain('fake did not start: it ended with status 1');
+  expect(await PeerProcess.start({ ...fake(), command: '/nonexistent/python' })).toContain('ENOENT');
+});
+
+test('a peer that dies gives an error then and ever after', async () => {
+  using peer = await started('dying');
+  expect(await peer.request(work, 1)).toEqual({ error: 'it ended with status 3' });
+  expect(await peer.request(work, 1)).toEqual({ error: 'it ended with status 3' });
+});
+
+test('peers are timed beside us, each with its problem if it has one', async () => {
+  using peers = new Peers([await started(), await started('failing')], [{ name: 'gone', problem: 'why' }]);
+  expect(peers.description).toEqual([
+    ...['fake 1.0 on none', 'fake 1.0 on none', 'gone does not take part: why'],
+  ]);
+  const [fine, failing] = await peers.beside(work, async () => 2);
+  expect(fine).toMatchObject({ name: 'fake', milliseconds: { median: 7 }, ours: { median: 2 } });
+  expect(failing).toEqual({ name: 'fake', version: '1.0', device: 'none', problem: 'out of memory' });
+  const [judged] = await peers.beside(
+    work,
+    async () => 2,
+    (check) => `its check is ${check}`,
+  );
+  expect(judged!.problem).toBe('its check is 5');
+});
+
+test('contestants alternate, and one that fails is out', async () => {
+  const order: string[] = [];
+  const contestant =
+    (name: string, failAt = Number.POSITIVE_INFINITY) =>
+    async (repeat: number) => {
+      order.push(name);
+      if (order.filter((x) => x === name).length > failAt) throw new Error(`${name} failed`);
+      return new Array<number>(repeat).fill(1);
+    };
+  const [a, b, c] = await takeTurns([contestant('a'), contestant('b', 2), contestant('c')]);
+  expect(order.join('')).toBe('abcabcabcacacac');
+  for (const samples of [a, c]) expect((samples as number[]).length).toBeGreaterThanOrEqual(5);
+  expect(b).toEqual(new Error('b failed'));
+});

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { runCases } from '../../bench/cases.ts';
+import { completeRow, type Row } from '../../bench/result.ts';
+import { measureRoofline } from '../../bench/roofline.ts';
+import { stepProfile } from '../../bench/step-profile.ts';
+import type { Context } from '../../bench/suite.ts';
+import { findSuite } from '../../bench/suites.ts';
+import { loadData, Training } from '../../bench/training.ts';
+import { mul } from '../../src/autograd/functions.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { withGpu } from '../gpu/harness.ts';
+
+const roofline = { gflops: 1, gbps: 1, arithmetic: '', copy: '', clock: 'gpu' } as const;
+
+/** Runs `body` with a context that spends no time, and gives the rows. */
+function collect(sizes: number[][], body: (context: Context) => Promise<void>): Promise<Row[]> {
+  return withGpu(async (gpu) => {
+    const rows: Row[] = [];
+    await body({
+      ...{ gpu, time: 0, sizes, sizesGiven: true, peers: undefined, profile: false },
+      add: (measured) => rows.push(completeRow(measured, 'test', 'default', roofline)),
+      say: () => {},
+    });
+    return rows;
+  });
+}
+
+test.each([
+  ['matmul', [9, 7, 13], 3],
+  ['pointwise', [5, 7], 3],
+  ['reduce', [9, 8], 5],
+  ['norm', [6, 8], 2],
+  ['linalg', [3, 9, 5], 2],
+])('what %s times is right, at a small size', async (name, size, count) => {
+  const rows = await collect([size], (context) => findSuite(name).run(context));
+  expect(rows.map(({ error }) => error)).toEqual(new Array(count).fill(undefined));
+  for (const row of rows) {
+    expect(row.check!.error).toBeLessThan(row.check!.tolerance);
+    expect(row.milliseconds!.n).toBeGreaterThanOrEqual(5);
+    expect(row.milliseconds!.min).toBeGreaterThanOrEqual(0);
+    expect(row.variant).toBeTruthy();
+  }
+});
+
+test('every cost of dispatching is measured, and no dispatch is lost', async () => {
+  const rows = await collect([], (context) => findSuite('dispatch').run(context));
+  expect(rows.map(({ error }) => error)).toEqual(new Array(5).fill(undefined));
+  expect(rows.at(-1)!.check!.error).toBe(0);
+});
+
+test('a wrong result is an error of its row, and a kernel that cannot be made another; the rest goes on', async () => {
+  const one = {
+    ...{ name: 'double', size: '4', f: (x: Tensor) => mul(x, 2), shapes: [[4]] },
+    inputs: () => [Float32Array.of(1, 2, 3, 4)],
+    check: ([y]: Float32Array[]) => ({ relativeTo: '1', error: Math.abs(y![1]! - 5), tolerance: 0.5 }),
+  };
+  const impossible = {
+    ...one,
+    f: () => {
+      throw new Error('no such kernel');
+    },
+  };
+  const right = { ...one, check: ([y]: Float32Array[]) => ({ ...one.check([y!]), error: y![1]! - 4 }) };
+  const rows = await collect([], (context) => runCases(context, [one, impossible, right]));
+  expect(rows.map(({ error }) => error)).toEqual([
+    ...['off by 1.0e+0 of 1, where 0.5 is allowed', 'no such kernel', undefined],
+  ]);
+});
+
+test.each([true, false])('a training step does what float64 does (BatchNorm: %s)', (norm) =>
+  withGpu(async (gpu) => {
+    using data = loadData(gpu);
+    using training = await Training.create(gpu, data, { norm, depth: 2, width: 12, batch: 9 });
+    const { error, tolerance } = await training.check();
+    expect(error).toBeLessThan(tolerance);
+    const profiled = await stepProfile(gpu, training);
+    expect(profiled).toMatch(/^matmul_/m);
+    expect(profiled).toContain(`${training.dispatches.length} dispatches`);
+  }),
+);
+
+test('the ceilings are measured', () =>
+  withGpu(async (gpu) => {
+    const { gflops, gbps } = await measureRoofline(gpu, 0);
+    expect(gflops).toBeGreaterThan(0);
+    expect(gbps).toBeGreaterThan(0);
+  }));
