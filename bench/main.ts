@@ -10,7 +10,7 @@ import { Peers } from './peers.ts';
 import { type BenchFile, completeRow, type Row, readBenchFile, SCHEMA, writeBenchFile } from './result.ts';
 import { measureRoofline } from './roofline.ts';
 import { findSuite, sizesFor, suites } from './suites.ts';
-import { headLine, rooflineText, rowLine } from './table.ts';
+import { checkText, headLine, rooflineText, rowLine } from './table.ts';
 
 interface Options {
   readonly sizes?: string;
@@ -116,6 +116,7 @@ await main(async () => {
       },
       say: (text) => console.log(text),
     });
+    console.log(checkText(rows.filter((row) => row.suite === suite.name)));
     writeBenchFile(out, results()); // After each suite: the later ones may take long.
   }
   console.log(`\nResults: ${out}`);

@@ -1,4 +1,4 @@
-import type { Row } from './result.ts';
+import type { Check, Row } from './result.ts';
 import type { Roofline } from './roofline.ts';
 
 /** Columns as wide as they have to be, two spaces apart, the first on the left and all others on the right. */
@@ -49,18 +49,24 @@ export const rowLine = (row: Row): string =>
   `${line(cellsOf(row), widths)}  ${remarks(row).join('; ')}`.trimEnd();
 
 /** What a row says beside its numbers. */
-export function remarks({ error, variant, figures, peers, check }: Row): string[] {
+export function remarks({ error, variant, figures, peers }: Row): string[] {
   return [
     ...(error ? [`error: ${error}`] : []),
     ...(variant ? [variant] : []),
     ...Object.entries(figures ?? {}).map(([name, value]) => `${name} ${figureText(name, value)}`),
-    ...(!error && check && check.error > check.tolerance / 2
-      ? [`off by ${check.error.toExponential(1)} of ${check.relativeTo}`]
-      : []),
     ...(peers ?? []).map(({ name, milliseconds, ours, problem }) =>
       milliseconds && ours ? ratioText(name, milliseconds.median / ours.median) : `${name}: ${problem}`,
     ),
   ];
+}
+
+/** The check that came nearest to failing, of rows that were checked. */
+export function checkText(rows: readonly Row[]): string {
+  const checks = rows.flatMap(({ check }) => (check ? [check] : []));
+  if (checks.length === 0) return '';
+  const load = ({ error, tolerance }: Check) => (error === 0 ? 0 : error / tolerance);
+  const { error, relativeTo, tolerance } = checks.reduce((a, b) => (load(b) > load(a) ? b : a));
+  return `Checked against float64: off by at most ${error.toExponential(1)} of ${relativeTo}, where ${tolerance} is allowed.`;
 }
 
 export const figureText = (name: string, value: number): string =>

@@ -1,6 +1,6 @@
 import type { Figure } from '../../src/report/data.ts';
 import type { BenchFile, PeerTiming, Row } from '../result.ts';
-import { cellsOf, digits, formatTime, heads, ratioText, remarks, rooflineText } from '../table.ts';
+import { cellsOf, checkText, digits, formatTime, heads, ratioText, remarks, rooflineText } from '../table.ts';
 import { gflopsFigure, scalingFigure } from './figures.ts';
 
 /** The page as Markdown, and the figures that it shows from `images/`. The same files give the same page. */
@@ -69,6 +69,7 @@ function section(file: BenchFile, slug: string, show: (figure: Figure | undefine
         show(suite === 'matmul' ? gflopsFigure(file, `bench-${slug}-gflops.svg`) : undefined),
         show(suite === 'scaling' ? scalingFigure(file, `bench-${slug}-scaling.svg`) : undefined),
         suiteTable(own),
+        checkText(own),
       ];
     }),
   ]
@@ -79,7 +80,7 @@ function section(file: BenchFile, slug: string, show: (figure: Figure | undefine
 const threadsText = ({ threads }: Row): string => (threads === 'default' ? '' : `, on ${threads} threads`);
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], left: number): string =>
-  [head, head.map((_, i) => (i < left ? '---' : '---:')), ...rows]
+  [head, head.map((name, i) => (i < left || name === 'remarks' ? '---' : '---:')), ...rows]
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
     .join('\n');
 

@@ -19,7 +19,7 @@ export const axes: readonly Axis[] = [
   { axis: 'batch', at: [16, 32, 64, 128, 256, 512], abscissa: (x) => x, unit: 'examples' },
 ];
 
-const STEPS = 10;
+const STEPS = 5;
 const ROUNDS = 7;
 
 /** Step time against depth, width and batch, beside what its dispatches would cost if they did nothing. */

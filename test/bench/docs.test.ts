@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { benchmarksPage } from '../../bench/docs/page.ts';
 import { standalone } from '../../src/report/svg.ts';
@@ -54,4 +56,12 @@ test('errors are told, and two runs on one adapter have figures of their own', (
   const { markdown, figures } = benchmarksPage([benchFile(), benchFile(), wrong]);
   expect(markdown).toContain('**1 of 1 rows are errors.**');
   expect(new Set(figures.map(({ file }) => file)).size).toBe(4);
+});
+
+test('the figures of the page in docs/ are there', () => {
+  const docs = resolve(import.meta.dirname, '../../docs');
+  const text = readFileSync(join(docs, 'benchmarks.md'), 'utf8');
+  const shown = [...text.matchAll(/\]\((images\/[^)]+)\)/g)].map((match) => match[1]!);
+  expect(shown.length).toBeGreaterThan(0);
+  for (const file of shown) expect(existsSync(join(docs, file)), file).toBe(true);
 });

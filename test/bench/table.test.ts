@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { completeRow, readBenchFile, writeBenchFile } from '../../bench/result.ts';
 import { shareOf } from '../../bench/roofline.ts';
-import { digits, formatTime, remarks, renderTable, rowLine } from '../../bench/table.ts';
+import { checkText, digits, formatTime, remarks, renderTable, rowLine } from '../../bench/table.ts';
 import { around, benchFile, row } from './fixture.ts';
 
 const roofline = { gflops: 100, gbps: 10, arithmetic: '', copy: '', clock: 'gpu' } as const;
@@ -75,4 +75,12 @@ test('a results file is read back; what is none is refused', () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('the check nearest to failing is told', () => {
+  const check = (error: number, tolerance: number) => row({ check: { relativeTo: 'σ₁', error, tolerance } });
+  expect(checkText([check(2e-5, 1e-3), check(1e-6, 1e-5), row()])).toBe(
+    'Checked against float64: off by at most 1.0e-6 of σ₁, where 0.00001 is allowed.',
+  );
+  expect(checkText([row()])).toBe('');
 });
