@@ -60,11 +60,11 @@ export function remarks({ error, variant, figures, peers }: Row): string[] {
   ];
 }
 
-/** The check that came nearest to failing, of rows that were checked. */
+/** The check that came nearest to failing, of those that leave room; empty where there is none. */
 export function checkText(rows: readonly Row[]): string {
-  const checks = rows.flatMap(({ check }) => (check ? [check] : []));
+  const checks = rows.flatMap(({ check }) => (check?.tolerance ? [check] : []));
   if (checks.length === 0) return '';
-  const load = ({ error, tolerance }: Check) => (error === 0 ? 0 : error / tolerance);
+  const load = ({ error, tolerance }: Check) => error / tolerance;
   const { error, relativeTo, tolerance } = checks.reduce((a, b) => (load(b) > load(a) ? b : a));
   return `Checked against float64: off by at most ${error.toExponential(1)} of ${relativeTo}, where ${tolerance} is allowed.`;
 }
