@@ -137,8 +137,8 @@ function commands(adapter: string, python: string | undefined): (PeerCommand | M
     node('jax-js', 'jax-js.ts'),
     node('tfjs-webgpu', 'tfjs.ts'),
     interpreter
-      ? { name: 'PyTorch', command: interpreter, args: ['torch_peer.py'], cwd: folder }
-      : { name: 'PyTorch', problem: 'python3 cannot import torch: name one that can with --python' },
+      ? { name: 'torch', command: interpreter, args: ['torch_peer.py'], cwd: folder }
+      : { name: 'torch', problem: 'python3 cannot import torch: name one that can with --python' },
   ];
 }
 
