@@ -5,9 +5,11 @@ import { measureRoofline } from '../../bench/roofline.ts';
 import { stepProfile } from '../../bench/step-profile.ts';
 import type { Context } from '../../bench/suite.ts';
 import { findSuite } from '../../bench/suites.ts';
+import { timePass } from '../../bench/timing.ts';
 import { loadData, Training } from '../../bench/training.ts';
 import { mul } from '../../src/autograd/functions.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
 import { withGpu } from '../gpu/harness.ts';
 
 const roofline = { gflops: 1, gbps: 1, arithmetic: '', copy: '', clock: 'gpu' } as const;
@@ -78,6 +80,24 @@ test.each([true, false])('a training step does what float64 does (BatchNorm: %s)
     expect(profiled).toContain(`${training.dispatches.length} dispatches`);
   }),
 );
+
+test('without timestamps the wall is the clock, and every pass that is timed runs', () =>
+  withGpu(async (gpu) => {
+    const { device } = gpu;
+    const blind = {
+      device: {
+        features: new Set(),
+        queue: device.queue,
+        createCommandEncoder: () => device.createCommandEncoder(),
+      },
+      idle: () => gpu.idle(),
+    } as unknown as Gpu;
+    let passes = 0;
+    const { clock, milliseconds } = await timePass(blind, () => passes++, { time: 0 });
+    expect(clock).toBe('wall');
+    expect(milliseconds.n).toBeGreaterThanOrEqual(5);
+    expect(passes).toBeGreaterThanOrEqual(2 + milliseconds.n);
+  }));
 
 test('the ceilings are measured', () =>
   withGpu(async (gpu) => {
