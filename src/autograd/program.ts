@@ -1,6 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { Kernel, Work } from '../gpu/kernel.ts';
+import type { Work } from '../gpu/kernel.ts';
+import type { Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import { type BufferRef, byteSize, type Plan, plan } from './lower/plan.ts';
@@ -150,7 +151,7 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group, grid }: Call):
 }
 
 /** A program with its arrays. */
-export class BoundProgram<R = unknown> implements Disposable {
+export class BoundProgram<R = unknown> implements Runnable, Disposable {
   readonly program: Program<R>;
   readonly outputs: readonly DeviceArray[];
   readonly #made: readonly DeviceArray[];
@@ -211,13 +212,17 @@ export class BoundProgram<R = unknown> implements Disposable {
     if (this.#uniforms) gpu.write(this.#uniforms, 0, contents);
   }
 
+  get label(): string {
+    return this.program.label;
+  }
+
   /** Adds the program's dispatches to a pass. */
   encode(pass: GPUComputePassEncoder): void {
     for (const call of this.#calls) dispatch(pass, call);
   }
 
   /** The dispatches one by one, to be timed. */
-  get dispatches(): readonly { kernel: Kernel; encode(pass: GPUComputePassEncoder): void }[] {
+  get dispatches(): Runnable['dispatches'] {
     return this.#calls.map((call, i) => ({
       kernel: this.program.plan.dispatches[i]!.kernel,
       encode: (pass) => dispatch(pass, call),
@@ -226,12 +231,7 @@ export class BoundProgram<R = unknown> implements Disposable {
 
   /** Queues one run. */
   submit(): void {
-    const { device } = this.program.gpu;
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    this.encode(pass);
-    pass.end();
-    device.queue.submit([encoder.finish()]);
+    this.program.gpu.submit([this]);
   }
 
   /** The output arrays in the structure that the function returns. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { catalog, type Experiment } from '../experiments/catalog.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
-import { reproduce } from '../experiments/reproduce.ts';
+import { labels, reproduce } from '../experiments/reproduce.ts';
 import { describeRun } from '../experiments/run-config.ts';
 import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import {
@@ -18,6 +18,7 @@ import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { commandLine, main, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
+import { traceInto } from './trace.ts';
 import { tuneOption } from './tune-option.ts';
 import { verdictSentence, verdictTable } from './verdict-table.ts';
 
@@ -30,6 +31,7 @@ interface Options extends GivenSettings {
   readonly tune: TuneMode;
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly trace?: string;
 }
 
 const program = new Command('npm run reproduce --')
@@ -49,6 +51,11 @@ program
   .option('--checkpoint-every <seconds>', 'of training, about', '20')
   .addOption(tuneOption())
   .option('--strict', 'exit with status 1 if a claim does not hold')
+  .option(
+    '--trace <file>',
+    'write a timeline of the dispatches for ui.perfetto.dev at the end: of each program, such as a step of training ' +
+      'or of the analysis, ten runs each from the 1st, 100th, 1,000th … on',
+  )
   .option('--json', 'print lines of JSON')
   .option('--debug', 'print stack traces')
   .addHelpText(
@@ -90,6 +97,7 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const task = loadTask(settings);
   using gpu = await opening;
+  await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
   using folder = resumed
     ? RunFolder.resume(resumed.path)
     : RunFolder.create(options.out ?? defaultRunPath(experiment.name, settings.seed, new Date()));
@@ -119,7 +127,10 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
       interrupt,
       tuner,
       checkpointSeconds,
-      onStage: display.stage,
+      onStage(stage, network) {
+        tracer?.stage(`${stage}: ${labels[network]}`);
+        display.stage(stage, network);
+      },
       onProgress: display.progress,
       onEpoch: display.epoch,
     });

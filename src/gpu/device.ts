@@ -2,6 +2,8 @@ import { CollimateError } from '../errors.ts';
 import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
 import { DeviceLostError, formatBytes, outOfMemory, shaderError, uncaptured } from './failures.ts';
 import type { Kernel, Work } from './kernel.ts';
+import { type Runnable, submitAll } from './runnable.ts';
+import type { Tracer } from './trace.ts';
 import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
 
@@ -37,6 +39,8 @@ export class Gpu implements Disposable {
   readonly device: GPUDevice;
   readonly traits: AdapterTraits;
   readonly info: AdapterInfo;
+  /** Sees everything that {@link submit} queues, and times some of it. */
+  tracer: Tracer | undefined;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #buffers = new Set<GPUBuffer>();
   /**
@@ -169,6 +173,13 @@ export class Gpu implements Disposable {
       layout: pipeline.getBindGroupLayout(0),
       entries: buffers.map((b, binding) => ({ binding, resource: 'buffer' in b ? b : { buffer: b } })),
     });
+  }
+
+  /** Queues programs in order, `times` over, and returns at once. */
+  submit(programs: readonly Runnable[], times = 1): void {
+    const all = Array.from({ length: times }, () => programs).flat();
+    if (this.tracer) this.tracer.submit(all);
+    else submitAll(this.device, all);
   }
 
   /** Copies host data into a buffer, in order with submitted work; a last word that is not full is filled with zeros. */

@@ -69,11 +69,7 @@ export class Evaluator implements Disposable {
   async accuracy(): Promise<number> {
     this.#position.write([0]);
     this.#correct.write([0]);
-    const encoder = this.#gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (let done = 0; done < this.#count; done += BATCH) this.#program.encode(pass);
-    pass.end();
-    this.#gpu.device.queue.submit([encoder.finish()]);
+    this.#gpu.submit([this.#program], Math.ceil(this.#count / BATCH));
     return (await this.#correct.read())[0]! / this.#count;
   }
 

@@ -140,12 +140,7 @@ export class Trainer implements Disposable {
 
   /** Queues the next `count` steps and returns at once. */
   queue(count: number): void {
-    const { device } = this.#gpu;
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (let i = 0; i < count; i++) for (const program of this.programs) program.encode(pass);
-    pass.end();
-    device.queue.submit([encoder.finish()]);
+    this.#gpu.submit(this.programs, count);
     this.#queued += count;
   }
 

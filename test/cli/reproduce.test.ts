@@ -23,7 +23,16 @@ let first: Ended;
 beforeAll(async () => {
   root = fs.mkdtempSync(join(tmpdir(), 'collimate-reproduce-'));
   whole = join(root, 'whole');
-  first = await runCommand('reproduce', [...TINY, '--tune', 'off', '--out', whole]);
+  // Traced, where those that are cut off below are not: both end in the same bits.
+  first = await runCommand('reproduce', [
+    ...TINY,
+    '--tune',
+    'off',
+    '--out',
+    whole,
+    '--trace',
+    join(root, 'trace.json'),
+  ]);
 }, 120_000);
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
@@ -90,6 +99,25 @@ describe('a run', () => {
     ]);
     expect(events.filter((e) => e.event === 'epoch')).toHaveLength(8);
     expect(events.at(-1)).toMatchObject({ event: 'done', claims: json(join(whole, 'analysis.json')).claims });
+  });
+
+  test('writes a timeline of its programs', () => {
+    type Event = { ph: string; name: string; pid: number; tid: number; args: { name: string } };
+    const { traceEvents } = json(join(root, 'trace.json')) as { traceEvents: Event[] };
+    const names = (track: string) => {
+      const { pid, tid } = traceEvents.find((e) => e.name === 'thread_name' && e.args.name === track)!;
+      return traceEvents.filter((e) => e.ph === 'X' && e.pid === pid && e.tid === tid).map((e) => e.name);
+    };
+    expect(names('stages')).toEqual([
+      'train: Residual network',
+      'analyze: Residual network',
+      'train: No-skip control',
+      'analyze: No-skip control',
+    ]);
+    const runs = (program: string) => names('programs').filter((name) => name === program).length;
+    // Of 300 steps of each network: ten from the first on, and ten from the hundredth.
+    expect(['gradient', 'update', 'randomized SVD'].map(runs)).toEqual([40, 40, 4]);
+    expect(runs('evaluation')).toBeGreaterThanOrEqual(20);
   });
 
   test('ends in the same bits however it is cut off and kernels are tuned since, and says how to go on after Ctrl-C', async () => {
@@ -173,6 +201,11 @@ describe('bad input', () => {
       refused(['mnist-fc', '--resume', whole, '--lr', '7'], '--lr is 7, but the run', 'was begun with 0.1'),
       refused(['mnist-fc', '--resume', root], 'is not the folder of a run'),
       refused([...TINY, '--out', join(whole, 'config.json', 'x')], 'cannot write', '--out'),
+      refused(
+        [...TINY, '--trace', join(root, 'none', 'x')],
+        'cannot write the trace',
+        'a folder that exists',
+      ),
     ]);
     expect(bits(whole)).toEqual(before);
   });

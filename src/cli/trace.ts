@@ -1,0 +1,33 @@
+import { writeFileSync } from 'node:fs';
+import { CollimateError } from '../errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { Tracer } from '../gpu/trace.ts';
+
+/**
+ * Traces what a Gpu does until the end of the scope, and then writes it to a file.
+ * @throws CollimateError if the adapter has no timestamps or the file cannot be written, before anything runs
+ */
+export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
+  const tracer = new Tracer(gpu);
+  write(path, []);
+  gpu.tracer = tracer;
+  return Object.assign(tracer, {
+    async [Symbol.asyncDispose]() {
+      gpu.tracer = undefined;
+      write(path, await tracer.events());
+    },
+  });
+}
+
+function write(path: string, traceEvents: readonly object[]): void {
+  const lines = traceEvents.map((event) => JSON.stringify(event));
+  try {
+    writeFileSync(path, `{"displayTimeUnit":"ns","traceEvents":[\n${lines.join(',\n')}\n]}\n`);
+  } catch (cause) {
+    throw new CollimateError(
+      `cannot write the trace ${path}: ${(cause as Error).message}`,
+      'Name a file in a folder that exists and may be written to.',
+      { cause },
+    );
+  }
+}

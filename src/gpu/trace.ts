@@ -1,0 +1,180 @@
+import type { Gpu } from './device.ts';
+import type { Kernel } from './kernel.ts';
+import { maxPasses, profile, requireTimestamps, type Timing } from './profile.ts';
+import { type Runnable, submitAll } from './runnable.ts';
+
+/** How many runs in a row are timed. */
+const WINDOW = 10;
+
+/** Whether a program's run, counted from 0, is timed: ten each from the 1st, 100th, 1,000th, 10,000th … on. */
+export function isTraced(run: number): boolean {
+  const position = run + 1;
+  const decade = 10 ** Math.floor(Math.log10(position));
+  return position <= WINDOW || (decade >= 100 && position < decade + WINDOW);
+}
+
+/**
+ * An event of the Trace Event Format that Perfetto and chrome://tracing read: a span (`X`), or the name of a track
+ * (`M`). Times are in microseconds.
+ * See https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU.
+ */
+export interface TraceEvent {
+  readonly name: string;
+  readonly ph: 'X' | 'M';
+  readonly pid: number;
+  readonly tid: number;
+  readonly ts: number;
+  readonly dur?: number;
+  readonly args?: Readonly<Record<string, string | number>>;
+}
+
+/** A process of the timeline, with its tracks. */
+const tracks = {
+  dispatches: { pid: 1, tid: 1 },
+  programs: { pid: 1, tid: 2 },
+  stages: { pid: 2, tid: 1 },
+  submits: { pid: 2, tid: 2 },
+} as const;
+
+interface TimedRun {
+  readonly label: string;
+  readonly run: number;
+  readonly kernels: readonly Kernel[];
+  /** Host time before it was submitted, in ms. */
+  readonly submitted: number;
+  readonly timings: Timing[];
+}
+
+/**
+ * Collects a timeline of what a {@link Gpu} is given to do: each dispatch by the GPU's clock, in those runs of each program
+ * that {@link isTraced} names, and by the host's clock all submits and stages. Set it as {@link Gpu.tracer}.
+ * A timed dispatch gets a pass of its own, which costs some time but changes no result.
+ */
+export class Tracer {
+  readonly #gpu: Gpu;
+  readonly #runs = new WeakMap<Runnable, number>();
+  readonly #pending: Promise<TimedRun[]>[] = [];
+  readonly #host: TraceEvent[] = [];
+  #stage: { name: string; since: number } | undefined;
+
+  /** @throws CollimateError if the adapter has no timestamps */
+  constructor(gpu: Gpu) {
+    requireTimestamps(gpu);
+    this.#gpu = gpu;
+  }
+
+  /** Ends the stage that is shown above all that follows, and begins another. */
+  stage(name?: string): void {
+    const now = performance.now();
+    if (this.#stage) this.#host.push(span('stages', this.#stage.name, this.#stage.since, now));
+    this.#stage = name === undefined ? undefined : { name, since: now };
+  }
+
+  /** Queues programs in order, like {@link submitAll}. */
+  submit(programs: readonly Runnable[]): void {
+    const begin = performance.now();
+    const untimed: Runnable[] = [];
+    let timed = 0;
+    const flush = () => {
+      if (untimed.length > 0) submitAll(this.#gpu.device, untimed.splice(0));
+    };
+    for (const program of programs) {
+      const run = this.#runs.get(program) ?? 0;
+      this.#runs.set(program, run + 1);
+      if (isTraced(run)) {
+        flush();
+        this.#time(program, run);
+        timed++;
+      } else untimed.push(program);
+    }
+    flush();
+    const name = [...new Set(programs.map(({ label }) => label))].join(', ');
+    this.#host.push(span('submits', name, begin, performance.now(), { runs: programs.length, timed }));
+  }
+
+  #time({ label, dispatches }: Runnable, run: number): void {
+    const parts: Promise<TimedRun>[] = [];
+    for (let first = 0; first < dispatches.length; first += maxPasses) {
+      const part = dispatches.slice(first, first + maxPasses);
+      const submitted = performance.now();
+      const timings = profile(this.#gpu, (pass) => {
+        for (const { kernel, encode } of part) pass(kernel.name, encode);
+      });
+      const kernels = part.map(({ kernel }) => kernel);
+      parts.push(timings.then((timings) => ({ label, run, kernels, submitted, timings })));
+    }
+    // Times that never come are left out: the device's failure is told elsewhere.
+    this.#pending.push(Promise.all(parts).catch(() => []));
+  }
+
+  /** All events so far, by time. Waits for the GPU. */
+  async events(): Promise<TraceEvent[]> {
+    this.stage();
+    const runs = (await Promise.all(this.#pending)).filter((parts) => parts.length > 0);
+    // The GPU's clock has a zero of its own. Nothing runs before it is submitted, and what is submitted to an idle GPU
+    // runs at once: the smallest shift that lets no run begin too early.
+    const shift = runs
+      .flat()
+      .reduce(
+        (most, { submitted, timings }) => Math.max(most, submitted - timings[0]!.begin / 1e6),
+        Number.NEGATIVE_INFINITY,
+      );
+    const spans = [...runs.flatMap((parts) => eventsOf(parts, shift)), ...this.#host].sort(
+      (a, b) => a.ts - b.ts || b.dur! - a.dur!,
+    );
+    const { name, driver } = this.#gpu.info;
+    return [...names(`${name}, ${driver}`), ...spans];
+  }
+}
+
+/** A span of one of the tracks; times in ms. */
+function span(
+  track: keyof typeof tracks,
+  name: string,
+  begin: number,
+  end: number,
+  args: TraceEvent['args'] = {},
+): TraceEvent {
+  const nanoseconds = (ms: number) => Math.round(1e6 * ms) / 1000;
+  const [ts, dur] = [nanoseconds(begin), nanoseconds(Math.max(end - begin, 0))];
+  return { name, ph: 'X', ...tracks[track], ts, dur, args };
+}
+
+/** The dispatches of a run, and the run itself around them. `shift` takes the GPU's clock to the host's, in ms. */
+function eventsOf(parts: readonly TimedRun[], shift: number): TraceEvent[] {
+  const at = (nanoseconds: number) => nanoseconds / 1e6 + shift;
+  const dispatches = parts.flatMap(({ kernels, timings }) =>
+    timings.map(({ label, begin, nanoseconds }, i) => {
+      const { variant, grid, flops, bytes } = kernels[i]!;
+      return span('dispatches', label, at(begin), at(begin + nanoseconds), {
+        ...(variant !== undefined && { variant }),
+        grid: grid.join(' × '),
+        FLOP: flops,
+        bytes,
+        ...(nanoseconds > 0 && { GFLOPS: flops / nanoseconds, 'GB/s': bytes / nanoseconds }),
+      });
+    }),
+  );
+  const { label, run } = parts[0]!;
+  const begin = at(parts[0]!.timings[0]!.begin);
+  const last = parts.at(-1)!.timings.at(-1)!;
+  const whole = { run: run + 1, dispatches: dispatches.length };
+  return [span('programs', label, begin, at(last.begin + last.nanoseconds), whole), ...dispatches];
+}
+
+/** Names and order of the tracks. */
+function names(gpu: string): TraceEvent[] {
+  const meta = (name: string, pid: number, tid: number, value: string): TraceEvent => ({
+    name,
+    ph: 'M',
+    pid,
+    tid,
+    ts: 0,
+    args: { name: value },
+  });
+  return [
+    meta('process_name', 1, 0, gpu),
+    meta('process_name', 2, 0, 'host'),
+    ...Object.entries(tracks).map(([name, { pid, tid }]) => meta('thread_name', pid, tid, name)),
+  ];
+}
