@@ -131,8 +131,18 @@ async function request(...flags: string[]): Promise<GPUAdapter | undefined> {
 
 /** The best of the drivers that are installed; software only where there is no GPU. */
 async function installed(): Promise<GPUAdapter | undefined> {
-  if (!hasVulkanLoader()) throw new CollimateError('the system has no Vulkan loader, libvulkan.so.1');
+  if (!hasVulkanLoader() && !(await loadBundledLoader())) {
+    throw new CollimateError('the system has no Vulkan loader, libvulkan.so.1');
+  }
   return request();
+}
+
+/** Containers and compute nodes often have a GPU's driver but no loader; SwiftShader's finds the same drivers. */
+async function loadBundledLoader(): Promise<boolean> {
+  return unpackSwiftShader().then(
+    ({ loader }) => loadLibrary(loader),
+    () => false,
+  );
 }
 
 async function installedGpu(): Promise<GPUAdapter | undefined> {

@@ -23,7 +23,7 @@ export function remedies(facts: SystemFacts, found: Outcome): string[] {
       );
     }
   }
-  if (!found.gpu && facts.nvidia) advice.push(...nvidia(facts));
+  if (!found.gpu && facts.nvidia) advice.push(...nvidia(facts, found));
   const closed = facts.renderNodes.filter((node) => !node.usable);
   if (!found.gpu && closed.length > 0) {
     advice.push(
@@ -38,8 +38,9 @@ export function remedies(facts: SystemFacts, found: Outcome): string[] {
   return advice;
 }
 
-function nvidia(facts: SystemFacts): string[] {
-  if (facts.manifests.some((path) => path.includes('nvidia')) && facts.loader) {
+function nvidia(facts: SystemFacts, found: Outcome): string[] {
+  const loader = facts.loader || found.swiftshader; // SwiftShader brings one that finds all drivers
+  if (facts.manifests.some((path) => path.includes('nvidia')) && loader) {
     return [
       'An NVIDIA GPU is visible, but its Vulkan driver gives no adapter: it should be version 535 or newer.',
     ];
@@ -52,11 +53,12 @@ function nvidia(facts: SystemFacts): string[] {
   return [
     'An NVIDIA GPU is visible, but containers get only its compute libraries unless told otherwise: ' +
       'start with `docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all …` (graphics is the part that Vulkan needs).',
-    ...(facts.loader
+    ...(loader
       ? []
       : [`The container also needs the Vulkan loader: ${install(facts, 'libvulkan1', 'vulkan-loader')}`]),
-    'If the manifest is still missing, write {"file_format_version": "1.0.0", "ICD": {"library_path": ' +
-      '"libGLX_nvidia.so.0", "api_version": "1.3"}} to /etc/vulkan/icd.d/nvidia_icd.json.',
+    "If the manifest is still missing, look for it with `find / -name 'nvidia_icd*.json'` and set VK_DRIVER_FILES to its path, " +
+      'or write {"file_format_version": "1.0.0", "ICD": {"library_path": "libGLX_nvidia.so.0", "api_version": "1.3"}} ' +
+      'to /etc/vulkan/icd.d/nvidia_icd.json (without X11 libraries: "libEGL_nvidia.so.0").',
   ];
 }
 

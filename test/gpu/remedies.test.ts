@@ -42,10 +42,13 @@ it('notices a missing loader', () => {
 });
 
 it('knows an NVIDIA GPU in a container, and outside one', () => {
-  const inside = advise({ nvidia: true, container: true, loader: false });
+  const inside = advise({ nvidia: true, container: true, loader: false }, { swiftshader: false });
   expect(inside).toContain('--gpus all -e NVIDIA_DRIVER_CAPABILITIES=all');
   expect(inside).toContain('/etc/vulkan/icd.d/nvidia_icd.json');
-  expect(inside).toContain('libvulkan1');
+  expect(inside).toContain('The container also needs the Vulkan loader');
+  expect(advise({ nvidia: true, container: true, loader: false })).not.toContain(
+    'also needs the Vulkan loader',
+  );
   expect(advise({ nvidia: true })).toContain('libnvidia-gl');
   expect(advise({ nvidia: true, manifests: ['/etc/vulkan/icd.d/nvidia_icd.json'] })).toContain('535');
 });
