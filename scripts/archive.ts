@@ -1,0 +1,101 @@
+/**
+ * Packs Node, the dependencies and the project into one archive that runs on a Linux machine without Node, npm or a
+ * network: `npm run archive -- [--out <file>.tar.xz]`. There, unpack it and run `./collimate doctor`. See docs/ci.md.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { main } from '../src/cli/main.ts';
+import { CollimateError } from '../src/errors.ts';
+import { formatBytes } from '../src/gpu/failures.ts';
+
+const LIMIT = 64 * 2 ** 20;
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** What of node_modules no command needs: checkers, types, other systems' binaries, the browser around SwiftShader. */
+const omitted = [
+  /^(typescript|@typescript|@biomejs|@types|@webgpu|\.bin\/(tsc|biome)|\.vite.*|\.cache)(\/|$)/,
+  /^webgpu\/dist\/(?!linux-x64)/,
+  /^@sparticuz\/chromium\/bin\/(?!swiftshader)/,
+  /\/prebuilds\//, // of the bare-* packages, for another runtime
+  /^(\.bin|esbuild\/bin)\/esbuild$/, // a copy of the program in @esbuild/linux-x64
+  /\.(map|md|d\.[cm]?ts)$/,
+];
+
+/** Whether the archive holds a path of node_modules. */
+export const isPacked = (path: string): boolean => !omitted.some((pattern) => pattern.test(path));
+
+/** Copies everything that the archive holds into a folder. */
+export function stage(folder: string): void {
+  for (const file of projectFiles()) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(join(ROOT, file), join(folder, file));
+  }
+  const modules = join(ROOT, 'node_modules');
+  cpSync(modules, join(folder, 'node_modules'), {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => isPacked(relative(modules, path)),
+  });
+  mkdirSync(join(folder, 'node/bin'), { recursive: true });
+  cpSync(process.execPath, join(folder, 'node/bin/node'));
+  cpSync(join(ROOT, 'scripts/collimate'), join(folder, 'collimate'));
+}
+
+/** The project as it stands, less what git ignores. */
+function projectFiles(): string[] {
+  const options = ['--cached', '--others', '--exclude-standard', '-z'];
+  const listed = execFileSync('git', ['ls-files', ...options], { cwd: ROOT, encoding: 'utf8' });
+  return listed.split('\0').filter((file) => file && existsSync(join(ROOT, file)));
+}
+
+function checkNode(): void {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new CollimateError(
+      `the archive is for linux x64, and this is ${process.platform} ${process.arch}`,
+      'Make it on the kind of machine where it is to run.',
+    );
+  }
+  const { node_shared } = process.config.variables as { node_shared?: boolean };
+  if (node_shared) {
+    throw new CollimateError(
+      `${process.execPath} needs a libnode.so beside it, so it cannot be packed by itself`,
+      'Use a Node from https://nodejs.org, which is one file.',
+    );
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await main(async () => {
+    checkNode();
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const name = `collimate-${version}-linux-x64`;
+    const { out } = parseArgs({
+      options: { out: { type: 'string', default: `results/${name}.tar.xz` } },
+    }).values;
+    const temporary = mkdtempSync(join(tmpdir(), 'collimate-archive-'));
+    try {
+      stage(join(temporary, name));
+      mkdirSync(dirname(resolve(out)), { recursive: true });
+      execFileSync(
+        'tar',
+        ['--create', '--xz', '--sort=name', '--owner=0', '--group=0', '-f', resolve(out), name],
+        {
+          cwd: temporary,
+          env: { ...process.env, XZ_OPT: '-9 --threads=0 --block-size=64MiB' },
+        },
+      );
+    } finally {
+      rmSync(temporary, { recursive: true });
+    }
+    const bytes = statSync(out).size;
+    console.log(`${out}: ${formatBytes(bytes)} (${bytes} bytes)`);
+    if (bytes <= LIMIT) return 0;
+    throw new CollimateError(
+      `the archive is larger than ${formatBytes(LIMIT)}`,
+      'Look with `tar -tvf` at what has come in, and add what no command needs to `omitted` in scripts/archive.ts.',
+    );
+  });
+}
