@@ -38,7 +38,13 @@ test('the commands in the README exist', () => {
 });
 
 test('what the README and docs link to exists', () => {
-  for (const document of ['README.md', 'docs/results.md', 'docs/engine.md', 'docs/adapters.md']) {
+  for (const document of [
+    'README.md',
+    'docs/results.md',
+    'docs/engine.md',
+    'docs/adapters.md',
+    'docs/ci.md',
+  ]) {
     const text = readFileSync(join(ROOT, document), 'utf8');
     for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
       expect(existsSync(resolve(ROOT, document, '..', target!)), `${document} links to ${target}`).toBe(true);
