@@ -22,7 +22,8 @@ RUN mkdir -p /etc/vulkan/icd.d \
  && echo '{"file_format_version": "1.0.0", "ICD": {"library_path": "libGLX_nvidia.so.0", "api_version": "1.3"}}' \
     > /etc/vulkan/icd.d/nvidia_icd.json
 # Vulkan is part of `graphics`; without it a container gets CUDA alone.
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility COLLIMATE_CACHE=/collimate/cache
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility \
+    COLLIMATE_CACHE=/collimate/cache NPM_CONFIG_UPDATE_NOTIFIER=false
 
 WORKDIR /collimate
 COPY --chown=node:node --from=dependencies /collimate/node_modules node_modules
