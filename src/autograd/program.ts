@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { Work } from '../gpu/kernel.ts';
+import type { Access, Work } from '../gpu/kernel.ts';
 import type { Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
@@ -184,8 +184,13 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
         })
       : undefined;
 
-    const resource = (ref: BufferRef): GPUBufferBinding => {
-      if (ref.kind === 'slot') return { buffer: this.#slots[ref.index]! };
+    const resource = (ref: BufferRef, access: Access): GPUBufferBinding => {
+      if (ref.kind === 'slot') {
+        const buffer = this.#slots[ref.index]!;
+        // The slot may be larger than what lies in it now.
+        if (access === 'uniform') return { buffer, size: Math.min(buffer.size, gpu.traits.maxUniformBytes) };
+        return { buffer };
+      }
       const array = (ref.kind === 'input' ? inputs : outputs)[ref.index]!;
       return {
         buffer: array.buffer,
@@ -198,7 +203,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
       const pipeline = pipelines[i]!;
       const entries: GPUBindGroupEntry[] = buffers.map((ref, binding) => ({
         binding,
-        resource: resource(ref),
+        resource: resource(ref, kernel.bindings[binding]!),
       }));
       if (kernel.uniforms) {
         contents.set(kernel.uniforms, offset / 4);
@@ -263,7 +268,7 @@ function fitting(what: string, array: DeviceArray | undefined, t: Tensor): Devic
       'Bind an array of that type and shape.',
     );
   }
-  const alignment = array.gpu.traits.storageOffsetAlignment;
+  const alignment = array.gpu.traits.offsetAlignment;
   if (array.byteOffset % alignment !== 0) {
     throw new CollimateError(
       `${what} starts at byte ${array.byteOffset} of its buffer, which is not a multiple of ${alignment}`,

@@ -138,7 +138,7 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
   );
   row(
     'storage buffers',
-    `${traits.maxStorageBuffersPerStage} a kernel, offsets in steps of ${traits.storageOffsetAlignment} B`,
+    `${traits.maxStorageBuffersPerStage} a kernel, offsets in steps of ${traits.offsetAlignment} B`,
   );
   row(
     'workgroup',

@@ -51,10 +51,11 @@ export function traitsOf({ adapter }: FoundAdapter, kind: AdapterTraits['kind'])
     subgroupSize: features.has('subgroups') ? info.subgroupMinSize : 0,
     maxStorageBuffersPerStage: limits.maxStorageBuffersPerShaderStage,
     maxBindingBytes: limits.maxStorageBufferBindingSize,
+    maxUniformBytes: limits.maxUniformBufferBindingSize,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxWorkgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
-    storageOffsetAlignment: limits.minStorageBufferOffsetAlignment,
+    offsetAlignment: Math.max(limits.minStorageBufferOffsetAlignment, limits.minUniformBufferOffsetAlignment),
     f16: features.has('shader-f16'),
   };
 }

@@ -26,8 +26,8 @@ export interface KernelChooser {
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
-/** Storage that can be copied from and to: 0x80 STORAGE, 0x4 COPY_SRC, 0x8 COPY_DST. */
-const storageUsage = 0x80 | 0x4 | 0x8;
+/** Storage that can be read as uniforms, copied from and to: 0x80 STORAGE, 0x40 UNIFORM, 0x4 COPY_SRC, 0x8 COPY_DST. */
+const storageUsage = 0x80 | 0x40 | 0x4 | 0x8;
 
 /**
  * An open device: buffers, compiled pipelines, transfers, and the one place where errors of the GPU surface.
@@ -91,7 +91,7 @@ export class Gpu implements Disposable {
 
   /**
    * A zero-filled buffer of at least `bytes` bytes (a multiple of 16), counted until {@link destroyBuffer}.
-   * `usage` is storage that can be copied from and to, unless given.
+   * `usage` is storage that can be read as uniforms, copied from and to, unless given.
    * @throws CollimateError if it is larger than the adapter's limit or than the memory left
    */
   createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {

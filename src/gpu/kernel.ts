@@ -1,5 +1,8 @@
-/** How a kernel uses a storage buffer. */
-export type Access = 'read' | 'read_write';
+/**
+ * How a kernel uses a buffer: `read` and `read_write` as storage; `uniform` reads it through a uniform binding, which some
+ * adapters do faster, of at most the traits' `maxUniformBytes`.
+ */
+export type Access = 'read' | 'read_write' | 'uniform';
 
 /** What there is to choose from beside a kernel. All have variants of different names. */
 export interface KernelChoice {
@@ -25,7 +28,7 @@ export interface Kernel {
   readonly choice?: KernelChoice;
   /** Complete shader source with the entry point `main`. */
   readonly wgsl: string;
-  /** Access of the storage buffers, which are `@group(0) @binding(0…n-1)` in this order. */
+  /** Access of the buffers, which are `@group(0) @binding(0…n-1)` in this order. */
   readonly bindings: readonly Access[];
   /** Contents of the uniform buffer at `@binding(n)`, if the shader has one; floats are stored by their bits. */
   readonly uniforms?: Uint32Array;

@@ -7,10 +7,13 @@ export interface AdapterTraits {
   readonly maxStorageBuffersPerStage: number;
   /** Bytes that one storage binding may span. */
   readonly maxBindingBytes: number;
+  /** Bytes that one uniform binding may span. */
+  readonly maxUniformBytes: number;
   readonly maxWorkgroupsPerDimension: number;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
-  readonly storageOffsetAlignment: number;
+  /** Where in a buffer a binding may start. */
+  readonly offsetAlignment: number;
   /** Whether shaders can compute in f16. */
   readonly f16: boolean;
   /** Whether products of matrices may round their operands to f16: never but where a program asks for it. */

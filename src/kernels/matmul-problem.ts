@@ -27,6 +27,9 @@ export interface MatmulForm {
   readonly vecA: boolean;
   readonly vecB: boolean;
   readonly vecC: boolean;
+  /** Vectors of an operand that is bound as a uniform buffer, 0 for storage. */
+  readonly uniformA: number;
+  readonly uniformB: number;
 }
 
 /** The part of the output one workgroup computes. */
@@ -84,12 +87,15 @@ export function matmulForm(spec: MatmulSpec): MatmulForm {
     vecA: aligned(transposeA ? m : k, 'strideA'),
     vecB: aligned(transposeB ? k : n, 'strideB'),
     vecC: n % 4 === 0,
+    uniformA: 0,
+    uniformB: 0,
   };
 }
 
 /** The kernel record of a product whose every `tile` of output is computed by one workgroup running `wgsl`. */
 export function matmulKernel(
   spec: MatmulSpec,
+  form: MatmulForm,
   tile: Tile,
   structure: string,
   wgsl: string,
@@ -108,7 +114,7 @@ export function matmulKernel(
     name: `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
-    bindings: ['read', 'read', 'read_write'],
+    bindings: [form.uniformA ? 'uniform' : 'read', form.uniformB ? 'uniform' : 'read', 'read_write'],
     // Sizes are uniforms: constants in their place gained 0–6% on lavapipe, within the noise, for a shader a shape.
     uniforms: Uint32Array.from([
       ...[m, n, k, rowTiles, colTiles, groups],
@@ -124,10 +130,10 @@ export function matmulKernel(
 }
 
 /** WGSL of the bindings and of `storeC(at, row, col, v, add)`, which stores four columns of C or adds to them. */
-export function matmulMemory({ vecA, vecB, vecC }: MatmulForm): string {
+export function matmulMemory({ vecA, vecB, vecC, uniformA, uniformB }: MatmulForm): string {
   return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32 }
-@group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
-@group(0) @binding(1) var<storage, read> B: array<${vecB ? 'vec4f' : 'f32'}>;
+@group(0) @binding(0) ${operand('A', vecA, uniformA)}
+@group(0) @binding(1) ${operand('B', vecB, uniformB)}
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;
 @group(0) @binding(3) var<uniform> s: Sizes;
 
@@ -137,6 +143,11 @@ fn storeC(at: u32, row: u32, col: u32, v: vec4f, add: bool) {
   }
 }`;
 }
+
+const operand = (name: string, vec: boolean, uniform: number) =>
+  uniform
+    ? `var<uniform> ${name}: array<vec4f, ${uniform}>;`
+    : `var<storage, read> ${name}: array<${vec ? 'vec4f' : 'f32'}>;`;
 
 /**
  * Stores the vector `v`, of which at least the first column exists. Columns beyond the end store the first once

@@ -23,7 +23,8 @@ const traits: AdapterTraits = {
   maxWorkgroupsPerDimension: 65535,
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
-  storageOffsetAlignment: 256,
+  maxUniformBytes: 65_536,
+  offsetAlignment: 256,
   f16: false,
 };
 
@@ -47,7 +48,7 @@ function expectSoundMemory(graph: Graph, { dispatches, slots }: Plan): void {
     const steps = stage.kind === 'reduce' && isSplit(dispatches[next]!) ? 1 + stage.nodes.length : 1;
     const outs = dispatches.slice(next, next + steps).flatMap(({ kernel, buffers }) => {
       const written = buffers.filter((_, i) => kernel.bindings[i] === 'read_write').map(name);
-      const read = buffers.filter((_, i) => kernel.bindings[i] === 'read').map(name);
+      const read = buffers.filter((_, i) => kernel.bindings[i] !== 'read_write').map(name);
       expect(new Set([...written, ...read]).size).toBe(written.length + new Set(read).size);
       for (const ref of buffers) if (ref.kind === 'slot') expect(slots[ref.index]).toBeGreaterThan(0);
       // What a step of a split writes is nobody's until the stage is done.

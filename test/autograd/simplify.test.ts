@@ -167,7 +167,8 @@ describe('factors move out of sums', () => {
       maxWorkgroupsPerDimension: 65535,
       maxWorkgroupInvocations: 256,
       maxWorkgroupStorageBytes: 16384,
-      storageOffsetAlignment: 256,
+      maxUniformBytes: 65_536,
+      offsetAlignment: 256,
       f16: false,
     });
     simplified(f, operands);
