@@ -3,6 +3,10 @@
  * buffers through strides. The text depends on the structure only; sizes and strides are uniforms.
  */
 
+import type { Access } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { uniformBytes } from './uniform.ts';
+
 /** Storage types: bool is kept as a u32 of 0 or 1. */
 export type Scalar = 'f32' | 'u32' | 'bool';
 
@@ -105,20 +109,36 @@ export function aliases(vector: boolean): string {
     : 'alias F = f32;\nalias U = u32;\nalias B = bool;';
 }
 
-/** Declares bindings for the leaves that read buffers, `bound` being their numbers in binding order. */
+/** Leaves that one kernel reads through uniform bindings; adapters have twelve, and sizes take one. */
+const MOST_UNIFORM_LEAVES = 8;
+
+/**
+ * Declares bindings for the leaves that read buffers, `bound` being their numbers in binding order. Where reading storage is
+ * slow, vectors of buffers that are small enough are read through uniform bindings.
+ */
 export function declareLeaves(
   body: Body,
   axes: readonly Axis[],
   vector: boolean,
+  traits: AdapterTraits,
   bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : [])),
-): { text: string; bound: readonly number[] } {
-  const text = bound
-    .map((j, binding) => {
-      const wide = vector && axes.at(-1)!.strides[j] === 1;
-      return `@group(0) @binding(${binding}) var<storage, read> leaf${j}: array<${ELEMENT[body.leaves[j]!.dtype][Number(wide)]}>;`;
-    })
-    .join('\n');
-  return { text, bound };
+): { text: string; bound: readonly number[]; access: readonly Access[] } {
+  let uniforms = 0;
+  const declared = bound.map((j, binding): { text: string; access: Access } => {
+    const wide = vector && axes.at(-1)!.strides[j] === 1;
+    const type = ELEMENT[body.leaves[j]!.dtype][Number(wide)];
+    const vectors = Math.floor(axes.reduce((end, a) => end + (a.size - 1) * a.strides[j]!, 0) / 4) + 1;
+    const place = `@group(0) @binding(${binding})`;
+    if (wide && 16 * vectors <= uniformBytes(traits) && uniforms++ < MOST_UNIFORM_LEAVES) {
+      return { text: `${place} var<uniform> leaf${j}: array<${type}, ${vectors}>;`, access: 'uniform' };
+    }
+    return { text: `${place} var<storage, read> leaf${j}: array<${type}>;`, access: 'read' };
+  });
+  return {
+    text: declared.map(({ text }) => text).join('\n'),
+    bound,
+    access: declared.map(({ access }) => access),
+  };
 }
 
 export function declareResult(r: number, binding: number, dtype: Scalar, vector: boolean): string {

@@ -3,6 +3,7 @@ import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
 import { checkMatmul, type MatmulForm, type MatmulSpec, matmulForm, matmulKernel } from './matmul-problem.ts';
 import { blockOf, type TiledShape, tiledBytes, tiledSource, tiledThreads } from './matmul-tiled.ts';
+import { uniformBytes } from './uniform.ts';
 
 export type { MatmulSpec } from './matmul-problem.ts';
 
@@ -61,19 +62,12 @@ function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterT
   return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
 }
 
-/** Lanes from which on operands are better read as uniform buffers. */
-const UNIFORM_LANES = 8;
-
-/**
- * The form with those operands bound as uniform buffers that are small enough. lavapipe loads from storage with a branch per
- * lane and component, against disabled lanes and the end of the buffer, from uniform buffers without any: products of
- * 128³ gain 1.15 to 1.6 times. SwiftShader, with four lanes, gains nothing.
- */
+/** The form with those operands bound as uniform buffers for which that is better. */
 function uniformOperands(spec: MatmulSpec, traits: AdapterTraits): MatmulForm {
   const form = matmulForm(spec);
-  if (traits.subgroupSize < UNIFORM_LANES || spec.batch.length > 0) return form;
+  if (spec.batch.length > 0) return form;
   const vectors = (rows: number, vec: boolean) =>
-    vec && 4 * rows * spec.k <= traits.maxUniformBytes ? (rows * spec.k) / 4 : 0;
+    vec && 4 * rows * spec.k <= uniformBytes(traits) ? (rows * spec.k) / 4 : 0;
   return { ...form, uniformA: vectors(spec.m, form.vecA), uniformB: vectors(spec.n, form.vecB) };
 }
 

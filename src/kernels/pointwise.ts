@@ -70,10 +70,10 @@ export function pointwise(
   };
   const place = direct ? ['let place = wg;'] : foldedPlace(sides, uniforms);
 
-  const { bound } = declareLeaves(body, axes, vector);
+  const { bound } = declareLeaves(body, axes, vector, traits);
   const replaced = new Map(inPlace.flatMap((leaf, r) => (leaf === undefined ? [] : [[leaf, r] as const])));
   const kept = bound.filter((j) => !replaced.has(j));
-  const { text } = declareLeaves(body, axes, vector, kept);
+  const { text, access } = declareLeaves(body, axes, vector, traits, kept);
   const term = (j: number, k: number, coordinate: string) => ({
     coordinate,
     stride: strideOf(uniforms, j, k, stepOf(body, axes, j, k, vector)),
@@ -116,7 +116,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   return {
     name: 'pointwise',
     wgsl,
-    bindings: [...kept.map(() => 'read' as const), ...body.results.map(() => 'read_write' as const)],
+    bindings: [...access, ...body.results.map(() => 'read_write' as const)],
     uniforms: uniforms.values,
     grid: direct ? sides : foldGrid(outerSize * tiles * across, traits),
     flops: size * body.cost,

@@ -106,7 +106,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
     lengthPart: uniforms.add('lengthPart', shareable),
     total: uniforms.add('total', product(fold) * (vector && !keptVector ? 4 : 1)),
   };
-  const { bound, text } = declareLeaves(body, axes, vector);
+  const { bound, text, access } = declareLeaves(body, axes, vector, traits);
 
   const term = (j: number, number: number, coordinate: string) => ({
     coordinate,
@@ -188,7 +188,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   return {
     name: `reduce_${kinds.join('_')}`,
     wgsl,
-    bindings: [...bound.map(() => 'read' as const), ...kinds.map(() => 'read_write' as const)],
+    bindings: [...access, ...kinds.map(() => 'read_write' as const)],
     uniforms: uniforms.values,
     grid: foldGrid(Math.ceil((outputs * splits) / lanes), traits),
     flops: body.space.reduce((a, b) => a * b, 1) * (body.cost + kinds.length),
