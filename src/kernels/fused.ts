@@ -127,7 +127,8 @@ export function declareLeaves(
   const declared = bound.map((j, binding): { text: string; access: Access } => {
     const wide = vector && axes.at(-1)!.strides[j] === 1;
     const type = ELEMENT[body.leaves[j]!.dtype][Number(wide)];
-    const vectors = Math.floor(axes.reduce((end, a) => end + (a.size - 1) * a.strides[j]!, 0) / 4) + 1;
+    const last = body.space.reduce((at, size, i) => at + (size - 1) * body.leaves[j]!.strides[i]!, 0);
+    const vectors = Math.floor(last / 4) + 1;
     const place = `@group(0) @binding(${binding})`;
     if (wide && 16 * vectors <= uniformBytes(traits) && uniforms++ < MOST_UNIFORM_LEAVES) {
       return { text: `${place} var<uniform> leaf${j}: array<${type}, ${vectors}>;`, access: 'uniform' };

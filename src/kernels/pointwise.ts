@@ -35,6 +35,7 @@ export function pointwise(
   traits: AdapterTraits,
   inPlace: readonly (number | undefined)[] = [],
 ): Kernel {
+  const size = body.space.reduce((a, b) => a * b, 1);
   const axes = withRows(
     coalesce(
       body,
@@ -42,8 +43,7 @@ export function pointwise(
     ),
     body.leaves.length,
   );
-  const vector = vectorizable(body, axes);
-  const size = body.space.reduce((a, b) => a * b, 1);
+  const vector = vectorizable(body, axes) && size % 4 === 0;
   const [rowAxis, lastAxis] = [axes.length - 2, axes.length - 1];
   const columns = axes[lastAxis]!.size / (vector ? 4 : 1);
   const rows = axes[rowAxis]!.size;
@@ -92,6 +92,11 @@ export function pointwise(
   };
   const { before, inside } = hoist(body, (j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
   const outerLines = splitIndex('outer', outer, uniforms);
+  // Where the last row is not full, columns behind its end have one row less.
+  const full = axes.reduce((n, a) => n * a.size, 1) === size;
+  const rowsHere = full
+    ? fields.rows
+    : `(${uniforms.add('size', vector ? size / 4 : size)} - column + ${columns - 1}u) / ${columns}u`;
 
   const wgsl = `
 ${aliases(vector)}
@@ -107,7 +112,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   let outer = place.z;
   ${[...outerLines, ...bases, ...before].join('\n  ')}
   let first = place.y * ${fields.perThread};
-  for (var row = first; row < min(first + ${fields.perThread}, ${fields.rows}); row++) {
+  let end = min(first + ${fields.perThread}, ${rowsHere});
+  for (var row = first; row < end; row++) {
     ${inside.join('\n    ')}
     let o = (outer * ${fields.rows} + row) * ${fields.columns} + column;
     ${body.results.map(({ expression, dtype }, r) => `result${r}[o] = ${stored(expression, dtype)};`).join('\n    ')}
@@ -137,16 +143,19 @@ function foldedPlace(
   ];
 }
 
-/** At least two axes: a space that is one long row is cut into rows of equal length, where it can be. */
+/** Length of the rows into which a long one is cut that has no better divisor. */
+const ROW = 256;
+
+/** At least two axes: a space that is one long row is cut into rows, of equal length where it can be, else the last is shorter. */
 function withRows(axes: readonly Axis[], leaves: number): Axis[] {
   const unit = { size: 1, reduced: false, strides: new Array<number>(leaves).fill(0) };
   if (!axes.length) return [unit, unit];
   const [only] = axes as [Axis];
   if (axes.length > 1) return [...axes];
-  const width = [256, 128, 64, 32, 16].find((w) => only.size % w === 0 && only.size > w);
-  if (!width) return [unit, only];
+  if (only.size <= ROW) return [unit, only];
+  const width = [ROW, 128, 64, 32, 16].find((w) => only.size % w === 0) ?? ROW;
   return [
-    { ...only, size: only.size / width, strides: only.strides.map((s) => s * width) },
+    { ...only, size: Math.ceil(only.size / width), strides: only.strides.map((s) => s * width) },
     { ...only, size: width },
   ];
 }

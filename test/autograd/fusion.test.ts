@@ -111,6 +111,14 @@ describe.each(variants)('on the GPU, %s', (_, traits) => {
     for (const { buffers } of program.plan.dispatches) expect(buffers.length).toBeLessThanOrEqual(limit);
   });
 
+  it.each([255, 257, 999, 1000, 1004, 4100, 16_388, 70_001])('one long row of %i', async (length) => {
+    const f = (x: Tensor, y: Tensor) => [
+      c.add(c.mul(x, y), c.cast(c.iota([length]), 'f32')),
+      c.greater(x, y),
+    ];
+    await agree(f, [of([length]), of([length])]);
+  });
+
   it('views inside of chains', async () => {
     const f = (x: Tensor, y: Tensor) => {
       const turned = c.transpose(c.add(x, y), [2, 0, 1]);
