@@ -1,0 +1,130 @@
+/**
+ * What a peer process does, whatever its library: one JSON line when it is ready, then one JSON answer for each JSON
+ * request on stdin, until that ends. Nothing else goes to stdout. docs/peers.md has the protocol.
+ */
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { CollimateError } from '../../src/errors.ts';
+import { infoOf } from '../../src/gpu/adapter.ts';
+import { findNodeAdapter } from '../../src/gpu/node-adapter.ts';
+import type { Work as Asked } from '../peer-client.ts';
+
+export type MatmulWork = Extract<Asked, { kind: 'matmul' }>;
+export type StepWork = Extract<Asked, { kind: 'step' }> & {
+  /** Replayed as a CUDA graph. */
+  readonly graph?: boolean;
+};
+export type AnalysisWork = Extract<Asked, { kind: 'analysis' }>;
+export type Work = MatmulWork | StepWork | AnalysisWork;
+
+/** Work that is ready to be timed. */
+export interface Prepared {
+  /** Does it once, and returns when it is done. */
+  run(): Promise<unknown>;
+  /** Does it once, and returns a number that tells whether it was right. */
+  check(): Promise<number>;
+}
+
+export interface Peer {
+  readonly name: string;
+  readonly version: string;
+  prepare(work: Work): Promise<Prepared>;
+}
+
+/** Work that the library has no way to do. */
+export class Unsupported extends Error {}
+
+/** A first run as long as this has little to gain from a second before the timed ones. In milliseconds. */
+const LONG = 10_000;
+
+/**
+ * Runs a peer on the adapter that `--adapter` names, which it finds as `navigator.gpu`.
+ * @param open loads the library; it is called once that is in place
+ */
+export async function serve(open: () => Promise<Peer>): Promise<void> {
+  console.log = console.info = console.debug = console.error;
+  const cache = new Map<string, { prepared: Prepared; check: number }>();
+  try {
+    const device = await provideAdapter();
+    const { name, version, prepare } = await open();
+    await print({ ready: { name, version, device } });
+    for await (const line of createInterface({ input: process.stdin })) {
+      if (line.trim()) await print(await answer(JSON.parse(line), prepare, cache));
+    }
+  } catch (error) {
+    await print({ unavailable: reasonOf(error) });
+  }
+  // Dawn keeps a process alive for as long as anything refers to it.
+  process.exit(0);
+}
+
+interface Request {
+  readonly id: number;
+  readonly work: Work;
+  readonly repeat: number;
+}
+
+async function answer(
+  { id, work, repeat }: Request,
+  prepare: Peer['prepare'],
+  cache: Map<string, { prepared: Prepared; check: number }>,
+): Promise<object> {
+  try {
+    const key = JSON.stringify(work);
+    let known = cache.get(key);
+    let first: number;
+    if (known) {
+      first = await time(known.prepared.run);
+    } else {
+      const prepared = await prepare(work);
+      let check = Number.NaN;
+      first = await time(async () => {
+        check = await prepared.check();
+      });
+      known = { prepared, check };
+      cache.set(key, known);
+    }
+    const { prepared, check } = known;
+    if (first < LONG) await prepared.run();
+    const parts = work.kind === 'step' ? work.steps : 1;
+    const milliseconds: number[] = [];
+    for (let i = 0; i < repeat; i++) milliseconds.push((await time(prepared.run)) / parts);
+    return { id, milliseconds, check };
+  } catch (error) {
+    return error instanceof Unsupported ? { id, unsupported: error.message } : { id, error: reasonOf(error) };
+  }
+}
+
+async function time(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+}
+
+/**
+ * Puts the adapter where libraries for browsers look for it. Returns what it calls itself. lavapipe gets a thread for each
+ * core, its own default, which suits the peers better than what the engine chooses for itself.
+ */
+async function provideAdapter(): Promise<string> {
+  const { adapter } = parseArgs({ options: { adapter: { type: 'string' } } }).values;
+  const threads = process.env.LP_NUM_THREADS === undefined ? availableParallelism() : undefined;
+  const found = await findNodeAdapter(adapter, threads);
+  const gpu = { requestAdapter: async () => found.adapter };
+  const navigator = { gpu, userAgent: `Node.js/${process.versions.node}` };
+  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+  const { name, driver } = infoOf(found);
+  return `${name}, ${driver}`;
+}
+
+/** What went wrong, and what to do about it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof CollimateError && error.remedy) return `${error.message}: ${error.remedy}`;
+  if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {
+    return `${(error as Error).message}: run \`npm ci --prefix bench/peers\``;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+const print = (message: object) =>
+  new Promise<void>((done) => process.stdout.write(`${JSON.stringify(message)}\n`, () => done()));
