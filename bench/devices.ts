@@ -1,14 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { Gpu } from '../src/gpu/device.ts';
+import { type TuneMode, Tuner } from '../src/tuner/tuner.ts';
 import type { Suite } from './suite.ts';
 
 /** The adapter, opened once for each size of lavapipe's thread pool. */
 export class Devices implements Disposable {
   readonly #adapter: string | undefined;
+  readonly #tune: TuneMode;
   readonly #open = new Map<Suite['threads'], Gpu>();
 
-  constructor(adapter: string | undefined) {
+  constructor(adapter: string | undefined, tune: TuneMode) {
     this.#adapter = adapter;
+    this.#tune = tune;
   }
 
   async open(threads: Suite['threads']): Promise<Gpu> {
@@ -16,6 +19,7 @@ export class Devices implements Disposable {
     if (known) return known;
     const gpu = await Gpu.open({
       adapter: this.#adapter,
+      chooser: new Tuner({ mode: this.#tune }),
       threads: threads === 'all' ? availableParallelism() : undefined,
     });
     this.#open.set(threads, gpu);

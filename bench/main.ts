@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { commandLine, main } from '../src/cli/main.ts';
+import { tuneOption } from '../src/cli/tune-option.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
+import type { TuneMode } from '../src/tuner/tuner.ts';
 import { renderComparison } from './compare.ts';
 import { Devices } from './devices.ts';
 import { machineFacts } from './machine.ts';
@@ -21,6 +23,7 @@ interface Options {
   readonly roofline?: boolean;
   readonly profile?: boolean;
   readonly time: string;
+  readonly tune: TuneMode;
   readonly out?: string;
 }
 
@@ -31,6 +34,7 @@ const program = new Command('npm run bench --')
   .argument('[suites...]', 'which suites to run (default: all)')
   .option('--sizes <list>', "sizes instead of the suite's own, with commas between")
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .addOption(tuneOption())
   .option('--peers', 'time jax-js, tfjs-webgpu and PyTorch in turns with us, at matmul, step and analysis')
   .option('--python <path>', 'a Python with PyTorch (default: python3, then /usr/bin/python3)')
   .option('--compare <file>', 'say what got slower or faster since an earlier results file')
@@ -68,7 +72,7 @@ await main(async () => {
   const sizes = sizesFor(chosen, program.args.length > 0, options.sizes);
   const before = options.compare === undefined ? undefined : readBenchFile(options.compare);
 
-  using devices = new Devices(options.adapter);
+  using devices = new Devices(options.adapter, options.tune);
   const wide = await devices.open('all');
   console.log(`${wide.info.name}, ${wide.info.driver}`);
   const roofline = await measureRoofline(wide, Math.min(time, 200));
