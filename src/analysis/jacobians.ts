@@ -3,6 +3,8 @@ import {
   add,
   broadcast,
   cast,
+  directionsFirst,
+  directionsLast,
   equal,
   greater,
   iota,
@@ -22,7 +24,7 @@ import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
-import { directionsFirst, directionsLast, type LinearMap, randomizedSvd } from './randomized-svd.ts';
+import { type LinearMap, randomizedSvd } from './randomized-svd.ts';
 
 export interface JacobianOptions {
   /** Directions of the sketch, at most the width. */

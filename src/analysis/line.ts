@@ -60,7 +60,7 @@ export function principal(
     dot(centered[Math.floor(i / n)]!, centered[i % n]!),
   );
   const lambda = singularFactor(gram, n, 's');
-  const vectors = singularFactor(gram, n, 'u');
+  const vectors = singularFactor(gram, n, 'v');
   const total = lambda.reduce((a, b) => a + b, 0);
   const last = minus(points.at(-1)!, center);
   const directions = [0, 1].map((k) => {

@@ -1,4 +1,11 @@
-import { matmul, orthonormalize, random, svd, transpose } from '../autograd/functions.ts';
+import {
+  directionsLast,
+  leftVectors,
+  matmul,
+  orthonormalize,
+  random,
+  rightSvd,
+} from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 
 /** A batch of linear maps that is seen only through its action: both functions take and give [r, …, d]. */
@@ -39,18 +46,9 @@ export function randomizedSvd(
   const b = map.applyTranspose(q);
   const p = orthonormalize(b);
   const [rowsQ, rowsB, rowsP] = [q, b, p].map((x) => directionsLast(x)) as [Tensor, Tensor, Tensor];
-  const small = svd(matmul(rowsB, rowsP, { transposeB: true }));
-  return { u: matmul(small.u, rowsQ), s: small.s, v: matmul(small.v, rowsP) };
-}
-
-/** [r, …, d] → […, r, d]. */
-export function directionsLast(x: Tensor): Tensor {
-  const middle = Array.from({ length: x.rank - 2 }, (_, i) => i + 1);
-  return transpose(x, [...middle, 0, x.rank - 1]);
-}
-
-/** […, r, d] → [r, …, d]. */
-export function directionsFirst(x: Tensor): Tensor {
-  const r = x.rank;
-  return transpose(x, [r - 2, ...Array.from({ length: r - 2 }, (_, i) => i), r - 1]);
+  // Rotations of P's directions, not Q's: rows of Cᵀ, an upper triangle but for rounding, are nearer to orthogonal.
+  const c = matmul(rowsP, rowsB, { transposeB: true });
+  const { s, v: left } = rightSvd(c);
+  const right = leftVectors(matmul(left, c, { transposeB: true }));
+  return { u: matmul(left, rowsQ), s, v: matmul(right, rowsP) };
 }

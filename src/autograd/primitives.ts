@@ -56,8 +56,8 @@ export interface Params {
   random: { distribution: 'uniform' | 'normal'; shape: readonly number[]; stream: number };
   /** Orthonormal bases, see kernels/qr.ts. */
   orthonormalize: None;
-  /** One factor of the singular value decomposition, see kernels/svd.ts. */
-  svd: { part: 'u' | 's' | 'v' };
+  /** Singular values or right singular vectors, see kernels/svd.ts. */
+  svd: { part: 's' | 'v' };
 }
 
 export type Primitive = keyof Params;

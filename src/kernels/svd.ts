@@ -15,14 +15,13 @@ export interface SvdSizes {
 }
 
 /**
- * Singular value decompositions A = Uᵀ diag(S) V of B square matrices: bindings A (B, n, n) read, and written
- * U (B, n, n), S (B, n), V (B, n, n). Row k of U and V is the k-th left and right singular vector; S descends.
- * Values below 1e-11 of A's largest element are given as 0. U and V are orthonormal whatever A's rank; for A = 0
- * both are the identity.
+ * Singular values and right singular vectors of B square matrices A = Uᵀ diag(S) V: bindings A (B, n, n) read, and
+ * written S (B, n), V (B, n, n). Row k of V is the k-th right singular vector; S descends. Values below 1e-11 of A's
+ * largest element are given as 0. V is orthonormal whatever A's rank; for A = 0 it is the identity.
  *
- * One-sided Jacobi (Hestenes 1958; de Rijk 1989 for the sorting): W = A and G = 1 are rotated from the left, two
- * rows at a time, until W's rows are orthogonal: W = diag(S) V, G = U. No Gram matrix is formed, hence small
- * values keep their digits.
+ * One-sided Jacobi (Hestenes 1958; de Rijk 1989 for the sorting): W = A is rotated from the left, two rows at a time,
+ * until W's rows are orthogonal: W = diag(S) V. No Gram matrix is formed, hence small values keep their digits. The
+ * rotations are not gathered: A Vᵀ has what is to be known of U, and costs a fraction of it.
  *
  * One workgroup of L lanes solves a problem, with one row to a lane. Blocks of L rows meet in pairs: lane i holds
  * row i of the first block and, in turn, every row of the second, which go round the lanes. A block comes home
@@ -39,12 +38,12 @@ export function svd(sizes: SvdSizes, traits: AdapterTraits): Kernel {
   return {
     name: 'svd',
     wgsl: source(n, traits),
-    bindings: ['read', 'read_write', 'read_write', 'read_write'],
+    bindings: ['read', 'read_write', 'read_write'],
     uniforms: Uint32Array.of(batch, 0, 0, 0),
     grid: foldGrid(batch, traits),
-    // Some 8 sweeps of n²/2 rotations of 18 operations an element.
-    flops: 72 * n ** 3 * batch,
-    bytes: 4 * (3 * n + 1) * n * batch,
+    // Some 6 sweeps of n²/2 rotations of 8 operations an element.
+    flops: 24 * n ** 3 * batch,
+    bytes: 4 * (2 * n + 1) * n * batch,
   };
 }
 
@@ -52,7 +51,7 @@ export function svd(sizes: SvdSizes, traits: AdapterTraits): Kernel {
 function lanesFor(chunks: number, traits: AdapterTraits): number {
   if (traits.subgroupSize > 1) return traits.subgroupSize;
   let lanes = Math.min(16, traits.maxWorkgroupInvocations);
-  while (lanes * (2 * chunks + 1) * 16 + 4 > traits.maxWorkgroupStorageBytes) lanes /= 2;
+  while (lanes * (chunks + 1) * 16 + 4 > traits.maxWorkgroupStorageBytes) lanes /= 2;
   return lanes;
 }
 
@@ -76,29 +75,27 @@ function source(n: number, traits: AdapterTraits): string {
           .map((e) => `${buffer}[row + ${4 * c + e}] = (${x})[${e}];`)
           .join(' ');
   const dot = (a: string, b: string) => each((c) => `dot(${a}${c}, ${b}${c})`, ' + ');
-  /** Sets q, in every lane, to the rows of W and G that lane `peer` has under the name `sender`. */
+  /** Sets q, in every lane, to the row that lane `peer` has under the name `sender`. */
   const exchange = (sender: string) =>
     alone
-      ? each((c) => ['w', 'u'].map((x) => `q${x}${c} = subgroupShuffle(${sender}${x}${c}, peer);`).join(' '))
-      : `${each((c) => `rows[lane][${2 * c}] = ${sender}w${c}; rows[lane][${2 * c + 1}] = ${sender}u${c};`)}
+      ? each((c) => `q${c} = subgroupShuffle(${sender}${c}, peer);`)
+      : `${each((c) => `rows[lane][${c}] = ${sender}${c};`)}
 workgroupBarrier();
-${each((c) => `qw${c} = rows[peer][${2 * c}]; qu${c} = rows[peer][${2 * c + 1}];`)}
+${each((c) => `q${c} = rows[peer][${c}];`)}
 workgroupBarrier();`;
   /** Only lanes whose row exists, where the last block is not full. */
   const inside = (body: string, otherwise = '') =>
     n % lanes > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
   const w2 = quads ? 'dot(V[i / 4], V[i / 4])' : 'V[i] * V[i]';
-  const u2 = quads ? 'dot(U[i / 4], U[i / 4])' : 'U[i] * U[i]';
   const at = quads ? 'i / 4' : 'i';
   const type = quads ? 'vec4f' : 'f32';
 
   return `${alone ? 'diagnostic(off, subgroup_uniformity);\n' : ''}${wgsl}
 @group(0) @binding(0) var<storage, read> A: array<${type}>;
-@group(0) @binding(1) var<storage, read_write> U: array<${type}>; // holds G until the end
-@group(0) @binding(2) var<storage, read_write> S: array<f32>; // holds squared norms until the end
-@group(0) @binding(3) var<storage, read_write> V: array<${type}>; // holds W until the end
-@group(0) @binding(4) var<uniform> batch: vec4u;
-${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${2 * chunks}>, LANES>;\nvar<workgroup> going: u32;`}
+@group(0) @binding(1) var<storage, read_write> S: array<f32>; // holds squared norms until the end
+@group(0) @binding(2) var<storage, read_write> V: array<${type}>; // holds W until the end
+@group(0) @binding(3) var<uniform> batch: vec4u;
+${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${chunks}>, LANES>;\nvar<workgroup> going: u32;`}
 
 const BLOCKS = ${Math.ceil(n / lanes)}u;
 // The cosine up to which rows count as orthogonal: some times what rounding leaves.
@@ -115,7 +112,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   lane = id;
   let base = problem * ${n * n};
 
-  // W = A, scaled to elements near 1 so that squares neither overflow nor vanish; G = 1.
+  // W = A, scaled to elements near 1 so that squares neither overflow nor vanish.
   var top = 0.0;
   for (var k = lane; k < ${n}; k += LANES) {
     for (var i = k * ${n}; i < (k + 1) * ${n}; i += ${width}) { top = max(top, ${quads ? 'largest(abs(A[(base + i) / 4]))' : 'abs(A[base + i])'}); }
@@ -127,11 +124,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
       let at = (base + k * ${n} + i)${quads ? ' / 4' : ''};
       let one = ${quads ? 'select(vec4f(), vec4f(1), vec4u(i, i + 1, i + 2, i + 3) == vec4u(k))' : 'select(0.0, 1.0, i == k)'};
       V[at] = select(scale * A[at], one, top == 0);
-      U[at] = one;
     }
   }
 
-${each((c) => `var pw${c}: vec4f; var pu${c}: vec4f; var qw${c}: vec4f; var qu${c}: vec4f;`)}
+${each((c) => `var p${c}: vec4f; var q${c}: vec4f;`)}
   for (var sweep = 0u; sweep < ${MAX_SWEEPS}; sweep++) {
     worst = 0;
     // A row that vanished leaves its direction open: a speck of noise is made orthogonal like any other row.
@@ -152,36 +148,32 @@ ${each((c) => `var pw${c}: vec4f; var pu${c}: vec4f; var qw${c}: vec4f; var qu${
         let index = select(second, first, leaving) * LANES + lane;
         let row = base + index * ${n};
 ${inside(
-  each((c) => `qw${c} = ${get('V', c)}; qu${c} = ${get('U', c)};`),
-  each((c) => `qw${c} = vec4f(); qu${c} = vec4f();`),
+  each((c) => `q${c} = ${get('V', c)};`),
+  each((c) => `q${c} = vec4f();`),
 )}
-${each((c) => `pw${c} = select(pw${c}, qw${c}, coming); pu${c} = select(pu${c}, qu${c}, coming);`)}
+${each((c) => `p${c} = select(p${c}, q${c}, coming);`)}
         // Within the block lanes pair up as i and i ^ mask, and each turns its own row.
         for (var mask = 1u; mask < select(1, LANES, coming); mask++) {
           let peer = lane ^ mask;
 ${exchange('p')}
           let upper = peer < lane;
-          let own = ${dot('pw', 'pw')};
-          let other = ${dot('qw', 'qw')};
-          let r = rotation(select(own, other, upper), select(other, own, upper), ${dot('pw', 'qw')});
+          let pp = ${dot('p', 'p')};
+          let qq = ${dot('q', 'q')};
+          let r = rotation(select(pp, qq, upper), select(qq, pp, upper), ${dot('p', 'q')});
           let a = select(r.x, r.w, upper);
           let b = select(r.y, r.z, upper);
-${each((c) => `pw${c} = a * pw${c} + b * qw${c}; pu${c} = a * pu${c} + b * qu${c};`)}
+${each((c) => `p${c} = a * p${c} + b * q${c};`)}
         }
         // Between blocks each lane turns its row of the first with what passes by.
         for (var step = 0u; step < select(LANES, 0, coming || leaving); step++) {
-          let r = rotation(${dot('pw', 'pw')}, ${dot('qw', 'qw')}, ${dot('pw', 'qw')});
-${each((c) => {
-  const turn = (x: string) =>
-    `let t${x}${c} = r.z * p${x}${c} + r.w * q${x}${c}; p${x}${c} = r.x * p${x}${c} + r.y * q${x}${c};`;
-  return `${turn('w')} ${turn('u')}`;
-})}
+          let r = rotation(${dot('p', 'p')}, ${dot('q', 'q')}, ${dot('p', 'q')});
+${each((c) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`)}
           let peer = (lane + 1) % LANES;
 ${exchange('t')}
         }
-${each((c) => `qw${c} = select(qw${c}, pw${c}, leaving); qu${c} = select(qu${c}, pu${c}, leaving);`)}
-${inside(`${each((c) => `${put('V', c, `qw${c}`)} ${put('U', c, `qu${c}`)}`)}
-S[problem * ${n} + index] = ${dot('qw', 'qw')};`)}
+${each((c) => `q${c} = select(q${c}, p${c}, leaving);`)}
+${inside(`${each((c) => put('V', c, `q${c}`))}
+S[problem * ${n} + index] = ${dot('q', 'q')};`)}
       }
     }
     worst = teamMax(vec4f(worst)).x;
@@ -191,13 +183,7 @@ S[problem * ${n} + index] = ${dot('qw', 'qw')};`)}
   for (var k = lane; k < ${n}; k += LANES) {
     let row = base + k * ${n};
     let w = sqrt(S[problem * ${n} + k]);
-    var u = 0.0;
-    for (var i = row; i < row + ${n}; i += ${width}) { u += ${u2}; }
-    u = sqrt(u);
-    for (var i = row; i < row + ${n}; i += ${width}) {
-      V[${at}] /= w;
-      U[${at}] /= u;
-    }
+    for (var i = row; i < row + ${n}; i += ${width}) { V[${at}] /= w; }
     S[problem * ${n} + k] = select(0.0, w / scale, w > 1e-11 && top > 0);
   }
 }

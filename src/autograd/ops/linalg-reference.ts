@@ -25,8 +25,8 @@ export function orthonormalRows(rows: readonly Float64Array[]): Float64Array[] {
   return basis;
 }
 
-/** One factor of A = U diag(S) Vᵀ by one-sided Jacobi on the columns of A; vectors are rows of the result. */
-export function singularFactor(a: Float64Array, n: number, part: 'u' | 's' | 'v'): Float64Array {
+/** Values, or right vectors as rows, of a matrix A by one-sided Jacobi on its columns. */
+export function singularFactor(a: Float64Array, n: number, part: 's' | 'v'): Float64Array {
   const columns = Array.from({ length: n }, (_, j) =>
     Float64Array.from({ length: n }, (_, i) => a[i * n + j]!),
   );
@@ -52,6 +52,5 @@ export function singularFactor(a: Float64Array, n: number, part: 'u' | 's' | 'v'
   const sigma = columns.map((x) => Math.sqrt(dot(x, x)));
   const order = sigma.map((_, j) => j).sort((i, j) => sigma[j]! - sigma[i]!);
   if (part === 's') return Float64Array.from(order, (j) => sigma[j]!);
-  const rows = part === 'v' ? order.map((j) => v[j]!) : orthonormalRows(order.map((j) => columns[j]!));
-  return Float64Array.from(rows.flatMap((row) => [...row]));
+  return Float64Array.from(order.flatMap((j) => [...v[j]!]));
 }

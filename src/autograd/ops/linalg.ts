@@ -65,7 +65,7 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
     transpose: 'nonlinear',
     lowering: {
       kind: 'joint',
-      parts: [{ part: 'u' }, { part: 's' }, { part: 'v' }],
+      parts: [{ part: 's' }, { part: 'v' }],
       make: (a, traits) => {
         const n = a.shape.at(-1)!;
         return { kernel: svd({ size: n, batch: a.size / (n * n) }, traits), scratch: 0 };
