@@ -38,10 +38,10 @@ export function randomizedSvd(
   options: { columns: number; powerIterations: number; key: Tensor },
 ): SingularTriples {
   const sketch = random(options.key, [options.columns, ...batch, dim], { distribution: 'normal' });
-  let q = orthonormalize(map.apply(sketch));
-  for (let i = 0; i < options.powerIterations; i++) {
-    q = orthonormalize(map.apply(orthonormalize(map.applyTranspose(q))));
-  }
+  let x = sketch;
+  for (let i = 1; i < options.powerIterations; i++) x = orthonormalize(map.applyTranspose(map.apply(x)));
+  if (options.powerIterations > 0) x = orthonormalize(map.applyTranspose(orthonormalize(map.apply(x))));
+  const q = orthonormalize(map.apply(x));
   // J ≈ Q B with B = Qᵀ J, and Bᵀ = P Rᵀ: the small matrix C = B P has the singular values of Q B.
   const b = map.applyTranspose(q);
   const p = orthonormalize(b);

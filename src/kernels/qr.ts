@@ -11,8 +11,12 @@ import { team } from './team.ts';
 const CHUNKS_OF_ONE_SUBGROUP = 8;
 const CHUNKS = 4;
 const MAX_CHUNKS = 32;
-/** Fours that a lane holds in all, of the vectors that go through the reflectors side by side. */
+/** Fours that a lane holds of these in all. */
 const REGISTERS = 32;
+/** Vectors that go through the reflectors side by side, at most: the more, the fewer times reflectors are loaded. */
+const PANEL = 8;
+/** Where lanes meet in workgroup memory, every four vectors are one more place to compile that at. */
+const PANEL_WITH_BARRIERS = 4;
 
 export interface QrSizes {
   /** Vectors of a problem, r; at most `dim`. */
@@ -69,13 +73,19 @@ function lanesFor(d: number, traits: AdapterTraits): number {
 }
 
 function source(d: number, lanes: number, traits: AdapterTraits): string {
+  const { alone, wgsl } = team(lanes, traits);
   const quads = d % 4 === 0;
   const chunks = Math.ceil(d / (4 * lanes));
-  const panel = range(Math.min(4, Math.max(1, Math.floor(REGISTERS / chunks))));
+  const most = alone ? PANEL : PANEL_WITH_BARRIERS;
+  const panel = range(Math.min(most, Math.max(1, Math.floor(REGISTERS / chunks))));
   const width = panel.length;
   const each = (body: (c: number) => string, separator = '\n') => range(chunks).map(body).join(separator);
   const v = (i: number, c: number) => `v${i}_${c}`;
-  const perVector = (f: (i: number) => string) => `vec4f(${range(4).map((i) => (i < width ? f(i) : '0'))})`;
+  /** The panel's vectors by fours, as the lanes of a team tell each other four values at once. */
+  const fours = range(Math.ceil(width / 4));
+  const perVector = (four: number, f: (i: number) => string) =>
+    `vec4f(${range(4).map((e) => (4 * four + e < width ? f(4 * four + e) : '0'))})`;
+  const of = (name: string, i: number) => `${name}${i >> 2}[${i & 3}]`;
   const largest = (x: (c: number) => string) =>
     `top(${range(chunks)
       .map((c) => `abs(${x(c)})`)
@@ -84,13 +94,26 @@ function source(d: number, lanes: number, traits: AdapterTraits): string {
   /** Takes vectors i ≥ first of the panel through the reflector h: v −= h (h·v). */
   const reflect = (first: number) => {
     const some = panel.filter((i) => i >= first);
-    const dots = each((c) => perVector((i) => (i < first ? '0' : `dot(h${c}, ${v(i, c)})`)), ' +\n  ');
-    return `let s = teamSum(${dots});
-${each((c) => some.map((i) => `${v(i, c)} -= s[${i}] * h${c};`).join(' '))}`;
+    const dots = (four: number) =>
+      each((c) => perVector(four, (i) => (i < first ? '0' : `dot(h${c}, ${v(i, c)})`)), ' +\n  ');
+    return `${fours.map((four) => `let s${four} = teamSum(${dots(four)});`).join('\n')}
+${each((c) => some.map((i) => `${v(i, c)} -= ${of('s', i)} * h${c};`).join(' '))}`;
   };
+  const declare = (value: (i: number, c: number) => string) =>
+    each((c) => panel.map((i) => `var ${v(i, c)} = ${value(i, c)};`).join(' '));
+  /**
+   * The next vector becomes the first of the panel. They come, go and are worked on one by one at one place each, as
+   * loads and stores take most of the time to compile.
+   */
+  const moveUp = each((c) =>
+    panel
+      .slice(1)
+      .map((i) => `${v(i - 1, c)} = ${v(i, c)};`)
+      .join(' '),
+  );
   const reflector = (k: string) => `let row = rowOf(${k});\n${each((c) => `let h${c} = loadQ(row, ${c});`)}`;
 
-  return `${team(lanes, traits).wgsl}
+  return `${wgsl}
 struct Sizes { r: u32, batch: u32 }
 @group(0) @binding(0) var<storage, read> Y: array<${quads ? 'vec4f' : 'f32'}>;
 @group(0) @binding(1) var<storage, read_write> Q: array<${quads ? 'vec4f' : 'f32'}>;
@@ -113,9 +136,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
 
   // Forward: make the reflectors and leave them in Q.
   for (var j0 = 0u; j0 < size.r; j0 += ${width}) {
-${panel.map((i) => `let row${i} = rowOf(j0 + ${i});\n${each((c) => `var ${v(i, c)} = loadY(row${i}, ${c}, j0 + ${i} < size.r);`)}`).join('\n')}
-    let scale = nearOne(teamMax(${perVector((i) => largest((c) => v(i, c)))}));
-${each((c) => panel.map((i) => `${v(i, c)} *= scale[${i}];`).join(' '))}
+${declare(() => 'vec4f()')}
+    for (var j = j0; j < j0 + ${width}; j++) {
+${moveUp}
+      let row = rowOf(j);
+${each((c) => `${v(width - 1, c)} = loadY(row, ${c}, j < size.r);`)}
+    }
+${fours.map((four) => `let scale${four} = nearOne(teamMax(${perVector(four, (i) => largest((c) => v(i, c)))}));`).join('\n')}
+${each((c) => panel.map((i) => `${v(i, c)} *= ${of('scale', i)};`).join(' '))}
     for (var k = 0u; k < j0; k++) {
 ${reflector('k')}
 ${reflect(0)}
@@ -132,25 +160,24 @@ ${each((c) => `h${c} *= rescale;`)}
       let inverse = select(0.0, 1.0 / norm, norm > 0.0);
       let row = rowOf(j);
 ${each((c) => `h${c} = (h${c} + select(length, -length, t.y < 0.0) * unit(${c}, j)) * inverse;\nstoreQ(row, ${c}, h${c});`)}
-${width > 1 ? `${reflect(1)}\n// The next vector moves up to be the first of the panel.` : ''}
-${each((c) =>
-  panel
-    .slice(1)
-    .map((i) => `${v(i - 1, c)} = ${v(i, c)};`)
-    .join(' '),
-)}
+${width > 1 ? reflect(1) : ''}
+${moveUp}
     }
   }
 
   // Backward: vector j is H_0 … H_j e_j, and replaces the reflector that nobody needs any more.
   for (var next = (size.r + ${width - 1}) / ${width}; next > 0; next--) {
     let j0 = (next - 1) * ${width};
-${panel.map((i) => each((c) => `var ${v(i, c)} = unit(${c}, j0 + ${i});`)).join('\n')}
+${declare((i, c) => `unit(${c}, j0 + ${i})`)}
     for (var k = min(j0 + ${width}, size.r); k > 0; k--) {
 ${reflector('k - 1')}
 ${reflect(0)}
     }
-${panel.map((i) => `if (j0 + ${i} < size.r) {\nlet row = rowOf(j0 + ${i});\n${each((c) => `storeQ(row, ${c}, ${v(i, c)});`)}\n}`).join('\n')}
+    for (var j = j0; j < min(j0 + ${width}, size.r); j++) {
+      let row = rowOf(j);
+${each((c) => `storeQ(row, ${c}, ${v(0, c)});`)}
+${moveUp}
+    }
   }
 }
 

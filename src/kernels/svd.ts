@@ -104,6 +104,8 @@ const ORTHOGONAL = ${(2 * Math.sqrt(n) * 2 ** -23).toExponential(3)};
 const VANISHED = 1e-32;
 // The largest cosine met in this sweep, or 2 if rows were out of order.
 var<private> worst: f32;
+// Squared norm of the longer row after the last rotation.
+var<private> longer: f32;
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
@@ -165,8 +167,9 @@ ${exchange('p')}
 ${each((c) => `p${c} = a * p${c} + b * q${c};`)}
         }
         // Between blocks each lane turns its row of the first with what passes by.
+        longer = ${dot('p', 'p')};
         for (var step = 0u; step < select(LANES, 0, coming || leaving); step++) {
-          let r = rotation(${dot('p', 'p')}, ${dot('q', 'q')}, ${dot('p', 'q')});
+          let r = rotation(longer, ${dot('q', 'q')}, ${dot('p', 'q')});
 ${each((c) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`)}
           let peer = (lane + 1) % LANES;
 ${exchange('t')}
@@ -201,6 +204,7 @@ fn rotation(pp: f32, qq: f32, pq: f32) -> vec4f {
   let g = pq / long;
   let delta = 1 - short / long;
   let t = select(0.0, 2 * g / (delta + sqrt(delta * delta + 4 * g * g)), cosine > ORTHOGONAL);
+  longer = long + t * pq;
   let c = 1 / sqrt(1 + t * t);
   let s = c * t;
   return select(vec4f(c, s, -s, c), vec4f(s, c, c, -s), swap);
