@@ -26,9 +26,11 @@ export interface SingularTriples {
 
 /**
  * Randomized SVD of a batch of d×d maps (Li, Linderman, Szlam, Stanton, Kluger & Tygert, *Algorithm 971*, ACM TOMS
- * 2017): a Gaussian sketch of `columns` directions, orthonormalized after each of the power iterations, then the SVD
- * of the map between two orthonormal bases. No product of the map with its transpose is ever formed, so that
- * singular values down to the rounding of the largest keep their digits. With `columns` = d it is a full SVD.
+ * 2017): a Gaussian sketch of `columns` directions, power iterations, then the SVD of the map between two orthonormal
+ * bases. A power iteration applies the map and its transpose to orthonormal directions. Between the two, the last one
+ * orthonormalizes too, so that singular values down to the rounding of the largest keep their digits; those before do
+ * not, and leave noise in the place of what lies below 3e-4 of the largest, for the last to work on. No product of the
+ * map with its transpose is ever formed. With `columns` = d it is a full SVD.
  * `batch` is the shape between directions and dimension.
  */
 export function randomizedSvd(
