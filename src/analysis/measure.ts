@@ -34,8 +34,8 @@ const sketchFor = (spectrum: number, width: number) =>
   Math.min(Math.max(24, 8 * Math.ceil((2 * spectrum + 4) / 8)), width);
 
 /**
- * The fewest power iterations with which each singular value comes out to 1e-4·σ_1 with a margin where the spectrum is
- * at its flattest, before training. Found by simulation of W₂·diag(open)·W₁ in float64, for spectra of 6 to 30, widths
+ * Power iterations with which each singular value comes out to 1e-4·σ_1 with a margin where the spectrum is
+ * at its flattest, before training. Fitted to simulations of W₂·diag(open)·W₁ in float64, for spectra of 6 to 30, widths
  * of 128 to 512, and half of the units open; at 128 up to 70% of them may be.
  */
 const iterationsFor = (columns: number, width: number) =>

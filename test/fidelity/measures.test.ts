@@ -167,7 +167,7 @@ test.each(['branch', 'post-activation'] as const)('a trained network, convention
   });
 });
 
-// Flat spectra: at 128 the sketch is hardly wider than the rank, at 150 three power iterations are needed.
+// Flat spectra: the rule gives two power iterations at 128, where the sketch is about as wide as the rank, and three at 150.
 test.each([128, 150])('an untrained network of width %i, wider than the sketch', async (width) => {
   await withGpu(async (gpu) => {
     const shape = { ...RELU, depth: 2, width };
