@@ -82,21 +82,30 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
 export class Uniforms {
   readonly #names: string[] = [];
   readonly #values: number[] = [];
+  readonly #variable: string;
+
+  constructor(variable = 'params') {
+    this.#variable = variable;
+  }
 
   /** Adds a field and returns the expression that reads it. */
   add(name: string, value: number): string {
     this.#names.push(name);
     this.#values.push(value);
-    return `params.${name}`;
+    return `${this.#variable}.${name}`;
   }
 
   get values(): Uint32Array {
     return Uint32Array.from(this.#values);
   }
 
+  /** Members of the struct. */
+  get fields(): string {
+    return this.#names.map((name) => `${name}: u32`).join(', ');
+  }
+
   declaration(binding: number): string {
-    const fields = this.#names.map((name) => `${name}: u32`).join(', ');
-    return `struct Params { ${fields} }\n@group(0) @binding(${binding}) var<uniform> params: Params;`;
+    return `struct Params { ${this.fields} }\n@group(0) @binding(${binding}) var<uniform> ${this.#variable}: Params;`;
   }
 }
 

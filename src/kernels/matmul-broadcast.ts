@@ -11,8 +11,11 @@ export function broadcastTile(tile: BroadcastTile, lanes: number): Tile {
   return { rows: tile.rows, cols: tile.vectors * lanes * 4 };
 }
 
-/** Rows that one turn of the store loop writes. */
-const STORED_ROWS = 4;
+/**
+ * Rows that one turn of the store loop writes. Loads are long code on software adapters: with one row, an epilogue that
+ * reads two matrices compiles in half the time, and runs as fast.
+ */
+const storedRows = ({ epilogue }: MatmulForm): number => (epilogue?.bound.length ? 1 : 4);
 
 /**
  * The matrix product for a CPU that poses as a GPU: one subgroup is one workgroup and runs as SIMD code on one core.
@@ -55,13 +58,13 @@ fn main(
   ${locateTile(broadcastTile(tile, lanes))}
   let length = s.k;
   ${[...a.before, ...b.before].join('\n  ')}
-  ${block ? `for (var start = 0u; start < length; start += ${block}u)` : 'const start = 0u;'} {
-    let end = ${block ? `min(start + ${block}u, length)` : 'length'};
+  ${block ? `for (var start = 0u; start < length; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
+    let end = ${block ? `min(start + ${block}u, length);\n    let last = end == length` : 'length'};
     ${sums.map((row) => row.map((sum) => `var ${sum} = vec4f();`).join(' ')).join('\n    ')}
     for (var k = start; k < end; k += 4u) {
       ${[...a.loads, ...b.loads, ...products].join('\n      ')}
     }
-    ${storeSums(sums, lanes)}
+    ${storeSums(sums, lanes, storedRows(form))}
   }
 }
 `;
@@ -181,18 +184,18 @@ function operandB(
  * Stores the sums, the first block's as they are, later ones' added to what is there. Each store is code for every
  * lane, and 32 of them took half of the compile time: so the loop stores a few rows and moves the others up.
  */
-function storeSums(sums: string[][], lanes: number): string {
+function storeSums(sums: string[][], lanes: number, at: number): string {
   const store = (sum: string, r: number, v: number) => {
-    return `storeC(atC, row + ${r}u, col0 + 4u * (lane + ${v * lanes}u), ${sum}, start > 0u);`;
+    return `storeC(atC, row + ${r}u, col0 + 4u * (lane + ${v * lanes}u), ${sum}, start > 0u, last);`;
   };
   return `let rowEnd = min(row0 + ${sums.length}u, s.m);
-    for (var row = row0; row < rowEnd; row += ${STORED_ROWS}u) {
+    for (var row = row0; row < rowEnd; row += ${at}u) {
       ${sums
-        .slice(0, STORED_ROWS)
+        .slice(0, at)
         .flatMap((row, r) => row.map((sum, v) => store(sum, r, v)))
         .join('\n      ')}
       ${sums
-        .slice(STORED_ROWS)
+        .slice(at)
         .map((row, r) => row.map((sum, v) => `c${r}_${v} = ${sum};`).join(' '))
         .join('\n      ')}
     }`;

@@ -2,6 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { type Epilogue, type EpilogueCode, epilogueCode } from './matmul-epilogue.ts';
 
 /** Sizes and layout of C = A·B, optionally batched; matrices are dense and row-major, strides count elements. */
 export interface MatmulSpec {
@@ -17,6 +18,8 @@ export interface MatmulSpec {
    * matrices are along it, 0 where the operand is broadcast.
    */
   readonly batch: readonly { readonly size: number; readonly strideA: number; readonly strideB: number }[];
+  /** What is stored in place of the product. */
+  readonly epilogue?: Epilogue;
 }
 
 /** What a product's shader source depends on; everything else about its sizes lies in the uniforms. */
@@ -30,6 +33,7 @@ export interface MatmulForm {
   /** Vectors of an operand that is bound as a uniform buffer, 0 for storage. */
   readonly uniformA: number;
   readonly uniformB: number;
+  readonly epilogue?: EpilogueCode;
 }
 
 /** The part of the output one workgroup computes. */
@@ -78,7 +82,8 @@ export function checkMatmul(spec: MatmulSpec): void {
 }
 
 export function matmulForm(spec: MatmulSpec): MatmulForm {
-  const { m, n, k, transposeA, transposeB, batch } = spec;
+  const { m, n, k, transposeA, transposeB, batch, epilogue } = spec;
+  const vecC = n % 4 === 0;
   const aligned = (row: number, stride: 'strideA' | 'strideB') =>
     row % 4 === 0 && batch.every((dim) => dim[stride] % 4 === 0);
   return {
@@ -86,11 +91,16 @@ export function matmulForm(spec: MatmulSpec): MatmulForm {
     transposeB,
     vecA: aligned(transposeA ? m : k, 'strideA'),
     vecB: aligned(transposeB ? k : n, 'strideB'),
-    vecC: n % 4 === 0,
+    vecC,
     uniformA: 0,
     uniformB: 0,
+    ...(epilogue && { epilogue: epilogueCode(spec, epilogue, vecC) }),
   };
 }
+
+/** What a product is called, by how its operands are stored. */
+export const productName = ({ transposeA, transposeB }: MatmulSpec): string =>
+  `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`;
 
 /** The kernel record of a product whose every `tile` of output is computed by one workgroup running `wgsl`. */
 export function matmulKernel(
@@ -101,7 +111,7 @@ export function matmulKernel(
   wgsl: string,
   traits: AdapterTraits,
 ): Kernel {
-  const { m, n, k, transposeA, transposeB, batch } = spec;
+  const { m, n, k, batch, epilogue } = spec;
   const products = batch.reduce((count, dim) => count * dim.size, 1);
   const rowTiles = Math.ceil(m / tile.rows);
   const colTiles = Math.ceil(n / tile.cols);
@@ -110,11 +120,23 @@ export function matmulKernel(
   const dims = [...Array.from({ length: missing }, () => ({ size: 1, strideA: 0, strideB: 0 })), ...batch];
   const distinct = (stride: 'strideA' | 'strideB') =>
     batch.reduce((count, dim) => count * (dim[stride] === 0 ? 1 : dim.size), 1);
+  const axes = [...batch, { size: m }, { size: n }];
+  const footprint = (j: number) =>
+    axes.reduce(
+      (count, { size }, a) => (epilogue!.body.leaves[j]!.strides[a] === 0 ? count : count * size),
+      1,
+    );
+  const read = (form.epilogue?.bound ?? []).reduce((sum, j) => sum + footprint(j), 0);
   return {
-    name: `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`,
+    name: `${productName(spec)}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
-    bindings: [form.uniformA ? 'uniform' : 'read', form.uniformB ? 'uniform' : 'read', 'read_write'],
+    bindings: [
+      form.uniformA ? 'uniform' : 'read',
+      form.uniformB ? 'uniform' : 'read',
+      'read_write',
+      ...(form.epilogue?.bound ?? []).map(() => 'read' as const),
+    ],
     // Sizes are uniforms: constants in their place gained 0–6% on lavapipe, within the noise, for a shader a shape.
     uniforms: Uint32Array.from([
       ...[m, n, k, rowTiles, colTiles, groups],
@@ -122,24 +144,36 @@ export function matmulKernel(
       ...dims.map((dim) => dim.strideA),
       ...dims.map((dim) => dim.strideB),
       ...[0, 0],
+      ...(form.epilogue?.uniforms.values ?? []),
     ]),
     grid: foldGrid(groups, traits),
-    flops: 2 * products * m * n * k,
-    bytes: 4 * (distinct('strideA') * m * k + distinct('strideB') * k * n + products * m * n),
+    flops: products * m * n * (2 * k + (epilogue?.body.cost ?? 0)),
+    bytes: 4 * (distinct('strideA') * m * k + distinct('strideB') * k * n + products * m * n + read),
   };
 }
 
-/** WGSL of the bindings and of `storeC(at, row, col, v, add)`, which stores four columns of C or adds to them. */
-export function matmulMemory({ vecA, vecB, vecC, uniformA, uniformB }: MatmulForm): string {
-  return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32 }
+/**
+ * WGSL of the bindings and of `storeC(at, row, col, v, add, last)`, which stores four columns of C or adds to them;
+ * `last` says that their sums are complete, so that an epilogue can be applied. `at` is what `placeC` gives.
+ */
+export function matmulMemory(form: MatmulForm): string {
+  const { vecA, vecB, vecC, uniformA, uniformB, epilogue } = form;
+  const fields = epilogue?.uniforms.fields;
+  const starts = epilogue?.starts ?? [];
+  return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32${fields ? `, ${fields}` : ''} }
 @group(0) @binding(0) ${operand('A', vecA, uniformA)}
 @group(0) @binding(1) ${operand('B', vecB, uniformB)}
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;
-@group(0) @binding(3) var<uniform> s: Sizes;
+@group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
+${epilogue?.declarations(3) ?? ''}
+struct Place { c: u32${starts.map(({ field }) => `, ${field}: u32`).join('')} }
+fn placeC(product: u32, i0: u32, i1: u32, i2: u32) -> Place {
+  return Place(product * s.m * s.n${starts.map(({ value }) => `, ${value}`).join('')});
+}
 
-fn storeC(at: u32, row: u32, col: u32, v: vec4f, add: bool) {
+fn storeC(at: Place, row: u32, col: u32, v: vec4f, add: bool, last: bool) {
   if ((row < s.m) & (col < s.n)) {
-    ${store(vecC)}
+    ${store(vecC, epilogue).join('\n    ')}
   }
 }`;
 }
@@ -153,15 +187,27 @@ const operand = (name: string, vec: boolean, uniform: number) =>
  * Stores the vector `v`, of which at least the first column exists. Columns beyond the end store the first once
  * more: SwiftShader compiles for minutes when each column has a condition of its own, or `&&` makes two of one.
  */
-function store(vec: boolean): string {
-  const i = 'let i = at + row * s.n + col;';
-  if (vec) return `${i}\n    C[i >> 2u] = select(v, v + C[i >> 2u], add);`;
-  return `${i}
-    let inside = col + vec4u(0u, 1u, 2u, 3u) < vec4u(s.n);
-    let to = select(vec4u(i), i + vec4u(0u, 1u, 2u, 3u), inside);
-    let before = vec4f(${range(4, (c) => `C[to[${c}]]`).join(', ')});
-    let sum = select(vec4f(v.x), v, inside) + select(vec4f(), before, add);
-    ${range(4, (c) => `C[to[${c}]] = sum[${c}];`).join(' ')}`;
+function store(vec: boolean, epilogue?: EpilogueCode): string[] {
+  const finish = epilogue ? [...epilogue.statements, 'let stored = select(sum, result, last);'] : [];
+  const stored = epilogue ? 'stored' : 'sum';
+  if (vec) {
+    return [
+      'let i = (at.c + row * s.n + col) >> 2u;',
+      'let columns = col + vec4u(0u, 1u, 2u, 3u);',
+      'let sum = select(v, v + C[i], add);',
+      ...finish,
+      `C[i] = ${stored};`,
+    ];
+  }
+  return [
+    'let inside = col + vec4u(0u, 1u, 2u, 3u) < vec4u(s.n);',
+    'let columns = select(vec4u(col), col + vec4u(0u, 1u, 2u, 3u), inside);',
+    'let to = at.c + row * s.n + columns;',
+    `let before = vec4f(${range(4, (c) => `C[to[${c}]]`).join(', ')});`,
+    'let sum = select(vec4f(v.x), v, inside) + select(vec4f(), before, add);',
+    ...finish,
+    range(4, (c) => `C[to[${c}]] = ${stored}[${c}];`).join(' '),
+  ];
 }
 
 /** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */
@@ -177,7 +223,7 @@ export function locateTile(tile: Tile): string {
   let i0 = product / s.batch2 / s.batch1;
   let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
   let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
-  let atC = product * s.m * s.n;`;
+  let atC = placeC(product, i0, i1, i2);`;
 }
 
 /** `[f(0), …, f(count - 1)]`: the unrolled lines of a shader. */

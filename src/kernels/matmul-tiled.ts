@@ -91,8 +91,8 @@ fn main(
   let colThread = member % ${colThreads}u;
   let sliceA = team * ${team}u;
   let sliceB = sliceA + ${depth * strideA}u;
-  ${blocked ? `for (var start = 0u; start < s.k; start += ${blockOf(shape)}u)` : 'const start = 0u;'} {
-    let end = ${blocked ? `min(start + ${blockOf(shape)}u, s.k)` : 's.k'};
+  ${blocked ? `for (var start = 0u; start < s.k; start += ${blockOf(shape)}u)` : 'const start = 0u;\n  const last = true;'} {
+    let end = ${blocked ? `min(start + ${blockOf(shape)}u, s.k);\n    let last = end == s.k` : 's.k'};
     ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
     var v = array<vec4f, ${4 * copies.count}>();
     for (var next = start; next < end + ${step}u; next += ${step}u) {
@@ -123,7 +123,8 @@ fn main(
     ${
       splits === 1
         ? each(
-            (r, q) => `storeC(atC, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${sum(r, q)}, start > 0u);`,
+            (r, q) =>
+              `storeC(atC, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${sum(r, q)}, start > 0u, last);`,
           ).join('\n    ')
         : addTeams(
             shape,
@@ -145,7 +146,7 @@ function addTeams(shape: TiledShape, writes: readonly string[]): string {
     for (var i = thread; i < ${vectors}u; i += ${tiledThreads(shape)}u) {
       var sum = slices[i];
       for (var other = 1u; other < ${splits}u; other++) { sum += slices[i + other * ${vectors}u]; }
-      storeC(atC, row0 + i / ${cols / 4}u, col0 + i % ${cols / 4}u * 4u, sum, start > 0u);
+      storeC(atC, row0 + i / ${cols / 4}u, col0 + i % ${cols / 4}u * 4u, sum, start > 0u, last);
     }
     workgroupBarrier();`;
 }

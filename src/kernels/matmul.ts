@@ -1,15 +1,24 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
-import { checkMatmul, type MatmulForm, type MatmulSpec, matmulForm, matmulKernel } from './matmul-problem.ts';
+import {
+  checkMatmul,
+  type MatmulForm,
+  type MatmulSpec,
+  matmulForm,
+  matmulKernel,
+  productName,
+} from './matmul-problem.ts';
 import { blockOf, type TiledShape, tiledBytes, tiledSource, tiledThreads } from './matmul-tiled.ts';
 import { uniformBytes } from './uniform.ts';
 
+export type { Epilogue } from './matmul-epilogue.ts';
 export type { MatmulSpec } from './matmul-problem.ts';
 
 /**
  * Matrix product C = A·B of dense f32 matrices, either operand optionally stored transposed, optionally batched.
- * Bindings: A `[…, m, k]` or `[…, k, m]`, B `[…, k, n]` or `[…, n, k]`, C `[batch…, m, n]` dense.
+ * Bindings: A `[…, m, k]` or `[…, k, m]`, B `[…, k, n]` or `[…, n, k]`, C `[batch…, m, n]` dense, then the leaves of an
+ * epilogue in their order, but for the product.
  *
  * The order of summation depends on the sizes and the variant alone: the same inputs give the same bits. k is summed
  * in blocks, which keeps the error near 1e-6 of Σ|a||b| for any k. Rounding differs between the variants.
@@ -18,9 +27,7 @@ export type { MatmulSpec } from './matmul-problem.ts';
  */
 export function matmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
   const [guess, ...others] = matmulVariants(spec, traits) as [Kernel, ...Kernel[]];
-  return others.length === 0
-    ? guess
-    : { ...guess, choice: { ...problemOf(spec, guess.name, traits), others } };
+  return others.length === 0 ? guess : { ...guess, choice: { ...problemOf(spec, traits), others } };
 }
 
 /** The kernels worth trying for a product on such an adapter; first the one that should be the fastest. */
@@ -32,12 +39,11 @@ export function matmulVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[
     : tiledVariants(spec, traits).slice(0, GPU_CANDIDATES);
 }
 
-/** The sizes of a product in words, and the class of those that are like it: sizes to the nearest power of two. */
-function problemOf(
-  spec: MatmulSpec,
-  name: string,
-  traits: AdapterTraits,
-): { problem: string; class: string } {
+/**
+ * The sizes of a product in words, and the class of those that are like it: sizes to the nearest power of two. An
+ * epilogue is left out: it costs all variants the same.
+ */
+function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; class: string } {
   const { m, n, k, batch } = spec;
   const { vecA, vecB, vecC } = matmulForm(spec);
   const products = batch.reduce((count, dim) => count * dim.size, 1);
@@ -45,7 +51,7 @@ function problemOf(
   const aligned = [vecA && 'A', vecB && 'B', vecC && 'C'].filter((buffer) => buffer).join('');
   const words = (size: (x: number) => number) => {
     const times = products > 1 ? `${size(products)} × ` : '';
-    return `${name}${traits.halfProducts ? ' f16' : ''} ${times}${size(m)}x${size(n)}x${size(k)}`;
+    return `${productName(spec)}${traits.halfProducts ? ' f16' : ''} ${times}${size(m)}x${size(n)}x${size(k)}`;
   };
   return { problem: words((x) => x), class: `${words(near)} vec4 ${aligned || 'none'}` };
 }

@@ -235,6 +235,30 @@ describe('an output that replaces an input', () => {
       ],
     ));
 
+  it('may be made of a product and the input', () =>
+    run(
+      (x, a, b) => [c.sub(x, c.mul(c.matmul(a, b), 0.1))],
+      [[0, 0]],
+      [
+        [2, 4],
+        [2, 3],
+        [3, 4],
+      ],
+    ));
+
+  it('may be read after a product has read the input', () =>
+    run(
+      (x, g) => {
+        const next = c.add(x, g);
+        return [next, c.mul(c.matmul(c.swapLast(x), x), c.sum(next, 0))];
+      },
+      [[0, 0]],
+      [
+        [2, 4],
+        [2, 4],
+      ],
+    ));
+
   it('may be the input as it is', () => run((x) => [x], [[0, 0]], [[8]]));
 
   it('may stand beside others', () =>

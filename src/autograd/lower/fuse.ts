@@ -1,6 +1,7 @@
 import type { AdapterTraits } from '../../gpu/traits.ts';
 import type { Tensor } from '../tensor.ts';
 import { ancestors } from '../transform.ts';
+import { chainsAfterProducts } from './epilogue.ts';
 import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
 import { loweringOf } from './simplify.ts';
 
@@ -11,6 +12,8 @@ export interface Stage {
   readonly nodes: Tensor[];
   /** Tensors whose buffers the stage reads. */
   readonly reads: Tensor[];
+  /** The product after which a kernel computes its node, a chain of pointwise operations. */
+  readonly product?: Tensor<'matmul'>;
 }
 
 export interface Partition {
@@ -29,9 +32,14 @@ const DISPATCH_COST = 250_000;
 
 /**
  * Decides which values get buffers and which are recomputed inside of the kernels that use them, and groups the
- * former into dispatches: a fused chain each, reductions over the same index space together.
+ * former into dispatches: a fused chain each, if it can be in the product that it begins with; reductions over the same
+ * index space together. `replaced` are outputs that replace an input, by that input.
  */
-export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Partition {
+export function partition(
+  outputs: readonly Tensor[],
+  traits: AdapterTraits,
+  replaced: ReadonlyMap<Tensor, Tensor> = new Map(),
+): Partition {
   const nodes = ancestors(outputs);
   const own = new Set<Tensor>();
   const users = new Map<Tensor, Tensor[]>();
@@ -52,7 +60,9 @@ export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Pa
   for (const node of nodes) keepIfWorthwhile(node);
   while (cutWide());
 
-  const stages = group(nodes.filter((n) => own.has(n) && n.op !== 'input'));
+  const chains = fuseIntoProducts();
+  const absorbed = new Set<Tensor>(chains.values());
+  const stages = group(nodes.filter((n) => own.has(n) && n.op !== 'input' && !absorbed.has(n)));
   return { stages, materialized };
 
   /** For each node, the largest index space in which it or what it is fused into computes its operands. */
@@ -102,6 +112,18 @@ export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Pa
     }
   }
 
+  /**
+   * Chains of pointwise operations after products, by their last values. One
+   * that replaces an input stays a kernel that may read what it writes, and what is replaced is read no later than need be.
+   */
+  function fuseIntoProducts(): Map<Tensor, Tensor<'matmul'>> {
+    const originals = new Set(replaced.values());
+    const reader = (n: Tensor) => n.op === 'matmul' && n.inputs.some((x) => originals.has(aliasRoot(x)));
+    const fixed = new Set([...replaced.keys(), ...outputs.map(aliasRoot).filter((t) => t.op === 'matmul')]);
+    for (const node of nodes) if (reader(node)) fixed.add(node);
+    return chainsAfterProducts({ nodes, users, own, materialized, traits, fixed });
+  }
+
   /** The fused expression that computes nodes of one stage (of what it reduces, for reductions). */
   function bodyOf(nodes: readonly Tensor[]): Expression {
     const reducing = nodes[0]!.op === 'reduce';
@@ -114,10 +136,16 @@ export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Pa
     const depth = new Map<Tensor, number>();
     const found = new Map<string, Stage & { level: number }>();
     for (const node of kept) {
-      const kind = stageKind(node);
-      const fused = kind === 'pointwise' || kind === 'reduce';
-      const readsOf = (nodes: readonly Tensor[]) =>
-        fused ? [...bodyOf(nodes).buffers] : [...new Set(node.inputs.map(aliasRoot))];
+      const product = chains.get(node);
+      const kind = product ? 'kernel' : stageKind(node);
+      const operands = (product ?? node).inputs.map(aliasRoot);
+      const readsOf = (nodes: readonly Tensor[]) => {
+        if (product)
+          return [...new Set([...operands, ...bodyOf(nodes).buffers.filter((t) => t !== product)])];
+        return kind === 'pointwise' || kind === 'reduce'
+          ? [...bodyOf(nodes).buffers]
+          : [...new Set(operands)];
+      };
       const reads = readsOf([node]);
       const level = 1 + Math.max(0, ...reads.map((x) => depth.get(x) ?? 0));
       depth.set(node, level);
@@ -127,7 +155,14 @@ export function partition(outputs: readonly Tensor[], traits: AdapterTraits): Pa
       const merged = together && readsOf(together);
       if (stage && together && merged!.length + together.length <= traits.maxStorageBuffersPerStage) {
         found.set(key, { ...stage, nodes: together, reads: merged! });
-      } else found.set(stage ? `${node.id}` : key, { kind, nodes: [node], reads, level });
+      } else
+        found.set(stage ? `${node.id}` : key, {
+          kind,
+          nodes: [node],
+          reads,
+          level,
+          ...(product && { product }),
+        });
     }
     const last = (s: Stage) => Math.max(...s.nodes.map((n) => n.id));
     return [...found.values()].sort((a, b) => a.level - b.level || last(a) - last(b));

@@ -1,12 +1,14 @@
 import { CollimateError } from '../../errors.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { AdapterTraits } from '../../gpu/traits.ts';
+import { matmul } from '../../kernels/matmul.ts';
 import { pointwise } from '../../kernels/pointwise.ts';
 import { reduce } from '../../kernels/reduce.ts';
 import type { Graph } from '../graph.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Lowering } from '../rule.ts';
 import { bind, formatShape, type Tensor } from '../tensor.ts';
+import { epilogueOf } from './epilogue.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { partition, type Stage } from './fuse.ts';
 import { loweringOf, simplify } from './simplify.ts';
@@ -45,10 +47,10 @@ export function plan(
   options: PlanOptions = {},
 ): Plan {
   const outputs = ownOutputs(simplify(graph.outputs));
-  const { stages: unordered, materialized } = partition(outputs, traits);
-  const memory = new Memory();
   const inPlace = options.inPlace ?? new Map<number, number>();
   const replaced = new Map([...inPlace].map(([o, i]) => [aliasRoot(outputs[o]!), graph.inputs[i]!]));
+  const { stages: unordered, materialized } = partition(outputs, traits, replaced);
+  const memory = new Memory();
   const stages = readBeforeReplacing(unordered, replaced);
   const refs = new Map<Tensor, BufferRef>();
   graph.inputs.forEach((t, index) => {
@@ -116,6 +118,7 @@ export function plan(
       case 'reduce':
         return emitReduce(stage.nodes as Tensor<'reduce'>[]);
       case 'kernel': {
+        if (stage.product) return [emitProduct(stage.product, node)];
         if (lowering.kind !== 'kernel') throw new Error(`${node.op} has no kernel`);
         const kernel = lowering.make(node as never, traits);
         return [{ kernel, buffers: [...node.inputs.map(refOf), refOf(node)] }];
@@ -141,6 +144,11 @@ export function plan(
         return [{ kernel, buffers }];
       }
     }
+  }
+
+  function emitProduct(product: Tensor<'matmul'>, end: Tensor): Dispatch {
+    const { spec, leaves } = epilogueOf(product, end, { materialized, traits })!;
+    return { kernel: matmul(spec, traits), buffers: [...product.inputs, end, ...leaves].map(refOf) };
   }
 
   function emitPointwise(node: Tensor): Dispatch {

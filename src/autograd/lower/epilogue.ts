@@ -1,0 +1,89 @@
+import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { MatmulSpec } from '../../kernels/matmul.ts';
+import { sameShape, type Tensor } from '../tensor.ts';
+import { aliasRoot, expressionOf } from './expression.ts';
+import { layOut } from './matmul-spec.ts';
+import { loweringOf } from './simplify.ts';
+
+/** What a search for chains may know and do. */
+interface Surroundings {
+  /** All nodes of the graph, operands first. */
+  readonly nodes: readonly Tensor[];
+  readonly users: ReadonlyMap<Tensor, readonly Tensor[]>;
+  /** Nodes that have a buffer of their own. */
+  readonly own: ReadonlySet<Tensor>;
+  readonly materialized: (t: Tensor) => boolean;
+  readonly traits: AdapterTraits;
+  /** Nodes that have to be computed as they are: nothing is fused into them, and nothing is made of them. */
+  readonly fixed: ReadonlySet<Tensor>;
+}
+
+/** Matrices with fewer rows than the tallest tile would fill it badly when they can no longer be stacked. */
+const TILE_ROWS = 32;
+
+/**
+ * Chains of pointwise operations that products can apply before they store: for the last value of each, its product.
+ * A product's value must not be needed outside of its chain, which runs through the same elements and ends in a value that
+ * has a buffer: so there is a dispatch less, and nothing is read that was not before. A sum of two products belongs
+ * to the later one.
+ */
+export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Tensor<'matmul'>> {
+  const { nodes, users, own, fixed } = graph;
+  const chains = new Map<Tensor, Tensor<'matmul'>>();
+  const taken = new Set<Tensor>();
+  const usersOf = (t: Tensor) => [...new Set(users.get(t))];
+  nodes.forEach((_, i) => {
+    const position = nodes.length - 1 - i;
+    const product = nodes[position]!;
+    if (!product.is('matmul') || fixed.has(product)) return;
+    const inside = new Set<Tensor>([product]);
+    // Uses of what is inside by what is not yet: none are left where the latest value is all that is needed.
+    let open = usersOf(product).length;
+    let end: Tensor | undefined;
+    for (let next = position + 1; open > 0 && next < nodes.length; next++) {
+      const node = nodes[next]!;
+      const uses = new Set(node.inputs.filter((x) => inside.has(x))).size;
+      if (uses === 0) continue;
+      const fits = loweringOf(node).kind === 'pointwise' && sameShape(node.shape, product.shape);
+      if (!fits || taken.has(node) || fixed.has(node)) break;
+      inside.add(node);
+      open -= uses;
+      if (own.has(node)) {
+        if (open === 0 && node.dtype === 'f32' && epilogueOf(product, node, graph)) end = node;
+        break;
+      }
+      open += usersOf(node).length;
+    }
+    if (!end) return;
+    chains.set(end, product);
+    for (const node of inside) taken.add(node);
+  });
+  return chains;
+}
+
+/**
+ * The product as a kernel that goes on to compute `end`, with what it binds beside its operands; undefined if no
+ * kernel can.
+ */
+export function epilogueOf(
+  product: Tensor<'matmul'>,
+  end: Tensor,
+  { materialized, traits }: Pick<Surroundings, 'materialized' | 'traits'>,
+): { spec: MatmulSpec; leaves: readonly Tensor[] } | undefined {
+  const { body, buffers } = expressionOf([end], end.shape, materialized);
+  const leaves = buffers.filter((t) => t !== product);
+  if (body.scalarOnly || leaves.length + 3 > traits.maxStorageBuffersPerStage) return undefined;
+  const { spec, strides } = layOut(
+    product,
+    body.leaves.map((leaf) => leaf.strides),
+  );
+  const stacked = layOut(product).spec;
+  if (spec.batch.length > 3 || (spec.m < stacked.m && spec.m % TILE_ROWS !== 0)) return undefined;
+  const space = [...spec.batch.map(({ size }) => size), spec.m, spec.n];
+  const bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : []));
+  const epilogue = {
+    body: { ...body, space, leaves: body.leaves.map((leaf, j) => ({ ...leaf, strides: strides[j]! })) },
+    product: bound[buffers.indexOf(product)]!,
+  };
+  return { spec: { ...spec, epilogue }, leaves: leaves.map(aliasRoot) };
+}

@@ -1,0 +1,86 @@
+import { type Body, type Leaf, offset, type Scalar, strideOf, Uniforms } from './fused.ts';
+import type { MatmulSpec } from './matmul-problem.ts';
+
+/** What becomes of a product's elements before they are stored, together with elements of other tensors. */
+export interface Epilogue {
+  /** Over the space `[batch…, m, n]`; with one result, of f32, and no helpers that take scalars only. */
+  readonly body: Body;
+  /** The leaf that stands for the product: its value is at hand, and its strides do not matter. */
+  readonly product: number;
+}
+
+/** An epilogue as parts of a product's shader. */
+export interface EpilogueCode {
+  /** WGSL of the leaves' bindings, from the given one on, of types and of functions. */
+  readonly declarations: (binding: number) => string;
+  /** Leaves that are bound, in order. */
+  readonly bound: readonly number[];
+  /** Fields beside the sizes of the product. */
+  readonly uniforms: Uniforms;
+  /** For each field of `Place` but the first: where a leaf's elements for the product at i0, i1, i2 start. */
+  readonly starts: readonly { readonly field: string; readonly value: string }[];
+  /** Statements that compute `result` from `sum`, four neighbours of C, whose numbers of columns are `columns`. */
+  readonly statements: readonly string[];
+}
+
+const TYPES: Record<Scalar, [string, string]> = { f32: ['f32', 'F'], u32: ['u32', 'U'], bool: ['u32', 'U'] };
+
+/** The shader's part for an epilogue; `vecC` says that four neighbours always lie at a multiple of four. */
+export function epilogueCode(
+  { batch }: MatmulSpec,
+  { body, product }: Epilogue,
+  vecC: boolean,
+): EpilogueCode {
+  const uniforms = new Uniforms('s');
+  const { leaves, lines, results, helpers } = body;
+  const [rowAxis, colAxis] = [batch.length, batch.length + 1];
+  // Batch dimensions of the shader count from the innermost.
+  const outer = batch.map((_, axis) => ({ axis, coordinate: `i${axis + 3 - batch.length}` }));
+  const bound = leaves.flatMap((leaf, j) => (leaf.source === 'buffer' && j !== product ? [j] : []));
+  const wide = ({ source, strides }: Leaf) =>
+    vecC && source === 'buffer' && strides[colAxis] === 1 && strides.slice(0, -1).every((s) => s % 4 === 0);
+
+  const starts: { field: string; value: string }[] = [];
+  const values = leaves.map((leaf, j) => {
+    if (j === product) return 'sum';
+    const term = (axis: number, coordinate: string) => ({
+      coordinate,
+      stride: strideOf(uniforms, j, axis, leaf.strides[axis]!),
+    });
+    const start = offset(outer.map(({ axis, coordinate }) => term(axis, coordinate)));
+    const within = [term(rowAxis, 'row')];
+    if (start !== '0u') {
+      starts.push({ field: `leaf${j}`, value: start });
+      within.push({ coordinate: `at.leaf${j}`, stride: '1u' });
+    }
+    const { stride } = term(colAxis, '');
+    const at = offset(within);
+    if (leaf.source === 'index') return `U(${at}) + columns * ${stride}`;
+    const [, type] = TYPES[leaf.dtype];
+    const element = (c: number) => `leaf${j}[${at} + columns[${c}] * ${stride}]`;
+    const value = wide(leaf)
+      ? `leaf${j}[(${at} + col) >> 2u]`
+      : `${type}(${stride === '0u' ? `leaf${j}[${at}]` : [0, 1, 2, 3].map(element).join(', ')})`;
+    return leaf.dtype === 'bool' ? `${value} != U(0u)` : value;
+  });
+  return {
+    declarations: (binding) =>
+      [
+        'alias F = vec4f;\nalias U = vec4u;',
+        ...bound.map((j, i) => {
+          const type = TYPES[leaves[j]!.dtype][0];
+          const element = wide(leaves[j]!) ? `vec4<${type}>` : type;
+          return `@group(0) @binding(${binding + i}) var<storage, read> leaf${j}: array<${element}>;`;
+        }),
+        ...helpers,
+      ].join('\n'),
+    bound,
+    uniforms,
+    starts,
+    statements: [
+      ...values.map((value, j) => `let x${j} = ${value};`),
+      ...lines.map(({ name, expression }) => `let ${name} = ${expression};`),
+      `let result = ${results[0]!.expression};`,
+    ],
+  };
+}

@@ -1,0 +1,194 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import * as c from '../../src/autograd/functions.ts';
+import { trace } from '../../src/autograd/graph.ts';
+import { plan } from '../../src/autograd/lower/plan.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { grad } from '../../src/autograd/transform.ts';
+import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import { FcResNet } from '../../src/models/fc-resnet.ts';
+import { testGpu } from '../gpu/harness.ts';
+import { expectAgreement, indices, type Operand, of } from './support.ts';
+
+const traits: AdapterTraits = {
+  ...{ kind: 'software', subgroupSize: 4, f16: false, offsetAlignment: 256, maxUniformBytes: 65536 },
+  ...{ maxStorageBuffersPerStage: 8, maxBindingBytes: 2 ** 27, maxWorkgroupsPerDimension: 65535 },
+  ...{ maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
+};
+
+/** Names of the kernels that a function becomes. */
+const namesOf = (
+  f: (...xs: Tensor[]) => unknown,
+  shapes: readonly number[][],
+  own: Partial<AdapterTraits> = {},
+) =>
+  plan(
+    trace(
+      f,
+      shapes.map((shape) => of(shape)),
+    ),
+    { ...traits, ...own },
+  ).dispatches.map(({ kernel }) => kernel.name);
+
+const square = (n: number, count = 3) => Array.from({ length: count }, () => [n, n]);
+
+describe('a product', () => {
+  it('goes on to what is made of it alone', () => {
+    const chain = (x: Tensor, w: Tensor, b: Tensor) => c.relu(c.add(c.matmul(x, w), c.sin(b)));
+    expect(namesOf(chain, square(8))).toEqual(['matmul_nn+pointwise']);
+    const composed = (x: Tensor, w: Tensor) => {
+      const y = c.matmul(x, w);
+      return c.where(c.greater(y, 0), c.mul(y, y), c.neg(y));
+    };
+    expect(namesOf(composed, square(8, 2))).toEqual(['matmul_nn+pointwise']);
+    const later = (x: Tensor, w: Tensor) => {
+      const y = c.relu(c.matmul(x, w));
+      return [c.sum(y, 0), c.swapLast(y), c.matmul(y, w)];
+    };
+    expect(namesOf(later, square(8, 2)).toSorted()).toEqual([
+      ...['matmul_nn', 'matmul_nn+pointwise', 'pointwise', 'reduce_sum'],
+    ]);
+  });
+
+  it('is added to by a later one', () => {
+    const f = (x: Tensor, y: Tensor, z: Tensor) =>
+      c.relu(c.add(c.mul(c.matmul(x, y), 2), c.mul(c.matmul(y, z), 3)));
+    expect(namesOf(f, square(8))).toEqual(['matmul_nn', 'matmul_nn+pointwise']);
+  });
+
+  it.each<[string, (x: Tensor, w: Tensor, z: Tensor) => unknown]>([
+    ['is an output', (x, w) => ((y) => [y, c.relu(y)])(c.matmul(x, w))],
+    ['is turned', (x, w) => c.add(c.swapLast(c.matmul(x, w)), 1)],
+    ['is summed', (x, w) => ((y) => c.sub(y, c.mean(y, 0)))(c.matmul(x, w))],
+    ['is repeated', (x, w, z) => c.add(c.reshape(c.matmul(x, w), [1, 8, 8]), c.reshape(z, [8, 8, 1]))],
+    ['is multiplied', (x, w) => ((y) => [c.matmul(y, x), c.relu(y)])(c.matmul(x, w))],
+  ])('stays as it is where it %s', (_, f) => {
+    expect(namesOf(f, square(8)).join()).not.toContain('matmul_nn+pointwise');
+  });
+
+  it('binds no more than a kernel may', () => {
+    const f = (x: Tensor, w: Tensor, b: Tensor) => c.add(c.mul(c.matmul(x, w), b), c.swapLast(b));
+    const shapes = square(8);
+    expect(namesOf(f, shapes, { maxStorageBuffersPerStage: 5 })).toEqual(['matmul_nn+pointwise']);
+    expect(namesOf(f, shapes, { maxStorageBuffersPerStage: 4 })).toEqual(['matmul_nn', 'pointwise']);
+  });
+
+  it('stays a stack of small matrices only where that wastes no rows', () => {
+    const f = (x: Tensor, w: Tensor, mask: Tensor) => c.mul(c.matmul(x, w), mask);
+    const names = (rows: number) => namesOf(f, [[5, rows, 8], [8, 8], [rows, 8]]); // biome-ignore format: shapes
+    expect(names(64)).toEqual(['matmul_nn+pointwise']);
+    expect(names(3)).toEqual(['matmul_nn', 'pointwise']);
+  });
+
+  it('takes along all of a residual network but its loss', () => {
+    const depth = 3;
+    const network = new FcResNet({
+      ...{ inputs: 16, classes: 4, activation: 'relu', skip: true, width: 8, depth },
+    });
+    const weights = network.parameters.filter(({ name }) => !/\.bn\d?\./.test(name));
+    const f = (...[x, ...given]: Tensor[]) => {
+      const loss = (ws: Tensor[]) =>
+        c.sum(
+          c.square(
+            network.forward(Object.fromEntries(ws.map((w, i) => [weights[i]!.name, w])), x!, (h) => h),
+          ),
+        );
+      return grad(loss)(given);
+    };
+    const names = namesOf(f, [[32, 16], ...weights.map(({ shape }) => [...shape])]);
+    const count = (pattern: RegExp) => names.filter((name) => pattern.test(name)).length;
+    // Forward: stem, two to a block, head; backward: one to each of them but the stem, and all weights' gradients.
+    expect(count(/^matmul_n.\+pointwise$/)).toBe(2 * (2 * depth + 1) + 1);
+    expect(count(/^matmul_tn$/)).toBe(2 * depth + 2);
+    expect(names.length - count(/^matmul/)).toBeLessThanOrEqual(3);
+  });
+});
+
+/** Each with the number of random problems: large tiles take long to compile on software adapters. */
+const variants: [string, Partial<AdapterTraits>, number][] = [
+  ['as the adapter likes it', {}, 8],
+  ['as GPUs like it', { kind: 'hardware' }, 3],
+];
+
+describe.each(variants)('products with what follows them, %s', (_, own, numRuns) => {
+  const agree = async (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[]) => {
+    const program = await expectAgreement(await testGpu(), f, operands, { traits: own });
+    return program.plan.dispatches.map(({ kernel }) => kernel.name);
+  };
+
+  // All multiples of four, or none: each form, class of sizes and pattern of what is repeated is a shader to compile.
+  const problems = fc.record({
+    odd: fc.boolean(),
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    sizes: fc.tuple(...[5, 12, 6].map((max) => fc.integer({ min: 1, max }))),
+    batch: fc.constantFrom<[number[], number[]][]>([[], []], [[3], []], [[2, 3], [3]], [[2, 1], [3]]), // biome-ignore format: short
+    repeats: fc.tuple(fc.nat(3), fc.nat(15)),
+  });
+
+  it('agree with float64 in all forms', async () => {
+    await fc.assert(
+      fc.asyncProperty(problems, async ({ odd, transposeA, transposeB, sizes, batch, repeats }) => {
+        const [m, n, k] = sizes.map((size) => 4 * size - Number(odd)) as [number, number, number];
+        const a = [...batch[0], ...(transposeA ? [k, m] : [m, k])];
+        const b = [...batch[1], ...(transposeB ? [n, k] : [k, n])];
+        const result = [...c.matmul(c.full(0, a), c.full(0, b), { transposeA, transposeB }).shape];
+        const leaf = (ones: number, drop: number) =>
+          result.map((d, axis) => ((ones >> (result.length - 1 - axis)) & 1 ? 1 : d)).slice(drop);
+        const f = (x: Tensor, y: Tensor, bias: Tensor, mask: Tensor) => {
+          const z = c.add(c.matmul(x, y, { transposeA, transposeB }), bias);
+          return c.where(c.greater(mask, 0), z, c.mul(z, 0.5));
+        };
+        const operands = [of(a), of(b), of(leaf(repeats[1], 0)), of(leaf(repeats[0], result.length - 2))];
+        await agree(f, operands);
+      }),
+      { numRuns, seed: 11, endOnFailure: true },
+    );
+  });
+
+  it.each<[string, number, number, number]>([
+    ['ragged columns', 35, 34, 8],
+    ['k in blocks', 36, 40, 1100],
+  ])('over several tiles: %s', async (_, m, n, k) => {
+    const f = (x: Tensor, w: Tensor, h: Tensor, bias: Tensor) =>
+      c.add(c.mul(c.relu(c.add(c.matmul(x, w), bias)), 0.5), h);
+    expect(await agree(f, [of([m, k]), of([k, n]), of([m, n]), of([n])])).toEqual(['matmul_nn+pointwise']);
+  });
+});
+
+describe('products with what follows them', () => {
+  const agree = async (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[]) => {
+    const program = await expectAgreement(await testGpu(), f, operands);
+    return program.plan.dispatches.map(({ kernel }) => kernel.name);
+  };
+
+  it('read masks, numbers, coordinates and what is turned', async () => {
+    const f = (x: Tensor, w: Tensor, h: Tensor, k: Tensor) => {
+      const open = c.greater(h, 0);
+      const y = c.matmul(x, w);
+      const column = c.cast(c.add(c.iota([36, 36]), c.mul(c.iota([36, 36], -2), 2)), 'f32');
+      const shifted = c.add(c.add(y, column), c.cast(k, 'f32'));
+      return [c.where(open, shifted, c.swapLast(h)), open];
+    };
+    const operands = [of([36, 8]), of([8, 36]), of([36, 36]), indices([36, 1], 9)];
+    expect(await agree(f, operands)).toContain('matmul_nn+pointwise');
+  });
+
+  it('keep a mask for each of several directions', async () => {
+    const f = (x: Tensor, w: Tensor, h: Tensor) => c.where(c.greater(h, 0), c.matmul(x, w), 0);
+    expect(await agree(f, [of([3, 32, 8]), of([8, 36]), of([32, 36])])).toEqual(['matmul_nn+pointwise']);
+    expect(await agree(f, [of([3, 2, 5, 8]), of([2, 8, 7]), of([2, 5, 7])])).toEqual(['matmul_nn+pointwise']);
+  });
+
+  it('share a sum, and gradients', async () => {
+    const f = (x: Tensor, y: Tensor, z: Tensor) => {
+      const loss = ([p, q]: Tensor[]) => {
+        const h = c.relu(c.matmul(p!, q!));
+        const next = c.relu(c.add(h, c.matmul(h, z)));
+        return c.sum(c.mul(next, c.sin(c.matmul(next, q!))));
+      };
+      return [grad(loss)([x, y]), c.add(c.matmul(x, y), c.matmul(y, x))];
+    };
+    await agree(f, [of([12, 12], -0.5, 0.5), of([12, 12], -0.5, 0.5), of([12, 12], -0.5, 0.5)]);
+  });
+});
