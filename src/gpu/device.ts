@@ -26,6 +26,9 @@ export interface KernelChooser {
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
+/** A kernel to be compiled; its layout is taken from the source if nothing is said of its bindings. */
+type Shader = Pick<Kernel, 'name' | 'wgsl'> & Partial<Pick<Kernel, 'bindings' | 'uniforms'>>;
+
 /** Storage that can be read as uniforms, copied from and to: 0x80 STORAGE, 0x40 UNIFORM, 0x4 COPY_SRC, 0x8 COPY_DST. */
 const storageUsage = 0x80 | 0x40 | 0x4 | 0x8;
 
@@ -42,6 +45,7 @@ export class Gpu implements Disposable {
   /** Sees everything that {@link submit} queues, and times some of it. */
   tracer: Tracer | undefined;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #layouts = new Map<string, GPUPipelineLayout>();
   readonly #buffers = new Set<GPUBuffer>();
   /**
    * Buffers whose mapping is not settled. Dawn's Node binding crashes where one is destroyed after its device was lost:
@@ -128,14 +132,14 @@ export class Gpu implements Disposable {
   }
 
   /**
-   * The compiled pipeline of a kernel, layout `auto`, group 0. Each source is compiled once, off the main thread, so
+   * The compiled pipeline of a kernel, which binds group 0. Each source is compiled once, off the main thread, so
    * ask for many side by side.
    * @throws CollimateError with the compiler's messages and the lines they are about
    */
-  pipeline(kernel: Pick<Kernel, 'name' | 'wgsl'>): Promise<GPUComputePipeline> {
+  pipeline(kernel: Shader): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(kernel.wgsl);
     if (known && !this.#failure) return known;
-    const compiling = this.#compile(kernel.name, kernel.wgsl);
+    const compiling = this.#compile(kernel);
     this.#pipelines.set(kernel.wgsl, compiling);
     return compiling;
   }
@@ -145,8 +149,34 @@ export class Gpu implements Disposable {
     return this.#chooser ? this.#chooser.choose(this, work) : work.map(({ kernel }) => kernel);
   }
 
-  async #compile(name: string, wgsl: string): Promise<GPUComputePipeline> {
+  /**
+   * One layout for all kernels with bindings of the same kinds. Of layouts that Dawn makes itself there would be one for
+   * each size of a uniform binding, and for each it takes a pool of descriptors, every one a memory mapping on lavapipe:
+   * the system's limit of them is met after some hundred layouts.
+   */
+  #layout({ bindings, uniforms }: Shader): GPUPipelineLayout | 'auto' {
+    if (!bindings) return 'auto';
+    const kinds = [...bindings, ...(uniforms ? ['uniform' as const] : [])];
+    const key = kinds.join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const types = { read: 'read-only-storage', read_write: 'storage', uniform: 'uniform' } as const;
+      const entries = kinds.map((kind, binding) => ({
+        binding,
+        visibility: 0x4, // COMPUTE
+        buffer: { type: types[kind] },
+      }));
+      const group = this.device.createBindGroupLayout({ entries });
+      layout = this.device.createPipelineLayout({ bindGroupLayouts: [group] });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  async #compile(shader: Shader): Promise<GPUComputePipeline> {
     this.check();
+    const { name, wgsl } = shader;
+    const layout = this.#layout(shader);
     const { device } = this;
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ code: wgsl, label: name });
@@ -155,7 +185,7 @@ export class Gpu implements Disposable {
     try {
       return await this.#settled(
         device.createComputePipelineAsync({
-          layout: 'auto',
+          layout,
           compute: { module, entryPoint: 'main' },
           label: name,
         }),
