@@ -54,6 +54,31 @@ describe('Gpu', () => {
       await first;
     }));
 
+  it('gives kernels with bindings of the same kinds one layout, whatever their sizes', () =>
+    withGpu(async (gpu) => {
+      const reading = (vectors: number) => ({
+        name: `reads ${vectors}`,
+        wgsl: `@group(0) @binding(0) var<uniform> a: array<vec4f, ${vectors}>;
+@group(0) @binding(1) var<storage, read_write> b: array<vec4f>;
+@compute @workgroup_size(1)
+fn main() { b[0] += a[${vectors - 1}]; }`,
+        bindings: ['uniform', 'read_write'] as const,
+      });
+      const [small, large] = await Promise.all([1, 1024].map((vectors) => gpu.pipeline(reading(vectors))));
+      const [a, b] = [gpu.createBuffer(16 * 1024), gpu.createBuffer(16)];
+      gpu.write(a, 16 * 1023, new Float32Array([1, 2, 3, 4]));
+      const group = gpu.bindGroup(small!, [a, b]);
+      const encoder = gpu.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(large!);
+      pass.setBindGroup(0, group); // Were it another layout's, this would be an error.
+      pass.dispatchWorkgroups(1);
+      pass.end();
+      gpu.device.queue.submit([encoder.finish()]);
+      expect([...new Float32Array(await gpu.read(b, 0, 16))]).toEqual([1, 2, 3, 4]);
+      for (const buffer of [a, b]) gpu.destroyBuffer(buffer);
+    }));
+
   it('shows the line of a shader that does not compile, and goes on', () =>
     withGpu(async (gpu) => {
       const wgsl = '@compute @workgroup_size(1)\nfn main() {\n  let x: u32 = 1.5;\n}';
