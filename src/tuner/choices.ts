@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
+import type { Kernel } from '../gpu/kernel.ts';
 import { cacheFolder } from '../gpu/swiftshader.ts';
 
 const SCHEMA = 'collimate/kernels@1';
@@ -13,6 +15,18 @@ export interface Choice {
   readonly problem: string;
   /** Median time of each candidate; null for one that the adapter could not run. */
   readonly microseconds: Readonly<Record<string, number | null>>;
+  /** What the candidates were, by {@link fingerprint}. */
+  readonly sources: string;
+}
+
+/**
+ * A hash of the kernels' variants, and of their sources but for the numbers in them, which are other ones for other sizes of a class: a kernel that
+ * was rewritten is to be measured again.
+ */
+export function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): string {
+  const hash = createHash('sha256');
+  for (const { variant, wgsl } of kernels) hash.update(`${variant}\0${wgsl.replaceAll(/\d+/g, '0')}\0`);
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Choices by adapter (see {@link adapterKey}) and class of problem. */

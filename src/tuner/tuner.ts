@@ -1,6 +1,6 @@
 import type { Gpu, KernelChooser } from '../gpu/device.ts';
 import type { Kernel, KernelChoice, Work } from '../gpu/kernel.ts';
-import { adapterKey, addChoices, type Choice, choicesFile, readChoices } from './choices.ts';
+import { adapterKey, addChoices, type Choice, choicesFile, fingerprint, readChoices } from './choices.ts';
 import { type Measure, measureKernels, type Times } from './measure.ts';
 
 /** `on` measures what is not known yet, `force` measures everything again, `off` takes the kernels' own guesses. */
@@ -88,8 +88,8 @@ export class Tuner implements KernelChooser {
     const adapter = adapterKey(gpu.info);
     const known = this.#knownOf(adapter);
     const earlier = known[name];
-    // Problems of one class may have other candidates, as may another state of the source.
-    if (earlier && candidates.every(({ variant }) => variant! in earlier.microseconds))
+    const sources = fingerprint(candidates);
+    if (earlier?.sources === sources)
       return candidates.find(({ variant }) => variant === earlier.variant) ?? guess;
 
     if (this.#left <= 0) return guess;
@@ -99,7 +99,10 @@ export class Tuner implements KernelChooser {
     if (!times?.[0]) return guess;
     const best = candidates[fastest(times)]!;
     const microseconds = candidates.map(({ variant }, i) => [variant!, rounded(times[i]?.median)]);
-    known[name] = { variant: best.variant!, problem, microseconds: Object.fromEntries(microseconds) };
+    known[name] = {
+      ...{ variant: best.variant!, problem, sources },
+      microseconds: Object.fromEntries(microseconds),
+    };
     addChoices(this.#file, adapter, { [name]: known[name] });
     return best;
   }

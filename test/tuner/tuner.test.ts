@@ -104,6 +104,18 @@ describe('a choice', () => {
     expect(later.measured).toEqual([]);
   });
 
+  test('is measured again where a kernel was rewritten, not where its sizes are others', async () => {
+    const written = (size: number, wgsl: string): Work => {
+      const { kernel, bytes } = problem(size);
+      return { kernel: { ...kernel, wgsl }, bytes };
+    };
+    await tuner().choose(device(), written(64, 'var a: array<f32, 64>; a += 1;'));
+    const { choose, measured } = tuner({}, { a: [1, 1], b: [2, 2], c: [2, 2] });
+    expect(await choose(device(), written(70, 'var a: array<f32, 70>; a += 1;'))).toEqual(['b']);
+    expect(await choose(device(), written(66, 'var a: array<f32, 66>; a *= 1;'))).toEqual(['a']);
+    expect(measured).toEqual([66]);
+  });
+
   test('is measured again where there are candidates that were not', async () => {
     await tuner().choose(device(), problem(64, ['b']));
     const { choose, measured } = tuner({}, { a: [10, 9], b: [5, 4], c: [3, 2] });
