@@ -20,8 +20,8 @@ export interface Choice {
 }
 
 /**
- * A hash of the kernels' variants, and of their sources but for the numbers in them, which are other ones for other sizes of a class: a kernel that
- * was rewritten is to be measured again.
+ * A hash of the kernels' variants and sources, so that one that was rewritten is measured again. Numbers are left out:
+ * they differ among the sizes of a class.
  */
 export function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): string {
   const hash = createHash('sha256');
