@@ -50,7 +50,7 @@ function section(file: BenchFile, slug: string, show: (figure: Figure | undefine
     ],
     [
       'Software',
-      `Collimate ${collimate.version}${collimate.commit ? ` (${collimate.commit})` : ''}, Node ${node}`,
+      `Collimate ${collimate.version}${collimate.commit ? ` (${collimate.commit.replace(/^(\w{12})\w+/, '$1')})` : ''}, Node ${node}`,
     ],
     ['Date', date.slice(0, 10)],
   ].map(([name, value]) => `- ${name}: ${value}`);

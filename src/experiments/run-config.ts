@@ -122,7 +122,8 @@ function versions(): Record<string, string> {
   return { [name!]: version!, node: process.versions.node, webgpu: dawn.version };
 }
 
-function commit(): string | null {
+/** The commit that this package is checked out at, `-dirty` behind it where files differ; null where that is not known. */
+export function commit(): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', root, ...args], {
       encoding: 'utf8',
