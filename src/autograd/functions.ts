@@ -1,3 +1,4 @@
+import type { Sides, Window } from '../kernels/window.ts';
 import type { Params } from './primitives.ts';
 import { bind, type DType, type Shape, sameShape, type Tensor } from './tensor.ts';
 
@@ -146,6 +147,50 @@ export function matmul(
 ): Tensor {
   const matrices = a.rank >= 2 && b.rank >= 2;
   return bind('matmul', matrices ? alignRanks([a, b]) : [a, b], { transposeA, transposeB });
+}
+
+/** A part of the trilinear form of a convolution: see {@link Params.conv}. */
+export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window: Window): Tensor {
+  return bind('conv', alignRanks([a, b]), { part, window });
+}
+
+/** How a window moves: numbers stand for both sides. */
+export interface WindowOptions {
+  readonly stride?: number | Sides;
+  /** Rows and columns of zeros (for pooling: of nothing) on each side of the image. */
+  readonly padding?: number | Sides;
+}
+
+const sidesOf = (x: number | Sides): Sides => (typeof x === 'number' ? [x, x] : x);
+
+const windowOf = (x: Tensor, size: Sides, { stride, padding = 0 }: WindowOptions, step: Sides): Window => ({
+  image: [x.shape.at(-3) ?? 0, x.shape.at(-2) ?? 0],
+  size,
+  stride: stride === undefined ? step : sidesOf(stride),
+  padding: sidesOf(padding),
+});
+
+/**
+ * Convolution (without flipping) of images [… , n, height, width, in] with weights in PyTorch's layout
+ * [… , out, in, height, width]: responses [… , n, height, width, out]; leading axes broadcast.
+ */
+export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Tensor {
+  const size: Sides = [weight.shape.at(-2) ?? 0, weight.shape.at(-1) ?? 0];
+  return conv('response', x, transpose(weight, [0, 2, 3, 1]), windowOf(x, size, options, [1, 1]));
+}
+
+/**
+ * Largest elements under each place of a window, images [… , n, height, width, channels]; by default windows do not
+ * overlap. The derivative is that of the first largest one, as in PyTorch.
+ */
+export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
+  const sides = sidesOf(size);
+  return bind('maxPool', [x], { part: 'value', window: windowOf(x, sides, options, sides) });
+}
+
+/** Mean over height and width of images [… , n, height, width, channels]: [… , n, channels]. */
+export function globalAveragePool(x: Tensor): Tensor {
+  return reshape(mean(x, [-3, -2]), [x.shape.at(-1)!], 3);
 }
 
 /** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`. */

@@ -1,3 +1,4 @@
+import type { Window } from '../kernels/window.ts';
 import type { DType } from './tensor.ts';
 
 type None = Record<string, never>;
@@ -50,6 +51,17 @@ export interface Params {
   reduce: { kind: ReduceKind; axes: readonly number[] };
   /** Product of the last two axes; leading axes broadcast. */
   matmul: { transposeA: boolean; transposeB: boolean };
+  /**
+   * The convolution as a trilinear form of images x `[…, n, h, w, ci]`, weights w `[…, co, kh, kw, ci]` and responses
+   * y `[…, n, oh, ow, co]`: the derivative of Σ (x ∗ w) · y by one of them, given the other two, in the order x, w, y for
+   * `response`, y, w for `image`, and x, y for `weight`.
+   */
+  conv: { part: 'response' | 'image' | 'weight'; window: Window };
+  /**
+   * Largest values under a window, and the same choice of elements as a linear map and its transpose: `value` of x,
+   * `tangent` of t and x, `cotangent` of u and x.
+   */
+  maxPool: { part: 'value' | 'tangent' | 'cotangent'; window: Window };
   /** Rows of a table by index, times `scale` plus `shift`. */
   take: { scale: number; shift: number };
   /** Counter-based random numbers from a u32 key of shape [2]. */

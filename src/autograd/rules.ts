@@ -1,7 +1,9 @@
+import { convRules } from './ops/conv.ts';
 import { leafRules } from './ops/leaves.ts';
 import { linalgRules } from './ops/linalg.ts';
 import { matmulRules } from './ops/matmul.ts';
 import { pointwiseRules } from './ops/pointwise.ts';
+import { poolRules } from './ops/pool.ts';
 import { randomRules } from './ops/random.ts';
 import { reduceRules } from './ops/reduce.ts';
 import { takeRules } from './ops/take.ts';
@@ -15,6 +17,8 @@ export const rules: Rules = {
   ...viewRules,
   ...reduceRules,
   ...matmulRules,
+  ...convRules,
+  ...poolRules,
   ...takeRules,
   ...randomRules,
   ...linalgRules,

@@ -124,6 +124,18 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((a, b) => c.matmul(a, b), [2, 3, 3, 5], [5, 4]),
     on((a) => c.matmul(a, a), [2, 4, 4]),
   ],
+  conv: [
+    on((x, w) => c.conv2d(x, w), [2, 5, 4, 3], [2, 3, 3, 2]),
+    on((x, w) => c.conv2d(x, w, { padding: 1 }), [3, 6, 5, 4], [8, 4, 3, 3]),
+    on((x, w) => c.conv2d(x, w, { stride: 2, padding: 1 }), [2, 7, 8, 4], [4, 4, 3, 3]),
+    on((x, w) => c.conv2d(x, w, { stride: [2, 3], padding: [2, 0] }), [2, 2, 6, 9, 1], [3, 1, 5, 2]),
+    on((x, w) => c.conv2d(x, w), [2, 1, 2, 3, 3, 4], [2, 5, 4, 1, 1]),
+  ],
+  maxPool: [
+    on((x) => c.maxPool2d(x, 2), [2, 6, 5, 3]),
+    on((x) => c.maxPool2d(x, 3, { stride: 2, padding: 1 }), [2, 7, 6, 4]),
+    on((x) => c.maxPool2d(c.relu(x), [2, 3], { stride: 1, padding: [0, 1] }), [3, 4, 4, 1]),
+  ],
   take: [
     on((t, i) => c.take(t, i, { scale: 1 / 255, shift: -0.5 }), image([6, 7]), u32([5], 6)),
     on((t, i) => c.take(t, i), image([6, 2, 4]), u32([5], 9)),

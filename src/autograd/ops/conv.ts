@@ -1,0 +1,168 @@
+import { CollimateError } from '../../errors.ts';
+import { conv as convKernel } from '../../kernels/conv.ts';
+import { checkWindow, placesOf } from '../../kernels/window.ts';
+import { add, conv, reshape, sum, sumTo } from '../functions.ts';
+import { convSpec } from '../lower/conv-spec.ts';
+import type { Params } from '../primitives.ts';
+import type { Rules } from '../rule.ts';
+import { broadcastShapes, formatShape, type Shape, sizeOf, type Tensor } from '../tensor.ts';
+import { broadcastIndex } from './indexing.ts';
+
+type Part = Params['conv']['part'];
+
+/** Axes of one problem; whatever stands before them broadcasts. */
+const AXES = 4;
+
+/** What is given and what results, by the part of the form that is computed. */
+const ROLES: Record<Part, readonly [Part, Part]> = {
+  response: ['image', 'weight'],
+  image: ['response', 'weight'],
+  weight: ['image', 'response'],
+};
+
+export const convRules: Pick<Rules, 'conv'> = {
+  conv: {
+    shape: ([a, b], { part, window }) => {
+      for (const t of [a!, b!]) {
+        if (t.rank < AXES || t.dtype !== 'f32') {
+          throw new CollimateError(
+            `conv: an operand is ${t.dtype}${formatShape(t.shape)}`,
+            'Both must be f32 with four axes or more.',
+          );
+        }
+      }
+      checkWindow('conv', window);
+      const places = placesOf(window);
+      const sides = { image: window.image, response: places, weight: window.size };
+      const known: Partial<Record<'n' | 'ci' | 'co', number>> = {};
+      const note = (name: keyof typeof known, size: number) => {
+        const before = known[name];
+        if (before !== undefined && before !== size) {
+          const what = { n: 'images', ci: 'channels', co: 'features' }[name];
+          throw new CollimateError(
+            `conv: ${formatShape(a!.shape)} has ${before} ${what}, ${formatShape(b!.shape)} has ${size}`,
+            'Images are [n, height, width, channels], weights [features, height, width, channels].',
+          );
+        }
+        known[name] = size;
+      };
+      ROLES[part].forEach((role, i) => {
+        const own = [a!, b!][i]!.shape.slice(-AXES);
+        const [h, w] = own.slice(1);
+        if (h !== sides[role][0] || w !== sides[role][1]) {
+          throw new CollimateError(
+            `conv: the ${role} of shape ${formatShape(own)} does not have the sides ${sides[role].join('×')}`,
+            'Its sides must be those of the window.',
+          );
+        }
+        if (role !== 'weight') note('n', own[0]!);
+        if (role !== 'response') note('ci', own[3]!);
+        if (role !== 'image') note('co', own[role === 'weight' ? 0 : 3]!);
+      });
+      const { n, ci, co } = known as Record<'n' | 'ci' | 'co', number>;
+      const own = {
+        response: [n, ...places, co],
+        image: [n, ...window.image, ci],
+        weight: [co, ...window.size, ci],
+      }[part];
+      const batch = broadcastShapes('conv', [a!.shape.slice(0, -AXES), b!.shape.slice(0, -AXES)]);
+      return { shape: [...batch, ...own], dtype: 'f32' };
+    },
+    reference: ([a, b], { part, window }, out) => {
+      const { image, size, stride, padding } = window;
+      const [oh, ow] = placesOf(window);
+      const batch = out.shape.slice(0, -AXES);
+      const data = new Float64Array(sizeOf(out.shape));
+      const shapes: Record<Part, Shape> = {
+        [ROLES[part][0]]: a!.shape,
+        [ROLES[part][1]]: b!.shape,
+        [part]: out.shape,
+      } as Record<Part, Shape>;
+      const arrays = { [ROLES[part][0]]: a!.data, [ROLES[part][1]]: b!.data, [part]: data } as Record<
+        Part,
+        Float64Array
+      >;
+      const each = (role: Part) => sizeOf(shapes[role].slice(-AXES));
+      const starts = (role: Part) => broadcastIndex(batch, shapes[role].slice(0, -AXES));
+      const [startX, startW, startY] = [starts('image'), starts('weight'), starts('response')];
+      const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
+      const co = shapes.weight.at(-AXES)!;
+      const taps = size[0] * size[1];
+      for (let p = 0; p < sizeOf(batch); p++) {
+        const [x0, w0, y0] = [
+          startX(p) * each('image'),
+          startW(p) * each('weight'),
+          startY(p) * each('response'),
+        ];
+        for (let m = 0; m < n * oh * ow; m++) {
+          const [q, r, i] = [m % ow, Math.floor(m / ow) % oh, Math.floor(m / (ow * oh))];
+          for (let tap = 0; tap < taps; tap++) {
+            const h = r * stride[0] - padding[0] + Math.floor(tap / size[1]);
+            const w = q * stride[1] - padding[1] + (tap % size[1]);
+            if (h < 0 || h >= image[0] || w < 0 || w >= image[1]) continue;
+            const x = x0 + ((i * image[0] + h) * image[1] + w) * ci;
+            for (let c = 0; c < ci; c++)
+              for (let f = 0; f < co; f++) {
+                const at = {
+                  image: x + c,
+                  weight: w0 + (f * taps + tap) * ci + c,
+                  response: y0 + m * co + f,
+                };
+                const [one, other] = ROLES[part];
+                data[at[part]]! += arrays[one][at[one]]! * arrays[other][at[other]]!;
+              }
+          }
+        }
+      }
+      return data;
+    },
+    // d(x ∗ w) = dx ∗ w + x ∗ dw, and likewise for the other two.
+    jvp: ([ta, tb], [a, b], { params: { part, window } }) => {
+      const da = ta ? conv(part, ta, b!, window) : null;
+      const db = tb ? conv(part, a!, tb, window) : null;
+      return da && db ? add(da, db) : (da ?? db);
+    },
+    // The form is linear in each of the three: what is wanted is its derivative by that operand.
+    transpose: (ct, [a, b], [la], { params: { part, window } }) => {
+      const wanted = ROLES[part][la ? 0 : 1];
+      const given = { [part]: ct, [ROLES[part][la ? 1 : 0]]: la ? b! : a! } as Record<Part, Tensor>;
+      const own = la ? a! : b!;
+      const [one, other] = ROLES[wanted].map((role) => given[role]) as [Tensor, Tensor];
+      const bar =
+        wanted === 'weight'
+          ? weightGradient(one, other, own.shape, window)
+          : sumTo(conv(wanted, one, other, window), own.shape);
+      return la ? [bar, null] : [null, bar];
+    },
+    lowering: {
+      kind: 'kernel',
+      make: (node, traits) => convKernel(convSpec(node), traits),
+    },
+  },
+};
+
+/** Weights below this size have too few tiles to keep an adapter busy: the sum over images is cut into parts. */
+const SPLIT_BELOW = 2 ** 17;
+const MAX_SPLITS = 16;
+
+/**
+ * The derivative by the weights, which sums over all images: parts of the sum are taken side by side and then added up,
+ * where the weights are small. Images along leading axes that the weights do not have are images of the same sum.
+ */
+function weightGradient(
+  x: Tensor,
+  y: Tensor,
+  shape: readonly number[],
+  window: Params['conv']['window'],
+): Tensor {
+  if (shape.length > AXES || x.rank !== y.rank) return sumTo(conv('weight', x, y, window), shape);
+  const merge = (t: Tensor) => reshape(t, [t.size / sizeOf(t.shape.slice(-3)), ...t.shape.slice(-3)]);
+  const [images, responses] = [merge(x), merge(y)];
+  const n = images.shape[0]!;
+  const most = Math.min(MAX_SPLITS, Math.floor(SPLIT_BELOW / sizeOf(shape)));
+  let splits = Math.max(1, Math.min(most, n));
+  while (n % splits !== 0) splits--;
+  if (splits === 1) return conv('weight', images, responses, window);
+  const cut = (t: Tensor) => reshape(t, [splits, n / splits, ...t.shape.slice(1)]);
+  return reshape(sum(conv('weight', cut(images), cut(responses), window), -5), shape);
+}

@@ -1,0 +1,87 @@
+import { CollimateError } from '../../errors.ts';
+import { maxPool as maxPoolKernel } from '../../kernels/pool.ts';
+import { checkWindow, placesOf, type Window } from '../../kernels/window.ts';
+import type { Rules } from '../rule.ts';
+import { bind, formatShape, sizeOf, type Tensor } from '../tensor.ts';
+
+/** Axes of an image: height, width, channels. */
+const AXES = 3;
+
+const pick = (part: 'tangent' | 'cotangent', t: Tensor, x: Tensor, window: Window): Tensor =>
+  bind('maxPool', [t, x], { part, window });
+
+export const poolRules: Pick<Rules, 'maxPool'> = {
+  maxPool: {
+    shape: (inputs, { part, window }) => {
+      const x = inputs.at(-1)!;
+      if (x.rank < AXES || inputs.some((t) => t.dtype !== 'f32')) {
+        throw new CollimateError(
+          `maxPool: an operand is ${x.dtype}${formatShape(x.shape)}`,
+          'Give f32 [… , height, width, channels].',
+        );
+      }
+      checkWindow('maxPool', window);
+      const [h, w, channels] = x.shape.slice(-AXES) as [number, number, number];
+      const places = [...placesOf(window), channels];
+      const whole = [h, w, channels];
+      const lead = inputs[0]!.shape.slice(0, -AXES);
+      const given = part === 'cotangent' ? places : whole;
+      const own = x.shape.slice(0, -AXES);
+      const fits = `${lead.slice(lead.length - own.length)}` === `${own}`;
+      if (`${inputs[0]!.shape.slice(-AXES)}` !== `${given}` || `${[h, w]}` !== `${window.image}` || !fits) {
+        throw new CollimateError(
+          `maxPool: ${part} of ${inputs.map((t) => formatShape(t.shape)).join(' and ')} with images of ${window.image.join('×')}`,
+          'Directions have the shape of what they are directions of, and further leading axes.',
+        );
+      }
+      return { shape: [...lead, ...(part === 'cotangent' ? whole : places)], dtype: 'f32' };
+    },
+    reference: (inputs, { part, window }, out) => {
+      const x = inputs.at(-1)!;
+      const [height, width, channels] = x.shape.slice(-AXES) as [number, number, number];
+      const [oh, ow] = placesOf(window);
+      const data = new Float64Array(sizeOf(out.shape));
+      const images = sizeOf(inputs[0]!.shape.slice(0, -AXES));
+      const each = height * width * channels;
+      for (let image = 0; image < images; image++)
+        for (let place = 0; place < oh * ow; place++)
+          for (let c = 0; c < channels; c++) {
+            const top = Math.floor(place / ow) * window.stride[0] - window.padding[0];
+            const left = (place % ow) * window.stride[1] - window.padding[1];
+            let best = -1;
+            for (let h = Math.max(top, 0); h < Math.min(top + window.size[0], height); h++)
+              for (let w = Math.max(left, 0); w < Math.min(left + window.size[1], width); w++) {
+                const at = (h * width + w) * channels + c;
+                const start = (image * each) % x.data.length;
+                if (best < 0 || x.data[start + at]! > x.data[start + best]!) best = at;
+              }
+            const response = (image * oh * ow + place) * channels + c;
+            if (part === 'cotangent') data[image * each + best]! += inputs[0]!.data[response]!;
+            else data[response] = inputs[0]!.data[image * each + best]!;
+          }
+      return data;
+    },
+    // Which element is chosen does not change with the operands, but where two are equal.
+    jvp: ([t], inputs, { params: { part, window } }) =>
+      t ? pick(part === 'value' ? 'tangent' : part, t, inputs.at(-1)!, window) : null,
+    transpose: (ct, [, x], _, { params: { part, window } }) => [
+      pick(part === 'tangent' ? 'cotangent' : 'tangent', ct, x!, window),
+      null,
+    ],
+    lowering: {
+      kind: 'kernel',
+      make: ({ inputs, params }, traits) => {
+        const x = inputs.at(-1)!;
+        return maxPoolKernel(
+          {
+            ...params,
+            channels: x.shape.at(-1)!,
+            images: sizeOf(inputs[0]!.shape.slice(0, -AXES)),
+            distinct: sizeOf(x.shape.slice(0, -AXES)),
+          },
+          traits,
+        );
+      },
+    },
+  },
+};

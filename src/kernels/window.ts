@@ -1,0 +1,49 @@
+import { CollimateError } from '../errors.ts';
+
+/** Height and width. */
+export type Sides = readonly [number, number];
+
+/** How a window moves over an image: sizes of both, steps between its places, rows and columns added on each side. */
+export interface Window {
+  readonly image: Sides;
+  readonly size: Sides;
+  readonly stride: Sides;
+  readonly padding: Sides;
+}
+
+/** Number of places of a window, down and across. */
+export function placesOf({ image, size, stride, padding }: Window): [number, number] {
+  const along = (axis: 0 | 1) =>
+    Math.floor((image[axis] + 2 * padding[axis] - size[axis]) / stride[axis]) + 1;
+  return [along(0), along(1)];
+}
+
+/** Throws a {@link CollimateError} that names what of a window cannot be. */
+export function checkWindow(op: string, { image, size, stride, padding }: Window): void {
+  for (const axis of [0, 1] as const) {
+    const name = axis === 0 ? 'height' : 'width';
+    const fail = (what: string, remedy: string): never => {
+      throw new CollimateError(`${op}: ${what}`, remedy);
+    };
+    for (const [what, value, least] of [
+      ['window', size[axis], 1],
+      ['stride', stride[axis], 1],
+      ['padding', padding[axis], 0],
+    ] as const) {
+      if (!Number.isInteger(value) || value < least)
+        fail(`the ${what}'s ${name} is ${value}`, `Give a whole number, at least ${least}.`);
+    }
+    if (padding[axis] >= size[axis]) {
+      fail(
+        `a padding of ${padding[axis]} is as large as the window's ${name}, ${size[axis]}`,
+        'Some places of the window would see no image: use less padding.',
+      );
+    }
+    if (size[axis] > image[axis] + 2 * padding[axis]) {
+      fail(
+        `the window's ${name} is ${size[axis]}, the image's ${image[axis]} with a padding of ${padding[axis]}`,
+        'Use a smaller window, or more padding.',
+      );
+    }
+  }
+}
