@@ -9,11 +9,7 @@ import { mergeBatch } from './batch.ts';
 export function convSpec(node: Tensor<'conv'>): ConvSpec {
   const { part, window } = node.params;
   const [a, b] = node.inputs as [Tensor, Tensor];
-  const [image, weight, response] = {
-    response: [a, b, node],
-    image: [node, b, a],
-    weight: [a, node, b],
-  }[part] as [Tensor, Tensor, Tensor];
+  const [image, weight] = { response: [a, b], image: [node, b], weight: [b, node] }[part] as [Tensor, Tensor];
   const batch = mergeBatch(node.shape.slice(0, -4), [a, b], 4);
   let images = image.shape.at(-4)!;
   const inner = batch.at(-1);

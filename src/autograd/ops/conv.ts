@@ -17,7 +17,7 @@ const AXES = 4;
 const ROLES: Record<Part, readonly [Part, Part]> = {
   response: ['image', 'weight'],
   image: ['response', 'weight'],
-  weight: ['image', 'response'],
+  weight: ['response', 'image'],
 };
 
 export const convRules: Pick<Rules, 'conv'> = {
@@ -150,19 +150,19 @@ const MAX_SPLITS = 16;
  * where the weights are small. Images along leading axes that the weights do not have are images of the same sum.
  */
 function weightGradient(
-  x: Tensor,
   y: Tensor,
+  x: Tensor,
   shape: readonly number[],
   window: Params['conv']['window'],
 ): Tensor {
-  if (shape.length > AXES || x.rank !== y.rank) return sumTo(conv('weight', x, y, window), shape);
+  if (shape.length > AXES || x.rank !== y.rank) return sumTo(conv('weight', y, x, window), shape);
   const merge = (t: Tensor) => reshape(t, [t.size / sizeOf(t.shape.slice(-3)), ...t.shape.slice(-3)]);
-  const [images, responses] = [merge(x), merge(y)];
+  const [responses, images] = [merge(y), merge(x)];
   const n = images.shape[0]!;
   const most = Math.min(MAX_SPLITS, Math.floor(SPLIT_BELOW / sizeOf(shape)));
   let splits = Math.max(1, Math.min(most, n));
   while (n % splits !== 0) splits--;
-  if (splits === 1) return conv('weight', images, responses, window);
+  if (splits === 1) return conv('weight', responses, images, window);
   const cut = (t: Tensor) => reshape(t, [splits, n / splits, ...t.shape.slice(1)]);
-  return reshape(sum(conv('weight', cut(images), cut(responses), window), -5), shape);
+  return reshape(sum(conv('weight', cut(responses), cut(images), window), -5), shape);
 }

@@ -1,0 +1,306 @@
+import { type ConvForm, convPlace } from './conv-problem.ts';
+import { range } from './matmul-problem.ts';
+
+/** A tile of `rows` × `columns`·lanes; every lane keeps `columns` columns of all rows. */
+export interface ConvTile {
+  /** Multiple of the number of lanes; where rows are weights, of four. */
+  readonly rows: number;
+  /** 1, 2 or a multiple of four. */
+  readonly columns: number;
+}
+
+/**
+ * The convolution for a CPU that poses as a GPU, as an implicit matrix product of the structure of
+ * matmul-broadcast.ts, whose comment says why: a subgroup is a workgroup, its lanes run over columns, rows are loaded one or four to a
+ * lane and handed round. What differs is where operands are loaded from: addresses and what lies outside of the image are worked
+ * out once for each place of the window, and the loop over channels inside of it only adds to them.
+ */
+export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: number): string {
+  return form.part === 'weight' ? weightSource(form, tile, lanes) : pixelSource(form, tile, lanes);
+}
+
+const sumType = (columns: number) => (columns >= 4 ? 'vec4f' : columns === 2 ? 'vec2f' : 'f32');
+
+/** Sums of a lane: `c{row}_{v}`, each of up to four columns. */
+function sumsOf({ rows, columns }: ConvTile) {
+  const width = Math.min(columns, 4);
+  const vectors = columns / width;
+  const names = range(rows, (r) => range(vectors, (v) => `c${r}_${v}`));
+  const declare = names.map((row) => row.map((c) => `var ${c} = ${sumType(columns)}();`).join(' '));
+  /** Adds the products of the four k of `r{row}` with those of the columns `b{j}`. */
+  const add = (row: number) =>
+    names[row]!.map((c, v) => {
+      const dots = range(width, (j) => `dot(r${row}, b${v * width + j})`);
+      return `${c} += ${width === 1 ? dots[0] : `${sumType(columns)}(${dots.join(', ')})`};`;
+    });
+  return { width, vectors, names, declare, add };
+}
+
+/** First column of vector v of a lane. */
+const columnOf = (width: number, lanes: number, v: number) => `col0 + ${width}u * (lane + ${v * lanes}u)`;
+
+function frame(form: ConvForm, tile: ConvTile, lanes: number, body: string): string {
+  return `enable subgroups;
+${form.memory}
+
+@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  ${convPlace(form, tile.rows, tile.columns * lanes)}
+  ${body}
+}
+`;
+}
+
+/** Rows are pixels of the result, columns its channels; k runs over the places of the window and the other channels. */
+function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
+  const { vecA, vecB, guardK, strided } = form;
+  const forward = form.part === 'response';
+  const sums = sumsOf(tile);
+  const perLane = tile.rows / lanes;
+  const rows = range(perLane, (i) => i);
+  const shiftA = vecA ? ' >> 2u' : '';
+  const k4 = vecA ? '(k >> 2u)' : 'k';
+  const loadA = (i: number) => {
+    if (vecA) return `let a${i} = select(vec4f(), A[from${i} + ${k4}], in${i});`;
+    const element = (u: number) =>
+      guardK
+        ? `select(0.0, A[from${i} + min(k + ${u}u, s.depth - 1u)], in${i} & (k + ${u}u < s.depth))`
+        : `select(0.0, A[from${i} + k + ${u}u], in${i})`;
+    return `let a${i} = vec4f(${range(4, element).join(', ')});`;
+  };
+  const columns = range(tile.columns, (j) => {
+    const v = Math.floor(j / sums.width);
+    return `${columnOf(sums.width, lanes, v)} + ${j % sums.width}u`;
+  });
+  const b = forward ? weightsAlong(columns, vecB, guardK) : weightsAcross(sums, lanes, vecB, guardK);
+  const products = range(tile.rows, (r) => [
+    `let r${r} = subgroupBroadcast(a${Math.floor(r / lanes)}, ${r % lanes}u);`,
+    ...sums.add(r),
+  ]).flat();
+  const place = forward
+    ? { from: 'r', to: '+', step: 'r', next: 'r++', nextX: 'q++', startR: '0u', startQ: '0u', stepX: 'q' }
+    : strided
+      ? {
+          from: 'r',
+          to: '-',
+          step: '(r - firstR) / s.strideH',
+          next: 'r += s.strideH',
+          nextX: 'q += s.strideW',
+          startR: 'firstR',
+          startQ: 'firstQ',
+          stepX: '(q - firstQ) / s.strideW',
+        }
+      : { from: 'r', to: '-', step: 'r', next: 'r++', nextX: 'q++', startR: '0u', startQ: '0u', stepX: 'q' };
+  const start = (i: number) => {
+    const y = forward
+      ? `p${i} * s.strideH - s.padH`
+      : strided
+        ? `p${i} + (phaseH + s.padH - firstR) / s.strideH`
+        : `p${i} + s.padH`;
+    const x = forward
+      ? `q${i} * s.strideW - s.padW`
+      : strided
+        ? `q${i} + (phaseW + s.padW - firstQ) / s.strideW`
+        : `q${i} + s.padW`;
+    return `let x${i} = min(row0 + lane + ${i * lanes}u, s.rows - 1u);
+  let q${i} = x${i} % s.rowW; let p${i} = x${i} / s.rowW % s.rowH;
+  let base${i} = atA + x${i} / (s.rowW * s.rowH) * s.inH * s.inW * s.depth;
+  let y${i} = ${y}; let z${i} = ${x};`;
+  };
+  return frame(
+    form,
+    tile,
+    lanes,
+    `${rows.map(start).join('\n  ')}
+  ${b.before.join('\n  ')}
+  ${sums.declare.join('\n  ')}
+  for (var r = ${place.startR}; r < s.kernelH; ${place.next}) {
+    let dy = ${place.step};
+    for (var q = ${place.startQ}; q < s.kernelW; ${place.nextX}) {
+      let dx = ${place.stepX};
+      let tap = r * s.kernelW + q;
+      ${rows
+        .map(
+          (i) => `let in${i} = (y${i} ${place.to} dy < s.inH) & (z${i} ${place.to} dx < s.inW);
+      let from${i} = select(0u, (base${i} + ((y${i} ${place.to} dy) * s.inW + z${i} ${place.to} dx) * s.depth)${shiftA}, in${i});`,
+        )
+        .join('\n      ')}
+      ${b.perTap.join('\n      ')}
+      for (var k = 0u; k < s.depth; k += 4u) {
+        ${[...rows.map(loadA), ...b.loads, ...products].join('\n        ')}
+      }
+    }
+  }
+  ${storeRows(form, sums, tile, lanes)}`,
+  );
+}
+
+interface Loads {
+  readonly before: readonly string[];
+  readonly perTap: readonly string[];
+  readonly loads: readonly string[];
+}
+
+/** `b{j}`: four k of column j, of weights in which k is contiguous. */
+function weightsAlong(columns: readonly string[], vec: boolean, guardK: boolean): Loads {
+  const shift = vec ? ' >> 2u' : '';
+  return {
+    before: columns.map(
+      (x, j) => `let bFrom${j} = (atB + min(${x}, s.cols - 1u) * s.taps * s.depth)${shift};`,
+    ),
+    perTap: [`let bTap = (tap * s.depth)${shift};`],
+    loads: columns.map((_, j) => {
+      if (vec) return `let b${j} = B[bFrom${j} + bTap + (k >> 2u)];`;
+      const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `k + ${u}u`);
+      return `let b${j} = vec4f(${range(4, (u) => `B[bFrom${j} + bTap + ${at(u)}]`).join(', ')});`;
+    }),
+  };
+}
+
+/** The same of weights in which columns are contiguous. */
+function weightsAcross(
+  { width, vectors }: ReturnType<typeof sumsOf>,
+  lanes: number,
+  vec: boolean,
+  guardK: boolean,
+): Loads {
+  const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `(k + ${u}u)`);
+  const load = (v: number, u: number) => {
+    if (vec) return `B[bFrom${v} + bRow${u}]`;
+    return range(width, (j) => `B[min(bFrom${v} + ${j}u, s.cols - 1u) + bRow${u}]`);
+  };
+  return {
+    before: [
+      ...range(vectors, (v) =>
+        vec
+          ? `let bFrom${v} = min(${columnOf(width, lanes, v)}, s.cols - ${width}u) / ${width}u;`
+          : `let bFrom${v} = ${columnOf(width, lanes, v)};`,
+      ),
+      `let bPitch = s.taps * s.cols${vec ? ` / ${width}u` : ''};`,
+    ],
+    perTap: [`let bTap = (atB + tap * s.cols)${vec ? ` / ${width}u` : ''};`],
+    loads: [
+      ...range(4, (u) => `let bRow${u} = bTap + ${at(u)} * bPitch;`),
+      ...range(vectors, (v) => {
+        const own = range(4, (u) => {
+          const loaded = load(v, u);
+          if (typeof loaded === 'string') return `let w${v}_${u} = ${loaded};`;
+          const type = width === 1 ? 'f32' : `vec${width}f`;
+          return `let w${v}_${u} = ${type}(${loaded.join(', ')});`;
+        });
+        const turned = range(width, (j) => {
+          const part = (u: number) => (width === 1 ? `w${v}_${u}` : `w${v}_${u}[${j}]`);
+          return `let b${v * width + j} = vec4f(${range(4, part).join(', ')});`;
+        });
+        return [...own, ...turned];
+      }).flat(),
+    ],
+  };
+}
+
+/** Rows are features, columns places of the window and channels; k runs over the pixels of the responses. */
+function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
+  const { vecA, vecB } = form;
+  const sums = sumsOf(tile);
+  const quads = Math.ceil(tile.rows / (4 * lanes));
+  const loadA = (i: number, u: number) => {
+    const row = `aRow${u} + feature${i}`;
+    const value = vecA
+      ? `A[(${row}) >> 2u]`
+      : `vec4f(${range(4, (c) => `A[aRow${u} + min(feature${i} + ${c}u, s.rows - 1u)]`).join(', ')})`;
+    return `let a${i}_${u} = select(vec4f(), ${value}, q + ${u}u < s.rowW);`;
+  };
+  const rows = range(tile.rows, (r) => {
+    const quad = Math.floor(r / 4);
+    const from = `a${Math.floor(quad / lanes)}`;
+    const four = range(4, (u) => `let f${quad}_${u} = subgroupBroadcast(${from}_${u}, ${quad % lanes}u);`);
+    return [
+      ...(r % 4 === 0 ? four : []),
+      `let r${r} = vec4f(${range(4, (u) => `f${quad}_${u}[${r % 4}]`).join(', ')});`,
+      ...sums.add(r),
+    ];
+  }).flat();
+
+  // A vector's columns lie at one place of the window where their number divides the channels'.
+  const starts = range(vecB ? sums.vectors : tile.columns, (j) => {
+    const column = vecB
+      ? columnOf(sums.width, lanes, j)
+      : `${columnOf(sums.width, lanes, Math.floor(j / sums.width))} + ${j % sums.width}u`;
+    return `let column${j} = min(${column}, s.cols - ${vecB ? sums.width : 1}u);
+  let tap${j} = column${j} / s.channels; let channel${j} = column${j} % s.channels;
+  let dy${j} = tap${j} / s.kernelW - s.padH; let dx${j} = tap${j} % s.kernelW - s.padW;`;
+  });
+  const perRow = starts.map(
+    (_, j) => `let h${j} = p * s.strideH + dy${j};
+        let in${j} = h${j} < s.inH;
+        let from${j} = select(0u, bImage + h${j} * s.inW * s.channels, in${j}) + channel${j};`,
+  );
+  const loadB = starts.flatMap((_, j) =>
+    range(4, (u) => {
+      const unit = vecB && sums.width > 1 ? ` / ${sums.width}u` : '';
+      const zero = vecB ? `${sumType(tile.columns)}()` : '0.0';
+      return `let w${j}_${u} = (q + ${u}u) * s.strideW + dx${j}; let ok${j}_${u} = in${j} & (w${j}_${u} < s.inW);
+          let v${j}_${u} = select(${zero}, B[(from${j} + select(0u, w${j}_${u} * s.channels, ok${j}_${u}))${unit}], ok${j}_${u});`;
+    }),
+  );
+  const columns = range(tile.columns, (j) => {
+    const part = (u: number) =>
+      !vecB || sums.width === 1 ? `v${j}_${u}` : `v${Math.floor(j / sums.width)}_${u}[${j % sums.width}]`;
+    return `let b${j} = vec4f(${range(4, part).join(', ')});`;
+  });
+  return frame(
+    form,
+    tile,
+    lanes,
+    `${range(quads, (i) => `let feature${i} = min(row0 + 4u * (lane + ${i * lanes}u), s.rows - ${vecA ? 4 : 1}u);`).join('\n  ')}
+  ${starts.join('\n  ')}
+  for (var start = 0u; start < s.images; start += s.block) {
+    ${sums.declare.join('\n    ')}
+    for (var n = start; n < min(start + s.block, s.images); n++) {
+      let bImage = atB + n * s.inH * s.inW * s.channels;
+      for (var p = 0u; p < s.rowH; p++) {
+        let aLine = atA + (n * s.rowH + p) * s.rowW * s.rows;
+        ${perRow.join('\n        ')}
+        for (var q = 0u; q < s.rowW; q += 4u) {
+          ${range(4, (u) => `let aRow${u} = aLine + min(q + ${u}u, s.rowW - 1u) * s.rows;`).join(' ')}
+          ${range(quads, (i) => range(4, (u) => loadA(i, u)))
+            .flat()
+            .join('\n          ')}
+          ${[...loadB, ...columns, ...rows].join('\n          ')}
+        }
+      }
+    }
+    ${storeRows(form, sums, tile, lanes)}
+  }`,
+  );
+}
+
+/** Rows that one turn of the store loop writes: each store is code for every lane. */
+const STORED_ROWS = 4;
+
+/** Stores the sums, or adds them to those of earlier blocks. */
+function storeRows(
+  form: ConvForm,
+  { names, width, vectors }: ReturnType<typeof sumsOf>,
+  tile: ConvTile,
+  lanes: number,
+): string {
+  const at = Math.min(STORED_ROWS, tile.rows);
+  const store = (r: number) =>
+    range(
+      vectors,
+      (v) =>
+        `storeC(place, row + ${r}u, ${columnOf(width, lanes, v)}, ${names[r]![v]}${form.part === 'weight' ? ', start > 0u' : ''});`,
+    );
+  return `let rowEnd = min(row0 + ${tile.rows}u, s.rows);
+    for (var row = row0; row < rowEnd; row += ${at}u) {
+      ${range(at, store).flat().join('\n      ')}
+      ${names
+        .slice(at)
+        .map((row, r) => row.map((sum, v) => `c${r}_${v} = ${sum};`).join(' '))
+        .join('\n      ')}
+    }`;
+}

@@ -1,0 +1,257 @@
+import { CollimateError } from '../errors.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { range } from './matmul-problem.ts';
+import { placesOf, type Window } from './window.ts';
+
+/** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
+export interface ConvSpec {
+  /**
+   * Which of the three results; the other two are given, in the order x, w, y: `response` y, or the derivative of Σ (x ∗ w) · y by
+   * x, `image`, or by w, `weight`.
+   */
+  readonly part: 'response' | 'image' | 'weight';
+  readonly window: Window;
+  readonly images: number;
+  /** Of an image, ci. */
+  readonly channels: number;
+  /** Of a response, co. */
+  readonly features: number;
+  /**
+   * Further problems along dimensions, outermost first, at most three; a stride says how far apart an operand's are along it, 0
+   * where the operand is the same in all.
+   */
+  readonly batch: readonly { readonly size: number; readonly strideA: number; readonly strideB: number }[];
+}
+
+/**
+ * A convolution as a matrix product. Rows are pixels of the result and columns its channels, and k runs over the places of the
+ * window and the other channels; for the weights, rows are features, columns places of the window and channels, and k runs over
+ * the pixels of the responses.
+ */
+export interface ConvProduct {
+  readonly rows: number;
+  readonly cols: number;
+  /** Innermost part of k, which is contiguous in the first operand. */
+  readonly depth: number;
+  /** Sides of the grid of rows (for the weights, of k). */
+  readonly grid: readonly [number, number];
+  /** Sides of the operand that is looked up by place. */
+  readonly looked: readonly [number, number];
+  /**
+   * With strides, every pixel of an image sees other places of the window, but all those that leave the same remainders see the
+   * same: they are products of their own.
+   */
+  readonly phases: number;
+}
+
+export function productOf({ part, window, images, channels, features }: ConvSpec): ConvProduct {
+  const places = placesOf(window);
+  const { image, size, stride } = window;
+  const phases = stride[0] * stride[1];
+  switch (part) {
+    case 'response':
+      return {
+        rows: images * places[0] * places[1],
+        cols: features,
+        depth: channels,
+        grid: places,
+        looked: image,
+        phases: 1,
+      };
+    case 'image': {
+      const grid = [Math.ceil(image[0] / stride[0]), Math.ceil(image[1] / stride[1])] as const;
+      return {
+        rows: images * grid[0] * grid[1],
+        cols: channels,
+        depth: features,
+        grid,
+        looked: places,
+        phases,
+      };
+    }
+    case 'weight':
+      return {
+        rows: features,
+        cols: size[0] * size[1] * channels,
+        depth: features,
+        grid: places,
+        looked: image,
+        phases: 1,
+      };
+  }
+}
+
+/** What the source of a shader depends on; everything else about the sizes lies in the uniforms. */
+export interface ConvForm {
+  readonly part: ConvSpec['part'];
+  /** Whether the operands are bound as vectors: of four k or features for A, of four k or `width` columns for B. */
+  readonly vecA: boolean;
+  readonly vecB: boolean;
+  /** Whether `depth` is no multiple of four. */
+  readonly guardK: boolean;
+  /** Whether the result is an image seen with strides. */
+  readonly strided: boolean;
+  /** WGSL of the bindings and of `storeC`. */
+  readonly memory: string;
+}
+
+/** `width`: columns that are loaded and stored together, 1, 2 or 4. */
+export function convForm(spec: ConvSpec, width: number): ConvForm {
+  const { part, window, channels, features, batch } = spec;
+  const { depth, cols } = productOf(spec);
+  const aligned = (size: number, stride: 'strideA' | 'strideB', to: number) =>
+    size % to === 0 && batch.every((dim) => dim[stride] % to === 0);
+  const vecA = aligned(part === 'weight' ? features : depth, 'strideA', 4);
+  const widthB = part === 'response' ? 4 : width;
+  const vecB = aligned(channels, 'strideB', widthB);
+  const form = {
+    part,
+    vecA,
+    vecB,
+    guardK: depth % 4 !== 0,
+    strided: part === 'image' && (window.stride[0] > 1 || window.stride[1] > 1),
+  };
+  return { ...form, memory: memory(form, widthB, width, cols % width === 0) };
+}
+
+const SIZES = [
+  ...['rows', 'cols', 'rowTiles', 'colTiles', 'groups', 'size', 'rowH', 'rowW', 'inH', 'inW', 'depth'],
+  ...['channels', 'images', 'block', 'kernelH', 'kernelW', 'taps', 'strideH', 'strideW', 'padH', 'padW'],
+  ...['outH', 'outW', 'batch1', 'batch2'],
+  ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2'],
+] as const;
+
+const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
+
+/**
+ * `storeC(place, row, col, v)` stores `width` columns of the result, those that exist; for the weights it takes
+ * whether they are added to what is there.
+ */
+function memory(
+  { part, vecA, vecB, strided }: Omit<ConvForm, 'memory'>,
+  widthB: number,
+  width: number,
+  whole: boolean,
+): string {
+  const vecC = whole && width > 1;
+  const adding = part === 'weight';
+  const index = strided
+    ? `let p = row / s.rowW % s.rowH * s.strideH + place.phaseH;
+    let q = row % s.rowW * s.strideW + place.phaseW;
+    let inside = (p < s.outH) & (q < s.outW);
+    let start = place.c + ((row / (s.rowW * s.rowH) * s.outH + p) * s.outW + q) * s.cols;`
+    : `let inside = true;
+    let start = place.c + row * s.cols;`;
+  const put = (to: string, value: string) =>
+    adding ? `C[${to}] = select(${value}, C[${to}] + ${value}, add);` : `C[${to}] = ${value};`;
+  // Columns beyond the end store the first once more, as conditions of their own take SwiftShader minutes to compile.
+  const columns = vecC
+    ? put(`(start + col) / ${width}u`, 'v')
+    : range(width, (j) => {
+        const to = j === 0 ? 'start + col' : `start + select(col, col + ${j}u, col + ${j}u < s.cols)`;
+        const value = width === 1 ? 'v' : j === 0 ? 'v[0]' : `select(v[0], v[${j}], col + ${j}u < s.cols)`;
+        return adding && j > 0
+          ? `if (col + ${j}u < s.cols) { ${put(`start + col + ${j}u`, `v[${j}]`)} }`
+          : put(to, value);
+      }).join('\n    ');
+  return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32 }
+@group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
+@group(0) @binding(1) var<storage, read> B: array<${vecB ? vector(widthB) : 'f32'}>;
+@group(0) @binding(2) var<storage, read_write> C: array<${vecC ? vector(width) : 'f32'}>;
+@group(0) @binding(3) var<uniform> s: Sizes;
+struct Place { c: u32, phaseH: u32, phaseW: u32 }
+fn storeC(place: Place, row: u32, col: u32, v: ${vector(width)}${adding ? ', add: bool' : ''}) {
+  if ((row < s.rows) & (col < s.cols)) {
+    ${index}
+    if (inside) {
+    ${columns}
+    }
+  }
+}`;
+}
+
+/** WGSL that finds the workgroup's tile: `row0`, `col0`, where its operands start, and what it sees of the window. */
+export function convPlace({ strided }: ConvForm, tileRows: number, tileCols: number): string {
+  const phase = strided
+    ? `let phases = s.strideH * s.strideW;
+  let product = tileRow / s.rowTiles / phases;
+  let phaseH = tileRow / s.rowTiles % phases / s.strideW;
+  let phaseW = tileRow / s.rowTiles % s.strideW;
+  let firstR = (phaseH + s.padH) % s.strideH;
+  let firstQ = (phaseW + s.padW) % s.strideW;`
+    : `let product = tileRow / s.rowTiles;
+  const phaseH = 0u; const phaseW = 0u;`;
+  return `let group = ${LINEAR_GROUP};
+  if (group >= s.groups) { return; }
+  let tileRow = group / s.colTiles;
+  let col0 = group % s.colTiles * ${tileCols}u;
+  let row0 = tileRow % s.rowTiles * ${tileRows}u;
+  ${phase}
+  let i2 = product % s.batch2;
+  let i1 = product / s.batch2 % s.batch1;
+  let i0 = product / s.batch2 / s.batch1;
+  let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
+  let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
+  let place = Place(product * s.size, phaseH, phaseW);`;
+}
+
+/** Pixels that are summed up before the sum joins the others of a weight: more would lose digits. */
+const BLOCK_PIXELS = 2048;
+const MAX_BATCH_DIMS = 3;
+
+/** The kernel record of a convolution whose every tile is computed by one workgroup running `wgsl`. */
+export function convKernel(
+  spec: ConvSpec,
+  tile: { readonly rows: number; readonly cols: number },
+  structure: string,
+  wgsl: string,
+  traits: AdapterTraits,
+): Kernel {
+  const { part, window, images, channels, features, batch } = spec;
+  if (batch.length > MAX_BATCH_DIMS) {
+    throw new CollimateError(
+      `conv: ${batch.length} batch dimensions, at most ${MAX_BATCH_DIMS} are supported`,
+      'Collapse or copy some.',
+    );
+  }
+  const { rows, cols, depth, grid, looked, phases } = productOf(spec);
+  const [oh, ow] = placesOf(window);
+  const taps = window.size[0] * window.size[1];
+  const problems = batch.reduce((count, dim) => count * dim.size, 1);
+  const rowTiles = Math.ceil(rows / tile.rows);
+  const colTiles = Math.ceil(cols / tile.cols);
+  const groups = problems * phases * rowTiles * colTiles;
+  const sizes = {
+    response: images * oh * ow * features,
+    image: images * window.image[0] * window.image[1] * channels,
+    weight: features * taps * channels,
+  };
+  const dims = [
+    ...Array.from({ length: MAX_BATCH_DIMS - batch.length }, () => ({ size: 1, strideA: 0, strideB: 0 })),
+    ...batch,
+  ];
+  const values: Record<(typeof SIZES)[number], number> = {
+    ...{ rows, cols, rowTiles, colTiles, groups, size: sizes[part], depth, channels, images, taps },
+    ...{ rowH: grid[0], rowW: grid[1], inH: looked[0], inW: looked[1] },
+    block: Math.max(1, Math.floor(BLOCK_PIXELS / (oh * ow))),
+    ...{ kernelH: window.size[0], kernelW: window.size[1] },
+    ...{ strideH: window.stride[0], strideW: window.stride[1] },
+    ...{ padH: window.padding[0], padW: window.padding[1] },
+    ...{ outH: window.image[0], outW: window.image[1] },
+    ...{ batch1: dims[1]!.size, batch2: dims[2]!.size },
+    ...{ strideA0: dims[0]!.strideA, strideA1: dims[1]!.strideA, strideA2: dims[2]!.strideA },
+    ...{ strideB0: dims[0]!.strideB, strideB1: dims[1]!.strideB, strideB2: dims[2]!.strideB },
+  };
+  return {
+    name: `conv_${part}`,
+    variant: `${structure} ${tile.rows}x${tile.cols}`,
+    wgsl,
+    bindings: ['read', 'read', 'read_write'],
+    uniforms: Uint32Array.from([...SIZES.map((name) => values[name]), 0]),
+    grid: foldGrid(groups, traits),
+    flops: 2 * problems * images * oh * ow * features * taps * channels,
+    bytes: 4 * problems * (sizes.response + sizes.image + sizes.weight),
+  };
+}
