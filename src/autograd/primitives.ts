@@ -54,7 +54,7 @@ export interface Params {
   /**
    * The convolution as a trilinear form of images x `[…, n, h, w, ci]`, weights w `[…, co, kh, kw, ci]` and responses
    * y `[…, n, oh, ow, co]`: the derivative of Σ (x ∗ w) · y by one of them, given the other two, in the order x, w, y for
-   * `response`, y, w for `image`, and y, x for `weight`.
+   * `response`, y, w for `image` (with w turned round, `[…, ci, kh, kw, co]`), and y, x for `weight`.
    */
   conv: { part: 'response' | 'image' | 'weight'; window: Window };
   /**

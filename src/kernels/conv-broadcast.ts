@@ -75,41 +75,24 @@ function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     const v = Math.floor(j / sums.width);
     return `${columnOf(sums.width, lanes, v)} + ${j % sums.width}u`;
   });
-  const b = forward ? weightsAlong(columns, vecB, guardK) : weightsAcross(sums, lanes, vecB, guardK);
+  const b = weights(columns, vecB, guardK);
   const products = range(tile.rows, (r) => [
     `let r${r} = subgroupBroadcast(a${Math.floor(r / lanes)}, ${r % lanes}u);`,
     ...sums.add(r),
   ]).flat();
-  const place = forward
-    ? { from: 'r', to: '+', step: 'r', next: 'r++', nextX: 'q++', startR: '0u', startQ: '0u', stepX: 'q' }
-    : strided
-      ? {
-          from: 'r',
-          to: '-',
-          step: '(r - firstR) / s.strideH',
-          next: 'r += s.strideH',
-          nextX: 'q += s.strideW',
-          startR: 'firstR',
-          startQ: 'firstQ',
-          stepX: '(q - firstQ) / s.strideW',
-        }
-      : { from: 'r', to: '-', step: 'r', next: 'r++', nextX: 'q++', startR: '0u', startQ: '0u', stepX: 'q' };
   const start = (i: number) => {
-    const y = forward
-      ? `p${i} * s.strideH - s.padH`
+    const [y, x] = forward
+      ? [`p${i} * s.strideH - s.padH`, `q${i} * s.strideW - s.padW`]
       : strided
-        ? `p${i} + (phaseH + s.padH - firstR) / s.strideH`
-        : `p${i} + s.padH`;
-    const x = forward
-      ? `q${i} * s.strideW - s.padW`
-      : strided
-        ? `q${i} + (phaseW + s.padW - firstQ) / s.strideW`
-        : `q${i} + s.padW`;
+        ? [`p${i} + (phaseH + s.padH - firstR) / s.strideH`, `q${i} + (phaseW + s.padW - firstQ) / s.strideW`]
+        : [`p${i} + s.padH`, `q${i} + s.padW`];
     return `let x${i} = min(row0 + lane + ${i * lanes}u, s.rows - 1u);
   let q${i} = x${i} % s.rowW; let p${i} = x${i} / s.rowW % s.rowH;
   let base${i} = atA + x${i} / (s.rowW * s.rowH) * s.inH * s.inW * s.depth;
   let y${i} = ${y}; let z${i} = ${x};`;
   };
+  const sign = forward ? '+' : '-';
+  const [firstQ, stepR, stepQ] = strided ? ['firstQ', 's.strideH', 's.strideW'] : ['0u', '1u', '1u'];
   return frame(
     form,
     tile,
@@ -117,86 +100,49 @@ function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     `${rows.map(start).join('\n  ')}
   ${b.before.join('\n  ')}
   ${sums.declare.join('\n  ')}
-  for (var r = ${place.startR}; r < s.kernelH; ${place.next}) {
-    let dy = ${place.step};
-    for (var q = ${place.startQ}; q < s.kernelW; ${place.nextX}) {
-      let dx = ${place.stepX};
-      let tap = r * s.kernelW + q;
-      ${rows
-        .map(
-          (i) => `let in${i} = (y${i} ${place.to} dy < s.inH) & (z${i} ${place.to} dx < s.inW);
-      let from${i} = select(0u, (base${i} + ((y${i} ${place.to} dy) * s.inW + z${i} ${place.to} dx) * s.depth)${shiftA}, in${i});`,
-        )
-        .join('\n      ')}
-      ${b.perTap.join('\n      ')}
-      for (var k = 0u; k < s.depth; k += 4u) {
-        ${[...rows.map(loadA), ...b.loads, ...products].join('\n        ')}
-      }
-    }
+  var r = ${strided ? 'select(firstR, s.kernelH, firstQ >= s.kernelW)' : '0u'};
+  var q = ${firstQ};
+  var dy = 0u;
+  var dx = 0u;
+  var k = 0u;
+  while (r < s.kernelH) {
+    let tap = r * s.kernelW + q;
+    ${rows
+      .map(
+        (i) => `let in${i} = (y${i} ${sign} dy < s.inH) & (z${i} ${sign} dx < s.inW);
+    let from${i} = select(0u, (base${i} + ((y${i} ${sign} dy) * s.inW + z${i} ${sign} dx) * s.depth)${shiftA}, in${i});`,
+      )
+      .join('\n    ')}
+    ${[...rows.map(loadA), ...b.loads, ...products].join('\n    ')}
+    k += 4u;
+    let done = k >= s.depth;
+    k = select(k, 0u, done);
+    q += select(0u, ${stepQ}, done);
+    dx += select(0u, 1u, done);
+    let line = q >= s.kernelW;
+    q = select(q, ${firstQ}, line);
+    dx = select(dx, 0u, line);
+    r += select(0u, ${stepR}, line);
+    dy += select(0u, 1u, line);
   }
   ${storeRows(form, sums, tile, lanes)}`,
   );
 }
 
-interface Loads {
-  readonly before: readonly string[];
-  readonly perTap: readonly string[];
-  readonly loads: readonly string[];
-}
-
-/** `b{j}`: four k of column j, of weights in which k is contiguous. */
-function weightsAlong(columns: readonly string[], vec: boolean, guardK: boolean): Loads {
+/** `b{j}`: four k of column j. */
+function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
   const shift = vec ? ' >> 2u' : '';
   return {
     before: columns.map(
       (x, j) => `let bFrom${j} = (atB + min(${x}, s.cols - 1u) * s.taps * s.depth)${shift};`,
     ),
-    perTap: [`let bTap = (tap * s.depth)${shift};`],
-    loads: columns.map((_, j) => {
-      if (vec) return `let b${j} = B[bFrom${j} + bTap + (k >> 2u)];`;
-      const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `k + ${u}u`);
-      return `let b${j} = vec4f(${range(4, (u) => `B[bFrom${j} + bTap + ${at(u)}]`).join(', ')});`;
-    }),
-  };
-}
-
-/** The same of weights in which columns are contiguous. */
-function weightsAcross(
-  { width, vectors }: ReturnType<typeof sumsOf>,
-  lanes: number,
-  vec: boolean,
-  guardK: boolean,
-): Loads {
-  const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `(k + ${u}u)`);
-  const load = (v: number, u: number) => {
-    if (vec) return `B[bFrom${v} + bRow${u}]`;
-    return range(width, (j) => `B[min(bFrom${v} + ${j}u, s.cols - 1u) + bRow${u}]`);
-  };
-  return {
-    before: [
-      ...range(vectors, (v) =>
-        vec
-          ? `let bFrom${v} = min(${columnOf(width, lanes, v)}, s.cols - ${width}u) / ${width}u;`
-          : `let bFrom${v} = ${columnOf(width, lanes, v)};`,
-      ),
-      `let bPitch = s.taps * s.cols${vec ? ` / ${width}u` : ''};`,
-    ],
-    perTap: [`let bTap = (atB + tap * s.cols)${vec ? ` / ${width}u` : ''};`],
     loads: [
-      ...range(4, (u) => `let bRow${u} = bTap + ${at(u)} * bPitch;`),
-      ...range(vectors, (v) => {
-        const own = range(4, (u) => {
-          const loaded = load(v, u);
-          if (typeof loaded === 'string') return `let w${v}_${u} = ${loaded};`;
-          const type = width === 1 ? 'f32' : `vec${width}f`;
-          return `let w${v}_${u} = ${type}(${loaded.join(', ')});`;
-        });
-        const turned = range(width, (j) => {
-          const part = (u: number) => (width === 1 ? `w${v}_${u}` : `w${v}_${u}[${j}]`);
-          return `let b${v * width + j} = vec4f(${range(4, part).join(', ')});`;
-        });
-        return [...own, ...turned];
-      }).flat(),
+      `let bTap = (tap * s.depth)${shift};`,
+      ...columns.map((_, j) => {
+        if (vec) return `let b${j} = B[bFrom${j} + bTap + (k >> 2u)];`;
+        const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `k + ${u}u`);
+        return `let b${j} = vec4f(${range(4, (u) => `B[bFrom${j} + bTap + ${at(u)}]`).join(', ')});`;
+      }),
     ],
   };
 }
@@ -233,10 +179,10 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
   let tap${j} = column${j} / s.channels; let channel${j} = column${j} % s.channels;
   let dy${j} = tap${j} / s.kernelW - s.padH; let dx${j} = tap${j} % s.kernelW - s.padW;`;
   });
-  const perRow = starts.map(
+  const places = starts.map(
     (_, j) => `let h${j} = p * s.strideH + dy${j};
-        let in${j} = h${j} < s.inH;
-        let from${j} = select(0u, bImage + h${j} * s.inW * s.channels, in${j}) + channel${j};`,
+      let in${j} = h${j} < s.inH;
+      let from${j} = select(0u, bImage + h${j} * s.inW * s.channels, in${j}) + channel${j};`,
   );
   const loadB = starts.flatMap((_, j) =>
     range(4, (u) => {
@@ -259,19 +205,25 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
   ${starts.join('\n  ')}
   for (var start = 0u; start < s.images; start += s.block) {
     ${sums.declare.join('\n    ')}
-    for (var n = start; n < min(start + s.block, s.images); n++) {
-      let bImage = atB + n * s.inH * s.inW * s.channels;
-      for (var p = 0u; p < s.rowH; p++) {
-        let aLine = atA + (n * s.rowH + p) * s.rowW * s.rows;
-        ${perRow.join('\n        ')}
-        for (var q = 0u; q < s.rowW; q += 4u) {
-          ${range(4, (u) => `let aRow${u} = aLine + min(q + ${u}u, s.rowW - 1u) * s.rows;`).join(' ')}
-          ${range(quads, (i) => range(4, (u) => loadA(i, u)))
-            .flat()
-            .join('\n          ')}
-          ${[...loadB, ...columns, ...rows].join('\n          ')}
-        }
-      }
+    let end = atA + min(start + s.block, s.images) * s.rowH * s.rowW * s.rows;
+    var aLine = atA + start * s.rowH * s.rowW * s.rows;
+    var bImage = atB + start * s.inH * s.inW * s.channels;
+    var p = 0u;
+    var q = 0u;
+    while (aLine < end) {
+      ${range(4, (u) => `let aRow${u} = aLine + min(q + ${u}u, s.rowW - 1u) * s.rows;`).join(' ')}
+      ${range(quads, (i) => range(4, (u) => loadA(i, u)))
+        .flat()
+        .join('\n      ')}
+      ${[...places, ...loadB, ...columns, ...rows].join('\n      ')}
+      q += 4u;
+      let done = q >= s.rowW;
+      q = select(q, 0u, done);
+      p += select(0u, 1u, done);
+      aLine += select(0u, s.rowW * s.rows, done);
+      let whole = p >= s.rowH;
+      p = select(p, 0u, whole);
+      bImage += select(0u, s.inH * s.inW * s.channels, whole);
     }
     ${storeRows(form, sums, tile, lanes)}
   }`,

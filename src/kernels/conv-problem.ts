@@ -3,13 +3,14 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { range } from './matmul-problem.ts';
+import { uniformBytes } from './uniform.ts';
 import { placesOf, type Window } from './window.ts';
 
 /** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
 export interface ConvSpec {
   /**
-   * Which of the three results; the other two are given, in the order x, w, y: `response` y, or the derivative of Σ (x ∗ w) · y by
-   * x, `image`, or by w, `weight`.
+   * Which of the three results: `response` y of x and w; the derivative of Σ (x ∗ w) · y by x, `image`, of y and w turned
+   * round, [ci, kh, kw, co]; or by w, `weight`, of y and x.
    */
   readonly part: 'response' | 'image' | 'weight';
   readonly window: Window;
@@ -89,6 +90,8 @@ export interface ConvForm {
   /** Whether the operands are bound as vectors: of four k or features for A, of four k or `width` columns for B. */
   readonly vecA: boolean;
   readonly vecB: boolean;
+  /** Vectors of B if it is bound as a uniform buffer, 0 for storage. */
+  readonly uniformB: number;
   /** Whether `depth` is no multiple of four. */
   readonly guardK: boolean;
   /** Whether the result is an image seen with strides. */
@@ -98,18 +101,21 @@ export interface ConvForm {
 }
 
 /** `width`: columns that are loaded and stored together, 1, 2 or 4. */
-export function convForm(spec: ConvSpec, width: number): ConvForm {
+export function convForm(spec: ConvSpec, width: number, traits: AdapterTraits): ConvForm {
   const { part, window, channels, features, batch } = spec;
   const { depth, cols } = productOf(spec);
   const aligned = (size: number, stride: 'strideA' | 'strideB', to: number) =>
     size % to === 0 && batch.every((dim) => dim[stride] % to === 0);
   const vecA = aligned(part === 'weight' ? features : depth, 'strideA', 4);
-  const widthB = part === 'response' ? 4 : width;
-  const vecB = aligned(channels, 'strideB', widthB);
+  const widthB = part === 'weight' ? width : 4;
+  const vecB = aligned(part === 'weight' ? channels : depth, 'strideB', widthB);
+  const weights =
+    part === 'weight' || !vecB || batch.length > 0 ? 0 : cols * window.size[0] * window.size[1] * depth;
   const form = {
     part,
     vecA,
     vecB,
+    uniformB: 4 * weights <= uniformBytes(traits) ? weights / 4 : 0,
     guardK: depth % 4 !== 0,
     strided: part === 'image' && (window.stride[0] > 1 || window.stride[1] > 1),
   };
@@ -130,7 +136,7 @@ const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
  * whether they are added to what is there.
  */
 function memory(
-  { part, vecA, vecB, strided }: Omit<ConvForm, 'memory'>,
+  { part, vecA, vecB, uniformB, strided }: Omit<ConvForm, 'memory'>,
   widthB: number,
   width: number,
   whole: boolean,
@@ -158,7 +164,7 @@ function memory(
       }).join('\n    ');
   return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32 }
 @group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
-@group(0) @binding(1) var<storage, read> B: array<${vecB ? vector(widthB) : 'f32'}>;
+@group(0) @binding(1) ${uniformB ? `var<uniform> B: array<vec4f, ${uniformB}>` : `var<storage, read> B: array<${vecB ? vector(widthB) : 'f32'}>`};
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? vector(width) : 'f32'}>;
 @group(0) @binding(3) var<uniform> s: Sizes;
 struct Place { c: u32, phaseH: u32, phaseW: u32 }
@@ -204,6 +210,7 @@ const MAX_BATCH_DIMS = 3;
 /** The kernel record of a convolution whose every tile is computed by one workgroup running `wgsl`. */
 export function convKernel(
   spec: ConvSpec,
+  form: ConvForm,
   tile: { readonly rows: number; readonly cols: number },
   structure: string,
   wgsl: string,
@@ -248,7 +255,7 @@ export function convKernel(
     name: `conv_${part}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
-    bindings: ['read', 'read', 'read_write'],
+    bindings: ['read', form.uniformB ? 'uniform' : 'read', 'read_write'],
     uniforms: Uint32Array.from([...SIZES.map((name) => values[name]), 0]),
     grid: foldGrid(groups, traits),
     flops: 2 * problems * images * oh * ow * features * taps * channels,

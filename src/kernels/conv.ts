@@ -11,9 +11,16 @@ export function conv(spec: ConvSpec, traits: AdapterTraits): Kernel {
 
 export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
-  const form = convForm(spec, Math.min(tile.columns, 4));
+  const form = convForm(spec, Math.min(tile.columns, 4), traits);
   const wgsl = convBroadcastSource(form, tile, lanes);
-  return convKernel(spec, { rows: tile.rows, cols: tile.columns * lanes }, 'broadcast', wgsl, traits);
+  return convKernel(
+    spec,
+    form,
+    { rows: tile.rows, cols: tile.columns * lanes },
+    form.uniformB ? 'broadcast, B uniform,' : 'broadcast',
+    wgsl,
+    traits,
+  );
 }
 
 function tileFor(spec: ConvSpec, lanes: number): ConvTile {

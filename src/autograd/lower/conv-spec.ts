@@ -27,7 +27,7 @@ export function convSpec(node: Tensor<'conv'>): ConvSpec {
     window,
     images,
     channels: image.shape.at(-1)!,
-    features: weight.shape.at(-4)!,
+    features: weight.shape.at(part === 'image' ? -1 : -4)!,
     batch: batch.map(({ size, strides: [strideA, strideB] }) => ({
       size,
       strideA: strideA!,

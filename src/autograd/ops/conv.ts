@@ -1,7 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { conv as convKernel } from '../../kernels/conv.ts';
 import { checkWindow, placesOf } from '../../kernels/window.ts';
-import { add, conv, reshape, sum, sumTo } from '../functions.ts';
+import { add, conv, reshape, sum, sumTo, transpose } from '../functions.ts';
 import { convSpec } from '../lower/conv-spec.ts';
 import type { Params } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
@@ -41,7 +41,7 @@ export const convRules: Pick<Rules, 'conv'> = {
           const what = { n: 'images', ci: 'channels', co: 'features' }[name];
           throw new CollimateError(
             `conv: ${formatShape(a!.shape)} has ${before} ${what}, ${formatShape(b!.shape)} has ${size}`,
-            'Images are [n, height, width, channels], weights [features, height, width, channels].',
+            'Images are [n, height, width, channels], weights [features, height, width, channels] (for an image, turned round).',
           );
         }
         known[name] = size;
@@ -56,8 +56,9 @@ export const convRules: Pick<Rules, 'conv'> = {
           );
         }
         if (role !== 'weight') note('n', own[0]!);
-        if (role !== 'response') note('ci', own[3]!);
-        if (role !== 'image') note('co', own[role === 'weight' ? 0 : 3]!);
+        const [first, last] = part === 'image' ? (['ci', 'co'] as const) : (['co', 'ci'] as const);
+        if (role === 'weight') note(first, own[0]!);
+        note(role === 'weight' ? last : role === 'image' ? 'ci' : 'co', own[3]!);
       });
       const { n, ci, co } = known as Record<'n' | 'ci' | 'co', number>;
       const own = {
@@ -86,7 +87,7 @@ export const convRules: Pick<Rules, 'conv'> = {
       const starts = (role: Part) => broadcastIndex(batch, shapes[role].slice(0, -AXES));
       const [startX, startW, startY] = [starts('image'), starts('weight'), starts('response')];
       const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
-      const co = shapes.weight.at(-AXES)!;
+      const co = shapes.weight.at(part === 'image' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
       for (let p = 0; p < sizeOf(batch); p++) {
         const [x0, w0, y0] = [
@@ -105,7 +106,7 @@ export const convRules: Pick<Rules, 'conv'> = {
               for (let f = 0; f < co; f++) {
                 const at = {
                   image: x + c,
-                  weight: w0 + (f * taps + tap) * ci + c,
+                  weight: w0 + (part === 'image' ? (c * taps + tap) * co + f : (f * taps + tap) * ci + c),
                   response: y0 + m * co + f,
                 };
                 const [one, other] = ROLES[part];
@@ -124,15 +125,21 @@ export const convRules: Pick<Rules, 'conv'> = {
     },
     // The form is linear in each of the three: what is wanted is its derivative by that operand.
     transpose: (ct, [a, b], [la], { params: { part, window } }) => {
-      const wanted = ROLES[part][la ? 0 : 1];
-      const given = { [part]: ct, [ROLES[part][la ? 1 : 0]]: la ? b! : a! } as Record<Part, Tensor>;
-      const own = la ? a! : b!;
-      const [one, other] = ROLES[wanted].map((role) => given[role]) as [Tensor, Tensor];
-      const bar =
-        wanted === 'weight'
-          ? weightGradient(one, other, own.shape, window)
-          : sumTo(conv(wanted, one, other, window), own.shape);
-      return la ? [bar, null] : [null, bar];
+      const shape = (la ? a! : b!).shape;
+      const bar = () => {
+        switch (part) {
+          case 'response':
+            return la ? conv('image', ct, turn(b!), window) : weightGradient(ct, a!, shape, window);
+          case 'image':
+            return la
+              ? conv('response', ct, turn(b!), window)
+              : turn(weightGradient(a!, ct, turn(b!).shape, window));
+          case 'weight':
+            return la ? conv('response', b!, ct, window) : conv('image', a!, turn(ct), window);
+        }
+      };
+      const own = sumTo(bar(), shape);
+      return la ? [own, null] : [null, own];
     },
     lowering: {
       kind: 'kernel',
@@ -140,6 +147,9 @@ export const convRules: Pick<Rules, 'conv'> = {
     },
   },
 };
+
+/** Weights [co, kh, kw, ci] as [ci, kh, kw, co], and back: what is summed over lies innermost. */
+const turn = (w: Tensor): Tensor => transpose(w, [3, 1, 2, 0]);
 
 /** Weights below this size have too few tiles to keep an adapter busy: the sum over images is cut into parts. */
 const SPLIT_BELOW = 2 ** 17;
@@ -155,7 +165,7 @@ function weightGradient(
   shape: readonly number[],
   window: Params['conv']['window'],
 ): Tensor {
-  if (shape.length > AXES || x.rank !== y.rank) return sumTo(conv('weight', y, x, window), shape);
+  if (shape.length > AXES || x.rank !== y.rank) return conv('weight', y, x, window);
   const merge = (t: Tensor) => reshape(t, [t.size / sizeOf(t.shape.slice(-3)), ...t.shape.slice(-3)]);
   const [responses, images] = [merge(y), merge(x)];
   const n = images.shape[0]!;
