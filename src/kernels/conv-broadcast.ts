@@ -149,7 +149,7 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
 
 /** Rows are features, columns places of the window and channels; k runs over the pixels of the responses. */
 function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
-  const { vecA, vecB } = form;
+  const { vecA, vecB, guardK } = form;
   const sums = sumsOf(tile);
   const quads = Math.ceil(tile.rows / (4 * lanes));
   const loadA = (i: number, u: number) => {
@@ -157,7 +157,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     const value = vecA
       ? `A[(${row}) >> 2u]`
       : `vec4f(${range(4, (c) => `A[aRow${u} + min(feature${i} + ${c}u, s.rows - 1u)]`).join(', ')})`;
-    return `let a${i}_${u} = select(vec4f(), ${value}, q + ${u}u < s.rowW);`;
+    return `let a${i}_${u} = ${guardK ? `select(vec4f(), ${value}, q + ${u}u < s.rowW)` : value};`;
   };
   const rows = range(tile.rows, (r) => {
     const quad = Math.floor(r / 4);
@@ -211,7 +211,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     var p = 0u;
     var q = 0u;
     while (aLine < end) {
-      ${range(4, (u) => `let aRow${u} = aLine + min(q + ${u}u, s.rowW - 1u) * s.rows;`).join(' ')}
+      ${range(4, (u) => `let aRow${u} = aLine + ${guardK ? `min(q + ${u}u, s.rowW - 1u)` : `(q + ${u}u)`} * s.rows;`).join(' ')}
       ${range(quads, (i) => range(4, (u) => loadA(i, u)))
         .flat()
         .join('\n      ')}

@@ -92,7 +92,7 @@ export interface ConvForm {
   readonly vecB: boolean;
   /** Vectors of B if it is bound as a uniform buffer, 0 for storage. */
   readonly uniformB: number;
-  /** Whether `depth` is no multiple of four. */
+  /** Whether the innermost part of k, `depth` or the width of the responses, is no multiple of four. */
   readonly guardK: boolean;
   /** Whether the result is an image seen with strides. */
   readonly strided: boolean;
@@ -103,7 +103,7 @@ export interface ConvForm {
 /** `width`: columns that are loaded and stored together, 1, 2 or 4. */
 export function convForm(spec: ConvSpec, width: number, traits: AdapterTraits): ConvForm {
   const { part, window, channels, features, batch } = spec;
-  const { depth, cols } = productOf(spec);
+  const { depth, cols, grid } = productOf(spec);
   const aligned = (size: number, stride: 'strideA' | 'strideB', to: number) =>
     size % to === 0 && batch.every((dim) => dim[stride] % to === 0);
   const vecA = aligned(part === 'weight' ? features : depth, 'strideA', 4);
@@ -116,7 +116,7 @@ export function convForm(spec: ConvSpec, width: number, traits: AdapterTraits): 
     vecA,
     vecB,
     uniformB: 4 * weights <= uniformBytes(traits) ? weights / 4 : 0,
-    guardK: depth % 4 !== 0,
+    guardK: (part === 'weight' ? grid[1] : depth) % 4 !== 0,
     strided: part === 'image' && (window.stride[0] > 1 || window.stride[1] > 1),
   };
   return { ...form, memory: memory(form, widthB, width, cols % width === 0) };
