@@ -29,6 +29,7 @@ export const analysisSuite: Suite = {
     const settings = analysisSettings(network, { seed: 1, spectrum: TRIPLES });
     using jacobians = new ResidualJacobians(gpu, network, state, points, {
       columns: settings.sketchColumns,
+      triples: TRIPLES,
       powerIterations: settings.powerIterations,
       convention: settings.convention,
       seed: settings.seed,
@@ -86,7 +87,8 @@ function checkTriples(
     const inner = apply(w1, points.subarray(problem * d, (problem + 1) * d));
     const largest = s[problem * columns]!;
     for (let k = 0; k < TRIPLES; k++) {
-      const at = problem * columns + k;
+      const at = problem * TRIPLES + k;
+      const sigma = s[problem * columns + k]!;
       const image = apply(
         w2,
         apply(w1, v.subarray(at * d, (at + 1) * d)).map((x, i) => (inner[i]! > 0 ? x : 0)),
@@ -94,8 +96,8 @@ function checkTriples(
       const product = image.reduce((sum, x, i) => sum + x * u[at * d + i]!, 0);
       error = Math.max(
         error,
-        Math.abs(product - s[at]!) / largest,
-        Math.abs(Math.hypot(...image) - s[at]!) / largest,
+        Math.abs(product - sigma) / largest,
+        Math.abs(Math.hypot(...image) - sigma) / largest,
       );
     }
   }

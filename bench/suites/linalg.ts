@@ -27,12 +27,12 @@ function qrCase(problems: number, dim: number, vectors: number): Case {
     name: 'QR',
     size: `${problems}x${dim}x${vectors}`,
     f: (y: Tensor) => orthonormalize(y),
-    shapes: [[vectors, problems, dim]],
+    shapes: [[problems, vectors, dim]],
     inputs: () => [noise(vectors * problems * dim)],
     check: ([q], [y]) => {
       const errors = spreadOver(problems, 3).map((p) => {
         const of = (x: Float32Array) =>
-          Array.from({ length: vectors }, (_, k) => x.subarray((k * problems + p) * dim).subarray(0, dim));
+          Array.from({ length: vectors }, (_, k) => x.subarray((p * vectors + k) * dim).subarray(0, dim));
         const [basis, given] = [of(q!), of(y!)];
         return Math.max(distanceFromOrthonormal(basis), ...given.map((v) => outside(v, basis)));
       });

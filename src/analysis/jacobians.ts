@@ -10,7 +10,6 @@ import {
   iota,
   matmul,
   mul,
-  reshape,
   square,
   sum,
   where,
@@ -24,23 +23,20 @@ import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
-import { type LinearMap, randomizedSvd } from './randomized-svd.ts';
+import { type LinearMap, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
 
-export interface JacobianOptions {
-  /** Directions of the sketch, at most the width. */
-  readonly columns: number;
-  readonly powerIterations: number;
+export interface JacobianOptions extends SketchOptions {
   readonly convention: 'branch' | 'post-activation';
   readonly seed: number;
 }
 
-/** Singular triples of J_i at each sample, in host memory: block i, sample n, triple k, coordinate d. */
+/** Singular triples of J_i at each sample, in host memory: block i, sample n, triple k of K (or r), coordinate d. */
 export interface JacobianTriples {
-  /** [L, N, r, D]. */
+  /** [L, N, K, D]. */
   readonly u: Float32Array;
-  /** [L, N, r]. */
+  /** [L, N, r]: all columns of the sketch. */
   readonly s: Float32Array;
-  /** [L, N, r, D]. */
+  /** [L, N, K, D]. */
   readonly v: Float32Array;
   /** ‖J_i‖_F² at each sample, exactly: [L, N]. */
   readonly frobenius2: Float64Array;
@@ -61,6 +57,8 @@ export class ResidualJacobians implements Disposable {
   readonly #network: FcResNet;
   readonly #samples: number;
   readonly #options: JacobianOptions;
+  /** Whether memory holds the Jacobians of at least one block as matrices. */
+  readonly #dense: boolean;
   /** Blocks that run together, with their weights and points. */
   readonly #groups: {
     /** Number of the first, from 0. */
@@ -78,12 +76,11 @@ export class ResidualJacobians implements Disposable {
     this.#network = network;
     this.#options = options;
     this.#samples = points.length / (depth * width);
-    const widest = Math.max(options.columns, IDENTITY_CHUNK);
-    const perBlock = 4 * widest * this.#samples * width;
-    const blocks = Math.max(
-      1,
-      Math.min(depth, Math.floor(Math.min(BATCH_BYTES, gpu.traits.maxBindingBytes) / perBlock)),
-    );
+    const most = Math.min(BATCH_BYTES, gpu.traits.maxBindingBytes);
+    const bytesOf = (directions: number) => 4 * directions * this.#samples * width;
+    this.#dense = bytesOf(width) <= most;
+    const perBlock = bytesOf(this.#dense ? width : Math.max(options.columns, IDENTITY_CHUNK));
+    const blocks = Math.max(1, Math.min(depth, Math.floor(most / perBlock)));
     const each = this.#samples * width;
     for (let first = 0; first < depth; first += blocks) {
       const count = Math.min(blocks, depth - first);
@@ -100,16 +97,19 @@ export class ResidualJacobians implements Disposable {
     }
   }
 
-  /** Leading singular triples of every J_i. */
+  /**
+   * Leading singular triples of every J_i. As the Frobenius norm takes J_i's images of all directions anyway, the sketch
+   * runs on them wherever they fit in memory: a product for each application instead of a pass through the branch.
+   */
   async triples(): Promise<JacobianTriples> {
     const { depth, width } = this.#network.options;
-    const { columns } = this.#options;
-    const vectors = this.#samples * columns * width;
+    const { columns, triples } = this.#options;
+    const vectors = this.#samples * triples * width;
     const result: JacobianTriples = {
       u: new Float32Array(depth * vectors),
       s: new Float32Array(depth * this.#samples * columns),
       v: new Float32Array(depth * vectors),
-      frobenius2: await this.#frobenius(),
+      frobenius2: this.#dense ? new Float64Array(depth * this.#samples) : await this.#frobenius(),
     };
     using key = DeviceArray.from(this.#gpu, keyOf(this.#options.seed), [2], 'u32');
     for (const { first, weights, points } of this.#groups) {
@@ -117,21 +117,29 @@ export class ResidualJacobians implements Disposable {
       const program = await compile(
         this.#gpu,
         (w: Weights, h: Tensor, k: Tensor) => {
-          const { u, s, v } = randomizedSvd(this.#map(w, h), h.shape.slice(0, 2), width, {
+          const batch = h.shape.slice(0, 2);
+          const map = this.#map(w, h);
+          const images = this.#dense ? map.apply(unitVectors(width, width, batch)) : undefined;
+          const { u, s, v } = randomizedSvd(images ? matrixMap(images) : map, batch, width, {
             ...this.#options,
             key: k,
           });
-          return [u, s, v];
+          return { u, s, v, ...(images && { frobenius2: sum(square(images), [-2, -1]) }) };
         },
         specsOf(inputs),
         { label: 'randomized SVD' },
       );
       using bound = program.bind(inputs);
       bound.submit();
-      const [u, s, v] = (await Promise.all(bound.outputs.map((a) => a.read()))) as Float32Array[];
-      result.u.set(u!, first * vectors);
-      result.s.set(s!, first * this.#samples * columns);
-      result.v.set(v!, first * vectors);
+      const read = async (array: DeviceArray | undefined, into: Float32Array | Float64Array, each: number) =>
+        array && into.set((await array.read()) as Float32Array, first * each);
+      const { u, s, v, frobenius2 } = bound.result;
+      await Promise.all([
+        read(u, result.u, vectors),
+        read(s, result.s, this.#samples * columns),
+        read(v, result.v, vectors),
+        read(frobenius2, result.frobenius2, this.#samples),
+      ]);
     }
     return result;
   }
@@ -152,9 +160,8 @@ export class ResidualJacobians implements Disposable {
       const program = await compile(
         this.#gpu,
         (w: Weights, h: Tensor, uj: Tensor, vj: Tensor) => {
-          const directions = broadcast(directionsFirst(vj), [triples, ...h.shape]);
-          const images = directionsLast(this.#map(w, h).apply(directions));
-          return matmul(uj, images, { transposeB: true });
+          const directions = broadcast(vj, [...h.shape.slice(0, 2), triples, width]);
+          return matmul(uj, this.#map(w, h).apply(directions), { transposeB: true });
         },
         specsOf(inputs),
         { label: 'couplings' },
@@ -183,10 +190,8 @@ export class ResidualJacobians implements Disposable {
       const program = await compile(
         this.#gpu,
         (w: Weights, h: Tensor, from: Tensor) => {
-          const number = add(iota([chunk, 1, 1, 1], -4), from);
-          const unit = cast(equal(iota([width]), number), 'f32');
-          const images = this.#map(w, h).apply(broadcast(unit, [chunk, ...h.shape]));
-          return reshape(sum(square(images), [-4, -1]), h.shape.slice(0, 2));
+          const batch = h.shape.slice(0, 2);
+          return sum(square(this.#map(w, h).apply(unitVectors(chunk, width, batch, from))), [-2, -1]);
         },
         specsOf(inputs),
         { label: 'Frobenius norms' },
@@ -216,7 +221,10 @@ export class ResidualJacobians implements Disposable {
       return where(open, branch(x), mul(x, 0));
     };
     const { apply, applyTranspose } = linearize(gated, h);
-    return { apply: (v) => apply(v), applyTranspose: (u) => applyTranspose(u)[0] };
+    return {
+      apply: (v) => directionsLast(apply(directionsFirst(v))),
+      applyTranspose: (u) => directionsLast(applyTranspose(directionsFirst(u))[0]),
+    };
   }
 
   dispose(): void {
@@ -229,6 +237,17 @@ export class ResidualJacobians implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** `count` unit vectors from number `from` on, for every point of a batch: [… , count, width]. */
+function unitVectors(
+  count: number,
+  width: number,
+  batch: readonly number[],
+  from: Tensor | number = 0,
+): Tensor {
+  const number = add(iota([...batch.map(() => 1), count, 1], -2), from);
+  return broadcast(cast(equal(iota([width]), number), 'f32'), [...batch, count, width]);
 }
 
 /**

@@ -85,20 +85,20 @@ export async function measureNetwork(
     });
   using jacobians = new ResidualJacobians(gpu, network, state, points, {
     columns: options.sketchColumns,
+    triples: options.triples,
     powerIterations: options.powerIterations,
     convention: options.convention,
     seed: options.seed,
   });
   const triples = await jacobians.triples();
-  const leading = leadingVectors(triples, options, depth * count, width);
-  const a = await jacobians.couplings(leading.u, leading.v, options.triples);
+  const a = await jacobians.couplings(triples.u, triples.v, options.triples);
 
   const head = state.parameters.get('head.weight')!;
   const classifier = rowSpace(rowsOf(head, 0, network.options.classes, width));
   const common = commonTrajectories(paths, samples.labels);
   const perSample = paths.map((path, n): SampleMeasures => {
     const blocks = Array.from({ length: depth }, (_, i) =>
-      blockMeasures(triples, leading, i * count + n, options, network, classifier),
+      blockMeasures(triples, i * count + n, options, network, classifier),
     );
     const k = options.triples;
     const share = (i: number, j: number) => Float64Array.from(a[i]![j]!.subarray(n * k * k, (n + 1) * k * k));
@@ -171,26 +171,9 @@ const rowsOf = (x: Float32Array, start: number, count: number, width: number): F
     Float64Array.from(x.subarray(start + k * width, start + (k + 1) * width)),
   );
 
-/** The first K vectors of each block and sample, [L·N, K, D]. */
-function leadingVectors(
-  { u, v }: JacobianTriples,
-  options: AnalysisOptions,
-  problems: number,
-  width: number,
-) {
-  const [from, to] = [options.sketchColumns * width, options.triples * width];
-  const cut = (x: Float32Array) => {
-    const out = new Float32Array(problems * to);
-    for (let p = 0; p < problems; p++) out.set(x.subarray(p * from, p * from + to), p * to);
-    return out;
-  };
-  return { u: cut(u), v: cut(v) };
-}
-
 /** Measures of one block's Jacobian at one sample; `problem` counts blocks, then samples. */
 function blockMeasures(
   triples: JacobianTriples,
-  leading: { u: Float32Array; v: Float32Array },
   problem: number,
   options: AnalysisOptions,
   network: FcResNet,
@@ -202,7 +185,7 @@ function blockMeasures(
   const sigma = all.slice(0, options.spectrum);
   const frobenius2 = triples.frobenius2[problem]!;
   const dead = isDead(sigma[0]!);
-  const [u, v] = [leading.u, leading.v].map((x) => rowsOf(x, problem * k * width, k, width)) as [
+  const [u, v] = [triples.u, triples.v].map((x) => rowsOf(x, problem * k * width, k, width)) as [
     Float64Array[],
     Float64Array[],
   ];

@@ -207,10 +207,7 @@ export function random(
   return bind('random', [key], { distribution, shape: [...shape], stream });
 }
 
-/**
- * Of each set of vectors `x [r, …, d]`, an orthonormal set `[r, …, d]` whose first j vectors span what the first j
- * of `x` span. The sets run over the middle axes.
- */
+/** Of each set of vectors `x [… , r, d]`, an orthonormal set whose first j vectors span what the first j of `x` span. */
 export const orthonormalize = (x: Tensor): Tensor => bind('orthonormalize', [x], {});
 
 /** Singular values `s [… , n]` of square matrices `a [… , n, n]`, falling, and right singular vectors, rows of `v`. */
@@ -224,7 +221,7 @@ export function rightSvd(a: Tensor): { s: Tensor; v: Tensor } {
  * sₖ uₖ: where sₖ is lost in the rounding of s₁, uₖ is a unit vector orthogonal to all before.
  */
 export function leftVectors(x: Tensor): Tensor {
-  const q = directionsLast(orthonormalize(directionsFirst(x)));
+  const q = orthonormalize(x);
   const along = sum(mul(q, x), -1);
   return mul(q, where(greater(0, along), full(-1, along.shape), full(1, along.shape)));
 }

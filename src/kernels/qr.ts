@@ -28,7 +28,7 @@ export interface QrSizes {
 }
 
 /**
- * Orthonormal bases of B sets of r vectors: bindings Y (r, B, d) read, Q (r, B, d) written. In each problem Q's
+ * Orthonormal bases of B sets of r vectors: bindings Y (B, r, d) read, Q (B, r, d) written. In each problem Q's
  * vectors are orthonormal, whatever Y holds, and its first j span what the first j of Y span, as far as those are
  * independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2): its orthonormality does not depend
  * on the input, so zero, repeated and badly scaled vectors need no special care.
@@ -121,7 +121,7 @@ struct Sizes { r: u32, batch: u32 }
 var<private> problem: u32;
 
 // First element of vector j.
-fn rowOf(j: u32) -> u32 { return (j * size.batch + problem) * ${d}u; }
+fn rowOf(j: u32) -> u32 { return (problem * size.r + j) * ${d}u; }
 // First of the four elements of chunk c in this lane.
 fn at(c: u32) -> u32 { return 4 * (c * LANES + lane); }
 fn index(c: u32) -> vec4u { return at(c) + vec4u(0, 1, 2, 3); }

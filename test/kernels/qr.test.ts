@@ -17,14 +17,14 @@ async function orthonormalize(
   const y = new Float32Array(r * batch * d);
   problems.forEach((vectors, b) => {
     vectors.forEach((v, j) => {
-      y.set(v, (j * batch + b) * d);
+      y.set(v, (b * r + j) * d);
     });
   });
   const [, q] = await withGpu((gpu) =>
     runKernel(gpu, qr({ vectors: r, batch, dim: d }, traits(gpu.traits)), [y, y.length]),
   );
   return problems.map((_, b) =>
-    Array.from({ length: r }, (_, j) => q!.subarray((j * batch + b) * d, (j * batch + b + 1) * d)),
+    Array.from({ length: r }, (_, j) => q!.subarray((b * r + j) * d, (b * r + j + 1) * d)),
   );
 }
 

@@ -9,20 +9,19 @@ import { orthonormalRows, singularFactor } from './linalg-reference.ts';
 export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
   orthonormalize: {
     shape: ([x]) => {
-      if (x!.rank < 2 || x!.shape[0]! > x!.shape.at(-1)!) {
+      if (x!.rank < 2 || x!.shape.at(-2)! > x!.shape.at(-1)!) {
         throw new CollimateError(
-          `orthonormalize: shape ${formatShape(x!.shape)} asks for ${x!.shape[0]} orthonormal vectors in ${x!.shape.at(-1)} dimensions`,
-          'The first axis (vectors) must not exceed the last (dimension).',
+          `orthonormalize: shape ${formatShape(x!.shape)} asks for ${x!.shape.at(-2)} orthonormal vectors in ${x!.shape.at(-1)} dimensions`,
+          'The last axis but one (vectors) must not exceed the last (dimension).',
         );
       }
       return { shape: x!.shape, dtype: 'f32' };
     },
     reference: ([x]) => {
-      const [r, d] = [x!.shape[0]!, x!.shape.at(-1)!];
-      const batch = x!.data.length / (r * d);
+      const [r, d] = [x!.shape.at(-2)!, x!.shape.at(-1)!];
       const out = new Float64Array(x!.data.length);
-      for (let b = 0; b < batch; b++) {
-        const at = (j: number) => (j * batch + b) * d;
+      for (let start = 0; start < out.length; start += r * d) {
+        const at = (j: number) => start + j * d;
         const rows = Array.from({ length: r }, (_, j) => x!.data.slice(at(j), at(j) + d));
         orthonormalRows(rows).forEach((row, j) => {
           out.set(row, at(j));
@@ -36,7 +35,7 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
       kind: 'joint',
       parts: [{}],
       make: (x, traits) => {
-        const [r, d] = [x.shape[0]!, x.shape.at(-1)!];
+        const [r, d] = [x.shape.at(-2)!, x.shape.at(-1)!];
         return { kernel: qr({ vectors: r, batch: x.size / (r * d), dim: d }, traits), scratch: 0 };
       },
     },
