@@ -48,6 +48,7 @@ export function networkOf({ norm, depth, width }: StepShape): Network {
 /** The same network with the identity in place of each BatchNorm. */
 function withoutNorms(network: FcResNet): Network {
   return {
+    input: network.input,
     parameters: network.parameters.filter(({ name }) => !/\.bn\d?\./.test(name)),
     norms: [],
     forward: (weights, x) => network.forward(weights, x, (h) => h),
@@ -128,7 +129,7 @@ export class Training implements Disposable {
       y[i] = train.labels[index]!;
       for (let k = 0; k < features; k++) {
         const pixel = train.images[index * features + k]! / 255;
-        x[i * features + k] = (pixel - normalization.mean) / normalization.std;
+        x[i * features + k] = (pixel - normalization.mean[0]!) / normalization.std[0]!;
       }
     }
     const { parameters } = this.#network;

@@ -18,7 +18,7 @@ import { compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { linearize } from '../autograd/transform.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { blockName, type FcResNet, residualBranch } from '../models/fc-resnet.ts';
+import type { FcResNet } from '../models/fc-resnet.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
@@ -212,7 +212,7 @@ export class ResidualJacobians implements Disposable {
 
   /** The derivative of the stacked branches at their points. */
   #map(weights: Weights, h: Tensor): LinearMap {
-    const branch = (x: Tensor) => residualBranch(weights, 'block', x, inferenceNorm);
+    const branch = (x: Tensor) => this.#network.branch(weights, 'block', x, inferenceNorm);
     const gated = (x: Tensor) => {
       if (this.#options.convention === 'branch' || this.#network.options.activation === 'identity')
         return branch(x);
@@ -256,13 +256,13 @@ function unitVectors(
  */
 function stackBlocks(gpu: Gpu, state: HostState, first: number, count: number): Record<string, DeviceArray> {
   const all = new Map([...state.parameters, ...state.statistics]);
-  const prefix = `${blockName(first)}.`;
+  const prefix = `blocks.${first}.`;
   const names = [...all.keys()]
     .filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length));
   return Object.fromEntries(
     names.map((name) => {
-      const parts = Array.from({ length: count }, (_, i) => all.get(`${blockName(first + i)}.${name}`)!);
+      const parts = Array.from({ length: count }, (_, i) => all.get(`blocks.${first + i}.${name}`)!);
       const size = parts[0]!.length;
       const stacked = new Float32Array(count * size);
       parts.forEach((part, i) => {

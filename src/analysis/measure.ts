@@ -143,13 +143,13 @@ async function representations(
   const count = samples.labels.length;
   using loaded = new TrainingState(gpu, network, { momentum: false });
   loaded.load({ ...state, momentum: new Map() });
-  using inputs = DeviceArray.from(gpu, samples.inputs, [count, samples.inputs.length / count]);
+  using inputs = DeviceArray.from(gpu, samples.inputs, [count, ...network.input]);
   const args = [loaded.weights, inputs];
   const program = await compile(
     gpu,
     (weights: Weights, x: Tensor) => {
-      const hs = network.representations(weights, x, inferenceNorm);
-      return [hs, network.head(weights, hs.at(-1)!)];
+      const { points, logits } = network.representations(weights, x, inferenceNorm);
+      return [points[0]!, logits];
     },
     specsOf(args),
     { label: 'representations' },

@@ -1,7 +1,9 @@
 import { type AnalysisOptions, analysisSettings, measureNetwork } from '../analysis/measure.ts';
 import type { Analysis, Measures } from '../analysis/results.ts';
+import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { FcResNet, type FcResNetOptions } from '../models/fc-resnet.ts';
+import { FcResNet } from '../models/fc-resnet.ts';
+import type { NetworkOptions } from '../models/network-of.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import { type HostState, initialState, TrainingState } from '../train/state.ts';
 import { analysisSamples, type DeviceTask, type Task } from './task.ts';
@@ -23,10 +25,16 @@ export async function analyzeRun(
   gpu: Gpu,
   task: Task,
   data: DeviceTask,
-  options: FcResNetOptions,
+  options: NetworkOptions,
   trained: HostState,
   request: AnalysisRequest,
 ): Promise<Analysis> {
+  if (options.kind !== 'fc') {
+    throw new CollimateError(
+      `the network is ${options.kind}, which cannot be analysed yet`,
+      'Analyse a fully connected one.',
+    );
+  }
   const network = new FcResNet(options);
   const { depth, width, classes, activation, skip } = options;
   const { seed, triples, convention } = request;

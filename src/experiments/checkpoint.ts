@@ -1,5 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import { FcResNet, type FcResNetOptions } from '../models/fc-resnet.ts';
+import { type NetworkOptions, networkOf } from '../models/network-of.ts';
 import type { Network } from '../train/network.ts';
 import type { HostState } from '../train/state.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from './safetensors.ts';
@@ -17,11 +17,11 @@ export interface EpochSums {
 /** What a checkpoint says besides its tensors. */
 export interface CheckpointInfo {
   readonly experiment: string;
-  readonly network: FcResNetOptions;
+  readonly network: NetworkOptions;
   /** Everything else that decides the training, by name: what a resumed run must agree with. */
   readonly training: Readonly<Record<string, unknown>> & { readonly seed: number; readonly images?: number };
-  /** Of the training images, scaled to [0, 1]: what inputs are normalized by. */
-  readonly normalization: { readonly mean: number; readonly std: number };
+  /** Of the training images, scaled to [0, 1], by channel: what inputs are normalized by. */
+  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Only in the middle of a run, so that a finished checkpoint does not depend on how often it was cut off. */
   readonly progress?: { readonly sums: EpochSums; readonly seconds: number };
 }
@@ -36,7 +36,7 @@ export interface Checkpoint {
  * give them, momentum buffers the prefix `optimizer.momentum.`.
  */
 export function encodeCheckpoint({ info, state }: Checkpoint): Uint8Array {
-  const network = new FcResNet(info.network);
+  const network = networkOf(info.network);
   const tensors = new Map<string, TensorData>();
   const values = new Map([...state.parameters, ...state.statistics, ...prefixed(state.momentum)]);
   for (const [name, shape] of shapesOf(network, state.momentum.size > 0)) {
@@ -80,13 +80,13 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   if (!Number.isSafeInteger(step) || step < 0) throw fail(`is of step ${metadata.step}`);
   const info = {
     experiment: metadata.experiment ?? '',
-    network: field('network'),
+    network: networkFrom(field('network')),
     training: field('training'),
-    normalization: field('normalization'),
+    normalization: normalizationFrom(field('normalization')),
     ...(metadata.progress && { progress: field('progress') }),
   } as unknown as CheckpointInfo;
   if (!(info.network.depth <= tensors.size)) throw fail(`claims ${info.network.depth} blocks`);
-  const network = new FcResNet(info.network);
+  const network = networkOf(info.network);
   const momentum = [...tensors.keys()].some((name) => name.startsWith(MOMENTUM));
   checkTensors(tensors, shapesOf(network, momentum), fail);
 
@@ -103,6 +103,16 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
       momentum: momentum ? pick(parameters, MOMENTUM) : new Map(),
     },
   };
+}
+
+/** Options as a file has them: those of the first version are of a fully connected network and do not say so. */
+export const networkFrom = (options: object): NetworkOptions =>
+  ({ kind: 'fc', ...options }) as NetworkOptions;
+
+/** Normalization as a file has it: in the first version a number, for the only channel. */
+export function normalizationFrom(given: object): CheckpointInfo['normalization'] {
+  const { mean, std } = given as Record<'mean' | 'std', number | number[]>;
+  return { mean: [mean].flat(), std: [std].flat() };
 }
 
 /** The first tensor of a state that holds something not finite, if any. */

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
-import type { FcResNetOptions } from '../models/fc-resnet.ts';
+import type { NetworkOptions } from '../models/network-of.ts';
 import type { Settings } from './catalog.ts';
-import type { CheckpointInfo } from './checkpoint.ts';
+import { type CheckpointInfo, networkFrom, normalizationFrom } from './checkpoint.ts';
 import { CONFIG } from './run-folder.ts';
 import { featuresOf, type Task } from './task.ts';
 import type { TrainingOptions } from './train-run.ts';
@@ -21,10 +21,10 @@ export interface RunConfig {
   readonly experiment: string;
   readonly preset: string;
   readonly settings: Settings;
-  readonly network: FcResNetOptions;
+  readonly network: NetworkOptions;
   readonly training: TrainingOptions;
   readonly dataset: string;
-  /** Mean and standard deviation of the training pixels, scaled to [0, 1]: inputs are (x − mean) / std. */
+  /** Mean and standard deviation of the training pixels by channel, scaled to [0, 1]: inputs are (x − mean) / std. */
   readonly normalization: Task['normalization'];
   readonly adapter: AdapterInfo;
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
@@ -73,7 +73,7 @@ export function controlOf(config: RunConfig, task: Task): RunConfig {
 function optionsOf(settings: Settings, task: Task, skip: boolean): Pick<RunConfig, 'network' | 'training'> {
   const { depth, width, classes, activation, seed, epochs, batch, lr, momentum, weightDecay } = settings;
   return {
-    network: { inputs: featuresOf(task.train), depth, width, classes, activation, skip },
+    network: { kind: 'fc', inputs: featuresOf(task.train), depth, width, classes, activation, skip },
     training: { seed, images: task.train.count, epochs, batch, lr, momentum, weightDecay },
   };
 }
@@ -105,13 +105,18 @@ export function readConfig(folder: string): RunConfig {
       { cause },
     );
   }
-  if (config?.schema !== SCHEMA || !config.settings || !config.network || !config.training) {
+  const { schema, settings, network, training, normalization } = config ?? {};
+  if (schema !== SCHEMA || !settings || !network || !training || !normalization) {
     throw new CollimateError(
       `${path} is not the configuration of a run of this version`,
       'Restore the file, or begin another run without `--resume`.',
     );
   }
-  return config as RunConfig;
+  return {
+    ...(config as RunConfig),
+    network: networkFrom(network),
+    normalization: normalizationFrom(normalization),
+  };
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -5,7 +5,7 @@ import { firstClasses, type ImageDataset, normalization } from '../data/dataset.
 import { loadMnist } from '../data/mnist.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { DeviceExamples } from '../train/trainer.ts';
+import type { DeviceExamples } from '../train/examples.ts';
 import type { Settings } from './catalog.ts';
 
 /** The images of a run, and how they are normalized. */
@@ -13,20 +13,19 @@ export interface Task {
   readonly dataset: string;
   readonly train: ImageDataset;
   readonly test: ImageDataset;
-  /** Of all training images, whatever part of them is used; pixels scaled to [0, 1]. */
-  readonly normalization: { readonly mean: number; readonly std: number };
+  /** Of all training images, whatever part of them is used; pixels scaled to [0, 1], by channel. */
+  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
 /** Loads the part of the data set that the settings name. */
 export function loadTask({ classes, images }: Pick<Settings, 'classes' | 'images'>): Task {
   const all = loadMnist();
-  const { mean, std } = normalization(all.train);
   const { train, test } = firstClasses(all, classes);
   return {
     dataset: train.name,
     train: firstImages(train, images),
     test,
-    normalization: { mean: mean[0]!, std: std[0]! },
+    normalization: normalization(all.train),
   };
 }
 
@@ -50,7 +49,7 @@ export class DeviceTask implements Disposable {
   readonly test: DeviceExamples;
 
   constructor(gpu: Gpu, { train, test, normalization: { mean, std } }: Task) {
-    const affine = { scale: 1 / (255 * std), shift: -mean / std };
+    const affine = { scale: std.map((s) => 1 / (255 * s)), shift: mean.map((m, c) => -m / std[c]!) };
     const put = (dataset: ImageDataset, label: string): DeviceExamples => {
       const { images, labels, count } = dataset;
       return {
@@ -83,7 +82,8 @@ export function analysisSamples(task: Task, count: number, seed: number): Analys
   const inputs = new Float32Array(count * features);
   for (const [n, index] of indices.entries()) {
     for (let k = 0; k < features; k++) {
-      inputs[n * features + k] = (images[index * features + k]! / 255 - mean) / std;
+      const c = k % mean.length;
+      inputs[n * features + k] = (images[index * features + k]! / 255 - mean[c]!) / std[c]!;
     }
   }
   return { inputs, indices, labels: indices.map((index) => labels[index]!) };

@@ -1,7 +1,7 @@
 import type { EpochMetrics } from '../analysis/results.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { FcResNet } from '../models/fc-resnet.ts';
+import { networkOf } from '../models/network-of.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import { cosineRate } from '../train/sgd.ts';
 import { type HostState, initialState } from '../train/state.ts';
@@ -71,7 +71,7 @@ export async function train(
   session: TrainingSession,
 ): Promise<HostState> {
   const { epochs, batch, seed } = info.training;
-  const network = new FcResNet(info.network);
+  const network = networkOf(info.network);
   const stepsPerEpoch = Math.floor(data.train.labels.size / batch);
   const steps = epochs * stepsPerEpoch;
   const options = { ...info.training, steps };

@@ -1,4 +1,4 @@
-import { add, mean, mul, rsqrt, sub, variance } from '../autograd/functions.ts';
+import { add, mean, mul, reshape, rsqrt, sub, variance } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Normalizer, Weights } from './network.ts';
 
@@ -12,10 +12,12 @@ export interface BatchStatistics {
   readonly variance: Tensor;
 }
 
-/** Normalizes by the statistics of the batch, and leaves them in `seen` under the layer's name. */
+/** Normalizes by the statistics of the batch (and of height and width), and leaves them in `seen` under the layer's name. */
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {
-    const statistics = { mean: mean(x, -2), variance: variance(x, -2) };
+    const features = x.shape.at(-1)!;
+    const rows = reshape(x, [x.size / features, features]);
+    const statistics = { mean: mean(rows, -2), variance: variance(rows, -2) };
     seen[name] = statistics;
     return affine(x, statistics, name, weights);
   };

@@ -15,17 +15,23 @@ import {
 import { type BoundProgram, compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
 import { inferenceNorm } from './batch-norm.ts';
+import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Network, Weights } from './network.ts';
-import { type DeviceExamples, specsOf } from './trainer.ts';
+import { specsOf } from './trainer.ts';
 
+/** Examples in a step, where all activations fit into memory. */
 const BATCH = 1000;
+/** Bytes that one activation may take, well below what adapters let a binding span. */
+const ACTIVATION_BYTES = 64 * 2 ** 20;
 
 /** Counts correct classifications of a data set, in inference mode; all batches are queued without waiting. */
 export class Evaluator implements Disposable {
   readonly #gpu: Gpu;
   readonly #program: BoundProgram;
   readonly #count: number;
+  readonly #batch: number;
   readonly #position: DeviceArray;
   readonly #correct: DeviceArray;
 
@@ -33,12 +39,14 @@ export class Evaluator implements Disposable {
     gpu: Gpu,
     program: BoundProgram,
     count: number,
+    batch: number,
     position: DeviceArray,
     correct: DeviceArray,
   ) {
     this.#gpu = gpu;
     this.#program = program;
     this.#count = count;
+    this.#batch = batch;
     this.#position = position;
     this.#correct = correct;
   }
@@ -51,25 +59,26 @@ export class Evaluator implements Disposable {
     examples: DeviceExamples,
   ): Promise<Evaluator> {
     const count = examples.labels.size;
+    const batch = evaluationBatch(network, gpu.traits);
     const position = DeviceArray.zeros(gpu, [1], 'u32', 'evaluation position');
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
     const inputs = [weights, examples.images, examples.labels, position, correct];
     const tensors = Object.keys(weights).length;
-    const program = await compile(gpu, evaluationStep(network, examples), specsOf(inputs), {
+    const program = await compile(gpu, evaluationStep(network, examples, batch), specsOf(inputs), {
       label: 'evaluation',
       inPlace: [
         [0, tensors + 2],
         [1, tensors + 3],
       ],
     });
-    return new Evaluator(gpu, program.bind(inputs, [position, correct]), count, position, correct);
+    return new Evaluator(gpu, program.bind(inputs, [position, correct]), count, batch, position, correct);
   }
 
   /** Share of the examples that the network classifies correctly, with the weights of this moment. */
   async accuracy(): Promise<number> {
     this.#position.write([0]);
     this.#correct.write([0]);
-    this.#gpu.submit([this.#program], Math.ceil(this.#count / BATCH));
+    this.#gpu.submit([this.#program], Math.ceil(this.#count / this.#batch));
     return (await this.#correct.read())[0]! / this.#count;
   }
 
@@ -84,14 +93,24 @@ export class Evaluator implements Disposable {
   }
 }
 
-function evaluationStep(network: Network, examples: DeviceExamples) {
+/** Examples that run at once: what a BatchNorm layer normalizes is the largest that there is of each. */
+export function evaluationBatch(
+  network: Pick<Network, 'norms'>,
+  traits: Pick<AdapterTraits, 'maxBindingBytes'>,
+): number {
+  const largest = Math.max(1, ...network.norms.map(({ features, places }) => features * places));
+  const bytes = Math.min(ACTIVATION_BYTES, traits.maxBindingBytes);
+  return Math.max(1, Math.min(BATCH, Math.floor(bytes / (4 * largest))));
+}
+
+function evaluationStep(network: Network, examples: DeviceExamples, batch: number) {
   const count = examples.labels.size;
   return (weights: Weights, images: Tensor, labels: Tensor, position: Tensor, correct: Tensor) => {
-    const wanted = add(iota([BATCH]), position);
+    const wanted = add(iota([batch]), position);
     const index = minimum(wanted, count - 1);
-    const logits = network.forward(weights, take(images, index, examples), inferenceNorm);
-    const right = equal(argmax(logits), reshape(take(labels, index), [BATCH, 1]));
-    const counted = where(greater(count, reshape(wanted, [BATCH, 1])), cast(right, 'f32'), 0);
-    return [add(position, BATCH), add(correct, sum(counted, [-2, -1]))];
+    const logits = network.forward(weights, inputsOf(images, index, examples, network.input), inferenceNorm);
+    const right = equal(argmax(logits), reshape(take(labels, index), [batch, 1]));
+    const counted = where(greater(count, reshape(wanted, [batch, 1])), cast(right, 'f32'), 0);
+    return [add(position, batch), add(correct, sum(counted, [-2, -1]))];
   };
 }

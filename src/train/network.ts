@@ -6,7 +6,7 @@ export type Weights = Readonly<Record<string, Tensor>>;
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  /** PyTorch's default for linear layers, uniform in ±1/√fanIn; or a constant. */
+  /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; or a constant. */
   readonly init: { readonly fanIn: number } | { readonly value: number };
 }
 
@@ -14,15 +14,24 @@ export interface ParameterSpec {
 export interface NormSpec {
   readonly name: string;
   readonly features: number;
+  /** Places of an example that each feature is measured at: height × width of images, else 1. */
+  readonly places: number;
 }
 
-/** Normalizes activations [n, features] as the BatchNorm layer `name` would. */
+/** Normalizes activations [n, features] or [n, height, width, features] as the BatchNorm layer `name` would. */
 export type Normalizer = (x: Tensor, name: string, weights: Weights) => Tensor;
+
+/** What a training step makes of the branch of a block: stochastic depth keeps it or drops it. */
+export type BranchGate = (branch: Tensor, block: string) => Tensor;
 
 /** What the training loop has to know of a network. */
 export interface Network {
+  /** Shape of one example: [features], or [height, width, channels]. */
+  readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
-  /** Logits [n, classes] of inputs [n, features]. */
-  forward(weights: Weights, x: Tensor, norm: Normalizer): Tensor;
+  /** Residual blocks that take part in stochastic depth, and the probability with which a step keeps each. */
+  readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
+  /** Logits [n, classes] of examples [n, ...input]. */
+  forward(weights: Weights, x: Tensor, norm: Normalizer, gate?: BranchGate): Tensor;
 }

@@ -46,7 +46,7 @@ export class TrainingState implements Disposable {
   readonly parameters: DeviceArray;
   readonly gradients: DeviceArray;
   readonly momentum: DeviceArray | undefined;
-  /** Running statistics, all means before all variances. */
+  /** Running statistics. */
   readonly running: DeviceArray;
   /** Those of the last batch, in the same layout. */
   readonly batch: DeviceArray;
@@ -73,11 +73,6 @@ export class TrainingState implements Disposable {
   /** Parameters and running statistics by name. */
   get weights(): Record<string, DeviceArray> {
     return { ...this.parameterLayout.views(this.parameters), ...this.statisticsLayout.views(this.running) };
-  }
-
-  /** Number of the first element of the statistics array that belongs to a variance. */
-  get firstVariance(): number {
-    return this.statisticsLayout.entries.find((e) => e.name.endsWith('running_var'))?.start ?? 0;
   }
 
   load(host: HostState): void {

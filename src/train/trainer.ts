@@ -5,7 +5,6 @@ import {
   cast,
   div,
   equal,
-  greater,
   iota,
   mean,
   mul,
@@ -22,20 +21,11 @@ import { valueAndGrad } from '../autograd/transform.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type BatchStatistics, MOMENTUM, trainingNorm } from './batch-norm.ts';
+import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Network, Weights } from './network.ts';
 import { type SgdOptions, sgd } from './sgd.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
-
-/** Labelled examples in GPU memory. */
-export interface DeviceExamples {
-  /** u8 [n, features]. */
-  readonly images: DeviceArray;
-  /** u8 [n]. */
-  readonly labels: DeviceArray;
-  /** A byte x becomes x · scale + shift. */
-  readonly scale: number;
-  readonly shift: number;
-}
+import { stochasticDepth } from './stochastic-depth.ts';
 
 export interface TrainerOptions extends SgdOptions {
   readonly batch: number;
@@ -101,6 +91,7 @@ export class Trainer implements Disposable {
     const state = new TrainingState(gpu, network, { momentum: options.momentum !== 0 });
     const seed = DeviceArray.from(gpu, [shuffleSeed(options.seed)], [1], 'u32', 'seed');
     const log = DeviceArray.zeros(gpu, [LOG_LENGTH, 2], 'f32', 'losses');
+    const rates = statisticsRates(gpu, network, state, options.batch);
     const { parameters, gradients, running, batch, step, momentum } = state;
 
     const gradientInputs = [
@@ -111,15 +102,15 @@ export class Trainer implements Disposable {
       seed,
       log,
     ];
-    const updateInputs = [parameters, gradients, running, batch, step, momentum];
+    const updateInputs = [parameters, gradients, running, batch, rates, step, momentum];
     const [gradient, update] = await Promise.all([
       compile(gpu, gradientStep(network, examples, options.batch), specsOf(gradientInputs), {
         label: 'gradient',
         inPlace: [[network.parameters.length + 2 * network.norms.length, network.parameters.length + 4]],
       }),
-      compile(gpu, updateStep(options, state), specsOf(updateInputs), {
+      compile(gpu, updateStep(options), specsOf(updateInputs), {
         label: 'update',
-        inPlace: [[0, 0], [1, 2], [2, 4], ...(momentum ? [[3, 5] as const] : [])],
+        inPlace: [[0, 0], [1, 2], [2, 5], ...(momentum ? [[3, 6] as const] : [])],
       }),
     ]);
     const gradientViews = state.parameterLayout.views(gradients);
@@ -135,7 +126,7 @@ export class Trainer implements Disposable {
       ]),
       update.bind(updateInputs, [parameters, running, step, momentum]),
     ];
-    return new Trainer(gpu, state, stepsPerEpoch, programs, [seed, log], log);
+    return new Trainer(gpu, state, stepsPerEpoch, programs, [seed, log, rates], log);
   }
 
   /** Queues the next `count` steps and returns at once. */
@@ -199,12 +190,13 @@ function gradientStep(network: Network, examples: DeviceExamples, batch: number)
   return (weights: Weights, images: Tensor, labels: Tensor, step: Tensor, seed: Tensor, log: Tensor) => {
     const position = add(mul(rem(step, stepsPerEpoch), batch), iota([batch]));
     const index = shuffle(position, add(mul(div(step, stepsPerEpoch), 0x9e3779b1), seed), count);
-    const x = take(images, index, examples);
+    const x = inputsOf(images, index, examples, network.input);
     const y = take(labels, index);
 
+    const gate = network.survival && stochasticDepth(network.survival, step, seed);
     const seen: Record<string, BatchStatistics> = {};
     const loss = (w: Weights): [Tensor, Tensor] => {
-      const logits = network.forward(w, x, trainingNorm(seen));
+      const logits = network.forward(w, x, trainingNorm(seen), gate);
       return [softmaxCrossEntropy(logits, y), logits];
     };
     const [[value, logits], gradients] = valueAndGrad(loss, { hasAux: true })(weights);
@@ -223,24 +215,32 @@ function gradientStep(network: Network, examples: DeviceExamples, batch: number)
   };
 }
 
-function updateStep(options: SgdOptions & { batch: number }, state: TrainingState) {
+/** What part of each batch statistic its running one takes over: a variance's follows the unbiased estimate, n/(n−1) times the one that normalizes. */
+function statisticsRates(gpu: Gpu, network: Network, state: TrainingState, batch: number): DeviceArray {
+  const layout = state.statisticsLayout;
+  const rates = new Map(
+    network.norms.flatMap(({ name, features, places }) => {
+      const n = batch * places;
+      return [
+        [`${name}.running_mean`, new Float32Array(features).fill(MOMENTUM)] as const,
+        [`${name}.running_var`, new Float32Array(features).fill((MOMENTUM * n) / (n - 1))] as const,
+      ];
+    }),
+  );
+  return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
+}
+
+function updateStep(options: SgdOptions) {
   return (
     parameters: Tensor,
     gradients: Tensor,
     running: Tensor,
     batch: Tensor,
+    rates: Tensor,
     step: Tensor,
     momentum?: Tensor,
   ) => {
     const next = sgd(parameters, gradients, momentum, step, options);
-    // Running variances follow the unbiased estimate, n/(n−1) times the one that normalizes.
-    const isVariance = greater(iota([running.size]), state.firstVariance - 1);
-    const unbiased = where(isVariance, (MOMENTUM * options.batch) / (options.batch - 1), MOMENTUM);
-    return [
-      next.parameters,
-      add(mul(running, 1 - MOMENTUM), mul(batch, unbiased)),
-      add(step, 1),
-      next.momentum,
-    ];
+    return [next.parameters, add(mul(running, 1 - MOMENTUM), mul(batch, rates)), add(step, 1), next.momentum];
   };
 }

@@ -9,7 +9,15 @@ import { decodeSafetensors, encodeSafetensors } from '../../src/experiments/safe
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { initialState } from '../../src/train/state.ts';
 
-const options = { inputs: 6, depth: 2, width: 4, classes: 3, activation: 'relu', skip: true } as const;
+const options = {
+  kind: 'fc',
+  inputs: 6,
+  depth: 2,
+  width: 4,
+  classes: 3,
+  activation: 'relu',
+  skip: true,
+} as const;
 const network = new FcResNet(options);
 
 function checkpoint(momentum: boolean): Checkpoint {
@@ -22,7 +30,7 @@ function checkpoint(momentum: boolean): Checkpoint {
       experiment: 'mnist-fc',
       network: options,
       training: { seed: 3, images: 50, lr: 0.1 },
-      normalization: { mean: 0.13, std: 0.3 },
+      normalization: { mean: [0.13], std: [0.3] },
       progress: { sums: { loss: 0.1 + 0.2, accuracy: 1 / 3 }, seconds: 1.5 },
     },
     state: { ...state, step: 7, momentum: new Map(buffers) },

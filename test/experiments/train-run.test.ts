@@ -14,7 +14,7 @@ import { openForTest, withGpu } from '../gpu/harness.ts';
 const task = loadTask({ classes: 3, images: 600 });
 const info = {
   experiment: 'mnist-fc',
-  network: { inputs: 784, depth: 2, width: 16, classes: 3, activation: 'relu', skip: true },
+  network: { kind: 'fc', inputs: 784, depth: 2, width: 16, classes: 3, activation: 'relu', skip: true },
   training: { seed: 5, images: 600, epochs: 2, batch: 16, lr: 0.1, momentum: 0.9, weightDecay: 1e-3 },
   normalization: task.normalization,
 } as const;

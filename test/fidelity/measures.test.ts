@@ -41,9 +41,9 @@ function train(gpu: Gpu, shape: Shape): Promise<HostState> {
 function fromFile(shape: Shape, state: HostState) {
   const info = {
     experiment: 'fidelity',
-    network: shape,
+    network: { kind: 'fc' as const, ...shape },
     training: { ...TRAINING },
-    normalization: { mean: 0, std: 1 },
+    normalization: { mean: [0], std: [1] },
   };
   return parseSafetensors(encodeCheckpoint({ info, state }));
 }

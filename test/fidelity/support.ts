@@ -4,17 +4,17 @@ import { normalization } from '../../src/data/dataset.ts';
 import { loadMnist } from '../../src/data/mnist.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { shuffleIndex } from '../../src/kernels/shuffle.ts';
+import type { DeviceExamples } from '../../src/train/examples.ts';
 import { type HostState, shuffleSeed } from '../../src/train/state.ts';
-import type { DeviceExamples } from '../../src/train/trainer.ts';
 import type { State, Tensors } from './reference/network.ts';
 
-/** Labelled inputs as bytes, and what turns a byte x into a number: x · scale + shift. */
+/** Labelled inputs as bytes, and what turns a byte x of channel c into a number: x · scale[c] + shift[c]. */
 export interface Examples {
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
   readonly features: number;
-  readonly scale: number;
-  readonly shift: number;
+  readonly scale: readonly number[];
+  readonly shift: readonly number[];
 }
 
 /** Numbers in [0, 1) that look random (Mulberry32). */
@@ -29,14 +29,14 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /** Noise with random labels. */
-export function syntheticExamples(count: number, features: number, classes: number): Examples {
+export function syntheticExamples(count: number, features: number, classes: number, channels = 1): Examples {
   const next = randomNumbers(count);
   return {
     images: Uint8Array.from({ length: count * features }, () => 256 * next()),
     labels: Uint8Array.from({ length: count }, () => classes * next()),
     features,
-    scale: 1 / 73,
-    shift: -1.7,
+    scale: [1 / 73, 1 / 61, 1 / 80].slice(0, channels),
+    shift: [-1.7, -2, -1.5].slice(0, channels),
   };
 }
 
@@ -51,8 +51,8 @@ export function mnistExamples(): { train: Examples; test: Examples } {
     images,
     labels,
     features: 784,
-    scale: 1 / (255 * std[0]),
-    shift: -mean[0] / std[0],
+    scale: [1 / (255 * std[0])],
+    shift: [-mean[0] / std[0]],
   });
   mnist = { train: examples(train), test: examples(test) };
   return mnist;
@@ -92,7 +92,10 @@ export function select(
 ): { x: Float64Array; labels: number[] } {
   const x = new Float64Array(indices.length * features);
   indices.forEach((index, n) => {
-    for (let f = 0; f < features; f++) x[n * features + f] = images[index * features + f]! * scale + shift;
+    for (let f = 0; f < features; f++) {
+      const c = f % scale.length;
+      x[n * features + f] = images[index * features + f]! * scale[c]! + shift[c]!;
+    }
   });
   return { x, labels: indices.map((i) => labels[i]!) };
 }

@@ -1,0 +1,102 @@
+import { conv2d, relu } from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import { checkWindow, placesOf, type Window } from '../kernels/window.ts';
+import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import {
+  type BlockOptions,
+  checkWhole,
+  headParameters,
+  normParameters,
+  ResidualNetwork,
+  type Stage,
+} from './residual-network.ts';
+
+export interface ConvResNetOptions extends BlockOptions {
+  /** Height, width and channels of an image. */
+  readonly inputs: readonly [number, number, number];
+  /** Number L of residual blocks. */
+  readonly depth: number;
+  /** Channels throughout. */
+  readonly channels: number;
+  /** The stem's window: with a stride, all blocks work on smaller maps. */
+  readonly stem: { readonly size: number; readonly stride: number; readonly padding: number };
+}
+
+/**
+ * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) with the branch
+ * F = conv3×3–BN–ReLU–conv3×3–BN, all of one resolution and number of channels, global average pooling and a linear classifier.
+ * No biases beside BatchNorm's and the classifier's.
+ */
+export class ConvResNet extends ResidualNetwork {
+  declare readonly options: ConvResNetOptions & { readonly kind: 'conv' };
+  readonly input: readonly number[];
+  readonly parameters: readonly ParameterSpec[];
+  readonly norms: readonly NormSpec[];
+  readonly stages: readonly Stage[];
+  readonly blocks: readonly string[];
+  protected readonly head = 'head';
+
+  constructor(options: ConvResNetOptions) {
+    super({ ...options, kind: 'conv' });
+    const { inputs, depth, channels, classes, stem } = options;
+    checkWhole(options, { depth: 1, channels: 1, classes: 2 });
+    checkWhole({ ...inputs }, { 0: 1, 1: 1, 2: 1 });
+    const [height, width, inputChannels] = inputs;
+    const window = stemWindow([height, width], stem);
+    checkWindow('stem', window);
+    const places = placesOf(window);
+
+    this.input = inputs;
+    this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
+    this.stages = [{ blocks: this.blocks, shape: [...places, channels] }];
+    const layer = (block: string, n: string, fanIn: number, size: number) => ({
+      conv: convParameter(`${block}.conv${n}`, channels, fanIn, size),
+      norm: { name: `${block}.bn${n}`, features: channels, places: places[0] * places[1] },
+    });
+    const layers = [
+      layer('stem', '', inputChannels, stem.size),
+      ...this.blocks.flatMap((block) => [layer(block, '1', channels, 3), layer(block, '2', channels, 3)]),
+    ];
+    this.parameters = [
+      ...layers.flatMap(({ conv, norm }) => [conv, ...normParameters(norm)]),
+      ...headParameters(this.head, classes, channels),
+    ];
+    this.norms = layers.map(({ norm }) => norm);
+  }
+
+  stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
+    return relu(norm(conv2d(x, weights['stem.conv.weight']!, this.options.stem), 'stem.bn', weights));
+  }
+
+  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+    return convBranch(weights, block, h, norm);
+  }
+}
+
+const stemWindow = (
+  image: Window['image'],
+  { size, stride, padding }: ConvResNetOptions['stem'],
+): Window => ({
+  image,
+  size: [size, size],
+  stride: [stride, stride],
+  padding: [padding, padding],
+});
+
+/** The weight of a convolution, as PyTorch initializes it by default. */
+export const convParameter = (name: string, out: number, fanIn: number, size: number): ParameterSpec => ({
+  name: `${name}.weight`,
+  shape: [out, fanIn, size, size],
+  init: { fanIn: fanIn * size * size },
+});
+
+/** conv3×3–BN–ReLU–conv3×3–BN; the first convolution may have a stride. */
+export function convBranch(weights: Weights, block: string, h: Tensor, norm: Normalizer, stride = 1): Tensor {
+  const conv = (x: Tensor, n: 1 | 2, s: number) =>
+    norm(
+      conv2d(x, weights[`${block}.conv${n}.weight`]!, { stride: s, padding: 1 }),
+      `${block}.bn${n}`,
+      weights,
+    );
+  return conv(relu(conv(h, 1, stride)), 2, 1);
+}

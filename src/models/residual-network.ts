@@ -1,0 +1,133 @@
+import { add, globalAveragePool, matmul, relu } from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import { CollimateError } from '../errors.ts';
+import type { BranchGate, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import type { NetworkOptions } from './network-of.ts';
+
+/** What every residual network can be told. */
+export interface BlockOptions {
+  readonly classes: number;
+  /** σ in h ← σ(h + F(h)). */
+  readonly activation: 'relu' | 'identity';
+  /** Without skip connections, h ← σ(F(h)). */
+  readonly skip: boolean;
+  /**
+   * Stochastic depth (Huang et al., ECCV 2016): the probability p, the same for all blocks, with which a training step
+   * keeps a block's branch. A kept branch is divided by p, so that inference is h ← σ(h + F(h)) as without, and the
+   * Residual Jacobian at inference is ∂F/∂h. 1 if not said.
+   */
+  readonly survival?: number;
+}
+
+/** Consecutive blocks between which height, width and channels stay, so that their Jacobians are square and can be compared. */
+export interface Stage {
+  /** Names of the blocks, such as `blocks.0` or `layer2.1`: the prefix of their weights. */
+  readonly blocks: readonly string[];
+  /** Shape of h for one example: [D], or [height, width, channels]. */
+  readonly shape: readonly number[];
+}
+
+/** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. */
+export abstract class ResidualNetwork implements Network {
+  readonly options: NetworkOptions;
+  abstract readonly input: readonly number[];
+  abstract readonly parameters: readonly ParameterSpec[];
+  abstract readonly norms: readonly NormSpec[];
+  /** One for fc and conv, four for resnet34; blocks with a projection belong to none. */
+  abstract readonly stages: readonly Stage[];
+  /** All blocks in order, those with a projection too. */
+  abstract readonly blocks: readonly string[];
+  /** Name of the last layer, whose weight is [classes, features]. */
+  protected abstract readonly head: string;
+
+  constructor(options: NetworkOptions) {
+    this.options = options;
+    const { survival = 1, skip } = options;
+    if (!(survival > 0 && survival <= 1)) {
+      throw new CollimateError(`survival is ${survival}`, 'Give a probability above 0 and at most 1.');
+    }
+    if (survival < 1 && !skip) {
+      throw new CollimateError(
+        `survival is ${survival} in a network without skip connections`,
+        'Leave it at 1: where nothing leads around a block, a dropped one lets nothing through.',
+      );
+    }
+  }
+
+  /** Name of the classifier's weight, [classes, features of h_{L+1}]. */
+  get classifier(): string {
+    return `${this.head}.weight`;
+  }
+
+  get survival(): Network['survival'] {
+    const { survival: probability = 1 } = this.options;
+    return probability < 1 ? { blocks: this.blocks, probability } : undefined;
+  }
+
+  /** h_1 of examples [n, ...input]. */
+  abstract stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor;
+
+  /** F of a block at h [… , n, ...shape]; `block` is the prefix under which its weights are given. */
+  abstract branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor;
+
+  /** What the skip connection of a block carries. */
+  protected shortcut(_weights: Weights, _block: string, h: Tensor, _norm: Normalizer): Tensor {
+    return h;
+  }
+
+  /** σ(h + F(h)), or σ(F(h)) without skip connections. */
+  join(h: Tensor, branch: Tensor): Tensor {
+    const sum = this.options.skip ? add(h, branch) : branch;
+    return this.options.activation === 'relu' ? relu(sum) : sum;
+  }
+
+  /** h before each of a stage's blocks and after its last one, `points[stage]`, each [n, ...shape]; and the logits. */
+  representations(weights: Weights, x: Tensor, norm: Normalizer): { points: Tensor[][]; logits: Tensor } {
+    const { path, logits } = this.#run(weights, x, norm);
+    const points = this.stages.map(({ blocks }) => {
+      const first = this.blocks.indexOf(blocks[0]!);
+      return path.slice(first, first + blocks.length + 1);
+    });
+    return { points, logits };
+  }
+
+  forward(weights: Weights, x: Tensor, norm: Normalizer, gate?: BranchGate): Tensor {
+    return this.#run(weights, x, norm, gate).logits;
+  }
+
+  /** h before each block and after the last, and the logits. */
+  #run(weights: Weights, x: Tensor, norm: Normalizer, gate: BranchGate = (branch) => branch) {
+    const path = [this.stem(weights, x, norm)];
+    for (const block of this.blocks) {
+      const h = path.at(-1)!;
+      const shortcut = this.options.skip ? this.shortcut(weights, block, h, norm) : h;
+      path.push(this.join(shortcut, gate(this.branch(weights, block, h, norm), block)));
+    }
+    const last = path.at(-1)!;
+    const features = last.rank > 2 ? globalAveragePool(last) : last;
+    const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
+    return { path, logits: add(logits, weights[`${this.head}.bias`]!) };
+  }
+}
+
+/** Checks that options are whole numbers, at least as given. */
+export function checkWhole(options: object, least: Readonly<Record<string, number>>): void {
+  for (const [name, lowest] of Object.entries(least)) {
+    const value = (options as Record<string, number>)[name]!;
+    if (!Number.isInteger(value) || value < lowest) {
+      throw new CollimateError(`${name} is ${value}`, `It must be a whole number, at least ${lowest}.`);
+    }
+  }
+}
+
+/** BatchNorm's two parameters. */
+export const normParameters = ({ name, features }: NormSpec): ParameterSpec[] => [
+  { name: `${name}.weight`, shape: [features], init: { value: 1 } },
+  { name: `${name}.bias`, shape: [features], init: { value: 0 } },
+];
+
+/** A classifier's two parameters. */
+export const headParameters = (name: string, classes: number, features: number): ParameterSpec[] => [
+  { name: `${name}.weight`, shape: [classes, features], init: { fanIn: features } },
+  { name: `${name}.bias`, shape: [classes], init: { fanIn: features } },
+];
