@@ -245,7 +245,7 @@ function storeRows(
     range(
       vectors,
       (v) =>
-        `storeC(place, row + ${r}u, ${columnOf(width, lanes, v)}, ${names[r]![v]}${form.part === 'weight' ? ', start > 0u' : ''});`,
+        `storeC(place, row + ${r}u, ${columnOf(width, lanes, v)}, ${names[r]![v]}${form.part === 'weight' ? ', start > 0u' : ', false'}, true);`,
     );
   return `let rowEnd = min(row0 + ${tile.rows}u, s.rows);
     for (var row = row0; row < rowEnd; row += ${at}u) {

@@ -131,18 +131,14 @@ const SIZES = [
 
 const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
 
-/**
- * `storeC(place, row, col, v)` stores `width` columns of the result, those that exist; for the weights it takes
- * whether they are added to what is there.
- */
+/** `storeC(place, row, col, v, add, last)` stores `width` columns of the result, those that exist, or adds to them. */
 function memory(
-  { part, vecA, vecB, uniformB, strided }: Omit<ConvForm, 'memory'>,
+  { vecA, vecB, uniformB, strided }: Omit<ConvForm, 'memory'>,
   widthB: number,
   width: number,
   whole: boolean,
 ): string {
   const vecC = whole && width > 1;
-  const adding = part === 'weight';
   const index = strided
     ? `let p = row / s.rowW % s.rowH * s.strideH + place.phaseH;
     let q = row % s.rowW * s.strideW + place.phaseW;
@@ -150,29 +146,31 @@ function memory(
     let start = place.c + ((row / (s.rowW * s.rowH) * s.outH + p) * s.outW + q) * s.cols;`
     : `let inside = true;
     let start = place.c + row * s.cols;`;
-  const put = (to: string, value: string) =>
-    adding ? `C[${to}] = select(${value}, C[${to}] + ${value}, add);` : `C[${to}] = ${value};`;
+  const put = (to: string, value: string) => `C[${to}] = select(${value}, C[${to}] + ${value}, add);`;
   // Columns beyond the end store the first once more, as conditions of their own take SwiftShader minutes to compile.
-  const columns = vecC
-    ? put(`(start + col) / ${width}u`, 'v')
-    : range(width, (j) => {
-        const to = j === 0 ? 'start + col' : `start + select(col, col + ${j}u, col + ${j}u < s.cols)`;
-        const value = width === 1 ? 'v' : j === 0 ? 'v[0]' : `select(v[0], v[${j}], col + ${j}u < s.cols)`;
-        return adding && j > 0
-          ? `if (col + ${j}u < s.cols) { ${put(`start + col + ${j}u`, `v[${j}]`)} }`
-          : put(to, value);
-      }).join('\n    ');
+  const stored = vecC
+    ? [put(`(start + col) / ${width}u`, 'v')]
+    : width === 1
+      ? [put('start + col', 'v')]
+      : [
+          ...range(width, (j) => `let to${j} = start + select(col, col + ${j}u, col + ${j}u < s.cols);`),
+          ...range(
+            width,
+            (j) => `let v${j} = select(v[0], v[${j}], col + ${j}u < s.cols) + select(0.0, C[to${j}], add);`,
+          ),
+          ...range(width, (j) => `C[to${j}] = v${j};`),
+        ];
   return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32 }
 @group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
 @group(0) @binding(1) ${uniformB ? `var<uniform> B: array<vec4f, ${uniformB}>` : `var<storage, read> B: array<${vecB ? vector(widthB) : 'f32'}>`};
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? vector(width) : 'f32'}>;
 @group(0) @binding(3) var<uniform> s: Sizes;
 struct Place { c: u32, phaseH: u32, phaseW: u32 }
-fn storeC(place: Place, row: u32, col: u32, v: ${vector(width)}${adding ? ', add: bool' : ''}) {
+fn storeC(place: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last: bool) {
   if ((row < s.rows) & (col < s.cols)) {
     ${index}
     if (inside) {
-    ${columns}
+      ${stored.join('\n      ')}
     }
   }
 }`;

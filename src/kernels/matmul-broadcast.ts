@@ -186,7 +186,7 @@ function operandB(
  */
 function storeSums(sums: string[][], lanes: number, at: number): string {
   const store = (sum: string, r: number, v: number) => {
-    return `storeC(atC, row + ${r}u, col0 + 4u * (lane + ${v * lanes}u), ${sum}, start > 0u, last);`;
+    return `storeC(place, row + ${r}u, col0 + 4u * (lane + ${v * lanes}u), ${sum}, start > 0u, last);`;
   };
   return `let rowEnd = min(row0 + ${sums.length}u, s.m);
     for (var row = row0; row < rowEnd; row += ${at}u) {

@@ -153,8 +153,8 @@ export function matmulKernel(
 }
 
 /**
- * WGSL of the bindings and of `storeC(at, row, col, v, add, last)`, which stores four columns of C or adds to them;
- * `last` says that their sums are complete, so that an epilogue can be applied. `at` is what `placeC` gives.
+ * WGSL of the bindings and of `storeC(place, row, col, v, add, last)`, which stores four columns of C or adds to them;
+ * `last` says that their sums are complete, so that an epilogue can be applied. `place` is what `placeC` gives.
  */
 export function matmulMemory(form: MatmulForm): string {
   const { vecA, vecB, vecC, uniformA, uniformB, epilogue } = form;
@@ -223,7 +223,7 @@ export function locateTile(tile: Tile): string {
   let i0 = product / s.batch2 / s.batch1;
   let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
   let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
-  let atC = placeC(product, i0, i1, i2);`;
+  let place = placeC(product, i0, i1, i2);`;
 }
 
 /** `[f(0), …, f(count - 1)]`: the unrolled lines of a shader. */

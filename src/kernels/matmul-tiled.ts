@@ -1,4 +1,21 @@
-import { locateTile, type MatmulForm, matmulMemory, range } from './matmul-problem.ts';
+import { locateTile, type MatmulForm, matmulMemory, range, type Tile } from './matmul-problem.ts';
+
+/** A product as its loads and stores: how its operands lie in memory is hidden behind them. */
+export interface TiledProblem {
+  /** WGSL of the bindings, and of `storeC(place, row, col, v, add, last)`: see {@link matmulMemory}. */
+  readonly memory: string;
+  /**
+   * WGSL of `loadA(at, row, k)` and `loadB(at, col, k)`, which give four values of the operand that starts at element `at`: of
+   * the four rows or columns from the given one on, or of the four k from the given one on. Rows and columns beyond the end can
+   * be any, as their results are not stored; k beyond the end give zeros.
+   */
+  readonly loads: string;
+  /** WGSL that finds the workgroup's tile: `row0`, `col0`, `length` of k, `place`, and where operands start, `atA`, `atB`. */
+  readonly locate: (tile: Tile) => string;
+  /** Whether four rows or columns are loaded at a time, rather than four k. */
+  readonly acrossA: boolean;
+  readonly acrossB: boolean;
+}
 
 /** How a workgroup shares out a tile of C. Sides are multiples of four. */
 export interface TiledShape {
@@ -55,12 +72,17 @@ export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).tota
  * @param half    round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
  *                f32. For `splits: 1` only.
  */
-export function tiledSource(form: MatmulForm, shape: TiledShape, blocked: boolean, half = false): string {
+export function tiledSource(
+  problem: TiledProblem,
+  shape: TiledShape,
+  blocked: boolean,
+  half = false,
+): string {
   const { rows, cols, threadRows, threadCols, depth, splits } = shape;
   const { strideA, strideB, team, total } = layout(shape);
   const threads = teamThreads(shape);
   const [rowThreads, colThreads] = [rows / threadRows, cols / threadCols];
-  const copies = copying(form, shape, half);
+  const copies = copying(problem, shape, half);
   const wide = half ? (text: string) => `vec4f(${text})` : (text: string) => text;
   const quads = (count: number) => range(count / 4, (i) => i);
   const sum = (r: number, q: number) => `c${r}_${q}`;
@@ -74,8 +96,8 @@ export function tiledSource(form: MatmulForm, shape: TiledShape, blocked: boolea
   const col = (q: number) => `colThread + ${q * colThreads}u`;
   const step = depth * splits;
 
-  return `${half ? 'enable f16;\n' : ''}${matmulMemory(form)}
-${loads(form)}
+  return `${half ? 'enable f16;\n' : ''}${problem.memory}
+${problem.loads}
 
 var<workgroup> slices: array<${half ? 'vec4h' : 'vec4f'}, ${total}>;
 
@@ -84,15 +106,15 @@ fn main(
   @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  ${locateTile(shape)}
+  ${problem.locate(shape)}
   let team = thread / ${threads}u;
   let member = thread % ${threads}u;
   let rowThread = member / ${colThreads}u;
   let colThread = member % ${colThreads}u;
   let sliceA = team * ${team}u;
   let sliceB = sliceA + ${depth * strideA}u;
-  ${blocked ? `for (var start = 0u; start < s.k; start += ${blockOf(shape)}u)` : 'const start = 0u;\n  const last = true;'} {
-    let end = ${blocked ? `min(start + ${blockOf(shape)}u, s.k);\n    let last = end == s.k` : 's.k'};
+  ${blocked ? `for (var start = 0u; start < length; start += ${blockOf(shape)}u)` : 'const start = 0u;\n  const last = true;'} {
+    let end = ${blocked ? `min(start + ${blockOf(shape)}u, length);\n    let last = end == length` : 'length'};
     ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
     var v = array<vec4f, ${4 * copies.count}>();
     for (var next = start; next < end + ${step}u; next += ${step}u) {
@@ -124,7 +146,7 @@ fn main(
       splits === 1
         ? each(
             (r, q) =>
-              `storeC(atC, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${sum(r, q)}, start > 0u, last);`,
+              `storeC(place, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${sum(r, q)}, start > 0u, last);`,
           ).join('\n    ')
         : addTeams(
             shape,
@@ -146,19 +168,19 @@ function addTeams(shape: TiledShape, writes: readonly string[]): string {
     for (var i = thread; i < ${vectors}u; i += ${tiledThreads(shape)}u) {
       var sum = slices[i];
       for (var other = 1u; other < ${splits}u; other++) { sum += slices[i + other * ${vectors}u]; }
-      storeC(atC, row0 + i / ${cols / 4}u, col0 + i % ${cols / 4}u * 4u, sum, start > 0u, last);
+      storeC(place, row0 + i / ${cols / 4}u, col0 + i % ${cols / 4}u * 4u, sum, start > 0u, last);
     }
     workgroupBarrier();`;
 }
 
 /** WGSL that loads a thread's share of the next slices to registers, and that stores it to workgroup memory. */
-function copying(form: MatmulForm, shape: TiledShape, half: boolean) {
+function copying({ acrossA, acrossB }: TiledProblem, shape: TiledShape, half: boolean) {
   const { rows, cols, depth } = shape;
   const { strideA, strideB } = layout(shape);
   const threads = teamThreads(shape);
   const operands = [
-    { name: 'A', x: 'row0', across: form.transposeA, quads: rows / 4, stride: strideA },
-    { name: 'B', x: 'col0', across: !form.transposeB, quads: cols / 4, stride: strideB },
+    { name: 'A', x: 'row0', across: acrossA, quads: rows / 4, stride: strideA },
+    { name: 'B', x: 'col0', across: acrossB, quads: cols / 4, stride: strideB },
   ].map((operand) => ({ ...operand, blocks: (operand.quads * depth) / 4 }));
   const blocksA = operands[0]!.blocks;
   const blocks = blocksA + operands[1]!.blocks;
@@ -207,11 +229,17 @@ function copying(form: MatmulForm, shape: TiledShape, half: boolean) {
 }
 
 /**
- * WGSL of `loadA(at, row, k)` and `loadB(at, col, k)`, which give four values of the matrix that starts at element `at`.
- * A load runs along the operand's rows as they lie in memory: the four k from `k` on where k is the contiguous
- * axis (A, Bᵀ), else the four rows or columns from the given one on (Aᵀ, B). Rows and columns beyond the end are
- * clamped to some that exist, as the results are never stored; k beyond the end gives zeros.
+ * Dense matrices. A load runs along the operand's rows as they lie in memory: the four k where k is the contiguous axis
+ * (A, Bᵀ), else four rows or columns (Aᵀ, B). What is beyond the end is clamped to what exists.
  */
+export const matrices = (form: MatmulForm): TiledProblem => ({
+  memory: matmulMemory(form),
+  loads: loads(form),
+  locate: (tile) => `${locateTile(tile)}\n  let length = s.k;`,
+  acrossA: form.transposeA,
+  acrossB: !form.transposeB,
+});
+
 function loads({ transposeA, transposeB, vecA, vecB }: MatmulForm): string {
   return `fn loadA(at: u32, row: u32, k: u32) -> vec4f {
   ${transposeA ? loadAcross('A', 'row', 's.m', vecA) : loadAlong('A', 'row', 's.m', vecA)}
@@ -222,7 +250,7 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
 }
 
 /** Four values along k of row `x` of a matrix `[X, k]`. */
-function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
+export function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
   const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
   // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
   if (vec) return `${row}\n  return select(vec4f(), ${buffer}[(row0 + min(k, s.k - 4u)) >> 2u], k < s.k);`;

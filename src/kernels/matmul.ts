@@ -9,7 +9,8 @@ import {
   matmulKernel,
   productName,
 } from './matmul-problem.ts';
-import { blockOf, type TiledShape, tiledBytes, tiledSource, tiledThreads } from './matmul-tiled.ts';
+import { blockOf, matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
+import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 import { uniformBytes } from './uniform.ts';
 
 export type { Epilogue } from './matmul-epilogue.ts';
@@ -102,50 +103,20 @@ function broadcastTiles({ m, n, batch }: MatmulSpec, lanes: number): BroadcastTi
     .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
 
-/**
- * Shapes of tiles for GPUs, with the time per element of C of each where a workgroup has a core of the GPU to itself. Small tiles
- * read more from memory for each product, and few threads hide its latency badly. By what is known of such kernels
- * elsewhere, not by measurements: those are the tuner's.
- */
-const SHAPES: readonly (TiledShape & { readonly cost: number })[] = [
-  { rows: 128, cols: 128, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1 },
-  { rows: 128, cols: 64, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1.1 },
-  { rows: 64, cols: 64, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1.2 },
-  { rows: 64, cols: 64, threadRows: 4, threadCols: 4, depth: 32, splits: 1, cost: 1.4 },
-  { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 32, splits: 1, cost: 4 },
-  { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 16, splits: 4, cost: 2.2 },
-  { rows: 16, cols: 16, threadRows: 4, threadCols: 4, depth: 8, splits: 8, cost: 4 },
-];
-/** Workgroups that a GPU is taken to run side by side at full speed. */
-const GPU_CORES = 128;
-/** A GPU compiles quickly, and the guesses are rough. */
-const GPU_CANDIDATES = 5;
-
 /** All kernels with shared-memory tiles that the adapter can run, first the one that should be the fastest. */
 export function tiledVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
   const { m, n, k, batch } = spec;
   const products = batch.reduce((count, dim) => count * dim.size, 1);
-  const time = ({ rows, cols, cost }: (typeof SHAPES)[number]) =>
-    Math.ceil((products * Math.ceil(m / rows) * Math.ceil(n / cols)) / GPU_CORES) * rows * cols * cost;
-  return SHAPES.filter(({ splits, depth }) => splits === 1 || k >= splits * depth)
-    .map((shape) => ({ shape: fitted(shape, traits), time: time(shape) }))
-    .filter(({ shape }) => tiledThreads(shape) <= traits.maxWorkgroupInvocations)
-    .filter(({ shape }) => tiledBytes(shape) <= traits.maxWorkgroupStorageBytes)
-    .sort((a, b) => a.time - b.time)
-    .map(({ shape }) => tiledMatmul(spec, shape, traits));
-}
-
-/** The shape with slices no deeper than the adapter has workgroup memory for. */
-function fitted(shape: TiledShape, traits: AdapterTraits): TiledShape {
-  const fits = tiledBytes(shape) <= traits.maxWorkgroupStorageBytes || shape.depth <= 4;
-  return fits ? shape : fitted({ ...shape, depth: shape.depth / 2 }, traits);
+  return tiledShapes({ rows: m, cols: n, depth: k, products }, traits).map((shape) =>
+    tiledMatmul(spec, shape, traits),
+  );
 }
 
 function tiledMatmul(spec: MatmulSpec, shape: TiledShape, traits: AdapterTraits): Kernel {
   const { threadRows, threadCols, splits } = shape;
   const half = traits.halfProducts && splits === 1;
   const form = matmulForm(spec);
-  const wgsl = tiledSource(form, shape, spec.k > blockOf(shape), half);
+  const wgsl = tiledSource(matrices(form), shape, spec.k > blockOf(shape), half);
   const teams = splits > 1 ? ` of ${splits} teams` : '';
   const structure = `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${teams} in`;
   return matmulKernel(spec, form, shape, structure, wgsl, traits);

@@ -1,0 +1,50 @@
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { type TiledShape, tiledBytes, tiledThreads } from './matmul-tiled.ts';
+
+/**
+ * Shapes of tiles for GPUs, with the time per element of C of each where a workgroup has a core of the GPU to itself. Small tiles
+ * read more from memory for each product, and few threads hide its latency badly. By what is known of such kernels
+ * elsewhere, not by measurements: those are the tuner's.
+ */
+const SHAPES: readonly (TiledShape & { readonly cost: number })[] = [
+  { rows: 128, cols: 128, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1 },
+  { rows: 128, cols: 64, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1.1 },
+  { rows: 64, cols: 64, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1.2 },
+  { rows: 64, cols: 64, threadRows: 4, threadCols: 4, depth: 32, splits: 1, cost: 1.4 },
+  { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 32, splits: 1, cost: 4 },
+  { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 16, splits: 4, cost: 2.2 },
+  { rows: 16, cols: 16, threadRows: 4, threadCols: 4, depth: 8, splits: 8, cost: 4 },
+];
+/** Workgroups that a GPU is taken to run side by side at full speed. */
+const GPU_CORES = 128;
+/** Kernels worth trying for a product: a GPU compiles quickly, and the guesses are rough. */
+export const GPU_CANDIDATES = 5;
+
+/** Sizes of products. */
+export interface ProductSizes {
+  readonly rows: number;
+  readonly cols: number;
+  readonly depth: number;
+  readonly products: number;
+}
+
+/** All shapes that the adapter can run, first the one that should be the fastest. */
+export function tiledShapes(sizes: ProductSizes, traits: AdapterTraits): TiledShape[] {
+  const time = ({ rows, cols, cost }: (typeof SHAPES)[number]) =>
+    Math.ceil((sizes.products * Math.ceil(sizes.rows / rows) * Math.ceil(sizes.cols / cols)) / GPU_CORES) *
+    rows *
+    cols *
+    cost;
+  return SHAPES.filter(({ splits, depth }) => splits === 1 || sizes.depth >= splits * depth)
+    .map((shape) => ({ shape: fitted(shape, traits), time: time(shape) }))
+    .filter(({ shape }) => tiledThreads(shape) <= traits.maxWorkgroupInvocations)
+    .filter(({ shape }) => tiledBytes(shape) <= traits.maxWorkgroupStorageBytes)
+    .sort((a, b) => a.time - b.time)
+    .map(({ shape }) => shape);
+}
+
+/** The shape with slices no deeper than the adapter has workgroup memory for. */
+function fitted(shape: TiledShape, traits: AdapterTraits): TiledShape {
+  const fits = tiledBytes(shape) <= traits.maxWorkgroupStorageBytes || shape.depth <= 4;
+  return fits ? shape : fitted({ ...shape, depth: shape.depth / 2 }, traits);
+}
