@@ -83,6 +83,17 @@ function source(n: number, traits: AdapterTraits): string {
 workgroupBarrier();
 ${each((c) => `q${c} = rows[peer][${c}];`)}
 workgroupBarrier();`;
+  const turn = (c: number) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`;
+  /**
+   * Turns p and q, passes q on and takes the products with the row that comes. In a subgroup it is one walk along the rows,
+   * as they are longer than registers hold, and the norm comes with the row.
+   */
+  const turnAndPass = alone
+    ? `var sums = vec4f();
+${each((c) => `${turn(c)} q${c} = subgroupShuffle(t${c}, peer); sums += p${c} * q${c};`)}
+product = dot(sums, vec4f(1));
+shorter = subgroupShuffle(rest, peer);`
+    : `${each(turn)}\n${exchange('t')}\nproduct = ${dot('p', 'q')};\nshorter = ${dot('q', 'q')};`;
   /** Only lanes whose row exists, where the last block is not full. */
   const inside = (body: string, otherwise = '') =>
     n % lanes > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
@@ -100,12 +111,15 @@ ${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${chunks}>, LANES>;\nvar
 const BLOCKS = ${Math.ceil(n / lanes)}u;
 // The cosine up to which rows count as orthogonal: some times what rounding leaves.
 const ORTHOGONAL = ${(2 * Math.sqrt(n) * 2 ** -23).toExponential(3)};
+// Convergence is quadratic: a sweep that met no larger cosine than this leaves none above ORTHOGONAL.
+const LAST = 3e-4;
 // Squared norm of a row that has vanished, against elements near 1.
 const VANISHED = 1e-32;
 // The largest cosine met in this sweep, or 2 if rows were out of order.
 var<private> worst: f32;
-// Squared norm of the longer row after the last rotation.
+// Squared norms of the longer and the shorter row after the last rotation.
 var<private> longer: f32;
+var<private> rest: f32;
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
@@ -168,11 +182,12 @@ ${each((c) => `p${c} = a * p${c} + b * q${c};`)}
         }
         // Between blocks each lane turns its row of the first with what passes by.
         longer = ${dot('p', 'p')};
+        var shorter = ${dot('q', 'q')};
+        var product = ${dot('p', 'q')};
         for (var step = 0u; step < select(LANES, 0, coming || leaving); step++) {
-          let r = rotation(longer, ${dot('q', 'q')}, ${dot('p', 'q')});
-${each((c) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`)}
+          let r = rotation(longer, shorter, product);
           let peer = (lane + 1) % LANES;
-${exchange('t')}
+${turnAndPass}
         }
 ${each((c) => `q${c} = select(q${c}, p${c}, leaving);`)}
 ${inside(`${each((c) => put('V', c, `q${c}`))}
@@ -180,7 +195,7 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
       }
     }
     worst = teamMax(vec4f(worst)).x;
-    ${alone ? 'if (worst <= ORTHOGONAL) { break; }' : `if (lane == 0) { going = u32(worst > ORTHOGONAL); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
+    ${alone ? 'if (worst <= LAST) { break; }' : `if (lane == 0) { going = u32(worst > LAST); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
   }
 
   for (var k = lane; k < ${n}; k += LANES) {
@@ -205,6 +220,7 @@ fn rotation(pp: f32, qq: f32, pq: f32) -> vec4f {
   let delta = 1 - short / long;
   let t = select(0.0, 2 * g / (delta + sqrt(delta * delta + 4 * g * g)), cosine > ORTHOGONAL);
   longer = long + t * pq;
+  rest = short - t * pq;
   let c = 1 / sqrt(1 + t * t);
   let s = c * t;
   return select(vec4f(c, s, -s, c), vec4f(s, c, c, -s), swap);
