@@ -28,9 +28,9 @@ export const CLASSES = 10;
 const SEED = 1;
 const optimizer = { lr: 0.01, momentum: 0.9, weightDecay: 0, steps: 1_000_000, seed: SEED };
 
-let task: Task | undefined;
+let task: Promise<Task> | undefined;
 /** MNIST, loaded once. */
-const mnist = (): Task => {
+const mnist = (): Promise<Task> => {
   task ??= loadTask({ classes: CLASSES, images: Number.POSITIVE_INFINITY });
   return task;
 };
@@ -56,7 +56,7 @@ function withoutNorms(network: FcResNet): Network {
 }
 
 /** MNIST in GPU memory, for any number of trainings. */
-export const loadData = (gpu: Gpu): DeviceTask => new DeviceTask(gpu, mnist());
+export const loadData = async (gpu: Gpu): Promise<DeviceTask> => new DeviceTask(gpu, await mnist());
 
 /** The training loop of a step's shape, on MNIST, at its initial state. */
 export class Training implements Disposable {
@@ -104,7 +104,7 @@ export class Training implements Disposable {
       this.trainer.records(1),
       this.trainer.state.save(),
     ]);
-    const wanted = this.#reference();
+    const wanted = this.#reference(await mnist());
     let [difference, size] = [0, 0];
     for (const [name, gradient] of wanted.gradients) {
       const [before, after] = [this.#initial.parameters.get(name)!, parameters.get(name)!];
@@ -119,8 +119,7 @@ export class Training implements Disposable {
   }
 
   /** Loss and gradients of the first step in float64. */
-  #reference(): { loss: number; gradients: Map<string, Float64Array> } {
-    const { train, normalization } = mnist();
+  #reference({ train, normalization }: Task): { loss: number; gradients: Map<string, Float64Array> } {
     const { batch, seed } = this.#options;
     const features = featuresOf(train);
     const [x, y] = [new Float64Array(batch * features), new Float64Array(batch)];

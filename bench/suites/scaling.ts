@@ -35,7 +35,7 @@ export const scalingSuite: Suite = {
 
 /** All points of an axis in turns, so that a slow moment of the machine bends none of the line. */
 async function vary({ gpu, add, say }: Context, { axis, at, abscissa, unit }: Axis, cost: number) {
-  using data = loadData(gpu);
+  using data = await loadData(gpu);
   const points: { value: number; training: Training; samples: number[] }[] = [];
   try {
     await Promise.all(

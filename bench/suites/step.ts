@@ -14,7 +14,7 @@ export const stepSuite: Suite = {
   summary: 'training steps of mnist-fc, with BatchNorm and without',
   threads: 'default',
   async run(context) {
-    using data = loadData(context.gpu);
+    using data = await loadData(context.gpu);
     for (const norm of [true, false]) {
       const shape = { ...mnistFc, norm };
       using training = await Training.create(context.gpu, data, shape);

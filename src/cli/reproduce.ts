@@ -95,7 +95,7 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
-  const task = loadTask(settings);
+  const task = await loadTask(settings);
   using gpu = await opening;
   await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
   using folder = resumed

@@ -12,12 +12,17 @@ export interface ImageDataset {
   readonly width: number;
   readonly channels: number;
   readonly classes: number;
+  /** What a reader of results made with these images has to know about where they come from. */
+  readonly notes?: readonly string[];
 }
 
 export interface DatasetSplit {
   readonly train: ImageDataset;
   readonly test: ImageDataset;
 }
+
+/** The name of a dataset whose files are not, or not known to be, the published ones. */
+export const ownName = (name: string, where: string): string => `${name} (own files, ${where})`;
 
 /** Passes a dataset on if its sizes agree and every label is below `classes`; otherwise says what is wrong. */
 export function checkDataset(dataset: ImageDataset): ImageDataset {

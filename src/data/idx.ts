@@ -7,8 +7,10 @@ export interface IdxArray {
   readonly shape: readonly number[];
   /** The elements, row-major: a view of `file`. */
   readonly data: Uint8Array;
-  /** The whole file, unzipped: what published checksums are of. */
+  /** The whole file, unzipped. */
   readonly file: Uint8Array;
+  /** The whole file as it was, zipped or not. */
+  readonly packed: Uint8Array;
 }
 
 const UNSIGNED_BYTE = 0x08;
@@ -50,7 +52,7 @@ export function decodeIdx(bytes: Uint8Array, fileName: string): IdxArray {
   const header = decodeHeader(zipped ? unzipStart(bytes, fileName) : bytes, fileName);
   const plain = zipped ? unzip(bytes, header.fileBytes, fileName) : bytes;
   if (plain.length !== header.fileBytes) throw wrongLength(fileName, header.fileBytes, `${plain.length}`);
-  return { shape: header.shape, data: plain.subarray(header.headerBytes), file: plain };
+  return { shape: header.shape, data: plain.subarray(header.headerBytes), file: plain, packed: bytes };
 }
 
 function decodeHeader(bytes: Uint8Array, fileName: string) {

@@ -2,7 +2,7 @@ import type { AnalysisSamples } from '../analysis/measure.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
 import { firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
-import { loadMnist } from '../data/mnist.ts';
+import { loadDataset } from '../data/load.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { DeviceExamples } from '../train/examples.ts';
@@ -18,8 +18,8 @@ export interface Task {
 }
 
 /** Loads the part of the data set that the settings name. */
-export function loadTask({ classes, images }: Pick<Settings, 'classes' | 'images'>): Task {
-  const all = loadMnist();
+export async function loadTask({ classes, images }: Pick<Settings, 'classes' | 'images'>): Promise<Task> {
+  const all = await loadDataset('mnist');
   const { train, test } = firstClasses(all, classes);
   return {
     dataset: train.name,

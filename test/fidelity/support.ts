@@ -1,7 +1,8 @@
 import { DeviceArray } from '../../src/autograd/array.ts';
 import type { ImageDataset } from '../../src/data/dataset.ts';
 import { normalization } from '../../src/data/dataset.ts';
-import { loadMnist } from '../../src/data/mnist.ts';
+import { loadDataset } from '../../src/data/load.ts';
+import { dataFolder } from '../../src/data/locate.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { shuffleIndex } from '../../src/kernels/shuffle.ts';
 import type { DeviceExamples } from '../../src/train/examples.ts';
@@ -43,9 +44,9 @@ export function syntheticExamples(count: number, features: number, classes: numb
 let mnist: { train: Examples; test: Examples } | undefined;
 
 /** MNIST, standardized. */
-export function mnistExamples(): { train: Examples; test: Examples } {
+export async function mnistExamples(): Promise<{ train: Examples; test: Examples }> {
   if (mnist) return mnist;
-  const { train, test } = loadMnist({});
+  const { train, test } = await loadDataset('mnist', { dataDir: dataFolder({}) });
   const { mean, std } = normalization(train) as { mean: [number]; std: [number] };
   const examples = ({ images, labels }: ImageDataset): Examples => ({
     images,

@@ -1,0 +1,133 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { readArchive } from './archive.ts';
+import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import type { Source } from './sources.ts';
+
+const SIDE = 32;
+const CHANNELS = 3;
+const PLANE = SIDE * SIDE;
+const PIXELS = CHANNELS * PLANE;
+
+/** How the binary version of a set is laid out (https://www.cs.toronto.edu/~kriz/cifar.html). */
+interface Layout {
+  readonly train: readonly string[];
+  readonly test: readonly string[];
+  /** Each image's pixels follow this many labels. */
+  readonly labels: number;
+  /** Which of them counts, and how many classes it tells apart. */
+  readonly label: number;
+  readonly classes: number;
+}
+
+const CIFAR100 = { train: ['train.bin'], test: ['test.bin'], labels: 2 };
+const LAYOUTS = {
+  cifar10: {
+    train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`),
+    test: ['test_batch.bin'],
+    labels: 1,
+    label: 0,
+    classes: 10,
+  },
+  cifar100: { ...CIFAR100, label: 1, classes: 100 },
+  'cifar100-coarse': { ...CIFAR100, label: 0, classes: 20 },
+} satisfies Record<string, Layout>;
+
+/**
+ * Reads CIFAR-10 or -100: 32×32 images of three channels, from the published archive or from the folder that it unpacks
+ * to. `cifar100-coarse` has the 20 superclasses of CIFAR-100 for labels.
+ */
+export async function readCifar(
+  name: keyof typeof LAYOUTS,
+  path: string,
+  { files: [archive], train, test }: Source,
+): Promise<DatasetSplit> {
+  const layout = LAYOUTS[name];
+  const parts = { train: { files: layout.train, count: train }, test: { files: layout.test, count: test } };
+  const sizes = new Map<string, number>();
+  for (const { files, count } of Object.values(parts)) {
+    for (const file of files) sizes.set(file, (count / files.length) * (layout.labels + PIXELS));
+  }
+  const { contents, published } = (await stat(path)).isDirectory()
+    ? { contents: await readFolder(path, sizes), published: false }
+    : await readPacked(path, archive!.unpacked, sizes, archive!.sha256);
+  const shown = published ? name : ownName(name, path);
+  const part = (which: 'train' | 'test') =>
+    decode(
+      shown,
+      layout,
+      parts[which].count,
+      parts[which].files.map((file) => contents.get(file)!),
+    );
+  return { train: part('train'), test: part('test') };
+}
+
+async function readPacked(path: string, folder: string, sizes: Map<string, number>, sha256: string) {
+  const room = (name: string) => (name.startsWith(`${folder}/`) ? sizes.get(basename(name)) : undefined);
+  const archive = await readArchive(path, room);
+  const contents = new Map<string, Uint8Array>();
+  for (const [file, bytes] of sizes) {
+    const found = archive.files.get(`${folder}/${file}`);
+    if (!found) throw new CollimateError(`${path} has no ${folder}/${file} in it`, FETCH_AGAIN);
+    contents.set(file, checkSize(`${folder}/${file} in ${path}`, found, bytes));
+  }
+  return { contents, published: archive.sha256 === sha256 };
+}
+
+async function readFolder(folder: string, sizes: Map<string, number>): Promise<Map<string, Uint8Array>> {
+  const contents = new Map<string, Uint8Array>();
+  for (const [file, bytes] of sizes) {
+    const path = join(folder, file);
+    try {
+      const { size } = await stat(path); // Nothing of another size is read.
+      if (size !== bytes) throw wrongSize(path, bytes, size);
+      contents.set(file, checkSize(path, await readFile(path), bytes));
+    } catch (cause) {
+      if (cause instanceof CollimateError) throw cause;
+      throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, FETCH_AGAIN, { cause });
+    }
+  }
+  return contents;
+}
+
+const FETCH_AGAIN =
+  'The data are damaged or are not what their name says: remove them, and fetch them again.';
+
+function checkSize(what: string, bytes: Uint8Array, expected: number): Uint8Array {
+  if (bytes.length === expected) return bytes;
+  throw wrongSize(what, expected, bytes.length);
+}
+
+function wrongSize(what: string, expected: number, found: number): CollimateError {
+  const trouble = found < expected ? 'is truncated' : 'is too long';
+  return new CollimateError(`${what} ${trouble}: expected ${expected} bytes, found ${found}`, FETCH_AGAIN);
+}
+
+/** From records of labels and one plane a channel to pixels side by side. */
+function decode(name: string, layout: Layout, count: number, files: readonly Uint8Array[]): ImageDataset {
+  const { labels: labelBytes, label, classes } = layout;
+  const images = new Uint8Array(count * PIXELS);
+  const labels = new Uint8Array(count);
+  let n = 0;
+  for (const file of files) {
+    for (let record = 0; record < file.length; record += labelBytes + PIXELS, n++) {
+      labels[n] = file[record + label]!;
+      for (let channel = 0; channel < CHANNELS; channel++) {
+        const plane = record + labelBytes + channel * PLANE;
+        let to = n * PIXELS + channel;
+        for (let pixel = 0; pixel < PLANE; pixel++, to += CHANNELS) images[to] = file[plane + pixel]!;
+      }
+    }
+  }
+  return checkDataset({
+    name,
+    images,
+    labels,
+    count,
+    height: SIDE,
+    width: SIDE,
+    channels: CHANNELS,
+    classes,
+  });
+}

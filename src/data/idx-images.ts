@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import { type IdxArray, readIdx } from './idx.ts';
+
+/** Where the four files of a set in MNIST's form are, and what they must be. */
+export interface IdxImages {
+  readonly name: string;
+  readonly folder: string;
+  /** Number of images. */
+  readonly train: number;
+  readonly test: number;
+  /** SHA-256 by name, each of the published file, either zipped (a name with `.gz`) or not. */
+  readonly published: Readonly<Record<string, string>>;
+  /** Whether other files of the same form are taken too. The dataset's name then says that they are not the published ones. */
+  readonly own: boolean;
+  readonly remedy: string;
+}
+
+export const IDX_FILES = {
+  train: { images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' },
+  test: { images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' },
+} as const;
+const SIDE = 28;
+const CLASSES = 10;
+
+/** Reads MNIST, or a set in the same form: images of 28×28 bytes in 10 classes, each file plain or with `.gz`. */
+export function readIdxImages(set: IdxImages): DatasetSplit {
+  return { train: readPart(set, 'train'), test: readPart(set, 'test') };
+}
+
+function readPart(set: IdxImages, part: 'train' | 'test'): ImageDataset {
+  const { name, folder, [part]: count } = set;
+  const images = readFile(set, IDX_FILES[part].images, [count, SIDE, SIDE]);
+  const labels = readFile(set, IDX_FILES[part].labels, [count]);
+  return checkDataset({
+    name: images.published && labels.published ? name : ownName(name, folder),
+    images: images.data,
+    labels: labels.data,
+    count,
+    height: SIDE,
+    width: SIDE,
+    channels: 1,
+    classes: CLASSES,
+  });
+}
+
+function readFile(
+  { name, folder, published, own, remedy }: IdxImages,
+  file: string,
+  shape: readonly number[],
+): IdxArray & { published: boolean } {
+  const path = join(folder, file);
+  const found = [path, `${path}.gz`].find((candidate) => fs.existsSync(candidate));
+  if (!found) throw new CollimateError(`there is no ${path}${own ? ', nor the same with .gz' : ''}`, remedy);
+
+  const array = readIdx(found);
+  if (`${array.shape}` !== `${shape}`) {
+    throw new CollimateError(`${found} has the shape [${array.shape}] where ${name} has [${shape}]`, remedy);
+  }
+  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+  const isPublished =
+    sha256(array.file) === published[file] || sha256(array.packed) === published[`${file}.gz`];
+  if (!isPublished && !own) {
+    throw new CollimateError(`${found} is not the published file: its SHA-256 checksum differs`, remedy);
+  }
+  return { ...array, published: isPublished };
+}

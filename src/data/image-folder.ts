@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import type { ImageFiles } from './image-files.ts';
+import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
+
+export interface DecodeOptions {
+  /** The dataset's, which becomes part of its own. */
+  readonly name: string;
+  /** Height and width in pixels to which images are brought. */
+  readonly side: number;
+  /** The folder where the pixels are kept, so that they are decoded once. */
+  readonly cache: string;
+  /** Called after each image. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Told what is worth knowing but no failure. */
+  readonly say: (message: string) => void;
+}
+
+const CHANNELS = 3;
+/** Changes when the same images are to be decoded in another way. */
+const METHOD = 'sharp, shorter side by lanczos3, centre, in the order of hashes';
+const MAX_PIXELS = 2 ** 26;
+
+/**
+ * Decodes images of any size: the shorter side is brought to `side`, the longer is cut at both ends. Grey ones get three equal
+ * channels. The classes are the folders of `train` in the order of their names. The images come in the order of their names' hashes,
+ * which mixes the classes and is the same everywhere.
+ * @throws CollimateError if `sharp` is not installed, there are no images, or one of them, which it names, cannot be decoded
+ */
+export async function decodeImages(files: ImageFiles, options: DecodeOptions): Promise<DatasetSplit> {
+  const { name, side, cache, say } = options;
+  if (!Number.isInteger(side) || side < 8 || side > 1024) {
+    throw new CollimateError(
+      `cannot bring images to ${side} pixels a side`,
+      'Give a whole number from 8 to 1024.',
+    );
+  }
+  const key = createHash('sha256').update(`${METHOD}\n${side}\n${files.key}`).digest('hex').slice(0, 16);
+  const prefix = `${name}-${side}px-`;
+  const path = join(cache, `${prefix}${key}.raw`);
+  const imageBytes = side * side * CHANNELS;
+  const kept = await readPixels(path, imageBytes);
+  const { classes, parts } = kept ?? (await decode(files, options));
+  if (!kept) {
+    try {
+      await keepPixels(cache, prefix, path, classes, parts);
+    } catch (error) {
+      say(
+        `note: the decoded images are not kept in ${path}, so they will be decoded again: ${(error as Error).message}`,
+      );
+    }
+  }
+  const full = `${name}, ${side}×${side}`;
+  const dataset = ({ images, labels }: Part): ImageDataset =>
+    checkDataset({
+      name: files.published ? full : ownName(full, files.path),
+      images,
+      labels,
+      count: labels.length,
+      height: side,
+      width: side,
+      channels: CHANNELS,
+      classes,
+    });
+  return { train: dataset(parts[0]), test: dataset(parts[1]) };
+}
+
+async function decode(files: ImageFiles, { side, onProgress }: DecodeOptions) {
+  const { names, read } = await files.open();
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+  const ordered = names
+    .map((name) => ({ name, hash: hash(name) }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1));
+  const of = (part: 'train' | 'val') =>
+    ordered.filter(({ name }) => name.startsWith(`${part}/`)).map(({ name }) => name);
+  const classOf = (name: string) => name.split('/')[1]!;
+  const classes = [...new Set(of('train').map(classOf))].sort();
+  checkLayout(files.path, classes, of('val').map(classOf));
+
+  const resize = await loadResize();
+  let done = 0;
+  const decodePart = async (which: 'train' | 'val'): Promise<Part> => {
+    const part = of(which);
+    const imageBytes = side * side * CHANNELS;
+    const images = new Uint8Array(part.length * imageBytes);
+    await inParallel(part.length, async (i) => {
+      const name = part[i]!;
+      try {
+        images.set(await resize(await read(name), side), i * imageBytes);
+      } catch (cause) {
+        throw new CollimateError(
+          `the image ${name} in ${files.path} cannot be decoded: ${(cause as Error).message.trim()}`,
+          'It is damaged or no JPEG: fetch the images again, or remove it.',
+          { cause },
+        );
+      }
+      onProgress?.(++done, names.length);
+    });
+    return { images, labels: Uint8Array.from(part, (name) => classes.indexOf(classOf(name))) };
+  };
+  const parts = [await decodePart('train'), await decodePart('val')] as const;
+  return { classes: classes.length, parts };
+}
+
+function checkLayout(path: string, classes: readonly string[], tested: readonly string[]): void {
+  const remedy = 'Images lie in `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`.';
+  if (classes.length < 2 || classes.length > 256) {
+    throw new CollimateError(
+      `${path} has images of ${classes.length} classes to train on`,
+      `${remedy} 2 to 256 classes are read.`,
+    );
+  }
+  if (tested.length === 0) throw new CollimateError(`${path} has no images to test on`, remedy);
+  const unknown = tested.find((name) => !classes.includes(name));
+  if (unknown) throw new CollimateError(`${path} has val/${unknown} but no train/${unknown}`, remedy);
+}
+
+/** Decodes one image and brings it to a square of three channels. */
+async function loadResize(): Promise<(bytes: Uint8Array, side: number) => Promise<Uint8Array>> {
+  const { default: sharp } = await import('sharp').catch((cause: Error) => {
+    throw new CollimateError(
+      `the package sharp, which decodes images, cannot be loaded: ${cause.message.split('\n')[0]}`,
+      'Run `npm ci --include=optional`.',
+      { cause },
+    );
+  });
+  return (bytes, side) =>
+    sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
+      .resize(side, side, { fit: 'cover', position: 'centre', fastShrinkOnLoad: false })
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer();
+}
+
+/** Does `count` things, as many at once as there are cores; the first failure stops all. */
+async function inParallel(count: number, work: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const worker = async () => {
+    while (next < count && !failed) {
+      await work(next++).catch((error) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}

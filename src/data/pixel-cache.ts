@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+/** Images as bytes one after the other, and their labels. */
+export interface Part {
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+type Parts = readonly [train: Part, test: Part];
+
+/** Three u32: the classes, and the images of both parts. Their images and labels follow. */
+const HEADER_BYTES = 12;
+const CHUNK = 2 ** 26;
+
+/** Pixels that {@link keepPixels} has kept; undefined if there are none, or the file is not whole or cannot be read. */
+export async function readPixels(
+  path: string,
+  imageBytes: number,
+): Promise<{ classes: number; parts: Parts } | undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    const { size } = await file.stat();
+    const header = await readBytes(file, HEADER_BYTES);
+    const [classes, train, test] = new Uint32Array(header.buffer) as unknown as [number, number, number];
+    if (size !== HEADER_BYTES + (train + test) * (imageBytes + 1)) return undefined;
+    const part = async (from: FileHandle, count: number): Promise<Part> => ({
+      images: await readBytes(from, count * imageBytes),
+      labels: await readBytes(from, count),
+    });
+    return { classes, parts: [await part(file, train), await part(file, test)] };
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
+}
+
+async function readBytes(file: FileHandle, count: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(count);
+  for (let at = 0; at < count; ) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(CHUNK, count - at), null);
+    if (bytesRead === 0) throw new Error('the file ends here');
+    at += bytesRead;
+  }
+  return bytes;
+}
+
+/**
+ * Keeps pixels in a file, whole or not at all, and removes those that it takes the place of: other files of the folder
+ * whose names begin with `prefix`.
+ */
+export async function keepPixels(
+  folder: string,
+  prefix: string,
+  path: string,
+  classes: number,
+  parts: Parts,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await writeFile(temporary, chunks(classes, parts), { flag: 'wx', flush: true });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  for (const name of await readdir(folder)) {
+    const earlier = name.startsWith(prefix) || name.startsWith(`.${prefix}`);
+    if (earlier && name !== basename(path)) await rm(join(folder, name), { force: true });
+  }
+}
+
+function* chunks(classes: number, parts: Parts): Generator<Uint8Array> {
+  const counts = parts.map(({ labels }) => labels.length);
+  yield new Uint8Array(Uint32Array.of(classes, ...counts).buffer);
+  for (const { images, labels } of parts) {
+    for (let at = 0; at < images.length; at += CHUNK) yield images.subarray(at, at + CHUNK);
+    yield labels;
+  }
+}

@@ -1,0 +1,126 @@
+import { CollimateError } from '../errors.ts';
+import { philox, philoxUniform } from '../kernels/philox.ts';
+import { checkDataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
+
+export interface SyntheticOptions {
+  /** Pixels. */
+  readonly height?: number;
+  readonly width?: number;
+  readonly channels?: number;
+  readonly classes?: number;
+  /** Number of images. */
+  readonly train?: number;
+  readonly test?: number;
+  readonly seed?: number;
+}
+
+const DEFAULTS = { height: 16, width: 16, channels: 3, classes: 10, train: 2_000, test: 500, seed: 1 };
+const MOST: typeof DEFAULTS = {
+  ...{ height: 512, width: 512, channels: 16, classes: 256 },
+  ...{ train: 2 ** 20, test: 2 ** 20, seed: 2 ** 32 - 1 },
+};
+/** Most bytes of images in one part. */
+const MAX_BYTES = 2 ** 32 - 1;
+
+/** Waves that a class' pattern is the sum of, and their most periods across the image. */
+const WAVES = 4;
+const PERIODS = 3;
+/** Of the pattern in bytes around 128, of its share that each image keeps at least, and of the noise added to it. */
+const AMPLITUDE = 80;
+const LEAST_CONTRAST = 0.5;
+const NOISE = 24;
+/** Philox streams: the patterns', and the first of the images', two for each image. */
+const PATTERNS = 0;
+const IMAGES = 1;
+
+/**
+ * Images that a network can learn, made on the spot: each class has a smooth periodic pattern, the sum of a few random waves
+ * in each channel, and each image shows it moved round by any distance, at some contrast, and under noise. Because of the
+ * moves a linear classifier does much worse. The same options give the same images everywhere.
+ */
+export function syntheticImages(options: SyntheticOptions = {}): DatasetSplit {
+  const shape = { ...DEFAULTS, ...options };
+  for (const [name, most] of Object.entries(MOST) as [keyof typeof MOST, number][]) {
+    const least = name === 'seed' ? 0 : name === 'classes' ? 2 : 1;
+    const value = shape[name];
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new CollimateError(
+        `synthetic-images cannot be made with ${name} ${value}`,
+        `Give a whole number from ${least} to ${most}.`,
+      );
+    }
+  }
+  const { height, width, channels, train, test } = shape;
+  const bytes = Math.max(train, test) * height * width * channels;
+  if (bytes > MAX_BYTES) {
+    throw new CollimateError(
+      `synthetic-images of this shape take ${bytes} bytes, where ${MAX_BYTES} are the most`,
+      'Ask for fewer or smaller images.',
+    );
+  }
+  const patterns = makePatterns(shape);
+  return {
+    train: makePart(shape, patterns, 0, train),
+    test: makePart(shape, patterns, train, test),
+  };
+}
+
+type Shape = typeof DEFAULTS;
+
+/** `[classes, height, width, channels]`, deviations from 128 of at most AMPLITUDE. */
+function makePatterns({ height, width, channels, classes, seed }: Shape): Float64Array {
+  const patterns = new Float64Array(classes * height * width * channels);
+  const numbers = philoxUniform(classes * channels * WAVES * 3, [seed, 0], PATTERNS);
+  const signed = (u: number) => Math.floor(u * (2 * PERIODS + 1)) - PERIODS;
+  for (let label = 0; label < classes; label++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const first = (label * channels + channel) * WAVES * 3;
+      for (let wave = 0; wave < WAVES; wave++) {
+        const [a, b, c] = numbers.subarray(first + 3 * wave, first + 3 * wave + 3) as unknown as number[];
+        const [fy, fx, phase] = [signed(a!), signed(b!), 2 * Math.PI * c!];
+        for (let y = 0; y < height; y++) {
+          for (let x = 0; x < width; x++) {
+            const angle = 2 * Math.PI * ((fy * y) / height + (fx * x) / width) + phase;
+            patterns[((label * height + y) * width + x) * channels + channel]! +=
+              (AMPLITUDE / WAVES) * Math.cos(angle);
+          }
+        }
+      }
+    }
+  }
+  return patterns;
+}
+
+/** The images numbered from `first` on. */
+function makePart(shape: Shape, patterns: Float64Array, first: number, count: number): ImageDataset {
+  const { height, width, channels, classes, seed } = shape;
+  const size = height * width * channels;
+  const images = new Uint8Array(count * size);
+  const labels = new Uint8Array(count);
+  for (let n = 0; n < count; n++) {
+    const stream = IMAGES + 2 * (first + n);
+    const [a, b, c, d] = philox([0, stream, 0, 0], [seed, 0]);
+    const label = a % classes;
+    labels[n] = label;
+    const [dy, dx] = [b % height, c % width];
+    const contrast = LEAST_CONTRAST + (1 - LEAST_CONTRAST) * (d / 2 ** 32);
+    const noise = noiseBytes(size, seed, stream + 1);
+    for (let y = 0, i = 0; y < height; y++) {
+      const row = (label * height + ((y + dy) % height)) * width;
+      for (let x = 0; x < width; x++) {
+        const from = (row + ((x + dx) % width)) * channels;
+        for (let channel = 0; channel < channels; channel++, i++) {
+          const pixel = 128 + contrast * patterns[from + channel]! + (noise[i]! / 127.5 - 1) * NOISE;
+          images[n * size + i] = Math.max(0, Math.min(255, Math.round(pixel)));
+        }
+      }
+    }
+  }
+  return checkDataset({ name: 'synthetic-images', images, labels, count, height, width, channels, classes });
+}
+
+function noiseBytes(count: number, seed: number, stream: number): Uint8Array {
+  const words = new Uint32Array(Math.ceil(count / 16) * 4);
+  for (let i = 0; i < words.length; i += 4) words.set(philox([i / 4, stream, 0, 0], [seed, 0]), i);
+  return new Uint8Array(words.buffer, 0, count);
+}
