@@ -85,23 +85,39 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
     normalization: normalizationFrom(field('normalization')),
     ...(metadata.progress && { progress: field('progress') }),
   } as unknown as CheckpointInfo;
-  if (!(info.network.depth <= tensors.size)) throw fail(`claims ${info.network.depth} blocks`);
-  const network = networkOf(info.network);
+  const { depth = 0 } = info.network as { depth?: number };
+  if (!(depth <= tensors.size)) throw fail(`claims ${depth} blocks`);
+  return { info, state: stateOf(tensors, networkOf(info.network), step, fail) };
+}
+
+/**
+ * The weights of a network from any safetensors file with PyTorch's names and shapes and nothing else, such as
+ * torchvision's `resnet34`; counts of batches are ignored, and may be missing.
+ */
+export function decodeWeights(bytes: Uint8Array, fileName: string, network: Network): HostState {
+  const fail = (message: string) =>
+    new CollimateError(`${fileName} ${message}`, 'Use a file with the weights of that network.');
+  return stateOf(decodeSafetensors(bytes, fileName).tensors, network, 0, fail);
+}
+
+/** A state from tensors that are checked to be just those of a network. */
+function stateOf(
+  tensors: ReadonlyMap<string, TensorData>,
+  network: Network,
+  step: number,
+  fail: (message: string) => CollimateError,
+): HostState {
   const momentum = [...tensors.keys()].some((name) => name.startsWith(MOMENTUM));
   checkTensors(tensors, shapesOf(network, momentum), fail);
-
   const pick = (names: Iterable<string>, prefix = '') =>
     new Map([...names].map((name) => [name, tensors.get(prefix + name)!.data as Float32Array]));
   const parameters = network.parameters.map((p) => p.name);
   const statistics = network.norms.flatMap(({ name }) => [`${name}.running_mean`, `${name}.running_var`]);
   return {
-    info,
-    state: {
-      step,
-      parameters: pick(parameters),
-      statistics: pick(statistics),
-      momentum: momentum ? pick(parameters, MOMENTUM) : new Map(),
-    },
+    step,
+    parameters: pick(parameters),
+    statistics: pick(statistics),
+    momentum: momentum ? pick(parameters, MOMENTUM) : new Map(),
   };
 }
 
@@ -146,6 +162,7 @@ function checkTensors(
 ): void {
   for (const [name, shape] of shapes) {
     const tensor = tensors.get(name);
+    if (!tensor && name.endsWith(BATCHES)) continue;
     if (!tensor) throw fail(`lacks the tensor ${name}, which its network has`);
     const dtype = name.endsWith(BATCHES) ? 'I64' : 'F32';
     if (tensor.dtype !== dtype || `${tensor.shape}` !== `${shape}`) {

@@ -6,8 +6,8 @@ export type Weights = Readonly<Record<string, Tensor>>;
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; or a constant. */
-  readonly init: { readonly fanIn: number } | { readonly value: number };
+  /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; normal; or a constant. */
+  readonly init: { readonly fanIn: number } | { readonly std: number } | { readonly value: number };
 }
 
 /** A BatchNorm layer: its running statistics are called `<name>.running_mean` and `<name>.running_var`. */

@@ -1,6 +1,6 @@
 import { DeviceArray } from '../autograd/array.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { philox, philoxUniform } from '../kernels/philox.ts';
+import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
 import { Layout } from './layout.ts';
 import type { Network } from './network.ts';
 
@@ -20,12 +20,15 @@ export const keyOf = (seed: number): [number, number] => [seed >>> 0, Math.floor
 /** The u32 that orders the epochs of a run. */
 export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(seed))[0];
 
-/** A network as PyTorch would initialize it by default; the numbers depend on the seed and on nothing else. */
+/** A network as PyTorch would initialize it; the numbers depend on the seed and on nothing else. */
 export function initialState(network: Network, seed: number): HostState {
   const parameters = new Map(
     network.parameters.map(({ name, shape, init }, stream) => {
       const size = shape.reduce((a, b) => a * b, 1);
       if ('value' in init) return [name, new Float32Array(size).fill(init.value)];
+      if ('std' in init) {
+        return [name, Float32Array.from(philoxNormal(size, keyOf(seed), stream), (z) => z * init.std)];
+      }
       const bound = 1 / Math.sqrt(init.fanIn);
       return [name, Float32Array.from(philoxUniform(size, keyOf(seed), stream), (u) => (2 * u - 1) * bound)];
     }),

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { softmaxCrossEntropy } from '../../src/autograd/functions.ts';
+import { mul, softmaxCrossEntropy } from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { valueAndGrad } from '../../src/autograd/transform.ts';
+import { philoxUniform } from '../../src/kernels/philox.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
 import { type BatchStatistics, trainingNorm } from '../../src/train/batch-norm.ts';
 import { evaluationBatch } from '../../src/train/evaluate.ts';
-import type { Network } from '../../src/train/network.ts';
-import { initialState } from '../../src/train/state.ts';
+import type { BranchGate, Network } from '../../src/train/network.ts';
+import { initialState, shuffleSeed } from '../../src/train/state.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { batchIndices, distance, norm, select, syntheticExamples, upload } from '../fidelity/support.ts';
 import { withGpu } from '../gpu/harness.ts';
@@ -24,6 +25,18 @@ const SETTINGS: Record<string, ConvResNetOptions> = {
   'one channel, no skip, σ = identity': {
     ...{ inputs: [6, 6, 1], depth: 2, channels: 4, classes: 3, activation: 'identity', skip: false },
     stem: { size: 5, stride: 1, padding: 2 },
+  },
+  'stochastic depth': {
+    ...{
+      inputs: [6, 6, 1],
+      depth: 4,
+      channels: 4,
+      classes: 3,
+      activation: 'relu',
+      skip: true,
+      survival: 0.7,
+    },
+    stem: { size: 3, stride: 1, padding: 1 },
   },
 };
 
@@ -41,7 +54,7 @@ describe('a step of a convolutional network matches the interpreter in float64',
       const [record] = await trainer.records(1);
 
       const { x, labels } = select(examples, batchIndices(COUNT, TRAINING.batch, TRAINING.seed, 0));
-      const wanted = reference(network, start.parameters, x, labels);
+      const wanted = reference(network, start.parameters, x, labels, gateOf(options));
       expect(record!.loss).toBeCloseTo(wanted.loss, 5);
       const { state } = trainer;
       const gradients = state.parameterLayout.unpack((await state.gradients.read()) as Float32Array);
@@ -66,17 +79,27 @@ describe('a step of a convolutional network matches the interpreter in float64',
   });
 });
 
+/** Whether the first step keeps each block, as the documentation says: by a number that the generator draws for each. */
+function gateOf({ survival = 1, depth }: ConvResNetOptions): BranchGate | undefined {
+  if (survival === 1) return undefined;
+  const key = [shuffleSeed(TRAINING.seed), 0] as const;
+  const kept = Array.from({ length: depth }, (_, i) => philoxUniform(1, key, i)[0]! < survival);
+  expect(new Set(kept).size).toBe(2);
+  return (branch, block) => mul(branch, kept[Number(block.split('.')[1])] ? 1 / survival : 0);
+}
+
 function reference(
   network: Network,
   parameters: ReadonlyMap<string, Float32Array>,
   x: Float64Array,
   labels: readonly number[],
+  gate: BranchGate | undefined,
 ) {
   const graph = trace(
     (weights: Record<string, Tensor>, images: Tensor, y: Tensor) => {
       const seen: Record<string, BatchStatistics> = {};
       const loss = (w: Record<string, Tensor>) =>
-        softmaxCrossEntropy(network.forward(w, images, trainingNorm(seen)), y);
+        softmaxCrossEntropy(network.forward(w, images, trainingNorm(seen), gate), y);
       const result = valueAndGrad(loss)(weights);
       return [result, network.norms.map(({ name }) => [seen[name]!.mean, seen[name]!.variance])];
     },

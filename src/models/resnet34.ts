@@ -1,0 +1,137 @@
+import { conv2d, maxPool2d, relu } from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { Sides } from '../kernels/window.ts';
+import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import { convBranch } from './conv-resnet.ts';
+import {
+  type BlockOptions,
+  checkWhole,
+  headParameters,
+  normParameters,
+  ResidualNetwork,
+  type Stage,
+} from './residual-network.ts';
+
+export interface ResNet34Options extends BlockOptions {
+  /** Height, width and channels of an image. */
+  readonly inputs: readonly [number, number, number];
+  /** Channels of the first stage, 64 in the standard network; each later stage has twice as many as the one before. */
+  readonly channels: number;
+}
+
+/** Basic blocks of each stage. */
+const STAGES = [3, 4, 6, 3];
+/** Images up to this side keep their resolution in the stem. */
+const SMALL = 32;
+
+/** A convolution and the BatchNorm layer behind it. */
+interface ConvNorm {
+  readonly conv: string;
+  readonly norm: string;
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
+  /** Sides of what it puts out. */
+  readonly places: Sides;
+}
+
+/**
+ * ResNet-34 (He et al., CVPR 2016): four stages of basic blocks, the first block of the later ones with stride 2 and a
+ * projection (1×1 convolution and BatchNorm) in its skip connection. Names and shapes of the weights are those of
+ * torchvision's `resnet34`, and so is the initialization. Images up to 32×32 get a stem of 3×3 without stride and pooling, as is
+ * usual for them. Without skip connections there are no projections either: a block is σ(F(h)) everywhere.
+ */
+export class ResNet34 extends ResidualNetwork {
+  declare readonly options: ResNet34Options & { readonly kind: 'resnet34' };
+  readonly input: readonly number[];
+  readonly parameters: readonly ParameterSpec[];
+  readonly norms: readonly NormSpec[];
+  readonly stages: readonly Stage[];
+  readonly blocks: readonly string[];
+  protected readonly head = 'fc';
+  readonly #small: boolean;
+  /** Blocks with a stride of 2. */
+  readonly #strided = new Set<string>();
+  /** Blocks with a projection. */
+  readonly #projected = new Set<string>();
+
+  constructor(options: ResNet34Options) {
+    super({ ...options, kind: 'resnet34' });
+    const { inputs, channels, classes, skip } = options;
+    checkWhole(options, { channels: 1, classes: 2 });
+    checkWhole(
+      { height: inputs[0], width: inputs[1], channels: inputs[2] },
+      { height: 1, width: 1, channels: 1 },
+    );
+    const [height, width, inputChannels] = inputs;
+    this.input = inputs;
+    this.#small = Math.max(height, width) <= SMALL;
+
+    const size = this.#small ? 3 : 7;
+    let places: Sides = this.#small ? [height, width] : half([height, width]);
+    const layers: ConvNorm[] = [
+      { conv: 'conv1', norm: 'bn1', from: inputChannels, to: channels, size, places },
+    ];
+    if (!this.#small) places = half(places);
+    let from = channels;
+    const stages: Stage[] = [];
+    STAGES.forEach((count, s) => {
+      const to = channels * 2 ** s;
+      if (s > 0) places = half(places);
+      const blocks = Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`);
+      for (const block of blocks) {
+        layers.push({ conv: `${block}.conv1`, norm: `${block}.bn1`, from, to, size: 3, places });
+        layers.push({ conv: `${block}.conv2`, norm: `${block}.bn2`, from: to, to, size: 3, places });
+        if (from !== to) {
+          this.#strided.add(block);
+          if (skip) {
+            const [conv, norm] = [`${block}.downsample.0`, `${block}.downsample.1`];
+            layers.push({ conv, norm, from, to, size: 1, places });
+            this.#projected.add(block);
+          }
+        }
+        from = to;
+      }
+      stages.push({ blocks: blocks.filter((b) => !this.#strided.has(b)), shape: [...places, to] });
+    });
+    this.stages = stages;
+    this.blocks = STAGES.flatMap((count, s) => Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`));
+    this.parameters = [...layers.flatMap(parametersOf), ...headParameters(this.head, classes, from)];
+    this.norms = layers.map(normOf);
+  }
+
+  stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
+    const window = this.#small ? { padding: 1 } : { stride: 2, padding: 3 };
+    const h = relu(norm(conv2d(x, weights['conv1.weight']!, window), 'bn1', weights));
+    return this.#small ? h : maxPool2d(h, 3, { stride: 2, padding: 1 });
+  }
+
+  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+    return convBranch(weights, block, h, norm, this.#strided.has(block) ? 2 : 1);
+  }
+
+  protected override shortcut(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+    if (!this.#projected.has(block)) return h;
+    const projected = conv2d(h, weights[`${block}.downsample.0.weight`]!, { stride: 2 });
+    return norm(projected, `${block}.downsample.1`, weights);
+  }
+}
+
+/** Sides after a step of stride 2, whose windows of odd size are padded evenly. */
+const half = ([height, width]: Sides): Sides => [Math.ceil(height / 2), Math.ceil(width / 2)];
+
+const normOf = ({ norm, to, places }: ConvNorm): NormSpec => ({
+  name: norm,
+  features: to,
+  places: places[0] * places[1],
+});
+
+/** Weights are normal as torchvision draws them: with a variance of 2 over what one input feeds (He et al., ICCV 2015). */
+const parametersOf = (layer: ConvNorm): ParameterSpec[] => [
+  {
+    name: `${layer.conv}.weight`,
+    shape: [layer.to, layer.from, layer.size, layer.size],
+    init: { std: Math.sqrt(2 / (layer.to * layer.size ** 2)) },
+  },
+  ...normParameters(normOf(layer)),
+];
