@@ -43,17 +43,27 @@ function firstImages(dataset: ImageDataset, count: number): ImageDataset {
 
 export const featuresOf = ({ height, width, channels }: ImageDataset): number => height * width * channels;
 
-/** A task's images in GPU memory, as bytes. */
+/** Bytes of images that are put into GPU memory, where one binding may span as many; of larger sets, steps get the batches that they need. */
+const RESIDENT_BYTES = 2 ** 30;
+
+/** A task's images as bytes, ready for steps on the GPU. */
 export class DeviceTask implements Disposable {
   readonly train: DeviceExamples;
   readonly test: DeviceExamples;
 
-  constructor(gpu: Gpu, { train, test, normalization: { mean, std } }: Task) {
+  constructor(
+    gpu: Gpu,
+    { train, test, normalization: { mean, std } }: Task,
+    residentBytes = Math.min(RESIDENT_BYTES, gpu.traits.maxBindingBytes),
+  ) {
     const affine = { scale: std.map((s) => 1 / (255 * s)), shift: mean.map((m, c) => -m / std[c]!) };
     const put = (dataset: ImageDataset, label: string): DeviceExamples => {
       const { images, labels, count } = dataset;
       return {
-        images: DeviceArray.from(gpu, images, [count, featuresOf(dataset)], 'u8', `${label} images`),
+        images:
+          images.length <= residentBytes
+            ? DeviceArray.from(gpu, images, [count, featuresOf(dataset)], 'u8', `${label} images`)
+            : images,
         labels: DeviceArray.from(gpu, labels, [count], 'u8', `${label} labels`),
         ...affine,
       };
@@ -64,7 +74,7 @@ export class DeviceTask implements Disposable {
 
   [Symbol.dispose](): void {
     for (const { images, labels } of [this.train, this.test]) {
-      images.dispose();
+      if (images instanceof DeviceArray) images.dispose();
       labels.dispose();
     }
   }

@@ -3,6 +3,7 @@ import {
   add,
   argmax,
   cast,
+  div,
   equal,
   greater,
   iota,
@@ -18,7 +19,8 @@ import type { Gpu } from '../gpu/device.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { inferenceNorm } from './batch-norm.ts';
 import { type DeviceExamples, inputsOf } from './examples.ts';
-import type { Network, Weights } from './network.ts';
+import { Feed } from './feed.ts';
+import { largestActivation, type Network, type Weights } from './network.ts';
 import { specsOf } from './trainer.ts';
 
 /** Examples in a step, where all activations fit into memory. */
@@ -32,6 +34,7 @@ export class Evaluator implements Disposable {
   readonly #program: BoundProgram;
   readonly #count: number;
   readonly #batch: number;
+  readonly #feed: Feed;
   readonly #position: DeviceArray;
   readonly #correct: DeviceArray;
 
@@ -40,6 +43,7 @@ export class Evaluator implements Disposable {
     program: BoundProgram,
     count: number,
     batch: number,
+    feed: Feed,
     position: DeviceArray,
     correct: DeviceArray,
   ) {
@@ -47,6 +51,7 @@ export class Evaluator implements Disposable {
     this.#program = program;
     this.#count = count;
     this.#batch = batch;
+    this.#feed = feed;
     this.#position = position;
     this.#correct = correct;
   }
@@ -60,25 +65,37 @@ export class Evaluator implements Disposable {
   ): Promise<Evaluator> {
     const count = examples.labels.size;
     const batch = evaluationBatch(network, gpu.traits);
+    const last = count - 1;
+    const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, last));
     const position = DeviceArray.zeros(gpu, [1], 'u32', 'evaluation position');
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
-    const inputs = [weights, examples.images, examples.labels, position, correct];
+    const inputs = [weights, feed.table, examples.labels, position, correct];
     const tensors = Object.keys(weights).length;
-    const program = await compile(gpu, evaluationStep(network, examples, batch), specsOf(inputs), {
+    const program = await compile(gpu, evaluationStep(network, examples, feed, batch), specsOf(inputs), {
       label: 'evaluation',
       inPlace: [
         [0, tensors + 2],
         [1, tensors + 3],
       ],
     });
-    return new Evaluator(gpu, program.bind(inputs, [position, correct]), count, batch, position, correct);
+    return new Evaluator(
+      gpu,
+      program.bind(inputs, [position, correct]),
+      count,
+      batch,
+      feed,
+      position,
+      correct,
+    );
   }
 
   /** Share of the examples that the network classifies correctly, with the weights of this moment. */
   async accuracy(): Promise<number> {
     this.#position.write([0]);
     this.#correct.write([0]);
-    this.#gpu.submit([this.#program], Math.ceil(this.#count / this.#batch));
+    this.#feed.queue(0, Math.ceil(this.#count / this.#batch), (steps) =>
+      this.#gpu.submit([this.#program], steps),
+    );
     return (await this.#correct.read())[0]! / this.#count;
   }
 
@@ -86,6 +103,7 @@ export class Evaluator implements Disposable {
     this.#program.dispose();
     this.#position.dispose();
     this.#correct.dispose();
+    this.#feed.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -93,22 +111,22 @@ export class Evaluator implements Disposable {
   }
 }
 
-/** Examples that run at once: what a BatchNorm layer normalizes is the largest that there is of each. */
+/** Examples that run at once. */
 export function evaluationBatch(
-  network: Pick<Network, 'norms'>,
+  network: Pick<Network, 'input' | 'norms'>,
   traits: Pick<AdapterTraits, 'maxBindingBytes'>,
 ): number {
-  const largest = Math.max(1, ...network.norms.map(({ features, places }) => features * places));
   const bytes = Math.min(ACTIVATION_BYTES, traits.maxBindingBytes);
-  return Math.max(1, Math.min(BATCH, Math.floor(bytes / (4 * largest))));
+  return Math.max(1, Math.min(BATCH, Math.floor(bytes / (4 * largestActivation(network)))));
 }
 
-function evaluationStep(network: Network, examples: DeviceExamples, batch: number) {
+function evaluationStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
   const count = examples.labels.size;
   return (weights: Weights, images: Tensor, labels: Tensor, position: Tensor, correct: Tensor) => {
     const wanted = add(iota([batch]), position);
     const index = minimum(wanted, count - 1);
-    const logits = network.forward(weights, inputsOf(images, index, examples, network.input), inferenceNorm);
+    const rows = feed.rows(div(position, batch), index);
+    const logits = network.forward(weights, inputsOf(images, rows, examples, network.input), inferenceNorm);
     const right = equal(argmax(logits), reshape(take(labels, index), [batch, 1]));
     const counted = where(greater(count, reshape(wanted, [batch, 1])), cast(right, 'f32'), 0);
     return [add(position, batch), add(correct, sum(counted, [-2, -1]))];

@@ -2,10 +2,13 @@ import type { DeviceArray } from '../autograd/array.ts';
 import { add, equal, full, iota, mul, reshape, take, where } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 
-/** Labelled examples in GPU memory. */
+/** Labelled examples that a GPU trains on. */
 export interface DeviceExamples {
-  /** u8 [n, features]; of images, channels are fastest. */
-  readonly images: DeviceArray;
+  /**
+   * Bytes [n, features]; of images, channels are fastest. In GPU memory, or on the host where that is too small: then steps
+   * find them in a {@link Feed}.
+   */
+  readonly images: DeviceArray | Uint8Array;
   /** u8 [n]. */
   readonly labels: DeviceArray;
   /** A byte x of channel c becomes x · scale[c] + shift[c]. */

@@ -24,6 +24,13 @@ export type Normalizer = (x: Tensor, name: string, weights: Weights) => Tensor;
 /** What a training step makes of the branch of a block: stochastic depth keeps it or drops it. */
 export type BranchGate = (branch: Tensor, block: string) => Tensor;
 
+/** Numbers of an example that a network computes or takes at once, at most. */
+export const largestActivation = ({ input, norms }: Pick<Network, 'input' | 'norms'>): number =>
+  Math.max(
+    input.reduce((a, b) => a * b, 1),
+    ...norms.map(({ features, places }) => features * places),
+  );
+
 /** What the training loop has to know of a network. */
 export interface Network {
   /** Shape of one example: [features], or [height, width, channels]. */

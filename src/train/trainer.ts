@@ -1,31 +1,14 @@
 import { DeviceArray } from '../autograd/array.ts';
-import {
-  add,
-  argmax,
-  cast,
-  div,
-  equal,
-  iota,
-  mean,
-  mul,
-  rem,
-  reshape,
-  shuffle,
-  softmaxCrossEntropy,
-  take,
-  where,
-} from '../autograd/functions.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
-import type { Tensor } from '../autograd/tensor.ts';
-import { valueAndGrad } from '../autograd/transform.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { type BatchStatistics, MOMENTUM, trainingNorm } from './batch-norm.ts';
-import { type DeviceExamples, inputsOf } from './examples.ts';
-import type { Network, Weights } from './network.ts';
-import { type SgdOptions, sgd } from './sgd.ts';
+import { formatBytes } from '../gpu/failures.ts';
+import type { DeviceExamples } from './examples.ts';
+import { Feed } from './feed.ts';
+import { largestActivation, type Network } from './network.ts';
+import type { SgdOptions } from './sgd.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
-import { stochasticDepth } from './stochastic-depth.ts';
+import { exampleAt, gradientStep, LOG_LENGTH, statisticsRates, updateStep } from './step.ts';
 
 export interface TrainerOptions extends SgdOptions {
   readonly batch: number;
@@ -40,9 +23,6 @@ export interface StepRecord {
   readonly accuracy: number;
 }
 
-/** Steps whose losses are kept until they are read. */
-export const LOG_LENGTH = 1024;
-
 /**
  * The training loop. All of a step happens on the GPU: batch gather, forward and backward pass, SGD, the schedule,
  * running statistics, and a ring of losses that the host reads when it likes.
@@ -53,7 +33,8 @@ export class Trainer implements Disposable {
   readonly #gpu: Gpu;
   /** What a step runs, in this order. */
   readonly programs: readonly BoundProgram[];
-  readonly #own: readonly DeviceArray[];
+  readonly #feed: Feed;
+  readonly #own: readonly Disposable[];
   readonly #log: DeviceArray;
   #queued = 0;
 
@@ -62,6 +43,7 @@ export class Trainer implements Disposable {
     state: TrainingState,
     stepsPerEpoch: number,
     programs: readonly BoundProgram[],
+    feed: Feed,
     own: readonly DeviceArray[],
     log: DeviceArray,
   ) {
@@ -69,7 +51,8 @@ export class Trainer implements Disposable {
     this.state = state;
     this.stepsPerEpoch = stepsPerEpoch;
     this.programs = programs;
-    this.#own = own;
+    this.#feed = feed;
+    this.#own = [feed, ...own];
     this.#log = log;
   }
 
@@ -88,15 +71,27 @@ export class Trainer implements Disposable {
         `Choose a whole number from 2 (BatchNorm needs two) to ${count}.`,
       );
     }
+    const bytes = 4 * options.batch * largestActivation(network);
+    const limit = gpu.traits.maxBindingBytes;
+    if (bytes > limit) {
+      throw new CollimateError(
+        `the network computes ${formatBytes(bytes)} at once for a batch of ${options.batch}, more than the ${formatBytes(limit)} that ${gpu.info.name} binds`,
+        'Use a smaller batch, smaller images or fewer channels, or another adapter.',
+      );
+    }
+    const seedValue = shuffleSeed(options.seed);
+    const feed = new Feed(gpu, examples, options.batch, (step, place) =>
+      exampleAt(step, place, count, options.batch, seedValue),
+    );
     const state = new TrainingState(gpu, network, { momentum: options.momentum !== 0 });
-    const seed = DeviceArray.from(gpu, [shuffleSeed(options.seed)], [1], 'u32', 'seed');
+    const seed = DeviceArray.from(gpu, [seedValue], [1], 'u32', 'seed');
     const log = DeviceArray.zeros(gpu, [LOG_LENGTH, 2], 'f32', 'losses');
     const rates = statisticsRates(gpu, network, state, options.batch);
     const { parameters, gradients, running, batch, step, momentum } = state;
 
     const gradientInputs = [
       state.parameterLayout.views(parameters),
-      examples.images,
+      feed.table,
       examples.labels,
       step,
       seed,
@@ -104,7 +99,7 @@ export class Trainer implements Disposable {
     ];
     const updateInputs = [parameters, gradients, running, batch, rates, step, momentum];
     const [gradient, update] = await Promise.all([
-      compile(gpu, gradientStep(network, examples, options.batch), specsOf(gradientInputs), {
+      compile(gpu, gradientStep(network, examples, feed, options.batch), specsOf(gradientInputs), {
         label: 'gradient',
         inPlace: [[network.parameters.length + 2 * network.norms.length, network.parameters.length + 4]],
       }),
@@ -126,12 +121,12 @@ export class Trainer implements Disposable {
       ]),
       update.bind(updateInputs, [parameters, running, step, momentum]),
     ];
-    return new Trainer(gpu, state, stepsPerEpoch, programs, [seed, log, rates], log);
+    return new Trainer(gpu, state, stepsPerEpoch, programs, feed, [seed, log, rates], log);
   }
 
   /** Queues the next `count` steps and returns at once. */
   queue(count: number): void {
-    this.#gpu.submit(this.programs, count);
+    this.#feed.queue(this.#queued, count, (steps) => this.#gpu.submit(this.programs, steps));
     this.#queued += count;
   }
 
@@ -160,7 +155,7 @@ export class Trainer implements Disposable {
 
   dispose(): void {
     for (const program of this.programs) program.dispose();
-    for (const array of this.#own) array.dispose();
+    for (const own of this.#own) own[Symbol.dispose]();
     this.state.dispose();
   }
 
@@ -178,69 +173,4 @@ export function specsOf(inputs: readonly unknown[]): unknown[] {
         ? Object.fromEntries(Object.entries(x).map(([k, v]) => [k, spec(v)]))
         : x;
   return inputs.map(spec);
-}
-
-/**
- * Gradients, batch statistics and the log of the step that the counter stands at. Each epoch visits the examples in
- * an order of its own, which depends on the seed and the epoch.
- */
-function gradientStep(network: Network, examples: DeviceExamples, batch: number) {
-  const count = examples.labels.size;
-  const stepsPerEpoch = Math.floor(count / batch);
-  return (weights: Weights, images: Tensor, labels: Tensor, step: Tensor, seed: Tensor, log: Tensor) => {
-    const position = add(mul(rem(step, stepsPerEpoch), batch), iota([batch]));
-    const index = shuffle(position, add(mul(div(step, stepsPerEpoch), 0x9e3779b1), seed), count);
-    const x = inputsOf(images, index, examples, network.input);
-    const y = take(labels, index);
-
-    const gate = network.survival && stochasticDepth(network.survival, step, seed);
-    const seen: Record<string, BatchStatistics> = {};
-    const loss = (w: Weights): [Tensor, Tensor] => {
-      const logits = network.forward(w, x, trainingNorm(seen), gate);
-      return [softmaxCrossEntropy(logits, y), logits];
-    };
-    const [[value, logits], gradients] = valueAndGrad(loss, { hasAux: true })(weights);
-    const accuracy = mean(cast(equal(argmax(logits), reshape(y, [batch, 1])), 'f32'));
-
-    const here = equal(iota([LOG_LENGTH, 1], -2), rem(step, LOG_LENGTH));
-    const entry = where(equal(iota([1, 2]), 0), value, accuracy);
-    return [
-      network.parameters.map(({ name }) => gradients[name]!),
-      network.norms.map(({ name, features }) => {
-        const { mean, variance } = seen[name]!;
-        return [reshape(mean, [features]), reshape(variance, [features])];
-      }),
-      where(here, entry, log),
-    ];
-  };
-}
-
-/** What part of each batch statistic its running one takes over: a variance's follows the unbiased estimate, n/(n−1) times the one that normalizes. */
-function statisticsRates(gpu: Gpu, network: Network, state: TrainingState, batch: number): DeviceArray {
-  const layout = state.statisticsLayout;
-  const rates = new Map(
-    network.norms.flatMap(({ name, features, places }) => {
-      const n = batch * places;
-      return [
-        [`${name}.running_mean`, new Float32Array(features).fill(MOMENTUM)] as const,
-        [`${name}.running_var`, new Float32Array(features).fill((MOMENTUM * n) / (n - 1))] as const,
-      ];
-    }),
-  );
-  return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
-}
-
-function updateStep(options: SgdOptions) {
-  return (
-    parameters: Tensor,
-    gradients: Tensor,
-    running: Tensor,
-    batch: Tensor,
-    rates: Tensor,
-    step: Tensor,
-    momentum?: Tensor,
-  ) => {
-    const next = sgd(parameters, gradients, momentum, step, options);
-    return [next.parameters, add(mul(running, 1 - MOMENTUM), mul(batch, rates)), add(step, 1), next.momentum];
-  };
 }

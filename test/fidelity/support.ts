@@ -80,7 +80,7 @@ export function upload(gpu: Gpu, { images, labels, features, scale, shift }: Exa
   return {
     ...device,
     [Symbol.dispose]() {
-      device.images.dispose();
+      (device.images as DeviceArray).dispose();
       device.labels.dispose();
     },
   };

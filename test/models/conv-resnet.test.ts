@@ -128,7 +128,7 @@ function reference(
 
 test('evaluation runs as many examples at once as its largest activation allows, at most 1000', () => {
   const network = new ConvResNet(SETTINGS['three channels, a stem with a stride']!);
-  const bytes = 4 * 5 * 4 * 6;
+  const bytes = 4 * 9 * 8 * 3;
   expect(evaluationBatch(network, { maxBindingBytes: 2.5 * bytes })).toBe(2);
   expect(evaluationBatch(network, { maxBindingBytes: bytes - 1 })).toBe(1);
   expect(evaluationBatch(network, { maxBindingBytes: 2 ** 30 })).toBe(1000);

@@ -1,0 +1,115 @@
+import { DeviceArray } from '../autograd/array.ts';
+import {
+  add,
+  argmax,
+  cast,
+  div,
+  equal,
+  iota,
+  mean,
+  mul,
+  rem,
+  reshape,
+  shuffle,
+  softmaxCrossEntropy,
+  take,
+  where,
+} from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import { valueAndGrad } from '../autograd/transform.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { shuffleIndex } from '../kernels/shuffle.ts';
+import { type BatchStatistics, MOMENTUM, trainingNorm } from './batch-norm.ts';
+import { type DeviceExamples, inputsOf } from './examples.ts';
+import type { Feed } from './feed.ts';
+import type { Network, Weights } from './network.ts';
+import { type SgdOptions, sgd } from './sgd.ts';
+import type { TrainingState } from './state.ts';
+import { stochasticDepth } from './stochastic-depth.ts';
+
+/** Steps whose losses are kept until they are read. */
+export const LOG_LENGTH = 1024;
+
+/** What each epoch's number is multiplied by, and then added to the seed, to choose the epoch's order. */
+const EPOCH_KEY = 0x9e3779b1;
+
+/** Number of the example that stands at a place of a step's batch, as {@link gradientStep} finds it on the GPU. */
+export function exampleAt(step: number, place: number, count: number, batch: number, seed: number): number {
+  const stepsPerEpoch = Math.floor(count / batch);
+  const key = (Math.imul(Math.floor(step / stepsPerEpoch), EPOCH_KEY) + seed) >>> 0;
+  return shuffleIndex((step % stepsPerEpoch) * batch + place, key, count);
+}
+
+/**
+ * Gradients, batch statistics and the log of the step that the counter stands at. Each epoch visits the examples in
+ * an order of its own, which depends on the seed and the epoch.
+ */
+export function gradientStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
+  const count = examples.labels.size;
+  const stepsPerEpoch = Math.floor(count / batch);
+  return (weights: Weights, images: Tensor, labels: Tensor, step: Tensor, seed: Tensor, log: Tensor) => {
+    const position = add(mul(rem(step, stepsPerEpoch), batch), iota([batch]));
+    const index = shuffle(position, add(mul(div(step, stepsPerEpoch), EPOCH_KEY), seed), count);
+    const x = inputsOf(images, feed.rows(step, index), examples, network.input);
+    const y = take(labels, index);
+
+    const gate = network.survival && stochasticDepth(network.survival, step, seed);
+    const seen: Record<string, BatchStatistics> = {};
+    const loss = (w: Weights): [Tensor, Tensor] => {
+      const logits = network.forward(w, x, trainingNorm(seen), gate);
+      return [softmaxCrossEntropy(logits, y), logits];
+    };
+    const [[value, logits], gradients] = valueAndGrad(loss, { hasAux: true })(weights);
+    const accuracy = mean(cast(equal(argmax(logits), reshape(y, [batch, 1])), 'f32'));
+
+    const here = equal(iota([LOG_LENGTH, 1], -2), rem(step, LOG_LENGTH));
+    const entry = where(equal(iota([1, 2]), 0), value, accuracy);
+    return [
+      network.parameters.map(({ name }) => gradients[name]!),
+      network.norms.map(({ name, features }) => {
+        const { mean, variance } = seen[name]!;
+        return [reshape(mean, [features]), reshape(variance, [features])];
+      }),
+      where(here, entry, log),
+    ];
+  };
+}
+
+/**
+ * What part of each batch statistic its running one takes over: a variance's follows the unbiased estimate, n/(n−1) times
+ * the one that normalizes.
+ */
+export function statisticsRates(
+  gpu: Gpu,
+  network: Network,
+  state: TrainingState,
+  batch: number,
+): DeviceArray {
+  const layout = state.statisticsLayout;
+  const rates = new Map(
+    network.norms.flatMap(({ name, features, places }) => {
+      const n = batch * places;
+      return [
+        [`${name}.running_mean`, new Float32Array(features).fill(MOMENTUM)] as const,
+        [`${name}.running_var`, new Float32Array(features).fill((MOMENTUM * n) / (n - 1))] as const,
+      ];
+    }),
+  );
+  return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
+}
+
+/** SGD, running statistics and the counter of steps. */
+export function updateStep(options: SgdOptions) {
+  return (
+    parameters: Tensor,
+    gradients: Tensor,
+    running: Tensor,
+    batch: Tensor,
+    rates: Tensor,
+    step: Tensor,
+    momentum?: Tensor,
+  ) => {
+    const next = sgd(parameters, gradients, momentum, step, options);
+    return [next.parameters, add(mul(running, 1 - MOMENTUM), mul(batch, rates)), add(step, 1), next.momentum];
+  };
+}
