@@ -48,7 +48,7 @@ export class ConvResNet extends ResidualNetwork {
 
     this.input = inputs;
     this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
-    this.stages = [{ blocks: this.blocks, shape: [...places, channels] }];
+    this.stages = [{ blocks: this.blocks, shape: [...places, channels], reach: BRANCH_REACH }];
     const layer = (block: string, n: string, fanIn: number, size: number) => ({
       conv: convParameter(`${block}.conv${n}`, channels, fanIn, size),
       norm: { name: `${block}.bn${n}`, features: channels, places: places[0] * places[1] },
@@ -72,6 +72,9 @@ export class ConvResNet extends ResidualNetwork {
     return convBranch(weights, block, h, norm);
   }
 }
+
+/** Positions to each side that an output of the branch sees, through its two 3×3 convolutions. */
+export const BRANCH_REACH = 2;
 
 const stemWindow = (
   image: Window['image'],

@@ -38,7 +38,7 @@ export class FcResNet extends ResidualNetwork {
     const { inputs, depth, width, classes } = options;
     this.input = [inputs];
     this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
-    this.stages = [{ blocks: this.blocks, shape: [width] }];
+    this.stages = [{ blocks: this.blocks, shape: [width], reach: 0 }];
 
     const layer = (block: string, n: string, fanIn: number) => ({
       linear: { name: `${block}.linear${n}.weight`, shape: [width, fanIn], init: { fanIn } },

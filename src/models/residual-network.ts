@@ -25,6 +25,8 @@ export interface Stage {
   readonly blocks: readonly string[];
   /** Shape of h for one example: [D], or [height, width, channels]. */
   readonly shape: readonly number[];
+  /** Positions to each side that an output of a branch sees: 2 for two 3×3 convolutions, 0 where h has no positions. */
+  readonly reach: number;
 }
 
 /** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. */
