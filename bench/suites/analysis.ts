@@ -1,5 +1,5 @@
 import { ResidualJacobians } from '../../src/analysis/jacobians.ts';
-import { analysisSettings } from '../../src/analysis/measure.ts';
+import { analysisSettings } from '../../src/analysis/settings.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { EPSILON } from '../../src/train/batch-norm.ts';
 import { type HostState, initialState } from '../../src/train/state.ts';
@@ -27,10 +27,13 @@ export const analysisSuite: Suite = {
     const state = initialState(network, 1);
     const points = noise(depth * SAMPLES * width).map(Math.abs);
     const settings = analysisSettings(network, { seed: 1, spectrum: TRIPLES });
-    using jacobians = new ResidualJacobians(gpu, network, state, points, {
+    const each = SAMPLES * width;
+    const perBlock = network.stages[0]!.blocks.map((_, i) => points.subarray(i * each, (i + 1) * each));
+    using jacobians = new ResidualJacobians(gpu, network, network.stages[0]!, state, perBlock, {
       columns: settings.sketchColumns,
       triples: TRIPLES,
       powerIterations: settings.powerIterations,
+      filters: settings.filters,
       convention: settings.convention,
       seed: settings.seed,
     });

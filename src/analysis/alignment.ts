@@ -1,4 +1,5 @@
 import { orthonormalRows } from '../autograd/ops/linalg-reference.ts';
+import type { InverseDepthFit } from './results.ts';
 import { dot } from './vectors.ts';
 
 /** Rows of a row-major matrix. */
@@ -49,10 +50,7 @@ export function rowSpace(rows: Rows): Rows {
 }
 
 /** RA4: the curve a/(i + b) through values at i = first, first+1, …, by least squares on 1/value. */
-export function inverseDepthFit(
-  values: readonly number[],
-  first: number,
-): { a: number; b: number; r2: number } | null {
+export function inverseDepthFit(values: readonly number[], first: number): InverseDepthFit | null {
   if (values.length < 3 || values.some((v) => !(v > 0))) return null;
   const n = values.length;
   const x = values.map((_, i) => first + i);
@@ -65,4 +63,19 @@ export function inverseDepthFit(
   const slope = sxy / sxx;
   if (slope === 0 || syy === 0) return null;
   return { a: 1 / slope, b: my / slope - mx, r2: (sxy * sxy) / (sxx * syy) };
+}
+
+/**
+ * RA2: coordinates of a vector [… , features] of h-space along the directions that the classifier sees: under global
+ * average pooling, feature c enters as the unit vector that is constant over positions and zero in other channels. Without
+ * positions, the vector itself.
+ */
+export function pooled(x: Float64Array, features: number): Float64Array {
+  const positions = x.length / features;
+  if (positions === 1) return x;
+  const sums = new Float64Array(features);
+  x.forEach((value, i) => {
+    sums[i % features]! += value;
+  });
+  return sums.map((s) => s / Math.sqrt(positions));
 }

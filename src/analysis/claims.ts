@@ -1,5 +1,5 @@
-import type { Analysis, Claim, Measures, Spread } from './results.ts';
-import { FIT_FROM } from './summary.ts';
+import type { Analysis, Claim, Measures, NetworkInfo, Spread } from './results.ts';
+import { FIT_FROM, stagesOf } from './summary.ts';
 
 type Value = { value: number | null; spread: number | null };
 
@@ -12,11 +12,14 @@ function extreme(blocks: readonly Spread[], pick: 'min' | 'max'): Value {
   return of(known.reduce((a, b) => (a.mean! < b.mean! === (pick === 'min') ? a : b)));
 }
 
-/** Largest ratio of one block's σ_1 to that of the block before: at most 1 where they fall monotonically. */
-function steepestRise({ summary: { sigma1 } }: Measures): Value {
-  const ratios = sigma1.slice(1).map((s, i) => s.mean! / sigma1[i]!.mean!);
+/** Largest ratio of one block's σ_1 to that of the block before in its stage: at most 1 where they fall monotonically. */
+function steepestRise({ summary: { sigma1 } }: Measures, { stages }: NetworkInfo): Value {
+  const firsts = new Set(stagesOf(stages).map(({ start }) => start));
+  const ratios = sigma1.flatMap((s, i) => (firsts.has(i) ? [] : [s.mean! / sigma1[i - 1]!.mean!]));
   return { value: ratios.length ? Math.max(...ratios) : null, spread: null };
 }
+
+type Kind = NetworkInfo['kind'];
 
 interface Judgement {
   property: Claim['property'];
@@ -24,17 +27,24 @@ interface Judgement {
   title: string;
   measure: string;
   comparison: Claim['comparison'];
-  /** May depend on the number K of triples. */
-  threshold: number | ((triples: number) => number);
+  /** The same for every kind of network, or one for the fully connected and one for those with convolutions; it may depend on the number K of triples. */
+  threshold: number | { fc: number; conv: number } | ((triples: number) => number);
+  /** Networks that it is claimed of; all, if not said. */
+  kinds?: readonly Kind[];
   /** Blocks without which there is nothing to judge; 1, if not said. */
   leastDepth?: number;
-  from: (m: Measures) => Value;
+  from: (m: Measures, network: NetworkInfo) => Value;
 }
 
 /** The first block whose left and right vectors are judged: before it, blocks still separate the classes. */
 const ALIGNED_FROM = 4;
 
-/** What the trained network has to show. Thresholds are ours; the report prints them. */
+const CONVOLUTIONAL: readonly Kind[] = ['conv', 'resnet34'];
+
+/**
+ * What the trained network has to show. Thresholds are ours; the report prints them. In convolutional networks alignment is
+ * weaker and comes later: early blocks still look for features, and after the epochs of a `quick` preset they are not done.
+ */
 const CLAIMS: readonly Judgement[] = [
   {
     property: 'training',
@@ -42,7 +52,7 @@ const CLAIMS: readonly Judgement[] = [
     title: 'the network generalizes',
     measure: 'test accuracy',
     comparison: '>=',
-    threshold: 0.98,
+    threshold: { fc: 0.98, conv: 0.975 },
     from: (m) => ({ value: m.testAccuracy, spread: null }),
   },
   {
@@ -61,7 +71,7 @@ const CLAIMS: readonly Judgement[] = [
     title: 'successive steps point the same way',
     measure: 'mean cosine between successive steps',
     comparison: '>=',
-    threshold: 0.97,
+    threshold: { fc: 0.97, conv: 0.65 },
     from: (m) => of(m.summary.stepCosine),
   },
   {
@@ -81,12 +91,13 @@ const CLAIMS: readonly Judgement[] = [
     title: 'singular vectors align across depth',
     measure: 'diagonal share of U_jᵀ J_i V_j, i ≠ j',
     comparison: '>=',
-    threshold: 0.65,
+    threshold: { fc: 0.65, conv: 0.45 },
     from: (m) => of(m.summary.diagonalShare),
   },
   {
     property: 'RA2',
     id: 'left-right',
+    kinds: ['fc'],
     title: 'left and right singular vectors align',
     measure: 'mean u·v of the top three triples, least over blocks from the fourth on (the last, if fewer)',
     comparison: '>=',
@@ -96,6 +107,16 @@ const CLAIMS: readonly Judgement[] = [
         leftRight.length >= ALIGNED_FROM ? leftRight.slice(ALIGNED_FROM - 1) : leftRight.slice(-1),
         'min',
       ),
+  },
+  {
+    property: 'RA2',
+    id: 'left-right-last',
+    kinds: CONVOLUTIONAL,
+    title: 'left and right singular vectors of the last block align',
+    measure: 'mean u·v of the top three triples, last block',
+    comparison: '>=',
+    threshold: 0.45,
+    from: ({ summary: { leftRight } }) => of(leftRight.at(-1)!),
   },
   {
     property: 'RA3',
@@ -121,10 +142,13 @@ const CLAIMS: readonly Judgement[] = [
     id: 'inverse-depth',
     leastDepth: FIT_FROM + 2,
     title: 'σ₁ falls as a/(i + b)',
-    measure: 'R² of the fit of 1/σ₁ over blocks from the third on',
+    measure: 'R² of the fit of 1/σ₁ over blocks from the third on, least over stages',
     comparison: '>=',
     threshold: 0.95,
-    from: (m) => ({ value: m.summary.inverseDepthFit?.r2 ?? null, spread: null }),
+    from: ({ summary: { perStage } }) => {
+      const fits = perStage.flatMap(({ inverseDepthFit: fit }) => fit ?? []);
+      return { value: fits.length ? Math.min(...fits.map((fit) => fit.r2)) : null, spread: null };
+    },
   },
 ];
 
@@ -143,10 +167,20 @@ const CONTROL_CLAIMS: readonly Judgement[] = [
   {
     ...claimed('line'),
     id: 'control-line',
+    kinds: ['fc'],
     title: 'without skip connections they do not lie on a line',
     measure: 'share of variance along the first principal direction, control',
     comparison: '<=',
     threshold: 0.6,
+  },
+  {
+    ...claimed('step-cosine'),
+    id: 'control-step-cosine',
+    kinds: CONVOLUTIONAL,
+    title: 'without skip connections steps do not point the same way',
+    measure: 'mean cosine between successive steps, control',
+    comparison: '<=',
+    threshold: 0,
   },
   {
     ...claimed('diagonal-share'),
@@ -160,16 +194,17 @@ const CONTROL_CLAIMS: readonly Judgement[] = [
 ];
 
 /**
- * The paper's claims for one trained network beside its control, each with its verdict; those that need more blocks
- * than there are are left out.
+ * The paper's claims for one trained network beside its control, each with its verdict; those that need more blocks in
+ * a stage than there are are left out.
  */
 export function judge(analysis: Analysis, control: Analysis | undefined): Claim[] {
   const claim = (judgement: Judgement, subject: Analysis): Claim[] => {
-    const { from, leastDepth = 1, ...words } = judgement;
-    if (subject.network.depth < leastDepth) return [];
-    const threshold =
-      typeof words.threshold === 'number' ? words.threshold : words.threshold(subject.settings.triples);
-    const { value, spread } = from(subject.trained);
+    const { from, leastDepth = 1, kinds, ...words } = judgement;
+    const { network, settings } = subject;
+    const deepest = Math.max(...network.stages.map(({ blocks }) => blocks.length));
+    if (deepest < leastDepth || kinds?.includes(network.kind) === false) return [];
+    const threshold = thresholdOf(words.threshold, network.kind, settings.triples);
+    const { value, spread } = from(subject.trained, network);
     const passes = words.comparison === '>=' ? value! >= threshold : value! <= threshold;
     return [
       {
@@ -177,8 +212,8 @@ export function judge(analysis: Analysis, control: Analysis | undefined): Claim[
         threshold,
         value,
         spread,
-        atInitialization: from(subject.initialization).value,
-        control: control ? from(control.trained).value : null,
+        atInitialization: from(subject.initialization, network).value,
+        control: control ? from(control.trained, network).value : null,
         holds: value !== null && passes,
       },
     ];
@@ -188,4 +223,10 @@ export function judge(analysis: Analysis, control: Analysis | undefined): Claim[
     ...CLAIMS.flatMap((c) => claim(c, analysis)),
     ...(control ? CONTROL_CLAIMS.flatMap((c) => claim(c, control)) : []),
   ].sort((a, b) => order.indexOf(a.property) - order.indexOf(b.property));
+}
+
+function thresholdOf(threshold: Judgement['threshold'], kind: Kind, triples: number): number {
+  if (typeof threshold === 'function') return threshold(triples);
+  if (typeof threshold === 'number') return threshold;
+  return kind === 'fc' ? threshold.fc : threshold.conv;
 }

@@ -1,171 +1,179 @@
 import { DeviceArray } from '../autograd/array.ts';
-import {
-  add,
-  broadcast,
-  cast,
-  directionsFirst,
-  directionsLast,
-  equal,
-  greater,
-  iota,
-  matmul,
-  mul,
-  square,
-  sum,
-  where,
-} from '../autograd/functions.ts';
 import { compile } from '../autograd/program.ts';
-import type { Tensor } from '../autograd/tensor.ts';
-import { linearize } from '../autograd/transform.ts';
+import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { FcResNet } from '../models/fc-resnet.ts';
-import { inferenceNorm } from '../train/batch-norm.ts';
-import type { Weights } from '../train/network.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
-import { type LinearMap, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
+import { colouring, ESTIMATES, isExact, PROBES } from './frobenius.ts';
+import { type JacobianOptions, JacobianPrograms, stackedShapes } from './jacobian-programs.ts';
+import type { SketchOptions } from './randomized-svd.ts';
 
-export interface JacobianOptions extends SketchOptions {
-  readonly convention: 'branch' | 'post-activation';
-  readonly seed: number;
-}
-
-/** Singular triples of J_i at each sample, in host memory: block i, sample n, triple k of K (or r), coordinate d. */
+/** Singular triples of J_i at each sample, in host memory: block i of the stage, sample n, triple k, coordinate d. */
 export interface JacobianTriples {
-  /** [L, N, K, D]. */
+  /** [L, N, K, d]. */
   readonly u: Float32Array;
-  /** [L, N, r]: all columns of the sketch. */
+  /** [L, N, r]. */
   readonly s: Float32Array;
-  /** [L, N, K, D]. */
+  /** [L, N, K, d]. */
   readonly v: Float32Array;
-  /** ‖J_i‖_F² at each sample, exactly: [L, N]. */
+  /** ‖J_i‖_F² at each sample: [L, N]. */
   readonly frobenius2: Float64Array;
+  /** Its standard error over its value, [L, N]; 0 where it is exact. */
+  readonly frobeniusError: Float64Array;
 }
 
-/** Directions multiplied at once when the Frobenius norm is taken over all of them. */
-const IDENTITY_CHUNK = 64;
-/** Bytes that one batch of directions may take, well below what adapters let a binding span. */
+/** Bytes that one batch of directions takes, where a single problem does not need more. */
 const BATCH_BYTES = 32 * 2 ** 20;
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap. */
+const isDense = (stage: Stage, traits: AdapterTraits): boolean =>
+  stage.shape.length === 1 && 4 * stage.shape[0]! ** 2 <= Math.min(BATCH_BYTES, traits.maxBindingBytes);
+
 /**
- * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x), of all blocks and samples, as operators: nothing here sees
- * a matrix, only batched JVPs and VJPs of the branch. Blocks are stacked along a leading axis and run together, as
- * many as the memory for their directions allows.
+ * Problems (a block at a sample each) whose directions the adapter lets one binding hold, and that are run together. All
+ * arrays of a program taken together are some ten times as large as its directions.
+ *
+ * @throws CollimateError if there is no room for one
+ */
+export function problemsAtOnce(stage: Stage, { columns }: SketchOptions, traits: AdapterTraits): number {
+  const dim = sizeOf(stage.shape);
+  const each = 4 * dim * (isDense(stage, traits) ? dim : Math.max(columns, PROBES));
+  if (each > traits.maxBindingBytes) {
+    throw new CollimateError(
+      `${columns} directions of ${stage.shape.join('×')} numbers take ${each} bytes, more than the ${traits.maxBindingBytes} that this adapter lets one binding span`,
+      'Ask for fewer singular triples with `--triples`, or analyse smaller images.',
+    );
+  }
+  return Math.max(1, Math.floor(Math.min(BATCH_BYTES, traits.maxBindingBytes) / each));
+}
+
+/** Blocks that run together, with their weights and points. */
+interface Group {
+  /** Number of the first in the stage, from 0. */
+  readonly first: number;
+  readonly blocks: number;
+  readonly weights: Record<string, DeviceArray>;
+  /** [blocks, N, ...shape]. */
+  readonly points: DeviceArray;
+}
+
+/**
+ * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks, at some samples, as operators: nothing here
+ * sees a matrix, only batched JVPs and VJPs of the branch. Blocks are stacked along a leading axis and run together, as
+ * many as memory allows.
  */
 export class ResidualJacobians implements Disposable {
   readonly #gpu: Gpu;
-  readonly #network: FcResNet;
+  readonly #stage: Stage;
   readonly #samples: number;
+  readonly #dim: number;
   readonly #options: JacobianOptions;
-  /** Whether memory holds the Jacobians of at least one block as matrices. */
-  readonly #dense: boolean;
-  /** Blocks that run together, with their weights and points. */
-  readonly #groups: {
-    /** Number of the first, from 0. */
-    first: number;
-    /** How many there are. */
-    blocks: number;
-    weights: Record<string, DeviceArray>;
-    points: DeviceArray;
-  }[] = [];
+  readonly #programs: JacobianPrograms;
+  readonly #groups: Group[] = [];
 
-  /** `points` holds h_1 … h_L at each sample, [L, N, D]. */
-  constructor(gpu: Gpu, network: FcResNet, state: HostState, points: Float32Array, options: JacobianOptions) {
-    const { depth, width } = network.options;
+  /** `points` holds h before each block of the stage at each sample, [N, ...shape] each. */
+  constructor(
+    gpu: Gpu,
+    network: ResidualNetwork,
+    stage: Stage,
+    state: HostState,
+    points: readonly Float32Array[],
+    options: JacobianOptions,
+  ) {
     this.#gpu = gpu;
-    this.#network = network;
+    this.#stage = stage;
     this.#options = options;
-    this.#samples = points.length / (depth * width);
-    const most = Math.min(BATCH_BYTES, gpu.traits.maxBindingBytes);
-    const bytesOf = (directions: number) => 4 * directions * this.#samples * width;
-    this.#dense = bytesOf(width) <= most;
-    const perBlock = bytesOf(this.#dense ? width : Math.max(options.columns, IDENTITY_CHUNK));
-    const blocks = Math.max(1, Math.min(depth, Math.floor(most / perBlock)));
-    const each = this.#samples * width;
+    this.#programs = new JacobianPrograms(network, stage, options);
+    this.#dim = sizeOf(stage.shape);
+    this.#samples = points[0]!.length / this.#dim;
+    const depth = stage.blocks.length;
+    const together = Math.floor(problemsAtOnce(stage, options, gpu.traits) / this.#samples);
+    const blocks = Math.min(depth, Math.max(1, together));
     for (let first = 0; first < depth; first += blocks) {
       const count = Math.min(blocks, depth - first);
+      const shape = [count, this.#samples, ...stage.shape];
+      const stacked = new Float32Array(sizeOf(shape));
+      for (let i = 0; i < count; i++) stacked.set(points[first + i]!, i * points[first]!.length);
       this.#groups.push({
         first,
         blocks: count,
-        weights: stackBlocks(gpu, state, first, count),
-        points: DeviceArray.from(gpu, points.subarray(first * each, (first + count) * each), [
-          count,
-          this.#samples,
-          width,
-        ]),
+        weights: stackBlocks(gpu, network, stage, state, first, count),
+        points: DeviceArray.from(gpu, stacked, shape),
       });
     }
   }
 
-  /**
-   * Leading singular triples of every J_i. As the Frobenius norm takes J_i's images of all directions anyway, the sketch
-   * runs on them wherever they fit in memory: a product for each application instead of a pass through the branch.
-   */
+  /** Leading singular triples of every J_i. */
   async triples(): Promise<JacobianTriples> {
-    const { depth, width } = this.#network.options;
-    const { columns, triples } = this.#options;
-    const vectors = this.#samples * triples * width;
+    const { columns, triples, seed } = this.#options;
+    const problems = this.#stage.blocks.length * this.#samples;
     const result: JacobianTriples = {
-      u: new Float32Array(depth * vectors),
-      s: new Float32Array(depth * this.#samples * columns),
-      v: new Float32Array(depth * vectors),
-      frobenius2: this.#dense ? new Float64Array(depth * this.#samples) : await this.#frobenius(),
+      u: new Float32Array(problems * triples * this.#dim),
+      s: new Float32Array(problems * columns),
+      v: new Float32Array(problems * triples * this.#dim),
+      frobenius2: new Float64Array(problems),
+      frobeniusError: new Float64Array(problems),
     };
-    using key = DeviceArray.from(this.#gpu, keyOf(this.#options.seed), [2], 'u32');
+    const dense = isDense(this.#stage, this.#gpu.traits);
+    if (!dense && isExact(this.#stage, this.#options)) await this.#probe(result.frobenius2);
+    using key = DeviceArray.from(this.#gpu, keyOf(seed), [2], 'u32');
     for (const { first, weights, points } of this.#groups) {
       const inputs = [weights, points, key];
-      const program = await compile(
-        this.#gpu,
-        (w: Weights, h: Tensor, k: Tensor) => {
-          const batch = h.shape.slice(0, 2);
-          const map = this.#map(w, h);
-          const images = this.#dense ? map.apply(unitVectors(width, width, batch)) : undefined;
-          const { u, s, v } = randomizedSvd(images ? matrixMap(images) : map, batch, width, {
-            ...this.#options,
-            key: k,
-          });
-          return { u, s, v, ...(images && { frobenius2: sum(square(images), [-2, -1]) }) };
-        },
-        specsOf(inputs),
-        { label: 'randomized SVD' },
-      );
+      const program = await compile(this.#gpu, this.#programs.triples(dense), specsOf(inputs), {
+        label: 'randomized SVD',
+      });
       using bound = program.bind(inputs);
       bound.submit();
+      const { u, s, v, frobenius2, estimates } = bound.result;
+      const start = first * this.#samples;
       const read = async (array: DeviceArray | undefined, into: Float32Array | Float64Array, each: number) =>
-        array && into.set((await array.read()) as Float32Array, first * each);
-      const { u, s, v, frobenius2 } = bound.result;
+        array && into.set((await array.read()) as Float32Array, start * each);
       await Promise.all([
-        read(u, result.u, vectors),
-        read(s, result.s, this.#samples * columns),
-        read(v, result.v, vectors),
-        read(frobenius2, result.frobenius2, this.#samples),
+        read(u, result.u, triples * this.#dim),
+        read(s, result.s, columns),
+        read(v, result.v, triples * this.#dim),
+        read(frobenius2, result.frobenius2, 1),
       ]);
+      if (estimates) this.#estimate(result, start, (await estimates.read()) as Float32Array);
     }
     return result;
   }
 
+  /** The energy found and the mean of the estimates of the rest, [problems, ESTIMATES], with its standard error. */
+  #estimate(result: JacobianTriples, start: number, estimates: Float32Array): void {
+    const { columns } = this.#options;
+    for (let n = 0; n < estimates.length / ESTIMATES; n++) {
+      const own = estimates.subarray(n * ESTIMATES, (n + 1) * ESTIMATES);
+      const mean = own.reduce((a, b) => a + b, 0) / ESTIMATES;
+      const variance = own.reduce((a, b) => a + (b - mean) ** 2, 0) / (ESTIMATES - 1);
+      const p = start + n;
+      const found = result.s.subarray(p * columns, (p + 1) * columns).reduce((a, b) => a + b * b, 0);
+      result.frobenius2[p] = found + mean;
+      result.frobeniusError[p] = found > 0 ? Math.sqrt(variance / ESTIMATES) / (found + mean) : 0;
+    }
+  }
+
   /**
    * U_jᵀ J_i V_j for all i and j, at each sample: [i][j] is [N, K, K], rows running over U's columns. `u` and `v`
-   * hold the first K vectors of each block, [L, N, K, D].
+   * hold the first K vectors of each block, [L, N, K, d].
    */
-  async couplings(u: Float32Array, v: Float32Array, triples: number): Promise<Float32Array[][]> {
-    const { depth, width } = this.#network.options;
-    const shape = [1, this.#samples, triples, width];
-    const each = this.#samples * triples * width;
+  async couplings(u: Float32Array, v: Float32Array): Promise<Float32Array[][]> {
+    const { triples } = this.#options;
+    const depth = this.#stage.blocks.length;
+    const shape = [1, this.#samples, triples, this.#dim];
+    const each = sizeOf(shape);
     const result: Float32Array[][] = Array.from({ length: depth }, () => []);
     using left = DeviceArray.zeros(this.#gpu, shape);
     using right = DeviceArray.zeros(this.#gpu, shape);
     for (const { first, blocks, weights, points } of this.#groups) {
       const inputs = [weights, points, left, right];
-      const program = await compile(
-        this.#gpu,
-        (w: Weights, h: Tensor, uj: Tensor, vj: Tensor) => {
-          const directions = broadcast(vj, [...h.shape.slice(0, 2), triples, width]);
-          return matmul(uj, this.#map(w, h).apply(directions), { transposeB: true });
-        },
-        specsOf(inputs),
-        { label: 'couplings' },
-      );
+      const program = await compile(this.#gpu, this.#programs.couplings, specsOf(inputs), {
+        label: 'couplings',
+      });
       using bound = program.bind(inputs);
       for (let j = 0; j < depth; j++) {
         left.write(u.subarray(j * each, (j + 1) * each));
@@ -179,27 +187,20 @@ export class ResidualJacobians implements Disposable {
     return result;
   }
 
-  /** Σ of the squares of J's columns: J applied to every direction of the identity, a chunk at a time. */
-  async #frobenius(): Promise<Float64Array> {
-    const { depth, width } = this.#network.options;
-    const result = new Float64Array(depth * this.#samples);
-    const chunk = Math.min(IDENTITY_CHUNK, width);
+  /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one colour together. */
+  async #probe(result: Float64Array): Promise<void> {
+    const { colours, count } = colouring(this.#stage);
+    using device = DeviceArray.from(this.#gpu, colours, [colours.length], 'u32');
     using start = DeviceArray.zeros(this.#gpu, [1], 'u32');
     for (const { first, weights, points } of this.#groups) {
-      const inputs = [weights, points, start];
-      const program = await compile(
-        this.#gpu,
-        (w: Weights, h: Tensor, from: Tensor) => {
-          const batch = h.shape.slice(0, 2);
-          return sum(square(this.#map(w, h).apply(unitVectors(chunk, width, batch, from))), [-2, -1]);
-        },
-        specsOf(inputs),
-        { label: 'Frobenius norms' },
-      );
+      const inputs = [weights, points, device, start];
+      const program = await compile(this.#gpu, this.#programs.probes, specsOf(inputs), {
+        label: 'Frobenius norms',
+      });
       using bound = program.bind(inputs);
-      // Directions beyond the width are zero: they add nothing.
-      for (let direction = 0; direction < width; direction += chunk) {
-        start.write([direction]);
+      // There is nothing of the colours beyond the last: they add nothing.
+      for (let colour = 0; colour < count; colour += PROBES) {
+        start.write([colour]);
         bound.submit();
         const part = await bound.outputs[0]!.read();
         part.forEach((x, i) => {
@@ -207,24 +208,6 @@ export class ResidualJacobians implements Disposable {
         });
       }
     }
-    return result;
-  }
-
-  /** The derivative of the stacked branches at their points. */
-  #map(weights: Weights, h: Tensor): LinearMap {
-    const branch = (x: Tensor) => this.#network.branch(weights, 'block', x, inferenceNorm);
-    const gated = (x: Tensor) => {
-      if (this.#options.convention === 'branch' || this.#network.options.activation === 'identity')
-        return branch(x);
-      // σ′ at h + F(h), held fixed: it belongs to the block, not to the branch.
-      const open = greater(this.#network.join(h, branch(h)), 0);
-      return where(open, branch(x), mul(x, 0));
-    };
-    const { apply, applyTranspose } = linearize(gated, h);
-    return {
-      apply: (v) => directionsLast(apply(directionsFirst(v))),
-      applyTranspose: (u) => directionsLast(applyTranspose(directionsFirst(u))[0]),
-    };
   }
 
   dispose(): void {
@@ -239,37 +222,23 @@ export class ResidualJacobians implements Disposable {
   }
 }
 
-/** `count` unit vectors from number `from` on, for every point of a batch: [… , count, width]. */
-function unitVectors(
+/** Weights of consecutive blocks of a stage, stacked. */
+function stackBlocks(
+  gpu: Gpu,
+  network: ResidualNetwork,
+  stage: Stage,
+  state: HostState,
+  first: number,
   count: number,
-  width: number,
-  batch: readonly number[],
-  from: Tensor | number = 0,
-): Tensor {
-  const number = add(iota([...batch.map(() => 1), count, 1], -2), from);
-  return broadcast(cast(equal(iota([width]), number), 'f32'), [...batch, count, width]);
-}
-
-/**
- * Weights of consecutive blocks, each along a leading axis: matrices become [count, out, in], vectors
- * [count, 1, features], so that they broadcast over samples.
- */
-function stackBlocks(gpu: Gpu, state: HostState, first: number, count: number): Record<string, DeviceArray> {
+): Record<string, DeviceArray> {
   const all = new Map([...state.parameters, ...state.statistics]);
-  const prefix = `blocks.${first}.`;
-  const names = [...all.keys()]
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => name.slice(prefix.length));
+  const shapes = [...stackedShapes(network, stage, count)];
   return Object.fromEntries(
-    names.map((name) => {
-      const parts = Array.from({ length: count }, (_, i) => all.get(`blocks.${first + i}.${name}`)!);
-      const size = parts[0]!.length;
-      const stacked = new Float32Array(count * size);
-      parts.forEach((part, i) => {
-        stacked.set(part, i * size);
+    shapes.map(([name, shape]) => {
+      const stacked = new Float32Array(sizeOf(shape));
+      stage.blocks.slice(first, first + count).forEach((block, i) => {
+        stacked.set(all.get(`${block}.${name}`)!, (i * stacked.length) / count);
       });
-      const side = Math.sqrt(size);
-      const shape = name.includes('linear') ? [count, side, side] : [count, 1, size];
       return [`block.${name}`, DeviceArray.from(gpu, stacked, shape)];
     }),
   );

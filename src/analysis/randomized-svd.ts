@@ -1,12 +1,20 @@
 import {
+  amax,
   directionsFirst,
   directionsLast,
+  div,
   iota,
   leftVectors,
   matmul,
+  maximum,
+  mul,
+  neg,
   orthonormalize,
   random,
   rightSvd,
+  square,
+  sub,
+  sum,
   take,
 } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
@@ -25,15 +33,27 @@ export interface SingularTriples {
   readonly s: Tensor;
   /** Right vectors of the leading k, [… , k, d]. */
   readonly v: Tensor;
+  /** Orthonormal rows in whose span all r left vectors lie, [… , r, d]. */
+  readonly basis: Tensor;
 }
 
 export interface SketchOptions {
   /** Directions of the sketch, r; at most the dimension. */
   readonly columns: number;
   readonly powerIterations: number;
+  /** Chebyshev filters before the last power iteration, each of {@link FILTER_DEGREE} products with JᵀJ. */
+  readonly filters: number;
   /** Triples whose vectors are wanted, k; at most `columns`. */
   readonly triples: number;
 }
+
+export const FILTER_DEGREE = 6;
+/** Least share of the largest σ² above which a filter amplifies: by 20,000 at most, which float32 can hold. */
+const FILTER_FLOOR = 0.5;
+
+/** Products with J and with Jᵀ that a sketch takes, in directions. */
+export const productsOf = ({ columns, powerIterations, filters }: SketchOptions): number =>
+  2 * columns * (powerIterations + filters * FILTER_DEGREE + 1);
 
 /** A batch of maps held as matrices: row j of `images [… , d, d]` is the image of the j-th unit vector. */
 export const matrixMap = (images: Tensor): LinearMap => ({
@@ -54,11 +74,12 @@ export function randomizedSvd(
   map: LinearMap,
   batch: readonly number[],
   dim: number,
-  { columns, powerIterations, triples, key }: SketchOptions & { key: Tensor },
+  { columns, powerIterations, filters, triples, key }: SketchOptions & { key: Tensor },
 ): SingularTriples {
   const sketch = random(key, [...batch, columns, dim], { distribution: 'normal' });
   let x = sketch;
   for (let i = 1; i < powerIterations; i++) x = orthonormalize(map.applyTranspose(map.apply(x)));
+  for (let i = 0; i < filters; i++) x = orthonormalize(chebyshevFilter(map, x));
   if (powerIterations > 0) x = orthonormalize(map.applyTranspose(orthonormalize(map.apply(x))));
   const q = orthonormalize(map.apply(x));
   // J ≈ Q B with B = Qᵀ J, and Bᵀ = P Rᵀ: the small matrix C = B P has the singular values of Q B.
@@ -69,7 +90,29 @@ export function randomizedSvd(
   const { s, v } = rightSvd(c);
   const left = leading(v, triples);
   const right = leftVectors(matmul(left, c, { transposeB: true }));
-  return { u: matmul(left, q), s, v: matmul(right, p) };
+  return { u: matmul(left, q), s, v: matmul(right, p), basis: q };
+}
+
+/**
+ * The Chebyshev polynomial T_m of JᵀJ, with the interval [0, b] mapped to [−1, 1], applied to orthonormal directions (Zhou, Saad,
+ * Tiago & Chelikowsky, *Self-consistent-field calculations using Chebyshev-filtered subspace iteration*, 2006). What lies
+ * below b stays small, what lies above grows far faster than under m power iterations: where singular values are many
+ * and close, as in wide convolutions, these do not tell them apart. b is the least ‖J x‖² of the directions, which is below the
+ * σ² that the sketch is to find, but not below half of the largest: a steep spectrum needs no filter and would overflow.
+ */
+function chebyshevFilter(map: LinearMap, x: Tensor): Tensor {
+  const images = map.apply(x);
+  const energies = sum(square(images), -1);
+  const least = neg(amax(neg(energies), -2));
+  const scale = div(2, maximum(maximum(least, mul(amax(energies, -2), FILTER_FLOOR)), 1e-30));
+  const mapped = (product: Tensor, t: Tensor) => sub(mul(product, scale), t);
+  let before = x;
+  let now = mapped(map.applyTranspose(images), x);
+  for (let m = 1; m < FILTER_DEGREE; m++) {
+    const next = sub(mul(mapped(map.applyTranspose(map.apply(now)), now), 2), before);
+    [before, now] = [now, next];
+  }
+  return now;
 }
 
 /** The first k rows of each matrix [… , r, d]. */

@@ -1,30 +1,38 @@
 /**
- * The shape of `analysis.json`. Every array over blocks runs over blocks 1…L in order, every array over
- * triples over singular triples in descending order of σ. A number that is undefined for a dead block
- * (J = 0), such as a cosine with a zero vector, is `null`; σ is 0 there.
+ * The shape of `analysis.json`. A stage is a run of blocks between which h keeps its shape: there is one in networks of
+ * one width, and several in a ResNet-34. Every array over blocks runs over blocks 1…L of all stages in order, every array
+ * over triples over singular triples in descending order of σ. A number that is undefined for a dead block
+ * (J = 0), such as a cosine with a zero vector, is `null`; σ is 0 there. What compares two blocks is `null` where these are of
+ * different stages.
  */
 
-/** Measures of one sample (docs/results.md gives each formula). */
-export interface SampleMeasures {
+/** RA1: how straight and evenly spaced a stage's path h_1 … h_{L+1} of one sample is. */
+export interface LineMeasures {
+  /** Share of the variance of the points along their first principal direction. */
+  line: number;
+  /** ‖h_{L+1} − h_1‖ / Σ‖h_{i+1} − h_i‖. */
+  straightness: number;
+  /** Gai & Zhang's line-shape score; 1 for a straight line, larger for a bent one. */
+  lineShape: number;
+  /** Coefficient of variation of the step norms. */
+  stepCv: number;
+  /** Mean cosine between successive steps. */
+  stepCosine: number | null;
+}
+
+/** Measures of one sample (docs/results.md gives each formula). Those of its path are means over stages. */
+export interface SampleMeasures extends LineMeasures {
   /** Index into the training set. */
   index: number;
   label: number;
   predicted: number;
-  /** RA1: share of the variance of {h_1 … h_{L+1}} along its first principal direction. */
-  line: number;
-  /** RA1: ‖h_{L+1} − h_1‖ / Σ‖h_{i+1} − h_i‖. */
-  straightness: number;
-  /** RA1: Gai & Zhang's line-shape score; 1 for a straight line, larger for a bent one. */
-  lineShape: number;
+  /** The measures of its path in each stage. */
+  perStage: LineMeasures[];
   /** ‖h_{i+1} − h_i‖, L numbers. */
   stepNorms: number[];
-  /** RA1: coefficient of variation of the step norms. */
-  stepCv: number;
-  /** RA1: mean cosine between successive steps. */
-  stepCosine: number | null;
-  /** h_1 … h_{L+1} on the first two principal directions of this set of points, [L+1][2]. */
+  /** Each stage's points, one more than it has blocks, on the first two principal directions of these points, [L + stages][2]. */
   trajectory: [number, number][];
-  /** h_1 … h_{L+1} on the two leading directions of the mean h_{L+1} of the classes, common to all samples, [L+1][2]. */
+  /** The same on the two leading directions of the classes' mean last point of the stage, common to all samples. */
   commonTrajectory: [number, number][];
   /** Leading singular values of each J_i, [L][spectrum]. */
   sigma: number[][];
@@ -42,7 +50,7 @@ export interface SampleMeasures {
   diagonalShare: (number | null)[][];
   /** RA2: ‖A_ij − S_i‖_F / ‖S_i‖_F, [i][j]. */
   coupling: (number | null)[][];
-  /** RA2: share of U_{i,K} inside the row space of the classifier, [L]. */
+  /** RA2: share of U_{i,K} inside the row space of the classifier, [L]; null but in the last stage, which it reads. */
   classifierShare: (number | null)[];
 }
 
@@ -54,26 +62,45 @@ export interface Spread {
   max: number | null;
 }
 
+/** What is summarized of a stage by itself. */
+export interface StageSummary {
+  line: Spread;
+  straightness: Spread;
+  lineShape: Spread;
+  stepCv: Spread;
+  stepCosine: Spread;
+  /** Over i ≠ j. */
+  diagonalShare: Spread;
+  /** Over i ≠ j. */
+  coupling: Spread;
+  /** Fit σ_{i,1} ≈ a / (i + b) over the stage's blocks from the third on, of the mean over samples; null where there are fewer than three points. */
+  inverseDepthFit: InverseDepthFit | null;
+}
+
+export interface InverseDepthFit {
+  a: number;
+  b: number;
+  r2: number;
+}
+
 /** Measures of one network at one moment. */
 export interface Measures {
   step: number;
   testAccuracy: number;
   trainAccuracy: number;
   samples: SampleMeasures[];
-  /** |A_ij| averaged over samples, each divided by its own σ_{i,1}: [i][j][K][K]; null where J_i is dead. The paper's figure. */
+  /**
+   * |A_ij| averaged over samples, each divided by its own σ_{i,1}, of the first K triples, at most 32: [i][j][K][K]; null where
+   * J_i or J_j is dead, or they are of different stages. The paper's figure.
+   */
   alignment: (number[][] | null)[][];
+  /** How each stage's ‖J‖_F² was taken, and its largest standard error over its value: 0 where it is exact. */
+  frobenius: { method: 'exact' | 'estimated'; relativeError: number }[];
   /** Blocks whose Jacobian is zero for some analysed sample, 1-based. */
   deadBlocks: number[];
-  summary: {
-    line: Spread;
-    straightness: Spread;
-    lineShape: Spread;
-    stepCv: Spread;
-    stepCosine: Spread;
-    /** Over i ≠ j. */
-    diagonalShare: Spread;
-    /** Over i ≠ j. */
-    coupling: Spread;
+  /** Over samples; of a path, means over stages, and of pairs of blocks, over all pairs of one stage. */
+  summary: Omit<StageSummary, 'inverseDepthFit'> & {
+    perStage: StageSummary[];
     /** Mean of the top three triples, per block. */
     leftRight: Spread[];
     classifierShare: Spread[];
@@ -82,21 +109,29 @@ export interface Measures {
     stableRank: Spread[];
     /** σ_{i,1} per block. */
     sigma1: Spread[];
-    /** Fit σ_{i,1} ≈ a / (i + b) over blocks 3…L of the mean over samples; null where there are fewer than three points. */
-    inverseDepthFit: { a: number; b: number; r2: number } | null;
   };
 }
 
 export interface NetworkInfo {
+  kind: 'fc' | 'conv' | 'resnet34';
+  /** Blocks that are analysed, of all stages. */
   depth: number;
+  /** Features that the classifier sees: the width D, or the channels of the last stage. */
   width: number;
   classes: number;
   activation: 'relu' | 'identity';
   skip: boolean;
+  stages: StageInfo[];
+}
+
+/** Consecutive blocks between which h has one shape: [D], or [height, width, channels]. */
+export interface StageInfo {
+  blocks: string[];
+  shape: number[];
 }
 
 export interface Analysis {
-  schema: 'collimate/analysis@1';
+  schema: 'collimate/analysis@2';
   network: NetworkInfo;
   settings: {
     /** Number K of leading triples in RA2. */
@@ -107,6 +142,8 @@ export interface Analysis {
     convention: 'branch' | 'post-activation';
     sketchColumns: number;
     powerIterations: number;
+    /** Chebyshev filters between them. */
+    filters: number;
     seed: number;
   };
   initialization: Measures;

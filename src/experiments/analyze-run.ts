@@ -1,9 +1,8 @@
-import { type AnalysisOptions, analysisSettings, measureNetwork } from '../analysis/measure.ts';
+import { measureNetwork, networkInfo } from '../analysis/measure.ts';
 import type { Analysis, Measures } from '../analysis/results.ts';
-import { CollimateError } from '../errors.ts';
+import { type AnalysisOptions, analysisSettings } from '../analysis/settings.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { FcResNet } from '../models/fc-resnet.ts';
-import type { NetworkOptions } from '../models/network-of.ts';
+import { type NetworkOptions, networkOf } from '../models/network-of.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import { type HostState, initialState, TrainingState } from '../train/state.ts';
 import { analysisSamples, type DeviceTask, type Task } from './task.ts';
@@ -29,14 +28,7 @@ export async function analyzeRun(
   trained: HostState,
   request: AnalysisRequest,
 ): Promise<Analysis> {
-  if (options.kind !== 'fc') {
-    throw new CollimateError(
-      `the network is ${options.kind}, which cannot be analysed yet`,
-      'Analyse a fully connected one.',
-    );
-  }
-  const network = new FcResNet(options);
-  const { depth, width, classes, activation, skip } = options;
+  const network = networkOf(options);
   const { seed, triples, convention } = request;
   const settings = analysisSettings(network, {
     seed,
@@ -55,8 +47,8 @@ export async function analyzeRun(
   }
   const initialization = await measure(initialState(network, request.trainingSeed));
   return {
-    schema: 'collimate/analysis@1',
-    network: { depth, width, classes, activation, skip },
+    schema: 'collimate/analysis@2',
+    network: networkInfo(network),
     settings,
     initialization,
     trained: await measure(trained),

@@ -1,6 +1,7 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
-import { analysisSettings, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { analysisSettings } from '../../src/analysis/settings.ts';
 import { encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
@@ -155,8 +156,9 @@ function expectFit({ summary }: NetworkMeasures, wanted: ReferenceMeasures[]) {
     (_, i) => wanted.reduce((total, { sigma }) => total + sigma[i]![0]!, 0) / wanted.length,
   );
   const fit = sigma1.length < 5 ? null : fitInverse(sigma1);
-  expectClose(summary.inverseDepthFit?.a ?? null, fit?.a ?? null, 'a of the fit');
-  expectClose(summary.inverseDepthFit?.b ?? null, fit?.b ?? null, 'b of the fit');
+  const { inverseDepthFit: found } = summary.perStage[0]!;
+  expectClose(found?.a ?? null, fit?.a ?? null, 'a of the fit');
+  expectClose(found?.b ?? null, fit?.b ?? null, 'b of the fit');
 }
 
 test.each(['branch', 'post-activation'] as const)('a trained network, convention %s', async (convention) => {

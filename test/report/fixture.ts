@@ -4,7 +4,10 @@ import { range, spread } from '../../src/report/numbers.ts';
 
 /** What a made-up report is to be like. Numbers are plausible, and the same for the same seed. */
 export interface FixtureOptions {
+  /** Blocks in all. */
   depth?: number;
+  /** Numbers of blocks of the stages, `depth` in all; several make it a ResNet-34, which has convolutions. */
+  stages?: number[];
   classes?: number;
   samples?: number;
   epochs?: number;
@@ -18,8 +21,10 @@ type Kind = 'trained' | 'initialization' | 'control';
 type Options = Required<FixtureOptions>;
 
 export function fixture(options: FixtureOptions = {}): ReportData {
+  const { stages = [options.depth ?? 8] } = options;
   const o: Options = {
-    depth: 8,
+    stages,
+    depth: stages.reduce((a, b) => a + b),
     classes: 10,
     samples: 16,
     epochs: 10,
@@ -59,14 +64,22 @@ export function fixture(options: FixtureOptions = {}): ReportData {
 function runData(label: string, kind: Kind, o: Options): RunData {
   const { depth, classes, seed, epochs } = o;
   const analysis: Analysis = {
-    schema: 'collimate/analysis@1',
-    network: { depth, width: 128, classes, activation: 'relu', skip: kind !== 'control' },
+    schema: 'collimate/analysis@2',
+    network: {
+      ...(o.stages.length > 1 ? { kind: 'resnet34', width: 64 } : { kind: 'fc', width: 128 }),
+      ...{ depth, classes, activation: 'relu', skip: kind !== 'control' },
+      stages: o.stages.map((count, s) => ({
+        blocks: range(count, 1).map((b) => `layer${s + 1}.${b}`),
+        shape: o.stages.length > 1 ? [32 >> s, 32 >> s, 64 << s] : [128],
+      })),
+    },
     settings: {
       triples: classes,
       spectrum: 3 * classes,
       convention: 'branch',
       sketchColumns: 6 * classes + 10,
       powerIterations: 4,
+      filters: o.stages.length > 1 ? 2 : 0,
       seed,
     },
     initialization: measures('initialization', { ...o, dead: [] }, generator(seed + 7)),
@@ -93,6 +106,18 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
   const over = (pick: (s: SampleMeasures) => number | null) => spread(samples.map(pick));
   const noise = { trained: 0.12, initialization: 0.5, control: 0.4 }[kind];
   const dead = kind === 'trained' ? o.dead : [];
+  const { of } = stagesOf(o);
+  const fit =
+    kind === 'trained' ? { a: 1.05, b: -1.6, r2: 0.994 } : { a: 500 * level(kind), b: 500, r2: 0.021 };
+  const path = {
+    line: over((s) => s.line),
+    straightness: over((s) => s.straightness),
+    lineShape: over((s) => s.lineShape),
+    stepCv: over((s) => s.stepCv),
+    stepCosine: over((s) => s.stepCosine),
+    diagonalShare: offDiagonal((s) => s.diagonalShare),
+    coupling: offDiagonal((s) => s.coupling),
+  };
   return {
     step: kind === 'initialization' ? 0 : 4680,
     testAccuracy: kind === 'initialization' ? 0.083 : 0.9861,
@@ -100,7 +125,7 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
     samples,
     alignment: range(o.depth).map((i) =>
       range(o.depth).map((j) =>
-        dead.includes(i + 1) || dead.includes(j + 1)
+        dead.includes(i + 1) || dead.includes(j + 1) || of(i) !== of(j)
           ? null
           : range(o.classes).map((k) =>
               range(o.classes).map((l) => {
@@ -114,27 +139,25 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
     ),
     deadBlocks: dead,
     summary: {
-      line: over((s) => s.line),
-      straightness: over((s) => s.straightness),
-      lineShape: over((s) => s.lineShape),
-      stepCv: over((s) => s.stepCv),
-      stepCosine: over((s) => s.stepCosine),
-      diagonalShare: offDiagonal((s) => s.diagonalShare),
-      coupling: offDiagonal((s) => s.coupling),
+      ...path,
+      perStage: o.stages.map((count) => ({ ...path, inverseDepthFit: count < 5 ? null : fit })),
       leftRight: perBlock((s) => s.leftRight.map((row) => spread(row.slice(0, 3)).mean)),
       classifierShare: perBlock((s) => s.classifierShare),
       topEnergy: perBlock((s) => s.topEnergy),
       numericalRank: perBlock((s) => s.numericalRank),
       stableRank: perBlock((s) => s.stableRank),
       sigma1: perBlock((s) => s.sigma.map((row) => row[0]!)),
-      inverseDepthFit:
-        o.depth < 5
-          ? null
-          : kind === 'trained'
-            ? { a: 1.05, b: -1.6, r2: 0.994 }
-            : { a: 500 * level(kind), b: 500, r2: 0.021 },
     },
+    frobenius: o.stages.map((_, s) =>
+      s > 0 ? { method: 'estimated', relativeError: 0.004 } : { method: 'exact', relativeError: 0 },
+    ),
   };
+}
+
+/** The stage of a block, from 0. */
+function stagesOf({ stages }: Options): { of: (block: number) => number } {
+  const all = stages.flatMap((count, s) => new Array<number>(count).fill(s));
+  return { of: (block) => all[block]! };
 }
 
 const level = (kind: Kind): number => (kind === 'control' ? 3 : 0.67);
@@ -158,8 +181,10 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
   const steps = blocks.map(() => (trained ? 3 + 0.4 * random() : 1.2 + random()));
   const angle = (2 * Math.PI * (label + 0.2 * random())) / classes;
   const at: [number, number] = [random() - 0.5, random() - 0.5];
+  const { of } = stagesOf(o);
   const path = [at.slice() as [number, number]];
-  for (const step of steps) {
+  for (const [i, step] of steps.entries()) {
+    if (i > 0 && of(i) !== of(i - 1)) path.push([...at]);
     const a = trained ? angle + 0.1 * random() : 2 * Math.PI * random();
     at[0] += step * Math.cos(a);
     at[1] += step * Math.sin(a);
@@ -168,18 +193,24 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
   const share = trained ? 0.75 : 0.1;
   const matrix = (diagonal: number, other: number) =>
     blocks.map((i) =>
-      blocks.map((j) => (dead(i) || dead(j) ? null : i === j ? diagonal : other + 0.1 * random())),
+      blocks.map((j) =>
+        dead(i) || dead(j) || of(i) !== of(j) ? null : i === j ? diagonal : other + 0.1 * random(),
+      ),
     );
+  const line = {
+    line: trained ? 0.998 + 0.002 * random() : 0.5 + 0.1 * random(),
+    straightness: trained ? 0.99 : 0.3,
+    lineShape: trained ? 1.01 : 3.1,
+    stepCv: spread(steps).std! / spread(steps).mean!,
+    stepCosine: depth < 2 ? null : trained ? 0.99 : -0.04,
+  };
   return {
     index: index * 37,
     label,
     predicted: label,
-    line: trained ? 0.998 + 0.002 * random() : 0.5 + 0.1 * random(),
-    straightness: trained ? 0.99 : 0.3,
-    lineShape: trained ? 1.01 : 3.1,
+    ...line,
+    perStage: o.stages.map(() => line),
     stepNorms: steps,
-    stepCv: spread(steps).std! / spread(steps).mean!,
-    stepCosine: depth < 2 ? null : trained ? 0.99 : -0.04,
     trajectory: path,
     commonTrajectory: path,
     sigma,
@@ -195,7 +226,9 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
     diagonalShare: matrix(1, share),
     coupling: matrix(0, 1 - share),
     classifierShare: blocks.map((i) =>
-      defined(i, trained ? Math.min(0.99, 0.3 + 0.1 * i) : 0.1 + 0.05 * random()),
+      of(i) < o.stages.length - 1
+        ? null
+        : defined(i, trained ? Math.min(0.99, 0.3 + 0.1 * i) : 0.1 + 0.05 * random()),
     ),
   };
 }
@@ -290,7 +323,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'inverse-depth',
       'σ₁ falls as 1/(i + b)',
       'R² of the fit from block 3 on',
-      (m) => ({ mean: m.summary.inverseDepthFit?.r2 ?? null, std: null }),
+      (m) => ({ mean: m.summary.perStage[0]!.inverseDepthFit?.r2 ?? null, std: null }),
       '>=',
       0.95,
     ),

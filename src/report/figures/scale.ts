@@ -40,7 +40,8 @@ export function scale(data: ReportData): Figure {
 const alive = (sigma: number | null): sigma is number => sigma !== null && sigma > 0;
 
 function panel({ title, measures, network: { depth } }: Moment, [low, high]: [number, number]): Panel {
-  const { sigma1, inverseDepthFit: fit } = measures.summary;
+  const { sigma1, perStage } = measures.summary;
+  const fit = perStage[0]!.inverseDepthFit;
   const clamp = (y: number) => Math.min(high, Math.max(low, y));
   const rows = sigma1.flatMap(({ mean, min, max }, i) =>
     alive(mean) && mean >= low

@@ -1,0 +1,122 @@
+import {
+  broadcast,
+  cast,
+  directionsFirst,
+  directionsLast,
+  equal,
+  greater,
+  iota,
+  matmul,
+  mul,
+  reshape,
+  square,
+  sum,
+  where,
+} from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import { linearize } from '../autograd/transform.ts';
+import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import { inferenceNorm } from '../train/batch-norm.ts';
+import type { Weights } from '../train/network.ts';
+import { isExact, PROBES, probedEnergy, remainderEstimates } from './frobenius.ts';
+import { type LinearMap, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
+
+export interface JacobianOptions extends SketchOptions {
+  readonly convention: 'branch' | 'post-activation';
+  readonly seed: number;
+}
+
+/**
+ * What is computed of a stage's Residual Jacobians, as functions to be traced. Their first arguments are the weights of some
+ * blocks, stacked (see {@link stackedShapes}), and h before these blocks at some samples, [blocks, samples, ...shape].
+ * Directions are flattened: [blocks, samples, r, d].
+ */
+export class JacobianPrograms {
+  readonly #network: ResidualNetwork;
+  readonly #stage: Stage;
+  readonly #options: JacobianOptions;
+  readonly #dim: number;
+
+  constructor(network: ResidualNetwork, stage: Stage, options: JacobianOptions) {
+    this.#network = network;
+    this.#stage = stage;
+    this.#options = options;
+    this.#dim = stage.shape.reduce((a, b) => a * b, 1);
+  }
+
+  /**
+   * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; and of ‖J‖_F² either the value
+   * or estimates of what is not in s. `key` (u32 [2]) is that of the sketch. With `dense`, J is held as a matrix: a
+   * product for each application instead of a pass through the branch.
+   */
+  readonly triples = (dense: boolean) => (weights: Weights, h: Tensor, key: Tensor) => {
+    const operator = this.#map(weights, h);
+    const batch = h.shape.slice(0, 2);
+    const images = dense ? operator.apply(this.#identity(batch)) : undefined;
+    const map = images ? matrixMap(images) : operator;
+    const { u, s, v, basis } = randomizedSvd(map, batch, this.#dim, { ...this.#options, key });
+    return {
+      ...{ u, s, v },
+      ...(images && { frobenius2: sum(square(images), [-2, -1]) }),
+      ...(!isExact(this.#stage, this.#options) && { estimates: remainderEstimates(map, basis, key) }),
+    };
+  };
+
+  /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j, whose vectors are [1, samples, K, d]. */
+  readonly couplings = (weights: Weights, h: Tensor, uj: Tensor, vj: Tensor): Tensor => {
+    const directions = broadcast(vj, [...h.shape.slice(0, 2), ...vj.shape.slice(-2)]);
+    return matmul(uj, this.#map(weights, h).apply(directions), { transposeB: true });
+  };
+
+  /** Σ‖J e‖² [blocks, samples, 1, 1] over some colours from `first` (u32 [1]) on, of `colours` [d]. */
+  readonly probes = (weights: Weights, h: Tensor, colours: Tensor, first: Tensor): Tensor =>
+    probedEnergy(this.#map(weights, h), colours, first, h.shape.slice(0, 2), PROBES);
+
+  #identity(batch: readonly number[]): Tensor {
+    const unit = cast(equal(iota([this.#dim, this.#dim]), iota([this.#dim, this.#dim], -2)), 'f32');
+    return broadcast(reshape(unit, [...batch.map(() => 1), ...unit.shape]), [...batch, ...unit.shape]);
+  }
+
+  /** The derivative of the stacked branches at their points. */
+  #map(weights: Weights, h: Tensor): LinearMap {
+    const { shape } = this.#stage;
+    const { options } = this.#network;
+    const branch = (x: Tensor) => this.#network.branch(weights, 'block', x, inferenceNorm);
+    const gated = (x: Tensor) => {
+      if (this.#options.convention === 'branch' || options.activation === 'identity') return branch(x);
+      // σ′ at h + F(h), held fixed: it belongs to the block, not to the branch.
+      const open = greater(this.#network.join(h, branch(h)), 0);
+      return where(open, branch(x), mul(x, 0));
+    };
+    const { apply, applyTranspose } = linearize(gated, h);
+    const whole = (t: Tensor) => reshape(directionsFirst(t), shape, 1);
+    const flat = (t: Tensor) => directionsLast(reshape(t, [this.#dim], shape.length));
+    return { apply: (v) => flat(apply(whole(v))), applyTranspose: (u) => flat(applyTranspose(whole(u))[0]) };
+  }
+}
+
+/**
+ * Shapes of a block's weights with those of `count` blocks along a leading axis, by their names below the block:
+ * matrices and kernels become [count, …], vectors [count, 1, …, features], so that they broadcast over samples and positions.
+ */
+export function stackedShapes(
+  network: ResidualNetwork,
+  stage: Stage,
+  count: number,
+): Map<string, readonly number[]> {
+  const prefix = `${stage.blocks[0]}.`;
+  const ones = stage.shape.map(() => 1);
+  const own = ({ name }: { name: string }) => name.startsWith(prefix);
+  const parameters = network.parameters.filter(own).map(({ name, shape }) => [name, shape] as const);
+  const statistics = network.norms
+    .filter(own)
+    .flatMap(({ name, features }) =>
+      ['running_mean', 'running_var'].map((kind) => [`${name}.${kind}`, [features]] as const),
+    );
+  return new Map(
+    [...parameters, ...statistics].map(([name, shape]) => [
+      name.slice(prefix.length),
+      shape.length === 1 ? [count, ...ones, ...shape] : [count, ...shape],
+    ]),
+  );
+}

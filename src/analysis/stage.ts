@@ -1,0 +1,205 @@
+import type { Gpu } from '../gpu/device.ts';
+import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import type { HostState } from '../train/state.ts';
+import { coupling, diagonalShare, leftRight, pooled, type Rows, shareInside } from './alignment.ts';
+import { isExact } from './frobenius.ts';
+import type { JacobianOptions } from './jacobian-programs.ts';
+import { type JacobianTriples, problemsAtOnce, ResidualJacobians } from './jacobians.ts';
+import { lineMeasures, onPlane, principalPlane } from './line.ts';
+import type { LineMeasures, Measures, SampleMeasures } from './results.ts';
+import type { AnalysisOptions } from './settings.ts';
+import { isDead } from './summary.ts';
+import { centreOf } from './vectors.ts';
+
+/** Triples of which `alignment` is kept. */
+const SHOWN_TRIPLES = 32;
+
+/** A stage at some samples. */
+export interface StageInput {
+  readonly stage: Stage;
+  /** h before each of the stage's blocks and after the last one, [N, ...shape] each. */
+  readonly points: readonly Float32Array[];
+  readonly labels: readonly number[];
+  /** Orthonormal rows that span the rows of the classifier's weight; null but in the last stage, which it reads. */
+  readonly classifier: Rows | null;
+}
+
+type Path = Pick<SampleMeasures, 'stepNorms' | 'trajectory' | 'commonTrajectory'> & { line: LineMeasures };
+type Blocks = Pick<
+  SampleMeasures,
+  'sigma' | 'frobenius2' | 'topEnergy' | 'numericalRank' | 'stableRank' | 'leftRight' | 'classifierShare'
+>;
+
+/** One sample's measures of a stage's blocks. */
+export type StageSample = Path & Blocks & Pick<SampleMeasures, 'diagonalShare' | 'coupling'>;
+
+export interface StageMeasures {
+  readonly samples: StageSample[];
+  readonly alignment: Measures['alignment'];
+  readonly frobenius: Measures['frobenius'][number];
+}
+
+/** Measures one stage, as many samples at a time as memory allows. */
+export async function measureStage(
+  gpu: Gpu,
+  network: ResidualNetwork,
+  state: HostState,
+  input: StageInput,
+  options: AnalysisOptions,
+): Promise<StageMeasures> {
+  const { stage, points, labels } = input;
+  const jacobianOptions: JacobianOptions = {
+    columns: options.sketchColumns,
+    powerIterations: options.powerIterations,
+    filters: options.filters,
+    triples: options.triples,
+    convention: options.convention,
+    seed: options.seed,
+  };
+  const count = labels.length;
+  const dim = points[0]!.length / count;
+  const most = problemsAtOnce(stage, jacobianOptions, gpu.traits);
+  const each = Math.ceil(count / Math.ceil(count / most));
+  const blocks: Omit<StageSample, keyof Path>[] = [];
+  const alignment = new MeanAlignment(stage.blocks.length, options.triples);
+  let relativeError = 0;
+  for (let first = 0; first < count; first += each) {
+    const here = points.slice(0, -1).map((h) => h.subarray(first * dim, Math.min(first + each, count) * dim));
+    using jacobians = new ResidualJacobians(gpu, network, stage, state, here, jacobianOptions);
+    const triples = await jacobians.triples();
+    const a = await jacobians.couplings(triples.u, triples.v);
+    for (let n = 0; n < here[0]!.length / dim; n++) {
+      const k = options.triples;
+      const matrix = (i: number, j: number) => a[i]![j]!.subarray(n * k * k, (n + 1) * k * k);
+      const own = blocksOf(triples, n, here[0]!.length / dim, dim, network.options.classes, input, options);
+      blocks.push({ ...own, ...pairsOf(own, matrix, k) });
+      alignment.add(own.sigma, matrix);
+    }
+    relativeError = Math.max(relativeError, ...triples.frobeniusError);
+  }
+  const paths = pathsOf(points, labels);
+  return {
+    samples: paths.map((path, n) => ({ ...path, ...blocks[n]! })),
+    alignment: alignment.mean(),
+    frobenius: { method: isExact(stage, jacobianOptions) ? 'exact' : 'estimated', relativeError },
+  };
+}
+
+/** RA1 of each sample. */
+function pathsOf(points: readonly Float32Array[], labels: readonly number[]): Path[] {
+  const count = labels.length;
+  const dim = points[0]!.length / count;
+  const at = (h: Float32Array, n: number) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim));
+  const last = labels.map((_, n) => at(points.at(-1)!, n));
+  const means = [...new Set(labels)]
+    .sort((a, b) => a - b)
+    .map((c) => centreOf(last.filter((_, n) => labels[n] === c)));
+  const common = principalPlane(means.length > 1 ? means : last);
+  return labels.map((_, n) => {
+    const path = points.map((h) => at(h, n));
+    const { stepNorms, trajectory, ...line } = lineMeasures(path);
+    return { line, stepNorms, trajectory, commonTrajectory: onPlane(common, path) };
+  });
+}
+
+/** Measures of each block by itself, at sample `n` of the `count` that the triples are of. */
+function blocksOf(
+  triples: JacobianTriples,
+  n: number,
+  count: number,
+  dim: number,
+  classes: number,
+  { stage, classifier }: StageInput,
+  { triples: k, spectrum, sketchColumns }: AnalysisOptions,
+): Blocks {
+  const rows = (x: Float32Array, problem: number) =>
+    Array.from({ length: k }, (_, t) =>
+      Float64Array.from(x.subarray((problem * k + t) * dim, (problem * k + t + 1) * dim)),
+    );
+  const all = stage.blocks.map((_, i) => {
+    const problem = i * count + n;
+    const found = [...triples.s.subarray(problem * sketchColumns, (problem + 1) * sketchColumns)];
+    const sigma = found.slice(0, spectrum);
+    const frobenius2 = triples.frobenius2[problem]!;
+    const dead = isDead(sigma[0]!);
+    const [u, v] = [rows(triples.u, problem), rows(triples.v, problem)];
+    const top = found.slice(0, classes).reduce((s, x) => s + x * x, 0);
+    const share = (into: Rows) =>
+      shareInside(
+        u.map((x) => pooled(x, stage.shape.at(-1)!)),
+        into,
+      );
+    return {
+      sigma: dead ? sigma.map(() => 0) : sigma,
+      frobenius2,
+      // Rounding may put the sum a hair above the whole.
+      topEnergy: dead ? null : Math.min(top / frobenius2, 1),
+      numericalRank: dead ? 0 : sigma.filter((s) => s >= 1e-2 * sigma[0]!).length,
+      stableRank: dead ? null : frobenius2 / sigma[0]! ** 2,
+      leftRight: leftRight(u, v).map((c) => (dead ? null : c)),
+      classifierShare: dead || !classifier ? null : share(classifier),
+    };
+  });
+  return {
+    sigma: all.map((b) => b.sigma),
+    frobenius2: all.map((b) => b.frobenius2),
+    topEnergy: all.map((b) => b.topEnergy),
+    numericalRank: all.map((b) => b.numericalRank),
+    stableRank: all.map((b) => b.stableRank),
+    leftRight: all.map((b) => b.leftRight),
+    classifierShare: all.map((b) => b.classifierShare),
+  };
+}
+
+/** RA2 of each pair of blocks; `matrix(i, j)` is A_ij. */
+function pairsOf(
+  { sigma }: Blocks,
+  matrix: (i: number, j: number) => Float32Array,
+  k: number,
+): Pick<StageSample, 'diagonalShare' | 'coupling'> {
+  const grid = <T>(f: (a: Float64Array, i: number) => T) =>
+    sigma.map((own, i) =>
+      sigma.map((other, j) =>
+        isDead(own[0]!) || isDead(other[0]!) ? null : f(Float64Array.from(matrix(i, j)), i),
+      ),
+    );
+  return {
+    diagonalShare: grid((a) => diagonalShare(a, k)),
+    coupling: grid((a, i) => coupling(a, Float64Array.from(sigma[i]!.slice(0, k)))),
+  };
+}
+
+/** |A_ij| / σ_{i,1}, averaged over the samples at which neither block is dead. */
+class MeanAlignment {
+  readonly #triples: number;
+  readonly #shown: number;
+  readonly #sums: { samples: number; sum: number[][] }[][];
+
+  constructor(depth: number, triples: number) {
+    this.#triples = triples;
+    this.#shown = Math.min(triples, SHOWN_TRIPLES);
+    const square = <T>(size: number, f: () => T) =>
+      Array.from({ length: size }, () => Array.from({ length: size }, f));
+    this.#sums = square(depth, () => ({ samples: 0, sum: square(this.#shown, () => 0) }));
+  }
+
+  add(sigma: readonly number[][], matrix: (i: number, j: number) => Float32Array): void {
+    this.#sums.forEach((row, i) => {
+      row.forEach((entry, j) => {
+        if (isDead(sigma[i]![0]!) || isDead(sigma[j]![0]!)) return;
+        const a = matrix(i, j);
+        entry.samples++;
+        entry.sum.forEach((line, p) => {
+          for (let q = 0; q < this.#shown; q++)
+            line[q]! += Math.abs(a[p * this.#triples + q]!) / sigma[i]![0]!;
+        });
+      });
+    });
+  }
+
+  mean(): Measures['alignment'] {
+    return this.#sums.map((row) =>
+      row.map(({ samples, sum }) => (samples ? sum.map((line) => line.map((x) => x / samples)) : null)),
+    );
+  }
+}
