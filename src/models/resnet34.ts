@@ -2,7 +2,7 @@ import { conv2d, maxPool2d, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Sides } from '../kernels/window.ts';
 import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
-import { convBranch } from './conv-resnet.ts';
+import { BRANCH_REACH, convBranch } from './conv-resnet.ts';
 import {
   type BlockOptions,
   checkWhole,
@@ -92,7 +92,11 @@ export class ResNet34 extends ResidualNetwork {
         }
         from = to;
       }
-      stages.push({ blocks: blocks.filter((b) => !this.#strided.has(b)), shape: [...places, to] });
+      stages.push({
+        blocks: blocks.filter((b) => !this.#strided.has(b)),
+        shape: [...places, to],
+        reach: BRANCH_REACH,
+      });
     });
     this.stages = stages;
     this.blocks = STAGES.flatMap((count, s) => Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`));

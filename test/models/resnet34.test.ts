@@ -84,7 +84,7 @@ async function expectLogits(
       (weights: Weights, images: Tensor) => network.forward(weights, images, inferenceNorm),
       [
         Object.fromEntries([...shapes].map(([name, shape]) => [name, { shape }])),
-        { shape: [count, height, width, channels] },
+        { shape: [count, height, width, channels], reach: 2 },
       ],
     );
     const weights = Object.fromEntries([...state.parameters, ...state.statistics]);
@@ -119,10 +119,10 @@ describe('resnet34', () => {
 
   test('has a stage between each two changes of size', () => {
     expect(standard.stages).toEqual([
-      { blocks: ['layer1.0', 'layer1.1', 'layer1.2'], shape: [56, 56, 64] },
-      { blocks: ['layer2.1', 'layer2.2', 'layer2.3'], shape: [28, 28, 128] },
-      { blocks: [1, 2, 3, 4, 5].map((i) => `layer3.${i}`), shape: [14, 14, 256] },
-      { blocks: ['layer4.1', 'layer4.2'], shape: [7, 7, 512] },
+      { blocks: ['layer1.0', 'layer1.1', 'layer1.2'], shape: [56, 56, 64], reach: 2 },
+      { blocks: ['layer2.1', 'layer2.2', 'layer2.3'], shape: [28, 28, 128], reach: 2 },
+      { blocks: [1, 2, 3, 4, 5].map((i) => `layer3.${i}`), shape: [14, 14, 256], reach: 2 },
+      { blocks: ['layer4.1', 'layer4.2'], shape: [7, 7, 512], reach: 2 },
     ]);
     expect(new ResNet34(SMALL).stages[0]!.shape).toEqual([12, 12, 4]);
   });
