@@ -1,8 +1,15 @@
 import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
+import {
+  type Epilogue,
+  type EpilogueCode,
+  epilogueCode,
+  leafSize,
+  placeStruct,
+  storeFour,
+} from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
-import { range } from './matmul-problem.ts';
 import { uniformBytes } from './uniform.ts';
 import { placesOf, type Window } from './window.ts';
 
@@ -24,7 +31,13 @@ export interface ConvSpec {
    * where the operand is the same in all.
    */
   readonly batch: readonly { readonly size: number; readonly strideA: number; readonly strideB: number }[];
+  /** What is stored in place of the result, over the space `[batch…, pixels, channels]`: see {@link finishes}. */
+  readonly epilogue?: Epilogue;
 }
+
+/** Whether pixels are stored in the order of their places, so that an epilogue can find what belongs to them. */
+export const finishes = ({ part, window }: Pick<ConvSpec, 'part' | 'window'>): boolean =>
+  part === 'response' || (part === 'image' && window.stride[0] === 1 && window.stride[1] === 1);
 
 /**
  * A convolution as a matrix product. Rows are pixels of the result and columns its channels, and k runs over the places of the
@@ -96,13 +109,14 @@ export interface ConvForm {
   readonly guardK: boolean;
   /** Whether the result is an image seen with strides. */
   readonly strided: boolean;
+  readonly epilogue?: EpilogueCode;
   /** WGSL of the bindings and of `storeC`. */
   readonly memory: string;
 }
 
 /** `width`: columns that are loaded and stored together, 1, 2 or 4. */
 export function convForm(spec: ConvSpec, width: number, traits: AdapterTraits): ConvForm {
-  const { part, window, channels, features, batch } = spec;
+  const { part, window, channels, features, batch, epilogue } = spec;
   const { depth, cols, grid } = productOf(spec);
   const aligned = (size: number, stride: 'strideA' | 'strideB', to: number) =>
     size % to === 0 && batch.every((dim) => dim[stride] % to === 0);
@@ -117,7 +131,8 @@ export function convForm(spec: ConvSpec, width: number, traits: AdapterTraits): 
     vecB,
     uniformB: 4 * weights <= uniformBytes(traits) ? weights / 4 : 0,
     guardK: (part === 'weight' ? grid[1] : depth) % 4 !== 0,
-    strided: part === 'image' && (window.stride[0] > 1 || window.stride[1] > 1),
+    strided: part === 'image' && !finishes(spec),
+    ...(epilogue && { epilogue: epilogueCode(epilogue, cols % 4 === 0) }),
   };
   return { ...form, memory: memory(form, widthB, width, cols % width === 0) };
 }
@@ -133,40 +148,37 @@ const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
 
 /** `storeC(place, row, col, v, add, last)` stores `width` columns of the result, those that exist, or adds to them. */
 function memory(
-  { vecA, vecB, uniformB, strided }: Omit<ConvForm, 'memory'>,
+  { vecA, vecB, uniformB, strided, epilogue }: Omit<ConvForm, 'memory'>,
   widthB: number,
   width: number,
   whole: boolean,
 ): string {
   const vecC = whole && width > 1;
+  const fields = epilogue?.uniforms.fields;
   const index = strided
-    ? `let p = row / s.rowW % s.rowH * s.strideH + place.phaseH;
-    let q = row % s.rowW * s.strideW + place.phaseW;
+    ? `let p = row / s.rowW % s.rowH * s.strideH + at.phaseH;
+    let q = row % s.rowW * s.strideW + at.phaseW;
     let inside = (p < s.outH) & (q < s.outW);
-    let start = place.c + ((row / (s.rowW * s.rowH) * s.outH + p) * s.outW + q) * s.cols;`
+    let start = at.c + ((row / (s.rowW * s.rowH) * s.outH + p) * s.outW + q) * s.cols;`
     : `let inside = true;
-    let start = place.c + row * s.cols;`;
+    let start = at.c + row * s.cols;`;
   const put = (to: string, value: string) => `C[${to}] = select(${value}, C[${to}] + ${value}, add);`;
-  // Columns beyond the end store the first once more, as conditions of their own take SwiftShader minutes to compile.
-  const stored = vecC
-    ? [put(`(start + col) / ${width}u`, 'v')]
-    : width === 1
-      ? [put('start + col', 'v')]
-      : [
-          ...range(width, (j) => `let to${j} = start + select(col, col + ${j}u, col + ${j}u < s.cols);`),
-          ...range(
-            width,
-            (j) => `let v${j} = select(v[0], v[${j}], col + ${j}u < s.cols) + select(0.0, C[to${j}], add);`,
-          ),
-          ...range(width, (j) => `C[to${j}] = v${j};`),
-        ];
-  return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32 }
+  const stored =
+    width === 4
+      ? storeFour(vecC, 'start', 's.cols', epilogue)
+      : vecC
+        ? [put(`(start + col) / ${width}u`, 'v')]
+        : width === 1
+          ? [put('start + col', 'v')]
+          : [put('start + col', 'v[0]'), `if (col + 1u < s.cols) { ${put('start + col + 1u', 'v[1]')} }`];
+  return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32${fields ? `, ${fields}` : ''} }
 @group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
 @group(0) @binding(1) ${uniformB ? `var<uniform> B: array<vec4f, ${uniformB}>` : `var<storage, read> B: array<${vecB ? vector(widthB) : 'f32'}>`};
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? vector(width) : 'f32'}>;
-@group(0) @binding(3) var<uniform> s: Sizes;
-struct Place { c: u32, phaseH: u32, phaseW: u32 }
-fn storeC(place: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last: bool) {
+@group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
+${epilogue?.declarations(3) ?? ''}
+${placeStruct(['c', 'phaseH', 'phaseW'], epilogue)}
+fn storeC(at: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last: bool) {
   if ((row < s.rows) & (col < s.cols)) {
     ${index}
     if (inside) {
@@ -177,7 +189,7 @@ fn storeC(place: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last
 }
 
 /** WGSL that finds the workgroup's tile: `row0`, `col0`, where its operands start, and what it sees of the window. */
-export function convPlace({ strided }: ConvForm, tileRows: number, tileCols: number): string {
+export function convPlace({ strided, epilogue }: ConvForm, tileRows: number, tileCols: number): string {
   const phase = strided
     ? `let phases = s.strideH * s.strideW;
   let product = tileRow / s.rowTiles / phases;
@@ -198,7 +210,7 @@ export function convPlace({ strided }: ConvForm, tileRows: number, tileCols: num
   let i0 = product / s.batch2 / s.batch1;
   let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
   let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
-  let place = Place(product * s.size, phaseH, phaseW);`;
+  let place = Place(${['product * s.size', 'phaseH', 'phaseW', ...(epilogue?.starts ?? []).map(({ value }) => value)].join(', ')});`;
 }
 
 /** Pixels that are summed up before the sum joins the others of a weight: more would lose digits. */
@@ -214,7 +226,7 @@ export function convKernel(
   wgsl: string,
   traits: AdapterTraits,
 ): Kernel {
-  const { part, window, images, channels, features, batch } = spec;
+  const { part, window, images, channels, features, batch, epilogue } = spec;
   if (batch.length > MAX_BATCH_DIMS) {
     throw new CollimateError(
       `conv: ${batch.length} batch dimensions, at most ${MAX_BATCH_DIMS} are supported`,
@@ -249,14 +261,20 @@ export function convKernel(
     ...{ strideA0: dims[0]!.strideA, strideA1: dims[1]!.strideA, strideA2: dims[2]!.strideA },
     ...{ strideB0: dims[0]!.strideB, strideB1: dims[1]!.strideB, strideB2: dims[2]!.strideB },
   };
+  const bound = form.epilogue?.bound ?? [];
+  const read = epilogue ? bound.reduce((sum, j) => sum + leafSize(epilogue, j), 0) : 0;
   return {
-    name: `conv_${part}`,
+    name: `conv_${part}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
-    bindings: ['read', form.uniformB ? 'uniform' : 'read', 'read_write'],
-    uniforms: Uint32Array.from([...SIZES.map((name) => values[name]), 0]),
+    bindings: ['read', form.uniformB ? 'uniform' : 'read', 'read_write', ...bound.map(() => 'read' as const)],
+    uniforms: Uint32Array.from([
+      ...SIZES.map((name) => values[name]),
+      0,
+      ...(form.epilogue?.uniforms.values ?? []),
+    ]),
     grid: foldGrid(groups, traits),
     flops: 2 * problems * images * oh * ow * features * taps * channels,
-    bytes: 4 * problems * (sizes.response + sizes.image + sizes.weight),
+    bytes: 4 * (problems * (sizes.response + sizes.image + sizes.weight) + read),
   };
 }

@@ -1,7 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type ConvTile, convBroadcastSource } from './conv-broadcast.ts';
-import { type ConvSpec, convForm, convKernel, productOf } from './conv-problem.ts';
+import { type ConvSpec, convForm, convKernel, finishes, productOf } from './conv-problem.ts';
 import { convTiles } from './conv-tiled.ts';
 import { blockOf, type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
@@ -24,11 +24,18 @@ export function conv(spec: ConvSpec, traits: AdapterTraits): Kernel {
 
 /** The kernels worth trying on such an adapter; first the one that should be the fastest. */
 export function convVariants(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
-  const lanes = traits.subgroupSize;
-  return traits.kind === 'software' && lanes >= 1 && lanes <= 32
-    ? [broadcastConv(spec, broadcastTile(spec, lanes), traits)]
+  return usesBroadcast(traits)
+    ? [broadcastConv(spec, broadcastTile(spec, traits.subgroupSize), traits)]
     : tiledConvs(spec, traits).slice(0, GPU_CANDIDATES);
 }
+
+/** Whether kernels for such an adapter can apply an epilogue: those that store four columns at a time. */
+export function takesEpilogue(spec: ConvSpec, traits: AdapterTraits): boolean {
+  return finishes(spec) && (!usesBroadcast(traits) || broadcastTile(spec, traits.subgroupSize).columns >= 4);
+}
+
+const usesBroadcast = ({ kind, subgroupSize }: AdapterTraits) =>
+  kind === 'software' && subgroupSize >= 1 && subgroupSize <= 32;
 
 /** What is computed in words, and the class of those that are like it: numbers of images to the nearest power of two. */
 function problemOf({ part, window, images, channels, features, batch }: ConvSpec) {

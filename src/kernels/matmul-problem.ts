@@ -1,8 +1,15 @@
 import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
+import {
+  type Epilogue,
+  type EpilogueCode,
+  epilogueCode,
+  leafSize,
+  placeStruct,
+  storeFour,
+} from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
-import { type Epilogue, type EpilogueCode, epilogueCode } from './matmul-epilogue.ts';
 
 /** Sizes and layout of C = A·B, optionally batched; matrices are dense and row-major, strides count elements. */
 export interface MatmulSpec {
@@ -94,7 +101,7 @@ export function matmulForm(spec: MatmulSpec): MatmulForm {
     vecC,
     uniformA: 0,
     uniformB: 0,
-    ...(epilogue && { epilogue: epilogueCode(spec, epilogue, vecC) }),
+    ...(epilogue && { epilogue: epilogueCode(epilogue, vecC) }),
   };
 }
 
@@ -120,13 +127,7 @@ export function matmulKernel(
   const dims = [...Array.from({ length: missing }, () => ({ size: 1, strideA: 0, strideB: 0 })), ...batch];
   const distinct = (stride: 'strideA' | 'strideB') =>
     batch.reduce((count, dim) => count * (dim[stride] === 0 ? 1 : dim.size), 1);
-  const axes = [...batch, { size: m }, { size: n }];
-  const footprint = (j: number) =>
-    axes.reduce(
-      (count, { size }, a) => (epilogue!.body.leaves[j]!.strides[a] === 0 ? count : count * size),
-      1,
-    );
-  const read = (form.epilogue?.bound ?? []).reduce((sum, j) => sum + footprint(j), 0);
+  const read = epilogue ? form.epilogue!.bound.reduce((sum, j) => sum + leafSize(epilogue, j), 0) : 0;
   return {
     name: `${productName(spec)}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
@@ -166,14 +167,14 @@ export function matmulMemory(form: MatmulForm): string {
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;
 @group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
 ${epilogue?.declarations(3) ?? ''}
-struct Place { c: u32${starts.map(({ field }) => `, ${field}: u32`).join('')} }
+${placeStruct(['c'], epilogue)}
 fn placeC(product: u32, i0: u32, i1: u32, i2: u32) -> Place {
   return Place(product * s.m * s.n${starts.map(({ value }) => `, ${value}`).join('')});
 }
 
 fn storeC(at: Place, row: u32, col: u32, v: vec4f, add: bool, last: bool) {
   if ((row < s.m) & (col < s.n)) {
-    ${store(vecC, epilogue).join('\n    ')}
+    ${storeFour(vecC, 'at.c + row * s.n', 's.n', epilogue).join('\n    ')}
   }
 }`;
 }
@@ -182,33 +183,6 @@ const operand = (name: string, vec: boolean, uniform: number) =>
   uniform
     ? `var<uniform> ${name}: array<vec4f, ${uniform}>;`
     : `var<storage, read> ${name}: array<${vec ? 'vec4f' : 'f32'}>;`;
-
-/**
- * Stores the vector `v`, of which at least the first column exists. Columns beyond the end store the first once
- * more: SwiftShader compiles for minutes when each column has a condition of its own, or `&&` makes two of one.
- */
-function store(vec: boolean, epilogue?: EpilogueCode): string[] {
-  const finish = epilogue ? [...epilogue.statements, 'let stored = select(sum, result, last);'] : [];
-  const stored = epilogue ? 'stored' : 'sum';
-  if (vec) {
-    return [
-      'let i = (at.c + row * s.n + col) >> 2u;',
-      'let columns = col + vec4u(0u, 1u, 2u, 3u);',
-      'let sum = select(v, v + C[i], add);',
-      ...finish,
-      `C[i] = ${stored};`,
-    ];
-  }
-  return [
-    'let inside = col + vec4u(0u, 1u, 2u, 3u) < vec4u(s.n);',
-    'let columns = select(vec4u(col), col + vec4u(0u, 1u, 2u, 3u), inside);',
-    'let to = at.c + row * s.n + columns;',
-    `let before = vec4f(${range(4, (c) => `C[to[${c}]]`).join(', ')});`,
-    'let sum = select(vec4f(v.x), v, inside) + select(vec4f(), before, add);',
-    ...finish,
-    range(4, (c) => `C[to[${c}]] = ${stored}[${c}];`).join(' '),
-  ];
-}
 
 /** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */
 export function locateTile(tile: Tile): string {

@@ -13,7 +13,7 @@ import { blockOf, matrices, type TiledShape, tiledSource } from './matmul-tiled.
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 import { uniformBytes } from './uniform.ts';
 
-export type { Epilogue } from './matmul-epilogue.ts';
+export type { Epilogue } from './epilogue.ts';
 export type { MatmulSpec } from './matmul-problem.ts';
 
 /**

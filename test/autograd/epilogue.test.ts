@@ -80,6 +80,15 @@ describe('a product', () => {
     expect(names(3)).toEqual(['matmul_nn', 'pointwise']);
   });
 
+  it('of images leaves strides and places that are not evenly apart to a kernel of their own', () => {
+    const add = (stride: number) => (x: Tensor, w: Tensor, b: Tensor) => c.add(c.conv2d(x, w, { stride }), b);
+    const names = (b: number[], stride = 1) => namesOf(add(stride), [[2, 8, 8, 4], [32, 4, 1, 1], b]); // biome-ignore format: shapes
+    expect(names([32]).at(-1)).toBe('conv_response+pointwise');
+    expect(names([4, 1, 32], 2).at(-1)).toBe('pointwise');
+    expect(names([8, 8, 32]).at(-1)).toBe('pointwise');
+    expect(names([2, 4, 4, 32], 2).at(-1)).toBe('conv_response+pointwise');
+  });
+
   it('takes along all of a residual network but its loss', () => {
     const depth = 3;
     const network = new FcResNet({
@@ -153,6 +162,23 @@ describe.each(variants)('products with what follows them, %s', (_, own, numRuns)
     const f = (x: Tensor, w: Tensor, h: Tensor, bias: Tensor) =>
       c.add(c.mul(c.relu(c.add(c.matmul(x, w), bias)), 0.5), h);
     expect(await agree(f, [of([m, k]), of([k, n]), of([m, n]), of([n])])).toEqual(['matmul_nn+pointwise']);
+  });
+
+  it.each<[string, number[], number[], number[], number[]]>([
+    ['with a bias and a mask', [2, 5, 6, 4], [20, 4, 3, 3], [20], [2, 5, 6, 20]],
+    ['of odd channels', [3, 4, 4, 3], [21, 3, 3, 3], [3, 4, 4, 1], [3, 4, 4, 21]],
+    ['with a mask for each of several directions', [3, 2, 4, 4, 4], [24, 4, 3, 3], [24], [2, 4, 4, 24]],
+    ['of stacked weights', [3, 2, 1, 5, 5, 8], [2, 20, 8, 3, 3], [2, 1, 1, 1, 20], [2, 1, 5, 5, 20]],
+  ])('of convolutions %s', async (_, x, w, bias, mask) => {
+    const f = (image: Tensor, weight: Tensor, b: Tensor, m: Tensor) =>
+      c.where(c.greater(m, 0), c.add(c.conv2d(image, weight, { padding: 1 }), b), 0);
+    const names = await agree(f, [of(x), of(w), of(bias), of(mask)]);
+    expect(names).toEqual(['pointwise', 'conv_response+pointwise']);
+    const back = (image: Tensor, weight: Tensor, b: Tensor, m: Tensor) =>
+      grad((y: Tensor) =>
+        c.sum(c.square(c.relu(c.add(c.conv2d(c.relu(y), weight, { padding: 1 }), c.mul(b, m))))),
+      )(image);
+    await agree(back, [of(x), of(w), of(bias), of(mask)]);
   });
 });
 

@@ -6,12 +6,6 @@ export interface BatchAxis {
   readonly strides: readonly number[];
 }
 
-/** The leading axes of a result, whose operands have `own` trailing axes each, as few and as large as broadcasting allows. */
-export function mergeBatch(sizes: readonly number[], operands: readonly Tensor[], own: number): BatchAxis[] {
-  const strides = operands.map((t) => batchStrides(t, sizes.length, own));
-  return mergeAxes(sizes.map((size, i) => ({ size, strides: strides.map((s) => s[i]!) })));
-}
-
 /** Axes without those of size 1, and two as one where stepping along the outer equals running through all of the inner. */
 export function mergeAxes(axes: readonly BatchAxis[]): BatchAxis[] {
   const merged: BatchAxis[] = [];

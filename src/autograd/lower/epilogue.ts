@@ -1,9 +1,17 @@
+import type { Kernel } from '../../gpu/kernel.ts';
 import type { AdapterTraits } from '../../gpu/traits.ts';
-import type { MatmulSpec } from '../../kernels/matmul.ts';
+import { conv, takesEpilogue } from '../../kernels/conv.ts';
+import { matmul } from '../../kernels/matmul.ts';
 import { sameShape, type Tensor } from '../tensor.ts';
+import { layOutConv } from './conv-spec.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { layOut } from './matmul-spec.ts';
 import { loweringOf } from './simplify.ts';
+
+/** A matrix product, or a convolution, which is one in its own way. */
+export type Product = Tensor<'matmul'> | Tensor<'conv'>;
+
+export const isProduct = (t: Tensor): t is Product => t.op === 'matmul' || t.op === 'conv';
 
 /** What a search for chains may know and do. */
 interface Surroundings {
@@ -27,15 +35,15 @@ const TILE_ROWS = 32;
  * has a buffer: so there is a dispatch less, and nothing is read that was not before. A sum of two products belongs
  * to the later one.
  */
-export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Tensor<'matmul'>> {
+export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Product> {
   const { nodes, users, own, fixed } = graph;
-  const chains = new Map<Tensor, Tensor<'matmul'>>();
+  const chains = new Map<Tensor, Product>();
   const taken = new Set<Tensor>();
   const usersOf = (t: Tensor) => [...new Set(users.get(t))];
   nodes.forEach((_, i) => {
     const position = nodes.length - 1 - i;
     const product = nodes[position]!;
-    if (!product.is('matmul') || fixed.has(product)) return;
+    if (!isProduct(product) || fixed.has(product)) return;
     const inside = new Set<Tensor>([product]);
     // Uses of what is inside by what is not yet: none are left where the latest value is all that is needed.
     let open = usersOf(product).length;
@@ -66,24 +74,34 @@ export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Tensor<'ma
  * kernel can.
  */
 export function epilogueOf(
-  product: Tensor<'matmul'>,
+  product: Product,
   end: Tensor,
   { materialized, traits }: Pick<Surroundings, 'materialized' | 'traits'>,
-): { spec: MatmulSpec; leaves: readonly Tensor[] } | undefined {
+): { kernel: () => Kernel; leaves: readonly Tensor[] } | undefined {
   const { body, buffers } = expressionOf([end], end.shape, materialized);
   const leaves = buffers.filter((t) => t !== product);
   if (body.scalarOnly || leaves.length + 3 > traits.maxStorageBuffersPerStage) return undefined;
-  const { spec, strides } = layOut(
-    product,
-    body.leaves.map((leaf) => leaf.strides),
-  );
-  const stacked = layOut(product).spec;
-  if (spec.batch.length > 3 || (spec.m < stacked.m && spec.m % TILE_ROWS !== 0)) return undefined;
-  const space = [...spec.batch.map(({ size }) => size), spec.m, spec.n];
+  const given = body.leaves.map((leaf) => leaf.strides);
   const bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : []));
-  const epilogue = {
+  const epilogue = (space: number[], strides: readonly number[][]) => ({
     body: { ...body, space, leaves: body.leaves.map((leaf, j) => ({ ...leaf, strides: strides[j]! })) },
     product: bound[buffers.indexOf(product)]!,
-  };
-  return { spec: { ...spec, epilogue }, leaves: leaves.map(aliasRoot) };
+  });
+  const own = leaves.map(aliasRoot);
+  const sizes = (batch: readonly { size: number }[]) => batch.map(({ size }) => size);
+
+  if (product.is('conv')) {
+    const laid = layOutConv(product, given);
+    if (!laid || laid.spec.batch.length > 3 || !takesEpilogue(laid.spec, traits)) return undefined;
+    const { spec, strides } = laid;
+    const channels = product.shape.at(-1)!;
+    const rest = sizes(spec.batch);
+    const space = [...rest, product.size / rest.reduce((n, size) => n * size, channels), channels];
+    return { kernel: () => conv({ ...spec, epilogue: epilogue(space, strides) }, traits), leaves: own };
+  }
+  const { spec, strides } = layOut(product, given);
+  const stacked = layOut(product).spec;
+  if (spec.batch.length > 3 || (spec.m < stacked.m && spec.m % TILE_ROWS !== 0)) return undefined;
+  const space = [...sizes(spec.batch), spec.m, spec.n];
+  return { kernel: () => matmul({ ...spec, epilogue: epilogue(space, strides) }, traits), leaves: own };
 }

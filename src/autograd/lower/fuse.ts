@@ -1,7 +1,7 @@
 import type { AdapterTraits } from '../../gpu/traits.ts';
 import type { Tensor } from '../tensor.ts';
 import { ancestors } from '../transform.ts';
-import { chainsAfterProducts } from './epilogue.ts';
+import { chainsAfterProducts, isProduct, type Product } from './epilogue.ts';
 import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
 import { loweringOf } from './simplify.ts';
 
@@ -13,7 +13,7 @@ export interface Stage {
   /** Tensors whose buffers the stage reads. */
   readonly reads: Tensor[];
   /** The product after which a kernel computes its node, a chain of pointwise operations. */
-  readonly product?: Tensor<'matmul'>;
+  readonly product?: Product;
 }
 
 export interface Partition {
@@ -116,10 +116,10 @@ export function partition(
    * Chains of pointwise operations after products, by their last values. One
    * that replaces an input stays a kernel that may read what it writes, and what is replaced is read no later than need be.
    */
-  function fuseIntoProducts(): Map<Tensor, Tensor<'matmul'>> {
+  function fuseIntoProducts(): Map<Tensor, Product> {
     const originals = new Set(replaced.values());
-    const reader = (n: Tensor) => n.op === 'matmul' && n.inputs.some((x) => originals.has(aliasRoot(x)));
-    const fixed = new Set([...replaced.keys(), ...outputs.map(aliasRoot).filter((t) => t.op === 'matmul')]);
+    const reader = (n: Tensor) => isProduct(n) && n.inputs.some((x) => originals.has(aliasRoot(x)));
+    const fixed = new Set([...replaced.keys(), ...outputs.map(aliasRoot).filter(isProduct)]);
     for (const node of nodes) if (reader(node)) fixed.add(node);
     return chainsAfterProducts({ nodes, users, own, materialized, traits, fixed });
   }

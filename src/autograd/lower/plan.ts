@@ -1,14 +1,13 @@
 import { CollimateError } from '../../errors.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { AdapterTraits } from '../../gpu/traits.ts';
-import { matmul } from '../../kernels/matmul.ts';
 import { pointwise } from '../../kernels/pointwise.ts';
 import { reduce } from '../../kernels/reduce.ts';
 import type { Graph } from '../graph.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Lowering } from '../rule.ts';
 import { bind, formatShape, type Tensor } from '../tensor.ts';
-import { epilogueOf } from './epilogue.ts';
+import { epilogueOf, type Product } from './epilogue.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { partition, type Stage } from './fuse.ts';
 import { loweringOf, simplify } from './simplify.ts';
@@ -146,9 +145,9 @@ export function plan(
     }
   }
 
-  function emitProduct(product: Tensor<'matmul'>, end: Tensor): Dispatch {
-    const { spec, leaves } = epilogueOf(product, end, { materialized, traits })!;
-    return { kernel: matmul(spec, traits), buffers: [...product.inputs, end, ...leaves].map(refOf) };
+  function emitProduct(product: Product, end: Tensor): Dispatch {
+    const { kernel, leaves } = epilogueOf(product, end, { materialized, traits })!;
+    return { kernel: kernel(), buffers: [...product.inputs, end, ...leaves].map(refOf) };
   }
 
   function emitPointwise(node: Tensor): Dispatch {

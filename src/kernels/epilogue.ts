@@ -1,9 +1,8 @@
 import { type Body, type Leaf, offset, type Scalar, strideOf, Uniforms } from './fused.ts';
-import type { MatmulSpec } from './matmul-problem.ts';
 
 /** What becomes of a product's elements before they are stored, together with elements of other tensors. */
 export interface Epilogue {
-  /** Over the space `[batch…, m, n]`; with one result, of f32, and no helpers that take scalars only. */
+  /** Over the space `[batch…, rows, columns]`; with one result, of f32, and no helpers that take scalars only. */
   readonly body: Body;
   /** The leaf that stands for the product: its value is at hand, and its strides do not matter. */
   readonly product: number;
@@ -26,16 +25,13 @@ export interface EpilogueCode {
 const TYPES: Record<Scalar, [string, string]> = { f32: ['f32', 'F'], u32: ['u32', 'U'], bool: ['u32', 'U'] };
 
 /** The shader's part for an epilogue; `vecC` says that four neighbours always lie at a multiple of four. */
-export function epilogueCode(
-  { batch }: MatmulSpec,
-  { body, product }: Epilogue,
-  vecC: boolean,
-): EpilogueCode {
+export function epilogueCode({ body, product }: Epilogue, vecC: boolean): EpilogueCode {
   const uniforms = new Uniforms('s');
   const { leaves, lines, results, helpers } = body;
-  const [rowAxis, colAxis] = [batch.length, batch.length + 1];
+  const batch = body.space.length - 2;
+  const [rowAxis, colAxis] = [batch, batch + 1];
   // Batch dimensions of the shader count from the innermost.
-  const outer = batch.map((_, axis) => ({ axis, coordinate: `i${axis + 3 - batch.length}` }));
+  const outer = Array.from({ length: batch }, (_, axis) => ({ axis, coordinate: `i${axis + 3 - batch}` }));
   const bound = leaves.flatMap((leaf, j) => (leaf.source === 'buffer' && j !== product ? [j] : []));
   const wide = ({ source, strides }: Leaf) =>
     vecC && source === 'buffer' && strides[colAxis] === 1 && strides.slice(0, -1).every((s) => s % 4 === 0);
@@ -83,4 +79,41 @@ export function epilogueCode(
       `let result = ${results[0]!.expression};`,
     ],
   };
+}
+
+/** Number of different elements of a leaf that an epilogue reads. */
+export const leafSize = ({ body }: Epilogue, j: number): number =>
+  body.space.reduce((count, size, axis) => (body.leaves[j]!.strides[axis] === 0 ? count : count * size), 1);
+
+/** The struct of where things start for a product's matrix, with `fields` before those of the leaves. */
+export const placeStruct = (fields: readonly string[], epilogue?: EpilogueCode): string =>
+  `struct Place { ${[...fields, ...(epilogue?.starts ?? []).map(({ field }) => field)].map((f) => `${f}: u32`).join(', ')} }`;
+
+/**
+ * Statements that store the vector `v`, four columns of which at least the first exists, at `start + col` and on, or add it to
+ * what is there; `columns` is their number. Columns beyond the end store the first once more: SwiftShader compiles for minutes
+ * when each column has a condition of its own, or `&&` makes two of one.
+ */
+export function storeFour(vec: boolean, start: string, columns: string, epilogue?: EpilogueCode): string[] {
+  const finish = epilogue ? [...epilogue.statements, 'let stored = select(sum, result, last);'] : [];
+  const stored = epilogue ? 'stored' : 'sum';
+  const four = (f: (c: number) => string, separator = ', ') => [0, 1, 2, 3].map(f).join(separator);
+  if (vec) {
+    return [
+      `let i = (${start} + col) >> 2u;`,
+      'let columns = col + vec4u(0u, 1u, 2u, 3u);',
+      'let sum = select(v, v + C[i], add);',
+      ...finish,
+      `C[i] = ${stored};`,
+    ];
+  }
+  return [
+    `let inside = col + vec4u(0u, 1u, 2u, 3u) < vec4u(${columns});`,
+    'let columns = select(vec4u(col), col + vec4u(0u, 1u, 2u, 3u), inside);',
+    `let to = ${start} + columns;`,
+    `let before = vec4f(${four((c) => `C[to[${c}]]`)});`,
+    'let sum = select(vec4f(v.x), v, inside) + select(vec4f(), before, add);',
+    ...finish,
+    four((c) => `C[to[${c}]] = ${stored}[${c}];`, ' '),
+  ];
 }
