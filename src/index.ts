@@ -29,7 +29,6 @@ export {
   minimum,
   mul,
   neg,
-  orthonormalize,
   random,
   relu,
   rem,
@@ -43,7 +42,6 @@ export {
   stopGradient,
   sub,
   sum,
-  svd,
   swapLast,
   take,
   transpose,
@@ -52,6 +50,7 @@ export {
 } from './autograd/functions.ts';
 export { type Graph, printGraph, type Spec, trace } from './autograd/graph.ts';
 export { interpret } from './autograd/interpret.ts';
+export { orthonormalize, svd } from './autograd/linalg.ts';
 export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';
 export type { DType, Shape, Tensor } from './autograd/tensor.ts';
 export { grad, jvp, type Linearization, linearize, valueAndGrad, vjp } from './autograd/transform.ts';

@@ -1,4 +1,4 @@
-import { orthonormalize, svd } from '../../src/autograd/functions.ts';
+import { orthonormalize, svd } from '../../src/autograd/linalg.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { type Case, runCases } from '../cases.ts';
 import { noise, spreadOver } from '../inputs.ts';

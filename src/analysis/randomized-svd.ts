@@ -4,19 +4,17 @@ import {
   directionsLast,
   div,
   iota,
-  leftVectors,
   matmul,
   maximum,
   mul,
   neg,
-  orthonormalize,
   random,
-  rightSvd,
   square,
   sub,
   sum,
   take,
 } from '../autograd/functions.ts';
+import { leftVectors, orthonormalize, rightSvd } from '../autograd/linalg.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 
 /** A batch of linear maps, seen through its action on r vectors of each: both functions take and give […, r, d]. */

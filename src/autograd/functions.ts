@@ -207,25 +207,6 @@ export function random(
   return bind('random', [key], { distribution, shape: [...shape], stream });
 }
 
-/** Of each set of vectors `x [… , r, d]`, an orthonormal set whose first j vectors span what the first j of `x` span. */
-export const orthonormalize = (x: Tensor): Tensor => bind('orthonormalize', [x], {});
-
-/** Singular values `s [… , n]` of square matrices `a [… , n, n]`, falling, and right singular vectors, rows of `v`. */
-export function rightSvd(a: Tensor): { s: Tensor; v: Tensor } {
-  const part = (p: 's' | 'v') => bind('svd', [a], { part: p });
-  return { s: part('s'), v: part('v') };
-}
-
-/**
- * Left singular vectors from images `x [… , r, n]` of orthonormal right ones in the order of falling singular values,
- * sₖ uₖ: where sₖ is lost in the rounding of s₁, uₖ is a unit vector orthogonal to all before.
- */
-export function leftVectors(x: Tensor): Tensor {
-  const q = orthonormalize(x);
-  const along = sum(mul(q, x), -1);
-  return mul(q, where(greater(0, along), full(-1, along.shape), full(1, along.shape)));
-}
-
 /** [r, …, d] → […, r, d]. */
 export function directionsLast(x: Tensor): Tensor {
   const middle = Array.from({ length: x.rank - 2 }, (_, i) => i + 1);
@@ -236,12 +217,6 @@ export function directionsLast(x: Tensor): Tensor {
 export function directionsFirst(x: Tensor): Tensor {
   const r = x.rank;
   return transpose(x, [r - 2, ...Array.from({ length: r - 2 }, (_, i) => i), r - 1]);
-}
-
-/** Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors. */
-export function svd(a: Tensor): { u: Tensor; s: Tensor; v: Tensor } {
-  const { s, v } = rightSvd(a);
-  return { u: leftVectors(matmul(v, a, { transposeB: true })), s, v };
 }
 
 /** ln Σ exp(x) along the last axis, which stays with size 1, without overflow. */

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { HostArray } from '../../src/autograd/array.ts';
 import * as c from '../../src/autograd/functions.ts';
+import { orthonormalize, svd } from '../../src/autograd/linalg.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { withGpu } from '../gpu/harness.ts';
+import { normals, orthonormal, outside, unorthogonality } from '../kernels/linear-algebra.ts';
 import { evaluate, expectClose, numbers, of, poisoned } from './support.ts';
 
 /** Rank 2 of 4, one singular value tiny beside the others, and the zero matrix. */
@@ -36,7 +38,7 @@ describe.each<[string, number]>([
     const n = 6;
     const a = matrices(n);
     const f = (x: Tensor) => {
-      const { u, s, v } = c.svd(x);
+      const { u, s, v } = svd(x);
       const scaled = c.mul(c.reshape(s, [3, n, 1]), v);
       const gram = (t: Tensor) => c.matmul(t, t, { transposeB: true });
       return [s, gram(u), gram(v), c.matmul(u, scaled, { transposeA: true })];
@@ -55,8 +57,8 @@ describe.each<[string, number]>([
 
   it('one factor alone is the same as beside the others', async () => {
     const a = numbers(50, 4);
-    const [alone] = await results((x) => [c.svd(x).s], [2, 5, 5], a);
-    const [, together] = await results((x) => Object.values(c.svd(x)), [2, 5, 5], a);
+    const [alone] = await results((x) => [svd(x).s], [2, 5, 5], a);
+    const [, together] = await results((x) => Object.values(svd(x)), [2, 5, 5], a);
     expect([...alone!.data]).toEqual([...together!.data]);
   });
 
@@ -64,7 +66,7 @@ describe.each<[string, number]>([
     const [r, b, d] = [4, 3, 9];
     const x = numbers(r * b * d, 5);
     const f = (x: Tensor) => {
-      const q = c.orthonormalize(x);
+      const q = orthonormalize(x);
       const coordinates = c.matmul(x, q, { transposeB: true });
       return [c.matmul(q, q, { transposeB: true }), c.sub(c.matmul(coordinates, q), x), coordinates];
     };
@@ -78,7 +80,46 @@ describe.each<[string, number]>([
   });
 });
 
+/** Sets of r vectors of d elements that are hard to make orthonormal, and easy ones. */
+function hardSets(r: number, d: number): (Float32Array | Float64Array)[][] {
+  const next = normals(7);
+  const full = Array.from({ length: r }, () => Float32Array.from({ length: d }, next));
+  const few = orthonormal(3, d, 8);
+  return [
+    full,
+    full.map(() => new Float32Array(d)),
+    full.map((v, j) => (j % 3 ? v : full[0]!)),
+    full.map((_, j) => few[j % 3]!.map((x) => x * (1 + j))),
+    full.map((v, j) => (j < 2 ? v : v.map((x, e) => full[0]![e]! + 1e-6 * x))),
+    full.map((v, j) => v.map((x) => x * 10 ** [-30, 15, 0, 34, -12][j % 5]!)),
+    // Most segments are empty, also the last.
+    full.map((_, j) => Float32Array.from({ length: d }, (_, e) => (e === d - 1 - (j % 5) ? 1e-3 : 0))),
+  ];
+}
+
+it.each([
+  ['segments of segments', 16, 8192],
+  ['a length that no segments divide', 6, 613],
+])('orthonormalize holds for long vectors of any rank and scale: %s', async (_, r, d) => {
+  const sets = hardSets(r, d);
+  const data = new Float32Array(sets.length * r * d);
+  sets.flat().forEach((v, i) => {
+    data.set(v, i * d);
+  });
+  const result = await withGpu(async (gpu) => {
+    const program = await compile(poisoned(gpu), orthonormalize, [of([sets.length, r, d])]);
+    return ((await program.run(data)) as HostArray).data;
+  });
+  sets.forEach((set, b) => {
+    const q = set.map((_, j) => result.subarray((b * r + j) * d, (b * r + j + 1) * d) as Float32Array);
+    expect(unorthogonality(q), `set ${b}`).toBeLessThan(4e-6);
+    set.forEach((v, j) => {
+      if (v.some((x) => x !== 0)) expect(outside(v, q.slice(0, j + 1)), `set ${b}`).toBeLessThan(4e-6);
+    });
+  });
+});
+
 it('refuses what cannot be factored', () => {
-  expect(() => c.svd(c.full(1, [2, 3]))).toThrow('svd: shape [2,3] is not square');
-  expect(() => c.orthonormalize(c.full(1, [2, 4, 3]))).toThrow(/4 orthonormal vectors in 3 dimensions/);
+  expect(() => svd(c.full(1, [2, 3]))).toThrow('svd: shape [2,3] is not square');
+  expect(() => orthonormalize(c.full(1, [2, 4, 3]))).toThrow(/4 orthonormal vectors in 3 dimensions/);
 });

@@ -52,3 +52,17 @@ export function unorthogonality(q: readonly ArrayLike<number>[]): number {
 
 /** The same adapter as if it had no subgroup operations. */
 export const withoutSubgroups = (traits: AdapterTraits): AdapterTraits => ({ ...traits, subgroupSize: 0 });
+
+/** What is left of v, relative to its length, outside the span of orthonormal vectors. */
+export function outside(v: ArrayLike<number>, span: readonly ArrayLike<number>[]): number {
+  const scale = Math.max(...Array.from(v, Math.abs));
+  const rest = Float64Array.from(v, (x) => x / scale);
+  const length = Math.sqrt(dot(rest, rest));
+  for (const u of span) {
+    const c = dot(u, rest);
+    rest.forEach((_, e) => {
+      rest[e]! -= c * u[e]!;
+    });
+  }
+  return Math.sqrt(dot(rest, rest)) / length;
+}

@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { qr } from '../../src/kernels/qr.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
-import { dot, normals, orthonormal, seeds, unorthogonality, withoutSubgroups } from './linear-algebra.ts';
+import {
+  dot,
+  normals,
+  orthonormal,
+  outside,
+  seeds,
+  unorthogonality,
+  withoutSubgroups,
+} from './linear-algebra.ts';
 
 type Vectors = readonly ArrayLike<number>[];
 
@@ -26,20 +34,6 @@ async function orthonormalize(
   return problems.map((_, b) =>
     Array.from({ length: r }, (_, j) => q!.subarray((b * r + j) * d, (b * r + j + 1) * d)),
   );
-}
-
-/** What is left of v, relative to its length, outside the span of orthonormal vectors. */
-function outside(v: ArrayLike<number>, span: Vectors): number {
-  const scale = Math.max(...Array.from(v, Math.abs));
-  const rest = Float64Array.from(v, (x) => x / scale);
-  const length = Math.sqrt(dot(rest, rest));
-  for (const u of span) {
-    const c = dot(u, rest);
-    rest.forEach((_, e) => {
-      rest[e]! -= c * u[e]!;
-    });
-  }
-  return Math.sqrt(dot(rest, rest)) / length;
 }
 
 const random = (r: number, d: number, seed: number) => {

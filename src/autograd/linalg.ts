@@ -1,0 +1,104 @@
+import {
+  amax,
+  div,
+  full,
+  greater,
+  iota,
+  matmul,
+  maximum,
+  mul,
+  neg,
+  reshape,
+  sum,
+  take,
+  transpose,
+  where,
+} from './functions.ts';
+import { bind, type Tensor } from './tensor.ts';
+
+/** Elements of a vector that one subgroup of eight lanes keeps in registers: beyond, the kernel needs barriers. */
+const SEGMENT = 256;
+
+/**
+ * Of each set of vectors `x [… , r, d]`, an orthonormal set whose first j vectors span what the first j of `x` span, as far
+ * as those are independent.
+ *
+ * Long vectors are cut into segments, whose bases and the vectors' coordinates in them are cheap; the coordinates are
+ * shorter vectors of the same inner products, and orthonormalized in their turn (TSQR: Demmel, Grigori, Hoemmen &
+ * Langou, *Communication-optimal parallel and sequential QR and LU factorizations*, SIAM J. Sci. Comput. 2012). Most of
+ * the work is products of matrices, and however few the sets, there are many segments to work on side by side.
+ */
+export function orthonormalize(x: Tensor): Tensor {
+  const [r, d] = x.shape.slice(-2) as [number, number];
+  const length = segmentLength(r, d);
+  if (length >= d) return bind('orthonormalize', [x], {});
+  const count = Math.ceil(d / length);
+  // Vectors of very different lengths meet in the products.
+  const top = amax(maximum(x, neg(x)), -1);
+  const even = div(x, where(greater(top, 0), top, 1));
+  const segments = split(count * length > d ? resize(even, count * length) : even, count);
+  const bases = bind('orthonormalize', [segments], {});
+  const coordinates = join(matmul(segments, bases, { transposeB: true }));
+  const q = join(matmul(split(orthonormalize(coordinates), count), bases));
+  return count * length > d ? resize(q, d) : q;
+}
+
+/**
+ * Length of the segments of r vectors of d elements, or d if one kernel should do. The last may be shorter than the others, and is
+ * continued by zeros; if r elements remain, bases have zeros there too. Better is a length that divides d, and
+ * one that allows loads of four elements.
+ */
+function segmentLength(r: number, d: number): number {
+  const most = Math.max(SEGMENT, 4 * r);
+  if (d <= 1.5 * most) return d;
+  const lengths = Array.from({ length: most - 2 * r + 1 }, (_, i) => most - i);
+  const whole = (m: number) => d % m === 0;
+  const quads = (m: number) => m % 4 === 0;
+  return (
+    lengths.find((m) => whole(m) && quads(m) && 2 * m >= most) ??
+    lengths.find((m) => quads(m) && d % m >= r) ??
+    d
+  );
+}
+
+/** [… , r, count·m] → [… , count, r, m]. */
+const split = (x: Tensor, count: number): Tensor =>
+  transpose(reshape(x, [x.shape.at(-2)!, count, x.shape.at(-1)! / count], 2), [1, 0, 2]);
+
+/** [… , count, r, m] → [… , r, count·m]. */
+function join(x: Tensor): Tensor {
+  const [count, r, m] = x.shape.slice(-3) as [number, number, number];
+  return reshape(transpose(x, [1, 0, 2]), [r, count * m], 3);
+}
+
+/** Vectors cut, or continued by zeros, to another length. */
+function resize(x: Tensor, to: number): Tensor {
+  const d = x.shape.at(-1)!;
+  const others = Array.from({ length: x.rank - 1 }, (_, i) => i);
+  // Beyond the end there is the last element again.
+  const elements = take(transpose(x, [x.rank - 1, ...others]), iota([to]));
+  const vectors = transpose(elements, [...others.map((i) => i + 1), 0]);
+  return to > d ? where(greater(d, iota([to])), vectors, 0) : vectors;
+}
+
+/** Singular values `s [… , n]` of square matrices `a [… , n, n]`, falling, and right singular vectors, rows of `v`. */
+export function rightSvd(a: Tensor): { s: Tensor; v: Tensor } {
+  const part = (p: 's' | 'v') => bind('svd', [a], { part: p });
+  return { s: part('s'), v: part('v') };
+}
+
+/**
+ * Left singular vectors from images `x [… , r, n]` of orthonormal right ones in the order of falling singular values,
+ * sₖ uₖ: where sₖ is lost in the rounding of s₁, uₖ is a unit vector orthogonal to all before.
+ */
+export function leftVectors(x: Tensor): Tensor {
+  const q = orthonormalize(x);
+  const along = sum(mul(q, x), -1);
+  return mul(q, where(greater(0, along), full(-1, along.shape), full(1, along.shape)));
+}
+
+/** Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors. */
+export function svd(a: Tensor): { u: Tensor; s: Tensor; v: Tensor } {
+  const { s, v } = rightSvd(a);
+  return { u: leftVectors(matmul(v, a, { transposeB: true })), s, v };
+}
