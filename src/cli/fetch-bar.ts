@@ -1,0 +1,45 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { FetchProgress } from '../data/fetch.ts';
+import { formatBytes } from '../gpu/failures.ts';
+
+const LINE_MS = 5_000;
+
+/** Shows how files come in: a bar on a terminal, a line now and then elsewhere. */
+export function fetchBar(): { onProgress(progress: FetchProgress): void; close(): void } {
+  return process.stderr.isTTY ? bar() : lines();
+}
+
+function lines() {
+  let last = performance.now();
+  return {
+    onProgress({ file, received, total }: FetchProgress) {
+      if (received < total && performance.now() - last < LINE_MS) return;
+      last = performance.now();
+      console.error(`${file}: ${formatBytes(received)} of ${formatBytes(total)}`);
+    },
+    close() {},
+  };
+}
+
+function bar() {
+  let current: { file: string; bar: SingleBar } | undefined;
+  const close = () => {
+    current?.bar.stop();
+    current = undefined;
+  };
+  return {
+    onProgress({ file, received, total }: FetchProgress) {
+      if (current?.file !== file) {
+        close();
+        const format = '{file} {bar} {percentage}% · {bytes} of {of} · {eta_formatted} left';
+        current = {
+          file,
+          bar: new SingleBar({ format, barsize: 24, fps: 8, etaBuffer: 200 }, Presets.shades_classic),
+        };
+        current.bar.start(total, received, { file, bytes: '', of: formatBytes(total) });
+      }
+      current.bar.update(received, { bytes: formatBytes(received) });
+    },
+    close,
+  };
+}

@@ -1,0 +1,161 @@
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { formatBytes } from '../gpu/failures.ts';
+import { sha256Of } from './image-files.ts';
+import { fetchCommand, type Place, type PlaceOptions } from './locate.ts';
+import type { RemoteFile } from './sources.ts';
+
+export interface FetchProgress {
+  readonly file: string;
+  /** Bytes of the file, those from earlier times included. */
+  readonly received: number;
+  readonly total: number;
+}
+
+export interface FetchOptions extends PlaceOptions {
+  /** Called as bytes come in. */
+  readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
+}
+
+/** One file on its way. */
+interface Transfer extends RemoteFile {
+  readonly folder: string;
+  /** Where it is received. */
+  readonly part: string;
+  /** What to run to go on. */
+  readonly command: string;
+  readonly onProgress: FetchOptions['onProgress'];
+}
+
+/**
+ * Fetches what a place lacks. Each file is received into one with `.part` added to its name, which stays when the transfer
+ * is cut off so that the next goes on from there. Only a whole file with the right checksum gets its name.
+ * @throws CollimateError if the server cannot be reached or gives another file than was published, or the disk is full
+ */
+export async function fetchFiles({ name, folder, lacking }: Place, options: FetchOptions): Promise<void> {
+  const command = fetchCommand(name, options);
+  for (const file of lacking) {
+    const part = join(folder, `${file.name}.part`);
+    await fetchFile({ ...file, folder, part, command, onProgress: options.onProgress });
+  }
+}
+
+async function fetchFile(transfer: Transfer): Promise<void> {
+  const { name, url, bytes, sha256, folder, part, command } = transfer;
+  await writing(transfer, mkdir(folder, { recursive: true }));
+  for (let before = await sizeOf(part); before !== bytes; ) {
+    const failure = await receive(transfer, before < bytes ? before : 0).catch((error: Error) => error);
+    if (failure instanceof CollimateError) throw failure;
+    const after = await sizeOf(part);
+    if (failure && after <= before) {
+      const rest = after > 0 ? `, which goes on after the ${after} of ${bytes} bytes that are there` : '';
+      throw new CollimateError(
+        `cannot fetch ${url}: ${reasonOf(failure)}`,
+        `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.`,
+        { cause: failure },
+      );
+    }
+    before = after; // What was cut off, but not for nothing, goes on.
+  }
+  const found = await sha256Of(part);
+  if (found !== sha256) {
+    await rm(part);
+    throw notPublished(
+      transfer,
+      `has the SHA-256 checksum ${found}, where that of the published file is ${sha256}`,
+    );
+  }
+  await writing(transfer, rename(part, join(folder, name)));
+}
+
+/** Receives a file from byte `from` on, or from its beginning where the server does not do that. */
+async function receive(transfer: Transfer, from: number): Promise<void> {
+  const { name, url, bytes, folder, part, onProgress } = transfer;
+  requireSafe(url);
+  const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) };
+  const response = await fetch(url, { headers });
+  requireSafe(response.url); // It may have been sent on.
+  const goesOn = from > 0 && response.status === 206;
+  if (response.status !== 200 && !goesOn) {
+    throw new CollimateError(
+      `cannot fetch ${url}: the server answers ${response.status} ${response.statusText}`.trimEnd(),
+      `Try again later, or get the file elsewhere and put it into ${folder} yourself.`,
+    );
+  }
+  const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? [];
+  const offered = goesOn ? total : response.headers.get('content-length');
+  if (offered && Number(offered) !== bytes)
+    throw notPublished(transfer, `has ${offered} bytes, not ${bytes}`);
+  if (goesOn && Number(first) !== from) {
+    throw new CollimateError(
+      `cannot go on with ${url}: asked for what follows byte ${from}, the server answers with other bytes`,
+      `Remove ${part}, and run \`${transfer.command}\` again.`,
+    );
+  }
+  let received = goesOn ? from : 0;
+  const out = await writing(transfer, open(part, goesOn ? 'r+' : 'w'));
+  try {
+    for await (const chunk of response.body ?? []) {
+      if (received + chunk.length > bytes) {
+        await rm(part, { force: true });
+        throw notPublished(transfer, `has more than ${bytes} bytes`);
+      }
+      await writing(transfer, write(out, chunk, received), bytes - received);
+      received += chunk.length;
+      onProgress?.({ file: name, received, total: bytes });
+    }
+    await writing(transfer, out.sync());
+  } finally {
+    await out.close();
+  }
+  if (received < bytes) throw new Error(`the connection ended after ${received} of ${bytes} bytes`);
+}
+
+/** At its place in the file, where another process that fetches the same would write the same. */
+async function write(out: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    at += (await out.write(chunk, at, chunk.length - at, position + at)).bytesWritten;
+  }
+}
+
+/** Only HTTPS will do, or what does not leave this machine. */
+function requireSafe(url: string): void {
+  const { protocol, hostname } = new URL(url);
+  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
+  if (protocol === 'https:' || (protocol === 'http:' && isLocal)) return;
+  throw new CollimateError(`${url} is not fetched: it is not HTTPS`, 'Get the file in another way.');
+}
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
+
+/** What is behind `fetch failed`. */
+function reasonOf(error: Error): string {
+  const cause = error.cause as NodeJS.ErrnoException | undefined;
+  return cause?.message || cause?.code || error.message;
+}
+
+const notPublished = ({ url, folder }: Transfer, trouble: string) =>
+  new CollimateError(
+    `${url} is not the published file: it ${trouble}`,
+    'Try again. If it stays so, the file has changed at its source: get the published one elsewhere, and put it ' +
+      `into ${folder} yourself.`,
+  );
+
+/** Waits for something that writes; `lacking` is how many bytes are still to come. */
+async function writing<T>({ part, command }: Transfer, done: Promise<T>, lacking = 0): Promise<T> {
+  try {
+    return await done;
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const remedy = full
+      ? `The disk is full: make room for ${formatBytes(lacking)} and run \`${command}\` again, which goes on from there`
+      : 'Check the permissions of the folder';
+    throw new CollimateError(
+      `cannot write ${part}: ${message}`,
+      `${remedy}, or choose another folder with \`--data-dir\`.`,
+      { cause },
+    );
+  }
+}
