@@ -18,6 +18,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const omitted = [
   /^(typescript|@typescript|@biomejs|@types|@webgpu|\.bin\/(tsc|biome)|\.vite.*|\.cache)(\/|$)/,
   /^webgpu\/dist\/(?!linux-x64)/,
+  /^lightningcss/, // which vite loads for style sheets only
   /^@img\/sharp-(?!(libvips-)?linux-x64(\/|$))/,
   /^@sparticuz\/chromium\/bin\/(?!swiftshader)/,
   /\/prebuilds\//, // of the bare-* packages, for another runtime

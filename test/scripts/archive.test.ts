@@ -33,6 +33,7 @@ test('the archive leaves out what no command needs', () => {
   const left = [
     '@sparticuz/chromium/bin/chromium.br',
     'webgpu/dist/win32-x64',
+    'lightningcss-linux-x64-gnu',
     '@img/sharp-linuxmusl-x64',
     '@img/sharp-libvips-linuxmusl-x64/lib',
     '@img/sharp-webcontainers-wasm32/lib',
