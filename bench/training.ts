@@ -31,7 +31,7 @@ const optimizer = { lr: 0.01, momentum: 0.9, weightDecay: 0, steps: 1_000_000, s
 let task: Promise<Task> | undefined;
 /** MNIST, loaded once. */
 const mnist = (): Promise<Task> => {
-  task ??= loadTask({ classes: CLASSES, images: Number.POSITIVE_INFINITY });
+  task ??= loadTask('mnist', { classes: CLASSES, images: Number.POSITIVE_INFINITY });
   return task;
 };
 export const INPUTS = 784;

@@ -7,12 +7,14 @@ import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
 import { type Checkpoint, decodeCheckpoint } from '../experiments/checkpoint.ts';
+import { datasets, type Experiment } from '../experiments/experiment.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
-import { parseNumber, ranges } from '../experiments/settings.ts';
+import { findExperiment, parseNumber, ranges } from '../experiments/settings.ts';
 import { DeviceTask, loadTask } from '../experiments/task.ts';
 import { Gpu } from '../gpu/device.ts';
+import { networkOf } from '../models/network-of.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { main } from './main.ts';
 import { measuresTable } from './measures-table.ts';
@@ -25,6 +27,7 @@ interface Options {
   readonly seed?: string;
   readonly convention?: string;
   readonly adapter?: string;
+  readonly dataDir?: string;
   readonly out?: string;
   readonly tune: TuneMode;
   readonly json?: boolean;
@@ -41,6 +44,7 @@ const program = new Command('npm run analyze --')
   .option('--seed <number>', 'of the choice of samples and of the SVD (default: that of the training)')
   .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .addOption(tuneOption())
   .option('--out <file>', 'write the analysis, as analysis.json, to a new file')
   .option('--json', 'print the analysis as JSON')
@@ -57,7 +61,7 @@ Examples:
 await main(async () => {
   program.parse();
   const path = program.args[0]!;
-  const { adapter, out, json, tune, ...given } = program.opts<Options>();
+  const { adapter, dataDir, out, json, tune, ...given } = program.opts<Options>();
   const triples = { option: '--triples', what: '', whole: true, least: 1, most: 8192 };
   const number = (text: string | undefined, range: typeof triples) =>
     text === undefined ? undefined : parseNumber(text, range);
@@ -78,7 +82,8 @@ await main(async () => {
   const tuner = new Tuner({ mode: tune, pinned: config?.kernels });
   const opening = Gpu.open({ adapter, chooser: tuner });
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
-  const task = await loadTask({ classes: network.classes, images: training.images ?? ranges.images.most });
+  const { dataset } = findExperiment(checkpoint.info.experiment);
+  const task = await loadTask(dataset, dataOf(checkpoint.info, dataset), { dataDir });
   using gpu = await opening;
   using data = new DeviceTask(gpu, task);
   const analysis = await analyzeRun(gpu, task, data, network, checkpoint.state, {
@@ -112,6 +117,14 @@ function open(path: string): { checkpoint: Checkpoint; config: RunConfig | undef
   const checkpoint = decodeCheckpoint(bytes, file);
   const folder = dirname(file);
   return { checkpoint, config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined };
+}
+
+/** The part of a dataset that a checkpoint's network was trained on. */
+function dataOf({ network, training }: Checkpoint['info'], dataset: Experiment['dataset']) {
+  const { images, channels } = datasets[dataset];
+  const features = networkOf(network).input.reduce((a, b) => a * b, 1);
+  const resolution = Math.sqrt(features / channels);
+  return { classes: network.classes, images: training.images ?? images, resolution };
 }
 
 function conventionOf(text: string | undefined): 'branch' | 'post-activation' | undefined {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { catalog, type Experiment } from '../experiments/catalog.ts';
+import type { Experiment } from '../experiments/experiment.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { labels, reproduce } from '../experiments/reproduce.ts';
 import { describeRun } from '../experiments/run-config.ts';
@@ -16,6 +16,7 @@ import { loadTask } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
+import { list } from './list.ts';
 import { commandLine, main, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './trace.ts';
@@ -24,6 +25,7 @@ import { verdictSentence, verdictTable } from './verdict-table.ts';
 
 interface Options extends GivenSettings {
   readonly adapter?: string;
+  readonly dataDir?: string;
   readonly out?: string;
   /** A folder, or true for the latest. */
   readonly resume?: string | true;
@@ -36,7 +38,7 @@ interface Options extends GivenSettings {
 
 const program = new Command('npm run reproduce --')
   .description('Trains a residual network and a control, and measures Residual Alignment in both.')
-  .argument('[experiment]', 'mnist-fc; `list` shows all experiments and presets')
+  .argument('[experiment]', 'such as mnist-fc or mnist-conv; `list` shows all experiments and presets')
   .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
 for (const { option, what, least, most, above } of Object.values(ranges)) {
   const numbers = most >= 1e9 ? `${above ? 'above' : 'from'} ${least}` : `${least} to ${most}`;
@@ -46,6 +48,7 @@ program
   .option('--activation <name>', 'σ after each block: relu or identity')
   .option('--no-control', 'train no network without skip connections beside')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .option('--out <folder>', 'a new or empty folder (default: results/<experiment>/<time>-<seed>)')
   .option('--resume [folder]', 'go on with a run that was cut off, by default the latest')
   .option('--checkpoint-every <seconds>', 'of training, about', '20')
@@ -66,7 +69,8 @@ Examples:
   npm run reproduce -- mnist-fc --preset smoke           a first look, in seconds
   npm run reproduce -- mnist-fc --depth 16 --seed 2 --out results/deep
   npm run reproduce -- mnist-fc --resume                 go on with the latest run
-  npm run reproduce -- list                              experiments and presets
+  npm run reproduce -- mnist-conv                        the same for convolutions
+  npm run reproduce -- list                              experiments and presets, with sizes and times
 
 What a number is by default depends on the preset. The exit status is 0 when the run is done, 1 after an error, 130
 after Ctrl-C, when a checkpoint has been written and the command that goes on is printed.`,
@@ -76,7 +80,7 @@ await main(async () => {
   program.parse();
   const options = program.opts<Options>();
   const [name] = program.args;
-  if (name === 'list') return list();
+  if (name === 'list') return list(options);
   if (name === undefined) return program.help({ error: true });
   return run(findExperiment(name), options);
 });
@@ -95,7 +99,7 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
-  const task = await loadTask(settings);
+  const task = await loadTask(experiment.dataset, settings, { dataDir: options.dataDir });
   using gpu = await opening;
   await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
   using folder = resumed
@@ -104,8 +108,8 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   const config = resumed
     ? goOn(resumed.config, task.dataset, gpu.info)
     : describeRun(
+        experiment,
         {
-          experiment: experiment.name,
           preset,
           settings,
           command: commandLine('reproduce', process.argv.slice(2)),
@@ -152,19 +156,4 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
     if (!(error instanceof DivergedError) && folder.has(CHECKPOINT)) howToGoOn();
     return status;
   }
-}
-
-function list(): number {
-  for (const { name, summary, defaultPreset, presets } of Object.values(catalog)) {
-    console.log(`${name}: ${summary}`);
-    for (const [preset, { summary, settings }] of Object.entries(presets)) {
-      console.log(`  --preset ${preset}${preset === defaultPreset ? ' (default)' : ''}: ${summary}`);
-      const { epochs, images, lr, batch, momentum, weightDecay, controlWeightDecay, depth, width } = settings;
-      console.log(
-        `      ${epochs} epochs of ${images} images, lr ${lr}, batch ${batch}, momentum ${momentum}, ` +
-          `weight decay ${weightDecay} (control ${controlWeightDecay}), depth ${depth}, width ${width}`,
-      );
-    }
-  }
-  return 0;
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CollimateError } from '../errors.ts';
-import type { Experiment } from '../experiments/catalog.ts';
+import type { Experiment } from '../experiments/experiment.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { type GivenSettings, refuseContradiction } from '../experiments/settings.ts';
@@ -46,7 +46,7 @@ export function findRun(
       `Use ${resumeCommand(config.experiment, path)}.`,
     );
   }
-  refuseContradiction(options, config, path);
+  refuseContradiction(options, experiment, config, path);
   return { path, config };
 }
 

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { NetworkOptions } from '../models/network-of.ts';
-import type { Settings } from './catalog.ts';
 import { type CheckpointInfo, networkFrom, normalizationFrom } from './checkpoint.ts';
+import { type Experiment, networkOptions, type Settings } from './experiment.ts';
 import { CONFIG } from './run-folder.ts';
-import { featuresOf, type Task } from './task.ts';
+import { shapeOf, type Task } from './task.ts';
 import type { TrainingOptions } from './train-run.ts';
 
 const SCHEMA = 'collimate/config@1';
@@ -24,6 +24,8 @@ export interface RunConfig {
   readonly network: NetworkOptions;
   readonly training: TrainingOptions;
   readonly dataset: string;
+  /** What has to be said of the data, a sentence each. */
+  readonly notes?: readonly string[];
   /** Mean and standard deviation of the training pixels by channel, scaled to [0, 1]: inputs are (x − mean) / std. */
   readonly normalization: Task['normalization'];
   readonly adapter: AdapterInfo;
@@ -41,18 +43,20 @@ export interface RunConfig {
 
 /** The configuration of a new run, or of its control. */
 export function describeRun(
-  run: { experiment: string; preset: string; settings: Settings; command: string },
+  experiment: Experiment,
+  run: { preset: string; settings: Settings; command: string },
   task: Task,
   adapter: AdapterInfo,
 ): RunConfig {
   const { settings } = run;
   return {
     schema: SCHEMA,
-    experiment: run.experiment,
+    experiment: experiment.name,
     preset: run.preset,
     settings,
-    ...optionsOf(settings, task, true),
+    ...optionsOf(experiment.model, settings, task, true),
     dataset: task.dataset,
+    notes: task.notes,
     normalization: task.normalization,
     adapter,
     versions: versions(),
@@ -67,13 +71,18 @@ export function describeRun(
 export function controlOf(config: RunConfig, task: Task): RunConfig {
   const { controlWeightDecay } = config.settings;
   const settings = { ...config.settings, weightDecay: controlWeightDecay!, controlWeightDecay: null };
-  return { ...config, settings, ...optionsOf(settings, task, false) };
+  return { ...config, settings, ...optionsOf(config.network.kind, settings, task, false) };
 }
 
-function optionsOf(settings: Settings, task: Task, skip: boolean): Pick<RunConfig, 'network' | 'training'> {
-  const { depth, width, classes, activation, seed, epochs, batch, lr, momentum, weightDecay } = settings;
+function optionsOf(
+  model: Experiment['model'],
+  settings: Settings,
+  task: Task,
+  skip: boolean,
+): Pick<RunConfig, 'network' | 'training'> {
+  const { seed, epochs, batch, lr, momentum, weightDecay } = settings;
   return {
-    network: { kind: 'fc', inputs: featuresOf(task.train), depth, width, classes, activation, skip },
+    network: networkOptions(model, settings, shapeOf(task.train), skip),
     training: { seed, images: task.train.count, epochs, batch, lr, momentum, weightDecay },
   };
 }
@@ -114,6 +123,7 @@ export function readConfig(folder: string): RunConfig {
   }
   return {
     ...(config as RunConfig),
+    settings: { ...settings, survival: settings.survival ?? 1 },
     network: networkFrom(network),
     normalization: normalizationFrom(normalization),
   };

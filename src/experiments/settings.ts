@@ -1,6 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import { CollimateError } from '../errors.ts';
-import { catalog, type Experiment, type Settings } from './catalog.ts';
+import { catalog } from './catalog.ts';
+import { datasets, type Experiment, type Settings } from './experiment.ts';
 
 /** Which numbers a setting may be. */
 interface Range {
@@ -29,16 +30,22 @@ const real = (option: string, what: string, least: number, most: number, above =
   above,
 });
 
+type NumberName = Exclude<keyof Settings, 'activation'>;
+
 /** The settings that are numbers, in the order in which `--help` lists them. */
-export const ranges: Readonly<Record<Exclude<keyof Settings, 'activation'>, Range>> = {
+export const ranges: Readonly<Record<NumberName, Range>> = {
   epochs: whole('--epochs', 'passes over the training images', 1, 100_000),
-  depth: whole('--depth', 'residual blocks L', 1, 1000),
-  width: whole('--width', 'features D', 2, 8192),
-  classes: whole('--classes', 'use the first of the classes only', 2, 10),
+  depth: whole('--depth', 'residual blocks L, of fc and conv', 1, 1000),
+  width: whole('--width', 'features D, of fc', 2, 8192),
+  channels: whole('--channels', 'channels, of conv; of the first stage, of resnet34', 1, 1024),
+  stride: whole('--stride', 'stride of the stem, of conv', 1, 32),
+  resolution: whole('--resolution', 'height and width of images that have no size of their own', 8, 512),
+  classes: whole('--classes', 'use the first of the classes only', 2, 100),
   images: whole('--images', 'use the first of the training images only', 2, 60_000),
   weightDecay: real('--weight-decay', 'weight decay', 0, 10),
   controlWeightDecay: real('--control-weight-decay', 'weight decay of the control', 0, 10),
   lr: real('--lr', 'learning rate at the first step', 0, 1e9, true),
+  survival: real('--survival', 'stochastic depth: probability that a step keeps a block', 0, 1, true),
   batch: whole('--batch', 'images in a step', 2, 60_000),
   momentum: real('--momentum', 'momentum, below 1', 0, 0.9999),
   seed: whole('--seed', 'seed of everything random', 0, Number.MAX_SAFE_INTEGER),
@@ -64,7 +71,7 @@ export function resolveSettings(
 ): { preset: string; settings: Settings } {
   const preset = given.preset ?? experiment.defaultPreset;
   const base = lookUp(experiment.presets, preset, 'preset').settings;
-  const changes = changesOf(given);
+  const changes = changesOf(given, experiment, base);
   if (given.controlWeightDecay !== undefined && given.control === false) {
     throw new CollimateError(
       '--control-weight-decay and --no-control contradict each other',
@@ -74,12 +81,20 @@ export function resolveSettings(
   return { preset, settings: checkTogether({ ...base, ...changes }) };
 }
 
-/** The given settings as values, each checked by itself. */
-export function changesOf(given: GivenSettings): Partial<Settings> {
+/** The given settings as values, each checked by itself: it must be among those that the experiment has. */
+function changesOf(given: GivenSettings, experiment: Experiment, base: Settings): Partial<Settings> {
   const changes: Record<string, unknown> = {};
   for (const [name, range] of Object.entries(ranges)) {
-    const text = given[name as keyof Settings];
-    if (text !== undefined) changes[name] = parseNumber(text, range);
+    const text = given[name as NumberName];
+    if (text === undefined) continue;
+    if (!(name in base)) {
+      const options = Object.entries(ranges).flatMap(([has, { option }]) => (has in base ? [option] : []));
+      throw new CollimateError(
+        `${range.option} says nothing to ${experiment.name}, whose network is ${experiment.model}`,
+        `It has ${options.join(', ')}.`,
+      );
+    }
+    changes[name] = parseNumber(text, rangeIn(experiment, name as NumberName));
   }
   if (given.activation !== undefined) {
     if (given.activation !== 'relu' && given.activation !== 'identity') {
@@ -89,6 +104,13 @@ export function changesOf(given: GivenSettings): Partial<Settings> {
   }
   if (given.control === false) changes.controlWeightDecay = null;
   return changes;
+}
+
+/** The range of a setting where the dataset narrows it. */
+function rangeIn({ dataset }: Experiment, name: NumberName): Range {
+  const { images, classes } = datasets[dataset];
+  const most = { images, batch: images, classes }[name as string];
+  return most === undefined ? ranges[name] : { ...ranges[name], most };
 }
 
 /** Reads a number as typed, and checks that it is in its range. */
@@ -125,6 +147,7 @@ function checkTogether(settings: Settings): Settings {
 /** Refuses a resumed run's settings to be changed. Names the first option that would. */
 export function refuseContradiction(
   given: GivenSettings,
+  experiment: Experiment,
   run: { readonly preset: string; readonly settings: Settings },
   folder: string,
 ): void {
@@ -136,7 +159,7 @@ export function refuseContradiction(
     );
   };
   if (given.preset !== undefined && given.preset !== run.preset) refuse('--preset', given.preset, run.preset);
-  for (const [name, value] of Object.entries(changesOf(given))) {
+  for (const [name, value] of Object.entries(changesOf(given, experiment, run.settings))) {
     const has = run.settings[name as keyof Settings];
     if (value === has) continue;
     if (value === null) refuse('--no-control', 'given', 'a control');

@@ -2,27 +2,38 @@ import type { AnalysisSamples } from '../analysis/measure.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
 import { firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
-import { loadDataset } from '../data/load.ts';
+import { type DatasetOptions, loadDataset } from '../data/load.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { DeviceExamples } from '../train/examples.ts';
-import type { Settings } from './catalog.ts';
+import { datasets, type Experiment, type Settings } from './experiment.ts';
 
 /** The images of a run, and how they are normalized. */
 export interface Task {
   readonly dataset: string;
+  /** What has to be said of the data in a report, a sentence each. */
+  readonly notes: readonly string[];
   readonly train: ImageDataset;
   readonly test: ImageDataset;
   /** Of all training images, whatever part of them is used; pixels scaled to [0, 1], by channel. */
   readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
-/** Loads the part of the data set that the settings name. */
-export async function loadTask({ classes, images }: Pick<Settings, 'classes' | 'images'>): Promise<Task> {
-  const all = await loadDataset('mnist');
+/** Loads the part of a dataset that the settings name. */
+export async function loadTask(
+  name: Experiment['dataset'],
+  { classes, images, resolution }: Pick<Settings, 'classes' | 'images' | 'resolution'>,
+  options: DatasetOptions = {},
+): Promise<Task> {
+  const facts = datasets[name];
+  const { side, test: testImages } = facts;
+  const size = resolution ?? side;
+  const synthetic = { height: size, width: size, train: Math.min(images, facts.images), test: testImages };
+  const all = await loadDataset(name, { ...options, size, synthetic });
   const { train, test } = firstClasses(all, classes);
   return {
     dataset: train.name,
+    notes: train.notes ?? [],
     train: firstImages(train, images),
     test,
     normalization: normalization(all.train),
@@ -40,6 +51,12 @@ function firstImages(dataset: ImageDataset, count: number): ImageDataset {
     labels: dataset.labels.subarray(0, count),
   };
 }
+
+export const shapeOf = ({ height, width, channels }: ImageDataset): [number, number, number] => [
+  height,
+  width,
+  channels,
+];
 
 export const featuresOf = ({ height, width, channels }: ImageDataset): number => height * width * channels;
 

@@ -1,5 +1,6 @@
 import type { Analysis, EpochMetrics } from '../analysis/results.ts';
-import { catalog, deviations } from '../experiments/catalog.ts';
+import { catalog } from '../experiments/catalog.ts';
+import { deviations } from '../experiments/deviations.ts';
 import { ANALYSIS, CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
@@ -29,6 +30,7 @@ function runData(folder: RunFolder, label: string): RunData {
 }
 
 function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData, control?: RunData): void {
+  const experiment = catalog[config.experiment];
   const data = {
     title,
     experiment: config.experiment,
@@ -38,7 +40,7 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
     claims: run.analysis.claims ?? [],
     settings: settingRows(config),
     provenance: provenanceRows(config, run),
-    deviations: deviations(config.settings),
+    deviations: [...(experiment ? deviations(experiment, config.settings) : []), ...(config.notes ?? [])],
   };
   const drawn = figures(data);
   for (const { file, svg } of drawn) folder.writeText(`figures/${file}`, standalone(svg));

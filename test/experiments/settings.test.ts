@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { catalog, deviations } from '../../src/experiments/catalog.ts';
+import { catalog } from '../../src/experiments/catalog.ts';
+import { deviations } from '../../src/experiments/deviations.ts';
+import { datasets, networkOptions } from '../../src/experiments/experiment.ts';
 import {
   findExperiment,
   type GivenSettings,
   refuseContradiction,
   resolveSettings,
 } from '../../src/experiments/settings.ts';
+import { networkOf } from '../../src/models/network-of.ts';
 
 const experiment = findExperiment('mnist-fc');
 const resolve = (given: GivenSettings) => resolveSettings(experiment, given).settings;
@@ -64,7 +67,7 @@ describe('settings', () => {
 
   test('of a resumed run may be repeated, but not changed', () => {
     const run = resolveSettings(experiment, { depth: '4' });
-    const check = (given: GivenSettings) => refuseContradiction(given, run, 'results/x');
+    const check = (given: GivenSettings) => refuseContradiction(given, experiment, run, 'results/x');
     check({});
     check({ depth: '4', preset: 'quick', lr: '1e-1', control: true });
     expect(() => check({ lr: '0.2' })).toThrow('--lr is 0.2, but the run in results/x was begun with 0.1');
@@ -74,23 +77,94 @@ describe('settings', () => {
 });
 
 test('an unknown experiment is refused with the nearest name', () => {
-  for (const name of ['mnistfc', 'constructor']) {
+  for (const name of ['mnistfc', 'mnist_fc']) {
     expect(() => findExperiment(name)).toThrow(
       expect.objectContaining({
         message: `there is no experiment ${name}`,
-        remedy: 'Did you mean mnist-fc? There is: mnist-fc.',
+        remedy: expect.stringMatching(/^Did you mean mnist-fc\? There are: mnist-fc, mnist-conv, /),
       }),
     );
   }
 });
 
 test('departures from the paper are named, and what it leaves open', () => {
-  const { quick, paper } = catalog['mnist-fc']!.presets;
-  expect(deviations(quick!.settings)[0]).toBe('Epochs: 10 here, 500 in the paper.');
-  const ofPaper = deviations(paper!.settings).join('\n');
+  const { quick, paper } = experiment.presets;
+  expect(deviations(experiment, quick!.settings)[0]).toBe('Epochs: 10 here, 500 in the paper.');
+  const ofPaper = deviations(experiment, paper!.settings).join('\n');
   expect(ofPaper).not.toContain('in the paper');
   expect(ofPaper).toContain('Momentum 0 is our choice; the paper states none.');
-  expect(deviations({ ...paper!.settings, weightDecay: 0.2, classes: 3 }).join('\n')).toMatch(
+  expect(deviations(experiment, { ...paper!.settings, weightDecay: 0.2, classes: 3 }).join('\n')).toMatch(
     /Weight decay: 0\.2 here.*\n.*first 3 classes/,
   );
+});
+
+test('no experiment departs from the paper in its paper preset, but in what the paper leaves open', () => {
+  for (const each of Object.values(catalog)) {
+    expect(deviations(each, each.presets.paper!.settings).join('\n')).not.toMatch(
+      /in the paper\.|the paper states \d/,
+    );
+  }
+  const conv = catalog['cifar10-conv']!;
+  const settings = { ...conv.presets.quick!.settings, survival: 0.8 };
+  const text = deviations(conv, settings).join('\n');
+  expect(text).toContain('Weight decay: 0.01 here; the paper states 1e-1 for convolutional networks.');
+  expect(text).toContain('6 blocks of 16 channels behind a stem conv–BN–ReLU of stride 2');
+  expect(text).toContain('Stochastic depth: a step keeps each branch with the probability 0.8');
+});
+
+describe('experiments', () => {
+  const conv = findExperiment('mnist-conv');
+
+  test('have a network of their kind for every preset, and a control without skip connections', () => {
+    for (const { dataset, model, presets } of Object.values(catalog)) {
+      const { side, channels } = datasets[dataset];
+      for (const { settings } of Object.values(presets)) {
+        const { resolution = side } = settings;
+        for (const skip of [true, false]) {
+          const options = networkOptions(model, settings, [resolution, resolution, channels], skip);
+          expect(networkOf(options).options).toEqual(options);
+          expect(options).toMatchObject({ kind: model, skip });
+        }
+      }
+    }
+  });
+
+  test('have the stem that their stride takes', () => {
+    const stem = (stride: number) => {
+      const settings = { ...conv.presets.quick!.settings, stride };
+      return networkOptions('conv', settings, [28, 28, 1], true) as { stem: object };
+    };
+    expect(stem(1).stem).toEqual({ size: 3, stride: 1, padding: 1 });
+    expect(stem(2).stem).toEqual({ size: 3, stride: 2, padding: 1 });
+    expect(stem(4).stem).toEqual({ size: 5, stride: 4, padding: 2 });
+  });
+
+  test('drop blocks in the network alone, not in the control', () => {
+    const { settings } = resolveSettings(conv, { survival: '0.9' });
+    expect(networkOptions('conv', settings, [28, 28, 1], true).survival).toBe(0.9);
+    expect(networkOptions('conv', settings, [28, 28, 1], false).survival).toBeUndefined();
+  });
+
+  test.each<[string, GivenSettings, string, string]>([
+    ['mnist-conv', { width: '8' }, '--width says nothing to mnist-conv, whose network is conv', '--channels'],
+    [
+      'mnist-fc',
+      { stride: '2' },
+      '--stride says nothing to mnist-fc, whose network is fc',
+      '--depth, --width',
+    ],
+    ['cifar10-resnet34', { depth: '9' }, '--depth says nothing to cifar10-resnet34', '--channels'],
+    ['cifar10-conv', { images: '50001' }, '--images is 50001', 'Give a whole number from 2 to 50000.'],
+    ['cifar100-conv', { classes: '101' }, '--classes is 101', 'Give a whole number from 2 to 100.'],
+    ['mnist-conv', { resolution: '14' }, '--resolution says nothing to mnist-conv', '--stride'],
+    ['imagenette-conv', { resolution: '4' }, '--resolution is 4', 'Give a whole number from 8 to 512.'],
+    ['mnist-conv', { survival: '0' }, '--survival is 0', 'Give a number above 0 and at most 1.'],
+  ])('%s: %j is refused', (name, given, message, remedy) => {
+    expect(() => resolveSettings(findExperiment(name), given)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining(message),
+        remedy: expect.stringContaining(remedy),
+      }),
+    );
+  });
 });

@@ -11,7 +11,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/failures.ts';
 import { openForTest, withGpu } from '../gpu/harness.ts';
 
-const task = await loadTask({ classes: 3, images: 600 });
+const task = await loadTask('mnist', { classes: 3, images: 600 });
 const info = {
   experiment: 'mnist-fc',
   network: { kind: 'fc', inputs: 784, depth: 2, width: 16, classes: 3, activation: 'relu', skip: true },

@@ -19,7 +19,7 @@ function someTask(): Task {
   const dataset = { name: 'noise', count: COUNT, height: 5, width: 5, channels: 3, classes: CLASSES };
   const all = { ...dataset, images, labels };
   const normalization = { mean: [0.4, 0.5, 0.6], std: [0.3, 0.25, 0.2] };
-  return { dataset: 'noise', train: all, test: all, normalization };
+  return { dataset: 'noise', notes: [], train: all, test: all, normalization };
 }
 
 /** Trains an epoch and a half, in chunks, the second half resumed; then evaluates. */

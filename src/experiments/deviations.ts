@@ -1,0 +1,63 @@
+import { datasets, type Experiment, type Settings } from './experiment.ts';
+import { paperSettings } from './presets.ts';
+
+/** Weight decays that the paper states, for fully connected networks and for others. */
+const DECAYS = { fc: [1e-2, 5e-2], other: [1e-1] };
+
+/** In which ways settings depart from what the paper states, and what it leaves open and we chose. */
+export function deviations({ dataset, model }: Experiment, settings: Settings): string[] {
+  const { epochs, images, classes, resolution, lr, batch, weightDecay, momentum } = settings;
+  const { controlWeightDecay, survival } = settings;
+  const paper = paperSettings(dataset, model);
+  const facts = datasets[dataset];
+  const differs = (name: string, value: number, wanted: number) =>
+    value === wanted ? [] : [`${name}: ${value} here, ${wanted} in the paper.`];
+  const decays = DECAYS[model === 'fc' ? 'fc' : 'other'];
+  const networks = model === 'fc' ? 'fully connected' : 'convolutional';
+  return [
+    ...(dataset === 'synthetic-images'
+      ? [
+          'The images are made on the spot: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
+        ]
+      : []),
+    ...differs('Epochs', epochs, paper.epochs),
+    ...differs('Learning rate', lr, paper.lr),
+    ...differs('Batch', batch, paper.batch),
+    ...(decays.includes(weightDecay)
+      ? []
+      : [
+          `Weight decay: ${weightDecay} here; the paper states ${decays.map((x) => x.toExponential()).join(' and ')} for ${networks} networks.`,
+        ]),
+    ...(classes === facts.classes ? [] : [`Only the first ${classes} classes are used.`]),
+    ...(images < facts.images && classes === facts.classes
+      ? [`Only the first ${images} training images are used.`]
+      : []),
+    ...(resolution === undefined || dataset === 'synthetic-images'
+      ? []
+      : [`Images are brought to ${resolution}×${resolution}, which is our choice.`]),
+    `Momentum ${momentum} is our choice; the paper states none.`,
+    shapeSentence(model, settings),
+    ...(survival === 1
+      ? []
+      : [
+          `Stochastic depth: a step keeps each branch with the probability ${survival}, the same for all blocks, and divides it by that; the control has none.`,
+        ]),
+    'Weight decay is coupled to the gradient, as in PyTorch; an epoch leaves out its last, partial batch.',
+    ...(controlWeightDecay === null
+      ? []
+      : [
+          `The control's weight decay, ${controlWeightDecay}, is our choice: without skip connections the network hardly trains at a large one.`,
+        ]),
+  ];
+}
+
+function shapeSentence(model: Experiment['model'], { depth, width, channels, stride }: Settings): string {
+  if (model === 'fc') {
+    return `The network's shape is our choice: ${depth} blocks of width ${width}, stem Linear–BN–ReLU, branch Linear–BN–ReLU–Linear–BN.`;
+  }
+  if (model === 'conv') {
+    return `The network's shape is our choice: ${depth} blocks of ${channels} channels behind a stem conv–BN–ReLU of stride ${stride}, branch conv3×3–BN–ReLU–conv3×3–BN.`;
+  }
+  const standard = channels === 64 ? '' : `, with ${channels} channels in the first stage in place of 64`;
+  return `The network is a ResNet-34${standard}; alignment is measured within its stages. Its control has no projections either.`;
+}

@@ -1,0 +1,95 @@
+import { DeviceArray } from '../autograd/array.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { networkOf } from '../models/network-of.ts';
+import type { Network } from '../train/network.ts';
+import { initialState } from '../train/state.ts';
+import { Trainer } from '../train/trainer.ts';
+import {
+  datasets,
+  type Experiment,
+  imageShape,
+  type Model,
+  networkOptions,
+  type Settings,
+} from './experiment.ts';
+
+/** What an experiment's settings amount to. */
+export interface Size {
+  /** Height, width and channels of an image. */
+  readonly image: readonly [number, number, number];
+  readonly parameters: number;
+  /** Floating-point operations of all training and testing of the network, and of its control if there is one. */
+  readonly flops: number;
+}
+
+/** Operations of a step of training over those of its forward pass: the derivatives by inputs and by weights take as many each. */
+const TRAINING = 3;
+
+/** The size of an experiment, from the shapes of its layers alone. */
+export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size {
+  const image = imageShape(dataset, settings);
+  const { epochs, images, classes, batch, controlWeightDecay } = settings;
+  const facts = datasets[dataset];
+  const share = classes / facts.classes;
+  const train = Math.floor(Math.min(images, facts.images * share) / batch) * batch;
+  const each = (skip: boolean) => {
+    const forward = forwardFlops(networkOf(networkOptions(model, settings, image, skip)));
+    return epochs * forward * (TRAINING * train + facts.test * share);
+  };
+  const network = networkOf(networkOptions(model, settings, image, true));
+  return {
+    image,
+    parameters: network.parameters.reduce((sum, { shape }) => sum + product(shape), 0),
+    flops: each(true) + (controlWeightDecay === null ? 0 : each(false)),
+  };
+}
+
+const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/**
+ * Multiplications and additions of one example's forward pass, those of linear layers and convolutions: the weight in front
+ * of a BatchNorm layer is used once at each of its places, the classifier's once.
+ */
+export function forwardFlops({ parameters, norms }: Network): number {
+  const places = new Map(norms.map((norm) => [`${norm.name}.weight`, norm.places]));
+  return parameters.reduce((flops, { shape }, i) => {
+    if (shape.length < 2) return flops;
+    return flops + 2 * product(shape) * (places.get(parameters[i + 1]!.name) ?? 1);
+  }, 0);
+}
+
+/** Operations per second that steps of training do on an adapter, by kind of network. */
+export type Rates = Readonly<Record<Model, number>>;
+
+const PROBE = { images: 256, batch: 128, lr: 1e-3, momentum: 0, weightDecay: 0, steps: 1e6, seed: 1 };
+/** Milliseconds that a rate is measured for, at least. */
+const PROBE_MS = 300;
+
+/** Measures how fast an adapter trains, on a network of two blocks of each kind. Takes some seconds, mostly for compiling. */
+export async function measureRates(gpu: Gpu): Promise<Rates> {
+  const probe = async (model: Model, image: [number, number, number], shape: Partial<Settings>) => {
+    const settings = { ...shape, depth: 2, classes: 10, activation: 'relu', survival: 1 } as Settings;
+    const network = networkOf(networkOptions(model, settings, image, true));
+    using images = DeviceArray.zeros(gpu, [PROBE.images, product(image)], 'u8', 'probe');
+    using labels = DeviceArray.zeros(gpu, [PROBE.images], 'u8', 'probe');
+    const data = { images, labels, scale: [1], shift: [0] };
+    using trainer = await Trainer.create(gpu, network, data, PROBE);
+    trainer.load(initialState(network, PROBE.seed));
+    const time = async (steps: number) => {
+      const start = performance.now();
+      trainer.queue(steps);
+      await gpu.idle();
+      return performance.now() - start;
+    };
+    await time(1);
+    let [steps, ms] = [1, await time(1)];
+    while (ms < PROBE_MS) {
+      steps = Math.min(4 * steps, Math.ceil((1.2 * PROBE_MS * steps) / ms));
+      ms = await time(steps);
+    }
+    return (1000 * steps * PROBE.batch * TRAINING * forwardFlops(network)) / ms;
+  };
+  const fc = await probe('fc', [28, 28, 1], { width: 128 });
+  const conv = await probe('conv', [14, 14, 16], { channels: 16, stride: 1 });
+  return { fc, conv, resnet34: conv };
+}

@@ -1,0 +1,114 @@
+import type { DatasetName } from '../data/load.ts';
+import type { NetworkOptions } from '../models/network-of.ts';
+
+/** Kinds of networks. */
+export type Model = NetworkOptions['kind'];
+
+/** What a run can be told, each with a value where it applies to the experiment's network and data. */
+export interface Settings {
+  readonly seed: number;
+  /** Passes over the training images. */
+  readonly epochs: number;
+  /** Training images, the first ones of the set. */
+  readonly images: number;
+  /** The first classes of the set. */
+  readonly classes: number;
+  /** Height and width that images are brought to, where the set does not fix them. */
+  readonly resolution?: number;
+  /** Number L of residual blocks; resnet34 has its own. */
+  readonly depth?: number;
+  /** Number D of features, of fc. */
+  readonly width?: number;
+  /** Channels, of conv; those of the first stage, of resnet34. */
+  readonly channels?: number;
+  /** Stride of the stem, of conv: blocks work on maps that are smaller by it. */
+  readonly stride?: number;
+  /** σ in h ← σ(h + F(h)). */
+  readonly activation: 'relu' | 'identity';
+  /** Stochastic depth: probability with which a step keeps a block's branch. Not in the control. */
+  readonly survival: number;
+  readonly batch: number;
+  /** At the first step; falls to 0 along a cosine. */
+  readonly lr: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** That of the no-skip control, which is otherwise trained alike; null where none is trained. */
+  readonly controlWeightDecay: number | null;
+  /** Training examples at which Jacobians are taken. */
+  readonly samples: number;
+}
+
+export interface Preset {
+  readonly summary: string;
+  readonly settings: Settings;
+}
+
+export interface Experiment {
+  readonly name: string;
+  readonly dataset: DatasetName;
+  readonly model: Model;
+  readonly summary: string;
+  /** The report's headline. */
+  readonly title: string;
+  readonly defaultPreset: string;
+  readonly presets: Readonly<Record<string, Preset>>;
+}
+
+/** What is known of a dataset before it is loaded. */
+export interface DatasetFacts {
+  /** As it is written in headlines. */
+  readonly title: string;
+  /** Training and test images, at most. */
+  readonly images: number;
+  readonly test: number;
+  /** Height and width, unless a resolution is set. */
+  readonly side: number;
+  readonly channels: number;
+  readonly classes: number;
+}
+
+const cifar = { images: 50_000, test: 10_000, side: 32, channels: 3 };
+const likeMnist = { images: 60_000, test: 10_000, side: 28, channels: 1, classes: 10 };
+export const datasets: Readonly<Record<DatasetName, DatasetFacts>> = {
+  mnist: { title: 'MNIST', ...likeMnist },
+  fashion: { title: 'Fashion-MNIST', ...likeMnist },
+  cifar10: { title: 'CIFAR-10', ...cifar, classes: 10 },
+  cifar100: { title: 'CIFAR-100', ...cifar, classes: 100 },
+  imagenette: { title: 'ImageNette', images: 9_469, test: 3_925, side: 160, channels: 3, classes: 10 },
+  'synthetic-images': {
+    title: 'synthetic images',
+    ...{ images: 10_000, test: 1_000, side: 16, channels: 3, classes: 10 },
+  },
+};
+
+/** Height, width and channels of an experiment's images. */
+export function imageShape(dataset: DatasetName, settings: Settings): [number, number, number] {
+  const { side, channels } = datasets[dataset];
+  const { resolution = side } = settings;
+  return [resolution, resolution, channels];
+}
+
+/** The network of an experiment, or its control without skip connections, for images [height, width, channels]. */
+export function networkOptions(
+  model: Model,
+  settings: Settings,
+  image: readonly [number, number, number],
+  skip: boolean,
+): NetworkOptions {
+  const { depth = 0, width = 0, channels = 0, stride = 1, classes, activation, survival } = settings;
+  const shared = { classes, activation, skip, ...(skip && survival < 1 && { survival }) };
+  switch (model) {
+    case 'fc':
+      return { kind: model, inputs: image[0] * image[1] * image[2], depth, width, ...shared };
+    case 'conv':
+      return { kind: model, inputs: image, depth, channels, stem: stemOf(stride), ...shared };
+    case 'resnet34':
+      return { kind: model, inputs: image, channels, ...shared };
+  }
+}
+
+/** The smallest window of odd size, 3×3 or more, that leaves out no pixel at a stride. */
+function stemOf(stride: number) {
+  const size = Math.max(3, stride + 1 - (stride % 2));
+  return { size, stride, padding: (size - 1) / 2 };
+}
