@@ -107,8 +107,8 @@ export function networkOptions(
   }
 }
 
-/** The smallest window of odd size, 3×3 or more, that leaves out no pixel at a stride. */
+/** The smallest window of odd size, 3×3 or more, whose places at a stride lie next to each other; maps are smaller by the stride. */
 function stemOf(stride: number) {
   const size = Math.max(3, stride + 1 - (stride % 2));
-  return { size, stride, padding: (size - 1) / 2 };
+  return { size, stride, padding: Math.ceil((size - stride) / 2) };
 }

@@ -108,7 +108,7 @@ test('no experiment departs from the paper in its paper preset, but in what the 
   const settings = { ...conv.presets.quick!.settings, survival: 0.8 };
   const text = deviations(conv, settings).join('\n');
   expect(text).toContain('Weight decay: 0.01 here; the paper states 1e-1 for convolutional networks.');
-  expect(text).toContain('6 blocks of 16 channels behind a stem conv–BN–ReLU of stride 2');
+  expect(text).toContain('10 blocks of 32 channels behind a stem conv–BN–ReLU of stride 8');
   expect(text).toContain('Stochastic depth: a step keeps each branch with the probability 0.8');
 });
 
@@ -136,7 +136,8 @@ describe('experiments', () => {
     };
     expect(stem(1).stem).toEqual({ size: 3, stride: 1, padding: 1 });
     expect(stem(2).stem).toEqual({ size: 3, stride: 2, padding: 1 });
-    expect(stem(4).stem).toEqual({ size: 5, stride: 4, padding: 2 });
+    expect(stem(4).stem).toEqual({ size: 5, stride: 4, padding: 1 });
+    expect(stem(6).stem).toEqual({ size: 7, stride: 6, padding: 1 });
   });
 
   test('drop blocks in the network alone, not in the control', () => {
