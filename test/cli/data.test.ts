@@ -45,7 +45,6 @@ test('verify tells published files from others, and both from damaged ones', asy
   expect(stdout).toContain('✗ cifar10\n');
   expect(stdout).not.toContain('cifar100');
   expect(stderr).toContain(`error: ${damaged} cannot be unpacked: incorrect header check`);
-  expect(await data(dataDir, 'verify', 'mnist')).toMatchObject({ status: 0, stderr: '' });
 });
 
 test('bad input and missing datasets are told with a remedy', async () => {
