@@ -34,6 +34,21 @@ describe('Program.run', () => {
       expect([...(await program.run(5, 3)).data]).toEqual([2]);
     }));
 
+  it('writes outputs that are the same into views of one array', () =>
+    withGpu(async (gpu) => {
+      using whole = DeviceArray.zeros(gpu, [192]);
+      const total = (x: Tensor) => c.sum(x);
+      const program = await compile(gpu, (x: Tensor) => [total(x), total(x), c.mul(total(x), 2)], [of([3])]);
+      using x = DeviceArray.from(gpu, [1, 2, 3], [3]);
+      using bound = program.bind(
+        [x],
+        [0, 64, 128].map((start) => whole.view(start, [1])),
+      );
+      bound.submit();
+      const values = await whole.read();
+      expect([values[0], values[64], values[128]]).toEqual([6, 6, 12]);
+    }));
+
   it('gives the same bits each time', () =>
     withGpu(async (gpu) => {
       const g = (x: Tensor) => c.sum(c.sin(c.matmul(x, x)));

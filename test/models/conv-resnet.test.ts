@@ -6,6 +6,7 @@ import type { Tensor } from '../../src/autograd/tensor.ts';
 import { valueAndGrad } from '../../src/autograd/transform.ts';
 import { philoxUniform } from '../../src/kernels/philox.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
+import { type NetworkOptions, networkOf } from '../../src/models/network-of.ts';
 import { type BatchStatistics, trainingNorm } from '../../src/train/batch-norm.ts';
 import { evaluationBatch } from '../../src/train/evaluate.ts';
 import type { BranchGate, Network } from '../../src/train/network.ts';
@@ -17,7 +18,7 @@ import { withGpu } from '../gpu/harness.ts';
 const TRAINING = { batch: 8, seed: 4, lr: 0.1, momentum: 0.9, weightDecay: 1e-2, steps: 10 };
 const COUNT = 40;
 
-const SETTINGS: Record<string, ConvResNetOptions> = {
+const CONV: Record<string, ConvResNetOptions> = {
   'three channels, a stem with a stride': {
     ...{ inputs: [9, 8, 3], depth: 2, channels: 6, classes: 4, activation: 'relu', skip: true },
     stem: { size: 3, stride: 2, padding: 1 },
@@ -40,11 +41,22 @@ const SETTINGS: Record<string, ConvResNetOptions> = {
   },
 };
 
+const SETTINGS: [string, NetworkOptions][] = [
+  ...Object.entries(CONV).map(([name, options]): [string, NetworkOptions] => [
+    name,
+    { kind: 'conv', ...options },
+  ]),
+  [
+    'resnet34',
+    { kind: 'resnet34', inputs: [9, 8, 3], channels: 2, classes: 3, activation: 'relu', skip: true },
+  ],
+];
+
 describe('a step of a convolutional network matches the interpreter in float64', () => {
-  test.each(Object.entries(SETTINGS))('%s', async (_, options) => {
+  test.each(SETTINGS)('%s', async (_, options) => {
     await withGpu(async (gpu) => {
-      const network = new ConvResNet(options);
-      const [height, width, channels] = options.inputs;
+      const network = networkOf(options);
+      const [height, width, channels] = network.input as [number, number, number];
       const examples = syntheticExamples(COUNT, height * width * channels, options.classes, channels);
       using device = upload(gpu, examples);
       using trainer = await Trainer.create(gpu, network, device, TRAINING);
@@ -80,7 +92,8 @@ describe('a step of a convolutional network matches the interpreter in float64',
 });
 
 /** Whether the first step keeps each block, as the documentation says: by a number that the generator draws for each. */
-function gateOf({ survival = 1, depth }: ConvResNetOptions): BranchGate | undefined {
+function gateOf(options: NetworkOptions): BranchGate | undefined {
+  const { survival = 1, depth } = options as ConvResNetOptions;
   if (survival === 1) return undefined;
   const key = [shuffleSeed(TRAINING.seed), 0] as const;
   const kept = Array.from({ length: depth }, (_, i) => philoxUniform(1, key, i)[0]! < survival);
@@ -127,7 +140,7 @@ function reference(
 }
 
 test('evaluation runs as many examples at once as its largest activation allows, at most 1000', () => {
-  const network = new ConvResNet(SETTINGS['three channels, a stem with a stride']!);
+  const network = new ConvResNet(CONV['three channels, a stem with a stride']!);
   const bytes = 4 * 9 * 8 * 3;
   expect(evaluationBatch(network, { maxBindingBytes: 2.5 * bytes })).toBe(2);
   expect(evaluationBatch(network, { maxBindingBytes: bytes - 1 })).toBe(1);
@@ -135,7 +148,7 @@ test('evaluation runs as many examples at once as its largest activation allows,
 });
 
 test('options that no network can have are refused', () => {
-  const options = SETTINGS['one channel, no skip, σ = identity']!;
+  const options = CONV['one channel, no skip, σ = identity']!;
   expect(() => new ConvResNet({ ...options, channels: 0 })).toThrow('channels is 0');
   expect(() => new ConvResNet({ ...options, stem: { size: 9, stride: 1, padding: 0 } })).toThrow(
     "the window's height is 9, the image's 6",

@@ -237,14 +237,17 @@ function readBeforeReplacing(stages: readonly Stage[], replaced: ReadonlyMap<Ten
   return [...order];
 }
 
-/** Gives each output a buffer of its own: one that is an input, or another output under other sides, is copied. */
+/**
+ * Gives each output a buffer of its own: one that is an input, or another output under other sides, is copied. Of outputs
+ * that are the same all are copied, rather than one from another: they may be views of one buffer, which no dispatch may
+ * both read and write.
+ */
 function ownOutputs(outputs: readonly Tensor[]): Tensor[] {
-  const taken = new Set<Tensor>();
-  return outputs.map((t) => {
-    const root = aliasRoot(t);
-    const own = root.op === 'input' || taken.has(root) ? bind('copy', [t], {}) : t;
-    taken.add(aliasRoot(own));
-    return own;
+  const roots = outputs.map(aliasRoot);
+  return outputs.map((t, i) => {
+    const root = roots[i]!;
+    const shared = roots.indexOf(root) !== roots.lastIndexOf(root);
+    return root.op === 'input' || shared ? bind('copy', [t], {}) : t;
   });
 }
 
