@@ -49,12 +49,16 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
 
 function settingRows({ preset, settings, training, dataset }: RunConfig): [string, string][] {
   const { lr, momentum, weightDecay, controlWeightDecay, epochs, batch, classes, seed } = settings;
+  const { survival } = settings;
   const control = controlWeightDecay === null ? '' : ` (control ${controlWeightDecay})`;
   return [
     ['Preset', preset],
     ['Data', `${dataset}, ${training.images} training images of ${classes} classes, standardized`],
     ['Optimizer', `SGD, learning rate ${lr} with cosine decay to 0, momentum ${momentum}`],
     ['Weight decay', `${weightDecay}${control}`],
+    ...(survival < 1
+      ? [['Stochastic depth', `a block survives a step with probability ${survival}`] as [string, string]]
+      : []),
     ['Epochs', `${epochs}`],
     ['Batch', `${batch}`],
     ['Seed', `${seed}`],

@@ -2,10 +2,9 @@ import { DeviceArray } from '../autograd/array.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { formatBytes } from '../gpu/failures.ts';
 import type { DeviceExamples } from './examples.ts';
 import { Feed } from './feed.ts';
-import { largestActivation, type Network } from './network.ts';
+import type { Network } from './network.ts';
 import type { SgdOptions } from './sgd.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
 import { exampleAt, gradientStep, LOG_LENGTH, statisticsRates, updateStep } from './step.ts';
@@ -69,14 +68,6 @@ export class Trainer implements Disposable {
       throw new CollimateError(
         `batch is ${options.batch}, with ${count} training examples`,
         `Choose a whole number from 2 (BatchNorm needs two) to ${count}.`,
-      );
-    }
-    const bytes = 4 * options.batch * largestActivation(network);
-    const limit = gpu.traits.maxBindingBytes;
-    if (bytes > limit) {
-      throw new CollimateError(
-        `the network computes ${formatBytes(bytes)} at once for a batch of ${options.batch}, more than the ${formatBytes(limit)} that ${gpu.info.name} binds`,
-        'Use a smaller batch, smaller images or fewer channels, or another adapter.',
       );
     }
     const seedValue = shuffleSeed(options.seed);

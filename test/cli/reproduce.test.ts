@@ -184,6 +184,18 @@ describe('a run', () => {
   });
 });
 
+test('list tells of every preset what it takes', async () => {
+  const { status, stdout } = await runCommand('reproduce', ['list', '--json']);
+  expect(status).toBe(0);
+  const rows = lines(stdout);
+  expect(new Set(rows.map((row) => row.experiment)).size).toBe(rows.length / 3);
+  expect(rows.find((row) => row.experiment === 'cifar10-resnet34' && row.preset === 'paper')).toMatchObject({
+    ...{ dataset: 'cifar10', model: 'resnet34', image: [32, 32, 3], parameters: 21_282_122 },
+    settings: { images: 50_000, epochs: 500 },
+  });
+  for (const row of rows) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
+});
+
 describe('bad input', () => {
   const refused = async (args: string[], ...texts: string[]) => {
     const { status, stderr } = await runCommand('reproduce', args);
@@ -197,6 +209,7 @@ describe('bad input', () => {
     await Promise.all([
       refused(['mnist-cf'], 'there is no experiment mnist-cf', 'Did you mean mnist-fc?'),
       refused(['mnist-fc', '--width', '0'], '--width is 0', 'Give a whole number from 2 to 8192.'),
+      refused(['mnist-conv', '--width', '8'], '--width says nothing to mnist-conv', '--channels'),
       refused([...TINY, '--out', whole], 'already holds a run', '--resume'),
       refused(['mnist-fc', '--resume', whole, '--lr', '7'], '--lr is 7, but the run', 'was begun with 0.1'),
       refused(['mnist-fc', '--resume', root], 'is not the folder of a run'),
