@@ -79,16 +79,22 @@ export const convRules: Pick<Rules, 'conv'> = {
         [ROLES[part][1]]: b!.shape,
         [part]: out.shape,
       } as Record<Part, Shape>;
-      const arrays = { [ROLES[part][0]]: a!.data, [ROLES[part][1]]: b!.data, [part]: data } as Record<
-        Part,
-        Float64Array
-      >;
       const each = (role: Part) => sizeOf(shapes[role].slice(-AXES));
       const starts = (role: Part) => broadcastIndex(batch, shapes[role].slice(0, -AXES));
       const [startX, startW, startY] = [starts('image'), starts('weight'), starts('response')];
       const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
       const co = shapes.weight.at(part === 'image' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
+      const turned = part === 'image';
+      // How far it is to the next channel, and to the next feature.
+      const steps: Record<Part, readonly [number, number]> = {
+        image: [1, 0],
+        weight: turned ? [taps * co, 1] : [1, taps * ci],
+        response: [0, 1],
+      };
+      const [one, other] = ROLES[part];
+      const [[ac, af], [bc, bf], [dc, df]] = [steps[one], steps[other], steps[part]];
+      const [dataA, dataB] = [a!.data, b!.data];
       for (let p = 0; p < sizeOf(batch); p++) {
         const [x0, w0, y0] = [
           startX(p) * each('image'),
@@ -101,16 +107,15 @@ export const convRules: Pick<Rules, 'conv'> = {
             const h = r * stride[0] - padding[0] + Math.floor(tap / size[1]);
             const w = q * stride[1] - padding[1] + (tap % size[1]);
             if (h < 0 || h >= image[0] || w < 0 || w >= image[1]) continue;
-            const x = x0 + ((i * image[0] + h) * image[1] + w) * ci;
+            const start: Record<Part, number> = {
+              image: x0 + ((i * image[0] + h) * image[1] + w) * ci,
+              weight: w0 + tap * (turned ? co : ci),
+              response: y0 + m * co,
+            };
+            const [atA, atB, at] = [start[one], start[other], start[part]];
             for (let c = 0; c < ci; c++)
               for (let f = 0; f < co; f++) {
-                const at = {
-                  image: x + c,
-                  weight: w0 + (part === 'image' ? (c * taps + tap) * co + f : (f * taps + tap) * ci + c),
-                  response: y0 + m * co + f,
-                };
-                const [one, other] = ROLES[part];
-                data[at[part]]! += arrays[one][at[one]]! * arrays[other][at[other]]!;
+                data[at + c * dc + f * df]! += dataA[atA + c * ac + f * af]! * dataB[atB + c * bc + f * bf]!;
               }
           }
         }
