@@ -12,10 +12,11 @@ import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
 import { findExperiment, parseNumber, ranges } from '../experiments/settings.ts';
-import { DeviceTask, loadTask } from '../experiments/task.ts';
+import { DeviceTask } from '../experiments/task.ts';
 import { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
+import { fetchTask } from './fetch-task.ts';
 import { main } from './main.ts';
 import { measuresTable } from './measures-table.ts';
 import { tuneOption } from './tune-option.ts';
@@ -83,7 +84,7 @@ await main(async () => {
   const opening = Gpu.open({ adapter, chooser: tuner });
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const { dataset } = findExperiment(checkpoint.info.experiment);
-  const task = await loadTask(dataset, dataOf(checkpoint.info, dataset), { dataDir });
+  const task = await fetchTask(dataset, dataOf(checkpoint.info, dataset), dataDir);
   using gpu = await opening;
   using data = new DeviceTask(gpu, task);
   const analysis = await analyzeRun(gpu, task, data, network, checkpoint.state, {

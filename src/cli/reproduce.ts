@@ -12,10 +12,10 @@ import {
   ranges,
   resolveSettings,
 } from '../experiments/settings.ts';
-import { loadTask } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
+import { fetchTask } from './fetch-task.ts';
 import { list } from './list.ts';
 import { commandLine, main, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
@@ -99,7 +99,7 @@ async function run(experiment: Experiment, options: Options): Promise<number> {
   const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
-  const task = await loadTask(experiment.dataset, settings, { dataDir: options.dataDir });
+  const task = await fetchTask(experiment.dataset, settings, options.dataDir);
   using gpu = await opening;
   await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
   using folder = resumed

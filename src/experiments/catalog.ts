@@ -8,10 +8,7 @@ const MODELS: Record<Model, string> = {
   resnet34: 'ResNet-34',
 };
 
-/** What is one experiment's own in its `quick` preset. */
-type Own = NonNullable<Parameters<typeof presetsOf>[2]>;
-
-function experiment(name: string, dataset: DatasetName, model: Model, own?: Own): Experiment {
+function experiment(name: string, dataset: DatasetName, model: Model): Experiment {
   const on = `${MODELS[model]} on ${datasets[dataset].title}`;
   return {
     name,
@@ -20,7 +17,7 @@ function experiment(name: string, dataset: DatasetName, model: Model, own?: Own)
     summary: `a ${on}, beside the same without skip connections`,
     title: `Residual Alignment in a ${on}`,
     defaultPreset: 'quick',
-    presets: presetsOf(dataset, model, own),
+    presets: presetsOf(dataset, model),
   };
 }
 

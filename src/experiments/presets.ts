@@ -77,15 +77,11 @@ const few = (dataset: DatasetName, most: number): Changes => {
 const summaryOf = ({ epochs, images }: Changes, network: string): string =>
   `minutes: ${images} images, ${epochs} epochs, ${network}, and momentum 0.9`;
 
-/** The three presets of an experiment; `changes` are its own to `quick`. */
-export function presetsOf(
-  dataset: DatasetName,
-  model: Model,
-  own: { readonly summary: string; readonly changes: Changes } | undefined,
-): Experiment['presets'] {
+/** The three presets of an experiment. */
+export function presetsOf(dataset: DatasetName, model: Model): Experiment['presets'] {
   const paper = paperSettings(dataset, model);
   const quick = QUICK[model](dataset);
-  const quickSettings = { ...paper, ...quick.changes, ...own?.changes };
+  const quickSettings = { ...paper, ...quick.changes };
   const half = Math.round(datasets[dataset].images / 2);
   const smoke: Settings = {
     fc: { ...paper, ...SOON, epochs: 3, images: half },
@@ -101,7 +97,7 @@ export function presetsOf(
       }[model],
       settings: smoke,
     },
-    quick: { summary: own?.summary ?? quick.summary, settings: quickSettings },
+    quick: { summary: quick.summary, settings: quickSettings },
     paper: {
       summary: `${model === 'fc' ? 'hours' : 'a day or more on a graphics card'}: the paper's settings, 500 epochs`,
       settings: paper,
