@@ -59,7 +59,13 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
       if (!pipeline) return null;
       const uniforms = kernel.uniforms ? [make(kernel.uniforms.byteLength, 0x40 | 0x8)] : []; // UNIFORM | COPY_DST
       if (kernel.uniforms) gpu.write(uniforms[0]!, 0, kernel.uniforms);
-      const group = gpu.bindGroup(pipeline, [...storage, ...uniforms]);
+      // What is read as uniforms may lie in a larger buffer, which other values take in turn.
+      const bound = storage.map((buffer, b) =>
+        kernel.bindings[b] === 'uniform'
+          ? { buffer, size: Math.min(buffer.size, gpu.traits.maxUniformBytes) }
+          : buffer,
+      );
+      const group = gpu.bindGroup(pipeline, [...bound, ...uniforms]);
       const encode = (pass: GPUComputePassEncoder) => {
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, group);
