@@ -1,5 +1,6 @@
 import {
   amax,
+  broadcast,
   directionsFirst,
   directionsLast,
   div,
@@ -74,8 +75,9 @@ export function randomizedSvd(
   dim: number,
   { columns, powerIterations, filters, triples, key }: SketchOptions & { key: Tensor },
 ): SingularTriples {
-  const sketch = random(key, [...batch, columns, dim], { distribution: 'normal' });
-  let x = sketch;
+  // One for all maps: deviates cost more than a product with them, and no result depends on which maps run together.
+  const sketch = random(key, [...batch.map(() => 1), columns, dim], { distribution: 'normal' });
+  let x = broadcast(sketch, [...batch, columns, dim]);
   for (let i = 1; i < powerIterations; i++) x = orthonormalize(map.applyTranspose(map.apply(x)));
   for (let i = 0; i < filters; i++) x = orthonormalize(chebyshevFilter(map, x));
   if (powerIterations > 0) x = orthonormalize(map.applyTranspose(orthonormalize(map.apply(x))));
