@@ -1,9 +1,12 @@
 import {
+  add,
   amax,
   broadcast,
   directionsFirst,
   directionsLast,
   div,
+  full,
+  greater,
   iota,
   matmul,
   maximum,
@@ -14,6 +17,7 @@ import {
   sub,
   sum,
   take,
+  where,
 } from '../autograd/functions.ts';
 import { leftVectors, orthonormalize, rightSvd } from '../autograd/linalg.ts';
 import type { Tensor } from '../autograd/tensor.ts';
@@ -40,15 +44,22 @@ export interface SketchOptions {
   /** Directions of the sketch, r; at most the dimension. */
   readonly columns: number;
   readonly powerIterations: number;
-  /** Chebyshev filters before the last power iteration, each of {@link FILTER_DEGREE} products with JᵀJ. */
+  /** Spectral filters before the last power iteration, each of {@link FILTER_DEGREE} products with JᵀJ. */
   readonly filters: number;
   /** Triples whose vectors are wanted, k; at most `columns`. */
   readonly triples: number;
 }
 
-export const FILTER_DEGREE = 6;
-/** Least share of the largest σ² above which a filter amplifies: by 20,000 at most, which float32 can hold. */
-const FILTER_FLOOR = 0.5;
+export const FILTER_DEGREE = 4;
+/**
+ * Least ratio of the sketch's least σ² to its largest at which a filter is Chebyshev's: there it amplifies the largest by
+ * 10,000, which float32 can hold.
+ */
+const FLAT_FROM = 0.25;
+/** Power iterations in place of a filter where the spectrum is steep, which leave noise below 0.02 of the largest. */
+const STEEP_POWER = 2;
+/** In place of zero where J is. */
+const SMALLEST = 1e-30;
 
 /** Products with J and with Jᵀ that a sketch takes, in directions. */
 export const productsOf = ({ columns, powerIterations, filters }: SketchOptions): number =>
@@ -79,7 +90,7 @@ export function randomizedSvd(
   const sketch = random(key, [...batch.map(() => 1), columns, dim], { distribution: 'normal' });
   let x = broadcast(sketch, [...batch, columns, dim]);
   for (let i = 1; i < powerIterations; i++) x = orthonormalize(map.applyTranspose(map.apply(x)));
-  for (let i = 0; i < filters; i++) x = orthonormalize(chebyshevFilter(map, x));
+  for (let i = 0; i < filters; i++) x = orthonormalize(spectralFilter(map, x));
   if (powerIterations > 0) x = orthonormalize(map.applyTranspose(orthonormalize(map.apply(x))));
   const q = orthonormalize(map.apply(x));
   // J ≈ Q B with B = Qᵀ J, and Bᵀ = P Rᵀ: the small matrix C = B P has the singular values of Q B.
@@ -94,23 +105,33 @@ export function randomizedSvd(
 }
 
 /**
- * The Chebyshev polynomial T_m of JᵀJ, with the interval [0, b] mapped to [−1, 1], applied to orthonormal directions (Zhou, Saad,
- * Tiago & Chelikowsky, *Self-consistent-field calculations using Chebyshev-filtered subspace iteration*, 2006). What lies
- * below b stays small, what lies above grows far faster than under m power iterations: where singular values are many
- * and close, as in wide convolutions, these do not tell them apart. b is the least ‖J x‖² of the directions, which is below the
- * σ² that the sketch is to find, but not below half of the largest: a steep spectrum needs no filter and would overflow.
+ * A polynomial of JᵀJ that tells its leading directions from the rest, applied to orthonormal ones. Where singular values are
+ * many and close, as in wide convolutions, it is Chebyshev's T_m with the interval [0, b] mapped to [−1, 1] (Zhou, Saad, Tiago &
+ * Chelikowsky, *Self-consistent-field calculations using Chebyshev-filtered subspace iteration*, 2006): what lies above b grows
+ * far faster than under m power iterations. b is the least ‖J x‖² of the directions, at most the least σ² of the sketch. Where the
+ * spectrum falls steeply that polynomial would overflow, and two power iterations are enough. Each problem of the batch
+ * takes its own: both are recurrences tₙ₊₁ = α·JᵀJ tₙ + β·tₙ + γ·tₙ₋₁.
  */
-function chebyshevFilter(map: LinearMap, x: Tensor): Tensor {
+function spectralFilter(map: LinearMap, x: Tensor): Tensor {
   const images = map.apply(x);
   const energies = sum(square(images), -1);
-  const least = neg(amax(neg(energies), -2));
-  const scale = div(2, maximum(maximum(least, mul(amax(energies, -2), FILTER_FLOOR)), 1e-30));
-  const mapped = (product: Tensor, t: Tensor) => sub(mul(product, scale), t);
+  const largest = maximum(amax(energies, -2), SMALLEST);
+  const b = maximum(neg(amax(neg(energies), -2)), SMALLEST);
+  const flat = greater(b, mul(largest, FLAT_FROM));
   let before = x;
-  let now = mapped(map.applyTranspose(images), x);
-  for (let m = 1; m < FILTER_DEGREE; m++) {
-    const next = sub(mul(mapped(map.applyTranspose(map.apply(now)), now), 2), before);
-    [before, now] = [now, next];
+  let now = sub(
+    mul(map.applyTranspose(images), where(flat, div(2, b), div(1, largest))),
+    mul(x, where(flat, full(1, b.shape), 0)),
+  );
+  for (let n = 1; n < FILTER_DEGREE; n++) {
+    const power = n < STEEP_POWER;
+    const alpha = where(flat, div(4, b), power ? div(1, largest) : 0);
+    const product = mul(map.applyTranspose(map.apply(now)), alpha);
+    const rest = add(
+      mul(now, where(flat, full(-2, b.shape), power ? 0 : 1)),
+      mul(before, where(flat, full(-1, b.shape), 0)),
+    );
+    [before, now] = [now, add(product, rest)];
   }
   return now;
 }

@@ -27,7 +27,7 @@ const iterationsFor = (columns: number, width: number) =>
  * 2e-3·σ_1 for up to 6,272 dimensions, after two to 4e-4 and 1.5e-3 at 65,536, where as many products in power iterations
  * alone would leave 9e-3 and 1.3e-2.
  */
-const convolutional = (dim: number) => ({ powerIterations: 3, filters: dim > 8192 ? 2 : 1 });
+const convolutional = (dim: number) => ({ powerIterations: 3, filters: dim > 16384 ? 4 : 2 });
 
 /** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. */
 export function analysisSettings(

@@ -72,44 +72,58 @@ export function measure(
     const jacobians = Array.from({ length: depth }, (_, i) =>
       jacobian(shape, tensors, inference, i, n, convention),
     );
-    const blocks = jacobians.map((j) => {
-      const frobenius2 = j.to1DArray().reduce((s, v) => s + v * v, 0);
-      if (frobenius2 === 0) return undefined;
-      const svd = new SingularValueDecomposition(j);
-      return {
-        frobenius2,
-        s: svd.diagonal,
-        u: svd.leftSingularVectors.subMatrix(0, width - 1, 0, k - 1),
-        v: svd.rightSingularVectors.subMatrix(0, width - 1, 0, k - 1),
-      };
-    });
-    const each = <T>(f: (b: NonNullable<(typeof blocks)[number]>) => T) =>
-      blocks.map((b) => (b ? f(b) : null));
-    /** f of A_ij = U_jᵀ J_i V_j and of the singular values of J_i. */
-    const pairs = (f: (a: Matrix, s: number[]) => number) =>
-      blocks.map((bi, i) =>
-        blocks.map((bj) => {
-          if (!bi || !bj) return null;
-          return f(bj.u.transpose().mmul(jacobians[i]!).mmul(bj.v), bi.s.slice(0, k));
-        }),
-      );
+    return measuresOf(path, jacobians, rowSpace, classes, k);
+  });
+}
+
+/**
+ * Measures of one sample from its points h_1 … h_{L+1}, the Jacobians between them, and an orthonormal basis of the classifier's
+ * row space in h-space, as columns.
+ */
+export function measuresOf(
+  path: number[][],
+  jacobians: Matrix[],
+  rowSpace: Matrix | null,
+  classes: number,
+  k: number,
+): ReferenceMeasures {
+  const width = path[0]!.length;
+  const blocks = jacobians.map((j) => {
+    const frobenius2 = j.to1DArray().reduce((s, v) => s + v * v, 0);
+    if (frobenius2 === 0) return undefined;
+    const svd = new SingularValueDecomposition(j);
     return {
-      ...pathMeasures(path),
-      sigma: blocks.map((b) => b?.s ?? new Array<number>(width).fill(0)),
-      frobenius2: blocks.map((b) => b?.frobenius2 ?? 0),
-      topEnergy: each(({ s, frobenius2 }) => sumOfSquares(s.slice(0, classes)) / frobenius2),
-      stableRank: each(({ s, frobenius2 }) => frobenius2 / s[0]! ** 2),
-      leftRight: blocks.map((b) =>
-        Array.from({ length: k }, (_, c) => (b ? dot(b.u.getColumn(c), b.v.getColumn(c)) : null)),
-      ),
-      diagonalShare: pairs((a) => sumOfSquares(a.diagonal()) / sumOfSquares(a.to1DArray())),
-      coupling: pairs((a, s) => {
-        const rest = Matrix.sub(a, Matrix.diag(s));
-        return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
-      }),
-      classifierShare: each(({ u }) => sumOfSquares(rowSpace.transpose().mmul(u).to1DArray()) / k),
+      frobenius2,
+      s: svd.diagonal,
+      u: svd.leftSingularVectors.subMatrix(0, width - 1, 0, k - 1),
+      v: svd.rightSingularVectors.subMatrix(0, width - 1, 0, k - 1),
     };
   });
+  const each = <T>(f: (b: NonNullable<(typeof blocks)[number]>) => T) => blocks.map((b) => (b ? f(b) : null));
+  /** f of A_ij = U_jᵀ J_i V_j and of the singular values of J_i. */
+  const pairs = (f: (a: Matrix, s: number[]) => number) =>
+    blocks.map((bi, i) =>
+      blocks.map((bj) => {
+        if (!bi || !bj) return null;
+        return f(bj.u.transpose().mmul(jacobians[i]!).mmul(bj.v), bi.s.slice(0, k));
+      }),
+    );
+  return {
+    ...pathMeasures(path),
+    sigma: blocks.map((b) => b?.s ?? new Array<number>(width).fill(0)),
+    frobenius2: blocks.map((b) => b?.frobenius2 ?? 0),
+    topEnergy: each(({ s, frobenius2 }) => sumOfSquares(s.slice(0, classes)) / frobenius2),
+    stableRank: each(({ s, frobenius2 }) => frobenius2 / s[0]! ** 2),
+    leftRight: blocks.map((b) =>
+      Array.from({ length: k }, (_, c) => (b ? dot(b.u.getColumn(c), b.v.getColumn(c)) : null)),
+    ),
+    diagonalShare: pairs((a) => sumOfSquares(a.diagonal()) / sumOfSquares(a.to1DArray())),
+    coupling: pairs((a, s) => {
+      const rest = Matrix.sub(a, Matrix.diag(s));
+      return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
+    }),
+    classifierShare: each(({ u }) => rowSpace && sumOfSquares(rowSpace.transpose().mmul(u).to1DArray()) / k),
+  };
 }
 
 const dot = (a: number[], b: number[]): number => a.reduce((s, v, i) => s + v * b[i]!, 0);

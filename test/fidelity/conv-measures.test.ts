@@ -1,0 +1,275 @@
+import { Matrix, QrDecomposition } from 'ml-matrix';
+import { expect, test } from 'vitest';
+import { colouring } from '../../src/analysis/frobenius.ts';
+import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { analysisSettings } from '../../src/analysis/settings.ts';
+import { conv2d, relu } from '../../src/autograd/functions.ts';
+import { trace } from '../../src/autograd/graph.ts';
+import { interpret } from '../../src/autograd/interpret.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { linearize } from '../../src/autograd/transform.ts';
+import { ConvResNet, convBranch, convParameter } from '../../src/models/conv-resnet.ts';
+import { headParameters, normParameters, ResidualNetwork } from '../../src/models/residual-network.ts';
+import { inferenceNorm } from '../../src/train/batch-norm.ts';
+import type { Normalizer, Weights } from '../../src/train/network.ts';
+import { type HostState, initialState } from '../../src/train/state.ts';
+import { withGpu } from '../gpu/harness.ts';
+import { type Convention, measuresOf, type ReferenceMeasures } from './reference/measures.ts';
+import { randomNumbers } from './support.ts';
+
+const CLASSES = 3;
+const SAMPLES = 3;
+
+const oneStage = (options: { skip?: boolean; activation?: 'relu' | 'identity' } = {}) =>
+  new ConvResNet({
+    ...{ inputs: [6, 5, 2], depth: 3, channels: 4, classes: CLASSES, activation: 'relu', skip: true },
+    ...{ stem: { size: 3, stride: 1, padding: 1 } },
+    ...options,
+  });
+
+/** Two blocks at 6×6×4, one that halves the sides and doubles the channels, and two at 3×3×8. */
+class TwoStages extends ResidualNetwork {
+  readonly input = [6, 6, 1];
+  readonly blocks = ['a.0', 'a.1', 'b.0', 'b.1', 'b.2'];
+  readonly stages = [
+    { blocks: ['a.0', 'a.1'], shape: [6, 6, 4], reach: 2 },
+    { blocks: ['b.1', 'b.2'], shape: [3, 3, 8], reach: 2 },
+  ];
+  protected readonly head = 'fc';
+  readonly norms = [
+    { name: 'stem.bn', features: 4, places: 36 },
+    ...this.blocks.flatMap((block) => {
+      const [features, places] = block.startsWith('a') ? [4, 36] : [8, 9];
+      return ['bn1', 'bn2'].map((bn) => ({ name: `${block}.${bn}`, features, places }));
+    }),
+  ];
+  readonly parameters = [
+    convParameter('stem.conv', 4, 1, 3),
+    ...this.norms.flatMap(normParameters),
+    ...this.blocks.flatMap((block) => {
+      const out = block.startsWith('a') ? 4 : 8;
+      const first = convParameter(`${block}.conv1`, out, block === 'b.0' ? 4 : out, 3);
+      return [first, convParameter(`${block}.conv2`, out, out, 3)];
+    }),
+    convParameter('b.0.down', 8, 4, 1),
+    ...headParameters('fc', CLASSES, 8),
+  ];
+
+  constructor() {
+    super({ ...oneStage().options, kind: 'conv' });
+  }
+
+  stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
+    return relu(norm(conv2d(x, weights['stem.conv.weight']!, { padding: 1 }), 'stem.bn', weights));
+  }
+
+  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+    return convBranch(weights, block, h, norm, block === 'b.0' ? 2 : 1);
+  }
+
+  protected override shortcut(weights: Weights, block: string, h: Tensor): Tensor {
+    return block === 'b.0' ? conv2d(h, weights['b.0.down.weight']!, { stride: 2 }) : h;
+  }
+}
+
+/** Initial weights, with BatchNorms that do something. */
+function someState(network: ResidualNetwork): HostState {
+  const state = initialState(network, 3);
+  const next = randomNumbers(8);
+  for (const { name } of network.norms) {
+    const fill = (values: Float32Array, from: number, to: number) =>
+      values.forEach((_, i) => {
+        values[i] = from + (to - from) * next();
+      });
+    fill(state.parameters.get(`${name}.weight`)!, 0.5, 1.5);
+    fill(state.parameters.get(`${name}.bias`)!, -0.3, 0.3);
+    fill(state.statistics.get(`${name}.running_mean`)!, -0.3, 0.3);
+    fill(state.statistics.get(`${name}.running_var`)!, 0.2, 1);
+  }
+  return state;
+}
+
+/** A function of the network's weights and others, in float64. */
+function inFloat64(
+  state: HostState,
+  f: (weights: Weights, ...rest: Tensor[]) => unknown,
+  ...rest: { shape: readonly number[]; data: ArrayLike<number> }[]
+): Float64Array[] {
+  const named = [...state.parameters, ...state.statistics];
+  const network = shapes.get(state)!;
+  const specs = Object.fromEntries(named.map(([name]) => [name, { shape: network.get(name)! }]));
+  const graph = trace(f as (...args: unknown[]) => unknown, [specs, ...rest.map(({ shape }) => ({ shape }))]);
+  const values = interpret(graph, [...named.map(([, data]) => data), ...rest.map(({ data }) => data)]);
+  return values.map(({ data }) => data as Float64Array);
+}
+
+const shapes = new WeakMap<HostState, Map<string, readonly number[]>>();
+
+/** The dense Jacobian of a block at h, a column for each unit vector. */
+function jacobian(
+  network: ResidualNetwork,
+  state: HostState,
+  block: string,
+  h: { shape: readonly number[]; data: Float64Array },
+  convention: Convention,
+): Matrix {
+  const dim = h.data.length;
+  const units = { shape: [dim, ...h.shape], data: Matrix.eye(dim).to1DArray() };
+  const [images] = inFloat64(
+    state,
+    (w, x, v) => linearize((t: Tensor) => network.branch(w, block, t, inferenceNorm), x!).apply(v!),
+    h,
+    units,
+  );
+  const j = Matrix.from1DArray(dim, dim, images!).transpose();
+  if (convention === 'branch') return j;
+  const [joined] = inFloat64(
+    state,
+    (w, x) => network.join(x!, network.branch(w, block, x!, inferenceNorm)),
+    h,
+  );
+  return Matrix.diag([...joined!].map((y) => (y > 0 ? 1 : 0))).mmul(j);
+}
+
+/** Ours, and the reference's for each stage and sample. */
+async function bothMeasures(network: ResidualNetwork, convention: Convention) {
+  const state = someState(network);
+  shapes.set(
+    state,
+    new Map([
+      ...network.parameters.map(({ name, shape }) => [name, shape] as const),
+      ...network.norms.flatMap(({ name, features }) =>
+        ['running_mean', 'running_var'].map((kind) => [`${name}.${kind}`, [features]] as const),
+      ),
+    ]),
+  );
+  const next = randomNumbers(2);
+  const features = network.input.reduce((a, b) => a * b);
+  const inputs = Float32Array.from({ length: SAMPLES * features }, () => 4 * next() - 2);
+  const settings = analysisSettings(network, { seed: 1, convention });
+  const samples = { inputs, labels: [0, 1, 2], indices: [5, 6, 7] };
+  const ours = await withGpu((gpu) => measureNetwork(gpu, network, state, samples, settings));
+
+  const flat = inFloat64(state, (w, x) => network.representations(w, x!, inferenceNorm).points, {
+    shape: [SAMPLES, ...network.input],
+    data: inputs,
+  });
+  let at = 0;
+  const wanted = network.stages.map(({ blocks, shape }, s) => {
+    const dim = shape.reduce((a, b) => a * b);
+    const points = flat.slice(at, at + blocks.length + 1);
+    at += blocks.length + 1;
+    const rows = s === network.stages.length - 1 ? lifted(network, state, shape) : null;
+    return Array.from({ length: SAMPLES }, (_, n) => {
+      const path = points.map((h) => h.slice(n * dim, (n + 1) * dim));
+      const jacobians = blocks.map((block, i) =>
+        jacobian(network, state, block, { shape: [1, ...shape], data: path[i]! }, convention),
+      );
+      return measuresOf(
+        path.map((h) => [...h]),
+        jacobians,
+        rows,
+        CLASSES,
+        settings.triples,
+      );
+    });
+  });
+  return { ours, wanted };
+}
+
+/** What the classifier sees of h, as an orthonormal basis in columns: each feature is a mean over positions. */
+function lifted(network: ResidualNetwork, state: HostState, shape: readonly number[]): Matrix {
+  const head = state.parameters.get(network.classifier)!;
+  const channels = shape.at(-1)!;
+  const dim = shape.reduce((a, b) => a * b);
+  const rows = Array.from({ length: CLASSES }, (_, c) =>
+    Array.from({ length: dim }, (_, i) => head[c * channels + (i % channels)]!),
+  );
+  return new QrDecomposition(new Matrix(rows).transpose()).orthogonalMatrix;
+}
+
+type Nested = number | null | readonly Nested[];
+
+/** To 1e-2 of the larger of 1 and the value, and null where that is null. */
+function expectClose(found: Nested, wanted: Nested, what: string) {
+  if (wanted === null || found === null) expect(found, what).toBe(wanted);
+  else if (typeof wanted === 'number') {
+    const error = Math.abs((found as number) - wanted);
+    expect(error, `${what}: ${found} for ${wanted}`).toBeLessThanOrEqual(
+      1e-2 * Math.max(1, Math.abs(wanted)),
+    );
+  } else {
+    expect(found, what).toHaveLength(wanted.length);
+    wanted.forEach((w, i) => {
+      expectClose((found as Nested[])[i]!, w, `${what}[${i}]`);
+    });
+  }
+}
+
+function expectMeasures(
+  { stages }: ResidualNetwork,
+  ours: NetworkMeasures,
+  wanted: readonly ReferenceMeasures[][],
+) {
+  let start = 0;
+  for (const [s, { blocks }] of stages.entries()) {
+    const end = start + blocks.length;
+    for (const [n, sample] of ours.samples.entries()) {
+      const reference = wanted[s]![n]!;
+      const where = `of stage ${s}, sample ${n}`;
+      const { line, straightness, lineShape, stepCv, stepCosine } = reference;
+      for (const [name, value] of Object.entries({ line, straightness, lineShape, stepCv, stepCosine })) {
+        expectClose(sample.perStage[s]![name as 'line'], value, `${name} ${where}`);
+      }
+      for (const name of ['stepNorms', 'topEnergy', 'stableRank', 'leftRight', 'classifierShare'] as const) {
+        expectClose(sample[name].slice(start, end), reference[name], `${name} ${where}`);
+      }
+      for (const name of ['diagonalShare', 'coupling'] as const) {
+        const grid = sample[name].slice(start, end).map((row) => row.slice(start, end));
+        expectClose(grid, reference[name], `${name} ${where}`);
+        const others = sample[name]
+          .slice(start, end)
+          .flatMap((row) => [...row.slice(0, start), ...row.slice(end)]);
+        expect(others.every((x) => x === null)).toBe(true);
+      }
+      reference.sigma.forEach((sigma, i) => {
+        const found = sample.sigma[start + i]!;
+        const errors = found.map((x, k) => Math.abs(x - sigma[k]!) / sigma[0]!);
+        expect(Math.max(...errors.slice(0, CLASSES)), `leading σ ${where}`).toBeLessThan(1e-4);
+        expect(Math.max(...errors), `σ ${where}`).toBeLessThan(1e-3);
+        const energy = sample.frobenius2[start + i]! / reference.frobenius2[i]!;
+        expect(energy, `energy ${where}`).toBeCloseTo(1, ours.frobenius[s]!.method === 'exact' ? 4 : 1);
+      });
+    }
+    start = end;
+  }
+}
+
+test.each([
+  ['of one stage', oneStage(), 'branch'],
+  ['of one stage, gated by σ′', oneStage(), 'post-activation'],
+  [
+    'without skip connections or ReLU between blocks',
+    oneStage({ skip: false, activation: 'identity' }),
+    'branch',
+  ],
+  ['of two stages', new TwoStages(), 'branch'],
+] as const)('the measures of a convolutional network %s', async (_, network, convention) => {
+  const { ours, wanted } = await bothMeasures(network, convention);
+  expectMeasures(network, ours, wanted);
+});
+
+test('coordinates of one colour are so far apart that no output sees two of them', () => {
+  const shape = [11, 7, 3];
+  const { colours, count } = colouring({ blocks: [], shape, reach: 2 });
+  expect(count).toBe(5 * 5 * 3);
+  expect(new Set(colours).size).toBe(count);
+  for (let a = 0; a < colours.length; a++)
+    for (let b = 0; b < a; b++) {
+      if (colours[a] !== colours[b]) continue;
+      const place = (i: number) => [Math.floor(i / 21), Math.floor(i / 3) % 7] as const;
+      const apart = place(a).map((x, axis) => Math.abs(x - place(b)[axis]!));
+      expect(Math.max(...apart)).toBeGreaterThanOrEqual(5);
+    }
+  expect(colouring({ blocks: [], shape: [6], reach: 0 }).count).toBe(6);
+});
