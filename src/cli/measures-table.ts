@@ -1,10 +1,11 @@
 import type { Analysis, Measures, Spread } from '../analysis/results.ts';
-import { format } from '../report/numbers.ts';
+import { blocksInWords } from '../report/data.ts';
+import { format, percent } from '../report/numbers.ts';
 import { alignColumns } from './verdict-table.ts';
 
 /** An analysis in numbers for a terminal: whole-network measures, then those of each block. */
 export function measuresTable({ network, initialization, trained }: Analysis): string {
-  const { depth, width, classes, activation, skip } = network;
+  const { classes, activation, skip } = network;
   const spread = (s: Spread) => (s.mean === null ? '—' : `${format(s.mean)} ± ${format(s.std)}`);
   const row = (name: string, of: (m: Measures) => string) => [name, of(trained), of(initialization)];
   const whole = [
@@ -28,7 +29,11 @@ export function measuresTable({ network, initialization, trained }: Analysis): s
       return [`${i + 1}`, ...[sigma1, ...rest].map((s) => format(s?.mean))];
     }),
   ];
-  const shape = `${depth} blocks of width ${width}, ${classes} classes, σ = ${activation}, ${skip ? 'with' : 'without'} skip connections`;
+  const shape = `${blocksInWords(network)}; ${classes} classes, σ = ${activation}, ${skip ? 'with' : 'without'} skip connections`;
   const dead = deadBlocks.length > 0 ? `\nDead blocks (J = 0): ${deadBlocks.join(', ')}` : '';
-  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}${dead}`;
+  const errors = trained.frobenius.map(({ relativeError }) => relativeError);
+  const estimate = trained.frobenius.some(({ method }) => method === 'estimated')
+    ? `\n‖J‖², which “in top C” and “stable rank” divide by, is estimated, with a standard error of at most ${percent(Math.max(...errors))}`
+    : '';
+  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}${dead}${estimate}`;
 }

@@ -1,4 +1,6 @@
-import type { Figure, ReportData } from './data.ts';
+import type { Analysis } from '../analysis/results.ts';
+import { blocksInWords, type Figure, type ReportData } from './data.ts';
+import { percent } from './numbers.ts';
 import { stylesheet } from './page-style.ts';
 import { escapeText } from './svg.ts';
 import { resultSentence, verdictTable } from './verdicts.ts';
@@ -14,8 +16,10 @@ export function reportPage(data: ReportData, figures: Figure[]): string {
     ['Singular triples', `${settings.triples} compared, ${settings.spectrum} singular values kept`],
     [
       'Randomized SVD',
-      `${settings.sketchColumns} sketch columns, ${settings.powerIterations} power iterations, seed ${settings.seed}`,
+      `${settings.sketchColumns} sketch columns, ${settings.powerIterations} power iterations` +
+        `${settings.filters > 0 ? `, ${settings.filters} spectral filters` : ''}, seed ${settings.seed}`,
     ],
+    ['‖J‖²', frobenius(data.run.analysis)],
     ['Samples', `${data.run.analysis.trained.samples.length} training samples`],
   ];
   const network = Object.entries(data.network.config).map(([k, v]): [string, string] => [k, show(v)]);
@@ -34,6 +38,7 @@ export function reportPage(data: ReportData, figures: Figure[]): string {
 <header>
 <p class="kicker">Collimate · ${escapeText(data.experiment)}</p>
 <h1>${escapeText(data.title)}</h1>
+<p class="kicker">${escapeText(blocksInWords(data.run.analysis.network))}</p>
 <p class="result">${escapeText(resultSentence(data))}</p>
 </header>
 <main>
@@ -57,6 +62,15 @@ ${files(figures, data.control?.label)}</section>
 </body>
 </html>
 `;
+}
+
+/** How the Frobenius norms of the Jacobians were had. */
+function frobenius({ initialization, trained }: Analysis): string {
+  const all = [initialization, trained].flatMap((m) => m.frobenius);
+  const errors = all.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : []));
+  if (errors.length === 0) return 'exact';
+  const where = errors.length === all.length ? 'estimated' : 'exact in some stages, estimated in others';
+  return `${where}, with a standard error of at most ${percent(Math.max(...errors))}`;
 }
 
 const figureBlock = ({ file, title, caption, svg }: Figure, index: number): string =>

@@ -69,6 +69,36 @@ describe('a claim', () => {
   });
 });
 
+describe('a convolutional network', () => {
+  const judged = (stages: number[]) => {
+    const { run, control } = fixture({ stages });
+    return judge(run.analysis, control!.analysis);
+  };
+
+  test('is judged by its own thresholds, and by its last block', () => {
+    const claims = judged([3, 3, 5, 2]);
+    const thresholds = Object.fromEntries(claims.map(({ id, threshold }) => [id, threshold]));
+    expect(thresholds).toMatchObject({ 'test-accuracy': 0.975, 'diagonal-share': 0.45, 'step-cosine': 0.65 });
+    expect(thresholds).toMatchObject({ 'left-right-last': 0.45, 'control-step-cosine': 0 });
+    expect(thresholds).toMatchObject({ line: 0.99, 'top-energy': 0.99, 'inverse-depth': 0.95 });
+    expect(find(claims, 'left-right')).toBeUndefined();
+    expect(find(claims, 'control-line')).toBeUndefined();
+  });
+
+  test('may have a larger σ₁ in the first block of a stage than in the last of the stage before', () => {
+    const { run, control } = fixture({ stages: [2, 2] });
+    run.analysis.trained.summary.sigma1 = [3, 2, 5, 4].map(known);
+    expect(find(judge(run.analysis, control!.analysis), 'monotone')).toMatchObject({
+      value: 0.8,
+      holds: true,
+    });
+  });
+
+  test('of short stages is not judged by a fit', () => {
+    expect(find(judged([3, 4]), 'inverse-depth')).toBeUndefined();
+  });
+});
+
 describe('the control', () => {
   test('is judged with chance in mind: random matrices have a diagonal share of 1/K', () => {
     const { analysis, control } = analyses(8);

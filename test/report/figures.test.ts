@@ -48,6 +48,8 @@ const cases: Record<string, FixtureOptions> = {
   'all blocks dead': { depth: 4, dead: [1, 2, 3, 4] },
   'no sample': { samples: 0 },
   'thirty-two blocks': { depth: 32, samples: 32, epochs: 100, dead: [1] },
+  'four stages': { stages: [3, 3, 5, 2], samples: 4 },
+  'four stages of dead blocks': { stages: [1, 2, 3, 4], samples: 2, dead: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
   'a hundred classes': { depth: 6, classes: 100, samples: 20 },
 };
 
@@ -156,6 +158,32 @@ describe('a figure', () => {
   it('of many blocks says which it leaves out', () => {
     const { caption } = figures(fixture({ depth: 32, samples: 2 }))[2]!;
     expect(caption).toContain('Of 32 blocks, 16');
+  });
+
+  it('of several stages has a row of panels for each, or parts them', () => {
+    const staged = fixture({ stages: [3, 2], samples: 3 });
+    const drawn = figures(staged);
+    for (const file of ['ra1-trajectories.svg', 'ra3-spectra.svg', 'ra4-scale.svg']) {
+      expect(get(drawn, file), file).toContain('No-skip control, trained, stage 2');
+      expect(drawn.find((f) => f.file === file)!.caption).toContain(
+        '3 blocks of 32×32×64, 2 blocks of 16×16×128',
+      );
+    }
+    // Points of a stage are one more than its blocks; panels × samples × points + legend.
+    expect(circles(get(drawn, 'ra1-trajectories.svg'))).toBe(3 * 3 * (4 + 3) + 3);
+    expect(circles(get(drawn, 'ra4-scale.svg'))).toBe(3 * 5 + 1);
+    for (const file of ['ra1-steps.svg', 'ra2-left-right.svg'])
+      expect(count(get(drawn, file), /stroke-dasharray="2 3?,? ?3?"/g), file).toBeGreaterThanOrEqual(3);
+    const grid = get(drawn, 'ra2-alignment.svg');
+    const framed = (svg: string) => count(svg, /h10v10h-10z/g);
+    expect(framed(grid)).toBe(3 * (3 * 3 + 2 * 2));
+    expect(grid).not.toContain('l10 10m0 -10');
+  });
+
+  it('of spectra says where ‖J‖² is an estimate', () => {
+    const caption = (data: ReturnType<typeof fixture>) => figures(data)[4]!.caption;
+    expect(caption(fixture({ stages: [3, 2] }))).toContain('standard errors up to 0.4%');
+    expect(caption(fixture())).not.toContain('estimate');
   });
 
   it('of training has a point an epoch', () => {

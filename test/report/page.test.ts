@@ -36,6 +36,15 @@ describe('the report page', () => {
     expect(page(allHold)).toContain('all 7 claims of Residual Alignment hold');
   });
 
+  it('names the blocks, and says how the Frobenius norms were had', () => {
+    const text = visible(made({ stages: [3, 2] }));
+    expect(text).toContain('3 blocks of 32×32×64, 2 blocks of 16×16×128');
+    expect(text).toContain(
+      'exact in some stages, estimated in others, with a standard error of at most 0.4%',
+    );
+    expect(visible(made())).toContain('8 blocks of width 128');
+  });
+
   it('prints enough digits to agree with the verdict', () => {
     const data = fixture();
     Object.assign(data.claims[1]!, { value: 0.98996, threshold: 0.99, holds: false });

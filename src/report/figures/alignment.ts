@@ -1,3 +1,4 @@
+import { stagesOf } from '../../analysis/summary.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, range } from '../numbers.ts';
 import { figure, type Panel, panelWidth } from '../svg.ts';
@@ -20,6 +21,10 @@ export function alignment(data: ReportData): Figure {
   const dead = shown.some((m) => m.measures.deadBlocks.length > 0)
     ? ' A crossed-out cell belongs to a dead block, J = 0.'
     : '';
+  const apart =
+    network.stages.length > 1
+      ? ' Blocks of different stages have vectors of different lengths: there is nothing to compare them by, and their cells stay empty.'
+      : '';
   return figure(
     {
       file: 'ra2-alignment.svg',
@@ -28,7 +33,7 @@ export function alignment(data: ReportData): Figure {
         'Row i, column j shows the matrix |Uⱼᵀ Jᵢ Vⱼ| over the leading singular vectors of block j, divided by the largest ' +
         'singular value of Jᵢ and averaged over samples. Cells i = j, framed, are diagonal by construction. Look for strong ' +
         'diagonals everywhere else: then the Jacobians of different blocks share their singular vectors. “Diagonal ' +
-        `share” is the part of the squared entries on the diagonal, over i ≠ j.${partly}${dead}`,
+        `share” is the part of the squared entries on the diagonal, over i ≠ j.${partly}${dead}${apart}`,
     },
     [shown.map(panel)],
     {
@@ -57,12 +62,15 @@ function panel({ title, measures, network }: Moment): Panel {
   // In units of a cell: blocks lie `pitch` apart, with a gap that grows with them.
   const pitch = triples + Math.max(0.6, triples / 8);
   const scale = side / (pitch * (blocks.length - 1) + triples);
+  const ranges = stagesOf(network.stages);
+  const stageOf = (block: number) => ranges.findIndex(({ end }) => block < end);
   const runs: { level: number; x: number; y: number; length: number }[] = [];
   let frames = '';
   let own = '';
   let crosses = '';
   blocks.forEach((i, row) => {
     blocks.forEach((j, column) => {
+      if (stageOf(i) !== stageOf(j)) return;
       const [x, y] = [column * pitch, row * pitch];
       const box = `M${round(x)} ${round(y)}h${triples}v${triples}h${-triples}z`;
       if (i === j) own += box;

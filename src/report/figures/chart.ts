@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
-import type { Spread } from '../../analysis/results.ts';
-import { accent } from '../colours.ts';
+import type { NetworkInfo, Spread } from '../../analysis/results.ts';
+import { stagesOf } from '../../analysis/summary.ts';
+import { accent, neutral } from '../colours.ts';
 import { blockTicks, logLabel, logTicks } from '../numbers.ts';
 import { type Panel, panelWidth, plot } from '../svg.ts';
 
@@ -48,20 +49,40 @@ export const inside = (width: number, height: number): [number, number] => [
   height - margins.marginTop - margins.marginBottom,
 ];
 
-/** A line through means over block 1, 2 …, broken where there is none, and a band of one standard deviation. */
-export function meanWithBand(blocks: Spread[], [least, greatest]: [number, number]): Plot.Markish[] {
+/** Lines between the last block of each stage and the first of the next. */
+export function stageBoundaries({ stages }: NetworkInfo): Plot.Markish {
+  const ends = stagesOf(stages).slice(0, -1);
+  return Plot.ruleX(ends, {
+    x: ({ end }: { end: number }) => end + 0.5,
+    stroke: neutral,
+    strokeDasharray: '2 3',
+  });
+}
+
+/**
+ * A line through means over block 1, 2 …, broken where there is none and between stages, and a band of one standard
+ * deviation.
+ */
+export function meanWithBand(
+  blocks: Spread[],
+  [least, greatest]: [number, number],
+  network: NetworkInfo,
+): Plot.Markish[] {
+  const ranges = stagesOf(network.stages);
   const rows = blocks.map(({ mean, std }, i) => ({
     block: i + 1,
+    stage: ranges.findIndex(({ end }) => i < end),
     mean,
     low: mean === null ? null : Math.max(least, mean - (std ?? 0)),
     high: mean === null ? null : Math.min(greatest, mean + (std ?? 0)),
   }));
   const band = { x: 'block', y1: 'low', y2: 'high' };
   return [
+    stageBoundaries(network),
     rows.length > 1
-      ? Plot.areaY(rows, { ...band, fill: accent, fillOpacity: 0.22 })
+      ? Plot.areaY(rows, { ...band, z: 'stage', fill: accent, fillOpacity: 0.22 })
       : Plot.ruleX(rows, { ...band, stroke: accent, strokeOpacity: 0.4, strokeWidth: 6 }),
-    Plot.line(rows, { x: 'block', y: 'mean', stroke: accent, strokeWidth: 1.75 }),
+    Plot.line(rows, { x: 'block', y: 'mean', z: 'stage', stroke: accent, strokeWidth: 1.75 }),
     Plot.dot(rows, { x: 'block', y: 'mean', fill: accent, r: rows.length > 40 ? 1.5 : 2.75 }),
   ];
 }

@@ -1,9 +1,9 @@
 import * as Plot from '@observablehq/plot';
 import { accent, contrast } from '../colours.ts';
-import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
+import { boundariesInWords, type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { format, range, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
-import { axis, blockAxis, chart, meanWithBand } from './chart.ts';
+import { axis, blockAxis, chart, meanWithBand, stageBoundaries } from './chart.ts';
 
 const maxTriples = 20;
 
@@ -12,6 +12,8 @@ export function leftRight(data: ReportData): Figure {
   const shown = moments(data);
   const { triples } = data.run.analysis.settings;
   const partly = triples > maxTriples ? ` The first ${maxTriples} of ${triples} triples are drawn.` : '';
+  const last =
+    data.run.analysis.network.stages.length > 1 ? ' Only the last stage is what the classifier reads.' : '';
   return figure(
     {
       file: 'ra2-left-right.svg',
@@ -20,7 +22,7 @@ export function leftRight(data: ReportData): Figure {
         'Above: cosine between left and right singular vector k of each block, mean over samples (blue: positive; ×: the ' +
         'block is dead). Look for full blue: a block stretches its input along directions that it keeps. Below: the share of ' +
         'the leading left singular vectors inside the row space of the classifier’s weights, with a band of one standard ' +
-        `deviation over samples. Look for a rise to 1.${partly}`,
+        `deviation over samples. Look for a rise to 1.${partly}${last}${boundariesInWords(data)}`,
     },
     [shown.map(cosines), shown.map(classifier)],
     {
@@ -40,7 +42,8 @@ const shade = (cosine: number) => ({
 
 type Cell = { block: number; k: number; cosine: number | null };
 
-function cosines({ title, measures: { samples, summary }, network: { depth } }: Moment): Panel {
+function cosines({ title, measures: { samples, summary }, network }: Moment): Panel {
+  const { depth } = network;
   const triples = Math.min(maxTriples, Math.max(1, ...samples.map((s) => s.leftRight[0]?.length ?? 0)));
   const cells: Cell[] = range(depth).flatMap((i) =>
     range(triples).map((k) => {
@@ -71,18 +74,19 @@ function cosines({ title, measures: { samples, summary }, network: { depth } }: 
         fillOpacity: (c: Cell) => shade(c.cosine ?? 0).opacity,
         inset: depth * triples > 200 ? 0 : 0.5,
       }),
+      stageBoundaries(network),
       Plot.text(dead, { x: 'block', y: 'k', text: () => '×', fillOpacity: 0.55 }),
     ],
   });
 }
 
-function classifier({ title, measures: { summary }, network: { depth } }: Moment): Panel {
+function classifier({ title, measures: { summary }, network }: Moment): Panel {
   return chart({
     title,
     note: `classifier share, last block ${format(summary.classifierShare.at(-1)?.mean)}`,
     height: 190,
-    x: blockAxis(depth),
+    x: blockAxis(network.depth),
     y: { ...axis('share of U in rows of W'), domain: [0, 1.02], ticks: 5, grid: true },
-    marks: meanWithBand(summary.classifierShare, [0, 1]),
+    marks: meanWithBand(summary.classifierShare, [0, 1], network),
   });
 }

@@ -1,7 +1,8 @@
 import * as Plot from '@observablehq/plot';
+import type { InverseDepthFit } from '../../analysis/results.ts';
 import { FIT_FROM } from '../../analysis/summary.ts';
 import { accent, contrast } from '../colours.ts';
-import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
+import { type Figure, moments, type ReportData, rowsInWords, type StageMoment, stageRows } from '../data.ts';
 import { blockTicks, format, logDomain, range } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
 import { chart, logAxis } from './chart.ts';
@@ -23,9 +24,9 @@ export function scale(data: ReportData): Figure {
       caption:
         'Largest singular value of each block’s Jacobian, mean over samples with a bar from the least to the greatest, both ' +
         'axes logarithmic. Look for a steady fall along the curve a/(i + b), fitted from block ' +
-        `${FIT_FROM} on: the singular values scale inversely with depth. All panels share the vertical scale.`,
+        `${FIT_FROM} on: the singular values scale inversely with depth. All panels share the vertical scale.${rowsInWords(data.run.analysis.network)}`,
     },
-    [shown.map((m) => panel(m, domain))],
+    stageRows(shown).map((row) => row.map((m) => panel(m, domain))),
     {
       items: [
         ['mean over samples', accent, 'dot'],
@@ -39,9 +40,11 @@ export function scale(data: ReportData): Figure {
 
 const alive = (sigma: number | null): sigma is number => sigma !== null && sigma > 0;
 
-function panel({ title, measures, network: { depth } }: Moment, [low, high]: [number, number]): Panel {
-  const { sigma1, perStage } = measures.summary;
-  const fit = perStage[0]!.inverseDepthFit;
+function panel({ title, measures, stage, start, end }: StageMoment, [low, high]: [number, number]): Panel {
+  const depth = end - start;
+  const sigma1 = measures.summary.sigma1.slice(start, end);
+  const fit = measures.summary.perStage[stage]!.inverseDepthFit;
+  const deadBlocks = measures.deadBlocks.filter((b) => b > start && b <= end);
   const clamp = (y: number) => Math.min(high, Math.max(low, y));
   const rows = sigma1.flatMap(({ mean, min, max }, i) =>
     alive(mean) && mean >= low
@@ -59,7 +62,7 @@ function panel({ title, measures, network: { depth } }: Moment, [low, high]: [nu
   const ticks = depth <= 10 ? blockTicks(depth) : range(Math.floor(Math.log2(depth)) + 1).map((e) => 2 ** e);
   return chart({
     title,
-    note: fitted(fit) + dead(measures.deadBlocks),
+    note: fitted(fit) + dead(deadBlocks),
     x: logAxis('block i', [0.87, Math.max(depth, 2) * 1.15], ticks),
     y: { ...logAxis('σ₁(Jᵢ)', [low, high]), grid: true },
     marks: [
@@ -78,7 +81,7 @@ function panel({ title, measures, network: { depth } }: Moment, [low, high]: [nu
   });
 }
 
-const fitted = (fit: { a: number; b: number; r2: number } | null): string => {
+const fitted = (fit: InverseDepthFit | null): string => {
   if (!fit) return 'too few blocks for a fit';
   const sign = fit.b < 0 ? '−' : '+';
   return `${format(fit.a, 2)}/(i ${sign} ${format(Math.abs(fit.b), 2)}), R² ${format(fit.r2)}`;

@@ -1,15 +1,17 @@
 import * as Plot from '@observablehq/plot';
 import { blockColour, neutral } from '../colours.ts';
-import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
-import { format, logDomain, range, spread } from '../numbers.ts';
+import { type Figure, moments, type ReportData, rowsInWords, type StageMoment, stageRows } from '../data.ts';
+import { format, logDomain, percent, range, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
 import { axis, chart, logAxis } from './chart.ts';
 
 /** RA3: how many singular values matter. */
 export function spectra(data: ReportData): Figure {
-  const shown = moments(data).map((moment) => ({ ...moment, points: points(moment) }));
-  const domain = logDomain(shown.flatMap((m) => m.points.map((p) => p.sigma)));
-  const { depth, classes } = data.run.analysis.network;
+  const shown = moments(data);
+  const rows = stageRows(shown).map((row) => row.map((moment) => ({ ...moment, points: points(moment) })));
+  const domain = logDomain(rows.flat().flatMap((m) => m.points.map((p) => p.sigma)));
+  const { network } = data.run.analysis;
+  const { depth, classes } = network;
   const deadNote = shown.some((m) => m.measures.deadBlocks.length > 0)
     ? ' A dead block (J = 0) has no curve where it is dead in every sample.'
     : '';
@@ -20,9 +22,9 @@ export function spectra(data: ReportData): Figure {
       caption:
         'Singular values of each block’s Jacobian relative to its largest, mean over samples, on a logarithmic scale that all ' +
         `panels share. Look for a cliff after k = C = ${classes}, the number of classes (broken line): the Jacobians have ` +
-        `rank C at most. “Top-C energy” is Σσₖ² over k ≤ C, divided by the sum over all k.${deadNote}`,
+        `rank C at most. “Top-C energy” is Σσₖ² over k ≤ C, divided by the sum over all k${estimated(data)}.${deadNote}${rowsInWords(network)}`,
     },
-    [shown.map((m) => panel(m, domain))],
+    rows.map((row) => row.map((m) => panel(m, domain))),
     {
       label: 'block',
       from: '1',
@@ -32,8 +34,20 @@ export function spectra(data: ReportData): Figure {
   );
 }
 
-const points = ({ measures: { samples }, network: { depth } }: Moment) =>
-  range(depth).flatMap((i) => {
+/** How the sum over all k was had where it is not exact. */
+function estimated(data: ReportData): string {
+  const errors = moments(data).flatMap(({ measures }) =>
+    measures.frobenius.flatMap(({ method, relativeError }) =>
+      method === 'estimated' ? [relativeError] : [],
+    ),
+  );
+  return errors.length
+    ? `, which is an estimate where Jacobians are large, with standard errors up to ${percent(Math.max(...errors))}`
+    : '';
+}
+
+const points = ({ measures: { samples }, start, end }: StageMoment) =>
+  range(end - start, start).flatMap((i) => {
     const alive = samples.map((s) => s.sigma[i] ?? []).filter((sigma) => (sigma[0] ?? 0) > 0);
     return range(Math.max(0, ...alive.map((s) => s.length))).flatMap((k) => {
       const { mean } = spread(alive.map((s) => (s[k] ?? 0) / s[0]!));
@@ -41,16 +55,16 @@ const points = ({ measures: { samples }, network: { depth } }: Moment) =>
     });
   });
 
-function panel(moment: Moment & { points: ReturnType<typeof points> }, domain: [number, number]): Panel {
-  const { measures, network } = moment;
-  const least = spread(measures.summary.topEnergy.map((s) => s.mean)).min;
+function panel(moment: StageMoment & { points: ReturnType<typeof points> }, domain: [number, number]): Panel {
+  const { measures, network, start, end } = moment;
+  const least = spread(measures.summary.topEnergy.slice(start, end).map((s) => s.mean)).min;
   const last = Math.max(network.classes + 1, ...moment.points.map((p) => p.k));
   const visible = moment.points.filter((p) => p.sigma >= domain[0]);
   const colour = (p: { block: number }) => blockColour(p.block, network.depth);
   const late = network.classes > 0.7 * last;
   return chart({
     title: moment.title,
-    note: `top-C energy, least over blocks ${format(least)}${dead(measures.deadBlocks)}`,
+    note: `top-C energy, least over blocks ${format(least)}${dead(measures.deadBlocks.filter((b) => b > start && b <= end))}`,
     x: {
       ...axis('index k'),
       domain: [0.5, last + 0.5],
