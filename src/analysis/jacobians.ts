@@ -24,22 +24,34 @@ export interface JacobianTriples {
   readonly frobeniusError: Float64Array;
 }
 
-/** Bytes that one batch of directions takes, where a single problem does not need more. */
-const BATCH_BYTES = 32 * 2 ** 20;
+/**
+ * Bytes that a program of the analysis takes on the device in all, weights left out. Only where the directions of a single
+ * block at a single sample need more does it take more.
+ */
+export const BUDGET_BYTES = 512 * 2 ** 20;
+/** Arrays as large as a batch of directions that a program holds at once, at most. */
+const ARRAYS = 16;
+
+const batchBytes = (traits: AdapterTraits): number => Math.min(BUDGET_BYTES / ARRAYS, traits.maxBindingBytes);
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap. */
 const isDense = (stage: Stage, traits: AdapterTraits): boolean =>
-  stage.shape.length === 1 && 4 * stage.shape[0]! ** 2 <= Math.min(BATCH_BYTES, traits.maxBindingBytes);
+  stage.shape.length === 1 && 4 * stage.shape[0]! ** 2 <= batchBytes(traits);
 
 /**
- * Problems (a block at a sample each) whose directions the adapter lets one binding hold, and that are run together. All
- * arrays of a program taken together are some ten times as large as its directions.
+ * How many samples, and how many blocks of a stage at these samples, run together: as many as let one batch of directions
+ * stay below {@link BUDGET_BYTES} / {@link ARRAYS} and below what the adapter lets one binding span.
  *
- * @throws CollimateError if there is no room for one
+ * @throws CollimateError if there is no room for one block at one sample
  */
-export function problemsAtOnce(stage: Stage, { columns }: SketchOptions, traits: AdapterTraits): number {
+export function batchOf(
+  stage: Stage,
+  samples: number,
+  { columns }: SketchOptions,
+  traits: AdapterTraits,
+): { readonly samples: number; readonly blocks: number } {
   const dim = sizeOf(stage.shape);
   const each = 4 * dim * (isDense(stage, traits) ? dim : Math.max(columns, PROBES));
   if (each > traits.maxBindingBytes) {
@@ -48,7 +60,13 @@ export function problemsAtOnce(stage: Stage, { columns }: SketchOptions, traits:
       'Ask for fewer singular triples with `--triples`, or analyse smaller images.',
     );
   }
-  return Math.max(1, Math.floor(Math.min(BATCH_BYTES, traits.maxBindingBytes) / each));
+  const problems = Math.max(1, Math.floor(batchBytes(traits) / each));
+  const passes = Math.ceil(samples / problems);
+  const together = Math.ceil(samples / passes);
+  return {
+    samples: together,
+    blocks: Math.min(stage.blocks.length, Math.max(1, Math.floor(problems / together))),
+  };
 }
 
 /** Blocks that run together, with their weights and points. */
@@ -91,8 +109,7 @@ export class ResidualJacobians implements Disposable {
     this.#dim = sizeOf(stage.shape);
     this.#samples = points[0]!.length / this.#dim;
     const depth = stage.blocks.length;
-    const together = Math.floor(problemsAtOnce(stage, options, gpu.traits) / this.#samples);
-    const blocks = Math.min(depth, Math.max(1, together));
+    const { blocks } = batchOf(stage, this.#samples, options, gpu.traits);
     for (let first = 0; first < depth; first += blocks) {
       const count = Math.min(blocks, depth - first);
       const shape = [count, this.#samples, ...stage.shape];

@@ -22,12 +22,15 @@ const iterationsFor = (columns: number, width: number) =>
   Math.max(1, Math.ceil((1.6 * width) / columns - 1.2));
 
 /**
- * Convolutions: two power iterations, Chebyshev filters, and a last power iteration. Untrained 3×3 convolutions in float64,
- * ten classes and 64 columns: after one filter the ten leading values are right to 3e-4·σ_1 and the thirty of the spectrum to
- * 2e-3·σ_1 for up to 6,272 dimensions, after two to 4e-4 and 1.5e-3 at 65,536, where as many products in power iterations
- * alone would leave 9e-3 and 1.3e-2.
+ * Convolutions: two power iterations, spectral filters, and a last power iteration. With 64 columns, in simulations of untrained
+ * 3×3 convolutions in float32, whose spectra are flattest, the ten leading singular values came out to 3e-4·σ_1 and
+ * thirty to 4e-3·σ_1, for 784 to 65,536 dimensions; as many products in power iterations alone left 9e-3 and 1.3e-2 at 65,536.
+ * A hundred classes leave 128 columns little beyond the spectrum: one filter more brings a hundred values to 8e-4·σ_1.
  */
-const convolutional = (dim: number) => ({ powerIterations: 3, filters: dim > 16384 ? 4 : 2 });
+const convolutional = (spectrum: number, columns: number, dim: number) => ({
+  powerIterations: 3,
+  filters: (dim > 16384 ? 3 : dim > 4096 ? 2 : 1) + (2 * spectrum > columns ? 1 : 0),
+});
 
 /** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. */
 export function analysisSettings(
@@ -49,7 +52,7 @@ export function analysisSettings(
   }
   const sketchColumns = chosen.sketchColumns ?? sketchFor(spectrum, least);
   const improved = positions
-    ? convolutional(most)
+    ? convolutional(spectrum, sketchColumns, most)
     : { powerIterations: iterationsFor(sketchColumns, most), filters: 0 };
   return {
     triples,

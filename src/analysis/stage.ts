@@ -4,7 +4,7 @@ import type { HostState } from '../train/state.ts';
 import { coupling, diagonalShare, leftRight, pooled, type Rows, shareInside } from './alignment.ts';
 import { isExact } from './frobenius.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
-import { type JacobianTriples, problemsAtOnce, ResidualJacobians } from './jacobians.ts';
+import { batchOf, type JacobianTriples, ResidualJacobians } from './jacobians.ts';
 import { lineMeasures, onPlane, principalPlane } from './line.ts';
 import type { LineMeasures, Measures, SampleMeasures } from './results.ts';
 import type { AnalysisOptions } from './settings.ts';
@@ -58,8 +58,7 @@ export async function measureStage(
   };
   const count = labels.length;
   const dim = points[0]!.length / count;
-  const most = problemsAtOnce(stage, jacobianOptions, gpu.traits);
-  const each = Math.ceil(count / Math.ceil(count / most));
+  const { samples: each } = batchOf(stage, count, jacobianOptions, gpu.traits);
   const blocks: Omit<StageSample, keyof Path>[] = [];
   const alignment = new MeanAlignment(stage.blocks.length, options.triples);
   let relativeError = 0;

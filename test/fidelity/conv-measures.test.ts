@@ -131,6 +131,13 @@ function jacobian(
   return Matrix.diag([...joined!].map((y) => (y > 0 ? 1 : 0))).mmul(j);
 }
 
+const samples = (network: ResidualNetwork) => {
+  const next = randomNumbers(2);
+  const features = network.input.reduce((a, b) => a * b);
+  const inputs = Float32Array.from({ length: SAMPLES * features }, () => 4 * next() - 2);
+  return { inputs, labels: [0, 1, 2], indices: [5, 6, 7] };
+};
+
 /** Ours, and the reference's for each stage and sample. */
 async function bothMeasures(network: ResidualNetwork, convention: Convention) {
   const state = someState(network);
@@ -143,16 +150,13 @@ async function bothMeasures(network: ResidualNetwork, convention: Convention) {
       ),
     ]),
   );
-  const next = randomNumbers(2);
-  const features = network.input.reduce((a, b) => a * b);
-  const inputs = Float32Array.from({ length: SAMPLES * features }, () => 4 * next() - 2);
   const settings = analysisSettings(network, { seed: 1, convention });
-  const samples = { inputs, labels: [0, 1, 2], indices: [5, 6, 7] };
-  const ours = await withGpu((gpu) => measureNetwork(gpu, network, state, samples, settings));
+  const given = samples(network);
+  const ours = await withGpu((gpu) => measureNetwork(gpu, network, state, given, settings));
 
   const flat = inFloat64(state, (w, x) => network.representations(w, x!, inferenceNorm).points, {
     shape: [SAMPLES, ...network.input],
-    data: inputs,
+    data: given.inputs,
   });
   let at = 0;
   const wanted = network.stages.map(({ blocks, shape }, s) => {
@@ -257,6 +261,29 @@ test.each([
 ] as const)('the measures of a convolutional network %s', async (_, network, convention) => {
   const { ours, wanted } = await bothMeasures(network, convention);
   expectMeasures(network, ours, wanted);
+});
+
+test('Frobenius norms that are estimated lie within their standard errors of the exact ones', async () => {
+  const network = oneStage();
+  const state = someState(network);
+  const measured = (few: { sketchColumns?: number; powerIterations?: number; filters?: number }) =>
+    withGpu((gpu) => {
+      const settings = analysisSettings(network, { seed: 1, ...few });
+      return measureNetwork(gpu, network, state, samples(network), settings);
+    });
+  const exact = await measured({});
+  const estimated = await measured({ sketchColumns: 12, powerIterations: 1, filters: 0 });
+  expect(exact.frobenius).toEqual([{ method: 'exact', relativeError: 0 }]);
+  const [{ method, relativeError }] = estimated.frobenius as [(typeof estimated.frobenius)[number]];
+  expect(method).toBe('estimated');
+  expect(relativeError).toBeGreaterThan(0.005);
+  expect(relativeError).toBeLessThan(0.05);
+  const ratios = estimated.samples.flatMap(({ frobenius2 }, n) =>
+    frobenius2.map((x, i) => x / exact.samples[n]!.frobenius2[i]!),
+  );
+  for (const ratio of ratios) expect(Math.abs(ratio - 1)).toBeLessThan(4 * relativeError);
+  expect(Math.max(...ratios)).toBeGreaterThan(1);
+  expect(Math.min(...ratios)).toBeLessThan(1);
 });
 
 test('coordinates of one colour are so far apart that no output sees two of them', () => {

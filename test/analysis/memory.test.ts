@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { colouring, isExact } from '../../src/analysis/frobenius.ts';
+import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
+import { BUDGET_BYTES, batchOf } from '../../src/analysis/jacobians.ts';
+import { analysisSettings } from '../../src/analysis/settings.ts';
+import { trace } from '../../src/autograd/graph.ts';
+import { byteSize, plan } from '../../src/autograd/lower/plan.ts';
+import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import { FcResNet } from '../../src/models/fc-resnet.ts';
+import type { ResidualNetwork } from '../../src/models/residual-network.ts';
+import { ResNet34 } from '../../src/models/resnet34.ts';
+
+const MEBI = 2 ** 20;
+const SAMPLES = 16;
+const TRIPLES = 30;
+
+const traits: AdapterTraits = {
+  ...{ kind: 'software', subgroupSize: 8, f16: false, offsetAlignment: 256 },
+  ...{ maxStorageBuffersPerStage: 8, maxUniformBytes: 65536, maxBindingBytes: 128 * MEBI },
+  ...{ maxWorkgroupsPerDimension: 65535, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
+};
+
+/** Everything that the analysis of a stage runs, at the sizes that it runs it: bytes of each array, and weights apart. */
+function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][number], limits = traits) {
+  const settings = analysisSettings(network, { seed: 1, triples: TRIPLES, spectrum: TRIPLES });
+  const sketch = { ...settings, columns: settings.sketchColumns };
+  const { samples, blocks } = batchOf(stage, SAMPLES, sketch, limits);
+  const programs = new JacobianPrograms(network, stage, sketch);
+  const dim = stage.shape.reduce((a, b) => a * b);
+  const weights = Object.fromEntries(
+    [...stackedShapes(network, stage, blocks)].map(([name, shape]) => [`block.${name}`, { shape }]),
+  );
+  const points = { shape: [blocks, samples, ...stage.shape] };
+  const vectors = { shape: [1, samples, TRIPLES, dim] };
+  const one = { shape: [1], dtype: 'u32' as const };
+  const dense = stage.shape.length === 1;
+  const graphs = [
+    trace(programs.triples(dense), [weights, points, { shape: [2], dtype: 'u32' }]),
+    trace(programs.couplings, [weights, points, vectors, vectors]),
+    trace(programs.probes, [weights, points, { shape: [dim], dtype: 'u32' }, one]),
+  ];
+  return graphs.map((graph) => {
+    const own = Object.keys(weights).length;
+    const arrays = [...graph.inputs.slice(own), ...graph.outputs].map(byteSize);
+    return {
+      weights: graph.inputs.slice(0, own).map(byteSize),
+      arrays: [...arrays, ...plan(graph, limits).slots],
+    };
+  });
+}
+
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+describe('on an adapter that lets a binding span 128 MiB, the analysis', () => {
+  const network = new ResNet34({
+    ...{ inputs: [32, 32, 3], channels: 64, classes: 10, activation: 'relu', skip: true },
+  });
+
+  test.each(network.stages.map((stage) => [stage.shape.join('×'), stage] as const))(
+    'of 30 triples of a ResNet-34 at 32×32 keeps to the limits and to its budget: %s',
+    (_, stage) => {
+      for (const { weights, arrays } of memoryOf(network, stage)) {
+        expect(Math.max(...weights, ...arrays)).toBeLessThanOrEqual(traits.maxBindingBytes);
+        expect(sum(arrays)).toBeLessThanOrEqual(BUDGET_BYTES);
+      }
+    },
+  );
+
+  test('of a wide fully connected network too', () => {
+    const fc = new FcResNet({
+      ...{ inputs: 784, depth: 16, width: 1024, classes: 10, activation: 'relu', skip: true },
+    });
+    for (const { arrays } of memoryOf(fc, fc.stages[0]!))
+      expect(sum(arrays)).toBeLessThanOrEqual(BUDGET_BYTES);
+  });
+
+  test('refuses what has no room', () => {
+    const stage = network.stages[0]!;
+    const sketch = { columns: 64, triples: 10, powerIterations: 1, filters: 0 };
+    expect(() => batchOf(stage, SAMPLES, sketch, { ...traits, maxBindingBytes: MEBI })).toThrow(
+      /64 directions of 32×32×64 numbers take 16777216 bytes/,
+    );
+  });
+});
+
+test('a Frobenius norm is exact where probing costs no more than twice the SVD', () => {
+  const stage = { blocks: ['a'], shape: [14, 14, 16], reach: 2 };
+  expect(colouring(stage).count).toBe(400);
+  const sketch = { columns: 20, triples: 10, filters: 0 };
+  expect(isExact(stage, { ...sketch, powerIterations: 4 })).toBe(true); // 2 · 2 · 20 · 5
+  expect(isExact(stage, { ...sketch, powerIterations: 3 })).toBe(false);
+});
