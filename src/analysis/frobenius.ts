@@ -42,9 +42,9 @@ export function colouring({ shape, reach }: Stage): {
   return { colours, count: periods.reduce((a, b) => a * b, channels) };
 }
 
-/** Whether ‖J‖_F² of a stage's blocks is taken exactly rather than estimated: where probing takes no more than twice the products of the SVD. */
+/** Whether ‖J‖_F² of a stage's blocks is taken exactly rather than estimated: where probing takes no more products with J than the SVD. */
 export const isExact = (stage: Stage, sketch: SketchOptions): boolean =>
-  colouring(stage).count <= 2 * productsOf(sketch);
+  colouring(stage).count <= productsOf(sketch);
 
 /** Colours probed at once. */
 export const PROBES = 64;
