@@ -45,6 +45,14 @@ describe('a claim', () => {
     expect(find(judge(analysis, control), 'left-right')).toMatchObject({ value: 0.8, holds: true });
   });
 
+  test('of accuracy can be given the threshold of a data set', () => {
+    const { analysis, control } = analyses(8);
+    const claims = judge(analysis, control, { 'test-accuracy': 0.6, 'control-accuracy': 0.55 });
+    expect(find(claims, 'test-accuracy')).toMatchObject({ threshold: 0.6, holds: true });
+    expect(find(claims, 'control-accuracy')).toMatchObject({ threshold: 0.55 });
+    expect(find(claims, 'line')).toMatchObject({ threshold: 0.99 });
+  });
+
   test('without a value does not hold', () => {
     const nothing = { mean: null, std: null, min: null, max: null };
     const { analysis, control } = analyses(8, { diagonalShare: nothing });
