@@ -1,6 +1,7 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { colouring } from '../../src/analysis/frobenius.ts';
+import { batchOf } from '../../src/analysis/jacobians.ts';
 import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { conv2d, relu } from '../../src/autograd/functions.ts';
@@ -13,6 +14,7 @@ import { headParameters, normParameters, ResidualNetwork } from '../../src/model
 import { inferenceNorm } from '../../src/train/batch-norm.ts';
 import type { Normalizer, Weights } from '../../src/train/network.ts';
 import { type HostState, initialState } from '../../src/train/state.ts';
+import { poisoned } from '../autograd/support.ts';
 import { withGpu } from '../gpu/harness.ts';
 import { type Convention, measuresOf, type ReferenceMeasures } from './reference/measures.ts';
 import { randomNumbers } from './support.ts';
@@ -131,11 +133,11 @@ function jacobian(
   return Matrix.diag([...joined!].map((y) => (y > 0 ? 1 : 0))).mmul(j);
 }
 
-const samples = (network: ResidualNetwork) => {
+const inputs = (network: ResidualNetwork) => {
   const next = randomNumbers(2);
   const features = network.input.reduce((a, b) => a * b);
-  const inputs = Float32Array.from({ length: SAMPLES * features }, () => 4 * next() - 2);
-  return { inputs, labels: [0, 1, 2], indices: [5, 6, 7] };
+  const values = Float32Array.from({ length: SAMPLES * features }, () => 4 * next() - 2);
+  return { inputs: values, labels: [0, 1, 2], indices: [5, 6, 7] };
 };
 
 /** Ours, and the reference's for each stage and sample. */
@@ -151,7 +153,7 @@ async function bothMeasures(network: ResidualNetwork, convention: Convention) {
     ]),
   );
   const settings = analysisSettings(network, { seed: 1, convention });
-  const given = samples(network);
+  const given = inputs(network);
   const ours = await withGpu((gpu) => measureNetwork(gpu, network, state, given, settings));
 
   const flat = inFloat64(state, (w, x) => network.representations(w, x!, inferenceNorm).points, {
@@ -194,18 +196,18 @@ function lifted(network: ResidualNetwork, state: HostState, shape: readonly numb
 
 type Nested = number | null | readonly Nested[];
 
-/** To 1e-2 of the larger of 1 and the value, and null where that is null. */
-function expectClose(found: Nested, wanted: Nested, what: string) {
+/** To a share of the larger of 1 and the value, and null where that is null. */
+function expectClose(found: Nested, wanted: Nested, what: string, tolerance = 1e-2) {
   if (wanted === null || found === null) expect(found, what).toBe(wanted);
   else if (typeof wanted === 'number') {
     const error = Math.abs((found as number) - wanted);
     expect(error, `${what}: ${found} for ${wanted}`).toBeLessThanOrEqual(
-      1e-2 * Math.max(1, Math.abs(wanted)),
+      tolerance * Math.max(1, Math.abs(wanted)),
     );
   } else {
     expect(found, what).toHaveLength(wanted.length);
     wanted.forEach((w, i) => {
-      expectClose((found as Nested[])[i]!, w, `${what}[${i}]`);
+      expectClose((found as Nested[])[i]!, w, `${what}[${i}]`, tolerance);
     });
   }
 }
@@ -269,7 +271,7 @@ test('Frobenius norms that are estimated lie within their standard errors of the
   const measured = (few: { sketchColumns?: number; powerIterations?: number; filters?: number }) =>
     withGpu((gpu) => {
       const settings = analysisSettings(network, { seed: 1, ...few });
-      return measureNetwork(gpu, network, state, samples(network), settings);
+      return measureNetwork(gpu, network, state, inputs(network), settings);
     });
   const exact = await measured({});
   const estimated = await measured({ sketchColumns: 12, powerIterations: 1, filters: 0 });
@@ -284,6 +286,31 @@ test('Frobenius norms that are estimated lie within their standard errors of the
   for (const ratio of ratios) expect(Math.abs(ratio - 1)).toBeLessThan(4 * relativeError);
   expect(Math.max(...ratios)).toBeGreaterThan(1);
   expect(Math.min(...ratios)).toBeLessThan(1);
+});
+
+test('measures are the same where memory holds one block at one sample at a time', async () => {
+  const network = new TwoStages();
+  const state = someState(network);
+  const settings = analysisSettings(network, { seed: 1 });
+  await withGpu(async (gpu) => {
+    const room = { maxBindingBytes: 4 * 64 * 144 };
+    for (const stage of network.stages) {
+      const sketch = { ...settings, columns: settings.sketchColumns };
+      const { samples, blocks } = batchOf(stage, SAMPLES, sketch, { ...gpu.traits, ...room });
+      expect(samples * blocks).toBe(stage.shape[0] === 6 ? 1 : 2);
+    }
+    const together = await measureNetwork(gpu, network, state, inputs(network), settings);
+    const apart = await measureNetwork(poisoned(gpu, room), network, state, inputs(network), settings);
+    together.samples.forEach(({ sigma, frobenius2, stepNorms, leftRight }, n) => {
+      const other = apart.samples[n]!;
+      const leading = (values: number[][]) => values.map((row) => row.slice(0, CLASSES));
+      expectClose(leading(other.sigma), leading(sigma), `σ of sample ${n}`, 1e-4);
+      expectClose(other.frobenius2, frobenius2, `energies of sample ${n}`, 1e-4);
+      expectClose(other.stepNorms, stepNorms, `steps of sample ${n}`, 1e-6);
+      expectClose(other.leftRight, leftRight, `left–right of sample ${n}`);
+    });
+    expectClose(apart.alignment, together.alignment, 'alignment');
+  });
 });
 
 test('coordinates of one colour are so far apart that no output sees two of them', () => {
