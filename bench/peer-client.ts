@@ -1,19 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { ConvShape } from './conv-reference.ts';
+
+/** The window of a network's first convolution. */
+type Stem = { readonly size: number; readonly stride: number; readonly padding: number };
 
 /** Work that is the same for everybody; what each kind means is told in bench/peers. */
 export type Work =
   | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
-  | {
-      kind: 'step';
-      norm: boolean;
-      depth: number;
-      width: number;
-      inputs: number;
-      classes: number;
-      batch: number;
-      steps: number;
-    }
+  | ({ kind: 'conv'; gradients: boolean } & ConvShape)
+  | ({ kind: 'step'; norm: boolean; depth: number; width: number; classes: number; batch: number } & (
+      | { network: 'fc'; inputs: number }
+      | { network: 'conv'; inputs: readonly [number, number, number]; stem: Stem }
+    ))
   | { kind: 'analysis'; samples: number; depth: number; width: number; triples: number };
 
 export interface PeerInfo {
@@ -69,10 +68,13 @@ export class PeerProcess implements Disposable {
     }
   }
 
-  /** Times of `repeat` repetitions. A peer that ends or hangs gives an error, and each later request the same. */
-  async request(work: Work, repeat: number): Promise<Answer> {
+  /**
+   * Times of `repeat` repetitions, each the mean of the work done so many times on end. A peer that ends or hangs gives an error, and each
+   * later request the same.
+   */
+  async request(work: Work, repeat: number, times = 1): Promise<Answer> {
     const id = ++this.#requests;
-    this.#child.stdin!.write(`${JSON.stringify({ id, work, repeat })}\n`);
+    this.#child.stdin!.write(`${JSON.stringify({ id, work, repeat, times })}\n`);
     try {
       return (await this.#lines.next(ANSWER_MS, (message) => message.id === id)) as unknown as Answer;
     } catch (error) {

@@ -13,6 +13,8 @@ const TURN_MS = 400;
 const MOST_REPEATS = 20;
 /** A contestant's turns together: the slow take part in the first rounds only. */
 const ALL_TURNS_MS = 20_000;
+/** How long work should last that is done on end in a peer's turn. */
+const ON_END_MS = 2000;
 
 /** Measures so many repetitions of the work at hand, in milliseconds each. */
 export type Contestant = (repeat: number) => Promise<readonly number[]>;
@@ -78,29 +80,31 @@ export class Peers implements Disposable {
 
   /**
    * Times all peers and us in turns. `ours` does the work once and gives its milliseconds; `judge` says what is wrong
-   * with a peer's check value, if anything is.
+   * with a peer's check value, if anything is. Quick peers do the work up to `most` times on end for each measurement.
    */
   async beside(
     work: Work,
     ours: () => Promise<number>,
     judge: (check: number) => string | undefined = () => undefined,
+    most = 1,
   ): Promise<PeerTiming[]> {
     const us: Contestant = async (repeat) => {
       const samples = [];
       for (let i = 0; i < repeat; i++) samples.push(await ours());
       return samples;
     };
-    const them = this.#running.map(
-      (peer): Contestant =>
-        async (repeat) => {
-          const answer = await peer.request(work, repeat);
-          if ('unsupported' in answer) throw new Error(answer.unsupported);
-          if ('error' in answer) throw new Error(answer.error);
-          const wrong = judge(answer.check);
-          if (wrong) throw new Error(wrong);
-          return answer.milliseconds;
-        },
-    );
+    const them = this.#running.map((peer): Contestant => {
+      let times = 1;
+      return async (repeat) => {
+        const answer = await peer.request(work, repeat, times);
+        if ('unsupported' in answer) throw new Error(answer.unsupported);
+        if ('error' in answer) throw new Error(answer.error);
+        const wrong = judge(answer.check);
+        if (wrong) throw new Error(wrong);
+        times = Math.max(1, Math.min(most, Math.floor(ON_END_MS / Math.min(...answer.milliseconds))));
+        return answer.milliseconds;
+      };
+    });
     const [own, ...others] = await takeTurns([us, ...them]);
     if (own instanceof Error) throw own;
     return others.map((found, i) => ({

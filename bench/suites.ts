@@ -3,6 +3,7 @@ import { CollimateError } from '../src/errors.ts';
 import { parseSizes } from './sizes.ts';
 import type { Suite } from './suite.ts';
 import { analysisSuite } from './suites/analysis.ts';
+import { convSuite } from './suites/conv.ts';
 import { dispatchSuite } from './suites/dispatch.ts';
 import { linalgSuite } from './suites/linalg.ts';
 import { matmulSuite } from './suites/matmul.ts';
@@ -15,6 +16,7 @@ import { stepSuite } from './suites/step.ts';
 /** Every suite there is, in the order in which they run. */
 export const suites: readonly Suite[] = [
   matmulSuite,
+  convSuite,
   pointwiseSuite,
   reduceSuite,
   normSuite,

@@ -6,6 +6,7 @@ import { valueAndGrad } from '../src/autograd/transform.ts';
 import { DeviceTask, featuresOf, loadTask, type Task } from '../src/experiments/task.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { shuffleIndex } from '../src/kernels/shuffle.ts';
+import { ConvResNet } from '../src/models/conv-resnet.ts';
 import { FcResNet } from '../src/models/fc-resnet.ts';
 import { trainingNorm } from '../src/train/batch-norm.ts';
 import type { Network } from '../src/train/network.ts';
@@ -13,16 +14,20 @@ import { type HostState, initialState, shuffleSeed } from '../src/train/state.ts
 import { Trainer, type TrainerOptions } from '../src/train/trainer.ts';
 import type { Check } from './result.ts';
 
-/** What a training step is made of; `norm` says whether there is BatchNorm. */
+/** What a training step is made of. */
 export interface StepShape {
+  readonly kind: 'fc' | 'conv';
+  /** Whether there is BatchNorm. */
   readonly norm: boolean;
   readonly depth: number;
+  /** Features of a fully connected network, channels of a convolutional one. */
   readonly width: number;
   readonly batch: number;
 }
 
-/** The network of `mnist-fc`, and the batch that its experiments use. */
-export const mnistFc: StepShape = { norm: true, depth: 8, width: 128, batch: 128 };
+/** The networks of `mnist-fc` and `mnist-conv`, and the batches that their experiments use. */
+export const mnistFc: StepShape = { kind: 'fc', norm: true, depth: 8, width: 128, batch: 128 };
+export const mnistConv: StepShape = { kind: 'conv', norm: true, depth: 10, width: 32, batch: 128 };
 
 export const CLASSES = 10;
 const SEED = 1;
@@ -34,19 +39,23 @@ const mnist = (): Promise<Task> => {
   task ??= loadTask('mnist', { classes: CLASSES, images: Number.POSITIVE_INFINITY });
   return task;
 };
+/** Height, width and channels of an image of MNIST, and the features that these are to a fully connected network. */
+export const IMAGE = [28, 28, 1] as const;
 export const INPUTS = 784;
+/** Makes maps of 4×4 of them. */
+export const STEM = { size: 7, stride: 6, padding: 1 } as const;
 
-export function networkOf({ norm, depth, width }: StepShape): Network {
-  const whole = new FcResNet({
-    ...{ inputs: INPUTS, classes: CLASSES, activation: 'relu', skip: true },
-    depth,
-    width,
-  });
+export function networkOf({ kind, norm, depth, width }: StepShape): Network {
+  const options = { classes: CLASSES, activation: 'relu', skip: true, depth } as const;
+  const whole =
+    kind === 'fc'
+      ? new FcResNet({ ...options, inputs: INPUTS, width })
+      : new ConvResNet({ ...options, inputs: IMAGE, channels: width, stem: STEM });
   return norm ? whole : withoutNorms(whole);
 }
 
 /** The same network with the identity in place of each BatchNorm. */
-function withoutNorms(network: FcResNet): Network {
+function withoutNorms(network: Network): Network {
   return {
     input: network.input,
     parameters: network.parameters.filter(({ name }) => !/\.bn\d?\./.test(name)),
@@ -131,7 +140,7 @@ export class Training implements Disposable {
         x[i * features + k] = (pixel - normalization.mean[0]!) / normalization.std[0]!;
       }
     }
-    const { parameters } = this.#network;
+    const { parameters, input } = this.#network;
     const graph = trace(
       (weights: Record<string, Tensor>, images: Tensor, labels: Tensor) =>
         valueAndGrad((w: Record<string, Tensor>) =>
@@ -139,7 +148,7 @@ export class Training implements Disposable {
         )(weights),
       [
         Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape }])),
-        { shape: [batch, features] },
+        { shape: [batch, ...input] },
         { shape: [batch] },
       ],
     );

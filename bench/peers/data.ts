@@ -2,6 +2,7 @@
  * The numbers that every peer computes on, the same in each language (torch_peer.py has the twin of this file), so that
  * their results can be compared. A counter is hashed, not a generator run, to make any part of it by itself.
  */
+import type { ConvWork } from './serve.ts';
 
 /** `length` numbers, uniform in ±`bound`, of the stream `seed`: the hash "lowbias32" of Chris Wellons. */
 export function uniform(seed: number, length: number, bound: number): Float32Array<ArrayBuffer> {
@@ -17,6 +18,15 @@ export function uniform(seed: number, length: number, bound: number): Float32Arr
 /** Weights of a linear layer [inputs, outputs], as `torch.nn.Linear` begins: uniform in ±1/√inputs. */
 export const linear = (seed: number, inputs: number, outputs: number): Float32Array<ArrayBuffer> =>
   uniform(seed, inputs * outputs, 1 / Math.sqrt(inputs));
+
+/** Weights of a convolution in PyTorch's layout [features, channels, size, size], as `torch.nn.Conv2d` begins. */
+export const convolution = (
+  seed: number,
+  features: number,
+  channels: number,
+  size: number,
+): Float32Array<ArrayBuffer> =>
+  uniform(seed, features * channels * size * size, 1 / Math.sqrt(channels * size * size));
 
 /** Streams beside those of the layers, which count from 0. */
 export const INPUTS = 1000;
@@ -36,3 +46,33 @@ export const operands = (
   Float32Array.from({ length: m * k }, (_, i) => Math.sin(0.37 * i)),
   Float32Array.from({ length: k * n }, (_, i) => Math.cos(0.23 * i)),
 ];
+
+/** Images [n, height, width, channels], weights in PyTorch's layout, and cotangents of the responses. */
+export function convOperands(work: ConvWork): Record<'x' | 'w' | 'dy', Float32Array<ArrayBuffer>> {
+  const { images, height, width, channels, features, size } = work;
+  const [rows, columns] = places(work);
+  const wave = (length: number, rate: number, f: (x: number) => number) =>
+    Float32Array.from({ length }, (_, i) => f(rate * i));
+  return {
+    x: wave(images * height * width * channels, 0.37, Math.sin),
+    w: wave(features * channels * size * size, 0.23, Math.cos),
+    dy: wave(images * rows * columns * features, 0.41, Math.sin),
+  };
+}
+
+/** Height and width of the responses. */
+export const places = ({ height, width, size, stride, padding }: ConvWork): [number, number] => [
+  Math.floor((height + 2 * padding - size) / stride) + 1,
+  Math.floor((width + 2 * padding - size) / stride) + 1,
+];
+
+/**
+ * By what results of convolutions are compared: the sum over the first axis of the pixels in the middle, each in the
+ * channel of its number (modulo their number). Images are [n, channels, height, width], weights in PyTorch's layout.
+ */
+export function samples(values: Float32Array, [n, channels, height, width]: readonly number[]): number {
+  const middle = Math.floor(height! / 2) * width! + Math.floor(width! / 2);
+  let sum = 0;
+  for (let i = 0; i < n!; i++) sum += values[(i * channels! + (i % channels!)) * height! * width! + middle]!;
+  return sum;
+}

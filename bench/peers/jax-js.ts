@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import * as data from './data.ts';
 import {
   type AnalysisWork,
+  CHECKED_STEPS,
+  type ConvWork,
   type MatmulWork,
   type Peer,
   type Prepared,
@@ -30,6 +32,8 @@ async function prepare(jax: Jax, work: Work): Promise<Prepared> {
   switch (work.kind) {
     case 'matmul':
       return matmul(jax, work);
+    case 'conv':
+      return conv(jax, work);
     case 'step':
       if (work.graph) throw new Unsupported('CUDA graphs are for CUDA');
       return step(jax, work);
@@ -64,36 +68,98 @@ async function matmul(jax: Jax, { m, n, k, transposeA, transposeB }: MatmulWork)
   };
 }
 
-/** A bias-free linear layer [inputs, outputs], and BatchNorm's scale and shift if it has one. */
+/** It has one layout: images [n, channels, height, width], and PyTorch's of the weights. */
+async function conv(jax: Jax, work: ConvWork): Promise<Prepared> {
+  const { numpy: np, jit, vjp, blockUntilReady } = jax;
+  const { images, height, width, channels, features, size, gradients } = work;
+  const operands = data.convOperands(work);
+  const x = np.array(operands.x).reshape([images, height, width, channels]).transpose([0, 3, 1, 2]);
+  const w = np.array(operands.w).reshape([features, channels, size, size]);
+  const dy = np
+    .array(operands.dy)
+    .reshape([images, ...data.places(work), features])
+    .transpose([0, 3, 1, 2]);
+  await blockUntilReady([x, w, dy]);
+  const forward = (x: Array, w: Array) => convolve(jax, x, w, work);
+  const responses = jit(forward);
+  const all = jit((x: Array, w: Array, dy: Array) => {
+    const [y, pull] = vjp(forward, [x, w]);
+    const [dx, dw] = pull(dy);
+    return [y, dx, dw];
+  });
+  const found = async (): Promise<Array[]> =>
+    blockUntilReady(gradients ? all(x.ref, w.ref, dy.ref) : [responses(x.ref, w.ref)]);
+  return {
+    async run() {
+      for (const result of await found()) result.dispose();
+    },
+    async check() {
+      let sum = 0;
+      for (const result of await found()) {
+        const { shape } = result;
+        sum += data.samples((await result.data()) as Float32Array, shape);
+      }
+      return sum;
+    },
+  };
+}
+
+function convolve({ lax }: Jax, x: Array, w: Array, { stride, padding }: Moves): Array {
+  const sides: [number, number] = [padding, padding];
+  return lax.conv(x, w, [stride, stride], [sides, sides]);
+}
+
+/** How a window moves. */
+type Moves = Pick<ConvWork, 'stride' | 'padding'>;
+
+/** A bias-free layer, linear [inputs, outputs] or a convolution, and BatchNorm's scale and shift if it has one. */
 type Layer = { weight: Array; norm: Array[] };
 type Params = { stem: Layer; blocks: [Layer, Layer][]; head: Array; bias: Array };
 
 function network({ numpy: np }: Jax, work: StepWork): Params {
-  const { depth, width, inputs, classes } = work;
+  const { depth, width, classes } = work;
   let seed = 0;
-  const weight = (from: number, to: number) => np.array(data.linear(seed++, from, to)).reshape([from, to]);
-  const layer = (from: number): Layer => ({
-    weight: weight(from, width),
-    norm: work.norm ? [np.ones([width]), np.zeros([width])] : [],
+  const linear = (from: number, to: number) => np.array(data.linear(seed++, from, to)).reshape([from, to]);
+  const convolution = (from: number, size: number) =>
+    np.array(data.convolution(seed++, width, from, size)).reshape([width, from, size, size]);
+  const ofFeatures = work.network === 'fc' ? [width] : [width, 1, 1];
+  const layer = (weight: Array): Layer => ({
+    weight,
+    norm: work.norm ? [np.ones(ofFeatures), np.zeros(ofFeatures)] : [],
   });
+  const inner = () => layer(work.network === 'fc' ? linear(width, width) : convolution(width, 3));
   return {
-    stem: layer(inputs),
-    blocks: globalThis.Array.from({ length: depth }, (): [Layer, Layer] => [layer(width), layer(width)]),
-    head: weight(width, classes),
+    stem: layer(
+      work.network === 'fc' ? linear(work.inputs, width) : convolution(work.inputs[2], work.stem.size),
+    ),
+    blocks: globalThis.Array.from({ length: depth }, (): [Layer, Layer] => [inner(), inner()]),
+    head: linear(width, classes),
     bias: np.zeros([classes]),
   };
 }
 
 /** Mean cross-entropy of one-hot `labels`. Like all functions of jax-js it takes over what it is given. */
-function lossOf({ numpy: np, nn }: Jax, params: Params, inputs: Array, labels: Array): Array {
-  const linear = (x: Array, { weight, norm: [scale, shift] }: Layer) => {
-    const y = np.matmul(x, weight);
-    return scale && shift ? nn.standardize(y, 0).mul(scale).add(shift) : y;
+function lossOf(jax: Jax, work: StepWork, params: Params, inputs: Array, labels: Array): Array {
+  const { numpy: np, nn } = jax;
+  const isConv = work.network === 'conv';
+  const apply = (
+    x: Array,
+    { weight, norm: [scale, shift] }: Layer,
+    moves: Moves = { stride: 1, padding: 1 },
+  ) => {
+    const y = isConv ? convolve(jax, x, weight, moves) : np.matmul(x, weight);
+    return scale && shift
+      ? nn
+          .standardize(y, isConv ? [0, 2, 3] : 0)
+          .mul(scale)
+          .add(shift)
+      : y;
   };
-  let h = nn.relu(linear(inputs, params.stem));
+  let h = nn.relu(apply(inputs, params.stem, isConv ? work.stem : undefined));
   for (const [first, second] of params.blocks) {
-    h = nn.relu(h.ref.add(linear(nn.relu(linear(h, first)), second)));
+    h = nn.relu(h.ref.add(apply(nn.relu(apply(h, first)), second)));
   }
+  if (isConv) h = np.mean(h, [2, 3]);
   const batch = labels.shape[0]!;
   return nn
     .logSoftmax(np.matmul(h, params.head).add(params.bias))
@@ -104,15 +170,17 @@ function lossOf({ numpy: np, nn }: Jax, params: Params, inputs: Array, labels: A
 
 async function step(jax: Jax, work: StepWork): Promise<Prepared> {
   const { numpy: np, nn, tree, jit, valueAndGrad, blockUntilReady } = jax;
-  const { batch, inputs, classes, steps } = work;
-  const x = np.array(data.uniform(data.INPUTS, batch * inputs, 1)).reshape([batch, inputs]);
+  const { batch, classes } = work;
+  const examples = (shape: readonly number[]) =>
+    np.array(data.uniform(data.INPUTS, batch * shape.reduce((a, b) => a * b), 1)).reshape([batch, ...shape]);
+  const x = work.network === 'fc' ? examples([work.inputs]) : examples(work.inputs).transpose([0, 3, 1, 2]);
   const y = nn.oneHot(np.array(data.labels(batch, classes), { dtype: np.int32 }), classes);
   let params = network(jax, work);
   let momenta = tree.map((p: Array) => np.zerosLike(p), tree.ref(params)) as Params;
   let loss = np.array(0);
   await blockUntilReady({ x, y, params, momenta });
 
-  const gradientOf = valueAndGrad((params: Params, x: Array, y: Array) => lossOf(jax, params, x, y));
+  const gradientOf = valueAndGrad((params: Params, x: Array, y: Array) => lossOf(jax, work, params, x, y));
   const train = jit((params: Params, momenta: Params, x: Array, y: Array) => {
     const [loss, gradients] = gradientOf(tree.ref(params), x, y);
     const moved = tree.map((v: Array, g: Array) => v.mul(0.9).add(g), momenta, gradients) as Params;
@@ -120,18 +188,16 @@ async function step(jax: Jax, work: StepWork): Promise<Prepared> {
     return { params: updated, momenta: moved, loss };
   });
   const run = async () => {
-    for (let i = 0; i < steps; i++) {
-      loss.dispose();
-      ({ params, momenta, loss } = train(params, momenta, x.ref, y.ref));
-      // The program is submitted as a whole, so its loss is there when all is. Steps that are queued hold on to memory
-      // that could be used again, and are the slower for it.
-      await blockUntilReady(loss);
-    }
+    loss.dispose();
+    ({ params, momenta, loss } = train(params, momenta, x.ref, y.ref));
+    // The program is submitted as a whole, so its loss is there when all is. Steps that are queued hold on to memory
+    // that could be used again, and are the slower for it.
+    await blockUntilReady(loss);
   };
   return {
     run,
     async check() {
-      await run();
+      for (let i = 0; i < CHECKED_STEPS; i++) await run();
       return (await loss.ref.data())[0]!;
     },
   };

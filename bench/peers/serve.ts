@@ -16,7 +16,8 @@ export type StepWork = Extract<Asked, { kind: 'step' }> & {
   readonly graph?: boolean;
 };
 export type AnalysisWork = Extract<Asked, { kind: 'analysis' }>;
-export type Work = MatmulWork | StepWork | AnalysisWork;
+export type ConvWork = Extract<Asked, { kind: 'conv' }>;
+export type Work = MatmulWork | ConvWork | StepWork | AnalysisWork;
 
 /** Work that is ready to be timed. */
 export interface Prepared {
@@ -34,6 +35,9 @@ export interface Peer {
 
 /** Work that the library has no way to do. */
 export class Unsupported extends Error {}
+
+/** Steps from the start to the one whose loss tells whether gradients and momentum are right. */
+export const CHECKED_STEPS = 3;
 
 /** A first run as long as this has little to gain from a second before the timed ones. In milliseconds. */
 const LONG = 10_000;
@@ -63,10 +67,12 @@ interface Request {
   readonly id: number;
   readonly work: Work;
   readonly repeat: number;
+  /** How often the work is done on end for each of them; once if not said. */
+  readonly times?: number;
 }
 
 async function answer(
-  { id, work, repeat }: Request,
+  { id, work, repeat, times = 1 }: Request,
   prepare: Peer['prepare'],
   cache: Map<string, { prepared: Prepared; check: number }>,
 ): Promise<object> {
@@ -87,9 +93,11 @@ async function answer(
     }
     const { prepared, check } = known;
     if (first < LONG) await prepared.run();
-    const parts = work.kind === 'step' ? work.steps : 1;
+    const onEnd = async () => {
+      for (let i = 0; i < times; i++) await prepared.run();
+    };
     const milliseconds: number[] = [];
-    for (let i = 0; i < repeat; i++) milliseconds.push((await time(prepared.run)) / parts);
+    for (let i = 0; i < repeat; i++) milliseconds.push((await time(onEnd)) / times);
     return { id, milliseconds, check };
   } catch (error) {
     return error instanceof Unsupported ? { id, unsupported: error.message } : { id, error: reasonOf(error) };

@@ -13,6 +13,9 @@ LONG = 10.0
 
 INPUTS, LABELS = 1000, 1001
 
+CHECKED_STEPS = 3
+"""Steps from the start to the one whose loss tells whether gradients and momentum are right."""
+
 
 class Unsupported(Exception):
     pass
@@ -47,6 +50,12 @@ def weight(seed, inputs, outputs):
     return uniform(seed, inputs * outputs, 1 / math.sqrt(inputs)).reshape(inputs, outputs)
 
 
+def convolution_weight(seed, features, channels, size):
+    """[features, channels, size, size], as nn.Conv2d begins."""
+    bound = 1 / math.sqrt(channels * size * size)
+    return uniform(seed, features * channels * size * size, bound).reshape(features, channels, size, size)
+
+
 def finish():
     if device.type == "cuda":
         torch.cuda.synchronize()
@@ -58,12 +67,35 @@ def matmul(m, n, k, transposeA=False, transposeB=False):
     b = torch.cos(0.23 * count(k * n)).float().reshape((n, k) if transposeB else (k, n)).to(device)
     a, b = (a.T if transposeA else a), (b.T if transposeB else b)
 
-    def run():
-        c = a @ b
-        finish()
-        return c
-
+    run = lambda: a @ b
     return run, lambda: run().diagonal().double().sum().item()
+
+
+def channels_first(x):
+    return x.permute(0, 3, 1, 2).contiguous()
+
+
+def conv(images, height, width, channels, features, size, stride, padding, gradients):
+    def wave(f, rate, *shape):
+        count = torch.arange(math.prod(shape), dtype=torch.float64)
+        return f(rate * count).float().reshape(shape).to(device)
+
+    places = [(side + 2 * padding - size) // stride + 1 for side in (height, width)]
+    x = channels_first(wave(torch.sin, 0.37, images, height, width, channels)).requires_grad_(gradients)
+    w = wave(torch.cos, 0.23, features, channels, size, size).requires_grad_(gradients)
+    dy = channels_first(wave(torch.sin, 0.41, images, *places, features))
+
+    def run():
+        y = F.conv2d(x, w, stride=stride, padding=padding)
+        return [y, *torch.autograd.grad(y, (x, w), dy)] if gradients else [y]
+
+    def samples(t):
+        """What results are compared by, as data.ts has it."""
+        first, second, rows, columns = t.shape
+        i = torch.arange(first)
+        return t.detach()[i, i % second, rows // 2, columns // 2].double().sum().item()
+
+    return run, lambda: sum(samples(t) for t in run())
 
 
 class Block(nn.Module):
@@ -75,7 +107,7 @@ class Block(nn.Module):
         return torch.relu(h + self.second(torch.relu(self.first(h))))
 
 
-def network(norm, depth, width, inputs, classes):
+def network(network, norm, depth, width, inputs, classes, stem=None):
     seeds = iter(range(2 * depth + 2))
 
     def linear(before, after, bias=False):
@@ -86,20 +118,33 @@ def network(norm, depth, width, inputs, classes):
                 layer.bias.zero_()
         return layer
 
-    def layer(before):
-        return nn.Sequential(linear(before, width), nn.BatchNorm1d(width)) if norm else linear(before, width)
+    def convolution(before, size, stride, padding):
+        layer = nn.Conv2d(before, width, size, stride=stride, padding=padding, bias=False)
+        with torch.no_grad():
+            layer.weight.copy_(convolution_weight(next(seeds), width, before, size))
+        return layer
 
-    stem = layer(inputs)
-    blocks = [Block(layer(width), layer(width)) for _ in range(depth)]
-    return nn.Sequential(stem, nn.ReLU(), *blocks, linear(width, classes, bias=True)).to(device)
+    def normalized(layer):
+        batch_norm = nn.BatchNorm1d if network == "fc" else nn.BatchNorm2d
+        return nn.Sequential(layer, batch_norm(width)) if norm else layer
+
+    def inner():
+        return normalized(linear(width, width) if network == "fc" else convolution(width, 3, 1, 1))
+
+    first = normalized(linear(inputs, width) if network == "fc" else convolution(inputs[2], **stem))
+    blocks = [Block(inner(), inner()) for _ in range(depth)]
+    pool = [] if network == "fc" else [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(first, nn.ReLU(), *blocks, *pool, linear(width, classes, bias=True)).to(device)
 
 
-def step(norm, depth, width, inputs, classes, batch, steps, graph=False):
+def step(inputs, classes, batch, graph=False, **options):
     if graph and device.type != "cuda":
         raise Unsupported("CUDA graphs are for CUDA")
-    x = uniform(INPUTS, batch * inputs, 1).reshape(batch, inputs).to(device)
+    shape = inputs if isinstance(inputs, list) else [inputs]
+    x = uniform(INPUTS, batch * math.prod(shape), 1).reshape(batch, *shape)
+    x = (channels_first(x) if len(shape) == 3 else x).to(device)
     y = ((uniform(LABELS, batch, 1) + 1) / 2 * classes).floor().long().clamp(max=classes - 1).to(device)
-    model = network(norm, depth, width, inputs, classes)
+    model = network(inputs=inputs, classes=classes, **options)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
     def train():
@@ -109,16 +154,8 @@ def step(norm, depth, width, inputs, classes, batch, steps, graph=False):
         optimizer.step()
         return loss.detach()
 
-    if graph:
-        train = captured(train)
-
-    def run():
-        for _ in range(steps):
-            loss = train()
-        finish()
-        return loss
-
-    return run, lambda: run().item()
+    run = captured(train) if graph else train
+    return run, lambda: [run() for _ in range(CHECKED_STEPS)][-1].item()
 
 
 def captured(train):
@@ -154,24 +191,25 @@ def analysis(samples, depth, width, triples):
         return gradients.transpose(0, 1)
 
     def run():
-        found = torch.svd_lowrank(torch.cat([jacobians(*block) for block in blocks]), q=triples)
-        finish()
-        return found
+        return torch.svd_lowrank(torch.cat([jacobians(*block) for block in blocks]), q=triples)
 
     return run, lambda: run()[1][:, 0].double().mean().item()
 
 
-KINDS = {"matmul": matmul, "step": step, "analysis": analysis}
+KINDS = {"matmul": matmul, "conv": conv, "step": step, "analysis": analysis}
 known = {}
 
 
-def timed(run):
+def timed(run, times=1):
+    """Seconds of so many runs on end, which are waited for as a whole, and the last one's result."""
     start = time.perf_counter()
-    result = run()
+    for _ in range(times):
+        result = run()
+    finish()
     return time.perf_counter() - start, result
 
 
-def answer(work, repeat):
+def answer(work, repeat, times=1):
     key = json.dumps(work, sort_keys=True)
     if key in known:
         run, check = known[key]
@@ -184,9 +222,8 @@ def answer(work, repeat):
         first, check = timed(compute)
         known[key] = run, check
     if first < LONG:
-        run()
-    parts = work.get("steps", 1)
-    milliseconds = [1000 * timed(run)[0] / parts for _ in range(repeat)]
+        timed(run)
+    milliseconds = [1000 * timed(run, times)[0] / times for _ in range(repeat)]
     return {"milliseconds": milliseconds, "check": check if math.isfinite(check) else None}
 
 
@@ -202,7 +239,7 @@ for line in sys.stdin:
         continue
     request = json.loads(line)
     try:
-        reply = answer(request["work"], request["repeat"])
+        reply = answer(request["work"], request["repeat"], request.get("times", 1))
     except Unsupported as error:
         reply = {"unsupported": str(error)}
     except Exception as error:

@@ -1,34 +1,58 @@
+import type { Work } from '../peer-client.ts';
 import { sample, statisticsOf } from '../statistics.ts';
 import { stepProfile } from '../step-profile.ts';
 import type { Context, Suite } from '../suite.ts';
-import { CLASSES, INPUTS, loadData, mnistFc, type StepShape, Training, timeSteps } from '../training.ts';
+import {
+  CLASSES,
+  IMAGE,
+  INPUTS,
+  loadData,
+  mnistConv,
+  mnistFc,
+  STEM,
+  type StepShape,
+  Training,
+  timeSteps,
+} from '../training.ts';
 
 /** Steps to a submit, as many as training queues while it watches. */
 const STEPS = 20;
-/** Steps that are queued without ever waiting. */
-const LONG = 1000;
+/** Steps that are queued without ever waiting: the most that end within about so many milliseconds, or the fewest. */
+const LONG = [1000, 500, 200, 100];
+const LONG_MS = 20_000;
 
-/** Whole training steps of the trainer, on MNIST: D = 128, L = 8, batch 128, with BatchNorm and without. */
+/** Whole training steps of the trainer, on MNIST, of both of its networks. */
 export const stepSuite: Suite = {
   name: 'step',
-  summary: 'training steps of mnist-fc, with BatchNorm and without',
+  summary: 'training steps of mnist-fc, with BatchNorm and without, and of mnist-conv',
   threads: 'default',
   async run(context) {
     using data = await loadData(context.gpu);
-    for (const norm of [true, false]) {
-      const shape = { ...mnistFc, norm };
+    for (const shape of [mnistFc, { ...mnistFc, norm: false }, mnistConv]) {
       using training = await Training.create(context.gpu, data, shape);
-      await timeOne(context, shape, training);
-      if (norm) await queueMany(context, shape, training);
+      const median = await timeOne(context, shape, training);
+      if (shape === mnistFc) await queueMany(context, shape, training, median);
       if (context.profile) context.say(await stepProfile(context.gpu, training));
     }
   },
 };
 
-const sizeOf = ({ depth, width, batch }: StepShape) => `L=${depth} D=${width} batch=${batch}`;
-const nameOf = ({ norm }: StepShape) => (norm ? 'with BatchNorm' : 'without BatchNorm');
+const sizeOf = ({ kind, depth, width, batch }: StepShape) =>
+  `L=${depth} ${kind === 'fc' ? 'D' : 'C'}=${width} batch=${batch}`;
+const nameOf = ({ kind, norm }: StepShape) =>
+  `${kind === 'conv' ? 'conv ' : ''}${norm ? 'with' : 'without'} BatchNorm`;
 
-async function timeOne({ gpu, time, add, peers }: Context, shape: StepShape, training: Training) {
+/** The same step for peers. */
+const workOf = ({ kind, norm, depth, width, batch }: StepShape): Work => ({
+  ...{ kind: 'step', norm, depth, width, classes: CLASSES, batch },
+  ...(kind === 'fc' ? { network: kind, inputs: INPUTS } : { network: kind, inputs: IMAGE, stem: STEM }),
+});
+
+async function timeOne(
+  { gpu, time, add, peers }: Context,
+  shape: StepShape,
+  training: Training,
+): Promise<number> {
   const check = await training.check();
   const hosts: number[] = [];
   const milliseconds = await sample(
@@ -40,22 +64,12 @@ async function timeOne({ gpu, time, add, peers }: Context, shape: StepShape, tra
     { time: 4 * time },
   );
   const host = statisticsOf(hosts).median;
-  const { norm, depth, width, batch } = shape;
-  const work = {
-    kind: 'step',
-    norm,
-    depth,
-    width,
-    inputs: INPUTS,
-    classes: CLASSES,
-    batch,
-    steps: STEPS,
-  } as const;
   const beside = await peers?.beside(
-    work,
+    workOf(shape),
     async () => (await timeSteps(gpu, training, STEPS)).whole,
     // The data are each one's own, so that a loss can only be seen to be one.
     (loss) => (loss >= 0 && loss < 10 ? undefined : `its loss is ${loss}`),
+    STEPS,
   );
   add({
     name: nameOf(shape),
@@ -67,22 +81,24 @@ async function timeOne({ gpu, time, add, peers }: Context, shape: StepShape, tra
     figures: { 'host share': host / milliseconds.median, dispatches: training.dispatches.length },
     ...(beside ? { peers: beside } : {}),
   });
+  return milliseconds.median;
 }
 
 /** Whether the host is free while the device works through many steps that were queued at once. */
-async function queueMany({ gpu, add }: Context, shape: StepShape, training: Training) {
+async function queueMany({ gpu, add }: Context, shape: StepShape, training: Training, median: number) {
+  const count = LONG.find((steps) => steps * median <= LONG_MS) ?? LONG.at(-1)!;
   training.restart();
-  const { whole, host } = await timeSteps(gpu, training, LONG);
+  const { whole, host } = await timeSteps(gpu, training, count);
   const [record] = await training.trainer.records(1);
   add({
-    name: `${LONG} steps queued at once`,
+    name: `${count} steps queued at once`,
     size: sizeOf(shape),
     clock: 'wall',
     milliseconds: statisticsOf([whole]),
     ...training.work,
     figures: {
-      'ms until the host was free': host * LONG,
-      'ms until all had run': whole * LONG,
+      'ms until the host was free': host * count,
+      'ms until all had run': whole * count,
       'last loss': record!.loss,
     },
   });

@@ -29,6 +29,8 @@ function collect(sizes: number[][], body: (context: Context) => Promise<void>): 
 
 test.each([
   ['matmul', [9, 7, 13], 3],
+  ['conv', [2, 5, 6, 3, 5, 3, 2], 4],
+  ['conv', [3, 4, 4, 4, 8, 1, 1], 4],
   ['pointwise', [5, 7], 3],
   ['reduce', [9, 8], 5],
   ['norm', [6, 8], 2],
@@ -69,14 +71,18 @@ test('a wrong result is an error of its row, and a kernel that cannot be made an
   ]);
 });
 
-test.each([true, false])('a training step does what float64 does (BatchNorm: %s)', (norm) =>
+test.each([
+  ['fc', true],
+  ['fc', false],
+  ['conv', true],
+] as const)('a training step of %s does what float64 does (BatchNorm: %s)', (kind, norm) =>
   withGpu(async (gpu) => {
     using data = await loadData(gpu);
-    using training = await Training.create(gpu, data, { norm, depth: 2, width: 12, batch: 9 });
+    using training = await Training.create(gpu, data, { kind, norm, depth: 2, width: 12, batch: 9 });
     const { error, tolerance } = await training.check();
     expect(error).toBeLessThan(tolerance);
     const profiled = await stepProfile(gpu, training);
-    expect(profiled).toMatch(/^matmul_/m);
+    expect(profiled).toMatch(kind === 'fc' ? /^matmul_/m : /^conv_/m);
     expect(profiled).toContain(`${training.dispatches.length} dispatches`);
   }),
 );
