@@ -58,7 +58,7 @@ async function runCase({ gpu, time, add }: Context, one: Case, program: Program)
       milliseconds,
       flops: sum('flops'),
       bytes: sum('bytes'),
-      variant: kernels.map((kernel) => kernel.variant ?? kernel.name).join(', '),
+      variant: [...new Set(kernels.map((kernel) => kernel.variant ?? kernel.name))].join(', '),
       check,
       ...(peers ? { peers } : {}),
     });

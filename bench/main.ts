@@ -35,7 +35,10 @@ const program = new Command('npm run bench --')
   .option('--sizes <list>', "sizes instead of the suite's own, with commas between")
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .addOption(tuneOption())
-  .option('--peers', 'time jax-js, tfjs-webgpu and PyTorch in turns with us, at matmul, step and analysis')
+  .option(
+    '--peers',
+    'time jax-js, tfjs-webgpu and PyTorch in turns with us, at matmul, conv, step and analysis',
+  )
   .option('--python <path>', 'a Python with PyTorch (default: python3, then /usr/bin/python3)')
   .option('--compare <file>', 'say what got slower or faster since an earlier results file')
   .option('--roofline', "this adapter's measured ceilings; without suites, nothing else")

@@ -54,6 +54,24 @@ test('peers are timed beside us, each with its problem if it has one', async () 
   expect(judged!.problem).toBe('its check is 5');
 });
 
+test('what a quick peer does is timed many times on end, what a slow one does once', async () => {
+  const times = async (milliseconds: number) => {
+    const asked: number[] = [];
+    const peer = {
+      info: { name: 'fake', version: '1.0', device: 'none' },
+      async request(_: Work, repeat: number, times: number) {
+        asked.push(times);
+        return { milliseconds: new Array<number>(repeat).fill(milliseconds), check: 0 };
+      },
+    } as unknown as PeerProcess;
+    await new Peers([peer], []).beside(work, async () => 1, undefined, 20);
+    return new Set(asked);
+  };
+  expect(await times(1)).toEqual(new Set([1, 20]));
+  expect(await times(500)).toEqual(new Set([1, 4]));
+  expect(await times(3000)).toEqual(new Set([1]));
+});
+
 test('contestants alternate, and one that fails is out', async () => {
   const order: string[] = [];
   const contestant =
