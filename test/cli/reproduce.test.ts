@@ -236,7 +236,7 @@ describe('analyze', () => {
     const out = join(root, 'again.json');
     const { status, stdout } = await runCommand('analyze', [whole, '--out', out]);
     expect(status).toBe(0);
-    expect(stdout).toContain('2 blocks of width 16, 10 classes, σ = relu, with skip connections');
+    expect(stdout).toContain('2 blocks of width 16; 10 classes, σ = relu, with skip connections');
     const { claims: _, ...analysis } = json(join(whole, 'analysis.json'));
     expect(json(out)).toEqual({ ...analysis, kernels: json(join(whole, 'config.json')).kernels });
   });
