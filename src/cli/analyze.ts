@@ -7,7 +7,7 @@ import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
 import { type Checkpoint, decodeCheckpoint } from '../experiments/checkpoint.ts';
-import { datasets, type Experiment } from '../experiments/experiment.ts';
+import { datasets, type Experiment, thresholdsOf } from '../experiments/experiment.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
@@ -98,7 +98,7 @@ await main(async () => {
   if (json) process.stdout.write(text);
   else {
     console.log(`${measuresTable(analysis)}\n`);
-    if (network.skip) console.log(verdictTable(judge(analysis, undefined), false));
+    if (network.skip) console.log(verdictTable(judge(analysis, undefined, thresholdsOf(dataset)), false));
     if (out !== undefined) console.log(`\nAnalysis: ${out}`);
   }
   return 0;

@@ -3,9 +3,11 @@ import type { Analysis, Claim } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Tuner } from '../tuner/tuner.ts';
 import { analyzeRun } from './analyze-run.ts';
+import { thresholdsOf } from './experiment.ts';
 import { Interrupted } from './interrupt.ts';
 import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
 import { CONFIG, type RunFolder } from './run-folder.ts';
+import { findExperiment } from './settings.ts';
 import { DeviceTask, type Task } from './task.ts';
 import { type TrainingSession, train } from './train-run.ts';
 
@@ -73,7 +75,8 @@ export async function reproduce(
     config.settings.controlWeightDecay === null
       ? undefined
       : await runOne('control', folder.sub(CONTROL), controlOf(config, task));
-  const claims = judge(analysis, control);
+  const { dataset } = findExperiment(config.experiment);
+  const claims = judge(analysis, control, thresholdsOf(dataset));
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { catalog } from '../../src/experiments/catalog.ts';
 import { deviations } from '../../src/experiments/deviations.ts';
-import { datasets, networkOptions } from '../../src/experiments/experiment.ts';
+import { datasets, networkOptions, thresholdsOf } from '../../src/experiments/experiment.ts';
 import {
   findExperiment,
   type GivenSettings,
@@ -127,6 +127,11 @@ describe('experiments', () => {
         }
       }
     }
+  });
+
+  test('judge accuracy by what their data allow', () => {
+    expect(thresholdsOf('mnist')).toEqual({});
+    expect(thresholdsOf('cifar10')).toEqual({ 'test-accuracy': 0.45, 'control-accuracy': 0.45 });
   });
 
   test('have the stem that their stride takes', () => {
