@@ -87,7 +87,13 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   } as unknown as CheckpointInfo;
   const { depth = 0 } = info.network as { depth?: number };
   if (!(depth <= tensors.size)) throw fail(`claims ${depth} blocks`);
-  return { info, state: stateOf(tensors, networkOf(info.network), step, fail) };
+  let network: Network;
+  try {
+    network = networkOf(info.network);
+  } catch (cause) {
+    throw cause instanceof CollimateError ? cause : fail('describes no network in its metadata');
+  }
+  return { info, state: stateOf(tensors, network, step, fail) };
 }
 
 /**

@@ -7,6 +7,7 @@ import {
 } from '../../src/experiments/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
+import { type NetworkOptions, networkOf } from '../../src/models/network-of.ts';
 import { initialState } from '../../src/train/state.ts';
 
 const options = {
@@ -54,12 +55,46 @@ describe('a checkpoint', () => {
     expect(metadata).toMatchObject({ format: 'collimate/checkpoint@1', step: '7', seed: '3' });
   });
 
+  test('of the first version, which knew one kind of network and of channel, is read too', () => {
+    const written = checkpoint(true);
+    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(written), 'a');
+    const { kind: _, ...network } = options;
+    const first = { ...metadata, network: JSON.stringify(network), normalization: '{"mean":0.13,"std":0.3}' };
+    expect(decodeCheckpoint(encodeSafetensors(tensors, first), 'a')).toEqual(written);
+  });
+
+  test('of a convolutional network is read as it was written', () => {
+    const conv: NetworkOptions = {
+      ...{ kind: 'conv', inputs: [8, 8, 3], depth: 2, channels: 4, survival: 0.9 },
+      ...{ classes: 3, activation: 'relu', skip: true, stem: { size: 3, stride: 2, padding: 1 } },
+    };
+    const written = {
+      info: { ...checkpoint(false).info, network: conv, normalization: { mean: [1, 2, 3], std: [4, 5, 6] } },
+      state: initialState(networkOf(conv), 2),
+    };
+    const file = encodeCheckpoint(written);
+    expect(decodeCheckpoint(file, 'a')).toEqual(written);
+    expect(decodeSafetensors(file, 'a').tensors.get('blocks.0.conv1.weight')?.shape).toEqual([4, 4, 3, 3]);
+  });
+
   test('depends on nothing but the state once training is over', () => {
     const { info, state } = checkpoint(true);
     const { progress: _, ...finished } = info;
     expect(decodeSafetensors(encodeCheckpoint({ info: finished, state }), 'a').metadata).not.toHaveProperty(
       'progress',
     );
+  });
+
+  test('that describes no network is refused', () => {
+    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
+    for (const [network, message] of [
+      ['{"kind":"conv","depth":2}', 'a describes no network in its metadata'],
+      ['{"kind":"transformer"}', 'there is no kind of network transformer'],
+    ] as const) {
+      expect(() => decodeCheckpoint(encodeSafetensors(tensors, { ...metadata, network }), 'a')).toThrow(
+        message,
+      );
+    }
   });
 
   type Tensors = ReturnType<typeof decodeSafetensors>['tensors'];
