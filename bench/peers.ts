@@ -14,7 +14,7 @@ const MOST_REPEATS = 20;
 /** A contestant's turns together: the slow take part in the first rounds only. */
 const ALL_TURNS_MS = 20_000;
 /** How long work should last that is done on end in a peer's turn. */
-const ON_END_MS = 2000;
+const ON_END_MS = 1000;
 
 /** Measures so many repetitions of the work at hand, in milliseconds each. */
 export type Contestant = (repeat: number) => Promise<readonly number[]>;
