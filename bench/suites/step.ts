@@ -15,8 +15,9 @@ import {
   timeSteps,
 } from '../training.ts';
 
-/** Steps to a submit, as many as training queues while it watches. */
+/** Steps to a submit, as many as training queues while it watches, or fewer where these would last longer than so. */
 const STEPS = 20;
+const SUBMIT_MS = 1000;
 /** Steps that are queued without ever waiting: the most that end within about so many milliseconds, or the fewest. */
 const LONG = [1000, 500, 200, 100];
 const LONG_MS = 25_000;
@@ -54,10 +55,12 @@ async function timeOne(
   training: Training,
 ): Promise<number> {
   const check = await training.check();
+  const first = await timeSteps(gpu, training, 2);
+  const steps = Math.max(2, Math.min(STEPS, Math.floor(SUBMIT_MS / first.whole)));
   const hosts: number[] = [];
   const milliseconds = await sample(
     async () => {
-      const { whole, host } = await timeSteps(gpu, training, STEPS);
+      const { whole, host } = await timeSteps(gpu, training, steps);
       hosts.push(host);
       return whole;
     },
@@ -66,7 +69,7 @@ async function timeOne(
   const host = statisticsOf(hosts).median;
   const beside = await peers?.beside(
     workOf(shape),
-    async () => (await timeSteps(gpu, training, STEPS)).whole,
+    async () => (await timeSteps(gpu, training, steps)).whole,
     // The data are each one's own, so that a loss can only be seen to be one.
     (loss) => (loss >= 0 && loss < 10 ? undefined : `its loss is ${loss}`),
     STEPS,
