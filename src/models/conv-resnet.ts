@@ -40,8 +40,8 @@ export class ConvResNet extends ResidualNetwork {
     super({ ...options, kind: 'conv' });
     const { inputs, depth, channels, classes, stem } = options;
     checkWhole(options, { depth: 1, channels: 1, classes: 2 });
-    checkWhole({ ...inputs }, { 0: 1, 1: 1, 2: 1 });
     const [height, width, inputChannels] = inputs;
+    checkWhole({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
     const window = stemWindow([height, width], stem);
     checkWindow('stem', window);
     const places = placesOf(window);

@@ -59,11 +59,8 @@ export class ResNet34 extends ResidualNetwork {
     super({ ...options, kind: 'resnet34' });
     const { inputs, channels, classes, skip } = options;
     checkWhole(options, { channels: 1, classes: 2 });
-    checkWhole(
-      { height: inputs[0], width: inputs[1], channels: inputs[2] },
-      { height: 1, width: 1, channels: 1 },
-    );
     const [height, width, inputChannels] = inputs;
+    checkWhole({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
     this.input = inputs;
     this.#small = Math.max(height, width) <= SMALL;
 

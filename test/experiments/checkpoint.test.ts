@@ -88,7 +88,11 @@ describe('a checkpoint', () => {
   test('that describes no network is refused', () => {
     const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
     for (const [network, message] of [
-      ['{"kind":"conv","depth":2}', 'a describes no network in its metadata'],
+      ['{"kind":"conv","depth":2}', 'channels is undefined'],
+      [
+        '{"kind":"conv","inputs":[8,8,1],"depth":2,"channels":4,"classes":3,"skip":true}',
+        'a describes no network in its metadata',
+      ],
       ['{"kind":"transformer"}', 'there is no kind of network transformer'],
     ] as const) {
       expect(() => decodeCheckpoint(encodeSafetensors(tensors, { ...metadata, network }), 'a')).toThrow(
