@@ -6,15 +6,22 @@ import type { Analysis } from '../analysis/results.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
-import { type Checkpoint, decodeCheckpoint } from '../experiments/checkpoint.ts';
-import { datasets, type Experiment, thresholdsOf } from '../experiments/experiment.ts';
+import { type CheckpointInfo, decodeCheckpoint, decodeWeights } from '../experiments/checkpoint.ts';
+import {
+  datasets,
+  type Experiment,
+  imageShape,
+  networkOptions,
+  thresholdsOf,
+} from '../experiments/experiment.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
-import { findExperiment, parseNumber, ranges } from '../experiments/settings.ts';
+import { findExperiment, parseNumber, ranges, resolveSettings } from '../experiments/settings.ts';
 import { DeviceTask } from '../experiments/task.ts';
 import { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
+import type { HostState } from '../train/state.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { fetchTask } from './fetch-task.ts';
 import { main } from './main.ts';
@@ -22,7 +29,15 @@ import { measuresTable } from './measures-table.ts';
 import { tuneOption } from './tune-option.ts';
 import { verdictTable } from './verdict-table.ts';
 
+/** A network with its weights. */
+interface Trained {
+  readonly info: Pick<CheckpointInfo, 'experiment' | 'network' | 'training'>;
+  readonly state: HostState;
+}
+
 interface Options {
+  readonly experiment?: string;
+  readonly preset?: string;
   readonly samples?: string;
   readonly triples?: string;
   readonly seed?: string;
@@ -37,6 +52,8 @@ interface Options {
 const program = new Command('npm run analyze --')
   .description('Measures Residual Alignment in a network that `npm run reproduce` has trained.')
   .argument('<checkpoint>', 'a checkpoint.safetensors, or the folder of a run')
+  .option('--experiment <name>', 'the checkpoint holds weights alone, of the network of this experiment')
+  .option('--preset <name>', 'of that experiment', 'paper')
   .option(
     '--samples <number>',
     'training examples at which Jacobians are taken (default: as in its run, or 16)',
@@ -56,13 +73,16 @@ const program = new Command('npm run analyze --')
 Examples:
   npm run analyze -- results/mnist-fc/20260101-120000-1
   npm run analyze -- results/mnist-fc/20260101-120000-1/control --samples 64
-  npm run analyze -- checkpoint.safetensors --convention post-activation --out analysis.json`,
+  npm run analyze -- checkpoint.safetensors --convention post-activation --out analysis.json
+  npm run analyze -- weights.safetensors --experiment imagenette-resnet34
+
+Weights alone, such as torchvision's \`resnet34\` saved as safetensors, must have PyTorch's names and the shapes of the network.`,
   );
 
 await main(async () => {
   program.parse();
   const path = program.args[0]!;
-  const { adapter, dataDir, out, json, tune, ...given } = program.opts<Options>();
+  const { adapter, dataDir, out, json, tune, experiment, preset, ...given } = program.opts<Options>();
   const triples = { option: '--triples', what: '', whole: true, least: 1, most: 8192 };
   const number = (text: string | undefined, range: typeof triples) =>
     text === undefined ? undefined : parseNumber(text, range);
@@ -75,7 +95,7 @@ await main(async () => {
   if (out !== undefined && existsSync(out)) {
     throw new CollimateError(`${out} exists already`, 'Name a new file with `--out`, or remove it first.');
   }
-  const { checkpoint, config } = open(path);
+  const { checkpoint, config } = open(path, experiment === undefined ? undefined : { experiment, preset });
   const { network, training } = checkpoint.info;
 
   using _ = new Interrupt(); // Nothing needs to be saved.
@@ -105,7 +125,10 @@ await main(async () => {
 });
 
 /** The checkpoint at a path, and the configuration of its run where that lies beside it. */
-function open(path: string): { checkpoint: Checkpoint; config: RunConfig | undefined } {
+function open(
+  path: string,
+  own: { experiment: string; preset: string | undefined } | undefined,
+): { checkpoint: Trained; config: RunConfig | undefined } {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
   const file = isFolder ? join(path, CHECKPOINT) : path;
   let bytes: Uint8Array;
@@ -115,13 +138,28 @@ function open(path: string): { checkpoint: Checkpoint; config: RunConfig | undef
     const message = `cannot read ${file}: ${(cause as Error).message}`;
     throw new CollimateError(message, 'Name a checkpoint.safetensors, or the folder of a run.', { cause });
   }
-  const checkpoint = decodeCheckpoint(bytes, file);
+  if (own) return { checkpoint: weightsOf(bytes, file, own.experiment, own.preset), config: undefined };
   const folder = dirname(file);
-  return { checkpoint, config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined };
+  return {
+    checkpoint: decodeCheckpoint(bytes, file),
+    config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined,
+  };
+}
+
+/** Weights from elsewhere, as an experiment's residual network. */
+function weightsOf(bytes: Uint8Array, file: string, name: string, preset: string | undefined): Trained {
+  const experiment = findExperiment(name);
+  const { settings } = resolveSettings(experiment, { preset });
+  const network = networkOptions(experiment.model, settings, imageShape(experiment.dataset, settings), true);
+  const { seed, images } = settings;
+  return {
+    info: { experiment: name, network, training: { seed, images } },
+    state: decodeWeights(bytes, file, networkOf(network)),
+  };
 }
 
 /** The part of a dataset that a checkpoint's network was trained on. */
-function dataOf({ network, training }: Checkpoint['info'], dataset: Experiment['dataset']) {
+function dataOf({ network, training }: Trained['info'], dataset: Experiment['dataset']) {
   const { images, channels } = datasets[dataset];
   const features = networkOf(network).input.reduce((a, b) => a * b, 1);
   const resolution = Math.sqrt(features / channels);

@@ -97,6 +97,6 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
   let start = at + pixel / (s.rowW * s.rowH) * s.inH * s.inW * s.channels;
   let p = pixel / s.rowW % s.rowH;
   let q = pixel % s.rowW;
-  return ${four(vecB, (u) => `valueB(start, min(col + ${u}u, s.cols - 1u), p, q)`).replace('min(col + 0u, s.cols - 1u)', vecB ? 'min(col, s.cols - 4u)' : 'min(col + 0u, s.cols - 1u)')};
+  return ${four(vecB, (u) => `valueB(start, min(col + ${u}u, s.cols - ${vecB ? 4 : 1}u), p, q)`)};
 }`;
 }

@@ -2,6 +2,11 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { imageShape, networkOptions } from '../../src/experiments/experiment.ts';
+import { encodeSafetensors } from '../../src/experiments/safetensors.ts';
+import { findExperiment } from '../../src/experiments/settings.ts';
+import { networkOf } from '../../src/models/network-of.ts';
+import { initialState } from '../../src/train/state.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
 
 /** A network so small that a run takes seconds on any adapter, with momentum, so that its buffers are resumed too. */
@@ -239,6 +244,29 @@ describe('analyze', () => {
     expect(stdout).toContain('2 blocks of width 16; 10 classes, σ = relu, with skip connections');
     const { claims: _, ...analysis } = json(join(whole, 'analysis.json'));
     expect(json(out)).toEqual({ ...analysis, kernels: json(join(whole, 'config.json')).kernels });
+  });
+
+  test("measures weights that come alone, of an experiment's network", async () => {
+    const experiment = findExperiment('synthetic-conv');
+    const { settings } = experiment.presets.smoke!;
+    const options = networkOptions('conv', settings, imageShape(experiment.dataset, settings), true);
+    const network = networkOf(options);
+    const { parameters, statistics } = initialState(network, 3);
+    const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
+    const tensors = [...parameters, ...statistics].map(
+      ([name, data]) => [name, { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data }] as const,
+    );
+    const file = join(root, 'weights.safetensors');
+    fs.writeFileSync(file, encodeSafetensors(new Map(tensors), {}));
+    const analyze = (name: string) =>
+      runCommand('analyze', [file, '--experiment', name, '--preset', 'smoke', '--samples', '1']);
+    const { status, stdout } = await analyze('synthetic-conv');
+    expect(status).toBe(0);
+    expect(stdout).toContain(`${settings.depth} blocks`);
+    const other = await analyze('synthetic-fc');
+    expect(other.status).toBe(1);
+    expect(other.stderr).toContain(`${file} `);
+    expect(other.stderr).toContain('Use a file with the weights of that network.');
   });
 
   test('refuses a truncated checkpoint', async () => {
