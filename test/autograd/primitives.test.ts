@@ -34,6 +34,22 @@ const positive = (...shape: number[]) => of(shape, 0.3, 3);
 const u32 = (shape: number[], high = 1000): Operand => indices(shape, high);
 const image = (shape: number[]): Operand => ({ shape, dtype: 'u8' });
 
+/** Windows of any size, stride and padding, with an image and channels to move over: the same ones each time. */
+const windows = Array.from({ length: 6 }, (_, i) => {
+  const draw = numbers(10, 40 + i, 0, 1);
+  const from = (k: number, low: number, high: number) => low + Math.floor(draw[k]! * (high - low + 1));
+  const size = [from(0, 1, 4), from(1, 1, 4)] as const;
+  return {
+    size,
+    options: {
+      stride: [from(2, 1, 3), from(3, 1, 3)],
+      padding: [from(4, 0, size[0] - 1), from(5, 0, size[1] - 1)],
+    } as const,
+    image: [size[0] + from(6, 0, 4), size[1] + from(7, 0, 4), from(8, 1, 5)],
+    features: from(9, 1, 6),
+  };
+});
+
 /** Every primitive: a missing one does not compile. Binary ones also meet a shape that they repeat, and u32. */
 const cases: { [P in Primitive]: readonly Case[] } = {
   input: [on((x) => x, [3, 5])],
@@ -130,11 +146,15 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x, w) => c.conv2d(x, w, { stride: 2, padding: 1 }), [2, 7, 8, 4], [4, 4, 3, 3]),
     on((x, w) => c.conv2d(x, w, { stride: [2, 3], padding: [2, 0] }), [2, 2, 6, 9, 1], [3, 1, 5, 2]),
     on((x, w) => c.conv2d(x, w), [2, 1, 2, 3, 3, 4], [2, 5, 4, 1, 1]),
+    ...windows.map(({ size, options, image, features }) =>
+      on((x, w) => c.conv2d(x, w, options), [2, ...image], [features, image[2]!, ...size]),
+    ),
   ],
   maxPool: [
     on((x) => c.maxPool2d(x, 2), [2, 6, 5, 3]),
     on((x) => c.maxPool2d(x, 3, { stride: 2, padding: 1 }), [2, 7, 6, 4]),
     on((x) => c.maxPool2d(c.relu(x), [2, 3], { stride: 1, padding: [0, 1] }), [3, 4, 4, 1]),
+    ...windows.map(({ size, options, image }) => on((x) => c.maxPool2d(x, size, options), [2, ...image])),
   ],
   take: [
     on((t, i) => c.take(t, i, { scale: 1 / 255, shift: -0.5 }), image([6, 7]), u32([5], 6)),
