@@ -20,14 +20,7 @@ import { packageFolder, readFashionPackage } from './packages.ts';
 import type { RemoteFile, SourceName } from './sources.ts';
 import { type SyntheticOptions, syntheticImages } from './synthetic.ts';
 
-export const datasetNames = [
-  'mnist',
-  'fashion',
-  'cifar10',
-  'cifar100',
-  'imagenette',
-  'synthetic-images',
-] as const;
+const datasetNames = ['mnist', 'fashion', 'cifar10', 'cifar100', 'imagenette', 'synthetic-images'] as const;
 export type DatasetName = (typeof datasetNames)[number];
 
 export interface DatasetOptions extends PlaceOptions {

@@ -10,6 +10,7 @@ import {
   storeFour,
 } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { LOCATE_PRODUCT } from './matmul-problem.ts';
 import { uniformBytes } from './uniform.ts';
 import { placesOf, type Window } from './window.ts';
 
@@ -44,7 +45,7 @@ export const finishes = ({ part, window }: Pick<ConvSpec, 'part' | 'window'>): b
  * window and the other channels; for the weights, rows are features, columns places of the window and channels, and k runs over
  * the pixels of the responses.
  */
-export interface ConvProduct {
+interface ConvProduct {
   readonly rows: number;
   readonly cols: number;
   /** Innermost part of k, which is contiguous in the first operand. */
@@ -205,11 +206,7 @@ export function convPlace({ strided, epilogue }: ConvForm, tileRows: number, til
   let col0 = group % s.colTiles * ${tileCols}u;
   let row0 = tileRow % s.rowTiles * ${tileRows}u;
   ${phase}
-  let i2 = product % s.batch2;
-  let i1 = product / s.batch2 % s.batch1;
-  let i0 = product / s.batch2 / s.batch1;
-  let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
-  let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
+  ${LOCATE_PRODUCT}
   let place = Place(${['product * s.size', 'phaseH', 'phaseW', ...(epilogue?.starts ?? []).map(({ value }) => value)].join(', ')});`;
 }
 

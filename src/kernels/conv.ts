@@ -23,7 +23,7 @@ export function conv(spec: ConvSpec, traits: AdapterTraits): Kernel {
 }
 
 /** The kernels worth trying on such an adapter; first the one that should be the fastest. */
-export function convVariants(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
+function convVariants(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   return usesBroadcast(traits)
     ? [broadcastConv(spec, broadcastTile(spec, traits.subgroupSize), traits)]
     : tiledConvs(spec, traits).slice(0, GPU_CANDIDATES);
@@ -61,6 +61,7 @@ function broadcastTile(spec: ConvSpec, lanes: number): ConvTile {
   };
 }
 
+/** The kernel for software adapters with a tile of some size. */
 export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
   const form = convForm(spec, Math.min(tile.columns, 4), traits);

@@ -184,6 +184,13 @@ const operand = (name: string, vec: boolean, uniform: number) =>
     ? `var<uniform> ${name}: array<vec4f, ${uniform}>;`
     : `var<storage, read> ${name}: array<${vec ? 'vec4f' : 'f32'}>;`;
 
+/** WGSL of a product's place along the batch dimensions, `i0` … `i2`, and of where its operands start, `atA` and `atB`. */
+export const LOCATE_PRODUCT = `let i2 = product % s.batch2;
+  let i1 = product / s.batch2 % s.batch1;
+  let i0 = product / s.batch2 / s.batch1;
+  let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
+  let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;`;
+
 /** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */
 export function locateTile(tile: Tile): string {
   return `let group = ${LINEAR_GROUP};
@@ -192,11 +199,7 @@ export function locateTile(tile: Tile): string {
   let col0 = (group % s.colTiles) * ${tile.cols}u;
   let row0 = (tileRow % s.rowTiles) * ${tile.rows}u;
   let product = tileRow / s.rowTiles;
-  let i2 = product % s.batch2;
-  let i1 = product / s.batch2 % s.batch1;
-  let i0 = product / s.batch2 / s.batch1;
-  let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
-  let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;
+  ${LOCATE_PRODUCT}
   let place = placeC(product, i0, i1, i2);`;
 }
 

@@ -250,7 +250,7 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
 }
 
 /** Four values along k of row `x` of a matrix `[X, k]`. */
-export function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
+function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
   const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
   // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
   if (vec) return `${row}\n  return select(vec4f(), ${buffer}[(row0 + min(k, s.k - 4u)) >> 2u], k < s.k);`;
