@@ -20,8 +20,7 @@ import { packageFolder, readFashionPackage } from './packages.ts';
 import type { RemoteFile, SourceName } from './sources.ts';
 import { type SyntheticOptions, syntheticImages } from './synthetic.ts';
 
-const datasetNames = ['mnist', 'fashion', 'cifar10', 'cifar100', 'imagenette', 'synthetic-images'] as const;
-export type DatasetName = (typeof datasetNames)[number];
+export type DatasetName = 'mnist' | 'fashion' | 'cifar10' | 'cifar100' | 'imagenette' | 'synthetic-images';
 
 export interface DatasetOptions extends PlaceOptions {
   /** Of CIFAR-100: its 100 classes, by default, or their 20 superclasses. */
