@@ -22,8 +22,11 @@ export interface AnalysisSamples {
   readonly indices: readonly number[];
 }
 
-/** All measures of one network at one moment but its accuracies, which need the whole data set. */
-export type NetworkMeasures = Omit<Measures, 'trainAccuracy' | 'testAccuracy'>;
+/** All measures of one network at one moment but those that need more than a few images. */
+export type NetworkMeasures = Omit<
+  Measures,
+  'trainAccuracy' | 'testAccuracy' | 'collapse' | 'blockLoss' | 'blockLossExamples'
+>;
 
 /** What an analysis says of its network. */
 export function networkInfo({ options, stages }: ResidualNetwork): NetworkInfo {
@@ -103,6 +106,9 @@ function joinStages(stages: readonly StageSample[]): Omit<SampleMeasures, 'index
     classifierShare: stages.flatMap((s) => s.classifierShare),
     diagonalShare: blockDiagonal(stages.map((s) => s.diagonalShare)),
     coupling: blockDiagonal(stages.map((s) => s.coupling)),
+    alignedDimension: null,
+    branchRatio: stages.flatMap((s) => s.sigma.map(() => null)),
+    pathShares: null,
   };
 }
 

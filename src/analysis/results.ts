@@ -52,6 +52,12 @@ export interface SampleMeasures extends LineMeasures {
   coupling: (number | null)[][];
   /** RA2: share of U_{i,K} inside the row space of the classifier, [L]; null but in the last stage, which it reads. */
   classifierShare: (number | null)[];
+  /** RA2: number of singular directions of a block that lie in those of another, mean over pairs of one stage; null where there is none. */
+  alignedDimension: number | null;
+  /** ‖F_i(h_i)‖ / ‖h_i‖, [L]; null where h_i is zero. */
+  branchRatio: (number | null)[];
+  /** Shares of the output that paths through 0 … L linearized blocks carry, [L + 1]; null in networks of several stages or without skip connections. */
+  pathShares: number[] | null;
 }
 
 /** A scalar measure over samples (and, where it is a matrix or list, pooled as docs/results.md says). */
@@ -104,13 +110,57 @@ export interface Measures {
     /** Mean of the top three triples, per block. */
     leftRight: Spread[];
     classifierShare: Spread[];
+    alignedDimension: Spread;
     topEnergy: Spread[];
     numericalRank: Spread[];
     stableRank: Spread[];
     /** σ_{i,1} per block. */
     sigma1: Spread[];
+    branchRatio: Spread[];
+    /** Per length of path. */
+    pathShares: Spread[] | null;
   };
+  collapse: Collapse;
+  /** Test accuracy lost when a block's branch is left out, h_{i+1} = σ(h_i), [L]; null without skip connections, or where it was not asked for. */
+  blockLoss: number[] | null;
+  /** Test images, the first ones, over which `blockLoss` was taken. */
+  blockLossExamples: number | null;
 }
+
+/** What is kept of measures where samples are too many to be kept. */
+export type Summary = Omit<Measures, 'samples' | 'alignment'>;
+
+/**
+ * Neural collapse (Papyan, Han & Donoho, PNAS 2020) of what the classifier reads, over the first training images; C is the number of
+ * classes that these show. What is undefined where class means or the classifier's rows are all alike, or zero, is null.
+ */
+export interface Collapse {
+  /** Images measured. */
+  examples: number;
+  /** tr(Σ_W Σ_B⁺) / C. */
+  nc1: number | null;
+  /** Coefficient of variation of ‖μ_c − μ_G‖. */
+  nc2Norms: number | null;
+  /** Mean over pairs of classes of |cos(μ_c − μ_G, μ_c′ − μ_G) + 1/(C − 1)|. */
+  nc2Angles: number | null;
+  /** ‖W/‖W‖_F − M/‖M‖_F‖_F, the rows of M being μ_c − μ_G. */
+  nc3: number | null;
+  /** Share of the images whose nearest class mean is not of the predicted class. */
+  nc4: number;
+  /** As `nc2Norms`, of the classifier's rows. */
+  weightNorms: number | null;
+  /** As `nc2Angles`, of the classifier's rows. */
+  weightAngles: number | null;
+}
+
+/** `course.json`: how the measures went over the training of a network. */
+export interface Course {
+  schema: 'collimate/course@1';
+  /** From initialization on. */
+  moments: CourseMoment[];
+}
+
+export type CourseMoment = { epoch: number } & Summary;
 
 export interface NetworkInfo {
   kind: 'fc' | 'conv' | 'resnet34';
@@ -131,7 +181,7 @@ export interface StageInfo {
 }
 
 export interface Analysis {
-  schema: 'collimate/analysis@2';
+  schema: 'collimate/analysis@3';
   network: NetworkInfo;
   settings: {
     /** Number K of leading triples in RA2. */

@@ -72,9 +72,12 @@ export function summarize(
     perStage,
     leftRight: perBlock((s, i) => meanOf(s.leftRight[i]!.slice(0, 3))),
     classifierShare: perBlock((s, i) => s.classifierShare[i]!),
+    alignedDimension: over((s) => s.alignedDimension),
     topEnergy: perBlock((s, i) => s.topEnergy[i]!),
     numericalRank: perBlock((s, i) => s.numericalRank[i]!),
     stableRank: perBlock((s, i) => s.stableRank[i]!),
     sigma1,
+    branchRatio: perBlock((s, i) => s.branchRatio[i]!),
+    pathShares: samples[0]!.pathShares?.map((_, l) => over((s) => s.pathShares![l]!)) ?? null,
   };
 }

@@ -43,11 +43,23 @@ export async function analyzeRun(
   async function measure(host: HostState): Promise<Measures> {
     state.load(host);
     const [testAccuracy, trainAccuracy] = [await test.accuracy(), await train.accuracy()];
-    return { ...(await measureNetwork(gpu, network, host, samples, settings)), testAccuracy, trainAccuracy };
+    const undecided = {
+      nc1: null,
+      nc2Norms: null,
+      nc2Angles: null,
+      nc3: null,
+      weightNorms: null,
+      weightAngles: null,
+    };
+    return {
+      ...(await measureNetwork(gpu, network, host, samples, settings)),
+      ...{ testAccuracy, trainAccuracy, blockLoss: null, blockLossExamples: null },
+      collapse: { examples: 0, nc4: 0, ...undecided },
+    };
   }
   const initialization = await measure(initialState(network, request.trainingSeed));
   return {
-    schema: 'collimate/analysis@2',
+    schema: 'collimate/analysis@3',
     network: networkInfo(network),
     settings,
     initialization,

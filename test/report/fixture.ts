@@ -1,4 +1,11 @@
-import type { Analysis, Claim, EpochMetrics, Measures, SampleMeasures } from '../../src/analysis/results.ts';
+import type {
+  Analysis,
+  Claim,
+  Collapse,
+  EpochMetrics,
+  Measures,
+  SampleMeasures,
+} from '../../src/analysis/results.ts';
 import type { ReportData, RunData } from '../../src/report/figures.ts';
 import { range, spread } from '../../src/report/numbers.ts';
 
@@ -64,7 +71,7 @@ export function fixture(options: FixtureOptions = {}): ReportData {
 function runData(label: string, kind: Kind, o: Options): RunData {
   const { depth, classes, seed, epochs } = o;
   const analysis: Analysis = {
-    schema: 'collimate/analysis@2',
+    schema: 'collimate/analysis@3',
     network: {
       ...(o.stages.length > 1 ? { kind: 'resnet34', width: 64 } : { kind: 'fc', width: 128 }),
       ...{ depth, classes, activation: 'relu', skip: kind !== 'control' },
@@ -143,14 +150,33 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
       perStage: o.stages.map((count) => ({ ...path, inverseDepthFit: count < 5 ? null : fit })),
       leftRight: perBlock((s) => s.leftRight.map((row) => spread(row.slice(0, 3)).mean)),
       classifierShare: perBlock((s) => s.classifierShare),
+      alignedDimension: over((s) => s.alignedDimension),
       topEnergy: perBlock((s) => s.topEnergy),
       numericalRank: perBlock((s) => s.numericalRank),
       stableRank: perBlock((s) => s.stableRank),
       sigma1: perBlock((s) => s.sigma.map((row) => row[0]!)),
+      branchRatio: perBlock((s) => s.branchRatio),
+      pathShares: onePath(kind, o) ? range(o.depth + 1).map((l) => over((s) => s.pathShares![l]!)) : null,
     },
+    collapse: collapse(kind, o),
+    blockLoss:
+      kind === 'control' ? null : range(o.depth).map((i) => (kind === 'trained' ? 0.3 / (i + 1) : 0.01)),
+    blockLossExamples: kind === 'control' ? null : 2000,
     frobenius: o.stages.map((_, s) =>
       s > 0 ? { method: 'estimated', relativeError: 0.004 } : { method: 'exact', relativeError: 0 },
     ),
+  };
+}
+
+/** Whether the blocks are one stage with skip connections, so that paths can be told apart by their lengths. */
+const onePath = (kind: Kind, { stages }: Options): boolean => kind !== 'control' && stages.length === 1;
+
+function collapse(kind: Kind, { classes }: Options): Collapse {
+  const [near, far] = kind === 'initialization' ? [0.5, 1] : [0.05, 0.1];
+  return {
+    examples: 500 * classes,
+    nc1: kind === 'initialization' ? 40 : 0.1,
+    ...{ nc2Norms: near, nc2Angles: near, nc3: far, nc4: near, weightNorms: near, weightAngles: near },
   };
 }
 
@@ -230,6 +256,9 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
         ? null
         : defined(i, trained ? Math.min(0.99, 0.3 + 0.1 * i) : 0.1 + 0.05 * random()),
     ),
+    alignedDimension: trained ? classes - 0.5 - random() : random(),
+    branchRatio: steps.map((step, i) => step / (5 + 3 * i)),
+    pathShares: onePath(kind, o) ? range(depth + 1).map((l) => (l === 0 ? 0.5 : 0.5 / depth)) : null,
   };
 }
 
