@@ -60,6 +60,8 @@ export interface SweepRun {
   readonly control: Scalars | null;
   /** Accuracy on the training images that were held back, after the last epoch; null where none were. */
   readonly validationAccuracy: number | null;
+  /** The trained network's measures at moments of training, from initialization on; null where none were kept. */
+  readonly course: readonly { readonly epoch: number; readonly scalars: Scalars }[] | null;
   /** The run's own claims, judged with its control. */
   readonly claims: readonly Claim[];
 }
