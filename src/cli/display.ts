@@ -3,6 +3,7 @@ import type { EpochMetrics } from '../analysis/results.ts';
 import { labels, type NetworkName } from '../experiments/reproduce.ts';
 import type { TrainingProgress } from '../experiments/train-run.ts';
 import { percent } from '../report/numbers.ts';
+import { clock } from './clock.ts';
 
 /** Shows how a run goes: a bar on a terminal, plain lines elsewhere, lines of JSON for programs. */
 export interface Display {
@@ -109,14 +110,6 @@ function words(progress: TrainingProgress): Record<string, string> {
     train: `train ${percent(accuracy)}`,
     test: `test ${testAccuracy === undefined ? '…' : percent(testAccuracy)}`,
     rate: `${Math.round(imagesPerSecond).toLocaleString('en')} images/s`,
-    left: `${duration(secondsLeft)} left`,
+    left: `${clock(secondsLeft)} left`,
   };
-}
-
-/** 1:02:03, 4:05. */
-function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (n: number) => `${n}`.padStart(2, '0');
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }

@@ -1,6 +1,8 @@
 import { catalog } from '../experiments/catalog.ts';
 import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
 import type { Settings } from '../experiments/experiment.ts';
+import { defaultSeeds, type PlannedRun, planSweep } from '../experiments/sweep.ts';
+import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { Gpu } from '../gpu/device.ts';
 
 /** Prints all experiments and presets, with their sizes and how long their training may take on the adapter at hand. */
@@ -26,9 +28,27 @@ export async function list({ adapter, json }: { adapter?: string; json?: boolean
       console.log(`      ${settingsLine(settings)}`);
     }
   }
+  if (!json) console.log('\nSweeps, by `--preset quick` (`all` makes all of them, and shares their runs):');
+  const plans = Object.values(sweeps).map((sweep) => ({
+    ...sweep,
+    planned: planSweep(sweep, { level: 'quick', seeds: defaultSeeds('quick'), changes: {} }),
+  }));
+  for (const { name, summary, planned } of plans) {
+    const seconds = planned.reduce((sum, run) => sum + trainingSeconds(run, rates), 0);
+    if (json) {
+      const size = { runs: planned.length, estimatedTrainingSeconds: Number(seconds.toPrecision(2)) };
+      console.log(JSON.stringify({ sweep: name, ...size }));
+    } else
+      console.log(
+        `  ${name}: ${summary}; ${planned.length} runs, about ${duration(seconds)} of training here`,
+      );
+  }
   if (!json) console.log(`\n${explain(gpu.info.name, rates)}`);
   return 0;
 }
+
+const trainingSeconds = ({ experiment, settings }: PlannedRun, rates: Rates): number =>
+  sizeOf(experiment, settings).flops / rates[experiment.model];
 
 function settingsLine(settings: Settings): string {
   const { epochs, classes, lr, batch, momentum, weightDecay, controlWeightDecay } = settings;

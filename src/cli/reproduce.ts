@@ -1,44 +1,35 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
-import type { Experiment } from '../experiments/experiment.ts';
-import { Interrupt } from '../experiments/interrupt.ts';
-import { labels, reproduce } from '../experiments/reproduce.ts';
-import { describeRun } from '../experiments/run-config.ts';
-import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
+import { CollimateError } from '../errors.ts';
 import {
   findExperiment,
   type GivenSettings,
   parseNumber,
+  parseSettings,
   ranges,
-  resolveSettings,
 } from '../experiments/settings.ts';
-import { DivergedError } from '../experiments/train-run.ts';
-import { type TuneMode, Tuner } from '../tuner/tuner.ts';
-import { chooseDisplay } from './display.ts';
-import { fetchTask } from './fetch-task.ts';
+import { LEVELS, type Level, type Sweep } from '../experiments/sweep.ts';
+import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { list } from './list.ts';
-import { commandLine, main, reportError } from './main.ts';
-import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
-import { traceInto } from './trace.ts';
+import { main } from './main.ts';
+import { runSingle, type SingleOptions } from './single.ts';
+import { runSuite } from './suite.ts';
 import { tuneOption } from './tune-option.ts';
-import { verdictSentence, verdictTable } from './verdict-table.ts';
 
-interface Options extends GivenSettings {
-  readonly adapter?: string;
-  readonly dataDir?: string;
-  readonly out?: string;
-  /** A folder, or true for the latest. */
-  readonly resume?: string | true;
+interface Options extends SingleOptions {
   readonly checkpointEvery: string;
-  readonly tune: TuneMode;
-  readonly strict?: boolean;
-  readonly json?: boolean;
-  readonly trace?: string;
+  readonly seeds?: string;
+  readonly jobs?: string;
+  readonly shard?: string;
 }
 
 const program = new Command('npm run reproduce --')
-  .description('Trains a residual network and a control, and measures Residual Alignment in both.')
-  .argument('[experiment]', 'such as mnist-fc or mnist-conv; `list` shows all experiments and presets')
+  .description(
+    'Trains residual networks and controls, and measures Residual Alignment in them: one experiment, or a sweep of many runs.',
+  )
+  .argument(
+    '[name]',
+    'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` sweeps; `list` shows them',
+  )
   .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
 for (const { option, what, least, most, above } of Object.values(ranges)) {
   const numbers = most >= 1e9 ? `${above ? 'above' : 'from'} ${least}` : `${least} to ${most}`;
@@ -49,8 +40,20 @@ program
   .option('--no-control', 'train no network without skip connections beside')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
-  .option('--out <folder>', 'a new or empty folder (default: results/<experiment>/<time>-<seed>)')
+  .option(
+    '--out <folder>',
+    'a new or empty folder (default: results/<experiment>/<time>-<seed>); of sweeps, where all results are (default: results)',
+  )
   .option('--resume [folder]', 'go on with a run that was cut off, by default the latest')
+  .option('--seeds <number>', 'of sweeps: seeds 1 to this (default: 3)')
+  .option(
+    '--jobs <number>',
+    'of sweeps: runs at a time (default: as many as cores beside a software adapter, else 1)',
+  )
+  .option(
+    '--shard <i/n>',
+    'of sweeps: make the i-th of n parts of the runs; whoever comes last writes the pages',
+  )
   .option('--checkpoint-every <seconds>', 'of training, about', '20')
   .addOption(tuneOption())
   .option('--strict', 'exit with status 1 if a claim does not hold')
@@ -70,6 +73,8 @@ Examples:
   npm run reproduce -- mnist-fc --depth 16 --seed 2 --out results/deep
   npm run reproduce -- mnist-fc --resume                 go on with the latest run
   npm run reproduce -- mnist-conv                        the same for convolutions
+  npm run reproduce -- ra4-depth                         a sweep: many runs, one report, results/index.html
+  npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
   npm run reproduce -- list                              experiments and presets, with sizes and times
 
 What a number is by default depends on the preset. The exit status is 0 when the run is done, 1 after an error, 130
@@ -82,78 +87,54 @@ await main(async () => {
   const [name] = program.args;
   if (name === 'list') return list(options);
   if (name === undefined) return program.help({ error: true });
-  return run(findExperiment(name), options);
+  const checkpointSeconds = number(options.checkpointEvery, '--checkpoint-every', 'seconds', [0, 86_400]);
+  if (name === 'all') return suite(Object.values(sweeps), options, checkpointSeconds);
+  const sweep = sweeps[name];
+  if (sweep) return suite([sweep], options, checkpointSeconds);
+  const experiment = findExperiment(name, Object.keys(sweeps));
+  const misplaced = (['seeds', 'jobs', 'shard'] as const).find((option) => options[option] !== undefined);
+  if (misplaced) {
+    throw new CollimateError(
+      `--${misplaced} says nothing to ${name}, which is a single run`,
+      'Leave it out.',
+    );
+  }
+  return runSingle(experiment, options, checkpointSeconds);
 });
 
-async function run(experiment: Experiment, options: Options): Promise<number> {
-  const checkpointSeconds = parseNumber(options.checkpointEvery, {
-    option: '--checkpoint-every',
-    what: 'seconds',
-    whole: false,
-    least: 0,
-    most: 86_400,
-  });
-  const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
-  const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
-
-  const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
-  const opening = openAdapter(options.adapter, resumed?.config, tuner);
-  opening.catch(() => {}); // Told below; meanwhile the images are loaded.
-  const task = await fetchTask(experiment.dataset, settings, options.dataDir);
-  using gpu = await opening;
-  await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
-  using folder = resumed
-    ? RunFolder.resume(resumed.path)
-    : RunFolder.create(options.out ?? defaultRunPath(experiment.name, settings.seed, new Date()));
-  const config = resumed
-    ? goOn(resumed.config, task.dataset, gpu.info)
-    : describeRun(
-        experiment,
-        {
-          preset,
-          settings,
-          command: commandLine('reproduce', process.argv.slice(2)),
-        },
-        task,
-        gpu.info,
-      );
-
-  const display = chooseDisplay(!!options.json);
-  const howToGoOn = () => {
-    display.close();
-    console.error(`To go on: ${resumeCommand(experiment.name, folder.path)}`);
-  };
-  display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
-  display.fact('folder', folder.path);
-  using interrupt = new Interrupt(howToGoOn);
-  try {
-    const { claims, control } = await reproduce(gpu, task, folder, config, {
-      interrupt,
-      tuner,
-      checkpointSeconds,
-      onStage(stage, network) {
-        tracer?.stage(`${stage}: ${labels[network]}`);
-        display.stage(stage, network);
-      },
-      onProgress: display.progress,
-      onEpoch: display.epoch,
-    });
-    display.close();
-    const { writeReport } = await import('../report/write.ts'); // late, for a quick start
-    writeReport(folder);
-    const holds = claims.every((claim) => claim.holds);
-    if (options.json) {
-      console.log(JSON.stringify({ event: 'done', folder: folder.path, holds, claims }));
-    } else {
-      console.log(`\n${verdictTable(claims, control !== undefined)}\n\n${verdictSentence(claims)}`);
-      console.log(`Report: ${join(folder.path, 'report.html')}`);
-    }
-    return options.strict && !holds ? 1 : 0;
-  } catch (error) {
-    display.close();
-    const status = reportError(error);
-    // Going on helps neither a run that diverged nor one that never got to a checkpoint.
-    if (!(error instanceof DivergedError) && folder.has(CHECKPOINT)) howToGoOn();
-    return status;
+async function suite(all: readonly Sweep[], options: Options, checkpointSeconds: number): Promise<number> {
+  const misplaced = (['resume', 'trace', 'seed'] as const).find((option) => options[option] !== undefined);
+  if (misplaced) {
+    const remedies = {
+      resume: 'Leave it out: a sweep goes on by itself with what is not there yet.',
+      trace: 'Trace a single run.',
+      seed: 'Give the number of seeds by --seeds, or make a single run.',
+    };
+    throw new CollimateError(`--${misplaced} says nothing to a sweep`, remedies[misplaced]);
   }
+  const { preset = 'quick', seeds, jobs, shard, adapter, dataDir, tune, strict, json } = options;
+  if (!LEVELS.includes(preset as Level)) {
+    throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
+  }
+  return runSuite(all, {
+    level: preset as Level,
+    seeds: seeds === undefined ? undefined : number(seeds, '--seeds', 'seeds', [1, 1000], true),
+    jobs: jobs === undefined ? undefined : number(jobs, '--jobs', 'processes', [1, 256], true),
+    shard: shard === undefined ? undefined : parseShard(shard),
+    changes: parseSettings(options, findExperiment('mnist-fc')),
+    root: options.out ?? 'results',
+    ...{ adapter, dataDir, tune, checkpointSeconds, strict: !!strict, json: !!json },
+  });
 }
+
+/** `2/8`: the second of eight. */
+function parseShard(text: string): { index: number; count: number } {
+  const [i, n] = /^(\d+)\/(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
+  if (i === undefined || n === undefined || i < 1 || i > n) {
+    throw new CollimateError(`--shard is ${text}`, 'Give i/n with i from 1 to n, such as 2/8.');
+  }
+  return { index: i - 1, count: n };
+}
+
+const number = (text: string, option: string, what: string, [least, most]: [number, number], whole = false) =>
+  parseNumber(text, { option, what, whole, least, most });

@@ -24,6 +24,9 @@ export function isLock(name: string): boolean {
   return name.startsWith(PREFIX);
 }
 
+/** A folder that another process is writing. */
+export class LockedError extends CollimateError {}
+
 /**
  * Keeps two processes from writing one folder. Each puts down a file of its own, then looks for those of others, and
  * withdraws if it finds one whose holder lives: of two that start together the later one to look sees the other, so
@@ -145,12 +148,9 @@ function startOf(pid: number): string | null | undefined {
   }
 }
 
-function held(
-  folder: string,
-  { path, holder }: { path: string; holder: Holder | undefined },
-): CollimateError {
+function held(folder: string, { path, holder }: { path: string; holder: Holder | undefined }): LockedError {
   const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
-  return new CollimateError(
+  return new LockedError(
     `${who} is writing the run folder ${folder}`,
     `Wait until it is done or stop it, or name another folder with \`--out\`. If it is gone, delete ${path}.`,
   );

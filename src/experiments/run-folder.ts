@@ -184,7 +184,7 @@ export function defaultRunPath(experiment: string, seed: number, now: Date, root
  * Makes a folder and those above it. Node's own `recursive` never returns where a parent is there but takes no folders,
  * as in /proc.
  */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (!fs.existsSync(dirname(path))) makeFolder(dirname(path));
   try {
     fs.mkdirSync(path);

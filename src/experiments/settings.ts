@@ -59,9 +59,14 @@ export type GivenSettings = { readonly [name in keyof Settings]?: string | undef
   readonly control?: boolean | undefined;
 };
 
-/** The experiment of that name; an unknown one is refused with the nearest there is. */
-export function findExperiment(name: string): Experiment {
-  return lookUp(catalog, name, 'experiment');
+/** The experiment of that name; an unknown one is refused with the nearest there is, `others` among them. */
+export function findExperiment(name: string, others: readonly string[] = []): Experiment {
+  return lookUp(catalog, name, 'experiment', others);
+}
+
+/** The given settings alone, checked as those of an experiment's default preset. */
+export function parseSettings(given: GivenSettings, experiment: Experiment): Partial<Settings> {
+  return changesOf(given, experiment, experiment.presets[experiment.defaultPreset]!.settings);
 }
 
 /** A preset's settings with the given ones in their places, all checked. */
@@ -127,7 +132,7 @@ export function parseNumber(text: string, { option, whole, least, most, above = 
 }
 
 /** Checks settings that limit each other. */
-function checkTogether(settings: Settings): Settings {
+export function checkTogether(settings: Settings): Settings {
   const { batch, images, samples } = settings;
   if (batch > images) {
     throw new CollimateError(
@@ -167,9 +172,14 @@ export function refuseContradiction(
   }
 }
 
-function lookUp<T>(table: Readonly<Record<string, T>>, name: string, kind: string): T {
+function lookUp<T>(
+  table: Readonly<Record<string, T>>,
+  name: string,
+  kind: string,
+  others: readonly string[] = [],
+): T {
   if (Object.hasOwn(table, name)) return table[name]!;
-  const names = Object.keys(table);
+  const names = [...Object.keys(table), ...others];
   throw new CollimateError(
     `there is no ${kind} ${quote(name)}`,
     `Did you mean ${closest(name, names)}? There ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}.`,

@@ -16,6 +16,13 @@ export function findNodeAdapter(wish?: string, threads?: number): Promise<FoundA
   return found;
 }
 
+/** Names of the installed GPUs, each once, as Dawn does not tell those of one name apart. */
+export async function gpuNames(): Promise<string[]> {
+  const names = last.then(adapterNames);
+  last = names.catch(() => {});
+  return [...new Set(await names)].filter((name) => !softwareNames.test(name));
+}
+
 /** One search at a time, since drivers are chosen and set up by the environment, which all share. */
 let last: Promise<unknown> = Promise.resolve();
 

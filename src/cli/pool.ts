@@ -1,0 +1,92 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Interrupted } from '../experiments/interrupt.ts';
+import type { Failure } from '../experiments/sweep-record.ts';
+import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
+
+const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
+/** A driver may crash, or a device be lost: a run whose process ended so often is given up. */
+const ATTEMPTS = 2;
+
+export type Ending = 'done' | 'elsewhere' | Failure;
+
+export interface PoolEvents {
+  readonly onProgress: (order: Order, share: number) => void;
+  readonly onEnd: (order: Order, ending: Ending) => void;
+}
+
+/**
+ * Makes runs in processes of their own, as many as `workers`, each taking the first that is not begun.
+ * @throws Interrupted after Ctrl-C or SIGTERM, when all processes have saved what they did
+ */
+export async function runAll(
+  orders: readonly Order[],
+  workers: readonly WorkerOptions[],
+  events: PoolEvents,
+): Promise<void> {
+  const queue = [...orders];
+  const children = new Set<ChildProcess>();
+  let stopping = false;
+  const stop = () => {
+    stopping = true;
+    for (const child of children) child.kill('SIGTERM'); // A second one, after a terminal's Ctrl-C, is taken for the same.
+  };
+
+  async function work(options: WorkerOptions): Promise<void> {
+    let current = queue.shift();
+    let attempts = 0;
+    const finish = (ending: Ending) => {
+      events.onEnd(current!, ending);
+      current = stopping ? undefined : queue.shift();
+      attempts = 0;
+    };
+    while (current && !stopping) {
+      attempts++;
+      const ended = await serve(options, () => current, {
+        progress: (share) => events.onProgress(current!, share),
+        finish,
+      });
+      if (current && !stopping && attempts === ATTEMPTS) {
+        finish({ reason: `its process ended ${ended}, ${ATTEMPTS} times`, final: false });
+      }
+    }
+  }
+
+  /** One process, until it ends; resolves to how it did. */
+  function serve(
+    options: WorkerOptions,
+    current: () => Order | undefined,
+    heard: { progress: (share: number) => void; finish: (ending: Ending) => void },
+  ): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const child = fork(WORKER, [], {
+        env: { ...process.env, [OPTIONS]: JSON.stringify(options) },
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      });
+      children.add(child);
+      const order = () => child.connected && child.send(current() ?? NO_MORE, () => {});
+      child.on('message', (message: WorkerMessage) => {
+        if (message.kind === 'progress') return heard.progress(message.share);
+        const { kind } = message;
+        heard.finish(kind === 'failed' ? { reason: message.reason, final: message.final } : kind);
+        order();
+      });
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        children.delete(child);
+        resolve(signal ? `by ${signal}` : `with status ${code}`);
+      });
+      order();
+    });
+  }
+
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    await Promise.all(workers.slice(0, orders.length).map(work));
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+  if (stopping) throw new Interrupted('stopped; every run that was begun has its checkpoint');
+}

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import type { Experiment } from '../experiments/experiment.ts';
+import { Interrupt } from '../experiments/interrupt.ts';
+import { labels, reproduce } from '../experiments/reproduce.ts';
+import { describeRun } from '../experiments/run-config.ts';
+import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
+import { type GivenSettings, resolveSettings } from '../experiments/settings.ts';
+import { DivergedError } from '../experiments/train-run.ts';
+import { type TuneMode, Tuner } from '../tuner/tuner.ts';
+import { chooseDisplay } from './display.ts';
+import { fetchTask } from './fetch-task.ts';
+import { commandLine, reportError } from './main.ts';
+import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
+import { traceInto } from './trace.ts';
+import { verdictSentence, verdictTable } from './verdict-table.ts';
+
+/** What a single run can be told besides its settings. */
+export interface SingleOptions extends GivenSettings {
+  readonly adapter?: string;
+  readonly dataDir?: string;
+  readonly out?: string;
+  /** A folder, or true for the latest. */
+  readonly resume?: string | true;
+  readonly tune: TuneMode;
+  readonly strict?: boolean;
+  readonly json?: boolean;
+  readonly trace?: string;
+}
+
+/** Trains and measures one network and its control. Returns the exit status. */
+export async function runSingle(
+  experiment: Experiment,
+  options: SingleOptions,
+  checkpointSeconds: number,
+): Promise<number> {
+  const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
+  const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
+
+  const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
+  const opening = openAdapter(options.adapter, resumed?.config, tuner);
+  opening.catch(() => {}); // Told below; meanwhile the images are loaded.
+  const task = await fetchTask(experiment.dataset, settings, options.dataDir);
+  using gpu = await opening;
+  await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
+  using folder = resumed
+    ? RunFolder.resume(resumed.path)
+    : RunFolder.create(options.out ?? defaultRunPath(experiment.name, settings.seed, new Date()));
+  const config = resumed
+    ? goOn(resumed.config, task.dataset, gpu.info)
+    : describeRun(
+        experiment,
+        {
+          preset,
+          settings,
+          command: commandLine('reproduce', process.argv.slice(2)),
+        },
+        task,
+        gpu.info,
+      );
+
+  const display = chooseDisplay(!!options.json);
+  const howToGoOn = () => {
+    display.close();
+    console.error(`To go on: ${resumeCommand(experiment.name, folder.path)}`);
+  };
+  display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
+  display.fact('folder', folder.path);
+  using interrupt = new Interrupt(howToGoOn);
+  try {
+    const { claims, control } = await reproduce(gpu, task, folder, config, {
+      interrupt,
+      tuner,
+      checkpointSeconds,
+      onStage(stage, network) {
+        tracer?.stage(`${stage}: ${labels[network]}`);
+        display.stage(stage, network);
+      },
+      onProgress: display.progress,
+      onEpoch: display.epoch,
+    });
+    display.close();
+    const { writeReport } = await import('../report/write.ts'); // late, for a quick start
+    writeReport(folder);
+    const holds = claims.every((claim) => claim.holds);
+    if (options.json) {
+      console.log(JSON.stringify({ event: 'done', folder: folder.path, holds, claims }));
+    } else {
+      console.log(`\n${verdictTable(claims, control !== undefined)}\n\n${verdictSentence(claims)}`);
+      console.log(`Report: ${join(folder.path, 'report.html')}`);
+    }
+    return options.strict && !holds ? 1 : 0;
+  } catch (error) {
+    display.close();
+    const status = reportError(error);
+    // Going on helps neither a run that diverged nor one that never got to a checkpoint.
+    if (!(error instanceof DivergedError) && folder.has(CHECKPOINT)) howToGoOn();
+    return status;
+  }
+}

@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { CollimateError } from '../errors.ts';
+import { Interrupt } from '../experiments/interrupt.ts';
+import { LockedError } from '../experiments/lock.ts';
+import { reproduce } from '../experiments/reproduce.ts';
+import { describeRun, readConfig } from '../experiments/run-config.ts';
+import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
+import { findExperiment } from '../experiments/settings.ts';
+import { loadTask, type Task } from '../experiments/task.ts';
+import { DivergedError } from '../experiments/train-run.ts';
+import { Gpu } from '../gpu/device.ts';
+import { DeviceLostError } from '../gpu/failures.ts';
+import { writeReport } from '../report/write.ts';
+import { Tuner } from '../tuner/tuner.ts';
+import { goOn } from './resume.ts';
+import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
+
+/*
+ * A process that makes runs, one after the other on one device, for the one that forked it: src/cli/pool.ts. It stays between
+ * runs, so that shaders are compiled and images read but once.
+ */
+
+async function serve(options: WorkerOptions): Promise<void> {
+  let tuner = new Tuner({ mode: options.tune });
+  using gpu = await Gpu.open({
+    adapter: options.adapter,
+    chooser: { choose: (on, work) => tuner.choose(on, work) },
+  });
+  const tasks = new TaskCache(options.dataDir);
+  using interrupt = new Interrupt();
+  // Whoever forked this is gone: stop as at Ctrl-C, at a checkpoint.
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+
+  async function make(order: Order): Promise<void> {
+    const experiment = findExperiment(order.experiment);
+    const begun = existsSync(join(order.folder, CONFIG)) ? readConfig(order.folder) : undefined;
+    if (begun && !isDeepStrictEqual(begun.settings, order.settings)) {
+      throw new CollimateError(
+        `the run in ${order.folder} was made with other settings`,
+        'Move that folder away, or name another root with `--out`.',
+      );
+    }
+    tuner = new Tuner({ mode: options.tune, pinned: begun?.kernels });
+    const task = await tasks.load(order);
+    using folder = begun ? RunFolder.resume(order.folder) : RunFolder.create(order.folder);
+    const config = begun
+      ? goOn(begun, task.dataset, gpu.info)
+      : describeRun(experiment, order, task, gpu.info);
+    await reproduce(gpu, task, folder, config, {
+      interrupt,
+      tuner,
+      checkpointSeconds: options.checkpointSeconds,
+      onStage() {},
+      onProgress: ({ step, steps }) => send({ kind: 'progress', share: step / steps }),
+      onEpoch() {},
+    });
+    writeReport(folder);
+  }
+
+  for await (const order of orders()) {
+    try {
+      await make(order);
+      send({ kind: 'done' });
+    } catch (error) {
+      // After Ctrl-C everything is saved, and the process that waits knows why.
+      if (interrupt.requested) process.exit(130);
+      // Another process may have more luck with another device.
+      if (!(error instanceof CollimateError) || error instanceof DeviceLostError) throw error;
+      if (error instanceof LockedError) send({ kind: 'elsewhere' });
+      else send({ kind: 'failed', reason: error.message, final: error instanceof DivergedError });
+    }
+  }
+}
+
+/** The orders in the order in which they come; ends at the word that there are no more. */
+async function* orders(): AsyncGenerator<Order> {
+  const waiting: (Order | typeof NO_MORE)[] = [];
+  let wake = () => {};
+  process.on('message', (order: Order | typeof NO_MORE) => {
+    waiting.push(order);
+    wake();
+  });
+  for (;;) {
+    const next = waiting.shift();
+    if (next === NO_MORE) return process.disconnect();
+    if (next) yield next;
+    else await new Promise<void>((resolve) => (wake = resolve));
+  }
+}
+
+function send(message: WorkerMessage): void {
+  process.send?.(message, undefined, undefined, () => {}); // Whoever asked may be gone.
+}
+
+/** Keeps the images that the last run used: runs of a sweep mostly use the same. */
+class TaskCache {
+  readonly #dataDir: string | undefined;
+  #last: { key: string; task: Task } | undefined;
+
+  constructor(dataDir: string | undefined) {
+    this.#dataDir = dataDir;
+  }
+
+  async load({ experiment, settings }: Order): Promise<Task> {
+    const { dataset } = findExperiment(experiment);
+    const { classes, images, resolution, validation, randomLabels, superclasses, seed } = settings;
+    const key = JSON.stringify([
+      dataset,
+      classes,
+      images,
+      resolution,
+      validation,
+      randomLabels,
+      superclasses,
+      randomLabels && seed,
+    ]);
+    if (this.#last?.key !== key) {
+      this.#last = { key, task: await loadTask(dataset, settings, { dataDir: this.#dataDir }) };
+    }
+    return this.#last.task;
+  }
+}
+
+await serve(JSON.parse(process.env[OPTIONS]!) as WorkerOptions);

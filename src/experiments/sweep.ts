@@ -1,0 +1,130 @@
+import { CollimateError } from '../errors.ts';
+import type { Experiment, Settings } from './experiment.ts';
+import { checkTogether, findExperiment } from './settings.ts';
+import type { ClaimSpec } from './sweep-claims.ts';
+import type { Axis, Cell, SweepFigure } from './sweep-results.ts';
+
+/** How much a sweep takes: seconds, to see that it runs; minutes a sweep; or the paper's settings throughout. */
+export const LEVELS = ['smoke', 'quick', 'paper'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** What the runs of a cell share: a preset of an experiment, changed. */
+export interface Base {
+  /** The folder of its runs: `mnist-fc.brief`. */
+  readonly name: string;
+  readonly experiment: string;
+  readonly preset: string;
+  readonly changes: Partial<Settings>;
+}
+
+/** A point of a sweep: where it lies on the axes, and what that changes. */
+export interface SweepCell {
+  readonly cell: Cell;
+  readonly base: Base;
+  readonly changes: Partial<Settings>;
+}
+
+/** A question put to many runs, as data. */
+export interface Sweep {
+  readonly name: string;
+  readonly title: string;
+  readonly question: string;
+  /** In `list`. */
+  readonly summary: string;
+  readonly axes: readonly Axis[];
+  readonly cells: (level: Level) => readonly SweepCell[];
+  readonly claims: readonly ClaimSpec[];
+  /** Cells whose runs' own claims are joined over seeds. */
+  readonly runClaims?: readonly Cell[];
+  readonly figures: readonly SweepFigure[];
+  /** What a reader has to know of the choice of settings. */
+  readonly notes?: readonly string[];
+}
+
+/** One run of a sweep, before it is known whether it was made. */
+export interface PlannedRun {
+  readonly id: string;
+  readonly experiment: Experiment;
+  readonly preset: string;
+  readonly settings: Settings;
+  readonly cell: Cell;
+  readonly seed: number;
+}
+
+export interface PlanOptions {
+  readonly level: Level;
+  readonly seeds: readonly number[];
+  /** Settings of all runs in place of the sweep's own; refused where an axis decides them. */
+  readonly changes: Partial<Settings>;
+}
+
+/** Seeds 1 to 3, which is what `quick` and `paper` take where nothing else is said; one for `smoke`. */
+export const defaultSeeds = (level: Level): number[] => (level === 'smoke' ? [1] : [1, 2, 3]);
+
+/** All runs of a sweep, seed by seed within each cell. */
+export function planSweep(sweep: Sweep, { level, seeds, changes }: PlanOptions): PlannedRun[] {
+  return sweep.cells(level).flatMap((point) => {
+    refuseAxis(sweep, point, changes);
+    return seeds.map((seed) => planRun(point, seed, changes));
+  });
+}
+
+function planRun({ cell, base, changes }: SweepCell, seed: number, given: Partial<Settings>): PlannedRun {
+  const experiment = findExperiment(base.experiment);
+  const own = { ...experiment.presets[base.preset]!.settings, ...base.changes };
+  const settings = checkTogether({ ...own, ...given, ...changes, seed });
+  return {
+    id: `${base.name}/${differences(settings, own)}`,
+    experiment,
+    preset: base.preset,
+    settings,
+    cell,
+    seed,
+  };
+}
+
+/** `depth=4,seed=2`: what a run's settings change of its base, in the order of the settings' names. */
+function differences(settings: Settings, base: Settings): string {
+  const names = (Object.keys(settings) as (keyof Settings)[]).sort();
+  const changed = names.filter((name) => name === 'seed' || settings[name] !== base[name]);
+  return changed.map((name) => `${name}=${settings[name] ?? 'none'}`).join(',');
+}
+
+function refuseAxis({ name }: Sweep, { changes }: SweepCell, given: Partial<Settings>): void {
+  const both = Object.keys(given).find((setting) => setting in changes);
+  if (both === undefined) return;
+  throw new CollimateError(
+    `${name} decides ${both} itself, and ${both} ${given[both as keyof Settings]} was asked for`,
+    'Leave that option out, or make a single run with it.',
+  );
+}
+
+/** An axis with the settings that each of its values stands for. */
+export interface AxisValues {
+  readonly name: string;
+  readonly values: readonly { readonly value: Cell[string]; readonly changes: Partial<Settings> }[];
+}
+
+/** Values of an axis that are the values of a setting. */
+export const valuesOf = <K extends keyof Settings & string>(
+  name: K,
+  values: readonly (Settings[K] & Cell[string])[],
+): AxisValues => ({
+  name,
+  values: values.map((value) => ({ value, changes: { [name]: value } as Partial<Settings> })),
+});
+
+/** All combinations of the axes' values. */
+export function grid(base: Base, ...axes: readonly AxisValues[]): SweepCell[] {
+  return axes.reduce<SweepCell[]>(
+    (cells, { name, values }) =>
+      cells.flatMap((point) =>
+        values.map(({ value, changes }) => ({
+          ...point,
+          cell: { ...point.cell, [name]: value },
+          changes: { ...point.changes, ...changes },
+        })),
+      ),
+    [{ cell: {}, base, changes: {} }],
+  );
+}

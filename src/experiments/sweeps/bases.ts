@@ -1,0 +1,52 @@
+import type { DatasetName } from '../../data/load.ts';
+import { datasets, type Settings } from '../experiment.ts';
+import type { Base, Level } from '../sweep.ts';
+
+/** Images held back to choose by, of which no network has learned. */
+const VALIDATION = 5_000;
+
+/** A few hundred steps with momentum, after which alignment is there: what most sweeps repeat many times at `quick`. */
+const BRIEF: Partial<Settings> = {
+  images: 10_000,
+  validation: VALIDATION,
+  epochs: 10,
+  momentum: 0.9,
+  weightDecay: 1e-2,
+  controlWeightDecay: null,
+  samples: 8,
+};
+
+/** Says nothing of alignment; everything runs. */
+const TINY: Partial<Settings> = { ...BRIEF, images: 1_280, validation: 256, epochs: 2, samples: 2 };
+
+/** The fully connected networks of sweeps, without controls of their own. */
+export function fcBase(level: Level, dataset: Exclude<DatasetName, 'synthetic-images'> = 'mnist'): Base {
+  const experiment = `${dataset}-fc`;
+  switch (level) {
+    case 'smoke':
+      return { name: `${experiment}.tiny`, experiment, preset: 'smoke', changes: TINY };
+    case 'quick':
+      return { name: `${experiment}.brief`, experiment, preset: 'quick', changes: BRIEF };
+    case 'paper': {
+      const images = datasets[dataset].images - VALIDATION;
+      const changes = { images, validation: VALIDATION, controlWeightDecay: null };
+      return { name: `${experiment}.paper-sweep`, experiment, preset: 'paper', changes };
+    }
+  }
+}
+
+/** An experiment at a preset as it stands, its control too. */
+export const asItStands = (experiment: string, preset: string): Base => ({
+  name: `${experiment}.${preset}`,
+  experiment,
+  preset,
+  changes: {},
+});
+
+/** The same without its control. */
+export const alone = (experiment: string, preset: string): Base => ({
+  name: `${experiment}.${preset}-alone`,
+  experiment,
+  preset,
+  changes: { controlWeightDecay: null },
+});

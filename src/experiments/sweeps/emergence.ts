@@ -1,0 +1,53 @@
+/** How alignment comes about over one run. */
+import type { Sweep } from '../sweep.ts';
+import { mainCells } from './reach.ts';
+
+export const emergence: Sweep = {
+  name: 'emergence',
+  title: 'How alignment emerges, beside neural collapse',
+  question:
+    'When in training do RA1–RA4 appear, before or after neural collapse, and what do training and test error do meanwhile?',
+  summary: 'every measure over the epochs of a run, beside neural collapse',
+  axes: [],
+  cells: mainCells,
+  claims: [
+    {
+      property: 'collapse',
+      id: 'together',
+      title: 'alignment and neural collapse come together',
+      measure: 'correlation over moments of training between the diagonal share and log NC1',
+      comparison: '<=',
+      threshold: -0.5,
+      of: (runs) => runs.correlationWithLog('diagonalShare', 'nc1'),
+    },
+  ],
+  figures: [
+    {
+      kind: 'course',
+      file: 'alignment-course',
+      title: 'Alignment over training',
+      caption:
+        'Each measure at moments of training, from initialization on; a line a seed. Look for when each property appears.',
+      scalars: [
+        'trainAccuracy',
+        'testAccuracy',
+        'line',
+        'stepCosine',
+        'stepCv',
+        'diagonalShare',
+        'leftRight',
+        'topEnergy',
+        'sigma1First',
+        'sigma1Last',
+      ],
+    },
+    {
+      kind: 'course',
+      file: 'collapse-course',
+      title: 'Neural collapse over training',
+      caption:
+        'NC1–NC4 at the same moments, all of which fall to 0 in a network that collapses. Look whether they fall while alignment rises.',
+      scalars: ['nc1', 'nc2Norms', 'nc2Angles', 'nc3', 'nc4'],
+    },
+  ],
+};
