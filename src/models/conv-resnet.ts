@@ -9,6 +9,7 @@ import {
   normParameters,
   ResidualNetwork,
   type Stage,
+  scaleParameters,
 } from './residual-network.ts';
 
 export interface ConvResNetOptions extends BlockOptions {
@@ -60,6 +61,7 @@ export class ConvResNet extends ResidualNetwork {
     this.parameters = [
       ...layers.flatMap(({ conv, norm }) => [conv, ...normParameters(norm)]),
       ...headParameters(this.head, classes, channels),
+      ...scaleParameters(options, this.blocks),
     ];
     this.norms = layers.map(({ norm }) => norm);
   }
@@ -68,7 +70,7 @@ export class ConvResNet extends ResidualNetwork {
     return relu(norm(conv2d(x, weights['stem.conv.weight']!, this.options.stem), 'stem.bn', weights));
   }
 
-  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+  protected override layers(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
     return convBranch(weights, block, h, norm);
   }
 }

@@ -1,6 +1,7 @@
-import { matmul, relu } from '../autograd/functions.ts';
+import { add, matmul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import { CollimateError } from '../errors.ts';
+import type { BlockNoise, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import {
   type BlockOptions,
   checkWhole,
@@ -8,6 +9,7 @@ import {
   normParameters,
   ResidualNetwork,
   type Stage,
+  scaleParameters,
 } from './residual-network.ts';
 
 export interface FcResNetOptions extends BlockOptions {
@@ -17,11 +19,21 @@ export interface FcResNetOptions extends BlockOptions {
   readonly depth: number;
   /** Number D of features throughout. */
   readonly width: number;
+  /** `batch` if not said. Without BatchNorm linear layers have biases. */
+  readonly norm?: 'batch' | 'none';
+  /** Where BatchNorm stands in the branch; `post-norm` if not said. */
+  readonly branch?: 'post-norm' | 'pre-norm';
+  /**
+   * Dropout (Srivastava et al., JMLR 2014) in front of the last linear layer of every branch: the share that a training step
+   * drops. The rest is divided by its own share, so that inference has nothing to scale. 0 if not said.
+   */
+  readonly dropout?: number;
 }
 
 /**
- * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)) with the branch
- * F = Linear–BN–ReLU–Linear–BN, and a linear classifier. No biases beside BatchNorm's and the classifier's.
+ * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
+ * is Linear–BN–ReLU–Linear–BN, or `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, or without BatchNorm Linear–ReLU–Linear. No
+ * biases beside BatchNorm's and the classifier's, where there is BatchNorm.
  */
 export class FcResNet extends ResidualNetwork {
   declare readonly options: FcResNetOptions & { readonly kind: 'fc' };
@@ -35,37 +47,78 @@ export class FcResNet extends ResidualNetwork {
   constructor(options: FcResNetOptions) {
     super({ ...options, kind: 'fc' });
     checkWhole(options, { inputs: 1, depth: 1, width: 1, classes: 2 });
-    const { inputs, depth, width, classes } = options;
+    checkBranch(options);
+    const { inputs, depth, width, classes, norm = 'batch' } = options;
     this.input = [inputs];
     this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
     this.stages = [{ blocks: this.blocks, shape: [width], reach: 0 }];
 
-    const layer = (block: string, n: string, fanIn: number) => ({
-      linear: { name: `${block}.linear${n}.weight`, shape: [width, fanIn], init: { fanIn } },
-      norm: { name: `${block}.bn${n}`, features: width, places: 1 },
-    });
+    const layer = (block: string, n: string, fanIn: number) => {
+      const linear = `${block}.linear${n}`;
+      const weight = { name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } };
+      const bias = { name: `${linear}.bias`, shape: [width], init: { fanIn } };
+      const norms = norm === 'batch' ? [{ name: `${block}.bn${n}`, features: width, places: 1 }] : [];
+      return { norms, parameters: [weight, ...(norm === 'none' ? [bias] : norms.flatMap(normParameters))] };
+    };
     const layers = [
       layer('stem', '', inputs),
       ...this.blocks.flatMap((block) => [layer(block, '1', width), layer(block, '2', width)]),
     ];
     this.parameters = [
-      ...layers.flatMap(({ linear, norm }) => [linear, ...normParameters(norm)]),
+      ...layers.flatMap(({ parameters }) => parameters),
       ...headParameters(this.head, classes, width),
+      ...scaleParameters(options, this.blocks),
     ];
-    this.norms = layers.map(({ norm }) => norm);
+    this.norms = layers.flatMap(({ norms }) => norms);
+  }
+
+  get dropout() {
+    const { dropout: rate = 0 } = this.options;
+    return rate > 0 ? { blocks: this.blocks, rate } : undefined;
   }
 
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
-    return relu(norm(linear(x, weights['stem.linear.weight']!), 'stem.bn', weights));
+    return relu(this.#norm(this.#linear(x, 'stem.linear', weights), 'stem.bn', weights, norm));
   }
 
-  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
-    const inner = relu(norm(linear(h, weights[`${block}.linear1.weight`]!), `${block}.bn1`, weights));
-    return norm(linear(inner, weights[`${block}.linear2.weight`]!), `${block}.bn2`, weights);
+  protected override layers(
+    weights: Weights,
+    block: string,
+    h: Tensor,
+    norm: Normalizer,
+    { inner = (x) => x }: BlockNoise,
+  ): Tensor {
+    const linear = (x: Tensor, n: 1 | 2) => this.#linear(x, `${block}.linear${n}`, weights);
+    const normalize = (x: Tensor, n: 1 | 2) => this.#norm(x, `${block}.bn${n}`, weights, norm);
+    if (this.options.branch === 'pre-norm') {
+      const x = relu(normalize(linear(relu(normalize(h, 1)), 1), 2));
+      return linear(inner(x, block), 2);
+    }
+    return normalize(linear(inner(relu(normalize(linear(h, 1), 1)), block), 2), 2);
+  }
+
+  /** x Wᵀ + b with W [out, in], PyTorch's layout; b only where there is no BatchNorm. */
+  #linear(x: Tensor, name: string, weights: Weights): Tensor {
+    const product = matmul(x, weights[`${name}.weight`]!, { transposeB: true });
+    return this.options.norm === 'none' ? add(product, weights[`${name}.bias`]!) : product;
+  }
+
+  #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {
+    return this.options.norm === 'none' ? x : norm(x, name, weights);
   }
 }
 
-/** x Wᵀ with W [out, in], PyTorch's layout. */
-function linear(x: Tensor, weight: Tensor): Tensor {
-  return matmul(x, weight, { transposeB: true });
+function checkBranch({ norm = 'batch', branch = 'post-norm', dropout = 0 }: FcResNetOptions): void {
+  const among = (name: string, value: string, values: readonly string[]) => {
+    if (!values.includes(value))
+      throw new CollimateError(`${name} is ${value}`, `Give ${values.join(' or ')}.`);
+  };
+  among('norm', norm, ['batch', 'none']);
+  among('branch', branch, ['post-norm', 'pre-norm']);
+  if (norm === 'none' && branch === 'pre-norm') {
+    throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
+  }
+  if (!(dropout >= 0 && dropout < 1)) {
+    throw new CollimateError(`dropout is ${dropout}`, 'Give a rate from 0 up to, but not, 1.');
+  }
 }

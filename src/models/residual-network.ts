@@ -1,7 +1,7 @@
-import { add, globalAveragePool, matmul, relu } from '../autograd/functions.ts';
+import { add, globalAveragePool, matmul, mul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
-import type { BranchGate, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import type { BlockNoise, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import type { NetworkOptions } from './network-of.ts';
 
 /** What every residual network can be told. */
@@ -17,6 +17,11 @@ export interface BlockOptions {
    * Residual Jacobian at inference is ∂F/∂h. 1 if not said.
    */
   readonly survival?: number;
+  /**
+   * Factor of F in every block; 1 if not said. `learned`: a parameter of each block, `<block>.scale`, which is 0 at first, so that
+   * blocks begin as the identity (SkipInit: De & Smith, NeurIPS 2020). The Residual Jacobian has the factor in it.
+   */
+  readonly branchScale?: number | 'learned';
 }
 
 /** Consecutive blocks between which height, width and channels stay, so that their Jacobians are square and can be compared. */
@@ -44,14 +49,24 @@ export abstract class ResidualNetwork implements Network {
 
   constructor(options: NetworkOptions) {
     this.options = options;
-    const { survival = 1, skip } = options;
+    const { survival = 1, branchScale = 1, skip } = options;
     if (!(survival > 0 && survival <= 1)) {
       throw new CollimateError(`survival is ${survival}`, 'Give a probability above 0 and at most 1.');
     }
-    if (survival < 1 && !skip) {
+    if (branchScale !== 'learned' && !(branchScale > 0 && Number.isFinite(branchScale))) {
+      throw new CollimateError(`branchScale is ${branchScale}`, 'Give a number above 0, or learned.');
+    }
+    if (skip) return;
+    if (survival < 1) {
       throw new CollimateError(
         `survival is ${survival} in a network without skip connections`,
         'Leave it at 1: where nothing leads around a block, a dropped one lets nothing through.',
+      );
+    }
+    if (branchScale !== 1) {
+      throw new CollimateError(
+        `branchScale is ${branchScale} in a network without skip connections`,
+        'Leave it at 1: there is nothing beside the branch that it could be small against.',
       );
     }
   }
@@ -70,7 +85,21 @@ export abstract class ResidualNetwork implements Network {
   abstract stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor;
 
   /** F of a block at h [… , n, ...shape]; `block` is the prefix under which its weights are given. */
-  abstract branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor;
+  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer, noise: BlockNoise = {}): Tensor {
+    const { branchScale = 1 } = this.options;
+    const f = this.layers(weights, block, h, norm, noise);
+    if (branchScale === 1) return f;
+    return mul(f, branchScale === 'learned' ? weights[`${block}.scale`]! : branchScale);
+  }
+
+  /** F without its factor. */
+  protected abstract layers(
+    weights: Weights,
+    block: string,
+    h: Tensor,
+    norm: Normalizer,
+    noise: BlockNoise,
+  ): Tensor;
 
   /** What the skip connection of a block carries. */
   protected shortcut(_weights: Weights, _block: string, h: Tensor, _norm: Normalizer): Tensor {
@@ -93,17 +122,18 @@ export abstract class ResidualNetwork implements Network {
     return { points, logits };
   }
 
-  forward(weights: Weights, x: Tensor, norm: Normalizer, gate?: BranchGate): Tensor {
-    return this.#run(weights, x, norm, gate).logits;
+  forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor {
+    return this.#run(weights, x, norm, noise).logits;
   }
 
   /** h before each block and after the last, and the logits. */
-  #run(weights: Weights, x: Tensor, norm: Normalizer, gate: BranchGate = (branch) => branch) {
+  #run(weights: Weights, x: Tensor, norm: Normalizer, noise: BlockNoise = {}) {
     const path = [this.stem(weights, x, norm)];
     for (const block of this.blocks) {
       const h = path.at(-1)!;
       const shortcut = this.options.skip ? this.shortcut(weights, block, h, norm) : h;
-      path.push(this.join(shortcut, gate(this.branch(weights, block, h, norm), block)));
+      const branch = this.branch(weights, block, h, norm, noise);
+      path.push(this.join(shortcut, noise.branch?.(branch, block) ?? branch));
     }
     const last = path.at(-1)!;
     const features = last.rank > 2 ? globalAveragePool(last) : last;
@@ -127,6 +157,15 @@ export const normParameters = ({ name, features }: NormSpec): ParameterSpec[] =>
   { name: `${name}.weight`, shape: [features], init: { value: 1 } },
   { name: `${name}.bias`, shape: [features], init: { value: 0 } },
 ];
+
+/** The factors of branches, where they are learned. */
+export const scaleParameters = (
+  { branchScale }: Pick<BlockOptions, 'branchScale'>,
+  blocks: readonly string[],
+): ParameterSpec[] =>
+  branchScale === 'learned'
+    ? blocks.map((block) => ({ name: `${block}.scale`, shape: [1], init: { value: 0 } }))
+    : [];
 
 /** A classifier's two parameters. */
 export const headParameters = (name: string, classes: number, features: number): ParameterSpec[] => [

@@ -10,6 +10,7 @@ import {
   normParameters,
   ResidualNetwork,
   type Stage,
+  scaleParameters,
 } from './residual-network.ts';
 
 export interface ResNet34Options extends BlockOptions {
@@ -97,7 +98,11 @@ export class ResNet34 extends ResidualNetwork {
     });
     this.stages = stages;
     this.blocks = STAGES.flatMap((count, s) => Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`));
-    this.parameters = [...layers.flatMap(parametersOf), ...headParameters(this.head, classes, from)];
+    this.parameters = [
+      ...layers.flatMap(parametersOf),
+      ...headParameters(this.head, classes, from),
+      ...scaleParameters(options, this.blocks),
+    ];
     this.norms = layers.map(normOf);
   }
 
@@ -107,7 +112,7 @@ export class ResNet34 extends ResidualNetwork {
     return this.#small ? h : maxPool2d(h, 3, { stride: 2, padding: 1 });
   }
 
-  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+  protected override layers(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
     return convBranch(weights, block, h, norm, this.#strided.has(block) ? 2 : 1);
   }
 

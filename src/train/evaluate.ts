@@ -113,7 +113,7 @@ export class Evaluator implements Disposable {
 
 /** Examples that run at once. */
 export function evaluationBatch(
-  network: Pick<Network, 'input' | 'norms'>,
+  network: Parameters<typeof largestActivation>[0],
   traits: Pick<AdapterTraits, 'maxBindingBytes'>,
 ): number {
   const bytes = Math.min(ACTIVATION_BYTES, traits.maxBindingBytes);

@@ -21,14 +21,24 @@ export interface NormSpec {
 /** Normalizes activations [n, features] or [n, height, width, features] as the BatchNorm layer `name` would. */
 export type Normalizer = (x: Tensor, name: string, weights: Weights) => Tensor;
 
-/** What a training step makes of the branch of a block: stochastic depth keeps it or drops it. */
-export type BranchGate = (branch: Tensor, block: string) => Tensor;
+/** What a training step does to the blocks, and inference does not. */
+export interface BlockNoise {
+  /** To a block's branch: stochastic depth keeps it or drops it. */
+  readonly branch?: (branch: Tensor, block: string) => Tensor;
+  /** To what enters the last layer of a block's branch: dropout. */
+  readonly inner?: (x: Tensor, block: string) => Tensor;
+}
 
 /** Numbers of an example that a network computes or takes at once, at most. */
-export const largestActivation = ({ input, norms }: Pick<Network, 'input' | 'norms'>): number =>
+export const largestActivation = ({
+  input,
+  norms,
+  parameters,
+}: Pick<Network, 'input' | 'norms' | 'parameters'>): number =>
   Math.max(
     input.reduce((a, b) => a * b, 1),
     ...norms.map(({ features, places }) => features * places),
+    ...parameters.map(({ shape }) => shape[0]!), // what a layer without BatchNorm puts out
   );
 
 /** What the training loop has to know of a network. */
@@ -39,6 +49,8 @@ export interface Network {
   readonly norms: readonly NormSpec[];
   /** Residual blocks that take part in stochastic depth, and the probability with which a step keeps each. */
   readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
+  /** Blocks with dropout, and the share that a step drops. */
+  readonly dropout?: { readonly blocks: readonly string[]; readonly rate: number } | undefined;
   /** Logits [n, classes] of examples [n, ...input]. */
-  forward(weights: Weights, x: Tensor, norm: Normalizer, gate?: BranchGate): Tensor;
+  forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor;
 }

@@ -20,12 +20,12 @@ import { valueAndGrad } from '../autograd/transform.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { shuffleIndex } from '../kernels/shuffle.ts';
 import { type BatchStatistics, MOMENTUM, trainingNorm } from './batch-norm.ts';
+import { blockNoise } from './block-noise.ts';
 import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Feed } from './feed.ts';
 import type { Network, Weights } from './network.ts';
 import { type SgdOptions, sgd } from './sgd.ts';
 import type { TrainingState } from './state.ts';
-import { stochasticDepth } from './stochastic-depth.ts';
 
 /** Steps whose losses are kept until they are read. */
 export const LOG_LENGTH = 1024;
@@ -53,10 +53,10 @@ export function gradientStep(network: Network, examples: DeviceExamples, feed: F
     const x = inputsOf(images, feed.rows(step, index), examples, network.input);
     const y = take(labels, index);
 
-    const gate = network.survival && stochasticDepth(network.survival, step, seed);
+    const noise = blockNoise(network, step, seed);
     const seen: Record<string, BatchStatistics> = {};
     const loss = (w: Weights): [Tensor, Tensor] => {
-      const logits = network.forward(w, x, trainingNorm(seen), gate);
+      const logits = network.forward(w, x, trainingNorm(seen), noise);
       return [softmaxCrossEntropy(logits, y), logits];
     };
     const [[value, logits], gradients] = valueAndGrad(loss, { hasAux: true })(weights);

@@ -65,7 +65,7 @@ class TwoStages extends ResidualNetwork {
     return relu(norm(conv2d(x, weights['stem.conv.weight']!, { padding: 1 }), 'stem.bn', weights));
   }
 
-  branch(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
+  protected override layers(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
     return convBranch(weights, block, h, norm, block === 'b.0' ? 2 : 1);
   }
 

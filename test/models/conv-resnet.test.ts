@@ -9,7 +9,7 @@ import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet
 import { type NetworkOptions, networkOf } from '../../src/models/network-of.ts';
 import { type BatchStatistics, trainingNorm } from '../../src/train/batch-norm.ts';
 import { evaluationBatch } from '../../src/train/evaluate.ts';
-import type { BranchGate, Network } from '../../src/train/network.ts';
+import type { BlockNoise, Network } from '../../src/train/network.ts';
 import { initialState, shuffleSeed } from '../../src/train/state.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { batchIndices, distance, norm, select, syntheticExamples, upload } from '../fidelity/support.ts';
@@ -66,7 +66,7 @@ describe('a step of a convolutional network matches the interpreter in float64',
       const [record] = await trainer.records(1);
 
       const { x, labels } = select(examples, batchIndices(COUNT, TRAINING.batch, TRAINING.seed, 0));
-      const wanted = reference(network, start.parameters, x, labels, gateOf(options));
+      const wanted = reference(network, start.parameters, x, labels, noiseOf(options));
       expect(record!.loss).toBeCloseTo(wanted.loss, 5);
       const { state } = trainer;
       const gradients = state.parameterLayout.unpack((await state.gradients.read()) as Float32Array);
@@ -92,13 +92,13 @@ describe('a step of a convolutional network matches the interpreter in float64',
 });
 
 /** Whether the first step keeps each block, as the documentation says: by a number that the generator draws for each. */
-function gateOf(options: NetworkOptions): BranchGate | undefined {
+function noiseOf(options: NetworkOptions): BlockNoise {
   const { survival = 1, depth } = options as ConvResNetOptions;
-  if (survival === 1) return undefined;
+  if (survival === 1) return {};
   const key = [shuffleSeed(TRAINING.seed), 0] as const;
   const kept = Array.from({ length: depth }, (_, i) => philoxUniform(1, key, i)[0]! < survival);
   expect(new Set(kept).size).toBe(2);
-  return (branch, block) => mul(branch, kept[Number(block.split('.')[1])] ? 1 / survival : 0);
+  return { branch: (branch, block) => mul(branch, kept[Number(block.split('.')[1])] ? 1 / survival : 0) };
 }
 
 function reference(
@@ -106,13 +106,13 @@ function reference(
   parameters: ReadonlyMap<string, Float32Array>,
   x: Float64Array,
   labels: readonly number[],
-  gate: BranchGate | undefined,
+  noise: BlockNoise,
 ) {
   const graph = trace(
     (weights: Record<string, Tensor>, images: Tensor, y: Tensor) => {
       const seen: Record<string, BatchStatistics> = {};
       const loss = (w: Record<string, Tensor>) =>
-        softmaxCrossEntropy(network.forward(w, images, trainingNorm(seen), gate), y);
+        softmaxCrossEntropy(network.forward(w, images, trainingNorm(seen), noise), y);
       const result = valueAndGrad(loss)(weights);
       return [result, network.norms.map(({ name }) => [seen[name]!.mean, seen[name]!.variance])];
     },

@@ -1,0 +1,40 @@
+import { equal, greater, iota, mul, random, reshape, where } from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { BlockNoise, Network } from './network.ts';
+
+/**
+ * Stochastic depth and dropout of a step. What is drawn depends on the seed, the step, the block and the place alone, so
+ * that a resumed run goes on with the same numbers.
+ */
+export function blockNoise(
+  { survival, dropout }: Pick<Network, 'survival' | 'dropout'>,
+  step: Tensor,
+  seed: Tensor,
+): BlockNoise {
+  const key = where(equal(iota([2]), 0), seed, step);
+  return {
+    // A branch that is kept is divided by the probability of that; one that is dropped becomes 0, and so do its gradients.
+    // What it would have been still enters the statistics of its BatchNorm layers.
+    ...(survival && {
+      branch(branch, block) {
+        const drawn = random(key, [1], { stream: survival.blocks.indexOf(block) });
+        const factor = where(greater(survival.probability, drawn), 1 / survival.probability, 0);
+        return mul(
+          branch,
+          reshape(
+            factor,
+            branch.shape.map(() => 1),
+          ),
+        );
+      },
+    }),
+    // Inverted dropout; its streams are those behind stochastic depth's.
+    ...(dropout && {
+      inner(x, block) {
+        const { blocks, rate } = dropout;
+        const drawn = random(key, x.shape, { stream: blocks.length + blocks.indexOf(block) });
+        return mul(x, where(greater(rate, drawn), 0, 1 / (1 - rate)));
+      },
+    }),
+  };
+}
