@@ -232,6 +232,8 @@ export interface EpochMetrics {
   loss: number;
   trainAccuracy: number;
   testAccuracy: number;
+  /** On the training images that are held back, where there are any. */
+  validationAccuracy?: number;
   /** Training time so far, in seconds, over all sessions of the run. */
   seconds: number;
 }

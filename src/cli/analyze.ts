@@ -150,7 +150,7 @@ function open(
 function weightsOf(bytes: Uint8Array, file: string, name: string, preset: string | undefined): Trained {
   const experiment = findExperiment(name);
   const { settings } = resolveSettings(experiment, { preset });
-  const network = networkOptions(experiment.model, settings, imageShape(experiment.dataset, settings), true);
+  const network = networkOptions(experiment.model, settings, imageShape(experiment.dataset, settings));
   const { seed, images } = settings;
   return {
     info: { experiment: name, network, training: { seed, images } },
@@ -163,7 +163,12 @@ function dataOf({ network, training }: Trained['info'], dataset: Experiment['dat
   const { images, channels } = datasets[dataset];
   const features = networkOf(network).input.reduce((a, b) => a * b, 1);
   const resolution = Math.sqrt(features / channels);
-  return { classes: network.classes, images: training.images ?? images, resolution };
+  const { seed, randomLabels, superclasses } = training;
+  return {
+    ...{ classes: network.classes, images: training.images ?? images, resolution, seed },
+    ...(randomLabels !== undefined && { randomLabels }),
+    ...(superclasses !== undefined && { superclasses }),
+  };
 }
 
 function conventionOf(text: string | undefined): 'branch' | 'post-activation' | undefined {

@@ -1,16 +1,11 @@
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
-import {
-  findExperiment,
-  type GivenSettings,
-  parseNumber,
-  parseSettings,
-  ranges,
-} from '../experiments/settings.ts';
+import { findExperiment, type GivenSettings, parseNumber, parseSettings } from '../experiments/settings.ts';
 import { LEVELS, type Level, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { list } from './list.ts';
 import { main } from './main.ts';
+import { addSettings } from './setting-options.ts';
 import { runSingle, type SingleOptions } from './single.ts';
 import { runSuite } from './suite.ts';
 import { tuneOption } from './tune-option.ts';
@@ -31,12 +26,8 @@ const program = new Command('npm run reproduce --')
     'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` sweeps; `list` shows them',
   )
   .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
-for (const { option, what, least, most, above } of Object.values(ranges)) {
-  const numbers = most >= 1e9 ? `${above ? 'above' : 'from'} ${least}` : `${least} to ${most}`;
-  program.option(`${option} <number>`, `${what}, ${numbers}`);
-}
+addSettings(program);
 program
-  .option('--activation <name>', 'σ after each block: relu or identity')
   .option('--no-control', 'train no network without skip connections beside')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')

@@ -1,8 +1,9 @@
 import type { Claim } from '../analysis/results.ts';
 import { format } from '../report/numbers.ts';
 
-/** The claims with their verdicts as lines for a terminal. */
+/** The claims with their verdicts as lines for a terminal; nothing where there are none. */
 export function verdictTable(claims: readonly Claim[], control: boolean): string {
+  if (claims.length === 0) return '';
   const head = ['', 'claim', 'measured', 'needed', 'at init', ...(control ? ['control'] : []), ''];
   const rows = claims.map((claim) => [
     claim.property,
@@ -17,6 +18,7 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
 }
 
 export function verdictSentence(claims: readonly Claim[]): string {
+  if (claims.length === 0) return 'No claim was judged.';
   const held = claims.filter((claim) => claim.holds).length;
   return held === claims.length ? `All ${held} claims hold.` : `${held} of ${claims.length} claims hold.`;
 }

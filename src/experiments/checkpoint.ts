@@ -19,7 +19,12 @@ export interface CheckpointInfo {
   readonly experiment: string;
   readonly network: NetworkOptions;
   /** Everything else that decides the training, by name: what a resumed run must agree with. */
-  readonly training: Readonly<Record<string, unknown>> & { readonly seed: number; readonly images?: number };
+  readonly training: Readonly<Record<string, unknown>> & {
+    readonly seed: number;
+    readonly images?: number;
+    readonly randomLabels?: number;
+    readonly superclasses?: boolean;
+  };
   /** Of the training images, scaled to [0, 1], by channel: what inputs are normalized by. */
   readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Only in the middle of a run, so that a finished checkpoint does not depend on how often it was cut off. */

@@ -5,6 +5,9 @@ import type { Network } from '../train/network.ts';
 import { initialState } from '../train/state.ts';
 import { Trainer } from '../train/trainer.ts';
 import {
+  AS_IN_THE_PAPER,
+  classesOf,
+  controlSettings,
   datasets,
   type Experiment,
   imageShape,
@@ -30,17 +33,17 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
   const image = imageShape(dataset, settings);
   const { epochs, images, classes, batch, controlWeightDecay } = settings;
   const facts = datasets[dataset];
-  const share = classes / facts.classes;
+  const share = classes / classesOf(dataset, settings);
   const train = Math.floor(Math.min(images, facts.images * share) / batch) * batch;
-  const each = (skip: boolean) => {
-    const forward = forwardFlops(networkOf(networkOptions(model, settings, image, skip)));
+  const each = (own: Settings) => {
+    const forward = forwardFlops(networkOf(networkOptions(model, own, image)));
     return epochs * forward * (TRAINING * train + facts.test * share);
   };
-  const network = networkOf(networkOptions(model, settings, image, true));
+  const network = networkOf(networkOptions(model, settings, image));
   return {
     image,
     parameters: network.parameters.reduce((sum, { shape }) => sum + product(shape), 0),
-    flops: each(true) + (controlWeightDecay === null ? 0 : each(false)),
+    flops: each(settings) + (controlWeightDecay === null ? 0 : each(controlSettings(settings))),
   };
 }
 
@@ -68,8 +71,8 @@ const PROBE_MS = 300;
 /** Measures how fast an adapter trains, on a network of two blocks of each kind. Takes some seconds, mostly for compiling. */
 export async function measureRates(gpu: Gpu): Promise<Rates> {
   const probe = async (model: Model, image: [number, number, number], shape: Partial<Settings>) => {
-    const settings = { ...shape, depth: 2, classes: 10, activation: 'relu', survival: 1 } as Settings;
-    const network = networkOf(networkOptions(model, settings, image, true));
+    const settings = { ...AS_IN_THE_PAPER, ...shape, depth: 2, classes: 10, activation: 'relu' } as Settings;
+    const network = networkOf(networkOptions(model, settings, image));
     using images = DeviceArray.zeros(gpu, [PROBE.images, product(image)], 'u8', 'probe');
     using labels = DeviceArray.zeros(gpu, [PROBE.images], 'u8', 'probe');
     const data = { images, labels, scale: [1], shift: [0] };

@@ -5,7 +5,7 @@ import type { NetworkOptions } from '../models/network-of.ts';
 export type Model = NetworkOptions['kind'];
 
 /** What a run can be told, each with a value where it applies to the experiment's network and data. */
-export interface Settings {
+export interface Settings extends Variations {
   readonly seed: number;
   /** Passes over the training images. */
   readonly epochs: number;
@@ -25,8 +25,6 @@ export interface Settings {
   readonly stride?: number;
   /** σ in h ← σ(h + F(h)). */
   readonly activation: 'relu' | 'identity';
-  /** Stochastic depth: probability with which a step keeps a block's branch. Not in the control. */
-  readonly survival: number;
   readonly batch: number;
   /** At the first step; falls to 0 along a cosine. */
   readonly lr: number;
@@ -37,6 +35,54 @@ export interface Settings {
   /** Training examples at which Jacobians are taken. */
   readonly samples: number;
 }
+
+/** What can be changed of the network, its data and its training besides; files of earlier versions may name none of it. */
+interface Variations {
+  /** Whether there are skip connections. Without them the network is what is otherwise the control, and has none beside it. */
+  readonly skip: boolean;
+  /** Of fc: without BatchNorm linear layers have biases. */
+  readonly norm: 'batch' | 'none';
+  /** Of fc: BatchNorm behind each linear layer of the branch, or in front of it, so that none follows the last one. */
+  readonly branch: 'post-norm' | 'pre-norm';
+  /** Factor of F in every block; `learned`: a parameter of each block, 0 at first. Not in the control. */
+  readonly branchScale: number | 'learned';
+  /** Stochastic depth: probability with which a step keeps a block's branch. Not in the control. */
+  readonly survival: number;
+  /** Of fc: share of what enters the last linear layer of each branch that a step drops. */
+  readonly dropout: number;
+  /** Share of the training images that get random labels. */
+  readonly randomLabels: number;
+  /** Of cifar100: its 20 superclasses in place of its classes. */
+  readonly superclasses: boolean;
+  /** Training images held back, those behind the first `images`, on which each epoch is tested. */
+  readonly validation: number;
+  /** Epochs after which weights are kept: see {@link snapshotEpochs}. */
+  readonly snapshots: number;
+}
+
+/** Networks, data and training as the paper has them. */
+export const AS_IN_THE_PAPER: Variations = {
+  skip: true,
+  norm: 'batch',
+  branch: 'post-norm',
+  branchScale: 1,
+  survival: 1,
+  dropout: 0,
+  randomLabels: 0,
+  superclasses: false,
+  validation: 0,
+  snapshots: 0,
+};
+
+/** Settings of the control: the same without skip connections, and without what needs them. */
+export const controlSettings = (settings: Settings): Settings => ({
+  ...settings,
+  skip: false,
+  branchScale: 1,
+  survival: 1,
+  weightDecay: settings.controlWeightDecay!,
+  controlWeightDecay: null,
+});
 
 export interface Preset {
   readonly summary: string;
@@ -65,6 +111,8 @@ export interface DatasetFacts {
   readonly side: number;
   readonly channels: number;
   readonly classes: number;
+  /** Into which its classes can be put together, if they can. */
+  readonly superclasses?: number;
   /**
    * Test accuracy from which a network and its control count as trained, where that is not MNIST's: about what a linear
    * classifier of the pixels reaches, or more. Ours.
@@ -78,7 +126,7 @@ export const datasets: Readonly<Record<DatasetName, DatasetFacts>> = {
   mnist: { title: 'MNIST', ...likeMnist },
   fashion: { title: 'Fashion-MNIST', ...likeMnist, trainedAt: 0.84 },
   cifar10: { title: 'CIFAR-10', ...cifar, classes: 10, trainedAt: 0.45 },
-  cifar100: { title: 'CIFAR-100', ...cifar, classes: 100, trainedAt: 0.2 },
+  cifar100: { title: 'CIFAR-100', ...cifar, classes: 100, superclasses: 20, trainedAt: 0.2 },
   imagenette: {
     title: 'ImageNette',
     images: 9_469,
@@ -94,6 +142,12 @@ export const datasets: Readonly<Record<DatasetName, DatasetFacts>> = {
   },
 };
 
+/** Classes that there are, or superclasses. */
+export function classesOf(dataset: DatasetName, { superclasses }: Pick<Settings, 'superclasses'>): number {
+  const facts = datasets[dataset];
+  return superclasses ? facts.superclasses! : facts.classes;
+}
+
 /** The thresholds of claims that depend on the data, for {@link judge}. */
 export function thresholdsOf(dataset: DatasetName) {
   const { trainedAt } = datasets[dataset];
@@ -107,18 +161,27 @@ export function imageShape(dataset: DatasetName, settings: Settings): [number, n
   return [resolution, resolution, channels];
 }
 
-/** The network of an experiment, or its control without skip connections, for images [height, width, channels]. */
+/** The network of an experiment for images [height, width, channels]. What is as usual is not named: so checkpoints stay as they were. */
 export function networkOptions(
   model: Model,
   settings: Settings,
   image: readonly [number, number, number],
-  skip: boolean,
 ): NetworkOptions {
-  const { depth = 0, width = 0, channels = 0, stride = 1, classes, activation, survival } = settings;
-  const shared = { classes, activation, skip, ...(skip && survival < 1 && { survival }) };
+  const { depth = 0, width = 0, channels = 0, stride = 1, classes, activation, skip } = settings;
+  const { survival, branchScale, norm, branch, dropout } = settings;
+  const shared = {
+    ...{ classes, activation, skip },
+    ...(survival < 1 && { survival }),
+    ...(branchScale !== 1 && { branchScale }),
+  };
   switch (model) {
     case 'fc':
-      return { kind: model, inputs: image[0] * image[1] * image[2], depth, width, ...shared };
+      return {
+        ...{ kind: model, inputs: image[0] * image[1] * image[2], depth, width, ...shared },
+        ...(norm !== 'batch' && { norm }),
+        ...(branch !== 'post-norm' && { branch }),
+        ...(dropout > 0 && { dropout }),
+      };
     case 'conv':
       return { kind: model, inputs: image, depth, channels, stem: stemOf(stride), ...shared };
     case 'resnet34':

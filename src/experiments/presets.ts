@@ -1,5 +1,5 @@
 import type { DatasetName } from '../data/load.ts';
-import { datasets, type Experiment, type Model, type Settings } from './experiment.ts';
+import { AS_IN_THE_PAPER, datasets, type Experiment, type Model, type Settings } from './experiment.ts';
 
 /** What presets change of the paper's settings. */
 type Changes = Partial<Settings>;
@@ -11,7 +11,7 @@ type Changes = Partial<Settings>;
  */
 export function paperSettings(dataset: DatasetName, model: Model): Settings {
   const { images, classes, side } = datasets[dataset];
-  const size: Record<Model, Changes> = {
+  const size: Record<Model, Pick<Changes, 'depth' | 'width' | 'channels' | 'stride'>> = {
     fc: { depth: 8, width: 128 },
     conv: { depth: 8, channels: 64, stride: side > 64 ? 4 : 1 },
     resnet34: { channels: 64 },
@@ -24,7 +24,7 @@ export function paperSettings(dataset: DatasetName, model: Model): Settings {
     ...(resizable(dataset) && { resolution: side }),
     ...size[model],
     activation: 'relu',
-    survival: 1,
+    ...AS_IN_THE_PAPER,
     batch: 128,
     lr: 0.1,
     momentum: 0,

@@ -16,8 +16,12 @@ export const ANALYSIS = 'analysis.json';
 export const CONTROL = 'control';
 
 /** What the networks of a run are called wherever people read of them. */
-export const labels = { run: 'Residual network', control: 'No-skip control' } as const;
-export type NetworkName = keyof typeof labels;
+export const labels = {
+  run: 'Residual network',
+  control: 'No-skip control',
+  plain: 'Plain network',
+} as const;
+export type NetworkName = Exclude<keyof typeof labels, 'plain'>;
 
 export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | 'onEpoch'> {
   /** Chooses the device's kernels; its choices are recorded before they are used. */
@@ -76,7 +80,8 @@ export async function reproduce(
       ? undefined
       : await runOne('control', folder.sub(CONTROL), controlOf(config, task));
   const { dataset } = findExperiment(config.experiment);
-  const claims = judge(analysis, control, thresholdsOf(dataset));
+  // No claim is made of a plain network.
+  const claims = config.settings.skip ? judge(analysis, control, thresholdsOf(dataset)) : [];
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };
 }

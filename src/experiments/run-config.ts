@@ -8,7 +8,13 @@ import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { NetworkOptions } from '../models/network-of.ts';
 import { type CheckpointInfo, networkFrom, normalizationFrom } from './checkpoint.ts';
-import { type Experiment, networkOptions, type Settings } from './experiment.ts';
+import {
+  AS_IN_THE_PAPER,
+  controlSettings,
+  type Experiment,
+  networkOptions,
+  type Settings,
+} from './experiment.ts';
 import { CONFIG } from './run-folder.ts';
 import { shapeOf, type Task } from './task.ts';
 import type { TrainingOptions } from './train-run.ts';
@@ -54,7 +60,7 @@ export function describeRun(
     experiment: experiment.name,
     preset: run.preset,
     settings,
-    ...optionsOf(experiment.model, settings, task, true),
+    ...optionsOf(experiment.model, settings, task),
     dataset: task.dataset,
     notes: task.notes,
     normalization: task.normalization,
@@ -69,21 +75,24 @@ export function describeRun(
 
 /** The same run without skip connections and with the control's weight decay. */
 export function controlOf(config: RunConfig, task: Task): RunConfig {
-  const { controlWeightDecay } = config.settings;
-  const settings = { ...config.settings, weightDecay: controlWeightDecay!, controlWeightDecay: null };
-  return { ...config, settings, ...optionsOf(config.network.kind, settings, task, false) };
+  const settings = controlSettings(config.settings);
+  return { ...config, settings, ...optionsOf(config.network.kind, settings, task) };
 }
 
 function optionsOf(
   model: Experiment['model'],
   settings: Settings,
   task: Task,
-  skip: boolean,
 ): Pick<RunConfig, 'network' | 'training'> {
-  const { seed, epochs, batch, lr, momentum, weightDecay } = settings;
+  const { seed, epochs, batch, lr, momentum, weightDecay, randomLabels, superclasses, snapshots } = settings;
   return {
-    network: networkOptions(model, settings, shapeOf(task.train), skip),
-    training: { seed, images: task.train.count, epochs, batch, lr, momentum, weightDecay },
+    network: networkOptions(model, settings, shapeOf(task.train)),
+    training: {
+      ...{ seed, images: task.train.count, epochs, batch, lr, momentum, weightDecay },
+      ...(randomLabels > 0 && { randomLabels }),
+      ...(superclasses && { superclasses }),
+      ...(snapshots > 0 && { snapshots }),
+    },
   };
 }
 
@@ -121,9 +130,10 @@ export function readConfig(folder: string): RunConfig {
       'Restore the file, or begin another run without `--resume`.',
     );
   }
+  const unsaid = { ...AS_IN_THE_PAPER, skip: network.skip }; // by earlier versions
   return {
     ...(config as RunConfig),
-    settings: { ...settings, survival: settings.survival ?? 1 },
+    settings: { ...unsaid, ...settings },
     network: networkFrom(network),
     normalization: normalizationFrom(normalization),
   };

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import { CollimateError } from '../errors.ts';
 import { catalog } from './catalog.ts';
-import { datasets, type Experiment, type Settings } from './experiment.ts';
+import { classesOf, datasets, type Experiment, type Settings } from './experiment.ts';
 
 /** Which numbers a setting may be. */
 interface Range {
@@ -12,6 +12,8 @@ interface Range {
   readonly most: number;
   /** Whether `least` itself is too small. */
   readonly above?: boolean;
+  /** What may stand in place of a number. */
+  readonly word?: string;
 }
 
 const whole = (option: string, what: string, least: number, most: number): Range => ({
@@ -30,7 +32,9 @@ const real = (option: string, what: string, least: number, most: number, above =
   above,
 });
 
-type NumberName = Exclude<keyof Settings, 'activation'>;
+type ChoiceName = 'activation' | 'norm' | 'branch';
+type FlagName = 'skip' | 'superclasses';
+type NumberName = Exclude<keyof Settings, ChoiceName | FlagName>;
 
 /** The settings that are numbers, in the order in which `--help` lists them. */
 export const ranges: Readonly<Record<NumberName, Range>> = {
@@ -45,18 +49,46 @@ export const ranges: Readonly<Record<NumberName, Range>> = {
   weightDecay: real('--weight-decay', 'weight decay', 0, 10),
   controlWeightDecay: real('--control-weight-decay', 'weight decay of the control', 0, 10),
   lr: real('--lr', 'learning rate at the first step', 0, 1e9, true),
+  branchScale: {
+    ...real('--branch-scale', 'factor of F in every block', 0, 100, true),
+    word: 'learned',
+  },
   survival: real('--survival', 'stochastic depth: probability that a step keeps a block', 0, 1, true),
+  dropout: real('--dropout', 'rate of dropout before the last linear layer of each branch, of fc', 0, 0.99),
   batch: whole('--batch', 'images in a step', 2, 60_000),
   momentum: real('--momentum', 'momentum, below 1', 0, 0.9999),
   seed: whole('--seed', 'seed of everything random', 0, Number.MAX_SAFE_INTEGER),
+  randomLabels: real('--random-labels', 'share of the training images that get random labels', 0, 1),
+  validation: whole('--validation', 'training images held back to test each epoch on', 0, 60_000),
+  snapshots: whole('--snapshots', 'epochs, evenly over their logarithm, whose weights are kept', 0, 1000),
   samples: whole('--samples', 'training examples at which Jacobians are taken', 1, 1000),
 };
 
+interface Choice {
+  readonly option: string;
+  readonly what: string;
+  readonly values: readonly [string, string];
+}
+
+/** The settings that are one of two words. */
+export const choices: Readonly<Record<ChoiceName, Choice>> = {
+  activation: { option: '--activation', what: 'σ after each block', values: ['relu', 'identity'] },
+  norm: { option: '--norm', what: 'BatchNorm, or none and biases instead, of fc', values: ['batch', 'none'] },
+  branch: {
+    option: '--branch',
+    what: 'BatchNorm behind or in front of the linear layers of a branch, of fc',
+    values: ['post-norm', 'pre-norm'],
+  },
+};
+
 /** What the command line was given: texts as typed, undefined where an option was left out. */
-export type GivenSettings = { readonly [name in keyof Settings]?: string | undefined } & {
+export type GivenSettings = { readonly [name in NumberName | ChoiceName]?: string | undefined } & {
   readonly preset?: string | undefined;
   /** `false` for `--no-control`. */
   readonly control?: boolean | undefined;
+  /** `false` for `--no-skip`. */
+  readonly skip?: boolean | undefined;
+  readonly superclasses?: boolean | undefined;
 };
 
 /** The experiment of that name; an unknown one is refused with the nearest there is, `others` among them. */
@@ -77,49 +109,62 @@ export function resolveSettings(
   const preset = given.preset ?? experiment.defaultPreset;
   const base = lookUp(experiment.presets, preset, 'preset').settings;
   const changes = changesOf(given, experiment, base);
-  if (given.controlWeightDecay !== undefined && given.control === false) {
+  for (const name of ['control', 'skip'] as const) {
+    if (given.controlWeightDecay === undefined || given[name] !== false) continue;
     throw new CollimateError(
-      '--control-weight-decay and --no-control contradict each other',
+      `--control-weight-decay and --no-${name} contradict each other`,
       'Leave one of them out.',
     );
   }
-  return { preset, settings: checkTogether({ ...base, ...changes }) };
+  return { preset, settings: checkSettings(experiment, { ...base, ...changes }) };
 }
 
 /** The given settings as values, each checked by itself: it must be among those that the experiment has. */
 function changesOf(given: GivenSettings, experiment: Experiment, base: Settings): Partial<Settings> {
   const changes: Record<string, unknown> = {};
-  for (const [name, range] of Object.entries(ranges)) {
+  for (const [name, { option }] of Object.entries(ranges)) {
     const text = given[name as NumberName];
     if (text === undefined) continue;
     if (!(name in base)) {
       const options = Object.entries(ranges).flatMap(([has, { option }]) => (has in base ? [option] : []));
       throw new CollimateError(
-        `${range.option} says nothing to ${experiment.name}, whose network is ${experiment.model}`,
+        `${option} says nothing to ${experiment.name}, whose network is ${experiment.model}`,
         `It has ${options.join(', ')}.`,
       );
     }
-    changes[name] = parseNumber(text, rangeIn(experiment, name as NumberName));
+    const range = rangeIn(experiment, name as NumberName, given.superclasses ?? base.superclasses);
+    changes[name] = text === range.word ? text : parseNumber(text, range);
   }
-  if (given.activation !== undefined) {
-    if (given.activation !== 'relu' && given.activation !== 'identity') {
-      throw new CollimateError(`--activation is ${quote(given.activation)}`, 'Give relu or identity.');
+  for (const [name, { option, values }] of Object.entries(choices)) {
+    const text = given[name as ChoiceName];
+    if (text === undefined) continue;
+    if (!values.includes(text)) {
+      throw new CollimateError(`${option} is ${quote(text)}`, `Give ${values.join(' or ')}.`);
     }
-    changes.activation = given.activation;
+    changes[name] = text;
   }
-  if (given.control === false) changes.controlWeightDecay = null;
+  if (given.superclasses) {
+    const { superclasses } = datasets[experiment.dataset];
+    changes.superclasses = true;
+    if (superclasses && given.classes === undefined) changes.classes = Math.min(base.classes, superclasses);
+  }
+  if (given.skip === false) changes.skip = false;
+  if (given.control === false || given.skip === false) changes.controlWeightDecay = null;
   return changes;
 }
 
 /** The range of a setting where the dataset narrows it. */
-function rangeIn({ dataset }: Experiment, name: NumberName): Range {
-  const { images, classes } = datasets[dataset];
-  const most = { images, batch: images, classes }[name as string];
+function rangeIn({ dataset }: Experiment, name: NumberName, superclasses: boolean): Range {
+  const { images, classes, superclasses: fewer = classes } = datasets[dataset];
+  const most = { images, batch: images, classes: superclasses ? fewer : classes }[name as string];
   return most === undefined ? ranges[name] : { ...ranges[name], most };
 }
 
 /** Reads a number as typed, and checks that it is in its range. */
-export function parseNumber(text: string, { option, whole, least, most, above = false }: Range): number {
+export function parseNumber(
+  text: string,
+  { option, whole, least, most, above = false, word }: Range,
+): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   const fits =
     value <= most && (above ? value > least : value >= least) && (!whole || Number.isInteger(value));
@@ -127,24 +172,72 @@ export function parseNumber(text: string, { option, whole, least, most, above = 
   const kind = whole ? 'a whole number' : 'a number';
   throw new CollimateError(
     `${option} is ${quote(text)}`,
-    `Give ${kind} ${above ? 'above' : 'from'} ${least} ${above ? 'and at most' : 'to'} ${most}.`,
+    `Give ${kind} ${above ? 'above' : 'from'} ${least} ${above ? 'and at most' : 'to'} ${most}${word ? `, or ${word}` : ''}.`,
   );
 }
 
-/** Checks settings that limit each other. */
-export function checkTogether(settings: Settings): Settings {
-  const { batch, images, samples } = settings;
-  if (batch > images) {
-    throw new CollimateError(
-      `--batch is ${batch}, more than the ${images} training images`,
+/**
+ * Checks settings that limit each other, or that say nothing to an experiment's network or data.
+ * @throws CollimateError that names the first option in the way
+ */
+export function checkSettings({ name, model, dataset }: Experiment, settings: Settings): Settings {
+  const { batch, images, samples, validation, skip, survival, branchScale, norm, branch, dropout } = settings;
+  const refuse = (what: string, remedy: string): never => {
+    throw new CollimateError(what, remedy);
+  };
+  const facts = datasets[dataset];
+  for (const [option, value] of Object.entries({ batch, samples })) {
+    if (value <= images) continue;
+    refuse(
+      `--${option} is ${value}, more than the ${images} training images`,
       `Give at most ${images}, or use more --images.`,
     );
   }
-  if (samples > images) {
-    throw new CollimateError(
-      `--samples is ${samples}, more than the ${images} training images`,
-      `Give at most ${images}, or use more --images.`,
+  if (validation > 0 && images + validation > facts.images) {
+    refuse(
+      `--validation is ${validation}, but behind the first ${images} training images of ${facts.title} there are ${facts.images - images}`,
+      `Give --images ${facts.images - validation}, or fewer.`,
     );
+  }
+  if (settings.superclasses && !facts.superclasses) {
+    refuse(
+      `--superclasses says nothing to ${name}: ${facts.title} has none`,
+      'Leave it out, or use cifar100.',
+    );
+  }
+  const most = classesOf(dataset, settings);
+  if (settings.classes > most) {
+    refuse(
+      `--classes is ${settings.classes} of the ${most} that ${facts.title} has`,
+      `Give at most ${most}.`,
+    );
+  }
+  const ofFc = { '--norm': norm !== 'batch', '--branch': branch !== 'post-norm', '--dropout': dropout > 0 };
+  for (const [option, given] of Object.entries(model === 'fc' ? {} : ofFc)) {
+    if (!given) continue;
+    refuse(
+      `${option} says nothing to ${name}, whose network is ${model}`,
+      'Leave it out: it is of fully connected networks.',
+    );
+  }
+  if (norm === 'none' && branch === 'pre-norm') {
+    refuse('--norm none and --branch pre-norm contradict each other', 'Leave one of them out.');
+  }
+  if (skip) return settings;
+  if (survival < 1) {
+    refuse(
+      `--survival is ${survival} without skip connections`,
+      'Leave it out: where nothing leads around a block, a dropped one lets nothing through.',
+    );
+  }
+  if (branchScale !== 1) {
+    refuse(
+      `--branch-scale is ${branchScale} without skip connections`,
+      'Leave it out: there is nothing beside the branch that it could be small against.',
+    );
+  }
+  if (settings.controlWeightDecay !== null) {
+    refuse('a network without skip connections is given a control', 'Give --no-control with --no-skip.');
   }
   return settings;
 }
@@ -156,7 +249,8 @@ export function refuseContradiction(
   run: { readonly preset: string; readonly settings: Settings },
   folder: string,
 ): void {
-  const optionOf = (name: string) => (ranges as Record<string, Range>)[name]?.option ?? `--${name}`;
+  const optionOf = (name: string) =>
+    ({ ...ranges, ...choices })[name as NumberName | ChoiceName]?.option ?? `--${name}`;
   const refuse = (option: string, wanted: unknown, has: unknown): never => {
     throw new CollimateError(
       `${option} is ${wanted}, but the run in ${folder} was begun with ${has}`,
@@ -167,6 +261,7 @@ export function refuseContradiction(
   for (const [name, value] of Object.entries(changesOf(given, experiment, run.settings))) {
     const has = run.settings[name as keyof Settings];
     if (value === has) continue;
+    if (name === 'skip') refuse('--no-skip', 'given', 'skip connections');
     if (value === null) refuse('--no-control', 'given', 'a control');
     refuse(optionOf(name), value, has ?? 'no control');
   }

@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { Experiment, Settings } from './experiment.ts';
-import { checkTogether, findExperiment } from './settings.ts';
+import { checkSettings, findExperiment } from './settings.ts';
 import type { ClaimSpec } from './sweep-claims.ts';
 import type { Axis, Cell, SweepFigure } from './sweep-results.ts';
 
@@ -72,7 +72,7 @@ export function planSweep(sweep: Sweep, { level, seeds, changes }: PlanOptions):
 function planRun({ cell, base, changes }: SweepCell, seed: number, given: Partial<Settings>): PlannedRun {
   const experiment = findExperiment(base.experiment);
   const own = { ...experiment.presets[base.preset]!.settings, ...base.changes };
-  const settings = checkTogether({ ...own, ...given, ...changes, seed });
+  const settings = checkSettings(experiment, { ...own, ...given, ...changes, seed });
   return {
     id: `${base.name}/${differences(settings, own)}`,
     experiment,

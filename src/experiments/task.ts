@@ -5,7 +5,10 @@ import { firstClasses, type ImageDataset, normalization } from '../data/dataset.
 import { type DatasetOptions, loadDataset } from '../data/load.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { philox } from '../kernels/philox.ts';
+import { shuffleIndex } from '../kernels/shuffle.ts';
 import type { DeviceExamples } from '../train/examples.ts';
+import { keyOf } from '../train/state.ts';
 import { datasets, type Experiment, type Settings } from './experiment.ts';
 
 /** The images of a run, and how they are normalized. */
@@ -15,41 +18,79 @@ export interface Task {
   readonly notes: readonly string[];
   readonly train: ImageDataset;
   readonly test: ImageDataset;
+  /** Training images that are held back, with their true labels. */
+  readonly validation?: ImageDataset;
   /** Of all training images, whatever part of them is used; pixels scaled to [0, 1], by channel. */
   readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
+/** What decides which images a run sees, under which labels. */
+export type DataSettings = Pick<Settings, 'classes' | 'images' | 'resolution'> &
+  Partial<Pick<Settings, 'seed' | 'randomLabels' | 'superclasses' | 'validation'>>;
+
 /** Loads the part of a dataset that the settings name. */
 export async function loadTask(
   name: Experiment['dataset'],
-  { classes, images, resolution }: Pick<Settings, 'classes' | 'images' | 'resolution'>,
+  settings: DataSettings,
   options: DatasetOptions = {},
 ): Promise<Task> {
+  const { classes, images, resolution, superclasses, validation = 0 } = settings;
+  const { seed = 0, randomLabels = 0 } = settings;
   const facts = datasets[name];
   const { side, test: testImages } = facts;
   const size = resolution ?? side;
-  const synthetic = { height: size, width: size, train: Math.min(images, facts.images), test: testImages };
-  const all = await loadDataset(name, { ...options, size, synthetic });
+  const synthetic = {
+    ...{ height: size, width: size, test: testImages },
+    train: Math.min(images + validation, facts.images),
+  };
+  const labels = superclasses ? 'coarse' : 'fine';
+  const all = await loadDataset(name, { ...options, size, synthetic, labels });
   const { train, test } = firstClasses(all, classes);
+  const used = Math.min(images, train.count);
+  if (used + validation > train.count) {
+    throw new CollimateError(
+      `--validation is ${validation}, but behind the first ${used} training images of ${classes} classes there are ${train.count - used}`,
+      `Give --images ${train.count - validation}, or fewer.`,
+    );
+  }
   return {
     dataset: train.name,
     notes: train.notes ?? [],
-    train: firstImages(train, images),
+    train: withRandomLabels(imagesFrom(train, 0, used), randomLabels, seed),
     test,
+    ...(validation > 0 && { validation: imagesFrom(train, used, validation) }),
     normalization: normalization(all.train),
   };
 }
 
-/** The first images, or all if there are fewer, as where only some classes are used. */
-function firstImages(dataset: ImageDataset, count: number): ImageDataset {
-  if (count >= dataset.count) return dataset;
-  const bytes = featuresOf(dataset) * count;
+/** Some of the images, which follow one another. */
+function imagesFrom(dataset: ImageDataset, first: number, count: number): ImageDataset {
+  if (first === 0 && count === dataset.count) return dataset;
+  const bytes = featuresOf(dataset);
   return {
     ...dataset,
     count,
-    images: dataset.images.subarray(0, bytes),
-    labels: dataset.labels.subarray(0, count),
+    images: dataset.images.subarray(first * bytes, (first + count) * bytes),
+    labels: dataset.labels.subarray(first, first + count),
   };
+}
+
+/** Last words of the counters from which random labels are drawn; the order of epochs has 1. */
+const LABELS = 2;
+
+/**
+ * The same images, a share of them with labels that are drawn from all classes alike, the true one included (Zhang et al., ICLR
+ * 2017). Which and what depends on the seed alone.
+ */
+function withRandomLabels(dataset: ImageDataset, share: number, seed: number): ImageDataset {
+  if (share === 0) return dataset;
+  const key = keyOf(seed);
+  const [order] = philox([0, 1, 0, LABELS], key);
+  const labels = dataset.labels.map((label, i) => {
+    if (shuffleIndex(i, order, dataset.count) >= Math.round(share * dataset.count)) return label;
+    return philox([i, 0, 0, LABELS], key)[0] % dataset.classes;
+  });
+  return { ...dataset, labels };
 }
 
 export const shapeOf = ({ height, width, channels }: ImageDataset): [number, number, number] => [
@@ -67,10 +108,11 @@ const RESIDENT_BYTES = 2 ** 30;
 export class DeviceTask implements Disposable {
   readonly train: DeviceExamples;
   readonly test: DeviceExamples;
+  readonly validation: DeviceExamples | undefined;
 
   constructor(
     gpu: Gpu,
-    { train, test, normalization: { mean, std } }: Task,
+    { train, test, validation, normalization: { mean, std } }: Task,
     residentBytes = Math.min(RESIDENT_BYTES, gpu.traits.maxBindingBytes),
   ) {
     const affine = { scale: std.map((s) => 1 / (255 * s)), shift: mean.map((m, c) => -m / std[c]!) };
@@ -87,10 +129,11 @@ export class DeviceTask implements Disposable {
     };
     this.train = put(train, 'training');
     this.test = put(test, 'test');
+    this.validation = validation && put(validation, 'validation');
   }
 
   [Symbol.dispose](): void {
-    for (const { images, labels } of [this.train, this.test]) {
+    for (const { images, labels } of [this.train, this.test, this.validation ?? []].flat()) {
       if (images instanceof DeviceArray) images.dispose();
       labels.dispose();
     }

@@ -3,6 +3,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import { Evaluator } from '../train/evaluate.ts';
+import type { DeviceExamples } from '../train/examples.ts';
 import { cosineRate } from '../train/sgd.ts';
 import { type HostState, initialState } from '../train/state.ts';
 import { type StepRecord, Trainer } from '../train/trainer.ts';
@@ -25,6 +26,10 @@ export interface TrainingOptions extends Record<string, unknown> {
   readonly lr: number;
   readonly momentum: number;
   readonly weightDecay: number;
+  /** These three only where they are not as usual: {@link Settings} says what they are. */
+  readonly randomLabels?: number;
+  readonly superclasses?: boolean;
+  readonly snapshots?: number;
 }
 
 export interface TrainingProgress {
@@ -52,10 +57,12 @@ export interface TrainingSession {
 /** A loss that is not finite or out of all bounds. Going on from the last checkpoint would end the same way. */
 export class DivergedError extends CollimateError {}
 
+type Accuracies = Pick<EpochMetrics, 'testAccuracy' | 'validationAccuracy'>;
+
 /** Steps that were queued together, with what is read after them. */
 interface Chunk {
   readonly end: number;
-  readonly results: Promise<[StepRecord[], number | undefined, HostState | undefined]>;
+  readonly results: Promise<[StepRecord[], Accuracies | undefined, HostState | undefined]>;
 }
 
 /**
@@ -90,7 +97,12 @@ export async function train(
   using trainer = await Trainer.create(gpu, network, data.train, options);
   trainer.load(saved?.state ?? initialState(network, seed));
   // First needed after an epoch: it is compiled while steps run.
-  const evaluating = Evaluator.create(gpu, network, trainer.state.weights, data.test);
+  const evaluatorOf = (examples: DeviceExamples) =>
+    Evaluator.create(gpu, network, trainer.state.weights, examples);
+  const evaluating = Promise.all([
+    evaluatorOf(data.test),
+    ...(data.validation ? [evaluatorOf(data.validation)] : []),
+  ]);
   evaluating.catch(() => {});
 
   const begin = performance.now();
@@ -105,7 +117,7 @@ export async function train(
     trainer.queue(count);
     const end = trainer.step;
     const records = trainer.records(count);
-    const test = end % stepsPerEpoch === 0 ? (await evaluating).accuracy() : undefined;
+    const test = end % stepsPerEpoch === 0 ? accuracies(await evaluating) : undefined;
     const due = end === steps || performance.now() - lastSnapshot >= 1000 * session.checkpointSeconds;
     if (due) lastSnapshot = performance.now();
     const results = Promise.all([records, test, due ? trainer.state.save() : undefined]);
@@ -140,15 +152,15 @@ export async function train(
     });
   }
 
-  function closeEpoch(test: number): void {
-    testAccuracy = test;
+  function closeEpoch(tested: Accuracies): void {
+    testAccuracy = tested.testAccuracy;
     const metrics: EpochMetrics = {
       epoch: done / stepsPerEpoch,
       step: done,
       lr: cosineRate(done - 1, options), // of the last step done
       loss: loss / stepsPerEpoch,
       trainAccuracy: accuracy / stepsPerEpoch,
-      testAccuracy: test,
+      ...tested,
       seconds: Math.round(1000 * seconds()) / 1000,
     };
     [loss, accuracy] = [0, 0];
@@ -191,8 +203,13 @@ export async function train(
     }
     return result;
   } finally {
-    (await evaluating.catch(() => undefined))?.dispose();
+    for (const evaluator of await evaluating.catch(() => [])) evaluator.dispose();
   }
+}
+
+async function accuracies(evaluators: readonly Evaluator[]): Promise<Accuracies> {
+  const [testAccuracy, validationAccuracy] = await Promise.all(evaluators.map((e) => e.accuracy()));
+  return { testAccuracy: testAccuracy!, ...(validationAccuracy !== undefined && { validationAccuracy }) };
 }
 
 /** The folder's checkpoint, which must belong to the run that its config.json describes. */

@@ -13,7 +13,7 @@ import { standalone } from './svg.ts';
 export function writeReport(folder: RunFolder): void {
   const config = readConfig(folder.path);
   const controlFolder = config.settings.controlWeightDecay === null ? undefined : folder.sub(CONTROL);
-  const run = runData(folder, labels.run);
+  const run = runData(folder, config.settings.skip ? labels.run : labels.plain);
   const control = controlFolder && runData(controlFolder, labels.control);
   const title = catalog[config.experiment]?.title ?? config.experiment;
   draw(folder, config, title, run, control);
@@ -49,16 +49,26 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
 
 function settingRows({ preset, settings, training, dataset }: RunConfig): [string, string][] {
   const { lr, momentum, weightDecay, controlWeightDecay, epochs, batch, classes, seed } = settings;
-  const { survival } = settings;
+  const { skip, norm, branch, branchScale, survival, dropout, randomLabels, validation, snapshots } =
+    settings;
+  const unusual: Readonly<Record<string, string | false>> = {
+    'Skip connections': !skip && 'none',
+    BatchNorm: norm === 'none' && 'none; linear layers have biases',
+    Branch: branch === 'pre-norm' && 'BatchNorm in front of its linear layers',
+    'Branch scale': branchScale !== 1 && `${branchScale}`,
+    'Stochastic depth': survival < 1 && `a block survives a step with probability ${survival}`,
+    Dropout: dropout > 0 && `rate ${dropout} before the last linear layer of each branch`,
+    'Random labels': randomLabels > 0 && `share ${randomLabels} of the training images`,
+    Validation: validation > 0 && `${validation} training images held back`,
+    Snapshots: snapshots > 0 && `${snapshots}`,
+  };
   const control = controlWeightDecay === null ? '' : ` (control ${controlWeightDecay})`;
   return [
     ['Preset', preset],
     ['Data', `${dataset}, ${training.images} training images of ${classes} classes, standardized`],
     ['Optimizer', `SGD, learning rate ${lr} with cosine decay to 0, momentum ${momentum}`],
     ['Weight decay', `${weightDecay}${control}`],
-    ...(survival < 1
-      ? [['Stochastic depth', `a block survives a step with probability ${survival}`] as [string, string]]
-      : []),
+    ...Object.entries(unusual).flatMap(([name, what]): [string, string][] => (what ? [[name, what]] : [])),
     ['Epochs', `${epochs}`],
     ['Batch', `${batch}`],
     ['Seed', `${seed}`],

@@ -249,7 +249,7 @@ describe('analyze', () => {
   test("measures weights that come alone, of an experiment's network", async () => {
     const experiment = findExperiment('synthetic-conv');
     const { settings } = experiment.presets.smoke!;
-    const options = networkOptions('conv', settings, imageShape(experiment.dataset, settings), true);
+    const options = networkOptions('conv', settings, imageShape(experiment.dataset, settings));
     const network = networkOf(options);
     const { parameters, statistics } = initialState(network, 3);
     const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));

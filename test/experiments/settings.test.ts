@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { catalog } from '../../src/experiments/catalog.ts';
 import { deviations } from '../../src/experiments/deviations.ts';
-import { datasets, networkOptions, thresholdsOf } from '../../src/experiments/experiment.ts';
+import { controlSettings, datasets, networkOptions, thresholdsOf } from '../../src/experiments/experiment.ts';
 import {
   findExperiment,
   type GivenSettings,
@@ -120,10 +120,10 @@ describe('experiments', () => {
       const { side, channels } = datasets[dataset];
       for (const { settings } of Object.values(presets)) {
         const { resolution = side } = settings;
-        for (const skip of [true, false]) {
-          const options = networkOptions(model, settings, [resolution, resolution, channels], skip);
+        for (const own of [settings, controlSettings(settings)]) {
+          const options = networkOptions(model, own, [resolution, resolution, channels]);
           expect(networkOf(options).options).toEqual(options);
-          expect(options).toMatchObject({ kind: model, skip });
+          expect(options).toMatchObject({ kind: model, skip: own === settings });
         }
       }
     }
@@ -137,7 +137,7 @@ describe('experiments', () => {
   test('have the stem that their stride takes', () => {
     const stem = (stride: number) => {
       const settings = { ...conv.presets.quick!.settings, stride };
-      return networkOptions('conv', settings, [28, 28, 1], true) as { stem: object };
+      return networkOptions('conv', settings, [28, 28, 1]) as { stem: object };
     };
     expect(stem(1).stem).toEqual({ size: 3, stride: 1, padding: 1 });
     expect(stem(2).stem).toEqual({ size: 3, stride: 2, padding: 1 });
@@ -147,8 +147,8 @@ describe('experiments', () => {
 
   test('drop blocks in the network alone, not in the control', () => {
     const { settings } = resolveSettings(conv, { survival: '0.9' });
-    expect(networkOptions('conv', settings, [28, 28, 1], true).survival).toBe(0.9);
-    expect(networkOptions('conv', settings, [28, 28, 1], false).survival).toBeUndefined();
+    expect(networkOptions('conv', settings, [28, 28, 1]).survival).toBe(0.9);
+    expect(networkOptions('conv', controlSettings(settings), [28, 28, 1]).survival).toBeUndefined();
   });
 
   test.each<[string, GivenSettings, string, string]>([
