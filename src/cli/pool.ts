@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Interrupted } from '../experiments/interrupt.ts';
 import type { Failure } from '../experiments/sweep-record.ts';
@@ -7,6 +8,9 @@ import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 /** A driver may crash, or a device be lost: a run whose process ended so often is given up. */
 const ATTEMPTS = 2;
+
+/** What Dawn writes on every opening of a device, and says nothing. */
+const CHATTER = /^Warning: .* artificially reduced /;
 
 export type Ending = 'done' | 'elsewhere' | Failure;
 
@@ -61,9 +65,12 @@ export async function runAll(
     return new Promise((resolve, reject) => {
       const child = fork(WORKER, [], {
         env: { ...process.env, [OPTIONS]: JSON.stringify(options) },
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
       children.add(child);
+      createInterface({ input: child.stderr! }).on('line', (line) => {
+        if (!CHATTER.test(line)) console.error(line);
+      });
       const order = () => child.connected && child.send(current() ?? NO_MORE, () => {});
       child.on('message', (message: WorkerMessage) => {
         if (message.kind === 'progress') return heard.progress(message.share);

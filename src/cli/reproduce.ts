@@ -127,5 +127,13 @@ function parseShard(text: string): { index: number; count: number } {
   return { index: i - 1, count: n };
 }
 
-const number = (text: string, option: string, what: string, [least, most]: [number, number], whole = false) =>
-  parseNumber(text, { option, what, whole, least, most });
+/** An option that is a number. */
+function number(
+  text: string,
+  option: string,
+  what: string,
+  [least, most]: [number, number],
+  whole = false,
+): number {
+  return parseNumber(text, { option, what, whole, least, most });
+}

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
 import { ensureDataset } from '../data/ensure.ts';
 import { CollimateError } from '../errors.ts';
@@ -22,6 +22,7 @@ import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchBar } from './fetch-bar.ts';
 import { commandLine, reportError } from './main.ts';
 import { type Ending, runAll } from './pool.ts';
+import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
 import { sweepTable } from './sweep-table.ts';
 import type { Order } from './worker-protocol.ts';
@@ -179,12 +180,11 @@ const byCost = (runs: readonly PlannedRun[]): PlannedRun[] =>
 
 const countFrom1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
+/** What a worker is asked for; the command is the one that would make the same run alone. */
 function orderOf(root: string, run: PlannedRun): Order {
+  const { experiment, preset, settings } = run;
   const folder = runFolder(root, run);
-  return {
-    ...run,
-    experiment: run.experiment.name,
-    folder,
-    command: singleCommand(run, relative('.', folder) || folder),
-  };
+  const changed = settingArguments(settings, experiment.presets[preset]!.settings);
+  const command = [experiment.name, '--preset', preset, ...changed, '--out', folder];
+  return { ...run, experiment: experiment.name, folder, command: commandLine('reproduce', command) };
 }

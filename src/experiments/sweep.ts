@@ -83,11 +83,11 @@ function planRun({ cell, base, changes }: SweepCell, seed: number, given: Partia
   };
 }
 
-/** `depth=4,seed=2`: what a run's settings change of its base, in the order of the settings' names. */
+/** `depth=4,seed=2`: what a run's settings change of its base by name, the seed last. */
 function differences(settings: Settings, base: Settings): string {
-  const names = (Object.keys(settings) as (keyof Settings)[]).sort();
-  const changed = names.filter((name) => name === 'seed' || settings[name] !== base[name]);
-  return changed.map((name) => `${name}=${settings[name] ?? 'none'}`).join(',');
+  const names = (Object.keys(settings) as (keyof Settings)[]).filter((name) => name !== 'seed').sort();
+  const changed = names.filter((name) => settings[name] !== base[name]);
+  return [...changed, 'seed' as const].map((name) => `${name}=${settings[name] ?? 'none'}`).join(',');
 }
 
 function refuseAxis({ name }: Sweep, { changes }: SweepCell, given: Partial<Settings>): void {
