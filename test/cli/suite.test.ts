@@ -1,0 +1,158 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
+import { type Ended, runCommand as runChild } from './child.ts';
+
+/** Two runs that take a second or so each, width 32 and 64. */
+const TINY =
+  'width --preset smoke --depth 2 --images 256 --validation 64 --batch 32 --epochs 3 --tune off --json'.split(
+    ' ',
+  );
+
+let root: string;
+let whole: string;
+let first: Ended;
+
+const runCommand = (args: readonly string[], onOutput?: Parameters<typeof runChild>[2]) =>
+  runChild('reproduce', args, onOutput, { COLLIMATE_CACHE: join(root, 'cache') });
+
+beforeAll(async () => {
+  root = fs.mkdtempSync(join(tmpdir(), 'collimate-suite-'));
+  whole = join(root, 'whole');
+  first = await runCommand([...TINY, '--out', whole]);
+}, 120_000);
+afterAll(() => fs.rmSync(root, { recursive: true }));
+
+const events = ({ stdout }: Ended) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const made = (ended: Ended) => events(ended).filter(({ event }) => event === 'run').length;
+const record = (folder: string): SweepRecord =>
+  JSON.parse(fs.readFileSync(join(folder, 'sweeps/width.smoke/sweep.json'), 'utf8'));
+const weights = (folder: string) =>
+  record(folder).runs.map(({ id }) =>
+    fs.readFileSync(join(folder, 'runs', id, 'checkpoint.safetensors')).toString('base64'),
+  );
+
+test('a sweep makes its runs in folders of their own, and joins them', () => {
+  expect(first).toMatchObject({ status: 0, signal: null });
+  expect(made(first)).toBe(2);
+  const { runs, claims } = record(whole);
+  expect(runs.map(({ cell, seed, status }) => ({ ...cell, seed, status }))).toEqual([
+    { width: 32, seed: 1, status: 'done' },
+    { width: 64, seed: 1, status: 'done' },
+  ]);
+  for (const { id, trained } of runs) {
+    const { command } = JSON.parse(fs.readFileSync(join(whole, 'runs', id, 'config.json'), 'utf8'));
+    expect(command).toMatch(/^npm run reproduce -- mnist-fc --preset smoke .*--width/);
+    expect(fs.existsSync(join(whole, 'runs', id, 'report.html'))).toBe(true);
+    expect(trained!.testAccuracy).toBeGreaterThan(0.1);
+  }
+  expect(new Set(weights(whole)).size).toBe(2);
+  expect(claims.every(({ holds }) => holds !== null)).toBe(true);
+  for (const page of ['sweeps/width.smoke/report.html', 'index.html'])
+    expect(fs.readFileSync(join(whole, page), 'utf8')).toContain('Residual Alignment over widths');
+  expect(events(first).at(-1)).toMatchObject({ event: 'done', lacking: [] });
+});
+
+test('what is there is not made again', async () => {
+  const before = record(whole);
+  const again = await runCommand([...TINY, '--out', whole]);
+  expect(again.status).toBe(0);
+  expect(made(again)).toBe(0);
+  expect(record(whole)).toEqual(before);
+});
+
+test('the last of several shards joins the results, which are those of one process', async () => {
+  const folder = join(root, 'shards');
+  const one = await runCommand([...TINY, '--shard', '1/2', '--out', folder]);
+  expect(one).toMatchObject({ status: 0, stderr: expect.stringContaining('1 of 2 runs are still missing') });
+  expect(events(one).at(-1).lacking).toHaveLength(1);
+  expect(fs.existsSync(join(folder, 'sweeps/width.smoke'))).toBe(false);
+  expect((await runCommand([...TINY, '--shard', '2/2', '--out', folder])).status).toBe(0);
+  expect(weights(folder)).toEqual(weights(whole));
+});
+
+test('a sweep that was cut off goes on, to the same bits', async () => {
+  const folder = join(root, 'cut');
+  let signalled = false;
+  const cut = await runCommand([...TINY, '--jobs', '1', '--out', folder], (stdout, child) => {
+    if (signalled || !stdout.includes('"event":"run"')) return;
+    signalled = true;
+    child.kill('SIGTERM');
+  });
+  expect(cut).toMatchObject({
+    status: 130,
+    stderr: expect.stringContaining('To go on: npm run reproduce -- width'),
+  });
+  expect(fs.existsSync(join(folder, 'sweeps'))).toBe(false);
+  expect((await runCommand([...TINY, '--out', folder])).status).toBe(0);
+  expect(weights(folder)).toEqual(weights(whole));
+});
+
+test.runIf(process.platform === 'linux')('a worker that is killed is replaced', async () => {
+  const folder = join(root, 'killed');
+  let killed = 0;
+  const ended = await runCommand([...TINY, '--jobs', '1', '--out', folder], (stdout, child) => {
+    if (killed || !stdout.includes('"event":"begin"')) return;
+    const look = setInterval(() => {
+      const [worker] = workersOf(child.pid!);
+      if (worker === undefined) return;
+      clearInterval(look);
+      killed = worker;
+      process.kill(worker, 'SIGKILL');
+    }, 20);
+  });
+  expect(killed).toBeGreaterThan(0);
+  expect(ended.status).toBe(0);
+  expect(weights(folder)).toEqual(weights(whole));
+});
+
+/** Processes that a process has started with an IPC channel; tsx has a helper of its own. */
+function workersOf(pid: number): number[] {
+  const children = fs
+    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean);
+  return children.map(Number).filter((child) => {
+    try {
+      return fs.readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('worker.ts');
+    } catch {
+      return false; // It has gone meanwhile.
+    }
+  });
+}
+
+test('a run that diverges has failed, and is not tried again; its claims have no verdict', async () => {
+  const folder = join(root, 'diverged');
+  const args = [...TINY, '--lr', '1e6', '--out', folder];
+  const ended = await runCommand(args);
+  expect(ended.status).toBe(0);
+  const { runs, claims } = record(folder);
+  for (const { status, reason } of runs) {
+    expect(status).toBe('failed');
+    expect(reason).toContain('training diverged');
+  }
+  expect(claims.every(({ holds, value }) => holds === null && value === null)).toBe(true);
+  expect(made(await runCommand(args))).toBe(0);
+  expect((await runCommand([...args, '--strict'])).status).toBe(1);
+});
+
+test.each([
+  [['width', '--seed', '2'], 'Give the number of seeds by --seeds'],
+  [['width', '--resume'], 'a sweep goes on by itself'],
+  [['width', '--width', '4'], 'width decides width itself'],
+  [['width', '--shard', '3/2'], '--shard is 3/2'],
+  [['width', '--preset', 'slow'], 'there is no preset slow of sweeps'],
+  [['widht'], 'Did you mean width?'],
+  [['mnist-fc', '--seeds', '3'], '--seeds says nothing to mnist-fc'],
+])('%j is refused', async (args, message) => {
+  const ended = await runCommand(args);
+  expect(ended.status).toBe(1);
+  expect(ended.stderr).toContain(message);
+});
