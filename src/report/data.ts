@@ -30,6 +30,8 @@ export interface Figure {
   title: string;
   /** Says what to look for. */
   caption: string;
+  /** Names of the tables, `data/<name>.csv`, that hold its numbers. */
+  data?: readonly string[];
   /** A complete document, which can also be put inline. */
   svg: string;
 }

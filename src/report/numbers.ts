@@ -61,3 +61,14 @@ export function logDomain(values: (number | null)[], floor = 1e-7): [number, num
   const low = Math.min(...positive.filter((v) => v >= floor * high));
   return [low / 1.3, high * 1.3];
 }
+
+/** Items of one key together, in the order in which keys first appear. */
+export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

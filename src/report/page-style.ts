@@ -3,14 +3,14 @@ export const stylesheet = `
 :root {
   color-scheme: light dark;
   --paper: #fdfdfb; --ink: #1d2126; --quiet: #5c646d; --line: #e0e0da; --wash: #f5f5f0;
-  --link: #1f5f9e; --holds: #1d7044; --fails: #b03a1e;
+  --link: #1f5f9e; --holds: #1d7044; --fails: #b03a1e; --part: #8a5a00;
   --serif: Charter, 'Bitstream Charter', 'Iowan Old Style', 'Source Serif 4', Georgia, 'DejaVu Serif', serif;
   --sans: Inter, system-ui, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #15181b; --ink: #e4e5e2; --quiet: #9aa2aa; --line: #2e3338; --wash: #1c2024;
-    --link: #7fb5ea; --holds: #6cc493; --fails: #f08a6c;
+    --link: #7fb5ea; --holds: #6cc493; --fails: #f08a6c; --part: #d9a74a;
   }
 }
 * { box-sizing: border-box; }
@@ -30,23 +30,29 @@ ul { max-width: 42em; padding-left: 1.1em; }
 li { margin: 0.25rem 0; overflow-wrap: anywhere; }
 .note { max-width: 46em; margin: 0.9rem 0 0; font: 0.8125rem/1.55 var(--sans); color: var(--quiet); }
 
-.verdicts { width: 100%; border-collapse: collapse; font: 0.875rem/1.45 var(--sans); font-variant-numeric: tabular-nums lining-nums; }
-.verdicts caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.verdicts th, .verdicts td { padding: 0.5rem 0.75rem; text-align: left; vertical-align: baseline; font-weight: inherit; }
-.verdicts th:first-child, .verdicts td:first-child { padding-left: 0; }
-.verdicts th:last-child, .verdicts td:last-child { padding-right: 0; }
-.verdicts thead th { font-size: 0.75rem; color: var(--quiet); border-bottom: 1px solid var(--ink); }
-.verdicts .number { text-align: right; white-space: nowrap; }
-.verdicts .group th { padding-top: 1.35rem; color: var(--quiet); }
-.verdicts .group b { margin-right: 0.4em; color: var(--ink); }
-.verdicts .claim { border-top: 1px solid var(--line); }
-.verdicts small { display: block; font-size: 0.75rem; color: var(--quiet); }
-.verdicts strong { font-weight: 650; }
-.spread { display: inline-block; white-space: pre; min-width: 4.3em; text-align: left; color: var(--quiet); }
-.verdicts thead th:nth-child(2) { padding-right: calc(0.75rem + 3.76rem); }
-.verdict { white-space: nowrap; font-weight: 600; }
+.result + .result { margin-top: 0.6rem; }
+table { width: 100%; border-collapse: collapse; font: 0.875rem/1.45 var(--sans); font-variant-numeric: tabular-nums lining-nums; }
+caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+th, td { padding: 0.5rem 0.75rem; text-align: left; vertical-align: baseline; font-weight: inherit; }
+th:first-child, td:first-child { padding-left: 0; }
+th:last-child, td:last-child { padding-right: 0; }
+thead th { font-size: 0.75rem; color: var(--quiet); border-bottom: 1px solid var(--ink); vertical-align: bottom; }
+.number { text-align: right; white-space: nowrap; }
+.number small { white-space: normal; }
+.group th { padding-top: 1.35rem; color: var(--quiet); }
+.group b { margin-right: 0.4em; color: var(--ink); }
+.row { border-top: 1px solid var(--line); }
+tbody:first-of-type .row:first-child { border-top: 0; }
+small { display: block; font-size: 0.75rem; color: var(--quiet); }
+strong { font-weight: 650; }
+.after { white-space: pre; color: var(--quiet); }
+.cards .after { display: inline-block; min-width: 4.3em; text-align: left; }
+.cards thead th:nth-child(2) { padding-right: calc(0.75rem + 3.76rem); }
+.verdict { white-space: nowrap; font: 600 0.875rem/1.45 var(--sans); }
 .holds { color: var(--holds); }
 .fails { color: var(--fails); }
+.part { color: var(--part); }
+.open { color: var(--quiet); font-weight: 400; }
 
 figure { margin: 0 0 3.25rem; break-inside: avoid; }
 .scroll { overflow-x: auto; padding-bottom: 0.25rem; }
@@ -54,6 +60,20 @@ figure { margin: 0 0 3.25rem; break-inside: avoid; }
 figcaption { max-width: 52em; margin-top: 0.6rem; font: 0.875rem/1.55 var(--sans); color: var(--quiet); text-wrap: pretty; }
 figcaption b { color: var(--ink); font-weight: 600; }
 figcaption a { white-space: nowrap; }
+.files { white-space: nowrap; }
+button { font: inherit; color: var(--link); background: none; border: 0; padding: 0; cursor: pointer; }
+button:focus-visible { outline: 2px solid var(--link); outline-offset: 3px; }
+.enlarge { margin-right: 0.9em; text-decoration: underline; text-decoration-thickness: 0.06em; text-underline-offset: 0.18em; }
+.zooms figure svg { cursor: zoom-in; }
+.viewer { width: 100vw; height: 100vh; height: 100dvh; max-width: none; max-height: none; margin: 0; padding: 0; border: 0; background: var(--paper); color: var(--ink); }
+.viewer[open] { display: flex; flex-direction: column; }
+.bar { display: flex; align-items: center; gap: 0.5rem; padding: 0.5rem 1rem; border-bottom: 1px solid var(--line); font: 0.875rem/1.4 var(--sans); }
+.bar .title { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
+.bar button { min-width: 2.75rem; min-height: 2.5rem; padding: 0 0.6rem; border: 1px solid var(--line); border-radius: 0.25rem; color: var(--ink); }
+.bar button:disabled { color: var(--quiet); opacity: 0.6; cursor: default; }
+.stage { flex: 1; min-height: 0; display: flex; overflow: auto; padding: 16px; cursor: grab; touch-action: pan-x pan-y; }
+.stage:active { cursor: grabbing; }
+.stage svg { flex: none; display: block; margin: auto; height: auto; }
 
 .columns { columns: 22rem 2; column-gap: 3rem; }
 .facts { break-inside: avoid; margin-bottom: 1.75rem; }
@@ -62,42 +82,48 @@ dl { margin: 0; font: 0.875rem/1.5 var(--sans); font-variant-numeric: tabular-nu
 dl div { display: grid; grid-template-columns: 9.5rem 1fr; gap: 1rem; padding: 0.32rem 0; border-top: 1px solid var(--line); }
 dt { color: var(--quiet); overflow-wrap: anywhere; }
 dd { margin: 0; overflow-wrap: anywhere; }
-.files { font: 0.875rem/1.6 var(--sans); max-width: 58em; list-style: none; padding: 0; }
-.twin { color: var(--quiet); }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); font: 0.8125rem/1.6 var(--sans); color: var(--quiet); }
 
-@media (max-width: 44rem) {
+@media screen and (max-width: 44rem) {
   body { font-size: 1rem; }
   .result { font-size: 1.08rem; }
   h2 { margin-top: 2.75rem; }
-  /* A figure keeps a readable size and scrolls in its own box. */
+  /* What is wide keeps a readable size and scrolls in its own box. */
   .scroll { margin: 0 calc(-1 * clamp(1rem, 3vw, 2rem)); padding-inline: clamp(1rem, 3vw, 2rem); }
   .scroll svg { max-width: none; }
+  .files { display: block; margin-top: 0.3rem; }
   /* Claims become cards; the roles in the markup keep the table one. */
-  .verdicts, .verdicts tbody, .verdicts .group, .verdicts .group th { display: block; }
-  .verdicts thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .verdicts .group th { padding: 1.5rem 0 0.5rem; }
-  .verdicts .claim { display: grid; grid-template-columns: 1.15fr 1fr; gap: 0.3rem 1rem; padding: 0.75rem 0; }
-  .verdicts .claim th, .verdicts .claim td { padding: 0; }
-  .verdicts .claim th { grid-area: 1 / 1 / 2 / -1; padding-right: 7.5rem; }
-  .verdicts .verdict { grid-area: 1 / 2; text-align: right; }
-  .verdicts .number { display: flex; justify-content: space-between; align-items: baseline; gap: 0.25rem; }
-  .verdicts .number::before { content: attr(data-label); font-size: 0.75rem; color: var(--quiet); }
-  .spread { min-width: 0; }
+  .cards, .cards tbody, .cards .group, .cards .group th { display: block; }
+  .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .cards .group th { padding: 1.5rem 0 0.5rem; }
+  .cards .row { display: grid; grid-template-columns: 1.15fr 1fr; gap: 0.3rem 1rem; padding: 0.75rem 0; }
+  .cards .row th, .cards .row td { padding: 0; }
+  .cards .row th { grid-area: 1 / 1 / 2 / -1; padding-right: 8.5rem; }
+  .cards .judged { grid-area: 1 / 2; text-align: right; }
+  .cards td:not(.judged) { display: flex; justify-content: space-between; align-items: baseline; gap: 0.25rem; text-align: right; }
+  .cards td:not(.judged)::before { content: attr(data-label); font-size: 0.75rem; color: var(--quiet); white-space: nowrap; }
+  .cards .after { min-width: 0; }
   dl div { grid-template-columns: 7.5rem 1fr; }
+  .bar .title { display: none; }
+  .bar { justify-content: flex-end; }
 }
 
 @media print {
   :root {
     color-scheme: light;
-    --paper: #fff; --ink: #000; --quiet: #444; --line: #ccc; --link: #000; --holds: #1d7044; --fails: #b03a1e;
+    --paper: #fff; --ink: #000; --quiet: #444; --line: #ccc; --link: #000; --holds: #1d7044; --fails: #b03a1e; --part: #8a5a00;
   }
-  @page { margin: 16mm; }
+  @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   h2, h3, .group { break-after: avoid; }
   h2 { margin-top: 1.5rem; }
-  tr { break-inside: avoid; }
+  tr, tbody, .cards { break-inside: avoid; }
+  table { font-size: 8pt; }
+  th, td { padding: 0.3rem 0.5rem; }
+  .group th { padding-top: 0.7rem; }
   .scroll { overflow: visible; }
   figure { margin-bottom: 1.5rem; }
+  /* No paper can be clicked. */
+  .enlarge, .files, .viewer { display: none; }
 }
 `;

@@ -1,17 +1,63 @@
 import type { Analysis } from '../analysis/results.ts';
 import { blocksInWords, type Figure, type ReportData } from './data.ts';
 import { percent } from './numbers.ts';
-import { stylesheet } from './page-style.ts';
-import { escapeText } from './svg.ts';
-import { resultSentence, verdictTable } from './verdicts.ts';
+import type { Facts, Inline, Page, Part, Row } from './parts.ts';
+import { figureParts } from './publish.ts';
+import { fromRun, plural, verdictNote, verdictTable } from './verdicts.ts';
 
-/** One file that needs no other: the verdicts, the figures, and what it takes to repeat them. */
-export function reportPage(data: ReportData, figures: Figure[]): string {
-  const { settings } = data.run.analysis;
+/** The page of a run: the verdicts, the figures, and what it takes to repeat them. */
+export function runPage(data: ReportData, figures: readonly Figure[], tables: readonly string[]): Page {
+  const network = Object.entries(data.network.config).map(([k, v]): Row => [k, show(v)]);
+  const claims = data.claims.map(fromRun);
+  return {
+    kicker: `Collimate · ${data.experiment}`,
+    title: data.title,
+    subtitle: blocksInWords(data.run.analysis.network),
+    result: resultSentence(data),
+    sections: [
+      {
+        id: 'verdicts',
+        title: 'Verdicts',
+        parts:
+          claims.length > 0
+            ? [
+                verdictTable(claims, data.control?.label),
+                { kind: 'text', text: verdictNote(claims, 'samples'), note: true },
+              ]
+            : [{ kind: 'text', text: 'No claim was judged.' }],
+      },
+      { id: 'figures', title: 'Figures', parts: figureParts(figures) },
+      howItWasMade(
+        [
+          { title: 'Settings', rows: data.settings },
+          { title: 'Network', rows: network },
+          { title: 'Measurement', rows: measurement(data.run.analysis) },
+          { title: 'Provenance', rows: data.provenance },
+        ],
+        data.deviations,
+      ),
+      { id: 'files', title: 'Files', parts: [{ kind: 'list', items: files(data.control?.label, tables) }] },
+    ],
+  };
+}
+
+/** Settings, provenance, and where these depart from the paper: the same on every page. */
+export const howItWasMade = (groups: readonly Facts[], deviations: readonly string[]) => ({
+  id: 'method',
+  title: 'How it was made',
+  parts: [
+    { kind: 'facts', groups },
+    { kind: 'heading', text: 'Deviations from the paper' },
+    deviations.length > 0 ? { kind: 'list', items: deviations } : { kind: 'text', text: 'None known.' },
+  ] satisfies Part[],
+});
+
+function measurement(analysis: Analysis): Row[] {
+  const { settings, trained } = analysis;
   const convention = { branch: 'J = ∂F/∂h', 'post-activation': 'J = σ′(h + F(h)) ∂F/∂h' }[
     settings.convention
   ];
-  const measured: [string, string][] = [
+  return [
     ['Jacobian', `${convention} (convention “${settings.convention}”)`],
     ['Singular triples', `${settings.triples} compared, ${settings.spectrum} singular values kept`],
     [
@@ -19,49 +65,9 @@ export function reportPage(data: ReportData, figures: Figure[]): string {
       `${settings.sketchColumns} sketch columns, ${settings.powerIterations} power iterations` +
         `${settings.filters > 0 ? `, ${settings.filters} spectral filters` : ''}, seed ${settings.seed}`,
     ],
-    ['‖J‖²', frobenius(data.run.analysis)],
-    ['Samples', `${data.run.analysis.trained.samples.length} training samples`],
+    ['‖J‖²', frobenius(analysis)],
+    ['Samples', `${trained.samples.length} training samples`],
   ];
-  const network = Object.entries(data.network.config).map(([k, v]): [string, string] => [k, show(v)]);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${escapeText(data.title)}</title>
-<style>${stylesheet}</style>
-</head>
-<body>
-<header>
-<p class="kicker">Collimate · ${escapeText(data.experiment)}</p>
-<h1>${escapeText(data.title)}</h1>
-<p class="kicker">${escapeText(blocksInWords(data.run.analysis.network))}</p>
-<p class="result">${escapeText(resultSentence(data))}</p>
-</header>
-<main>
-<section aria-labelledby="verdicts"><h2 id="verdicts">Verdicts</h2>
-${data.claims.length > 0 ? verdictTable(data) : '<p>No claim was judged.</p>'}</section>
-<section aria-labelledby="figures"><h2 id="figures">Figures</h2>
-${figures.map(figureBlock).join('\n')}</section>
-<section aria-labelledby="method"><h2 id="method">How it was made</h2>
-<div class="columns">
-${facts('Settings', data.settings)}
-${facts('Network', network)}
-${facts('Measurement', measured)}
-${facts('Provenance', data.provenance)}
-</div>
-<h3>Deviations from the paper</h3>
-${data.deviations.length > 0 ? `<ul>${data.deviations.map((d) => `<li>${escapeText(d)}</li>`).join('')}</ul>` : '<p>None known.</p>'}</section>
-<section aria-labelledby="files"><h2 id="files">Files</h2>
-${files(figures, data.control?.label)}</section>
-</main>
-<footer>Residual Alignment: J. Li and V. Papyan, <cite>Residual Alignment: Uncovering the Mechanisms of Residual Networks</cite>, NeurIPS 2023, arXiv 2401.09018.</footer>
-</body>
-</html>
-`;
 }
 
 /** How the Frobenius norms of the Jacobians were had. */
@@ -73,33 +79,50 @@ function frobenius({ initialization, trained }: Analysis): string {
   return `${where}, with a standard error of at most ${percent(Math.max(...errors))}`;
 }
 
-const figureBlock = ({ file, title, caption, svg }: Figure, index: number): string =>
-  `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${index + 1}">${svg}</div>` +
-  `<figcaption><b>Figure ${index + 1}. ${escapeText(title)}.</b> ${escapeText(caption)} ` +
-  `<a href="figures/${encodeURIComponent(file)}" download>SVG</a></figcaption></figure>`;
-
-const facts = (title: string, rows: [string, string][]): string =>
-  rows.length === 0
-    ? ''
-    : `<div class="facts"><h3>${title}</h3><dl>${rows.map(([k, v]) => `<div><dt>${escapeText(k)}</dt><dd>${escapeText(v)}</dd></div>`).join('')}</dl></div>`;
-
 const show = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '—'));
 
-function files(figures: Figure[], control: string | undefined): string {
-  const written: [string, string][] = [
+/** The result in a sentence. */
+export function resultSentence({ claims, run }: ReportData): string {
+  const alignment = claims.filter((c) => c.property !== 'training');
+  const failed = alignment.filter((c) => !c.holds);
+  const untrained = claims.filter((c) => c.property === 'training' && !c.holds);
+  const { trained } = run.analysis;
+  const epochs = run.metrics.length;
+  const after = epochs > 0 ? `After ${plural(epochs, 'epoch')}, at` : 'At';
+  const subject = `${after} ${percent(trained.testAccuracy)} test accuracy, `;
+  const caution =
+    untrained.length > 0 ? ' The network did not reach the accuracy that the others presuppose.' : '';
+  if (alignment.length === 0) return `${subject}no claim of Residual Alignment was judged.${caution}`;
+  const on = ` on ${plural(trained.samples.length, 'sample')}`;
+  if (failed.length === 0) {
+    const all = alignment.length === 1 ? 'the one claim' : `all ${alignment.length} claims`;
+    return `${subject}${all} of Residual Alignment ${alignment.length === 1 ? 'holds' : 'hold'}${on}.${caution}`;
+  }
+  const names = failed.map((c) => `${c.title} (${c.property})`).join('; ');
+  return `${subject}${alignment.length - failed.length} of ${alignment.length} claims of Residual Alignment hold${on}. Does not hold: ${names}.${caution}`;
+}
+
+function files(control: string | undefined, tables: readonly string[]): Inline[] {
+  const link = (to: string) => ({ text: to, to });
+  const written = [
     ['config.json', 'resolved settings, seed, adapter, kernel variants, versions'],
     ['metrics.jsonl', 'loss and accuracy, an epoch a line'],
     ['analysis.json', 'every measure, per sample and block'],
     ['checkpoint.safetensors', 'the trained weights and running statistics'],
+  ].map(
+    ([file, what]): Inline => [
+      ...[link(file!), `: ${what}.`],
+      ...(control === undefined ? [] : [` ${control}: `, link(`control/${file}`)]),
+    ],
+  );
+  return [
+    ...(control === undefined ? [] : [[`The ${control} by itself: `, link('control/report.html')]]),
+    ...written,
+    ['Every number as CSV: ', ...links(tables.map((name) => `data/${name}.csv`))],
+    ['This page as ', link('report.md')],
   ];
-  const link = (path: string) =>
-    `<a href="${path.split('/').map(encodeURIComponent).join('/')}">${escapeText(path)}</a>`;
-  const rows = written.map(([file, what]) => {
-    const twin =
-      control === undefined
-        ? ''
-        : ` <span class="twin">${escapeText(control)}: ${link(`control/${file}`)}</span>`;
-    return `<li>${link(file)}: ${what}.${twin}</li>`;
-  });
-  return `<ul class="files">${rows.join('')}<li>Figures: ${figures.map((f) => link(`figures/${f.file}`)).join(', ')}</li></ul>`;
 }
+
+/** Paths as links, with commas between. */
+export const links = (paths: readonly string[]) =>
+  paths.flatMap((to, i) => [...(i > 0 ? [', '] : []), { text: to, to }]);

@@ -36,7 +36,7 @@ const legendLine = 22;
 
 /** Puts panels side by side, rows below each other, and a legend under them: one SVG document. */
 export function figure(
-  { file, title, ...text }: Omit<Figure, 'svg'>,
+  { file, title, data, ...text }: Omit<Figure, 'svg'>,
   rows: Panel[][],
   legend?: Legend,
 ): Figure {
@@ -45,10 +45,11 @@ export function figure(
   const width = Math.max(...rows.map((row) => row.reduce((sum, p) => sum + p.width + gap, -gap)));
   let y = 0;
   let body = '';
-  rows.forEach((row, r) => {
+  let drawn = 0;
+  rows.forEach((row) => {
     let x = 0;
-    row.forEach((panel, column) => {
-      const letter = String.fromCharCode(97 + row.length * r + column);
+    row.forEach((panel) => {
+      const letter = String.fromCharCode(97 + drawn++);
       body += `<g transform="translate(${x},${y})">${head(panel, letter)}<g transform="translate(0,${heading})">${panel.body}</g></g>`;
       x += panel.width + gap;
     });
@@ -65,7 +66,7 @@ export function figure(
     ` aria-labelledby="${id}-title ${id}-desc" fill="currentColor" font-size="11.5" text-anchor="middle"` +
     ` font-family="Inter, system-ui, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif">` +
     `<title id="${id}-title">${escapeText(title)}</title><desc id="${id}-desc">${escapeText(caption)}</desc>${body}</svg>`;
-  return { file, title, caption, svg };
+  return { file, title, caption, svg, ...(data && { data }) };
 }
 
 const head = ({ title, note }: Panel, letter: string): string =>
@@ -115,8 +116,18 @@ function drawRamp({ label, from, to, steps }: Extract<Legend, { steps: unknown }
 
 /** A figure as a file of its own: dark ink on white paper wherever it is shown, also where pages are dark. */
 export function standalone(svg: string): string {
-  return svg.replace('<svg ', '<svg style="color:#111;background:#fff" ');
+  return svg.replace('<svg ', `<svg ${paper} `);
 }
+
+/** The same to be put inline again, with ids of its own. */
+export function inlined(svg: string, id: string): string {
+  return svg
+    .replace(`<svg ${paper} `, '<svg ')
+    .replaceAll(/ id="([^"]*)"/g, ` id="${id}-$1"`)
+    .replace(/ aria-labelledby="(\S*) (\S*)"/, ` aria-labelledby="${id}-$1 ${id}-$2"`);
+}
+
+const paper = 'style="color:#111;background:#fff"';
 
 /** For text and attribute values, in XML and in HTML; what XML 1.0 cannot hold at all is dropped. */
 export function escapeText(text: string): string {

@@ -1,99 +1,147 @@
 import type { Claim } from '../analysis/results.ts';
-import type { ReportData } from './data.ts';
-import { format, percent } from './numbers.ts';
-import { escapeText } from './svg.ts';
+import type { ClaimProperty, SweepClaim } from '../experiments/sweep-results.ts';
+import { defined, format } from './numbers.ts';
+import { paperClaims } from './paper-claims.ts';
+import { type Cell, type Column, type Inline, type Table, type Verdict, verdictOf } from './parts.ts';
 
-const properties: Record<Claim['property'], string> = {
-  training: 'Presupposed: the network learned its task',
-  RA1: 'Representations of an input are equispaced on a line',
-  RA2: 'Singular vectors of Residual Jacobians align with each other and across depth',
-  RA3: 'Residual Jacobians have rank at most C, the number of classes',
-  RA4: 'The largest singular values scale inversely with depth',
-};
-
-/** The result in a sentence. */
-export function resultSentence({ claims, run }: ReportData): string {
-  const alignment = claims.filter((c) => c.property !== 'training');
-  const failed = alignment.filter((c) => !c.holds);
-  const untrained = claims.filter((c) => c.property === 'training' && !c.holds);
-  const { trained } = run.analysis;
-  const epochs = run.metrics.length;
-  const after = epochs > 0 ? `After ${epochs} ${plural(epochs, 'epoch')}, at` : 'At';
-  const subject = `${after} ${percent(trained.testAccuracy)} test accuracy, `;
-  const caution =
-    untrained.length > 0 ? ' The network did not reach the accuracy that the others presuppose.' : '';
-  if (alignment.length === 0) return `${subject}no claim of Residual Alignment was judged.${caution}`;
-  const on = ` on ${trained.samples.length} ${plural(trained.samples.length, 'sample')}`;
-  if (failed.length === 0) {
-    const all = alignment.length === 1 ? 'the one claim' : `all ${alignment.length} claims`;
-    return `${subject}${all} of Residual Alignment ${alignment.length === 1 ? 'holds' : 'hold'}${on}.${caution}`;
-  }
-  const names = failed.map((c) => `${c.title} (${c.property})`).join('; ');
-  return `${subject}${alignment.length - failed.length} of ${alignment.length} claims of Residual Alignment hold${on}. Does not hold: ${names}.${caution}`;
+/** A claim as a row of a table, judged in one run or over the seeds of a sweep. */
+export interface Judged {
+  readonly property: ClaimProperty;
+  readonly title: string;
+  readonly measure: string;
+  readonly value: number | null;
+  readonly spread: number | null;
+  readonly interval?: readonly [number, number] | undefined;
+  readonly comparison: SweepClaim['comparison'];
+  readonly threshold: SweepClaim['threshold'];
+  readonly atInitialization: number | null;
+  readonly control: number | null;
+  readonly controlLabel?: string | undefined;
+  /** In how many seeds of how many it holds; not of a single run. */
+  readonly seeds?: readonly [holding: number, all: number];
+  readonly holds: boolean | null;
+  /** Where it comes from, in a table of several sources. */
+  readonly source?: Inline;
 }
 
-const plural = (n: number, noun: string): string => (n === 1 ? noun : `${noun}s`);
+export const fromRun = (claim: Claim): Judged => claim;
 
-/** The table of claims, a group of rows a property. Its roles outlive the phone's layout of cards. */
-export function verdictTable({ claims, control }: ReportData): string {
-  const columns = [
-    'Claim',
-    'Measured',
-    'Threshold',
-    'At initialization',
-    ...(control ? [control.label] : []),
-    'Verdict',
-  ];
-  const groups = (Object.keys(properties) as Claim['property'][])
-    .map((property) => ({ property, rows: claims.filter((c) => c.property === property) }))
-    .filter(({ rows }) => rows.length > 0);
-  const head = columns.map(
-    (c, i) =>
-      `<th scope="col" role="columnheader"${i && i < columns.length - 1 ? ' class="number"' : ''}>${escapeText(c)}</th>`,
-  );
-  const bodies = groups.map(
-    ({ property, rows }) =>
-      `<tbody role="rowgroup"><tr role="row" class="group"><th role="rowheader" scope="rowgroup" colspan="${columns.length}">` +
-      `${property === 'training' ? '' : `<b>${property}</b> `}${properties[property]}</th></tr>` +
-      `${rows.map((claim) => row(claim, control?.label)).join('')}</tbody>`,
-  );
-  const undefinedCell = claims.some(
-    (c) => c.value === null || c.atInitialization === null || (control && c.control === null),
-  );
-  return (
-    `<table role="table" class="verdicts"><caption>Claims, measured on the trained network</caption>` +
-    `<thead role="rowgroup"><tr role="row">${head.join('')}</tr></thead>${bodies.join('')}</table>` +
-    `<p class="note">± is one standard deviation over samples. The thresholds are ours, not the paper’s.` +
-    (undefinedCell
-      ? ' A dash means that the measure is undefined there, as for a dead block (J = 0) or too few blocks.'
-      : '') +
-    '</p>'
-  );
+export const fromSweep = (claim: SweepClaim): Judged => ({
+  ...claim,
+  seeds: [claim.seedsHolding, claim.values.length],
+});
+
+/** A row's threshold, as in `≥ 0.95`. */
+export function thresholdInWords({
+  comparison,
+  threshold,
+}: Pick<Judged, 'comparison' | 'threshold'>): string {
+  const short = (x: number) => String(+x.toPrecision(6)).replace('-', '−');
+  if (typeof threshold !== 'number') return `${short(threshold[0])} … ${short(threshold[1])}`;
+  return `${comparison === '>=' ? '≥' : '≤'} ${short(+threshold.toFixed(4) || threshold)}`;
 }
 
-function row(claim: Claim, controlLabel: string | undefined): string {
+/** A value with its spread or interval, with as many digits as the verdict needs. */
+export function valueInWords(claim: Judged): { value: string; spread: string } {
   const digits = decimals(claim);
-  const cell = (label: string, text: string) =>
-    `<td role="cell" class="number" data-label="${escapeText(label)}"><span>${text}</span></td>`;
-  const value = format(claim.value, digits);
-  const spread = `<span class="spread">${claim.spread === null ? '' : ` ± ${claim.spread.toFixed(digits)}`}</span>`;
+  const { value, spread, interval } = claim;
+  return {
+    value: format(value, digits),
+    spread: interval
+      ? ` [${interval.map((x) => format(x, digits)).join(', ')}]`
+      : defined(spread)
+        ? ` ± ${spread.toFixed(digits)}`
+        : '',
+  };
+}
+
+/** The table of claims, a group of rows a property: none of the columns that all rows would leave empty. */
+export function verdictTable(claims: readonly Judged[], controlLabel?: string): Table {
+  const [seeds, sources, named] = [
+    claims.some((c) => c.seeds),
+    claims.some((c) => c.source !== undefined),
+    claims.some((c) => c.controlLabel),
+  ];
+  const controls = controlLabel !== undefined || claims.some((c) => defined(c.control));
+  const columns: (Column & { of: (c: Judged, digits: number) => Cell })[] = [
+    { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure }) },
+    {
+      ...{ label: 'Measured', numeric: true },
+      of: (c) => {
+        const { value, spread } = valueInWords(c);
+        return { text: value, strong: true, after: spread };
+      },
+    },
+    { label: 'Threshold', numeric: true, of: (c) => ({ text: thresholdInWords(c) }) },
+    {
+      ...{ label: 'At initialization', numeric: true },
+      of: (c, digits) => ({ text: format(c.atInitialization, digits) }),
+    },
+  ];
+  if (controls)
+    columns.push({
+      ...{ label: controlLabel ?? 'Control', numeric: true },
+      of: (c, digits) => ({
+        text: format(c.control, digits),
+        ...(named && defined(c.control) && c.controlLabel && { small: c.controlLabel }),
+      }),
+    });
+  if (seeds)
+    columns.push({
+      ...{ label: 'Seeds that hold', numeric: true },
+      of: (c) => ({ text: c.seeds ? c.seeds.join(' of ') : '—' }),
+    });
+  if (sources) columns.push({ label: 'Source', of: (c) => ({ text: c.source ?? '' }) });
+  columns.push({ label: 'Verdict', of: (c) => ({ text: '', verdict: verdictOf(c.holds) }) });
+  const groups = paperClaims
+    .map(({ property, mark, short }) => ({
+      title: { mark, text: short },
+      rows: claims
+        .filter((c) => c.property === property)
+        .map((c) => columns.map(({ of }) => of(c, decimals(c)))),
+    }))
+    .filter(({ rows }) => rows.length > 0);
+  return {
+    kind: 'table',
+    caption: 'Claims, measured on the trained networks',
+    columns: columns.map(({ of: _, ...column }) => column),
+    // The rows of one claim of the paper need no headline of their own.
+    groups: groups.length === 1 ? groups.map(({ rows }) => ({ rows })) : groups,
+    cards: true,
+  };
+}
+
+/** What the numbers of a verdict table mean. */
+export function verdictNote(claims: readonly Judged[], over: 'samples' | 'seeds'): string {
+  const undefinedCell = claims.some((c) => [c.value, c.atInitialization, c.control].includes(null));
+  const interval = claims.some((c) => c.interval)
+    ? ' Brackets hold the 95% confidence interval of a fit.'
+    : '';
   return (
-    `<tr role="row" class="claim"><th role="rowheader" scope="row">${escapeText(capitalized(claim.title))}<small>${escapeText(claim.measure)}</small></th>` +
-    cell('Measured', `<strong>${value}</strong>${spread}`) +
-    cell('Threshold', `${claim.comparison === '>=' ? '≥' : '≤'} ${+claim.threshold.toFixed(3)}`) +
-    cell('At initialization', format(claim.atInitialization, digits)) +
-    (controlLabel === undefined ? '' : cell(controlLabel, format(claim.control, digits))) +
-    `<td role="cell" class="verdict ${claim.holds ? 'holds' : 'fails'}"><span aria-hidden="true">${claim.holds ? '✓' : '✗'}</span> ` +
-    `${claim.holds ? 'holds' : 'does not hold'}</td></tr>`
+    `± is one standard deviation over ${over}.${interval} The thresholds are ours, not the paper’s.` +
+    (undefinedCell
+      ? ' A dash means that the measure is undefined there, as for a dead block (J = 0) or too few blocks, or was not taken.'
+      : '')
   );
+}
+
+/** Several claims as one: what is missing does not count where others are there. */
+export function together(claims: readonly Pick<Judged, 'holds'>[]): Verdict {
+  const judged = claims.filter((c) => c.holds !== null);
+  if (judged.length === 0) return 'open';
+  const holding = judged.filter((c) => c.holds).length;
+  return holding === judged.length ? 'holds' : holding === 0 ? 'fails' : 'part';
 }
 
 /** Latin letters only: a σ is not a word's first letter. */
-const capitalized = (text: string): string => text.replace(/^[a-z]/, (c) => c.toUpperCase());
+export const capitalized = (text: string): string => text.replace(/^[a-z]/, (c) => c.toUpperCase());
 
-/** Three, or as many as it takes for the printed value to be on its own side of the threshold. */
-function decimals({ value, threshold }: Claim): number {
-  if (value === null || !Number.isFinite(value) || value === threshold) return 3;
-  const side = Math.sign(value - threshold);
-  return [3, 4, 5, 6].find((d) => Math.sign(Number(value.toFixed(d)) - threshold) === side) ?? 7;
+export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
+
+/** Three, or as many as it takes for the printed value to be on its own side of the thresholds. */
+function decimals({ value, threshold }: Pick<Judged, 'value' | 'threshold'>): number {
+  const bounds = typeof threshold === 'number' ? [threshold] : threshold;
+  if (!defined(value) || bounds.includes(value)) return 3;
+  const sides = (x: number) => bounds.map((t) => Math.sign(x - t)).join();
+  return [3, 4, 5, 6].find((d) => sides(Number(value.toFixed(d))) === sides(value)) ?? 7;
 }

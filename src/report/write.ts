@@ -6,8 +6,9 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
 import type { RunData } from './data.ts';
 import { figures } from './figures.ts';
-import { reportPage } from './page.ts';
-import { standalone } from './svg.ts';
+import { runPage } from './page.ts';
+import { publish, type Write } from './publish.ts';
+import { runTables } from './tables.ts';
 
 /** Draws the figures and the page of a run from the files in its folder: all that is shown can be found in them. */
 export function writeReport(folder: RunFolder): void {
@@ -43,8 +44,18 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
     deviations: [...(experiment ? deviations(experiment, config.settings) : []), ...(config.notes ?? [])],
   };
   const drawn = figures(data);
-  for (const { file, svg } of drawn) folder.writeText(`figures/${file}`, standalone(svg));
-  folder.writeText('report.html', reportPage(data, drawn));
+  const tables = runTables(data);
+  const write: Write = (path, contents) =>
+    typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
+  publish(
+    write,
+    runPage(
+      data,
+      drawn,
+      tables.map(({ name }) => name),
+    ),
+    { figures: drawn, data: tables },
+  );
 }
 
 function settingRows({ preset, settings, training, dataset }: RunConfig): [string, string][] {

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { figures, type ReportData } from '../../src/report/figures.ts';
-import { reportPage } from '../../src/report/page.ts';
+import { html } from '../../src/report/html.ts';
+import { runPage } from '../../src/report/page.ts';
 import { type FixtureOptions, fixture } from './fixture.ts';
+import { elements } from './xml.ts';
 
-const page = (data: ReportData): string => reportPage(data, figures(data));
+const page = (data: ReportData): string => html(runPage(data, figures(data), ['claims']));
 const made = (options?: FixtureOptions): string => page(fixture(options));
-const visible = (html: string): string => html.replace(/<style>.*?<\/style>/s, '').replace(/<[^>]*>/g, ' ');
+/** A page without its own style sheet and script. */
+const bare = (html: string): string =>
+  html
+    .replace(/<style>.*?<\/style>/s, '<style></style>')
+    .replace(/<script>.*?<\/script>\n<\/body>/s, '</body>');
+const visible = (html: string): string => bare(html).replace(/<[^>]*>/g, ' ');
 
 describe('the report page', () => {
   it('needs nothing from elsewhere', () => {
@@ -13,9 +20,9 @@ describe('the report page', () => {
     expect(html.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(
       /https?:|\/\/\w|@import|url\(/,
     );
-    expect(html).not.toMatch(/<script|<link rel="stylesheet|<img/);
+    expect(bare(html)).not.toMatch(/<script|<link rel="stylesheet|<img/);
     for (const [, target] of html.matchAll(/(?:href|src)="([^"]*)"/g))
-      expect(target).toMatch(/^(data:,|(figures|control)\/[\w.-]+|[\w-]+\.\w+)$/);
+      expect(target).toMatch(/^(data:,|(figures|control|data)\/[\w.-]+|[\w-]+\.\w+)$/);
   });
 
   it('is the same each time', () => {
@@ -26,8 +33,8 @@ describe('the report page', () => {
     const html = made();
     const { claims } = fixture();
     expect(html).toContain('6 of 7 claims of Residual Alignment hold on 16 samples');
-    expect(html.match(/class="claim"/g)).toHaveLength(claims.length);
-    expect(html.match(/does not hold<\/td>/g)).toHaveLength(claims.filter((c) => !c.holds).length);
+    expect(html.match(/class="row"/g)).toHaveLength(claims.length);
+    expect(html.match(/does not hold<\/span>/g)).toHaveLength(claims.filter((c) => !c.holds).length);
     const text = visible(html);
     for (const property of ['RA1', 'RA2', 'RA3', 'RA4'])
       expect(text).toMatch(new RegExp(`\\b${property}\\b`));
@@ -83,7 +90,8 @@ describe('the report page', () => {
     data.run.label = hostile;
     data.control!.label = hostile;
     for (const claim of data.claims) Object.assign(claim, { title: hostile, measure: hostile });
-    const html = page(data);
+    const html = bare(page(data));
+    elements(html.replace('<!doctype html>\n', '').trim());
     expect(html).not.toMatch(/<script|<img|onerror='/);
   });
 

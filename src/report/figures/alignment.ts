@@ -1,3 +1,4 @@
+import type { Measures, NetworkInfo } from '../../analysis/results.ts';
 import { stagesOf } from '../../analysis/summary.ts';
 import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, range } from '../numbers.ts';
@@ -28,6 +29,7 @@ export function alignment(data: ReportData): Figure {
   return figure(
     {
       file: 'ra2-alignment.svg',
+      data: ['alignment', 'measures'],
       title: 'RA2 and RA3: Jacobians in each other’s singular bases',
       caption:
         'Row i, column j shows the matrix |Uⱼᵀ Jᵢ Vⱼ| over the leading singular vectors of block j, divided by the largest ' +
@@ -51,12 +53,13 @@ function selection(depth: number, triples: number) {
   return { blocks, triples: Math.max(1, Math.min(triples, Math.floor(maxSide / count))) };
 }
 
+/** The blocks, from 0, and the number of triples that a panel shows. */
+export const drawnBlocks = (network: NetworkInfo, all: Measures['alignment']) =>
+  selection(network.depth, all.flat().find((a) => a !== null)?.length ?? network.classes);
+
 function panel({ title, measures, network }: Moment): Panel {
   const all = measures.alignment;
-  const { blocks, triples } = selection(
-    network.depth,
-    all.flat().find((a) => a !== null)?.length ?? network.classes,
-  );
+  const { blocks, triples } = drawnBlocks(network, all);
   const left = 44;
   const side = panelWidth - left - 6;
   // In units of a cell: blocks lie `pitch` apart, with a gap that grows with them.

@@ -17,6 +17,7 @@ export function leftRight(data: ReportData): Figure {
   return figure(
     {
       file: 'ra2-left-right.svg',
+      data: ['left-right', 'blocks'],
       title: 'RA2: left and right singular vectors, and the classifier',
       caption:
         'Above: cosine between left and right singular vector k of each block, mean over samples (blue: positive; ×: the ' +

@@ -20,6 +20,7 @@ export function scale(data: ReportData): Figure {
   return figure(
     {
       file: 'ra4-scale.svg',
+      data: ['blocks', 'stages'],
       title: 'RA4: largest singular value against depth',
       caption:
         'Largest singular value of each block’s Jacobian, mean over samples with a bar from the least to the greatest, both ' +

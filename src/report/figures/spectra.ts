@@ -18,6 +18,7 @@ export function spectra(data: ReportData): Figure {
   return figure(
     {
       file: 'ra3-spectra.svg',
+      data: ['spectra', 'measures'],
       title: 'RA3: singular values of the Residual Jacobians',
       caption:
         'Singular values of each block’s Jacobian relative to its largest, mean over samples, on a logarithmic scale that all ' +
@@ -46,7 +47,12 @@ function estimated(data: ReportData): string {
     : '';
 }
 
-const points = ({ measures: { samples }, start, end }: StageMoment) =>
+/** Singular values over their block's first, mean over the samples where it is not dead. */
+export const points = ({
+  measures: { samples },
+  start,
+  end,
+}: Pick<StageMoment, 'measures' | 'start' | 'end'>) =>
   range(end - start, start).flatMap((i) => {
     const alive = samples.map((s) => s.sigma[i] ?? []).filter((sigma) => (sigma[0] ?? 0) > 0);
     return range(Math.max(0, ...alive.map((s) => s.length))).flatMap((k) => {

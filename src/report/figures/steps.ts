@@ -9,6 +9,7 @@ export function steps(data: ReportData): Figure {
   return figure(
     {
       file: 'ra1-steps.svg',
+      data: ['blocks', 'measures'],
       title: 'RA1: step from block to block',
       caption:
         'Length of the step that a representation makes in each block: mean over samples, and a band of one standard ' +

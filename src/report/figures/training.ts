@@ -17,6 +17,7 @@ export function training(data: ReportData): Figure {
   return figure(
     {
       file: 'training.svg',
+      data: ['training'],
       title: 'Training',
       caption:
         'Loss (mean over the epoch’s batches, logarithmic scale) and accuracy after each epoch. Alignment says something only ' +

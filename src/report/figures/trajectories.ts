@@ -16,6 +16,7 @@ export function trajectories(data: ReportData): Figure {
   return figure(
     {
       file: 'ra1-trajectories.svg',
+      data: ['trajectories', 'measures'],
       title: 'RA1: representations through the network',
       caption:
         'Each line follows one training sample from h₁ (ring) to the last representation (disc), a dot a block, on the ' +

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { stylesheet } from './page-style.ts';
+import {
+  type Cell,
+  type Column,
+  type Facts,
+  type Group,
+  type Inline,
+  type Page,
+  type Part,
+  pieces,
+  type Section,
+  type Table,
+  target,
+  type Verdict,
+  verdictMarks,
+  verdictWords,
+} from './parts.ts';
+import { escapeText } from './svg.ts';
+
+/** Enlarges figures. All that a page can run: its policy names this script and this style sheet by their hashes. */
+const script = readFileSync(new URL('zoom.js', import.meta.url), 'utf8');
+const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+const policy = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(stylesheet)}; img-src data:; base-uri 'none'; form-action 'none'`;
+
+/** A page as one file that needs no other. It is well-formed XML as well, less its first line. */
+export function html({ kicker, title, subtitle, result, sections }: Page): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+<meta http-equiv="Content-Security-Policy" content="${policy}"/>
+<link rel="icon" href="data:,"/>
+<title>${escapeText(title)}</title>
+<style>${stylesheet}</style>
+</head>
+<body>
+<header>
+<p class="kicker">${escapeText(kicker)}</p>
+<h1>${escapeText(title)}</h1>
+${subtitle === undefined ? '' : `<p class="kicker">${escapeText(subtitle)}</p>\n`}<p class="result">${escapeText(result)}</p>
+</header>
+<main>
+${sections.map(section).join('\n')}
+</main>
+<footer>Residual Alignment: J. Li and V. Papyan, <cite>Residual Alignment: Uncovering the Mechanisms of Residual Networks</cite>, NeurIPS 2023, arXiv 2401.09018.</footer>
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+const section = ({ id, title, verdict, parts }: Section): string =>
+  `<section aria-labelledby="${id}"><h2 id="${id}">${escapeText(title)}${verdict ? ` ${badge(verdict)}` : ''}</h2>\n` +
+  `${parts.map(part).join('\n')}</section>`;
+
+function part(p: Part): string {
+  switch (p.kind) {
+    case 'text':
+      return `<p${p.note ? ' class="note"' : ''}>${inline(p.text)}</p>`;
+    case 'heading':
+      return `<h3>${escapeText(p.text)}</h3>`;
+    case 'list':
+      return `<ul>${p.items.map((item) => `<li>${inline(item)}</li>`).join('')}</ul>`;
+    case 'facts':
+      return `<div class="columns">${p.groups.map(facts).join('')}</div>`;
+    case 'figure': {
+      const { title, caption, svg } = p.figure;
+      const links = [
+        ['SVG', p.files.svg],
+        ['PNG', p.files.png],
+        ...p.files.data.map((path) => ['CSV', path] as const),
+      ].map(([text, path]) => `<a href="${target(path!)}">${text}</a>`);
+      return (
+        `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}">${svg}</div>` +
+        `<figcaption><b>Figure ${p.number}. ${escapeText(title)}.</b> ${escapeText(caption)} ` +
+        `<span class="files">${links.join(' · ')}</span></figcaption></figure>`
+      );
+    }
+    case 'table':
+      return table(p);
+  }
+}
+
+const facts = ({ title, rows }: Facts): string =>
+  rows.length === 0
+    ? ''
+    : `<div class="facts"><h3>${escapeText(title)}</h3><dl>${rows.map(([k, v]) => `<div><dt>${escapeText(k)}</dt><dd>${escapeText(v)}</dd></div>`).join('')}</dl></div>`;
+
+const inline = (text: Inline): string =>
+  pieces(text)
+    .map((p) =>
+      typeof p === 'string'
+        ? escapeText(p)
+        : `<a href="${escapeText(target(p.to))}">${escapeText(p.text)}</a>`,
+    )
+    .join('');
+
+/** Its roles outlive the phone's layout of cards. */
+function table({ caption, columns, groups, cards }: Table): string {
+  const head = columns.map(
+    ({ label, numeric }) =>
+      `<th scope="col" role="columnheader"${numeric ? ' class="number"' : ''}>${escapeText(label)}</th>`,
+  );
+  const bodies = groups.map((group) => body(group, columns));
+  const drawn =
+    `<table role="table"${cards ? ' class="cards"' : ''}><caption>${escapeText(caption)}</caption>` +
+    `<thead role="rowgroup"><tr role="row">${head.join('')}</tr></thead>${bodies.join('')}</table>`;
+  return cards
+    ? drawn
+    : `<div class="scroll" tabindex="0" role="group" aria-label="${escapeText(caption)}">${drawn}</div>`;
+}
+
+function body({ title, rows }: Group, columns: readonly Column[]): string {
+  const heading = title
+    ? `<tr role="row" class="group"><th role="rowheader" scope="rowgroup" colspan="${columns.length}">` +
+      `${title.mark && `<b>${escapeText(title.mark)}</b> `}${escapeText(title.text)}</th></tr>`
+    : '';
+  const row = (cells: readonly Cell[]) =>
+    `<tr role="row" class="row">${cells.map((c, i) => cell(c, columns[i]!, i === 0)).join('')}</tr>`;
+  return `<tbody role="rowgroup">${heading}${rows.map(row).join('')}</tbody>`;
+}
+
+function cell(
+  { text, strong, after, small, verdict }: Cell,
+  { label, numeric }: Column,
+  first: boolean,
+): string {
+  const value = verdict ? badge(verdict) : strong ? `<strong>${inline(text)}</strong>` : inline(text);
+  const content =
+    (after === undefined ? value : `${value}<span class="after">${escapeText(after)}</span>`) +
+    (small === undefined ? '' : `<small>${inline(small)}</small>`);
+  if (first) return `<th role="rowheader" scope="row">${content}</th>`;
+  const kind = numeric ? ' class="number"' : verdict ? ' class="judged"' : '';
+  return `<td role="cell"${kind} data-label="${escapeText(label)}"><span>${content}</span></td>`;
+}
+
+const badge = (verdict: Verdict): string =>
+  `<span class="verdict ${verdict}"><span aria-hidden="true">${verdictMarks[verdict]}</span> ${verdictWords[verdict]}</span>`;

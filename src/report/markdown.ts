@@ -1,0 +1,103 @@
+import {
+  type Cell,
+  type Inline,
+  type Page,
+  type Part,
+  pieces,
+  type Table,
+  target,
+  type Verdict,
+  verdictMarks,
+  verdictWords,
+} from './parts.ts';
+
+/** A page in Markdown, as GitHub and others show it; figures are links to their files. */
+export function markdown({ kicker, title, subtitle, result, sections }: Page): string {
+  const body = sections.flatMap(({ title, verdict, parts }) => [
+    `## ${escaped(title)}${verdict ? ` — ${badge(verdict)}` : ''}`,
+    ...parts.map(part),
+  ]);
+  return `${[
+    `# ${escaped(title)}`,
+    [kicker, subtitle].flatMap((line) => (line === undefined ? [] : `${escaped(line)}`)).join('\\\n'),
+    `**${escaped(result)}**`,
+    ...body,
+  ].join('\n\n')}\n`;
+}
+
+function part(p: Part): string {
+  switch (p.kind) {
+    case 'text':
+      return inline(p.text);
+    case 'heading':
+      return `### ${escaped(p.text)}`;
+    case 'list':
+      return p.items.map((item) => `- ${inline(item)}`).join('\n');
+    case 'facts':
+      return p.groups
+        .filter(({ rows }) => rows.length > 0)
+        .map(({ title, rows }) =>
+          grid(
+            [title, ''],
+            rows.map((row) => row.map(escaped)),
+          ),
+        )
+        .join('\n\n');
+    case 'figure': {
+      const links = [['SVG', p.files.svg], ...p.files.data.map((path) => ['CSV', path] as const)];
+      const { title, caption } = p.figure;
+      return (
+        `![${escaped(title)}](${target(p.files.png)})\n\n` +
+        `**Figure ${p.number}. ${escaped(title)}.** ${escaped(caption)} ` +
+        links.map(([text, path]) => `[${text}](${target(path!)})`).join(' · ')
+      );
+    }
+    case 'table':
+      return table(p);
+  }
+}
+
+function table({ columns, groups }: Table): string {
+  const rows = groups.flatMap(({ title, rows }) => [
+    ...(title
+      ? [[`**${escaped(`${title.mark} ${title.text}`.trim())}**`, ...columns.slice(1).map(() => '')]]
+      : []),
+    ...rows.map((cells) => cells.map(cell)),
+  ]);
+  return grid(
+    columns.map((c) => escaped(c.label)),
+    rows,
+    columns.map((c) => (c.numeric ? '--:' : '---')),
+  );
+}
+
+function cell({ text, strong, after, small, verdict }: Cell): string {
+  const value = verdict ? badge(verdict) : inline(text);
+  return (
+    (strong ? `**${value}**` : value) +
+    (after === undefined ? '' : escaped(after)) +
+    (small === undefined ? '' : `<br>${inline(small)}`)
+  );
+}
+
+function grid(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  rule = head.map(() => '---'),
+): string {
+  return [head, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+const badge = (verdict: Verdict): string => `${verdictMarks[verdict]} ${verdictWords[verdict]}`;
+
+const inline = (text: Inline): string =>
+  pieces(text)
+    .map((p) => (typeof p === 'string' ? escaped(p) : `[${escaped(p.text)}](${target(p.to)})`))
+    .join('');
+
+/** What Markdown or HTML would take for markup, and line ends. */
+const escaped = (text: string): string =>
+  text
+    .replace(/\s+/g, ' ')
+    .replace(/[\\`*_[\]<>|#~$]/g, '\\$&')
+    .replaceAll('&', '&amp;');

@@ -1,0 +1,121 @@
+import type { ClaimProperty } from '../experiments/sweep-results.ts';
+
+/** A claim of the paper, in our words, and where to look for its evidence first. */
+export interface PaperClaim {
+  readonly property: ClaimProperty;
+  /** The paper's name for it; empty where it has none. */
+  readonly mark: string;
+  /** As a headline. */
+  readonly short: string;
+  /** What is claimed. */
+  readonly statement: string;
+  /** What a reader should look at to judge it. */
+  readonly evidence: string;
+  /** Sweeps that speak to it, the most telling one first: its first claim is the one on the first table of the index. */
+  readonly sweeps: readonly string[];
+  /** The figure of a run that says most; where none is named, the first of the first sweep. */
+  readonly figure?: string;
+}
+
+/** In the order in which they are told. */
+export const paperClaims: readonly PaperClaim[] = [
+  {
+    property: 'training',
+    mark: '',
+    short: 'Presupposed: the network learned its task',
+    statement:
+      'Residual Alignment is claimed of trained networks. One that has not learned its task, or a control that has not, says nothing about it.',
+    evidence: 'Test accuracy of the networks and of their controls without skip connections.',
+    sweeps: ['seed', 'dataset', 'no-skip'],
+  },
+  {
+    property: 'RA1',
+    mark: 'RA1',
+    short: 'Representations of an input are equispaced on a line',
+    statement:
+      'From the first block to the last, an input’s representations h₁ … hₗ₊₁ move along one straight line in steps of one length.',
+    evidence:
+      'The share of a path’s variance along one direction, the cosine between successive steps, and how much step lengths vary.',
+    sweeps: ['seed', 'dataset', 'width'],
+    figure: 'ra1-trajectories',
+  },
+  {
+    property: 'RA2',
+    mark: 'RA2',
+    short: 'Singular vectors of Residual Jacobians align with each other and across depth',
+    statement:
+      'The leading left and right singular vectors of a block’s Jacobian point the same way, and those of all blocks do: one basis serves them all.',
+    evidence:
+      'How much of UⱼᵀJᵢVⱼ lies on its diagonal for different blocks i and j, and the cosine between left and right vectors. Vectors drawn at random would give a diagonal share of 1/C.',
+    sweeps: ['seed', 'dataset', 'width'],
+    figure: 'ra2-alignment',
+  },
+  {
+    property: 'RA3',
+    mark: 'RA3',
+    short: 'Residual Jacobians have rank at most C, the number of classes',
+    statement: 'At most C singular values of a block’s Jacobian matter; all others are as good as zero.',
+    evidence:
+      'The share of ‖J‖² that the first C singular values carry, and how rank and the aligned subspace grow with C.',
+    sweeps: ['classes', 'seed', 'dataset'],
+    figure: 'ra3-spectra',
+  },
+  {
+    property: 'RA4',
+    mark: 'RA4',
+    short: 'The largest singular values scale inversely with depth',
+    statement:
+      'The deeper the network, the less each block does: the largest singular value falls as one over the number of blocks.',
+    evidence: 'The slope of σ₁ against total depth L, both logarithmic: −1 is inverse proportion.',
+    sweeps: ['ra4-depth', 'seed'],
+  },
+  {
+    property: 'no-skip',
+    mark: '',
+    short: 'Without skip connections there is no alignment',
+    statement:
+      'The same networks without skip connections, trained as well as they can be, do not show Residual Alignment.',
+    evidence: 'The measures of RA1–RA4 in plain networks at the weight decays at which these train best.',
+    sweeps: ['no-skip', 'seed'],
+  },
+  {
+    property: 'scope',
+    mark: '',
+    short: 'It occurs across depths, widths, numbers of classes and datasets',
+    statement:
+      'Residual Alignment is no matter of one architecture or dataset: it appears at all depths, widths, numbers of classes and on all datasets tried.',
+    evidence: 'The same measures along each of these axes.',
+    sweeps: [
+      ...['width', 'dataset', 'classes', 'ra4-depth'],
+      ...['stochastic-depth', 'weight-decay', 'residual-scaling'],
+    ],
+  },
+  {
+    property: 'generalization',
+    mark: '',
+    short: 'It comes with generalization',
+    statement:
+      'Networks that generalize align, and those that fit labels without meaning align less or not at all.',
+    evidence: 'Alignment with true labels against alignment with random ones.',
+    sweeps: ['generalization', 'emergence'],
+  },
+  {
+    property: 'collapse',
+    mark: '',
+    short: 'It comes with neural collapse',
+    statement:
+      'As training goes on, alignment of the blocks and the collapse of last-layer features onto their class means emerge together.',
+    evidence: 'The measures NC1–NC4 beside those of alignment over the epochs of one run.',
+    sweeps: ['emergence'],
+  },
+  {
+    property: 'theory',
+    mark: '',
+    short: 'It is optimal in the Unconstrained Jacobians Model',
+    statement:
+      'Where the Jacobians themselves are the parameters, under a penalty on their norms, two classes have an optimum with aligned singular vectors, Jacobians of rank one, and equal singular values.',
+    evidence:
+      'The optimum that is found from many starts, checked against the theorem’s conclusions number by number.',
+    sweeps: ['unconstrained-jacobians'],
+  },
+];

@@ -1,0 +1,111 @@
+import type { Figure } from './data.ts';
+
+/*
+ * What a page says, apart from how it is written down: html.ts and markdown.ts write the same page. Whatever is text
+ * here is plain text, which they escape.
+ */
+
+/** One page: of a run, of a sweep, of the theory, or the index over all of them. */
+export interface Page {
+  /** Small print above the title: what made it. */
+  readonly kicker: string;
+  readonly title: string;
+  /** Small print below the title: what it is about. */
+  readonly subtitle?: string | undefined;
+  /** The result, in a sentence or a few. */
+  readonly result: string;
+  readonly sections: readonly Section[];
+}
+
+export interface Section {
+  /** Its name in links. */
+  readonly id: string;
+  readonly title: string;
+  readonly verdict?: Verdict;
+  readonly parts: readonly Part[];
+}
+
+export type Part =
+  | { readonly kind: 'text'; readonly text: Inline; readonly note?: boolean }
+  | { readonly kind: 'heading'; readonly text: string }
+  | { readonly kind: 'list'; readonly items: readonly Inline[] }
+  /** Names with their values, group beside group. */
+  | { readonly kind: 'facts'; readonly groups: readonly Facts[] }
+  | { readonly kind: 'figure'; readonly figure: Figure; readonly number: number; readonly files: Files }
+  | Table;
+
+export type Row = [name: string, value: string];
+export interface Facts {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+/** Text, or pieces of it of which some are links. */
+export type Inline = string | readonly (string | Link)[];
+export interface Link {
+  readonly text: string;
+  /** Relative to the page, not yet encoded; a part of the page itself where it begins with `#`. */
+  readonly to: string;
+}
+
+/** Where the files of a figure lie, relative to the page. */
+export interface Files {
+  readonly svg: string;
+  readonly png: string;
+  /** The tables that hold its numbers. */
+  readonly data: readonly string[];
+}
+
+export interface Table {
+  readonly kind: 'table';
+  /** Read out, not shown. */
+  readonly caption: string;
+  readonly columns: readonly Column[];
+  readonly groups: readonly Group[];
+  /** Whether rows become cards where the page is narrow; otherwise the table scrolls. */
+  readonly cards?: boolean;
+}
+
+export interface Column {
+  readonly label: string;
+  readonly numeric?: boolean;
+}
+
+export interface Group {
+  /** A row of its own: a mark, and what it stands for. */
+  readonly title?: { readonly mark: string; readonly text: string };
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** The first of a row names it. */
+export interface Cell {
+  readonly text: Inline;
+  readonly strong?: boolean;
+  /** Behind it, quietly: a spread. */
+  readonly after?: string;
+  /** Below it, small. */
+  readonly small?: Inline;
+  readonly verdict?: Verdict;
+}
+
+/** `part`: of several numbers some hold. `open`: a number is not there. */
+export type Verdict = 'holds' | 'fails' | 'part' | 'open';
+
+export const verdictWords: Record<Verdict, string> = {
+  holds: 'holds',
+  fails: 'does not hold',
+  part: 'holds in part',
+  open: 'not measured',
+};
+export const verdictMarks: Record<Verdict, string> = { holds: '✓', fails: '✗', part: '◐', open: '–' };
+
+export const verdictOf = (holds: boolean | null): Verdict =>
+  holds === null ? 'open' : holds ? 'holds' : 'fails';
+
+/** The pieces of a text. */
+export const pieces = (text: Inline): readonly (string | Link)[] =>
+  typeof text === 'string' ? [text] : text;
+
+/** A path or a place on the page as the target of a link. */
+export const target = (to: string): string =>
+  to.startsWith('#') ? to : to.split('/').map(encodeURIComponent).join('/');
