@@ -1,0 +1,93 @@
+import type * as Plot from '@observablehq/plot';
+import type { Axis, Cell, CellValue, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import { blockColour, classColour } from '../colours.ts';
+import { format, range } from '../numbers.ts';
+import { panelWidth } from '../svg.ts';
+import { axis, logAxis } from './chart.ts';
+
+/** Where runs lie along one axis of a sweep. */
+export interface Places {
+  readonly axis: Axis;
+  /** All values, numbers in their order and words in that of the runs. */
+  readonly values: readonly CellValue[];
+  /** Place of a value on the plot's scale, before that scale's own transform. */
+  readonly at: (value: CellValue) => number;
+  readonly scale: Plot.ScaleOptions;
+  /** Whether values are numbers on a logarithmic scale. */
+  readonly log: boolean;
+}
+
+const isNumber = (value: CellValue): value is number => typeof value === 'number';
+
+export function placesOf({ axes }: SweepRecord, runs: readonly SweepRun[], name: string): Places {
+  const found = axes.find((a) => a.name === name) ?? { name, label: name };
+  const values = valuesOf(runs, name);
+  const numbers = values.filter(isNumber);
+  const labels = values.map(valueInWords);
+  const words = numbers.length < values.length || (found.log === true && numbers.some((v) => v <= 0));
+  if (words || values.length < 2) {
+    return {
+      ...{ axis: found, values, log: false },
+      at: (value) => values.indexOf(value),
+      scale: {
+        ...axis(found.label),
+        domain: [-0.5, Math.max(values.length, 1) - 0.5],
+        ticks: range(values.length),
+        tickFormat: (i: number) => labels[i]!,
+      },
+    };
+  }
+  const [least, greatest] = [numbers[0]!, numbers.at(-1)!];
+  const at = (value: CellValue) => value as number;
+  if (found.log) {
+    const room = (greatest / least) ** 0.06;
+    const scale = {
+      ...logAxis(found.label, [least / room, greatest * room], numbers),
+      tickFormat: (_: number, i: number) => labels[i]!,
+    };
+    return { axis: found, values, at, scale, log: true };
+  }
+  const room = 0.06 * (greatest - least);
+  const scale = {
+    ...axis(found.label),
+    domain: [least - room, greatest + room],
+    ticks: [...numbers],
+    tickFormat: (_: number, i: number) => labels[i]!,
+  };
+  return { axis: found, values, at, scale, log: false };
+}
+
+/** The values of an axis that runs have. */
+export function valuesOf(runs: readonly { readonly cell: Cell }[], name: string): CellValue[] {
+  const values = [...new Set(runs.flatMap(({ cell }) => cell[name] ?? []))];
+  return values.every(isNumber) ? values.sort((a, b) => a - b) : values;
+}
+
+export const valueInWords = (value: CellValue): string =>
+  typeof value === 'string'
+    ? value
+    : Number.isInteger(value) || Math.abs(value) >= 1e-3
+      ? String(+value.toPrecision(4))
+      : format(value);
+
+/** Runs that are done and lie where a figure looks. */
+export const runsAt = ({ runs }: SweepRecord, where: Cell = {}): SweepRun[] =>
+  runs.filter(
+    ({ status, cell }) =>
+      status === 'done' && Object.entries(where).every(([name, value]) => cell[name] === value),
+  );
+
+/** One colour a value of an axis: in order where they are numbers, else as different as can be. */
+export const seriesColour = (values: readonly CellValue[], i: number): string =>
+  values.length > 2 && values.every(isNumber)
+    ? blockColour(i + 1, values.length)
+    : classColour(i, Math.max(values.length, 2));
+
+/** Panels in rows of two or three, and how wide each is. */
+export function inRows<T>(panels: readonly T[]): { rows: T[][]; width: number } {
+  const columns = panels.length === 2 || panels.length === 4 ? 2 : Math.min(3, panels.length);
+  const rows = range(Math.ceil(panels.length / columns)).map((r) =>
+    panels.slice(r * columns, (r + 1) * columns),
+  );
+  return { rows, width: columns < 3 ? 528 : panelWidth };
+}

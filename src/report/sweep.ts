@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Analysis, Course } from '../analysis/results.ts';
+import { writeAtomically } from '../atomic-write.ts';
+import type { SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
+import type { Data } from './csv.ts';
+import type { Figure } from './data.ts';
+import { sweepBlocks } from './figures/sweep-blocks.ts';
+import { type RunCourse, sweepCourse } from './figures/sweep-course.ts';
+import { sweepScalars } from './figures/sweep-scalars.ts';
+import { publish, type Write } from './publish.ts';
+import { sweepPage } from './sweep-page.ts';
+import { sweepData } from './sweep-tables.ts';
+
+/** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
+export function writeSweepReport(root: string, record: SweepRecord): void {
+  const drawn = sweepFigures(root, record);
+  const figures = drawn.map((d) => d.figure);
+  const data = [...sweepData(record), ...drawn.map((d) => d.data)];
+  const page = sweepPage(
+    record,
+    figures,
+    data.map(({ name }) => name),
+  );
+  publish(writerTo(join(root, 'sweeps', `${record.name}.${record.preset}`)), page, { figures, data });
+}
+
+function sweepFigures(root: string, record: SweepRecord): { figure: Figure; data: Data }[] {
+  const read = <T>({ id }: SweepRun, file: string): T | null => {
+    const path = join(root, 'runs', id, file);
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : null;
+  };
+  const analysisOf = (run: SweepRun) => read<Analysis>(run, 'analysis.json');
+  const courseOf = (run: SweepRun): RunCourse | null => {
+    const course = read<Course>(run, 'course.json');
+    const analysis = course && analysisOf(run);
+    return analysis && { course, network: analysis.network };
+  };
+  return record.figures.map((options) => {
+    if (options.kind === 'scalars') return sweepScalars(record, options);
+    if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);
+    return sweepCourse(record, options, courseOf);
+  });
+}
+
+/** Writes files below a folder, each as a whole or not at all. */
+export const writerTo =
+  (folder: string): Write =>
+  (path, contents) => {
+    const whole = join(folder, path);
+    mkdirSync(dirname(whole), { recursive: true });
+    writeAtomically(whole, contents);
+  };
