@@ -1,5 +1,6 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
+import { mapTree } from '../autograd/tree.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { DeviceExamples } from './examples.ts';
@@ -157,11 +158,6 @@ export class Trainer implements Disposable {
 
 /** The arrays of a structure as specs to trace with. */
 export function specsOf(inputs: readonly unknown[]): unknown[] {
-  const spec = (x: unknown): unknown =>
-    x instanceof DeviceArray
-      ? { shape: x.shape, dtype: x.dtype }
-      : x && typeof x === 'object'
-        ? Object.fromEntries(Object.entries(x).map(([k, v]) => [k, spec(v)]))
-        : x;
-  return inputs.map(spec);
+  const isArray = (x: unknown) => x instanceof DeviceArray;
+  return mapTree(inputs, isArray, ({ shape, dtype }: DeviceArray) => ({ shape, dtype })) as unknown[];
 }

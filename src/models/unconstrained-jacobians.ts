@@ -1,0 +1,112 @@
+import {
+  add,
+  cast,
+  equal,
+  iota,
+  matmul,
+  mul,
+  softmaxCrossEntropy,
+  square,
+  sum,
+  where,
+} from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+
+/** What an Unconstrained Jacobians Model is like; docs/theory.md defines it. */
+export interface UnconstrainedOptions {
+  /** Number C of classes, each with one input. */
+  readonly classes: number;
+  /** Number L of blocks. */
+  readonly depth: number;
+  /** Dimension d of representations, at least C. */
+  readonly width: number;
+  /** λ: the objective has λ/2 times the squared norm of all parameters. */
+  readonly penalty: number;
+  /** h ← h + J h; without it, h ← J h. */
+  readonly skip: boolean;
+}
+
+/** The parameters of S models side by side: each J_i, [S, d, d], and W, [S, C, d]. */
+export interface UnconstrainedParameters {
+  readonly jacobians: readonly Tensor[];
+  readonly classifier: Tensor;
+}
+
+/**
+ * The Unconstrained Jacobians Model of Li & Papyan, as far as we know it, and otherwise ours: Jacobians are not those of branches
+ * but parameters themselves. Class c's input is the c-th unit vector; h_{i+1} = (I + J_i) h_i for i = 1…L, logits W h_{L+1}.
+ * Returns two numbers for each model, both [S, 1, 1]: the mean cross-entropy over classes, and with the penalty added to it.
+ */
+export function unconstrainedObjective(
+  { classes, width, penalty, skip }: UnconstrainedOptions,
+  { jacobians, classifier }: UnconstrainedParameters,
+): { loss: Tensor; objective: Tensor } {
+  const inputs = where(equal(iota([classes, width], -2), iota([classes, width])), 1, 0);
+  const outputs = jacobians.reduce((h, jacobian) => {
+    const step = matmul(h, jacobian, { transposeB: true });
+    return skip ? add(h, step) : step;
+  }, inputs);
+  const logits = matmul(outputs, classifier, { transposeB: true });
+  const loss = softmaxCrossEntropy(logits, cast(iota([classes]), 'f32'));
+  const norms = [classifier, ...jacobians].map((p) => sum(square(p), [-2, -1]));
+  return { loss, objective: add(loss, mul(norms.reduce(add), penalty / 2)) };
+}
+
+/** A point at which every J_i is σ times the projection on the differences of the inputs, and W is aligned with it. */
+export interface AlignedOptimum {
+  /** The singular value of every block. */
+  readonly sigma: number;
+  readonly objective: number;
+  /** How many such points are stationary: where there are several, this is the lowest. */
+  readonly stationary: number;
+}
+
+/**
+ * The best of all points where J_i = σP for every i and W = ω(I − 11ᵀ/C)Eᵀ, with P the projection on the differences of the inputs
+ * E. For two classes it is the only global optimum; docs/theory.md derives both. Being stationary in ω makes ω² = σ(1 + σ), and in σ
+ *
+ *     q(t) t = (C − 1) λ σ(1 + σ),   t = (1 + σ)^L √(σ(1 + σ)),   q(t) = (C − 1)/(e^t + C − 1),
+ *
+ * where t is the margin between logits and q the probability of all wrong classes.
+ */
+export function alignedOptimum({
+  classes,
+  depth,
+  penalty,
+}: Pick<UnconstrainedOptions, 'classes' | 'depth' | 'penalty'>): AlignedOptimum {
+  const others = classes - 1;
+  const margin = (s: number) => (1 + s) ** depth * Math.sqrt(s * (1 + s));
+  const wrong = (t: number) => others / (Math.exp(t) + others);
+  /** Positive where the objective falls with σ; both sides divided by σ(1 + σ). */
+  const pull = (s: number) => {
+    const t = margin(s);
+    return (wrong(t) * t) / (s * (1 + s)) - others * penalty;
+  };
+  const objectiveAt = (s: number) =>
+    Math.log1p(others * Math.exp(-margin(s))) + (penalty / 2) * others * (depth * s * s + s * (1 + s));
+  const roots = signChanges(pull, 1e-9, 1e3).map(([low, high]) => bisect(pull, low, high));
+  const best = roots.reduce((a, b) => (objectiveAt(b) < objectiveAt(a) ? b : a));
+  return { sigma: best, objective: objectiveAt(best), stationary: roots.length };
+}
+
+const GRID = 4000;
+
+/** Neighbours on a geometric grid between which f changes its sign. */
+function signChanges(f: (x: number) => number, from: number, to: number): [number, number][] {
+  const at = (i: number) => from * (to / from) ** (i / GRID);
+  return Array.from({ length: GRID }, (_, i): [number, number] => [at(i), at(i + 1)]).filter(
+    ([a, b]) => f(a) > 0 !== f(b) > 0,
+  );
+}
+
+/** Where f changes its sign, to the last bit or so. */
+function bisect(f: (x: number) => number, from: number, to: number): number {
+  let [low, high] = [from, to];
+  const sign = f(low) > 0;
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (f(middle) > 0 === sign) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
