@@ -8,6 +8,7 @@ import { main } from './main.ts';
 import { addSettings } from './setting-options.ts';
 import { runSingle, type SingleOptions } from './single.ts';
 import { runSuite } from './suite.ts';
+import { THEORY_NAME, theoryCommand } from './theory.ts';
 import { tuneOption } from './tune-option.ts';
 
 interface Options extends SingleOptions {
@@ -73,6 +74,7 @@ after Ctrl-C, when a checkpoint has been written and the command that goes on is
   );
 
 await main(async () => {
+  if (process.argv[2] === THEORY_NAME) return theoryCommand(process.argv.slice(3));
   program.parse();
   const options = program.opts<Options>();
   const [name] = program.args;

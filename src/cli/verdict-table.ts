@@ -17,7 +17,7 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
   return alignColumns([head, ...rows]);
 }
 
-export function verdictSentence(claims: readonly Claim[]): string {
+export function verdictSentence(claims: readonly Pick<Claim, 'holds'>[]): string {
   if (claims.length === 0) return 'No claim was judged.';
   const held = claims.filter((claim) => claim.holds).length;
   return held === claims.length ? `All ${held} claims hold.` : `${held} of ${claims.length} claims hold.`;

@@ -64,14 +64,22 @@ export function describeRun(
     dataset: task.dataset,
     notes: task.notes,
     normalization: task.normalization,
-    adapter,
-    versions: versions(),
-    system: `${platform()} ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
-    commit: commit(),
-    command: run.command,
-    started: new Date().toISOString(),
+    ...originOf(adapter, run.command),
   };
 }
+
+/** What a result was made by and on, from this moment on. */
+export const originOf = (
+  adapter: AdapterInfo,
+  command: string,
+): Pick<RunConfig, 'adapter' | 'versions' | 'system' | 'commit' | 'command' | 'started'> => ({
+  adapter,
+  versions: versions(),
+  system: `${platform()} ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
+  commit: commit(),
+  command,
+  started: new Date().toISOString(),
+});
 
 /** The same run without skip connections and with the control's weight decay. */
 export function controlOf(config: RunConfig, task: Task): RunConfig {

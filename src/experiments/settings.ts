@@ -4,7 +4,7 @@ import { catalog } from './catalog.ts';
 import { classesOf, datasets, type Experiment, type Settings } from './experiment.ts';
 
 /** Which numbers a setting may be. */
-interface Range {
+export interface Range {
   readonly option: string;
   readonly what: string;
   readonly whole: boolean;

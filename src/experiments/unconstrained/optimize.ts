@@ -1,3 +1,4 @@
+import type { Triples } from '../../analysis/unconstrained/measures.ts';
 import { DeviceArray } from '../../autograd/array.ts';
 import { add, minimum, mul, reshape, rsqrt, square, sum } from '../../autograd/functions.ts';
 import { rightSvd, svd } from '../../autograd/linalg.ts';
@@ -25,15 +26,6 @@ export interface OptimizerOptions {
   /** A start's gradient, over all of its parameters, is brought to this norm where it is longer. */
   readonly clip: number;
   readonly seed: number;
-}
-
-/** All singular triples of every J_i of every start, float32; vectors are rows. */
-export interface Triples {
-  /** [L, S, d]. */
-  readonly s: Float32Array;
-  /** [L, S, d, d]. */
-  readonly u: Float32Array;
-  readonly v: Float32Array;
 }
 
 type Arrays = Readonly<Record<'jacobians' | 'classifier' | 'loss' | 'objective', DeviceArray>>;
@@ -121,7 +113,9 @@ export class UnconstrainedOptimizer implements Disposable {
           [4, 6],
         ],
       }),
-      compile(gpu, (j: Tensor) => rightSvd(j).s, specsOf([parameters.jacobians]), { label: 'singular values' }),
+      compile(gpu, (j: Tensor) => rightSvd(j).s, specsOf([parameters.jacobians]), {
+        label: 'singular values',
+      }),
       compile(gpu, svd, specsOf([parameters.jacobians]), { label: 'singular triples' }),
     ]);
     return new UnconstrainedOptimizer(

@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
+import { CollimateError } from '../errors.ts';
+import { originOf } from '../experiments/run-config.ts';
+import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
+import { caseInWords, runCases } from '../experiments/unconstrained/run.ts';
+import {
+  type GivenTheory,
+  resolveTheory,
+  type TheorySettings,
+  theoryPresets,
+  theoryRanges,
+} from '../experiments/unconstrained/settings.ts';
+import { Gpu } from '../gpu/device.ts';
+import { format } from '../report/numbers.ts';
+import { commandLine } from './main.ts';
+import { alignColumns, verdictSentence } from './verdict-table.ts';
+
+/** The name under which `reproduce` offers it, and of its folder among results. */
+export const THEORY_NAME = 'unconstrained-jacobians';
+
+export interface TheoryOptions extends GivenTheory {
+  readonly adapter?: string | undefined;
+  readonly out?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly strict?: boolean | undefined;
+}
+
+/** Reads the arguments behind the name, and runs. */
+export async function theoryCommand(args: readonly string[]): Promise<number> {
+  const command = new Command(`npm run reproduce -- ${THEORY_NAME}`)
+    .description(
+      'Optimizes the Unconstrained Jacobians Model from many random starts and checks what its theory concludes.',
+    )
+    .option(
+      '--preset <name>',
+      Object.entries(theoryPresets)
+        .map(([name, { summary }]) => `${name} (${summary})`)
+        .join('; '),
+      'quick',
+    );
+  for (const { option, what, least, most, above, list } of Object.values(theoryRanges)) {
+    const numbers = most >= 1e9 ? `${above ? 'above' : 'from'} ${least}` : `${least} to ${most}`;
+    command.option(
+      `${option} <${list ? 'numbers' : 'number'}>`,
+      `${what}, ${numbers}${list ? ', with commas between' : ''}`,
+    );
+  }
+  command
+    .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+    .option('--out <folder>', `where results go (default: results/${THEORY_NAME}/<preset>)`)
+    .option('--strict', 'exit with status 1 if a conclusion does not hold')
+    .option('--json', 'print lines of JSON')
+    .option('--debug', 'print stack traces')
+    .addHelpText('after', '\nWhat was cut off goes on when the same command is given again.')
+    .parse(args, { from: 'user' });
+  return runTheory(command.opts<TheoryOptions>());
+}
+
+/** Optimizes, measures, judges and reports. Returns the exit status. */
+export async function runTheory(options: TheoryOptions): Promise<number> {
+  const { preset, settings } = resolveTheory(options);
+  using gpu = await Gpu.open({ adapter: options.adapter });
+  using folder = openFolder(options.out ?? join('results', THEORY_NAME, preset), settings);
+  if (!folder.has(CONFIG)) {
+    const origin = originOf(gpu.info, commandLine('reproduce', process.argv.slice(2)));
+    folder.writeJson(CONFIG, {
+      schema: 'collimate/theory-config@1',
+      experiment: THEORY_NAME,
+      ...{ preset, settings },
+      ...origin,
+    });
+  }
+  const say = (event: string, fields: object, words: string) =>
+    console.log(options.json ? JSON.stringify({ event, ...fields }) : words);
+  say('fact', { name: 'adapter', value: gpu.info }, `adapter:   ${gpu.info.name}, ${gpu.info.driver}`);
+  say('fact', { name: 'folder', value: folder.path }, `folder:    ${folder.path}`);
+  const { claims } = await runCases(gpu, folder, preset, settings, (planned, index, count) => {
+    const words = `${index + 1}/${count}: ${caseInWords(planned)}, ${settings.starts} starts, ${settings.steps} steps`;
+    say('case', { ...planned, index, count }, words);
+  });
+  const holds = claims.every((claim) => claim.holds);
+  say(
+    'done',
+    { folder: folder.path, holds, claims },
+    `\n${claimTable(claims)}\n\n${verdictSentence(claims)}\nNumbers: ${join(folder.path, 'theory.json')}`,
+  );
+  return options.strict && !holds ? 1 : 0;
+}
+
+/** A new folder, or that of the same settings, which goes on with what is not there yet. */
+function openFolder(path: string, settings: TheorySettings): RunFolder {
+  if (!existsSync(join(path, CONFIG))) return RunFolder.create(path);
+  const folder = RunFolder.resume(path);
+  const begun = (folder.readJson(CONFIG) as { settings?: unknown }).settings;
+  if (JSON.stringify(begun) === JSON.stringify(settings)) return folder;
+  folder.release();
+  throw new CollimateError(
+    `the folder ${path} holds results of other settings`,
+    'Name another folder with `--out`, or remove that one.',
+  );
+}
+
+function claimTable(claims: readonly TheoryClaim[]): string {
+  const head = ['conclusion', 'measured', 'needed', 'at start', 'no skip', ''];
+  const rows = claims.map((claim) => [
+    claim.title,
+    format(claim.value, 4),
+    `${claim.comparison === '>=' ? '≥' : '≤'} ${claim.threshold}`,
+    format(claim.atInitialization),
+    format(claim.control),
+    `${claim.holds ? '✓ holds' : '✗ does not hold'}${claim.startsHolding === null ? '' : `, ${claim.startsHolding} of ${claim.starts} starts`}`,
+  ]);
+  return alignColumns([head, ...rows]);
+}

@@ -1,0 +1,153 @@
+import { depthSlopes, judgeTheory } from '../../analysis/unconstrained/claims.ts';
+import { alignmentGrid, measureStart, type StartMeasures } from '../../analysis/unconstrained/measures.ts';
+import type {
+  CourseMoment,
+  DepthSlope,
+  TheoryCase,
+  TheoryClaim,
+} from '../../analysis/unconstrained/results.ts';
+import { CollimateError } from '../../errors.ts';
+import type { Gpu } from '../../gpu/device.ts';
+import { alignedOptimum } from '../../models/unconstrained-jacobians.ts';
+import type { RunFolder } from '../run-folder.ts';
+import { UnconstrainedOptimizer } from './optimize.ts';
+import type { TheorySettings } from './settings.ts';
+
+export const THEORY = 'theory.json';
+
+/** The shape of `theory.json`. */
+export interface Theory {
+  readonly schema: 'collimate/theory@1';
+  readonly preset: string;
+  readonly settings: TheorySettings;
+  /** Each number of classes at each depth. */
+  readonly cases: readonly TheoryCase[];
+  /** Two classes at one depth without skip connections; null where two classes were not asked for. */
+  readonly control: TheoryCase | null;
+  readonly slopes: readonly DepthSlope[];
+  readonly claims: readonly TheoryClaim[];
+}
+
+/** One set of starts that run side by side. */
+export interface PlannedCase {
+  readonly classes: number;
+  readonly depth: number;
+  readonly skip: boolean;
+  /** Whether it is followed on its way. */
+  readonly followed: boolean;
+}
+
+export function planTheory({ classes, depths }: TheorySettings): PlannedCase[] {
+  const followed = followedDepth(depths);
+  return [
+    ...classes.flatMap((c) =>
+      depths.map((depth) => ({ classes: c, depth, skip: true, followed: depth === followed })),
+    ),
+    ...(classes.includes(2) ? [{ classes: 2, depth: followed, skip: false, followed: true }] : []),
+  ];
+}
+
+/** Without skip connections, the optimum of much deeper models than that is zero. */
+const FOLLOWED = 8;
+const followedDepth = (depths: readonly number[]): number =>
+  depths.reduce((a, b) => (Math.abs(b - FOLLOWED) < Math.abs(a - FOLLOWED) ? b : a));
+
+export const caseInWords = ({ classes, depth, skip }: PlannedCase): string =>
+  `${classes} classes, ${depth} ${depth === 1 ? 'block' : 'blocks'}${skip ? '' : ', no skip connections'}`;
+
+/**
+ * Optimizes and measures all cases and judges the theory's conclusions. Each case is written when it is done, and what the folder
+ * holds is not done again.
+ */
+export async function runCases(
+  gpu: Gpu,
+  folder: RunFolder,
+  preset: string,
+  settings: TheorySettings,
+  onCase: (planned: PlannedCase, index: number, count: number) => void,
+): Promise<Theory> {
+  const plan = planTheory(settings);
+  const done: TheoryCase[] = [];
+  for (const [index, planned] of plan.entries()) {
+    const file = `cases/C${planned.classes}-L${planned.depth}${planned.skip ? '' : '-plain'}.json`;
+    if (!folder.has(file)) {
+      onCase(planned, index, plan.length);
+      folder.writeJson(file, await runCase(gpu, planned, settings));
+    }
+    done.push(folder.readJson(file) as TheoryCase);
+  }
+  const cases = done.filter(({ skip }) => skip);
+  const control = done.find(({ skip }) => !skip) ?? null;
+  const theory: Theory = {
+    schema: 'collimate/theory@1',
+    ...{ preset, settings, cases, control },
+    slopes: depthSlopes(cases),
+    claims: judgeTheory({ cases, control }),
+  };
+  folder.writeJson(THEORY, theory);
+  return theory;
+}
+
+/** Moments at which a case is looked at on its way, closer together at first. */
+const MOMENTS = 40;
+
+/** Optimizes one case from all starts at once. */
+export async function runCase(
+  gpu: Gpu,
+  { classes, depth, skip, followed }: PlannedCase,
+  settings: TheorySettings,
+): Promise<TheoryCase> {
+  const { width, starts, steps, penalty } = settings;
+  const model = { classes, depth, width, penalty, skip };
+  const sizes = { classes, depth, width, starts };
+  using optimizer = await UnconstrainedOptimizer.create(gpu, model, settings);
+  const measure = async (): Promise<{ measures: StartMeasures[]; grid: () => number[][][][] }> => {
+    const { loss, objective } = await optimizer.values();
+    const triples = await optimizer.triples();
+    const measures = objective.map((value, start) => {
+      if (Number.isFinite(value))
+        return { loss: loss[start]!, objective: value, ...measureStart(triples, sizes, start) };
+      throw new CollimateError(
+        `start ${start + 1} of ${caseInWords({ classes, depth, skip, followed })} diverged: its objective is ${value}`,
+        'Use a smaller `--lr`.',
+      );
+    });
+    return { measures, grid: () => alignmentGrid(triples, sizes, 0, classes) };
+  };
+  const { measures: initial } = await measure();
+  const course: CourseMoment[] = [];
+  const moments = followed ? MOMENTS : 1;
+  let step = 0;
+  for (let m = 0; m <= moments; m++) {
+    const until = Math.round(steps * (m / moments) ** 2);
+    if (m > 0 && until === step) continue;
+    optimizer.queue(until - step);
+    step = until;
+    if (followed) course.push(await moment(optimizer, sizes, step));
+  }
+  const { measures: final, grid } = await measure();
+  return {
+    ...{ classes, depth, skip },
+    predicted: skip ? alignedOptimum(model) : null,
+    ...{ initial, final },
+    course: followed ? course : null,
+    alignment: followed ? grid() : null,
+  };
+}
+
+async function moment(
+  optimizer: UnconstrainedOptimizer,
+  { depth, starts, width }: { depth: number; starts: number; width: number },
+  step: number,
+): Promise<CourseMoment> {
+  const { objective } = await optimizer.values();
+  const s = await optimizer.singularValues();
+  const meanOf = (k: number) =>
+    objective.map(
+      (_, start) =>
+        Array.from({ length: depth }, (_, i) => s[(i * starts + start) * width + k]!).reduce(
+          (a, b) => a + b,
+        ) / depth,
+    );
+  return { step, objective, sigma1: meanOf(0), sigma2: meanOf(1) };
+}

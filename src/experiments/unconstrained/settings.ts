@@ -1,0 +1,113 @@
+import { CollimateError } from '../../errors.ts';
+import { parseNumber, type Range } from '../settings.ts';
+
+/** What an optimization of the Unconstrained Jacobians Model can be told. */
+export interface TheorySettings {
+  readonly seed: number;
+  /** Random starts S. */
+  readonly starts: number;
+  /** Numbers of classes C, each with all depths. */
+  readonly classes: readonly number[];
+  /** Numbers of blocks L. */
+  readonly depths: readonly number[];
+  /** Dimension d. */
+  readonly width: number;
+  /** λ. */
+  readonly penalty: number;
+  readonly steps: number;
+  readonly lr: number;
+  readonly momentum: number;
+  /** Norm that a start's gradient is brought to where it is longer. */
+  readonly clip: number;
+}
+
+const shared = { seed: 1, starts: 10, penalty: 0.05, lr: 0.05, momentum: 0.98, clip: 0.1 };
+
+export const theoryPresets: Readonly<Record<string, { summary: string; settings: TheorySettings }>> = {
+  smoke: {
+    summary: 'seconds: 2 and 3 classes, up to 16 blocks of width 16',
+    settings: { ...shared, classes: [2, 3], depths: [4, 8, 16], width: 16, steps: 1200 },
+  },
+  quick: {
+    summary: 'minutes: 2, 3, 4 and 10 classes, up to 32 blocks of width 32',
+    settings: { ...shared, classes: [2, 3, 4, 10], depths: [2, 4, 8, 16, 32], width: 32, steps: 2000 },
+  },
+  paper: {
+    summary: 'an hour: up to 20 classes and 128 blocks of width 64, and 20 starts',
+    settings: {
+      ...shared,
+      starts: 20,
+      classes: [2, 3, 4, 10, 20],
+      depths: [2, 4, 8, 16, 32, 64, 128],
+      width: 64,
+      steps: 6000,
+    },
+  },
+};
+
+/** What the command line was given, as typed. */
+export interface GivenTheory {
+  readonly preset?: string | undefined;
+  readonly seed?: string | undefined;
+  readonly starts?: string | undefined;
+  readonly classes?: string | undefined;
+  readonly depth?: string | undefined;
+  readonly width?: string | undefined;
+  readonly penalty?: string | undefined;
+  readonly steps?: string | undefined;
+  readonly lr?: string | undefined;
+}
+
+const whole = (option: string, what: string, least: number, most: number): Range => ({
+  ...{ option, what, least, most },
+  whole: true,
+});
+
+/** Ranges of the options, in the order in which `--help` lists them; `list`: several numbers, with commas between. */
+export const theoryRanges: Readonly<
+  Record<Exclude<keyof GivenTheory, 'preset'>, Range & { readonly list?: boolean }>
+> = {
+  starts: whole('--starts', 'random starts', 1, 1000),
+  classes: { ...whole('--classes', 'numbers of classes', 2, 128), list: true },
+  depth: { ...whole('--depth', 'numbers of blocks L', 1, 1000), list: true },
+  width: whole('--width', 'dimension d, a multiple of 8', 8, 128),
+  penalty: { option: '--penalty', what: 'λ of the penalty', whole: false, least: 0, most: 10, above: true },
+  steps: whole('--steps', 'steps of the optimization', 1, 1_000_000),
+  lr: {
+    option: '--lr',
+    what: 'learning rate at the first step',
+    ...{ whole: false, least: 0, most: 1e9, above: true },
+  },
+  seed: whole('--seed', 'seed of the starts', 0, Number.MAX_SAFE_INTEGER),
+};
+
+/** A preset's settings with the given ones in their places, all checked. */
+export function resolveTheory(given: GivenTheory): { preset: string; settings: TheorySettings } {
+  const preset = given.preset ?? 'quick';
+  const base = theoryPresets[preset]?.settings;
+  if (!base) {
+    const names = Object.keys(theoryPresets).join(', ');
+    throw new CollimateError(
+      `there is no preset ${preset} of unconstrained-jacobians`,
+      `There are ${names}.`,
+    );
+  }
+  const changes: Record<string, unknown> = {};
+  for (const [name, range] of Object.entries(theoryRanges)) {
+    const text = given[name as keyof GivenTheory];
+    if (text === undefined) continue;
+    const key = name === 'depth' ? 'depths' : name;
+    changes[key] = range.list
+      ? [...new Set(text.split(',').map((one) => parseNumber(one, range)))].sort((a, b) => a - b)
+      : parseNumber(text, range);
+  }
+  const settings: TheorySettings = { ...base, ...changes };
+  const { width, classes } = settings;
+  if (width % 8 !== 0 || width < Math.max(...classes)) {
+    throw new CollimateError(
+      `--width is ${width}, with up to ${Math.max(...classes)} classes`,
+      'Give a multiple of 8 that is at least the number of classes.',
+    );
+  }
+  return { preset, settings };
+}
