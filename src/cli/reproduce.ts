@@ -81,9 +81,9 @@ await main(async () => {
   if (name === 'list') return list(options);
   if (name === undefined) return program.help({ error: true });
   const checkpointSeconds = number(options.checkpointEvery, '--checkpoint-every', 'seconds', [0, 86_400]);
-  if (name === 'all') return suite(Object.values(sweeps), options, checkpointSeconds);
+  if (name === 'all') return suite(Object.values(sweeps), true, options, checkpointSeconds);
   const sweep = sweeps[name];
-  if (sweep) return suite([sweep], options, checkpointSeconds);
+  if (sweep) return suite([sweep], false, options, checkpointSeconds);
   const experiment = findExperiment(name, Object.keys(sweeps));
   const misplaced = (['seeds', 'jobs', 'shard'] as const).find((option) => options[option] !== undefined);
   if (misplaced) {
@@ -95,7 +95,12 @@ await main(async () => {
   return runSingle(experiment, options, checkpointSeconds);
 });
 
-async function suite(all: readonly Sweep[], options: Options, checkpointSeconds: number): Promise<number> {
+async function suite(
+  all: readonly Sweep[],
+  theory: boolean,
+  options: Options,
+  checkpointSeconds: number,
+): Promise<number> {
   const misplaced = (['resume', 'trace', 'seed'] as const).find((option) => options[option] !== undefined);
   if (misplaced) {
     const remedies = {
@@ -115,6 +120,7 @@ async function suite(all: readonly Sweep[], options: Options, checkpointSeconds:
     jobs: jobs === undefined ? undefined : number(jobs, '--jobs', 'processes', [1, 256], true),
     shard: shard === undefined ? undefined : parseShard(shard),
     changes: parseSettings(options, findExperiment('mnist-fc')),
+    theory,
     root: options.out ?? 'results',
     ...{ adapter, dataDir, tune, checkpointSeconds, strict: !!strict, json: !!json },
   });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
@@ -16,6 +17,7 @@ import {
   sweepFolder,
 } from '../experiments/sweep-record.ts';
 import type { SweepRecord } from '../experiments/sweep-results.ts';
+import { THEORY } from '../experiments/unconstrained/run.ts';
 import { Gpu } from '../gpu/device.ts';
 import { gpuNames } from '../gpu/node-adapter.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
@@ -25,12 +27,15 @@ import { type Ending, runAll } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
 import { sweepTable } from './sweep-table.ts';
+import { THEORY_NAME } from './theory.ts';
 import type { Order } from './worker-protocol.ts';
 
 export interface SuiteOptions {
   readonly level: Level;
   readonly seeds?: number | undefined;
   readonly changes: Partial<Settings>;
+  /** Whether to optimize the Unconstrained Jacobians Model as well. */
+  readonly theory: boolean;
   readonly root: string;
   readonly jobs?: number | undefined;
   /** This process makes the runs whose numbers are `index` modulo `count`, from 0. */
@@ -43,38 +48,46 @@ export interface SuiteOptions {
   readonly json: boolean;
 }
 
+/** Something that a worker makes. */
+interface Item {
+  readonly id: string;
+  readonly order: Order;
+  /** In floating-point operations, about. */
+  readonly cost: number;
+  readonly open: boolean;
+  readonly run?: PlannedRun;
+}
+
 /** Makes the runs of sweeps that are not there yet, then their pages and the index. Returns the exit status. */
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
-  const { root, level, shard, json } = options;
+  const { root, level, shard, json, theory } = options;
   const seeds = options.seeds === undefined ? defaultSeeds(level) : countFrom1(options.seeds);
   const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, { ...options, seeds }) }));
-  const runs = distinct(plans.flatMap(({ planned }) => planned));
-  const own = byCost(runs).filter((_, i) => !shard || i % shard.count === shard.index);
-  const open = own.filter((run) => {
-    const { status, failure } = standingOf(root, run);
-    return status === 'missing' || (status === 'failed' && !failure!.final);
-  });
+  const runs = new Map(plans.flatMap(({ planned }) => planned.map((run) => [run.id, run])));
+  const all = [
+    ...[...runs.values()].map((run) => runItem(root, run)),
+    ...(theory ? [theoryItem(root, level)] : []),
+  ];
+  const own = longestFirst(all).filter((_, i) => !shard || i % shard.count === shard.index);
+  const open = own.filter((item) => item.open);
   const display = suiteDisplay(json);
-  const end = (run: PlannedRun, ending: Ending) => {
-    if (typeof ending === 'object') noteFailure(root, run, ending);
-    display.end(run.id, ending);
+  const end = ({ id, run }: Item, ending: Ending) => {
+    if (run && typeof ending === 'object') noteFailure(root, run, ending);
+    display.end(id, ending);
   };
 
   const ready = await withData(open, options, end);
   if (ready.length > 0) {
     const workers = await workersFor(options);
-    display.begin(
-      ready.map((run) => ({ id: run.id, cost: costOf(run) })),
-      { there: own.length - open.length, workers: workers.length },
-    );
-    const byId = new Map(ready.map((run) => [run.id, run]));
+    display.begin(ready, { there: own.length - open.length, workers: workers.length });
+    const items = new Map(ready.map((item) => [item.id, item]));
     try {
       await runAll(
-        ready.map((run) => orderOf(root, run)),
+        ready.map(({ order }) => order),
         workers,
         {
           onProgress: ({ id }, share) => display.progress(id, share),
-          onEnd: ({ id }, ending) => end(byId.get(id)!, ending),
+          onEnd: ({ id }, ending) => end(items.get(id)!, ending),
         },
       );
     } catch (error) {
@@ -120,33 +133,37 @@ async function writePages(root: string, records: readonly SweepRecord[], json: b
   if (!json) console.log(`\nIndex: ${join(root, 'index.html')}`);
 }
 
-/** The runs whose images are there. Those of the others have failed, for a reason that is not looked for again and again. */
+/** What can be made with the images that are there. The others have failed, for a reason that is not looked for again and again. */
 async function withData(
-  runs: readonly PlannedRun[],
+  items: readonly Item[],
   { dataDir }: SuiteOptions,
-  end: (run: PlannedRun, ending: Ending) => void,
-): Promise<PlannedRun[]> {
+  end: (item: Item, ending: Ending) => void,
+): Promise<Item[]> {
   const refusals = new Map<string, string | null>();
-  const ready: PlannedRun[] = [];
-  for (const run of runs) {
-    const { dataset } = run.experiment;
-    if (!refusals.has(dataset)) {
-      const bar = fetchBar();
-      try {
-        await ensureDataset(dataset, { dataDir, size: run.settings.resolution, onProgress: bar.onProgress });
-        refusals.set(dataset, null);
-      } catch (error) {
-        if (!(error instanceof CollimateError)) throw error;
-        refusals.set(dataset, error.message);
-      } finally {
-        bar.close();
-      }
-    }
-    const refusal = refusals.get(dataset);
-    if (refusal) end(run, { reason: refusal, final: false });
-    else ready.push(run);
+  const ready: Item[] = [];
+  for (const item of items) {
+    const refusal = item.run ? await refusalOf(item.run) : null;
+    if (refusal === null) ready.push(item);
+    else end(item, { reason: refusal, final: false });
   }
   return ready;
+
+  async function refusalOf({ experiment: { dataset }, settings }: PlannedRun): Promise<string | null> {
+    const known = refusals.get(dataset);
+    if (known !== undefined) return known;
+    const bar = fetchBar();
+    let refusal: string | null = null;
+    try {
+      await ensureDataset(dataset, { dataDir, size: settings.resolution, onProgress: bar.onProgress });
+    } catch (error) {
+      if (!(error instanceof CollimateError)) throw error;
+      refusal = [error.message, error.remedy].filter(Boolean).join('. ');
+    } finally {
+      bar.close();
+    }
+    refusals.set(dataset, refusal);
+    return refusal;
+  }
 }
 
 /**
@@ -164,27 +181,39 @@ async function workersFor({ adapter, jobs, dataDir, tune, checkpointSeconds }: S
   }));
 }
 
-const distinct = (runs: readonly PlannedRun[]): PlannedRun[] => [
-  ...new Map(runs.map((run) => [run.id, run])).values(),
-];
-
-/** Floating-point operations of training; analyses of snapshots are worth about an epoch each. */
-const costOf = ({ experiment, settings }: PlannedRun): number => sizeOf(experiment, settings).flops;
-
-/** The longest first, so that no process is left with one at the end, and shards are alike. */
-const byCost = (runs: readonly PlannedRun[]): PlannedRun[] =>
-  runs
-    .map((run) => ({ run, cost: costOf(run) }))
-    .sort((a, b) => b.cost - a.cost || (a.run.id < b.run.id ? -1 : 1))
-    .map(({ run }) => run);
+/** So that no process is left with a long one at the end, and shards are alike. */
+const longestFirst = (items: readonly Item[]): Item[] =>
+  items.toSorted((a, b) => b.cost - a.cost || (a.id < b.id ? -1 : 1));
 
 const countFrom1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
-/** What a worker is asked for; the command is the one that would make the same run alone. */
-function orderOf(root: string, run: PlannedRun): Order {
-  const { experiment, preset, settings } = run;
+/** A run; its command is the one that would make it alone. */
+function runItem(root: string, run: PlannedRun): Item {
+  const { id, experiment, preset, settings } = run;
   const folder = runFolder(root, run);
   const changed = settingArguments(settings, experiment.presets[preset]!.settings);
   const command = [experiment.name, '--preset', preset, ...changed, '--out', folder];
-  return { ...run, experiment: experiment.name, folder, command: commandLine('reproduce', command) };
+  const { status, failure } = standingOf(root, run);
+  return {
+    id,
+    order: {
+      ...{ ...run, kind: 'run', experiment: experiment.name, folder },
+      command: commandLine('reproduce', command),
+    },
+    cost: sizeOf(experiment, settings).flops,
+    open: status === 'missing' || (status === 'failed' && !failure!.final),
+    run,
+  };
+}
+
+/** The optimization of the Unconstrained Jacobians Model, which takes a few minutes at `quick`. */
+function theoryItem(root: string, level: Level): Item {
+  const id = `${THEORY_NAME}/${level}`;
+  const folder = join(root, THEORY_NAME, level);
+  return {
+    id,
+    order: { kind: 'theory', id, preset: level, folder },
+    cost: 4e12,
+    open: !existsSync(join(folder, THEORY)),
+  };
 }

@@ -1,11 +1,22 @@
 import type { PlannedRun } from '../experiments/sweep.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 
-/** What a worker is asked for. Experiments go by name. */
-export interface Order extends Omit<PlannedRun, 'experiment'> {
+/** What a worker is asked for: a run, or the optimization of the Unconstrained Jacobians Model. */
+export type Order = RunOrder | TheoryOrder;
+
+/** Experiments go by name. */
+export interface RunOrder extends Omit<PlannedRun, 'experiment'> {
+  readonly kind: 'run';
   readonly experiment: string;
   readonly folder: string;
   readonly command: string;
+}
+
+export interface TheoryOrder {
+  readonly kind: 'theory';
+  readonly id: string;
+  readonly preset: string;
+  readonly folder: string;
 }
 
 /** What holds for all runs of a worker; handed over in its environment. */

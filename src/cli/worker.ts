@@ -15,7 +15,15 @@ import { DeviceLostError } from '../gpu/failures.ts';
 import { writeReport } from '../report/write.ts';
 import { Tuner } from '../tuner/tuner.ts';
 import { goOn } from './resume.ts';
-import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
+import { runTheory } from './theory.ts';
+import {
+  NO_MORE,
+  OPTIONS,
+  type Order,
+  type RunOrder,
+  type WorkerMessage,
+  type WorkerOptions,
+} from './worker-protocol.ts';
 
 /*
  * A process that makes runs, one after the other on one device, for the one that forked it: src/cli/pool.ts. It stays between
@@ -33,7 +41,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   // Whoever forked this is gone: stop as at Ctrl-C, at a checkpoint.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
-  async function make(order: Order): Promise<void> {
+  async function make(order: RunOrder): Promise<void> {
     const experiment = findExperiment(order.experiment);
     const begun = existsSync(join(order.folder, CONFIG)) ? readConfig(order.folder) : undefined;
     if (begun && !isDeepStrictEqual(begun.settings, order.settings)) {
@@ -61,7 +69,8 @@ async function serve(options: WorkerOptions): Promise<void> {
 
   for await (const order of orders()) {
     try {
-      await make(order);
+      if (order.kind === 'run') await make(order);
+      else await runTheory({ ...options, preset: order.preset, out: order.folder });
       send({ kind: 'done' });
     } catch (error) {
       // After Ctrl-C everything is saved, and the process that waits knows why.
@@ -103,7 +112,7 @@ class TaskCache {
     this.#dataDir = dataDir;
   }
 
-  async load({ experiment, settings }: Order): Promise<Task> {
+  async load({ experiment, settings }: RunOrder): Promise<Task> {
     const { dataset } = findExperiment(experiment);
     const { classes, images, resolution, validation, randomLabels, superclasses, seed } = settings;
     const key = JSON.stringify([

@@ -6,7 +6,7 @@ import type { SeedRuns } from '../sweep-claims.ts';
 import { fcBase } from './bases.ts';
 import { MAIN } from './reach.ts';
 
-const DECAYS = [0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
+const DECAYS = [0, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
 
 export const noSkip: Sweep = {
   name: 'no-skip',
@@ -147,20 +147,20 @@ export const weightDecay: Sweep = {
   cells: (level) =>
     grid(
       fcBase(level),
-      valuesOf('momentum', [0, 0.9]),
-      valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-2] : [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]),
+      valuesOf('momentum', [0, 0.5]),
+      valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-2] : [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1]),
     ),
   claims: [
     {
       property: 'scope',
       id: 'decay-rank',
       title: 'weight decay lowers the rank of Residual Jacobians',
-      measure: 'energy in the top C singular values at weight decay 1e-2 less that at 1e-4, momentum 0.9',
+      measure: 'energy in the top C singular values at weight decay 0.1 less that at 0.001, momentum 0.5',
       comparison: '>=',
       threshold: 0.1,
       of: (runs) => {
-        const at = (weightDecay: number) => runs.get('topEnergy', { momentum: 0.9, weightDecay });
-        const [strong, weak] = [at(1e-2), at(1e-4)];
+        const at = (weightDecay: number) => runs.get('topEnergy', { momentum: 0.5, weightDecay });
+        const [strong, weak] = [at(1e-1), at(1e-3)];
         return strong === null || weak === null ? null : strong - weak;
       },
     },
