@@ -11,6 +11,7 @@ import { type CheckpointInfo, decodeCheckpoint, encodeCheckpoint, firstNonFinite
 import { type Interrupt, Interrupted } from './interrupt.ts';
 import { Pace } from './pace.ts';
 import { CHECKPOINT, type RunFolder } from './run-folder.ts';
+import { snapshotEpochs, snapshotFile } from './snapshots.ts';
 import type { DeviceTask } from './task.ts';
 
 /** A loss beyond this, or none at all, ends a run: cross-entropy starts at about the logarithm of the class count. */
@@ -62,6 +63,8 @@ type Accuracies = Pick<EpochMetrics, 'testAccuracy' | 'validationAccuracy'>;
 /** Steps that were queued together, with what is read after them. */
 interface Chunk {
   readonly end: number;
+  /** Whether a checkpoint is written. */
+  readonly due: boolean;
   readonly results: Promise<[StepRecord[], Accuracies | undefined, HostState | undefined]>;
 }
 
@@ -82,6 +85,7 @@ export async function train(
   const stepsPerEpoch = Math.floor(data.train.labels.size / batch);
   const steps = epochs * stepsPerEpoch;
   const options = { ...info.training, steps };
+  const snapshots = new Set(snapshotEpochs(epochs, info.training.snapshots ?? 0));
 
   const saved = folder.has(CHECKPOINT) ? readOwn(folder, info) : undefined;
   let done = saved?.state.step ?? 0;
@@ -108,7 +112,7 @@ export async function train(
   const begin = performance.now();
   const seconds = () => secondsBefore + (performance.now() - begin) / 1000;
   const pace = new Pace();
-  let lastSnapshot = begin;
+  let lastCheckpoint = begin;
   let testAccuracy: number | undefined;
   let result: HostState | undefined;
 
@@ -118,15 +122,16 @@ export async function train(
     const end = trainer.step;
     const records = trainer.records(count);
     const test = end % stepsPerEpoch === 0 ? accuracies(await evaluating) : undefined;
-    const due = end === steps || performance.now() - lastSnapshot >= 1000 * session.checkpointSeconds;
-    if (due) lastSnapshot = performance.now();
-    const results = Promise.all([records, test, due ? trainer.state.save() : undefined]);
+    const due = end === steps || performance.now() - lastCheckpoint >= 1000 * session.checkpointSeconds;
+    if (due) lastCheckpoint = performance.now();
+    const state = due || snapshots.has(end / stepsPerEpoch) ? trainer.state.save() : undefined;
+    const results = Promise.all([records, test, state]);
     results.catch(() => {}); // Told when it is the chunk's turn.
-    return { end, results };
+    return { end, due, results };
   }
 
-  async function settle({ end, results }: Chunk): Promise<void> {
-    const [records, test, snapshot] = await results;
+  async function settle({ end, due, results }: Chunk): Promise<void> {
+    const [records, test, state] = await results;
     for (const record of records) {
       if (!(record.loss <= DIVERGED_LOSS))
         throw diverged(`the loss is ${record.loss} at step ${record.step}`);
@@ -138,7 +143,8 @@ export async function train(
     const mean = (value: (r: StepRecord) => number) =>
       records.reduce((sum, r) => sum + value(r), 0) / records.length;
     if (test !== undefined) closeEpoch(test);
-    if (snapshot) save(snapshot);
+    if (state && snapshots.has(end / stepsPerEpoch)) keep(state);
+    if (state && due) save(state);
     session.onProgress({
       step: done,
       steps,
@@ -164,14 +170,25 @@ export async function train(
       seconds: Math.round(1000 * seconds()) / 1000,
     };
     [loss, accuracy] = [0, 0];
-    // Before the checkpoint of the same step, if one follows: a resumed run cuts off what lies behind its checkpoint.
+    // Before the checkpoint of the same step, if one follows: a resumed run cuts off what lies behind its checkpoint, and
+    // writes snapshots from there on again.
     folder.appendMetrics(metrics);
     session.onEpoch(metrics);
   }
 
-  function save(state: HostState): void {
+  function keep(state: HostState): void {
+    checkFinite(state);
+    const weights = { ...state, momentum: new Map() };
+    folder.writeBytes(snapshotFile(done / stepsPerEpoch), encodeCheckpoint({ info, state: weights }));
+  }
+
+  function checkFinite(state: HostState): void {
     const bad = firstNonFinite(state);
     if (bad) throw diverged(`${bad} is not finite after step ${done - 1}`);
+  }
+
+  function save(state: HostState): void {
+    checkFinite(state);
     const progress = done < steps && { progress: { sums: { loss, accuracy }, seconds: seconds() } };
     folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: { ...info, ...progress }, state }));
     savedStep = done;

@@ -1,0 +1,18 @@
+/**
+ * Epochs after which weights are kept: `count` of them, spread evenly over log(epoch) from the first to the last as far as whole
+ * numbers allow; all epochs if there are no more.
+ */
+export function snapshotEpochs(epochs: number, count: number): number[] {
+  if (count === 0) return [];
+  if (count === 1) return [epochs];
+  const chosen: number[] = [];
+  for (let k = 0; k < Math.min(count, epochs); k++) {
+    const even = Math.round(epochs ** (k / (count - 1)));
+    chosen.push(Math.max(even, (chosen.at(-1) ?? 0) + 1));
+  }
+  return chosen;
+}
+
+/** The file in a run's folder that holds the weights after an epoch: a checkpoint without momenta. */
+export const snapshotFile = (epoch: number): string =>
+  `snapshots/epoch-${`${epoch}`.padStart(4, '0')}.safetensors`;
