@@ -1,7 +1,7 @@
 import type { AnalysisSamples } from '../analysis/measure.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
-import { firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
+import { type DatasetSplit, firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
 import { type DatasetOptions, loadDataset } from '../data/load.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -34,8 +34,7 @@ export async function loadTask(
   settings: DataSettings,
   options: DatasetOptions = {},
 ): Promise<Task> {
-  const { classes, images, resolution, superclasses, validation = 0 } = settings;
-  const { seed = 0, randomLabels = 0 } = settings;
+  const { images, resolution, superclasses, validation = 0 } = settings;
   const facts = datasets[name];
   const { side, test: testImages } = facts;
   const size = resolution ?? side;
@@ -44,7 +43,12 @@ export async function loadTask(
     train: Math.min(images + validation, facts.images),
   };
   const labels = superclasses ? 'coarse' : 'fine';
-  const all = await loadDataset(name, { ...options, size, synthetic, labels });
+  return taskOf(await loadDataset(name, { ...options, size, synthetic, labels }), settings);
+}
+
+/** The part of a whole dataset that the settings name. */
+export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
+  const { classes, images, validation = 0, seed = 0, randomLabels = 0 } = settings;
   const { train, test } = firstClasses(all, classes);
   const used = Math.min(images, train.count);
   if (used + validation > train.count) {

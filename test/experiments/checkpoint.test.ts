@@ -77,6 +77,18 @@ describe('a checkpoint', () => {
     expect(decodeSafetensors(file, 'a').tensors.get('blocks.0.conv1.weight')?.shape).toEqual([4, 4, 3, 3]);
   });
 
+  test('of a fully connected network of another kind has its biases and scales', () => {
+    const other: NetworkOptions = { ...options, norm: 'none', branchScale: 'learned', dropout: 0.1 };
+    const { info } = checkpoint(false);
+    const written = { info: { ...info, network: other }, state: initialState(networkOf(other), 2) };
+    const file = encodeCheckpoint(written);
+    expect(decodeCheckpoint(file, 'a')).toEqual(written);
+    const { tensors } = decodeSafetensors(file, 'a');
+    expect(tensors.get('blocks.1.linear2.bias')?.shape).toEqual([4]);
+    expect(tensors.get('blocks.1.scale')).toMatchObject({ shape: [1], data: Float32Array.of(0) });
+    expect([...tensors.keys()].filter((name) => name.includes('bn'))).toEqual([]);
+  });
+
   test('depends on nothing but the state once training is over', () => {
     const { info, state } = checkpoint(true);
     const { progress: _, ...finished } = info;

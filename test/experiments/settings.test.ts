@@ -1,8 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { catalog } from '../../src/experiments/catalog.ts';
 import { deviations } from '../../src/experiments/deviations.ts';
-import { controlSettings, datasets, networkOptions, thresholdsOf } from '../../src/experiments/experiment.ts';
 import {
+  AS_IN_THE_PAPER,
+  controlSettings,
+  datasets,
+  networkOptions,
+  type Settings,
+  thresholdsOf,
+} from '../../src/experiments/experiment.ts';
+import {
+  checkSettings,
   findExperiment,
   type GivenSettings,
   refuseContradiction,
@@ -22,9 +30,38 @@ describe('settings', () => {
     expect(settings).toMatchObject({ depth: 8, width: 128, images: 60_000, controlWeightDecay: 0.005 });
   });
 
+  test('leave network, data and training as in the paper unless told otherwise', () => {
+    for (const { presets } of Object.values(catalog)) {
+      for (const { settings } of Object.values(presets)) expect(settings).toMatchObject(AS_IN_THE_PAPER);
+    }
+    const given = { skip: true, superclasses: undefined };
+    expect(resolve(given)).toEqual(resolve({}));
+  });
+
+  test('of a network without skip connections have no control', () => {
+    expect(resolve({ skip: false })).toMatchObject({ skip: false, controlWeightDecay: null });
+    const settings = { ...resolve({}), skip: false };
+    expect(() => checkSettings(experiment, settings)).toThrow('is given a control');
+  });
+
+  test('that a control cannot have are left out in it, the others kept', () => {
+    const settings = resolve({ branchScale: '0.5', survival: '0.9', dropout: '0.1', norm: 'none' });
+    expect(controlSettings(settings)).toEqual({
+      ...settings,
+      ...{ skip: false, branchScale: 1, survival: 1, weightDecay: 0.005, controlWeightDecay: null },
+    });
+  });
+
   test('take what is given, in any notation of numbers', () => {
     const settings = resolve({ preset: 'smoke', weightDecay: '2e-3', depth: '4', activation: 'identity' });
     expect(settings).toMatchObject({ weightDecay: 0.002, depth: 4, activation: 'identity', momentum: 0.9 });
+    const others = { branchScale: 'learned', randomLabels: '.5', validation: '1e3', images: '2000' };
+    expect(resolve({ ...others, norm: 'none' })).toMatchObject({
+      ...{ branchScale: 'learned', randomLabels: 0.5, validation: 1000, images: 2000, norm: 'none' },
+    });
+    expect(resolve({ branchScale: '0.5', branch: 'pre-norm' })).toMatchObject({
+      ...{ branchScale: 0.5, branch: 'pre-norm' },
+    });
     expect(resolve({ control: false }).controlWeightDecay).toBeNull();
     expect(resolve({ control: true, controlWeightDecay: '0' }).controlWeightDecay).toBe(0);
   });
@@ -60,6 +97,47 @@ describe('settings', () => {
       '--control-weight-decay and --no-control contradict each other',
       'Leave one of them out.',
     ],
+    [{ branchScale: '0' }, '--branch-scale is 0', 'Give a number above 0 and at most 100, or learned.'],
+    [
+      { branchScale: 'Learned' },
+      '--branch-scale is Learned',
+      'Give a number above 0 and at most 100, or learned.',
+    ],
+    [{ norm: 'layer' }, '--norm is layer', 'Give batch or none.'],
+    [{ branch: 'pre' }, '--branch is pre', 'Give post-norm or pre-norm.'],
+    [{ dropout: '1' }, '--dropout is 1', 'Give a number from 0 to 0.99.'],
+    [{ randomLabels: '50%' }, '--random-labels is "50%"', 'Give a number from 0 to 1.'],
+    [{ snapshots: '-1' }, '--snapshots is -1', 'Give a whole number from 0 to 1000.'],
+    [
+      { validation: '5000' },
+      '--validation is 5000, but behind the first 60000 training images of MNIST there are 0',
+      'Give --images 55000, or fewer.',
+    ],
+    [
+      { superclasses: true },
+      '--superclasses says nothing to mnist-fc: MNIST has none',
+      'Leave it out, or use cifar100.',
+    ],
+    [
+      { norm: 'none', branch: 'pre-norm' },
+      '--norm none and --branch pre-norm contradict each other',
+      'Leave one of them out.',
+    ],
+    [
+      { skip: false, survival: '0.5' },
+      '--survival is 0.5 without skip connections',
+      'Leave it out: where nothing leads around a block, a dropped one lets nothing through.',
+    ],
+    [
+      { skip: false, branchScale: 'learned' },
+      '--branch-scale is learned without skip connections',
+      'Leave it out: there is nothing beside the branch that it could be small against.',
+    ],
+    [
+      { skip: false, controlWeightDecay: '1' },
+      '--control-weight-decay and --no-skip contradict each other',
+      'Leave one of them out.',
+    ],
     [{ preset: 'quik' }, 'there is no preset quik', 'Did you mean quick? There are: smoke, quick, paper.'],
   ])('%j are refused', (given, message, remedy) => {
     expect(() => resolve(given)).toThrow(expect.objectContaining({ message, remedy }));
@@ -73,6 +151,11 @@ describe('settings', () => {
     expect(() => check({ lr: '0.2' })).toThrow('--lr is 0.2, but the run in results/x was begun with 0.1');
     expect(() => check({ preset: 'paper' })).toThrow('--preset is paper');
     expect(() => check({ control: false })).toThrow('--no-control is given');
+    expect(() => check({ skip: false })).toThrow('--no-skip is given, but the run');
+    expect(() => check({ norm: 'none' })).toThrow(
+      '--norm is none, but the run in results/x was begun with batch',
+    );
+    expect(() => check({ superclasses: true })).toThrow('--superclasses is true');
   });
 });
 
@@ -112,6 +195,35 @@ test('no experiment departs from the paper in its paper preset, but in what the 
   expect(text).toContain('Stochastic depth: a step keeps each branch with the probability 0.8');
 });
 
+test('what is unusual about blocks, labels and data is among the departures', () => {
+  const { settings } = experiment.presets.paper!;
+  const usual = deviations(experiment, settings);
+  const added = (changes: Partial<Settings>) =>
+    deviations(experiment, { ...settings, ...changes }).filter((text) => !usual.includes(text));
+  expect(added({ branchScale: 0.25 })).toEqual([
+    'The branch of each block has the factor 0.25, which belongs to the Residual Jacobian; the control has none.',
+  ]);
+  expect(added({ branchScale: 'learned', controlWeightDecay: null })).toEqual([
+    'The branch of each block has a learned factor, 0 at first (SkipInit), with weight decay as every parameter; it belongs to the Residual Jacobian.',
+  ]);
+  expect(added({ dropout: 0.125 })).toEqual([
+    'Dropout: a step drops 12.5% of what enters the last linear layer of each branch; the control has it too.',
+  ]);
+  expect(added({ randomLabels: 1 })).toEqual([
+    'Of the training images 100% have random labels, drawn from all classes alike.',
+  ]);
+  expect(added({ validation: 100 })[0]).toContain('100 training images are held back');
+  expect(added({ skip: false, controlWeightDecay: null })[0]).toContain('no skip connections');
+  expect(added({ norm: 'none' })[0]).toContain('stem Linear–ReLU, branch Linear–ReLU–Linear, with biases');
+  expect(added({ branch: 'pre-norm' })[0]).toContain('branch BN–ReLU–Linear–BN–ReLU–Linear.');
+  const coarse = deviations(catalog['cifar100-conv']!, {
+    ...catalog['cifar100-conv']!.presets.paper!.settings,
+    ...{ superclasses: true, classes: 20 },
+  }).join('\n');
+  expect(coarse).toContain('The classes are the 20 superclasses.');
+  expect(coarse).not.toContain('first 20 classes');
+});
+
 describe('experiments', () => {
   const conv = findExperiment('mnist-conv');
 
@@ -145,6 +257,17 @@ describe('experiments', () => {
     expect(stem(6).stem).toEqual({ size: 7, stride: 6, padding: 1 });
   });
 
+  test('know their superclasses', () => {
+    const superclasses = (given: GivenSettings) =>
+      resolveSettings(findExperiment('cifar100-conv'), { superclasses: true, ...given }).settings;
+    expect(superclasses({ preset: 'paper' })).toMatchObject({ superclasses: true, classes: 20 });
+    expect(superclasses({ preset: 'paper', classes: '3' }).classes).toBe(3);
+    const asValues = { ...conv.presets.quick!.settings, superclasses: true, images: 1000, classes: 21 };
+    expect(() => checkSettings(findExperiment('cifar100-conv'), asValues)).toThrow(
+      '--classes is 21 of the 20 that CIFAR-100 has',
+    );
+  });
+
   test('drop blocks in the network alone, not in the control', () => {
     const { settings } = resolveSettings(conv, { survival: '0.9' });
     expect(networkOptions('conv', settings, [28, 28, 1]).survival).toBe(0.9);
@@ -164,6 +287,20 @@ describe('experiments', () => {
     ['cifar100-conv', { classes: '101' }, '--classes is 101', 'Give a whole number from 2 to 100.'],
     ['mnist-conv', { resolution: '14' }, '--resolution says nothing to mnist-conv', '--stride'],
     ['imagenette-conv', { resolution: '4' }, '--resolution is 4', 'Give a whole number from 8 to 512.'],
+    [
+      'mnist-conv',
+      { norm: 'none' },
+      '--norm says nothing to mnist-conv, whose network is conv',
+      'Leave it out',
+    ],
+    ['mnist-conv', { dropout: '0.1' }, '--dropout says nothing to mnist-conv', 'fully connected networks'],
+    ['cifar10-resnet34', { branch: 'pre-norm' }, '--branch says nothing to cifar10-resnet34', 'Leave it out'],
+    [
+      'cifar100-conv',
+      { superclasses: true, classes: '21' },
+      '--classes is 21',
+      'Give a whole number from 2 to 20.',
+    ],
     ['mnist-conv', { survival: '0' }, '--survival is 0', 'Give a number above 0 and at most 1.'],
   ])('%s: %j is refused', (name, given, message, remedy) => {
     expect(() => resolveSettings(findExperiment(name), given)).toThrow(

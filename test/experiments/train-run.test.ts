@@ -1,11 +1,13 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { EpochMetrics } from '../../src/analysis/results.ts';
 import { decodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { Interrupt } from '../../src/experiments/interrupt.ts';
 import { CHECKPOINT, RunFolder } from '../../src/experiments/run-folder.ts';
-import { DeviceTask, loadTask } from '../../src/experiments/task.ts';
+import { snapshotFile } from '../../src/experiments/snapshots.ts';
+import { DeviceTask, loadTask, type Task } from '../../src/experiments/task.ts';
 import { type TrainingProgress, train } from '../../src/experiments/train-run.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/failures.ts';
@@ -29,11 +31,13 @@ async function trainIn(
   gpu: Gpu,
   folder: RunFolder,
   onProgress: (progress: TrainingProgress) => void = () => {},
+  own: Parameters<typeof train>[3] = info,
+  images: Task = task,
 ) {
-  using data = new DeviceTask(gpu, task);
+  using data = new DeviceTask(gpu, images);
   using interrupt = new Interrupt();
   const session = { interrupt, checkpointSeconds: 0, onProgress, onEpoch: () => {} };
-  return await train(gpu, data, folder, info, session);
+  return await train(gpu, data, folder, own, session);
 }
 
 test('a lost device ends training with the last checkpoint whole, from which it ends in the same bits', async () => {
@@ -68,5 +72,58 @@ test("another run's checkpoint is refused", async () => {
     await expect(train(gpu, data, folder, other, session)).rejects.toThrow(
       'belongs to another run: its training is',
     );
+  });
+});
+
+test('a run keeps the weights of some epochs, the same however it was cut off', async () => {
+  const own = { ...info, training: { ...info.training, epochs: 4, snapshots: 3 } };
+  const kept = [1, 2, 4].map(snapshotFile);
+  await withGpu(async (gpu) => {
+    using folder = RunFolder.create(join(root, 'cut'));
+    // Cut off in the third epoch, with a checkpoint of the first: what was kept in the second is written again.
+    let early = new Uint8Array();
+    const stop = ({ step }: TrainingProgress) => {
+      if (step === 37) early = Uint8Array.from(folder.readBytes(CHECKPOINT));
+      if (step > 74) throw new Error('cut off');
+    };
+    await expect(trainIn(gpu, folder, stop, own)).rejects.toThrow('cut off');
+    folder.writeBytes(CHECKPOINT, early);
+    folder.writeText(kept[1]!, 'of another life');
+    await trainIn(gpu, folder, undefined, own);
+
+    using other = RunFolder.create(join(root, 'whole'));
+    const final = await trainIn(gpu, other, undefined, own);
+    expect(fs.readdirSync(join(folder.path, 'snapshots'))).toEqual(kept.map((file) => basename(file)));
+    for (const file of kept) expect(folder.readBytes(file)).toEqual(other.readBytes(file));
+
+    const [first, , last] = kept.map((file) => decodeCheckpoint(other.readBytes(file), file));
+    expect(first!.state).toMatchObject({ step: 37, momentum: new Map() });
+    expect(first!.state.parameters).not.toEqual(final.parameters);
+    expect(last!.state).toEqual({ ...final, momentum: new Map() });
+    expect(last!.info).toEqual(own);
+  });
+});
+
+test('each epoch is tested on the images that are held back', async () => {
+  const images = await loadTask('mnist', { classes: 3, images: 600, validation: 500 });
+  // Of the wrong labels of one half none can be right.
+  const halved = {
+    ...images.validation!,
+    labels: images.validation!.labels.map((y, i) => (i < 250 ? y : 255)),
+  };
+  await withGpu(async (gpu) => {
+    using folder = RunFolder.create(join(root, 'held'));
+    await trainIn(gpu, folder, undefined, info, { ...images, validation: halved });
+    using other = RunFolder.create(join(root, 'whole'));
+    await trainIn(gpu, other);
+    expect(folder.readBytes(CHECKPOINT)).toEqual(other.readBytes(CHECKPOINT));
+    const metrics = folder.readMetrics() as EpochMetrics[];
+    expect(metrics).toHaveLength(2);
+    for (const [n, { validationAccuracy, seconds, ...rest }] of metrics.entries()) {
+      expect(validationAccuracy! * 500).toBeCloseTo(Math.round(validationAccuracy! * 500), 3);
+      expect(validationAccuracy).toBeLessThanOrEqual(0.5);
+      expect(validationAccuracy).toBeGreaterThan(0.3);
+      expect({ ...rest, seconds: 0 }).toEqual({ ...other.readMetrics()[n], seconds: 0 });
+    }
   });
 });

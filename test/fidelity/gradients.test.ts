@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { philoxUniform } from '../../src/kernels/philox.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
-import { initialState } from '../../src/train/state.ts';
+import { initialState, shuffleSeed } from '../../src/train/state.ts';
 import { Trainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { withGpu } from '../gpu/harness.ts';
 import { type Shape, trainingStep } from './reference/network.ts';
@@ -17,7 +18,10 @@ import {
 interface Setting extends Omit<TrainerOptions, 'seed' | 'lr' | 'steps'> {
   readonly shape: Shape;
   readonly count: number;
+  readonly dropout?: number;
 }
+
+const SMALL = { inputs: 18, depth: 3, width: 22 };
 
 const SETTINGS: Record<string, Setting> = {
   'relu, momentum': {
@@ -48,14 +52,30 @@ const SETTINGS: Record<string, Setting> = {
     momentum: 0.5,
     weightDecay: 5e-2,
   },
+  'no BatchNorm, half of each branch': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, norm: 'none', branchScale: 0.5 },
+    ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2 },
+  },
+  'learned branch scales, from 0': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, branchScale: 'learned' },
+    ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2 },
+  },
+  'BatchNorm in front, dropout': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, branch: 'pre-norm' },
+    ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2, dropout: 0.3 },
+  },
+  'BatchNorm behind, dropout, no skip': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: false },
+    ...{ count: 100, batch: 32, momentum: 0, weightDecay: 0, dropout: 0.6 },
+  },
 };
 const [SEED, LR, STEPS] = [11, 0.1, 8];
 
 describe('single steps match float64, tensor by tensor', () => {
-  test.each(Object.entries(SETTINGS))('%s', async (_, { shape, count, ...rest }) => {
+  test.each(Object.entries(SETTINGS))('%s', async (_, { shape, count, dropout = 0, ...rest }) => {
     await withGpu(async (gpu) => {
       const options = { ...rest, seed: SEED, lr: LR, steps: STEPS };
-      const network = new FcResNet(shape);
+      const network = new FcResNet({ ...shape, dropout });
       const examples = syntheticExamples(count, shape.inputs, shape.classes);
       using device = upload(gpu, examples);
       using trainer = await Trainer.create(gpu, network, device, options);
@@ -67,7 +87,14 @@ describe('single steps match float64, tensor by tensor', () => {
         const before = referenceState(await state.save());
         const after = { ...before, tensors: new Map([...before.tensors].map(([k, v]) => [k, v.slice()])) };
         const { x, labels } = select(examples, batchIndices(count, options.batch, SEED, step));
-        const wanted = trainingStep(shape, after, x, labels, options);
+        const wanted = trainingStep(
+          shape,
+          after,
+          x,
+          labels,
+          options,
+          dropoutFactors(shape, dropout, options.batch, step),
+        );
 
         trainer.queue(1);
         const [record] = await trainer.records(1);
@@ -106,3 +133,12 @@ describe('single steps match float64, tensor by tensor', () => {
     });
   });
 });
+
+/** What dropout multiplies by, as the documentation says: by numbers that the generator draws for each block and place. */
+function dropoutFactors({ depth, width }: Shape, rate: number, batch: number, step: number): Float64Array[] {
+  return Array.from({ length: depth }, (_, i) =>
+    philoxUniform(batch * width, [shuffleSeed(SEED), step], depth + i).map((u) =>
+      u < rate ? 0 : 1 / (1 - rate),
+    ),
+  );
+}

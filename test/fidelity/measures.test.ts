@@ -185,6 +185,26 @@ test('a network without skip connections', async () => {
   });
 });
 
+test.each<[string, Partial<Shape>]>([
+  ['without BatchNorm, and half of each branch', { norm: 'none', branchScale: 0.5 }],
+  ['with learned branch scales', { branchScale: 'learned' }],
+  ['with BatchNorm in front', { branch: 'pre-norm' }],
+])('a network %s', async (_, change) => {
+  await withGpu(async (gpu) => {
+    const shape = { ...RELU, depth: 3, ...change };
+    const state = initialState(new FcResNet(shape), 4);
+    // Each block's own factor, and BatchNorms that do something.
+    const next = randomNumbers(6);
+    for (const [name, values] of [...state.parameters, ...state.statistics]) {
+      if (/scale$|bn|bias$/.test(name)) values.set(values.map((v) => v + 0.2 + 0.6 * next()));
+    }
+    for (const convention of ['branch', 'post-activation'] as const) {
+      const { ours, wanted } = await bothMeasures(gpu, shape, state, { convention });
+      expectMeasures(ours, wanted);
+    }
+  });
+});
+
 test('two classes, no ReLU between blocks, and the full spectrum', async () => {
   await withGpu(async (gpu) => {
     const { ours, wanted } = await bothMeasures(gpu, TWO, await train(gpu, TWO), { columns: TWO.width });

@@ -27,6 +27,11 @@ const CONV: Record<string, ConvResNetOptions> = {
     ...{ inputs: [6, 6, 1], depth: 2, channels: 4, classes: 3, activation: 'identity', skip: false },
     stem: { size: 5, stride: 1, padding: 2 },
   },
+  'learned branch scales': {
+    ...{ inputs: [6, 6, 1], depth: 2, channels: 4, classes: 3, activation: 'relu', skip: true },
+    stem: { size: 3, stride: 1, padding: 1 },
+    branchScale: 'learned',
+  },
   'stochastic depth': {
     ...{
       inputs: [6, 6, 1],
@@ -155,4 +160,6 @@ test('options that no network can have are refused', () => {
   );
   expect(() => new ConvResNet({ ...options, survival: 0.5 })).toThrow('without skip connections');
   expect(() => new ConvResNet({ ...options, skip: true, survival: 0 })).toThrow('survival is 0');
+  expect(() => new ConvResNet({ ...options, branchScale: 0.5 })).toThrow('branchScale is 0.5 in a network');
+  expect(() => new ConvResNet({ ...options, skip: true, branchScale: 0 })).toThrow('branchScale is 0');
 });

@@ -1,10 +1,18 @@
 /** Residual Jacobians as matrices, and the measures of SCIENCE.md from them, in float64. */
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
-import { type Inference, infer, inferenceNorm, type Shape, type Tensors } from './network.ts';
+import {
+  branchLayers,
+  type Inference,
+  infer,
+  inferenceNorm,
+  type Shape,
+  scaleOf,
+  type Tensors,
+} from './network.ts';
 
 export type Convention = 'branch' | 'post-activation';
 
-/** J of block `i` at sample `n`: diag(a₂) W₂ diag(1[inner > 0] a₁) W₁, with rows gated by σ′ if so convened. */
+/** J of block `i` at sample `n`: the product of its layers' matrices, those of ReLUs diag(1[input > 0]), with rows gated by σ′ if so convened. */
 export function jacobian(
   shape: Shape,
   tensors: Tensors,
@@ -14,23 +22,19 @@ export function jacobian(
   convention: Convention,
 ): Matrix {
   const { width, activation } = shape;
-  const { a: a1 } = inferenceNorm(tensors, `blocks.${i}.bn1`);
-  const { a: a2 } = inferenceNorm(tensors, `blocks.${i}.bn2`);
-  const w1 = tensors.get(`blocks.${i}.linear1.weight`)!;
-  const w2 = tensors.get(`blocks.${i}.linear2.weight`)!;
-  const gated = convention === 'post-activation' && activation === 'relu';
-  const j = Matrix.zeros(width, width);
-  for (let row = 0; row < width; row++) {
-    if (gated && !(sum[i]![n * width + row]! > 0)) continue;
-    for (let m = 0; m < width; m++) {
-      if (!(inner[i]![n * width + m]! > 0)) continue;
-      const factor = a2[row]! * w2[row * width + m]! * a1[m]!;
-      for (let col = 0; col < width; col++) {
-        j.set(row, col, j.get(row, col) + factor * w1[m * width + col]!);
-      }
+  const open = (x: Float64Array) => Array.from({ length: width }, (_, d) => (x[n * width + d]! > 0 ? 1 : 0));
+  let j = Matrix.eye(width).mul(scaleOf(shape, tensors, i));
+  let relus = 0;
+  for (const layer of branchLayers(shape)) {
+    const name = `blocks.${i}.${layer}`;
+    if (layer === 'relu') j = Matrix.diag(open(inner[i]![relus++]!)).mmul(j);
+    else if (layer.startsWith('bn')) j = Matrix.diag([...inferenceNorm(tensors, name).a]).mmul(j);
+    else if (layer.startsWith('linear')) {
+      j = Matrix.from1DArray(width, width, [...tensors.get(`${name}.weight`)!]).mmul(j);
     }
   }
-  return j;
+  const gated = convention === 'post-activation' && activation === 'relu';
+  return gated ? Matrix.diag(open(sum[i]!)).mmul(j) : j;
 }
 
 /** Measures of one sample, under the names that the analysis gives them. */

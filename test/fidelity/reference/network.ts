@@ -10,6 +10,12 @@ export interface Shape {
   readonly classes: number;
   readonly activation: 'relu' | 'identity';
   readonly skip: boolean;
+  /** Without BatchNorm linear layers have biases. */
+  readonly norm?: 'batch' | 'none';
+  /** Branch Linear–BN–ReLU–Linear–BN, or BN–ReLU–Linear–BN–ReLU–Linear. */
+  readonly branch?: 'post-norm' | 'pre-norm';
+  /** Factor of the branch; `learned`: the parameter `blocks.<i>.scale`. */
+  readonly branchScale?: number | 'learned';
 }
 
 /** Parameters and running statistics by PyTorch's names; matrices are [out, in]. */
@@ -56,6 +62,13 @@ function linearBackward(dy: Batch, x: Batch, weight: Float64Array, inputs: numbe
 
 const relu = (x: Batch): Batch => x.map((v) => Math.max(v, 0));
 const reluBackward = (dy: Batch, x: Batch): Batch => dy.map((d, i) => (x[i]! > 0 ? d : 0));
+const columnSums = (x: Batch, width: number): Float64Array => {
+  const sums = new Float64Array(width);
+  x.forEach((v, i) => {
+    sums[i % width]! += v;
+  });
+  return sums;
+};
 const plus = (a: Batch, b: Batch): Batch => a.map((v, i) => v + b[i]!);
 
 export interface Statistics {
@@ -112,39 +125,116 @@ export interface Pass {
   readonly statistics: Map<string, Statistics>;
 }
 
-/** Loss and gradients of a batch in training mode. */
-export function trainingPass(shape: Shape, tensors: Tensors, x: Batch, labels: ArrayLike<number>): Pass {
-  const { inputs, depth, width, classes, activation, skip } = shape;
+/** What a layer puts out, and the way back through it, which collects gradients. */
+interface Layer {
+  readonly output: Batch;
+  readonly backward: (dy: Batch) => Batch;
+}
+
+/** Layers one behind the other. */
+function chain(x: Batch, ...layers: ((x: Batch) => Layer)[]): Layer {
+  const made: Layer[] = [];
+  for (const layer of layers) made.push(layer(made.at(-1)?.output ?? x));
+  return {
+    output: made.at(-1)!.output,
+    backward: (dy) => made.reduceRight((d, layer) => layer.backward(d), dy),
+  };
+}
+
+/** Names of the layers of a branch, in order. */
+export function branchLayers({
+  norm,
+  branch,
+}: Shape): ('linear1' | 'linear2' | 'bn1' | 'bn2' | 'relu' | 'drop')[] {
+  if (norm === 'none') return ['linear1', 'relu', 'drop', 'linear2'];
+  if (branch === 'pre-norm') return ['bn1', 'relu', 'linear1', 'bn2', 'relu', 'drop', 'linear2'];
+  return ['linear1', 'bn1', 'relu', 'drop', 'linear2', 'bn2'];
+}
+
+/**
+ * Loss and gradients of a batch in training mode. `factors` of each block, [batch, width], multiply what enters the last
+ * linear layer of its branch: dropout.
+ */
+export function trainingPass(
+  shape: Shape,
+  tensors: Tensors,
+  x: Batch,
+  labels: ArrayLike<number>,
+  factors?: readonly Batch[],
+): Pass {
+  const { inputs, depth, width, classes, activation, skip, norm, branchScale = 1 } = shape;
   const gradients: Tensors = new Map();
   const statistics = new Map<string, Statistics>();
   const get = (name: string) => tensors.get(name)!;
 
-  /** Linear–BN: its output, and the way back that collects gradients. */
-  function layer(input: Batch, fanIn: number, linearName: string, normName: string) {
-    const weight = get(`${linearName}.weight`);
-    const gamma = get(`${normName}.weight`);
-    const pre = linear(input, weight, fanIn);
-    const seen = statisticsOf(pre, width);
-    statistics.set(normName, seen);
-    const unit = normalize(pre, seen);
-    const backward = (dy: Batch): Batch => {
-      const norm = normBackward(dy, unit, seen, gamma);
-      const { dw, dx } = linearBackward(norm.dx, input, weight, fanIn);
-      gradients.set(`${normName}.weight`, norm.dgamma).set(`${normName}.bias`, norm.dbeta);
-      gradients.set(`${linearName}.weight`, dw);
-      return dx;
+  const linearLayer = (name: string, fanIn: number) => (input: Batch) => {
+    const weight = get(`${name}.weight`);
+    const bias = tensors.get(`${name}.bias`);
+    const product = linear(input, weight, fanIn);
+    return {
+      output: bias ? product.map((v, i) => v + bias[i % width]!) : product,
+      backward: (dy: Batch) => {
+        const { dw, dx } = linearBackward(dy, input, weight, fanIn);
+        gradients.set(`${name}.weight`, dw);
+        if (bias) gradients.set(`${name}.bias`, columnSums(dy, width));
+        return dx;
+      },
     };
-    return { output: scaleAndShift(unit, gamma, get(`${normName}.bias`)), backward };
-  }
+  };
+  const normLayer = (name: string) => (input: Batch) => {
+    const gamma = get(`${name}.weight`);
+    const seen = statisticsOf(input, width);
+    statistics.set(name, seen);
+    const unit = normalize(input, seen);
+    return {
+      output: scaleAndShift(unit, gamma, get(`${name}.bias`)),
+      backward: (dy: Batch) => {
+        const { dgamma, dbeta, dx } = normBackward(dy, unit, seen, gamma);
+        gradients.set(`${name}.weight`, dgamma).set(`${name}.bias`, dbeta);
+        return dx;
+      },
+    };
+  };
+  const reluLayer = (input: Batch) => ({
+    output: relu(input),
+    backward: (dy: Batch) => reluBackward(dy, input),
+  });
+  const factorLayer = (given: Batch | undefined) => (input: Batch) => {
+    const by = (v: Batch) => (given ? v.map((a, i) => a * given[i]!) : v);
+    return { output: by(input), backward: by };
+  };
+  const scaleLayer = (name: string) => (input: Batch) => {
+    const scale = branchScale === 'learned' ? get(name)[0]! : branchScale;
+    return {
+      output: input.map((v) => scale * v),
+      backward: (dy: Batch) => {
+        if (branchScale === 'learned') {
+          gradients.set(name, Float64Array.of(dy.reduce((sum, d, i) => sum + d * input[i]!, 0)));
+        }
+        return dy.map((d) => scale * d);
+      },
+    };
+  };
 
-  const stem = layer(x, inputs, 'stem.linear', 'stem.bn');
-  let h: Batch = relu(stem.output);
+  const stem = chain(
+    x,
+    linearLayer('stem.linear', inputs),
+    ...(norm === 'none' ? [] : [normLayer('stem.bn')]),
+    reluLayer,
+  );
+  let h = stem.output;
   const blocks = Array.from({ length: depth }, (_, i) => {
-    const first = layer(h, width, `blocks.${i}.linear1`, `blocks.${i}.bn1`);
-    const second = layer(relu(first.output), width, `blocks.${i}.linear2`, `blocks.${i}.bn2`);
-    const sum = skip ? plus(h, second.output) : second.output;
+    const make = {
+      relu: () => reluLayer,
+      drop: () => factorLayer(factors?.[i]),
+      linear: (name: string) => linearLayer(`blocks.${i}.${name}`, width),
+      bn: (name: string) => normLayer(`blocks.${i}.${name}`),
+    };
+    const layers = branchLayers(shape).map((name) => make[name.replace(/\d/, '') as keyof typeof make](name));
+    const branch = chain(h, ...layers, scaleLayer(`blocks.${i}.scale`));
+    const sum = skip ? plus(h, branch.output) : branch.output;
     h = activation === 'relu' ? relu(sum) : sum;
-    return { first, second, sum };
+    return { branch, sum };
   });
 
   const count = labels.length;
@@ -166,18 +256,14 @@ export function trainingPass(shape: Shape, tensors: Tensors, x: Batch, labels: A
 
   const head = linearBackward(dlogits, h, get('head.weight'), width);
   gradients.set('head.weight', head.dw);
-  const dbias = new Float64Array(classes);
-  dlogits.forEach((d, i) => {
-    dbias[i % classes]! += d;
-  });
-  gradients.set('head.bias', dbias);
+  gradients.set('head.bias', columnSums(dlogits, classes));
   let dh: Batch = head.dx;
-  for (const { first, second, sum } of blocks.reverse()) {
+  for (const { branch, sum } of blocks.reverse()) {
     const dsum = activation === 'relu' ? reluBackward(dh, sum) : dh;
-    const through = first.backward(reluBackward(second.backward(dsum), first.output));
+    const through = branch.backward(dsum);
     dh = skip ? plus(through, dsum) : through;
   }
-  stem.backward(reluBackward(dh, stem.output));
+  stem.backward(dh);
   return { loss, accuracy: right / count, gradients, statistics };
 }
 
@@ -207,8 +293,9 @@ export function trainingStep(
   x: Batch,
   labels: ArrayLike<number>,
   options: Hyperparameters,
+  factors?: readonly Batch[],
 ): Pass {
-  const pass = trainingPass(shape, state.tensors, x, labels);
+  const pass = trainingPass(shape, state.tensors, x, labels, factors);
   const rate = 0.5 * options.lr * (1 + Math.cos((Math.PI * state.step) / options.steps));
   for (const [name, gradient] of pass.gradients) {
     const parameter = state.tensors.get(name)!;
@@ -246,25 +333,44 @@ export function inferenceNorm(tensors: Tensors, name: string): { a: Float64Array
 export interface Inference {
   /** h_1 … h_{L+1}. */
   readonly h: Batch[];
-  /** What enters the ReLU within each branch. */
-  readonly inner: Batch[];
+  /** What enters the ReLUs within each branch, in order. */
+  readonly inner: Batch[][];
   /** h + F(h) of each block, or F(h) without skip connections. */
   readonly sum: Batch[];
   readonly logits: Batch;
 }
 
+/** A block's factor of its branch. */
+export const scaleOf = ({ branchScale = 1 }: Shape, tensors: Tensors, block: number): number =>
+  branchScale === 'learned' ? tensors.get(`blocks.${block}.scale`)![0]! : branchScale;
+
 export function infer(shape: Shape, tensors: Tensors, x: Batch): Inference {
-  const { inputs, depth, width, activation, skip } = shape;
-  const layer = (input: Batch, fanIn: number, linearName: string, normName: string) => {
-    const { a, b } = inferenceNorm(tensors, normName);
-    return scaleAndShift(linear(input, tensors.get(`${linearName}.weight`)!, fanIn), a, b);
+  const { inputs, depth, width, activation, skip, norm } = shape;
+  const layer = (input: Batch, fanIn: number, name: string) => {
+    const bias = tensors.get(`${name}.bias`) ?? new Float64Array(width);
+    return linear(input, tensors.get(`${name}.weight`)!, fanIn).map((v, i) => v + bias[i % width]!);
   };
-  const h = [relu(layer(x, inputs, 'stem.linear', 'stem.bn'))];
-  const inner: Batch[] = [];
+  const normed = (input: Batch, name: string) => {
+    const { a, b } = inferenceNorm(tensors, name);
+    return scaleAndShift(input, a, b);
+  };
+  const first = layer(x, inputs, 'stem.linear');
+  const h = [relu(norm === 'none' ? first : normed(first, 'stem.bn'))];
+  const inner: Batch[][] = [];
   const sum: Batch[] = [];
   for (let i = 0; i < depth; i++) {
-    inner.push(layer(h[i]!, width, `blocks.${i}.linear1`, `blocks.${i}.bn1`));
-    const branch = layer(relu(inner[i]!), width, `blocks.${i}.linear2`, `blocks.${i}.bn2`);
+    const gates: Batch[] = [];
+    let f = h[i]!;
+    for (const name of branchLayers(shape)) {
+      if (name === 'relu') {
+        gates.push(f);
+        f = relu(f);
+      } else if (name.startsWith('linear')) f = layer(f, width, `blocks.${i}.${name}`);
+      else if (name.startsWith('bn')) f = normed(f, `blocks.${i}.${name}`);
+    }
+    const scale = scaleOf(shape, tensors, i);
+    const branch = f.map((v) => scale * v);
+    inner.push(gates);
     sum.push(skip ? plus(h[i]!, branch) : branch);
     h.push(activation === 'relu' ? relu(sum[i]!) : sum[i]!);
   }
