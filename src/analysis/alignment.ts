@@ -28,6 +28,31 @@ export function coupling(a: Float64Array, s: Float64Array): number | null {
   return Math.sqrt(rest / scale);
 }
 
+/**
+ * RA2: how many singular directions blocks have in common, the mean over ordered pairs of blocks i ≠ j: the number of u_{j,k}
+ * of which more lies in the span of block i's than half-way between what chance puts there, rank_i/d, and all.
+ * `ranks` says how many directions each block has, 0 where it is dead, and `overlaps(i, j)` how much of each u_{j,k} lies in block
+ * i's. Null where there is no pair of which chance would leave something out.
+ */
+export function alignedDimension(
+  ranks: readonly number[],
+  overlaps: (i: number, j: number) => Float32Array,
+  dim: number,
+): number | null {
+  const counts = ranks.flatMap((own, i) =>
+    ranks.flatMap((other, j) => {
+      if (i === j || own === 0 || other === 0 || own === dim) return [];
+      const least = (1 + own / dim) / 2;
+      return [
+        overlaps(i, j)
+          .subarray(0, other)
+          .filter((x) => x >= least).length,
+      ];
+    }),
+  );
+  return counts.length ? counts.reduce((a, b) => a + b, 0) / counts.length : null;
+}
+
 /** RA2: share of the K unit vectors of `u` that lies in the row space of a matrix: ‖P u‖² averaged over them. */
 export function shareInside(u: Rows, rowSpace: Rows): number {
   return u.reduce((sum, x) => sum + rowSpace.reduce((s, q) => s + dot(q, x) ** 2, 0), 0) / u.length;

@@ -68,6 +68,10 @@ export class JacobianPrograms {
     return matmul(uj, this.#map(weights, h).apply(directions), { transposeB: true });
   };
 
+  /** Shares of unit vectors u_j [1, samples, k, d] that lie in the span of orthonormal ones u_i [blocks, samples, k, d], [blocks, samples, k]; rows of zeros count for nothing. */
+  readonly overlaps = (ui: Tensor, uj: Tensor): Tensor =>
+    sum(square(matmul(uj, ui, { transposeB: true })), -1);
+
   /** Σ‖J e‖² [blocks, samples, 1, 1] over some colours from `first` (u32 [1]) on, of `colours` [d]. */
   readonly probes = (weights: Weights, h: Tensor, colours: Tensor, first: Tensor): Tensor =>
     probedEnergy(this.#map(weights, h), colours, first, h.shape.slice(0, 2), PROBES);

@@ -1,14 +1,14 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { compile } from '../autograd/program.ts';
-import { CollimateError } from '../errors.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
 import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
+import { batchOf, isDense, sizeOf } from './batches.ts';
 import { colouring, ESTIMATES, isExact, PROBES } from './frobenius.ts';
 import { type JacobianOptions, JacobianPrograms, stackedShapes } from './jacobian-programs.ts';
-import type { SketchOptions } from './randomized-svd.ts';
 
 /** Singular triples of J_i at each sample, in host memory: block i of the stage, sample n, triple k, coordinate d. */
 export interface JacobianTriples {
@@ -22,51 +22,6 @@ export interface JacobianTriples {
   readonly frobenius2: Float64Array;
   /** Its standard error over its value, [L, N]; 0 where it is exact. */
   readonly frobeniusError: Float64Array;
-}
-
-/**
- * Bytes that a program of the analysis takes on the device in all, weights left out. Only where the directions of a single
- * block at a single sample need more does it take more.
- */
-export const BUDGET_BYTES = 512 * 2 ** 20;
-/** Arrays as large as a batch of directions that a program holds at once, at most. */
-const ARRAYS = 16;
-
-const batchBytes = (traits: AdapterTraits): number => Math.min(BUDGET_BYTES / ARRAYS, traits.maxBindingBytes);
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-/** Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap. */
-const isDense = (stage: Stage, traits: AdapterTraits): boolean =>
-  stage.shape.length === 1 && 4 * stage.shape[0]! ** 2 <= batchBytes(traits);
-
-/**
- * How many samples, and how many blocks of a stage at these samples, run together: as many as let one batch of directions
- * stay below {@link BUDGET_BYTES} / {@link ARRAYS} and below what the adapter lets one binding span.
- *
- * @throws CollimateError if there is no room for one block at one sample
- */
-export function batchOf(
-  stage: Stage,
-  samples: number,
-  { columns }: SketchOptions,
-  traits: AdapterTraits,
-): { readonly samples: number; readonly blocks: number } {
-  const dim = sizeOf(stage.shape);
-  const each = 4 * dim * (isDense(stage, traits) ? dim : Math.max(columns, PROBES));
-  if (each > traits.maxBindingBytes) {
-    throw new CollimateError(
-      `${columns} directions of ${stage.shape.join('×')} numbers take ${each} bytes, more than the ${traits.maxBindingBytes} that this adapter lets one binding span`,
-      'Ask for fewer singular triples with `--triples`, or analyse smaller images.',
-    );
-  }
-  const problems = Math.max(1, Math.floor(batchBytes(traits) / each));
-  const passes = Math.ceil(samples / problems);
-  const together = Math.ceil(samples / passes);
-  return {
-    samples: together,
-    blocks: Math.min(stage.blocks.length, Math.max(1, Math.floor(problems / together))),
-  };
 }
 
 /** Blocks that run together, with their weights and points. */
@@ -179,29 +134,66 @@ export class ResidualJacobians implements Disposable {
    * hold the first K vectors of each block, [L, N, K, d].
    */
   async couplings(u: Float32Array, v: Float32Array): Promise<Float32Array[][]> {
-    const { triples } = this.#options;
-    const depth = this.#stage.blocks.length;
-    const shape = [1, this.#samples, triples, this.#dim];
-    const each = sizeOf(shape);
-    const result: Float32Array[][] = Array.from({ length: depth }, () => []);
-    using left = DeviceArray.zeros(this.#gpu, shape);
-    using right = DeviceArray.zeros(this.#gpu, shape);
-    for (const { first, blocks, weights, points } of this.#groups) {
-      const inputs = [weights, points, left, right];
-      const program = await compile(this.#gpu, this.#programs.couplings, specsOf(inputs), {
-        label: 'couplings',
-      });
-      using bound = program.bind(inputs);
+    const result = this.#grid();
+    for (const group of this.#groups) {
+      const own = [group.weights, group.points];
+      await this.#pairs(result, group, 'couplings', this.#programs.couplings, own, [u, v]);
+    }
+    return result;
+  }
+
+  /**
+   * How much of the vectors of block j lies in the span of those of block i, at each sample: [i][j] is [N, k], squared lengths of
+   * projections. `u` [L, N, k, d] holds orthonormal vectors of each block, with zeros in the place of those that do not count.
+   */
+  async overlaps(u: Float32Array): Promise<Float32Array[][]> {
+    const result = this.#grid();
+    const each = u.length / result.length;
+    for (const group of this.#groups) {
+      const { first, blocks } = group;
+      const shape = [blocks, ...this.#vectorShape(u)];
+      using own = DeviceArray.from(this.#gpu, u.subarray(first * each, (first + blocks) * each), shape);
+      await this.#pairs(result, group, 'overlaps', this.#programs.overlaps, [own], [u]);
+    }
+    return result;
+  }
+
+  #grid(): Float32Array[][] {
+    return this.#stage.blocks.map(() => []);
+  }
+
+  /** Of vectors of every block, [L, N, k, d], the shape of one block's. */
+  #vectorShape(vectors: Float32Array): number[] {
+    const [samples, dim] = [this.#samples, this.#dim];
+    return [samples, vectors.length / (this.#stage.blocks.length * samples * dim), dim];
+  }
+
+  /** Fills in what a program says of a group's blocks i and each block j, given `own` of those and vectors of this one. */
+  async #pairs(
+    result: Float32Array[][],
+    { first, blocks }: Group,
+    label: string,
+    program: AnyFunction<Tensor>,
+    own: readonly unknown[],
+    vectors: readonly Float32Array[],
+  ): Promise<void> {
+    const depth = result.length;
+    const others = vectors.map((x) => DeviceArray.zeros(this.#gpu, [1, ...this.#vectorShape(x)]));
+    try {
+      const inputs = [...own, ...others];
+      const compiled = await compile(this.#gpu, program, specsOf(inputs), { label });
+      using bound = compiled.bind(inputs);
       for (let j = 0; j < depth; j++) {
-        left.write(u.subarray(j * each, (j + 1) * each));
-        right.write(v.subarray(j * each, (j + 1) * each));
+        for (const [k, x] of vectors.entries())
+          others[k]!.write(x.subarray((j * x.length) / depth, ((j + 1) * x.length) / depth));
         bound.submit();
         const all = (await bound.outputs[0]!.read()) as Float32Array;
         const size = all.length / blocks;
         for (let i = 0; i < blocks; i++) result[first + i]![j] = all.slice(i * size, (i + 1) * size);
       }
+    } finally {
+      for (const array of others) array.dispose();
     }
-    return result;
   }
 
   /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one colour together. */

@@ -1,6 +1,5 @@
-import { singularFactor } from '../autograd/ops/linalg-reference.ts';
 import type { LineMeasures } from './results.ts';
-import { centreOf, dot, minus, norm } from './vectors.ts';
+import { centreOf, dot, minus, norm, principalDirections } from './vectors.ts';
 
 /** Coefficient of variation: population standard deviation over mean. */
 export function variation(values: readonly number[]): number {
@@ -55,25 +54,14 @@ export interface Plane {
 export function principalPlane(points: readonly Float64Array[]): Plane {
   const center = centreOf(points);
   const centered = points.map((p) => minus(p, center));
-  const n = points.length;
-  const gram = Float64Array.from({ length: n * n }, (_, i) =>
-    dot(centered[Math.floor(i / n)]!, centered[i % n]!),
-  );
-  const lambda = singularFactor(gram, n, 's');
-  const vectors = singularFactor(gram, n, 'v');
-  const total = lambda.reduce((a, b) => a + b, 0);
+  const found = principalDirections(centered, 2);
+  const total = centered.reduce((sum, p) => sum + dot(p, p), 0);
   const direction = (k: number) => {
-    const sum = new Float64Array(center.length);
-    if (k >= n || !(lambda[k]! > 1e-14 * total)) return sum;
-    centered.forEach((p, i) => {
-      const weight = vectors[k * n + i]! / Math.sqrt(lambda[k]!);
-      for (let d = 0; d < sum.length; d++) sum[d]! += weight * p[d]!;
-    });
-    return dot(sum, centered.at(-1)!) < 0 ? sum.map((x) => -x) : sum;
+    const { direction: own = new Float64Array(center.length) } = found[k] ?? {};
+    return dot(own, centered.at(-1)!) < 0 ? own.map((x) => -x) : own;
   };
   // Points that are all one lie on any line.
-  const share = total > 0 ? lambda[0]! / total : 1;
-  return { center, directions: [direction(0), direction(1)], share };
+  return { center, directions: [direction(0), direction(1)], share: found[0] ? found[0].energy / total : 1 };
 }
 
 /** Coordinates of points along the directions of a plane. */

@@ -8,6 +8,7 @@ import type { Weights } from '../train/network.ts';
 import { type HostState, TrainingState } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
 import { rowSpace } from './alignment.ts';
+import { hasPaths, pathShares } from './paths.ts';
 import type { LineMeasures, Measures, NetworkInfo, SampleMeasures } from './results.ts';
 import type { AnalysisOptions } from './settings.ts';
 import { measureStage, type StageMeasures, type StageSample } from './stage.ts';
@@ -50,16 +51,15 @@ export async function measureNetwork(
   samples: AnalysisSamples,
   options: AnalysisOptions,
 ): Promise<NetworkMeasures> {
-  const { points, logits } = await representations(gpu, network, state, samples);
-  const head = Float64Array.from(state.parameters.get(network.classifier)!);
-  const features = head.length / network.options.classes;
-  const rows = Array.from({ length: network.options.classes }, (_, c) =>
-    head.slice(c * features, (c + 1) * features),
-  );
+  using loaded = new TrainingState(gpu, network, { momentum: false });
+  loaded.load({ ...state, momentum: new Map() });
+  const { points, branches, logits } = await representations(gpu, network, loaded, samples);
+  const paths = hasPaths(network) ? await pathShares(gpu, network, loaded.weights, points[0]![0]!) : null;
+  const rows = classifierRows(network, state);
   const stages: StageMeasures[] = [];
   for (const [s, stage] of network.stages.entries()) {
     const classifier = s === network.stages.length - 1 ? rowSpace(rows) : null;
-    const input = { stage, points: points[s]!, labels: samples.labels, classifier };
+    const input = { stage, points: points[s]!, branches: branches[s]!, labels: samples.labels, classifier };
     stages.push(await measureStage(gpu, network, state, input, options));
   }
   const perSample = samples.labels.map((label, n): SampleMeasures => {
@@ -69,6 +69,7 @@ export async function measureNetwork(
       label,
       predicted: own.indexOf(Math.max(...own)),
       ...joinStages(stages.map((stage) => stage.samples[n]!)),
+      pathShares: paths?.[n] ?? null,
     };
   });
   return {
@@ -83,8 +84,17 @@ export async function measureNetwork(
   };
 }
 
+/** The classifier's row of each class. */
+export function classifierRows({ classifier, options }: ResidualNetwork, state: HostState): Float64Array[] {
+  const weight = Float64Array.from(state.parameters.get(classifier)!);
+  const features = weight.length / options.classes;
+  return Array.from({ length: options.classes }, (_, c) => weight.slice(c * features, (c + 1) * features));
+}
+
 /** One sample's measures of all stages, in order. */
-function joinStages(stages: readonly StageSample[]): Omit<SampleMeasures, 'index' | 'label' | 'predicted'> {
+function joinStages(
+  stages: readonly StageSample[],
+): Omit<SampleMeasures, 'index' | 'label' | 'predicted' | 'pathShares'> {
   const mean = <K extends keyof LineMeasures>(name: K) =>
     meanOf(stages.map(({ line }) => line[name])) as LineMeasures[K];
   return {
@@ -106,9 +116,8 @@ function joinStages(stages: readonly StageSample[]): Omit<SampleMeasures, 'index
     classifierShare: stages.flatMap((s) => s.classifierShare),
     diagonalShare: blockDiagonal(stages.map((s) => s.diagonalShare)),
     coupling: blockDiagonal(stages.map((s) => s.coupling)),
-    alignedDimension: null,
-    branchRatio: stages.flatMap((s) => s.sigma.map(() => null)),
-    pathShares: null,
+    alignedDimension: meanOf(stages.map((s) => s.alignedDimension)),
+    branchRatio: stages.flatMap((s) => s.branchRatio),
   };
 }
 
@@ -121,29 +130,33 @@ function blockDiagonal<T>(grids: readonly (readonly (readonly T[])[])[]): (T | n
   );
 }
 
-/** h at all points of each stage, [N, ...shape] each, and logits [N, classes], in inference mode. */
+/** h at all points of each stage and F of its blocks, [N, ...shape] each, and logits [N, classes], in inference mode. */
 async function representations(
   gpu: Gpu,
   network: ResidualNetwork,
-  state: HostState,
+  loaded: TrainingState,
   samples: AnalysisSamples,
-): Promise<{ points: Float32Array[][]; logits: Float32Array }> {
-  using loaded = new TrainingState(gpu, network, { momentum: false });
-  loaded.load({ ...state, momentum: new Map() });
+): Promise<{ points: Float32Array[][]; branches: Float32Array[][]; logits: Float32Array }> {
   using inputs = DeviceArray.from(gpu, samples.inputs, [samples.labels.length, ...network.input]);
   const args = [loaded.weights, inputs];
   const program = await compile(
     gpu,
-    (weights: Weights, x: Tensor) => network.representations(weights, x, inferenceNorm),
+    (weights: Weights, x: Tensor) => {
+      const { points, branches, logits } = network.representations(weights, x, inferenceNorm);
+      return { points, branches, logits };
+    },
     specsOf(args),
     { label: 'representations' },
   );
   using bound = program.bind(args);
   bound.submit();
-  const { points, logits } = bound.result;
+  const { points, branches, logits } = bound.result;
   const read = async (array: DeviceArray) => (await array.read()) as Float32Array;
+  const readStages = (stages: readonly (readonly DeviceArray[])[]) =>
+    Promise.all(stages.map((stage) => Promise.all(stage.map(read))));
   return {
-    points: await Promise.all(points.map((stage) => Promise.all(stage.map(read)))),
+    points: await readStages(points),
+    branches: await readStages(branches),
     logits: await read(logits),
   };
 }

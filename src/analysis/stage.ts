@@ -1,15 +1,24 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import type { HostState } from '../train/state.ts';
-import { coupling, diagonalShare, leftRight, pooled, type Rows, shareInside } from './alignment.ts';
+import {
+  alignedDimension,
+  coupling,
+  diagonalShare,
+  leftRight,
+  pooled,
+  type Rows,
+  shareInside,
+} from './alignment.ts';
+import { batchOf } from './batches.ts';
 import { isExact } from './frobenius.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
-import { batchOf, type JacobianTriples, ResidualJacobians } from './jacobians.ts';
+import { type JacobianTriples, ResidualJacobians } from './jacobians.ts';
 import { lineMeasures, onPlane, principalPlane } from './line.ts';
 import type { LineMeasures, Measures, SampleMeasures } from './results.ts';
 import type { AnalysisOptions } from './settings.ts';
 import { isDead } from './summary.ts';
-import { centreOf } from './vectors.ts';
+import { centreOf, norm } from './vectors.ts';
 
 /** Triples of which `alignment` is kept. */
 const SHOWN_TRIPLES = 32;
@@ -19,19 +28,25 @@ export interface StageInput {
   readonly stage: Stage;
   /** h before each of the stage's blocks and after the last one, [N, ...shape] each. */
   readonly points: readonly Float32Array[];
+  /** F of each block, [N, ...shape] each. */
+  readonly branches: readonly Float32Array[];
   readonly labels: readonly number[];
   /** Orthonormal rows that span the rows of the classifier's weight; null but in the last stage, which it reads. */
   readonly classifier: Rows | null;
 }
 
-type Path = Pick<SampleMeasures, 'stepNorms' | 'trajectory' | 'commonTrajectory'> & { line: LineMeasures };
+type Path = Pick<SampleMeasures, 'stepNorms' | 'trajectory' | 'commonTrajectory' | 'branchRatio'> & {
+  line: LineMeasures;
+};
 type Blocks = Pick<
   SampleMeasures,
   'sigma' | 'frobenius2' | 'topEnergy' | 'numericalRank' | 'stableRank' | 'leftRight' | 'classifierShare'
 >;
 
 /** One sample's measures of a stage's blocks. */
-export type StageSample = Path & Blocks & Pick<SampleMeasures, 'diagonalShare' | 'coupling'>;
+export type StageSample = Path &
+  Blocks &
+  Pick<SampleMeasures, 'diagonalShare' | 'coupling' | 'alignedDimension'>;
 
 export interface StageMeasures {
   readonly samples: StageSample[];
@@ -52,7 +67,7 @@ export async function measureStage(
     columns: options.sketchColumns,
     powerIterations: options.powerIterations,
     filters: options.filters,
-    triples: options.triples,
+    triples: options.spectrum,
     convention: options.convention,
     seed: options.seed,
   };
@@ -66,17 +81,35 @@ export async function measureStage(
     const here = points.slice(0, -1).map((h) => h.subarray(first * dim, Math.min(first + each, count) * dim));
     using jacobians = new ResidualJacobians(gpu, network, stage, state, here, jacobianOptions);
     const triples = await jacobians.triples();
-    const a = await jacobians.couplings(triples.u, triples.v);
-    for (let n = 0; n < here[0]!.length / dim; n++) {
-      const k = options.triples;
+    const { triples: k, spectrum } = options;
+    const compared = (x: Float32Array) => leading(x, spectrum * dim, k * dim);
+    const a = await jacobians.couplings(compared(triples.u), compared(triples.v));
+    const samples = here[0]!.length / dim;
+    const own = Array.from({ length: samples }, (_, n) =>
+      blocksOf(triples, n, samples, dim, network.options.classes, input, options),
+    );
+    const directions = triples.u.slice();
+    // Those of next to no σ are anybody's choice.
+    own.forEach(({ numericalRank }, n) => {
+      numericalRank.forEach((rank, i) => {
+        const start = (i * samples + n) * spectrum;
+        directions.fill(0, (start + rank) * dim, (start + spectrum) * dim);
+      });
+    });
+    const overlaps = await jacobians.overlaps(directions);
+    own.forEach((measured, n) => {
       const matrix = (i: number, j: number) => a[i]![j]!.subarray(n * k * k, (n + 1) * k * k);
-      const own = blocksOf(triples, n, here[0]!.length / dim, dim, network.options.classes, input, options);
-      blocks.push({ ...own, ...pairsOf(own, matrix, k) });
-      alignment.add(own.sigma, matrix);
-    }
+      const shares = (i: number, j: number) => overlaps[i]![j]!.subarray(n * spectrum, (n + 1) * spectrum);
+      blocks.push({
+        ...measured,
+        ...pairsOf(measured, matrix, k),
+        alignedDimension: alignedDimension(measured.numericalRank, shares, dim),
+      });
+      alignment.add(measured.sigma, matrix);
+    });
     relativeError = Math.max(relativeError, ...triples.frobeniusError);
   }
-  const paths = pathsOf(points, labels);
+  const paths = pathsOf(input);
   return {
     samples: paths.map((path, n) => ({ ...path, ...blocks[n]! })),
     alignment: alignment.mean(),
@@ -84,8 +117,15 @@ export async function measureStage(
   };
 }
 
-/** RA1 of each sample. */
-function pathsOf(points: readonly Float32Array[], labels: readonly number[]): Path[] {
+/** The first `kept` numbers of each stretch of `each`. */
+function leading(x: Float32Array, each: number, kept: number): Float32Array {
+  const result = new Float32Array((x.length / each) * kept);
+  for (let p = 0; p * each < x.length; p++) result.set(x.subarray(p * each, p * each + kept), p * kept);
+  return result;
+}
+
+/** RA1 of each sample, and how long its branches are. */
+function pathsOf({ points, branches, labels }: StageInput): Path[] {
   const count = labels.length;
   const dim = points[0]!.length / count;
   const at = (h: Float32Array, n: number) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim));
@@ -97,7 +137,11 @@ function pathsOf(points: readonly Float32Array[], labels: readonly number[]): Pa
   return labels.map((_, n) => {
     const path = points.map((h) => at(h, n));
     const { stepNorms, trajectory, ...line } = lineMeasures(path);
-    return { line, stepNorms, trajectory, commonTrajectory: onPlane(common, path) };
+    const branchRatio = branches.map((f, i) => {
+      const length = norm(path[i]!);
+      return length > 0 ? norm(at(f, n)) / length : null;
+    });
+    return { line, stepNorms, trajectory, commonTrajectory: onPlane(common, path), branchRatio };
   });
 }
 
@@ -112,9 +156,10 @@ function blocksOf(
   { triples: k, spectrum, sketchColumns }: AnalysisOptions,
 ): Blocks {
   const rows = (x: Float32Array, problem: number) =>
-    Array.from({ length: k }, (_, t) =>
-      Float64Array.from(x.subarray((problem * k + t) * dim, (problem * k + t + 1) * dim)),
-    );
+    Array.from({ length: k }, (_, t) => {
+      const start = (problem * spectrum + t) * dim;
+      return Float64Array.from(x.subarray(start, start + dim));
+    });
   const all = stage.blocks.map((_, i) => {
     const problem = i * count + n;
     const found = [...triples.s.subarray(problem * sketchColumns, (problem + 1) * sketchColumns)];

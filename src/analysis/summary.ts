@@ -78,6 +78,9 @@ export function summarize(
     stableRank: perBlock((s, i) => s.stableRank[i]!),
     sigma1,
     branchRatio: perBlock((s, i) => s.branchRatio[i]!),
-    pathShares: samples[0]!.pathShares?.map((_, l) => over((s) => s.pathShares![l]!)) ?? null,
+    pathShares:
+      samples
+        .find((s) => s.pathShares)
+        ?.pathShares?.map((_, length) => over((s) => s.pathShares?.[length] ?? null)) ?? null,
   };
 }

@@ -1,6 +1,12 @@
+import { singularFactor } from '../autograd/ops/linalg-reference.ts';
+
 /** Vectors of the measures, which the host takes in float64. */
 
-export const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
 
 export const norm = (a: Float64Array): number => Math.sqrt(dot(a, a));
 
@@ -9,4 +15,33 @@ export const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((
 /** The centre of some points. */
 export function centreOf(points: readonly Float64Array[]): Float64Array {
   return points[0]!.map((_, d) => points.reduce((s, p) => s + p[d]!, 0) / points.length);
+}
+
+/** Below this share of the largest, what there is in a principal direction is float32's rounding of the points. */
+const NOTHING = 1e-12;
+
+/**
+ * The leading principal directions of centred points, unit vectors in descending order of the sums of squares along them, as far as
+ * there is anything along them. Found through the points' inner products, of which there are fewer than of coordinates.
+ */
+export function principalDirections(
+  centred: readonly Float64Array[],
+  most = centred.length,
+): { readonly direction: Float64Array; readonly energy: number }[] {
+  const n = centred.length;
+  const gram = Float64Array.from({ length: n * n }, (_, i) =>
+    dot(centred[Math.floor(i / n)]!, centred[i % n]!),
+  );
+  const energies = singularFactor(gram, n, 's');
+  const vectors = singularFactor(gram, n, 'v');
+  return centred.slice(0, most).flatMap((first, k) => {
+    const energy = energies[k]!;
+    if (!(energy > NOTHING * energies[0]!)) return [];
+    const direction = new Float64Array(first.length);
+    centred.forEach((p, i) => {
+      const weight = vectors[k * n + i]! / Math.sqrt(energy);
+      for (let d = 0; d < direction.length; d++) direction[d]! += weight * p[d]!;
+    });
+    return [{ direction, energy }];
+  });
 }

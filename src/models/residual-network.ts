@@ -112,33 +112,42 @@ export abstract class ResidualNetwork implements Network {
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
-  /** h before each of a stage's blocks and after its last one, `points[stage]`, each [n, ...shape]; and the logits. */
-  representations(weights: Weights, x: Tensor, norm: Normalizer): { points: Tensor[][]; logits: Tensor } {
-    const { path, logits } = this.#run(weights, x, norm);
-    const points = this.stages.map(({ blocks }) => {
-      const first = this.blocks.indexOf(blocks[0]!);
-      return path.slice(first, first + blocks.length + 1);
-    });
-    return { points, logits };
+  /** What the classifier reads of h_{L+1} [… , n, ...shape]: its mean over positions, [… , n, features]. */
+  features(last: Tensor): Tensor {
+    return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
+  }
+
+  /**
+   * h before each of a stage's blocks and after its last one, `points[stage]`, and F of these blocks, `branches[stage]`, each
+   * [n, ...shape]; what the classifier reads, and the logits.
+   */
+  representations(weights: Weights, x: Tensor, norm: Normalizer) {
+    const { path, branches, features, logits } = this.#run(weights, x, norm);
+    const firsts = this.stages.map(({ blocks }) => this.blocks.indexOf(blocks[0]!));
+    const ofStages = (tensors: readonly Tensor[], more: number) =>
+      firsts.map((first, s) => tensors.slice(first, first + this.stages[s]!.blocks.length + more));
+    return { points: ofStages(path, 1), branches: ofStages(branches, 0), features, logits };
   }
 
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor {
     return this.#run(weights, x, norm, noise).logits;
   }
 
-  /** h before each block and after the last, and the logits. */
+  /** h before each block and after the last, F of each, what the classifier reads, and the logits. */
   #run(weights: Weights, x: Tensor, norm: Normalizer, noise: BlockNoise = {}) {
     const path = [this.stem(weights, x, norm)];
+    const branches: Tensor[] = [];
     for (const block of this.blocks) {
       const h = path.at(-1)!;
       const shortcut = this.options.skip ? this.shortcut(weights, block, h, norm) : h;
-      const branch = this.branch(weights, block, h, norm, noise);
-      path.push(this.join(shortcut, noise.branch?.(branch, block) ?? branch));
+      const own = this.branch(weights, block, h, norm, noise);
+      const branch = noise.branch?.(own, block) ?? own;
+      branches.push(branch);
+      path.push(this.join(shortcut, branch));
     }
-    const last = path.at(-1)!;
-    const features = last.rank > 2 ? globalAveragePool(last) : last;
+    const features = this.features(path.at(-1)!);
     const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
-    return { path, logits: add(logits, weights[`${this.head}.bias`]!) };
+    return { path, branches, features, logits: add(logits, weights[`${this.head}.bias`]!) };
   }
 }
 

@@ -56,14 +56,14 @@ export class Evaluator implements Disposable {
     this.#correct = correct;
   }
 
-  /** `weights` are the arrays of parameters and running statistics, by name. */
+  /** `weights` are the arrays of parameters and running statistics, by name; of the examples, the first `count` are classified. */
   static async create(
     gpu: Gpu,
     network: Network,
     weights: Readonly<Record<string, DeviceArray>>,
     examples: DeviceExamples,
+    count = examples.labels.size,
   ): Promise<Evaluator> {
-    const count = examples.labels.size;
     const batch = evaluationBatch(network, gpu.traits);
     const last = count - 1;
     const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, last));
@@ -71,13 +71,18 @@ export class Evaluator implements Disposable {
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
     const inputs = [weights, feed.table, examples.labels, position, correct];
     const tensors = Object.keys(weights).length;
-    const program = await compile(gpu, evaluationStep(network, examples, feed, batch), specsOf(inputs), {
-      label: 'evaluation',
-      inPlace: [
-        [0, tensors + 2],
-        [1, tensors + 3],
-      ],
-    });
+    const program = await compile(
+      gpu,
+      evaluationStep(network, examples, count, feed, batch),
+      specsOf(inputs),
+      {
+        label: 'evaluation',
+        inPlace: [
+          [0, tensors + 2],
+          [1, tensors + 3],
+        ],
+      },
+    );
     return new Evaluator(
       gpu,
       program.bind(inputs, [position, correct]),
@@ -120,8 +125,13 @@ export function evaluationBatch(
   return Math.max(1, Math.min(BATCH, Math.floor(bytes / (4 * largestActivation(network)))));
 }
 
-function evaluationStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
-  const count = examples.labels.size;
+function evaluationStep(
+  network: Network,
+  examples: DeviceExamples,
+  count: number,
+  feed: Feed,
+  batch: number,
+) {
   return (weights: Weights, images: Tensor, labels: Tensor, position: Tensor, correct: Tensor) => {
     const wanted = add(iota([batch]), position);
     const index = minimum(wanted, count - 1);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { BUDGET_BYTES, batchOf } from '../../src/analysis/batches.ts';
 import { colouring, isExact } from '../../src/analysis/frobenius.ts';
 import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
-import { BUDGET_BYTES, batchOf } from '../../src/analysis/jacobians.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { byteSize, plan } from '../../src/autograd/lower/plan.ts';

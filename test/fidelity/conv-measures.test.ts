@@ -1,7 +1,7 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
+import { batchOf } from '../../src/analysis/batches.ts';
 import { colouring } from '../../src/analysis/frobenius.ts';
-import { batchOf } from '../../src/analysis/jacobians.ts';
 import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { conv2d, relu } from '../../src/autograd/functions.ts';

@@ -1,0 +1,92 @@
+import { blockLoss } from '../analysis/block-loss.ts';
+import { neuralCollapse } from '../analysis/collapse.ts';
+import { FeatureReader } from '../analysis/features.ts';
+import { type AnalysisSamples, classifierRows, measureNetwork } from '../analysis/measure.ts';
+import type { Measures } from '../analysis/results.ts';
+import { type AnalysisOptions, analysisSettings } from '../analysis/settings.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { ResidualNetwork } from '../models/residual-network.ts';
+import { Evaluator } from '../train/evaluate.ts';
+import { type HostState, TrainingState } from '../train/state.ts';
+import { analysisSamples, type DeviceTask, type Task } from './task.ts';
+
+/** What an analysis can be told. */
+export interface AnalysisRequest {
+  /** Of the training, from which initialization follows. */
+  readonly trainingSeed: number;
+  /** Of the choice of samples and of the sketch. */
+  readonly seed: number;
+  readonly samples: number;
+  /** Number K of leading triples compared; by default that of the classes. */
+  readonly triples?: number | undefined;
+  readonly convention?: AnalysisOptions['convention'] | undefined;
+}
+
+/** Training images over which neural collapse is measured, at most. */
+const COLLAPSE_IMAGES = 10_000;
+
+/** Measures one network at as many moments as there are; what runs over whole data sets is compiled once. */
+export class Analyst implements Disposable {
+  readonly settings: AnalysisOptions;
+  readonly #gpu: Gpu;
+  readonly #network: ResidualNetwork;
+  readonly #task: Task;
+  readonly #data: DeviceTask;
+  readonly #samples: AnalysisSamples;
+  readonly #state: TrainingState;
+  #test: Evaluator | undefined;
+  #train: Evaluator | undefined;
+  #features: FeatureReader | undefined;
+
+  constructor(gpu: Gpu, task: Task, data: DeviceTask, network: ResidualNetwork, request: AnalysisRequest) {
+    const { seed, triples, convention } = request;
+    this.settings = analysisSettings(network, {
+      seed,
+      ...(triples && { triples }),
+      ...(convention && { convention }),
+    });
+    this.#gpu = gpu;
+    this.#network = network;
+    this.#task = task;
+    this.#data = data;
+    this.#samples = analysisSamples(task, request.samples, seed);
+    this.#state = new TrainingState(gpu, network, { momentum: false });
+  }
+
+  /**
+   * All measures at a moment; `brief` ones take the training accuracy over the images of neural collapse only, and no
+   * block losses.
+   */
+  async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
+    const [gpu, network, { weights }] = [this.#gpu, this.#network, this.#state];
+    const { train, test } = this.#data;
+    this.#state.load({ ...host, momentum: new Map() });
+    this.#test ??= await Evaluator.create(gpu, network, weights, test);
+    this.#features ??= await FeatureReader.create(gpu, network, weights, train, COLLAPSE_IMAGES);
+    const testAccuracy = await this.#test.accuracy();
+    const { features, predicted } = await this.#features.read();
+    const labels = this.#task.train.labels.subarray(0, predicted.length);
+    const losses = brief || !network.options.skip ? undefined : await blockLoss(gpu, network, weights, test);
+    return {
+      ...(await measureNetwork(gpu, network, host, this.#samples, this.settings)),
+      testAccuracy,
+      trainAccuracy:
+        brief || predicted.length === this.#task.train.count
+          ? predicted.filter((p, i) => p === labels[i]).length / predicted.length
+          : await this.#trainAccuracy(),
+      collapse: neuralCollapse({ features, predicted, labels }, classifierRows(network, host)),
+      blockLoss: losses?.losses ?? null,
+      blockLossExamples: losses?.examples ?? null,
+    };
+  }
+
+  /** Over all training images. */
+  async #trainAccuracy(): Promise<number> {
+    this.#train ??= await Evaluator.create(this.#gpu, this.#network, this.#state.weights, this.#data.train);
+    return this.#train.accuracy();
+  }
+
+  [Symbol.dispose](): void {
+    for (const own of [this.#test, this.#train, this.#features, this.#state]) own?.[Symbol.dispose]();
+  }
+}
