@@ -29,6 +29,20 @@ export function writeAtomically(path: string, contents: string | Uint8Array): vo
   flushFolder(folder);
 }
 
+/**
+ * Makes a folder and those above it, where they are not there. Node's own `recursive` never returns where a parent is
+ * there but takes no folders, as in /proc.
+ * @throws the system's error
+ */
+export function makeFolders(path: string): void {
+  if (!fs.existsSync(dirname(path))) makeFolders(dirname(path));
+  try {
+    fs.mkdirSync(path);
+  } catch (cause) {
+    if (!fs.existsSync(path) || !fs.statSync(path).isDirectory()) throw cause;
+  }
+}
+
 /** Removes what interrupted writes left anywhere under a folder that nobody else writes to. */
 export function removeTemporaries(folder: string): void {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { makeFolders } from '../atomic-write.ts';
 
 /** Images as bytes one after the other, and their labels. */
 export interface Part {
@@ -59,7 +60,7 @@ export async function keepPixels(
   classes: number,
   parts: Parts,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await writeFile(temporary, chunks(classes, parts), { flag: 'wx', flush: true });

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { isTemporary, removeTemporaries, writeAtomically, writeFailed } from '../atomic-write.ts';
+import { isTemporary, makeFolders, removeTemporaries, writeAtomically, writeFailed } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { FolderLock, isLock } from './lock.ts';
 
@@ -180,16 +180,12 @@ export function defaultRunPath(experiment: string, seed: number, now: Date, root
   }
 }
 
-/**
- * Makes a folder and those above it. Node's own `recursive` never returns where a parent is there but takes no folders,
- * as in /proc.
- */
+/** Makes a folder and those above it, where they are not there. */
 export function makeFolder(path: string): void {
-  if (!fs.existsSync(dirname(path))) makeFolder(dirname(path));
   try {
-    fs.mkdirSync(path);
+    makeFolders(path);
   } catch (cause) {
-    if (!fs.existsSync(path) || !fs.statSync(path).isDirectory()) throw writeFailed(path, cause);
+    throw writeFailed(path, cause);
   }
 }
 

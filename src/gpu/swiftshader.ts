@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import envPaths from 'env-paths';
 import { extract } from 'tar-fs';
+import { makeFolders } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 
 /**
@@ -90,7 +91,7 @@ async function unpack(archive: string, folder: string): Promise<void> {
   const fresh = `${folder}.new-${randomUUID()}`;
   const old = `${folder}.old-${randomUUID()}`;
   try {
-    await mkdir(fresh, { recursive: true });
+    makeFolders(fresh);
     await pipeline(
       createReadStream(archive),
       createBrotliDecompress(),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeAtomically } from '../atomic-write.ts';
+import { makeFolders, writeAtomically } from '../atomic-write.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { cacheFolder } from '../gpu/swiftshader.ts';
@@ -72,7 +72,7 @@ export function addChoices(file: string, adapter: string, classes: Readonly<Reco
   try {
     const known = readChoices(file);
     const adapters = { ...known, [adapter]: { ...known[adapter], ...classes } };
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolders(dirname(file));
     writeAtomically(file, `${JSON.stringify({ schema: SCHEMA, adapters }, null, 2)}\n`);
   } catch (error) {
     console.error(`warning: the choice of kernels is not kept: ${(error as Error).message}`);
