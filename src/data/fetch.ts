@@ -1,5 +1,7 @@
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { sha256OfFile } from './checksum.ts';
@@ -32,7 +34,8 @@ interface Transfer extends RemoteFile {
 
 /**
  * Fetches what a place lacks. Each file is received into one with `.part` added to its name, which stays when the transfer
- * is cut off so that the next goes on from there. Only a whole file with the right checksum gets its name.
+ * is cut off so that the next goes on from there. Only a whole file with the right checksum gets its name. Processes that
+ * fetch the same file at once write the same bytes to the same places, and none cuts off what another wrote.
  * @throws CollimateError if the server cannot be reached or gives another file than was published, or the disk is full
  */
 export async function fetchFiles({ name, folder, lacking }: Place, options: FetchOptions): Promise<void> {
@@ -45,31 +48,48 @@ export async function fetchFiles({ name, folder, lacking }: Place, options: Fetc
 }
 
 async function fetchFile(transfer: Transfer): Promise<void> {
-  const { name, url, bytes, sha256, folder, part, command, offline } = transfer;
-  await writing(transfer, mkdir(folder, { recursive: true }));
-  for (let before = await sizeOf(part); before !== bytes; ) {
-    const failure = await receive(transfer, before < bytes ? before : 0).catch((error: Error) => error);
-    if (failure instanceof CollimateError) throw failure;
-    const after = await sizeOf(part);
-    if (failure && after <= before) {
-      const rest = after > 0 ? `, which goes on after the ${after} of ${bytes} bytes that are there` : '';
-      throw new CollimateError(
-        `cannot fetch ${url}: ${reasonOf(failure)}`,
-        `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.${offline}`,
-        { cause: failure },
-      );
-    }
-    before = after; // What was cut off, but not for nothing, goes on.
+  const path = join(transfer.folder, transfer.name);
+  await writing(transfer, (async () => makeFolders(transfer.folder))());
+  try {
+    while (!(await receiveMore(transfer))) if (existsSync(path)) return;
+    await finish(transfer, path);
+  } catch (error) {
+    // Another process was faster, and its checked file has the name by now.
+    if (!existsSync(path)) throw error;
   }
+}
+
+/** Goes on with a transfer until its end or a cut; returns whether all is there. */
+async function receiveMore(transfer: Transfer): Promise<boolean> {
+  const { name, url, bytes, folder, part, command, offline } = transfer;
+  if ((await sizeOf(part)) > bytes) await rm(part, { force: true });
+  const before = await sizeOf(part);
+  if (before === bytes) return true;
+  const failure = await receive(transfer, before).catch((error: Error) => error);
+  if (failure instanceof CollimateError) throw failure;
+  const after = await sizeOf(part);
+  // What was cut off, but not for nothing, goes on.
+  if (!failure || after > before) return after === bytes;
+  const rest = after > 0 ? `, which goes on after the ${after} of ${bytes} bytes that are there` : '';
+  throw new CollimateError(
+    `cannot fetch ${url}: ${reasonOf(failure)}`,
+    `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.${offline}`,
+    { cause: failure },
+  );
+}
+
+/** Gives a whole file its name, if it is what was published. */
+async function finish(transfer: Transfer, path: string): Promise<void> {
+  const { sha256, part } = transfer;
   const found = await sha256OfFile(part);
   if (found !== sha256) {
-    await rm(part);
+    await rm(part, { force: true });
     throw notPublished(
       transfer,
       `has the SHA-256 checksum ${found}, where that of the published file is ${sha256}`,
     );
   }
-  await writing(transfer, rename(part, join(folder, name)));
+  await writing(transfer, rename(part, path));
 }
 
 /** Receives a file from byte `from` on, or from its beginning where the server does not do that. */
@@ -97,7 +117,7 @@ async function receive(transfer: Transfer, from: number): Promise<void> {
     );
   }
   let received = goesOn ? from : 0;
-  const out = await writing(transfer, open(part, goesOn ? 'r+' : 'w'));
+  const out = await writing(transfer, open(part, goesOn ? 'r+' : constants.O_WRONLY | constants.O_CREAT));
   try {
     for await (const chunk of response.body ?? []) {
       if (received + chunk.length > bytes) {
@@ -115,7 +135,7 @@ async function receive(transfer: Transfer, from: number): Promise<void> {
   if (received < bytes) throw new Error(`the connection ended after ${received} of ${bytes} bytes`);
 }
 
-/** At its place in the file, where another process that fetches the same would write the same. */
+/** At its place in the file, whatever another process that fetches the same has written there or beyond. */
 async function write(out: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < chunk.length; ) {
     at += (await out.write(chunk, at, chunk.length - at, position + at)).bytesWritten;

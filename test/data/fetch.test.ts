@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ensureDataset } from '../../src/data/ensure.ts';
 import type { FetchProgress } from '../../src/data/fetch.ts';
 import { loadDataset } from '../../src/data/load.ts';
@@ -39,14 +39,19 @@ async function serve(files: ReadonlyMap<string, Uint8Array>, handler: () => Hand
   return { asked, url: (name: string) => `http://127.0.0.1:${port}/${name}` };
 }
 
-/** Gives what is asked for. */
-const ranged: Handler = (request, response, body) => {
+/** Answers what is asked for, and returns from where. */
+function answer(request: IncomingMessage, response: ServerResponse, body: Uint8Array): number {
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   response.writeHead(from > 0 ? 206 : 200, {
     'content-length': body.length - from,
     ...(from > 0 && { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` }),
   });
-  response.end(body.subarray(from));
+  return from;
+}
+
+/** Gives what is asked for. */
+const ranged: Handler = (request, response, body) => {
+  response.end(body.subarray(answer(request, response, body)));
 };
 
 /** What cuts the connection, once that many bytes have been received. */
@@ -56,12 +61,8 @@ let scissors: { readonly at: number; cut(): void } | undefined;
 const cutting =
   (after: number): Handler =>
   (request, response, body) => {
-    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const from = answer(request, response, body);
     scissors = { at: from + after, cut: () => response.destroy() };
-    response.writeHead(from > 0 ? 206 : 200, {
-      'content-length': body.length - from,
-      ...(from > 0 && { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` }),
-    });
     response.write(body.subarray(from, from + after));
   };
 
@@ -166,6 +167,26 @@ test('a server that does not go on begins anew, and so does a part that is too l
     expect(readFileSync(join(folder, ARCHIVE))).toEqual(Buffer.from(archive));
   }
   expect(asked).toEqual(['bytes=500-', 'all']);
+});
+
+test.each([0, 1])('who fetches a file that another is fetching gets it, %i halves later', async (late) => {
+  const half = archive.length >> 1;
+  const rests: (() => void)[] = [];
+  handler = (request, response, body) => {
+    response.write(body.subarray(answer(request, response, body), half));
+    rests.push(() => response.end(body.subarray(half)));
+  };
+  const received = () => statSync(join(folder, `${ARCHIVE}.part`), { throwIfNoEntry: false })?.size;
+  const both = [ensure()];
+  if (late) await vi.waitUntil(() => received() === half);
+  both.push(ensure());
+  await vi.waitUntil(() => rests.length === 2 && received() === half);
+  for (const [i, done] of [Promise.race(both), Promise.all(both)].entries()) {
+    rests[i]!();
+    await done;
+    expect(readFileSync(join(folder, ARCHIVE))).toEqual(Buffer.from(archive));
+  }
+  expect(there()).toEqual([ARCHIVE]);
 });
 
 test('a whole part is checked without asking again; a wrong one is removed', async () => {
