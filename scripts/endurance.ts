@@ -1,0 +1,246 @@
+/**
+ * Kills a run at random moments, again and again, and compares what it ends with to a run that was left alone:
+ * `npm run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Command } from 'commander';
+import { isTemporary, makeFolders, writeAtomically } from '../src/atomic-write.ts';
+import { main } from '../src/cli/main.ts';
+import { CollimateError } from '../src/errors.ts';
+import { isLock } from '../src/experiments/lock.ts';
+import { ANALYSIS, CONTROL } from '../src/experiments/reproduce.ts';
+import { CONFIG } from '../src/experiments/run-folder.ts';
+import { parseNumber } from '../src/experiments/settings.ts';
+
+const REPRODUCE = resolve(import.meta.dirname, '../src/cli/reproduce.ts');
+/** A network with momentum and a control, so small that a run takes seconds. */
+const TINY =
+  'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2'.split(' ');
+/** A share of the sessions is left alone, so that a run also comes to its end. */
+const UNHARMED = 1 / 8;
+const START = 'start';
+const REPORT = 'report';
+const STATE = 'endurance.json';
+
+const runPath = (root: string, { compared }: State) => join(root, `run-${compared + 1}`);
+
+interface Kill {
+  readonly run: number;
+  /** Where the process was, and what it was writing just then. */
+  readonly stage: string;
+  readonly writing: readonly string[];
+}
+
+/** What is kept between portions. */
+interface State {
+  readonly command: readonly string[];
+  /** Seconds of each stage when it is left alone, in order. */
+  readonly stages: Readonly<Record<string, number>>;
+  readonly kills: readonly Kill[];
+  /** Runs that were brought to their end, and had the same bits. */
+  readonly compared: number;
+}
+
+/** Moments at which a session was seen to begin a stage, in ms, and how it ended. */
+interface Session {
+  readonly begun: Readonly<Record<string, number>>;
+  readonly end: number;
+  readonly killed: boolean;
+}
+
+/** Runs `reproduce` until it is done, or dead `delay` seconds after it began a stage. */
+async function session(args: readonly string[], cache: string, fate?: { stage: string; delay: number }) {
+  const env = { ...process.env, COLLIMATE_CACHE: cache };
+  const child = spawn(process.execPath, ['--import', 'tsx', REPRODUCE, ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+  });
+  const begun: Record<string, number> = {};
+  let timer: NodeJS.Timeout | undefined;
+  const enter = (stage: string) => {
+    begun[stage] = performance.now();
+    if (fate?.stage === stage) timer = setTimeout(() => child.kill('SIGKILL'), 1000 * fate.delay);
+  };
+  enter(START);
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  createInterface(child.stdout).on('line', (line) => {
+    const { event, stage, network } = JSON.parse(line) as Record<string, string>;
+    if (event === 'stage') enter(`${stage} ${network}`);
+  });
+  const [status, signal] = await new Promise<[number | null, string | null]>((done) => {
+    child.on('close', (...how) => done(how));
+  });
+  clearTimeout(timer);
+  if (status !== 0 && signal !== 'SIGKILL') {
+    throw new CollimateError(
+      `reproduce ${args.join(' ')} ended with ${status ?? signal}:\n${stderr.trimEnd()}`,
+      'The folder is left as it is: look there.',
+    );
+  }
+  return { begun, end: performance.now(), killed: signal === 'SIGKILL' } satisfies Session;
+}
+
+/** All files of a run but its locks, as paths inside it, in order. */
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => !isLock(basename(path)) && statSync(join(folder, path)).isFile())
+    .sort();
+}
+
+/** What must not depend on how often a run was cut off: everything but when it ran, and the name of its folder. */
+function lasting(folder: string, file: string): string {
+  const bytes = readFileSync(join(folder, file));
+  const without = (text: string, ...fields: string[]) =>
+    JSON.stringify(JSON.parse(text, (name, value) => (fields.includes(name) ? undefined : value)));
+  if (/(^|\/)metrics\.jsonl$/.test(file))
+    return `${bytes}`.replace(/^.*$/gm, (line) => line && without(line, 'seconds'));
+  if (/(^|\/)config\.json$/.test(file)) return without(`${bytes}`, 'command', 'started');
+  if (/(^|\/)report\.\w+$/.test(file)) return ''; // made of the other files, and says when
+  return bytes.toString('latin1');
+}
+
+/** The files in which two runs differ, or that only one of them has. */
+export function differences(one: string, other: string): string[] {
+  const [ours, theirs] = [filesOf(one), filesOf(other)];
+  return [...new Set([...ours, ...theirs])].filter(
+    (file) => !ours.includes(file) || !theirs.includes(file) || lasting(one, file) !== lasting(other, file),
+  );
+}
+
+/** A number in [0, 1) from a seed and a place in its sequence (splitmix32: Steele, Lea & Flood, 2014). */
+function random(seed: number, index: number): number {
+  let z = (seed * 0x85ebca6b + (index + 1) * 0x9e3779b9) | 0;
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
+}
+
+/** Where a killed process was, by what it had announced and what it left. */
+function autopsy(run: string, { begun }: Session): Pick<Kill, 'stage' | 'writing'> {
+  const last = Object.keys(begun).at(-1)!;
+  const analysed = [run, join(run, CONTROL)].every((folder) => existsSync(join(folder, ANALYSIS)));
+  const files = existsSync(run) ? filesOf(run) : [];
+  const writing = files.flatMap((file) => {
+    const name = basename(file);
+    return isTemporary(name) ? [name.replace(/^\.(.+)\.[0-9a-f]{12}\.tmp$/, '$1')] : [];
+  });
+  return { stage: last.startsWith('analyze') && analysed ? REPORT : last, writing };
+}
+
+/** One more session of the run in progress, which ends in a kill or with a comparison. */
+async function advance(root: string, state: State, seed: number, finish: boolean): Promise<State> {
+  const { command, stages, kills, compared } = state;
+  const run = runPath(root, state);
+  const names = Object.keys(stages);
+  const mine = kills.filter((kill) => kill.run === compared + 1);
+  const reached = Math.max(0, ...mine.map(({ stage }) => names.indexOf(stage)));
+  const [unharmed, which, when] = [0, 1, 2].map((i) =>
+    random(seed, 3 * kills.length + 1000 * compared + i),
+  ) as [number, number, number];
+  const open = [START, ...names.slice(Math.max(1, reached))];
+  const stage = open[Math.floor(which * open.length)]!;
+  const fate =
+    finish || (mine.length > 0 && unharmed < UNHARMED) ? undefined : { stage, delay: when * stages[stage]! };
+  const begun = existsSync(join(run, CONFIG));
+  const args = begun ? [command[0]!, '--resume', run] : [...command, '--out', run];
+  const ended = await session([...args, '--checkpoint-every', '0'], join(root, 'cache'), fate);
+  // As long as they take by now, on a machine that may have other work: those that an earlier session did not begin.
+  const fresh = Object.entries(durations(ended)).filter(
+    ([name]) => name === START || names.indexOf(name) > reached,
+  );
+  const next = { ...state, stages: { ...stages, ...Object.fromEntries(fresh) } };
+  if (ended.killed) {
+    const kill = { run: compared + 1, ...autopsy(run, ended) };
+    return { ...next, kills: [...kills, kill] };
+  }
+  const differ = differences(join(root, 'whole'), run);
+  if (differ.length > 0) {
+    throw new CollimateError(
+      `${run}, which was killed ${mine.length} times, differs from ${join(root, 'whole')} in ${differ.join(', ')}`,
+      'That is a defect of Collimate: please report it with both folders.',
+    );
+  }
+  rmSync(run, { recursive: true });
+  return { ...next, compared: compared + 1 };
+}
+
+/** The run that is left alone, and how long its stages take. */
+async function begin(root: string, command: readonly string[]): Promise<State> {
+  rmSync(join(root, 'whole'), { recursive: true, force: true });
+  const ended = await session([...command, '--out', join(root, 'whole')], join(root, 'cache'));
+  return { command, stages: durations(ended), kills: [], compared: 0 };
+}
+
+/** Seconds of the stages that a session brought to their end. */
+function durations({ begun, end, killed }: Session): Record<string, number> {
+  const moments = [...Object.entries(begun), ...(killed ? [] : [['', end] as const])];
+  return Object.fromEntries(
+    moments.slice(0, -1).map(([name, at], i) => [name, (moments[i + 1]![1] - at) / 1000]),
+  );
+}
+
+function table({ stages, kills }: State): string {
+  const rows = [...Object.keys(stages), REPORT].map((stage) => {
+    const here = kills.filter((kill) => kill.stage === stage);
+    const files = here.flatMap(({ writing }) => writing);
+    const counts = [...new Set(files)].map((name) => `${files.filter((f) => f === name).length} × ${name}`);
+    return `| ${stage} | ${here.length} | ${counts.join(', ')} |`;
+  });
+  return ['| stage | kills | in the middle of writing |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** What earlier portions of these runs found, if there were any. */
+async function open(root: string, command: readonly string[]): Promise<State> {
+  const file = join(root, STATE);
+  if (!existsSync(file)) return keep(root, await begin(root, command));
+  const state = JSON.parse(readFileSync(file, 'utf8')) as State;
+  if (`${state.command}` === `${command}`) return state;
+  throw new CollimateError(`${root} is about ${state.command.join(' ')}`, 'Name another folder by `--out`.');
+}
+
+function keep(root: string, state: State): State {
+  writeAtomically(join(root, STATE), `${JSON.stringify(state, null, 2)}\n`);
+  return state;
+}
+
+async function endure(): Promise<number> {
+  const program = new Command('npm run endurance --')
+    .description(
+      'Kills a run at random moments, and compares its end with that of a run that was left alone.',
+    )
+    .option('--kills <number>', 'in all', '50')
+    .option('--seed <number>', 'of the moments', '1')
+    .option('--seconds <number>', 'end after about so long; the same command goes on')
+    .option('--out <folder>', 'where the runs are', 'results/endurance')
+    .argument('[arguments...]', 'of `npm run reproduce`, behind another --')
+    .option('--debug', 'print stack traces')
+    .parse();
+  const given = program.opts<{ kills: string; seed: string; seconds?: string; out: string }>();
+  const whole = (option: string, text: string) =>
+    parseNumber(text, { option, what: '', whole: true, least: 1, most: 1e6 });
+  const [kills, seed] = [whole('--kills', given.kills), whole('--seed', given.seed)];
+  const until =
+    performance.now() + 1000 * (given.seconds ? whole('--seconds', given.seconds) : Number.POSITIVE_INFINITY);
+  const command = program.args.length > 0 ? program.args : TINY;
+
+  makeFolders(given.out);
+  let state = await open(given.out, command);
+  const done = () => state.kills.length >= kills && !existsSync(runPath(given.out, state));
+  while (!done() && performance.now() < until) {
+    state = await advance(given.out, state, seed, state.kills.length >= kills);
+    keep(given.out, state);
+  }
+  console.log(
+    `${state.kills.length} of ${kills} kills, ${state.compared} runs brought to their end with the same bits\n`,
+  );
+  console.log(table(state));
+  return 0;
+}
+
+if (process.argv[1] === import.meta.filename) await main(endure);
