@@ -65,7 +65,10 @@ export async function runSingle(
   };
   display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
   display.fact('folder', folder.path);
-  using interrupt = new Interrupt(howToGoOn);
+  using interrupt = new Interrupt(async () => {
+    howToGoOn();
+    await tracer?.[Symbol.asyncDispose]();
+  });
   try {
     const { claims, control } = await reproduce(gpu, task, folder, config, {
       interrupt,

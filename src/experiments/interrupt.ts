@@ -12,16 +12,18 @@ export class Interrupted extends CollimateError {
 const ECHO_MS = 500;
 
 /**
- * Turns Ctrl-C into a request that the training loop meets at its next chunk of steps. Where nothing needs to be saved
- * first, and at a second Ctrl-C, the process ends at once, with status 130; all files are whole at any moment.
+ * Turns Ctrl-C into a request that the training loop meets at its next chunk of steps. So is SIGTERM, which
+ * batch systems send before they take a machine back. Where nothing needs to be saved first, and at a second Ctrl-C, the
+ * process ends at once, with status 130; all files are whole at any moment.
  */
 export class Interrupt implements Disposable {
   #requested: number | undefined;
   #saving = 0;
-  readonly #leave: () => void;
+  #leaving = false;
+  readonly #leave: () => void | Promise<void>;
 
-  /** `leave` may print a last word. */
-  constructor(leave: () => void = () => {}) {
+  /** `leave` may print a last word, and bring something to its end while the work goes on; another Ctrl-C cuts that short. */
+  constructor(leave: () => void | Promise<void> = () => {}) {
     this.#leave = leave;
     process.on('SIGINT', this.#onSignal);
     process.on('SIGTERM', this.#onSignal);
@@ -47,8 +49,9 @@ export class Interrupt implements Disposable {
     const first = this.#requested === undefined;
     this.#requested ??= now;
     if (first && this.#saving > 0) return;
-    this.#leave();
-    process.exit(130);
+    if (this.#leaving) process.exit(130);
+    this.#leaving = true;
+    (async () => this.#leave())().finally(() => process.exit(130));
   };
 
   [Symbol.dispose](): void {
