@@ -95,7 +95,9 @@ const inline = (text: Inline): string =>
     .map((p) =>
       typeof p === 'string'
         ? escapeText(p)
-        : `<a href="${escapeText(target(p.to))}">${escapeText(p.text)}</a>`,
+        : 'code' in p
+          ? `<code>${escapeText(p.code)}</code>`
+          : `<a href="${escapeText(target(p.to))}">${escapeText(p.text)}</a>`,
     )
     .join('');
 

@@ -92,7 +92,13 @@ const badge = (verdict: Verdict): string => `${verdictMarks[verdict]} ${verdictW
 
 const inline = (text: Inline): string =>
   pieces(text)
-    .map((p) => (typeof p === 'string' ? escaped(p) : `[${escaped(p.text)}](${target(p.to)})`))
+    .map((p) =>
+      typeof p === 'string'
+        ? escaped(p)
+        : 'code' in p
+          ? `\`${p.code}\``
+          : `[${escaped(p.text)}](${target(p.to)})`,
+    )
     .join('');
 
 /** What Markdown or HTML would take for markup, and line ends. */

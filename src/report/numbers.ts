@@ -22,6 +22,13 @@ export function format(x: number | null | undefined, decimals = 3): string {
   return minus(x.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(decimals, 2) : decimals));
 }
 
+/** A standard deviation with as many decimals as its mean is printed with. */
+export function formatSpread(std: number, mean: number, decimals = 3): string {
+  const size = Math.abs(mean);
+  if (size !== 0 && size < 0.5 * 10 ** -decimals) return format(std, decimals);
+  return std.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(decimals, 2) : decimals);
+}
+
 export const percent = (x: number, decimals = 1): string => `${(100 * x).toFixed(decimals)}%`;
 
 const minus = (text: string): string => text.replaceAll('-', '−');

@@ -22,13 +22,17 @@ body {
 .kicker { margin: 0; font: 0.8125rem/1.4 var(--sans); letter-spacing: 0.04em; color: var(--quiet); overflow-wrap: anywhere; }
 h1 { margin: 0.35rem 0 0; max-width: 24em; font-size: clamp(1.6rem, 4.2vw, 2.4rem); line-height: 1.18; font-weight: 600; letter-spacing: -0.012em; text-wrap: balance; overflow-wrap: anywhere; }
 .result { max-width: 38em; margin: 1rem 0 0; font-size: 1.2rem; line-height: 1.5; text-wrap: pretty; }
+h1 + .kicker { margin-top: 0.6rem; }
 h2 { margin: 3.5rem 0 1rem; font-size: 1.35rem; line-height: 1.3; font-weight: 600; }
 h3 { margin: 2rem 0 0.5rem; font: 600 0.8125rem/1.4 var(--sans); color: var(--quiet); }
 a { color: var(--link); text-decoration-thickness: 0.06em; text-underline-offset: 0.18em; }
 a:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 3px; }
 ul { max-width: 42em; padding-left: 1.1em; }
 li { margin: 0.25rem 0; overflow-wrap: anywhere; }
+code { font: 0.875em/1.4 ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wrap: anywhere; }
+main p { max-width: 42em; text-wrap: pretty; }
 .note { max-width: 46em; margin: 0.9rem 0 0; font: 0.8125rem/1.55 var(--sans); color: var(--quiet); }
+.note + figure { margin-top: 2.25rem; }
 
 .result + .result { margin-top: 0.6rem; }
 table { width: 100%; border-collapse: collapse; font: 0.875rem/1.45 var(--sans); font-variant-numeric: tabular-nums lining-nums; }
@@ -38,12 +42,14 @@ th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { font-size: 0.75rem; color: var(--quiet); border-bottom: 1px solid var(--ink); vertical-align: bottom; }
 .number { text-align: right; white-space: nowrap; }
-.number small { white-space: normal; }
+.number small, thead .number { white-space: normal; }
+.cards th:first-child { width: 32%; }
+.cards td a { white-space: nowrap; }
 .group th { padding-top: 1.35rem; color: var(--quiet); }
 .group b { margin-right: 0.4em; color: var(--ink); }
 .row { border-top: 1px solid var(--line); }
 tbody:first-of-type .row:first-child { border-top: 0; }
-small { display: block; font-size: 0.75rem; color: var(--quiet); }
+small { display: block; text-wrap: balance; font-size: 0.75rem; color: var(--quiet); }
 strong { font-weight: 650; }
 .after { white-space: pre; color: var(--quiet); }
 .cards .after { display: inline-block; min-width: 4.3em; text-align: left; }
@@ -72,6 +78,7 @@ button:focus-visible { outline: 2px solid var(--link); outline-offset: 3px; }
 .bar button { min-width: 2.75rem; min-height: 2.5rem; padding: 0 0.6rem; border: 1px solid var(--line); border-radius: 0.25rem; color: var(--ink); }
 .bar button:disabled { color: var(--quiet); opacity: 0.6; cursor: default; }
 .stage { flex: 1; min-height: 0; display: flex; overflow: auto; padding: 16px; cursor: grab; touch-action: pan-x pan-y; }
+.stage:focus-visible { outline: 2px solid var(--link); outline-offset: -2px; }
 .stage:active { cursor: grabbing; }
 .stage svg { flex: none; display: block; margin: auto; height: auto; }
 
@@ -96,13 +103,15 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .cards, .cards tbody, .cards .group, .cards .group th { display: block; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards .group th { padding: 1.5rem 0 0.5rem; }
-  .cards .row { display: grid; grid-template-columns: 1.15fr 1fr; gap: 0.3rem 1rem; padding: 0.75rem 0; }
+  .cards .row { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(0, 1fr); gap: 0.3rem 1rem; padding: 0.75rem 0; }
   .cards .row th, .cards .row td { padding: 0; }
-  .cards .row th { grid-area: 1 / 1 / 2 / -1; padding-right: 8.5rem; }
+  .cards .row th { grid-area: 1 / 1 / 2 / -1; width: auto; padding-right: 8.5rem; }
   .cards .judged { grid-area: 1 / 2; text-align: right; }
   .cards td:not(.judged) { display: flex; justify-content: space-between; align-items: baseline; gap: 0.25rem; text-align: right; }
   .cards td:not(.judged)::before { content: attr(data-label); font-size: 0.75rem; color: var(--quiet); white-space: nowrap; }
-  .cards .after { min-width: 0; }
+  .cards .after { min-width: 0; white-space: pre-wrap; }
+  .cards .number, .cards td a { white-space: normal; overflow-wrap: anywhere; }
+  .cards td:empty, .cards td:not(.judged):has(> span:empty) { display: none; }
   dl div { grid-template-columns: 7.5rem 1fr; }
   .bar .title { display: none; }
   .bar { justify-content: flex-end; }
@@ -114,13 +123,15 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
     --paper: #fff; --ink: #000; --quiet: #444; --line: #ccc; --link: #000; --holds: #1d7044; --fails: #b03a1e; --part: #8a5a00;
   }
   @page { margin: 14mm; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  html { font-size: 11px; }
+  body { max-width: none; padding: 0; }
   h2, h3, .group { break-after: avoid; }
-  h2 { margin-top: 1.5rem; }
+  h2 { margin-top: 2rem; }
   tr, tbody, .cards { break-inside: avoid; }
-  table { font-size: 8pt; }
-  th, td { padding: 0.3rem 0.5rem; }
-  .group th { padding-top: 0.7rem; }
+  .cards + .note { break-before: avoid; }
+  th, td { padding: 0.35rem 0.6rem; }
+  .group th { padding-top: 0.9rem; }
+  .cards th:first-child { width: 36%; }
   .scroll { overflow: visible; }
   figure { margin-bottom: 1.5rem; }
   /* No paper can be clicked. */

@@ -33,7 +33,7 @@ export const paperClaims: readonly PaperClaim[] = [
     mark: 'RA1',
     short: 'Representations of an input are equispaced on a line',
     statement:
-      'From the first block to the last, an input’s representations h₁ … hₗ₊₁ move along one straight line in steps of one length.',
+      'From the first block to the last, the representation of an input moves along one straight line, in steps of one length.',
     evidence:
       'The share of a path’s variance along one direction, the cosine between successive steps, and how much step lengths vary.',
     sweeps: ['seed', 'dataset', 'width'],

@@ -40,8 +40,9 @@ export interface Facts {
   readonly rows: readonly Row[];
 }
 
-/** Text, or pieces of it of which some are links. */
-export type Inline = string | readonly (string | Link)[];
+/** Text, or pieces of it of which some are links or what one types. */
+export type Inline = string | readonly Piece[];
+export type Piece = string | Link | { readonly code: string };
 export interface Link {
   readonly text: string;
   /** Relative to the page, not yet encoded; a part of the page itself where it begins with `#`. */
@@ -103,8 +104,7 @@ export const verdictOf = (holds: boolean | null): Verdict =>
   holds === null ? 'open' : holds ? 'holds' : 'fails';
 
 /** The pieces of a text. */
-export const pieces = (text: Inline): readonly (string | Link)[] =>
-  typeof text === 'string' ? [text] : text;
+export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);
 
 /** A path or a place on the page as the target of a link. */
 export const target = (to: string): string =>

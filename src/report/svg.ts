@@ -13,8 +13,9 @@ export interface Panel {
   body: string;
 }
 
+export type LegendItem = [label: string, colour: string, shape: 'dot' | 'line' | 'dashed' | 'band'];
 export type Legend =
-  | { items: [label: string, colour: string, shape: 'dot' | 'line' | 'dashed' | 'band'][] }
+  | { items: LegendItem[] }
   | { label: string; from: string; to: string; steps: { colour: string; opacity?: number }[] };
 
 const { document } = parseHTML('<html></html>');

@@ -2,7 +2,7 @@ import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
 import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
-import { format, groupBy, spread } from './numbers.ts';
+import { format, formatSpread, groupBy, spread } from './numbers.ts';
 import type { Cell, Inline, Table } from './parts.ts';
 
 const networks = ['trained', 'initialization', 'control'] as const;
@@ -120,7 +120,7 @@ export function cellTable(record: SweepRecord): Table {
             const { mean, std } = spread(runs.map(({ trained }) => trained?.[name]));
             return {
               text: format(mean),
-              ...(runs.length > 1 && mean !== null && { after: ` ± ${format(std)}` }),
+              ...(runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` }),
             };
           }),
         ]),

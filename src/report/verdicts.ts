@@ -1,6 +1,6 @@
 import type { Claim } from '../analysis/results.ts';
 import type { ClaimProperty, SweepClaim } from '../experiments/sweep-results.ts';
-import { defined, format } from './numbers.ts';
+import { defined, format, formatSpread } from './numbers.ts';
 import { paperClaims } from './paper-claims.ts';
 import { type Cell, type Column, type Inline, type Table, type Verdict, verdictOf } from './parts.ts';
 
@@ -50,7 +50,7 @@ export function valueInWords(claim: Judged): { value: string; spread: string } {
     spread: interval
       ? ` [${interval.map((x) => format(x, digits)).join(', ')}]`
       : defined(spread)
-        ? ` ± ${spread.toFixed(digits)}`
+        ? ` ± ${formatSpread(spread, value ?? 0, digits)}`
         : '',
   };
 }

@@ -6,7 +6,7 @@ import type { Data } from '../csv.ts';
 import type { Figure } from '../data.ts';
 import { type PowerFit, powerFit } from '../fit.ts';
 import { defined, format, groupBy, logDomain, range, spread } from '../numbers.ts';
-import { figure, type Legend, type Panel } from '../svg.ts';
+import { figure, type Legend, type LegendItem, type Panel } from '../svg.ts';
 import { axis, chart, logAxis } from './chart.ts';
 import { inRows, type Places, placesOf, runsAt, seriesColour, valueInWords } from './sweep-axis.ts';
 
@@ -59,7 +59,7 @@ export function sweepScalars(record: SweepRecord, options: Options): { figure: F
           ),
         ),
       ),
-      legend(points, series, colour),
+      legend(points, series, colour, options.slope === true && places.log),
     ),
     data: {
       name: options.file,
@@ -92,7 +92,8 @@ export function valueAxis(name: Name, values: readonly number[]): Plot.ScaleOpti
   const room = 0.08 * (high - low) || 0.08 * Math.abs(high) || 0.5;
   const fills = domain && high - low > 0.4 * (domain[1]! - domain[0]!);
   const wanted = fills ? domain : [low - room, high + room];
-  const within = (x: number) => (domain ? Math.min(domain[1]!, Math.max(domain[0]!, x)) : x);
+  const [least, greatest] = domain ?? [low < 0 ? -Infinity : 0, Infinity];
+  const within = (x: number) => Math.min(greatest!, Math.max(least!, x));
   const [bottom, top] = wanted.map(within) as [number, number];
   return {
     ...axis(''),
@@ -200,20 +201,24 @@ function legend(
   points: readonly Point[],
   series: Places | undefined,
   colour: (p: Pick<Point, 'network' | 'series'>) => string,
-): Legend | undefined {
-  const has = (network: Network) => points.some((p) => p.network === network);
-  const items: Extract<Legend, { items: unknown }>['items'] = [
-    ...(series
-      ? series.values.map((value): [string, string, 'dot'] => [
-          `${series.axis.label} ${valueInWords(value)}`,
-          colour({ network: 'trained', series: value }),
-          'dot',
-        ])
-      : [['trained, a dot a seed', accent, 'dot'] as [string, string, 'dot']]),
-    ...(has('initialization')
-      ? [['at initialization', quiet.initialization, 'dashed'] as [string, string, 'dashed']]
-      : []),
-    ...(has('control') ? [['control', quiet.control, 'dashed'] as [string, string, 'dashed']] : []),
-  ];
-  return { items };
+  fits: boolean,
+): Legend {
+  const beside = (['initialization', 'control'] as const).filter((n) => points.some((p) => p.network === n));
+  const labels = { initialization: 'at initialization', control: 'control' };
+  const items: LegendItem[] = series
+    ? series.values.map((value) => [
+        `${series.axis.label} ${valueInWords(value)}`,
+        colour({ network: 'trained', series: value }),
+        'dot',
+      ])
+    : [
+        ['trained, a dot a seed', accent, 'dot'],
+        [fits ? 'fitted power law' : 'mean over seeds', accent, 'line'],
+      ];
+  return {
+    items: [
+      ...items,
+      ...beside.map((n): LegendItem => [`${labels[n]}, mean over seeds`, quiet[n], 'dashed']),
+    ],
+  };
 }

@@ -1,0 +1,135 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Collection } from './collection.ts';
+import type { Evidence } from './evidence.ts';
+import { format } from './numbers.ts';
+import type { PaperClaim } from './paper-claims.ts';
+import type { Cell, Files, Inline, Part, Table } from './parts.ts';
+import { inlined } from './svg.ts';
+import {
+  capitalized,
+  plural,
+  thresholdInWords,
+  valueInWords,
+  verdictNote,
+  verdictTable,
+} from './verdicts.ts';
+
+/** A row for each claim of the paper with its most telling number. */
+export function glance(evidence: readonly Evidence[]): Part[] {
+  const rows = evidence.map(({ claim, judged, verdict }): Cell[] => {
+    const name: Inline = [{ text: headline(claim), to: `#${claim.property}` }];
+    const first = judged.find((c) => c.holds !== null) ?? judged[0];
+    if (!first) {
+      const none = Array.from({ length: 5 }, (): Cell => ({ text: '' }));
+      return [{ text: name, small: remedy(claim.sweeps) }, ...none, { text: '', verdict }];
+    }
+    const { value, spread } = valueInWords(first);
+    const more = judged.length - 1;
+    return [
+      { text: name, small: `${first.measure}${more > 0 ? `; and ${plural(more, 'other number')}` : ''}` },
+      { text: value, strong: true, after: spread },
+      { text: thresholdInWords(first) },
+      { text: format(first.atInitialization) },
+      { text: format(first.control), ...(first.controlLabel && { small: first.controlLabel }) },
+      { text: first.seeds ? first.seeds.join(' of ') : 'one run' },
+      { text: '', verdict },
+    ];
+  });
+  const numeric = { numeric: true };
+  const table: Table = {
+    ...{ kind: 'table', caption: 'The claims of the paper, each with its most telling number', cards: true },
+    columns: [
+      { label: 'Claim' },
+      { label: 'Measured', ...numeric },
+      { label: 'Threshold', ...numeric },
+      { label: 'At initialization', ...numeric },
+      { label: 'Control', ...numeric },
+      { label: 'Seeds that hold', ...numeric },
+      { label: 'Verdict' },
+    ],
+    groups: [{ rows }],
+  };
+  const over = evidence.some((e) => e.single)
+    ? ' A claim that no sweep speaks to is judged from single runs; ± is over their samples.'
+    : '';
+  return [
+    table,
+    {
+      ...{ kind: 'text', note: true },
+      text: `${verdictNote(
+        evidence.flatMap((e) => e.judged),
+        'seeds',
+      )}${over} The verdict is over all numbers that speak to a claim: it holds in part where some do.`,
+    },
+  ];
+}
+
+export function claimParts({ claim, judged, single }: Evidence, figure: Part | undefined): Part[] {
+  const words: Part[] = [
+    {
+      kind: 'text',
+      text: `${claim.statement} ${judged.length > 0 ? `What to look at: ${lower(claim.evidence)}` : ''}`.trim(),
+    },
+  ];
+  if (judged.length === 0) return [...words, { kind: 'text', text: remedy(claim.sweeps), note: true }];
+  const holding = judged.filter((c) => c.holds).length;
+  const open = judged.filter((c) => c.holds === null).length;
+  const count =
+    `${holding} of ${plural(judged.length - open, 'number')} on the right side of ${judged.length - open === 1 ? 'its threshold' : 'their thresholds'}` +
+    `${single ? ', in single runs: no sweep speaks to it yet' : ' in every seed'}${open > 0 ? `; ${open} not there yet` : ''}.`;
+  return [
+    ...words,
+    verdictTable(judged),
+    { kind: 'text', text: capitalized(count), note: true },
+    ...(figure ? [figure] : []),
+  ];
+}
+
+const lower = (text: string): string => text.replace(/^[A-Z](?=[a-z ])/, (c) => c.toLowerCase());
+
+const remedy = (sweeps: readonly string[]): Inline => [
+  'Not measured: run ',
+  { code: `npm run reproduce -- ${sweeps[0]}` },
+];
+
+/** A claim as a title. */
+export const headline = ({ mark, short }: PaperClaim): string => (mark ? `${mark}: ${short}` : short);
+
+/** The figure that says most of a claim, from the files of its sweep or of a run. */
+export function figureOf(found: Collection, { claim, sweeps }: Evidence, number: number): Part | undefined {
+  const runs = [
+    ...sweeps.flatMap(({ record }) =>
+      record.runs.flatMap(({ id, status }) => (status === 'done' ? [`runs/${id}`] : [])),
+    ),
+    ...found.runs.map(({ folder }) => folder),
+  ];
+  const candidates = claim.figure
+    ? runs.map((folder) => ({ folder, file: claim.figure!, data: [], source: `the run ${folder}` }))
+    : sweeps.flatMap(({ record, folder, name }) =>
+        record.figures
+          .slice(0, 1)
+          .map(({ file }) => ({ folder, file, data: [file], source: `the sweep ${name}` })),
+      );
+  const chosen = candidates.find(({ folder, file }) =>
+    existsSync(join(found.root, folder, `figures/${file}.svg`)),
+  );
+  if (!chosen) return undefined;
+  const { folder, file, data, source } = chosen;
+  const svg = readFileSync(join(found.root, folder, `figures/${file}.svg`), 'utf8');
+  if (!svg.startsWith('<svg ')) return undefined;
+  const said = (element: string) =>
+    (new RegExp(`<${element}[^>]*>([^<]*)<`).exec(svg)?.[1] ?? '').replace(/&#(\d+);/g, (_, code) =>
+      String.fromCodePoint(Number(code)),
+    );
+  const files: Files = {
+    svg: `${folder}/figures/${file}.svg`,
+    png: `${folder}/figures/${file}.png`,
+    data: data.map((name) => `${folder}/data/${name}.csv`),
+  };
+  const caption = `${said('desc')} From ${source}.`;
+  return {
+    ...{ kind: 'figure', number, files },
+    figure: { file: `${file}.svg`, title: said('title'), caption, svg: inlined(svg, claim.property) },
+  };
+}
