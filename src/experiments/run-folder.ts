@@ -1,6 +1,12 @@
 import fs from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { isTemporary, makeFolders, removeTemporaries, writeAtomically, writeFailed } from '../atomic-write.ts';
+import {
+  isTemporary,
+  makeFolders,
+  removeTemporaries,
+  writeAtomically,
+  writeFailed,
+} from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { FolderLock, isLock } from './lock.ts';
 
