@@ -43,8 +43,10 @@ function rootOf(error: unknown): unknown {
     : error;
 }
 
+/** A word as it is typed in a shell. */
+export const quote = (word: string): string =>
+  /^[\w./=+:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** A command as it is typed in a shell. */
-export function commandLine(script: string, args: readonly string[]): string {
-  const quoted = args.map((arg) => (/^[\w./=+:,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`));
-  return `npm run ${script} -- ${quoted.join(' ')}`;
-}
+export const commandLine = (script: string, args: readonly string[]): string =>
+  `npm run ${script} -- ${args.map(quote).join(' ')}`;

@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { CollimateError } from '../errors.ts';
+import { quote } from './main.ts';
+
+/** Before its time limit a task gets so many seconds to stop at a checkpoint. */
+const NOTICE_S = 120;
+
+/** An array job: `tasks` processes, each of which makes a part of a sweep's runs. */
+export interface ArrayJob {
+  readonly name: string;
+  readonly tasks: number;
+  /** The folder of its logs, which is there. */
+  readonly logs: string;
+  /** The folder in which it runs. */
+  readonly folder: string;
+  /** The program with its arguments; `--shard i/n` is added. */
+  readonly command: readonly string[];
+  /** Options of sbatch by name, such as `time` and `partition`. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/**
+ * The script of an array job, for sbatch. Slurm sends USR1 to the script alone when the time limit is near: the task then stops
+ * at a checkpoint and queues itself again. TERM comes when the task is preempted, queued again by hand, or cancelled: it
+ * stops at a checkpoint too, and Slurm knows what is to follow.
+ */
+export function slurmScript({ name, tasks, logs, folder, command, options }: ArrayJob): string {
+  const own = {
+    'job-name': name,
+    array: `1-${tasks}`,
+    output: `${logs.replaceAll('%', '%%')}/${name}-%A_%a.log`,
+    'open-mode': 'append',
+    signal: `B:USR1@${NOTICE_S}`,
+  };
+  const directives = Object.entries({ ...own, ...options }).map(
+    ([option, value]) => `#SBATCH --${option}=${directive(value)}`,
+  );
+  return `#!/bin/bash
+${directives.join('\n')}
+#SBATCH --requeue
+
+# Each task makes a part of the runs, going on with what is there, and whoever comes last writes the pages.
+cd ${quote(folder)} || exit
+echo "task $SLURM_ARRAY_TASK_ID of ${tasks} on $(hostname), queued again \${SLURM_RESTART_COUNT:-0} times"
+${command.map(quote).join(' ')} --shard "$SLURM_ARRAY_TASK_ID/${tasks}" &
+task=$!
+# Shortly before the time limit: stop at a checkpoint, and go on in another job.
+trap 'again=yes; kill -TERM "$task"' USR1
+# Preempted, queued again by hand or cancelled: Slurm knows what is to follow.
+trap 'kill -TERM "$task"' TERM INT
+while kill -0 "$task" 2> /dev/null; do wait "$task"; done
+wait "$task"
+status=$?
+if [ -n "$again" ] && [ "$status" -ne 0 ]; then
+  echo "the time is up: task $SLURM_ARRAY_TASK_ID is queued again"
+  scontrol requeue "\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
+fi
+exit "$status"
+`;
+}
+
+/** A value as sbatch reads it in a script. */
+const directive = (value: string): string =>
+  /[\s"'\\#]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value;
+
+/**
+ * Hands a script to sbatch, and returns the number of the job.
+ * @throws CollimateError if there is no Slurm, or it refuses
+ */
+export function sbatch(script: string, options: readonly string[]): string {
+  const { status, stdout, stderr, error } = spawnSync('sbatch', ['--parsable', ...options, script], {
+    encoding: 'utf8',
+  });
+  if (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new CollimateError(
+      missing ? 'there is no sbatch here, the command that submits jobs to Slurm' : error.message,
+      `Run this where jobs are submitted, such as the login node of a cluster, or take ${script} there: \`sbatch ${quote(script)}\`.`,
+      { cause: error },
+    );
+  }
+  if (status !== 0) {
+    throw new CollimateError(
+      `sbatch refuses ${script}: ${stderr.trim() || `status ${status}`}`,
+      'Give what it asks for, such as --time, --partition or --gres; other options of sbatch go behind `--`.',
+    );
+  }
+  return stdout.trim().split(';')[0]!; // The name of the cluster may follow.
+}

@@ -1,0 +1,188 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { makeFolders, writeAtomically } from '../atomic-write.ts';
+import { CollimateError } from '../errors.ts';
+import { CONFIG } from '../experiments/run-folder.ts';
+import { findExperiment, type GivenSettings, parseNumber, parseSettings } from '../experiments/settings.ts';
+import { defaultSeeds, LEVELS, type Level, type PlannedRun, planSweep } from '../experiments/sweep.ts';
+import { runFolder, standingOf } from '../experiments/sweep-record.ts';
+import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { commandLine, main, quote } from './main.ts';
+import { addSettings } from './setting-options.ts';
+import { sbatch, slurmScript } from './slurm.ts';
+import { tuneOption } from './tune-option.ts';
+import { alignColumns } from './verdict-table.ts';
+
+/** Beyond that a part is too small to be worth a task that opens a device and reads the images. */
+const MOST_TASKS = 16;
+const REPRODUCE = fileURLToPath(new URL('./reproduce.ts', import.meta.url));
+
+/** What says which runs are meant, as for `reproduce`. */
+interface Plan extends GivenSettings {
+  readonly seeds?: string;
+  readonly out: string;
+}
+
+interface Submission extends Plan {
+  readonly shards?: string;
+  readonly dataDir?: string;
+  readonly dryRun?: boolean;
+}
+
+/** Options that go to sbatch by the same name. */
+const SBATCH = ['time', 'partition', 'gres'];
+/** Options that go to `reproduce` in another form, or not at all. */
+const OWN = [...SBATCH, 'slurm', 'shards', 'dryRun', 'out', 'dataDir', 'debug'];
+
+function planned(name: string, description: string): Command {
+  const command = new Command(name)
+    .description(description)
+    .argument('<sweep>', 'such as ra4-depth, or `all`')
+    .option('--preset <name>', `${LEVELS.join(', ')} (default: quick)`)
+    .option('--seeds <number>', 'seeds 1 to this (default: 3)')
+    .option('--out <folder>', 'where all results are', 'results');
+  addSettings(command);
+  return command
+    .option('--no-control', 'train no network without skip connections beside')
+    .option('--debug', 'print stack traces');
+}
+
+const submit = planned(
+  'submit',
+  'Submits the runs of a sweep to a cluster, in tasks that each make a part of them.',
+)
+  .argument('[sbatch...]', 'other options of sbatch, behind --')
+  .requiredOption('--slurm', 'as an array job of Slurm')
+  .option('--shards <number>', `tasks (default: one for each run, at most ${MOST_TASKS})`)
+  .option('--time <limit>', 'of a task, which is queued again until its runs are there')
+  .option('--partition <name>', 'where tasks run')
+  .option('--gres <list>', 'what each task gets, such as gpu:1')
+  .option('--dry-run', 'write the script and print it, but submit nothing')
+  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
+  .option('--jobs <number>', 'runs at a time in each task')
+  .addOption(tuneOption())
+  .addHelpText(
+    'after',
+    `
+Example:
+  npm run sweep -- submit --slurm ra4-depth --shards 8 --time 02:00:00 --gres gpu:1 -- --cpus-per-task=4
+
+The folder of results must be one that all nodes share. Fetch datasets before, by \`npm run data\`: nodes may have no network.`,
+  )
+  .action((sweep: string, others: string[], options: Submission) =>
+    main(async () => submitToSlurm(sweep, others, options)),
+  );
+
+const status = planned(
+  'status',
+  'Says which runs of a sweep are there, begun, failed or still missing.',
+).action((sweep: string, options: Plan) => main(async () => printStatus(sweep, options)));
+
+await new Command('npm run sweep --')
+  .description('Hands sweeps to a cluster, and says how they stand. `npm run reproduce` makes them here.')
+  .addCommand(submit)
+  .addCommand(status)
+  .parseAsync();
+
+function submitToSlurm(sweep: string, others: readonly string[], options: Submission): number {
+  const { level, runs } = planOf(sweep, options);
+  const { shards, out, dataDir, dryRun } = options;
+  const logs = resolve(out, 'slurm');
+  const name = `${sweep}.${level}`;
+  const places = { '--data-dir': dataDir, '--out': out };
+  const script = slurmScript({
+    ...{ name, logs },
+    tasks: shards === undefined ? Math.min(runs.length, MOST_TASKS) : count('--shards', shards),
+    folder: process.cwd(),
+    command: [
+      ...[process.execPath, '--import', 'tsx', REPRODUCE, sweep],
+      ...typed(submit, (option) => !OWN.includes(option)),
+      ...Object.entries(places).flatMap(([option, path]) =>
+        path === undefined ? [] : [option, resolve(path)],
+      ),
+    ],
+    options: Object.fromEntries(
+      SBATCH.flatMap((option) => {
+        const value = submit.getOptionValue(option) as string | undefined;
+        return value === undefined ? [] : [[option, value]];
+      }),
+    ),
+  });
+  makeFolders(logs);
+  const file = join(logs, `${name}.sh`);
+  writeAtomically(file, script);
+  if (dryRun) {
+    process.stdout.write(script);
+    console.error(`Nothing is submitted. To do so: ${['sbatch', ...others, file].map(quote).join(' ')}`);
+    return 0;
+  }
+  const job = sbatch(file, others);
+  const plan = typed(submit, (option) => status.options.some((own) => own.attributeName() === option));
+  console.log(`Job ${job} is to make ${runs.length} runs; its logs are in ${logs}`);
+  console.log(
+    `To see how it stands: ${commandLine('sweep', ['status', sweep, ...plan])}, or squeue --job ${job}`,
+  );
+  return 0;
+}
+
+function printStatus(sweep: string, options: Plan): number {
+  const { runs } = planOf(sweep, options);
+  const standings = runs.map((run) => ({ id: run.id, ...standing(options.out, run) }));
+  const rest = standings.filter(({ status }) => status !== 'done');
+  if (rest.length > 0)
+    console.log(`${alignColumns(rest.map(({ id, status, reason }) => [id, status, reason]))}\n`);
+  const counts = ['done', 'begun', 'missing', 'failed'].map(
+    (status) => `${standings.filter((run) => run.status === status).length} ${status}`,
+  );
+  console.log(`${runs.length} runs: ${counts.join(', ')}`);
+  return 0;
+}
+
+function standing(root: string, run: PlannedRun): { status: string; reason: string } {
+  const { status, failure } = standingOf(root, run);
+  const begun = status === 'missing' && existsSync(join(runFolder(root, run), CONFIG));
+  return { status: begun ? 'begun' : status, reason: failure?.reason ?? '' };
+}
+
+/** The runs that `reproduce` would make, each once. */
+function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[] } {
+  const { preset = 'quick', seeds } = options;
+  const level = LEVELS.find((known) => known === preset);
+  if (!level) {
+    throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
+  }
+  const chosen = name === 'all' ? Object.values(sweeps) : [sweeps[name]];
+  const plan = {
+    level,
+    seeds:
+      seeds === undefined
+        ? defaultSeeds(level)
+        : Array.from({ length: count('--seeds', seeds) }, (_, i) => i + 1),
+    changes: parseSettings(options, findExperiment('mnist-fc')),
+  };
+  const runs = chosen.flatMap((sweep) => {
+    if (sweep) return planSweep(sweep, plan);
+    throw new CollimateError(
+      `there is no sweep ${name}`,
+      `There are ${Object.keys(sweeps).join(', ')}, and all.`,
+    );
+  });
+  return { level, runs: [...new Map(runs.map((run) => [run.id, run])).values()] };
+}
+
+function count(option: string, text: string): number {
+  return parseNumber(text, { option, what: '', whole: true, least: 1, most: 1000 });
+}
+
+/** Options as they were given on the command line. */
+function typed(command: Command, wanted: (option: string) => boolean): string[] {
+  return command.options.flatMap((option) => {
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) !== 'cli' || !wanted(name)) return [];
+    const value: unknown = command.getOptionValue(name);
+    return typeof value === 'string' ? [option.long!, value] : [option.long!];
+  });
+}
