@@ -81,11 +81,13 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
     const words = `${index + 1}/${count}: ${caseInWords(planned)}, ${settings.starts} starts, ${settings.steps} steps`;
     say('case', { ...planned, index, count }, words);
   });
+  const { writeTheoryReport } = await import('../report/theory.ts'); // late, for a quick start
+  writeTheoryReport(folder);
   const holds = claims.every((claim) => claim.holds);
   say(
     'done',
     { folder: folder.path, holds, claims },
-    `\n${claimTable(claims)}\n\n${verdictSentence(claims)}\nNumbers: ${join(folder.path, 'theory.json')}`,
+    `\n${claimTable(claims)}\n\n${verdictSentence(claims)}\nReport: ${join(folder.path, 'report.html')}`,
   );
   return options.strict && !holds ? 1 : 0;
 }

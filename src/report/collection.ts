@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Analysis, Claim } from '../analysis/results.ts';
+import type { Analysis } from '../analysis/results.ts';
 import type { RunConfig } from '../experiments/run-config.ts';
 import type { SweepRecord } from '../experiments/sweep-results.ts';
-import { fromRun, fromSweep, type Judged } from './verdicts.ts';
+import type { Theory } from '../experiments/unconstrained/run.ts';
+import { fromRun, fromSweep, fromTheory, type Judged } from './verdicts.ts';
 
 /** Everything that lies under a root such as `results`, as far as an index tells of it. */
 export interface Collection {
@@ -34,13 +35,6 @@ export interface FoundRun extends Found {
 }
 
 export type FoundTheory = Found;
-
-/** The fields of `theory.json` that the index reads. */
-interface TheoryFile {
-  readonly schema: string;
-  readonly claims: readonly (Omit<Claim, 'property'> & { readonly property: 'theory' })[];
-  readonly starts?: unknown;
-}
 
 export function collect(root: string): Collection {
   const damaged: Collection['damaged'][number][] = [];
@@ -96,8 +90,12 @@ export function collect(root: string): Collection {
       }),
     );
   const theory = holding(below(THEORY), 'theory.json').flatMap((folder) =>
-    read<TheoryFile>(`${folder}/theory.json`).map(
-      ({ claims }): FoundTheory => ({ folder, name: folder.replace('/', ' · '), claims }),
+    read<Pick<Theory, 'claims'>>(`${folder}/theory.json`).map(
+      ({ claims }): FoundTheory => ({
+        folder,
+        name: folder.replace('/', ' · '),
+        claims: claims.map(fromTheory),
+      }),
     ),
   );
   return { root, sweeps, runs, theory, damaged };

@@ -1,4 +1,5 @@
 import type { Claim } from '../analysis/results.ts';
+import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
 import type { ClaimProperty, SweepClaim } from '../experiments/sweep-results.ts';
 import { defined, format, formatSpread } from './numbers.ts';
 import { paperClaims } from './paper-claims.ts';
@@ -30,6 +31,12 @@ export const fromSweep = (claim: SweepClaim): Judged => ({
   ...claim,
   seeds: [claim.seedsHolding, claim.values.length],
 });
+
+export const fromTheory = (claim: TheoryClaim): Judged => {
+  const { startsHolding, starts, measure } = claim;
+  const held = startsHolding === null ? '' : `; holds in ${startsHolding} of ${starts} starts`;
+  return { ...claim, measure: measure + held, controlLabel: 'without skip connections' };
+};
 
 /** A row's threshold, as in `≥ 0.95`. */
 export function thresholdInWords({

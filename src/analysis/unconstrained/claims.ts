@@ -144,7 +144,7 @@ function judge(
 }
 
 /** Below this, σ_1 falls nearly as 1/L: with the growth of representations that the optimum has, docs/theory.md says how nearly. */
-const FALLS = -0.75;
+const FALLS = -0.7;
 
 function depthClaim(cases: readonly TheoryCase[]): TheoryClaim[] {
   const [slope] = depthSlopes(cases);

@@ -1,3 +1,6 @@
+import { diagonalShare } from '../alignment.ts';
+import { meanOf } from '../summary.ts';
+
 /** How far the leading singular vectors of one model's blocks point the same way; 1 where they all do. */
 export interface Agreement {
   /** Least u_{i,k}·v_{i,k} over blocks and triples. */
@@ -114,16 +117,16 @@ function dot(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-/** The paper's figure for one model: |U_jᵀ J_i V_j| / σ_{i,1} over the first `count` triples, [i][j][count][count]. */
+/** The paper's figure for one model, |U_jᵀ J_i V_j| / σ_{i,1} over the first C triples, and its mean diagonal share over i ≠ j. */
 export function alignmentGrid(
   triples: Triples,
   sizes: TripleSizes,
   start: number,
-  count: number,
-): number[][][][] {
+): { alignment: number[][][][]; diagonalShare: number | null } {
+  const count = sizes.classes;
   const blocks = Array.from({ length: sizes.depth }, (_, i) => blockOf(triples, sizes, i, start));
   const leading = (rows: readonly Float32Array[]) => rows.slice(0, count);
-  return blocks.map(({ s, u, v }) =>
+  const alignment = blocks.map(({ s, u, v }) =>
     blocks.map((basis) => {
       // J_i = Σ s_k u_k v_kᵀ.
       const left = leading(basis.u).map((x) => u.map((y) => dot(x, y)));
@@ -133,4 +136,8 @@ export function alignmentGrid(
       );
     }),
   );
+  const shares = alignment.flatMap((row, i) =>
+    row.flatMap((cell, j) => (i === j ? [] : [diagonalShare(Float64Array.from(cell.flat()), count)])),
+  );
+  return { alignment, diagonalShare: meanOf(shares) };
 }

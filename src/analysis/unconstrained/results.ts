@@ -16,15 +16,17 @@ export interface TheoryCase {
   course: CourseMoment[] | null;
   /** |U_jᵀ J_i V_j| / σ_{i,1} of the first start at the end, first C triples, [i][j][C][C]; only where there is a course. */
   alignment: number[][][][] | null;
+  /** Of the same, mean over i ≠ j. */
+  diagonalShare: number | null;
 }
 
 /** One number a start. */
 export interface CourseMoment {
   step: number;
   objective: number[];
-  /** Means over blocks. */
+  /** Means over blocks of the first singular value and of the C-th, the first of those that are to vanish. */
   sigma1: number[];
-  sigma2: number[];
+  sigmaC: number[];
 }
 
 /** A verdict on one conclusion of the theory. `value` is the worst of all starts and depths. */

@@ -1,5 +1,5 @@
 import { depthSlopes, judgeTheory } from '../../analysis/unconstrained/claims.ts';
-import { alignmentGrid, measureStart, type StartMeasures } from '../../analysis/unconstrained/measures.ts';
+import { alignmentGrid, measureStart, type TripleSizes } from '../../analysis/unconstrained/measures.ts';
 import type {
   CourseMoment,
   DepthSlope,
@@ -101,7 +101,7 @@ export async function runCase(
   const model = { classes, depth, width, penalty, skip };
   const sizes = { classes, depth, width, starts };
   using optimizer = await UnconstrainedOptimizer.create(gpu, model, settings);
-  const measure = async (): Promise<{ measures: StartMeasures[]; grid: () => number[][][][] }> => {
+  const measure = async () => {
     const { loss, objective } = await optimizer.values();
     const triples = await optimizer.triples();
     const measures = objective.map((value, start) => {
@@ -112,7 +112,7 @@ export async function runCase(
         'Use a smaller `--lr`.',
       );
     });
-    return { measures, grid: () => alignmentGrid(triples, sizes, 0, classes) };
+    return { measures, triples };
   };
   const { measures: initial } = await measure();
   const course: CourseMoment[] = [];
@@ -125,19 +125,19 @@ export async function runCase(
     step = until;
     if (followed) course.push(await moment(optimizer, sizes, step));
   }
-  const { measures: final, grid } = await measure();
+  const { measures: final, triples } = await measure();
   return {
     ...{ classes, depth, skip },
     predicted: skip ? alignedOptimum(model) : null,
     ...{ initial, final },
     course: followed ? course : null,
-    alignment: followed ? grid() : null,
+    ...(followed ? alignmentGrid(triples, sizes, 0) : { alignment: null, diagonalShare: null }),
   };
 }
 
 async function moment(
   optimizer: UnconstrainedOptimizer,
-  { depth, starts, width }: { depth: number; starts: number; width: number },
+  { classes, depth, starts, width }: TripleSizes,
   step: number,
 ): Promise<CourseMoment> {
   const { objective } = await optimizer.values();
@@ -149,5 +149,5 @@ async function moment(
           (a, b) => a + b,
         ) / depth,
     );
-  return { step, objective, sigma1: meanOf(0), sigma2: meanOf(1) };
+  return { step, objective, sigma1: meanOf(0), sigmaC: meanOf(classes - 1) };
 }

@@ -1,8 +1,8 @@
 import type { Measures, NetworkInfo } from '../../analysis/results.ts';
 import { stagesOf } from '../../analysis/summary.ts';
-import { type Figure, type Moment, moments, type ReportData } from '../data.ts';
+import { type Figure, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, range } from '../numbers.ts';
-import { figure, type Panel, panelWidth } from '../svg.ts';
+import { figure, type Legend, type Panel, panelWidth } from '../svg.ts';
 
 const levels = 20;
 /** Cells along a side of a panel: more could be neither seen nor sent. */
@@ -37,15 +37,26 @@ export function alignment(data: ReportData): Figure {
         'diagonals everywhere else: then the Jacobians of different blocks share their singular vectors. “Diagonal ' +
         `share” is the part of the squared entries on the diagonal, over i ≠ j.${partly}${dead}${apart}`,
     },
-    [shown.map(panel)],
-    {
-      label: '|Uⱼᵀ Jᵢ Vⱼ| / σ₁(Jᵢ)',
-      from: '0',
-      to: '1',
-      steps: range(levels + 1).map((q) => ({ colour: 'currentColor', opacity: q / levels })),
-    },
+    [
+      shown.map(({ title, measures, network }) =>
+        gridPanel({
+          title,
+          note: `diagonal share ${format(measures.summary.diagonalShare.mean)}`,
+          grid: measures.alignment,
+          network,
+        }),
+      ),
+    ],
+    gridLegend,
   );
 }
+
+export const gridLegend: Legend = {
+  label: '|Uⱼᵀ Jᵢ Vⱼ| / σ₁(Jᵢ)',
+  from: '0',
+  to: '1',
+  steps: range(levels + 1).map((q) => ({ colour: 'currentColor', opacity: q / levels })),
+};
 
 function selection(depth: number, triples: number) {
   const count = Math.min(depth, maxBlocks);
@@ -54,11 +65,18 @@ function selection(depth: number, triples: number) {
 }
 
 /** The blocks, from 0, and the number of triples that a panel shows. */
-export const drawnBlocks = (network: NetworkInfo, all: Measures['alignment']) =>
+export const drawnBlocks = (network: Pick<NetworkInfo, 'depth' | 'classes'>, all: Measures['alignment']) =>
   selection(network.depth, all.flat().find((a) => a !== null)?.length ?? network.classes);
 
-function panel({ title, measures, network }: Moment): Panel {
-  const all = measures.alignment;
+export interface Grid {
+  title: string;
+  note: string;
+  grid: Measures['alignment'];
+  network: Pick<NetworkInfo, 'depth' | 'classes' | 'stages'>;
+}
+
+/** One panel: blocks of cells, a row for each block's Jacobian and a column for each block's singular basis. */
+export function gridPanel({ title, note, grid: all, network }: Grid): Panel {
   const { blocks, triples } = drawnBlocks(network, all);
   const left = 44;
   const side = panelWidth - left - 6;
@@ -85,7 +103,7 @@ function panel({ title, measures, network }: Moment): Panel {
   });
   const path = (d: string, opacity: number, width: number) =>
     d &&
-    `<path d="${d}" fill="none" stroke="currentColor" stroke-opacity="${opacity}" stroke-width="${width}" vector-effect="non-scaling-stroke"/>`;
+    `<path d="${d}" fill="none" stroke="currentColor" stroke-opacity="${opacity}" stroke-width="${+(width / scale).toFixed(4)}"/>`;
   const cells = range(levels, 1)
     .map((level) => ({ level, d: strokes(runs.filter((r) => r.level === level)) }))
     .filter(({ d }) => d)
@@ -98,7 +116,7 @@ function panel({ title, measures, network }: Moment): Panel {
   };
   return {
     title,
-    note: `diagonal share ${format(measures.summary.diagonalShare.mean)}`,
+    note,
     width: panelWidth,
     height: side + 42,
     body:

@@ -1,0 +1,228 @@
+import type { StartMeasures } from '../analysis/unconstrained/measures.ts';
+import type { TheoryCase, TheoryClaim } from '../analysis/unconstrained/results.ts';
+import type { RunConfig } from '../experiments/run-config.ts';
+import { CONFIG, type RunFolder } from '../experiments/run-folder.ts';
+import { THEORY, type Theory } from '../experiments/unconstrained/run.ts';
+import type { Data, Observation } from './csv.ts';
+import type { Figure } from './data.ts';
+import { theoryFigures } from './figures/theory.ts';
+import { format } from './numbers.ts';
+import { howItWasMade, links } from './page.ts';
+import type { Page, Part, Row, Table } from './parts.ts';
+import { figureParts, publish } from './publish.ts';
+import { fromTheory, verdictTable } from './verdicts.ts';
+
+type Origin = Pick<RunConfig, 'adapter' | 'versions' | 'system' | 'commit' | 'command' | 'started'>;
+
+/** Draws the page of an optimization of the Unconstrained Jacobians Model from the files in its folder. */
+export function writeTheoryReport(folder: RunFolder): void {
+  const theory = folder.readJson(THEORY) as Theory;
+  const figures = theoryFigures(theory);
+  const data = theoryData(theory);
+  const page = theoryPage(theory, folder.readJson(CONFIG) as Origin, figures, data);
+  const write = (path: string, contents: string | Uint8Array) =>
+    typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
+  publish(write, page, { figures, data });
+}
+
+function theoryPage(theory: Theory, origin: Origin, figures: readonly Figure[], data: readonly Data[]): Page {
+  const { settings, claims, preset } = theory;
+  const link = (to: string) => ({ text: to, to });
+  return {
+    kicker: `Collimate · unconstrained-jacobians · preset ${preset}`,
+    title: 'Residual Alignment in the Unconstrained Jacobians Model',
+    subtitle: `${settings.classes.join(', ')} classes, ${settings.depths.join(', ')} blocks of width ${settings.width}, ${settings.starts} starts`,
+    result: resultSentence(claims, settings.starts),
+    sections: [
+      {
+        id: 'verdicts',
+        title: 'Verdicts',
+        parts: [
+          verdictTable(claims.map(fromTheory)),
+          {
+            kind: 'text',
+            text: 'Each value is the worst over all starts and numbers of blocks. The control has two classes and no skip connections. Brackets hold the 95% confidence interval of a fit. The thresholds are ours, not the paper’s.',
+            note: true,
+          },
+        ],
+      },
+      { id: 'figures', title: 'Figures', parts: figureParts(figures) },
+      { id: 'cases', title: 'All models', parts: [caseTable(theory), caseNote] },
+      howItWasMade(
+        [
+          { title: 'Settings', rows: settingRows(theory) },
+          { title: 'Provenance', rows: provenanceRows(origin) },
+        ],
+        deviations,
+      ),
+      {
+        id: 'files',
+        title: 'Files',
+        parts: [
+          {
+            kind: 'list',
+            items: [
+              [link(THEORY), ': every measure, per start and block.'],
+              [link(CONFIG), ': settings, adapter, versions.'],
+              ['Every number as CSV: ', ...links(data.map(({ name }) => `data/${name}.csv`))],
+              ['This page as ', link('report.md')],
+            ],
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** The result in a sentence. */
+function resultSentence(claims: readonly TheoryClaim[], starts: number): string {
+  const failed = claims.filter((c) => !c.holds);
+  const from = `from ${starts} random ${starts === 1 ? 'start' : 'starts'}`;
+  if (claims.length === 0) return 'No conclusion was judged.';
+  if (failed.length === 0) return `All ${claims.length} conclusions hold ${from}.`;
+  const names = failed.map(({ title }) => title).join('; ');
+  return `${claims.length - failed.length} of ${claims.length} conclusions hold ${from}. Does not hold: ${names}.`;
+}
+
+const deviations = [
+  'From the paper: that the Jacobians themselves are the parameters, under a penalty on their Frobenius norms, and the conclusion of its Theorem 3.3 for two classes.',
+  'Ours, because the paper’s exact definition was not at hand: one input a class, orthonormal; a classifier that is a parameter under the same penalty; cross-entropy; Jacobians shared by all classes; and the equation of the optimum, derived in docs/theory.md.',
+  'More than two classes, numbers of blocks and the control without skip connections are our additions.',
+  'The optimizer, SGD with momentum and gradients cut to a length, is ours: the theory is about the optimum, not about how it is found.',
+];
+
+const settingRows = ({ settings }: Theory): Row[] => {
+  const { penalty, steps, lr, momentum, clip, seed } = settings;
+  return [
+    ['Penalty λ', `${penalty}`],
+    ['Optimizer', `SGD, learning rate ${lr} with cosine decay to 0, momentum ${momentum}`],
+    ['Gradients', `cut to length ${clip}, for each start`],
+    ['Steps', `${steps}`],
+    ['Seed', `${seed}`],
+  ];
+};
+
+const provenanceRows = ({ adapter, versions, system, commit, command, started }: Origin): Row[] => [
+  ['Command', command],
+  ['Adapter', `${adapter.name}, ${adapter.driver || 'driver not reported'}`],
+  ['System', system],
+  ['Versions', Object.entries(versions).flat().join(' ')],
+  ['Commit', commit ?? 'unknown'],
+  ['Started', started],
+];
+
+const caseNote: Part = {
+  kind: 'text',
+  text: 'From the least to the greatest over starts, and over blocks where there are several. Aligned: the solution in which every Jacobian is σ times the projection on the differences of the inputs; with two classes it is the optimum. Left–right and overlap are those of the triples with σ_k ≥ 0.01 σ₁.',
+  note: true,
+};
+
+/** A row for each number of classes and of blocks. */
+function caseTable({ cases, control }: Theory): Table {
+  const numeric = [
+    'σ aligned',
+    'σ₁',
+    'σ_C/σ₁, greatest',
+    'Rank',
+    'u·v, least',
+    'Overlap, least',
+    'Objective / aligned',
+  ];
+  const row = (found: TheoryCase) => {
+    const { final, predicted } = found;
+    const over = (pick: (m: StartMeasures) => readonly (number | null)[]) =>
+      final.flatMap(pick).filter((x) => x !== null);
+    const span = (values: number[], digits = 3) => {
+      const ends = [Math.min(...values), Math.max(...values)].map((x) => format(x, digits));
+      return [...new Set(ends)].join(' – ');
+    };
+    const overlaps = over(({ ranked }) => [ranked.left, ranked.right]);
+    const texts = [
+      `${found.classes} classes, ${found.depth} blocks${found.skip ? '' : ', no skip connections'}`,
+      format(predicted?.sigma, 4),
+      span(
+        over(({ sigma }) => sigma.map(([s]) => s!)),
+        4,
+      ),
+      format(Math.max(...over(({ rest }) => [rest]))),
+      span(over(({ numericalRank }) => numericalRank)).replaceAll('.000', ''),
+      format(Math.min(...over(({ ranked }) => [ranked.leftRight])), 4),
+      overlaps.length > 0 ? format(Math.min(...overlaps), 4) : '—',
+      predicted ? span(over(({ objective }) => [objective / predicted.objective])) : '—',
+    ];
+    return texts.map((text) => ({ text }));
+  };
+  return {
+    kind: 'table',
+    caption: 'All models',
+    columns: [{ label: 'Model' }, ...numeric.map((label) => ({ label, numeric: true }))],
+    groups: [{ rows: [...cases, ...(control ? [control] : [])].map(row) }],
+  };
+}
+
+/** Every number as tables. */
+function theoryData({ cases, control }: Theory): Data[] {
+  const all = [...cases, ...(control ? [control] : [])];
+  const own = ({ classes, depth, skip }: TheoryCase) => ({ classes, depth, skip });
+  const flat = ({ leftRight, left, right }: StartMeasures['top'], of: string): Observation => ({
+    [`leftRight ${of}`]: leftRight,
+    [`left ${of}`]: left,
+    [`right ${of}`]: right,
+  });
+  return [
+    {
+      name: 'measures',
+      rows: all.flatMap((found) =>
+        (['initial', 'final'] as const).flatMap((moment) =>
+          found[moment].map(({ sigma, numericalRank, top, ranked, ...scalars }, start) => ({
+            ...own(found),
+            ...{ moment, start: start + 1, ...scalars },
+            ...{ ...flat(top, 'C − 1'), ...flat(ranked, 'ranked') },
+            ...{ alignedSigma: found.predicted?.sigma, alignedObjective: found.predicted?.objective },
+          })),
+        ),
+      ),
+    },
+    {
+      name: 'blocks',
+      rows: all.flatMap((found) =>
+        found.final.flatMap(({ sigma, numericalRank }, start) =>
+          sigma.map((values, block) => ({
+            ...{ ...own(found), start: start + 1, block: block + 1, numericalRank: numericalRank[block] },
+            ...Object.fromEntries(values.map((value, k) => [`sigma${k + 1}`, value])),
+          })),
+        ),
+      ),
+    },
+    {
+      name: 'course',
+      rows: all.flatMap((found) =>
+        (found.course ?? []).flatMap(({ step, objective, sigma1, sigmaC }) =>
+          objective.map((value, start) => ({
+            ...{ ...own(found), step, start: start + 1, objective: value },
+            ...{ sigma1: sigma1[start], sigmaC: sigmaC[start] },
+          })),
+        ),
+      ),
+    },
+    {
+      name: 'alignment',
+      rows: all.flatMap((found) =>
+        (found.alignment ?? []).flatMap((blocks, i) =>
+          blocks.flatMap((cells, j) =>
+            cells.flatMap((line, a) =>
+              line.map((value, b) => ({
+                ...own(found),
+                i: i + 1,
+                j: j + 1,
+                row: a + 1,
+                column: b + 1,
+                value,
+              })),
+            ),
+          ),
+        ),
+      ),
+    },
+  ];
+}
