@@ -21,7 +21,10 @@ export function neuralCollapse({ features, predicted, labels }: Features, weight
   const dim = weights[0]!.length;
   const { classes, sizes, means } = classMeans(features, labels, weights.length, dim);
   const centre = centreOf(means);
-  const centred = means.map((m) => minus(m, centre));
+  const apart = means.map((m) => minus(m, centre));
+  // Where all means are one to float32's rounding, what is left of them is noise.
+  const centred =
+    energyOf(apart) > ROUNDING ** 2 * energyOf(means) ? apart : apart.map((x) => x.map(() => 0));
   const between = principalDirections(centred);
 
   let within = 0;
@@ -48,6 +51,11 @@ export function neuralCollapse({ features, predicted, labels }: Features, weight
     weightAngles: farFromSimplex(rows),
   };
 }
+
+const ROUNDING = 1e-7;
+
+/** ‖·‖_F² of a matrix. */
+const energyOf = (rows: Rows): number => rows.reduce((sum, x) => sum + dot(x, x), 0);
 
 /** The classes that there are examples of, in order, with their sizes and the means of their features. */
 function classMeans(features: Float32Array, labels: ArrayLike<number>, of: number, dim: number) {
@@ -97,10 +105,7 @@ function farFromSimplex(vectors: Rows): number | null {
 
 /** Frobenius distance of two matrices, each scaled to norm 1. */
 function distanceOfDirections(a: Rows, b: Rows): number | null {
-  const [sizeA, sizeB] = [a, b].map((rows) => Math.sqrt(rows.reduce((s, x) => s + dot(x, x), 0))) as [
-    number,
-    number,
-  ];
+  const [sizeA, sizeB] = [Math.sqrt(energyOf(a)), Math.sqrt(energyOf(b))];
   if (!(sizeA > 0 && sizeB > 0)) return null;
   return Math.sqrt(
     a.reduce((sum, row, c) => sum + row.reduce((s, x, d) => s + (x / sizeA - b[c]![d]! / sizeB) ** 2, 0), 0),

@@ -16,8 +16,14 @@ import type { Normalizer, Weights } from '../../src/train/network.ts';
 import { type HostState, initialState } from '../../src/train/state.ts';
 import { poisoned } from '../autograd/support.ts';
 import { withGpu } from '../gpu/harness.ts';
-import { type Convention, measuresOf, type ReferenceMeasures } from './reference/measures.ts';
-import { randomNumbers } from './support.ts';
+import {
+  type Convention,
+  measuresOf,
+  type PathMeasures,
+  pathShares,
+  type ReferenceMeasures,
+} from './reference/measures.ts';
+import { norm, randomNumbers } from './support.ts';
 
 const CLASSES = 3;
 const SAMPLES = 3;
@@ -177,10 +183,41 @@ async function bothMeasures(network: ResidualNetwork, convention: Convention) {
         rows,
         CLASSES,
         settings.triples,
+        settings.spectrum,
       );
     });
   });
-  return { ours, wanted };
+  return { ours, wanted, paths: wholePaths(network, state, flat) };
+}
+
+/** What is measured of each sample's whole path, where that has one stage; `points` are h_1 … h_{L+1}, of all samples. */
+function wholePaths(
+  network: ResidualNetwork,
+  state: HostState,
+  points: Float64Array[],
+): PathMeasures[] | null {
+  const [{ shape, blocks }, ...more] = network.stages as [ResidualNetwork['stages'][0]];
+  if (more.length) return null;
+  const dim = shape.reduce((a, b) => a * b);
+  const head = state.parameters.get(network.classifier)!;
+  const channels = shape.at(-1)!;
+  const weight = Matrix.zeros(CLASSES, dim);
+  for (let c = 0; c < CLASSES; c++)
+    for (let i = 0; i < dim; i++) weight.set(c, i, (head[c * channels + (i % channels)]! * channels) / dim);
+  return Array.from({ length: SAMPLES }, (_, n) => {
+    const path = points.map((h) => h.slice(n * dim, (n + 1) * dim));
+    const here = (i: number) => ({ shape: [1, ...shape], data: path[i]! });
+    const branches = blocks.map(
+      (block, i) => inFloat64(state, (w, x) => network.branch(w, block, x!, inferenceNorm), here(i))[0]!,
+    );
+    const open = (h: number) => (network.options.activation === 'relu' && !(h > 0) ? 0 : 1);
+    const jacobians = blocks.map((block, i) => jacobian(network, state, block, here(i), 'branch'));
+    const gates = branches.map((f, i) => [...f].map((v, d) => open(v + path[i]![d]!)));
+    return {
+      branchRatio: branches.map((f, i) => norm(f) / norm(path[i]!)),
+      pathShares: network.options.skip ? pathShares([...path[0]!], jacobians, gates, weight) : null,
+    };
+  });
 }
 
 /** What the classifier sees of h, as an orthonormal basis in columns: each feature is a mean over positions. */
@@ -261,8 +298,17 @@ test.each([
   ],
   ['of two stages', new TwoStages(), 'branch'],
 ] as const)('the measures of a convolutional network %s', async (_, network, convention) => {
-  const { ours, wanted } = await bothMeasures(network, convention);
+  const { ours, wanted, paths } = await bothMeasures(network, convention);
   expectMeasures(network, ours, wanted);
+  ours.samples.forEach((sample, n) => {
+    const path = paths?.[n];
+    if (path) expectClose(sample.branchRatio, path.branchRatio, `branch ratios of sample ${n}`, 1e-5);
+    expectClose(sample.pathShares, path?.pathShares ?? null, `path shares of sample ${n}`, 1e-5);
+    const dimensions = wanted.map((stage) => stage[n]!.alignedDimension!);
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    expect(sample.alignedDimension).toBeGreaterThanOrEqual(mean(dimensions.map((d) => d.least)));
+    expect(sample.alignedDimension).toBeLessThanOrEqual(mean(dimensions.map((d) => d.most)));
+  });
 });
 
 test('Frobenius norms that are estimated lie within their standard errors of the exact ones', async () => {

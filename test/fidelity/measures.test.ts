@@ -1,6 +1,9 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
-import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { blockLoss } from '../../src/analysis/block-loss.ts';
+import { neuralCollapse } from '../../src/analysis/collapse.ts';
+import { FeatureReader } from '../../src/analysis/features.ts';
+import { classifierRows, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
@@ -9,10 +12,26 @@ import { Evaluator } from '../../src/train/evaluate.ts';
 import { type HostState, initialState, TrainingState } from '../../src/train/state.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { withGpu } from '../gpu/harness.ts';
-import { type Convention, fitInverse, measure, type ReferenceMeasures } from './reference/measures.ts';
-import { accuracyOf, type Shape } from './reference/network.ts';
+import { collapseOf } from './reference/collapse.ts';
+import {
+  type Convention,
+  fitInverse,
+  measure,
+  type PathMeasures,
+  type ReferenceMeasures,
+} from './reference/measures.ts';
+import { accuracyOf, infer, type Shape } from './reference/network.ts';
 import { parseSafetensors } from './reference/safetensors.ts';
-import { type Examples, firstOf, mnistExamples, randomNumbers, select, upload } from './support.ts';
+import {
+  distance,
+  type Examples,
+  firstOf,
+  mnistExamples,
+  norm,
+  randomNumbers,
+  select,
+  upload,
+} from './support.ts';
 
 const SAMPLES = 6;
 const TRAINING = { batch: 128, seed: 5, lr: 0.1, momentum: 0.9, weightDecay: 1e-2, steps: 300 };
@@ -72,7 +91,7 @@ async function bothMeasures(
     { inputs: Float32Array.from(x), labels, indices },
     settings,
   );
-  const wanted = measure(shape, fromFile(shape, state), x, settings.triples, convention);
+  const wanted = measure(shape, fromFile(shape, state), x, settings.triples, settings.spectrum, convention);
   return { ours, wanted };
 }
 
@@ -89,17 +108,17 @@ function expectSigma(ours: NetworkMeasures, wanted: ReferenceMeasures[]) {
 
 type Nested = number | null | readonly Nested[];
 
-/** To 1e-2 of the larger of 1 and the value, and null where that is null. */
-function expectClose(found: Nested, wanted: Nested, what: string) {
+/** To 1e-2, or the given share, of the larger of 1 and the value, and null where that is null. */
+function expectClose(found: Nested, wanted: Nested, what: string, tolerance = 1e-2) {
   if (wanted === null || found === null) expect(found, what).toBe(wanted);
   else if (typeof wanted === 'number') {
     expect(Math.abs((found as number) - wanted), `${what}: ${found} for ${wanted}`).toBeLessThanOrEqual(
-      1e-2 * Math.max(1, Math.abs(wanted)),
+      tolerance * Math.max(1, Math.abs(wanted)),
     );
   } else {
     expect(found, what).toHaveLength(wanted.length);
     wanted.forEach((w, i) => {
-      expectClose((found as Nested[])[i]!, w, `${what}[${i}]`);
+      expectClose((found as Nested[])[i]!, w, `${what}[${i}]`, tolerance);
     });
   }
 }
@@ -113,12 +132,17 @@ function wellDefined(sigma: readonly number[], k: number): boolean {
   return Math.min(...gaps) > 1e-4 * sigma[0]!;
 }
 
-function expectMeasures(ours: NetworkMeasures, wanted: ReferenceMeasures[]) {
+function expectMeasures(ours: NetworkMeasures, wanted: (ReferenceMeasures & PathMeasures)[]) {
   expectSigma(ours, wanted);
   const k = ours.samples[0]!.leftRight[0]!.length;
   let compared = 0;
-  wanted.forEach(({ sigma, leftRight, classifierShare, diagonalShare, coupling, ...rest }, n) => {
+  wanted.forEach((reference, n) => {
+    const { sigma, leftRight, classifierShare, diagonalShare, coupling, ...others } = reference;
+    const { alignedDimension, branchRatio, pathShares, ...rest } = others;
     const sample = ours.samples[n]!;
+    expectWithin(sample.alignedDimension, alignedDimension, `aligned dimension of sample ${n}`);
+    expectClose(sample.branchRatio, branchRatio, `branch ratios of sample ${n}`, 1e-3);
+    expectClose(sample.pathShares, pathShares, `path shares of sample ${n}`, 1e-3);
     for (const [name, value] of Object.entries<Nested>(rest)) {
       expectClose(sample[name as keyof typeof rest], value, `${name} of sample ${n}`);
     }
@@ -145,6 +169,12 @@ function expectMeasures(ours: NetworkMeasures, wanted: ReferenceMeasures[]) {
   expect(numbers(ours).every(Number.isFinite)).toBe(true);
 }
 
+function expectWithin(found: number | null, range: { least: number; most: number } | null, what: string) {
+  if (!range) return expect(found, what).toBeNull();
+  expect(found, what).toBeGreaterThanOrEqual(range.least - 1e-9);
+  expect(found, what).toBeLessThanOrEqual(range.most + 1e-9);
+}
+
 /** All numbers in a structure. */
 function numbers(x: unknown): number[] {
   if (typeof x === 'number') return [x];
@@ -165,6 +195,8 @@ test.each(['branch', 'post-activation'] as const)('a trained network, convention
   await withGpu(async (gpu) => {
     const { ours, wanted } = await bothMeasures(gpu, RELU, await train(gpu, RELU), { convention });
     expect(ours.summary.diagonalShare.mean).toBeGreaterThan(0.3); // There is alignment to be measured.
+    expect(ours.summary.alignedDimension.mean).toBeGreaterThan(1);
+    expect(ours.summary.pathShares![2]!.mean).toBeGreaterThan(0.1);
     expectMeasures(ours, wanted);
   });
 });
@@ -269,5 +301,66 @@ test.each([
     const found = await evaluator.accuracy();
     expect(Math.abs(found - wanted)).toBeLessThan(2e-4);
     expect(await evaluator.accuracy()).toBe(found);
+  });
+});
+
+test.each([
+  ['relu', RELU],
+  ['identity, two classes', TWO],
+  ['no skip connections', PLAIN],
+])('what the classifier reads, and how far it has collapsed: %s', async (_, shape) => {
+  await withGpu(async (gpu) => {
+    const state = await train(gpu, shape);
+    const examples = firstOf((await mnistExamples()).train, 1500, shape.classes);
+    const network = new FcResNet(shape);
+    using loaded = new TrainingState(gpu, network, { momentum: false });
+    loaded.load(state);
+    using device = upload(gpu, examples);
+    // The last of two batches is not full.
+    using reader = await FeatureReader.create(gpu, network, loaded.weights, device, 1300);
+    const { features, predicted } = await reader.read();
+    const { x, labels } = select(examples, [...Array(1300).keys()]);
+    const { h, logits } = infer(shape, fromFile(shape, state), x);
+    const rows = (a: ArrayLike<number>, width: number) =>
+      Array.from({ length: a.length / width }, (_, n) => Array.from(a).slice(n * width, (n + 1) * width));
+    const wanted = rows(logits, shape.classes).map((row) => row.indexOf(Math.max(...row)));
+    expect(distance(features, h.at(-1)!) / norm(h.at(-1)!)).toBeLessThan(1e-5);
+    expect(wanted.filter((c, n) => c !== predicted[n]).length).toBeLessThanOrEqual(1);
+
+    const weights = classifierRows(network, state);
+    const { examples: count, ...found } = neuralCollapse({ features, predicted, labels }, weights);
+    expect(count).toBe(1300);
+    const last = rows(h.at(-1)!, shape.width);
+    const reference = collapseOf(
+      last,
+      labels,
+      wanted,
+      weights.map((row) => [...row]),
+    );
+    for (const [name, value] of Object.entries(reference)) {
+      expectClose(found[name as keyof typeof found], value, name, 2e-3);
+    }
+    expect(reference.nc1).toBeLessThan(1); // There is collapse to be measured.
+  });
+});
+
+test('accuracy lost without a block', async () => {
+  await withGpu(async (gpu) => {
+    const state = await train(gpu, RELU);
+    const examples = firstOf((await mnistExamples()).test, 2100);
+    const network = new FcResNet(RELU);
+    using loaded = new TrainingState(gpu, network, { momentum: false });
+    loaded.load(state);
+    using device = upload(gpu, examples);
+    const { losses, examples: count } = await blockLoss(gpu, network, loaded.weights, device);
+    expect(count).toBe(2000);
+    const { x, labels } = select(examples, [...Array(2000).keys()]);
+    const accuracy = (without?: number) => accuracyOf(RELU, fromFile(RELU, state), x, labels, without);
+    const whole = accuracy();
+    const wanted = network.blocks.map((_, i) => whole - accuracy(i));
+    expect(Math.max(...wanted)).toBeGreaterThan(0.05);
+    losses.forEach((loss, i) => {
+      expect(Math.abs(loss - wanted[i]!), `block ${i + 1}: ${loss} for ${wanted[i]}`).toBeLessThan(2e-3);
+    });
   });
 });

@@ -54,16 +54,25 @@ export interface ReferenceMeasures {
   diagonalShare: (number | null)[][];
   coupling: (number | null)[][];
   classifierShare: (number | null)[];
+  /** Within which the number of common directions lies, however rounding decides at its threshold. */
+  alignedDimension: { least: number; most: number } | null;
 }
 
-/** All measures at each sample of `x`, with the leading `k` triples. */
+/** Measures of a sample's whole path through the network. */
+export interface PathMeasures {
+  branchRatio: number[];
+  pathShares: number[] | null;
+}
+
+/** All measures at each sample of `x`, with the leading `k` triples of `spectrum` known ones. */
 export function measure(
   shape: Shape,
   tensors: Tensors,
   x: Float64Array,
   k: number,
+  spectrum: number,
   convention: Convention,
-): ReferenceMeasures[] {
+): (ReferenceMeasures & PathMeasures)[] {
   const { depth, width, inputs, classes } = shape;
   const inference = infer(shape, tensors, x);
   const head = new SingularValueDecomposition(
@@ -76,8 +85,73 @@ export function measure(
     const jacobians = Array.from({ length: depth }, (_, i) =>
       jacobian(shape, tensors, inference, i, n, convention),
     );
-    return measuresOf(path, jacobians, rowSpace, classes, k);
+    const sums = inference.sum.map((s) => [...s.subarray(n * width, (n + 1) * width)]);
+    const weight = Matrix.from1DArray(classes, width, [...tensors.get('head.weight')!]);
+    const branches = Array.from({ length: depth }, (_, i) =>
+      jacobian(shape, tensors, inference, i, n, 'branch'),
+    );
+    const gates = sums.map((s) => s.map((v) => (shape.activation === 'relu' && !(v > 0) ? 0 : 1)));
+    return {
+      ...measuresOf(path, jacobians, rowSpace, classes, k, spectrum),
+      branchRatio: sums.map((s, i) => {
+        const branch = shape.skip ? s.map((v, d) => v - path[i]![d]!) : s;
+        return Math.sqrt(sumOfSquares(branch) / sumOfSquares(path[i]!));
+      }),
+      pathShares: shape.skip ? pathShares(path[0]!, branches, gates, weight) : null,
+    };
   });
+}
+
+/**
+ * The share of the output that paths of each length carry, path by path: every set of blocks is one, which goes through the
+ * Jacobians of its own and around the others. `gates` are σ′ behind each block.
+ */
+export function pathShares(
+  first: number[],
+  jacobians: Matrix[],
+  gates: number[][],
+  weight: Matrix,
+): number[] {
+  const depth = jacobians.length;
+  const sums = Array.from({ length: depth + 1 }, () => Matrix.zeros(first.length, 1));
+  for (let set = 0; set < 2 ** depth; set++) {
+    let x = Matrix.columnVector(first);
+    let through = 0;
+    for (let i = 0; i < depth; i++) {
+      if ((set >> i) & 1) {
+        x = jacobians[i]!.mmul(x);
+        through++;
+      }
+      x = Matrix.columnVector(gates[i]!.map((gate, d) => gate * x.get(d, 0)));
+    }
+    sums[through]!.add(x);
+  }
+  const norms = sums.map((x) => Math.sqrt(sumOfSquares(weight.mmul(x).to1DArray())));
+  const total = norms.reduce((a, b) => a + b, 0);
+  return norms.map((x) => x / total);
+}
+
+/** How many directions of the numerical range of block j lie in that of block i, over i ≠ j. */
+function alignedDimension(
+  blocks: ({ s: number[]; all: Matrix } | undefined)[],
+  spectrum: number,
+): ReferenceMeasures['alignedDimension'] {
+  const ranks = blocks.map((b) => b?.s.slice(0, spectrum).filter((x) => x >= 1e-2 * b.s[0]!).length ?? 0);
+  const width = blocks.find((b) => b)?.all.rows ?? 0;
+  const [low, high]: [number[], number[]] = [[], []];
+  blocks.forEach((bi, i) => {
+    blocks.forEach((bj, j) => {
+      if (i === j || !bi || !bj || ranks[i] === width) return;
+      const own = bi.all.subMatrix(0, width - 1, 0, ranks[i]! - 1).transpose();
+      const inside = Array.from({ length: ranks[j]! }, (_, k) =>
+        sumOfSquares(own.mmul(Matrix.columnVector(bj.all.getColumn(k))).to1DArray()),
+      );
+      const halfway = (ranks[i]! / width + 1) / 2;
+      low.push(inside.filter((x) => x > halfway + 5e-3).length);
+      high.push(inside.filter((x) => x > halfway - 5e-3).length);
+    });
+  });
+  return low.length ? { least: average(low), most: average(high) } : null;
 }
 
 /**
@@ -90,6 +164,7 @@ export function measuresOf(
   rowSpace: Matrix | null,
   classes: number,
   k: number,
+  spectrum: number,
 ): ReferenceMeasures {
   const width = path[0]!.length;
   const blocks = jacobians.map((j) => {
@@ -99,6 +174,7 @@ export function measuresOf(
     return {
       frobenius2,
       s: svd.diagonal,
+      all: svd.leftSingularVectors,
       u: svd.leftSingularVectors.subMatrix(0, width - 1, 0, k - 1),
       v: svd.rightSingularVectors.subMatrix(0, width - 1, 0, k - 1),
     };
@@ -127,6 +203,7 @@ export function measuresOf(
       return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
     }),
     classifierShare: each(({ u }) => rowSpace && sumOfSquares(rowSpace.transpose().mmul(u).to1DArray()) / k),
+    alignedDimension: alignedDimension(blocks, spectrum),
   };
 }
 

@@ -344,7 +344,8 @@ export interface Inference {
 export const scaleOf = ({ branchScale = 1 }: Shape, tensors: Tensors, block: number): number =>
   branchScale === 'learned' ? tensors.get(`blocks.${block}.scale`)![0]! : branchScale;
 
-export function infer(shape: Shape, tensors: Tensors, x: Batch): Inference {
+/** `without` is the number of a block whose branch is left out, from 0. */
+export function infer(shape: Shape, tensors: Tensors, x: Batch, without?: number): Inference {
   const { inputs, depth, width, activation, skip, norm } = shape;
   const layer = (input: Batch, fanIn: number, name: string) => {
     const bias = tensors.get(`${name}.bias`) ?? new Float64Array(width);
@@ -368,7 +369,7 @@ export function infer(shape: Shape, tensors: Tensors, x: Batch): Inference {
       } else if (name.startsWith('linear')) f = layer(f, width, `blocks.${i}.${name}`);
       else if (name.startsWith('bn')) f = normed(f, `blocks.${i}.${name}`);
     }
-    const scale = scaleOf(shape, tensors, i);
+    const scale = i === without ? 0 : scaleOf(shape, tensors, i);
     const branch = f.map((v) => scale * v);
     inner.push(gates);
     sum.push(skip ? plus(h[i]!, branch) : branch);
@@ -378,9 +379,15 @@ export function infer(shape: Shape, tensors: Tensors, x: Batch): Inference {
 }
 
 /** Share of a data set that is classified correctly. */
-export function accuracyOf(shape: Shape, tensors: Tensors, x: Batch, labels: ArrayLike<number>): number {
+export function accuracyOf(
+  shape: Shape,
+  tensors: Tensors,
+  x: Batch,
+  labels: ArrayLike<number>,
+  without?: number,
+): number {
   const { classes } = shape;
-  const { logits } = infer(shape, tensors, x);
+  const { logits } = infer(shape, tensors, x, without);
   let right = 0;
   for (let n = 0; n < labels.length; n++) {
     const row = logits.subarray(n * classes, (n + 1) * classes);
