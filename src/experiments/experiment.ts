@@ -82,6 +82,7 @@ export const controlSettings = (settings: Settings): Settings => ({
   survival: 1,
   weightDecay: settings.controlWeightDecay!,
   controlWeightDecay: null,
+  snapshots: 0,
 });
 
 export interface Preset {

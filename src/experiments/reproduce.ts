@@ -2,7 +2,8 @@ import { judge } from '../analysis/claims.ts';
 import type { Analysis, Claim } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Tuner } from '../tuner/tuner.ts';
-import { analyzeRun } from './analyze-run.ts';
+import { analyzeRun, isCurrent } from './analyze-run.ts';
+import { measureCourse, missingEpochs } from './course.ts';
 import { thresholdsOf } from './experiment.ts';
 import { Interrupted } from './interrupt.ts';
 import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
@@ -62,15 +63,14 @@ export async function reproduce(
     const state = await session.interrupt.heeded(() => train(gpu, data, into, checkpointInfo(own), session));
     if (session.interrupt.requested)
       throw new Interrupted('stopped after training; the checkpoint is written');
-    if (into.has(ANALYSIS)) return into.readJson(ANALYSIS) as Analysis;
+    const known = ownAnalysis(into);
+    if (known && !missingEpochs(into, own.settings).length) return known;
     session.onStage('analyze', network);
     const { seed, samples } = own.settings;
-    const analysis = await analyzeRun(gpu, task, data, own.network, state, {
-      trainingSeed: seed,
-      seed,
-      samples,
-    });
-    into.writeJson(ANALYSIS, analysis);
+    const request = { trainingSeed: seed, seed, samples };
+    const analysis = known ?? (await analyzeRun(gpu, task, data, own.network, state, request));
+    if (!known) into.writeJson(ANALYSIS, analysis);
+    await measureCourse(gpu, task, data, into, own, analysis.initialization);
     return analysis;
   };
 
@@ -84,4 +84,10 @@ export async function reproduce(
   const claims = config.settings.skip ? judge(analysis, control, thresholdsOf(dataset)) : [];
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };
+}
+
+/** What a run's analysis.json says; nothing if there is none, or one of an earlier version, which is then made again. */
+function ownAnalysis(folder: RunFolder): Analysis | undefined {
+  const found = folder.has(ANALYSIS) ? folder.readJson(ANALYSIS) : undefined;
+  return isCurrent(found) ? found : undefined;
 }
