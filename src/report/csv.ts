@@ -9,12 +9,15 @@ export interface Data {
 
 /** Comma-separated, as in RFC 4180, with the columns of all rows in the order in which they first appear; numbers with all their digits. */
 export function csv(rows: readonly Observation[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const lines = [columns, ...rows.map((row) => columns.map((c) => row[c]))];
-  return lines.map((line) => `${line.map(field).join(',')}\n`).join('');
+  const columns = new Set<string>();
+  for (const row of rows) for (const name in row) columns.add(name);
+  const names = [...columns];
+  const lines = rows.map((row) => names.map((name) => field(row[name])).join(','));
+  return `${[names.map(field).join(','), ...lines].join('\n')}\n`;
 }
 
 const field = (value: Observation[string]): string => {
+  if (typeof value === 'number') return String(value);
   const text = `${value ?? ''}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };

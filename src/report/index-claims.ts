@@ -9,6 +9,7 @@ import { inlined } from './svg.ts';
 import {
   capitalized,
   plural,
+  seedsInWords,
   thresholdInWords,
   valueInWords,
   verdictNote,
@@ -17,7 +18,7 @@ import {
 
 /** A row for each claim of the paper with its most telling number. */
 export function glance(evidence: readonly Evidence[]): Part[] {
-  const rows = evidence.map(({ claim, judged, verdict }): Cell[] => {
+  const rows = evidence.map(({ claim, judged, verdict, single }): Cell[] => {
     const name: Inline = [{ text: headline(claim), to: `#${claim.property}` }];
     const first = judged.find((c) => c.holds !== null) ?? judged[0];
     if (!first) {
@@ -32,7 +33,7 @@ export function glance(evidence: readonly Evidence[]): Part[] {
       { text: thresholdInWords(first) },
       { text: format(first.atInitialization) },
       { text: format(first.control), ...(first.controlLabel && { small: first.controlLabel }) },
-      { text: first.seeds ? first.seeds.join(' of ') : 'one run' },
+      { text: single ? 'one run' : seedsInWords(first) },
       { text: '', verdict },
     ];
   });

@@ -57,7 +57,7 @@ export const paperClaims: readonly PaperClaim[] = [
     statement: 'At most C singular values of a block’s Jacobian matter; all others are as good as zero.',
     evidence:
       'The share of ‖J‖² that the first C singular values carry, and how rank and the aligned subspace grow with C.',
-    sweeps: ['classes', 'seed', 'dataset'],
+    sweeps: ['seed', 'classes', 'dataset'],
     figure: 'ra3-spectra',
   },
   {
@@ -106,7 +106,7 @@ export const paperClaims: readonly PaperClaim[] = [
     statement:
       'As training goes on, alignment of the blocks and the collapse of last-layer features onto their class means emerge together.',
     evidence: 'The measures NC1–NC4 beside those of alignment over the epochs of one run.',
-    sweeps: ['emergence'],
+    sweeps: ['emergence', 'seed'],
   },
   {
     property: 'theory',

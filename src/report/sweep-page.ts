@@ -28,7 +28,7 @@ export function sweepPage(record: SweepRecord, figures: readonly Figure[], table
               ]
             : [{ kind: 'text', text: 'No claim was judged.' }, ...absent(record)],
       },
-      { id: 'figures', title: 'Figures', parts: figureParts(figures) },
+      ...(figures.length > 0 ? [{ id: 'figures', title: 'Figures', parts: figureParts(figures) }] : []),
       {
         id: 'runs',
         title: 'Runs',

@@ -130,7 +130,7 @@ export function cellTable(record: SweepRecord): Table {
 }
 
 const ofSeed = ({ id, seed, status }: SweepRun) =>
-  status === 'done' ? { text: `${seed}`, to: `../../runs/${id}/report.html` } : `${seed} (${status})`;
+  status === 'done' ? { text: `${seed}`, to: `../../runs/${id}/report.html` } : `${seed}\u00a0(${status})`;
 
 /** Measures that the figures show. */
 const mentioned = ({ figures }: SweepRecord): ScalarName[] => {

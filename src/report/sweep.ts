@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Analysis, Course } from '../analysis/results.ts';
+import type { Analysis } from '../analysis/results.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
 import type { Data } from './csv.ts';
 import type { Figure } from './data.ts';
 import { sweepBlocks } from './figures/sweep-blocks.ts';
-import { type RunCourse, sweepCourse } from './figures/sweep-course.ts';
+import { sweepCourse } from './figures/sweep-course.ts';
 import { sweepScalars } from './figures/sweep-scalars.ts';
 import { publish, type Write } from './publish.ts';
 import { sweepPage } from './sweep-page.ts';
@@ -26,20 +26,14 @@ export function writeSweepReport(root: string, record: SweepRecord): void {
 }
 
 function sweepFigures(root: string, record: SweepRecord): { figure: Figure; data: Data }[] {
-  const read = <T>({ id }: SweepRun, file: string): T | null => {
-    const path = join(root, 'runs', id, file);
-    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as T) : null;
-  };
-  const analysisOf = (run: SweepRun) => read<Analysis>(run, 'analysis.json');
-  const courseOf = (run: SweepRun): RunCourse | null => {
-    const course = read<Course>(run, 'course.json');
-    const analysis = course && analysisOf(run);
-    return analysis && { course, network: analysis.network };
+  const analysisOf = ({ id }: SweepRun): Analysis | null => {
+    const path = join(root, 'runs', id, 'analysis.json');
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Analysis) : null;
   };
   return record.figures.map((options) => {
     if (options.kind === 'scalars') return sweepScalars(record, options);
     if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);
-    return sweepCourse(record, options, courseOf);
+    return sweepCourse(record, options);
   });
 }
 

@@ -18,8 +18,10 @@ export interface Judged {
   readonly atInitialization: number | null;
   readonly control: number | null;
   readonly controlLabel?: string | undefined;
-  /** In how many seeds of how many it holds; not of a single run. */
+  /** In how many seeds, or starts, of how many it holds; not of a single run. */
   readonly seeds?: readonly [holding: number, all: number];
+  /** What `seeds` counts, where these are no seeds. */
+  readonly counted?: string;
   readonly holds: boolean | null;
   /** Where it comes from, in a table of several sources. */
   readonly source?: Inline;
@@ -32,11 +34,16 @@ export const fromSweep = (claim: SweepClaim): Judged => ({
   seeds: [claim.seedsHolding, claim.values.length],
 });
 
-export const fromTheory = (claim: TheoryClaim): Judged => {
-  const { startsHolding, starts, measure } = claim;
-  const held = startsHolding === null ? '' : `; holds in ${startsHolding} of ${starts} starts`;
-  return { ...claim, measure: measure + held, controlLabel: 'without skip connections' };
-};
+export const fromTheory = ({ startsHolding, starts, ...claim }: TheoryClaim): Judged => ({
+  ...claim,
+  controlLabel: 'without skip connections',
+  counted: 'starts',
+  ...(startsHolding !== null && { seeds: [startsHolding, starts] as const }),
+});
+
+/** In how many seeds a claim holds. */
+export const seedsInWords = ({ seeds, counted }: Judged): string =>
+  seeds ? `${seeds.join(' of ')}${counted ? ` ${counted}` : ''}` : '—';
 
 /** A row's threshold, as in `≥ 0.95`. */
 export function thresholdInWords({
@@ -96,7 +103,7 @@ export function verdictTable(claims: readonly Judged[], controlLabel?: string): 
   if (seeds)
     columns.push({
       ...{ label: 'Seeds that hold', numeric: true },
-      of: (c) => ({ text: c.seeds ? c.seeds.join(' of ') : '—' }),
+      of: (c) => ({ text: seedsInWords(c) }),
     });
   if (sources) columns.push({ label: 'Source', of: (c) => ({ text: c.source ?? '' }) });
   columns.push({ label: 'Verdict', of: (c) => ({ text: '', verdict: verdictOf(c.holds) }) });

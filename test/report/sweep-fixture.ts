@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Analysis, Course } from '../../src/analysis/results.ts';
+import type { Analysis } from '../../src/analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../../src/analysis/scalars.ts';
 import { paperSettings } from '../../src/experiments/presets.ts';
 import type { Scalars, SweepClaim, SweepRecord, SweepRun } from '../../src/experiments/sweep-results.ts';
@@ -43,6 +43,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
           initialization: null,
           control: null,
           validationAccuracy: null,
+          course: null,
           claims: [],
         };
         return {
@@ -58,7 +59,6 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
         claims,
       } = fixture({ depth, seed, samples: 2, epochs: 2, control, classes: 4 });
       write(root, `runs/${id}/analysis.json`, { ...run.analysis, claims } satisfies Analysis);
-      write(root, `runs/${id}/course.json`, courseOf(run.analysis));
       return {
         ...shared,
         status,
@@ -67,6 +67,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
         initialization: measured(run.analysis, 'initialization'),
         control: plain ? measured(plain.analysis, 'trained') : null,
         validationAccuracy: 0.97,
+        course: courseOf(run.analysis),
         claims,
       };
     }),
@@ -123,15 +124,9 @@ function measured({ network, ...analysis }: Analysis, at: 'trained' | 'initializ
   return Object.fromEntries(names.map((name) => [name, scalar(name).from(analysis[at], network)])) as Scalars;
 }
 
-function courseOf({ initialization, trained }: Analysis): Course {
-  const moment = ({ samples: _, alignment: __, ...summary }: Analysis['trained'], epoch: number) => ({
-    epoch,
-    ...summary,
-  });
-  return {
-    schema: 'collimate/course@1',
-    moments: [moment(initialization, 0), moment(initialization, 1), moment(trained, 3), moment(trained, 10)],
-  };
+function courseOf(analysis: Analysis): SweepRun['course'] {
+  const moments = ['initialization', 'initialization', 'trained', 'trained'] as const;
+  return moments.map((at, i) => ({ epoch: [0, 1, 3, 10][i]!, scalars: measured(analysis, at) }));
 }
 
 const slope = (seeds: number): SweepClaim => ({

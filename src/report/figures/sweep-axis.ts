@@ -25,7 +25,7 @@ export function placesOf({ axes }: SweepRecord, runs: readonly SweepRun[], name:
   const numbers = values.filter(isNumber);
   const labels = values.map(valueInWords);
   const words = numbers.length < values.length || (found.log === true && numbers.some((v) => v <= 0));
-  if (words || values.length < 2) {
+  if (words || values.length < 2 || (!found.log && crowded(numbers))) {
     return {
       ...{ axis: found, values, log: false },
       at: (value) => values.indexOf(value),
@@ -57,9 +57,17 @@ export function placesOf({ axes }: SweepRecord, runs: readonly SweepRun[], name:
   return { axis: found, values, at, scale, log: false };
 }
 
+/** Whether numbers in order are too unevenly spread for their labels to have room. */
+const crowded = (numbers: readonly number[]): boolean =>
+  numbers.some((v, i) => i > 0 && v - numbers[i - 1]! < 0.05 * (numbers.at(-1)! - numbers[0]!));
+
+/** Where a run lies on an axis; seeds are one that every sweep has. */
+export const valueAt = ({ cell, seed }: SweepRun, name: string): CellValue | undefined =>
+  cell[name] ?? (name === 'seed' ? seed : undefined);
+
 /** The values of an axis that runs have. */
-export function valuesOf(runs: readonly { readonly cell: Cell }[], name: string): CellValue[] {
-  const values = [...new Set(runs.flatMap(({ cell }) => cell[name] ?? []))];
+export function valuesOf(runs: readonly SweepRun[], name: string): CellValue[] {
+  const values = [...new Set(runs.flatMap((run) => valueAt(run, name) ?? []))];
   return values.every(isNumber) ? values.sort((a, b) => a - b) : values;
 }
 

@@ -7,7 +7,7 @@ import type { Figure } from '../data.ts';
 import { blockTicks, defined, format, logDomain, range, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
 import { axis, blockAxis, chart, logAxis } from './chart.ts';
-import { inRows, runsAt, valueInWords, valuesOf } from './sweep-axis.ts';
+import { inRows, runsAt, valueAt, valueInWords, valuesOf } from './sweep-axis.ts';
 
 type Options = Extract<SweepFigure, { kind: 'blocks' }>;
 
@@ -39,7 +39,7 @@ export function sweepBlocks(
   const lines = runsAt(record, options.where).flatMap((run) => {
     const analysis = analysisOf(run);
     const values = analysis && measure.from(analysis.trained);
-    const panel = run.cell[options.panels];
+    const panel = valueAt(run, options.panels);
     if (!values || panel === undefined) return [];
     return [
       {

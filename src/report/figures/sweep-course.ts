@@ -1,52 +1,37 @@
 import * as Plot from '@observablehq/plot';
-import type { Course, CourseMoment, NetworkInfo } from '../../analysis/results.ts';
-import { scalar } from '../../analysis/scalars.ts';
-import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import type { CellValue, SweepFigure, SweepRecord } from '../../experiments/sweep-results.ts';
 import { accent } from '../colours.ts';
 import type { Data } from '../csv.ts';
 import type { Figure } from '../data.ts';
 import { defined, format, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
 import { axis, chart } from './chart.ts';
-import { inRows, runsAt, seriesColour, valueInWords, valuesOf } from './sweep-axis.ts';
+import { inRows, runsAt, seriesColour, valueAt, valueInWords, valuesOf } from './sweep-axis.ts';
 import { nothing } from './sweep-blocks.ts';
 import { labelOf, valueAxis } from './sweep-scalars.ts';
 
 type Options = Extract<SweepFigure, { kind: 'course' }>;
 
-/** What course.json and analysis.json say of a run with snapshots. */
-export interface RunCourse {
-  readonly course: Course;
-  readonly network: NetworkInfo;
-}
-
 /** Scalars over the epochs of runs with snapshots, a line a run. */
-export function sweepCourse(
-  record: SweepRecord,
-  options: Options,
-  courseOf: (run: SweepRun) => RunCourse | null,
-): { figure: Figure; data: Data } {
+export function sweepCourse(record: SweepRecord, options: Options): { figure: Figure; data: Data } {
   const { series } = options;
-  const runs = runsAt(record).flatMap((run) => {
-    const course = courseOf(run);
-    return course
-      ? [{ run, ...course, series: series === undefined ? null : (run.cell[series] ?? null) }]
-      : [];
-  });
+  const runs = runsAt(record).flatMap((run) =>
+    run.course ? [{ run, course: run.course, series: (series && valueAt(run, series)) ?? null }] : [],
+  );
   const values =
     series === undefined
       ? []
       : valuesOf(
-          runs.map(({ run }) => run),
+          runs.map((r) => r.run),
           series,
         );
   const colour = (value: CellValue | null) =>
     value === null || values.length === 0 ? accent : seriesColour(values, values.indexOf(value));
   const points = options.scalars.flatMap((name) =>
-    runs.flatMap(({ run, course, network, series: line }) =>
-      course.moments.map((moment: CourseMoment) => ({
+    runs.flatMap(({ run, course, series: line }) =>
+      course.map(({ epoch, scalars }) => ({
         ...{ name, run: run.id, seed: run.seed, series: line, colour: colour(line) },
-        ...{ epoch: moment.epoch, value: scalar(name).from(moment, network) },
+        ...{ epoch, value: scalars[name] },
       })),
     ),
   );

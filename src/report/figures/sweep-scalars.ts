@@ -1,14 +1,14 @@
 import * as Plot from '@observablehq/plot';
+import { fitPowerLaw, type PowerLaw } from '../../analysis/power-law.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { accent, contrast, neutral } from '../colours.ts';
 import type { Data } from '../csv.ts';
 import type { Figure } from '../data.ts';
-import { type PowerFit, powerFit } from '../fit.ts';
 import { defined, format, groupBy, logDomain, range, spread } from '../numbers.ts';
 import { figure, type Legend, type LegendItem, type Panel } from '../svg.ts';
 import { axis, chart, logAxis } from './chart.ts';
-import { inRows, type Places, placesOf, runsAt, seriesColour, valueInWords } from './sweep-axis.ts';
+import { inRows, type Places, placesOf, runsAt, seriesColour, valueAt, valueInWords } from './sweep-axis.ts';
 
 type Options = Extract<SweepFigure, { kind: 'scalars' }>;
 type Name = Options['scalars'][number];
@@ -26,7 +26,7 @@ interface Point {
 
 /** Scalars over an axis: a dot a run, a line through the means over seeds. */
 export function sweepScalars(record: SweepRecord, options: Options): { figure: Figure; data: Data } {
-  const runs = runsAt(record, options.where).filter(({ cell }) => cell[options.x] !== undefined);
+  const runs = runsAt(record, options.where).filter((run) => valueAt(run, options.x) !== undefined);
   const places = placesOf(record, runs, options.x);
   const series = options.series === undefined ? undefined : placesOf(record, runs, options.series);
   const networks: Network[] = options.beside ? ['control', 'initialization', 'trained'] : ['trained'];
@@ -34,7 +34,7 @@ export function sweepScalars(record: SweepRecord, options: Options): { figure: F
     networks.flatMap((network) =>
       runs.flatMap((run): Point[] => {
         const value = valueIn(run, network, name);
-        const [x, line] = [run.cell[options.x]!, series && run.cell[series.axis.name]];
+        const [x, line] = [valueAt(run, options.x)!, series && valueAt(run, series.axis.name)];
         if (!defined(value) || (series && line === undefined)) return [];
         return [{ name, network, run, x, at: places.at(x), series: line ?? null, value }];
       }),
@@ -168,14 +168,14 @@ function means(points: readonly Point[]) {
     .sort((a, b) => a.at - b.at);
 }
 
-function fitsOf(trained: readonly Point[]): { fit: PowerFit; points: Point[] }[] {
+function fitsOf(trained: readonly Point[]): { fit: PowerLaw; points: Point[] }[] {
   return [...groupBy(trained, (p) => p.series).values()].flatMap((points) => {
-    const fit = powerFit(points.map((p) => ({ x: p.at, y: p.value })));
+    const fit = fitPowerLaw(points.map((p) => [p.at, p.value]));
     return fit ? [{ fit, points }] : [];
   });
 }
 
-function fitted({ slope, intercept }: PowerFit, { values }: Places) {
+function fitted({ slope, intercept }: PowerLaw, { values }: Places) {
   const [from, to] = [values[0] as number, values.at(-1) as number];
   return range(2).map((i) => {
     const x = i === 0 ? from : to;
@@ -183,7 +183,7 @@ function fitted({ slope, intercept }: PowerFit, { values }: Places) {
   });
 }
 
-const slopes = (fits: readonly { fit: PowerFit; points: Point[] }[]): string =>
+const slopes = (fits: readonly { fit: PowerLaw; points: Point[] }[]): string =>
   fits
     .map(({ fit: { slope, interval }, points }) => {
       const series = points[0]!.series === null ? '' : `${valueInWords(points[0]!.series)}: `;

@@ -1,0 +1,188 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { SweepClaim, SweepRecord } from '../../src/experiments/sweep-results.ts';
+import { figures } from '../../src/report/figures.ts';
+import { writeIndex } from '../../src/report/index-page.ts';
+import { paperClaims } from '../../src/report/paper-claims.ts';
+import { standalone } from '../../src/report/svg.ts';
+import { writeSweepReport } from '../../src/report/sweep.ts';
+import { fixture } from './fixture.ts';
+import { isAmong, numbersOf, printed } from './numbers-in.ts';
+import { bare, visible } from './page-text.ts';
+import { write, writeSweep } from './sweep-fixture.ts';
+import { elements } from './xml.ts';
+
+const roots: string[] = [];
+const newRoot = () => roots[roots.push(mkdtempSync(join(tmpdir(), 'collimate-index-'))) - 1]!;
+afterAll(() => {
+  for (const root of roots) rmSync(root, { recursive: true });
+});
+
+/** The index over a root, and the part of its text about each claim of the paper. */
+function made(root: string) {
+  writeIndex(root);
+  const read = (path: string) => readFileSync(join(root, path), 'utf8');
+  const html = read('index.html');
+  elements(bare(html));
+  expect(visible(html)).not.toMatch(/NaN|undefined(?! there)|null|Infinity/);
+  const about = (property: string): string =>
+    visible(new RegExp(`<section aria-labelledby="${property}">.*?</section>`, 's').exec(html)![0]);
+  const glance = visible(/<section aria-labelledby="claims">.*?<\/section>/s.exec(html)![0]);
+  return { html, markdown: read('index.md'), data: read('data/claims.csv'), about, glance };
+}
+
+const claim = (property: SweepClaim['property'], changes: Partial<SweepClaim> = {}): SweepClaim => ({
+  ...{ property, id: property, title: `claim of ${property}`, measure: 'a measure', comparison: '>=' },
+  ...{ threshold: 0.95, values: [0.97, 0.98, 0.99], value: 0.98, spread: 0.0082, atInitialization: 0.1201 },
+  ...{ control: 0.2302, controlLabel: 'the same without skip connections', seedsHolding: 3, holds: true },
+  ...changes,
+});
+
+/** A sweep without runs of its own. */
+const sweep = (root: string, name: string, claims: SweepClaim[], preset = 'quick'): SweepRecord =>
+  writeSweep(root, { name, preset, claims, depths: [], figures: [] });
+
+describe('the index', () => {
+  it('of nothing says of every claim what to run', () => {
+    const { html, markdown, about } = made(newRoot());
+    for (const { property, sweeps } of paperClaims) {
+      expect(about(property)).toContain('– not measured');
+      expect(about(property)).toContain(`Not measured: run npm run reproduce -- ${sweeps[0]}`);
+    }
+    expect(visible(html)).toContain('Nothing is measured yet');
+    expect(markdown).toContain('`npm run reproduce -- no-skip`');
+  });
+
+  it('says of RA1–RA4 whether they hold, how strongly, against what, over how many seeds', () => {
+    const root = newRoot();
+    sweep(root, 'seed', [
+      claim('RA1'),
+      claim('RA2'),
+      claim('RA2', { holds: false, seedsHolding: 1, value: 0.9431 }),
+      claim('RA3', { holds: false, seedsHolding: 0, value: 0.5512 }),
+      claim('training'),
+    ]);
+    sweep(root, 'ra4-depth', [
+      claim('RA4', {
+        comparison: 'between',
+        threshold: [-1.5, -0.8],
+        value: -1.0421,
+        interval: [-1.1521, -0.9321],
+      }),
+    ]);
+    const { html, glance, about, data } = made(root);
+    expect(visible(html)).toContain(
+      'RA1 holds; RA2 holds in part; RA3 does not hold; RA4 holds. Of the paper’s 5 other claims 5 are not measured.',
+    );
+    expect(glance).toMatch(
+      /RA1: .* 0\.980 ± 0\.008 ≥ 0\.95 0\.120 0\.230 the same without skip connections 3 of 3 ✓ holds RA2:/,
+    );
+    expect(glance).toMatch(/RA2: .*; and 1 other number .* ◐ holds in part RA3:/);
+    expect(glance).toMatch(/RA4: .* −1\.042 \[−1\.152, −0\.932\] −1\.5 … −0\.8 .* 3 of 3 ✓ holds/);
+    expect(about('RA2')).toContain('1 of 2 numbers on the right side of their thresholds in every seed');
+    expect(html).toContain('href="sweeps/seed.quick/report.html"');
+    const numbers = numbersOf([data]);
+    for (const number of printed(glance.replace(/[≥≤] [\d.−]+/g, '')))
+      expect(isAmong(number, numbers), number).toBe(true);
+  });
+
+  it('judges by the longest preset, and by the sweep that says most first', () => {
+    const root = newRoot();
+    sweep(root, 'seed', [claim('RA1', { holds: false, value: 0.51 })], 'smoke');
+    sweep(root, 'seed', [claim('RA1', { value: 0.97 })], 'quick');
+    sweep(root, 'seed', [claim('RA1', { value: null, holds: null, values: [null] })], 'paper');
+    sweep(root, 'dataset', [claim('RA1', { value: 0.96 })]);
+    const { about, glance, html } = made(root);
+    expect(about('RA1')).toContain('✓ holds');
+    expect(glance).toMatch(/RA1: .* 0\.970 ± .* ✓ holds RA2:/);
+    expect(about('RA1')).toMatch(/0\.970.*seed · quick.*0\.960.*dataset · quick/);
+    expect(html).toContain('href="sweeps/seed.smoke/report.html"');
+  });
+
+  it('tells of what no sweep speaks to from the latest single run, and shows its figures', () => {
+    const root = newRoot();
+    for (const [folder, value] of [
+      ['mnist-fc/20260101-100000-1', 0.91],
+      ['mnist-fc/20260102-100000-1', 0.92],
+    ] as const) {
+      const { run, claims } = fixture({ depth: 4, samples: 2, control: false });
+      claims.find((c) => c.id === 'line')!.value = value;
+      write(root, `${folder}/analysis.json`, { ...run.analysis, claims });
+      write(root, `${folder}/config.json`, {
+        ...{ experiment: 'mnist-fc', preset: 'quick', settings: { seed: 1 }, started: folder },
+      });
+      mkdirSync(join(root, folder, 'figures'));
+      for (const { file, svg } of figures(fixture({ depth: 2, samples: 1 })))
+        writeFileSync(join(root, folder, 'figures', file), standalone(svg));
+    }
+    const { about, html, markdown } = made(root);
+    expect(about('RA1')).toContain('0.920');
+    expect(about('RA1')).not.toContain('0.910');
+    expect(about('RA1')).toContain('in single runs: no sweep speaks to it yet');
+    expect(about('RA1')).toContain('Figure 1. RA1: representations through the network.');
+    expect(about('RA2')).toContain('Figure 2. RA2 and RA3');
+    expect(html.match(/ id="([^"]*)"/g)).toHaveLength(new Set(html.match(/ id="([^"]*)"/g)).size);
+    expect(html).not.toContain('style="');
+    expect(markdown).toContain('(mnist-fc/20260101-100000-1/figures/ra1-trajectories.png)');
+    expect(html).toContain('href="mnist-fc/20260102-100000-1/report.html"');
+  });
+
+  it('shows the first figure of the first sweep of a claim', () => {
+    const root = newRoot();
+    writeSweepReport(root, writeSweep(root, { depths: [4, 8], seeds: [1] }));
+    const { html, about } = made(root);
+    expect(about('RA4')).toContain(
+      'σ₁ against depth. Look for a slope of −1. From the sweep ra4-depth · quick.',
+    );
+    expect(html).toContain('href="sweeps/ra4-depth.quick/data/ra4-depth.csv"');
+  });
+
+  it('takes the theory’s conclusions with their starts', () => {
+    const root = newRoot();
+    const {
+      seedsHolding: _,
+      values: __,
+      ...conclusion
+    } = claim('theory', { title: 'Jacobians have rank one' });
+    write(root, 'unconstrained-jacobians/quick/theory.json', {
+      ...{ schema: 'collimate/theory@1', claims: [{ ...conclusion, startsHolding: 10, starts: 10 }] },
+    });
+    const { about, html } = made(root);
+    expect(about('theory')).toMatch(/Jacobians have rank one .* 10 of 10 starts .* ✓ holds/);
+    expect(html).toContain('href="unconstrained-jacobians/quick/report.html"');
+  });
+
+  it('names files that it cannot read, and goes on', () => {
+    const root = newRoot();
+    sweep(root, 'seed', [claim('RA1')]);
+    mkdirSync(join(root, 'sweeps/torn.quick'), { recursive: true });
+    writeFileSync(join(root, 'sweeps/torn.quick/sweep.json'), '{"schema": "colli');
+    write(root, 'sweeps/old.quick/sweep.json', { schema: 'collimate/sweep@0' });
+    const { html, about } = made(root);
+    expect(about('damaged')).toContain('sweeps/torn.quick/sweep.json');
+    expect(about('damaged')).toContain('its schema is collimate/sweep@0');
+    expect(about('RA1')).toContain('✓ holds');
+    expect(visible(html)).toContain('1 sweep');
+  });
+
+  it('escapes all text', () => {
+    const root = newRoot();
+    const hostile = '"><script>alert(1)</script>&amp;|`*';
+    const record = sweep(root, 'seed', [
+      claim('RA1', { title: hostile, measure: hostile, controlLabel: hostile }),
+    ]);
+    const question = hostile;
+    write(root, 'sweeps/seed.quick/sweep.json', {
+      ...record,
+      name: hostile,
+      question,
+      notes: [hostile],
+      provenance: [{ name: hostile, values: [hostile] }],
+    });
+    const { html, markdown } = made(root);
+    expect(bare(html)).not.toContain('<script');
+    expect(markdown).not.toMatch(/(?<!\\)<script/);
+  });
+});

@@ -1,0 +1,13 @@
+/** A page as XML, without its own style sheet and script. */
+export const bare = (html: string): string =>
+  html
+    .replace('<!doctype html>\n', '')
+    .replace(/<style>.*?<\/style>/s, '<style></style>')
+    .replace(/<script>.*?<\/script>\n<\/body>/s, '</body>')
+    .trim();
+
+/** What can be read on it. */
+export const visible = (html: string): string =>
+  bare(html)
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/[ \n]+/g, ' ');
