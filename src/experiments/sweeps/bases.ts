@@ -1,6 +1,7 @@
 import type { DatasetName } from '../../data/load.ts';
 import { datasets, type Settings } from '../experiment.ts';
-import type { Base, Level } from '../sweep.ts';
+import type { AxisValues, Base, Level } from '../sweep.ts';
+import type { Axis } from '../sweep-results.ts';
 
 /** Images held back to choose by, of which no network has learned. */
 const VALIDATION = 5_000;
@@ -53,3 +54,21 @@ export const alone = (experiment: string, preset: string): Base => ({
   preset,
   changes: { controlWeightDecay: null },
 });
+
+/**
+ * With skip connections, and without them at the weight decay at which plain networks of 8 blocks generalize best with the momentum of
+ * the brief base: the sweep `no-skip` looks for it.
+ */
+export const SKIP: AxisValues = {
+  name: 'skip',
+  values: [
+    { value: 'with', changes: {} },
+    { value: 'without', changes: { skip: false, weightDecay: 1e-2 } },
+  ],
+};
+
+/** The axis of {@link SKIP}. */
+export const SKIP_AXIS: Axis = { name: 'skip', label: 'skip connections' };
+
+/** How a claim's control without skip connections is called. */
+export const PLAIN = 'the same without skip connections';

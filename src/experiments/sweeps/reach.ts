@@ -1,10 +1,12 @@
 /** How far alignment reaches: seeds, total depth, width, classes, datasets. */
 
+import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets, type Model } from '../experiment.ts';
 import { type AxisValues, grid, type Level, type Sweep, type SweepCell, valuesOf } from '../sweep.ts';
 import type { ClaimSpec } from '../sweep-claims.ts';
-import { slopeOver } from '../sweep-claims.ts';
-import { alone, asItStands, fcBase } from './bases.ts';
+import { type SeedRuns, slopeOver } from '../sweep-claims.ts';
+import type { Cell } from '../sweep-results.ts';
+import { alone, asItStands, fcBase, PLAIN, SKIP, SKIP_AXIS } from './bases.ts';
 
 /** The claims that are looked for in every cell of a sweep, so that they can be compared. */
 export const MAIN = ['line', 'stepCosine', 'diagonalShare', 'leftRight', 'topEnergy'] as const;
@@ -96,22 +98,45 @@ export function mainCells(level: Level): SweepCell[] {
   });
 }
 
+const WITH = { skip: 'with' };
+const WITHOUT = { skip: 'without' };
+
+/** The least of a measure over depths from 4 on. */
+const leastOverDepths = (runs: SeedRuns, name: ScalarName, where: Cell): number | null => {
+  const deep = runs.values('depth', where).filter((L) => Number(L) >= 4);
+  const values = deep.map((L) => runs.get(name, { ...where, depth: L }));
+  const known = values.filter((x) => x !== null);
+  return known.length === values.length && known.length > 0 ? Math.min(...known) : null;
+};
+
 export const depth: Sweep = {
   name: 'ra4-depth',
   title: 'RA4: singular values against total depth',
   question: 'Do the top singular values of Residual Jacobians fall inversely with the number of blocks L?',
   summary: 'σ₁ against total depth L, with the slope in log–log',
-  axes: [{ name: 'depth', label: 'total depth L', log: true }],
-  cells: (level) => grid(fcBase(level), valuesOf('depth', level === 'smoke' ? [2, 4] : [2, 4, 8, 16, 32])),
+  axes: [SKIP_AXIS, { name: 'depth', label: 'total depth L', log: true }],
+  cells: (level) =>
+    grid(fcBase(level), SKIP, valuesOf('depth', level === 'smoke' ? [2, 4] : [2, 4, 8, 16, 32])),
   claims: [
     {
       property: 'RA4',
       id: 'slope',
       title: 'the top singular value of the last block falls inversely with total depth',
-      measure: 'slope of log σ₁ of the last block on log L, from L = 4 on',
+      measure: 'slope of log σ₁ of the last block on log L, over L = 4, 8, 16',
       comparison: 'between',
       threshold: [-1.5, -0.8],
-      ...slopeOver('depth', 'sigma1Last', {}, [4, 16]),
+      ...slopeOver('depth', 'sigma1Last', WITH, [4, 16]),
+      control: { label: PLAIN, of: slopeOver('depth', 'sigma1Last', WITHOUT, [4, 16]).of },
+    },
+    {
+      property: 'RA4',
+      id: 'slope-all',
+      title: 'and so it does over all depths',
+      measure: 'slope of log σ₁ of the last block on log L, over L = 2 to 32',
+      comparison: 'between',
+      threshold: [-1.5, -0.8],
+      ...slopeOver('depth', 'sigma1Last', WITH),
+      control: { label: PLAIN, of: slopeOver('depth', 'sigma1Last', WITHOUT).of },
     },
     {
       property: 'scope',
@@ -119,12 +144,19 @@ export const depth: Sweep = {
       title: 'singular vectors align at every depth',
       measure: 'diagonal share of U_jᵀ J_i V_j, least over L = 4 to 32',
       comparison: '>=',
-      threshold: 0.5,
-      of: (runs) => {
-        const deep = runs.values('depth').filter((L) => Number(L) >= 4);
-        const shares = deep.map((L) => runs.get('diagonalShare', { depth: L }) ?? Number.NaN);
-        return shares.some(Number.isNaN) || shares.length === 0 ? null : Math.min(...shares);
-      },
+      threshold: 0.6,
+      of: (runs) => leastOverDepths(runs, 'diagonalShare', WITH),
+      control: { label: PLAIN, of: (runs) => leastOverDepths(runs, 'diagonalShare', WITHOUT) },
+    },
+    {
+      property: 'scope',
+      id: 'depth-line',
+      title: 'representations lie on a line at every depth',
+      measure: 'share of variance along the first principal direction, least over L = 4 to 32',
+      comparison: '>=',
+      threshold: 0.98,
+      of: (runs) => leastOverDepths(runs, 'line', WITH),
+      control: { label: PLAIN, of: (runs) => leastOverDepths(runs, 'line', WITHOUT) },
     },
   ],
   figures: [
@@ -133,75 +165,80 @@ export const depth: Sweep = {
       file: 'ra4-depth',
       title: 'RA4: σ₁ against total depth',
       caption:
-        'Largest singular value of the last block and of the first, both axes logarithmic, a dot a seed. Look for a straight fall: ' +
-        'the slope is that of a line through the logarithms, −1 where σ₁ is inverse to L.',
+        'Largest singular value of the last block and of the first, both axes logarithmic, a dot a seed. Look for a straight fall with skip ' +
+        'connections: the slope is that of a line through the logarithms, −1 where σ₁ is inverse to L.',
       x: 'depth',
+      series: 'skip',
       scalars: ['sigma1Last', 'sigma1First'],
       slope: true,
-      beside: true,
     },
     {
       kind: 'scalars',
       file: 'alignment-depth',
       title: 'The other measures against total depth',
-      caption: 'Look for curves that stay up: alignment does not depend on how deep the network is.',
+      caption:
+        'Look for curves that stay up with skip connections, and stay down without: alignment does not depend on how deep the network is.',
       x: 'depth',
+      series: 'skip',
       scalars: ['testAccuracy', ...MAIN],
-      beside: true,
     },
     {
       kind: 'blocks',
       file: 'sigma-blocks',
       title: 'σ₁ of each block',
       caption:
-        'Largest singular value of each block’s Jacobian, a panel a depth, a line a seed. Look for a fall over blocks at every depth.',
+        'Largest singular value of each block’s Jacobian with skip connections, a panel a depth, a line a seed. Look for a fall over blocks at every depth.',
       panels: 'depth',
       measure: 'sigma1',
+      where: WITH,
     },
   ],
 };
-
-const widthOrClasses = (what: string) => ({
-  property: 'scope' as const,
-  comparison: '>=' as const,
-  title: `singular vectors align at every ${what}`,
-});
 
 export const width: Sweep = {
   name: 'width',
   title: 'Residual Alignment over widths',
   question: 'Does alignment depend on the number of features D?',
-  summary: 'all measures over D',
-  axes: [{ name: 'width', label: 'width D', log: true }],
-  cells: (level) => grid(fcBase(level), valuesOf('width', level === 'smoke' ? [32, 64] : [32, 64, 128, 256])),
-  claims: [
-    {
-      ...widthOrClasses('width'),
-      id: 'widths',
-      measure: 'diagonal share of U_jᵀ J_i V_j, least over widths',
-      threshold: 0.5,
-      of: (runs) => runs.extreme('min', 'width', 'diagonalShare'),
-    },
-    {
-      property: 'scope',
-      id: 'width-line',
-      title: 'representations lie on a line at every width',
-      measure: 'share of variance along the first principal direction, least over widths',
-      comparison: '>=',
-      threshold: 0.97,
-      of: (runs) => runs.extreme('min', 'width', 'line'),
-    },
-  ],
+  summary: 'all measures over the width D, with and without skip connections',
+  axes: [SKIP_AXIS, { name: 'width', label: 'width D', log: true }],
+  cells: (level) =>
+    grid(fcBase(level), SKIP, valuesOf('width', level === 'smoke' ? [32, 64] : [32, 64, 128, 256])),
+  claims: (
+    [
+      [
+        'line',
+        'representations lie on a line',
+        'share of variance along the first principal direction',
+        0.98,
+      ],
+      ['diagonalShare', 'singular vectors align', 'diagonal share of U_jᵀ J_i V_j', 0.6],
+      [
+        'topEnergy',
+        'Residual Jacobians have rank at most C',
+        'share of ‖J‖² in the top C, least over blocks',
+        0.99,
+      ],
+    ] as const
+  ).map(([name, title, measure, threshold]) => ({
+    property: 'scope',
+    id: `widths-${name}`,
+    title: `${title} at every width`,
+    measure: `${measure}, least over widths`,
+    comparison: '>=',
+    threshold,
+    of: (runs) => runs.extreme('min', 'width', name, WITH),
+    control: { label: PLAIN, of: (runs) => runs.extreme('min', 'width', name, WITHOUT) },
+  })),
   figures: [
     {
       kind: 'scalars',
       file: 'width',
       title: 'Measures against width',
       caption:
-        'A dot a seed, quiet dots at initialization. Look for alignment that does not go away in wider networks.',
+        'A dot a seed. Look for alignment that does not go away in wider networks, and is nowhere without skip connections.',
       x: 'width',
+      series: 'skip',
       scalars: ['testAccuracy', ...MAIN, 'sigma1Last', 'nc1'],
-      beside: true,
     },
   ],
 };
@@ -251,7 +288,7 @@ export const classes: Sweep = {
       title: 'Residual Jacobians have rank at most C, for every C',
       measure: 'share of ‖J‖² in the top C singular values, least over blocks and C',
       comparison: '>=',
-      threshold: 0.97,
+      threshold: 0.99,
       of: (runs) => runs.extreme('min', 'classes', 'topEnergy', { dataset: 'mnist' }),
     },
     {
