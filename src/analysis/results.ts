@@ -231,9 +231,10 @@ export interface EpochMetrics {
   /** Mean training loss over the epoch. */
   loss: number;
   trainAccuracy: number;
-  testAccuracy: number;
-  /** On the training images that are held back, where there are any. */
-  validationAccuracy?: number;
+  /** Null after epochs that are not followed by a test. */
+  testAccuracy: number | null;
+  /** On the training images that are held back, where there are any; null with the other. */
+  validationAccuracy?: number | null;
   /** Training time so far, in seconds, over all sessions of the run. */
   seconds: number;
 }

@@ -31,13 +31,14 @@ const TRAINING = 3;
 /** The size of an experiment, from the shapes of its layers alone. */
 export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size {
   const image = imageShape(dataset, settings);
-  const { epochs, images, classes, batch, controlWeightDecay } = settings;
+  const { epochs, images, classes, batch, controlWeightDecay, validation, testEvery } = settings;
   const facts = datasets[dataset];
   const share = classes / classesOf(dataset, settings);
   const train = Math.floor(Math.min(images, facts.images * share) / batch) * batch;
   const each = (own: Settings) => {
     const forward = forwardFlops(networkOf(networkOptions(model, own, image)));
-    return epochs * forward * (TRAINING * train + facts.test * share);
+    const tested = Math.ceil(epochs / testEvery) * (facts.test * share + validation);
+    return forward * (epochs * TRAINING * train + tested);
   };
   const network = networkOf(networkOptions(model, settings, image));
   return {

@@ -58,6 +58,8 @@ interface Variations {
   readonly validation: number;
   /** Epochs after which weights are kept: see {@link snapshotEpochs}. */
   readonly snapshots: number;
+  /** Epochs from one test to the next; the last one is always followed by one. */
+  readonly testEvery: number;
 }
 
 /** Networks, data and training as the paper has them. */
@@ -72,6 +74,7 @@ export const AS_IN_THE_PAPER: Variations = {
   superclasses: false,
   validation: 0,
   snapshots: 0,
+  testEvery: 1,
 };
 
 /** Settings of the control: the same without skip connections, and without what needs them. */

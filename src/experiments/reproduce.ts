@@ -24,7 +24,7 @@ export const labels = {
 } as const;
 export type NetworkName = Exclude<keyof typeof labels, 'plain'>;
 
-export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | 'onEpoch'> {
+export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | 'onEpoch' | 'testEvery'> {
   /** Chooses the device's kernels; its choices are recorded before they are used. */
   readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
   /** What begins now, for one of the networks. */
@@ -60,7 +60,10 @@ export async function reproduce(
     };
     record(into, own);
     session.onStage('train', network);
-    const state = await session.interrupt.heeded(() => train(gpu, data, into, checkpointInfo(own), session));
+    const { testEvery } = own.settings;
+    const state = await session.interrupt.heeded(() =>
+      train(gpu, data, into, checkpointInfo(own), { ...session, testEvery }),
+    );
     if (session.interrupt.requested)
       throw new Interrupted('stopped after training; the checkpoint is written');
     const known = ownAnalysis(into);

@@ -61,6 +61,7 @@ export const ranges: Readonly<Record<NumberName, Range>> = {
   randomLabels: real('--random-labels', 'share of the training images that get random labels', 0, 1),
   validation: whole('--validation', 'training images held back to test each epoch on', 0, 60_000),
   snapshots: whole('--snapshots', 'epochs, evenly over their logarithm, whose weights are kept', 0, 1000),
+  testEvery: whole('--test-every', 'epochs from one test to the next', 1, 100_000),
   samples: whole('--samples', 'training examples at which Jacobians are taken', 1, 1000),
 };
 

@@ -48,6 +48,8 @@ export interface TrainingProgress {
 }
 
 export interface TrainingSession {
+  /** Epochs from one test to the next. */
+  readonly testEvery: number;
   readonly interrupt: Interrupt;
   /** Seconds of training after which a checkpoint is due. */
   readonly checkpointSeconds: number;
@@ -113,6 +115,7 @@ export async function train(
   const seconds = () => secondsBefore + (performance.now() - begin) / 1000;
   const pace = new Pace();
   let lastCheckpoint = begin;
+  const untested: Accuracies = { testAccuracy: null, ...(data.validation && { validationAccuracy: null }) };
   let testAccuracy: number | undefined;
   let result: HostState | undefined;
 
@@ -121,7 +124,8 @@ export async function train(
     trainer.queue(count);
     const end = trainer.step;
     const records = trainer.records(count);
-    const test = end % stepsPerEpoch === 0 ? accuracies(await evaluating) : undefined;
+    const isTested = end === steps || end % (session.testEvery * stepsPerEpoch) === 0;
+    const test = isTested ? accuracies(await evaluating) : undefined;
     const due = end === steps || performance.now() - lastCheckpoint >= 1000 * session.checkpointSeconds;
     if (due) lastCheckpoint = performance.now();
     const state = due || snapshots.has(end / stepsPerEpoch) ? trainer.state.save() : undefined;
@@ -142,7 +146,7 @@ export async function train(
     pace.done(records.length);
     const mean = (value: (r: StepRecord) => number) =>
       records.reduce((sum, r) => sum + value(r), 0) / records.length;
-    if (test !== undefined) closeEpoch(test);
+    if (end % stepsPerEpoch === 0) closeEpoch(test ?? untested);
     if (state && snapshots.has(end / stepsPerEpoch)) keep(state);
     if (state && due) save(state);
     session.onProgress({
@@ -159,7 +163,7 @@ export async function train(
   }
 
   function closeEpoch(tested: Accuracies): void {
-    testAccuracy = tested.testAccuracy;
+    testAccuracy = tested.testAccuracy ?? testAccuracy;
     const metrics: EpochMetrics = {
       epoch: done / stepsPerEpoch,
       step: done,

@@ -33,10 +33,11 @@ async function trainIn(
   onProgress: (progress: TrainingProgress) => void = () => {},
   own: Parameters<typeof train>[3] = info,
   images: Task = task,
+  testEvery = 1,
 ) {
   using data = new DeviceTask(gpu, images);
   using interrupt = new Interrupt();
-  const session = { interrupt, checkpointSeconds: 0, onProgress, onEpoch: () => {} };
+  const session = { interrupt, testEvery, checkpointSeconds: 0, onProgress, onEpoch: () => {} };
   return await train(gpu, data, folder, own, session);
 }
 
@@ -67,7 +68,7 @@ test("another run's checkpoint is refused", async () => {
     await trainIn(gpu, folder);
     using data = new DeviceTask(gpu, task);
     using interrupt = new Interrupt();
-    const session = { interrupt, checkpointSeconds: 0, onProgress() {}, onEpoch() {} };
+    const session = { interrupt, testEvery: 1, checkpointSeconds: 0, onProgress() {}, onEpoch() {} };
     const other = { ...info, training: { ...info.training, lr: 0.2 } };
     await expect(train(gpu, data, folder, other, session)).rejects.toThrow(
       'belongs to another run: its training is',
@@ -101,6 +102,21 @@ test('a run keeps the weights of some epochs, the same however it was cut off', 
     expect(first!.state.parameters).not.toEqual(final.parameters);
     expect(last!.state).toEqual({ ...final, momentum: new Map() });
     expect(last!.info).toEqual(own);
+  });
+});
+
+test('epochs in between need not be tested, and the weights are the same', async () => {
+  const own = { ...info, training: { ...info.training, epochs: 3 } };
+  await withGpu(async (gpu) => {
+    using each = RunFolder.create(join(root, 'each'));
+    using second = RunFolder.create(join(root, 'second'));
+    const state = await trainIn(gpu, each, undefined, own);
+    expect(await trainIn(gpu, second, undefined, own, task, 2)).toEqual(state);
+    const tested = (folder: RunFolder) =>
+      (folder.readMetrics() as EpochMetrics[]).map((line) => line.testAccuracy);
+    const all = tested(each);
+    expect(all).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)]);
+    expect(tested(second)).toEqual([null, all[1], all[2]]);
   });
 });
 

@@ -14,6 +14,7 @@ const BRIEF: Partial<Settings> = {
   images: 10_000,
   validation: VALIDATION,
   epochs: 10,
+  testEvery: 5,
   momentum: 0.5,
   weightDecay: 1e-1,
   controlWeightDecay: null,

@@ -38,11 +38,12 @@ export function training(data: ReportData): Figure {
 
 type Run = RunData & { colour: string };
 
-const points = (runs: Run[], pick: (m: EpochMetrics) => number): Point[] =>
+const points = (runs: Run[], pick: (m: EpochMetrics) => number | null): Point[] =>
   runs.flatMap(({ label, colour, metrics }) =>
-    metrics
-      .map((m) => ({ epoch: m.epoch, value: pick(m), run: label, colour }))
-      .filter((p) => defined(p.value)),
+    metrics.flatMap((m) => {
+      const value = pick(m);
+      return defined(value) ? [{ epoch: m.epoch, value, run: label, colour }] : [];
+    }),
   );
 
 function lossPanel(runs: Run[]): Panel {
@@ -53,12 +54,12 @@ function lossPanel(runs: Run[]): Panel {
 }
 
 function accuracyPanel(runs: Run[]): Panel {
-  const test = points(runs, (m) => 100 * m.testAccuracy);
+  const test = points(runs, (m) => m.testAccuracy && 100 * m.testAccuracy);
   const train = points(runs, (m) => 100 * m.trainAccuracy);
   const least = Math.min(100, ...[...test, ...train].map((p) => p.value));
   const low = Math.max(0, Math.floor(least - 0.1 * (100 - least)));
   const y = { ...axis('accuracy (%)'), domain: [Math.min(low, 99), 100], ticks: 6, grid: true };
-  const note = final(runs, 'test', (m) => percent(m.testAccuracy, 2));
+  const note = final(runs, 'test', (m) => (m.testAccuracy === null ? '—' : percent(m.testAccuracy, 2)));
   return panel('Accuracy', note, y, runs, [...curves(train, true), ...curves(test, false)]);
 }
 
