@@ -213,6 +213,7 @@ function ranks(theory: Theory): Figure {
     });
   };
   const most = Math.max(...classes) - 1;
+  const rankTicks = range(most + 1).filter((r) => most <= 12 || r % 5 === 0);
   const ratios = rows.map(({ ratio }) => ratio);
   const [least, greatest] = [Math.min(...ratios), Math.max(...ratios)];
   return figure(
@@ -230,11 +231,11 @@ function ranks(theory: Theory): Figure {
         panel(
           'rank',
           'Numerical rank',
-          'C − 1 differences of C inputs',
+          'broken lines: C − 1',
           {
             ...axis('σₖ ≥ 0.01 σ₁'),
             domain: [0, most + 0.5],
-            interval: most > 12 ? 5 : 1,
+            ticks: rankTicks,
             tickFormat: String,
           },
           Plot.ruleY(classes, {
