@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
 import { CollimateError } from '../errors.ts';
+import { Interrupt } from '../experiments/interrupt.ts';
 import { originOf } from '../experiments/run-config.ts';
 import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
 import { caseInWords, runCases } from '../experiments/unconstrained/run.ts';
@@ -77,6 +78,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
     console.log(options.json ? JSON.stringify({ event, ...fields }) : words);
   say('fact', { name: 'adapter', value: gpu.info }, `adapter:   ${gpu.info.name}, ${gpu.info.driver}`);
   say('fact', { name: 'folder', value: folder.path }, `folder:    ${folder.path}`);
+  using _interrupt = new Interrupt(() => console.error('To go on, give the same command again.'));
   const { claims } = await runCases(gpu, folder, preset, settings, (planned, index, count) => {
     const words = `${index + 1}/${count}: ${caseInWords(planned)}, ${settings.starts} starts, ${settings.steps} steps`;
     say('case', { ...planned, index, count }, words);

@@ -32,7 +32,7 @@ function theoryPage(theory: Theory, origin: Origin, figures: readonly Figure[], 
     kicker: `Collimate · unconstrained-jacobians · preset ${preset}`,
     title: 'Residual Alignment in the Unconstrained Jacobians Model',
     subtitle: `${settings.classes.join(', ')} classes, ${settings.depths.join(', ')} blocks of width ${settings.width}, ${settings.starts} starts`,
-    result: resultSentence(claims, settings.starts),
+    result: [resultSentence(claims, settings.starts), ...lowRankSentence(theory)].join(' '),
     sections: [
       {
         id: 'verdicts',
@@ -82,6 +82,24 @@ function resultSentence(claims: readonly TheoryClaim[], starts: number): string 
   if (failed.length === 0) return `All ${claims.length} conclusions hold ${from}.`;
   const names = failed.map(({ title }) => title).join('; ');
   return `${claims.length - failed.length} of ${claims.length} conclusions hold ${from}. Does not hold: ${names}.`;
+}
+
+/** Below this ratio of objectives, the aligned solution is beaten, not met. */
+const BEATEN = 0.999;
+
+/** Where fewer directions than C − 1 turned out better. */
+function lowRankSentence({ cases }: Theory): string[] {
+  const beaten = cases.filter(({ final, predicted }) =>
+    final.some(({ objective }) => objective < BEATEN * predicted!.objective),
+  );
+  if (beaten.length === 0) return [];
+  const where = [...new Set(beaten.map(({ classes }) => classes))].map((classes) => {
+    const depths = beaten.filter((found) => found.classes === classes).map(({ depth }) => depth);
+    return `${classes} classes from ${Math.min(...depths)} blocks on`;
+  });
+  return [
+    `With ${where.join(' and ')}, starts end below the solution that uses all C − 1 directions alike: deep models do better with fewer.`,
+  ];
 }
 
 const deviations = [

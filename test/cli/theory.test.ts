@@ -92,6 +92,11 @@ describe('the Unconstrained Jacobians Model, optimized', () => {
   });
 });
 
+test('a start that diverges is named, with a remedy', async () => {
+  const wild = { ...SMALL, classes: '2', depth: '4', lr: '1e9', steps: '9', out: join(root, 'wild') };
+  await expect(quietly(() => runTheory(wild))).rejects.toThrow(/start \d of 2 classes, 4 blocks diverged/);
+});
+
 describe('options', () => {
   test('are read, lists in order and each once', () => {
     const { preset, settings } = resolveTheory({ depth: '8,2,8', classes: '3', penalty: '0.1' });

@@ -91,7 +91,7 @@ const MORE_CLASSES: readonly Conclusion[] = [
   },
   {
     id: 'more-equal',
-    title: 'with more classes, singular values are equal over blocks',
+    title: 'with more classes, the first singular value is equal over blocks',
     measure: '(greatest − least)/mean of σ₁ over blocks',
     comparison: '<=',
     threshold: 0.01,

@@ -92,26 +92,28 @@ export async function runCases(
 const MOMENTS = 40;
 
 /** Optimizes one case from all starts at once. */
-export async function runCase(
-  gpu: Gpu,
-  { classes, depth, skip, followed }: PlannedCase,
-  settings: TheorySettings,
-): Promise<TheoryCase> {
+export async function runCase(gpu: Gpu, planned: PlannedCase, settings: TheorySettings): Promise<TheoryCase> {
+  const { classes, depth, skip, followed } = planned;
   const { width, starts, steps, penalty } = settings;
   const model = { classes, depth, width, penalty, skip };
   const sizes = { classes, depth, width, starts };
   using optimizer = await UnconstrainedOptimizer.create(gpu, model, settings);
+  const values = async () => {
+    const found = await optimizer.values();
+    const start = found.objective.findIndex((x) => !Number.isFinite(x));
+    if (start < 0) return found;
+    throw new CollimateError(
+      `start ${start + 1} of ${caseInWords(planned)} diverged: its objective is ${found.objective[start]}`,
+      'Use a smaller `--lr`.',
+    );
+  };
   const measure = async () => {
-    const { loss, objective } = await optimizer.values();
+    const { loss, objective } = await values();
     const triples = await optimizer.triples();
-    const measures = objective.map((value, start) => {
-      if (Number.isFinite(value))
-        return { loss: loss[start]!, objective: value, ...measureStart(triples, sizes, start) };
-      throw new CollimateError(
-        `start ${start + 1} of ${caseInWords({ classes, depth, skip, followed })} diverged: its objective is ${value}`,
-        'Use a smaller `--lr`.',
-      );
-    });
+    const measures = objective.map((value, start) => ({
+      ...{ loss: loss[start]!, objective: value },
+      ...measureStart(triples, sizes, start),
+    }));
     return { measures, triples };
   };
   const { measures: initial } = await measure();
@@ -123,7 +125,9 @@ export async function runCase(
     if (m > 0 && until === step) continue;
     optimizer.queue(until - step);
     step = until;
-    if (followed) course.push(await moment(optimizer, sizes, step));
+    if (!followed) continue;
+    const { objective } = await values();
+    course.push({ step, objective, ...meanValues(await optimizer.singularValues(), sizes) });
   }
   const { measures: final, triples } = await measure();
   return {
@@ -135,19 +139,14 @@ export async function runCase(
   };
 }
 
-async function moment(
-  optimizer: UnconstrainedOptimizer,
+/** Means over blocks of σ_1 and σ_C, one number a start, of values [L, S, d]. */
+function meanValues(
+  s: Float32Array,
   { classes, depth, starts, width }: TripleSizes,
-  step: number,
-): Promise<CourseMoment> {
-  const { objective } = await optimizer.values();
-  const s = await optimizer.singularValues();
-  const meanOf = (k: number) =>
-    objective.map(
-      (_, start) =>
-        Array.from({ length: depth }, (_, i) => s[(i * starts + start) * width + k]!).reduce(
-          (a, b) => a + b,
-        ) / depth,
-    );
-  return { step, objective, sigma1: meanOf(0), sigmaC: meanOf(classes - 1) };
+): Pick<CourseMoment, 'sigma1' | 'sigmaC'> {
+  const mean = (start: number, k: number) =>
+    Array.from({ length: depth }, (_, i) => s[(i * starts + start) * width + k]!).reduce((a, b) => a + b) /
+    depth;
+  const each = (k: number) => Array.from({ length: starts }, (_, start) => mean(start, k));
+  return { sigma1: each(0), sigmaC: each(classes - 1) };
 }

@@ -33,12 +33,11 @@ export const theoryPresets: Readonly<Record<string, { summary: string; settings:
     settings: { ...shared, classes: [2, 3, 4, 10], depths: [2, 4, 8, 16, 32], width: 32, steps: 2000 },
   },
   paper: {
-    summary: 'an hour: up to 20 classes and 128 blocks of width 64, and 20 starts',
+    summary: 'an hour: up to 20 classes and 64 blocks of width 64',
     settings: {
       ...shared,
-      starts: 20,
       classes: [2, 3, 4, 10, 20],
-      depths: [2, 4, 8, 16, 32, 64, 128],
+      depths: [2, 4, 8, 16, 32, 64],
       width: 64,
       steps: 6000,
     },
