@@ -57,7 +57,8 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
     .option('--debug', 'print stack traces')
     .addHelpText('after', '\nWhat was cut off goes on when the same command is given again.')
     .parse(args, { from: 'user' });
-  return runTheory(command.opts<TheoryOptions>());
+  using _interrupt = new Interrupt(() => console.error('To go on, give the same command again.'));
+  return await runTheory(command.opts<TheoryOptions>());
 }
 
 /** Optimizes, measures, judges and reports. Returns the exit status. */
@@ -78,7 +79,6 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
     console.log(options.json ? JSON.stringify({ event, ...fields }) : words);
   say('fact', { name: 'adapter', value: gpu.info }, `adapter:   ${gpu.info.name}, ${gpu.info.driver}`);
   say('fact', { name: 'folder', value: folder.path }, `folder:    ${folder.path}`);
-  using _interrupt = new Interrupt(() => console.error('To go on, give the same command again.'));
   const { claims } = await runCases(gpu, folder, preset, settings, (planned, index, count) => {
     const words = `${index + 1}/${count}: ${caseInWords(planned)}, ${settings.starts} starts, ${settings.steps} steps`;
     say('case', { ...planned, index, count }, words);
