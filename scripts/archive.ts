@@ -20,6 +20,8 @@ const omitted = [
   /^webgpu\/dist\/(?!linux-x64)/,
   /^lightningcss/, // which vite loads for style sheets only
   /^@img\/sharp-(?!(libvips-)?linux-x64(\/|$))/,
+  /^@resvg\/resvg-js-(?!linux-x64-gnu(\/|$))/,
+  /^dejavu-fonts-ttf\/(?!package\.json$|LICENSE$|ttf$|ttf\/DejaVuSans(-Bold)?\.ttf$)/, // figures use no others
   /^@sparticuz\/chromium\/bin\/(?!swiftshader)/,
   /\/prebuilds\//, // of the bare-* packages, for another runtime
   /^(\.bin|esbuild\/bin)\/esbuild$/, // a copy of the program in @esbuild/linux-x64

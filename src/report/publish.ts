@@ -1,3 +1,4 @@
+import type { RunFolder } from '../experiments/run-folder.ts';
 import { csv, type Data } from './csv.ts';
 import type { Figure } from './data.ts';
 import { html } from './html.ts';
@@ -28,6 +29,12 @@ export function publish(
   write(`${name}.html`, html(page));
   write(`${name}.md`, markdown(page));
 }
+
+/** Into the folder of a run. */
+export const into =
+  (folder: RunFolder): Write =>
+  (path, contents) =>
+    typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
 
 /** Figures of a page, numbered; their files lie below the page's folder, or in `below` of it. */
 export const figureParts = (figures: readonly Figure[], below = ''): Part[] =>

@@ -9,7 +9,7 @@ import { theoryFigures } from './figures/theory.ts';
 import { format } from './numbers.ts';
 import { howItWasMade, links } from './page.ts';
 import type { Page, Part, Row, Table } from './parts.ts';
-import { figureParts, publish } from './publish.ts';
+import { figureParts, into, publish } from './publish.ts';
 import { fromTheory, verdictTable } from './verdicts.ts';
 
 type Origin = Pick<RunConfig, 'adapter' | 'versions' | 'system' | 'commit' | 'command' | 'started'>;
@@ -20,9 +20,7 @@ export function writeTheoryReport(folder: RunFolder): void {
   const figures = theoryFigures(theory);
   const data = theoryData(theory);
   const page = theoryPage(theory, folder.readJson(CONFIG) as Origin, figures, data);
-  const write = (path: string, contents: string | Uint8Array) =>
-    typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
-  publish(write, page, { figures, data });
+  publish(into(folder), page, { figures, data });
 }
 
 function theoryPage(theory: Theory, origin: Origin, figures: readonly Figure[], data: readonly Data[]): Page {

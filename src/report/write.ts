@@ -7,7 +7,7 @@ import type { RunFolder } from '../experiments/run-folder.ts';
 import type { RunData } from './data.ts';
 import { figures } from './figures.ts';
 import { runPage } from './page.ts';
-import { publish, type Write } from './publish.ts';
+import { into, publish } from './publish.ts';
 import { runTables } from './tables.ts';
 
 /** Draws the figures and the page of a run from the files in its folder: all that is shown can be found in them. */
@@ -45,17 +45,8 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
   };
   const drawn = figures(data);
   const tables = runTables(data);
-  const write: Write = (path, contents) =>
-    typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
-  publish(
-    write,
-    runPage(
-      data,
-      drawn,
-      tables.map(({ name }) => name),
-    ),
-    { figures: drawn, data: tables },
-  );
+  const names = tables.map(({ name }) => name);
+  publish(into(folder), runPage(data, drawn, names), { figures: drawn, data: tables });
 }
 
 function settingRows({ preset, settings, training, dataset }: RunConfig): [string, string][] {
