@@ -1,4 +1,12 @@
-import type { Analysis, Claim, EpochMetrics, Measures, NetworkInfo, StageInfo } from '../analysis/results.ts';
+import type {
+  Analysis,
+  Claim,
+  CourseMoment,
+  EpochMetrics,
+  Measures,
+  NetworkInfo,
+  StageInfo,
+} from '../analysis/results.ts';
 import { stagesOf } from '../analysis/summary.ts';
 
 /** One trained network: what was measured in it and how its training went. */
@@ -7,6 +15,8 @@ export interface RunData {
   label: string;
   analysis: Analysis;
   metrics: EpochMetrics[];
+  /** From initialization on; only where weights were kept on the way. */
+  course?: CourseMoment[];
 }
 
 /** Everything a report shows. The page and the figures add no numbers of their own. */

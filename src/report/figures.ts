@@ -1,5 +1,7 @@
 import type { Figure, ReportData } from './data.ts';
 import { alignment } from './figures/alignment.ts';
+import { blocks } from './figures/blocks.ts';
+import { course } from './figures/course.ts';
 import { leftRight } from './figures/left-right.ts';
 import { scale } from './figures/scale.ts';
 import { spectra } from './figures/spectra.ts';
@@ -11,5 +13,6 @@ export type { Figure, ReportData, RunData } from './data.ts';
 
 /** All figures of a report, in the order in which a reader wants them. */
 export function figures(data: ReportData): Figure[] {
-  return [trajectories, steps, alignment, leftRight, spectra, scale, training].map((draw) => draw(data));
+  const drawn = [trajectories, steps, alignment, leftRight, spectra, scale, blocks, training];
+  return [...drawn.map((draw) => draw(data)), ...course(data)];
 }

@@ -1,7 +1,8 @@
 import type { Analysis } from '../analysis/results.ts';
-import { blocksInWords, type Figure, type ReportData } from './data.ts';
-import { percent } from './numbers.ts';
-import type { Facts, Inline, Page, Part, Row } from './parts.ts';
+import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
+import { blocksInWords, type Figure, moments, type ReportData } from './data.ts';
+import { format, formatSpread, percent } from './numbers.ts';
+import type { Cell, Facts, Inline, Page, Part, Row, Table } from './parts.ts';
 import { figureParts } from './publish.ts';
 import { fromRun, plural, verdictNote, verdictTable } from './verdicts.ts';
 
@@ -27,6 +28,18 @@ export function runPage(data: ReportData, figures: readonly Figure[], tables: re
             : [{ kind: 'text', text: 'No claim was judged.' }],
       },
       { id: 'figures', title: 'Figures', parts: figureParts(figures) },
+      {
+        id: 'measures',
+        title: 'All measures',
+        parts: [
+          measureTable(data),
+          {
+            kind: 'text',
+            text: 'Where it says ±, the mean over samples and one standard deviation; where a measure is one per block, of the block that is named.',
+            note: true,
+          },
+        ],
+      },
       howItWasMade(
         [
           { title: 'Settings', rows: data.settings },
@@ -51,6 +64,32 @@ export const howItWasMade = (groups: readonly Facts[], deviations: readonly stri
     deviations.length > 0 ? { kind: 'list', items: deviations } : { kind: 'text', text: 'None known.' },
   ] satisfies Part[],
 });
+
+/** Every scalar measure of the network as trained, at initialization, and of the control. */
+function measureTable(data: ReportData): Table {
+  const shown = moments(data);
+  return {
+    kind: 'table',
+    caption: 'All scalar measures',
+    columns: [{ label: 'Measure' }, ...shown.map(({ title }) => ({ label: title, numeric: true }))],
+    groups: [
+      {
+        rows: (Object.keys(scalars) as ScalarName[]).map((name): Cell[] => {
+          const { label, what, from, spread } = scalar(name);
+          return [
+            { text: label, ...(what !== label && { small: what }) },
+            ...shown.map(({ measures, network }): Cell => {
+              const [value, std] = [from(measures, network), spread?.(measures, network) ?? null];
+              const after = value === null || std === null ? '' : ` ± ${formatSpread(std, value)}`;
+              return { text: format(value), after };
+            }),
+          ];
+        }),
+      },
+    ],
+    cards: true,
+  };
+}
 
 function measurement(analysis: Analysis): Row[] {
   const { settings, trained } = analysis;

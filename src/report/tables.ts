@@ -2,10 +2,12 @@ import type { Spread } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
 import { stagesOf } from '../analysis/summary.ts';
 import type { Data, Observation } from './csv.ts';
-import { type Moment, moments, type ReportData } from './data.ts';
+import { type Moment, moments, type ReportData, type RunData } from './data.ts';
 import { drawnBlocks } from './figures/alignment.ts';
 import { points } from './figures/spectra.ts';
 import { range, spread } from './numbers.ts';
+
+const names = Object.keys(scalars) as ScalarName[];
 
 /** Every number that a run's figures and tables show, and where these show means also the samples'. */
 export function runTables(data: ReportData): Data[] {
@@ -19,9 +21,11 @@ export function runTables(data: ReportData): Data[] {
   return [
     { name: 'claims', rows: data.claims.map((claim) => ({ ...claim })) },
     { name: 'training', rows: trainingRows(data) },
+    ...(data.run.course ? [{ name: 'course', rows: courseRows(data.run) }] : []),
     { name: 'measures', rows: of(measureRows) },
     { name: 'stages', rows: of(stageRows) },
     { name: 'blocks', rows: of(blockRows) },
+    { name: 'paths', rows: of(pathRows) },
     { name: 'samples', rows: of(sampleRows) },
     { name: 'trajectories', rows: of(trajectoryRows) },
     { name: 'spectra', rows: of(spectrumRows) },
@@ -36,9 +40,20 @@ const trainingRows = ({ run, control }: ReportData): Observation[] => [
   ...(control?.metrics ?? []).map((line) => ({ network: 'control', ...line })),
 ];
 
+const courseRows = ({ course = [], analysis }: RunData): Observation[] =>
+  course.flatMap((moment) =>
+    names.map((measure) => ({
+      ...{ epoch: moment.epoch, step: moment.step },
+      ...{ measure, value: scalar(measure).from(moment, analysis.network) },
+    })),
+  );
+
+const pathRows = ({ measures }: Moment): Observation[] =>
+  (measures.summary.pathShares ?? []).map(({ mean, std }, length) => ({ length, share: mean, std }));
+
 /** The scalar measures, with their spread over samples where they are means. */
 const measureRows = ({ measures, network }: Moment): Observation[] =>
-  (Object.keys(scalars) as ScalarName[]).map((measure) => ({
+  names.map((measure) => ({
     measure,
     value: scalar(measure).from(measures, network),
     std: scalar(measure).spread?.(measures, network) ?? null,

@@ -1,5 +1,6 @@
-import type { Analysis, EpochMetrics } from '../analysis/results.ts';
+import type { Analysis, Course, EpochMetrics } from '../analysis/results.ts';
 import { catalog } from '../experiments/catalog.ts';
+import { COURSE } from '../experiments/course.ts';
 import { deviations } from '../experiments/deviations.ts';
 import { ANALYSIS, CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
@@ -23,10 +24,12 @@ export function writeReport(folder: RunFolder): void {
 }
 
 function runData(folder: RunFolder, label: string): RunData {
+  const course = folder.has(COURSE) ? (folder.readJson(COURSE) as Course).moments : undefined;
   return {
     label,
     analysis: folder.readJson(ANALYSIS) as Analysis,
     metrics: folder.readMetrics() as EpochMetrics[],
+    ...(course && { course }),
   };
 }
 

@@ -10,6 +10,7 @@ const files = [
   'ra2-left-right.svg',
   'ra3-spectra.svg',
   'ra4-scale.svg',
+  'blocks.svg',
   'training.svg',
 ];
 
@@ -56,7 +57,7 @@ const cases: Record<string, FixtureOptions> = {
 describe.each(Object.entries(cases))('figures of %s', (_, options) => {
   const drawn = figures(fixture(options));
 
-  it('are the seven, each with a title and a caption', () => {
+  it('are the eight, each with a title and a caption', () => {
     expect(drawn.map((f) => f.file)).toEqual(files);
     for (const { title, caption } of drawn) expect(title && caption).toMatch(/\w/);
   });
@@ -189,6 +190,23 @@ describe('a figure', () => {
   it('of training has a point an epoch', () => {
     expect(circles(get(drawn, 'training.svg'))).toBe(2 * 4 * 3); // loss, training and test accuracy
     expect(get(figures(fixture({ epochs: 0 })), 'training.svg')).toContain('no epoch was recorded');
+  });
+
+  it('of blocks has a dot for each block’s ratio and loss, and for each length of path, where these are known', () => {
+    const { trained, initialization } = data.run.analysis;
+    const control = data.control!.analysis.trained;
+    expect(control.blockLoss).toBeNull();
+    expect(trained.blockLoss).toHaveLength(5);
+    const lost = [trained, initialization].filter((m) => m.blockLoss).length;
+    const paths = [trained, initialization].filter((m) => m.summary.pathShares).length;
+    expect(circles(get(drawn, 'blocks.svg'))).toBe(3 * 5 + lost * 5 + paths * 6);
+  });
+
+  it('of the course is there where weights were kept on the way', () => {
+    const kept = figures(fixture({ course: true, epochs: 4 }));
+    expect(kept.map((f) => f.file)).toEqual([...files, 'course.svg']);
+    elements(get(kept, 'course.svg'));
+    expect(circles(get(kept, 'course.svg'))).toBe(12 * 3);
   });
 
   it('escapes its labels', () => {

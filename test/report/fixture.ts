@@ -22,6 +22,8 @@ export interface FixtureOptions {
   /** Dead blocks of the trained network, 1-based. */
   dead?: number[];
   seed?: number;
+  /** Whether weights were kept on the way. */
+  course?: boolean;
 }
 
 type Kind = 'trained' | 'initialization' | 'control';
@@ -38,6 +40,7 @@ export function fixture(options: FixtureOptions = {}): ReportData {
     control: true,
     dead: [],
     seed: 1,
+    course: false,
     ...options,
   };
   const run = runData('Residual network', 'trained', o);
@@ -101,7 +104,13 @@ function runData(label: string, kind: Kind, o: Options): RunData {
     testAccuracy: 0.987 - 0.05 / epoch,
     seconds: 14.2 * epoch,
   }));
-  return { label, analysis, metrics };
+  const moment = ({ samples: _, alignment: __, ...summary }: Measures, epoch: number) => ({
+    epoch,
+    ...summary,
+  });
+  const { initialization, trained } = analysis;
+  const course = [moment(initialization, 0), moment(trained, 1), moment(trained, epochs)];
+  return { label, analysis, metrics, ...(o.course && { course }) };
 }
 
 function measures(kind: Kind, o: Options, random: () => number): Measures {

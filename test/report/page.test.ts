@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { csv } from '../../src/report/csv.ts';
 import { figures, type ReportData } from '../../src/report/figures.ts';
 import { html } from '../../src/report/html.ts';
 import { runPage } from '../../src/report/page.ts';
+import { runTables } from '../../src/report/tables.ts';
 import { type FixtureOptions, fixture } from './fixture.ts';
+import { isAmong, numbersOf, printed } from './numbers-in.ts';
 import { bare, visible } from './page-text.ts';
 import { elements } from './xml.ts';
 
@@ -24,11 +27,29 @@ describe('the report page', () => {
     expect(made()).toBe(made());
   });
 
+  it.each<[string, FixtureOptions]>([
+    ['one stage', { epochs: 4, course: true }],
+    ['several stages', { stages: [5, 2], samples: 3 }],
+    ['a dead block', { depth: 5, dead: [2], control: false }],
+  ])('prints no number that is not in its CSV files, of %s', (_, options) => {
+    const data = fixture(options);
+    // A fit is written with the sign of b apart.
+    const numbers = numbersOf(runTables(data).map(({ rows }) => csv(rows))).flatMap((n) => [n, -n]);
+    const shown = [
+      ...[...page(data).matchAll(/<tbody.*?<\/tbody>/gs)].map(([table]) => visible(table)),
+      ...figures(data).flatMap(({ svg }) =>
+        [...svg.matchAll(/fill-opacity="0.75">([^<]*)</g)].map(([, note]) => note!),
+      ),
+    ].flatMap((text) => printed(text.replace(/[≥≤] [\d.−]+|R² of/g, '')));
+    expect(shown.length).toBeGreaterThan(100);
+    expect(shown.filter((number) => !isAmong(number, numbers))).toEqual([]);
+  });
+
   it('says the result in a sentence and every claim in a row', () => {
     const html = made();
     const { claims } = fixture();
     expect(html).toContain('6 of 7 claims of Residual Alignment hold on 16 samples');
-    expect(html.match(/class="row"/g)).toHaveLength(claims.length);
+    expect(html.match(/class="judged"/g)).toHaveLength(claims.length);
     expect(html.match(/does not hold<\/span>/g)).toHaveLength(claims.filter((c) => !c.holds).length);
     const text = visible(html);
     for (const property of ['RA1', 'RA2', 'RA3', 'RA4'])

@@ -55,7 +55,7 @@ function cosines({ title, measures: { samples, summary }, network }: Moment): Pa
   const dead = cells.filter((c) => c.cosine === null);
   return chart({
     title,
-    note: `mean of the top three, all blocks ${format(spread(summary.leftRight.map((s) => s.mean)).mean)}`,
+    note: `mean of the top three, last block ${format(summary.leftRight.at(-1)?.mean)}`,
     height: 240,
     x: blockAxis(depth),
     y: {

@@ -106,7 +106,8 @@ export function sweepBlocks(
   };
 }
 
-const pathAxis = (depth: number): Plot.ScaleOptions => ({
+/** Lengths of paths. */
+export const pathAxis = (depth: number): Plot.ScaleOptions => ({
   ...axis('blocks on the path'),
   domain: [-0.5, depth + 0.5],
   ticks: [0, ...blockTicks(depth)],
