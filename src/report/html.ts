@@ -72,8 +72,8 @@ function part(p: Part): string {
       const links = [
         ['SVG', p.files.svg],
         ['PNG', p.files.png],
-        ...p.files.data.map((path) => ['CSV', path] as const),
-      ].map(([text, path]) => `<a href="${target(path!)}">${text}</a>`);
+        ...p.files.data.map((path) => [path.split('/').at(-1), path] as const),
+      ].map(([text, path]) => `<a href="${target(path!)}">${escapeText(text!)}</a>`);
       return (
         `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}">${svg}</div>` +
         `<figcaption><b>Figure ${p.number}. ${escapeText(title)}.</b> ${escapeText(caption)} ` +

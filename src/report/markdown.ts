@@ -44,12 +44,15 @@ function part(p: Part): string {
         )
         .join('\n\n');
     case 'figure': {
-      const links = [['SVG', p.files.svg], ...p.files.data.map((path) => ['CSV', path] as const)];
+      const links = [
+        ['SVG', p.files.svg],
+        ...p.files.data.map((path) => [path.split('/').at(-1), path] as const),
+      ];
       const { title, caption } = p.figure;
       return (
         `![${escaped(title)}](${target(p.files.png)})\n\n` +
         `**Figure ${p.number}. ${escaped(title)}.** ${escaped(caption)} ` +
-        links.map(([text, path]) => `[${text}](${target(path!)})`).join(' · ')
+        links.map(([text, path]) => `[${escaped(text!)}](${target(path!)})`).join(' · ')
       );
     }
     case 'table':

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { accent } from '../colours.ts';
 import { boundariesInWords, type Figure, type Moment, moments, type ReportData } from '../data.ts';
-import { defined, format, spread } from '../numbers.ts';
+import { defined, format, percent, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
 import { axis, blockAxis, chart, meanWithBand, stageBoundaries } from './chart.ts';
 import { pathAxis } from './sweep-blocks.ts';
@@ -50,17 +50,20 @@ function ratio({ title, measures: { summary }, network }: Moment): Panel {
 }
 
 function loss({ title, measures: { blockLoss, blockLossExamples }, network }: Moment): Panel {
-  const rows = blockLoss!.map((value, i) => ({ block: i + 1, value }));
-  const { min, max } = spread(blockLoss!);
+  const rows = blockLoss!.map((value, i) => ({ block: i + 1, value: 100 * value }));
+  const { min, max } = spread(rows.map((r) => r.value));
   const [low, high] = [Math.min(0, min ?? 0), Math.max(0, max ?? 0)];
   return chart({
     title,
-    note: blockLossExamples === null ? '' : `over ${blockLossExamples} test images, largest ${format(max)}`,
+    note:
+      blockLossExamples === null
+        ? ''
+        : `over ${blockLossExamples} test images, largest ${percent(spread(blockLoss!).max ?? 0)}`,
     height: 210,
     x: blockAxis(network.depth),
     y: {
-      ...axis('test accuracy lost'),
-      domain: [1.1 * low, 1.1 * high || 0.1],
+      ...axis('test accuracy lost (%)'),
+      domain: [1.1 * low, 1.1 * high || 1],
       ticks: 5,
       grid: true,
     },
