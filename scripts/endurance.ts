@@ -10,8 +10,9 @@ import { Command } from 'commander';
 import { isTemporary, makeFolders, writeAtomically } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { CollimateError } from '../src/errors.ts';
+import { ANALYSIS } from '../src/experiments/analysis-file.ts';
 import { isLock } from '../src/experiments/lock.ts';
-import { ANALYSIS, CONTROL } from '../src/experiments/reproduce.ts';
+import { CONTROL } from '../src/experiments/reproduce.ts';
 import { CONFIG } from '../src/experiments/run-folder.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
 
@@ -101,6 +102,11 @@ function lasting(folder: string, file: string): string {
   if (/(^|\/)metrics\.jsonl$/.test(file))
     return `${bytes}`.replace(/^.*$/gm, (line) => line && without(line, 'seconds'));
   if (/(^|\/)config\.json$/.test(file)) return without(`${bytes}`, 'command', 'started');
+  if (file.endsWith('.csv')) {
+    const rows = `${bytes}`.split('\n').map((row) => row.split(','));
+    const seconds = rows[0]!.indexOf('seconds');
+    return rows.map((row) => row.filter((_, column) => column !== seconds)).join('\n');
+  }
   if (/(^|\/)report\.\w+$/.test(file)) return ''; // made of the other files, and says when
   return bytes.toString('latin1');
 }

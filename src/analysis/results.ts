@@ -180,8 +180,10 @@ export interface StageInfo {
   shape: number[];
 }
 
+export const ANALYSIS_FORMAT = 'collimate/analysis@3';
+
 export interface Analysis {
-  schema: 'collimate/analysis@3';
+  schema: typeof ANALYSIS_FORMAT;
   network: NetworkInfo;
   settings: {
     /** Number K of leading triples in RA2. */

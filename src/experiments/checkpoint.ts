@@ -1,4 +1,5 @@
 import { CollimateError } from '../errors.ts';
+import { otherFormat } from '../format.ts';
 import { type NetworkOptions, networkOf } from '../models/network-of.ts';
 import type { Network } from '../train/network.ts';
 import type { HostState } from '../train/state.ts';
@@ -70,9 +71,10 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   const fail = (message: string) =>
     new CollimateError(`${fileName} ${message}`, 'Use a checkpoint that `npm run reproduce` has written.');
   if (metadata.format !== FORMAT) {
-    throw fail(
-      `is no checkpoint of this version: its format is ${metadata.format ?? 'not given'}, not ${FORMAT}`,
-    );
+    throw otherFormat(fileName, metadata.format, FORMAT, {
+      older: 'Train the network again, or use the version of Collimate that has written it.',
+      other: 'Use a checkpoint that `npm run reproduce` has written. Weights alone need `--experiment`.',
+    });
   }
   const field = (name: string): Record<string, unknown> => {
     try {

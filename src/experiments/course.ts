@@ -1,5 +1,6 @@
 import type { Course, Measures } from '../analysis/results.ts';
 import { CollimateError } from '../errors.ts';
+import { ageOf, otherFormat } from '../format.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import { Analyst } from './analyst.ts';
@@ -52,6 +53,10 @@ export async function measureCourse(
 /** What has been measured so far. */
 function readCourse(folder: RunFolder): Course {
   const begun = folder.has(COURSE) ? (folder.readJson(COURSE) as Partial<Course>) : undefined;
+  if (ageOf(begun?.schema, SCHEMA) === 'newer') {
+    const again = 'Remove the file: it is made again from the snapshots.';
+    throw otherFormat(`${folder.path}/${COURSE}`, begun?.schema, SCHEMA, { older: again, other: again });
+  }
   return begun?.schema === SCHEMA && begun.moments
     ? { schema: SCHEMA, moments: begun.moments }
     : { schema: SCHEMA, moments: [] };

@@ -2,7 +2,8 @@ import { judge } from '../analysis/claims.ts';
 import type { Analysis, Claim } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Tuner } from '../tuner/tuner.ts';
-import { analyzeRun, isCurrent } from './analyze-run.ts';
+import { ANALYSIS, readAnalysis } from './analysis-file.ts';
+import { analyzeRun } from './analyze-run.ts';
 import { measureCourse, missingEpochs } from './course.ts';
 import { thresholdsOf } from './experiment.ts';
 import { Interrupted } from './interrupt.ts';
@@ -12,7 +13,6 @@ import { findExperiment } from './settings.ts';
 import { DeviceTask, type Task } from './task.ts';
 import { type TrainingSession, train } from './train-run.ts';
 
-export const ANALYSIS = 'analysis.json';
 /** The folder of the control inside a run's. */
 export const CONTROL = 'control';
 
@@ -66,7 +66,7 @@ export async function reproduce(
     );
     if (session.interrupt.requested)
       throw new Interrupted('stopped after training; the checkpoint is written');
-    const known = ownAnalysis(into);
+    const known = readAnalysis(into.path);
     if (known && !missingEpochs(into, own.settings).length) return known;
     session.onStage('analyze', network);
     const { seed, samples } = own.settings;
@@ -87,10 +87,4 @@ export async function reproduce(
   const claims = config.settings.skip ? judge(analysis, control, thresholdsOf(dataset)) : [];
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };
-}
-
-/** What a run's analysis.json says; nothing if there is none, or one of an earlier version, which is then made again. */
-function ownAnalysis(folder: RunFolder): Analysis | undefined {
-  const found = folder.has(ANALYSIS) ? folder.readJson(ANALYSIS) : undefined;
-  return isCurrent(found) ? found : undefined;
 }

@@ -5,6 +5,7 @@ import { arch, cpus, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CollimateError } from '../errors.ts';
+import { otherFormat } from '../format.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { NetworkOptions } from '../models/network-of.ts';
 import { type CheckpointInfo, networkFrom, normalizationFrom } from './checkpoint.ts';
@@ -132,16 +133,24 @@ export function readConfig(folder: string): RunConfig {
     );
   }
   const { schema, settings, network, training, normalization } = config ?? {};
-  if (schema !== SCHEMA || !settings || !network || !training || !normalization) {
+  if (schema !== SCHEMA) {
+    throw otherFormat(path, schema, SCHEMA, {
+      older: 'Begin another run, or use the version of Collimate that has begun this one.',
+      other: 'Restore the file, or begin another run without `--resume`.',
+    });
+  }
+  if (!settings || !network || !training || !normalization) {
     throw new CollimateError(
-      `${path} is not the configuration of a run of this version`,
+      `${path} is not the configuration of a run: it lacks some of its parts`,
       'Restore the file, or begin another run without `--resume`.',
     );
   }
-  const unsaid = { ...AS_IN_THE_PAPER, skip: network.skip }; // by earlier versions
+  const unsaid = Object.entries({ ...AS_IN_THE_PAPER, skip: network.skip }).filter(
+    ([name]) => !(name in settings),
+  );
   return {
     ...(config as RunConfig),
-    settings: { ...unsaid, ...settings },
+    settings: { ...settings, ...Object.fromEntries(unsaid) }, // in the order in which they were written
     network: networkFrom(network),
     normalization: normalizationFrom(normalization),
   };

@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Analysis, Course, EpochMetrics, NetworkInfo, Summary } from '../analysis/results.ts';
+import type { Course, EpochMetrics, NetworkInfo, Summary } from '../analysis/results.ts';
 import { type ScalarName, scalars } from '../analysis/scalars.ts';
 import { writeAtomically } from '../atomic-write.ts';
+import { readAnalysis } from './analysis-file.ts';
 import { COURSE } from './course.ts';
 import { deviations } from './deviations.ts';
-import { ANALYSIS, CONTROL } from './reproduce.ts';
+import { CONTROL } from './reproduce.ts';
 import { type RunConfig, readConfig } from './run-config.ts';
-import { CONFIG, METRICS, makeFolder } from './run-folder.ts';
+import { METRICS, makeFolder } from './run-folder.ts';
 import type { Level, PlannedRun, Sweep } from './sweep.ts';
 import { joinRunClaims, judgeClaim } from './sweep-claims.ts';
 import type { Scalars, SweepRecord, SweepRun } from './sweep-results.ts';
@@ -112,13 +113,6 @@ const scalarsOf = (measures: Summary, network: NetworkInfo): Scalars =>
   Object.fromEntries(
     (Object.keys(scalars) as ScalarName[]).map((name) => [name, scalars[name].from(measures, network)]),
   ) as Scalars;
-
-function readAnalysis(folder: string): Analysis | undefined {
-  const path = join(folder, ANALYSIS);
-  return existsSync(join(folder, CONFIG)) && existsSync(path)
-    ? (JSON.parse(readFileSync(path, 'utf8')) as Analysis)
-    : undefined;
-}
 
 function readCourse(folder: string, network: NetworkInfo): SweepRun['course'] {
   const path = join(folder, COURSE);

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Analysis } from '../analysis/results.ts';
+import { ANALYSIS_FORMAT, type Analysis } from '../analysis/results.ts';
 import type { RunConfig } from '../experiments/run-config.ts';
 import type { SweepRecord } from '../experiments/sweep-results.ts';
 import type { Theory } from '../experiments/unconstrained/run.ts';
@@ -71,7 +71,11 @@ export function collect(root: string): Collection {
   const runs = holding(folders.flatMap(below), 'analysis.json')
     .filter((folder) => !shared.has(folder))
     .flatMap((folder) =>
-      read<Analysis>(`${folder}/analysis.json`).flatMap(({ claims, trained }): FoundRun[] => {
+      read<Analysis>(`${folder}/analysis.json`).flatMap(({ schema, claims, trained }): FoundRun[] => {
+        if (schema !== ANALYSIS_FORMAT) {
+          damaged.push({ path: `${folder}/analysis.json`, reason: `its schema is ${schema}` });
+          return [];
+        }
         if (!claims) return [];
         const config = existsSync(join(root, folder, 'config.json'))
           ? (read<NonNullable<FoundRun['config']>>(`${folder}/config.json`)[0] ?? null)

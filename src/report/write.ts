@@ -1,8 +1,9 @@
 import type { Analysis, Course, EpochMetrics } from '../analysis/results.ts';
+import { ANALYSIS } from '../experiments/analysis-file.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { COURSE } from '../experiments/course.ts';
 import { deviations } from '../experiments/deviations.ts';
-import { ANALYSIS, CONTROL, labels } from '../experiments/reproduce.ts';
+import { CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
 import type { RunData } from './data.ts';

@@ -61,11 +61,11 @@ test.runIf(mayMount)(
   },
 );
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s in the analysis keeps the timeline', async (signal) => {
-  const [out, trace] = [join(root, signal), join(root, `${signal}.json`)];
+test('what stops an analysis keeps the timeline', async () => {
+  const [out, trace] = [join(root, 'stopped'), join(root, 'stopped.json')];
   const args = [...TINY, '--json', '--out', out, '--trace', trace];
   const { status, stderr } = await runCommand('reproduce', args, (stdout, child) => {
-    if (stdout.includes('"stage":"analyze"')) child.kill(signal);
+    if (stdout.includes('"stage":"analyze"')) child.kill('SIGTERM');
   });
   expect(status).toBe(130);
   expect(stderr).toContain(`--resume ${out}`);
@@ -73,6 +73,15 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s in the analysis keeps the timeline
   const names = traceEvents.map(({ name }) => name);
   for (const name of ['gradient', 'train: Residual network', 'analyze: Residual network'])
     expect(names).toContain(name);
+});
+
+test('an analysis of an earlier version is made again from the checkpoint', async () => {
+  const folder = join(root, 'earlier');
+  fs.cpSync(whole, folder, { recursive: true });
+  fs.writeFileSync(join(folder, 'analysis.json'), '{ "schema": "collimate/analysis@2" }');
+  fs.rmSync(join(folder, 'report.html'));
+  expect(await runCommand('reproduce', ['mnist-fc', '--resume', folder])).toMatchObject({ status: 0 });
+  expect(differences(whole, folder)).toEqual([]);
 });
 
 test('two runs differ in what they hold, not in when they were made', () => {

@@ -129,7 +129,7 @@ describe('a checkpoint', () => {
       (t) => t.set('head.bias', { dtype: 'F32', shape: [3], data: Float32Array.of(0, Number.NaN, 0) }),
     ],
     [
-      'is no checkpoint of this version: its format is not given',
+      'does not say its format, where this version of Collimate reads collimate/checkpoint@1',
       (_, m) => Reflect.deleteProperty(m, 'format'),
     ],
     ['has no readable network in its metadata', (_, m) => Object.assign(m, { network: '{' })],

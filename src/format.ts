@@ -1,0 +1,34 @@
+import { CollimateError } from './errors.ts';
+
+/**
+ * How the format that a file gives as its own, such as `collimate/analysis@2`, relates to the one that is read: `other`
+ * where it is another format altogether, or none.
+ */
+export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer' | 'other' {
+  if (given === wanted) return 'same';
+  const [name, version] = parts(wanted);
+  const [givenName, givenVersion] = typeof given === 'string' ? parts(given) : [];
+  if (givenName !== name || !(givenVersion! > 0)) return 'other';
+  return givenVersion! < version ? 'older' : 'newer';
+}
+
+/** The error for a file in another format than is wanted, with what to do if it is an earlier one, or none of ours. */
+export function otherFormat(
+  path: string,
+  given: unknown,
+  wanted: string,
+  remedies: { readonly older: string; readonly other: string },
+): CollimateError {
+  const age = ageOf(given, wanted);
+  const remedy =
+    age === 'newer'
+      ? 'Update Collimate: a newer version has written it.'
+      : remedies[age === 'older' ? age : 'other'];
+  const has = typeof given === 'string' ? `has the format ${given}` : 'does not say its format';
+  return new CollimateError(`${path} ${has}, where this version of Collimate reads ${wanted}`, remedy);
+}
+
+const parts = (format: string): [string, number] => {
+  const at = format.lastIndexOf('@');
+  return [format.slice(0, at), at < 0 ? Number.NaN : Number(format.slice(at + 1))];
+};
