@@ -3,7 +3,7 @@
  * `npm run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, type FSWatcher, readdirSync, readFileSync, rmSync, statSync, watch } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
@@ -22,6 +22,8 @@ const TINY =
   'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2'.split(' ');
 /** A share of the sessions is left alone, so that a run also comes to its end. */
 const UNHARMED = 1 / 8;
+/** And a share of the kills waits for a file to be written. */
+const WRITING = 1 / 3;
 const START = 'start';
 const REPORT = 'report';
 const STATE = 'endurance.json';
@@ -52,8 +54,15 @@ interface Session {
   readonly killed: boolean;
 }
 
-/** Runs `reproduce` until it is done, or dead `delay` seconds after it began a stage. */
-async function session(args: readonly string[], cache: string, fate?: { stage: string; delay: number }) {
+/** When a session is killed: so many seconds after it began a stage or, if it is to be `writing`, at the next file it writes. */
+interface Fate {
+  readonly stage: string;
+  readonly delay: number;
+  readonly writing: boolean;
+}
+
+/** Runs `reproduce` in a folder until it is done, or dead. */
+async function session(args: readonly string[], run: string, cache: string, fate?: Fate) {
   const env = { ...process.env, COLLIMATE_CACHE: cache };
   const child = spawn(process.execPath, ['--import', 'tsx', REPRODUCE, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,9 +70,19 @@ async function session(args: readonly string[], cache: string, fate?: { stage: s
   });
   const begun: Record<string, number> = {};
   let timer: NodeJS.Timeout | undefined;
+  const watchers: FSWatcher[] = [];
+  const kill = () => child.kill('SIGKILL');
+  const strike = () => {
+    const folders = [run, join(run, CONTROL)].filter((folder) => existsSync(folder));
+    if (!fate!.writing || folders.length === 0) kill();
+    else
+      watchers.push(
+        ...folders.map((folder) => watch(folder, (_, name) => name && isTemporary(name) && kill())),
+      );
+  };
   const enter = (stage: string) => {
     begun[stage] = performance.now();
-    if (fate?.stage === stage) timer = setTimeout(() => child.kill('SIGKILL'), 1000 * fate.delay);
+    if (fate?.stage === stage) timer = setTimeout(strike, 1000 * fate.delay);
   };
   enter(START);
   let stderr = '';
@@ -78,6 +97,7 @@ async function session(args: readonly string[], cache: string, fate?: { stage: s
     child.on('close', (...how) => done(how));
   });
   clearTimeout(timer);
+  for (const watcher of watchers) watcher.close();
   if (status !== 0 && signal !== 'SIGKILL') {
     throw new CollimateError(
       `reproduce ${args.join(' ')} ended with ${status ?? signal}:\n${stderr.trimEnd()}`,
@@ -146,16 +166,19 @@ async function advance(root: string, state: State, seed: number, finish: boolean
   const names = Object.keys(stages);
   const mine = kills.filter((kill) => kill.run === compared + 1);
   const reached = Math.max(0, ...mine.map(({ stage }) => names.indexOf(stage)));
-  const [unharmed, which, when] = [0, 1, 2].map((i) =>
-    random(seed, 3 * kills.length + 1000 * compared + i),
-  ) as [number, number, number];
+  const drawn = (i: number) => random(seed, 4 * kills.length + 1000 * compared + i);
   const open = [START, ...names.slice(Math.max(1, reached))];
-  const stage = open[Math.floor(which * open.length)]!;
-  const fate =
-    finish || (mine.length > 0 && unharmed < UNHARMED) ? undefined : { stage, delay: when * stages[stage]! };
+  const stage = open[Math.floor(drawn(0) * open.length)]!;
+  const fate: Fate = { stage, delay: drawn(1) * stages[stage]!, writing: drawn(2) < WRITING };
+  const unharmed = finish || (mine.length > 0 && drawn(3) < UNHARMED);
   const begun = existsSync(join(run, CONFIG));
   const args = begun ? [command[0]!, '--resume', run] : [...command, '--out', run];
-  const ended = await session([...args, '--checkpoint-every', '0'], join(root, 'cache'), fate);
+  const ended = await session(
+    [...args, '--checkpoint-every', '0'],
+    run,
+    join(root, 'cache'),
+    unharmed ? undefined : fate,
+  );
   // As long as they take by now, on a machine that may have other work: those that an earlier session did not begin.
   const fresh = Object.entries(durations(ended)).filter(
     ([name]) => name === START || names.indexOf(name) > reached,
@@ -179,7 +202,8 @@ async function advance(root: string, state: State, seed: number, finish: boolean
 /** The run that is left alone, and how long its stages take. */
 async function begin(root: string, command: readonly string[]): Promise<State> {
   rmSync(join(root, 'whole'), { recursive: true, force: true });
-  const ended = await session([...command, '--out', join(root, 'whole')], join(root, 'cache'));
+  const run = join(root, 'whole');
+  const ended = await session([...command, '--out', run], run, join(root, 'cache'));
   return { command, stages: durations(ended), kills: [], compared: 0 };
 }
 
