@@ -10,16 +10,18 @@ import { Command } from 'commander';
 import { isTemporary, makeFolders, writeAtomically } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { CollimateError } from '../src/errors.ts';
-import { ANALYSIS } from '../src/experiments/analysis-file.ts';
+import { readAnalysis } from '../src/experiments/analysis-file.ts';
 import { isLock } from '../src/experiments/lock.ts';
 import { CONTROL } from '../src/experiments/reproduce.ts';
 import { CONFIG } from '../src/experiments/run-folder.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
 
 const REPRODUCE = resolve(import.meta.dirname, '../src/cli/reproduce.ts');
-/** A network with momentum and a control, so small that a run takes seconds. */
+/** A network with momentum, a control and snapshots, so small that a run takes seconds. */
 const TINY =
-  'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2'.split(' ');
+  'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --snapshots 2'.split(
+    ' ',
+  );
 /** A share of the sessions is left alone, so that a run also comes to its end. */
 const UNHARMED = 1 / 8;
 /** And a share of the kills waits for a file to be written. */
@@ -150,13 +152,13 @@ function random(seed: number, index: number): number {
 /** Where a killed process was, by what it had announced and what it left. */
 function autopsy(run: string, { begun }: Session): Pick<Kill, 'stage' | 'writing'> {
   const last = Object.keys(begun).at(-1)!;
-  const analysed = [run, join(run, CONTROL)].every((folder) => existsSync(join(folder, ANALYSIS)));
+  const judged = last !== START && readAnalysis(run)?.claims !== undefined;
   const files = existsSync(run) ? filesOf(run) : [];
   const writing = files.flatMap((file) => {
     const name = basename(file);
     return isTemporary(name) ? [name.replace(/^\.(.+)\.[0-9a-f]{12}\.tmp$/, '$1')] : [];
   });
-  return { stage: last.startsWith('analyze') && analysed ? REPORT : last, writing };
+  return { stage: judged ? REPORT : last, writing };
 }
 
 /** One more session of the run in progress, which ends in a kill or with a comparison. */
