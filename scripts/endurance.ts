@@ -3,7 +3,7 @@
  * `npm run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, type FSWatcher, readdirSync, readFileSync, rmSync, statSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, readFileSync, rmSync, watch } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
@@ -11,10 +11,10 @@ import { isTemporary, makeFolders, writeAtomically } from '../src/atomic-write.t
 import { main } from '../src/cli/main.ts';
 import { CollimateError } from '../src/errors.ts';
 import { readAnalysis } from '../src/experiments/analysis-file.ts';
-import { isLock } from '../src/experiments/lock.ts';
 import { CONTROL } from '../src/experiments/reproduce.ts';
 import { CONFIG } from '../src/experiments/run-folder.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
+import { differences, filesOf } from './run-differences.ts';
 
 const REPRODUCE = resolve(import.meta.dirname, '../src/cli/reproduce.ts');
 /** A network with momentum, a control and snapshots, so small that a run takes seconds. */
@@ -107,38 +107,6 @@ async function session(args: readonly string[], run: string, cache: string, fate
     );
   }
   return { begun, end: performance.now(), killed: signal === 'SIGKILL' } satisfies Session;
-}
-
-/** All files of a run but its locks, as paths inside it, in order. */
-function filesOf(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => !isLock(basename(path)) && statSync(join(folder, path)).isFile())
-    .sort();
-}
-
-/** What must not depend on how often a run was cut off: everything but when it ran, and the name of its folder. */
-function lasting(folder: string, file: string): string {
-  const bytes = readFileSync(join(folder, file));
-  const without = (text: string, ...fields: string[]) =>
-    JSON.stringify(JSON.parse(text, (name, value) => (fields.includes(name) ? undefined : value)));
-  if (/(^|\/)metrics\.jsonl$/.test(file))
-    return `${bytes}`.replace(/^.*$/gm, (line) => line && without(line, 'seconds'));
-  if (/(^|\/)config\.json$/.test(file)) return without(`${bytes}`, 'command', 'started');
-  if (file.endsWith('.csv')) {
-    const rows = `${bytes}`.split('\n').map((row) => row.split(','));
-    const seconds = rows[0]!.indexOf('seconds');
-    return rows.map((row) => row.filter((_, column) => column !== seconds)).join('\n');
-  }
-  if (/(^|\/)report\.\w+$/.test(file)) return ''; // made of the other files, and says when
-  return bytes.toString('latin1');
-}
-
-/** The files in which two runs differ, or that only one of them has. */
-export function differences(one: string, other: string): string[] {
-  const [ours, theirs] = [filesOf(one), filesOf(other)];
-  return [...new Set([...ours, ...theirs])].filter(
-    (file) => !ours.includes(file) || !theirs.includes(file) || lasting(one, file) !== lasting(other, file),
-  );
 }
 
 /** A number in [0, 1) from a seed and a place in its sequence (splitmix32: Steele, Lea & Flood, 2014). */

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { differences } from '../../scripts/endurance.ts';
+import { differences } from '../../scripts/run-differences.ts';
 import { decodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { runCommand } from './child.ts';
 
