@@ -43,7 +43,7 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
       'quick',
     );
   for (const { option, what, least, most, above, list } of Object.values(theoryRanges)) {
-    const numbers = most >= 1e9 ? `${above ? 'above' : 'from'} ${least}` : `${least} to ${most}`;
+    const numbers = `${above ? 'above' : 'from'} ${least}${most >= 1e9 ? '' : `, at most ${most}`}`;
     command.option(
       `${option} <${list ? 'numbers' : 'number'}>`,
       `${what}, ${numbers}${list ? ', with commas between' : ''}`,

@@ -7,7 +7,7 @@ import type { Theory } from '../../src/experiments/unconstrained/run.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
 import { elements } from '../report/xml.ts';
 
-const SMALL = { preset: 'smoke', starts: '3', classes: '2,3', depth: '2,4,6', width: '8', steps: '900' };
+const SMALL = { preset: 'smoke', starts: '3', classes: '2,3', depth: '2,4,6', width: '8', steps: '1200' };
 
 let root: string;
 let out: string;
