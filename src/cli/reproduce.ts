@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
-import { findExperiment, type GivenSettings, parseNumber, parseSettings } from '../experiments/settings.ts';
+import { findExperiment, parseNumber, parseSettings } from '../experiments/settings.ts';
 import { LEVELS, type Level, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { list } from './list.ts';

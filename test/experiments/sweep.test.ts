@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { scalars } from '../../src/analysis/scalars.ts';
-import { defaultSeeds, grid, LEVELS, planSweep, valuesOf } from '../../src/experiments/sweep.ts';
+import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
 import { joinRunClaims, judgeClaim, slopeOver } from '../../src/experiments/sweep-claims.ts';
 import type { Cell, Scalars, SweepRun } from '../../src/experiments/sweep-results.ts';
 import { fcBase } from '../../src/experiments/sweeps/bases.ts';

@@ -1,12 +1,14 @@
 /** What alignment depends on: skip connections, stochastic depth, weight decay, labels that can be learned, the scale of branches. */
 
 import type { ScalarName } from '../../analysis/scalars.ts';
+import { findExperiment } from '../settings.ts';
 import { type AxisValues, grid, type Sweep, valuesOf } from '../sweep.ts';
 import type { ClaimSpec, SeedRuns } from '../sweep-claims.ts';
+import type { CellValue } from '../sweep-results.ts';
 import { fcBase } from './bases.ts';
 import { MAIN } from './reach.ts';
 
-const DECAYS = [0, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2];
+const DECAYS = [0, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
 
 export const noSkip: Sweep = {
   name: 'no-skip',
@@ -134,11 +136,13 @@ export const stochasticDepth: Sweep = {
   ],
 };
 
+const MOMENTA = [0, 0.5];
+
 export const weightDecay: Sweep = {
   name: 'weight-decay',
   title: 'Where alignment appears, and where blocks die',
   question:
-    'At which weight decays does Residual Alignment appear, with and without momentum, and where does decay kill blocks?',
+    'At which weight decays does Residual Alignment appear, with and without momentum, where does decay kill blocks, and do the networks that generalize best align?',
   summary: 'seven weight decays over three decades, with and without momentum',
   axes: [
     { name: 'momentum', label: 'momentum' },
@@ -147,35 +151,56 @@ export const weightDecay: Sweep = {
   cells: (level) =>
     grid(
       fcBase(level),
-      valuesOf('momentum', [0, 0.5]),
-      valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-2] : [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1]),
+      valuesOf('momentum', MOMENTA),
+      valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-1] : [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]),
     ),
-  claims: [
-    {
-      property: 'scope',
-      id: 'decay-rank',
-      title: 'weight decay lowers the rank of Residual Jacobians',
-      measure: 'energy in the top C singular values at weight decay 0.1 less that at 0.001, momentum 0.5',
-      comparison: '>=',
-      threshold: 0.1,
-      of: (runs) => {
-        const at = (weightDecay: number) => runs.get('topEnergy', { momentum: 0.5, weightDecay });
-        const [strong, weak] = [at(1e-1), at(1e-3)];
-        return strong === null || weak === null ? null : strong - weak;
+  claims: MOMENTA.flatMap((momentum): ClaimSpec[] => {
+    const at = (runs: SeedRuns, name: ScalarName, weightDecay: CellValue | null | undefined) =>
+      weightDecay == null ? null : runs.get(name, { momentum, weightDecay });
+    const end = (runs: SeedRuns, which: 0 | -1) => runs.values('weightDecay', { momentum }).at(which);
+    return [
+      {
+        property: 'generalization',
+        id: `best-${momentum}`,
+        title: `the network that generalizes best aligns (momentum ${momentum})`,
+        measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
+        comparison: '>=',
+        threshold: 0.6,
+        of: (runs) => at(runs, 'diagonalShare', runs.best('weightDecay', { momentum })),
+        control: {
+          label: 'at the least weight decay',
+          of: (runs) => at(runs, 'diagonalShare', end(runs, 0)),
+        },
       },
-    },
-  ],
+      {
+        property: 'scope',
+        id: `dead-${momentum}`,
+        title: `at the largest weight decay blocks die (momentum ${momentum})`,
+        measure: 'blocks whose Jacobian is 0',
+        comparison: '>=',
+        threshold: 1,
+        of: (runs) => at(runs, 'deadBlocks', end(runs, -1)),
+        control: {
+          label: 'at the weight decay of best validation accuracy',
+          of: (runs) => at(runs, 'deadBlocks', runs.best('weightDecay', { momentum })),
+        },
+      },
+    ];
+  }),
   figures: [
     {
       kind: 'scalars',
       file: 'weight-decay',
       title: 'Measures against weight decay',
       caption:
-        'A dot a seed. Look where energy in the top C rises to 1, and where blocks die: their Jacobians are 0.',
+        'A dot a seed. Look for the decays at which alignment appears while accuracy is still at its best, and for those at which blocks die: their Jacobians are 0. Networks that did not train can look aligned.',
       x: 'weightDecay',
       series: 'momentum',
-      scalars: ['testAccuracy', ...MAIN, 'sigma1Last', 'deadBlocks', 'nc1'],
+      scalars: ['validationAccuracy', 'testAccuracy', ...MAIN, 'sigma1Last', 'deadBlocks', 'nc1'],
     },
+  ],
+  notes: [
+    'Without momentum a step moves by half as much as with momentum 0.5, so that the same decay has half the effect.',
   ],
 };
 
@@ -266,6 +291,9 @@ export const generalization: Sweep = {
   ],
 };
 
+/** With small scales the decay of the brief base leaves nothing of branches: this one aligns at all scales. */
+const GENTLE = { momentum: 0.9, weightDecay: 1e-2 };
+
 /** Of a branch: fixed, by depth, or learned from 0. */
 const scales = (depth: number): AxisValues => ({
   name: 'scale',
@@ -281,7 +309,7 @@ const NORMS: AxisValues = {
   name: 'norm',
   values: [
     { value: 'BatchNorm', changes: { norm: 'batch' } },
-    { value: 'none', changes: { norm: 'none', lr: 0.02 } },
+    { value: 'none', changes: { norm: 'none' } },
   ],
 };
 
@@ -297,13 +325,18 @@ export const residualScaling: Sweep = {
     { name: 'dropout', label: 'dropout' },
   ],
   cells: (level) => {
-    const base = fcBase(level);
-    const depth = 8;
+    const { name, changes, ...base } = fcBase(level);
+    const gentle = {
+      ...base,
+      name: `${name}-gentle`,
+      changes: { ...changes, ...(level === 'quick' && GENTLE) },
+    };
+    const depth = findExperiment(base.experiment).presets[base.preset]!.settings.depth!;
     const none: AxisValues = { name: 'dropout', values: [{ value: 'none', changes: {} }] };
     return [
-      ...grid(base, scales(depth), NORMS, none),
+      ...grid(gentle, scales(depth), NORMS, none),
       ...grid(
-        base,
+        gentle,
         { name: 'scale', values: [{ value: '1', changes: {} }] },
         { name: 'norm', values: [{ value: 'BatchNorm', changes: {} }] },
         {
@@ -324,17 +357,44 @@ export const residualScaling: Sweep = {
       title: 'singular vectors align at every scale of branches',
       measure: 'diagonal share of U_jᵀ J_i V_j with BatchNorm, least over scales',
       comparison: '>=',
-      threshold: 0.5,
+      threshold: 0.6,
       of: (runs) => runs.extreme('min', 'scale', 'diagonalShare', { norm: 'BatchNorm', dropout: 'none' }),
     },
     {
       property: 'scope',
       id: 'unnormalized',
       title: 'singular vectors align without BatchNorm',
-      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, least over scales',
+      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1',
       comparison: '>=',
-      threshold: 0.5,
-      of: (runs) => runs.extreme('min', 'scale', 'diagonalShare', { norm: 'none', dropout: 'none' }),
+      threshold: 0.6,
+      of: (runs) => runs.get('diagonalShare', { norm: 'none', scale: '1', dropout: 'none' }),
+    },
+    {
+      property: 'scope',
+      id: 'unnormalized-small',
+      title: 'and so they do where branches begin small',
+      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1/L',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.get('diagonalShare', { norm: 'none', scale: '1/L', dropout: 'none' }),
+      control: {
+        label: 'with BatchNorm',
+        of: (runs) => runs.get('diagonalShare', { norm: 'BatchNorm', scale: '1/L', dropout: 'none' }),
+      },
+    },
+    {
+      property: 'scope',
+      id: 'dropout',
+      title: 'singular vectors align with dropout',
+      measure:
+        'diagonal share of U_jᵀ J_i V_j with dropout before the last linear layer of post-norm branches',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.get('diagonalShare', { dropout: 'before the last BatchNorm' }),
+      control: {
+        label: 'without dropout',
+        of: (runs) => runs.get('diagonalShare', { norm: 'BatchNorm', scale: '1', dropout: 'none' }),
+      },
     },
   ],
   figures: [
