@@ -13,6 +13,8 @@ export interface Evidence {
   readonly judged: readonly Judged[];
   /** Those of `judged` that come from sweeps, in that order. */
   readonly sweeps: readonly FoundSweep[];
+  /** The optimization of the theory's model, where it speaks to the claim. */
+  readonly theory: readonly FoundTheory[];
   /** Whether it comes from single runs, for want of sweeps. */
   readonly single: boolean;
 }
@@ -28,11 +30,15 @@ export function gather(found: Collection): Evidence[] {
     const sweeps = best
       .filter((sweep) => sweep.claims.some((c) => c.property === claim.property))
       .sort((a, b) => rank(a) - rank(b));
-    const over = [...sweeps, ...bestTheory(found.theory)].flatMap((source) => of(source, claim.property));
+    const theory = bestTheory(found.theory).filter((t) =>
+      t.claims.some((c) => c.property === claim.property),
+    );
+    const over = [...sweeps, ...theory].flatMap((source) => of(source, claim.property));
     const judged = over.length > 0 ? over : latest(found.runs).flatMap((run) => of(run, claim.property));
     return {
       claim,
       sweeps,
+      theory,
       judged,
       verdict: together(judged),
       single: over.length === 0 && judged.length > 0,

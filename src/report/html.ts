@@ -94,12 +94,16 @@ const inline = (text: Inline): string =>
   pieces(text)
     .map((p) =>
       typeof p === 'string'
-        ? escapeText(p)
+        ? typeset(p)
         : 'code' in p
           ? `<code>${escapeText(p.code)}</code>`
           : `<a href="${escapeText(target(p.to))}">${escapeText(p.text)}</a>`,
     )
     .join('');
+
+/** Text with the indices of formulas, as in `U_j`, set below the line. */
+const typeset = (text: string): string =>
+  escapeText(text).replace(/(?<![\p{L}\p{N}_])(\p{L})_([a-z]{1,2}|[A-Z\d])(?![\w{])/gu, '$1<sub>$2</sub>');
 
 /** Its roles outlive the phone's layout of cards. */
 function table({ caption, columns, groups, cards }: Table): string {

@@ -20,7 +20,7 @@ import {
 export function glance(evidence: readonly Evidence[]): Part[] {
   const rows = evidence.map(({ claim, judged, verdict, single }): Cell[] => {
     const name: Inline = [{ text: headline(claim), to: `#${claim.property}` }];
-    const first = judged.find((c) => c.holds !== null) ?? judged[0];
+    const first = judged.find((c) => c.holds !== null && c.value !== null) ?? judged[0];
     if (!first) {
       const none = Array.from({ length: 5 }, (): Cell => ({ text: '' }));
       return [{ text: name, small: remedy(claim.sweeps) }, ...none, { text: '', verdict }];
@@ -98,25 +98,24 @@ const remedy = (sweeps: readonly string[]): Inline => [
 export const headline = ({ mark, short }: PaperClaim): string => (mark ? `${mark}: ${short}` : short);
 
 /** The figure that says most of a claim, from the files of its sweep or of a run. */
-export function figureOf(found: Collection, { claim, sweeps }: Evidence, number: number): Part | undefined {
-  const runs = [
-    ...sweeps.flatMap(({ record }) =>
-      record.runs.flatMap(({ id, status }) => (status === 'done' ? [`runs/${id}`] : [])),
-    ),
-    ...found.runs.map(({ folder }) => folder),
+export function figureOf(
+  found: Collection,
+  { claim, sweeps, theory }: Evidence,
+  number: number,
+): Part | undefined {
+  const { figure: file } = claim;
+  if (file === null) return undefined;
+  const ran = sweeps.flatMap(({ record }) => record.runs.filter(({ status }) => status === 'done'));
+  const candidates = [
+    ...sweeps.map(({ folder, name }) => ({ folder, data: [file], source: `the sweep ${name}` })),
+    ...theory.map(({ folder, name }) => ({ folder, data: [], source: name })),
+    ...[...ran.map(({ id }) => `runs/${id}`), ...found.runs.map(({ folder }) => folder)].map((folder) => ({
+      ...{ folder, data: [], source: `the run ${folder}` },
+    })),
   ];
-  const candidates = claim.figure
-    ? runs.map((folder) => ({ folder, file: claim.figure!, data: [], source: `the run ${folder}` }))
-    : sweeps.flatMap(({ record, folder, name }) =>
-        record.figures
-          .slice(0, 1)
-          .map(({ file }) => ({ folder, file, data: [file], source: `the sweep ${name}` })),
-      );
-  const chosen = candidates.find(({ folder, file }) =>
-    existsSync(join(found.root, folder, `figures/${file}.svg`)),
-  );
+  const chosen = candidates.find(({ folder }) => existsSync(join(found.root, folder, `figures/${file}.svg`)));
   if (!chosen) return undefined;
-  const { folder, file, data, source } = chosen;
+  const { folder, data, source } = chosen;
   const svg = readFileSync(join(found.root, folder, `figures/${file}.svg`), 'utf8');
   if (!svg.startsWith('<svg ')) return undefined;
   const said = (element: string) =>

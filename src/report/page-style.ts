@@ -51,6 +51,7 @@ thead th { font-size: 0.75rem; color: var(--quiet); border-bottom: 1px solid var
 tbody:first-of-type .row:first-child { border-top: 0; }
 small { display: block; text-wrap: balance; font-size: 0.75rem; color: var(--quiet); }
 strong { font-weight: 650; }
+sub { font-size: 0.75em; line-height: 0; }
 .after { white-space: pre; color: var(--quiet); }
 .cards .after { display: inline-block; min-width: 4.3em; text-align: left; }
 .cards thead th:nth-child(2) { padding-right: calc(0.75rem + 3.76rem); }

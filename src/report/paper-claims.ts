@@ -13,8 +13,8 @@ export interface PaperClaim {
   readonly evidence: string;
   /** Sweeps that speak to it, the most telling one first: its first claim is the one on the first table of the index. */
   readonly sweeps: readonly string[];
-  /** The figure of a run that says most; where none is named, the first of the first sweep. */
-  readonly figure?: string;
+  /** The figure that says most, of a sweep, of the theory or of a run; null where the numbers say all. */
+  readonly figure: string | null;
 }
 
 /** In the order in which they are told. */
@@ -27,6 +27,7 @@ export const paperClaims: readonly PaperClaim[] = [
       'Residual Alignment is claimed of trained networks. One that has not learned its task, or a control that has not, says nothing about it.',
     evidence: 'Test accuracy of the networks and of their controls without skip connections.',
     sweeps: ['seed', 'dataset', 'no-skip'],
+    figure: null,
   },
   {
     property: 'RA1',
@@ -68,6 +69,7 @@ export const paperClaims: readonly PaperClaim[] = [
       'The deeper the network, the less each block does: the largest singular value falls as one over the number of blocks.',
     evidence: 'The slope of σ₁ against total depth L, both logarithmic: −1 is inverse proportion.',
     sweeps: ['ra4-depth', 'seed'],
+    figure: 'ra4-depth',
   },
   {
     property: 'no-skip',
@@ -77,6 +79,7 @@ export const paperClaims: readonly PaperClaim[] = [
       'The same networks without skip connections, trained as well as they can be, do not show Residual Alignment.',
     evidence: 'The measures of RA1–RA4 in plain networks at the weight decays at which these train best.',
     sweeps: ['no-skip', 'seed'],
+    figure: 'no-skip',
   },
   {
     property: 'scope',
@@ -89,6 +92,7 @@ export const paperClaims: readonly PaperClaim[] = [
       ...['width', 'dataset', 'classes', 'ra4-depth'],
       ...['stochastic-depth', 'weight-decay', 'residual-scaling'],
     ],
+    figure: 'width',
   },
   {
     property: 'generalization',
@@ -98,6 +102,7 @@ export const paperClaims: readonly PaperClaim[] = [
       'Networks that generalize align, and those that fit labels without meaning align less or not at all.',
     evidence: 'Alignment with true labels against alignment with random ones.',
     sweeps: ['generalization', 'emergence'],
+    figure: 'labels',
   },
   {
     property: 'collapse',
@@ -107,6 +112,7 @@ export const paperClaims: readonly PaperClaim[] = [
       'As training goes on, alignment of the blocks and the collapse of last-layer features onto their class means emerge together.',
     evidence: 'The measures NC1–NC4 beside those of alignment over the epochs of one run.',
     sweeps: ['emergence', 'seed'],
+    figure: 'collapse-course',
   },
   {
     property: 'theory',
@@ -117,5 +123,6 @@ export const paperClaims: readonly PaperClaim[] = [
     evidence:
       'The optimum that is found from many starts, checked against the theorem’s conclusions number by number.',
     sweeps: ['unconstrained-jacobians'],
+    figure: 'theory-course',
   },
 ];

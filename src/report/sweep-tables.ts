@@ -119,7 +119,7 @@ export function cellTable(record: SweepRecord): Table {
           ...shown.map((name): Cell => {
             const { mean, std } = spread(runs.map(({ trained }) => trained?.[name]));
             return {
-              text: format(mean),
+              text: wholes.has(name) && Number.isInteger(mean) ? `${mean}` : format(mean),
               ...(runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` }),
             };
           }),
@@ -131,6 +131,8 @@ export function cellTable(record: SweepRecord): Table {
 
 const ofSeed = ({ id, seed, status }: SweepRun) =>
   status === 'done' ? { text: `${seed}`, to: `../../runs/${id}/report.html` } : `${seed}\u00a0(${status})`;
+
+const wholes: ReadonlySet<ScalarName> = new Set(['numericalRank', 'deadBlocks']);
 
 /** Measures that the figures show. */
 const mentioned = ({ figures }: SweepRecord): ScalarName[] => {

@@ -31,6 +31,7 @@ export const fromRun = (claim: Claim): Judged => claim;
 
 export const fromSweep = (claim: SweepClaim): Judged => ({
   ...claim,
+  spread: claim.values.length > 1 ? claim.spread : null,
   seeds: [claim.seedsHolding, claim.values.length],
 });
 
@@ -42,8 +43,8 @@ export const fromTheory = ({ startsHolding, starts, ...claim }: TheoryClaim): Ju
 });
 
 /** In how many seeds a claim holds. */
-export const seedsInWords = ({ seeds, counted }: Judged): string =>
-  seeds ? `${seeds.join(' of ')}${counted ? ` ${counted}` : ''}` : '—';
+export const seedsInWords = ({ seeds, counted, holds }: Judged): string =>
+  seeds && holds !== null ? `${seeds.join(' of ')}${counted ? ` ${counted}` : ''}` : '—';
 
 /** A row's threshold, as in `≥ 0.95`. */
 export function thresholdInWords({
