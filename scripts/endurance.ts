@@ -117,17 +117,26 @@ function random(seed: number, index: number): number {
   return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** Where a killed process was, by what it had announced and what it left. */
-function autopsy(run: string, { begun }: Session): Pick<Kill, 'stage' | 'writing'> {
+/** Where a killed process was, by what it had announced and what it left that was not there before. */
+function autopsy(
+  run: string,
+  { begun }: Session,
+  before: readonly string[],
+): Pick<Kill, 'stage' | 'writing'> {
   const last = Object.keys(begun).at(-1)!;
   const judged = last !== START && readAnalysis(run)?.claims !== undefined;
-  const files = existsSync(run) ? filesOf(run) : [];
-  const writing = files.flatMap((file) => {
+  const writing = filesBut(run, before).flatMap((file) => {
     const name = basename(file);
-    return isTemporary(name) ? [name.replace(/^\.(.+)\.[0-9a-f]{12}\.tmp$/, '$1')] : [];
+    return isTemporary(name)
+      ? [name.replace(/^\.(\.lock|.+)(-[0-9a-f]{12})?\.[0-9a-f]{12}\.tmp$/, '$1')]
+      : [];
   });
   return { stage: judged ? REPORT : last, writing };
 }
+
+/** The files of a run, if it was begun, but those that were there before. */
+const filesBut = (run: string, before: readonly string[]): string[] =>
+  existsSync(run) ? filesOf(run).filter((file) => !before.includes(file)) : [];
 
 /** One more session of the run in progress, which ends in a kill or with a comparison. */
 async function advance(root: string, state: State, seed: number, finish: boolean): Promise<State> {
@@ -143,6 +152,7 @@ async function advance(root: string, state: State, seed: number, finish: boolean
   const unharmed = finish || (mine.length > 0 && drawn(3) < UNHARMED);
   const begun = existsSync(join(run, CONFIG));
   const args = begun ? [command[0]!, '--resume', run] : [...command, '--out', run];
+  const before = filesBut(run, []);
   const ended = await session(
     [...args, '--checkpoint-every', '0'],
     run,
@@ -155,7 +165,7 @@ async function advance(root: string, state: State, seed: number, finish: boolean
   );
   const next = { ...state, stages: { ...stages, ...Object.fromEntries(fresh) } };
   if (ended.killed) {
-    const kill = { run: compared + 1, ...autopsy(run, ended) };
+    const kill = { run: compared + 1, ...autopsy(run, ended, before) };
     return { ...next, kills: [...kills, kill] };
   }
   const differ = differences(join(root, 'whole'), run);
