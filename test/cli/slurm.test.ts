@@ -173,7 +173,7 @@ test('status counts what is done, begun, missing and failed', async () => {
     '--out',
     root,
   ]);
-  expect(stdout).toContain(`${first!.id}  begun`);
+  expect(stdout).toMatch(new RegExp(`${first!.id} +begun\n`));
   expect(stdout).toMatch(new RegExp(`${second!.id} +failed +training diverged`));
   expect(stdout).toContain(`${2 + rest.length} runs: 0 done, 1 begun, ${rest.length} missing, 1 failed\n`);
 });
