@@ -35,6 +35,8 @@ export async function measureCourse(
   { settings, network }: RunConfig,
   initialization: Measures,
 ): Promise<void> {
+  const missing = missingEpochs(folder, settings);
+  if (!missing.length) return;
   const { seed, samples: count } = settings;
   const course = readCourse(folder);
   using analyst = new Analyst(gpu, task, data, networkOf(network), {
@@ -42,7 +44,7 @@ export async function measureCourse(
     seed,
     samples: count,
   });
-  for (const epoch of missingEpochs(folder, settings)) {
+  for (const epoch of missing) {
     const { samples, alignment, ...summary } =
       epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, network), { brief: true });
     course.moments.push({ epoch, ...summary });

@@ -53,4 +53,5 @@ test('the control is without skip connections and what needs them, and has its o
   });
   expect(control.training).toEqual({ ...run.training, weightDecay: 0.005 });
   expect(control.settings).toMatchObject({ skip: false, survival: 1, branchScale: 1, dropout: 0.1 });
+  expect(controlOf(describe({ snapshots: 3 }), task).training).not.toHaveProperty('snapshots');
 });
