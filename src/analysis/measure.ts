@@ -54,7 +54,7 @@ export async function measureNetwork(
   using loaded = new TrainingState(gpu, network, { momentum: false });
   loaded.load({ ...state, momentum: new Map() });
   const { points, branches, logits } = await representations(gpu, network, loaded, samples);
-  const paths = hasPaths(network) ? await pathShares(gpu, network, loaded.weights, points[0]![0]!) : null;
+  const paths = hasPaths(network) ? await pathShares(gpu, network, loaded.weights, points[0]!) : null;
   const rows = classifierRows(network, state);
   const stages: StageMeasures[] = [];
   for (const [s, stage] of network.stages.entries()) {

@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { BUDGET_BYTES, batchOf } from '../../src/analysis/batches.ts';
 import { colouring, isExact } from '../../src/analysis/frobenius.ts';
 import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
+import { pathSamples, pathStep } from '../../src/analysis/paths.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { byteSize, plan } from '../../src/autograd/lower/plan.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import { ResNet34 } from '../../src/models/resnet34.ts';
@@ -19,6 +21,9 @@ const traits: AdapterTraits = {
   ...{ maxStorageBuffersPerStage: 8, maxUniformBytes: 65536, maxBindingBytes: 128 * MEBI },
   ...{ maxWorkgroupsPerDimension: 65535, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
 };
+
+/** The place of the one program that takes no weights. */
+const OVERLAPS = 2;
 
 /** Everything that the analysis of a stage runs, at the sizes that it runs it: bytes of each array, and weights apart. */
 function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][number], limits = traits) {
@@ -37,10 +42,11 @@ function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][num
   const graphs = [
     trace(programs.triples(dense), [weights, points, { shape: [2], dtype: 'u32' }]),
     trace(programs.couplings, [weights, points, vectors, vectors]),
+    trace(programs.overlaps, [{ shape: [blocks, ...vectors.shape.slice(1)] }, vectors]),
     trace(programs.probes, [weights, points, { shape: [dim], dtype: 'u32' }, one]),
   ];
-  return graphs.map((graph) => {
-    const own = Object.keys(weights).length;
+  return graphs.map((graph, program) => {
+    const own = program === OVERLAPS ? 0 : Object.keys(weights).length;
     const arrays = [...graph.inputs.slice(own), ...graph.outputs].map(byteSize);
     return {
       weights: graph.inputs.slice(0, own).map(byteSize),
@@ -72,6 +78,27 @@ describe('on an adapter that lets a binding span 128 MiB, the analysis', () => {
     });
     for (const { arrays } of memoryOf(fc, fc.stages[0]!))
       expect(sum(arrays)).toBeLessThanOrEqual(BUDGET_BYTES);
+  });
+
+  test('of the paths through many blocks too', () => {
+    const deep = new ConvResNet({
+      ...{ inputs: [32, 32, 3], depth: 32, channels: 64, classes: 10, activation: 'relu', skip: true },
+      stem: { size: 3, stride: 1, padding: 1 },
+    });
+    const { shape } = deep.stages[0]!;
+    const samples = pathSamples(deep, traits);
+    expect(samples).toBe(3);
+    const weights = Object.fromEntries(
+      [...stackedShapes(deep, deep.stages[0]!, 1)].map(([name, [, ...own]]) => [
+        `block.${name}`,
+        { shape: own },
+      ]),
+    );
+    const parts = { shape: [33, samples, ...shape] };
+    const graph = trace(pathStep(deep), [weights, { shape: [samples, ...shape] }, parts]);
+    const { slots } = plan(graph, traits);
+    expect(Math.max(...slots)).toBeLessThanOrEqual(traits.maxBindingBytes);
+    expect(sum([...slots, 2 * byteSize(graph.outputs[0]!)])).toBeLessThanOrEqual(BUDGET_BYTES);
   });
 
   test('refuses what has no room', () => {
