@@ -1,4 +1,5 @@
 import type { Analysis, Measures, Spread } from '../analysis/results.ts';
+import { scalars } from '../analysis/scalars.ts';
 import { blocksInWords } from '../report/data.ts';
 import { format, percent } from '../report/numbers.ts';
 import { alignColumns } from './verdict-table.ts';
@@ -19,14 +20,20 @@ export function measuresTable({ network, initialization, trained }: Analysis): s
     row('RA1 cosine of successive steps', (m) => spread(m.summary.stepCosine)),
     row('RA2 diagonal share across depth', (m) => spread(m.summary.diagonalShare)),
     row('RA2 coupling across depth', (m) => spread(m.summary.coupling)),
+    row('RA2 aligned dimension', (m) => spread(m.summary.alignedDimension)),
+    ...(['nc1', 'nc2Norms', 'nc2Angles', 'nc3', 'nc4'] as const).map((name) =>
+      row(scalars[name].label, (m) => format(m.collapse[name])),
+    ),
   ];
-  const { summary, deadBlocks } = trained;
+  const { summary, deadBlocks, blockLoss } = trained;
   const perBlock = [
-    ['block', 'σ₁', 'u·v', 'in top C', 'rank', 'stable rank', 'in classifier'],
+    ['block', 'σ₁', 'u·v', 'in top C', 'rank', 'stable rank', 'in classifier', '‖F‖/‖h‖', 'lost without'],
     ...summary.sigma1.map((sigma1, i) => {
-      const { leftRight, topEnergy, numericalRank, stableRank, classifierShare } = summary;
-      const rest = [leftRight, topEnergy, numericalRank, stableRank, classifierShare].map((m) => m[i]);
-      return [`${i + 1}`, ...[sigma1, ...rest].map((s) => format(s?.mean))];
+      const { leftRight, topEnergy, numericalRank, stableRank, classifierShare, branchRatio } = summary;
+      const rest = [leftRight, topEnergy, numericalRank, stableRank, classifierShare, branchRatio].map(
+        (m) => m[i],
+      );
+      return [`${i + 1}`, ...[sigma1, ...rest].map((s) => format(s?.mean)), format(blockLoss?.[i])];
     }),
   ];
   const shape = `${blocksInWords(network)}; ${classes} classes, σ = ${activation}, ${skip ? 'with' : 'without'} skip connections`;
