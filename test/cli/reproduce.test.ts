@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { imageShape, networkOptions } from '../../src/experiments/experiment.ts';
 import { encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { findExperiment } from '../../src/experiments/settings.ts';
+import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { networkOf } from '../../src/models/network-of.ts';
 import { initialState } from '../../src/train/state.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
@@ -66,9 +67,11 @@ describe('a run', () => {
         'analysis.json',
         'checkpoint.safetensors',
         'config.json',
+        'data',
         'figures',
         'metrics.jsonl',
         'report.html',
+        'report.md',
       ]);
       expect(fs.readdirSync(join(folder, 'figures')).length).toBeGreaterThanOrEqual(7);
       expect(json(join(folder, 'config.json'))).toMatchObject({
@@ -189,16 +192,18 @@ describe('a run', () => {
   });
 });
 
-test('list tells of every preset what it takes', async () => {
+test('list tells of every preset and sweep what it takes', async () => {
   const { status, stdout } = await runCommand('reproduce', ['list', '--json']);
   expect(status).toBe(0);
-  const rows = lines(stdout);
+  const all = lines(stdout);
+  const rows = all.filter((row) => 'experiment' in row);
+  expect(all.flatMap(({ sweep }) => sweep ?? [])).toEqual(Object.keys(sweeps));
   expect(new Set(rows.map((row) => row.experiment)).size).toBe(rows.length / 3);
   expect(rows.find((row) => row.experiment === 'cifar10-resnet34' && row.preset === 'paper')).toMatchObject({
     ...{ dataset: 'cifar10', model: 'resnet34', image: [32, 32, 3], parameters: 21_282_122 },
     settings: { images: 50_000, epochs: 500 },
   });
-  for (const row of rows) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
+  for (const row of all) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
 });
 
 describe('bad input', () => {

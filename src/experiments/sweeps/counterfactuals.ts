@@ -47,7 +47,7 @@ export const noSkip: Sweep = {
           'line',
           'representations do not lie on a line',
           'share of variance along the first principal direction',
-          0.8,
+          0.6,
         ],
         [
           'stepCosine',
@@ -64,8 +64,8 @@ export const noSkip: Sweep = {
         [
           'leftRight',
           'left and right singular vectors do not align',
-          'mean u·v of the top three triples',
-          0.2,
+          'mean u·v of the top three triples, least over blocks from the fourth on',
+          0.3,
         ],
       ] as const
     ).map(([name, title, measure, threshold]) => ({
