@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Collection } from './collection.ts';
 import type { Evidence } from './evidence.ts';
-import { format } from './numbers.ts';
+import { defined, format } from './numbers.ts';
 import type { PaperClaim } from './paper-claims.ts';
-import type { Cell, Files, Inline, Part, Table } from './parts.ts';
+import { type Cell, type Files, type Inline, type Part, pieces, type Table } from './parts.ts';
 import { inlined } from './svg.ts';
 import {
   capitalized,
@@ -28,11 +28,21 @@ export function glance(evidence: readonly Evidence[]): Part[] {
     const { value, spread } = valueInWords(first);
     const more = judged.length - 1;
     return [
-      { text: name, small: `${first.measure}${more > 0 ? `; and ${plural(more, 'other number')}` : ''}` },
+      {
+        text: name,
+        small: [
+          `${first.measure}, in `,
+          ...pieces(first.source ?? ''),
+          more > 0 ? `; and ${plural(more, 'other number')}` : '',
+        ],
+      },
       { text: value, strong: true, after: spread },
       { text: thresholdInWords(first) },
       { text: format(first.atInitialization) },
-      { text: format(first.control), ...(first.controlLabel && { small: first.controlLabel }) },
+      {
+        text: format(first.control),
+        ...(defined(first.control) && first.controlLabel && { small: first.controlLabel }),
+      },
       { text: single ? 'one run' : seedsInWords(first) },
       { text: '', verdict },
     ];

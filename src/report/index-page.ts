@@ -1,10 +1,11 @@
-import { type Collection, collect } from './collection.ts';
+import { type Collection, collect, type FoundSweep } from './collection.ts';
 import { type Evidence, gather } from './evidence.ts';
 import { claimParts, figureOf, glance, headline } from './index-claims.ts';
 import { runTable, sweepTable } from './index-lists.ts';
-import { type Page, type Part, type Section, type Verdict, verdictWords } from './parts.ts';
+import { type Page, type Part, type Row, type Section, type Verdict, verdictWords } from './parts.ts';
 import { publish } from './publish.ts';
 import { writerTo } from './sweep.ts';
+import { sharedSettings } from './sweep-page.ts';
 import { type Judged, plural } from './verdicts.ts';
 
 /** Writes the page over all that lies below a root: each claim of the paper with what was measured of it, then all sweeps and runs. */
@@ -99,11 +100,19 @@ const enumerated = (items: readonly string[]): string =>
   items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 
 function provenance({ sweeps }: Collection): Section {
-  const values = new Map<string, Set<string>>();
-  for (const { record } of sweeps)
-    for (const { name, values: own } of record.provenance)
-      values.set(name, new Set([...(values.get(name) ?? []), ...own]));
-  const notes = [...new Set(sweeps.flatMap(({ record }) => record.notes))];
+  const names = ({ record }: FoundSweep) => record.name;
+  const ranOn = new Map<string, Set<string>>();
+  const notes = new Map<string, Set<string>>();
+  const add = (to: typeof notes, key: string, values: readonly string[]) =>
+    to.set(key, new Set([...(to.get(key) ?? []), ...values]));
+  for (const sweep of sweeps) {
+    for (const { name, values } of sweep.record.provenance) add(ranOn, name, values);
+    for (const note of sweep.record.notes) add(notes, note, [names(sweep)]);
+  }
+  const all = new Set(sweeps.map(names)).size;
+  const main = sweeps.find((sweep) => names(sweep) === 'seed') ?? sweeps[0];
+  const settings = main ? [{ title: `Settings of ${main.name}`, rows: sharedSettings(main.record) }] : [];
+  const rows = [...ranOn].map(([name, values]): Row => [name, [...values].join('; ')]);
   return {
     id: 'method',
     title: 'How it was made',
@@ -112,16 +121,16 @@ function provenance({ sweeps }: Collection): Section {
         kind: 'text',
         text: 'Each page has the settings, the adapter and the commit of its own runs, and every number as CSV.',
       },
-      {
-        kind: 'facts',
-        groups: [
-          { title: 'Provenance', rows: [...values].map(([name, all]) => [name, [...all].join('; ')]) },
-        ],
-      },
-      ...(notes.length > 0
+      { kind: 'facts', groups: [...settings, { title: 'Provenance', rows }] },
+      ...(notes.size > 0
         ? ([
             { kind: 'heading', text: 'Deviations from the paper, and choices made by rule' },
-            { kind: 'list', items: notes },
+            {
+              kind: 'list',
+              items: [...notes].map(
+                ([note, of]) => `${note} (${of.size === all ? 'all sweeps' : [...of].join(', ')})`,
+              ),
+            },
           ] satisfies Part[])
         : []),
       {

@@ -13,8 +13,8 @@ import {
 
 /** A page in Markdown, as GitHub and others show it; figures are links to their files. */
 export function markdown({ kicker, title, subtitle, result, sections }: Page): string {
-  const body = sections.flatMap(({ title, verdict, parts }) => [
-    `## ${escaped(title)}${verdict ? ` — ${badge(verdict)}` : ''}`,
+  const body = sections.flatMap(({ id, title, verdict, parts }) => [
+    `## <a id="${id}"></a>${escaped(title)}${verdict ? ` — ${badge(verdict)}` : ''}`,
     ...parts.map(part),
   ]);
   return `${[
@@ -38,7 +38,7 @@ function part(p: Part): string {
         .filter(({ rows }) => rows.length > 0)
         .map(({ title, rows }) =>
           grid(
-            [title, ''],
+            [escaped(title), ''],
             rows.map((row) => row.map(escaped)),
           ),
         )

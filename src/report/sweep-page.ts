@@ -109,15 +109,20 @@ function absent({ runs }: SweepRecord): Part[] {
   ];
 }
 
-function method({ base, axes, provenance, notes, runs }: SweepRecord): Section {
+/** Settings that no axis changes. */
+export const sharedSettings = ({ base, axes }: SweepRecord): Row[] =>
+  Object.entries(base)
+    .filter(([setting]) => setting !== 'seed' && !axes.some(({ name }) => name === setting))
+    .map(([setting, value]) => [setting, value === null ? 'none' : String(value)]);
+
+function method(record: SweepRecord): Section {
+  const { provenance, notes, runs } = record;
   const seconds = runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
-  const varied = new Set(axes.map(({ name }) => name));
-  const shared = Object.entries(base).filter(([name]) => name !== 'seed' && !varied.has(name));
   return howItWasMade(
     [
       {
         title: 'Settings that all runs share',
-        rows: shared.map(([name, value]): Row => [name, value === null ? 'none' : String(value)]),
+        rows: sharedSettings(record),
       },
       {
         title: 'Provenance',

@@ -61,12 +61,18 @@
     stage.focus();
     zoom(1);
   };
-  dialog.onclose = () => {
+  const restore = () => {
     drawing.style.width = '';
     home.append(drawing);
     home.style.minHeight = '';
     home.focus({ preventScroll: true });
   };
+  dialog.onclose = restore;
+  addEventListener('beforeprint', () => {
+    if (!dialog.open) return;
+    dialog.close();
+    restore(); // now, as the event comes too late
+  });
   addEventListener('resize', () => dialog.open && zoom(scale));
   dialog.onkeydown = ({ key, ctrlKey, metaKey }) => {
     if (ctrlKey || metaKey) return;
