@@ -103,7 +103,7 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   /* Claims become cards; the roles in the markup keep the table one. */
   .cards, .cards tbody, .cards .group, .cards .group th { display: block; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  .cards .group th { padding: 1.5rem 0 0.5rem; }
+  .cards .group th { width: auto; padding: 1.5rem 0 0.5rem; }
   .cards .row { display: grid; grid-template-columns: minmax(0, 1.15fr) minmax(0, 1fr); gap: 0.3rem 1rem; padding: 0.75rem 0; }
   .cards .row th, .cards .row td { padding: 0; }
   .cards .row th { grid-area: 1 / 1 / 2 / -1; width: auto; padding-right: 8.5rem; }

@@ -115,20 +115,24 @@ function drawRamp({ label, from, to, steps }: Extract<Legend, { steps: unknown }
   );
 }
 
-/** A figure as a file of its own: dark ink on white paper wherever it is shown, also where pages are dark. */
-export function standalone(svg: string): string {
-  return svg.replace('<svg ', `<svg ${paper} `);
-}
+/** A figure as a file of its own: dark ink on white paper with a margin wherever it is shown, also where pages are dark. */
+export const standalone = (svg: string): string => withMargin(svg, margin).replace('<svg ', `<svg ${paper} `);
 
 /** The same to be put inline again, with ids of its own. */
-export function inlined(svg: string, id: string): string {
-  return svg
-    .replace(`<svg ${paper} `, '<svg ')
+export const inlined = (svg: string, id: string): string =>
+  withMargin(svg.replace(`<svg ${paper} `, '<svg '), 0)
     .replaceAll(/ id="([^"]*)"/g, ` id="${id}-$1"`)
     .replace(/ aria-labelledby="(\S*) (\S*)"/, ` aria-labelledby="${id}-$1 ${id}-$2"`);
-}
 
 const paper = 'style="color:#111;background:#fff"';
+const margin = 12;
+
+/** Shows so much around a drawing, in place of what is shown now. */
+const withMargin = (svg: string, wide: number): string =>
+  svg.replace(/ width="\S*" height="\S*" viewBox="(\S*) \S* (\S*) (\S*)"/, (_, left, width, height) => {
+    const [w, h] = [width, height].map((size) => Number(size) + 2 * (Number(left) + wide));
+    return ` width="${w}" height="${h}" viewBox="${-wide} ${-wide} ${w} ${h}"`;
+  });
 
 /** For text and attribute values, in XML and in HTML; what XML 1.0 cannot hold at all is dropped. */
 export function escapeText(text: string): string {

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { figures } from '../../src/report/figures.ts';
 import { png } from '../../src/report/png.ts';
-import { standalone } from '../../src/report/svg.ts';
+import { inlined, standalone } from '../../src/report/svg.ts';
 import { fixture } from './fixture.ts';
 
 /** How dark an image is: 0 where it is white. */
@@ -13,11 +13,19 @@ async function ink(image: Uint8Array): Promise<number> {
 
 const drawn = figures(fixture({ depth: 3, samples: 2 }));
 
+it('a figure put inline again is as it was, but for its ids', () => {
+  for (const { svg } of drawn) {
+    const again = inlined(standalone(svg), 'x');
+    expect(again.replaceAll('x-', '')).toBe(svg.replaceAll('x-', ''));
+    expect(again).not.toBe(svg);
+  }
+});
+
 describe('a figure as PNG', () => {
   it('is twice as wide as the drawing, on white', async () => {
     const { width, height, hasAlpha } = await sharp(png(standalone(drawn[0]!.svg))).metadata();
     const [, w, h] = /width="(\d+)" height="(\d+)"/.exec(drawn[0]!.svg)!;
-    expect([width, height]).toEqual([2 * Number(w), 2 * Number(h)]);
+    expect([width, height]).toEqual([2 * (Number(w) + 24), 2 * (Number(h) + 24)]); // and a margin
     const corner = await sharp(png(standalone(drawn[0]!.svg)))
       .extract({ left: width! - 4, top: 0, width: 4, height: 4 })
       .raw()
