@@ -137,6 +137,40 @@ describe('the page of a sweep', () => {
     expect(data['ra4-depth.csv']).toMatch(/sigma1Last,trained,4,1,[^\n]*,0\n/);
   });
 
+  it.each([
+    [
+      'wraps names that one line has no room for',
+      ['none', 'before the last norm', 'behind the last norm', 'both of them'],
+      false,
+    ],
+    [
+      'tilts names with longer words',
+      [
+        'MNIST, convolutional',
+        'CIFAR-10, convolutional',
+        'CIFAR-100, convolutional',
+        'ImageNette, convolutional',
+        'all',
+      ],
+      true,
+    ],
+  ])('%s', (_, names, tilted) => {
+    const { record } = made('names', {
+      depths: [4, 5, 6, 7, 8].slice(0, names.length),
+      seeds: [1],
+      control: false,
+    });
+    const runs = record.runs.map((run, i) => ({ ...run, cell: { name: names[i]! } }));
+    const scalars = ['line', 'nc1', 'stepCv'] as const;
+    writeSweepReport(root, {
+      ...{ ...record, runs, axes: [{ name: 'name', label: 'name' }] },
+      figures: [{ kind: 'scalars', file: 'names', title: 'Names', caption: 'Look.', x: 'name', scalars }],
+    });
+    const svg = filesOf(record).read('figures/names.svg');
+    expect(svg.includes('rotate(-45)')).toBe(tilted);
+    expect(svg.match(/<tspan[^>]*>[^<]*<\/tspan>/g)!.length).toBeGreaterThan(3 * names.length);
+  });
+
   it('takes seeds for an axis, and values too close for words', () => {
     const { html } = made('axes', {
       depths: [4, 5, 100],

@@ -3,7 +3,7 @@ import type { Axis, Cell, CellValue, SweepRecord, SweepRun } from '../../experim
 import { blockColour, classColour } from '../colours.ts';
 import { format, range } from '../numbers.ts';
 import { panelWidth } from '../svg.ts';
-import { axis, logAxis } from './chart.ts';
+import { axis, inside, logAxis } from './chart.ts';
 
 /** Where runs lie along one axis of a sweep. */
 export interface Places {
@@ -15,6 +15,8 @@ export interface Places {
   readonly scale: Plot.ScaleOptions;
   /** Whether values are numbers on a logarithmic scale. */
   readonly log: boolean;
+  /** Whether values are names, between which there is nothing. */
+  readonly nominal: boolean;
 }
 
 const isNumber = (value: CellValue): value is number => typeof value === 'number';
@@ -24,10 +26,11 @@ export function placesOf({ axes }: SweepRecord, runs: readonly SweepRun[], name:
   const values = valuesOf(runs, name);
   const numbers = values.filter(isNumber);
   const labels = values.map(valueInWords);
+  const nominal = name === 'seed' || numbers.length < values.length;
   const words = numbers.length < values.length || (found.log === true && numbers.some((v) => v <= 0));
   if (words || values.length < 2 || (!found.log && crowded(numbers))) {
     return {
-      ...{ axis: found, values, log: false },
+      ...{ axis: found, values, log: false, nominal },
       at: (value) => values.indexOf(value),
       scale: {
         ...axis(found.label),
@@ -45,7 +48,7 @@ export function placesOf({ axes }: SweepRecord, runs: readonly SweepRun[], name:
       ...logAxis(found.label, [least / room, greatest * room], numbers),
       tickFormat: (_: number, i: number) => labels[i]!,
     };
-    return { axis: found, values, at, scale, log: true };
+    return { axis: found, values, at, scale, log: true, nominal };
   }
   const room = 0.06 * (greatest - least);
   const scale = {
@@ -54,7 +57,42 @@ export function placesOf({ axes }: SweepRecord, runs: readonly SweepRun[], name:
     ticks: [...numbers],
     tickFormat: (_: number, i: number) => labels[i]!,
   };
-  return { axis: found, values, at, scale, log: false };
+  return { axis: found, values, at, scale, log: false, nominal };
+}
+
+/**
+ * Names as labels of an axis in a panel of a width: on several lines, or where a word is too long for that at an angle. `room` is
+ * what they need below the axis beyond one line.
+ */
+export function fitNames(
+  { scale, values, log }: Places,
+  width: number,
+): { scale: Plot.ScaleOptions; room: number } {
+  const names = values.map(valueInWords);
+  const letters = Math.floor(inside(width, 0)[0] / Math.max(1, values.length) / LETTER);
+  const words = names.flatMap((name) => name.split(' '));
+  if (log || names.every((n) => n.length <= letters)) return { scale, room: 0 };
+  const steep = words.some((word) => word.length > letters);
+  const lines = names.map((name) => wrapped(name, steep ? 16 : letters));
+  const most = Math.max(...lines.map((l) => l.length));
+  const longest = Math.max(...lines.flat().map((line) => line.length));
+  const tickFormat = (_: number, i: number) => lines[i]!.join('\n');
+  return steep
+    ? { scale: { ...scale, tickFormat, tickRotate: -45 }, room: 0.7 * LETTER * longest }
+    : { scale: { ...scale, tickFormat }, room: 12 * (most - 1) };
+}
+
+/** Pixels that a letter of an axis takes. */
+const LETTER = 6.6;
+
+function wrapped(text: string, letters: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= letters) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** Whether numbers in order are too unevenly spread for their labels to have room. */

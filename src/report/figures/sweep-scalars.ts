@@ -8,7 +8,16 @@ import type { Figure } from '../data.ts';
 import { defined, format, groupBy, logDomain, range, spread } from '../numbers.ts';
 import { figure, type Legend, type LegendItem, type Panel } from '../svg.ts';
 import { axis, chart, logAxis } from './chart.ts';
-import { inRows, type Places, placesOf, runsAt, seriesColour, valueAt, valueInWords } from './sweep-axis.ts';
+import {
+  fitNames,
+  inRows,
+  type Places,
+  placesOf,
+  runsAt,
+  seriesColour,
+  valueAt,
+  valueInWords,
+} from './sweep-axis.ts';
 
 type Options = Extract<SweepFigure, { kind: 'scalars' }>;
 type Name = Options['scalars'][number];
@@ -59,7 +68,10 @@ export function sweepScalars(record: SweepRecord, options: Options): { figure: F
           ),
         ),
       ),
-      legend(points, series, colour, options.slope === true && places.log),
+      legend(points, series, colour, {
+        fits: options.slope === true && places.log,
+        seeds: options.x === 'seed',
+      }),
     ),
     data: {
       name: options.file,
@@ -121,36 +133,44 @@ function panel(name: Name, all: readonly Point[], { places, width, colour, slope
   const beside = points.filter((p) => p.network !== 'trained');
   const lines = means(points);
   const fits = slope && places.log ? fitsOf(trained) : [];
+  const { scale: x, room } = fitNames(places, width);
   const place = { x: 'at', y: 'value' };
   const pen = (quietly: boolean) => ({
-    ...{ ...place, z: 'line', stroke: colour },
-    ...(quietly ? { strokeWidth: 1, strokeDasharray: '3 3', strokeOpacity: 0.7 } : { strokeWidth: 1.75 }),
+    ...{ z: 'line', stroke: colour },
+    ...(quietly
+      ? { strokeWidth: 1, strokeDasharray: '3 3', strokeOpacity: 0.7 }
+      : { strokeWidth: 1.75, strokeDasharray: 'none' }),
   });
+  // Between names there is nothing: each has a dash of its own, and a seed nothing but its dot.
+  const through = (quietly: boolean): Plot.Markish => {
+    const own = lines.filter((p) => (p.network !== 'trained') === quietly);
+    if (!places.nominal) return Plot.line(own, { ...place, ...pen(quietly) });
+    const dashes = places.axis.name === 'seed' ? [] : own;
+    return Plot.link(dashes, {
+      ...pen(quietly),
+      x1: (p: Point) => p.at - 0.18,
+      x2: (p: Point) => p.at + 0.18,
+      ...{ y1: 'value', y2: 'value' },
+    });
+  };
+  const fitLines = fits.map(({ fit, points: [of] }) =>
+    Plot.line(fitted(fit, places), { x: 'x', y: 'y', stroke: colour(of!), strokeWidth: 1.5 }),
+  );
   return chart({
     title: labelOf(name),
     note: fits.length > 0 ? slopes(fits) : rangeInWords(lines.filter((p) => p.network === 'trained')),
     width,
-    x: places.scale,
+    height: 270 + room,
+    marginBottom: 40 + room,
+    x,
     y,
     marks:
       points.length === 0
         ? [Plot.text(['not measured'], { frameAnchor: 'middle', fillOpacity: 0.6 })]
         : [
-            Plot.line(
-              lines.filter((p) => p.network !== 'trained'),
-              pen(true),
-            ),
+            through(true),
             Plot.dot(beside, { ...place, fill: colour, fillOpacity: 0.55, r: 1.6 }),
-            ...(fits.length > 0
-              ? fits.map(({ fit, points: [of] }) =>
-                  Plot.line(fitted(fit, places), { x: 'x', y: 'y', stroke: colour(of!), strokeWidth: 1.5 }),
-                )
-              : [
-                  Plot.line(
-                    lines.filter((p) => p.network === 'trained'),
-                    pen(false),
-                  ),
-                ]),
+            ...(fits.length > 0 ? fitLines : [through(false)]),
             Plot.dot(trained, { ...place, fill: colour, r: 3, fillOpacity: 0.85 }),
           ],
   });
@@ -201,7 +221,7 @@ function legend(
   points: readonly Point[],
   series: Places | undefined,
   colour: (p: Pick<Point, 'network' | 'series'>) => string,
-  fits: boolean,
+  { fits, seeds }: { fits: boolean; seeds: boolean },
 ): Legend {
   const beside = (['initialization', 'control'] as const).filter((n) => points.some((p) => p.network === n));
   const labels = { initialization: 'at initialization', control: 'control' };
@@ -213,12 +233,9 @@ function legend(
       ])
     : [
         ['trained, a dot a seed', accent, 'dot'],
-        [fits ? 'fitted power law' : 'mean over seeds', accent, 'line'],
+        ...(seeds ? [] : [[fits ? 'fitted power law' : 'mean over seeds', accent, 'line'] as LegendItem]),
       ];
   return {
-    items: [
-      ...items,
-      ...beside.map((n): LegendItem => [`${labels[n]}, mean over seeds`, quiet[n], 'dashed']),
-    ],
+    items: [...items, ...beside.map((n): LegendItem => [labels[n], quiet[n], seeds ? 'dot' : 'dashed'])],
   };
 }
