@@ -372,7 +372,7 @@ export const residualScaling: Sweep = {
     {
       property: 'scope',
       id: 'unnormalized-small',
-      title: 'and so they do where branches begin small',
+      title: 'singular vectors align without BatchNorm where branches are small',
       measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1/L',
       comparison: '>=',
       threshold: 0.6,

@@ -131,7 +131,7 @@ export const depth: Sweep = {
     {
       property: 'RA4',
       id: 'slope-all',
-      title: 'and so it does over all depths',
+      title: 'the top singular value of the last block falls inversely with total depth, over all depths',
       measure: 'slope of log σ₁ of the last block on log L, over L = 2 to 32',
       comparison: 'between',
       threshold: [-1.5, -0.8],
