@@ -61,7 +61,7 @@ export function recordOf(
     ...{ name, preset: level, title, question, axes, seeds, runs },
     claims: [
       ...runClaims.flatMap((where) => joinRunClaims(runs, where)),
-      ...claims.map((claim) => judgeClaim(claim, runs, seeds)),
+      ...claims(level).map((claim) => judgeClaim(claim, runs, seeds)),
     ],
     figures,
     base: first.settings,

@@ -33,7 +33,7 @@ export interface Sweep {
   readonly summary: string;
   readonly axes: readonly Axis[];
   readonly cells: (level: Level) => readonly SweepCell[];
-  readonly claims: readonly ClaimSpec[];
+  readonly claims: (level: Level) => readonly ClaimSpec[];
   /** Cells whose runs' own claims are joined over seeds. */
   readonly runClaims?: readonly Cell[];
   readonly figures: readonly SweepFigure[];

@@ -27,7 +27,7 @@ export const noSkip: Sweep = {
       grid(base, { name: 'skip', values: [{ value: skip ? 'with' : 'without', changes: { skip } }] }, decays),
     );
   },
-  claims: [
+  claims: () => [
     {
       property: 'training',
       id: 'plain-accuracy',
@@ -112,7 +112,7 @@ export const stochasticDepth: Sweep = {
   axes: [{ name: 'survival', label: 'survival probability' }],
   cells: (level) =>
     grid(fcBase(level), valuesOf('survival', level === 'smoke' ? [1, 0.5] : [1, 0.9, 0.7, 0.5])),
-  claims: [
+  claims: () => [
     {
       property: 'scope',
       id: 'survival',
@@ -154,39 +154,40 @@ export const weightDecay: Sweep = {
       valuesOf('momentum', MOMENTA),
       valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-1] : [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]),
     ),
-  claims: MOMENTA.flatMap((momentum): ClaimSpec[] => {
-    const at = (runs: SeedRuns, name: ScalarName, weightDecay: CellValue | null | undefined) =>
-      weightDecay == null ? null : runs.get(name, { momentum, weightDecay });
-    const end = (runs: SeedRuns, which: 0 | -1) => runs.values('weightDecay', { momentum }).at(which);
-    return [
-      {
-        property: 'generalization',
-        id: `best-${momentum}`,
-        title: `the network that generalizes best aligns (momentum ${momentum})`,
-        measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
-        comparison: '>=',
-        threshold: 0.6,
-        of: (runs) => at(runs, 'diagonalShare', runs.best('weightDecay', { momentum })),
-        control: {
-          label: 'at the least weight decay',
-          of: (runs) => at(runs, 'diagonalShare', end(runs, 0)),
+  claims: () =>
+    MOMENTA.flatMap((momentum): ClaimSpec[] => {
+      const at = (runs: SeedRuns, name: ScalarName, weightDecay: CellValue | null | undefined) =>
+        weightDecay == null ? null : runs.get(name, { momentum, weightDecay });
+      const end = (runs: SeedRuns, which: 0 | -1) => runs.values('weightDecay', { momentum }).at(which);
+      return [
+        {
+          property: 'generalization',
+          id: `best-${momentum}`,
+          title: `the network that generalizes best aligns (momentum ${momentum})`,
+          measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
+          comparison: '>=',
+          threshold: 0.6,
+          of: (runs) => at(runs, 'diagonalShare', runs.best('weightDecay', { momentum })),
+          control: {
+            label: 'at the least weight decay',
+            of: (runs) => at(runs, 'diagonalShare', end(runs, 0)),
+          },
         },
-      },
-      {
-        property: 'scope',
-        id: `dead-${momentum}`,
-        title: `at the largest weight decay blocks die (momentum ${momentum})`,
-        measure: 'blocks whose Jacobian is 0',
-        comparison: '>=',
-        threshold: 1,
-        of: (runs) => at(runs, 'deadBlocks', end(runs, -1)),
-        control: {
-          label: 'at the weight decay of best validation accuracy',
-          of: (runs) => at(runs, 'deadBlocks', runs.best('weightDecay', { momentum })),
+        {
+          property: 'scope',
+          id: `dead-${momentum}`,
+          title: `at the largest weight decay blocks die (momentum ${momentum})`,
+          measure: 'blocks whose Jacobian is 0',
+          comparison: '>=',
+          threshold: 1,
+          of: (runs) => at(runs, 'deadBlocks', end(runs, -1)),
+          control: {
+            label: 'at the weight decay of best validation accuracy',
+            of: (runs) => at(runs, 'deadBlocks', runs.best('weightDecay', { momentum })),
+          },
         },
-      },
-    ];
-  }),
+      ];
+    }),
   figures: [
     {
       kind: 'scalars',
@@ -246,7 +247,7 @@ export const generalization: Sweep = {
       LABELS,
     );
   },
-  claims: [
+  claims: () => [
     {
       property: 'training',
       id: 'memorized',
@@ -350,7 +351,7 @@ export const residualScaling: Sweep = {
       ),
     ];
   },
-  claims: [
+  claims: () => [
     {
       property: 'scope',
       id: 'scaled',

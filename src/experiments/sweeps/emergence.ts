@@ -10,7 +10,7 @@ export const emergence: Sweep = {
   summary: 'every measure over the epochs of a run, beside neural collapse',
   axes: [],
   cells: mainCells,
-  claims: [
+  claims: () => [
     {
       property: 'collapse',
       id: 'together',

@@ -21,7 +21,7 @@ export const seed: Sweep = {
   axes: [],
   cells: (level) => mainCells(level),
   runClaims: [{}],
-  claims: [
+  claims: () => [
     {
       property: 'collapse',
       id: 'nc1',
@@ -117,7 +117,7 @@ export const depth: Sweep = {
   axes: [SKIP_AXIS, { name: 'depth', label: 'total depth L', log: true }],
   cells: (level) =>
     grid(fcBase(level), SKIP, valuesOf('depth', level === 'smoke' ? [2, 4] : [2, 4, 8, 16, 32])),
-  claims: [
+  claims: () => [
     {
       property: 'RA4',
       id: 'slope',
@@ -203,32 +203,33 @@ export const width: Sweep = {
   axes: [SKIP_AXIS, { name: 'width', label: 'width D', log: true }],
   cells: (level) =>
     grid(fcBase(level), SKIP, valuesOf('width', level === 'smoke' ? [32, 64] : [32, 64, 128, 256])),
-  claims: (
-    [
+  claims: () =>
+    (
       [
-        'line',
-        'representations lie on a line',
-        'share of variance along the first principal direction',
-        0.98,
-      ],
-      ['diagonalShare', 'singular vectors align', 'diagonal share of U_jᵀ J_i V_j', 0.6],
-      [
-        'topEnergy',
-        'Residual Jacobians have rank at most C',
-        'share of ‖J‖² in the top C, least over blocks',
-        0.99,
-      ],
-    ] as const
-  ).map(([name, title, measure, threshold]) => ({
-    property: 'scope',
-    id: `widths-${name}`,
-    title: `${title} at every width`,
-    measure: `${measure}, least over widths`,
-    comparison: '>=',
-    threshold,
-    of: (runs) => runs.extreme('min', 'width', name, WITH),
-    control: { label: PLAIN, of: (runs) => runs.extreme('min', 'width', name, WITHOUT) },
-  })),
+        [
+          'line',
+          'representations lie on a line',
+          'share of variance along the first principal direction',
+          0.98,
+        ],
+        ['diagonalShare', 'singular vectors align', 'diagonal share of U_jᵀ J_i V_j', 0.6],
+        [
+          'topEnergy',
+          'Residual Jacobians have rank at most C',
+          'share of ‖J‖² in the top C, least over blocks',
+          0.99,
+        ],
+      ] as const
+    ).map(([name, title, measure, threshold]) => ({
+      property: 'scope',
+      id: `widths-${name}`,
+      title: `${title} at every width`,
+      measure: `${measure}, least over widths`,
+      comparison: '>=',
+      threshold,
+      of: (runs) => runs.extreme('min', 'width', name, WITH),
+      control: { label: PLAIN, of: (runs) => runs.extreme('min', 'width', name, WITHOUT) },
+    })),
   figures: [
     {
       kind: 'scalars',
@@ -272,7 +273,7 @@ export const classes: Sweep = {
         })
       : []),
   ],
-  claims: [
+  claims: () => [
     {
       property: 'RA2',
       id: 'two-classes',
@@ -343,18 +344,19 @@ function datasetCells(level: Level): SweepCell[] {
 const names: Record<Model, string> = { fc: 'fully connected', conv: 'convolutional', resnet34: 'ResNet-34' };
 
 /** Of each dataset and kind of network: vectors align, more than at initialization. */
-const datasetClaims = datasetCells('paper').map(({ cell }): ClaimSpec => {
-  const [dataset, model] = [cell.dataset, cell.model] as [keyof typeof datasets, Model];
-  return {
-    property: 'scope',
-    id: `${dataset}-${model}`,
-    title: `singular vectors align on ${datasets[dataset].title}, ${names[model]}`,
-    measure: 'diagonal share of U_jᵀ J_i V_j',
-    comparison: '>=',
-    threshold: model === 'fc' ? 0.5 : 0.45,
-    of: (runs) => runs.get('diagonalShare', { dataset, model }),
-  };
-});
+const datasetClaims = (level: Level): ClaimSpec[] =>
+  datasetCells(level).map(({ cell }) => {
+    const [dataset, model] = [cell.dataset, cell.model] as [keyof typeof datasets, Model];
+    return {
+      property: 'scope',
+      id: `${dataset}-${model}`,
+      title: `singular vectors align on ${datasets[dataset].title}, ${names[model]}`,
+      measure: 'diagonal share of U_jᵀ J_i V_j',
+      comparison: '>=',
+      threshold: model === 'fc' ? 0.5 : 0.45,
+      of: (runs) => runs.get('diagonalShare', { dataset, model }),
+    };
+  });
 
 export const dataset: Sweep = {
   name: 'dataset',
