@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
 
-/** Two runs that take a second or so each, width 32 and 64. */
+/** Two runs that take a second or so each, with and without stochastic depth. */
 const TINY =
-  'width --preset smoke --depth 2 --images 256 --validation 64 --batch 32 --epochs 3 --tune off --json'.split(
+  'stochastic-depth --preset smoke --depth 2 --width 32 --images 256 --validation 64 --batch 32 --epochs 3 --tune off --json'.split(
     ' ',
   );
 
@@ -32,7 +32,7 @@ const events = ({ stdout }: Ended) =>
     .map((line) => JSON.parse(line));
 const made = (ended: Ended) => events(ended).filter(({ event }) => event === 'run').length;
 const record = (folder: string): SweepRecord =>
-  JSON.parse(fs.readFileSync(join(folder, 'sweeps/width.smoke/sweep.json'), 'utf8'));
+  JSON.parse(fs.readFileSync(join(folder, 'sweeps/stochastic-depth.smoke/sweep.json'), 'utf8'));
 const weights = (folder: string) =>
   record(folder).runs.map(({ id }) =>
     fs.readFileSync(join(folder, 'runs', id, 'checkpoint.safetensors')).toString('base64'),
@@ -43,19 +43,19 @@ test('a sweep makes its runs in folders of their own, and joins them', () => {
   expect(made(first)).toBe(2);
   const { runs, claims } = record(whole);
   expect(runs.map(({ cell, seed, status }) => ({ ...cell, seed, status }))).toEqual([
-    { width: 32, seed: 1, status: 'done' },
-    { width: 64, seed: 1, status: 'done' },
+    { survival: 1, seed: 1, status: 'done' },
+    { survival: 0.5, seed: 1, status: 'done' },
   ]);
   for (const { id, trained } of runs) {
     const { command } = JSON.parse(fs.readFileSync(join(whole, 'runs', id, 'config.json'), 'utf8'));
-    expect(command).toMatch(/^npm run reproduce -- mnist-fc --preset smoke .*--width/);
+    expect(command).toMatch(/^npm run reproduce -- mnist-fc --preset smoke .*--width 32/);
     expect(fs.existsSync(join(whole, 'runs', id, 'report.html'))).toBe(true);
     expect(trained!.testAccuracy).toBeGreaterThan(0.1);
   }
   expect(new Set(weights(whole)).size).toBe(2);
   expect(claims.every(({ holds }) => holds !== null)).toBe(true);
-  for (const page of ['sweeps/width.smoke/report.html', 'index.html'])
-    expect(fs.readFileSync(join(whole, page), 'utf8')).toContain('Residual Alignment over widths');
+  for (const page of ['sweeps/stochastic-depth.smoke/report.html', 'index.html'])
+    expect(fs.readFileSync(join(whole, page), 'utf8')).toMatch(/stochastic[- ]depth/i);
   expect(events(first).at(-1)).toMatchObject({ event: 'done', lacking: [] });
 });
 
@@ -72,7 +72,7 @@ test('the last of several shards joins the results, which are those of one proce
   const one = await runCommand([...TINY, '--shard', '1/2', '--out', folder]);
   expect(one).toMatchObject({ status: 0, stderr: expect.stringContaining('1 of 2 runs are still missing') });
   expect(events(one).at(-1).lacking).toHaveLength(1);
-  expect(fs.existsSync(join(folder, 'sweeps/width.smoke'))).toBe(false);
+  expect(fs.existsSync(join(folder, 'sweeps/stochastic-depth.smoke'))).toBe(false);
   expect((await runCommand([...TINY, '--shard', '2/2', '--out', folder])).status).toBe(0);
   expect(weights(folder)).toEqual(weights(whole));
 });
@@ -87,7 +87,7 @@ test('a sweep that was cut off goes on, to the same bits', async () => {
   });
   expect(cut).toMatchObject({
     status: 130,
-    stderr: expect.stringContaining('To go on: npm run reproduce -- width'),
+    stderr: expect.stringContaining('To go on: npm run reproduce -- stochastic-depth'),
   });
   expect(fs.existsSync(join(folder, 'sweeps'))).toBe(false);
   expect((await runCommand([...TINY, '--out', folder])).status).toBe(0);
