@@ -57,8 +57,8 @@ export const alone = (experiment: string, preset: string): Base => ({
 });
 
 /**
- * With skip connections, and without them at the weight decay at which plain networks of 8 blocks generalize best with the momentum of
- * the brief base: the sweep `no-skip` looks for it.
+ * With skip connections, and without them at the largest weight decay at which plain networks of 8 blocks generalize as well as at
+ * any, to 0.001 of validation accuracy, with the momentum of the brief base: the sweep `no-skip` says so.
  */
 export const SKIP: AxisValues = {
   name: 'skip',
