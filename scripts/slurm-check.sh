@@ -6,7 +6,7 @@
 #     apt-get install -y slurm-wlm munge && scripts/slurm-check.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-sweep=(width --preset smoke --epochs 60)
+sweep=(stochastic-depth --preset smoke --epochs 60)
 folder=$(mktemp -d)
 export SLURM_CONF=$folder/slurm.conf # from here on no command of Slurm means another cluster
 chmod 755 "$folder"
@@ -100,5 +100,5 @@ while read -r file; do
   compared=$((compared + 1))
 done < <(find runs -name '*.safetensors' -o -name analysis.json)
 [ "$compared" -ge 4 ]
-[ -s "$folder/there/index.html" ] && [ -s "$folder/there/sweeps/width.smoke/report.html" ]
+[ -s "$folder/there/index.html" ] && [ -s "$folder/there/sweeps/stochastic-depth.smoke/report.html" ]
 echo "$compared checkpoints and analyses are the same, bit for bit"

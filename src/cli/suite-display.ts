@@ -44,7 +44,9 @@ export function suiteDisplay(json: boolean): SuiteDisplay {
       if (json) console.log(JSON.stringify({ event: 'begin', runs: runs.length, there, workers }));
       else {
         const processes = `${workers} ${workers === 1 ? 'process' : 'processes'}`;
-        console.log(`Making ${runs.length} runs in ${processes}${there > 0 ? `; ${there} are there` : ''}`);
+        console.log(
+          `Making ${runs.length} ${runs.length === 1 ? 'run' : 'runs'} in ${processes}${there > 0 ? `; ${there} are there` : ''}`,
+        );
       }
       bar?.start(1, 0, { runs: '', left: '…' });
     },

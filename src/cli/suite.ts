@@ -79,7 +79,10 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
   const ready = await withData(open, options, end);
   if (ready.length > 0) {
     const workers = await workersFor(options);
-    display.begin(ready, { there: own.length - open.length, workers: workers.length });
+    display.begin(ready, {
+      there: own.length - open.length,
+      workers: Math.min(workers.length, ready.length),
+    });
     const items = new Map(ready.map((item) => [item.id, item]));
     try {
       await runAll(
