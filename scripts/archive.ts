@@ -23,6 +23,7 @@ const omitted = [
   /^@resvg\/resvg-js-(?!linux-x64-gnu(\/|$))/,
   /^dejavu-fonts-ttf\/(?!package\.json$|LICENSE$|ttf$|ttf\/DejaVuSans(-Bold)?\.ttf$)/, // figures use no others
   /^@sparticuz\/chromium\/bin\/(?!swiftshader)/,
+  /^fashion-mnist(\/|$)/, // 28 MiB, where somebody has installed it
   /\/prebuilds\//, // of the bare-* packages, for another runtime
   /^(\.bin|esbuild\/bin)\/esbuild$/, // a copy of the program in @esbuild/linux-x64
   /\.(map|md|d\.[cm]?ts)$/,

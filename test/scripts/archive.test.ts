@@ -38,6 +38,7 @@ test('the archive leaves out what no command needs', () => {
     'dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf',
   ];
   const left = [
+    'fashion-mnist/package.json',
     '@sparticuz/chromium/bin/chromium.br',
     'webgpu/dist/win32-x64',
     'lightningcss-linux-x64-gnu',
