@@ -73,3 +73,16 @@ export const SKIP_AXIS: Axis = { name: 'skip', label: 'skip connections' };
 
 /** How a claim's control without skip connections is called. */
 export const PLAIN = 'the same without skip connections';
+
+/** Places on the axis of {@link SKIP}. */
+export const WITH = { skip: 'with' };
+export const WITHOUT = { skip: 'without' };
+
+/** A place on the axis of datasets; what it changes lies in the base. */
+export const on = (dataset: string): AxisValues => ({
+  name: 'dataset',
+  values: [{ value: dataset, changes: {} }],
+});
+
+/** The claims that are looked for in every cell of a sweep, so that they can be compared. */
+export const MAIN = ['line', 'stepCosine', 'diagonalShare', 'leftRight', 'topEnergy'] as const;

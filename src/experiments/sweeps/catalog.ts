@@ -1,7 +1,15 @@
 import type { Sweep } from '../sweep.ts';
-import { generalization, noSkip, residualScaling, stochasticDepth, weightDecay } from './counterfactuals.ts';
+import { classes } from './classes.ts';
+import { dataset } from './dataset.ts';
 import { emergence } from './emergence.ts';
-import { classes, dataset, depth, seed, width } from './reach.ts';
+import { generalization } from './generalization.ts';
+import { noSkip } from './no-skip.ts';
+import { depth } from './ra4-depth.ts';
+import { residualScaling } from './residual-scaling.ts';
+import { seed } from './seed.ts';
+import { stochasticDepth } from './stochastic-depth.ts';
+import { weightDecay } from './weight-decay.ts';
+import { width } from './width.ts';
 
 const all = [
   ...[seed, depth, width, dataset, classes],

@@ -1,6 +1,6 @@
 /** How alignment comes about over one run. */
 import type { Sweep } from '../sweep.ts';
-import { mainCells } from './reach.ts';
+import { mainCells } from './seed.ts';
 
 export const emergence: Sweep = {
   name: 'emergence',

@@ -1,0 +1,70 @@
+import { datasets, type Model } from '../experiment.ts';
+import { type AxisValues, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
+import type { ClaimSpec } from '../sweep-claims.ts';
+import { asItStands, fcBase, MAIN, on } from './bases.ts';
+
+const by = (model: Model): AxisValues => ({ name: 'model', values: [{ value: model, changes: {} }] });
+
+/** What each level trains: `quick` what two cores can; `paper` everything. */
+function datasetCells(level: Level): SweepCell[] {
+  const fc = (['mnist', 'fashion', 'cifar10'] as const).flatMap((set) =>
+    grid(fcBase(level, set), on(set), by('fc')),
+  );
+  if (level === 'smoke') return fc.slice(0, 1);
+  const others = (
+    level === 'quick'
+      ? [['mnist', 'conv']]
+      : [
+          ...(['mnist', 'fashion', 'cifar10', 'cifar100', 'imagenette'] as const).map((set) => [set, 'conv']),
+          ...(['mnist', 'cifar10', 'cifar100', 'imagenette'] as const).map((set) => [set, 'resnet34']),
+        ]
+  ) as [keyof typeof datasets, Model][];
+  return [
+    ...fc,
+    ...others.flatMap(([set, model]) => grid(asItStands(`${set}-${model}`, level), on(set), by(model))),
+  ];
+}
+
+const names: Record<Model, string> = { fc: 'fully connected', conv: 'convolutional', resnet34: 'ResNet-34' };
+
+/** Of each dataset and kind of network: vectors align, more than at initialization. */
+const datasetClaims = (level: Level): ClaimSpec[] =>
+  datasetCells(level).map(({ cell }) => {
+    const [dataset, model] = [cell.dataset, cell.model] as [keyof typeof datasets, Model];
+    return {
+      property: 'scope',
+      id: `${dataset}-${model}`,
+      title: `singular vectors align on ${datasets[dataset].title}, ${names[model]}`,
+      measure: 'diagonal share of U_jᵀ J_i V_j',
+      comparison: '>=',
+      threshold: model === 'fc' ? 0.5 : 0.45,
+      of: (runs) => runs.get('diagonalShare', { dataset, model }),
+    };
+  });
+
+export const dataset: Sweep = {
+  name: 'dataset',
+  title: 'Residual Alignment over datasets and kinds of networks',
+  question: 'Does alignment occur on all datasets, in fully connected and in convolutional networks?',
+  summary: 'RA on every dataset that is at hand, fully connected and convolutional',
+  axes: [
+    { name: 'dataset', label: 'dataset' },
+    { name: 'model', label: 'network' },
+  ],
+  cells: datasetCells,
+  runClaims: [],
+  claims: datasetClaims,
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'datasets',
+      title: 'Measures on each dataset',
+      caption:
+        'A dot a seed, quiet dots at initialization and in the controls. Look for trained networks far above both.',
+      x: 'dataset',
+      series: 'model',
+      scalars: ['testAccuracy', ...MAIN],
+      beside: true,
+    },
+  ],
+};

@@ -1,0 +1,99 @@
+import type { ScalarName } from '../../analysis/scalars.ts';
+import { grid, type Sweep, valuesOf } from '../sweep.ts';
+import { type SeedRuns, slopeOver } from '../sweep-claims.ts';
+import type { Cell } from '../sweep-results.ts';
+import { fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, WITH, WITHOUT } from './bases.ts';
+
+/** The least of a measure over depths from 4 on. */
+const leastOverDepths = (runs: SeedRuns, name: ScalarName, where: Cell): number | null => {
+  const deep = runs.values('depth', where).filter((L) => Number(L) >= 4);
+  const values = deep.map((L) => runs.get(name, { ...where, depth: L }));
+  const known = values.filter((x) => x !== null);
+  return known.length === values.length && known.length > 0 ? Math.min(...known) : null;
+};
+
+export const depth: Sweep = {
+  name: 'ra4-depth',
+  title: 'RA4: singular values against total depth',
+  question: 'Do the top singular values of Residual Jacobians fall inversely with the number of blocks L?',
+  summary: 'σ₁ against total depth L, with the slope in log–log',
+  axes: [SKIP_AXIS, { name: 'depth', label: 'total depth L', log: true }],
+  cells: (level) =>
+    grid(fcBase(level), SKIP, valuesOf('depth', level === 'smoke' ? [2, 4] : [2, 4, 8, 16, 32])),
+  claims: () => [
+    {
+      property: 'RA4',
+      id: 'slope',
+      title: 'the top singular value of the last block falls inversely with total depth',
+      measure: 'slope of log σ₁ of the last block on log L, over L = 4, 8, 16',
+      comparison: 'between',
+      threshold: [-1.5, -0.8],
+      ...slopeOver('depth', 'sigma1Last', WITH, [4, 16]),
+      control: { label: PLAIN, of: slopeOver('depth', 'sigma1Last', WITHOUT, [4, 16]).of },
+    },
+    {
+      property: 'RA4',
+      id: 'slope-all',
+      title: 'the top singular value of the last block falls inversely with total depth, over all depths',
+      measure: 'slope of log σ₁ of the last block on log L, over L = 2 to 32',
+      comparison: 'between',
+      threshold: [-1.5, -0.8],
+      ...slopeOver('depth', 'sigma1Last', WITH),
+      control: { label: PLAIN, of: slopeOver('depth', 'sigma1Last', WITHOUT).of },
+    },
+    {
+      property: 'scope',
+      id: 'depths',
+      title: 'singular vectors align at every depth',
+      measure: 'diagonal share of U_jᵀ J_i V_j, least over L = 4 to 32',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => leastOverDepths(runs, 'diagonalShare', WITH),
+      control: { label: PLAIN, of: (runs) => leastOverDepths(runs, 'diagonalShare', WITHOUT) },
+    },
+    {
+      property: 'scope',
+      id: 'depth-line',
+      title: 'representations lie on a line at every depth',
+      measure: 'share of variance along the first principal direction, least over L = 4 to 32',
+      comparison: '>=',
+      threshold: 0.98,
+      of: (runs) => leastOverDepths(runs, 'line', WITH),
+      control: { label: PLAIN, of: (runs) => leastOverDepths(runs, 'line', WITHOUT) },
+    },
+  ],
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'ra4-depth',
+      title: 'RA4: σ₁ against total depth',
+      caption:
+        'Largest singular value of the last block and of the first, both axes logarithmic, a dot a seed. Look for a straight fall with skip ' +
+        'connections: the slope is that of a line through the logarithms, −1 where σ₁ is inverse to L.',
+      x: 'depth',
+      series: 'skip',
+      scalars: ['sigma1Last', 'sigma1First'],
+      slope: true,
+    },
+    {
+      kind: 'scalars',
+      file: 'alignment-depth',
+      title: 'The other measures against total depth',
+      caption:
+        'Look for curves that stay up with skip connections, and stay down without: alignment does not depend on how deep the network is.',
+      x: 'depth',
+      series: 'skip',
+      scalars: ['testAccuracy', ...MAIN],
+    },
+    {
+      kind: 'blocks',
+      file: 'sigma-blocks',
+      title: 'σ₁ of each block',
+      caption:
+        'Largest singular value of each block’s Jacobian with skip connections, a panel a depth, a line a seed. Look for a fall over blocks at every depth.',
+      panels: 'depth',
+      measure: 'sigma1',
+      where: WITH,
+    },
+  ],
+};

@@ -1,0 +1,153 @@
+import { findExperiment } from '../settings.ts';
+import { type AxisValues, grid, type Sweep } from '../sweep.ts';
+import { fcBase, MAIN } from './bases.ts';
+
+/** With small scales the decay of the brief base leaves nothing of branches: this one aligns at all scales. */
+const GENTLE = { momentum: 0.9, weightDecay: 1e-2 };
+
+/** Of a branch: fixed, by depth, or learned from 0. */
+const scales = (depth: number): AxisValues => ({
+  name: 'scale',
+  values: [
+    { value: '1', changes: { branchScale: 1 } },
+    { value: '1/√L', changes: { branchScale: 1 / Math.sqrt(depth) } },
+    { value: '1/L', changes: { branchScale: 1 / depth } },
+    { value: 'learned from 0', changes: { branchScale: 'learned' } },
+  ],
+});
+
+const NORMS: AxisValues = {
+  name: 'norm',
+  values: [
+    { value: 'BatchNorm', changes: { norm: 'batch' } },
+    { value: 'none', changes: { norm: 'none' } },
+  ],
+};
+
+export const residualScaling: Sweep = {
+  name: 'residual-scaling',
+  title: 'The scale of residual branches',
+  question:
+    'How does the scale of branches, with and without BatchNorm, change what blocks do and how they align? And what does dropout do to both?',
+  summary: 'branch scales, BatchNorm, dropout; what each block and each path length carries',
+  axes: [
+    { name: 'scale', label: 'branch scale' },
+    { name: 'norm', label: 'normalization' },
+    { name: 'dropout', label: 'dropout' },
+  ],
+  cells: (level) => {
+    const { name, changes, ...base } = fcBase(level);
+    const gentle = {
+      ...base,
+      name: `${name}-gentle`,
+      changes: { ...changes, ...(level === 'quick' && GENTLE) },
+    };
+    const depth = findExperiment(base.experiment).presets[base.preset]!.settings.depth!;
+    const none: AxisValues = { name: 'dropout', values: [{ value: 'none', changes: {} }] };
+    return [
+      ...grid(gentle, scales(depth), NORMS, none),
+      ...grid(
+        gentle,
+        { name: 'scale', values: [{ value: '1', changes: {} }] },
+        { name: 'norm', values: [{ value: 'BatchNorm', changes: {} }] },
+        {
+          name: 'dropout',
+          values: [
+            { value: 'before the last BatchNorm', changes: { dropout: 0.2 } },
+            { value: 'none, pre-norm', changes: { branch: 'pre-norm' } },
+            { value: 'behind the last BatchNorm', changes: { branch: 'pre-norm', dropout: 0.2 } },
+          ],
+        },
+      ),
+    ];
+  },
+  claims: () => [
+    {
+      property: 'scope',
+      id: 'scaled',
+      title: 'singular vectors align at every scale of branches',
+      measure: 'diagonal share of U_jᵀ J_i V_j with BatchNorm, least over scales',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.extreme('min', 'scale', 'diagonalShare', { norm: 'BatchNorm', dropout: 'none' }),
+    },
+    {
+      property: 'scope',
+      id: 'unnormalized',
+      title: 'singular vectors align without BatchNorm',
+      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.get('diagonalShare', { norm: 'none', scale: '1', dropout: 'none' }),
+    },
+    {
+      property: 'scope',
+      id: 'unnormalized-small',
+      title: 'singular vectors align without BatchNorm where branches are small',
+      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1/L',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.get('diagonalShare', { norm: 'none', scale: '1/L', dropout: 'none' }),
+      control: {
+        label: 'with BatchNorm',
+        of: (runs) => runs.get('diagonalShare', { norm: 'BatchNorm', scale: '1/L', dropout: 'none' }),
+      },
+    },
+    {
+      property: 'scope',
+      id: 'dropout',
+      title: 'singular vectors align with dropout',
+      measure:
+        'diagonal share of U_jᵀ J_i V_j with dropout before the last linear layer of post-norm branches',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.get('diagonalShare', { dropout: 'before the last BatchNorm' }),
+      control: {
+        label: 'without dropout',
+        of: (runs) => runs.get('diagonalShare', { norm: 'BatchNorm', scale: '1', dropout: 'none' }),
+      },
+    },
+  ],
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'scales',
+      title: 'Measures against the scale of branches',
+      caption: 'A dot a seed. Look for scales at which networks align and train alike.',
+      x: 'scale',
+      series: 'norm',
+      where: { dropout: 'none' },
+      scalars: ['testAccuracy', ...MAIN, 'sigma1Last', 'branchRatioMax'],
+    },
+    {
+      kind: 'scalars',
+      file: 'dropout',
+      title: 'Dropout',
+      caption:
+        'A dot a seed, with dropout 0.2 of what the last linear layer of a branch reads. Kim et al. hold that it belongs behind the last BatchNorm: look whether it is better there.',
+      x: 'dropout',
+      where: { scale: '1', norm: 'BatchNorm' },
+      scalars: ['testAccuracy', ...MAIN],
+    },
+    ...(['branchRatio', 'blockLoss', 'pathShares'] as const).map((measure) => ({
+      kind: 'blocks' as const,
+      file: `blocks-${measure}`,
+      title: {
+        branchRatio: 'What a block adds',
+        blockLoss: 'What a block is worth',
+        pathShares: 'What paths of each length carry',
+      }[measure],
+      caption: {
+        branchRatio:
+          '‖F(h)‖/‖h‖ of each block, a line a seed. Look for blocks that add little to what goes past them.',
+        blockLoss:
+          'Test accuracy lost when a block’s branch is left out. Look for blocks that can be spared.',
+        pathShares:
+          'Share of the output that is carried by paths through so many of the linearized blocks. Look for the lengths that matter: short ones where branches are small.',
+      }[measure],
+      panels: 'scale',
+      measure,
+      where: { norm: 'BatchNorm', dropout: 'none' },
+    })),
+  ],
+};

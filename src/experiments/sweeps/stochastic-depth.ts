@@ -1,0 +1,34 @@
+import { grid, type Sweep, valuesOf } from '../sweep.ts';
+import { fcBase, MAIN } from './bases.ts';
+
+export const stochasticDepth: Sweep = {
+  name: 'stochastic-depth',
+  title: 'Stochastic depth',
+  question: 'Does alignment survive when training drops blocks at random?',
+  summary: 'survival probabilities 1, 0.9, 0.7, 0.5',
+  axes: [{ name: 'survival', label: 'survival probability' }],
+  cells: (level) =>
+    grid(fcBase(level), valuesOf('survival', level === 'smoke' ? [1, 0.5] : [1, 0.9, 0.7, 0.5])),
+  claims: () => [
+    {
+      property: 'scope',
+      id: 'survival',
+      title: 'singular vectors align with stochastic depth too',
+      measure: 'diagonal share of U_jᵀ J_i V_j, least over survival probabilities',
+      comparison: '>=',
+      threshold: 0.6,
+      of: (runs) => runs.extreme('min', 'survival', 'diagonalShare'),
+    },
+  ],
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'survival',
+      title: 'Measures against the survival probability',
+      caption: 'A dot a seed, quiet dots at initialization. Look for alignment at every probability.',
+      x: 'survival',
+      scalars: ['testAccuracy', ...MAIN, 'stepCv', 'sigma1Last'],
+      beside: true,
+    },
+  ],
+};

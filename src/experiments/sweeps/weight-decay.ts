@@ -1,0 +1,74 @@
+import type { ScalarName } from '../../analysis/scalars.ts';
+import { grid, type Sweep, valuesOf } from '../sweep.ts';
+import type { ClaimSpec, SeedRuns } from '../sweep-claims.ts';
+import type { CellValue } from '../sweep-results.ts';
+import { fcBase, MAIN } from './bases.ts';
+
+const MOMENTA = [0, 0.5];
+
+export const weightDecay: Sweep = {
+  name: 'weight-decay',
+  title: 'Where alignment appears, and where blocks die',
+  question:
+    'At which weight decays does Residual Alignment appear, with and without momentum, where does decay kill blocks, and do the networks that generalize best align?',
+  summary: 'seven weight decays over three decades, with and without momentum',
+  axes: [
+    { name: 'momentum', label: 'momentum' },
+    { name: 'weightDecay', label: 'weight decay', log: true },
+  ],
+  cells: (level) =>
+    grid(
+      fcBase(level),
+      valuesOf('momentum', MOMENTA),
+      valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-1] : [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]),
+    ),
+  claims: () =>
+    MOMENTA.flatMap((momentum): ClaimSpec[] => {
+      const at = (runs: SeedRuns, name: ScalarName, weightDecay: CellValue | null | undefined) =>
+        weightDecay == null ? null : runs.get(name, { momentum, weightDecay });
+      const end = (runs: SeedRuns, which: 0 | -1) => runs.values('weightDecay', { momentum }).at(which);
+      return [
+        {
+          property: 'generalization',
+          id: `best-${momentum}`,
+          title: `the network that generalizes best aligns (momentum ${momentum})`,
+          measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
+          comparison: '>=',
+          threshold: 0.6,
+          of: (runs) => at(runs, 'diagonalShare', runs.best('weightDecay', { momentum })),
+          control: {
+            label: 'at the least weight decay',
+            of: (runs) => at(runs, 'diagonalShare', end(runs, 0)),
+          },
+        },
+        {
+          property: 'scope',
+          id: `dead-${momentum}`,
+          title: `at the largest weight decay blocks die (momentum ${momentum})`,
+          measure: 'blocks whose Jacobian is 0',
+          comparison: '>=',
+          threshold: 1,
+          of: (runs) => at(runs, 'deadBlocks', end(runs, -1)),
+          control: {
+            label: 'at the weight decay of best validation accuracy',
+            of: (runs) => at(runs, 'deadBlocks', runs.best('weightDecay', { momentum })),
+          },
+        },
+      ];
+    }),
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'weight-decay',
+      title: 'Measures against weight decay',
+      caption:
+        'A dot a seed. Look for the decays at which alignment appears while accuracy is still at its best, and for those at which blocks die: their Jacobians are 0. Networks that did not train can look aligned.',
+      x: 'weightDecay',
+      series: 'momentum',
+      scalars: ['validationAccuracy', 'testAccuracy', ...MAIN, 'sigma1Last', 'deadBlocks', 'nc1'],
+    },
+  ],
+  notes: [
+    'Without momentum a step moves by half as much as with momentum 0.5, so that the same decay has half the effect.',
+  ],
+};
