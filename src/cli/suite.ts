@@ -216,7 +216,7 @@ function theoryItem(root: string, level: Level): Item {
   return {
     id,
     order: { kind: 'theory', id, preset: level, folder },
-    cost: 4e12,
+    cost: 4e12, // It takes as long as a run of so many.
     open: !existsSync(join(folder, THEORY)),
   };
 }

@@ -62,11 +62,12 @@ export class SeedRuns {
     });
   }
 
-  /** Least or greatest of a measure over an axis; null where one of them is undefined. */
-  extreme(pick: 'min' | 'max', axis: string, name: ScalarName, where: Cell = {}): number | null {
-    const all = this.values(axis, where).map((value) => this.get(name, { ...where, [axis]: value }));
+  /** Least of a measure over an axis, among numbers on it from `from` on; null where one of them is undefined. */
+  least(axis: string, name: ScalarName, where: Cell = {}, from?: number): number | null {
+    const values = this.values(axis, where).filter((value) => from === undefined || Number(value) >= from);
+    const all = values.map((value) => this.get(name, { ...where, [axis]: value }));
     const known = all.filter((x) => x !== null);
-    return known.length === all.length && known.length > 0 ? Math[pick](...known) : null;
+    return known.length === all.length && known.length > 0 ? Math.min(...known) : null;
   }
 
   /** Pearson's correlation over the moments of one run between a measure and the logarithm of another. */

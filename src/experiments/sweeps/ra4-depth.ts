@@ -1,16 +1,9 @@
-import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { type SeedRuns, slopeOver } from '../sweep-claims.ts';
-import type { Cell } from '../sweep-results.ts';
+import { slopeOver } from '../sweep-claims.ts';
 import { fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, WITH, WITHOUT } from './bases.ts';
 
-/** The least of a measure over depths from 4 on. */
-const leastOverDepths = (runs: SeedRuns, name: ScalarName, where: Cell): number | null => {
-  const deep = runs.values('depth', where).filter((L) => Number(L) >= 4);
-  const values = deep.map((L) => runs.get(name, { ...where, depth: L }));
-  const known = values.filter((x) => x !== null);
-  return known.length === values.length && known.length > 0 ? Math.min(...known) : null;
-};
+/** Two blocks have but one pair to align. */
+const ALIGNED_FROM = 4;
 
 export const depth: Sweep = {
   name: 'ra4-depth',
@@ -48,8 +41,8 @@ export const depth: Sweep = {
       measure: 'diagonal share of U_jᵀ J_i V_j, least over L = 4 to 32',
       comparison: '>=',
       threshold: 0.6,
-      of: (runs) => leastOverDepths(runs, 'diagonalShare', WITH),
-      control: { label: PLAIN, of: (runs) => leastOverDepths(runs, 'diagonalShare', WITHOUT) },
+      of: (runs) => runs.least('depth', 'diagonalShare', WITH, ALIGNED_FROM),
+      control: { label: PLAIN, of: (runs) => runs.least('depth', 'diagonalShare', WITHOUT, ALIGNED_FROM) },
     },
     {
       property: 'scope',
@@ -58,8 +51,8 @@ export const depth: Sweep = {
       measure: 'share of variance along the first principal direction, least over L = 4 to 32',
       comparison: '>=',
       threshold: 0.98,
-      of: (runs) => leastOverDepths(runs, 'line', WITH),
-      control: { label: PLAIN, of: (runs) => leastOverDepths(runs, 'line', WITHOUT) },
+      of: (runs) => runs.least('depth', 'line', WITH, ALIGNED_FROM),
+      control: { label: PLAIN, of: (runs) => runs.least('depth', 'line', WITHOUT, ALIGNED_FROM) },
     },
   ],
   figures: [

@@ -69,7 +69,7 @@ export const residualScaling: Sweep = {
       measure: 'diagonal share of U_jᵀ J_i V_j with BatchNorm, least over scales',
       comparison: '>=',
       threshold: 0.6,
-      of: (runs) => runs.extreme('min', 'scale', 'diagonalShare', { norm: 'BatchNorm', dropout: 'none' }),
+      of: (runs) => runs.least('scale', 'diagonalShare', { norm: 'BatchNorm', dropout: 'none' }),
     },
     {
       property: 'scope',

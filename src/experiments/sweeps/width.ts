@@ -33,8 +33,8 @@ export const width: Sweep = {
       measure: `${measure}, least over widths`,
       comparison: '>=',
       threshold,
-      of: (runs) => runs.extreme('min', 'width', name, WITH),
-      control: { label: PLAIN, of: (runs) => runs.extreme('min', 'width', name, WITHOUT) },
+      of: (runs) => runs.least('width', name, WITH),
+      control: { label: PLAIN, of: (runs) => runs.least('width', name, WITHOUT) },
     })),
   figures: [
     {
