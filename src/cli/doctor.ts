@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { isChatter } from '../gpu/chatter.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { type Probe, probe } from '../gpu/probe.ts';
 import { remedies } from '../gpu/remedies.ts';
@@ -69,9 +70,7 @@ function tryApart(adapter: string): Promise<Trial> {
         reason: `the driver ${ended}`,
         remedy: 'update the driver, or choose another adapter',
       };
-      const lines = stderr
-        .split('\n')
-        .filter((line) => line.startsWith('Warning: ') && !line.includes('artificially'));
+      const lines = stderr.split('\n').filter((line) => line.startsWith('Warning: ') && !isChatter(line));
       const warnings = new Set(lines);
       resolve({ adapter, result, warnings: [...warnings].map((line) => line.slice('Warning: '.length)) });
     });

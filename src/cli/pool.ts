@@ -3,14 +3,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Interrupted } from '../experiments/interrupt.ts';
 import type { Failure } from '../experiments/sweep-record.ts';
+import { isChatter } from '../gpu/chatter.ts';
 import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 /** A driver may crash, or a device be lost: a run whose process ended so often is given up. */
 const ATTEMPTS = 2;
-
-/** What Dawn writes on every opening of a device, and says nothing. */
-const CHATTER = /^Warning: .* artificially reduced /;
 
 export type Ending = 'done' | 'elsewhere' | Failure;
 
@@ -69,7 +67,7 @@ export async function runAll(
       });
       children.add(child);
       createInterface({ input: child.stderr! }).on('line', (line) => {
-        if (!CHATTER.test(line)) console.error(line);
+        if (!isChatter(line)) console.error(line);
       });
       const order = () => child.connected && child.send(current() ?? NO_MORE, () => {});
       child.on('message', (message: WorkerMessage) => {
