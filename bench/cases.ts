@@ -46,9 +46,9 @@ async function runCase({ gpu, time, add }: Context, one: Case, program: Program)
   const arrays = inputs.map((data, i) => DeviceArray.from(gpu, data, one.shapes[i]!));
   try {
     using bound = program.bind(arrays);
-    const { clock, milliseconds } = await timePass(gpu, (pass) => bound.encode(pass), { time });
+    const { clock, milliseconds } = await timePass(gpu, (recorder) => bound.encode(recorder), { time });
     const check = one.check(await readAll(bound), inputs, program);
-    const peers = await one.peers?.(() => wall(gpu, (pass) => bound.encode(pass), 1));
+    const peers = await one.peers?.(() => wall(gpu, (recorder) => bound.encode(recorder), 1));
     const kernels = bound.dispatches.map(({ kernel }) => kernel);
     const sum = (of: 'flops' | 'bytes') => kernels.reduce((total, kernel) => total + kernel[of], 0);
     add({

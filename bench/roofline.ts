@@ -48,7 +48,7 @@ export async function measureRoofline(gpu: Gpu, time: number): Promise<Roofline>
       const found = [];
       for (const [i, { name, kernel }] of candidates.entries()) {
         const group = gpu.bindGroup(pipelines[i]!, [from, to]);
-        const encode: Encode = (pass) => {
+        const encode: Encode = ({ pass }) => {
           pass.setPipeline(pipelines[i]!);
           pass.setBindGroup(0, group);
           pass.dispatchWorkgroups(...kernel.grid);

@@ -1,9 +1,10 @@
 import type { Gpu } from '../src/gpu/device.ts';
 import { profile } from '../src/gpu/profile.ts';
+import { type Recorder, record } from '../src/gpu/runnable.ts';
 import { type SampleOptions, type Statistics, sample } from './statistics.ts';
 
-/** What runs in one compute pass and is timed as one. */
-export type Encode = (pass: GPUComputePassEncoder) => void;
+/** What is timed as one: a pass, or more with copies between them. */
+export type Encode = (recorder: Recorder) => void;
 
 /** A submit is filled up to about this long: well above what a wait adds, and short enough to be repeated. */
 const SUBMIT_MS = 50;
@@ -55,13 +56,12 @@ export async function wall(gpu: Gpu, encode: Encode, count: number): Promise<num
   return performance.now() - start;
 }
 
-/** Queues `count` passes in one submit. */
+/** Queues `count` passes, or more, in one submit. */
 export function submit(gpu: Gpu, encode: Encode, count = 1): void {
-  const encoder = gpu.device.createCommandEncoder();
-  for (let i = 0; i < count; i++) {
-    const pass = encoder.beginComputePass();
-    encode(pass);
-    pass.end();
-  }
-  gpu.device.queue.submit([encoder.finish()]);
+  record(gpu.device, (recorder) => {
+    for (let i = 0; i < count; i++) {
+      encode(recorder);
+      recorder.end();
+    }
+  });
 }

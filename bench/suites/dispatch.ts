@@ -25,7 +25,7 @@ async function withTiny<T>(
   const groups = pipelines.map((pipeline) => gpu.bindGroup(pipeline, [buffer]));
   const encode =
     (count: number): Encode =>
-    (pass) => {
+    ({ pass }) => {
       for (let i = 0; i < count; i++) {
         pass.setPipeline(pipelines[i % 2]!);
         pass.setBindGroup(0, groups[i % 2]!);

@@ -1,10 +1,12 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { Access, Work } from '../gpu/kernel.ts';
-import type { Runnable } from '../gpu/runnable.ts';
+import type { Work } from '../gpu/kernel.ts';
+import type { Recorder, Runnable } from '../gpu/runnable.ts';
+import { createTexels } from '../gpu/texels.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
-import { type BufferRef, byteSize, type Plan, plan } from './lower/plan.ts';
+import type { BufferRef } from './lower/memory.ts';
+import { type Plan, plan } from './lower/plan.ts';
 import { formatShape, sameShape, type Tensor } from './tensor.ts';
 import { type AnyFunction, type Mapped, mapTree, rebuild } from './tree.ts';
 
@@ -35,7 +37,7 @@ export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, opti
     );
   }
   const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: new Map(options.inPlace ?? []) });
-  const chosen = await gpu.choose(bufferSizes(graph, lowered));
+  const chosen = await gpu.choose(bufferSizes(lowered));
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
   const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));
   return new Program(
@@ -48,10 +50,8 @@ export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, opti
 }
 
 /** The kernels of a plan, each with the bytes of its buffers. */
-function bufferSizes({ inputs, outputs }: Graph, { dispatches, slots }: Plan): Work[] {
-  const bytesOf = ({ kind, index }: BufferRef): number =>
-    kind === 'slot' ? slots[index]! : byteSize((kind === 'input' ? inputs : outputs)[index]!);
-  return dispatches.map(({ kernel, buffers }) => ({ kernel, bytes: buffers.map(bytesOf) }));
+function bufferSizes({ dispatches }: Plan): Work[] {
+  return dispatches.map(({ kernel, buffers }) => ({ kernel, bytes: buffers.map(({ bytes }) => bytes) }));
 }
 
 /** A compiled function: a fixed list of dispatches over planned memory. */
@@ -139,12 +139,15 @@ export class Program<R = unknown> {
 }
 
 interface Call {
+  readonly copies: readonly { from: GPUBufferBinding; bytes: number; to: GPUTexture }[];
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly grid: readonly [number, number, number];
 }
 
-function dispatch(pass: GPUComputePassEncoder, { pipeline, group, grid }: Call): void {
+function dispatch(recorder: Recorder, { copies, pipeline, group, grid }: Call): void {
+  for (const { from, bytes, to } of copies) recorder.copyToTexels(from, bytes, to);
+  const { pass } = recorder;
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(...grid);
@@ -156,6 +159,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   readonly outputs: readonly DeviceArray[];
   readonly #made: readonly DeviceArray[];
   readonly #slots: GPUBuffer[];
+  readonly #textures: GPUTexture[];
   readonly #uniforms: GPUBuffer | undefined;
   readonly #calls: readonly Call[];
 
@@ -171,6 +175,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     this.outputs = outputs;
     this.#made = made;
     this.#slots = plan.slots.map((bytes, i) => gpu.createBuffer(bytes, { label: `${label} slot ${i}` }));
+    this.#textures = plan.textures.map((bytes, i) => createTexels(gpu, bytes, `${label} texture ${i}`));
 
     // One buffer holds the uniforms of all dispatches; each stretch starts where the adapter lets a binding start.
     const step = (words: number) => Math.ceil((4 * words) / 256) * 256;
@@ -184,26 +189,21 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
         })
       : undefined;
 
-    const resource = (ref: BufferRef, access: Access): GPUBufferBinding => {
-      if (ref.kind === 'slot') {
-        const buffer = this.#slots[ref.index]!;
-        // The slot may be larger than what lies in it now.
-        if (access === 'uniform') return { buffer, size: Math.min(buffer.size, gpu.traits.maxUniformBytes) };
-        return { buffer };
-      }
-      const array = (ref.kind === 'input' ? inputs : outputs)[ref.index]!;
-      return {
-        buffer: array.buffer,
-        offset: array.byteOffset,
-        size: Math.max(16 * Math.ceil(array.bytes / 16), 16),
-      };
+    const buffer = ({ kind, index, bytes }: BufferRef): GPUBufferBinding => {
+      // A slot may be larger than what lies in it now.
+      const size = Math.max(16 * Math.ceil(bytes / 16), 16);
+      if (kind === 'slot') return { buffer: this.#slots[index]!, size };
+      const array = (kind === 'input' ? inputs : outputs)[index]!;
+      return { buffer: array.buffer, offset: array.byteOffset, size };
     };
+    const views = this.#textures.map((texture) => texture.createView());
+    const resource = (ref: BufferRef) => (ref.kind === 'texture' ? views[ref.index]! : buffer(ref));
     let offset = 0;
-    this.#calls = plan.dispatches.map(({ kernel, buffers }, i) => {
+    this.#calls = plan.dispatches.map(({ kernel, buffers, copies }, i) => {
       const pipeline = pipelines[i]!;
       const entries: GPUBindGroupEntry[] = buffers.map((ref, binding) => ({
         binding,
-        resource: resource(ref, kernel.bindings[binding]!),
+        resource: resource(ref),
       }));
       if (kernel.uniforms) {
         contents.set(kernel.uniforms, offset / 4);
@@ -212,7 +212,14 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
         offset += sizes[i]!;
       }
       const group = gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-      return { pipeline, group, grid: kernel.grid };
+      return {
+        copies: copies.map(({ from, to }) => ({
+          from: buffer(from),
+          bytes: from.bytes,
+          to: this.#textures[to.index]!,
+        })),
+        ...{ pipeline, group, grid: kernel.grid },
+      };
     });
     if (this.#uniforms) gpu.write(this.#uniforms, 0, contents);
   }
@@ -221,16 +228,15 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     return this.program.label;
   }
 
-  /** Adds the program's dispatches to a pass. */
-  encode(pass: GPUComputePassEncoder): void {
-    for (const call of this.#calls) dispatch(pass, call);
+  encode(recorder: Recorder): void {
+    for (const call of this.#calls) dispatch(recorder, call);
   }
 
   /** The dispatches one by one, to be timed. */
   get dispatches(): Runnable['dispatches'] {
     return this.#calls.map((call, i) => ({
       kernel: this.program.plan.dispatches[i]!.kernel,
-      encode: (pass) => dispatch(pass, call),
+      encode: (recorder) => dispatch(recorder, call),
     }));
   }
 
@@ -248,6 +254,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   dispose(): void {
     const { gpu } = this.program;
     for (const buffer of this.#slots.splice(0)) gpu.destroyBuffer(buffer);
+    for (const texture of this.#textures.splice(0)) gpu.destroyTexture(texture);
     if (this.#uniforms) gpu.destroyBuffer(this.#uniforms);
     for (const array of this.#made) array.dispose();
   }

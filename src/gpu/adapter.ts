@@ -1,3 +1,4 @@
+import { texelCapacity } from './texels.ts';
 import type { AdapterTraits } from './traits.ts';
 
 /** Where an adapter comes from: a GPU, an installed software driver, or the bundled one. */
@@ -24,6 +25,8 @@ export interface FoundAdapter {
   /** Bytes of memory that buffers may take together, where that is known. */
   readonly memory?: number | undefined;
   readonly threads?: number | undefined;
+  /** What the shading language can do there beyond its first version. */
+  readonly languageFeatures?: ReadonlySet<string> | undefined;
 }
 
 /** What rasterizers on the CPU call themselves. */
@@ -44,7 +47,7 @@ export function infoOf({ adapter, backend, threads }: FoundAdapter): AdapterInfo
   };
 }
 
-export function traitsOf({ adapter }: FoundAdapter, kind: AdapterTraits['kind']): AdapterTraits {
+export function traitsOf({ adapter, languageFeatures }: FoundAdapter, kind: AdapterTraits['kind']): AdapterTraits {
   const { limits, features, info } = adapter;
   return {
     kind,
@@ -52,6 +55,9 @@ export function traitsOf({ adapter }: FoundAdapter, kind: AdapterTraits['kind'])
     maxStorageBuffersPerStage: limits.maxStorageBuffersPerShaderStage,
     maxBindingBytes: limits.maxStorageBufferBindingSize,
     maxUniformBytes: limits.maxUniformBufferBindingSize,
+    maxTexelBytes: languageFeatures?.has('readonly_and_readwrite_storage_textures')
+      ? texelCapacity(limits.maxTextureDimension2D)
+      : 0,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxWorkgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,

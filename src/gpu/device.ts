@@ -3,6 +3,7 @@ import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf
 import { DeviceLostError, formatBytes, outOfMemory, shaderError, uncaptured } from './failures.ts';
 import type { Kernel, Work } from './kernel.ts';
 import { type Runnable, submitAll } from './runnable.ts';
+import { TEXEL_FORMAT } from './texels.ts';
 import type { Tracer } from './trace.ts';
 import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
@@ -47,6 +48,8 @@ export class Gpu implements Disposable {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
   readonly #buffers = new Set<GPUBuffer>();
+  /** With the bytes of each. */
+  readonly #textures = new Map<GPUTexture, number>();
   /**
    * Buffers whose mapping is not settled. Dawn's Node binding crashes where one is destroyed after its device was lost:
    * both reject the same promise.
@@ -105,18 +108,8 @@ export class Gpu implements Disposable {
     const limit = this.device.limits.maxBufferSize;
     if (size > limit)
       throw outOfMemory(label, size, `${this.info.name} allows ${formatBytes(limit)} in one buffer`);
-    if (this.#bytes + size > this.#memory) {
-      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#memory)} of memory are taken`;
-      throw outOfMemory(label, size, used);
-    }
-    this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({ size, usage, label });
-    quietly(this.device.popErrorScope()).then(
-      (error) => error && this.#fail(outOfMemory(label, size, error.message)),
-      () => {}, // The device is lost; that is told elsewhere.
-    );
+    const buffer = this.#allocate(size, label, () => this.device.createBuffer({ size, usage, label }));
     this.#buffers.add(buffer);
-    this.#bytes += size;
     return buffer;
   }
 
@@ -126,9 +119,39 @@ export class Gpu implements Disposable {
     buffer.destroy();
   }
 
-  /** Buffers created and not yet destroyed. */
+  /**
+   * A texture that takes `bytes` bytes, counted until {@link destroyTexture}.
+   * @throws CollimateError if it takes more than the memory left
+   */
+  createTexture(bytes: number, descriptor: GPUTextureDescriptor & { label: string }): GPUTexture {
+    const texture = this.#allocate(bytes, descriptor.label, () => this.device.createTexture(descriptor));
+    this.#textures.set(texture, bytes);
+    return texture;
+  }
+
+  destroyTexture(texture: GPUTexture): void {
+    this.#bytes -= this.#textures.get(texture) ?? 0;
+    if (this.#textures.delete(texture)) texture.destroy();
+  }
+
+  /** Buffers and textures created and not yet destroyed. */
   get liveBuffers(): number {
-    return this.#buffers.size;
+    return this.#buffers.size + this.#textures.size;
+  }
+
+  #allocate<T>(bytes: number, label: string, make: () => T): T {
+    if (this.#bytes + bytes > this.#memory) {
+      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#memory)} of memory are taken`;
+      throw outOfMemory(label, bytes, used);
+    }
+    this.device.pushErrorScope('out-of-memory');
+    const made = make();
+    quietly(this.device.popErrorScope()).then(
+      (error) => error && this.#fail(outOfMemory(label, bytes, error.message)),
+      () => {}, // The device is lost; that is told elsewhere.
+    );
+    this.#bytes += bytes;
+    return made;
   }
 
   /**
@@ -164,7 +187,9 @@ export class Gpu implements Disposable {
       const entries = kinds.map((kind, binding) => ({
         binding,
         visibility: 0x4, // COMPUTE
-        buffer: { type: types[kind] },
+        ...(kind === 'texels'
+          ? { storageTexture: { access: 'read-only' as const, format: TEXEL_FORMAT as GPUTextureFormat } }
+          : { buffer: { type: types[kind] } }),
       }));
       const group = this.device.createBindGroupLayout({ entries });
       layout = this.device.createPipelineLayout({ bindGroupLayouts: [group] });
@@ -197,11 +222,13 @@ export class Gpu implements Disposable {
     }
   }
 
-  /** A bind group of group 0: whole buffers, or parts of them, in the order of the shader's bindings. */
-  bindGroup(pipeline: GPUComputePipeline, buffers: readonly (GPUBuffer | GPUBufferBinding)[]): GPUBindGroup {
+  /** A bind group of group 0: buffers, or parts of them, and textures, in the order of the shader's bindings. */
+  bindGroup(pipeline: GPUComputePipeline, bound: readonly (GPUBuffer | GPUBufferBinding | GPUTexture)[]) {
+    const resource = (b: (typeof bound)[number]): GPUBindingResource =>
+      'createView' in b ? b.createView() : 'buffer' in b ? b : { buffer: b };
     return this.device.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
-      entries: buffers.map((b, binding) => ({ binding, resource: 'buffer' in b ? b : { buffer: b } })),
+      entries: bound.map((b, binding) => ({ binding, resource: resource(b) })),
     });
   }
 
@@ -260,12 +287,14 @@ export class Gpu implements Disposable {
     throw this.#failure;
   }
 
-  /** Destroys all buffers and the device. Throws a failure that nothing has thrown yet. */
+  /** Destroys all buffers and textures, and the device. Throws a failure that nothing has thrown yet. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const buffer of this.#buffers) if (!this.#mapping.has(buffer)) buffer.destroy();
     this.#buffers.clear();
+    for (const texture of this.#textures.keys()) texture.destroy();
+    this.#textures.clear();
     this.#pipelines.clear();
     this.device.destroy();
     if (!this.#thrown) this.check();
@@ -309,7 +338,7 @@ async function findAdapter({ adapter, gpu, threads }: OpenOptions): Promise<Foun
     return findNodeAdapter(adapter, threads);
   }
   const found = await given.requestAdapter({ powerPreference: 'high-performance' });
-  if (found) return { adapter: found };
+  if (found) return { adapter: found, languageFeatures: given.wgslLanguageFeatures };
   throw new CollimateError(
     'this browser has no WebGPU adapter',
     'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',

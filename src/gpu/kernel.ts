@@ -1,8 +1,9 @@
 /**
- * How a kernel uses a buffer: `read` and `read_write` as storage; `uniform` reads it through a uniform binding, which some
- * adapters do faster, of at most the traits' `maxUniformBytes`.
+ * How a kernel uses a buffer: `read` and `read_write` as storage; `uniform` reads it through a uniform binding, of at most the
+ * traits' `maxUniformBytes`, and `texels` reads a copy in a texture (see texels.ts), of at most `maxTexelBytes`: some adapters
+ * do these faster.
  */
-export type Access = 'read' | 'read_write' | 'uniform';
+export type Access = 'read' | 'read_write' | 'uniform' | 'texels';
 
 /** What there is to choose from beside a kernel. All have variants of different names. */
 export interface KernelChoice {

@@ -32,7 +32,7 @@ async function find(wish?: string): Promise<FoundAdapter> {
   const attempt = async (from: string, ask: () => Promise<GPUAdapter | undefined>) => {
     try {
       const adapter = await ask();
-      if (adapter) return complete(adapter);
+      if (adapter) return await complete(adapter);
       refusals.push({ from, reason: 'none found' });
     } catch (error) {
       if (!(error instanceof CollimateError)) throw error;
@@ -209,17 +209,20 @@ async function withSwiftShader<T>(ask: () => Promise<T | undefined>): Promise<T 
   }
 }
 
-function complete(adapter: GPUAdapter): FoundAdapter {
+async function complete(adapter: GPUAdapter): Promise<FoundAdapter> {
+  // The compiler is Dawn's, the same for all adapters.
+  const languageFeatures = (await [...instances.values()][0])?.wgslLanguageFeatures;
   const backend = ({ linux: 'vulkan', darwin: 'metal', win32: 'd3d12' } as const)[
     process.platform as 'linux'
   ];
-  if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend };
+  if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend, languageFeatures };
   // A software adapter's memory is the machine's, handed out lazily: what is too much would be killed, not refused.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const pool = adapter.info.device.startsWith('llvmpipe') ? process.env.LP_NUM_THREADS : undefined;
   return {
     adapter,
     backend,
+    languageFeatures,
     memory: 0.9 * Math.min(totalmem(), limit),
     threads: pool === undefined ? undefined : Number(pool),
   };

@@ -1,7 +1,8 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from './device.ts';
+import { Recorder } from './runnable.ts';
 
-/** GPU time of one labelled compute pass. */
+/** GPU time of some labelled work. */
 export interface Timing {
   readonly label: string;
   /** On the GPU's clock, in nanoseconds; its zero is its own. */
@@ -9,8 +10,8 @@ export interface Timing {
   readonly nanoseconds: number;
 }
 
-/** Encodes one pass whose time is wanted. */
-export type TimedPass = (label: string, body: (pass: GPUComputePassEncoder) => void) => void;
+/** Encodes work whose time is wanted. */
+export type TimedWork = (label: string, body: (recorder: Recorder) => void) => void;
 
 /** Two timestamps a pass; a query set holds 4096 of them. */
 export const maxPasses = 2048;
@@ -25,11 +26,11 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Runs what `encode` encodes in one submit, and returns the GPU's own time of each pass, in order. Time a single
- * dispatch by giving it a pass of its own.
+ * Runs what `encode` encodes in one submit, and returns the GPU's own time of each labelled part, in order: a pass, or more
+ * with the copies between them.
  * @throws CollimateError if the adapter has no timestamps, or for more than 2048 passes
  */
-export async function profile(gpu: Gpu, encode: (timed: TimedPass) => void): Promise<Timing[]> {
+export async function profile(gpu: Gpu, encode: (timed: TimedWork) => void): Promise<Timing[]> {
   const { device } = gpu;
   requireTimestamps(gpu);
   const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * maxPasses });
@@ -37,25 +38,29 @@ export async function profile(gpu: Gpu, encode: (timed: TimedPass) => void): Pro
   const resolved = gpu.createBuffer(bytes, { usage: 0x200 | 0x4, label: 'timestamps' }); // QUERY_RESOLVE | COPY_SRC
   try {
     const encoder = device.createCommandEncoder();
-    const labels: string[] = [];
+    const parts: { label: string; first: number; last: number }[] = [];
+    let passes = 0;
     encode((label, body) => {
-      const index = 2 * labels.length;
-      if (index === 2 * maxPasses)
-        throw new CollimateError(`cannot time more than ${maxPasses} passes at once`);
-      labels.push(label);
-      const pass = encoder.beginComputePass({
-        label,
-        timestampWrites: { querySet, beginningOfPassWriteIndex: index, endOfPassWriteIndex: index + 1 },
+      const first = passes;
+      const recorder = new Recorder(encoder, () => {
+        if (passes === maxPasses)
+          throw new CollimateError(`cannot time more than ${maxPasses} passes at once`);
+        const index = 2 * passes++;
+        return {
+          label,
+          timestampWrites: { querySet, beginningOfPassWriteIndex: index, endOfPassWriteIndex: index + 1 },
+        };
       });
-      body(pass);
-      pass.end();
+      body(recorder);
+      recorder.end();
+      parts.push({ label, first, last: passes - 1 });
     });
-    if (labels.length === 0) return [];
-    encoder.resolveQuerySet(querySet, 0, 2 * labels.length, resolved, 0);
+    if (passes === 0) return [];
+    encoder.resolveQuerySet(querySet, 0, 2 * passes, resolved, 0);
     device.queue.submit([encoder.finish()]);
-    const times = new BigUint64Array(await gpu.read(resolved, 0, 16 * labels.length));
-    return labels.map((label, i) => {
-      const [begin, end] = [times[2 * i]!, times[2 * i + 1]!];
+    const times = new BigUint64Array(await gpu.read(resolved, 0, 16 * passes));
+    return parts.map(({ label, first, last }) => {
+      const [begin, end] = [times[2 * first]!, times[2 * last + 1]!];
       return { label, begin: Number(begin), nanoseconds: Number(end - begin) };
     });
   } finally {

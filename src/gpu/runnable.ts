@@ -1,20 +1,60 @@
 import type { Kernel } from './kernel.ts';
+import { copyToTexels } from './texels.ts';
 
 /** Dispatches that are queued together, such as a program with its arrays. */
 export interface Runnable {
   /** Name for profiles. */
   readonly label: string;
-  /** Adds all dispatches to a pass. */
-  encode(pass: GPUComputePassEncoder): void;
-  /** The same dispatches one by one, to be timed. */
-  readonly dispatches: readonly { readonly kernel: Kernel; encode(pass: GPUComputePassEncoder): void }[];
+  /** Encodes all dispatches, and the copies before them. */
+  encode(recorder: Recorder): void;
+  /** The same one by one, each with the copies that it needs, to be timed. */
+  readonly dispatches: readonly { readonly kernel: Kernel; encode(recorder: Recorder): void }[];
 }
 
-/** Queues programs in order, in one pass of one submit. */
-export function submitAll(device: GPUDevice, programs: Iterable<Runnable>): void {
+/** Encodes dispatches, in as few passes as copies between them allow. */
+export class Recorder {
+  readonly #encoder: GPUCommandEncoder;
+  readonly #describe: (() => GPUComputePassDescriptor) | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+
+  /** `describe` is asked for each pass, where they are timed: then one, if empty, begins before the first copy. */
+  constructor(encoder: GPUCommandEncoder, describe?: () => GPUComputePassDescriptor) {
+    this.#encoder = encoder;
+    this.#describe = describe;
+    if (describe) this.#pass = encoder.beginComputePass(describe());
+  }
+
+  /** The pass for the next dispatches. */
+  get pass(): GPUComputePassEncoder {
+    this.#pass ??= this.#encoder.beginComputePass(this.#describe?.());
+    return this.#pass;
+  }
+
+  /** Copies the first `bytes` bytes of what is bound into a texture for dispatches to read. */
+  copyToTexels(from: GPUBufferBinding, bytes: number, texture: GPUTexture): void {
+    this.end();
+    copyToTexels(this.#encoder, from, bytes, texture);
+  }
+
+  /** Ends the last pass. */
+  end(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+}
+
+/** Queues what `body` encodes. */
+export function record(device: GPUDevice, body: (recorder: Recorder) => void): void {
   const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const program of programs) program.encode(pass);
-  pass.end();
+  const recorder = new Recorder(encoder);
+  body(recorder);
+  recorder.end();
   device.queue.submit([encoder.finish()]);
+}
+
+/** Queues programs in order, in one submit. */
+export function submitAll(device: GPUDevice, programs: Iterable<Runnable>): void {
+  record(device, (recorder) => {
+    for (const program of programs) program.encode(recorder);
+  });
 }

@@ -9,6 +9,8 @@ export interface AdapterTraits {
   readonly maxBindingBytes: number;
   /** Bytes that one uniform binding may span. */
   readonly maxUniformBytes: number;
+  /** Bytes of the largest buffer that a kernel can read a copy of in a texture. */
+  readonly maxTexelBytes: number;
   readonly maxWorkgroupsPerDimension: number;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;

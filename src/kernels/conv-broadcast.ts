@@ -56,7 +56,8 @@ fn main(
 
 /** Rows are pixels of the result, columns its channels; k runs over the places of the window and the other channels. */
 function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
-  const { vecA, vecB, guardK, strided } = form;
+  const { a, guardK, strided } = form;
+  const vecA = a.width === 4;
   const forward = form.part === 'response';
   const sums = sumsOf(tile);
   const perLane = tile.rows / lanes;
@@ -64,18 +65,18 @@ function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
   const shiftA = vecA ? ' >> 2u' : '';
   const k4 = vecA ? '(k >> 2u)' : 'k';
   const loadA = (i: number) => {
-    if (vecA) return `let a${i} = select(vec4f(), A[from${i} + ${k4}], in${i});`;
+    if (vecA) return `let a${i} = select(vec4f(), fetchA(from${i} + ${k4}), in${i});`;
     const element = (u: number) =>
       guardK
-        ? `select(0.0, A[from${i} + min(k + ${u}u, s.depth - 1u)], in${i} & (k + ${u}u < s.depth))`
-        : `select(0.0, A[from${i} + k + ${u}u], in${i})`;
+        ? `select(0.0, fetchA(from${i} + min(k + ${u}u, s.depth - 1u)), in${i} & (k + ${u}u < s.depth))`
+        : `select(0.0, fetchA(from${i} + k + ${u}u), in${i})`;
     return `let a${i} = vec4f(${range(4, element).join(', ')});`;
   };
   const columns = range(tile.columns, (j) => {
     const v = Math.floor(j / sums.width);
     return `${columnOf(sums.width, lanes, v)} + ${j % sums.width}u`;
   });
-  const b = weights(columns, vecB, guardK);
+  const b = weights(columns, form.b.width === 4, guardK);
   const products = range(tile.rows, (r) => [
     `let r${r} = subgroupBroadcast(a${Math.floor(r / lanes)}, ${r % lanes}u);`,
     ...sums.add(r),
@@ -139,9 +140,9 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
     loads: [
       `let bTap = (tap * s.depth)${shift};`,
       ...columns.map((_, j) => {
-        if (vec) return `let b${j} = B[bFrom${j} + bTap + (k >> 2u)];`;
+        if (vec) return `let b${j} = fetchB(bFrom${j} + bTap + (k >> 2u));`;
         const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `k + ${u}u`);
-        return `let b${j} = vec4f(${range(4, (u) => `B[bFrom${j} + bTap + ${at(u)}]`).join(', ')});`;
+        return `let b${j} = vec4f(${range(4, (u) => `fetchB(bFrom${j} + bTap + ${at(u)})`).join(', ')});`;
       }),
     ],
   };
@@ -149,14 +150,17 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
 
 /** Rows are features, columns places of the window and channels; k runs over the pixels of the responses. */
 function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
-  const { vecA, vecB, guardK } = form;
+  const { guardK } = form;
+  const vecA = form.a.width === 4;
   const sums = sumsOf(tile);
+  // A vector's columns lie at one place of the window where their number divides the channels'.
+  const vecB = form.b.width === sums.width;
   const quads = Math.ceil(tile.rows / (4 * lanes));
   const loadA = (i: number, u: number) => {
     const row = `aRow${u} + feature${i}`;
     const value = vecA
-      ? `A[(${row}) >> 2u]`
-      : `vec4f(${range(4, (c) => `A[aRow${u} + min(feature${i} + ${c}u, s.rows - 1u)]`).join(', ')})`;
+      ? `fetchA((${row}) >> 2u)`
+      : `vec4f(${range(4, (c) => `fetchA(aRow${u} + min(feature${i} + ${c}u, s.rows - 1u))`).join(', ')})`;
     return `let a${i}_${u} = ${guardK ? `select(vec4f(), ${value}, q + ${u}u < s.rowW)` : value};`;
   };
   const rows = range(tile.rows, (r) => {
@@ -170,7 +174,6 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     ];
   }).flat();
 
-  // A vector's columns lie at one place of the window where their number divides the channels'.
   const starts = range(vecB ? sums.vectors : tile.columns, (j) => {
     const column = vecB
       ? columnOf(sums.width, lanes, j)
@@ -189,7 +192,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
       const unit = vecB && sums.width > 1 ? ` / ${sums.width}u` : '';
       const zero = vecB ? `${sumType(tile.columns)}()` : '0.0';
       return `let w${j}_${u} = (q + ${u}u) * s.strideW + dx${j}; let ok${j}_${u} = in${j} & (w${j}_${u} < s.inW);
-          let v${j}_${u} = select(${zero}, B[(from${j} + select(0u, w${j}_${u} * s.channels, ok${j}_${u}))${unit}], ok${j}_${u});`;
+          let v${j}_${u} = select(${zero}, fetchB((from${j} + select(0u, w${j}_${u} * s.channels, ok${j}_${u}))${unit}), ok${j}_${u});`;
     }),
   );
   const columns = range(tile.columns, (j) => {

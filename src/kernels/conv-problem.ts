@@ -11,7 +11,7 @@ import {
 } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { LOCATE_PRODUCT } from './matmul-problem.ts';
-import { uniformBytes } from './uniform.ts';
+import { declareOperand, type Operand, operandOf } from './operand.ts';
 import { placesOf, type Window } from './window.ts';
 
 /** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
@@ -101,41 +101,56 @@ export function productOf({ part, window, images, channels, features }: ConvSpec
 /** What the source of a shader depends on; everything else about the sizes lies in the uniforms. */
 export interface ConvForm {
   readonly part: ConvSpec['part'];
-  /** Whether the operands are bound as vectors: of four k or features for A, of four k or `width` columns for B. */
-  readonly vecA: boolean;
-  readonly vecB: boolean;
-  /** Vectors of B if it is bound as a uniform buffer, 0 for storage. */
-  readonly uniformB: number;
+  /** Read by four k or features, where that can be. */
+  readonly a: Operand;
+  /** Read by four k or by `width` columns, where that can be. */
+  readonly b: Operand;
   /** Whether the innermost part of k, `depth` or the width of the responses, is no multiple of four. */
   readonly guardK: boolean;
   /** Whether the result is an image seen with strides. */
   readonly strided: boolean;
   readonly epilogue?: EpilogueCode;
-  /** WGSL of the bindings and of `storeC`. */
+  /** WGSL of the bindings, of `fetchA` and `fetchB` ({@link declareOperand}), and of `storeC`. */
   readonly memory: string;
 }
 
 /** `width`: columns that are loaded and stored together, 1, 2 or 4. */
-export function convForm(spec: ConvSpec, width: number, traits: AdapterTraits): ConvForm {
-  const { part, window, channels, features, batch, epilogue } = spec;
+export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits): ConvForm {
+  const { part, channels, features, batch, epilogue } = spec;
   const { depth, cols, grid } = productOf(spec);
-  const aligned = (size: number, stride: 'strideA' | 'strideB', to: number) =>
-    size % to === 0 && batch.every((dim) => dim[stride] % to === 0);
-  const vecA = aligned(part === 'weight' ? features : depth, 'strideA', 4);
-  const widthB = part === 'weight' ? width : 4;
-  const vecB = aligned(part === 'weight' ? channels : depth, 'strideB', widthB);
-  const weights =
-    part === 'weight' || !vecB || batch.length > 0 ? 0 : cols * window.size[0] * window.size[1] * depth;
+  const sizes = sizesOf(spec);
+  const operand = (size: number, row: number, stride: 'strideA' | 'strideB', to: 1 | 2 | 4) => {
+    const aligned = row % to === 0 && batch.every((dim) => dim[stride] % to === 0);
+    const steps = batch.map((dim) => ({ size: dim.size, stride: dim[stride] }));
+    return operandOf(size, aligned ? to : 1, steps, traits);
+  };
+  const [a, b] =
+    part === 'weight'
+      ? [
+          operand(sizes.response, features, 'strideA', 4),
+          operand(sizes.image, channels, 'strideB', width),
+        ]
+      : [
+          operand(part === 'response' ? sizes.image : sizes.response, depth, 'strideA', 4),
+          operand(sizes.weight, depth, 'strideB', 4),
+        ];
   const form = {
-    part,
-    vecA,
-    vecB,
-    uniformB: 4 * weights <= uniformBytes(traits) ? weights / 4 : 0,
+    ...{ part, a, b },
     guardK: (part === 'weight' ? grid[1] : depth) % 4 !== 0,
     strided: part === 'image' && !finishes(spec),
     ...(epilogue && { epilogue: epilogueCode(epilogue, cols % 4 === 0) }),
   };
-  return { ...form, memory: memory(form, widthB, width, cols % width === 0) };
+  return { ...form, memory: memory(form, width, cols % width === 0) };
+}
+
+/** Elements of the images, weights and responses of one problem. */
+function sizesOf({ window, images, channels, features }: ConvSpec) {
+  const [oh, ow] = placesOf(window);
+  return {
+    response: images * oh * ow * features,
+    image: images * window.image[0] * window.image[1] * channels,
+    weight: features * window.size[0] * window.size[1] * channels,
+  };
 }
 
 const SIZES = [
@@ -149,8 +164,7 @@ const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
 
 /** `storeC(place, row, col, v, add, last)` stores `width` columns of the result, those that exist, or adds to them. */
 function memory(
-  { vecA, vecB, uniformB, strided, epilogue }: Omit<ConvForm, 'memory'>,
-  widthB: number,
+  { a, b, strided, epilogue }: Omit<ConvForm, 'memory'>,
   width: number,
   whole: boolean,
 ): string {
@@ -173,8 +187,8 @@ function memory(
           ? [put('start + col', 'v')]
           : [put('start + col', 'v[0]'), `if (col + 1u < s.cols) { ${put('start + col + 1u', 'v[1]')} }`];
   return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32${fields ? `, ${fields}` : ''} }
-@group(0) @binding(0) var<storage, read> A: array<${vecA ? 'vec4f' : 'f32'}>;
-@group(0) @binding(1) ${uniformB ? `var<uniform> B: array<vec4f, ${uniformB}>` : `var<storage, read> B: array<${vecB ? vector(widthB) : 'f32'}>`};
+${declareOperand(0, 'A', a)}
+${declareOperand(1, 'B', b)}
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? vector(width) : 'f32'}>;
 @group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
 ${epilogue?.declarations(3) ?? ''}
@@ -237,11 +251,7 @@ export function convKernel(
   const rowTiles = Math.ceil(rows / tile.rows);
   const colTiles = Math.ceil(cols / tile.cols);
   const groups = problems * phases * rowTiles * colTiles;
-  const sizes = {
-    response: images * oh * ow * features,
-    image: images * window.image[0] * window.image[1] * channels,
-    weight: features * taps * channels,
-  };
+  const sizes = sizesOf(spec);
   const dims = [
     ...Array.from({ length: MAX_BATCH_DIMS - batch.length }, () => ({ size: 1, strideA: 0, strideB: 0 })),
     ...batch,
@@ -264,7 +274,7 @@ export function convKernel(
     name: `conv_${part}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
-    bindings: ['read', form.uniformB ? 'uniform' : 'read', 'read_write', ...bound.map(() => 'read' as const)],
+    bindings: [form.a.access, form.b.access, 'read_write', ...bound.map(() => 'read' as const)],
     uniforms: Uint32Array.from([
       ...SIZES.map((name) => values[name]),
       0,

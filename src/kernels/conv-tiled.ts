@@ -31,7 +31,8 @@ export function convTiles(form: ConvForm): TiledProblem {
 const four = (vec: boolean, load: (u: number) => string) =>
   vec ? load(0) : `vec4f(${range(4, load).join(', ')})`;
 
-function pixelLoads({ part, strided, vecA, vecB }: ConvForm): string {
+function pixelLoads({ part, strided, a, b }: ConvForm): string {
+  const [vecA, vecB] = [a.width === 4, b.width === 4];
   const forward = part === 'response';
   // Row and column of the window for its place t, and which of the other operand's pixels pixel (p, q) meets there.
   const [r, q] = strided
@@ -55,7 +56,7 @@ fn valueA(at: u32, p: u32, q: u32, k: u32) -> ${name(vecA)} {
   let y = ${met[0]};
   let x = ${met[1]};
   let inside = (${strided ? 'k < (s.kernelH + s.strideH - 1u - phase.x) / s.strideH * tapsW * s.depth' : 'k < s.taps * s.depth'}) & (y < s.inH) & (x < s.inW);
-  return select(${zero(vecA)}, A[select(0u, ${index(vecA, 'at + (y * s.inW + x) * s.depth + k % s.depth')}, inside)], inside);
+  return select(${zero(vecA)}, fetchA(select(0u, ${index(vecA, 'at + (y * s.inW + x) * s.depth + k % s.depth')}, inside)), inside);
 }
 fn loadA(at: u32, row: u32, k: u32) -> vec4f {
   let x = min(row, s.rows - 1u);
@@ -69,7 +70,7 @@ fn valueB(at: u32, k: u32) -> ${name(vecB)} {
   let r = ${r};
   let q = ${q};
   let inside = r < s.kernelH;
-  return select(${zero(vecB)}, B[select(0u, ${index(vecB, 'at + (r * s.kernelW + q) * s.depth + k % s.depth')}, inside)], inside);
+  return select(${zero(vecB)}, fetchB(select(0u, ${index(vecB, 'at + (r * s.kernelW + q) * s.depth + k % s.depth')}, inside)), inside);
 }
 fn loadB(at: u32, col: u32, k: u32) -> vec4f {
   let start = at + min(col, s.cols - 1u) * s.taps * s.depth;
@@ -77,11 +78,12 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
 }`;
 }
 
-function weightLoads({ vecA, vecB }: ConvForm): string {
+function weightLoads({ a, b }: ConvForm): string {
+  const [vecA, vecB] = [a.width === 4, b.width === 4];
   const across = vecB ? 'vec4f' : 'f32';
   return `fn loadA(at: u32, row: u32, k: u32) -> vec4f {
   let start = at + min(k, s.images * s.rowH * s.rowW - 1u) * s.rows;
-  let value = ${vecA ? 'A[(start + min(row, s.rows - 4u)) >> 2u]' : four(false, (u) => `A[start + min(row + ${u}u, s.rows - 1u)]`)};
+  let value = ${vecA ? 'fetchA((start + min(row, s.rows - 4u)) >> 2u)' : four(false, (u) => `fetchA(start + min(row + ${u}u, s.rows - 1u))`)};
   return select(vec4f(), value, k < s.images * s.rowH * s.rowW);
 }
 fn valueB(at: u32, column: u32, p: u32, q: u32) -> ${across} {
@@ -90,7 +92,7 @@ fn valueB(at: u32, column: u32, p: u32, q: u32) -> ${across} {
   let x = q * s.strideW + tap % s.kernelW - s.padW;
   let inside = (y < s.inH) & (x < s.inW);
   let i = at + (y * s.inW + x) * s.channels + column % s.channels;
-  return select(${vecB ? 'vec4f()' : '0.0'}, B[select(0u, i${vecB ? ' >> 2u' : ''}, inside)], inside);
+  return select(${vecB ? 'vec4f()' : '0.0'}, fetchB(select(0u, i${vecB ? ' >> 2u' : ''}, inside)), inside);
 }
 fn loadB(at: u32, col: u32, k: u32) -> vec4f {
   let pixel = min(k, s.images * s.rowH * s.rowW - 1u);

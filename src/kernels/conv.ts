@@ -4,6 +4,7 @@ import { type ConvTile, convBroadcastSource } from './conv-broadcast.ts';
 import { type ConvSpec, convForm, convKernel, finishes, productOf } from './conv-problem.ts';
 import { convTiles } from './conv-tiled.ts';
 import { blockOf, type TiledShape, tiledSource } from './matmul-tiled.ts';
+import { accessWords } from './operand.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
 export type { ConvSpec } from './conv-problem.ts';
@@ -64,9 +65,9 @@ function broadcastTile(spec: ConvSpec, lanes: number): ConvTile {
 /** The kernel for software adapters with a tile of some size. */
 export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
-  const form = convForm(spec, Math.min(tile.columns, 4), traits);
+  const form = convForm(spec, tile.columns >= 4 ? 4 : tile.columns === 2 ? 2 : 1, traits);
   const wgsl = convBroadcastSource(form, tile, lanes);
-  const structure = form.uniformB ? 'broadcast, B uniform,' : 'broadcast';
+  const structure = `broadcast${accessWords(form)}`;
   return convKernel(spec, form, { rows: tile.rows, cols: tile.columns * lanes }, structure, wgsl, traits);
 }
 

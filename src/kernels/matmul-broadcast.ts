@@ -71,7 +71,7 @@ fn main(
 }
 
 /** An operand's WGSL: what is computed once, and what is loaded for each four steps of k. */
-interface Operand {
+interface OperandLines {
   readonly before: readonly string[];
   readonly loads: readonly string[];
 }
@@ -89,7 +89,7 @@ function operand(
   vec: boolean,
   starts: readonly string[],
   guardK: boolean,
-): Operand {
+): OperandLines {
   const buffer = name.toUpperCase();
   const extent = name === 'a' ? 's.m' : 's.n';
   const at = `at${buffer}`;
@@ -101,11 +101,11 @@ function operand(
         (x, i) => `let ${name}From${i} = (${at} + min(${x}, ${extent} - 1u) * length)${shift};`,
       ),
       loads: starts.map((_, i) => {
-        if (vec) return `let ${name}${i} = ${buffer}[${name}From${i} + (k >> 2u)];`;
+        if (vec) return `let ${name}${i} = fetch${buffer}(${name}From${i} + (k >> 2u));`;
         const values = range(4, (u) =>
           guardK
-            ? `select(0.0, ${buffer}[${name}From${i} + min(k + ${u}u, length - 1u)], k + ${u}u < length)`
-            : `${buffer}[${name}From${i} + k + ${u}u]`,
+            ? `select(0.0, fetch${buffer}(${name}From${i} + min(k + ${u}u, length - 1u)), k + ${u}u < length)`
+            : `fetch${buffer}(${name}From${i} + k + ${u}u)`,
         );
         return `let ${name}${i} = vec4f(${values.join(', ')});`;
       }),
@@ -127,8 +127,8 @@ function operand(
       ...starts.flatMap((_, i) =>
         range(4, (u) => {
           const value = vec
-            ? `${buffer}[${name}From${i} + ${name}Row${u}]`
-            : `vec4f(${range(4, (c) => `${buffer}[${name}From${i}[${c}] + ${name}Row${u}]`).join(', ')})`;
+            ? `fetch${buffer}(${name}From${i} + ${name}Row${u})`
+            : `vec4f(${range(4, (c) => `fetch${buffer}(${name}From${i}[${c}] + ${name}Row${u})`).join(', ')})`;
           const guarded = guardK ? `select(vec4f(), ${value}, k + ${u}u < length)` : value;
           return `let ${name}${i}_${u} = ${guarded};`;
         }),
@@ -138,18 +138,18 @@ function operand(
 }
 
 /** The tile's rows of A, spread over the lanes, and the lines that hand row r at the four k to every lane as `r{r}`. */
-function operandA({ transposeA, vecA }: MatmulForm, rows: number, lanes: number, guardK: boolean) {
+function operandA({ transposeA, a }: MatmulForm, rows: number, lanes: number, guardK: boolean) {
   if (!transposeA) {
     const starts = range(rows / lanes, (i) => `row0 + lane + ${i * lanes}u`);
     return {
-      ...operand('a', true, vecA, starts, guardK),
+      ...operand('a', true, a.width === 4, starts, guardK),
       row: (r: number) => [`let r${r} = subgroupBroadcast(a${Math.floor(r / lanes)}, ${r % lanes}u);`],
     };
   }
   // Aᵀ holds four rows side by side: a lane loads four rows at each of the four k.
   const starts = range(Math.ceil(rows / (4 * lanes)), (i) => `row0 + 4u * (lane + ${i * lanes}u)`);
   return {
-    ...operand('a', false, vecA, starts, guardK),
+    ...operand('a', false, a.width === 4, starts, guardK),
     row: (r: number) => {
       const quad = (r - (r % 4)) / 4;
       const from = `a${Math.floor(quad / lanes)}`;
@@ -162,17 +162,17 @@ function operandA({ transposeA, vecA }: MatmulForm, rows: number, lanes: number,
 
 /** `b{j}`: the lane's column j at the four k, four columns for each vector. */
 function operandB(
-  { transposeB, vecB }: MatmulForm,
+  { transposeB, b }: MatmulForm,
   vectors: number,
   lanes: number,
   guardK: boolean,
-): Operand {
+): OperandLines {
   const starts = range(vectors, (v) => `col0 + 4u * (lane + ${v * lanes}u)`);
   if (transposeB) {
     const columns = starts.flatMap((start) => range(4, (c) => `${start} + ${c}u`));
-    return operand('b', true, vecB, columns, guardK);
+    return operand('b', true, b.width === 4, columns, guardK);
   }
-  const { before, loads } = operand('b', false, vecB, starts, guardK);
+  const { before, loads } = operand('b', false, b.width === 4, starts, guardK);
   const turned = range(4 * vectors, (j) => {
     const four = range(4, (u) => `b${Math.floor(j / 4)}_${u}[${j % 4}]`);
     return `let b${j} = vec4f(${four.join(', ')});`;

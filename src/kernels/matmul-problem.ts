@@ -10,6 +10,7 @@ import {
   storeFour,
 } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { declareOperand, type Operand, operandOf } from './operand.ts';
 
 /** Sizes and layout of C = A·B, optionally batched; matrices are dense and row-major, strides count elements. */
 export interface MatmulSpec {
@@ -33,13 +34,11 @@ export interface MatmulSpec {
 export interface MatmulForm {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  /** Whether a buffer's rows and matrices all start at multiples of four, so that it can be bound as `vec4f`. */
-  readonly vecA: boolean;
-  readonly vecB: boolean;
+  /** Read in fours where rows and matrices all start at multiples of four. */
+  readonly a: Operand;
+  readonly b: Operand;
+  /** Whether C is stored in fours. */
   readonly vecC: boolean;
-  /** Vectors of an operand that is bound as a uniform buffer, 0 for storage. */
-  readonly uniformA: number;
-  readonly uniformB: number;
   readonly epilogue?: EpilogueCode;
 }
 
@@ -88,19 +87,20 @@ export function checkMatmul(spec: MatmulSpec): void {
   }
 }
 
-export function matmulForm(spec: MatmulSpec): MatmulForm {
+export function matmulForm(spec: MatmulSpec, traits: AdapterTraits): MatmulForm {
   const { m, n, k, transposeA, transposeB, batch, epilogue } = spec;
   const vecC = n % 4 === 0;
-  const aligned = (row: number, stride: 'strideA' | 'strideB') =>
-    row % 4 === 0 && batch.every((dim) => dim[stride] % 4 === 0);
+  const operand = (rows: number, cols: number, stride: 'strideA' | 'strideB') => {
+    const aligned = cols % 4 === 0 && batch.every((dim) => dim[stride] % 4 === 0);
+    const steps = batch.map((dim) => ({ size: dim.size, stride: dim[stride] }));
+    return operandOf(rows * cols, aligned ? 4 : 1, steps, traits);
+  };
   return {
     transposeA,
     transposeB,
-    vecA: aligned(transposeA ? m : k, 'strideA'),
-    vecB: aligned(transposeB ? k : n, 'strideB'),
+    a: transposeA ? operand(k, m, 'strideA') : operand(m, k, 'strideA'),
+    b: transposeB ? operand(n, k, 'strideB') : operand(k, n, 'strideB'),
     vecC,
-    uniformA: 0,
-    uniformB: 0,
     ...(epilogue && { epilogue: epilogueCode(epilogue, vecC) }),
   };
 }
@@ -133,8 +133,8 @@ export function matmulKernel(
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
     bindings: [
-      form.uniformA ? 'uniform' : 'read',
-      form.uniformB ? 'uniform' : 'read',
+      form.a.access,
+      form.b.access,
       'read_write',
       ...(form.epilogue?.bound ?? []).map(() => 'read' as const),
     ],
@@ -154,16 +154,16 @@ export function matmulKernel(
 }
 
 /**
- * WGSL of the bindings and of `storeC(place, row, col, v, add, last)`, which stores four columns of C or adds to them;
- * `last` says that their sums are complete, so that an epilogue can be applied. `place` is what `placeC` gives.
+ * WGSL of the bindings, of `fetchA` and `fetchB` ({@link declareOperand}), and of `storeC(place, row, col, v, add, last)`, which
+ * stores four columns of C or adds to them; `last` says that their sums are complete, so that an epilogue can be applied. `place` is what `placeC` gives.
  */
 export function matmulMemory(form: MatmulForm): string {
-  const { vecA, vecB, vecC, uniformA, uniformB, epilogue } = form;
+  const { a, b, vecC, epilogue } = form;
   const fields = epilogue?.uniforms.fields;
   const starts = epilogue?.starts ?? [];
   return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32${fields ? `, ${fields}` : ''} }
-@group(0) @binding(0) ${operand('A', vecA, uniformA)}
-@group(0) @binding(1) ${operand('B', vecB, uniformB)}
+${declareOperand(0, 'A', a)}
+${declareOperand(1, 'B', b)}
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;
 @group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
 ${epilogue?.declarations(3) ?? ''}
@@ -178,11 +178,6 @@ fn storeC(at: Place, row: u32, col: u32, v: vec4f, add: bool, last: bool) {
   }
 }`;
 }
-
-const operand = (name: string, vec: boolean, uniform: number) =>
-  uniform
-    ? `var<uniform> ${name}: array<vec4f, ${uniform}>;`
-    : `var<storage, read> ${name}: array<${vec ? 'vec4f' : 'f32'}>;`;
 
 /** WGSL of a product's place along the batch dimensions, `i0` … `i2`, and of where its operands start, `atA` and `atB`. */
 export const LOCATE_PRODUCT = `let i2 = product % s.batch2;

@@ -240,7 +240,8 @@ export const matrices = (form: MatmulForm): TiledProblem => ({
   acrossB: !form.transposeB,
 });
 
-function loads({ transposeA, transposeB, vecA, vecB }: MatmulForm): string {
+function loads({ transposeA, transposeB, a, b }: MatmulForm): string {
+  const [vecA, vecB] = [a.width === 4, b.width === 4];
   return `fn loadA(at: u32, row: u32, k: u32) -> vec4f {
   ${transposeA ? loadAcross('A', 'row', 's.m', vecA) : loadAlong('A', 'row', 's.m', vecA)}
 }
@@ -253,8 +254,8 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
 function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
   const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
   // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
-  if (vec) return `${row}\n  return select(vec4f(), ${buffer}[(row0 + min(k, s.k - 4u)) >> 2u], k < s.k);`;
-  const values = range(4, (u) => `select(0.0, ${buffer}[row0 + min(k + ${u}u, s.k - 1u)], k + ${u}u < s.k)`);
+  if (vec) return `${row}\n  return select(vec4f(), fetch${buffer}((row0 + min(k, s.k - 4u)) >> 2u), k < s.k);`;
+  const values = range(4, (u) => `select(0.0, fetch${buffer}(row0 + min(k + ${u}u, s.k - 1u)), k + ${u}u < s.k)`);
   return `${row}\n  return vec4f(${values.join(', ')});`;
 }
 
@@ -262,7 +263,7 @@ function loadAlong(buffer: string, x: string, extent: string, vec: boolean): str
 function loadAcross(buffer: string, x: string, extent: string, vec: boolean): string {
   const row = `let row0 = at + min(k, s.k - 1u) * ${extent};`;
   const value = vec
-    ? `${buffer}[(row0 + min(${x}, ${extent} - 4u)) >> 2u]`
-    : `vec4f(${range(4, (c) => `${buffer}[row0 + min(${x} + ${c}u, ${extent} - 1u)]`).join(', ')})`;
+    ? `fetch${buffer}((row0 + min(${x}, ${extent} - 4u)) >> 2u)`
+    : `vec4f(${range(4, (c) => `fetch${buffer}(row0 + min(${x} + ${c}u, ${extent} - 1u))`).join(', ')})`;
   return `${row}\n  return select(vec4f(), ${value}, k < s.k);`;
 }

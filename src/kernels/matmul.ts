@@ -3,15 +3,14 @@ import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
 import {
   checkMatmul,
-  type MatmulForm,
   type MatmulSpec,
   matmulForm,
   matmulKernel,
   productName,
 } from './matmul-problem.ts';
 import { blockOf, matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
+import { accessWords } from './operand.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
-import { uniformBytes } from './uniform.ts';
 
 export type { Epilogue } from './epilogue.ts';
 export type { MatmulSpec } from './matmul-problem.ts';
@@ -36,7 +35,7 @@ export function matmulVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[
   checkMatmul(spec);
   const lanes = traits.subgroupSize;
   return traits.kind === 'software' && lanes >= 1 && lanes <= 32
-    ? broadcastTiles(spec, lanes).map((tile) => broadcastMatmul(spec, tile, traits))
+    ? broadcastTiles(spec, traits).map((tile) => broadcastMatmul(spec, tile, traits))
     : tiledVariants(spec, traits).slice(0, GPU_CANDIDATES);
 }
 
@@ -46,10 +45,10 @@ export function matmulVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[
  */
 function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; class: string } {
   const { m, n, k, batch } = spec;
-  const { vecA, vecB, vecC } = matmulForm(spec);
+  const { a, b, vecC } = matmulForm(spec, traits);
   const products = batch.reduce((count, dim) => count * dim.size, 1);
   const near = (size: number) => 2 ** Math.round(Math.log2(size));
-  const aligned = [vecA && 'A', vecB && 'B', vecC && 'C'].filter((buffer) => buffer).join('');
+  const aligned = [a.width === 4 && 'A', b.width === 4 && 'B', vecC && 'C'].filter((buffer) => buffer).join('');
   const words = (size: (x: number) => number) => {
     const times = products > 1 ? `${size(products)} × ` : '';
     return `${productName(spec)}${traits.halfProducts ? ' f16' : ''} ${times}${size(m)}x${size(n)}x${size(k)}`;
@@ -62,27 +61,26 @@ const BLOCK_K = 1024;
 
 function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
-  const form = uniformOperands(spec, traits);
+  const form = matmulForm(spec, traits);
   const wgsl = broadcastSource(form, tile, lanes, spec.k % 4 !== 0, spec.k > BLOCK_K ? BLOCK_K : 0);
-  const uniform = [form.uniformA && 'A', form.uniformB && 'B'].filter((name) => name).join('');
-  const structure = uniform ? `broadcast, ${uniform} uniform,` : 'broadcast';
+  const structure = `broadcast${accessWords(form)}`;
   return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
 }
 
-/** The form with those operands bound as uniform buffers for which that is better. */
-function uniformOperands(spec: MatmulSpec, traits: AdapterTraits): MatmulForm {
-  const form = matmulForm(spec);
-  if (spec.batch.length > 0) return form;
-  const vectors = (rows: number, vec: boolean) =>
-    vec && 4 * rows * spec.k <= uniformBytes(traits) ? (rows * spec.k) / 4 : 0;
-  return { ...form, uniformA: vectors(spec.m, form.vecA), uniformB: vectors(spec.n, form.vecB) };
-}
-
-/** Heights of tiles, with the time per row of each relative to the tallest, as measured on lavapipe. */
-const HEIGHTS = [
-  { rows: 32, cost: 1 },
-  { rows: 16, cost: 1.2 },
-  { rows: 8, cost: 1.6 },
+/** Tiles, as rows and vectors of eight lanes, with the time per element of each relative to 32 × 1, as measured on lavapipe. */
+const TILES = [
+  { rows: 32, vectors: 1, cost: 1 },
+  { rows: 16, vectors: 1, cost: 1.2 },
+  { rows: 8, vectors: 1, cost: 1.6 },
+];
+/** The same where both operands are read from textures. Wider tiles are too much code with other loads, up to twice as slow. */
+const TILES_OF_TEXELS = [
+  { rows: 32, vectors: 2, cost: 0.87 },
+  { rows: 32, vectors: 1, cost: 1 },
+  { rows: 16, vectors: 2, cost: 1.03 },
+  { rows: 16, vectors: 1, cost: 1.14 },
+  { rows: 8, vectors: 2, cost: 1.25 },
+  { rows: 8, vectors: 1, cost: 1.38 },
 ];
 /** Cores to keep busy. There is no way to ask; four tiles also spread evenly over two. */
 const CORES = 4;
@@ -90,15 +88,23 @@ const CORES = 4;
 const WORTH_TRYING = 1.3;
 
 /**
- * Tiles of 32 columns, first of the height that should finish first when tiles are shared out among the cores. One that
- * should be slower by far is not worth its compilation.
+ * Tiles to choose from, first the one that should finish first when tiles are shared out among the cores. One that should be
+ * slower by far is not worth its compilation.
  */
-function broadcastTiles({ m, n, batch }: MatmulSpec, lanes: number): BroadcastTile[] {
-  const vectors = Math.max(1, 8 / lanes);
-  const columns = batch.reduce((count, dim) => count * dim.size, Math.ceil(n / (vectors * lanes * 4)));
-  const turns = (rows: number) => Math.ceil((Math.ceil(m / rows) * columns) / CORES);
-  return HEIGHTS.filter(({ rows }) => rows >= lanes)
-    .map(({ rows, cost }) => ({ rows, vectors, time: turns(rows) * rows * cost }))
+function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[] {
+  const { m, n, batch } = spec;
+  const { a, b } = matmulForm(spec, traits);
+  const lanes = traits.subgroupSize;
+  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  const tiles = a.access === 'texels' && b.access === 'texels' ? TILES_OF_TEXELS : TILES;
+  return tiles
+    .filter(({ rows }) => rows >= lanes)
+    .map((tile) => {
+      const vectors = tile.vectors * Math.max(1, 8 / lanes);
+      const count = products * Math.ceil(m / tile.rows) * Math.ceil(n / (vectors * lanes * 4));
+      const time = Math.ceil(count / CORES) * tile.rows * tile.vectors * tile.cost;
+      return { rows: tile.rows, vectors, time };
+    })
     .sort((a, b) => a.time - b.time)
     .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
@@ -115,7 +121,7 @@ export function tiledVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[]
 function tiledMatmul(spec: MatmulSpec, shape: TiledShape, traits: AdapterTraits): Kernel {
   const { threadRows, threadCols, splits } = shape;
   const half = traits.halfProducts && splits === 1;
-  const form = matmulForm(spec);
+  const form = matmulForm(spec, traits);
   const wgsl = tiledSource(matrices(form), shape, spec.k > blockOf(shape), half);
   const teams = splits > 1 ? ` of ${splits} teams` : '';
   const structure = `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${teams} in`;

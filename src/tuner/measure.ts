@@ -1,6 +1,8 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { profile } from '../gpu/profile.ts';
+import { type Recorder, record } from '../gpu/runnable.ts';
+import { createTexels } from '../gpu/texels.ts';
 
 /** Times of one kernel, in microseconds. */
 export interface Times {
@@ -29,7 +31,7 @@ const MOST_BYTES = 2 ** 29;
 
 /** One kernel, ready to run a number of times. */
 interface Runner {
-  readonly encode: (pass: GPUComputePassEncoder) => void;
+  readonly encode: (recorder: Recorder) => void;
   dispatches: number;
   readonly times: number[];
 }
@@ -52,6 +54,12 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
     buffers.push(buffer);
     return buffer;
   };
+  const textures = new Map<GPUBuffer, GPUTexture>();
+  const texels = (buffer: GPUBuffer) => {
+    const texture = textures.get(buffer) ?? createTexels(gpu, buffer.size, 'kernels to choose from');
+    textures.set(buffer, texture);
+    return texture;
+  };
   try {
     const storage = bytes.map((size) => make(size));
     const runners = kernels.map((kernel, i): Runner | null => {
@@ -59,14 +67,14 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
       if (!pipeline) return null;
       const uniforms = kernel.uniforms ? [make(kernel.uniforms.byteLength, 0x40 | 0x8)] : []; // UNIFORM | COPY_DST
       if (kernel.uniforms) gpu.write(uniforms[0]!, 0, kernel.uniforms);
-      // What is read as uniforms may lie in a larger buffer, which other values take in turn.
-      const bound = storage.map((buffer, b) =>
-        kernel.bindings[b] === 'uniform'
-          ? { buffer, size: Math.min(buffer.size, gpu.traits.maxUniformBytes) }
-          : buffer,
-      );
+      const bound = storage.map((buffer, b) => {
+        // What is read as uniforms may lie in a larger buffer, which other values take in turn.
+        if (kernel.bindings[b] === 'uniform')
+          return { buffer, size: Math.min(buffer.size, gpu.traits.maxUniformBytes) };
+        return kernel.bindings[b] === 'texels' ? texels(buffer) : buffer;
+      });
       const group = gpu.bindGroup(pipeline, [...bound, ...uniforms]);
-      const encode = (pass: GPUComputePassEncoder) => {
+      const encode = ({ pass }: Recorder) => {
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, group);
         pass.dispatchWorkgroups(...kernel.grid);
@@ -93,17 +101,18 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
     return runners.map((runner) => runner && summary(runner.times));
   } finally {
     for (const buffer of buffers) gpu.destroyBuffer(buffer);
+    for (const texture of textures.values()) gpu.destroyTexture(texture);
   }
 };
 
 /** Microseconds of one dispatch of each kernel. */
 async function timeRound(gpu: Gpu, runners: readonly Runner[]): Promise<number[]> {
-  const repeat = ({ encode, dispatches }: Runner, pass: GPUComputePassEncoder) => {
-    for (let i = 0; i < dispatches; i++) encode(pass);
+  const repeat = ({ encode, dispatches }: Runner, recorder: Recorder) => {
+    for (let i = 0; i < dispatches; i++) encode(recorder);
   };
   if (gpu.device.features.has('timestamp-query')) {
     const timings = await profile(gpu, (timed) => {
-      for (const runner of runners) timed('candidate', (pass) => repeat(runner, pass));
+      for (const runner of runners) timed('candidate', (recorder) => repeat(runner, recorder));
     });
     return timings.map(({ nanoseconds }, i) => nanoseconds / 1000 / runners[i]!.dispatches);
   }
@@ -111,11 +120,7 @@ async function timeRound(gpu: Gpu, runners: readonly Runner[]): Promise<number[]
   for (const runner of runners) {
     await gpu.idle();
     const begin = performance.now();
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    repeat(runner, pass);
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
+    record(gpu.device, (recorder) => repeat(runner, recorder));
     await gpu.idle();
     times.push((1000 * (performance.now() - begin)) / runner.dispatches);
   }

@@ -19,6 +19,7 @@ const TRIPLES = 30;
 const traits: AdapterTraits = {
   ...{ kind: 'software', subgroupSize: 8, f16: false, offsetAlignment: 256 },
   ...{ maxStorageBuffersPerStage: 8, maxUniformBytes: 65536, maxBindingBytes: 128 * MEBI },
+  maxTexelBytes: 128 * MEBI,
   ...{ maxWorkgroupsPerDimension: 65535, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
 };
 
@@ -48,9 +49,10 @@ function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][num
   return graphs.map((graph, program) => {
     const own = program === OVERLAPS ? 0 : Object.keys(weights).length;
     const arrays = [...graph.inputs.slice(own), ...graph.outputs].map(byteSize);
+    const { slots, textures } = plan(graph, limits);
     return {
       weights: graph.inputs.slice(0, own).map(byteSize),
-      arrays: [...arrays, ...plan(graph, limits).slots],
+      arrays: [...arrays, ...slots, ...textures],
     };
   });
 }
@@ -96,9 +98,9 @@ describe('on an adapter that lets a binding span 128 MiB, the analysis', () => {
     );
     const parts = { shape: [33, samples, ...shape] };
     const graph = trace(pathStep(deep), [weights, { shape: [samples, ...shape] }, parts]);
-    const { slots } = plan(graph, traits);
+    const { slots, textures } = plan(graph, traits);
     expect(Math.max(...slots)).toBeLessThanOrEqual(traits.maxBindingBytes);
-    expect(sum([...slots, 2 * byteSize(graph.outputs[0]!)])).toBeLessThanOrEqual(BUDGET_BYTES);
+    expect(sum([...slots, ...textures, 2 * byteSize(graph.outputs[0]!)])).toBeLessThanOrEqual(BUDGET_BYTES);
   });
 
   test('refuses what has no room', () => {

@@ -24,6 +24,7 @@ const traits: AdapterTraits = {
   maxWorkgroupInvocations: 256,
   maxWorkgroupStorageBytes: 16384,
   maxUniformBytes: 65_536,
+  maxTexelBytes: 0,
   offsetAlignment: 256,
   f16: false,
 };

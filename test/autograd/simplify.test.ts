@@ -168,6 +168,7 @@ describe('factors move out of sums', () => {
       maxWorkgroupInvocations: 256,
       maxWorkgroupStorageBytes: 16384,
       maxUniformBytes: 65_536,
+      maxTexelBytes: 0,
       offsetAlignment: 256,
       f16: false,
     });

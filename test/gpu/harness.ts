@@ -2,6 +2,8 @@ import { expect } from 'vitest';
 import { CollimateError } from '../../src/errors.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
+import { record } from '../../src/gpu/runnable.ts';
+import { createTexels } from '../../src/gpu/texels.ts';
 
 let shared: Promise<Gpu> | undefined;
 
@@ -52,6 +54,7 @@ export async function runKernel(
   buffers: readonly (number | Float32Array | Uint32Array | Int32Array)[],
 ): Promise<Float32Array[]> {
   const made: GPUBuffer[] = [];
+  const textures: GPUTexture[] = [];
   const make = (data: ArrayBufferView, usage?: number) => {
     const buffer = gpu.createBuffer(data.byteLength, usage ? { usage } : {});
     made.push(buffer);
@@ -62,17 +65,24 @@ export async function runKernel(
     const pipeline = await gpu.pipeline(kernel);
     const bound = buffers.map((b) => make(typeof b === 'number' ? new Uint32Array(b).fill(poison) : b));
     const uniforms = kernel.uniforms ? [make(kernel.uniforms, 0x40 | 0x8).buffer] : []; // UNIFORM | COPY_DST
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, gpu.bindGroup(pipeline, [...bound, ...uniforms]));
-    pass.dispatchWorkgroups(...kernel.grid);
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
+    record(gpu.device, (recorder) => {
+      const resources = bound.map((from, i) => {
+        if (kernel.bindings[i] !== 'texels') return from;
+        const texture = createTexels(gpu, from.size, 'operand');
+        textures.push(texture);
+        recorder.copyToTexels(from, from.size, texture);
+        return texture;
+      });
+      const { pass } = recorder;
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, gpu.bindGroup(pipeline, [...resources, ...uniforms]));
+      pass.dispatchWorkgroups(...kernel.grid);
+    });
     return await Promise.all(
       bound.map(async ({ buffer, size }) => new Float32Array(await gpu.read(buffer, 0, size))),
     );
   } finally {
     for (const buffer of made) gpu.destroyBuffer(buffer);
+    for (const texture of textures) gpu.destroyTexture(texture);
   }
 }

@@ -11,7 +11,7 @@ it('times each pass by the GPU, in order', () =>
     const group = gpu.bindGroup(pipeline, [buffer]);
     const timings = await profile(gpu, (timed) => {
       for (const groups of [1, 16]) {
-        timed(`${groups} groups`, (pass) => {
+        timed(`${groups} groups`, ({ pass }) => {
           pass.setPipeline(pipeline);
           pass.setBindGroup(0, group);
           pass.dispatchWorkgroups(groups);

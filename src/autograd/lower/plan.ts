@@ -10,15 +10,16 @@ import { bind, formatShape, type Tensor } from '../tensor.ts';
 import { epilogueOf, type Product } from './epilogue.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { partition, type Stage } from './fuse.ts';
+import { type BufferRef, Memory } from './memory.ts';
 import { loweringOf, simplify } from './simplify.ts';
-
-/** A buffer of a program: one that the caller binds, or a temporary, which lives in one of the plan's slots. */
-export type BufferRef = { kind: 'input' | 'output' | 'slot'; index: number };
+import { type Step, type TexelCopy, withCopies } from './texels.ts';
 
 export interface Dispatch {
   readonly kernel: Kernel;
-  /** For each storage binding of the kernel. */
+  /** For each binding of the kernel but its sizes. */
   readonly buffers: readonly BufferRef[];
+  /** Copies into textures that it needs first. */
+  readonly copies: readonly TexelCopy[];
 }
 
 /** A graph as a fixed list of dispatches over planned memory. Plain data: it knows no device. */
@@ -26,6 +27,8 @@ export interface Plan {
   readonly dispatches: readonly Dispatch[];
   /** Bytes of each slot. */
   readonly slots: readonly number[];
+  /** Bytes of each texture. */
+  readonly textures: readonly number[];
 }
 
 export interface PlanOptions {
@@ -49,14 +52,14 @@ export function plan(
   const inPlace = options.inPlace ?? new Map<number, number>();
   const replaced = new Map([...inPlace].map(([o, i]) => [aliasRoot(outputs[o]!), graph.inputs[i]!]));
   const { stages: unordered, materialized } = partition(outputs, traits, replaced);
-  const memory = new Memory();
+  const memory = new Memory('slot');
   const stages = readBeforeReplacing(unordered, replaced);
   const refs = new Map<Tensor, BufferRef>();
   graph.inputs.forEach((t, index) => {
-    refs.set(t, { kind: 'input', index });
+    refs.set(t, { kind: 'input', index, bytes: byteSize(t) });
   });
   outputs.forEach((t, index) => {
-    refs.set(aliasRoot(t), { kind: 'output', index });
+    refs.set(aliasRoot(t), { kind: 'output', index, bytes: byteSize(t) });
   });
 
   const lastUse = new Map<Tensor, number>();
@@ -77,7 +80,7 @@ export function plan(
     }
     return made;
   });
-  return { dispatches, slots: memory.slots };
+  return { ...withCopies(dispatches), slots: memory.sizes };
 
   function checkBinding(t: Tensor): void {
     if (byteSize(t) > traits.maxBindingBytes) {
@@ -107,7 +110,7 @@ export function plan(
     );
   }
 
-  function emit(stage: Stage, position: number): Dispatch[] {
+  function emit(stage: Stage, position: number): Step[] {
     for (const node of stage.nodes) checkReplacement(node, stage, position);
     const [node] = stage.nodes as [Tensor];
     const lowering = loweringOf(node) as unknown as Lowering<Primitive>;
@@ -145,12 +148,12 @@ export function plan(
     }
   }
 
-  function emitProduct(product: Product, end: Tensor): Dispatch {
+  function emitProduct(product: Product, end: Tensor): Step {
     const { kernel, leaves } = epilogueOf(product, end, { materialized, traits })!;
     return { kernel: kernel(), buffers: [...product.inputs, end, ...leaves].map(refOf) };
   }
 
-  function emitPointwise(node: Tensor): Dispatch {
+  function emitPointwise(node: Tensor): Step {
     const { body, buffers } = expressionOf([node], node.shape, materialized);
     const out = refOf(node);
     const original = replaced.get(node);
@@ -164,7 +167,7 @@ export function plan(
     return { kernel: pointwise(body, traits, [leaf]), buffers: [...kept.map(refOf), out] };
   }
 
-  function emitReduce(nodes: readonly Tensor<'reduce'>[]): Dispatch[] {
+  function emitReduce(nodes: readonly Tensor<'reduce'>[]): Step[] {
     const roots = nodes.map((n) => n.inputs[0]!);
     const { shape } = roots[0]!;
     const { body, buffers } = expressionOf(roots, shape, materialized, false);
@@ -181,7 +184,7 @@ export function plan(
     const summed = kinds.map((kind) => (kind === 'mean' ? 'sum' : kind));
     const first = reduce({ body, kinds: summed, reduced, splits: SPLIT_WAYS }, traits);
     const second = summed.map(
-      (kind, r): Dispatch => ({
+      (kind, r): Step => ({
         kernel: reduce(
           {
             body: {
@@ -254,27 +257,4 @@ function ownOutputs(outputs: readonly Tensor[]): Tensor[] {
 function denseStride(shape: readonly number[], axis: number): number {
   if (shape[axis] === 1) return 0;
   return shape.slice(axis + 1).reduce((a, b) => a * b, 1);
-}
-
-/** Slots for temporaries: a freed one serves the next value, the tightest fit first. */
-class Memory {
-  readonly slots: number[] = [];
-  readonly #free: number[] = [];
-
-  take(bytes: number): BufferRef {
-    const fitting = this.#free.filter((s) => this.slots[s]! >= bytes);
-    const pool = fitting.length ? fitting : this.#free;
-    // None fits: growing the largest free one wastes the least.
-    const better = (a: number, b: number) =>
-      fitting.length ? this.slots[a]! - this.slots[b]! : this.slots[b]! - this.slots[a]!;
-    const best = [...pool].sort(better)[0];
-    if (best === undefined) return { kind: 'slot', index: this.slots.push(bytes) - 1 };
-    this.#free.splice(this.#free.indexOf(best), 1);
-    this.slots[best] = Math.max(this.slots[best]!, bytes);
-    return { kind: 'slot', index: best };
-  }
-
-  release(ref: BufferRef): void {
-    this.#free.push(ref.index);
-  }
 }

@@ -1,0 +1,43 @@
+import type { Gpu } from './device.ts';
+
+/** Of the textures that hold copies of buffers: four floats a texel, so that a load gives a `vec4f`. */
+export const TEXEL_FORMAT = 'rgba32float';
+export const TEXEL_BYTES = 16;
+/** Texels in a row of such a texture: a power of two, so that a shader finds row and column without a division. */
+export const TEXELS_PER_ROW = 1024;
+const ROW_BYTES = TEXELS_PER_ROW * TEXEL_BYTES;
+
+/** Bytes of the largest buffer whose copy fits into a texture of at most `rows` rows. */
+export const texelCapacity = (rows: number): number => rows * ROW_BYTES;
+
+/**
+ * A texture for copies of buffers of up to `bytes` bytes, counted like a buffer until {@link Gpu.destroyTexture}.
+ * @throws CollimateError if there is not enough memory
+ */
+export function createTexels(gpu: Gpu, bytes: number, label: string): GPUTexture {
+  const height = Math.max(1, Math.ceil(bytes / ROW_BYTES));
+  return gpu.createTexture(height * ROW_BYTES, {
+    label,
+    size: [TEXELS_PER_ROW, height],
+    format: TEXEL_FORMAT,
+    usage: 0x8 | 0x2, // STORAGE_BINDING | COPY_DST
+  });
+}
+
+/** Encodes the copy of `bytes` bytes of a buffer, from `offset` on, into a texture of {@link createTexels}. */
+export function copyToTexels(
+  encoder: GPUCommandEncoder,
+  { buffer, offset = 0 }: GPUBufferBinding,
+  bytes: number,
+  texture: GPUTexture,
+): void {
+  const texels = Math.ceil(bytes / TEXEL_BYTES);
+  const rows = Math.floor(texels / TEXELS_PER_ROW);
+  const rest = texels % TEXELS_PER_ROW;
+  const from = { buffer, bytesPerRow: ROW_BYTES };
+  if (rows > 0) encoder.copyBufferToTexture({ ...from, offset }, { texture }, [TEXELS_PER_ROW, rows]);
+  if (rest > 0) {
+    const last = { ...from, offset: offset + rows * ROW_BYTES };
+    encoder.copyBufferToTexture(last, { texture, origin: [0, rows] }, [rest, 1]);
+  }
+}

@@ -1,0 +1,60 @@
+import type { Access } from '../gpu/kernel.ts';
+import { TEXEL_FORMAT, TEXELS_PER_ROW } from '../gpu/texels.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { uniformBytes } from './uniform.ts';
+
+/** How a kernel reads an operand. */
+export interface Operand {
+  readonly access: Exclude<Access, 'read_write'>;
+  /** Elements that a load gives: neighbours, from a multiple of their number on. */
+  readonly width: 1 | 2 | 4;
+  /** Elements from the first to the last. */
+  readonly size: number;
+}
+
+/**
+ * The best way to read `size` elements, or a batch of as many each, `width` at a time. On lavapipe a load from storage is a branch for each lane and
+ * component, some 500 instructions for a `vec4f` of eight lanes, which crowd what is computed out of the caches: uniform
+ * buffers have room for 64 KiB only; a texture takes a copy, at 45 GB/s, but a load from it is one call of a function. In turns, on one
+ * core, products of 512³ run at 36 GFLOPS from storage and at 53 from textures. Batches do without uniform buffers, whose lengths
+ * are part of the shader.
+ */
+export function operandOf(
+  size: number,
+  width: 1 | 2 | 4,
+  batch: readonly { size: number; stride: number }[],
+  traits: AdapterTraits,
+): Operand {
+  const span = batch.reduce((span, { size, stride }) => span + (size - 1) * stride, size);
+  return { access: accessOf(4 * span, width, batch.length > 0, traits), width, size: span };
+}
+
+function accessOf(bytes: number, width: number, batched: boolean, traits: AdapterTraits): Operand['access'] {
+  const most = uniformBytes(traits);
+  if (most === 0 || width < 4) return 'read';
+  if (bytes <= most) return batched ? 'read' : 'uniform';
+  return bytes <= traits.maxTexelBytes ? 'texels' : 'read';
+}
+
+/** WGSL of the operand's binding, and of `fetch<name>(i)`, which loads the i-th element, or the i-th `width` of them. */
+export function declareOperand(binding: number, name: string, { access, width, size }: Operand): string {
+  const type = width === 1 ? 'f32' : `vec${width}f`;
+  const variable = {
+    read: `var<storage, read> ${name}: array<${type}>;`,
+    uniform: `var<uniform> ${name}: array<${type}, ${size / width}>;`,
+    texels: `var ${name}: texture_storage_2d<${TEXEL_FORMAT}, read>;`,
+  }[access];
+  const value =
+    access === 'texels'
+      ? `textureLoad(${name}, vec2u(i % ${TEXELS_PER_ROW}u, i / ${TEXELS_PER_ROW}u))`
+      : `${name}[i]`;
+  return `@group(0) @binding(${binding}) ${variable}\nfn fetch${name}(i: u32) -> ${type} { return ${value}; }`;
+}
+
+/** For the names of variants: which operands are not read from storage, `, A texels, B uniform,`. */
+export function accessWords({ a, b }: { readonly a: Operand; readonly b: Operand }): string {
+  const words = Object.entries({ A: a, B: b }).flatMap(([name, { access }]) =>
+    access === 'read' ? [] : [`, ${name} ${access}`],
+  );
+  return words.length > 0 ? `${words.join('')},` : '';
+}
