@@ -16,7 +16,8 @@ const TRIPLES = 30;
 export const analysisSuite: Suite = {
   name: 'analysis',
   summary: 'randomized SVD of all Residual Jacobians of mnist-fc',
-  threads: 'default',
+  // As the analysis runs, on Gpu.wide().
+  threads: 'all',
   async run(context: Context) {
     const { gpu, time, peers } = context;
     const { depth, width } = mnistFc;

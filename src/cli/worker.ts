@@ -34,6 +34,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   let tuner = new Tuner({ mode: options.tune });
   using gpu = await Gpu.open({
     adapter: options.adapter,
+    threads: 0, // The other cores belong to other workers.
     chooser: { choose: (on, work) => tuner.choose(on, work) },
   });
   const tasks = new TaskCache(options.dataDir);

@@ -68,7 +68,7 @@ export class Analyst implements Disposable {
     const labels = this.#task.train.labels.subarray(0, predicted.length);
     const losses = brief || !network.options.skip ? undefined : await blockLoss(gpu, network, weights, test);
     return {
-      ...(await measureNetwork(gpu, network, host, this.#samples, this.settings)),
+      ...(await measureNetwork(await gpu.wide(), network, host, this.#samples, this.settings)),
       testAccuracy,
       trainAccuracy:
         brief || predicted.length === this.#task.train.count

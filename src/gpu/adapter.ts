@@ -25,6 +25,8 @@ export interface FoundAdapter {
   /** Bytes of memory that buffers may take together, where that is known. */
   readonly memory?: number | undefined;
   readonly threads?: number | undefined;
+  /** Threads that its pool would have for large dispatches, where it has none because most are small. */
+  readonly wideThreads?: number | undefined;
   /** What the shading language can do there beyond its first version. */
   readonly languageFeatures?: ReadonlySet<string> | undefined;
 }
@@ -47,7 +49,10 @@ export function infoOf({ adapter, backend, threads }: FoundAdapter): AdapterInfo
   };
 }
 
-export function traitsOf({ adapter, languageFeatures }: FoundAdapter, kind: AdapterTraits['kind']): AdapterTraits {
+export function traitsOf(
+  { adapter, languageFeatures }: FoundAdapter,
+  kind: AdapterTraits['kind'],
+): AdapterTraits {
   const { limits, features, info } = adapter;
   return {
     kind,

@@ -58,17 +58,22 @@ export class Gpu implements Disposable {
   readonly #waits = new Set<(reason: CollimateError) => void>();
   readonly #memory: number;
   readonly #chooser: KernelChooser | undefined;
+  /** Opens the device for {@link wide}. */
+  readonly #openWide: (() => Promise<Gpu>) | undefined;
+  #wide: Promise<Gpu> | undefined;
   #bytes = 0;
   #failure: CollimateError | undefined;
   #thrown = false;
   #disposed = false;
 
-  private constructor(found: FoundAdapter, device: GPUDevice, chooser: KernelChooser | undefined) {
+  private constructor(found: FoundAdapter, device: GPUDevice, options: OpenOptions) {
     this.device = device;
-    this.#chooser = chooser;
+    this.#chooser = options.chooser;
     this.info = infoOf(found);
     this.traits = traitsOf(found, this.info.kind);
     this.#memory = found.memory ?? Number.POSITIVE_INFINITY;
+    const threads = found.wideThreads;
+    if (threads !== undefined) this.#openWide = () => Gpu.open({ ...options, threads });
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
       this.#fail(uncaptured((event as GPUUncapturedErrorEvent).error));
@@ -86,7 +91,7 @@ export class Gpu implements Disposable {
     const found = await findAdapter(options);
     try {
       const device = await quietly(found.adapter.requestDevice(deviceDescriptor(found.adapter)));
-      return new Gpu(found, device, options.chooser);
+      return new Gpu(found, device, options);
     } catch (cause) {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
@@ -94,6 +99,16 @@ export class Gpu implements Disposable {
         { cause },
       );
     }
+  }
+
+  /**
+   * A device of the same adapter for few large dispatches: on lavapipe, where this one computes on one core as that is better for
+   * small ones, another that computes on all; elsewhere this one. It lives as long as this one.
+   */
+  wide(): Promise<Gpu> {
+    if (!this.#openWide) return Promise.resolve(this);
+    this.#wide ??= this.#openWide();
+    return this.#wide;
   }
 
   /**
@@ -296,6 +311,7 @@ export class Gpu implements Disposable {
     for (const texture of this.#textures.keys()) texture.destroy();
     this.#textures.clear();
     this.#pipelines.clear();
+    this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // What failed there was thrown to whoever waited.
     this.device.destroy();
     if (!this.#thrown) this.check();
   }

@@ -11,7 +11,7 @@ import { quietly } from './wait.ts';
  * @throws CollimateError naming the wish and what there is instead
  */
 export function findNodeAdapter(wish?: string, threads?: number): Promise<FoundAdapter> {
-  const found = last.then(() => withThreads(threads, () => find(wish)));
+  const found = last.then(() => withThreads(threads, (narrow) => find(wish, narrow)));
   last = found.catch(() => {});
   return found;
 }
@@ -26,13 +26,13 @@ export async function gpuNames(): Promise<string[]> {
 /** One search at a time, since drivers are chosen and set up by the environment, which all share. */
 let last: Promise<unknown> = Promise.resolve();
 
-async function find(wish?: string): Promise<FoundAdapter> {
+async function find(wish: string | undefined, narrow: boolean): Promise<FoundAdapter> {
   const wanted = (wish || process.env.COLLIMATE_ADAPTER || '').trim().toLowerCase();
   const refusals: { from: string; reason: string; remedy?: string | undefined }[] = [];
   const attempt = async (from: string, ask: () => Promise<GPUAdapter | undefined>) => {
     try {
       const adapter = await ask();
-      if (adapter) return await complete(adapter);
+      if (adapter) return await complete(adapter, narrow);
       refusals.push({ from, reason: 'none found' });
     } catch (error) {
       if (!(error instanceof CollimateError)) throw error;
@@ -105,14 +105,15 @@ function dawn(...flags: string[]): Promise<GPU> {
  * Runs `ask` with the pool size that lavapipe is to have: as asked for, else by the user's environment, else none where
  * there are two cores. lavapipe wakes its pool for every dispatch, some 20 µs each time, and the host needs a core:
  * two short epochs of `mnist-fc` took 8 to 10 s without rather than 11 to 16 with it (in turns, on one machine).
- * Large dispatches gain from it: a matmul of 512³ runs at 40 GFLOPS rather than 30.
+ * Large dispatches gain from it: a matmul of 512³ runs at 75 GFLOPS rather than 53. `narrow` says that it has none by default.
  */
-async function withThreads<T>(threads: number | undefined, ask: () => Promise<T>): Promise<T> {
+async function withThreads<T>(threads: number | undefined, ask: (narrow: boolean) => Promise<T>): Promise<T> {
   const before = process.env.LP_NUM_THREADS;
-  const wanted = threads ?? (before === undefined && availableParallelism() <= 2 ? 0 : undefined);
+  const narrow = threads === undefined && before === undefined && availableParallelism() <= 2;
+  const wanted = narrow ? 0 : threads;
   if (wanted !== undefined) process.env.LP_NUM_THREADS = `${wanted}`;
   try {
-    return await ask();
+    return await ask(narrow);
   } finally {
     if (before === undefined) delete process.env.LP_NUM_THREADS;
     else process.env.LP_NUM_THREADS = before;
@@ -177,9 +178,10 @@ async function adapterNames(): Promise<string[]> {
 
 async function byName(part: string): Promise<GPUAdapter | undefined> {
   const names = await adapterNames();
-  // lavapipe is what people call the Vulkan driver that names itself llvmpipe.
+  // lavapipe is what people call the Vulkan driver that names itself llvmpipe. An adapter's own name has dashes for all but letters.
+  const plain = (words: string) => words.toLowerCase().replaceAll(/[^a-z0-9]+/g, ' ');
   const name = names.find((n) =>
-    `${n} ${n.startsWith('llvmpipe') ? 'lavapipe' : ''}`.toLowerCase().includes(part),
+    plain(`${n} ${n.startsWith('llvmpipe') ? 'lavapipe' : ''}`).includes(plain(part).trim()),
   );
   if (name) return request(`adapter=${name}`);
   if (names.length) throw new CollimateError(`only ${names.join(', ')}`);
@@ -209,7 +211,7 @@ async function withSwiftShader<T>(ask: () => Promise<T | undefined>): Promise<T 
   }
 }
 
-async function complete(adapter: GPUAdapter): Promise<FoundAdapter> {
+async function complete(adapter: GPUAdapter, narrow: boolean): Promise<FoundAdapter> {
   // The compiler is Dawn's, the same for all adapters.
   const languageFeatures = (await [...instances.values()][0])?.wgslLanguageFeatures;
   const backend = ({ linux: 'vulkan', darwin: 'metal', win32: 'd3d12' } as const)[
@@ -225,5 +227,7 @@ async function complete(adapter: GPUAdapter): Promise<FoundAdapter> {
     languageFeatures,
     memory: 0.9 * Math.min(totalmem(), limit),
     threads: pool === undefined ? undefined : Number(pool),
+    wideThreads:
+      pool !== undefined && narrow && availableParallelism() > 1 ? availableParallelism() : undefined,
   };
 }

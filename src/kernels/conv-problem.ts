@@ -126,10 +126,7 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
   };
   const [a, b] =
     part === 'weight'
-      ? [
-          operand(sizes.response, features, 'strideA', 4),
-          operand(sizes.image, channels, 'strideB', width),
-        ]
+      ? [operand(sizes.response, features, 'strideA', 4), operand(sizes.image, channels, 'strideB', width)]
       : [
           operand(part === 'response' ? sizes.image : sizes.response, depth, 'strideA', 4),
           operand(sizes.weight, depth, 'strideB', 4),

@@ -254,8 +254,12 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
 function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
   const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
   // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
-  if (vec) return `${row}\n  return select(vec4f(), fetch${buffer}((row0 + min(k, s.k - 4u)) >> 2u), k < s.k);`;
-  const values = range(4, (u) => `select(0.0, fetch${buffer}(row0 + min(k + ${u}u, s.k - 1u)), k + ${u}u < s.k)`);
+  if (vec)
+    return `${row}\n  return select(vec4f(), fetch${buffer}((row0 + min(k, s.k - 4u)) >> 2u), k < s.k);`;
+  const values = range(
+    4,
+    (u) => `select(0.0, fetch${buffer}(row0 + min(k + ${u}u, s.k - 1u)), k + ${u}u < s.k)`,
+  );
   return `${row}\n  return vec4f(${values.join(', ')});`;
 }
 

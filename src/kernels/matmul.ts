@@ -1,13 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
-import {
-  checkMatmul,
-  type MatmulSpec,
-  matmulForm,
-  matmulKernel,
-  productName,
-} from './matmul-problem.ts';
+import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
 import { blockOf, matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
@@ -48,7 +42,9 @@ function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; 
   const { a, b, vecC } = matmulForm(spec, traits);
   const products = batch.reduce((count, dim) => count * dim.size, 1);
   const near = (size: number) => 2 ** Math.round(Math.log2(size));
-  const aligned = [a.width === 4 && 'A', b.width === 4 && 'B', vecC && 'C'].filter((buffer) => buffer).join('');
+  const aligned = [a.width === 4 && 'A', b.width === 4 && 'B', vecC && 'C']
+    .filter((buffer) => buffer)
+    .join('');
   const words = (size: (x: number) => number) => {
     const times = products > 1 ? `${size(products)} × ` : '';
     return `${productName(spec)}${traits.halfProducts ? ' f16' : ''} ${times}${size(m)}x${size(n)}x${size(k)}`;

@@ -11,7 +11,14 @@ import { testGpu } from '../gpu/harness.ts';
 import { expectAgreement, indices, type Operand, of } from './support.ts';
 
 const traits: AdapterTraits = {
-  ...{ kind: 'software', subgroupSize: 4, f16: false, offsetAlignment: 256, maxUniformBytes: 65536, maxTexelBytes: 0 },
+  ...{
+    kind: 'software',
+    subgroupSize: 4,
+    f16: false,
+    offsetAlignment: 256,
+    maxUniformBytes: 65536,
+    maxTexelBytes: 0,
+  },
   ...{ maxStorageBuffersPerStage: 8, maxBindingBytes: 2 ** 27, maxWorkgroupsPerDimension: 65535 },
   ...{ maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
 };

@@ -40,6 +40,13 @@ describe('adapter choice', () => {
     expect((await choose(word.toUpperCase())).name).toBe(name);
   });
 
+  it('takes an adapter by the name that it gives itself, as runs record it', async () => {
+    const { info } = await testGpu();
+    const again = await openForTest(info.name);
+    expect(again.info).toEqual(info);
+    again.dispose();
+  });
+
   it('refuses a name that no adapter has, and lists those there are', async () => {
     await expect(openForTest('voodoo 2')).rejects.toThrow(/no WebGPU adapter for 'voodoo 2': .*SwiftShader/);
   });

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError, formatBytes } from '../../src/gpu/failures.ts';
@@ -26,6 +27,19 @@ describe('Gpu', () => {
       const [, b] = await runKernel(gpu, double, [new Float32Array([1, 2, 3, 4]), 4]);
       expect([...b!]).toEqual([2, 4, 6, Number.NaN]);
     }));
+
+  it('has a device for large dispatches on all cores, once, which goes with it', async () => {
+    const gpu = await openForTest();
+    const wide = await gpu.wide();
+    expect(await gpu.wide()).toBe(wide);
+    expect(await wide.wide()).toBe(wide);
+    expect({ ...wide.info, threads: 0 }).toEqual({ ...gpu.info, threads: 0 });
+    if (gpu.info.threads === 0 && availableParallelism() > 1) {
+      expect(wide.info.threads).toBe(availableParallelism());
+    } else expect(wide).toBe(gpu);
+    gpu.dispose();
+    await expect(wide.device.lost).resolves.toMatchObject({ reason: 'destroyed' });
+  });
 
   it('makes zero-filled buffers, in steps of 16 bytes, and counts them', () =>
     withGpu(async (gpu) => {

@@ -194,7 +194,14 @@ describe('matmul, own variant, shapes of a network', () => {
 const ANY = product('nn', 140, 68, 100);
 /** Names of the variants for GPUs; any adapter can run them. */
 const TILED = tiledVariants(ANY, {
-  ...{ kind: 'hardware', subgroupSize: 32, f16: true, maxUniformBytes: 65_536, maxTexelBytes: 0, offsetAlignment: 256 },
+  ...{
+    kind: 'hardware',
+    subgroupSize: 32,
+    f16: true,
+    maxUniformBytes: 65_536,
+    maxTexelBytes: 0,
+    offsetAlignment: 256,
+  },
   ...{ maxStorageBuffersPerStage: 10, maxBindingBytes: 2 ** 30, maxWorkgroupsPerDimension: 65_535 },
   ...{ maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32_768 },
 }).map(({ variant }) => variant!);
