@@ -83,6 +83,10 @@ function source(n: number, traits: AdapterTraits): string {
 workgroupBarrier();
 ${each((c) => `q${c} = rows[peer][${c}];`)}
 workgroupBarrier();`;
+  /** Declares e, the row that lane `peer` has under the name p, and the square of its norm, `others`. */
+  const fromPeer = alone
+    ? `${each((c) => `let e${c} = subgroupShuffle(p${c}, peer);`)}\nlet others = subgroupShuffle(longer, peer);`
+    : `${exchange('p')}\n${each((c) => `let e${c} = q${c};`)}\nlet others = ${dot('e', 'e')};`;
   const turn = (c: number) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`;
   /**
    * Turns p and q, passes q on and takes the products with the row that comes. In a subgroup it is one walk along the rows,
@@ -117,7 +121,7 @@ const LAST = 3e-4;
 const VANISHED = 1e-32;
 // The largest cosine met in this sweep, or 2 if rows were out of order.
 var<private> worst: f32;
-// Squared norms of the longer and the shorter row after the last rotation.
+// Squared norms of the longer and the shorter row after the last rotation; between them, longer is that of p.
 var<private> longer: f32;
 var<private> rest: f32;
 
@@ -168,20 +172,20 @@ ${inside(
   each((c) => `q${c} = vec4f();`),
 )}
 ${each((c) => `p${c} = select(p${c}, q${c}, coming);`)}
+        longer = ${dot('p', 'p')};
         // Within the block lanes pair up as i and i ^ mask, and each turns its own row.
         for (var mask = 1u; mask < select(1, LANES, coming); mask++) {
           let peer = lane ^ mask;
-${exchange('p')}
+${fromPeer}
           let upper = peer < lane;
-          let pp = ${dot('p', 'p')};
-          let qq = ${dot('q', 'q')};
-          let r = rotation(select(pp, qq, upper), select(qq, pp, upper), ${dot('p', 'q')});
+          let own = longer;
+          let r = rotation(select(own, others, upper), select(others, own, upper), ${dot('p', 'e')});
           let a = select(r.x, r.w, upper);
           let b = select(r.y, r.z, upper);
-${each((c) => `p${c} = a * p${c} + b * q${c};`)}
+${each((c) => `p${c} = a * p${c} + b * e${c};`)}
+          longer = select(longer, rest, upper);
         }
         // Between blocks each lane turns its row of the first with what passes by.
-        longer = ${dot('p', 'p')};
         var shorter = ${dot('q', 'q')};
         var product = ${dot('p', 'q')};
         for (var step = 0u; step < select(LANES, 0, coming || leaving); step++) {
