@@ -5,7 +5,7 @@
 
 import type { Access } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
-import { uniformBytes } from './uniform.ts';
+import { uniformBytes } from './storage.ts';
 
 /** Storage types: bool is kept as a u32 of 0 or 1. */
 export type Scalar = 'f32' | 'u32' | 'bool';

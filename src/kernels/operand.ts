@@ -1,7 +1,7 @@
 import type { Access } from '../gpu/kernel.ts';
 import { TEXEL_FORMAT, TEXELS_PER_ROW } from '../gpu/texels.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
-import { uniformBytes } from './uniform.ts';
+import { uniformBytes } from './storage.ts';
 
 /** How a kernel reads an operand. */
 export interface Operand {

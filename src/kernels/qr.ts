@@ -2,6 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
 
 /**
@@ -48,7 +49,7 @@ export function qr(sizes: QrSizes, traits: AdapterTraits): Kernel {
   }
   return {
     name: 'qr',
-    wgsl: source(d, lanesFor(d, traits), traits),
+    wgsl: source(r, d, lanesFor(d, traits), traits),
     bindings: ['read', 'read_write'],
     uniforms: Uint32Array.of(r, batch, 0, 0),
     grid: foldGrid(batch, traits),
@@ -72,9 +73,10 @@ function lanesFor(d: number, traits: AdapterTraits): number {
   return lanes;
 }
 
-function source(d: number, lanes: number, traits: AdapterTraits): string {
+function source(r: number, d: number, lanes: number, traits: AdapterTraits): string {
   const { alone, wgsl } = team(lanes, traits);
   const quads = d % 4 === 0;
+  const held = alone && keepsInWorkgroup(4 * r * d, traits);
   const chunks = Math.ceil(d / (4 * lanes));
   const most = alone ? PANEL : PANEL_WITH_BARRIERS;
   const panel = range(Math.min(most, Math.max(1, Math.floor(REGISTERS / chunks))));
@@ -111,21 +113,25 @@ ${each((c) => some.map((i) => `${v(i, c)} -= ${of('s', i)} * h${c};`).join(' '))
       .map((i) => `${v(i - 1, c)} = ${v(i, c)};`)
       .join(' '),
   );
-  const reflector = (k: string) => `let row = rowOf(${k});\n${each((c) => `let h${c} = loadQ(row, ${c});`)}`;
+  const reflector = (k: string) =>
+    `let row = reflectorOf(${k});\n${each((c) => `let h${c} = loadH(row, ${c});`)}`;
 
   return `${wgsl}
 struct Sizes { r: u32, batch: u32 }
 @group(0) @binding(0) var<storage, read> Y: array<${quads ? 'vec4f' : 'f32'}>;
 @group(0) @binding(1) var<storage, read_write> Q: array<${quads ? 'vec4f' : 'f32'}>;
 @group(0) @binding(2) var<uniform> size: Sizes;
+${held ? `var<workgroup> H: array<${quads ? 'vec4f' : 'f32'}, ${(r * d) / (quads ? 4 : 1)}>;` : ''}
 var<private> problem: u32;
 
 // First element of vector j.
 fn rowOf(j: u32) -> u32 { return (problem * size.r + j) * ${d}u; }
+// First element of reflector j.
+fn reflectorOf(j: u32) -> u32 { return ${held ? `j * ${d}u` : 'rowOf(j)'}; }
 // First of the four elements of chunk c in this lane.
 fn at(c: u32) -> u32 { return 4 * (c * LANES + lane); }
 fn index(c: u32) -> vec4u { return at(c) + vec4u(0, 1, 2, 3); }
-${quads ? quadAccess(d, chunks * 4 * lanes > d) : scalarAccess(d)}
+${quads ? quadAccess(d, chunks * 4 * lanes > d, held ? 'H' : 'Q') : scalarAccess(d, held ? 'H' : 'Q')}
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
@@ -134,7 +140,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   if (group >= size.batch) { return; }
   problem = group;
 
-  // Forward: make the reflectors and leave them in Q.
+  // Forward: make the reflectors and leave them in ${held ? 'H' : 'Q'}.
   for (var j0 = 0u; j0 < size.r; j0 += ${width}) {
 ${declare(() => 'vec4f()')}
     for (var j = j0; j < j0 + ${width}; j++) {
@@ -158,8 +164,8 @@ ${each((c) => `h${c} *= rescale;`)}
       let length = sqrt(t.x);
       let norm = sqrt(t.x + abs(t.y) * length);
       let inverse = select(0.0, 1.0 / norm, norm > 0.0);
-      let row = rowOf(j);
-${each((c) => `h${c} = (h${c} + select(length, -length, t.y < 0.0) * unit(${c}, j)) * inverse;\nstoreQ(row, ${c}, h${c});`)}
+      let row = reflectorOf(j);
+${each((c) => `h${c} = (h${c} + select(length, -length, t.y < 0.0) * unit(${c}, j)) * inverse;\nstoreH(row, ${c}, h${c});`)}
 ${width > 1 ? reflect(1) : ''}
 ${moveUp}
     }
@@ -189,16 +195,21 @@ fn unit(c: u32, j: u32) -> vec4f { return select(vec4f(), vec4f(1), index(c) == 
 
 const range = (n: number) => [...Array(n).keys()];
 
-const quadAccess = (d: number, ragged: boolean) => {
+/** WGSL of loads and stores of a lane's elements; `h` is the variable that holds the reflectors. */
+const quadAccess = (d: number, ragged: boolean, h: string) => {
   const inside = ragged ? `at(c) < ${d}u` : 'true';
   return `
 fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
   if (wanted && ${inside}) { return Y[(row + at(c)) / 4]; }
   return vec4f();
 }
-fn loadQ(row: u32, c: u32) -> vec4f {
+fn loadH(row: u32, c: u32) -> vec4f {
   ${ragged ? `if (!(${inside})) { return vec4f(); }` : ''}
-  return Q[(row + at(c)) / 4];
+  return ${h}[(row + at(c)) / 4];
+}
+fn storeH(row: u32, c: u32, x: vec4f) {
+  ${ragged ? `if (!(${inside})) { return; }` : ''}
+  ${h}[(row + at(c)) / 4] = x;
 }
 fn storeQ(row: u32, c: u32, x: vec4f) {
   ${ragged ? `if (!(${inside})) { return; }` : ''}
@@ -206,16 +217,19 @@ fn storeQ(row: u32, c: u32, x: vec4f) {
 }`;
 };
 
-const scalarAccess = (d: number) => `
+const scalarAccess = (d: number, h: string) => `
 fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
   var x = vec4f();
   for (var e = 0u; e < 4; e++) { if (wanted && at(c) + e < ${d}) { x[e] = Y[row + at(c) + e]; } }
   return x;
 }
-fn loadQ(row: u32, c: u32) -> vec4f {
+fn loadH(row: u32, c: u32) -> vec4f {
   var x = vec4f();
-  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { x[e] = Q[row + at(c) + e]; } }
+  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { x[e] = ${h}[row + at(c) + e]; } }
   return x;
+}
+fn storeH(row: u32, c: u32, x: vec4f) {
+  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { ${h}[row + at(c) + e] = x[e]; } }
 }
 fn storeQ(row: u32, c: u32, x: vec4f) {
   for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { Q[row + at(c) + e] = x[e]; } }

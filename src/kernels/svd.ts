@@ -2,6 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
 
 const MAX_SWEEPS = 30;
@@ -101,14 +102,17 @@ shorter = subgroupShuffle(rest, peer);`
   /** Only lanes whose row exists, where the last block is not full. */
   const inside = (body: string, otherwise = '') =>
     n % lanes > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
-  const w2 = quads ? 'dot(V[i / 4], V[i / 4])' : 'V[i] * V[i]';
+  const held = alone && keepsInWorkgroup(4 * n * n, traits);
+  const w = held ? 'W' : 'V';
+  const w2 = quads ? `dot(${w}[i / 4], ${w}[i / 4])` : `${w}[i] * ${w}[i]`;
   const at = quads ? 'i / 4' : 'i';
   const type = quads ? 'vec4f' : 'f32';
 
   return `${alone ? 'diagnostic(off, subgroup_uniformity);\n' : ''}${wgsl}
 @group(0) @binding(0) var<storage, read> A: array<${type}>;
 @group(0) @binding(1) var<storage, read_write> S: array<f32>; // holds squared norms until the end
-@group(0) @binding(2) var<storage, read_write> V: array<${type}>; // holds W until the end
+@group(0) @binding(2) var<storage, read_write> V: array<${type}>;${held ? '' : ' // holds W until the end'}
+${held ? `var<workgroup> W: array<${type}, ${(n * n) / width}>;` : ''}
 @group(0) @binding(3) var<uniform> batch: vec4u;
 ${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${chunks}>, LANES>;\nvar<workgroup> going: u32;`}
 
@@ -131,6 +135,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   if (problem >= batch.x) { return; }
   lane = id;
   let base = problem * ${n * n};
+  let start = ${held ? '0u' : 'base'}; // of W
 
   // W = A, scaled to elements near 1 so that squares neither overflow nor vanish.
   var top = 0.0;
@@ -141,9 +146,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   let scale = nearOne(vec4f(top)).x;
   for (var k = lane; k < ${n}; k += LANES) {
     for (var i = 0u; i < ${n}; i += ${width}) {
-      let at = (base + k * ${n} + i)${quads ? ' / 4' : ''};
+      let i0 = k * ${n} + i;
       let one = ${quads ? 'select(vec4f(), vec4f(1), vec4u(i, i + 1, i + 2, i + 3) == vec4u(k))' : 'select(0.0, 1.0, i == k)'};
-      V[at] = select(scale * A[at], one, top == 0);
+      ${w}[(start + i0)${quads ? ' / 4' : ''}] = select(scale * A[(base + i0)${quads ? ' / 4' : ''}], one, top == 0);
     }
   }
 
@@ -152,11 +157,11 @@ ${each((c) => `var p${c}: vec4f; var q${c}: vec4f;`)}
     worst = 0;
     // A row that vanished leaves its direction open: a speck of noise is made orthogonal like any other row.
     for (var k = lane; k < ${n}; k += LANES) {
-      let row = base + k * ${n};
+      let row = start + k * ${n};
       var w = 0.0;
       for (var i = row; i < row + ${n}; i += ${width}) { w += ${w2}; }
       if (w < VANISHED) {
-        for (var i = row; i < row + ${n}; i += ${width}) { V[${at}] = speck(i, sweep)${quads ? '' : '.x'}; }
+        for (var i = row; i < row + ${n}; i += ${width}) { ${w}[${at}] = speck(i, sweep)${quads ? '' : '.x'}; }
       }
     }
     for (var first = 0u; first < BLOCKS; first++) {
@@ -166,9 +171,9 @@ ${each((c) => `var p${c}: vec4f; var q${c}: vec4f;`)}
         let coming = second == first;
         let leaving = second == BLOCKS;
         let index = select(second, first, leaving) * LANES + lane;
-        let row = base + index * ${n};
+        let row = start + index * ${n};
 ${inside(
-  each((c) => `q${c} = ${get('V', c)};`),
+  each((c) => `q${c} = ${get(w, c)};`),
   each((c) => `q${c} = vec4f();`),
 )}
 ${each((c) => `p${c} = select(p${c}, q${c}, coming);`)}
@@ -194,7 +199,7 @@ ${each((c) => `p${c} = a * p${c} + b * e${c};`)}
 ${turnAndPass}
         }
 ${each((c) => `q${c} = select(q${c}, p${c}, leaving);`)}
-${inside(`${each((c) => put('V', c, `q${c}`))}
+${inside(`${each((c) => put(w, c, `q${c}`))}
 S[problem * ${n} + index] = ${dot('q', 'q')};`)}
       }
     }
@@ -203,10 +208,12 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
   }
 
   for (var k = lane; k < ${n}; k += LANES) {
-    let row = base + k * ${n};
-    let w = sqrt(S[problem * ${n} + k]);
-    for (var i = row; i < row + ${n}; i += ${width}) { V[${at}] /= w; }
-    S[problem * ${n} + k] = select(0.0, w / scale, w > 1e-11 && top > 0);
+    let row = k * ${n};
+    let norm = sqrt(S[problem * ${n} + k]);
+    for (var i = row; i < row + ${n}; i += ${width}) {
+      V[(base + i)${quads ? ' / 4' : ''}] = ${w}[(start + i)${quads ? ' / 4' : ''}] / norm;
+    }
+    S[problem * ${n} + k] = select(0.0, norm / scale, norm > 1e-11 && top > 0);
   }
 }
 
