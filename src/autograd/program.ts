@@ -2,7 +2,6 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Work } from '../gpu/kernel.ts';
 import type { Recorder, Runnable } from '../gpu/runnable.ts';
-import { createTexels } from '../gpu/texels.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import type { BufferRef } from './lower/memory.ts';
@@ -174,8 +173,8 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     this.program = program;
     this.outputs = outputs;
     this.#made = made;
-    this.#slots = plan.slots.map((bytes, i) => gpu.createBuffer(bytes, { label: `${label} slot ${i}` }));
-    this.#textures = plan.textures.map((bytes, i) => createTexels(gpu, bytes, `${label} texture ${i}`));
+    this.#slots = plan.slots.map((bytes, i) => gpu.borrowBuffer(bytes, `${label} slot ${i}`));
+    this.#textures = plan.textures.map((bytes, i) => gpu.borrowTexels(bytes, `${label} texture ${i}`));
 
     // One buffer holds the uniforms of all dispatches; each stretch starts where the adapter lets a binding start.
     const step = (words: number) => Math.ceil((4 * words) / 256) * 256;
@@ -253,8 +252,8 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   /** Frees temporaries and the outputs that {@link Program.bind} made. */
   dispose(): void {
     const { gpu } = this.program;
-    for (const buffer of this.#slots.splice(0)) gpu.destroyBuffer(buffer);
-    for (const texture of this.#textures.splice(0)) gpu.destroyTexture(texture);
+    for (const buffer of this.#slots.splice(0)) gpu.releaseBuffer(buffer);
+    for (const texture of this.#textures.splice(0)) gpu.releaseTexels(texture);
     if (this.#uniforms) gpu.destroyBuffer(this.#uniforms);
     for (const array of this.#made) array.dispose();
   }

@@ -3,7 +3,8 @@ import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf
 import { DeviceLostError, formatBytes, outOfMemory, shaderError, uncaptured } from './failures.ts';
 import type { Kernel, Work } from './kernel.ts';
 import { type Runnable, submitAll } from './runnable.ts';
-import { TEXEL_FORMAT } from './texels.ts';
+import { Spare } from './spare.ts';
+import { TEXEL_FORMAT, texelTexture } from './texels.ts';
 import type { Tracer } from './trace.ts';
 import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
@@ -50,6 +51,8 @@ export class Gpu implements Disposable {
   readonly #buffers = new Set<GPUBuffer>();
   /** With the bytes of each. */
   readonly #textures = new Map<GPUTexture, number>();
+  readonly #spareBuffers = new Spare<GPUBuffer>((buffer) => this.destroyBuffer(buffer));
+  readonly #spareTextures = new Spare<GPUTexture>((texture) => this.#destroyTexture(texture));
   /**
    * Buffers whose mapping is not settled. Dawn's Node binding crashes where one is destroyed after its device was lost:
    * both reject the same promise.
@@ -134,27 +137,51 @@ export class Gpu implements Disposable {
     buffer.destroy();
   }
 
+  /** A buffer for temporaries, like {@link createBuffer} but with anything in it, until {@link releaseBuffer}. */
+  borrowBuffer(bytes: number, label: string): GPUBuffer {
+    return this.#spareBuffers.take(bytes) ?? this.createBuffer(bytes, { label });
+  }
+
+  releaseBuffer(buffer: GPUBuffer): void {
+    if (this.#buffers.has(buffer)) this.#spareBuffers.give(buffer, buffer.size);
+  }
+
   /**
-   * A texture that takes `bytes` bytes, counted until {@link destroyTexture}.
+   * A texture for a copy of up to `bytes` bytes of a buffer (see texels.ts), with anything in it, until {@link releaseTexels}.
    * @throws CollimateError if it takes more than the memory left
    */
-  createTexture(bytes: number, descriptor: GPUTextureDescriptor & { label: string }): GPUTexture {
-    const texture = this.#allocate(bytes, descriptor.label, () => this.device.createTexture(descriptor));
-    this.#textures.set(texture, bytes);
+  borrowTexels(bytes: number, label: string): GPUTexture {
+    const spare = this.#spareTextures.take(bytes);
+    if (spare) return spare;
+    const descriptor = texelTexture(bytes);
+    const texture = this.#allocate(descriptor.bytes, label, () =>
+      this.device.createTexture({ ...descriptor, label }),
+    );
+    this.#textures.set(texture, descriptor.bytes);
     return texture;
   }
 
-  destroyTexture(texture: GPUTexture): void {
+  releaseTexels(texture: GPUTexture): void {
+    const bytes = this.#textures.get(texture);
+    if (bytes !== undefined) this.#spareTextures.give(texture, bytes);
+  }
+
+  #destroyTexture(texture: GPUTexture): void {
     this.#bytes -= this.#textures.get(texture) ?? 0;
     if (this.#textures.delete(texture)) texture.destroy();
   }
 
-  /** Buffers and textures created and not yet destroyed. */
+  /** Buffers and textures in use. */
   get liveBuffers(): number {
-    return this.#buffers.size + this.#textures.size;
+    const spare = this.#spareBuffers.count + this.#spareTextures.count;
+    return this.#buffers.size + this.#textures.size - spare;
   }
 
   #allocate<T>(bytes: number, label: string, make: () => T): T {
+    if (this.#bytes + bytes > this.#memory) {
+      this.#spareBuffers.clear();
+      this.#spareTextures.clear();
+    }
     if (this.#bytes + bytes > this.#memory) {
       const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#memory)} of memory are taken`;
       throw outOfMemory(label, bytes, used);

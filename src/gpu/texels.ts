@@ -1,5 +1,3 @@
-import type { Gpu } from './device.ts';
-
 /** Of the textures that hold copies of buffers: four floats a texel, so that a load gives a `vec4f`. */
 export const TEXEL_FORMAT = 'rgba32float';
 export const TEXEL_BYTES = 16;
@@ -10,21 +8,14 @@ const ROW_BYTES = TEXELS_PER_ROW * TEXEL_BYTES;
 /** Bytes of the largest buffer whose copy fits into a texture of at most `rows` rows. */
 export const texelCapacity = (rows: number): number => rows * ROW_BYTES;
 
-/**
- * A texture for copies of buffers of up to `bytes` bytes, counted like a buffer until {@link Gpu.destroyTexture}.
- * @throws CollimateError if there is not enough memory
- */
-export function createTexels(gpu: Gpu, bytes: number, label: string): GPUTexture {
+/** What a texture for copies of buffers of up to `bytes` bytes is, and the bytes that it takes itself. */
+export function texelTexture(bytes: number): GPUTextureDescriptor & { bytes: number } {
   const height = Math.max(1, Math.ceil(bytes / ROW_BYTES));
-  return gpu.createTexture(height * ROW_BYTES, {
-    label,
-    size: [TEXELS_PER_ROW, height],
-    format: TEXEL_FORMAT,
-    usage: 0x8 | 0x2, // STORAGE_BINDING | COPY_DST
-  });
+  const usage = 0x8 | 0x2; // STORAGE_BINDING | COPY_DST
+  return { size: [TEXELS_PER_ROW, height], format: TEXEL_FORMAT, usage, bytes: height * ROW_BYTES };
 }
 
-/** Encodes the copy of `bytes` bytes of a buffer, from `offset` on, into a texture of {@link createTexels}. */
+/** Encodes the copy of `bytes` bytes of a buffer, from `offset` on, into such a texture. */
 export function copyToTexels(
   encoder: GPUCommandEncoder,
   { buffer, offset = 0 }: GPUBufferBinding,

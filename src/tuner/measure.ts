@@ -2,7 +2,6 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { profile } from '../gpu/profile.ts';
 import { type Recorder, record } from '../gpu/runnable.ts';
-import { createTexels } from '../gpu/texels.ts';
 
 /** Times of one kernel, in microseconds. */
 export interface Times {
@@ -56,7 +55,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
   };
   const textures = new Map<GPUBuffer, GPUTexture>();
   const texels = (buffer: GPUBuffer) => {
-    const texture = textures.get(buffer) ?? createTexels(gpu, buffer.size, 'kernels to choose from');
+    const texture = textures.get(buffer) ?? gpu.borrowTexels(buffer.size, 'kernels to choose from');
     textures.set(buffer, texture);
     return texture;
   };
@@ -101,7 +100,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
     return runners.map((runner) => runner && summary(runner.times));
   } finally {
     for (const buffer of buffers) gpu.destroyBuffer(buffer);
-    for (const texture of textures.values()) gpu.destroyTexture(texture);
+    for (const texture of textures.values()) gpu.releaseTexels(texture);
   }
 };
 

@@ -3,7 +3,6 @@ import { CollimateError } from '../../src/errors.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { record } from '../../src/gpu/runnable.ts';
-import { createTexels } from '../../src/gpu/texels.ts';
 
 let shared: Promise<Gpu> | undefined;
 
@@ -68,7 +67,7 @@ export async function runKernel(
     record(gpu.device, (recorder) => {
       const resources = bound.map((from, i) => {
         if (kernel.bindings[i] !== 'texels') return from;
-        const texture = createTexels(gpu, from.size, 'operand');
+        const texture = gpu.borrowTexels(from.size, 'operand');
         textures.push(texture);
         recorder.copyToTexels(from, from.size, texture);
         return texture;
@@ -83,6 +82,6 @@ export async function runKernel(
     );
   } finally {
     for (const buffer of made) gpu.destroyBuffer(buffer);
-    for (const texture of textures) gpu.destroyTexture(texture);
+    for (const texture of textures) gpu.releaseTexels(texture);
   }
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { record } from '../../src/gpu/runnable.ts';
-import { createTexels, TEXELS_PER_ROW } from '../../src/gpu/texels.ts';
+import { TEXELS_PER_ROW } from '../../src/gpu/texels.ts';
 import { declareOperand } from '../../src/kernels/operand.ts';
 import { withGpu } from './harness.ts';
 
@@ -23,7 +23,7 @@ it.each([
     const from = gpu.createBuffer(values.byteLength);
     const to = gpu.createBuffer(4 * count);
     gpu.write(from, 0, values);
-    const texture = createTexels(gpu, 4 * count, 'copy');
+    const texture = gpu.borrowTexels(4 * count, 'copy');
     const pipeline = await gpu.pipeline(kernel);
     record(gpu.device, (recorder) => {
       recorder.copyToTexels({ buffer: from, offset: 4 * first }, 4 * count, texture);
@@ -34,6 +34,6 @@ it.each([
     expect(new Float32Array(await gpu.read(to, 0, 4 * count))).toEqual(values.subarray(first));
     gpu.destroyBuffer(from);
     gpu.destroyBuffer(to);
-    gpu.destroyTexture(texture);
+    gpu.releaseTexels(texture);
   }),
 );
