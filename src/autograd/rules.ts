@@ -9,6 +9,7 @@ import { reduceRules } from './ops/reduce.ts';
 import { takeRules } from './ops/take.ts';
 import { viewRules } from './ops/views.ts';
 import type { Rules } from './rule.ts';
+import type { Tensor } from './tensor.ts';
 
 /** The table of all primitives; a missing rule does not compile. */
 export const rules: Rules = {
@@ -23,3 +24,6 @@ export const rules: Rules = {
   ...randomRules,
   ...linalgRules,
 };
+
+/** How a tensor's operation becomes part of a kernel. */
+export const loweringOf = (x: Tensor) => rules[x.op].lowering;

@@ -56,6 +56,36 @@ describe('simplify keeps the values', () => {
 });
 
 describe('simplify', () => {
+  describe('takes a matrix for its product with unit vectors', () => {
+    const unit = (d: number) => c.cast(c.equal(c.iota([d, d]), c.iota([d, d], -2)), 'f32');
+
+    it('as rows', () => {
+      expect(opsAfter((b) => c.matmul(unit(5), b), [5, 7])).toEqual({});
+      expect(opsAfter((b) => c.matmul(unit(5), b, { transposeB: true }), [7, 5])).toEqual({ transpose: 1 });
+    });
+
+    it('as matrices along a batch, beside batches of both', () => {
+      // [5 unit vectors, 2 batches, 3 rows each the same, 5] · [2, 5, 7]
+      const a = () => c.broadcast(c.reshape(unit(5), [5, 1, 1, 5]), [5, 2, 3, 5]);
+      expect(opsAfter((b) => c.sin(c.matmul(a(), b)), [2, 5, 7])).not.toHaveProperty('matmul');
+      expect(opsAfter((b) => c.sin(c.matmul(a(), b, { transposeB: true })), [2, 7, 5])).not.toHaveProperty(
+        'matmul',
+      );
+    });
+
+    it('but not where the matrices differ along the unit vectors, or it is something else', () => {
+      const a = () => c.broadcast(c.reshape(unit(5), [5, 1, 5]), [5, 3, 5]);
+      expect(opsAfter((b) => c.matmul(a(), b), [5, 5, 7])).toMatchObject({ matmul: 1 });
+      expect(opsAfter((b) => c.matmul(unit(5), b, { transposeA: true }), [5, 7])).toMatchObject({
+        matmul: 1,
+      });
+      const less = () => c.cast(c.greater(c.iota([5, 5]), c.iota([5, 5], -2)), 'f32');
+      expect(opsAfter((b) => c.matmul(less(), b), [5, 7])).toMatchObject({ matmul: 1 });
+      const first = () => c.cast(c.equal(c.iota([5, 5]), c.iota([3, 5, 5], -3)), 'f32');
+      expect(opsAfter((b) => c.matmul(first(), b), [5, 7])).toMatchObject({ matmul: 1 });
+    });
+  });
+
   it('makes equal operations one, whatever the order of operands', () => {
     const f = (x: Tensor, y: Tensor) => c.sub(c.sin(c.add(x, y)), c.mul(c.sin(c.add(y, x)), 0.5));
     expect(opsAfter(f, [3], [3])).toEqual({ add: 1, sin: 1, sub: 1, mul: 1, constant: 1 });

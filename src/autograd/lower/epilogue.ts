@@ -2,11 +2,11 @@ import type { Kernel } from '../../gpu/kernel.ts';
 import type { AdapterTraits } from '../../gpu/traits.ts';
 import { conv, takesEpilogue } from '../../kernels/conv.ts';
 import { matmul } from '../../kernels/matmul.ts';
+import { loweringOf } from '../rules.ts';
 import { sameShape, type Tensor } from '../tensor.ts';
 import { layOutConv } from './conv-spec.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { layOut } from './matmul-spec.ts';
-import { loweringOf } from './simplify.ts';
 
 /** A matrix product, or a convolution, which is one in its own way. */
 export type Product = Tensor<'matmul'> | Tensor<'conv'>;

@@ -1,6 +1,6 @@
 import type { Body, Leaf, Line, Scalar } from '../../kernels/fused.ts';
+import { loweringOf } from '../rules.ts';
 import { type Shape, stridesOf, type Tensor } from '../tensor.ts';
-import { loweringOf } from './simplify.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it; −1 where the tensor is repeated. */
 type AxisMap = readonly number[];

@@ -1,9 +1,9 @@
 import type { AdapterTraits } from '../../gpu/traits.ts';
+import { loweringOf } from '../rules.ts';
 import type { Tensor } from '../tensor.ts';
 import { ancestors } from '../transform.ts';
 import { chainsAfterProducts, isProduct, type Product } from './epilogue.ts';
 import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
-import { loweringOf } from './simplify.ts';
 
 /** A dispatch to be: the nodes that one kernel computes into buffers. */
 export interface Stage {

@@ -6,12 +6,13 @@ import { reduce } from '../../kernels/reduce.ts';
 import type { Graph } from '../graph.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Lowering } from '../rule.ts';
+import { loweringOf } from '../rules.ts';
 import { bind, formatShape, type Tensor } from '../tensor.ts';
 import { epilogueOf, type Product } from './epilogue.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { partition, type Stage } from './fuse.ts';
 import { type BufferRef, Memory } from './memory.ts';
-import { loweringOf, simplify } from './simplify.ts';
+import { simplify } from './simplify.ts';
 import { type Step, type TexelCopy, withCopies } from './texels.ts';
 
 export interface Dispatch {

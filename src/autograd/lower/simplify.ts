@@ -1,12 +1,13 @@
 import { broadcastLike, constant } from '../functions.ts';
 import type { Params, Primitive } from '../primitives.ts';
-import { rules } from '../rules.ts';
 import { bind, broadcastShapes, type Shape, sameShape, type Tensor } from '../tensor.ts';
 import { ancestors } from '../transform.ts';
+import { unitVectorAxis } from './unit-vectors.ts';
 
 /**
  * Rewrites a graph into an equal one that costs less: equal nodes become one, what does nothing goes away, products
- * take transposed operands as they are, and factors that do not vary along a sum move out of it. The last is what
+ * take transposed operands as they are, and factors that do not vary along a sum move out of it, and unit vectors times
+ * a matrix are its rows. The last but one is what
  * makes BatchNorm's backward pass two sums in one kernel: Σγ·dy and Σdy share theirs once γ is outside.
  */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
@@ -134,12 +135,34 @@ class Rewriter {
   }
 
   #matmul(a: Tensor, b: Tensor, { transposeA, transposeB }: Params['matmul']): Tensor | null {
+    const selected = transposeA ? null : this.#selected(a, b, transposeB);
+    if (selected) return selected;
     const swaps = (x: Tensor) => x.is('transpose') && x.params.perm.length === 2;
     if (!swaps(a) && !swaps(b)) return null;
     return this.make('matmul', [swaps(a) ? a.inputs[0]! : a, swaps(b) ? b.inputs[0]! : b], {
       transposeA: transposeA !== swaps(a),
       transposeB: transposeB !== swaps(b),
     });
+  }
+
+  /** A product of unit vectors with a matrix as what it is: the matrix's rows, along the axis of the unit vectors. */
+  #selected(a: Tensor, b: Tensor, transposeB: boolean): Tensor | null {
+    const own = unitVectorAxis(a);
+    if (own === undefined) return null;
+    const out = bind('matmul', [a, b], { transposeA: false, transposeB });
+    const { rank } = out;
+    const axis = own + rank - a.rank;
+    let rows = transposeB ? this.make('transpose', [b], { perm: [1, 0] }) : b;
+    if (axis < rank - 2) {
+      // The rows' axis changes places with one along which the matrices are all the same.
+      const lifted = [...Array<number>(rank - b.rank).fill(1), ...rows.shape];
+      if (lifted[axis] !== 1) return null;
+      rows = this.make('reshape', [rows], { from: rows.rank, to: lifted });
+      const perm = [...Array(rank).keys()];
+      [perm[axis], perm[rank - 2]] = [rank - 2, axis];
+      rows = this.make('transpose', [rows], { perm });
+    }
+    return this.make('broadcast', [rows], { to: out.shape });
   }
 
   #reduce(x: Tensor, params: Params['reduce']): Tensor | null {
@@ -195,6 +218,3 @@ function fullPermutation(perm: readonly number[], rank: number): number[] {
   const lead = rank - perm.length;
   return [...Array(lead).keys(), ...perm.map((p) => p + lead)];
 }
-
-/** Kinds of lowering, by primitive. */
-export const loweringOf = (x: Tensor) => rules[x.op].lowering;
