@@ -1,3 +1,4 @@
+import { sizeOf } from '../analysis/batches.ts';
 import { blockLoss } from '../analysis/block-loss.ts';
 import { neuralCollapse } from '../analysis/collapse.ts';
 import { FeatureReader } from '../analysis/features.ts';
@@ -24,6 +25,8 @@ export interface AnalysisRequest {
 
 /** Training images over which neural collapse is measured, at most. */
 const COLLAPSE_IMAGES = 10_000;
+/** Numbers in the directions of all Jacobians from which on opening a device for them pays: about those of `mnist-fc`. */
+const WIDE_FROM = 1e6;
 
 /** Measures one network at as many moments as there are; what runs over whole data sets is compiled once. */
 export class Analyst implements Disposable {
@@ -68,7 +71,7 @@ export class Analyst implements Disposable {
     const labels = this.#task.train.labels.subarray(0, predicted.length);
     const losses = brief || !network.options.skip ? undefined : await blockLoss(gpu, network, weights, test);
     return {
-      ...(await measureNetwork(await gpu.wide(), network, host, this.#samples, this.settings)),
+      ...(await measureNetwork(await this.#measuringGpu(), network, host, this.#samples, this.settings)),
       testAccuracy,
       trainAccuracy:
         brief || predicted.length === this.#task.train.count
@@ -78,6 +81,13 @@ export class Analyst implements Disposable {
       blockLoss: losses?.losses ?? null,
       blockLossExamples: losses?.examples ?? null,
     };
+  }
+
+  /** Where Jacobians are measured: on all cores, unless that is done before another device is ready. */
+  #measuringGpu(): Promise<Gpu> | Gpu {
+    const vectors = this.#network.stages.map(({ blocks, shape }) => blocks.length * sizeOf(shape));
+    const directions = this.#samples.labels.length * this.settings.sketchColumns;
+    return directions * vectors.reduce((a, b) => a + b, 0) < WIDE_FROM ? this.#gpu : this.#gpu.wide();
   }
 
   /** Over all training images. */

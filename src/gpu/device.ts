@@ -106,10 +106,11 @@ export class Gpu implements Disposable {
 
   /**
    * A device of the same adapter for few large dispatches: on lavapipe, where this one computes on one core as that is better for
-   * small ones, another that computes on all; elsewhere this one. It lives as long as this one.
+   * small ones, another that computes on all; elsewhere, and while a timeline is made, which is of one device, this one. It lives
+   * as long as this one.
    */
   wide(): Promise<Gpu> {
-    if (!this.#openWide) return Promise.resolve(this);
+    if (!this.#openWide || this.tracer) return Promise.resolve(this);
     this.#wide ??= this.#openWide();
     return this.#wide;
   }
