@@ -8,7 +8,7 @@ import type { TuneMode } from '../src/tuner/tuner.ts';
 import { renderComparison } from './compare.ts';
 import { Devices } from './devices.ts';
 import { machineFacts } from './machine.ts';
-import { Peers } from './peers.ts';
+import { Peers, peerNames, peersNamed } from './peers.ts';
 import { type BenchFile, completeRow, type Row, readBenchFile, SCHEMA, writeBenchFile } from './result.ts';
 import { measureRoofline } from './roofline.ts';
 import { findSuite, sizesFor, suites } from './suites.ts';
@@ -17,7 +17,7 @@ import { checkText, headLine, rooflineText, rowLine } from './table.ts';
 interface Options {
   readonly sizes?: string;
   readonly adapter?: string;
-  readonly peers?: boolean;
+  readonly peers?: string | true;
   readonly python?: string;
   readonly compare?: string;
   readonly roofline?: boolean;
@@ -36,8 +36,8 @@ const program = new Command('npm run bench --')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .addOption(tuneOption())
   .option(
-    '--peers',
-    'time jax-js, tfjs-webgpu and PyTorch in turns with us, at matmul, conv, step and analysis',
+    '--peers [names]',
+    'time jax-js, tfjs-webgpu and torch, or those named with commas between, in turns with us, at matmul, conv, step and analysis',
   )
   .option('--python <path>', 'a Python with PyTorch (default: python3, then /usr/bin/python3)')
   .option('--compare <file>', 'say what got slower or faster since an earlier results file')
@@ -75,6 +75,8 @@ await main(async () => {
   const sizes = sizesFor(chosen, program.args.length > 0, options.sizes);
   const before = options.compare === undefined ? undefined : readBenchFile(options.compare);
 
+  const wanted = typeof options.peers === 'string' ? peersNamed(options.peers) : peerNames;
+
   using devices = new Devices(options.adapter, options.tune);
   const wide = await devices.open('all');
   console.log(`${wide.info.name}, ${wide.info.driver}`);
@@ -83,7 +85,7 @@ await main(async () => {
   if (options.roofline && program.args.length === 0) return 0;
 
   using peers = options.peers
-    ? await Peers.start(options.adapter ?? peerAdapter[wide.info.source], options.python)
+    ? await Peers.start(options.adapter ?? peerAdapter[wide.info.source], options.python, wanted)
     : undefined;
   for (const line of peers?.description ?? []) console.log(line);
 

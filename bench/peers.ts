@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { CollimateError } from '../src/errors.ts';
 import { type PeerCommand, PeerProcess, type Work } from './peer-client.ts';
 import type { PeerTiming } from './result.ts';
 import { statisticsOf } from './statistics.ts';
@@ -56,10 +57,11 @@ export class Peers implements Disposable {
     this.#missing = missing;
   }
 
-  /** Starts all peers, those that use WebGPU on the same adapter. `python` has PyTorch; by default it is looked for. */
-  static async start(adapter: string, python?: string): Promise<Peers> {
+  /** Starts some peers, those that use WebGPU on the same adapter. `python` has PyTorch; by default it is looked for. */
+  static async start(adapter: string, python?: string, names: readonly string[] = peerNames): Promise<Peers> {
+    const wanted = commands(adapter, python).filter(({ name }) => names.includes(name));
     const found = await Promise.all(
-      commands(adapter, python).map(async (command) => ({
+      wanted.map(async (command) => ({
         name: command.name,
         outcome: 'problem' in command ? command.problem : await PeerProcess.start(command),
       })),
@@ -122,6 +124,22 @@ export class Peers implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+export const peerNames = ['jax-js', 'tfjs-webgpu', 'torch'] as const;
+
+/**
+ * The peers in a list with commas between.
+ * @throws CollimateError for a name that no peer has, such as a suite's behind `--peers`
+ */
+export function peersNamed(list: string): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !(peerNames as readonly string[]).includes(name));
+  if (unknown === undefined) return names;
+  throw new CollimateError(
+    `--peers: there is no peer '${unknown}'`,
+    `Name some of ${peerNames.join(', ')}, with commas between, or none for all; suites come before --peers.`,
+  );
 }
 
 type Missing = { readonly name: string; readonly problem: string };

@@ -15,7 +15,10 @@ const spec = (a: number[], b: number[], options = {}) =>
   );
 
 describe('products', () => {
-  it('of all forms and batches, with their derivatives', () =>
+  it.each([
+    ['', {}],
+    [', from textures where the adapter is faster with them', { maxUniformBytes: 16 }],
+  ])('of all forms and batches, with their derivatives%s', (_, traits) =>
     withGpu(async (gpu) => {
       const side = fc.constantFrom(1, 2, 3, 4, 7, 8);
       await fc.assert(
@@ -41,11 +44,28 @@ describe('products', () => {
               const at = linearize(product, a, b);
               return [at.value, at.applyTranspose(u)];
             };
-            await expectAgreement(gpu, all, [of(a), of(b), of(shape)]);
+            await expectAgreement(gpu, all, [of(a), of(b), of(shape)], { traits });
           },
         ),
         { numRuns: 60, seed: 10 },
       );
+    }),
+  );
+
+  it('in a chain, whose values take turns in slots and textures', () =>
+    withGpu(async (gpu) => {
+      const f = (x: Tensor, w: Tensor) => {
+        let y = x;
+        for (let i = 0; i < 6; i++)
+          y = c.sin(c.mul(c.matmul(y, w, { transposeA: i % 3 === 2, transposeB: i % 2 === 1 }), 0.1));
+        return [y, c.matmul(c.sin(y), y, { transposeA: true }), c.matmul(x, y)];
+      };
+      const traits = { maxUniformBytes: 16 };
+      const { plan, gpu: own } = await expectAgreement(gpu, f, [of([12, 12]), of([12, 12])], { traits });
+      const texels = plan.dispatches.flatMap(({ kernel }) => kernel.bindings.filter((b) => b === 'texels'));
+      if (own.traits.maxTexelBytes > 0 && own.traits.kind === 'software' && own.traits.subgroupSize >= 8) {
+        expect(texels.length).toBeGreaterThan(plan.textures.length);
+      } else expect(texels).toEqual([]);
     }));
 
   it('of batches of directions', () =>

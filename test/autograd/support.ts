@@ -7,6 +7,7 @@ import type { NdArray } from '../../src/autograd/rule.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { leavesWith } from '../../src/autograd/tree.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
+import { TEXEL_BYTES } from '../../src/gpu/texels.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
 
 /** An operand of a function under test: its shape and where its values lie. */
@@ -56,18 +57,30 @@ export function evaluate(
  * without having been written is seen; with other traits, where given.
  */
 export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
+  const poison = (bytes: number) => new Uint32Array(bytes / 4).fill(0x7fc0dead);
+  const poisonedBuffer = (buffer: GPUBuffer) => {
+    gpu.write(buffer, 0, poison(buffer.size));
+    return buffer;
+  };
+  const poisonedTexels = (texture: GPUTexture) => {
+    const { width, height } = texture;
+    const [bytesPerRow, bytes] = [TEXEL_BYTES * width, TEXEL_BYTES * width * height];
+    gpu.device.queue.writeTexture({ texture }, poison(bytes), { bytesPerRow }, [width, height]);
+    return texture;
+  };
   return new Proxy(gpu, {
     get(target, key) {
       if (key === 'traits') return { ...target.traits, ...traits };
       if (key === 'createBuffer') {
         return (bytes: number, options: { label?: string; usage?: number } = {}) => {
           const buffer = target.createBuffer(bytes, options);
-          if (options.usage === undefined) {
-            target.write(buffer, 0, new Uint32Array(buffer.size / 4).fill(0x7fc0dead));
-          }
-          return buffer;
+          return options.usage === undefined ? poisonedBuffer(buffer) : buffer;
         };
       }
+      if (key === 'borrowBuffer')
+        return (bytes: number, label: string) => poisonedBuffer(target.borrowBuffer(bytes, label));
+      if (key === 'borrowTexels')
+        return (bytes: number, label: string) => poisonedTexels(target.borrowTexels(bytes, label));
       const value = Reflect.get(target, key, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { PeerProcess, type Work } from '../../bench/peer-client.ts';
-import { Peers, takeTurns } from '../../bench/peers.ts';
+import { Peers, peersNamed, takeTurns } from '../../bench/peers.ts';
 
 const fake = (mode = '') => ({
   name: 'fake',
@@ -70,6 +70,11 @@ test('what a quick peer does is timed many times on end, what a slow one does on
   expect(await times(1)).toEqual(new Set([1, 20]));
   expect(await times(250)).toEqual(new Set([1, 4]));
   expect(await times(3000)).toEqual(new Set([1]));
+});
+
+test('peers are taken by name, and a suite in the place of names is told apart', () => {
+  expect(peersNamed('torch, jax-js')).toEqual(['torch', 'jax-js']);
+  expect(() => peersNamed('step')).toThrow(/no peer 'step'/);
 });
 
 test('contestants alternate, and one that fails is out', async () => {
