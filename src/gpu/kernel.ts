@@ -31,6 +31,8 @@ export interface Kernel {
   readonly wgsl: string;
   /** Access of the buffers, which are `@group(0) @binding(0…n-1)` in this order. */
   readonly bindings: readonly Access[];
+  /** Rows and columns of matrices for which a binding takes a copy whose sides are rounded up to multiples of four: see pad.ts. */
+  readonly padded?: readonly (readonly [rows: number, cols: number] | undefined)[];
   /** Contents of the uniform buffer at `@binding(n)`, if the shader has one; floats are stored by their bits. */
   readonly uniforms?: Uint32Array;
   /** Number of workgroups along x, y and z. */

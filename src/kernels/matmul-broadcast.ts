@@ -80,7 +80,7 @@ interface OperandLines {
  * Loads of a lane's part of an operand, as `name{i}_{u}` for each start in `starts`. Where k is the contiguous axis,
  * `along`, a start is a row (or column) and u counts the four k; `{name}{i}` is the vector of them. Else a start is the first
  * of four rows or columns, and `{name}{i}_{u}` are these four at k + u. Addresses are computed before the loop but for k,
- * since no compiler of a software adapter does it. Rows and columns beyond the end are clamped to some that exist, as the
+ * since no compiler of a software adapter does it. Vectors lie in rows of a multiple of four, which padded ones are longer to be. Rows and columns beyond the end are clamped to some that exist, as the
  * results are never stored; k beyond the end gives zeros.
  */
 function operand(
@@ -115,10 +115,10 @@ function operand(
   const rowAt = (u: number) => (guardK ? `min(k + ${u}u, length - 1u)` : `(k + ${u}u)`);
   return {
     before: [
-      `let ${pitch} = ${extent}${vec ? ' >> 2u' : ''};`,
+      `let ${pitch} = ${vec ? `(${extent} + 3u) >> 2u` : extent};`,
       ...starts.flatMap((x, i) =>
         vec
-          ? [`let ${name}From${i} = (${at} + min(${x}, ${extent} - 4u)) >> 2u;`]
+          ? [`let ${name}From${i} = (${at} + min(${x}, ((${extent} + 3u) & ~3u) - 4u)) >> 2u;`]
           : [`let ${name}From${i} = ${at} + min(${x} + vec4u(0u, 1u, 2u, 3u), vec4u(${extent} - 1u));`],
       ),
     ],

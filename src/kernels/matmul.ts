@@ -4,6 +4,7 @@ import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-bro
 import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
 import { blockOf, matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
+import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
 export type { Epilogue } from './epilogue.ts';
@@ -25,8 +26,9 @@ export function matmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
 }
 
 /** The kernels worth trying for a product on such an adapter; first the one that should be the fastest. */
-export function matmulVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
-  checkMatmul(spec);
+export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel[] {
+  checkMatmul(given);
+  const spec = worthPadding(given, traits) ? { ...given, padded: true } : given;
   const lanes = traits.subgroupSize;
   return traits.kind === 'software' && lanes >= 1 && lanes <= 32
     ? broadcastTiles(spec, traits).map((tile) => broadcastMatmul(spec, tile, traits))
@@ -52,13 +54,35 @@ function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; 
   return { problem: words((x) => x), class: `${words(near)} vec4 ${aligned || 'none'}` };
 }
 
+/** Operations of a product, and its least side, from which on copies of ragged operands cost little beside it. */
+const PADDED_FROM = { operations: 2 ** 24, side: 64 };
+
+/**
+ * Whether operands whose rows are no multiples of four should be padded, where loads by single numbers are slow: a product of
+ * 997x1009x1013 ran at half the speed of 1024³ without.
+ */
+function worthPadding(
+  { m, n, k, batch, transposeA, transposeB }: MatmulSpec,
+  traits: AdapterTraits,
+): boolean {
+  const [rowA, rowB] = [transposeA ? m : k, transposeB ? k : n];
+  return (
+    storageIsSlow(traits) &&
+    batch.length === 0 &&
+    (rowA % 4 !== 0 || rowB % 4 !== 0) &&
+    2 * m * n * k >= PADDED_FROM.operations &&
+    Math.min(m, n) >= PADDED_FROM.side
+  );
+}
+
 /** The longest k summed at once: 784 is a common width, and the loop over blocks costs 5% and a third of compile time. */
 const BLOCK_K = 1024;
 
 function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
   const form = matmulForm(spec, traits);
-  const wgsl = broadcastSource(form, tile, lanes, spec.k % 4 !== 0, spec.k > BLOCK_K ? BLOCK_K : 0);
+  const guardK = !spec.padded && spec.k % 4 !== 0;
+  const wgsl = broadcastSource(form, tile, lanes, guardK, spec.k > BLOCK_K ? BLOCK_K : 0);
   const structure = `broadcast${accessWords(form)}`;
   return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
 }

@@ -3,6 +3,7 @@ import { CollimateError } from '../../src/errors.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { record } from '../../src/gpu/runnable.ts';
+import { roundUp } from '../../src/kernels/pad.ts';
 
 let shared: Promise<Gpu> | undefined;
 
@@ -40,6 +41,15 @@ export async function expectNoLeak<T>(gpu: Gpu, body: () => T | Promise<T>): Pro
   return result;
 }
 
+/** A matrix with its sides rounded up to multiples of four. */
+function padded(matrix: ArrayLike<number>, rows: number, cols: number): Float32Array {
+  const width = roundUp(cols);
+  return Float32Array.from({ length: roundUp(rows) * width }, (_, i) => {
+    const [row, col] = [Math.floor(i / width), i % width];
+    return row < rows && col < cols ? matrix[row * cols + col]! : 0;
+  });
+}
+
 /** What an output buffer holds before a kernel runs: a NaN, so that an element nobody wrote is seen. */
 const poison = 0x7fc0dead;
 
@@ -62,7 +72,11 @@ export async function runKernel(
   };
   try {
     const pipeline = await gpu.pipeline(kernel);
-    const bound = buffers.map((b) => make(typeof b === 'number' ? new Uint32Array(b).fill(poison) : b));
+    const bound = buffers.map((b, i) => {
+      if (typeof b === 'number') return make(new Uint32Array(b).fill(poison));
+      const sides = kernel.padded?.[i];
+      return make(sides ? padded(b, ...sides) : b);
+    });
     const uniforms = kernel.uniforms ? [make(kernel.uniforms, 0x40 | 0x8).buffer] : []; // UNIFORM | COPY_DST
     record(gpu.device, (recorder) => {
       const resources = bound.map((from, i) => {

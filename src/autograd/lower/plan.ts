@@ -12,6 +12,7 @@ import { epilogueOf, type Product } from './epilogue.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import { partition, type Stage } from './fuse.ts';
 import { type BufferRef, Memory } from './memory.ts';
+import { withPadding } from './padding.ts';
 import { simplify } from './simplify.ts';
 import { type Step, type TexelCopy, withCopies } from './texels.ts';
 
@@ -69,7 +70,7 @@ export function plan(
   });
   for (const t of refs.keys()) checkBinding(t);
 
-  const dispatches = stages.flatMap((stage, i) => {
+  const emitted = stages.flatMap((stage, i) => {
     for (const t of stage.nodes) {
       checkBinding(t);
       if (!refs.has(t)) refs.set(t, memory.take(byteSize(t)));
@@ -81,7 +82,8 @@ export function plan(
     }
     return made;
   });
-  return { ...withCopies(dispatches), slots: memory.sizes };
+  const { steps, slots } = withPadding(emitted, memory.sizes, traits);
+  return { ...withCopies(steps), slots };
 
   function checkBinding(t: Tensor): void {
     if (byteSize(t) > traits.maxBindingBytes) {
