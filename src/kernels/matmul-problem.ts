@@ -95,10 +95,11 @@ export function matmulForm(spec: MatmulSpec, traits: AdapterTraits): MatmulForm 
   const k = padded ? roundUp(spec.k) : spec.k;
   const vecC = n % 4 === 0;
   const operand = (rows: number, cols: number, stride: 'strideA' | 'strideB') => {
-    if (padded) return operandOf(roundUp(rows) * roundUp(cols), 4, [], traits);
+    const operations = 2 * m * n * k;
+    if (padded) return operandOf(roundUp(rows) * roundUp(cols), 4, [], operations, traits);
     const aligned = cols % 4 === 0 && batch.every((dim) => dim[stride] % 4 === 0);
     const steps = batch.map((dim) => ({ size: dim.size, stride: dim[stride] }));
-    return operandOf(rows * cols, aligned ? 4 : 1, steps, traits);
+    return operandOf(rows * cols, aligned ? 4 : 1, steps, operations, traits);
   };
   return {
     transposeA,

@@ -12,27 +12,40 @@ export interface Operand {
   readonly size: number;
 }
 
+/** Bytes and operations from which on a copy of an operand that has room in a uniform buffer costs less than it saves. */
+const COPIED_FROM = { bytes: 2 ** 14, operations: 2 ** 22 };
+
 /**
- * The best way to read `size` elements, or a batch of as many each, `width` at a time. On lavapipe a load from storage is a branch for each lane and
- * component, some 500 instructions for a `vec4f` of eight lanes, which crowd what is computed out of the caches: uniform
- * buffers have room for 64 KiB only; a texture takes a copy, at 45 GB/s, but a load from it is one call of a function. In turns, on one
- * core, products of 512³ run at 36 GFLOPS from storage and at 53 from textures. Batches do without uniform buffers, whose lengths
- * are part of the shader.
+ * The best way to read `size` elements, or a batch of as many each, `width` at a time, for a product of so many operations. On
+ * lavapipe a load from storage is a branch for each lane and component, some 500 instructions for a `vec4f` of eight lanes, which
+ * crowd what is computed out of the caches. Uniform buffers are better but have room for 64 KiB; a texture takes a copy,
+ * at 45 GB/s, but a load from it is one call of a function. In turns, on one core, products of 512³ run at 36 GFLOPS from storage and at 53
+ * from textures, and steps of `mnist-fc`, products of 128³, take a tenth less from textures than from uniform buffers. Batches do without
+ * uniform buffers, whose lengths are part of the shader.
  */
 export function operandOf(
   size: number,
   width: 1 | 2 | 4,
   batch: readonly { size: number; stride: number }[],
+  operations: number,
   traits: AdapterTraits,
 ): Operand {
   const span = batch.reduce((span, { size, stride }) => span + (size - 1) * stride, size);
-  return { access: accessOf(4 * span, width, batch.length > 0, traits), width, size: span };
+  return { access: accessOf(4 * span, width, batch.length > 0, operations, traits), width, size: span };
 }
 
-function accessOf(bytes: number, width: number, batched: boolean, traits: AdapterTraits): Operand['access'] {
+function accessOf(
+  bytes: number,
+  width: number,
+  batched: boolean,
+  operations: number,
+  traits: AdapterTraits,
+): Operand['access'] {
   const most = uniformBytes(traits);
   if (most === 0 || width < 4) return 'read';
-  if (bytes <= most) return batched ? 'read' : 'uniform';
+  const small = bytes < COPIED_FROM.bytes || operations < COPIED_FROM.operations;
+  if (bytes <= most && (batched || small || bytes > traits.maxTexelBytes))
+    return batched ? 'read' : 'uniform';
   return bytes <= traits.maxTexelBytes ? 'texels' : 'read';
 }
 
