@@ -13,7 +13,7 @@ export function unitVectorAxis(x: Tensor): number | undefined {
     return undefined;
   const { leaves } = expressionOf([x], x.shape, () => false).body;
   // A coordinate along an axis of length 1 has no axis.
-  const axes = leaves.map(({ strides }) => strides.findIndex((s) => s === 1));
+  const axes = leaves.map(({ strides }) => strides.indexOf(1));
   const other = axes.find((axis) => axis !== x.rank - 1);
   const both = axes.length === 2 && axes.includes(x.rank - 1) && other !== undefined && other >= 0;
   return both && x.shape[other] === x.shape.at(-1) ? other : undefined;
