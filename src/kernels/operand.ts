@@ -15,6 +15,9 @@ export interface Operand {
 /** Bytes and operations from which on a copy of an operand that has room in a uniform buffer costs less than it saves. */
 const COPIED_FROM = { bytes: 2 ** 14, operations: 2 ** 22 };
 
+/** With 16 lanes (`LP_NATIVE_VECTOR_WIDTH=512`) lavapipe 25.0 loads wrong texels: products of 512³ were off by 3e-3. */
+const TEXEL_LANES = 8;
+
 /**
  * The best way to read `size` elements, or a batch of as many each, `width` at a time, for a product of so many operations. On
  * lavapipe a load from storage is a branch for each lane and component, some 500 instructions for a `vec4f` of eight lanes, which
@@ -43,10 +46,10 @@ function accessOf(
 ): Operand['access'] {
   const most = uniformBytes(traits);
   if (most === 0 || width < 4) return 'read';
+  const capacity = traits.subgroupSize <= TEXEL_LANES ? traits.maxTexelBytes : 0;
   const small = bytes < COPIED_FROM.bytes || operations < COPIED_FROM.operations;
-  if (bytes <= most && (batched || small || bytes > traits.maxTexelBytes))
-    return batched ? 'read' : 'uniform';
-  return bytes <= traits.maxTexelBytes ? 'texels' : 'read';
+  if (bytes <= most && (batched || small || bytes > capacity)) return batched ? 'read' : 'uniform';
+  return bytes <= capacity ? 'texels' : 'read';
 }
 
 /** WGSL of the operand's binding, and of `fetch<name>(i)`, which loads the i-th element, or the i-th `width` of them. */
