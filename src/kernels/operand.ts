@@ -48,7 +48,8 @@ function accessOf(
   if (most === 0 || width < 4) return 'read';
   const capacity = traits.subgroupSize <= TEXEL_LANES ? traits.maxTexelBytes : 0;
   const small = bytes < COPIED_FROM.bytes || operations < COPIED_FROM.operations;
-  if (bytes <= most && (batched || small || bytes > capacity)) return batched ? 'read' : 'uniform';
+  if (bytes <= most && batched) return 'read';
+  if (bytes <= most && (small || bytes > capacity)) return 'uniform';
   return bytes <= capacity ? 'texels' : 'read';
 }
 
