@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { isChatter } from '../gpu/chatter.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { type Probe, probe } from '../gpu/probe.ts';
 import { remedies } from '../gpu/remedies.ts';
@@ -52,6 +51,7 @@ function tryApart(adapter: string): Promise<Trial> {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(import.meta.url), ['--probe', adapter], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, COLLIMATE_DEBUG: '1' }, // Dawn's warnings are wanted here.
       timeout: 60_000,
     });
     let stderr = '';
@@ -70,7 +70,7 @@ function tryApart(adapter: string): Promise<Trial> {
         reason: `the driver ${ended}`,
         remedy: 'update the driver, or choose another adapter',
       };
-      const lines = stderr.split('\n').filter((line) => line.startsWith('Warning: ') && !isChatter(line));
+      const lines = stderr.split('\n').filter((line) => line.startsWith('Warning: '));
       const warnings = new Set(lines);
       resolve({ adapter, result, warnings: [...warnings].map((line) => line.slice('Warning: '.length)) });
     });
@@ -106,12 +106,11 @@ function print({ versions, system, trials, chosen, advice }: Report): void {
   }
   console.log('\nAdapters, in the order in which they are preferred');
   for (const { adapter, result, warnings } of trials) {
-    if (result.ok) {
-      row(`✓ ${adapter}`, `${result.info.name}: ${result.info.driver}`);
-      continue;
+    if (result.ok) row(`✓ ${adapter}`, `${result.info.name}: ${result.info.driver}`);
+    else {
+      row(`✗ ${adapter}`, result.reason.replace(/^no WebGPU adapter for '.*?': /, ''));
+      if (result.remedy && !result.remedy.includes('doctor')) row('', `→ ${result.remedy}`);
     }
-    row(`✗ ${adapter}`, result.reason.replace(/^no WebGPU adapter for '.*?': /, ''));
-    if (result.remedy && !result.remedy.includes('doctor')) row('', `→ ${result.remedy}`);
     for (const warning of warnings) row('', `Dawn: ${warning}`);
   }
   const best = trials.find((trial) => trial.adapter === chosen)?.result;

@@ -11,6 +11,7 @@ export async function main(command: () => Promise<number>): Promise<void> {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
+  if (process.argv.includes('--debug')) process.env.COLLIMATE_DEBUG ||= '1';
   try {
     process.exitCode = await command();
   } catch (error) {
@@ -21,8 +22,7 @@ export async function main(command: () => Promise<number>): Promise<void> {
 /** Prints an error, and returns the exit status that it asks for. */
 export function reportError(thrown: unknown): number {
   const error = rootOf(thrown);
-  const debug = process.argv.includes('--debug') || !!process.env.COLLIMATE_DEBUG;
-  if (debug) console.error(error);
+  if (process.env.COLLIMATE_DEBUG) console.error(error);
   else if (error instanceof CollimateError) {
     const name = error instanceof Interrupted ? '' : 'error: ';
     console.error(`${name}${error.message}`);

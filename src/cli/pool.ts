@@ -1,9 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Interrupted } from '../experiments/interrupt.ts';
 import type { Failure } from '../experiments/sweep-record.ts';
-import { isChatter } from '../gpu/chatter.ts';
 import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
@@ -63,12 +61,9 @@ export async function runAll(
     return new Promise((resolve, reject) => {
       const child = fork(WORKER, [], {
         env: { ...process.env, [OPTIONS]: JSON.stringify(options) },
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       children.add(child);
-      createInterface({ input: child.stderr! }).on('line', (line) => {
-        if (!isChatter(line)) console.error(line);
-      });
       const order = () => child.connected && child.send(current() ?? NO_MORE, () => {});
       child.on('message', (message: WorkerMessage) => {
         if (message.kind === 'progress') return heard.progress(message.share);

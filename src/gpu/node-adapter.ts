@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { CollimateError } from '../errors.ts';
 import { type FoundAdapter, infoOf, softwareNames } from './adapter.ts';
+import { withoutDawnWarnings } from './dawn-output.ts';
 import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.ts';
 import { quietly } from './wait.ts';
 
@@ -94,7 +95,7 @@ function dawn(...flags: string[]): Promise<GPU> {
   if (!gpu) {
     gpu = loadDawn().then(({ create, globals }) => {
       Object.assign(globalThis, globals);
-      return create(all);
+      return withoutDawnWarnings(() => create(all));
     });
     instances.set(key, gpu);
   }
@@ -134,7 +135,8 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
 
 async function request(...flags: string[]): Promise<GPUAdapter | undefined> {
   const gpu = await dawn(...flags);
-  return (await quietly(gpu.requestAdapter({ powerPreference: 'high-performance' }))) ?? undefined;
+  const adapter = withoutDawnWarnings(() => gpu.requestAdapter({ powerPreference: 'high-performance' }));
+  return (await quietly(adapter)) ?? undefined;
 }
 
 /** The best of the drivers that are installed; software only where there is no GPU. */

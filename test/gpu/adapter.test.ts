@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unexpected } from '../../src/gpu/dawn-output.ts';
 import { runChild } from './child.ts';
 import { openForTest, testGpu } from './harness.ts';
 
@@ -20,6 +21,24 @@ describe('adapter choice', () => {
   it('takes the bundled SwiftShader where no Vulkan driver is installed', async () => {
     const { stdout } = await runChild('info', { COLLIMATE_ADAPTER: '', VK_DRIVER_FILES: '/nowhere.json' });
     expect(JSON.parse(stdout)).toMatchObject({ source: 'swiftshader' });
+  });
+
+  it.each([
+    ['the chosen driver', {}],
+    ['SwiftShader', { COLLIMATE_ADAPTER: 'swiftshader' }],
+    ['SwiftShader where no driver is installed', { COLLIMATE_ADAPTER: '', VK_DRIVER_FILES: '/nowhere.json' }],
+  ])('opens %s without a word from Dawn', async (_, env) => {
+    expect(await runChild('info', env)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it("shows Dawn's own warnings where debugging", async () => {
+    const env = { COLLIMATE_ADAPTER: '', VK_DRIVER_FILES: '/nowhere.json', COLLIMATE_DEBUG: '1' };
+    expect((await runChild('info', env)).stderr).toMatch(/^Warning: vkCreateInstance/m);
+  });
+
+  it('passes on what is not expected of Dawn', () => {
+    const output = 'Warning: vkCreateInstance failed\n    at Check (x.cpp:106)\n\nMESA: error: no memory\n';
+    expect(unexpected(output)).toBe('MESA: error: no memory');
   });
 
   it.each(['gpu', 'system'])('takes what %s means, or says what there is instead', async (wish) => {
