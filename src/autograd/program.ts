@@ -173,8 +173,8 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     this.program = program;
     this.outputs = outputs;
     this.#made = made;
-    this.#slots = plan.slots.map((bytes, i) => gpu.borrowBuffer(bytes, `${label} slot ${i}`));
-    this.#textures = plan.textures.map((bytes, i) => gpu.borrowTexels(bytes, `${label} texture ${i}`));
+    this.#slots = plan.slots.map((bytes, i) => gpu.memory.borrowBuffer(bytes, `${label} slot ${i}`));
+    this.#textures = plan.textures.map((bytes, i) => gpu.memory.borrowTexels(bytes, `${label} texture ${i}`));
 
     // One buffer holds the uniforms of all dispatches; each stretch starts where the adapter lets a binding start.
     const step = (words: number) => Math.ceil((4 * words) / 256) * 256;
@@ -252,8 +252,8 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   /** Frees temporaries and the outputs that {@link Program.bind} made. */
   dispose(): void {
     const { gpu } = this.program;
-    for (const buffer of this.#slots.splice(0)) gpu.releaseBuffer(buffer);
-    for (const texture of this.#textures.splice(0)) gpu.releaseTexels(texture);
+    for (const buffer of this.#slots.splice(0)) gpu.memory.releaseBuffer(buffer);
+    for (const texture of this.#textures.splice(0)) gpu.memory.releaseTexels(texture);
     if (this.#uniforms) gpu.destroyBuffer(this.#uniforms);
     for (const array of this.#made) array.dispose();
   }

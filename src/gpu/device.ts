@@ -1,10 +1,11 @@
 import { CollimateError } from '../errors.ts';
 import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
-import { DeviceLostError, formatBytes, outOfMemory, shaderError, uncaptured } from './failures.ts';
+import { DeviceLostError, uncaptured } from './failures.ts';
+import { Fate } from './fate.ts';
 import type { Kernel, Work } from './kernel.ts';
+import { DeviceMemory } from './memory.ts';
+import { Pipelines, type Shader } from './pipelines.ts';
 import { type Runnable, submitAll } from './runnable.ts';
-import { Spare } from './spare.ts';
-import { TEXEL_FORMAT, texelTexture } from './texels.ts';
 import type { Tracer } from './trace.ts';
 import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
@@ -28,12 +29,6 @@ export interface KernelChooser {
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
-/** A kernel to be compiled; its layout is taken from the source if nothing is said of its bindings. */
-type Shader = Pick<Kernel, 'name' | 'wgsl'> & Partial<Pick<Kernel, 'bindings' | 'uniforms'>>;
-
-/** Storage that can be read as uniforms, copied from and to: 0x80 STORAGE, 0x40 UNIFORM, 0x4 COPY_SRC, 0x8 COPY_DST. */
-const storageUsage = 0x80 | 0x40 | 0x4 | 0x8;
-
 /**
  * An open device: buffers, compiled pipelines, transfers, and the one place where errors of the GPU surface.
  *
@@ -46,27 +41,19 @@ export class Gpu implements Disposable {
   readonly info: AdapterInfo;
   /** Sees everything that {@link submit} queues, and times some of it. */
   tracer: Tracer | undefined;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  readonly #layouts = new Map<string, GPUPipelineLayout>();
-  readonly #buffers = new Set<GPUBuffer>();
-  /** With the bytes of each. */
-  readonly #textures = new Map<GPUTexture, number>();
-  readonly #spareBuffers = new Spare<GPUBuffer>((buffer) => this.destroyBuffer(buffer));
-  readonly #spareTextures = new Spare<GPUTexture>((texture) => this.#destroyTexture(texture));
+  /** Buffers and textures for temporaries. */
+  readonly memory: DeviceMemory;
+  readonly #fate = new Fate();
+  readonly #pipelines: Pipelines;
   /**
    * Buffers whose mapping is not settled. Dawn's Node binding crashes where one is destroyed after its device was lost:
    * both reject the same promise.
    */
   readonly #mapping = new Set<GPUBuffer>();
-  readonly #waits = new Set<(reason: CollimateError) => void>();
-  readonly #memory: number;
   readonly #chooser: KernelChooser | undefined;
   /** Opens the device for {@link wide}. */
   readonly #openWide: (() => Promise<Gpu>) | undefined;
   #wide: Promise<Gpu> | undefined;
-  #bytes = 0;
-  #failure: CollimateError | undefined;
-  #thrown = false;
   #disposed = false;
 
   private constructor(found: FoundAdapter, device: GPUDevice, options: OpenOptions) {
@@ -74,17 +61,21 @@ export class Gpu implements Disposable {
     this.#chooser = options.chooser;
     this.info = infoOf(found);
     this.traits = traitsOf(found, this.info.kind);
-    this.#memory = found.memory ?? Number.POSITIVE_INFINITY;
+    const most = found.memory ?? Number.POSITIVE_INFINITY;
+    this.memory = new DeviceMemory(device, this.#fate, { name: this.info.name, most });
+    this.#pipelines = new Pipelines(device, this.#fate);
     const threads = found.wideThreads;
     if (threads !== undefined) this.#openWide = () => Gpu.open({ ...options, threads });
-    device.addEventListener('uncapturederror', (event) => {
-      event.preventDefault();
-      this.#fail(uncaptured((event as GPUUncapturedErrorEvent).error));
-    });
+    device.addEventListener('uncapturederror', this.#onError);
     device.lost.then(({ reason, message }) => {
-      if (!this.#disposed) this.#fail(new DeviceLostError(message || reason));
+      if (!this.#disposed) this.#fate.fail(new DeviceLostError(message || reason));
     });
   }
+
+  readonly #onError = (event: Event): void => {
+    event.preventDefault();
+    this.#fate.fail(uncaptured((event as GPUUncapturedErrorEvent).error));
+  };
 
   /**
    * Opens the best adapter there is, or the one asked for, with all its limits.
@@ -120,81 +111,17 @@ export class Gpu implements Disposable {
    * `usage` is storage that can be read as uniforms, copied from and to, unless given.
    * @throws CollimateError if it is larger than the adapter's limit or than the memory left
    */
-  createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {
-    const { label = 'a buffer', usage = storageUsage } = options;
-    if (!(bytes >= 0)) throw new CollimateError(`cannot allocate ${label} of ${bytes} bytes`);
-    const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
-    const limit = this.device.limits.maxBufferSize;
-    if (size > limit)
-      throw outOfMemory(label, size, `${this.info.name} allows ${formatBytes(limit)} in one buffer`);
-    const buffer = this.#allocate(size, label, () => this.device.createBuffer({ size, usage, label }));
-    this.#buffers.add(buffer);
-    return buffer;
+  createBuffer(bytes: number, options?: { label?: string; usage?: number }): GPUBuffer {
+    return this.memory.createBuffer(bytes, options);
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
-    if (!this.#buffers.delete(buffer)) return;
-    this.#bytes -= buffer.size;
-    buffer.destroy();
-  }
-
-  /** A buffer for temporaries, like {@link createBuffer} but with anything in it, until {@link releaseBuffer}. */
-  borrowBuffer(bytes: number, label: string): GPUBuffer {
-    return this.#spareBuffers.take(bytes) ?? this.createBuffer(bytes, { label });
-  }
-
-  releaseBuffer(buffer: GPUBuffer): void {
-    if (this.#buffers.has(buffer)) this.#spareBuffers.give(buffer, buffer.size);
-  }
-
-  /**
-   * A texture for a copy of up to `bytes` bytes of a buffer (see texels.ts), with anything in it, until {@link releaseTexels}.
-   * @throws CollimateError if it takes more than the memory left
-   */
-  borrowTexels(bytes: number, label: string): GPUTexture {
-    const spare = this.#spareTextures.take(bytes);
-    if (spare) return spare;
-    const descriptor = texelTexture(bytes);
-    const texture = this.#allocate(descriptor.bytes, label, () =>
-      this.device.createTexture({ ...descriptor, label }),
-    );
-    this.#textures.set(texture, descriptor.bytes);
-    return texture;
-  }
-
-  releaseTexels(texture: GPUTexture): void {
-    const bytes = this.#textures.get(texture);
-    if (bytes !== undefined) this.#spareTextures.give(texture, bytes);
-  }
-
-  #destroyTexture(texture: GPUTexture): void {
-    this.#bytes -= this.#textures.get(texture) ?? 0;
-    if (this.#textures.delete(texture)) texture.destroy();
+    this.memory.destroyBuffer(buffer);
   }
 
   /** Buffers and textures in use. */
   get liveBuffers(): number {
-    const spare = this.#spareBuffers.count + this.#spareTextures.count;
-    return this.#buffers.size + this.#textures.size - spare;
-  }
-
-  #allocate<T>(bytes: number, label: string, make: () => T): T {
-    if (this.#bytes + bytes > this.#memory) {
-      this.#spareBuffers.clear();
-      this.#spareTextures.clear();
-    }
-    if (this.#bytes + bytes > this.#memory) {
-      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#memory)} of memory are taken`;
-      throw outOfMemory(label, bytes, used);
-    }
-    this.device.pushErrorScope('out-of-memory');
-    const made = make();
-    quietly(this.device.popErrorScope()).then(
-      (error) => error && this.#fail(outOfMemory(label, bytes, error.message)),
-      () => {}, // The device is lost; that is told elsewhere.
-    );
-    this.#bytes += bytes;
-    return made;
+    return this.memory.live;
   }
 
   /**
@@ -202,67 +129,14 @@ export class Gpu implements Disposable {
    * ask for many side by side.
    * @throws CollimateError with the compiler's messages and the lines they are about
    */
-  pipeline(kernel: Shader): Promise<GPUComputePipeline> {
-    const known = this.#pipelines.get(kernel.wgsl);
-    if (known && !this.#failure) return known;
-    const compiling = this.#compile(kernel);
-    this.#pipelines.set(kernel.wgsl, compiling);
-    return compiling;
+  async pipeline(kernel: Shader): Promise<GPUComputePipeline> {
+    this.check();
+    return this.#pipelines.get(kernel);
   }
 
   /** The kernels to compile for some work: where there is a choice, what the {@link OpenOptions.chooser} says. */
   async choose(work: readonly Work[]): Promise<readonly Kernel[]> {
     return this.#chooser ? this.#chooser.choose(this, work) : work.map(({ kernel }) => kernel);
-  }
-
-  /**
-   * One layout for all kernels with bindings of the same kinds. Of layouts that Dawn makes itself there would be one for
-   * each size of a uniform binding, and for each it takes a pool of descriptors, every one a memory mapping on lavapipe:
-   * the system's limit of them is met after some hundred layouts.
-   */
-  #layout({ bindings, uniforms }: Shader): GPUPipelineLayout | 'auto' {
-    if (!bindings) return 'auto';
-    const kinds = [...bindings, ...(uniforms ? ['uniform' as const] : [])];
-    const key = kinds.join();
-    let layout = this.#layouts.get(key);
-    if (!layout) {
-      const types = { read: 'read-only-storage', read_write: 'storage', uniform: 'uniform' } as const;
-      const entries = kinds.map((kind, binding) => ({
-        binding,
-        visibility: 0x4, // COMPUTE
-        ...(kind === 'texels'
-          ? { storageTexture: { access: 'read-only' as const, format: TEXEL_FORMAT as GPUTextureFormat } }
-          : { buffer: { type: types[kind] } }),
-      }));
-      const group = this.device.createBindGroupLayout({ entries });
-      layout = this.device.createPipelineLayout({ bindGroupLayouts: [group] });
-      this.#layouts.set(key, layout);
-    }
-    return layout;
-  }
-
-  async #compile(shader: Shader): Promise<GPUComputePipeline> {
-    this.check();
-    const { name, wgsl } = shader;
-    const layout = this.#layout(shader);
-    const { device } = this;
-    device.pushErrorScope('validation');
-    const module = device.createShaderModule({ code: wgsl, label: name });
-    // What the scope catches is asked for below, in better words.
-    quietly(device.popErrorScope()).catch(() => {});
-    try {
-      return await this.#settled(
-        device.createComputePipelineAsync({
-          layout,
-          compute: { module, entryPoint: 'main' },
-          label: name,
-        }),
-      );
-    } catch (error) {
-      this.check();
-      const { messages } = await this.#settled(module.getCompilationInfo());
-      throw shaderError(name, wgsl, messages, (error as Error).message);
-    }
   }
 
   /** A bind group of group 0: buffers, or parts of them, and textures, in the order of the shader's bindings. */
@@ -309,7 +183,7 @@ export class Gpu implements Disposable {
       this.device.queue.submit([encoder.finish()]);
       mapping = staging.mapAsync(1);
       this.#mapping.add(staging);
-      await this.#settled(mapping);
+      await this.#fate.settled(mapping);
       return staging.getMappedRange(0, size).slice(0, bytes);
     } finally {
       if (mapping) mapping.then(free, free);
@@ -320,58 +194,29 @@ export class Gpu implements Disposable {
   /** Resolves when all submitted work has run; throws if any of it failed. */
   async idle(): Promise<void> {
     this.check();
-    await this.#settled(this.device.queue.onSubmittedWorkDone());
+    await this.#fate.settled(this.device.queue.onSubmittedWorkDone());
   }
 
   /** Throws the device's failure, if it has failed. */
   check(): void {
-    if (!this.#failure) return;
-    this.#thrown = true;
-    throw this.#failure;
+    this.#fate.check();
   }
 
   /** Destroys all buffers and textures, and the device. Throws a failure that nothing has thrown yet. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of this.#buffers) if (!this.#mapping.has(buffer)) buffer.destroy();
-    this.#buffers.clear();
-    for (const texture of this.#textures.keys()) texture.destroy();
-    this.#textures.clear();
+    this.memory.clear(this.#mapping);
     this.#pipelines.clear();
     this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // What failed there was thrown to whoever waited.
+    // Dawn holds on to a listener, and by it to the device with its thread.
+    this.device.removeEventListener('uncapturederror', this.#onError);
     this.device.destroy();
-    if (!this.#thrown) this.check();
+    this.#fate.checkAtLast();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #fail(error: CollimateError): void {
-    this.#failure ??= error;
-    if (this.#waits.size > 0) this.#thrown = true;
-    for (const reject of this.#waits) reject(this.#failure);
-    this.#waits.clear();
-  }
-
-  /** Waits quietly; a failure of the device ends the wait even if the promise itself would never settle. */
-  async #settled<T>(promise: Promise<T>): Promise<T> {
-    let reject: (reason: CollimateError) => void = () => {};
-    try {
-      const value = await new Promise<T>((resolve, no) => {
-        reject = no;
-        this.#waits.add(no);
-        quietly(promise).then(resolve, no);
-      });
-      this.check();
-      return value;
-    } catch (error) {
-      this.check(); // The failure is the cause; what the wait itself says only follows from it.
-      throw error;
-    } finally {
-      this.#waits.delete(reject);
-    }
   }
 }
 

@@ -55,7 +55,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
   };
   const textures = new Map<GPUBuffer, GPUTexture>();
   const texels = (buffer: GPUBuffer) => {
-    const texture = textures.get(buffer) ?? gpu.borrowTexels(buffer.size, 'kernels to choose from');
+    const texture = textures.get(buffer) ?? gpu.memory.borrowTexels(buffer.size, 'kernels to choose from');
     textures.set(buffer, texture);
     return texture;
   };
@@ -100,7 +100,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
     return runners.map((runner) => runner && summary(runner.times));
   } finally {
     for (const buffer of buffers) gpu.destroyBuffer(buffer);
-    for (const texture of textures.values()) gpu.releaseTexels(texture);
+    for (const texture of textures.values()) gpu.memory.releaseTexels(texture);
   }
 };
 

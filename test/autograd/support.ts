@@ -68,6 +68,15 @@ export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
     gpu.device.queue.writeTexture({ texture }, poison(bytes), { bytesPerRow }, [width, height]);
     return texture;
   };
+  const memory = new Proxy(gpu.memory, {
+    get(target, key) {
+      if (key === 'borrowBuffer')
+        return (bytes: number, label: string) => poisonedBuffer(target.borrowBuffer(bytes, label));
+      if (key === 'borrowTexels')
+        return (bytes: number, label: string) => poisonedTexels(target.borrowTexels(bytes, label));
+      return Reflect.get(target, key, target).bind(target);
+    },
+  });
   return new Proxy(gpu, {
     get(target, key) {
       if (key === 'traits') return { ...target.traits, ...traits };
@@ -77,10 +86,7 @@ export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
           return options.usage === undefined ? poisonedBuffer(buffer) : buffer;
         };
       }
-      if (key === 'borrowBuffer')
-        return (bytes: number, label: string) => poisonedBuffer(target.borrowBuffer(bytes, label));
-      if (key === 'borrowTexels')
-        return (bytes: number, label: string) => poisonedTexels(target.borrowTexels(bytes, label));
+      if (key === 'memory') return memory;
       const value = Reflect.get(target, key, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

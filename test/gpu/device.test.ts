@@ -1,4 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError, formatBytes } from '../../src/gpu/failures.ts';
@@ -63,9 +66,8 @@ describe('Gpu', () => {
 
   it('compiles each source once', () =>
     withGpu(async (gpu) => {
-      const first = gpu.pipeline(double);
-      expect(gpu.pipeline({ ...double, name: 'the same' })).toBe(first);
-      await first;
+      const first = await gpu.pipeline(double);
+      expect(await gpu.pipeline({ ...double, name: 'the same' })).toBe(first);
     }));
 
   it('gives kernels with bindings of the same kinds one layout, whatever their sizes', () =>
@@ -128,6 +130,30 @@ fn main() { b[0] += a[${vectors - 1}]; }`,
       for (let i = 0; i < 100_000; i++) gpu.createBuffer(gpu.device.limits.maxBufferSize - 16);
     };
     expect(take).toThrow(/cannot allocate .* of memory are taken/);
+  });
+});
+
+describe('devices that are gone', () => {
+  /** What the process has of Dawn's and the drivers' threads, once garbage is collected. */
+  async function threads(): Promise<number> {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    for (let i = 0; i < 3; i++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 20)); // Finalizers run behind it.
+    }
+    return readdirSync('/proc/self/task').length;
+  }
+
+  it.runIf(process.platform === 'linux')('leave no thread behind', async () => {
+    const open = async (i: number) => {
+      using gpu = await openForTest();
+      await gpu.pipeline({ name: 'one', wgsl: `@compute @workgroup_size(${i + 1})\nfn main() {}` });
+    };
+    await open(0);
+    const before = await threads();
+    for (let i = 0; i < 10; i++) await open(i);
+    expect(await threads()).toBeLessThanOrEqual(before + 1);
   });
 });
 

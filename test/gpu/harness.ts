@@ -81,7 +81,7 @@ export async function runKernel(
     record(gpu.device, (recorder) => {
       const resources = bound.map((from, i) => {
         if (kernel.bindings[i] !== 'texels') return from;
-        const texture = gpu.borrowTexels(from.size, 'operand');
+        const texture = gpu.memory.borrowTexels(from.size, 'operand');
         textures.push(texture);
         recorder.copyToTexels(from, from.size, texture);
         return texture;
@@ -96,6 +96,6 @@ export async function runKernel(
     );
   } finally {
     for (const buffer of made) gpu.destroyBuffer(buffer);
-    for (const texture of textures) gpu.releaseTexels(texture);
+    for (const texture of textures) gpu.memory.releaseTexels(texture);
   }
 }

@@ -23,7 +23,7 @@ it.each([
     const from = gpu.createBuffer(values.byteLength);
     const to = gpu.createBuffer(4 * count);
     gpu.write(from, 0, values);
-    const texture = gpu.borrowTexels(4 * count, 'copy');
+    const texture = gpu.memory.borrowTexels(4 * count, 'copy');
     const pipeline = await gpu.pipeline(kernel);
     record(gpu.device, (recorder) => {
       recorder.copyToTexels({ buffer: from, offset: 4 * first }, 4 * count, texture);
@@ -34,6 +34,6 @@ it.each([
     expect(new Float32Array(await gpu.read(to, 0, 4 * count))).toEqual(values.subarray(first));
     gpu.destroyBuffer(from);
     gpu.destroyBuffer(to);
-    gpu.releaseTexels(texture);
+    gpu.memory.releaseTexels(texture);
   }),
 );

@@ -1,0 +1,47 @@
+import type { CollimateError } from '../errors.ts';
+import { quietly } from './wait.ts';
+
+/** The first failure of a device, which is final, and the waits that it ends. */
+export class Fate {
+  readonly #waits = new Set<(reason: CollimateError) => void>();
+  #failure: CollimateError | undefined;
+  #thrown = false;
+
+  fail(error: CollimateError): void {
+    this.#failure ??= error;
+    if (this.#waits.size > 0) this.#thrown = true;
+    for (const reject of this.#waits) reject(this.#failure);
+    this.#waits.clear();
+  }
+
+  /** Throws the failure, if there is one. */
+  check(): void {
+    if (!this.#failure) return;
+    this.#thrown = true;
+    throw this.#failure;
+  }
+
+  /** Throws a failure that nothing has thrown yet. */
+  checkAtLast(): void {
+    if (!this.#thrown) this.check();
+  }
+
+  /** Waits quietly; a failure ends the wait even if the promise itself would never settle. */
+  async settled<T>(promise: Promise<T>): Promise<T> {
+    let reject: (reason: CollimateError) => void = () => {};
+    try {
+      const value = await new Promise<T>((resolve, no) => {
+        reject = no;
+        this.#waits.add(no);
+        quietly(promise).then(resolve, no);
+      });
+      this.check();
+      return value;
+    } catch (error) {
+      this.check(); // The failure is the cause; what the wait itself says only follows from it.
+      throw error;
+    } finally {
+      this.#waits.delete(reject);
+    }
+  }
+}

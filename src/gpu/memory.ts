@@ -1,0 +1,117 @@
+import { CollimateError } from '../errors.ts';
+import { formatBytes, outOfMemory } from './failures.ts';
+import type { Fate } from './fate.ts';
+import { Spare } from './spare.ts';
+import { texelTexture } from './texels.ts';
+import { quietly } from './wait.ts';
+
+/** Storage that can be read as uniforms, copied from and to: 0x80 STORAGE, 0x40 UNIFORM, 0x4 COPY_SRC, 0x8 COPY_DST. */
+const storageUsage = 0x80 | 0x40 | 0x4 | 0x8;
+
+/** The buffers and textures of a device: counted, kept within the memory there is, and lent again when they come back. */
+export class DeviceMemory {
+  readonly #device: GPUDevice;
+  readonly #fate: Fate;
+  readonly #name: string;
+  readonly #most: number;
+  readonly #buffers = new Set<GPUBuffer>();
+  /** With the bytes of each. */
+  readonly #textures = new Map<GPUTexture, number>();
+  readonly #spareBuffers = new Spare<GPUBuffer>((buffer) => this.destroyBuffer(buffer));
+  readonly #spareTextures = new Spare<GPUTexture>((texture) => this.#destroyTexture(texture));
+  #bytes = 0;
+
+  /** `most` bytes may be taken together; errors call the adapter by its `name`. */
+  constructor(device: GPUDevice, fate: Fate, { name, most }: { name: string; most: number }) {
+    this.#device = device;
+    this.#fate = fate;
+    this.#name = name;
+    this.#most = most;
+  }
+
+  /** See {@link Gpu.createBuffer}. */
+  createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {
+    const { label = 'a buffer', usage = storageUsage } = options;
+    if (!(bytes >= 0)) throw new CollimateError(`cannot allocate ${label} of ${bytes} bytes`);
+    const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
+    const limit = this.#device.limits.maxBufferSize;
+    if (size > limit)
+      throw outOfMemory(label, size, `${this.#name} allows ${formatBytes(limit)} in one buffer`);
+    const buffer = this.#allocate(size, label, () => this.#device.createBuffer({ size, usage, label }));
+    this.#buffers.add(buffer);
+    return buffer;
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    if (!this.#buffers.delete(buffer)) return;
+    this.#bytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  /** A buffer for temporaries, like {@link createBuffer} but with anything in it, until {@link releaseBuffer}. */
+  borrowBuffer(bytes: number, label: string): GPUBuffer {
+    return this.#spareBuffers.take(bytes) ?? this.createBuffer(bytes, { label });
+  }
+
+  releaseBuffer(buffer: GPUBuffer): void {
+    if (this.#buffers.has(buffer)) this.#spareBuffers.give(buffer, buffer.size);
+  }
+
+  /**
+   * A texture for a copy of up to `bytes` bytes of a buffer (see texels.ts), with anything in it, until {@link releaseTexels}.
+   * @throws CollimateError if it takes more than the memory left
+   */
+  borrowTexels(bytes: number, label: string): GPUTexture {
+    const spare = this.#spareTextures.take(bytes);
+    if (spare) return spare;
+    const descriptor = texelTexture(bytes);
+    const texture = this.#allocate(descriptor.bytes, label, () =>
+      this.#device.createTexture({ ...descriptor, label }),
+    );
+    this.#textures.set(texture, descriptor.bytes);
+    return texture;
+  }
+
+  releaseTexels(texture: GPUTexture): void {
+    const bytes = this.#textures.get(texture);
+    if (bytes !== undefined) this.#spareTextures.give(texture, bytes);
+  }
+
+  #destroyTexture(texture: GPUTexture): void {
+    this.#bytes -= this.#textures.get(texture) ?? 0;
+    if (this.#textures.delete(texture)) texture.destroy();
+  }
+
+  /** Buffers and textures in use. */
+  get live(): number {
+    const spare = this.#spareBuffers.count + this.#spareTextures.count;
+    return this.#buffers.size + this.#textures.size - spare;
+  }
+
+  #allocate<T>(bytes: number, label: string, make: () => T): T {
+    if (this.#bytes + bytes > this.#most) {
+      this.#spareBuffers.clear();
+      this.#spareTextures.clear();
+    }
+    if (this.#bytes + bytes > this.#most) {
+      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#most)} of memory are taken`;
+      throw outOfMemory(label, bytes, used);
+    }
+    this.#device.pushErrorScope('out-of-memory');
+    const made = make();
+    quietly(this.#device.popErrorScope()).then(
+      (error) => error && this.#fate.fail(outOfMemory(label, bytes, error.message)),
+      () => {}, // The device is lost; that is told elsewhere.
+    );
+    this.#bytes += bytes;
+    return made;
+  }
+
+  /** Destroys everything but buffers that are `mapping`. */
+  clear(mapping: ReadonlySet<GPUBuffer>): void {
+    for (const buffer of this.#buffers) if (!mapping.has(buffer)) buffer.destroy();
+    this.#buffers.clear();
+    for (const texture of this.#textures.keys()) texture.destroy();
+    this.#textures.clear();
+  }
+}
