@@ -44,6 +44,7 @@ export {
   sum,
   swapLast,
   take,
+  tanh,
   transpose,
   variance,
   where,

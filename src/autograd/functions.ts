@@ -52,6 +52,7 @@ export const sqrt = (x: Tensor): Tensor => bind('sqrt', [x], {});
 export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
 export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
 export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
+export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
 export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
 export const square = (x: Tensor): Tensor => mul(x, x);
 

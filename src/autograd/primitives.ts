@@ -32,6 +32,7 @@ export interface Params {
   rsqrt: None;
   cos: None;
   sin: None;
+  tanh: None;
   relu: None;
   greater: None;
   equal: None;

@@ -28,7 +28,7 @@ export type Lowering<P extends Primitive> =
       /** Rough number of arithmetic instructions; more than 8 counts as expensive. */
       cost: number;
       /** WGSL functions that the expression calls. */
-      helper?: (params: Params[P]) => string;
+      helpers?: (params: Params[P]) => readonly string[];
       /** They take scalars, so vectors are not used around it. */
       scalarOnly?: boolean;
     }

@@ -1,5 +1,6 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
+import { LOG_WGSL } from './exponential.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { PHILOX_WGSL } from './philox.ts';
 import { SINE_WGSL } from './trigonometry.ts';
@@ -17,10 +18,11 @@ const GROUP = 64;
 const TRANSFORM = {
   uniform: 'return u;',
   normal: `
-    let radius = sqrt(-2.0 * log(u.xz + ${2 ** -25}));
-    let angle = ${2 * Math.PI} * u.yw;
-    let x = radius * sine(angle, 1.0);
-    let y = radius * sine(angle, 0.0);
+    let radius = sqrt(-2.0 * logarithm(u.xz + ${2 ** -25}));
+    let quarter = round(4.0 * u.yw);
+    let angle = (4.0 * u.yw - quarter) * ${Math.PI / 2};
+    let x = radius * sineOf(angle, U(quarter) + 1u);
+    let y = radius * sineOf(angle, U(quarter));
     return vec4f(x.x, y.x, x.y, y.y);`,
 };
 
@@ -36,7 +38,8 @@ struct Params { count: u32, stream: u32 }
 @group(0) @binding(2) var<uniform> params: Params;
 ${PHILOX_WGSL}
 alias F = vec2f;
-${SINE_WGSL}
+alias U = vec2u;
+${LOG_WGSL}${SINE_WGSL}
 fn draw(u: vec4f) -> vec4f {${TRANSFORM[distribution]}
 }
 @compute @workgroup_size(${GROUP})

@@ -91,6 +91,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
   rsqrt: [on(c.rsqrt, positive(3, 5))],
   cos: [on(c.cos, [3, 5]), on(c.cos, of([40], -500, 500))],
   sin: [on(c.sin, [3, 5]), on(c.sin, of([40], -500, 500))],
+  tanh: [on(c.tanh, [3, 5]), on((x) => c.mul(c.tanh(x), c.exp(x)), [4, 8])],
   relu: [on(c.relu, [3, 8])],
   greater: [
     on((a, b) => c.where(c.greater(a, b), a, c.neg(b)), [3, 4], [3, 1]),

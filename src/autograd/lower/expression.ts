@@ -61,8 +61,11 @@ export function expressionOf(
     } else if (lowering.kind === 'pointwise') {
       const args = node.inputs.map((x) => visit(x, operandMap(x, node, map), false));
       const { params } = node;
-      const rule = lowering as { wgsl: (a: string[], p: unknown) => string; helper?: (p: unknown) => string };
-      if (rule.helper) helpers.add(rule.helper(params));
+      const rule = lowering as {
+        wgsl: (a: string[], p: unknown) => string;
+        helpers?: (p: unknown) => readonly string[];
+      };
+      for (const helper of rule.helpers?.(params) ?? []) helpers.add(helper);
       cost += lowering.cost;
       scalarOnly ||= lowering.scalarOnly ?? false;
       name = `t${names.size}`;

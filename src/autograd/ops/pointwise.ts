@@ -1,4 +1,5 @@
 import { CollimateError } from '../../errors.ts';
+import { EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { SINE_WGSL } from '../../kernels/trigonometry.ts';
 import {
@@ -10,6 +11,8 @@ import {
   mul,
   neg,
   sin,
+  square,
+  sub,
   sumTo,
   where,
   zerosLike,
@@ -29,7 +32,7 @@ interface Pointwise<P extends Primitive> {
   f64: (...args: number[]) => number;
   wgsl: (args: string[], params: Params[P]) => string;
   cost?: number;
-  helper?: (params: Params[P]) => string;
+  helpers?: (params: Params[P]) => string[];
   scalarOnly?: boolean;
   /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
   u32?: (...args: number[]) => number;
@@ -38,7 +41,7 @@ interface Pointwise<P extends Primitive> {
 }
 
 function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
-  const { wgsl, cost = 1, helper, scalarOnly = false } = spec;
+  const { wgsl, cost = 1, helpers, scalarOnly = false } = spec;
   const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
   return {
     shape: (inputs, params) => ({
@@ -51,7 +54,7 @@ function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
     reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
     jvp: spec.jvp,
     transpose: spec.transpose ?? 'nonlinear',
-    lowering: helper ? { ...lowering, helper } : lowering,
+    lowering: helpers ? { ...lowering, helpers } : lowering,
   };
 }
 
@@ -108,7 +111,7 @@ function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null
 
 type PointwiseOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
-  | 'cos' | 'sin' | 'relu' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
+  | 'cos' | 'sin' | 'tanh' | 'relu' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
 const identity = {
   operands: ['any'],
@@ -195,7 +198,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   exp: pointwise('exp', {
     operands: ['f32'],
     f64: Math.exp,
-    wgsl: ([x]) => `exp(${x})`,
+    wgsl: ([x]) => `exponential(${x})`,
+    helpers: () => [EXP_WGSL],
     cost: 20,
     // d eˣ = eˣ dx
     jvp: unary((_, out) => out),
@@ -203,7 +207,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   log: pointwise('log', {
     operands: ['f32'],
     f64: Math.log,
-    wgsl: ([x]) => `log(${x})`,
+    wgsl: ([x]) => `logarithm(${x})`,
+    helpers: () => [LOG_WGSL],
     cost: 20,
     // d ln x = dx / x
     jvp: ([t], [x]) => (t ? div(t, x!) : null),
@@ -228,18 +233,27 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   cos: pointwise('cos', {
     operands: ['f32'],
     f64: Math.cos,
-    wgsl: ([x]) => `sine(${x}, 1.0)`,
-    helper: () => SINE_WGSL,
-    cost: 40,
+    wgsl: ([x]) => `sine(${x}, 1u)`,
+    helpers: () => [SINE_WGSL],
+    cost: 80,
     jvp: unary((x) => neg(sin(x))),
   }),
   sin: pointwise('sin', {
     operands: ['f32'],
     f64: Math.sin,
-    wgsl: ([x]) => `sine(${x}, 0.0)`,
-    helper: () => SINE_WGSL,
-    cost: 40,
+    wgsl: ([x]) => `sine(${x}, 0u)`,
+    helpers: () => [SINE_WGSL],
+    cost: 80,
     jvp: unary((x) => cos(x)),
+  }),
+  tanh: pointwise('tanh', {
+    operands: ['f32'],
+    f64: Math.tanh,
+    wgsl: ([x]) => `hyperbolicTangent(${x})`,
+    helpers: () => [EXP_WGSL, TANH_WGSL],
+    cost: 40,
+    // d tanh(x) = (1 − tanh²x) dx
+    jvp: unary((_, out) => sub(1, square(out))),
   }),
   relu: pointwise('relu', {
     operands: ['f32'],
@@ -287,7 +301,7 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     f64: shuffleIndex,
     wgsl: ([i, key], { n }) => `shuffle${n}(${i}, ${key})`,
     cost: 100,
-    helper: ({ n }) => shuffleWgsl(n),
+    helpers: ({ n }) => [shuffleWgsl(n)],
     scalarOnly: true,
     jvp: 'zero',
   }),

@@ -1,0 +1,251 @@
+/**
+ * How far pointwise primitives on an adapter are from their exact values: the numbers they are tried on, what is allowed,
+ * and the largest error found. `npm run ulp` prints the table; docs/numerics.md keeps it.
+ */
+import * as c from '../src/autograd/functions.ts';
+import type { Primitive } from '../src/autograd/primitives.ts';
+import { compile } from '../src/autograd/program.ts';
+import type { DType, Tensor } from '../src/autograd/tensor.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+
+/** A function of one or two numbers under test. */
+export interface AccuracyCase {
+  readonly name: string;
+  readonly f: (...xs: Tensor[]) => Tensor;
+  readonly dtype: 'f32' | 'u32';
+  readonly exact: (...xs: number[]) => number;
+  readonly arity: 1 | 2;
+  /** What the result may be off by, in units in the last place (ULP) of the exact result; a half is correct rounding. */
+  readonly ulps: number;
+  /** Or by this much, where that is more. */
+  readonly absolute?: number;
+  /** Places beside which, on both sides of zero, there are more points than elsewhere. */
+  readonly critical?: readonly number[];
+}
+
+/** What was found of a case. */
+export interface Accuracy {
+  readonly name: string;
+  readonly points: number;
+  /** Largest error in ULP, among the points that are allowed no more than ULP, and where it is. */
+  readonly worst: number;
+  readonly at: readonly number[];
+  readonly allowed: string;
+  /** Points whose result is not allowed, and the first of them. */
+  readonly outside: number;
+  readonly example: string;
+  /** Whether a subnormal operand or result was taken for zero somewhere. */
+  readonly flushes: boolean;
+}
+
+const SMALLEST_NORMAL = 2 ** -126;
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+const HALF = Math.PI / 2;
+
+const unary = (
+  name: Primitive,
+  f: AccuracyCase['f'],
+  exact: (x: number) => number,
+  ulps: number,
+  more: Partial<AccuracyCase> = {},
+): AccuracyCase => ({ name, f, dtype: 'f32', exact, arity: 1, ulps, ...more });
+const binary = (
+  name: Primitive,
+  f: AccuracyCase['f'],
+  exact: (a: number, b: number) => number,
+  ulps = 0.5,
+): AccuracyCase => ({ name, f, dtype: 'f32', exact, arity: 2, ulps });
+const whole = (
+  name: Primitive,
+  f: AccuracyCase['f'],
+  exact: (...xs: number[]) => number,
+  arity: 1 | 2 = 2,
+): AccuracyCase => ({ name: `${name} u32`, f, dtype: 'u32', exact, arity, ulps: 0 });
+
+const truth = (f: (a: Tensor, b: Tensor) => Tensor) => (a: Tensor, b: Tensor) => c.where(f(a, b), 1, 0);
+const angles = [1, 2, 3, 4, 5, 100, 1e5].map((k) => k * HALF);
+
+/**
+ * The intervals. +, −, × and ÷ are WebGPU's; the others are narrower: those of the conformance tests let log lose all digits
+ * beside 1, and sine and cosine beyond π.
+ */
+export const accuracyCases: readonly AccuracyCase[] = [
+  binary('add', c.add, (a, b) => a + b),
+  binary('sub', c.sub, (a, b) => a - b),
+  binary('mul', c.mul, (a, b) => a * b),
+  binary('div', c.div, (a, b) => a / b, 2.5),
+  binary('greater', truth(c.greater), (a, b) => Number(a > b)),
+  binary('equal', truth(c.equal), (a, b) => Number(a === b)),
+  binary(
+    'where',
+    (a, b) => c.where(c.greater(a, b), a, b),
+    (a, b) => (a > b ? a : b),
+  ),
+  unary('neg', c.neg, (x) => -x, 0.5),
+  unary('sqrt', c.sqrt, Math.sqrt, 2.5, { critical: [1, 2, 4] }),
+  unary('rsqrt', c.rsqrt, (x) => 1 / Math.sqrt(x), 2, { critical: [1, 2, 4] }),
+  unary('exp', c.exp, Math.exp, 2, {
+    critical: [...[0.5, 1.5, 10.5, 126.5, 127.5, 149].map((n) => n * Math.LN2), 1, 85, 88.72284, 103.97],
+  }),
+  unary('log', c.log, Math.log, 2, { critical: [1, Math.SQRT1_2, Math.SQRT2, 2, 0.5, 10] }),
+  unary('sin', c.sin, Math.sin, 2.5, { critical: [HALF / 2, ...angles, 657328, 6e8, 1e20] }),
+  unary('cos', c.cos, Math.cos, 2.5, { critical: [HALF / 2, ...angles, 657328, 6e8, 1e20] }),
+  unary('tanh', c.tanh, Math.tanh, 3, { critical: [0.55, 1, 9.01, 50] }),
+  whole('add', c.add, (a, b) => (a + b) % 2 ** 32),
+  whole('sub', c.sub, (a, b) => (a - b + 2 ** 32) % 2 ** 32),
+  whole('mul', c.mul, (a, b) => Math.imul(a, b) >>> 0),
+  whole(
+    'div',
+    (a, b) => c.div(a, c.maximum(b, 1)),
+    (a, b) => Math.floor(a / Math.max(b, 1)),
+  ),
+  whole(
+    'rem',
+    (a, b) => c.rem(a, c.maximum(b, 1)),
+    (a, b) => a % Math.max(b, 1),
+  ),
+  whole('max', c.maximum, Math.max),
+  whole('min', c.minimum, Math.min),
+  whole('greater', truth(c.greater), (a, b) => Number(a > b)),
+  whole('equal', truth(c.equal), (a, b) => Number(a === b)),
+  {
+    ...whole(
+      'cast',
+      (x) => c.cast(x, 'f32'),
+      (x) => x,
+      1,
+    ),
+    ulps: 1,
+  },
+];
+
+/** Words in a fixed, scattered order. */
+const scatter = (i: number): number => {
+  let x = Math.imul(i + 1, 0x9e3779b9);
+  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+  return (x ^ (x >>> 15)) >>> 0;
+};
+
+const floatOf = (word: number) => new Float32Array(Uint32Array.of(word).buffer)[0]!;
+const wordOf = (x: number) => new Uint32Array(Float32Array.of(x).buffer)[0]!;
+
+const special = [0, SMALLEST_NORMAL, 2 ** -149, 2 ** -127, 1, 2, LARGEST, 2 ** 127, Infinity].flatMap((x) => [
+  x,
+  -x,
+]);
+
+/** Operands for `count` points: special values, neighbors of critical ones, then numbers of all exponents and of usual ones. */
+export function operandsOf({ arity, dtype, critical = [] }: AccuracyCase, count: number): Float64Array[] {
+  if (dtype === 'u32') {
+    const edge = [0, 1, 2, 3, 2 ** 24 - 1, 2 ** 24 + 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
+    return Array.from({ length: arity }, (_, j) =>
+      Float64Array.from({ length: count }, (_, i) => {
+        if (i < edge.length ** 2) return edge[j ? Math.floor(i / edge.length) : i % edge.length]!;
+        // Every other pair is of a small and a large number.
+        return scatter(2 * i + j) >>> (i % 2 && j ? 16 + (scatter(i) % 16) : 0);
+      }),
+    );
+  }
+  const edge = [...special, Number.NaN];
+  if (arity === 2) {
+    const [a, b] = [new Float64Array(count), new Float64Array(count)];
+    for (let i = 0; i < count; i++) {
+      if (i < edge.length ** 2) {
+        a[i] = edge[i % edge.length]!;
+        b[i] = edge[Math.floor(i / edge.length)]!;
+        continue;
+      }
+      a[i] = floatOf(scatter(2 * i));
+      // A third is of the same size nearly, where sums cancel.
+      const beside = wordOf(a[i]!) ^ (scatter(2 * i + 1) & 0x80ffffff);
+      b[i] = floatOf(i % 3 ? scatter(2 * i + 1) : beside);
+    }
+    return [a, b];
+  }
+  const x = new Float64Array(count);
+  const near = Math.floor(count / 4 / Math.max(1, critical.length));
+  let i = 0;
+  for (const value of edge) x[i++] = value;
+  for (const place of critical) {
+    const word = wordOf(place);
+    for (let k = 0; k < near && i < count; k++) {
+      // The nearest numbers, then ever fewer of those farther away.
+      const step = k < near / 2 ? k >> 2 : scatter(k) >>> (9 + (scatter(k + 1) % 20));
+      x[i++] = floatOf((k & 1 ? word + step : word - step) ^ (k & 2 ? 0x80000000 : 0));
+    }
+  }
+  const rest = count - i;
+  for (let k = 0; i < count; i++, k++) {
+    const word = k < rest / 2 ? Math.floor((k / rest) * 2 * 2 ** 32) + (scatter(k) % 64) : scatter(k);
+    // Every fourth between 2^−12 and 2^12.
+    const usual = (word & 0x807fffff) | ((115 + (scatter(k + 7) % 24)) << 23);
+    x[i] = floatOf((k % 4 ? word : usual) >>> 0);
+  }
+  return [x];
+}
+
+const ulpOf = (x: number) => 2 ** (Math.max(exponentOf(Math.abs(x)), -126) - 23);
+
+function exponentOf(x: number): number {
+  if (!(x > 0) || x === Infinity) return -1000;
+  const e = Math.floor(Math.log2(x));
+  return 2 ** e > x ? e - 1 : 2 ** (e + 1) <= x ? e + 1 : e;
+}
+
+/** The ways in which an adapter may read a number: one that is subnormal it may take for zero. */
+const readings = (x: number): number[] =>
+  x !== 0 && Math.abs(x) < SMALLEST_NORMAL ? [x, x < 0 ? -0 : 0, x < 0 ? 0 : -0] : [x];
+
+/** Error of a result in ULP, beside one of the exact values; 0 where it is the one infinity or NaN that it must be. */
+function errorOf(got: number, exact: number): number {
+  if (Number.isNaN(exact)) return Number.isNaN(got) ? 0 : Infinity;
+  // An exact value beyond the largest float may be rounded to it or to infinity.
+  const overflow = Math.abs(exact) >= LARGEST + 2 ** 103;
+  if (Number.isNaN(got)) return Infinity;
+  if (!Number.isFinite(got) || overflow) {
+    if (overflow) return got === Math.sign(exact) * Infinity ? 0 : Math.abs(got - exact) / 2 ** 104;
+    // Infinity in place of a number near the largest is as far off as the next float would be.
+    return Math.sign(got) === Math.sign(exact) ? (2 ** 128 - Math.abs(exact)) / 2 ** 104 : Infinity;
+  }
+  return Math.abs(got - exact) / ulpOf(exact);
+}
+
+export async function measureAccuracy(gpu: Gpu, test: AccuracyCase, count: number): Promise<Accuracy> {
+  const operands = operandsOf(test, count);
+  const spec = { shape: [count], dtype: test.dtype as DType };
+  const program = await compile(
+    gpu,
+    test.f,
+    operands.map(() => spec),
+  );
+  const typed = operands.map((x) => (test.dtype === 'f32' ? Float32Array.from(x) : Uint32Array.from(x)));
+  const { data } = (await program.run(...typed)) as { data: ArrayLike<number> };
+  let [worst, outside, example, flushes] = [0, 0, '', false];
+  let at: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const xs = typed.map((x) => x[i]!);
+    const got = data[i]!;
+    const want = test.exact(...xs);
+    let error = errorOf(got, want);
+    let flushed = false;
+    if (error > Math.min(0.5, test.ulps) && test.dtype === 'f32') {
+      const sets = xs.reduce<number[][]>(
+        (all, x) => all.flatMap((s) => readings(x).map((r) => [...s, r])),
+        [[]],
+      );
+      for (const set of sets) {
+        const value = test.exact(...set);
+        const tiny = Math.abs(value) < SMALLEST_NORMAL * (1 + test.ulps * 2 ** -23) && got === 0;
+        const other = tiny ? 0 : Math.min(...readings(got).map((g) => errorOf(g, value)));
+        if (other < error) [error, flushed] = [other, true];
+      }
+    }
+    flushes ||= flushed && error <= test.ulps;
+    const allowed = error <= test.ulps || Math.abs(got - want) <= (test.absolute ?? 0);
+    if (!allowed && !outside++) example = `${test.name}(${xs.join(', ')}) = ${got}, not ${Math.fround(want)}`;
+    if (error > worst) [worst, at] = [error, xs];
+  }
+  const allowed = test.ulps === 0 ? 'exact' : test.ulps === 0.5 ? 'rounded' : `${test.ulps} ULP`;
+  return { name: test.name, points: count, worst, at, allowed, outside, example, flushes };
+}

@@ -1,0 +1,45 @@
+/**
+ * Errors of the pointwise primitives on an adapter, as the table in docs/numerics.md:
+ * `npm run ulp -- [--adapter swiftshader] [--points 1000000] [names…]`. Exits with 1 where a result is outside its interval.
+ */
+import { Command } from 'commander';
+import { main } from '../src/cli/main.ts';
+import { parseNumber } from '../src/experiments/settings.ts';
+import { Gpu } from '../src/gpu/device.ts';
+import { accuracyCases, measureAccuracy } from './accuracy.ts';
+
+async function ulp(): Promise<number> {
+  const program = new Command('ulp')
+    .description('measures the errors of the pointwise primitives on an adapter beside what is allowed')
+    .option('--adapter <name>', 'as for reproduce')
+    .option('--points <number>', 'numbers, or pairs of them, that each primitive is tried on', '1000000')
+    .option('--debug', 'print stack traces')
+    .argument('[primitives...]', 'default: all')
+    .parse();
+  const { adapter, points } = program.opts<{ adapter?: string; points: string }>();
+  const count = parseNumber(points, {
+    option: '--points',
+    what: '',
+    whole: true,
+    least: 1000,
+    most: 2 ** 24,
+  });
+  const gpu = await Gpu.open({ adapter });
+  console.log(`${gpu.info.name}, ${count} points each:\n`);
+  console.log('| primitive | largest error, ULP | at | allowed | outside | subnormals |');
+  console.log('|---|---:|---|---|---:|---|');
+  const failures: string[] = [];
+  for (const test of accuracyCases) {
+    if (program.args.length && !program.args.includes(test.name)) continue;
+    const { name, worst, at, allowed, outside, example, flushes } = await measureAccuracy(gpu, test, count);
+    const where = worst > 0.5 ? at.map((x) => Number(x.toPrecision(9))).join(', ') : '';
+    const subnormals = test.dtype === 'u32' ? '' : flushes ? 'taken for zero' : 'kept';
+    console.log(`| ${name} | ${worst.toFixed(2)} | ${where} | ${allowed} | ${outside} | ${subnormals} |`);
+    if (outside) failures.push(example);
+  }
+  if (failures.length) console.log(`\nOutside, the first of each:\n${failures.join('\n')}`);
+  gpu.dispose();
+  return Number(failures.length > 0);
+}
+
+await main(ulp);

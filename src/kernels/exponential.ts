@@ -1,0 +1,57 @@
+/**
+ * Exponential, logarithm and hyperbolic tangent in WGSL, to one or two units in the last place, for the types `F` and `U`:
+ * f32 and u32, or vectors of them. WGSL's own may err by 2⁻²¹ beside log(1) and by 3 + 2|x| units in eˣ, may take
+ * zero, negative numbers and NaN for any, and differ between adapters. These consist of + − × ÷ and integer operations.
+ * Products may be contracted with sums: what has to be exact is exact either way. Special values are told and made by
+ * their bits, as compilers may assume that there are none. Polynomials are minimax fits, off by less than 6e-9.
+ */
+const horner = (x: string, coefficients: readonly number[]): string =>
+  coefficients.reduceRight((sum, c) => (sum ? `${c} + ${x} * (${sum})` : `${c}`), '');
+
+/** ln 2 in two parts: integers below 2¹⁵ times the upper one are exact. */
+const [LN2_HIGH, LN2_LOW] = [0.693359375, -2.1219444005469057e-4];
+
+/**
+ * `exponential(x)` = eˣ = 2ⁿ eʳ, with |r| ≤ ln 2 / 2. 2ⁿ comes in two factors: by itself it can be more than the largest
+ * float, or subnormal, where the result is not.
+ */
+export const EXP_WGSL = `
+fn exponential(x: F) -> F {
+  let inside = clamp(x, F(-105.0), F(89.0));
+  let n = round(inside * ${Math.LOG2E});
+  let k = U(n + 256.0);
+  let r = (inside - n * ${LN2_HIGH}) - n * ${LN2_LOW};
+  let y = 1.0 + (r + r * r * (${horner('r', [0.5, 0.16666512, 0.041666187, 0.008369599, 0.001395172])}));
+  let scaled = y * bitcast<F>(((k >> U(1u)) - U(1u)) << U(23u)) * bitcast<F>((k - (k >> U(1u)) - U(1u)) << U(23u));
+  return select(scaled, x, (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u));
+}`;
+
+/**
+ * `logarithm(x)` = ln x = e ln 2 + ln(1 + f), with x = 2ᵉ (1 + f) and 1 + f from √½ to √2. f is exact, so that beside 1
+ * nothing is lost. Subnormal numbers are read as integers: adapters may take them for zero.
+ */
+export const LOG_WGSL = `
+fn logarithm(x: F) -> F {
+  let bits = bitcast<U>(x);
+  let subnormal = bits < U(0x800000u);
+  let normal = select(bits, bitcast<U>(F(bits & U(0x7fffffu))), subnormal) + U(0x3f800000u - 0x3f3504f3u);
+  let e = F(normal >> U(23u)) - select(F(127.0), F(276.0), subnormal);
+  let f = bitcast<F>((normal & U(0x7fffffu)) + U(0x3f3504f3u)) - 1.0;
+  let tail = f * f * f * (${horner('f', [0.3333333, -0.2500082, 0.20001227, -0.16623357, 0.14201757, -0.13160183, 0.12761576, -0.07634497])});
+  let y = e * ${LN2_HIGH} + (f + ((tail + e * ${LN2_LOW}) - 0.5 * f * f));
+  let known = select(bitcast<U>(y), bits, bits == U(0x7f800000u));
+  let nan = select(known, bits | U(0x7fc00000u), bits > U(0x7f800000u));
+  return bitcast<F>(select(nan, bits | U(0xff800000u), (bits << U(1u)) == U(0u)));
+}`;
+
+/** `hyperbolicTangent(x)` = tanh x: an odd polynomial below 0.55, else 1 − 2 / (e²ˣ + 1) with the sign of x. */
+export const TANH_WGSL = `
+fn hyperbolicTangent(x: F) -> F {
+  let bits = bitcast<U>(x);
+  let a = bitcast<F>(bits & U(0x7fffffffu));
+  let z = x * x;
+  let small = a + a * z * (${horner('z', [-0.33333316, 0.13332586, -0.05385231, 0.02107168, -0.0062742396])});
+  let large = 1.0 - 2.0 / (exponential(2.0 * min(a, F(10.0))) + 1.0);
+  let y = bitcast<U>(select(large, small, a < F(0.55))) | (bits & U(0x80000000u));
+  return bitcast<F>(select(y, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
+}`;
