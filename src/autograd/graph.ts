@@ -1,6 +1,6 @@
 import { formatShape, input, type Tensor } from './tensor.ts';
 import { ancestors } from './transform.ts';
-import { type AnyFunction, leavesOf, mapTree } from './tree.ts';
+import { type AnyFunction, treeFlatten, treeMap } from './tree.ts';
 
 /** Shape and type of a value that a function is traced with; a plain shape stands for f32. */
 export interface Spec {
@@ -14,6 +14,8 @@ export type Specs = readonly unknown[];
 export interface Graph<R = unknown> {
   readonly inputs: readonly Tensor<'input'>[];
   readonly outputs: readonly Tensor[];
+  /** The function's arguments, with the inputs as leaves. */
+  readonly args: readonly unknown[];
   /** What the function returned, with tensors as leaves. */
   readonly result: R;
 }
@@ -24,13 +26,13 @@ export const isSpec = (x: unknown): x is Spec =>
 /** Runs a function of tensors once, on symbols, and keeps what it computes. Specs stand where tensors will. */
 export function trace<R>(f: AnyFunction<R>, specs: Specs): Graph<R> {
   const inputs: Tensor<'input'>[] = [];
-  const args = mapTree(specs, isSpec, (spec: Spec, path) => {
+  const args = treeMap(specs, isSpec, (spec: Spec, path) => {
     const node = input(path, spec.shape, spec.dtype ?? 'f32');
     inputs.push(node);
     return node;
-  });
-  const result = f(...(args as unknown[]));
-  return { inputs, outputs: leavesOf(result), result };
+  }) as unknown[];
+  const result = f(...args);
+  return { inputs, outputs: treeFlatten(result), args, result };
 }
 
 /** The graph as text: one line an operation, with shapes; the same text for the same computation. */

@@ -7,11 +7,14 @@ import { type Graph, type Specs, trace } from './graph.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import { formatShape, sameShape, type Tensor } from './tensor.ts';
-import { type AnyFunction, type Mapped, mapTree, rebuild } from './tree.ts';
+import { type AnyFunction, leavesLike, type Mapped, type Matched, treeUnflatten } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
 const isData = (x: unknown): x is ArrayLike<number> =>
   ArrayBuffer.isView(x) || (Array.isArray(x) && typeof x[0] === 'number');
+
+/** What a program can run on in the place of a tensor. */
+type Data = DeviceArray | ArrayLike<number> | number;
 
 export interface CompileOptions {
   /** Name for profiles. */
@@ -80,28 +83,14 @@ export class Program<R = unknown> {
    * arguments have the structures that the function takes and returns; without `outputs`, arrays are made.
    */
   bind(inputs: unknown, outputs?: unknown): BoundProgram<R> {
-    const named = this.#arrays('input', inputs, this.graph.inputs);
-    const given = this.graph.inputs.map((t) =>
-      fitting(`${this.label}: input ${t.params.name}`, named.get(t.params.name), t),
-    );
+    const { args, result } = this.graph;
+    const given = leavesLike(`${this.label}: input`, args, inputs, isDeviceArray).map(fitting);
     if (outputs === undefined) {
       const made = this.graph.outputs.map((t) => this.#allocate(t));
       return new BoundProgram(this, this.#pipelines, given, made, made);
     }
-    const listed = [...this.#arrays('output', outputs, this.graph.outputs).values()];
-    const results = this.graph.outputs.map((t, i) => fitting(`${this.label}: output ${i}`, listed[i], t));
+    const results = leavesLike(`${this.label}: output`, result, outputs, isDeviceArray).map(fitting);
     return new BoundProgram(this, this.#pipelines, given, results, []);
-  }
-
-  /** The arrays of a structure by their places in it. */
-  #arrays(what: string, structure: unknown, tensors: readonly Tensor[]): Map<string, DeviceArray> {
-    const arrays = new Map<string, DeviceArray>();
-    mapTree(structure, isDeviceArray, (array: DeviceArray, path) => arrays.set(path, array));
-    if (arrays.size === tensors.length) return arrays;
-    throw new CollimateError(
-      `${this.label}: ${arrays.size} ${what} arrays were bound where there are ${tensors.length}`,
-      'Give them in the structure of the function.',
-    );
   }
 
   #allocate(t: Tensor): DeviceArray {
@@ -111,26 +100,23 @@ export class Program<R = unknown> {
   /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
   async run(...args: unknown[]): Promise<Mapped<R, HostArray>> {
     const own: DeviceArray[] = [];
-    const tensors = new Map(this.graph.inputs.map((t) => [t.params.name, t]));
-    const isLeaf = (x: unknown) => isDeviceArray(x) || isData(x) || typeof x === 'number';
-    const upload = (leaf: DeviceArray | ArrayLike<number> | number, path: string) => {
-      if (leaf instanceof DeviceArray) return leaf;
-      const data = typeof leaf === 'number' ? [leaf] : leaf;
-      const { shape, dtype } = tensors.get(path) ?? { shape: [data.length], dtype: 'f32' as const };
-      const array = DeviceArray.from(this.gpu, data, shape, dtype);
+    const isLeaf = (x: unknown): x is Data => isDeviceArray(x) || isData(x) || typeof x === 'number';
+    const upload = ({ value, model: { shape, dtype } }: Matched<Data>) => {
+      if (isDeviceArray(value)) return value;
+      const array = DeviceArray.from(this.gpu, typeof value === 'number' ? [value] : value, shape, dtype);
       own.push(array);
       return array;
     };
     try {
-      // Each argument by itself: a list of numbers as arguments is not an array.
-      using bound = this.bind(args.map((arg, i) => mapTree(arg, isLeaf, upload, `${i}`)));
+      const given = leavesLike(`${this.label}: input`, this.graph.args, args, isLeaf).map(upload);
+      using bound = this.bind(treeUnflatten(this.graph.args, given));
       bound.submit();
       const values = await Promise.all(
         bound.outputs.map(
           async (a): Promise<HostArray> => ({ shape: a.shape, dtype: a.dtype, data: await a.read() }),
         ),
       );
-      return rebuild(this.graph.result, values);
+      return treeUnflatten(this.graph.result, values);
     } finally {
       for (const array of own) array.dispose();
     }
@@ -246,7 +232,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
 
   /** The output arrays in the structure that the function returns. */
   get result(): Mapped<R, DeviceArray> {
-    return rebuild(this.program.graph.result, this.outputs);
+    return treeUnflatten(this.program.graph.result, this.outputs);
   }
 
   /** Frees temporaries and the outputs that {@link Program.bind} made. */
@@ -263,14 +249,11 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   }
 }
 
-/** The array, if it can be bound where `t` is wanted. */
-function fitting(what: string, array: DeviceArray | undefined, t: Tensor): DeviceArray {
-  if (!array) {
-    throw new CollimateError(`${what} is missing`, 'Give the arrays in the structure of the function.');
-  }
+/** The array, if it can be bound in its place. */
+function fitting({ value: array, model: t, name: what }: Matched<DeviceArray>): DeviceArray {
   if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
     throw new CollimateError(
-      `${what} is ${array.dtype}${formatShape(array.shape)}, but ${t.dtype}${formatShape(t.shape)} is wanted`,
+      `${what}: expected ${t.dtype}${formatShape(t.shape)}, got ${array.dtype}${formatShape(array.shape)}`,
       'Bind an array of that type and shape.',
     );
   }

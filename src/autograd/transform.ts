@@ -3,8 +3,8 @@ import { add, broadcastLike, full } from './functions.ts';
 import type { Primitive } from './primitives.ts';
 import type { Rule } from './rule.ts';
 import { rules } from './rules.ts';
-import { bind, formatShape, input, sameShape, type Tensor } from './tensor.ts';
-import { leavesOf, rebuild } from './tree.ts';
+import { bind, formatShape, input, sameShape, Tensor } from './tensor.ts';
+import { leavesLike, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
  * Differentiation as a map from graphs to graphs. Forward mode follows the JVP rules; reverse mode is the transpose
@@ -105,7 +105,7 @@ type Args = readonly any[];
 
 /** Calls `f` at private copies of its tensor arguments. */
 function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
-  const leaves = leavesOf(args);
+  const leaves = treeFlatten(args);
   const other = leaves.find((x) => x.dtype !== 'f32');
   if (other) {
     throw new CollimateError(
@@ -114,7 +114,7 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
     );
   }
   const copies = leaves.map(copyOf);
-  return { copies, out: f(...(rebuild(args, copies) as unknown as A)) };
+  return { copies, out: f(...(treeUnflatten(args, copies) as unknown as A)) };
 }
 
 /**
@@ -123,11 +123,10 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
  */
 export function jvp<A extends Args, R>(f: (...args: A) => R, args: A, tangents: unknown): [R, R] {
   const { copies, out } = isolate(f, args);
-  const ts = leavesOf(tangents);
-  expectLike('jvp: tangent', ts, copies, []);
-  const outs = leavesOf(out);
+  const { given: ts } = tensorsLike('jvp: tangent', args, tangents, false);
+  const outs = treeFlatten(out);
   const tangentsOut = pushForward(outs, copies, ts).map((t, i) => t ?? full(0, outs[i]!.shape));
-  return [out, rebuild(out, tangentsOut) as unknown as R];
+  return [out, treeUnflatten(out, tangentsOut) as unknown as R];
 }
 
 /** The derivative of a function at a point, as a linear map that can be applied to batches of directions. */
@@ -143,7 +142,7 @@ export interface Linearization<A extends Args, R> {
 /** Linearizes `f` at a point: everything that does not depend on the direction is computed once. */
 export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): Linearization<A, R> {
   const { copies, out } = isolate(f, args);
-  const outs = leavesOf(out);
+  const outs = treeFlatten(out);
   const directions = copies.map((x) => placeholder(x));
   const linear = pushForward(outs, copies, directions);
 
@@ -165,27 +164,20 @@ export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): 
       );
     return linear.map((y) => (y ? (known.get(y) ?? y) : null));
   };
-  const leadOf = (given: readonly Tensor[], own: readonly Tensor[], what: string) => {
-    expectLike(what, given, own);
-    return given.length ? given[0]!.shape.slice(0, given[0]!.rank - own[0]!.rank) : [];
-  };
-
   return {
     value: out,
     apply: (...v) => {
-      const vs = leavesOf(v);
-      const lead = leadOf(vs, copies, 'linearize: direction');
-      return rebuild(
+      const { given: vs, lead } = tensorsLike('linearize: tangent', args, v, true);
+      return treeUnflatten(
         out,
         replay(vs).map((y, i) => y ?? full(0, [...lead, ...outs[i]!.shape])),
       ) as unknown as R;
     },
     applyTranspose: (u) => {
-      const us = leavesOf(u);
-      const lead = leadOf(us, outs, 'linearize: cotangent');
+      const { given: us, lead } = tensorsLike('linearize: cotangent', out, u, true);
       const vs = copies.map((x) => placeholder(x, lead));
       const bars = pullBack(replay(vs), vs, us);
-      return rebuild(
+      return treeUnflatten(
         args,
         bars.map((b, i) => b ?? full(0, [...lead, ...copies[i]!.shape])),
       ) as unknown as A;
@@ -228,7 +220,7 @@ export function valueAndGrad<A extends Args>(
     const [tangent] = pushForward([value], copies, directions);
     const one = full(1, value.shape);
     const bars = pullBack([tangent!], directions, [one]).map((b, i) => b ?? full(0, copies[i]!.shape));
-    return [out, rebuild(args[0], bars) as A[0]];
+    return [out, treeUnflatten(args[0], bars) as A[0]];
   };
 }
 
@@ -238,26 +230,23 @@ export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) =>
   return (...args) => both(...args)[1];
 }
 
-/** Checks that tensors are like their models, with `lead` as further leading axes: by default, what the first has. */
-function expectLike(
-  what: string,
-  given: readonly Tensor[],
-  models: readonly Tensor[],
-  lead = given[0]?.shape.slice(0, Math.max(given[0].rank - (models[0]?.rank ?? 0), 0)) ?? [],
-): void {
-  if (given.length !== models.length) {
+/**
+ * The tensors of a structure like that of `model`, in the model's order, and the leading axes that each has in front of its
+ * model's, if it may have any.
+ */
+function tensorsLike(what: string, model: unknown, tree: unknown, batched: boolean) {
+  const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
+  const matched = leavesLike(what, model, tree, isTensor);
+  const [first] = matched;
+  const lead =
+    batched && first ? first.value.shape.slice(0, Math.max(first.value.rank - first.model.rank, 0)) : [];
+  for (const { value, model, name } of matched) {
+    const expected = [...lead, ...model.shape];
+    if (sameShape(value.shape, expected) && value.dtype === 'f32') continue;
     throw new CollimateError(
-      `${what}: ${given.length} tensors were given where there are ${models.length}`,
-      'Give one for each tensor, in the same structure.',
+      `${name}: expected f32${formatShape(expected)}, got ${value.dtype}${formatShape(value.shape)}`,
+      'Its trailing axes must be those of the tensor that it belongs to, its leading axes those of the others.',
     );
   }
-  given.forEach((t, i) => {
-    const want = [...lead, ...models[i]!.shape];
-    if (!sameShape(t.shape, want)) {
-      throw new CollimateError(
-        `${what} ${i} has shape ${formatShape(t.shape)}, but ${formatShape(want)} is wanted`,
-        'Its trailing axes must be those of the tensor that it belongs to, its leading axes those of the others.',
-      );
-    }
-  });
+  return { given: matched.map(({ value }) => value), lead };
 }

@@ -1,7 +1,5 @@
-import { Tensor } from './tensor.ts';
-
-/** Leaves of type `T` in arrays and records, nested at will. */
-export type Tree<T> = T | readonly Tree<T>[] | { readonly [key: string]: Tree<T> };
+import { CollimateError } from '../errors.ts';
+import { formatShape, type Shape, Tensor } from './tensor.ts';
 
 /** `Tree` with every tensor replaced by `U`. */
 export type Mapped<T, U> = T extends Tensor
@@ -12,43 +10,118 @@ export type Mapped<T, U> = T extends Tensor
       ? { [K in keyof T]: Mapped<T[K], U> }
       : T;
 
-const isContainer = (x: unknown): x is object => typeof x === 'object' && x !== null;
+type Node = readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** The tensors of a structure in a fixed order: arrays by index, records by insertion. */
-export function leavesOf(tree: unknown): Tensor[] {
-  return leavesWith(tree, (x): x is Tensor => x instanceof Tensor);
+const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
+const pathTo = (path: string, key: string | number) => (path ? `${path}.${key}` : `${key}`);
+/** A record's own value; names such as `toString` are no exception. */
+const valueAt = (node: Node, key: string): unknown =>
+  Object.hasOwn(node, key) ? (node as Record<string, unknown>)[key] : undefined;
+
+/** Arrays and plain records have children; numbers, functions and the like stand for themselves. */
+function isNode(x: unknown, path: string): x is Node {
+  if (typeof x !== 'object' || x === null) return false;
+  const prototype = Object.getPrototypeOf(x);
+  if (Array.isArray(x) || prototype === null || Object.getPrototypeOf(prototype) === null) return true;
+  throw new CollimateError(
+    `a structure holds ${describe(x)}${path && ` at ${path}`}, whose contents nobody would see`,
+    'Put tensors and arrays into lists and plain records; let functions close over everything else.',
+  );
 }
 
-/** The leaves for which `isLeaf` holds. */
-export function leavesWith<T>(tree: unknown, isLeaf: (x: unknown) => x is T): T[] {
-  if (isLeaf(tree)) return [tree];
-  if (!isContainer(tree)) return [];
-  return Object.values(tree).flatMap((child) => leavesWith(child, isLeaf));
+/** The leaves of a structure in a fixed order: lists by index, records by insertion. */
+export function treeFlatten(tree: unknown): Tensor[];
+export function treeFlatten<T>(tree: unknown, isLeaf: (x: unknown) => x is T): T[];
+export function treeFlatten(tree: unknown, isLeaf: (x: unknown) => boolean = isTensor): unknown[] {
+  const leaves: unknown[] = [];
+  treeMap(tree, isLeaf, (leaf) => leaves.push(leaf));
+  return leaves;
 }
 
 /** The structure with each leaf replaced; `path` names the leaf, e.g. `params.blocks.0.weight`. */
-export function mapTree<U>(
+export function treeMap<U>(
   tree: unknown,
   isLeaf: (x: unknown) => boolean,
   f: (leaf: never, path: string) => U,
   path = '',
 ): unknown {
   if (isLeaf(tree)) return f(tree as never, path);
-  if (!isContainer(tree)) return tree;
-  const child = (key: string | number, x: unknown) =>
-    mapTree(x, isLeaf, f, path ? `${path}.${key}` : `${key}`);
+  if (!isNode(tree, path)) return tree;
+  const child = (key: string | number, x: unknown) => treeMap(x, isLeaf, f, pathTo(path, key));
   if (Array.isArray(tree)) return tree.map((x, i) => child(i, x));
   return Object.fromEntries(Object.entries(tree).map(([key, x]) => [key, child(key, x)]));
 }
 
-/** The structure with its tensors replaced, in the order of {@link leavesOf}. */
-export function rebuild<T, U>(tree: T, leaves: readonly U[]): Mapped<T, U> {
+/** The structure with its tensors replaced, in the order of {@link treeFlatten}. */
+export function treeUnflatten<T, U>(tree: T, leaves: readonly U[]): Mapped<T, U> {
   let i = 0;
-  return mapTree(
-    tree,
-    (x) => x instanceof Tensor,
-    () => leaves[i++]!,
-  ) as Mapped<T, U>;
+  return treeMap(tree, isTensor, () => leaves[i++]!) as Mapped<T, U>;
+}
+
+/** What stands in a structure where a model of it has a tensor. */
+export interface Matched<T> {
+  readonly value: T;
+  readonly model: Tensor;
+  /** Names the place in an error: what the structure is, and the path. */
+  readonly name: string;
+}
+
+/**
+ * The leaves of a structure that has to be like a model, in the order of the model's tensors: what belongs together has the
+ * same name, wherever it stands. Where the model has a value that is no tensor, the structure has that value or nothing.
+ * Throws where names are missing or unknown, lists differ in length, or there is a leaf in the place of a list or a record.
+ */
+export function leavesLike<T>(
+  what: string,
+  model: unknown,
+  tree: unknown,
+  isLeaf: (x: unknown) => x is T,
+): Matched<T>[] {
+  const matched: Matched<T>[] = [];
+  const visit = (m: unknown, x: unknown, path: string): void => {
+    const name = path ? `${what} ${path}` : what;
+    const refusal = () =>
+      new CollimateError(
+        `${name}: expected ${describe(m, x)}, got ${describe(x, m)}`,
+        'Give the structure that the function has there: the same names, and lists of the same lengths.',
+      );
+    if (isTensor(m)) {
+      if (!isLeaf(x)) throw refusal();
+      matched.push({ value: x, model: m, name });
+    } else if (isNode(m, path)) {
+      // Where the model has no tensors, all of it may be left out.
+      const given = x ?? (Array.isArray(m) ? [] : {});
+      // A list of numbers may be a leaf, but where a list is wanted it is one.
+      if (!Array.isArray(given) && isLeaf(given)) throw refusal();
+      if (!isNode(given, path) || Array.isArray(given) !== Array.isArray(m)) throw refusal();
+      const known = (key: string) => Object.hasOwn(m, key) || isNothing(valueAt(given, key));
+      if (!Object.keys(given).every(known)) throw refusal();
+      for (const key of Object.keys(m)) visit(valueAt(m, key), valueAt(given, key), pathTo(path, key));
+    } else if (!isNothing(x) && !Object.is(m, x)) throw refusal();
+  };
+  visit(model, tree, '');
+  return matched;
+}
+
+const isNothing = (x: unknown): x is undefined | null => x === undefined || x === null;
+const MOST_KEYS = 8;
+
+/** A value in an error; of a record, those names first that `other` lacks. */
+function describe(x: unknown, other?: unknown): string {
+  if (isNothing(x)) return 'nothing';
+  if (typeof x === 'string') return JSON.stringify(x);
+  if (typeof x === 'function') return 'a function';
+  if (typeof x !== 'object') return String(x);
+  const { shape, dtype } = x as { shape?: Shape; dtype?: string };
+  if (Array.isArray(shape) && dtype) return `${dtype}${formatShape(shape)}`;
+  if (Array.isArray(x)) return `a list of ${x.length}`;
+  const type = x.constructor?.name ?? 'Object';
+  if (ArrayBuffer.isView(x)) return `a ${type} of ${(x as Uint8Array).length}`;
+  if (type !== 'Object') return `a ${type}`;
+  const shared = (key: string) => Number(typeof other === 'object' && other !== null && key in other);
+  const keys = Object.keys(x).sort((a, b) => shared(a) - shared(b));
+  const shown = keys.slice(0, MOST_KEYS).join(', ');
+  return keys.length > MOST_KEYS ? `{${shown}, … (${keys.length} names)}` : `{${shown}}`;
 }
 
 /** A function that is traced: its arguments have whatever structure the caller gives them. */

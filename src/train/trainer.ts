@@ -1,6 +1,6 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
-import { mapTree } from '../autograd/tree.ts';
+import { treeMap } from '../autograd/tree.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { DeviceExamples } from './examples.ts';
@@ -159,5 +159,5 @@ export class Trainer implements Disposable {
 /** The arrays of a structure as specs to trace with. */
 export function specsOf(inputs: readonly unknown[]): unknown[] {
   const isArray = (x: unknown) => x instanceof DeviceArray;
-  return mapTree(inputs, isArray, ({ shape, dtype }: DeviceArray) => ({ shape, dtype })) as unknown[];
+  return treeMap(inputs, isArray, ({ shape, dtype }: DeviceArray) => ({ shape, dtype })) as unknown[];
 }

@@ -5,7 +5,7 @@ import { interpret } from '../../src/autograd/interpret.ts';
 import { compile, type Program } from '../../src/autograd/program.ts';
 import type { NdArray } from '../../src/autograd/rule.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { leavesWith } from '../../src/autograd/tree.ts';
+import { treeFlatten } from '../../src/autograd/tree.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { TEXEL_BYTES } from '../../src/gpu/texels.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
@@ -114,7 +114,7 @@ export async function expectAgreement(
   }
   const want = interpret(program.graph, values);
   const isHost = (x: unknown): x is HostArray => ArrayBuffer.isView((x as HostArray).data);
-  const got = leavesWith(await program.run(...values), isHost);
+  const got = treeFlatten(await program.run(...values), isHost);
   want.forEach((w, i) => {
     const shapes = operands.map(({ shape }) => `[${shape}]`).join(' ');
     expectClose(got[i]!.data, w.data, w.dtype === 'f32' ? tolerance : 0, `result ${i} of ${f} at ${shapes}`);

@@ -151,24 +151,24 @@ describe('errors', () => {
     [
       'a tangent of another shape',
       () => jvp(c.sin, [x()], [c.full(1, [3])]),
-      /tangent 0 has shape \[3\], but \[2\] is wanted/,
+      /tangent 0: expected f32\[2\], got f32\[3\]/,
     ],
     [
       'a tangent with more axes',
       () => jvp(c.sin, [x()], [c.full(1, [3, 2])]),
-      /tangent 0 has shape \[3,2\], but \[2\] is wanted/,
+      /tangent 0: expected f32\[2\], got f32\[3,2\]/,
     ],
-    ['tangents of another number', () => jvp(c.sin, [x()], []), /0 tensors were given where there are 1/],
+    ['tangents of another number', () => jvp(c.sin, [x()], []), /tangent 0: expected f32\[2\], got nothing/],
     [
       'directions with different leading axes',
       () =>
         linearize((a: Tensor, b: Tensor) => c.add(a, b), x(), x()).apply(c.full(1, [3, 2]), c.full(1, [2])),
-      /direction 1 has shape \[2\], but \[3,2\] is wanted/,
+      /tangent 1: expected f32\[3,2\], got f32\[2\]/,
     ],
     [
       'a cotangent of another shape',
       () => linearize(c.sin, x()).applyTranspose(c.full(1, [4])),
-      /cotangent 0 has shape \[4\]/,
+      /cotangent: expected f32\[2\], got f32\[4\]/,
     ],
   ])('%s', (_, f, message) => {
     expect(f).toThrow(message);
