@@ -1,6 +1,16 @@
+import { CollimateError } from '../errors.ts';
 import type { Sides, Window } from '../kernels/window.ts';
 import type { Params } from './primitives.ts';
-import { bind, type DType, type Shape, sameShape, type Tensor } from './tensor.ts';
+import {
+  bind,
+  type DType,
+  expectTensors,
+  formatShape,
+  type Shape,
+  sameShape,
+  sides,
+  type Tensor,
+} from './tensor.ts';
 
 /** Operands of arithmetic: a number stands for a constant of the other operand's type. */
 export type Operand = Tensor | number;
@@ -10,21 +20,34 @@ export function constant(value: number, dtype: DType = 'f32'): Tensor {
   return bind('constant', [], { value, dtype });
 }
 
-/** Coordinates along one axis (negative) of a shape, as u32. */
+/** Coordinates along one axis of a shape, as u32. */
 export function iota(shape: Shape, axis = -1): Tensor {
-  return bind('iota', [], { shape: [...shape], axis });
+  return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
 }
 
-function operands(a: Operand, b: Operand): [Tensor, Tensor] {
-  const dtype = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'f32';
-  return alignRanks([a, b].map((x) => (typeof x === 'number' ? constant(x, dtype) : x))) as [Tensor, Tensor];
+/** An axis as primitives count it: −1 is the last. */
+const fromEnd = (axis: number, rank: number): number =>
+  Number.isInteger(axis) && axis >= 0 && axis < rank ? axis - rank : axis;
+
+/** Numbers as literals of the other's type. */
+function literals(...pair: [Operand, Operand]): Tensor[] {
+  const u32 = pair.some((x) => typeof x !== 'number' && x?.dtype === 'u32');
+  return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
 }
+
+type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'greater' | 'equal';
+
+const binary =
+  (op: Binary) =>
+  (a: Operand, b: Operand): Tensor =>
+    bind(op, alignRanks(op, literals(a, b)), {});
 
 /**
  * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
  * applied again with further leading axes, each operand's own axes stay where they were.
  */
-function alignRanks(tensors: Tensor[]): Tensor[] {
+function alignRanks(op: string, tensors: Tensor[]): Tensor[] {
+  expectTensors(op, tensors);
   const rank = Math.max(...tensors.map((t) => t.rank));
   return tensors.map((t) =>
     t.rank === rank || t.is('constant')
@@ -33,16 +56,23 @@ function alignRanks(tensors: Tensor[]): Tensor[] {
   );
 }
 
-export const add = (a: Operand, b: Operand): Tensor => bind('add', operands(a, b), {});
-export const sub = (a: Operand, b: Operand): Tensor => bind('sub', operands(a, b), {});
-export const mul = (a: Operand, b: Operand): Tensor => bind('mul', operands(a, b), {});
-export const div = (a: Operand, b: Operand): Tensor => bind('div', operands(a, b), {});
-/** Remainder of u32. */
-export const rem = (a: Operand, b: Operand): Tensor => bind('rem', operands(a, b), {});
-export const maximum = (a: Operand, b: Operand): Tensor => bind('max', operands(a, b), {});
-export const minimum = (a: Operand, b: Operand): Tensor => bind('min', operands(a, b), {});
-export const greater = (a: Operand, b: Operand): Tensor => bind('greater', operands(a, b), {});
-export const equal = (a: Operand, b: Operand): Tensor => bind('equal', operands(a, b), {});
+/** The same for operations that have axes of their own: a lack of those is not made up for. */
+function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
+  expectTensors(op, tensors);
+  return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
+}
+
+export const add = binary('add');
+export const sub = binary('sub');
+export const mul = binary('mul');
+/** Quotient; of u32 rounded down, and by zero the dividend. */
+export const div = binary('div');
+/** Remainder of u32; by zero, 0. */
+export const rem = binary('rem');
+export const maximum = binary('max');
+export const minimum = binary('min');
+export const greater = binary('greater');
+export const equal = binary('equal');
 
 export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
 export const exp = (x: Tensor): Tensor => bind('exp', [x], {});
@@ -58,48 +88,47 @@ export const square = (x: Tensor): Tensor => mul(x, x);
 
 /** `a` where `condition` (bool) is true, else `b`. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  const [x, y] = operands(a, b);
-  return bind('where', alignRanks([condition, x, y]), {});
+  return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }
 
 export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
 /** The identity, with a derivative of zero. */
 export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
-/** Position of `index` (u32) in the pseudo-random permutation of 0 … n−1 that `key` (u32) chooses. */
+/** Position of `index` (u32) in the pseudo-random permutation of 0 … n−1 that `key` (u32) chooses; n or more stay. */
 export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
-  bind('shuffle', alignRanks([index, key]), { n });
+  bind('shuffle', alignRanks('shuffle', [index, key]), { n });
 
 /** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
 export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
 
-/** The last `from` axes (all, if not said) with other sides. */
-export function reshape(x: Tensor, to: Shape, from = x.rank): Tensor {
-  if (from === to.length && sameShape(x.shape.slice(x.rank - from), to)) return x;
-  return bind('reshape', [x], { from, to: [...to] });
+/** The last axes (all, if their number is not given) with other sides. */
+export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
+  expectTensors('reshape', [x]);
+  const [shape, from] = [sides('reshape', to), last ?? x.rank];
+  if (from === to.length && sameShape(x.shape.slice(x.rank - from), shape)) return x;
+  return bind('reshape', [x], { from, to: shape });
 }
 
 /** Permutes the last axes; without `perm`, all of them in reverse. */
-export function transpose(x: Tensor, perm: readonly number[] = [...x.shape.keys()].reverse()): Tensor {
-  return bind('transpose', [x], { perm: [...perm] });
+export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+  expectTensors('transpose', [x]);
+  return bind('transpose', [x], { perm: perm ? [...perm] : [...x.shape.keys()].reverse() });
 }
 
 export const swapLast = (x: Tensor): Tensor => transpose(x, [1, 0]);
 
 /** Repeats axes of size 1 so that the trailing axes become `to`. */
 export function broadcast(x: Tensor, to: Shape): Tensor {
-  if (sameShape(x.shape.slice(-to.length), to)) return x;
-  return bind('broadcast', [x], { to: [...to] });
+  expectTensors('broadcast', [x]);
+  const shape = sides('broadcast', to);
+  if (sameShape(x.shape.slice(-to.length), shape)) return x;
+  return bind('broadcast', [x], { to: shape });
 }
 
 /** A tensor of one value. */
 export function full(value: number, shape: Shape): Tensor {
-  return broadcast(
-    reshape(
-      constant(value),
-      shape.map(() => 1),
-    ),
-    shape,
-  );
+  const ones = sides('full', shape).map(() => 1);
+  return broadcast(reshape(constant(value), ones), shape);
 }
 
 /** `x` repeated to the shape of `target`. */
@@ -124,21 +153,21 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 
 type Axes = number | readonly number[];
 
-function reduce(kind: Params['reduce']['kind'], x: Tensor, axes: Axes): Tensor {
-  const list = (typeof axes === 'number' ? [axes] : [...axes]).map((a) => (a >= 0 ? a - x.rank : a));
+function reduce(kind: Params['reduce']['kind'], x: Tensor, axes?: Axes): Tensor {
+  expectTensors(kind, [x]);
+  const given = typeof axes === 'number' ? [axes] : [...(axes ?? x.shape.keys())];
+  const list = given.map((axis) => fromEnd(axis, x.rank));
   return bind('reduce', [x], { kind, axes: list.sort((a, b) => a - b) });
 }
 
-const allAxes = (x: Tensor): number[] => x.shape.map((_, i) => i - x.rank);
-
 /** Sum along `axes` (all, if not said), which stay with size 1. */
-export const sum = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('sum', x, axes);
+export const sum = (x: Tensor, axes?: Axes): Tensor => reduce('sum', x, axes);
 /** Largest element along `axes`, which stay with size 1. */
-export const amax = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('max', x, axes);
+export const amax = (x: Tensor, axes?: Axes): Tensor => reduce('max', x, axes);
 /** Biased variance (divides by n) along `axes`, which stay with size 1. */
-export const variance = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('variance', x, axes);
+export const variance = (x: Tensor, axes?: Axes): Tensor => reduce('variance', x, axes);
 /** Mean along `axes` (all, if not said), which stay with size 1. */
-export const mean = (x: Tensor, axes: Axes = allAxes(x)): Tensor => reduce('mean', x, axes);
+export const mean = (x: Tensor, axes?: Axes): Tensor => reduce('mean', x, axes);
 
 /** Product of the last two axes of two operands, each transposed first if asked; leading axes broadcast. */
 export function matmul(
@@ -146,13 +175,12 @@ export function matmul(
   b: Tensor,
   { transposeA = false, transposeB = false }: Partial<Params['matmul']> = {},
 ): Tensor {
-  const matrices = a.rank >= 2 && b.rank >= 2;
-  return bind('matmul', matrices ? alignRanks([a, b]) : [a, b], { transposeA, transposeB });
+  return bind('matmul', alignBatches('matmul', [a, b], 2), { transposeA, transposeB });
 }
 
 /** A part of the trilinear form of a convolution: see {@link Params.conv}. */
 export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window: Window): Tensor {
-  return bind('conv', alignRanks([a, b]), { part, window });
+  return bind('conv', alignBatches('conv', [a, b], 4), { part, window });
 }
 
 /** How a window moves: numbers stand for both sides. */
@@ -176,8 +204,11 @@ const windowOf = (x: Tensor, size: Sides, { stride, padding = 0 }: WindowOptions
  * [… , out, in, height, width]: responses [… , n, height, width, out]; leading axes broadcast.
  */
 export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Tensor {
+  expectTensors('conv2d', [x, weight]);
   const size: Sides = [weight.shape.at(-2) ?? 0, weight.shape.at(-1) ?? 0];
-  return conv('response', x, transpose(weight, [0, 2, 3, 1]), windowOf(x, size, options, [1, 1]));
+  // Of too few axes, the rule of conv speaks.
+  const channelsLast = weight.rank < 4 ? weight : transpose(weight, [0, 2, 3, 1]);
+  return conv('response', x, channelsLast, windowOf(x, size, options, [1, 1]));
 }
 
 /**
@@ -185,8 +216,9 @@ export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): 
  * overlap. The derivative is that of the first largest one, as in PyTorch.
  */
 export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
-  const sides = sidesOf(size);
-  return bind('maxPool', [x], { part: 'value', window: windowOf(x, sides, options, sides) });
+  expectTensors('maxPool2d', [x]);
+  const window = windowOf(x, sidesOf(size), options, sidesOf(size));
+  return bind('maxPool', [x], { part: 'value', window });
 }
 
 /** Mean over height and width of images [… , n, height, width, channels]: [… , n, channels]. */
@@ -194,7 +226,7 @@ export function globalAveragePool(x: Tensor): Tensor {
   return reshape(mean(x, [-3, -2]), [x.shape.at(-1)!], 3);
 }
 
-/** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`. */
+/** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`; NaN beyond the table. */
 export function take(table: Tensor, index: Tensor, { scale = 1, shift = 0 } = {}): Tensor {
   return bind('take', [table, index], { scale, shift });
 }
@@ -205,7 +237,7 @@ export function random(
   shape: Shape,
   { distribution = 'uniform', stream = 0 }: Partial<Omit<Params['random'], 'shape'>> = {},
 ): Tensor {
-  return bind('random', [key], { distribution, shape: [...shape], stream });
+  return bind('random', [key], { distribution, shape: sides('random', shape), stream });
 }
 
 /** [r, …, d] → […, r, d]. */
@@ -228,18 +260,31 @@ export function logsumexp(x: Tensor): Tensor {
 
 /** Index of the first largest element along the last axis, as f32 [… , 1]. */
 export function argmax(x: Tensor): Tensor {
+  const top = amax(x, -1);
   const n = x.shape.at(-1)!;
   const index = cast(iota([n]), 'f32');
-  const first = where(equal(x, amax(x, -1)), neg(index), -n);
+  const first = where(equal(x, top), neg(index), -n);
   return neg(amax(first, -1));
 }
 
 /**
  * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
- * shape [1, 1].
+ * shape [1, 1]. It is NaN if a label is none of the classes.
  */
 export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  expectTensors('softmaxCrossEntropy', [logits, labels]);
   const [n, classes] = logits.shape.slice(-2) as [number, number];
-  const chosen = equal(reshape(labels, [n, 1], 1), cast(iota([classes]), 'f32'));
-  return mean(sub(logsumexp(logits), sum(where(chosen, logits, 0), -1)), [-2, -1]);
+  if (logits.rank < 2 || labels.dtype !== 'f32' || labels.shape.at(-1) !== n) {
+    throw new CollimateError(
+      `softmaxCrossEntropy: logits are ${logits.dtype}${formatShape(logits.shape)}, labels ${labels.dtype}${formatShape(labels.shape)}`,
+      'Give logits f32 [n, classes], and labels f32 [n].',
+    );
+  }
+  const label = reshape(labels, [n, 1], 1);
+  const chosen = equal(label, cast(iota([classes]), 'f32'));
+  const loss = sub(logsumexp(logits), sum(where(chosen, logits, 0), -1));
+  // 1/1, or 0/0 where no class is chosen: there the gradient is NaN, too.
+  const whole = cast(equal(cast(cast(label, 'u32'), 'f32'), label), 'f32');
+  const known = where(greater(classes, label), whole, 0);
+  return mean(mul(loss, div(known, known)), [-2, -1]);
 }

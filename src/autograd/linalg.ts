@@ -6,6 +6,7 @@ import {
   iota,
   matmul,
   maximum,
+  minimum,
   mul,
   neg,
   reshape,
@@ -75,8 +76,8 @@ function join(x: Tensor): Tensor {
 function resize(x: Tensor, to: number): Tensor {
   const d = x.shape.at(-1)!;
   const others = Array.from({ length: x.rank - 1 }, (_, i) => i);
-  // Beyond the end there is the last element again.
-  const elements = take(transpose(x, [x.rank - 1, ...others]), iota([to]));
+  const index = to > d ? minimum(iota([to]), d - 1) : iota([to]);
+  const elements = take(transpose(x, [x.rank - 1, ...others]), index);
   const vectors = transpose(elements, [...others.map((i) => i + 1), 0]);
   return to > d ? where(greater(d, iota([to])), vectors, 0) : vectors;
 }

@@ -7,6 +7,19 @@ export type Shape = readonly number[];
 /** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 an element. */
 export type DType = 'f32' | 'u32' | 'bool' | 'u8';
 
+/** The largest number of each type that is not of floats. */
+const LARGEST = { u32: 2 ** 32 - 1, u8: 255, bool: 1 };
+
+/** Whether a type can hold a number; floats are rounded, whole numbers never. */
+export function holds(dtype: DType, x: number): boolean {
+  if (dtype === 'f32') return !Number.isFinite(x) || Number.isFinite(Math.fround(x));
+  return Number.isInteger(x) && x >= 0 && x <= LARGEST[dtype];
+}
+
+/** The numbers that a type holds, in words. */
+export const rangeOf = (dtype: DType): string =>
+  dtype === 'f32' ? 'numbers of at most 3.4e38' : `whole numbers from 0 to ${LARGEST[dtype]}`;
+
 let nextId = 0;
 
 /**
@@ -42,12 +55,61 @@ export class Tensor<P extends Primitive = Primitive> {
   is<Q extends Primitive>(op: Q): this is Tensor<Q> {
     return (this.op as Primitive) === op;
   }
+
+  /** Operators of the language do not apply: JavaScript would go on with NaN, or with one branch for all elements. */
+  [Symbol.toPrimitive](): never {
+    throw new CollimateError(
+      `a tensor, ${this.dtype}${formatShape(this.shape)} from ${this.op}, was used as a number or a string`,
+      'Use add, mul, greater, where and the like instead of +, *, > and ?:, and printGraph to look at it.',
+    );
+  }
 }
 
 /** Applies a primitive: the one way in which nodes come into being. Throws where the shapes do not fit. */
 export function bind<P extends Primitive>(op: P, inputs: readonly Tensor[], params: Params[P]): Tensor<P> {
+  expectTensors(op, inputs);
   const { shape, dtype } = rules[op].shape(inputs, params);
+  if (sizeOf(shape) > LARGEST.u32) {
+    throw new CollimateError(
+      `${op}: the result of shape ${formatShape(shape)} has ${sizeOf(shape)} elements`,
+      'Kernels count in u32: use smaller sizes, or fewer at a time.',
+    );
+  }
   return new Tensor(op, inputs, params, shape, dtype);
+}
+
+/** Throws unless all operands are tensors. */
+export function expectTensors(
+  op: string,
+  operands: readonly unknown[],
+): asserts operands is readonly Tensor[] {
+  const i = operands.findIndex((x) => !(x instanceof Tensor));
+  if (i < 0) return;
+  throw new CollimateError(
+    `${op}: operand ${i} is ${describe(operands[i])}, not a tensor`,
+    'Pass data to the traced function as arguments of its own; make a tensor of a number with full.',
+  );
+}
+
+/** Something that is not what was expected, in a few words. */
+export function describe(x: unknown): string {
+  if (typeof x === 'number' || x === undefined || x === null || typeof x === 'boolean') return `${x}`;
+  if (typeof x !== 'object') return `a ${typeof x}`;
+  if (x instanceof Tensor) return `a tensor ${x.dtype}${formatShape(x.shape)}`;
+  if (Array.isArray(x))
+    return x.length <= 4 && x.every((d) => typeof d === 'number') ? formatShape(x) : 'a list';
+  return `a ${x.constructor?.name ?? 'record'}`;
+}
+
+/** A copy of what someone gave as the sides of an array, if it can be. */
+export function sides(what: string, shape: Shape): number[] {
+  const list = Array.isArray(shape) ? Array.from<number>(shape) : undefined;
+  const bad = list?.findIndex((d) => !Number.isInteger(d) || d < 1);
+  if (list && bad === -1) return list;
+  throw new CollimateError(
+    `${what}: ${list ? `shape ${formatShape(list)} has a side of ${list[bad!]}` : `the shape is ${describe(shape)}`}`,
+    'Give a list of sides, each a positive whole number.',
+  );
 }
 
 export function sizeOf(shape: Shape): number {
@@ -92,13 +154,5 @@ export function stridesOf(shape: Shape): number[] {
 
 /** A node that stands for data given at run time. */
 export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor<'input'> {
-  for (const d of shape) {
-    if (!Number.isInteger(d) || d < 1) {
-      throw new CollimateError(
-        `input ${name}: shape ${formatShape(shape)} has a side of ${d}`,
-        'Every side must be a positive whole number.',
-      );
-    }
-  }
-  return new Tensor('input', [], { name, shape: [...shape], dtype }, [...shape], dtype);
+  return bind('input', [], { name, shape: sides(`input ${name}`, shape), dtype });
 }

@@ -16,12 +16,13 @@ export interface GatherSpec {
 }
 
 const GROUP = 64;
+const NAN_BITS = 0x7fc00000;
 
 const floatBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
 
 /**
- * Rows of a table by index, the lanes of a workgroup along a row. Bindings: table, index u32[count], result f32[count, width]. An index beyond the
- * table reads its last row.
+ * Rows of a table by index, the lanes of a workgroup along a row. Bindings: table, index u32[count], result f32[count, width]. A row beyond
+ * the table is NaN.
  */
 export function gather(spec: GatherSpec, traits: AdapterTraits): Kernel {
   const { source, rows, width, count, scale, shift } = spec;
@@ -47,9 +48,11 @@ struct Params { count: u32, width: u32, rows: u32, scale: f32, shift: f32 }
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let number = (${LINEAR_GROUP}) * ${GROUP / lanes}u + local.y;
   if (number >= params.count) { return; }
-  let row = min(index[number], params.rows - 1u) * params.width;
+  let inside = index[number] < params.rows;
+  let row = select(0u, index[number], inside) * params.width;
+  let shift = bitcast<f32>(select(${NAN_BITS}u, bitcast<u32>(params.shift), inside));
   for (var column = local.x; column < params.width; column += ${lanes}u) {
-    result[number * params.width + column] = ${load} * params.scale + params.shift;
+    result[number * params.width + column] = ${load} * params.scale + shift;
   }
 }`,
     bindings: ['read', 'read', 'read_write'],

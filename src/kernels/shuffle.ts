@@ -10,8 +10,9 @@ function halfBits(n: number): number {
   return Math.max(1, Math.ceil(Math.log2(n) / 2));
 }
 
-/** Where index `i` goes in the permutation chosen by the u32 `key`. */
+/** Where index `i` goes in the permutation chosen by the u32 `key`; n or more stay where they are. */
 export function shuffleIndex(i: number, key: number, n: number): number {
+  if (i >= n) return i; // From there a walk need not end.
   const bits = halfBits(n);
   const mask = 2 ** bits - 1;
   let x = i;
@@ -36,6 +37,7 @@ export function shuffleWgsl(n: number): string {
   const mask = 2 ** bits - 1;
   return `
 fn shuffle${n}(i: u32, key: u32) -> u32 {
+  if (i >= ${n}u) { return i; }
   var x = i;
   loop {
     var left = x >> ${bits}u;

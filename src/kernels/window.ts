@@ -20,11 +20,14 @@ export function placesOf({ image, size, stride, padding }: Window): [number, num
 
 /** Throws a {@link CollimateError} that names what of a window cannot be. */
 export function checkWindow(op: string, { image, size, stride, padding }: Window): void {
+  const fail = (what: string, remedy: string): never => {
+    throw new CollimateError(`${op}: ${what}`, remedy);
+  };
+  for (const [what, given] of Object.entries({ window: size, stride, padding })) {
+    if (given?.length !== 2) fail(`the ${what} is ${given}`, 'Give one number, or two: height and width.');
+  }
   for (const axis of [0, 1] as const) {
     const name = axis === 0 ? 'height' : 'width';
-    const fail = (what: string, remedy: string): never => {
-      throw new CollimateError(`${op}: ${what}`, remedy);
-    };
     for (const [what, value, least] of [
       ['window', size[axis], 1],
       ['stride', stride[axis], 1],

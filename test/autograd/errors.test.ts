@@ -2,11 +2,19 @@ import { expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
+import { orthonormalize, svd } from '../../src/autograd/linalg.ts';
 import { input } from '../../src/autograd/tensor.ts';
 import { CollimateError } from '../../src/errors.ts';
 
 const x = input('x', [2, 3]);
 const k = input('k', [4], 'u32');
+const bytes = input('bytes', [4, 2], 'u8');
+const flag = c.greater(x, 0);
+const image = input('image', [1, 5, 5, 2]);
+const weight = input('weight', [3, 2, 3, 3]);
+const key = input('key', [2], 'u32');
+/** What somebody without types might give. */
+const anything = (value: unknown) => value as never;
 
 it.each<[string, () => unknown, string]>([
   [
@@ -36,7 +44,120 @@ it.each<[string, () => unknown, string]>([
   ['a key', () => c.random(k, [2]), 'random: the key is u32[4]'],
   ['a literal', () => c.add(x, Number.POSITIVE_INFINITY), 'constant: Infinity is not a finite float32'],
   ['a literal beyond float32', () => c.mul(x, 1e39), 'constant: 1e+39 is not a finite float32'],
+  ['a negative literal beside u32', () => c.greater(k, -1), 'constant: -1 is not a u32 literal'],
+  ['a fraction beside u32', () => c.equal(1.5, k), 'constant: 1.5 is not a u32 literal'],
+  ['a literal beyond u32', () => c.add(k, 2 ** 32), 'constant: 4294967296 is not a u32 literal'],
+  ['NaN beside u32', () => c.minimum(k, Number.NaN), 'constant: NaN is not'],
+  [
+    'a fraction chosen beside u32',
+    () => c.where(c.equal(k, 1), k, 0.5),
+    'constant: 0.5 is not a u32 literal',
+  ],
+  ['a bool literal', () => c.constant(1, 'bool'), 'constant: 1 is not a bool literal'],
+  ['a byte literal', () => c.constant(1, 'u8'), 'constant: 1 is not a u8 literal'],
+  ['a number beside a bool', () => c.equal(flag, 1), 'equal: operand 0 of shape [2,3] is bool'],
+  ['a division by zero', () => c.div(k, 0), 'div: a u32 is divided by 0'],
+  ['a remainder by zero', () => c.rem(k, 0), 'rem: a u32 is divided by 0'],
   ['a side', () => trace(c.neg, [{ shape: [2, 0] }]), 'input 0: shape [2,0] has a side of 0'],
+  ['a type', () => trace(c.neg, [{ shape: [2], dtype: 'f64' }]), 'input 0: there is no type f64'],
+  ['negative sides', () => c.reshape(x, [-2, -3]), 'reshape: shape [-2,-3] has a side of -2'],
+  ['a side to be found out', () => c.reshape(x, [-1]), 'reshape: shape [-1] has a side of -1'],
+  ['sides that are no list', () => c.full(1, anything(3)), 'full: the shape is 3'],
+  ['a number of axes', () => c.reshape(x, [6], 1.5), 'reshape: '],
+  ['a number of axes below 0', () => c.reshape(x, [2, 3], -1), 'reshape: '],
+  [
+    'a fractional side',
+    () => c.broadcast(input('y', [1]), [2.5]),
+    'broadcast: shape [2.5] has a side of 2.5',
+  ],
+  ['a value of no side', () => c.full(0, [0]), 'full: shape [0] has a side of 0'],
+  ['coordinates of no side', () => c.iota([0]), 'iota: shape [0] has a side of 0'],
+  ['coordinates along no axis', () => c.iota([3], 1), 'iota: axis 1 is not in shape [3]'],
+  ['coordinates along a fraction', () => c.iota([3], -0.5), 'iota: axis -0.5 is not in shape [3]'],
+  ['random numbers of no side', () => c.random(key, [2, 0]), 'random: shape [2,0] has a side of 0'],
+  ['a stream', () => c.random(key, [2], { stream: -1 }), 'random: stream -1'],
+  ['a fractional stream', () => c.random(key, [2], { stream: 0.5 }), 'random: stream 0.5'],
+  [
+    'a distribution',
+    () => c.random(key, [2], { distribution: anything('poisson') }),
+    'random: stream 0 of the distribution poisson',
+  ],
+  ['a key of floats', () => c.random(input('y', [2]), [2]), 'random: the key is f32[2]'],
+  ['a permutation of none', () => c.shuffle(k, c.iota([1]), 0), 'shuffle: there are no permutations of 0'],
+  [
+    'a permutation of a fraction',
+    () => c.shuffle(k, c.iota([1]), 2.5),
+    'shuffle: there are no permutations of 2.5',
+  ],
+  ['a fractional axis', () => c.sum(x, 0.5), 'sum: axis 0.5 is not in shape [2,3]'],
+  ['an axis beyond', () => c.mean(x, [2]), 'mean: axis 2 is not in shape [2,3]'],
+  ['an axis that is none', () => c.variance(x, Number.NaN), 'variance: axis NaN is not in shape [2,3]'],
+  ['an axis permuted twice', () => c.transpose(x, [1, 1]), 'transpose: [1,1] does not permute'],
+  ['fractional axes', () => c.transpose(x, [0.5, 1]), 'transpose: [0.5,1] does not permute'],
+  ['bytes in arithmetic', () => c.add(bytes, 1), 'add: an operand is u8[4,2]'],
+  ['bytes to convert', () => c.cast(bytes, 'f32'), 'cast: an operand is u8[4,2]'],
+  ['bytes to permute', () => c.transpose(bytes), 'transpose: an operand is u8[4,2]'],
+  ['bytes to repeat', () => c.broadcast(bytes, [3, 4, 2]), 'broadcast: an operand is u8[4,2]'],
+  ['bytes to sum', () => c.sum(bytes), 'sum: operand is u8'],
+  ['a conversion', () => c.cast(x, anything('bool')), 'cast: there is no conversion to bool'],
+  ['a row beyond the table', () => c.take(x, c.iota([3])), 'take: row 2 is beyond the table f32[2,3]'],
+  [
+    'a computed row beyond the table',
+    () => c.take(bytes, c.add(c.iota([2]), 3)),
+    'take: row 4 is beyond the table u8[4,2]',
+  ],
+  ['a scale', () => c.take(x, k, { scale: Number.NaN }), 'take: the scale is NaN'],
+  ['a shift', () => c.take(x, k, { shift: 1e39 }), 'take: the scale is 1, the shift 1e+39'],
+  ['a table without rows', () => c.take(c.full(1, []), k), 'take: table is f32[]'],
+  ['vectors', () => c.matmul(x, input('y', [3])), 'matmul: operands are f32[2,3] and f32[3]'],
+  ['inner sizes', () => c.matmul(x, x), 'matmul: the inner sizes differ: 3 ([2,3]) and 2 ([2,3])'],
+  [
+    'integers to orthonormalize',
+    () => orthonormalize(c.iota([2, 2])),
+    'orthonormalize: the operand is u32[2,2]',
+  ],
+  ['integers to factorize', () => svd(c.iota([2, 2])), 'svd: the operand is u32[2,2]'],
+  ['a stride', () => c.conv2d(image, weight, { stride: 0 }), "conv: the stride's height is 0"],
+  [
+    'a fractional stride',
+    () => c.maxPool2d(image, 2, { stride: [1, 1.5] }),
+    "maxPool: the stride's width is 1.5",
+  ],
+  [
+    'three strides',
+    () => c.conv2d(image, weight, { stride: anything([1, 1, 2]) }),
+    'conv: the stride is 1,1,2',
+  ],
+  ['a padding', () => c.conv2d(image, weight, { padding: -1 }), "conv: the padding's height is -1"],
+  ['too large a window', () => c.maxPool2d(image, 6), "maxPool: the window's height is 6, the image's 5"],
+  ['no window', () => c.maxPool2d(image, 0), "maxPool: the window's height is 0"],
+  ['a weight', () => c.conv2d(image, x), 'conv: an operand is f32[2,3]'],
+  ['channels', () => c.conv2d(image, input('w', [3, 4, 3, 3])), 'conv: '],
+  ['a number for a tensor', () => c.exp(anything(2)), 'exp: operand 0 is 2, not a tensor'],
+  ['nothing for a tensor', () => c.reshape(anything(undefined), [1]), 'reshape: operand 0 is undefined'],
+  ['data for a tensor', () => c.add(x, anything(Float32Array.of(1))), 'add: operand 1 is a Float32Array'],
+  ['a list for a tensor', () => c.mul(anything([1, 2]), x), 'mul: operand 0 is [1,2], not a tensor'],
+  ['a truth for a condition', () => c.where(anything(true), x, 0), 'where: operand 0 is true, not a tensor'],
+  ['a string for an operand', () => c.sub(x, anything('1')), 'sub: operand 1 is a string, not a tensor'],
+  [
+    'a comparison in JavaScript',
+    () => (anything(x) > 0 ? 1 : 2),
+    'a tensor, f32[2,3] from input, was used as a number',
+  ],
+  ['arithmetic in JavaScript', () => anything(x) * 2, 'was used as a number or a string'],
+  ['text in JavaScript', () => `${anything(x)}`, 'was used as a number or a string'],
+  [
+    'labels',
+    () => c.softmaxCrossEntropy(x, input('y', [3])),
+    'softmaxCrossEntropy: logits are f32[2,3], labels f32[3]',
+  ],
+  ['integer labels', () => c.softmaxCrossEntropy(x, c.iota([2])), 'logits are f32[2,3], labels u32[2]'],
+  ['logits', () => c.softmaxCrossEntropy(input('y', [3]), x), 'logits are f32[3], labels f32[2,3]'],
+  [
+    'too many elements',
+    () => c.full(1, [1e5, 1e5]),
+    'broadcast: the result of shape [100000,100000] has 10000000000 elements',
+  ],
   [
     'values',
     () => interpret({ inputs: [x], outputs: [x] }, [[1]]),
@@ -52,4 +173,9 @@ it.each<[string, () => unknown, string]>([
     return;
   }
   expect.unreachable('it was accepted');
+});
+
+it('counts axes from either end', () => {
+  expect(c.iota([2, 3], 0).params).toEqual(c.iota([2, 3], -2).params);
+  expect(c.sum(x, 0).shape).toEqual(c.sum(x, -2).shape);
 });

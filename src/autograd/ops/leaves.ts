@@ -1,13 +1,21 @@
 import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
-import { sizeOf, stridesOf } from '../tensor.ts';
+import { formatShape, holds, rangeOf, sizeOf, stridesOf } from '../tensor.ts';
 
 /** Where values come from: data, literals, coordinates. */
 export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
   input: {
-    shape: (_, { shape, dtype }) => ({ shape, dtype }),
+    shape: (_, { name, shape, dtype }) => {
+      if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
+        throw new CollimateError(`input ${name}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');
+      }
+      return { shape, dtype };
+    },
     reference: (_, { name }) => {
-      throw new Error(`no value was given for input ${name}`);
+      throw new CollimateError(
+        `input ${name} belongs to another graph, and has no value here`,
+        'Pass the tensor in as an argument.',
+      );
     },
     jvp: 'zero',
     transpose: 'nonlinear',
@@ -21,15 +29,31 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
           'Shaders have no literal for it: pass it in as data, or use a large number.',
         );
       }
+      if ((dtype !== 'f32' && dtype !== 'u32') || !holds(dtype, value)) {
+        throw new CollimateError(
+          `constant: ${value} is not a ${dtype} literal`,
+          dtype === 'u32'
+            ? `Give ${rangeOf(dtype)}, or cast the other operand to f32.`
+            : 'Literals are f32 or u32: for a bool, compare two numbers.',
+        );
+      }
       return { shape: [], dtype };
     },
-    reference: (_, { value, dtype }) => Float64Array.of(dtype === 'u32' ? value >>> 0 : value),
+    reference: (_, { value }) => Float64Array.of(value),
     jvp: 'zero',
     transpose: 'nonlinear',
     lowering: { kind: 'leaf' },
   },
   iota: {
-    shape: (_, { shape }) => ({ shape, dtype: 'u32' }),
+    shape: (_, { shape, axis }) => {
+      if (!Number.isInteger(axis) || axis >= 0 || -axis > shape.length) {
+        throw new CollimateError(
+          `iota: axis ${axis} is not in shape ${formatShape(shape)}`,
+          'Count axes from the end: −1 is the last.',
+        );
+      }
+      return { shape, dtype: 'u32' };
+    },
     reference: (_, { shape, axis }) => {
       const stride = stridesOf(shape).at(axis)!;
       return Float64Array.from({ length: sizeOf(shape) }, (_, i) => Math.floor(i / stride) % shape.at(axis)!);

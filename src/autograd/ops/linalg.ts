@@ -2,14 +2,23 @@ import { CollimateError } from '../../errors.ts';
 import { qr } from '../../kernels/qr.ts';
 import { svd } from '../../kernels/svd.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape } from '../tensor.ts';
+import { formatShape, type Tensor } from '../tensor.ts';
 import { orthonormalRows, singularFactor } from './linalg-reference.ts';
+
+function expectMatrices(op: string, { rank, dtype, shape }: Tensor): void {
+  if (rank >= 2 && dtype === 'f32') return;
+  throw new CollimateError(
+    `${op}: the operand is ${dtype}${formatShape(shape)}`,
+    'It must be f32 with two axes or more.',
+  );
+}
 
 /** Factorizations of the randomized SVD. Nothing here is differentiated. */
 export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
   orthonormalize: {
     shape: ([x]) => {
-      if (x!.rank < 2 || x!.shape.at(-2)! > x!.shape.at(-1)!) {
+      expectMatrices('orthonormalize', x!);
+      if (x!.shape.at(-2)! > x!.shape.at(-1)!) {
         throw new CollimateError(
           `orthonormalize: shape ${formatShape(x!.shape)} asks for ${x!.shape.at(-2)} orthonormal vectors in ${x!.shape.at(-1)} dimensions`,
           'The last axis but one (vectors) must not exceed the last (dimension).',
@@ -42,8 +51,9 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
   },
   svd: {
     shape: ([a], { part }) => {
+      expectMatrices('svd', a!);
       const n = a!.shape.at(-1)!;
-      if (a!.rank < 2 || a!.shape.at(-2) !== n) {
+      if (a!.shape.at(-2) !== n) {
         throw new CollimateError(
           `svd: shape ${formatShape(a!.shape)} is not square`,
           'Reduce a tall matrix by orthonormalize first.',

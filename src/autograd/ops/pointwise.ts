@@ -19,8 +19,9 @@ import {
 } from '../functions.ts';
 import type { Params, Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules, Signature } from '../rule.ts';
-import { broadcastShapes, type DType, formatShape, type Tensor } from '../tensor.ts';
+import { broadcastShapes, type DType, formatShape, holds, rangeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
+import { expectNumbers } from './views.ts';
 
 type Jvp<P extends Primitive> = Rule<P>['jvp'];
 type Transpose<P extends Primitive> = Rule<P>['transpose'];
@@ -36,6 +37,8 @@ interface Pointwise<P extends Primitive> {
   scalarOnly?: boolean;
   /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
   u32?: (...args: number[]) => number;
+  /** What is wrong, beside types and shapes; and what to do. */
+  check?: (inputs: readonly Tensor[], params: Params[P]) => readonly [string, string] | undefined;
   jvp: Jvp<P>;
   transpose?: Transpose<P>;
 }
@@ -44,13 +47,13 @@ function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
   const { wgsl, cost = 1, helpers, scalarOnly = false } = spec;
   const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
   return {
-    shape: (inputs, params) => ({
-      shape: broadcastShapes(
-        op,
-        inputs.map((t) => t.shape),
-      ),
-      dtype: resultType(op, spec, inputs, params),
-    }),
+    shape: (inputs, params) => {
+      const dtype = resultType(op, spec, inputs, params);
+      const wrong = spec.check?.(inputs, params);
+      if (wrong) throw new CollimateError(`${op}: ${wrong[0]}`, wrong[1]);
+      const shapes = inputs.map((t) => t.shape);
+      return { shape: broadcastShapes(op, shapes), dtype };
+    },
     reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
     jvp: spec.jvp,
     transpose: spec.transpose ?? 'nonlinear',
@@ -66,6 +69,7 @@ function resultType<P extends Primitive>(
 ): DType {
   let common: DType | undefined;
   inputs.forEach((t, i) => {
+    expectNumbers(op, t);
     const want = spec.operands[i]!;
     const wanted = want === 'same' ? (common ?? (t.dtype === 'u32' ? 'u32' : 'f32')) : want;
     if (want === 'same') common = wanted as DType;
@@ -113,6 +117,12 @@ type PointwiseOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
   | 'cos' | 'sin' | 'tanh' | 'relu' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
+/** Kernels do not compile where a u32 is divided by a literal zero; by another zero, x / 0 = x and x % 0 = 0 as in WGSL. */
+const divisor = ([, b]: readonly Tensor[]) =>
+  b!.is('constant') && b!.dtype === 'u32' && b!.params.value === 0
+    ? (['a u32 is divided by 0', 'Give another divisor, or divide as f32.'] as const)
+    : undefined;
+
 const identity = {
   operands: ['any'],
   f64: (x: number) => x,
@@ -158,7 +168,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   div: pointwise('div', {
     operands: ['same', 'same'],
     f64: (a, b) => a / b,
-    u32: (a, b) => Math.floor(a / b),
+    u32: (a, b) => (b ? Math.floor(a / b) : a),
+    check: divisor,
     wgsl: ([a, b]) => `${a} / ${b}`,
     cost: 4,
     // d(a / b) = da / b − (a / b) / b db
@@ -169,7 +180,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   rem: pointwise('rem', {
     operands: ['u32', 'u32'],
     result: 'u32',
-    f64: (a, b) => a % b,
+    f64: (a, b) => (b ? a % b : 0),
+    check: divisor,
     wgsl: ([a, b]) => `${a} % ${b}`,
     cost: 4,
     jvp: 'zero',
@@ -290,6 +302,10 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   cast: pointwise('cast', {
     operands: ['any'],
     result: ({ dtype }) => dtype,
+    check: (_, { dtype }) =>
+      dtype === 'f32' || dtype === 'u32'
+        ? undefined
+        : [`there is no conversion to ${dtype}`, 'Convert to f32 or u32; for a bool, compare.'],
     f64: (x) => x,
     u32: (x) => Math.min(Math.max(x, 0), 2 ** 32 - 1),
     wgsl: ([x], { dtype }) => `${dtype === 'f32' ? 'F' : 'U'}(${x})`,
@@ -303,6 +319,10 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     cost: 100,
     helpers: ({ n }) => [shuffleWgsl(n)],
     scalarOnly: true,
+    check: (_, { n }) =>
+      n !== 0 && holds('u32', n)
+        ? undefined
+        : [`there are no permutations of ${n} elements`, `Give ${rangeOf('u32')}, but 0.`],
     jvp: 'zero',
   }),
 };

@@ -2,12 +2,18 @@ import { CollimateError } from '../../errors.ts';
 import { philoxNormal, philoxUniform } from '../../kernels/philox.ts';
 import { random } from '../../kernels/random.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf } from '../tensor.ts';
+import { formatShape, holds, rangeOf, sizeOf } from '../tensor.ts';
 
 /** Numbers that depend on key, stream and position only. */
 export const randomRules: Pick<Rules, 'random'> = {
   random: {
-    shape: ([key], { shape }) => {
+    shape: ([key], { distribution, shape, stream }) => {
+      if (!holds('u32', stream) || !['uniform', 'normal'].includes(distribution)) {
+        throw new CollimateError(
+          `random: stream ${stream} of the distribution ${distribution}`,
+          `Streams are ${rangeOf('u32')}, distributions uniform or normal.`,
+        );
+      }
       if (key!.dtype !== 'u32' || key!.size !== 2) {
         throw new CollimateError(
           `random: the key is ${key!.dtype}${formatShape(key!.shape)}`,

@@ -7,7 +7,7 @@ import { broadcastIndex } from './indexing.ts';
 export const reduceRules: Pick<Rules, 'reduce'> = {
   reduce: {
     shape: ([x], { kind, axes }) => {
-      const bad = axes.find((a, i) => a >= 0 || -a > x!.rank || axes.indexOf(a) < i);
+      const bad = axes.find((a, i) => !Number.isInteger(a) || a >= 0 || -a > x!.rank || axes.indexOf(a) < i);
       if (bad !== undefined || x!.dtype !== 'f32') {
         const why =
           bad === undefined

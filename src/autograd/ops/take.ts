@@ -1,16 +1,39 @@
 import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
+import { interpret } from '../interpret.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf } from '../tensor.ts';
+import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { ancestors } from '../transform.ts';
 
-/** Rows of a table: `take(table [n, d…], index u32 [b]) → f32 [b, d…]`. */
+/** What a tensor holds whatever is given at run time; nothing if it depends on that. */
+function literalValues(x: Tensor): Float64Array {
+  if (ancestors([x]).some((t) => t.is('input'))) return new Float64Array();
+  return interpret({ inputs: [], outputs: [x] }, [])[0]!.data;
+}
+
+/** Rows of a table: `take(table [n, d…], index u32 [b]) → f32 [b, d…]`; beyond the table there is NaN. */
 export const takeRules: Pick<Rules, 'take'> = {
   take: {
-    shape: ([table, index]) => {
-      if (index!.dtype !== 'u32' || index!.rank !== 1 || !['u8', 'f32'].includes(table!.dtype)) {
+    shape: ([table, index], { scale, shift }) => {
+      const types = index!.dtype === 'u32' && ['u8', 'f32'].includes(table!.dtype);
+      if (!types || index!.rank !== 1 || table!.rank === 0) {
         throw new CollimateError(
           `take: table is ${table!.dtype}${formatShape(table!.shape)}, index is ${index!.dtype}${formatShape(index!.shape)}`,
-          'The table must be u8 or f32, the index u32 with one axis.',
+          'The table must be u8 or f32 with an axis or more, the index u32 with one.',
+        );
+      }
+      if (!Number.isFinite(Math.fround(scale)) || !Number.isFinite(Math.fround(shift))) {
+        throw new CollimateError(
+          `take: the scale is ${scale}, the shift ${shift}`,
+          'Give finite float32 numbers.',
+        );
+      }
+      const rows = table!.shape[0]!;
+      const beyond = literalValues(index!).find((i) => i >= rows);
+      if (beyond !== undefined) {
+        throw new CollimateError(
+          `take: row ${beyond} is beyond the table ${table!.dtype}${formatShape(table!.shape)}`,
+          `Take rows 0 to ${rows - 1}.`,
         );
       }
       return { shape: [...index!.shape, ...table!.shape.slice(1)], dtype: 'f32' };
@@ -18,11 +41,10 @@ export const takeRules: Pick<Rules, 'take'> = {
     reference: ([table, index], { scale, shift }, out) => {
       const rows = table!.shape[0]!;
       const width = table!.data.length / rows;
-      const rowOf = (i: number) => Math.min(index!.data[Math.floor(i / width)]!, rows - 1);
-      return Float64Array.from(
-        { length: sizeOf(out.shape) },
-        (_, i) => table!.data[rowOf(i) * width + (i % width)]! * scale + shift,
-      );
+      return Float64Array.from({ length: sizeOf(out.shape) }, (_, i) => {
+        const row = index!.data[Math.floor(i / width)]!;
+        return row < rows ? table!.data[row * width + (i % width)]! * scale + shift : Number.NaN;
+      });
     },
     // Tables of floats may be differentiated one day; the data sets that this is for are not.
     jvp: ([t]) => {

@@ -1,15 +1,24 @@
 import { CollimateError } from '../../errors.ts';
 import { broadcast, reshape, sumTo, transpose } from '../functions.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, stridesOf } from '../tensor.ts';
+import { formatShape, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
+
+/** Bytes stay in the buffers that `take` reads. */
+export function expectNumbers(op: string, { dtype, shape }: Tensor): void {
+  if (dtype !== 'u8') return;
+  throw new CollimateError(
+    `${op}: an operand is u8${formatShape(shape)}`,
+    'Only take (and reshape, before it) read bytes: take rows of them as f32.',
+  );
+}
 
 /** The same elements under other coordinates. All are linear, and each one's transpose is a view or a sum. */
 export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast'> = {
   reshape: {
     shape: ([x], { from, to }) => {
       const old = x!.shape.slice(x!.rank - from);
-      if (from > x!.rank || sizeOf(old) !== sizeOf(to)) {
+      if (!Number.isInteger(from) || from < 0 || from > x!.rank || sizeOf(old) !== sizeOf(to)) {
         throw new CollimateError(
           `reshape: ${formatShape(old)} has ${sizeOf(old)} elements, ${formatShape(to)} has ${sizeOf(to)}`,
           'The number of elements must stay.',
@@ -26,6 +35,7 @@ export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast'> = {
   },
   transpose: {
     shape: ([x], { perm }) => {
+      expectNumbers('transpose', x!);
       const r = perm.length;
       if (r > x!.rank || [...perm].sort((a, b) => a - b).some((p, i) => p !== i)) {
         throw new CollimateError(
@@ -62,6 +72,7 @@ export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast'> = {
   },
   broadcast: {
     shape: ([x], { to }) => {
+      expectNumbers('broadcast', x!);
       const lead = x!.rank - to.length;
       const old = x!.shape.slice(Math.max(lead, 0));
       if (lead < 0 || old.some((d, i) => d !== to[i] && d !== 1)) {
