@@ -1,0 +1,159 @@
+/**
+ * Makes small slips in the sources, one at a time, and counts how many `npm test` notices:
+ * `npm run mutants -- [--sample 500] [--shard 1/2] [--only src/analysis]`. See docs/testing.md.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { Command } from 'commander';
+import { main } from '../src/cli/main.ts';
+import { type Mutant, mutantsOf, nameOf } from './mutants/operators.ts';
+import { Sandbox } from './mutants/sandbox.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+/** What computes, judges or tabulates numbers. How pages look is not what mutants are made of. */
+const SOURCES =
+  /^src\/((autograd|kernels|train|analysis|experiments)\/|report\/(csv|data|evidence|numbers|sweep-tables|tables|verdicts)\.ts)/;
+/** Test files up to this time together are tried first, those nearest to the mutant before others. */
+const FIRST_SECONDS = 15;
+
+interface Tried {
+  readonly mutant: string;
+  readonly killedBy: string | null;
+  readonly seconds: number;
+}
+
+const { sample, seed, shard, only, out } = new Command('mutants')
+  .description('Mutation testing: the share of small slips in the sources that the test suite notices.')
+  .option('--sample <number>', 'how many mutants, of all that there are', '500')
+  .option('--seed <number>', 'which ones', '1')
+  .option('--shard <i/n>', 'the i-th of n parts', '1/1')
+  .option('--only <path…>', 'of files whose path begins so')
+  .option('--out <folder>', 'where results are kept; the same command goes on with them', 'results/mutants')
+  .parse()
+  .opts<Record<'sample' | 'seed' | 'shard' | 'out', string> & { only?: string }>();
+
+function typescript(folder: string): string[] {
+  const all = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+  return all
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file}`)
+    .sort();
+}
+
+/** A sample that stays the same where lines stay the same. */
+function chosen(): Mutant[] {
+  const files = typescript('src').filter((file) => SOURCES.test(file));
+  const rank = (mutant: Mutant) =>
+    createHash('sha256')
+      .update(`${seed} ${nameOf(mutant)}`)
+      .digest('hex');
+  const all = files
+    .filter((file) => file.startsWith(only ?? ''))
+    .flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')))
+    .map((mutant) => ({ mutant, rank: rank(mutant) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  const [i, n] = shard.split('/').map(Number) as [number, number];
+  console.log(`${all.length} mutants in ${files.length} files`);
+  return all
+    .slice(0, Number(sample))
+    .filter((_, j) => j % n === i - 1)
+    .map(({ mutant }) => mutant);
+}
+
+/** Each test file with the sources that it imports, directly or not. */
+function testImports(): Map<string, Set<string>> {
+  const direct = new Map<string, string[]>();
+  const importsOf = (file: string): string[] => {
+    let known = direct.get(file);
+    if (!known) {
+      const text = existsSync(join(ROOT, file)) ? readFileSync(join(ROOT, file), 'utf8') : '';
+      const found = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g);
+      known = [...found].map(([, path]) => relative(ROOT, resolve(ROOT, dirname(file), path!)));
+      direct.set(file, known);
+    }
+    return known;
+  };
+  const tests = typescript('test').filter((file) => file.endsWith('.test.ts'));
+  return new Map(
+    tests.map((test) => {
+      const reached = new Set<string>([test]);
+      for (const file of reached) for (const next of importsOf(file)) reached.add(next);
+      return [test, reached];
+    }),
+  );
+}
+
+await main(async () => {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  }).trim();
+  mkdirSync(out, { recursive: true });
+  const results = join(out, `${commit}-${seed}.jsonl`);
+  const known = existsSync(results) ? readFileSync(results, 'utf8').trim().split('\n').filter(Boolean) : [];
+  const tried = new Map(known.map((line) => JSON.parse(line) as Tried).map((t) => [t.mutant, t]));
+  const mutants = chosen();
+
+  using sandbox = new Sandbox();
+  const seconds = await baseline(sandbox, join(out, `${commit}-times.json`));
+  const imports = testImports();
+  for (const mutant of mutants) {
+    const name = nameOf(mutant);
+    if (tried.has(name)) continue;
+    const start = performance.now();
+    const killedBy = await attempt(sandbox, mutant, seconds, imports);
+    const result = { mutant: name, killedBy, seconds: Math.round((performance.now() - start) / 1000) };
+    tried.set(name, result);
+    appendFileSync(results, `${JSON.stringify(result)}\n`);
+    console.log(
+      `${killedBy ? 'killed  ' : 'SURVIVED'} ${result.seconds} s  ${name}${killedBy ? `  (${killedBy})` : ''}`,
+    );
+  }
+
+  const own = mutants.map((mutant) => tried.get(nameOf(mutant))!);
+  const killed = own.filter(({ killedBy }) => killedBy).length;
+  console.log(
+    `${killed} of ${own.length} killed (${((100 * killed) / own.length).toFixed(1)}%) at ${commit}`,
+  );
+  return 0;
+});
+
+/** How long each test file takes, from a run of all on unchanged sources, which has to pass. */
+async function baseline(sandbox: Sandbox, path: string): Promise<Record<string, number>> {
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
+  const { passed, by, seconds } = await sandbox.test([], { bail: false, timeoutSeconds: 3600 });
+  if (!passed) throw new Error(`the suite fails on unchanged sources: ${by}`);
+  writeFileSync(path, JSON.stringify(Object.fromEntries(seconds)));
+  return Object.fromEntries(seconds);
+}
+
+/** The test file that notices a mutant, or null. */
+async function attempt(
+  sandbox: Sandbox,
+  mutant: Mutant,
+  seconds: Readonly<Record<string, number>>,
+  imports: ReadonlyMap<string, ReadonlySet<string>>,
+): Promise<string | null> {
+  const { file, start, end, mutated } = mutant;
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const near = file.replace(/^src/, 'test').replace(/\.ts$/, '.test.ts');
+  const cost = (test: string) =>
+    test === near ? -1 : seconds[test]! + (imports.get(test)?.has(file) ? 0 : 1e6);
+  const order = Object.keys(seconds).sort((a, b) => cost(a) - cost(b));
+  let total = 0;
+  const count = order.findIndex((test) => {
+    total += seconds[test]!;
+    return total > FIRST_SECONDS || cost(test) >= 1e6;
+  });
+  const portions = [order.slice(0, count), order.slice(count)].filter((files) => files.length);
+  return sandbox.with(file, text.slice(0, start) + mutated + text.slice(end), async () => {
+    for (const files of portions) {
+      const expected = files.reduce((sum, test) => sum + seconds[test]!, 0);
+      const { passed, by } = await sandbox.test(files, { bail: true, timeoutSeconds: 30 + 4 * expected });
+      if (!passed) return by ?? 'unknown';
+    }
+    return null;
+  });
+}
