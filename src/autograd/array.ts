@@ -1,15 +1,9 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { type DType, formatShape, type Shape, sizeOf } from './tensor.ts';
+import { expectData, type HostArray, packed, type TypedArray } from './host-array.ts';
+import { type DType, formatShape, type Shape, sides, sizeOf } from './tensor.ts';
 
-export type TypedArray = Float32Array | Uint32Array | Uint8Array;
-
-/** A dense array in host memory. */
-export interface HostArray {
-  readonly shape: Shape;
-  readonly dtype: DType;
-  readonly data: TypedArray;
-}
+export type { HostArray, TypedArray };
 
 export const bytesOf = (shape: Shape, dtype: DType): number =>
   dtype === 'u8' ? Math.ceil(sizeOf(shape) / 4) * 4 : 4 * sizeOf(shape);
@@ -44,8 +38,12 @@ export class DeviceArray implements Disposable {
 
   /** A new array of zeros. */
   static zeros(gpu: Gpu, shape: Shape, dtype: DType = 'f32', label?: string): DeviceArray {
-    const buffer = gpu.createBuffer(bytesOf(shape, dtype), label ? { label } : {});
-    return new DeviceArray(gpu, buffer, 0, [...shape], dtype, true);
+    const own = sides(label ?? 'array', shape);
+    if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
+      throw new CollimateError(`${label ?? 'array'}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');
+    }
+    const buffer = gpu.createBuffer(bytesOf(own, dtype), label ? { label } : {});
+    return new DeviceArray(gpu, buffer, 0, own, dtype, true);
   }
 
   /** A new array with a copy of host data. */
@@ -56,9 +54,13 @@ export class DeviceArray implements Disposable {
     dtype: DType = 'f32',
     label?: string,
   ): DeviceArray {
-    expectCount(data, shape);
     const array = DeviceArray.zeros(gpu, shape, dtype, label);
-    array.write(data);
+    try {
+      array.write(data, label);
+    } catch (error) {
+      array.dispose();
+      throw error;
+    }
     return array;
   }
 
@@ -72,19 +74,23 @@ export class DeviceArray implements Disposable {
 
   /** An array over a stretch of this one's buffer, from element `start` on. */
   view(start: number, shape: Shape): DeviceArray {
-    if (this.dtype === 'u8' || start + sizeOf(shape) > this.size) {
+    const own = sides('view', shape);
+    if (this.dtype === 'u8' || !Number.isInteger(start) || start < 0 || start + sizeOf(own) > this.size) {
       throw new CollimateError(
         `view of shape ${formatShape(shape)} at element ${start} does not lie inside of ${this.dtype}${formatShape(this.shape)}`,
         'Views must lie inside, of arrays of 4-byte elements.',
       );
     }
-    return new DeviceArray(this.gpu, this.buffer, this.byteOffset + 4 * start, [...shape], this.dtype, false);
+    return new DeviceArray(this.gpu, this.buffer, this.byteOffset + 4 * start, own, this.dtype, false);
   }
 
-  /** Replaces the contents by host data, in order with submitted work. */
-  write(data: ArrayLike<number>): void {
-    expectCount(data, this.shape);
-    this.gpu.write(this.buffer, this.byteOffset, toBytes(data, this.dtype, this.bytes));
+  /**
+   * Replaces the contents by host data, in order with submitted work.
+   * @throws CollimateError unless there are as many numbers as elements, and the type holds them; errors call the array `name`
+   */
+  write(data: ArrayLike<number>, name = 'an array'): void {
+    expectData(name, data, this.shape, this.dtype);
+    this.gpu.write(this.buffer, this.byteOffset, packed(data, this.dtype, this.bytes));
   }
 
   /** The contents once everything submitted so far has run. */
@@ -101,21 +107,4 @@ export class DeviceArray implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function expectCount(data: ArrayLike<number>, shape: Shape): void {
-  if (data.length === sizeOf(shape)) return;
-  throw new CollimateError(
-    `an array of shape ${formatShape(shape)} was given ${data.length} numbers`,
-    `Give ${sizeOf(shape)}.`,
-  );
-}
-
-function toBytes(data: ArrayLike<number>, dtype: DType, bytes: number): TypedArray {
-  if (dtype === 'f32') return data instanceof Float32Array ? data : Float32Array.from(data);
-  if (dtype !== 'u8') return data instanceof Uint32Array ? data : Uint32Array.from(data);
-  if (data instanceof Uint8Array && data.length === bytes) return data;
-  const padded = new Uint8Array(bytes);
-  padded.set(data);
-  return padded;
 }

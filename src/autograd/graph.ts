@@ -1,14 +1,18 @@
-import { formatShape, input, type Tensor } from './tensor.ts';
+import { CollimateError } from '../errors.ts';
+import { describe, formatShape, input, type Tensor } from './tensor.ts';
 import { ancestors } from './transform.ts';
-import { type AnyFunction, treeFlatten, treeMap } from './tree.ts';
+import { type AnyFunction, tensorsOf, treeMap } from './tree.ts';
 
-/** Shape and type of a value that a function is traced with; a plain shape stands for f32. */
+/** Shape and type of a value that a function is traced with. */
 export interface Spec {
   readonly shape: readonly number[];
   readonly dtype?: 'f32' | 'u32' | 'u8';
 }
 
-/** Structures of specs as a function's arguments are given when it is traced. */
+/**
+ * Structures of specs as a function's arguments are given when it is traced. A plain list of sides, `[2, 3]`, stands for a
+ * spec of f32; scalars are `{ shape: [] }`.
+ */
 export type Specs = readonly unknown[];
 
 export interface Graph<R = unknown> {
@@ -23,16 +27,51 @@ export interface Graph<R = unknown> {
 export const isSpec = (x: unknown): x is Spec =>
   typeof x === 'object' && x !== null && Array.isArray((x as Spec).shape);
 
-/** Runs a function of tensors once, on symbols, and keeps what it computes. Specs stand where tensors will. */
+const isShape = (x: unknown): x is readonly number[] =>
+  Array.isArray(x) && x.length > 0 && x.every((d) => typeof d === 'number');
+
+/**
+ * Runs a function of tensors once, on symbols, and keeps what it computes. Specs stand where tensors will.
+ * @throws CollimateError if it returns no tensor, or a tensor of another trace
+ */
 export function trace<R>(f: AnyFunction<R>, specs: Specs): Graph<R> {
+  if (typeof f !== 'function' || !Array.isArray(specs)) {
+    throw new CollimateError(
+      `cannot trace ${describe(f)} with the specs ${describe(specs)}`,
+      'Give a function, and a list with a spec for each of its arguments.',
+    );
+  }
   const inputs: Tensor<'input'>[] = [];
-  const args = treeMap(specs, isSpec, (spec: Spec, path) => {
+  const isLeaf = (x: unknown) => isSpec(x) || isShape(x);
+  const leaf = (given: Spec | readonly number[], path: string) => {
+    const spec: Spec = 'shape' in given ? given : { shape: given };
     const node = input(path, spec.shape, spec.dtype ?? 'f32');
     inputs.push(node);
     return node;
-  }) as unknown[];
+  };
+  // A list of numbers is a shape, but not where the list of specs itself is.
+  const args = specs.map((spec, i) => treeMap(spec, isLeaf, leaf, `${i}`));
   const result = f(...args);
-  return { inputs, outputs: treeFlatten(result), args, result };
+  const outputs = tensorsOf(f.name || 'the function', result);
+  checkOutputs(f.name || 'the function', inputs, outputs);
+  return { inputs, outputs, args, result };
+}
+
+function checkOutputs(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[]): void {
+  const bytes = outputs.find(({ dtype }) => dtype === 'u8');
+  if (bytes) {
+    throw new CollimateError(
+      `${name} returns bytes, u8${formatShape(bytes.shape)}`,
+      'Only take reads bytes: return rows that it gives as f32.',
+    );
+  }
+  const own = new Set<Tensor>(inputs);
+  const leaked = ancestors(outputs).find((x) => x.is('input') && !own.has(x));
+  if (!leaked?.is('input')) return;
+  throw new CollimateError(
+    `${name} uses input ${leaked.params.name}, ${leaked.dtype}${formatShape(leaked.shape)}, of another trace`,
+    'Let no tensor outlive the function that is traced: pass in what it needs as arguments.',
+  );
 }
 
 /** The graph as text: one line an operation, with shapes; the same text for the same computation. */

@@ -1,9 +1,9 @@
-import { CollimateError } from '../errors.ts';
 import type { Graph } from './graph.ts';
+import { expectData } from './host-array.ts';
 import type { Primitive } from './primitives.ts';
 import type { NdArray, Rule } from './rule.ts';
 import { rules } from './rules.ts';
-import { formatShape, type Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 import { ancestors } from './transform.ts';
 
 /** Evaluates a graph on the CPU in float64: the oracle that everything else is tested against. */
@@ -13,13 +13,8 @@ export function interpret(
 ): NdArray[] {
   const known = new Map<Tensor, NdArray>();
   graph.inputs.forEach((x, i) => {
-    const given = values[i];
-    if (given?.length !== x.size) {
-      throw new CollimateError(
-        `interpret: ${x.params.name} of shape ${formatShape(x.shape)} was given ${given?.length ?? 'no'} values`,
-        `Give ${x.size}.`,
-      );
-    }
+    const given = values[i]!;
+    expectData(`interpret: input ${x.params.name}`, given, x.shape, x.dtype);
     known.set(x, { shape: x.shape, dtype: x.dtype, data: Float64Array.from(given) });
   });
   for (const node of ancestors(graph.outputs)) {

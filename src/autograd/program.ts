@@ -1,12 +1,14 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Work } from '../gpu/kernel.ts';
+import type { DeviceMemory } from '../gpu/memory.ts';
 import type { Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, type HostArray } from './array.ts';
+import { expectApart, fitting } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
-import { formatShape, sameShape, type Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
 import { type AnyFunction, leavesLike, type Mapped, type Matched, treeUnflatten } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
@@ -31,7 +33,11 @@ export interface CompileOptions {
 /** Traces a function, differentiates what it asks to be differentiated, and compiles all kernels side by side. */
 export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
   const graph = trace(f, specs);
-  const halfProducts = options.precision === 'f16';
+  const { precision = 'f32' } = options;
+  const halfProducts = precision === 'f16';
+  if (!halfProducts && precision !== 'f32') {
+    throw new CollimateError(`there is no precision ${precision}`, 'Choose f32 or f16.');
+  }
   if (halfProducts && !gpu.traits.f16) {
     throw new CollimateError(
       `${gpu.info.name} cannot compute in f16: it lacks the feature shader-f16`,
@@ -80,30 +86,37 @@ export class Program<R = unknown> {
 
   /**
    * Ties the program to arrays: bind groups are made once, and each run afterwards only encodes dispatches. Both
-   * arguments have the structures that the function takes and returns; without `outputs`, arrays are made.
+   * arguments have the structures that the function takes and returns; without `outputs`, arrays are made, but for those that
+   * replace inputs in place.
    */
   bind(inputs: unknown, outputs?: unknown): BoundProgram<R> {
     const { args, result } = this.graph;
-    const given = leavesLike(`${this.label}: input`, args, inputs, isDeviceArray).map(fitting);
-    if (outputs === undefined) {
-      const made = this.graph.outputs.map((t) => this.#allocate(t));
-      return new BoundProgram(this, this.#pipelines, given, made, made);
-    }
-    const results = leavesLike(`${this.label}: output`, result, outputs, isDeviceArray).map(fitting);
-    return new BoundProgram(this, this.#pipelines, given, results, []);
-  }
-
-  #allocate(t: Tensor): DeviceArray {
-    return DeviceArray.zeros(this.gpu, t.shape, t.dtype, `${this.label} output`);
+    const arraysOf = (what: string, model: unknown, arrays: unknown) =>
+      leavesLike(`${this.label}: ${what}`, model, arrays, isDeviceArray).map((x) => fitting(this.gpu, x));
+    const given = arraysOf('input', args, inputs);
+    const results: (DeviceArray | undefined)[] =
+      outputs === undefined
+        ? this.graph.outputs.map((_, o) => given[this.plan.inPlace.get(o) ?? -1])
+        : arraysOf('output', result, outputs);
+    expectApart(this.label, this.plan, given, results);
+    const made: DeviceArray[] = [];
+    const make = ({ shape, dtype }: Tensor): DeviceArray => {
+      const array = DeviceArray.zeros(this.gpu, shape, dtype, `${this.label} output`);
+      made.push(array);
+      return array;
+    };
+    const bound = this.graph.outputs.map((t, o) => results[o] ?? make(t));
+    return new BoundProgram(this, this.#pipelines, given, bound, made);
   }
 
   /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
   async run(...args: unknown[]): Promise<Mapped<R, HostArray>> {
     const own: DeviceArray[] = [];
     const isLeaf = (x: unknown): x is Data => isDeviceArray(x) || isData(x) || typeof x === 'number';
-    const upload = ({ value, model: { shape, dtype } }: Matched<Data>) => {
+    const upload = ({ value, model: { shape, dtype }, name }: Matched<Data>) => {
       if (isDeviceArray(value)) return value;
-      const array = DeviceArray.from(this.gpu, typeof value === 'number' ? [value] : value, shape, dtype);
+      const data = typeof value === 'number' ? [value] : value;
+      const array = DeviceArray.from(this.gpu, data, shape, dtype, name);
       own.push(array);
       return array;
     };
@@ -146,7 +159,10 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   readonly #slots: GPUBuffer[];
   readonly #textures: GPUTexture[];
   readonly #uniforms: GPUBuffer | undefined;
+  /** Those of inputs and outputs. */
+  readonly #bound: ReadonlySet<GPUBuffer>;
   readonly #calls: readonly Call[];
+  #disposed = false;
 
   constructor(
     program: Program<R>,
@@ -159,6 +175,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     this.program = program;
     this.outputs = outputs;
     this.#made = made;
+    this.#bound = new Set([...inputs, ...outputs].map((array) => array.buffer));
     this.#slots = plan.slots.map((bytes, i) => gpu.memory.borrowBuffer(bytes, `${label} slot ${i}`));
     this.#textures = plan.textures.map((bytes, i) => gpu.memory.borrowTexels(bytes, `${label} texture ${i}`));
 
@@ -213,6 +230,19 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     return this.program.label;
   }
 
+  check(memory: DeviceMemory): void {
+    if (this.#disposed) {
+      throw new CollimateError(`${this.label}: the bound program was disposed of`, 'Bind its arrays again.');
+    }
+    for (const buffer of this.#bound) {
+      if (memory.holds(buffer)) continue;
+      throw new CollimateError(
+        `${this.label}: ${buffer.label} was disposed of, or lies on another device than the program is run on`,
+        'Keep arrays alive as long as programs that are bound to them, and run programs on their own device.',
+      );
+    }
+  }
+
   encode(recorder: Recorder): void {
     for (const call of this.#calls) dispatch(recorder, call);
   }
@@ -237,6 +267,7 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
 
   /** Frees temporaries and the outputs that {@link Program.bind} made. */
   dispose(): void {
+    this.#disposed = true;
     const { gpu } = this.program;
     for (const buffer of this.#slots.splice(0)) gpu.memory.releaseBuffer(buffer);
     for (const texture of this.#textures.splice(0)) gpu.memory.releaseTexels(texture);
@@ -247,22 +278,4 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** The array, if it can be bound in its place. */
-function fitting({ value: array, model: t, name: what }: Matched<DeviceArray>): DeviceArray {
-  if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
-    throw new CollimateError(
-      `${what}: expected ${t.dtype}${formatShape(t.shape)}, got ${array.dtype}${formatShape(array.shape)}`,
-      'Bind an array of that type and shape.',
-    );
-  }
-  const alignment = array.gpu.traits.offsetAlignment;
-  if (array.byteOffset % alignment !== 0) {
-    throw new CollimateError(
-      `${what} starts at byte ${array.byteOffset} of its buffer, which is not a multiple of ${alignment}`,
-      'Let views start where the adapter can bind them.',
-    );
-  }
-  return array;
 }

@@ -91,14 +91,30 @@ export function expectTensors(
   );
 }
 
-/** Something that is not what was expected, in a few words. */
-export function describe(x: unknown): string {
-  if (typeof x === 'number' || x === undefined || x === null || typeof x === 'boolean') return `${x}`;
-  if (typeof x !== 'object') return `a ${typeof x}`;
-  if (x instanceof Tensor) return `a tensor ${x.dtype}${formatShape(x.shape)}`;
-  if (Array.isArray(x))
-    return x.length <= 4 && x.every((d) => typeof d === 'number') ? formatShape(x) : 'a list';
-  return `a ${x.constructor?.name ?? 'record'}`;
+export const isNothing = (x: unknown): x is undefined | null => x === undefined || x === null;
+/** Names of a record that an error shows. */
+const MOST_KEYS = 8;
+
+/** A value in an error; of a record, those names first that `other` lacks. */
+export function describe(x: unknown, other?: unknown): string {
+  if (isNothing(x)) return 'nothing';
+  if (typeof x === 'string') return JSON.stringify(x);
+  if (typeof x === 'function') return 'a function';
+  if (typeof x === 'bigint') return `${x}n`;
+  if (typeof x !== 'object') return String(x);
+  const { shape, dtype } = x as { shape?: Shape; dtype?: string };
+  const type = x.constructor?.name ?? 'Object';
+  if (Array.isArray(shape) && dtype) {
+    const named = x instanceof Tensor || type === 'Object' ? '' : `a ${type} `;
+    return `${named}${dtype}${formatShape(shape)}`;
+  }
+  if (Array.isArray(x)) return `a list of ${x.length}`;
+  if (ArrayBuffer.isView(x)) return `a ${type} of ${(x as Uint8Array).length}`;
+  if (type !== 'Object') return `a ${type}`;
+  const shared = (key: string) => Number(typeof other === 'object' && other !== null && key in other);
+  const keys = Object.keys(x).sort((a, b) => shared(a) - shared(b));
+  const shown = keys.slice(0, MOST_KEYS).join(', ');
+  return keys.length > MOST_KEYS ? `{${shown}, … (${keys.length} names)}` : `{${shown}}`;
 }
 
 /** A copy of what someone gave as the sides of an array, if it can be. */

@@ -3,8 +3,8 @@ import { add, broadcastLike, full } from './functions.ts';
 import type { Primitive } from './primitives.ts';
 import type { Rule } from './rule.ts';
 import { rules } from './rules.ts';
-import { bind, formatShape, input, sameShape, Tensor } from './tensor.ts';
-import { leavesLike, treeFlatten, treeUnflatten } from './tree.ts';
+import { bind, describe, formatShape, input, sameShape, Tensor } from './tensor.ts';
+import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
  * Differentiation as a map from graphs to graphs. Forward mode follows the JVP rules; reverse mode is the transpose
@@ -106,6 +106,9 @@ type Args = readonly any[];
 /** Calls `f` at private copies of its tensor arguments. */
 function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
   const leaves = treeFlatten(args);
+  if (leaves.length === 0) {
+    throw new CollimateError('a function is differentiated by no tensor', 'Give a tensor as its argument.');
+  }
   const other = leaves.find((x) => x.dtype !== 'f32');
   if (other) {
     throw new CollimateError(
@@ -114,7 +117,9 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
     );
   }
   const copies = leaves.map(copyOf);
-  return { copies, out: f(...(treeUnflatten(args, copies) as unknown as A)) };
+  const out = f(...(treeUnflatten(args, copies) as unknown as A));
+  tensorsOf(f.name || 'the function', out);
+  return { copies, out };
 }
 
 /**
@@ -205,14 +210,22 @@ export function valueAndGrad<A extends Args>(
   options: { hasAux?: boolean } = {},
 ): (...args: A) => [unknown, A[0]] {
   return (...args) => {
+    const numbers = (x: unknown): x is number | Tensor => typeof x === 'number' || x instanceof Tensor;
+    const number = treeFlatten(args[0], numbers).find((x) => typeof x === 'number');
+    if (number !== undefined) {
+      throw new CollimateError(
+        `grad: there is no gradient by the number ${number}`,
+        'Pass it in another argument than the first, or make a tensor of it.',
+      );
+    }
     const { copies, out } = isolate(
       (first: A[0]) => f(...([first, ...args.slice(1)] as unknown as A)),
       [args[0]],
     );
     const value = (options.hasAux ? (out as readonly unknown[])[0] : out) as Tensor;
-    if (value.size !== 1) {
+    if (!(value instanceof Tensor) || value.size !== 1 || value.dtype !== 'f32') {
       throw new CollimateError(
-        `grad: the function returns a tensor of shape ${formatShape(value.shape)}`,
+        `grad: the function returns ${describe(value)}, not a scalar of f32`,
         'Differentiate a scalar, or use vjp with a cotangent of that shape.',
       );
     }

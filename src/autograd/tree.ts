@@ -1,5 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import { formatShape, type Shape, Tensor } from './tensor.ts';
+import { describe, isNothing, Tensor } from './tensor.ts';
 
 /** `Tree` with every tensor replaced by `U`. */
 export type Mapped<T, U> = T extends Tensor
@@ -103,25 +103,17 @@ export function leavesLike<T>(
   return matched;
 }
 
-const isNothing = (x: unknown): x is undefined | null => x === undefined || x === null;
-const MOST_KEYS = 8;
-
-/** A value in an error; of a record, those names first that `other` lacks. */
-function describe(x: unknown, other?: unknown): string {
-  if (isNothing(x)) return 'nothing';
-  if (typeof x === 'string') return JSON.stringify(x);
-  if (typeof x === 'function') return 'a function';
-  if (typeof x !== 'object') return String(x);
-  const { shape, dtype } = x as { shape?: Shape; dtype?: string };
-  if (Array.isArray(shape) && dtype) return `${dtype}${formatShape(shape)}`;
-  if (Array.isArray(x)) return `a list of ${x.length}`;
-  const type = x.constructor?.name ?? 'Object';
-  if (ArrayBuffer.isView(x)) return `a ${type} of ${(x as Uint8Array).length}`;
-  if (type !== 'Object') return `a ${type}`;
-  const shared = (key: string) => Number(typeof other === 'object' && other !== null && key in other);
-  const keys = Object.keys(x).sort((a, b) => shared(a) - shared(b));
-  const shown = keys.slice(0, MOST_KEYS).join(', ');
-  return keys.length > MOST_KEYS ? `{${shown}, … (${keys.length} names)}` : `{${shown}}`;
+/** The tensors that a function returned; throws if there are none. */
+export function tensorsOf(name: string, result: unknown): Tensor[] {
+  const async = result instanceof Promise;
+  const tensors = async ? [] : treeFlatten(result);
+  if (tensors.length > 0) return tensors;
+  throw new CollimateError(
+    `${name} returns ${async ? 'a promise' : describe(result)}, and no tensor`,
+    async
+      ? 'Trace a function that is not async: it runs once, before there are any data.'
+      : 'Return a tensor, or a list or record of tensors; make a tensor of a number with full.',
+  );
 }
 
 /** A function that is traced: its arguments have whatever structure the caller gives them. */

@@ -30,7 +30,7 @@ export function reportError(thrown: unknown): number {
   } else {
     console.error(`error: ${error instanceof Error ? error.message : error}`);
     console.error(
-      'This is a defect of Collimate. Please report it, with what the command prints with --debug added.',
+      'This is a bug in Collimate. Please report it, with what the command prints with --debug added.',
     );
   }
   return error instanceof Interrupted ? 130 : 1;

@@ -8,7 +8,7 @@ import { Pipelines, type Shader } from './pipelines.ts';
 import { type Runnable, submitAll } from './runnable.ts';
 import type { Tracer } from './trace.ts';
 import type { AdapterTraits } from './traits.ts';
-import { quietly } from './wait.ts';
+import { inNode, quietly } from './wait.ts';
 
 export interface OpenOptions {
   /** `gpu`, `system`, `swiftshader` or a part of an adapter's name. Node only; `COLLIMATE_ADAPTER` is the default. */
@@ -149,8 +149,13 @@ export class Gpu implements Disposable {
     });
   }
 
-  /** Queues programs in order, `times` over, and returns at once. */
+  /**
+   * Queues programs in order, `times` over, and returns at once.
+   * @throws CollimateError if the device has failed, or what a program binds was disposed of
+   */
   submit(programs: readonly Runnable[], times = 1): void {
+    this.check();
+    for (const program of programs) program.check(this.memory);
     const all = Array.from({ length: times }, () => programs).flat();
     if (this.tracer) this.tracer.submit(all);
     else submitAll(this.device, all);
@@ -158,6 +163,7 @@ export class Gpu implements Disposable {
 
   /** Copies host data into a buffer, in order with submitted work; a last word that is not full is filled with zeros. */
   write(buffer: GPUBuffer, byteOffset: number, data: ArrayBufferView): void {
+    this.#expectHeld(buffer);
     const { buffer: bytes, byteOffset: from, byteLength } = data;
     const whole = byteLength - (byteLength % 4);
     this.device.queue.writeBuffer(buffer, byteOffset, bytes as ArrayBuffer, from, whole);
@@ -169,7 +175,7 @@ export class Gpu implements Disposable {
 
   /** Reads bytes back once everything submitted so far has run; `byteOffset` is a multiple of 4. */
   async read(buffer: GPUBuffer, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
-    this.check();
+    this.#expectHeld(buffer);
     const size = Math.ceil(bytes / 4) * 4;
     const staging = this.createBuffer(size, { usage: 0x1 | 0x8, label: 'readback' }); // MAP_READ | COPY_DST
     const free = () => {
@@ -191,13 +197,22 @@ export class Gpu implements Disposable {
     }
   }
 
+  #expectHeld(buffer: GPUBuffer): void {
+    this.check();
+    if (this.memory.holds(buffer)) return;
+    throw new CollimateError(
+      `${buffer.label || 'a buffer'} was disposed of, or lies on another device`,
+      'Read and write arrays while they are alive.',
+    );
+  }
+
   /** Resolves when all submitted work has run; throws if any of it failed. */
   async idle(): Promise<void> {
     this.check();
     await this.#fate.settled(this.device.queue.onSubmittedWorkDone());
   }
 
-  /** Throws the device's failure, if it has failed. */
+  /** Throws the device's failure, if it has failed or was disposed of. */
   check(): void {
     this.#fate.check();
   }
@@ -212,7 +227,16 @@ export class Gpu implements Disposable {
     // Dawn holds on to a listener, and by it to the device with its thread.
     this.device.removeEventListener('uncapturederror', this.#onError);
     this.device.destroy();
-    this.#fate.checkAtLast();
+    try {
+      this.#fate.checkAtLast();
+    } finally {
+      this.#fate.fail(
+        new CollimateError(
+          `the device ${this.info.name} was disposed of`,
+          'open another with Gpu.open, and make arrays and programs anew',
+        ),
+      );
+    }
   }
 
   [Symbol.dispose](): void {
@@ -222,6 +246,17 @@ export class Gpu implements Disposable {
 
 async function findAdapter({ adapter, gpu, threads }: OpenOptions): Promise<FoundAdapter> {
   const given = gpu ?? globalThis.navigator?.gpu;
+  if (!given && !inNode) {
+    throw globalThis.isSecureContext === false
+      ? new CollimateError(
+          `the page ${globalThis.location?.origin ?? ''} is not secure, and browsers offer WebGPU to secure pages only`,
+          'serve it over https, or from localhost',
+        )
+      : new CollimateError(
+          'this browser does not offer WebGPU',
+          'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
+        );
+  }
   if (!given) {
     const { findNodeAdapter } = await import('./node-adapter.ts');
     return findNodeAdapter(adapter, threads);

@@ -18,7 +18,7 @@ export function outOfMemory(what: string, bytes: number, limit: string): Collima
   );
 }
 
-/** An error that no error scope caught: a defect of the program, or of the driver. */
+/** An error that no error scope caught: a bug in the program, or in the driver. */
 export function uncaptured(error: GPUError): CollimateError {
   const kind = error.constructor.name;
   if (kind === 'GPUOutOfMemoryError') {
@@ -29,7 +29,7 @@ export function uncaptured(error: GPUError): CollimateError {
   }
   return new CollimateError(
     `the GPU refused an operation (${kind}): ${error.message.trim()}`,
-    'this is a defect of Collimate or of the GPU driver: please report it with the output of `npm run doctor`',
+    'this is a bug in Collimate or in the GPU driver: please report it with the output of `npm run doctor`',
   );
 }
 
@@ -44,7 +44,7 @@ export function shaderError(
   const text = errors.map((e) => `${name}:${e.lineNum}:${e.linePos}: ${e.message}\n${excerpt(wgsl, e)}`);
   return new CollimateError(
     `the kernel ${name} does not compile\n${text.length ? text.join('\n') : fallback.trim()}`,
-    'this is a defect of the kernel or of the shader compiler: please report it with the output of `npm run doctor`',
+    'this is a bug in Collimate or in the shader compiler: please report it with the output of `npm run doctor`',
   );
 }
 

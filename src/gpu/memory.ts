@@ -31,6 +31,7 @@ export class DeviceMemory {
 
   /** See {@link Gpu.createBuffer}. */
   createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {
+    this.#fate.check();
     const { label = 'a buffer', usage = storageUsage } = options;
     if (!(bytes >= 0)) throw new CollimateError(`cannot allocate ${label} of ${bytes} bytes`);
     const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
@@ -40,6 +41,11 @@ export class DeviceMemory {
     const buffer = this.#allocate(size, label, () => this.#device.createBuffer({ size, usage, label }));
     this.#buffers.add(buffer);
     return buffer;
+  }
+
+  /** Whether a buffer was made here, and not destroyed since. */
+  holds(buffer: GPUBuffer): boolean {
+    return this.#buffers.has(buffer);
   }
 
   destroyBuffer(buffer: GPUBuffer): void {

@@ -1,10 +1,13 @@
 import type { Kernel } from './kernel.ts';
+import type { DeviceMemory } from './memory.ts';
 import { copyToTexels } from './texels.ts';
 
 /** Dispatches that are queued together, such as a program with its arrays. */
 export interface Runnable {
   /** Name for profiles. */
   readonly label: string;
+  /** Throws unless everything that it binds is there, in the memory of the device that it is to run on. */
+  check(memory: DeviceMemory): void;
   /** Encodes all dispatches, and the copies before them. */
   encode(recorder: Recorder): void;
   /** The same one by one, each with the copies that it needs, to be timed. */

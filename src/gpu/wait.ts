@@ -13,9 +13,9 @@
 const longestNap = 0.25;
 
 /** There, only there, is polling done on the JavaScript thread, and that thread allowed to block. */
-const polls = typeof process !== 'undefined' && process.versions?.node !== undefined;
+export const inNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
-const cell = polls ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+const cell = inNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 let pending = 0;
 let since = 0;
 let turning = false;
@@ -32,7 +32,7 @@ function turn(): void {
 
 /** The same promise, awaited without burning a core. Every promise of a device goes through here. */
 export function quietly<T>(promise: Promise<T>): Promise<T> {
-  if (!polls) return promise;
+  if (!inNode) return promise;
   pending++;
   since = performance.now();
   if (!turning) {

@@ -134,11 +134,15 @@ it.each<[string, () => unknown, string]>([
   ['a weight', () => c.conv2d(image, x), 'conv: an operand is f32[2,3]'],
   ['channels', () => c.conv2d(image, input('w', [3, 4, 3, 3])), 'conv: '],
   ['a number for a tensor', () => c.exp(anything(2)), 'exp: operand 0 is 2, not a tensor'],
-  ['nothing for a tensor', () => c.reshape(anything(undefined), [1]), 'reshape: operand 0 is undefined'],
-  ['data for a tensor', () => c.add(x, anything(Float32Array.of(1))), 'add: operand 1 is a Float32Array'],
-  ['a list for a tensor', () => c.mul(anything([1, 2]), x), 'mul: operand 0 is [1,2], not a tensor'],
+  ['nothing for a tensor', () => c.reshape(anything(undefined), [1]), 'reshape: operand 0 is nothing'],
+  [
+    'data for a tensor',
+    () => c.add(x, anything(Float32Array.of(1))),
+    'add: operand 1 is a Float32Array of 1, not a tensor',
+  ],
+  ['a list for a tensor', () => c.mul(anything([1, 2]), x), 'mul: operand 0 is a list of 2, not a tensor'],
   ['a truth for a condition', () => c.where(anything(true), x, 0), 'where: operand 0 is true, not a tensor'],
-  ['a string for an operand', () => c.sub(x, anything('1')), 'sub: operand 1 is a string, not a tensor'],
+  ['a string for an operand', () => c.sub(x, anything('1')), 'sub: operand 1 is "1", not a tensor'],
   [
     'a comparison in JavaScript',
     () => (anything(x) > 0 ? 1 : 2),
@@ -161,7 +165,7 @@ it.each<[string, () => unknown, string]>([
   [
     'values',
     () => interpret({ inputs: [x], outputs: [x] }, [[1]]),
-    'interpret: x of shape [2,3] was given 1 values',
+    'interpret: input x of shape [2,3] was given 1 numbers',
   ],
 ])('names what is wrong with %s, and what to do', (_, f, message) => {
   try {

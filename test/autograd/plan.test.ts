@@ -5,7 +5,7 @@ import * as c from '../../src/autograd/functions.ts';
 import { type Graph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { partition } from '../../src/autograd/lower/fuse.ts';
-import { type Plan, type PlanOptions, plan } from '../../src/autograd/lower/plan.ts';
+import { type Plan, plan } from '../../src/autograd/lower/plan.ts';
 import { simplify } from '../../src/autograd/lower/simplify.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
@@ -29,8 +29,11 @@ const traits: AdapterTraits = {
   f16: false,
 };
 
-const planOf = (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], options: PlanOptions = {}) =>
-  plan(trace(f, operands), traits, options);
+const planOf = (
+  f: (...xs: Tensor[]) => unknown,
+  operands: readonly Operand[],
+  options: Partial<Pick<Plan, 'inPlace'>> = {},
+) => plan(trace(f, operands), traits, options);
 
 /**
  * Walks a plan along the stages it was made from, keeping note of which tensor each slot holds, and asserts that what

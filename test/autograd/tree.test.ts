@@ -167,7 +167,7 @@ describe('a structure is refused', () => {
       expect(() => program.bind([{ w: a, B: a }])).toThrow('both: input 0: expected {b, w}, got {B, w}');
       expect(() => program.bind({ w: a, b: a })).toThrow('both: input: expected a list of 1, got {w, b}');
       expect(() => program.bind(inputs, { sum: a, far: a })).toThrow(
-        'both: output far: expected {w}, got f32[1]',
+        'both: output far: expected {w}, got a DeviceArray f32[1]',
       );
       expect(() => program.bind(inputs, [a, a])).toThrow(
         'both: output: expected {sum, far}, got a list of 2',

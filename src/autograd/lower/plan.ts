@@ -31,11 +31,8 @@ export interface Plan {
   readonly slots: readonly number[];
   /** Bytes of each texture. */
   readonly textures: readonly number[];
-}
-
-export interface PlanOptions {
   /** `inPlace[o] = i`: output `o` is bound to the same buffer as input `i`, which it replaces. */
-  readonly inPlace?: ReadonlyMap<number, number>;
+  readonly inPlace: ReadonlyMap<number, number>;
 }
 
 export const byteSize = (t: Tensor): number => (t.dtype === 'u8' ? Math.ceil(t.size / 4) * 4 : 4 * t.size);
@@ -48,10 +45,10 @@ const SPLIT_WAYS = 64;
 export function plan(
   graph: Pick<Graph, 'inputs' | 'outputs'>,
   traits: AdapterTraits,
-  options: PlanOptions = {},
+  { inPlace = new Map() }: Partial<Pick<Plan, 'inPlace'>> = {},
 ): Plan {
+  checkPairs(graph, inPlace);
   const outputs = ownOutputs(simplify(graph.outputs));
-  const inPlace = options.inPlace ?? new Map<number, number>();
   const replaced = new Map([...inPlace].map(([o, i]) => [aliasRoot(outputs[o]!), graph.inputs[i]!]));
   const { stages: unordered, materialized } = partition(outputs, traits, replaced);
   const memory = new Memory('slot');
@@ -83,7 +80,7 @@ export function plan(
     return made;
   });
   const { steps, slots } = withPadding(emitted, memory.sizes, traits);
-  return { ...withCopies(steps), slots };
+  return { ...withCopies(steps), slots, inPlace };
 
   function checkBinding(t: Tensor): void {
     if (byteSize(t) > traits.maxBindingBytes) {
@@ -211,6 +208,20 @@ export function plan(
       memory.release(ref);
     });
     return [{ kernel: first, buffers: [...reads, ...partial] }, ...second];
+  }
+}
+
+/** Throws unless each output that replaces an input is like it, and no other replaces it. */
+function checkPairs({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>, inPlace: Plan['inPlace']): void {
+  const told = (t: Tensor | undefined) => (t ? `${t.dtype}${formatShape(t.shape)}` : 'none');
+  for (const [o, i] of inPlace) {
+    const [output, input] = [told(outputs[o]), told(inputs[i])];
+    const once = [...inPlace.values()].filter((other) => other === i).length === 1;
+    if (input !== 'none' && output === input && once) continue;
+    throw new CollimateError(
+      `output ${o} cannot replace input ${i} in place: they are ${output} and ${input}${once ? '' : ', and another output replaces it'}`,
+      'Pair each output with an input of its own, of the same type and shape.',
+    );
   }
 }
 

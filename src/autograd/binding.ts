@@ -1,0 +1,76 @@
+import { CollimateError } from '../errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { DeviceArray } from './array.ts';
+import type { Plan } from './lower/plan.ts';
+import { formatShape, sameShape } from './tensor.ts';
+import type { Matched } from './tree.ts';
+
+/** The array, if it can be bound in its place. */
+export function fitting(gpu: Gpu, { value: array, model: t, name: what }: Matched<DeviceArray>): DeviceArray {
+  if (!gpu.memory.holds(array.buffer)) {
+    const other = array.gpu.memory.holds(array.buffer);
+    throw new CollimateError(
+      other
+        ? `${what} lies in the memory of another device, ${array.gpu.info.name}`
+        : `${what} was disposed of`,
+      other ? 'Bind arrays of the device that the program was compiled for.' : 'Bind an array that is alive.',
+    );
+  }
+  if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
+    throw new CollimateError(
+      `${what}: expected ${t.dtype}${formatShape(t.shape)}, got ${array.dtype}${formatShape(array.shape)}`,
+      'Bind an array of that type and shape.',
+    );
+  }
+  const alignment = array.gpu.traits.offsetAlignment;
+  if (array.byteOffset % alignment !== 0) {
+    throw new CollimateError(
+      `${what} starts at byte ${array.byteOffset} of its buffer, which is not a multiple of ${alignment}`,
+      'Let views start where the adapter can bind them.',
+    );
+  }
+  return array;
+}
+
+/**
+ * Throws where an output would overwrite what a program still reads or writes: an input, unless the output replaces it
+ * in place, or another output. An output that is not given gets a buffer of its own.
+ */
+export function expectApart(
+  label: string,
+  { dispatches, inPlace }: Plan,
+  inputs: readonly DeviceArray[],
+  outputs: readonly (DeviceArray | undefined)[],
+): void {
+  const refuse = (o: number, other: string, how: string): never => {
+    throw new CollimateError(
+      `${label}: output ${o} and ${other} ${how}`,
+      'Bind the output to an array of its own, or compile with inPlace if it shall replace the input.',
+    );
+  };
+  outputs.forEach((out, o) => {
+    if (!out) return;
+    inputs.forEach((x, i) => {
+      if (inPlace.get(o) !== i) {
+        if (overlap(out, x)) refuse(o, `input ${i}`, 'overlap');
+      } else if (out.buffer !== x.buffer || out.byteOffset !== x.byteOffset) {
+        refuse(o, `input ${i}`, 'are two arrays, where one replaces the other in place');
+      }
+    });
+    const twin = outputs.slice(0, o).findIndex((y) => y && overlap(out, y));
+    if (twin >= 0) refuse(o, `output ${twin}`, 'overlap');
+  });
+  // What one dispatch writes, it may not read through another part of the buffer.
+  for (const { kernel, buffers } of dispatches) {
+    const bound = (kind: 'input' | 'output', writes: boolean) =>
+      buffers.filter((ref, b) => ref.kind === kind && (kernel.bindings[b] === 'read_write') === writes);
+    for (const { index: o } of bound('output', true)) {
+      const shares = (array: DeviceArray | undefined) => array?.buffer === outputs[o]?.buffer;
+      const read = bound('input', false).find(({ index }) => outputs[o] && shares(inputs[index]));
+      if (read) refuse(o, `input ${read.index}`, `lie in one buffer, and ${kernel.name} needs both`);
+    }
+  }
+}
+
+const overlap = (a: DeviceArray, b: DeviceArray): boolean =>
+  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.bytes && b.byteOffset < a.byteOffset + a.bytes;
