@@ -86,6 +86,13 @@ export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
 export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
 export const square = (x: Tensor): Tensor => mul(x, x);
 
+/**
+ * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
+ * repeated over it, whichever of them depend on what it is taken by.
+ */
+export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+  bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
+
 /** `a` where `condition` (bool) is true, else `b`. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});

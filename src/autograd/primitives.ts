@@ -34,6 +34,8 @@ export interface Params {
   sin: None;
   tanh: None;
   relu: None;
+  /** (x − mean) · rate · weight + bias, of these five. */
+  normalize: None;
   greater: None;
   equal: None;
   where: None;

@@ -1,4 +1,4 @@
-import { add, mean, mul, reshape, rsqrt, sub, variance } from '../autograd/functions.ts';
+import { add, mean, normalize, reshape, rsqrt, variance } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Normalizer, Weights } from './network.ts';
 
@@ -33,6 +33,6 @@ export const inferenceNorm: Normalizer = (x, name, weights) =>
   );
 
 function affine(x: Tensor, { mean, variance }: BatchStatistics, name: string, weights: Weights): Tensor {
-  const normalized = mul(sub(x, mean), rsqrt(add(variance, EPSILON)));
-  return add(mul(normalized, weights[`${name}.weight`]!), weights[`${name}.bias`]!);
+  const rate = rsqrt(add(variance, EPSILON));
+  return normalize(x, mean, rate, weights[`${name}.weight`]!, weights[`${name}.bias`]!);
 }

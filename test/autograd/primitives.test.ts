@@ -93,6 +93,10 @@ const cases: { [P in Primitive]: readonly Case[] } = {
   sin: [on(c.sin, [3, 5]), on(c.sin, of([40], -500, 500))],
   tanh: [on(c.tanh, [3, 5]), on((x) => c.mul(c.tanh(x), c.exp(x)), [4, 8])],
   relu: [on(c.relu, [3, 8])],
+  normalize: [
+    on(c.normalize, [3, 4, 5], [1, 5], [5], [1, 5], [5]),
+    on(c.normalize, [6, 4], [6, 1], [6, 1], [4], [1]),
+  ],
   greater: [
     on((a, b) => c.where(c.greater(a, b), a, c.neg(b)), [3, 4], [3, 1]),
     on((a, b) => c.cast(c.greater(a, b), 'u32'), u32([20], 3), u32([20], 3)),

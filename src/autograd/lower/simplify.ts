@@ -6,9 +6,9 @@ import { unitVectorAxis } from './unit-vectors.ts';
 
 /**
  * Rewrites a graph into an equal one that costs less: equal nodes become one, what does nothing goes away, products
- * take transposed operands as they are, and factors that do not vary along a sum move out of it, and unit vectors times
- * a matrix are its rows. The last but one is what
- * makes BatchNorm's backward pass two sums in one kernel: Σγ·dy and Σdy share theirs once γ is outside.
+ * take transposed operands as they are, sums of copies are multiples, and unit vectors times a matrix are its rows (also where a
+ * product would spread the matrix's NaN and infinities along its columns). Arithmetic is neither reordered nor regrouped, since
+ * float32 is not the reals: that changes what overflows and what vanishes. What is dropped is dropped to the bit.
  */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
   const rewriter = new Rewriter();
@@ -31,7 +31,10 @@ export function simplify(outputs: readonly Tensor[]): Tensor[] {
 const COMMUTATIVE = new Set<Primitive>(['add', 'mul', 'max', 'min', 'equal']);
 
 const isConstant = (x: Tensor | undefined, value?: number): x is Tensor<'constant'> =>
-  x?.op === 'constant' && (value === undefined || (x as Tensor<'constant'>).params.value === value);
+  x?.op === 'constant' && (value === undefined || Object.is((x as Tensor<'constant'>).params.value, value));
+
+/** JSON has no other numbers than finite ones, and one zero. */
+const exact = (_: string, x: unknown) => (typeof x === 'number' ? `${Object.is(x, -0) ? '-0' : x}` : x);
 
 class Rewriter {
   readonly #nodes = new Map<string, Tensor>();
@@ -44,7 +47,7 @@ class Rewriter {
     const key =
       op === 'input'
         ? `input ${original!.id}`
-        : `${op} ${ordered.map((x) => x.id)} ${JSON.stringify(params)}`;
+        : `${op} ${ordered.map((x) => x.id)} ${JSON.stringify(params, exact)}`;
     let node = this.#nodes.get(key);
     if (!node) {
       const same = original?.inputs.every((x, i) => x === ordered[i]) ?? false;
@@ -94,26 +97,20 @@ class Rewriter {
     const shape = broadcastShapes(op, [x.shape, y.shape]);
     const [p, q] = [literalOf(x), literalOf(y)];
     if (p && q && p.dtype === 'f32') {
-      const value = op === 'add' ? p.params.value + q.params.value : p.params.value * q.params.value;
-      return this.#repeated(value, x, shape);
+      const [c, d] = [p.params.value, q.params.value];
+      const of = (a: number, b: number) => (op === 'add' ? a + b : a * b);
+      // Only what comes out as float32 would have it.
+      const value = Math.fround(of(Math.fround(c), Math.fround(d)));
+      if (Number.isFinite(value) && Object.is(Math.fround(of(c, d)), value))
+        return this.#repeated(of(c, d), x, shape);
     }
     // A repeated literal beside a whole operand is the literal.
     const a = p && sameShape(y.shape, shape) ? p : x;
     const b = q && sameShape(a.shape, shape) ? q : y;
-    for (const [c, other] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      if (isConstant(c, op === 'add' ? 0 : 1)) return other;
-      // c·(d·x) = (c·d)·x
-      if (op === 'mul' && isConstant(c) && other.op === 'mul' && other.dtype === 'f32') {
-        const inner = other.inputs.find((t) => isConstant(t));
-        if (inner) {
-          const rest = other.inputs.find((t) => t !== inner)!;
-          return this.make('mul', [this.make('mul', [c, inner], {}), rest], {});
-        }
-      }
-    }
+    // x + 0 is not x where x is −0; x + (−0) is.
+    const neutral = op === 'mul' ? 1 : x.dtype === 'f32' ? -0 : 0;
+    if (isConstant(a, neutral)) return b;
+    if (isConstant(b, neutral)) return a;
     return a === x && b === y ? null : this.make(op, [a, b], {});
   }
 
@@ -171,39 +168,14 @@ class Rewriter {
     if (kind !== 'variance' && axes.length < params.axes.length) {
       return axes.length ? this.make('reduce', [x], { kind, axes }) : x;
     }
-    if (kind !== 'sum') return null;
-    const repeats = (t: Tensor) => axes.every((a) => (t.shape.at(a) ?? 1) === 1);
-    const factors = this.#factors(x, repeats);
-    const outside = factors.filter(repeats);
-    const inside = factors.filter((t) => !repeats(t));
-    if (!outside.length) return null;
-    const out = bind('reduce', [x], params);
-    let result: Tensor;
-    if (inside.length) {
-      // Every summed axis must still be there in full, or the sum would be of fewer terms.
-      const product = this.#product(inside);
-      if (axes.some((a) => (product.shape.at(a) ?? 1) !== x.shape.at(a))) return null;
-      const kept = axes.filter((a) => -a <= product.rank);
-      result = this.#product([this.make('reduce', [product], { kind, axes: kept }), ...outside]);
-    } else {
-      const count = axes.reduce((n, a) => n * x.shape.at(a)!, 1);
-      result = this.#product([...outside, this.#literal(count, x)]);
-    }
-    if (sameShape(result.shape, out.shape)) return result;
-    const lifted = broadcastLike(result, out);
-    return this.make(lifted.op, lifted.inputs, lifted.params, lifted);
-  }
-
-  /** Factors of a product, seen through products, signs, and repetitions that `repeats` accepts. */
-  #factors(x: Tensor, repeats: (t: Tensor) => boolean): Tensor[] {
-    if (x.op === 'mul') return x.inputs.flatMap((t) => this.#factors(t, repeats));
-    if (x.op === 'neg') return [this.#literal(-1, x), ...this.#factors(x.inputs[0]!, repeats)];
-    if (x.op === 'broadcast' && repeats(x.inputs[0]!)) return [x.inputs[0]!];
-    return [x];
-  }
-
-  #product(factors: readonly Tensor[]): Tensor {
-    return factors.reduce((a, b) => this.make('mul', [a, b], {}));
+    const single = x.op === 'broadcast' ? x.inputs[0]! : undefined;
+    if (kind !== 'sum' || !single || axes.some((a) => (single.shape.at(a) ?? 1) !== 1)) return null;
+    const count = axes.reduce((n, a) => n * x.shape.at(a)!, 1);
+    const multiple = broadcastLike(
+      this.make('mul', [single, this.#literal(count, x)], {}),
+      bind('reduce', [x], params),
+    );
+    return this.make(multiple.op, multiple.inputs, multiple.params, multiple);
   }
 }
 

@@ -115,7 +115,7 @@ function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null
 
 type PointwiseOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
-  | 'cos' | 'sin' | 'tanh' | 'relu' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
+  | 'cos' | 'sin' | 'tanh' | 'relu' | 'normalize' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
 /** Kernels do not compile where a u32 is divided by a literal zero; by another zero, x / 0 = x and x % 0 = 0 as in WGSL. */
 const divisor = ([, b]: readonly Tensor[]) =>
@@ -273,6 +273,22 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     wgsl: ([x]) => `max(${x}, F(0.0))`,
     // d relu(x) = dx where x > 0. The output has the same sign and is more often in memory already.
     jvp: ([t], _, out) => (t ? where(greater(out, 0), t, zerosLike(t)) : null),
+  }),
+  normalize: pointwise('normalize', {
+    operands: ['f32', 'f32', 'f32', 'f32', 'f32'],
+    f64: (x, mean, rate, weight, bias) => (x - mean) * rate * weight + bias,
+    wgsl: ([x, mean, rate, weight, bias]) => `(${x} - ${mean}) * ${rate} * ${weight} + ${bias}`,
+    cost: 4,
+    // dx · rate · weight + (x − mean) · d(rate · weight) + (dbias − dmean · rate · weight): what statistics and parameters give is
+    // put together before it is repeated over x, so that the transpose takes two sums over x, and not one for each of them.
+    jvp: ([tx, tm, tr, tw, tb], [x, mean, rate, weight], out) => {
+      const sumOf = (...terms: (Tensor | null)[]) =>
+        terms.reduce((a, b) => (a && b ? add(a, b) : (a ?? b)), null);
+      const slope = sumOf(tr ? mul(tr, weight!) : null, tw ? mul(tw, rate!) : null);
+      const shift = sumOf(tb!, tm ? neg(mul(mul(tm, weight!), rate!)) : null);
+      const own = tx ? mul(mul(tx, rate!), weight!) : null;
+      return total([own, slope ? mul(sub(x!, mean!), slope) : null, shift], out);
+    },
   }),
   greater: pointwise('greater', {
     operands: ['same', 'same'],
