@@ -177,37 +177,48 @@ export function plan(
     const length = roots[0]!.size / results;
     const outs = nodes.map(refOf);
     const reads = buffers.map(refOf);
-    if (length < SPLIT_LENGTH || results >= SPLIT_WAYS || kinds.includes('variance')) {
+    const parts = kinds.map((kind): number => (kind === 'variance' ? 4 : 1));
+    const wide = reads.length + parts.reduce((a, b) => a + b) > traits.maxStorageBuffersPerStage;
+    if (length < SPLIT_LENGTH || results >= SPLIT_WAYS || wide) {
       return [{ kernel: reduce({ body, kinds, reduced }, traits), buffers: [...reads, ...outs] }];
     }
-    const partial = kinds.map(() => memory.take(4 * SPLIT_WAYS * results));
-    const summed = kinds.map((kind) => (kind === 'mean' ? 'sum' : kind));
-    const first = reduce({ body, kinds: summed, reduced, splits: SPLIT_WAYS }, traits);
-    const second = summed.map(
+    const partial = parts.map((count) =>
+      Array.from({ length: count }, () => memory.take(4 * SPLIT_WAYS * results)),
+    );
+    const [within, between] = [
+      { sum: 'sum', mean: 'sum', max: 'max', variance: 'moments' } as const,
+      { sum: 'sum', mean: 'sum', max: 'max', variance: 'merged' } as const,
+    ];
+    const first = reduce(
+      { body, kinds: kinds.map((kind) => within[kind]), reduced, splits: SPLIT_WAYS },
+      traits,
+    );
+    const second = kinds.map(
       (kind, r): Step => ({
         kernel: reduce(
           {
             body: {
               space: [SPLIT_WAYS, results],
-              leaves: [{ dtype: 'f32', source: 'buffer', strides: [results, 1] }],
+              leaves: partial[r]!.map(() => ({ dtype: 'f32', source: 'buffer', strides: [results, 1] })),
               lines: [],
-              results: [{ expression: kinds[r] === 'mean' ? `x0 / F(${length}.0)` : 'x0', dtype: 'f32' }],
+              results: partial[r]!.map((_, j) => ({
+                expression: kind === 'mean' ? `x${j} / F(${length}.0)` : `x${j}`,
+                dtype: 'f32',
+              })),
               helpers: [],
-              scalarOnly: false,
+              scalarOnly: kind === 'variance',
               cost: 0,
             },
-            kinds: [kind],
+            kinds: [between[kind]],
             reduced: [true, false],
           },
           traits,
         ),
-        buffers: [partial[r]!, outs[r]!],
+        buffers: [...partial[r]!, outs[r]!],
       }),
     );
-    partial.forEach((ref) => {
-      memory.release(ref);
-    });
-    return [{ kernel: first, buffers: [...reads, ...partial] }, ...second];
+    for (const ref of partial.flat()) memory.release(ref);
+    return [{ kernel: first, buffers: [...reads, ...partial.flat()] }, ...second];
   }
 }
 
