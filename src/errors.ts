@@ -11,3 +11,22 @@ export class CollimateError extends Error {
     this.remedy = remedy;
   }
 }
+
+/** Throws unless a number is whole, and from `least` to `most`. */
+export function checkWhole(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
+  throw new CollimateError(`${name} is ${value}`, `It must be a whole number, ${range}.`);
+}
+
+/** Throws unless a number is finite, and at least `least`, and below `below`. */
+export function checkReal(
+  name: string,
+  value: number,
+  least: number,
+  below = Number.POSITIVE_INFINITY,
+): void {
+  if (Number.isFinite(value) && value >= least && value < below) return;
+  const range = below === Number.POSITIVE_INFINITY ? '' : ` and below ${below}`;
+  throw new CollimateError(`${name} is ${value}`, `It must be a number, at least ${least}${range}.`);
+}

@@ -1,4 +1,4 @@
-import { CollimateError } from '../errors.ts';
+import { CollimateError, checkWhole } from '../errors.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import type { Analysis } from './results.ts';
 
@@ -42,15 +42,19 @@ export function analysisSettings(
   const [least, most] = [Math.min(...dims), Math.max(...dims)];
   const positions = network.stages.some(({ shape }) => shape.length > 1);
   const longest = Math.min(least, MAX_COLUMNS - (least > MAX_COLUMNS ? OVERSAMPLING : 0));
-  const triples = Math.min(chosen.triples ?? Math.min(classes, longest), least);
-  const spectrum = Math.min(chosen.spectrum ?? Math.max(triples, Math.min(3 * classes, longest)), least);
-  if (triples < 1 || spectrum < triples || spectrum > MAX_COLUMNS) {
+  for (const name of ['triples', 'spectrum', 'sketchColumns'] as const)
+    checkWhole(name, chosen[name] ?? 1, 1, Math.min(least, MAX_COLUMNS));
+  for (const name of ['powerIterations', 'filters'] as const) checkWhole(name, chosen[name] ?? 0, 0, 1000);
+  const triples = chosen.triples ?? Math.min(classes, longest);
+  const spectrum = chosen.spectrum ?? Math.max(triples, Math.min(3 * classes, longest));
+  if (spectrum < triples || spectrum > MAX_COLUMNS) {
     throw new CollimateError(
       `${triples} triples and a spectrum of ${spectrum} singular values were asked for`,
       `Ask for 1 to ${longest} triples, and for a spectrum at least as long, and of ${longest} at most.`,
     );
   }
   const sketchColumns = chosen.sketchColumns ?? sketchFor(spectrum, least);
+  checkWhole('sketchColumns', sketchColumns, spectrum);
   const improved = positions
     ? convolutional(spectrum, sketchColumns, most)
     : { powerIterations: iterationsFor(sketchColumns, most), filters: 0 };

@@ -3,7 +3,7 @@ import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
 import { type DatasetSplit, firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
 import { type DatasetOptions, loadDataset } from '../data/load.ts';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox } from '../kernels/philox.ts';
 import { shuffleIndex } from '../kernels/shuffle.ts';
@@ -148,6 +148,7 @@ export class DeviceTask implements Disposable {
 export function analysisSamples(task: Task, count: number, seed: number): AnalysisSamples {
   const { mean, std } = task.normalization;
   const { images, labels, count: available } = task.train;
+  checkWhole('the number of samples', count, 1);
   if (count > available) {
     throw new CollimateError(`cannot take ${count} samples of ${available} training images`, 'Take fewer.');
   }

@@ -4,7 +4,7 @@ import { checkWindow, placesOf, type Window } from '../kernels/window.ts';
 import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import {
   type BlockOptions,
-  checkWhole,
+  checkSizes,
   headParameters,
   normParameters,
   ResidualNetwork,
@@ -40,9 +40,9 @@ export class ConvResNet extends ResidualNetwork {
   constructor(options: ConvResNetOptions) {
     super({ ...options, kind: 'conv' });
     const { inputs, depth, channels, classes, stem } = options;
-    checkWhole(options, { depth: 1, channels: 1, classes: 2 });
+    checkSizes(options, { depth: 1, channels: 1, classes: 2 });
     const [height, width, inputChannels] = inputs;
-    checkWhole({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
+    checkSizes({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
     const window = stemWindow([height, width], stem);
     checkWindow('stem', window);
     const places = placesOf(window);

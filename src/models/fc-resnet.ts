@@ -4,7 +4,7 @@ import { CollimateError } from '../errors.ts';
 import type { BlockNoise, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import {
   type BlockOptions,
-  checkWhole,
+  checkSizes,
   headParameters,
   normParameters,
   ResidualNetwork,
@@ -46,7 +46,7 @@ export class FcResNet extends ResidualNetwork {
 
   constructor(options: FcResNetOptions) {
     super({ ...options, kind: 'fc' });
-    checkWhole(options, { inputs: 1, depth: 1, width: 1, classes: 2 });
+    checkSizes(options, { inputs: 1, depth: 1, width: 1, classes: 2 });
     checkBranch(options);
     const { inputs, depth, width, classes, norm = 'batch' } = options;
     this.input = [inputs];

@@ -1,6 +1,6 @@
 import { add, globalAveragePool, matmul, mul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, checkWhole } from '../errors.ts';
 import type { BlockNoise, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import type { NetworkOptions } from './network-of.ts';
 
@@ -49,7 +49,10 @@ export abstract class ResidualNetwork implements Network {
 
   constructor(options: NetworkOptions) {
     this.options = options;
-    const { survival = 1, branchScale = 1, skip } = options;
+    const { survival = 1, branchScale = 1, skip, activation } = options;
+    if (activation !== 'relu' && activation !== 'identity') {
+      throw new CollimateError(`activation is ${activation}`, 'Give relu or identity.');
+    }
     if (!(survival > 0 && survival <= 1)) {
       throw new CollimateError(`survival is ${survival}`, 'Give a probability above 0 and at most 1.');
     }
@@ -152,13 +155,9 @@ export abstract class ResidualNetwork implements Network {
 }
 
 /** Checks that options are whole numbers, at least as given. */
-export function checkWhole(options: object, least: Readonly<Record<string, number>>): void {
-  for (const [name, lowest] of Object.entries(least)) {
-    const value = (options as Record<string, number>)[name]!;
-    if (!Number.isInteger(value) || value < lowest) {
-      throw new CollimateError(`${name} is ${value}`, `It must be a whole number, at least ${lowest}.`);
-    }
-  }
+export function checkSizes(options: object, least: Readonly<Record<string, number>>): void {
+  for (const [name, lowest] of Object.entries(least))
+    checkWhole(name, (options as Record<string, number>)[name]!, lowest);
 }
 
 /** BatchNorm's two parameters. */

@@ -5,7 +5,7 @@ import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/netw
 import { BRANCH_REACH, convBranch } from './conv-resnet.ts';
 import {
   type BlockOptions,
-  checkWhole,
+  checkSizes,
   headParameters,
   normParameters,
   ResidualNetwork,
@@ -59,9 +59,9 @@ export class ResNet34 extends ResidualNetwork {
   constructor(options: ResNet34Options) {
     super({ ...options, kind: 'resnet34' });
     const { inputs, channels, classes, skip } = options;
-    checkWhole(options, { channels: 1, classes: 2 });
+    checkSizes(options, { channels: 1, classes: 2 });
     const [height, width, inputChannels] = inputs;
-    checkWhole({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
+    checkSizes({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
     this.input = inputs;
     this.#small = Math.max(height, width) <= SMALL;
 

@@ -15,10 +15,11 @@ import {
 } from '../autograd/functions.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
+import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { inferenceNorm } from './batch-norm.ts';
-import { type DeviceExamples, inputsOf } from './examples.ts';
+import { checkExamples, type DeviceExamples, inputsOf } from './examples.ts';
 import { Feed } from './feed.ts';
 import { largestActivation, type Network, type Weights } from './network.ts';
 import { specsOf } from './trainer.ts';
@@ -64,6 +65,8 @@ export class Evaluator implements Disposable {
     examples: DeviceExamples,
     count = examples.labels.size,
   ): Promise<Evaluator> {
+    checkExamples(network, examples);
+    checkWhole('the number of examples to classify', count, 1, examples.labels.size);
     const batch = evaluationBatch(network, gpu.traits);
     const last = count - 1;
     const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, last));

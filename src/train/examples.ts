@@ -1,6 +1,8 @@
-import type { DeviceArray } from '../autograd/array.ts';
+import { DeviceArray } from '../autograd/array.ts';
 import { add, equal, full, iota, mul, reshape, take, where } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
+import { CollimateError } from '../errors.ts';
+import type { Network } from './network.ts';
 
 /** Labelled examples that a GPU trains on. */
 export interface DeviceExamples {
@@ -14,6 +16,21 @@ export interface DeviceExamples {
   /** A byte x of channel c becomes x · scale[c] + shift[c]. */
   readonly scale: readonly number[];
   readonly shift: readonly number[];
+}
+
+/** Throws unless there are as many bytes for each label as the network takes, and numbers to normalize them by. */
+export function checkExamples(
+  { input }: Pick<Network, 'input'>,
+  { images, labels, scale, shift }: DeviceExamples,
+): void {
+  const features = input.reduce((a, b) => a * b, 1);
+  const bytes = images instanceof DeviceArray ? images.size : images.length;
+  const channels = scale.length > 0 && features % scale.length === 0 && shift.length === scale.length;
+  if (bytes === labels.size * features && channels) return;
+  throw new CollimateError(
+    `examples of ${bytes} bytes, ${labels.size} labels, ${scale.length} scales and ${shift.length} shifts do not fit a network of inputs [${input}]`,
+    `Give ${features} bytes for each label, and a scale and a shift for each channel, or one for all.`,
+  );
 }
 
 /** The normalized examples of some numbers (u32 [n]), [n, ...shape]. */

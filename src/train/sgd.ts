@@ -1,5 +1,6 @@
 import { add, cast, cos, mul, sub } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
+import { checkReal, checkWhole } from '../errors.ts';
 
 export interface SgdOptions {
   /** Learning rate at the first step. */
@@ -10,6 +11,14 @@ export interface SgdOptions {
   readonly weightDecay: number;
   /** Steps over which the learning rate falls to 0. */
   readonly steps: number;
+}
+
+/** Throws where an option cannot be. */
+export function checkSgd({ lr, momentum, weightDecay, steps }: SgdOptions): void {
+  checkReal('lr', lr, 0);
+  checkReal('momentum', momentum, 0, 1);
+  checkReal('weightDecay', weightDecay, 0);
+  checkWhole('steps', steps, 1);
 }
 
 /** Learning rate at a step: lr · (1 + cos(π t / T)) / 2 (Loshchilov & Hutter, 2017, without restarts). */

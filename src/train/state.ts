@@ -1,4 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
+import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
 import { Layout } from './layout.ts';
@@ -15,7 +16,10 @@ export interface HostState {
   momentum: Map<string, Float32Array>;
 }
 
-export const keyOf = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+export function keyOf(seed: number): [number, number] {
+  checkWhole('seed', seed, 0);
+  return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+}
 
 /** The u32 that orders the epochs of a run. */
 export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(seed))[0];

@@ -1,12 +1,12 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
 import { treeMap } from '../autograd/tree.ts';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { DeviceExamples } from './examples.ts';
+import { checkExamples, type DeviceExamples } from './examples.ts';
 import { Feed } from './feed.ts';
 import type { Network } from './network.ts';
-import type { SgdOptions } from './sgd.ts';
+import { checkSgd, type SgdOptions } from './sgd.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
 import { exampleAt, gradientStep, LOG_LENGTH, statisticsRates, updateStep } from './step.ts';
 
@@ -63,6 +63,8 @@ export class Trainer implements Disposable {
     examples: DeviceExamples,
     options: TrainerOptions,
   ): Promise<Trainer> {
+    checkSgd(options);
+    checkExamples(network, examples);
     const count = examples.labels.size;
     const stepsPerEpoch = Math.floor(count / options.batch);
     if (!Number.isInteger(options.batch) || options.batch < 2 || stepsPerEpoch < 1) {
@@ -118,6 +120,7 @@ export class Trainer implements Disposable {
 
   /** Queues the next `count` steps and returns at once. */
   queue(count: number): void {
+    checkWhole('the number of steps to queue', count, 0);
     this.#feed.queue(this.#queued, count, (steps) => this.#gpu.submit(this.programs, steps));
     this.#queued += count;
   }
@@ -135,6 +138,7 @@ export class Trainer implements Disposable {
 
   /** Losses of the last `count` (at most {@link LOG_LENGTH}) of the steps queued so far, once they have run. */
   async records(count: number): Promise<StepRecord[]> {
+    checkWhole('the number of records', count, 0);
     const end = this.#queued;
     const available = Math.min(count, end, LOG_LENGTH);
     const log = await this.#log.read();

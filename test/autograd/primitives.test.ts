@@ -57,7 +57,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.mul(c.add(x, -1.25), 3e7), [6]),
     on((x) => c.add(c.full(1e-7, [3]), c.mul(x, 0)), [3]),
     on((x) => c.mul(c.mul(x, 16_777_217), 3.4e-38), [3]),
-    on((k) => c.sub(c.maximum(k, 0x9e3779b9), -5), u32([5], 2 ** 32)),
+    on((k) => c.sub(c.maximum(k, 0x9e3779b9), 2 ** 32 - 5), u32([5], 2 ** 32)),
   ],
   iota: [
     on((x) => c.mul(x, c.cast(c.iota([3, 4, 2], -2), 'f32')), [3, 4, 2]),

@@ -122,7 +122,7 @@ export async function expectAgreement(
   return program;
 }
 
-/** Asserts that numbers differ by no more than `tolerance` times the largest of them. */
+/** Asserts that numbers differ by no more than `tolerance` times the largest of them, or are the same infinities or NaN. */
 export function expectClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -131,9 +131,9 @@ export function expectClose(
 ): void {
   expect(got.length, what).toBe(want.length);
   let scale = 0;
-  for (let i = 0; i < want.length; i++) scale = Math.max(scale, Math.abs(want[i]!));
+  for (const x of Array.from(want)) if (Number.isFinite(x)) scale = Math.max(scale, Math.abs(x));
   for (let i = 0; i < want.length; i++) {
-    if (Math.abs(got[i]! - want[i]!) <= tolerance * (scale || 1)) continue;
+    if (Object.is(got[i], want[i]) || Math.abs(got[i]! - want[i]!) <= tolerance * (scale || 1)) continue;
     expect.fail(`${what}: element ${i} of ${want.length} is ${got[i]}, not ${want[i]}`);
   }
 }

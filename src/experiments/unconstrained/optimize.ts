@@ -5,14 +5,16 @@ import { rightSvd, svd } from '../../autograd/linalg.ts';
 import { type BoundProgram, compile } from '../../autograd/program.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import { valueAndGrad } from '../../autograd/transform.ts';
+import { checkReal } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { philoxNormal } from '../../kernels/philox.ts';
+import { checkSizes } from '../../models/residual-network.ts';
 import {
   type UnconstrainedOptions,
   type UnconstrainedParameters,
   unconstrainedObjective,
 } from '../../models/unconstrained-jacobians.ts';
-import { sgd } from '../../train/sgd.ts';
+import { checkSgd, sgd } from '../../train/sgd.ts';
 import { keyOf } from '../../train/state.ts';
 import { specsOf } from '../../train/trainer.ts';
 
@@ -70,6 +72,9 @@ export class UnconstrainedOptimizer implements Disposable {
   ): Promise<UnconstrainedOptimizer> {
     const { depth, width, classes } = model;
     const { starts } = options;
+    checkSizes({ depth, width, classes, starts }, { depth: 1, classes: 2, width: classes, starts: 1 });
+    checkReal('penalty', model.penalty, 0);
+    checkSgd({ ...options, weightDecay: 0 });
     const own: DeviceArray[] = [];
     const zeros = (shape: number[], label: string, dtype?: 'u32') => {
       const array = DeviceArray.zeros(gpu, shape, dtype, label);
