@@ -1,0 +1,151 @@
+import { accuracyCases } from '../../scripts/accuracy.ts';
+import type { DType } from '../../src/autograd/tensor.ts';
+
+/** A unit in the last place, relative. */
+export const ULP = 2 ** -23;
+export const SMALLEST = 2 ** -149;
+export const NORMAL = 2 ** -126;
+export const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+/** The error of what may be anything, also infinite or NaN. */
+export const ANYTHING = Number.POSITIVE_INFINITY;
+
+/** What `npm run ulp` allows a function, in units in the last place. */
+const ULPS = new Map(accuracyCases.map(({ name, ulps }) => [name, ulps]));
+
+/** Largest rounding error of a result of some size. */
+const rounded = (op: string, size: number): number =>
+  Number.isFinite(size) ? ULPS.get(op)! * ULP * Math.abs(size) + SMALLEST : 0;
+
+/** The error of a value `y` = f(`v`), given the errors `e` of its operands, which have the types `of`. */
+type ErrorRule = (v: readonly number[], e: readonly number[], y: number, of: readonly DType[]) => number;
+
+/** A value and its error. */
+type Rounded = readonly [value: number, error: number];
+
+/** An infinity where it is certain, as far as errors say. */
+const overflow = (y: number, e: number): Rounded => {
+  if (!Number.isFinite(y)) return [y, e];
+  if (Math.abs(y) - e > LARGEST * (1 + ULP)) return [Math.sign(y) * Number.POSITIVE_INFINITY, 0];
+  return [y, Math.abs(y) + e > LARGEST ? ANYTHING : Math.abs(y) < NORMAL ? e + NORMAL : e];
+};
+
+const isNaNForSure = (v: number, e: number) => Number.isNaN(v) && e === 0;
+/** How far apart the values at the ends of an interval are, where there is one. */
+const between = (e: number, low: number, high: number, y: number): number => {
+  if (e === 0 || Number.isNaN(y)) return e;
+  return Number.isFinite(high - low) ? high - low : ANYTHING;
+};
+
+const sum: (op: string) => ErrorRule =
+  (op) =>
+  (_, [ea, eb], y) =>
+    ea! + eb! + rounded(op, y);
+/** Slopes are at most 1, and so are values. */
+const wave: (op: string) => ErrorRule =
+  (op) =>
+  ([x], [e], y) =>
+    Number.isFinite(x!) && e! < ANYTHING ? Math.min(e!, 2) + rounded(op, Math.min(1, Math.abs(y) + e!)) : e!;
+const exact: ErrorRule = (_, e) => e.reduce((a, b) => a + b);
+
+/** A larger (or, with −1, smaller) operand that NaN takes part in. */
+const extremum: (sign: 1 | -1) => ErrorRule =
+  (sign) =>
+  ([a, b], [ea, eb]) => {
+    if (isNaNForSure(a!, ea!) || isNaNForSure(b!, eb!)) return 0;
+    if (sign * (a! - b!) > ea! + eb!) return ea!;
+    if (sign * (b! - a!) > ea! + eb!) return eb!;
+    return Math.max(ea!, eb!);
+  };
+
+/** 0 where rounding cannot change how two numbers compare. */
+const comparison: ErrorRule = ([a, b], [ea, eb]) => {
+  if (isNaNForSure(a!, ea!) || isNaNForSure(b!, eb!) || (ea === 0 && eb === 0)) return 0;
+  return Math.abs(a! - b!) > ea! + eb! ? 0 : 1;
+};
+
+const quotient: ErrorRule = ([a, b], [ea, eb], y, [dtype]) => {
+  if (dtype === 'u32') return ea! + eb!;
+  if (isNaNForSure(a!, ea!) || isNaNForSure(b!, eb!)) return 0;
+  if (ea === 0 && eb === 0) return rounded('div', y);
+  const least = Math.abs(b!) - eb!;
+  if (!(least > 0)) return b === 0 && eb === 0 && Math.abs(a!) > ea! ? 0 : ANYTHING;
+  if (!Number.isFinite(b!)) return Number.isFinite(a!) && ea! < ANYTHING ? 0 : ANYTHING;
+  if (!Number.isFinite(y)) return ea!;
+  const change = (ea! + Math.abs(y) * eb!) / least;
+  return change + rounded('div', Math.abs(y) + change);
+};
+
+const toInteger: ErrorRule = ([x], [e], _, [dtype]) => {
+  if (dtype !== 'f32') return e!;
+  // Float32 has no number between 2³² − 256 and 2³²; NaN becomes any integer.
+  if (Number.isNaN(x!) || x! > 2 ** 32 - 256) return ANYTHING;
+  const whole = (t: number) => Math.max(Math.trunc(t), 0);
+  return whole(x! - e!) === whole(x! + e!) ? 0 : 1;
+};
+
+/** A function that rises from `from` on, and is NaN below. */
+const rising =
+  (op: string, f: (x: number) => number): ErrorRule =>
+  ([x], [e], y) => {
+    if (x! + e! < 0) return 0;
+    if (x! - e! < 0 || (x === e && e! > 0 && op === 'log')) return ANYTHING;
+    return (
+      between(e!, f(x! - e!), y, y) + rounded(op, Math.max(Math.abs(y), e === 0 ? 0 : Math.abs(f(x! + e!))))
+    );
+  };
+
+/** A product of two numbers with errors, as one with an error. */
+function times([a, ea]: Rounded, [b, eb]: Rounded): Rounded {
+  const y = a * b;
+  if (Number.isFinite(a) && Number.isFinite(b))
+    return overflow(y, Math.abs(a) * eb + (Math.abs(b) + eb) * ea + rounded('mul', y));
+  return [y, ea === 0 && eb === 0 ? 0 : ANYTHING];
+}
+
+function plus([a, ea]: Rounded, [b, eb]: Rounded): Rounded {
+  return overflow(a + b, ea + eb + rounded('add', a + b));
+}
+
+const normalized: ErrorRule = ([x, mean, rate, weight, bias], [ex, em, er, ew, eb]) => {
+  const scaled = times(times(plus([x!, ex!], [-mean!, em!]), [rate!, er!]), [weight!, ew!]);
+  return plus(scaled, [bias!, eb!])[1];
+};
+
+/** Errors of the operations that work element by element. */
+export const ELEMENTWISE = {
+  add: sum('add'),
+  sub: sum('sub'),
+  div: quotient,
+  rem: exact,
+  shuffle: exact,
+  exp: ([x], [e], y) => between(e!, y, Math.exp(x! + e!), y) + rounded('exp', y * Math.exp(e!)),
+  log: rising('log', Math.log),
+  sqrt: rising('sqrt', Math.sqrt),
+  rsqrt: ([x], [e], y) => {
+    if (x! + e! < 0) return 0;
+    if (x! - e! <= 0 && e! > 0) return ANYTHING;
+    const most = 1 / Math.sqrt(x! - e!);
+    return between(e!, y, most, y) + rounded('rsqrt', most);
+  },
+  normalize: normalized,
+  sin: wave('sin'),
+  cos: wave('cos'),
+  tanh: ([x], [e], y) =>
+    Number.isNaN(x!) ? e! : Math.min(e!, 2) + rounded('tanh', Math.min(1, Math.abs(y) + e!)),
+  relu: ([x], [e]) => (x! + e! < 0 ? 0 : e!),
+  max: extremum(1),
+  min: extremum(-1),
+  greater: comparison,
+  equal: comparison,
+  where: ([c, a, b], [ec, ea, eb]) => {
+    if (ec === 0) return c ? ea! : eb!;
+    return Math.max(ea!, eb!) + (Object.is(a, b) ? 0 : Math.abs(a! - b!));
+  },
+} satisfies Partial<Record<string, ErrorRule>>;
+
+export const castTo: Record<'f32' | 'u32', ErrorRule> = {
+  f32: (_, [e], y, [dtype]) => e! + (dtype === 'u32' && y > 2 ** 24 ? ULP * y : 0),
+  u32: toInteger,
+};
+
+export type { ErrorRule };
