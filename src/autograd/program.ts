@@ -6,6 +6,7 @@ import type { Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { expectApart, fitting } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
+import { checkFamilies } from './known-answers.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import type { Tensor } from './tensor.ts';
@@ -30,8 +31,28 @@ export interface CompileOptions {
   precision?: 'f32' | 'f16';
 }
 
-/** Traces a function, differentiates what it asks to be differentiated, and compiles all kernels side by side. */
+/**
+ * Traces a function, differentiates what it asks to be differentiated, and compiles all kernels side by side. Before the first
+ * use of a family of kernels the device computes a known answer with it.
+ * @throws WrongAnswers if that is wrong
+ */
 export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
+  const program = await compileUnchecked(gpu, f, specs, options);
+  const kernels = program.plan.dispatches.map(({ kernel }) => kernel);
+  await checkFamilies(gpu, kernels, async (problem, own, data) => {
+    const small = await compileUnchecked(gpu, problem, own, { label: 'known answers' }, false);
+    return (await small.run(...data)).data;
+  });
+  return program;
+}
+
+async function compileUnchecked<R>(
+  gpu: Gpu,
+  f: AnyFunction<R>,
+  specs: Specs,
+  options: CompileOptions,
+  choosing = true,
+) {
   const graph = trace(f, specs);
   const { precision = 'f32' } = options;
   const halfProducts = precision === 'f16';
@@ -45,7 +66,8 @@ export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, opti
     );
   }
   const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: new Map(options.inPlace ?? []) });
-  const chosen = await gpu.choose(bufferSizes(lowered));
+  const work = bufferSizes(lowered);
+  const chosen = choosing ? await gpu.choose(work) : work.map(({ kernel }) => kernel);
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
   const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));
   return new Program(

@@ -126,7 +126,7 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
   row('name', best.info.name);
   row('driver', best.info.driver);
   row('kind', `${traits.kind}${best.info.backend ? `, through ${best.info.backend}` : ''}`);
-  row('small kernel', `right, in ${best.milliseconds.toFixed(0)} ms with its compilation`);
+  row('known answers', `right, ${best.milliseconds.toFixed(0)} ms after it was asked for`);
   row('subgroups', traits.subgroupSize ? `${traits.subgroupSize} lanes` : 'no');
   row('half precision', features.includes('shader-f16') ? 'yes' : 'no');
   row('timestamps', features.includes('timestamp-query') ? 'yes' : 'no, so no profiles');

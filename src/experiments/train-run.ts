@@ -60,6 +60,13 @@ export interface TrainingSession {
 /** A loss that is not finite or out of all bounds. Going on from the last checkpoint would end the same way. */
 export class DivergedError extends CollimateError {}
 
+/** Cross-entropy vanishes on a device that computes nothing, or where float32 has nothing left to tell classes apart by. */
+const nothingLearned = (adapter: string, step: number): CollimateError =>
+  new CollimateError(
+    `training stopped: the loss is exactly 0 at step ${step} on ${adapter}`,
+    'check that it computes at all with `npm run doctor`; if it does, train for fewer epochs or with a larger --weight-decay',
+  );
+
 type Accuracies = Pick<EpochMetrics, 'testAccuracy' | 'validationAccuracy'>;
 
 /** Steps that were queued together, with what is read after them. */
@@ -139,6 +146,7 @@ export async function train(
     for (const record of records) {
       if (!(record.loss <= DIVERGED_LOSS))
         throw diverged(`the loss is ${record.loss} at step ${record.step}`);
+      if (record.loss === 0) throw nothingLearned(gpu.info.name, record.step);
       loss += record.loss;
       accuracy += record.accuracy;
     }

@@ -3,6 +3,7 @@ import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf
 import { DeviceLostError, uncaptured } from './failures.ts';
 import { Fate } from './fate.ts';
 import type { Kernel, Work } from './kernel.ts';
+import { checkDevice, isUnchecked, WrongAnswers } from './known-answers.ts';
 import { DeviceMemory } from './memory.ts';
 import { Pipelines, type Shader } from './pipelines.ts';
 import { type Runnable, submitAll } from './runnable.ts';
@@ -78,20 +79,48 @@ export class Gpu implements Disposable {
   };
 
   /**
-   * Opens the best adapter there is, or the one asked for, with all its limits.
-   * @throws CollimateError if it cannot be had, with what was found instead
+   * Opens the best adapter there is, or the one asked for, with all its limits. It computes some known answers first (unless
+   * `COLLIMATE_UNCHECKED` is set). One that gets them wrong is refused; where none was asked for, the next best software adapter
+   * is taken in its place, and a warning says so.
+   * @throws CollimateError if it cannot be had, with what was found instead, or computes wrong numbers
    */
   static async open(options: OpenOptions = {}): Promise<Gpu> {
+    const env = globalThis.process?.env;
+    const asked = options.adapter || options.gpu || globalThis.navigator?.gpu || env?.COLLIMATE_ADAPTER;
+    let refused: WrongAnswers | undefined;
+    for (const adapter of [options.adapter, ...(asked ? [] : ['system', 'swiftshader'])]) {
+      try {
+        const gpu = await Gpu.#open({ ...options, adapter });
+        if (refused) console.warn(`${refused.message}. ${gpu.info.name} is used instead.`);
+        return gpu;
+      } catch (error) {
+        if (!refused && !(error instanceof WrongAnswers)) throw error;
+        refused ??= error as WrongAnswers;
+      }
+    }
+    throw refused;
+  }
+
+  static async #open(options: OpenOptions): Promise<Gpu> {
     const found = await findAdapter(options);
+    let gpu: Gpu;
     try {
       const device = await quietly(found.adapter.requestDevice(deviceDescriptor(found.adapter)));
-      return new Gpu(found, device, options);
+      gpu = new Gpu(found, device, options);
     } catch (cause) {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
         'run `npm run doctor`, or choose another adapter with --adapter',
         { cause },
       );
+    }
+    if (isUnchecked()) return gpu;
+    try {
+      await checkDevice(gpu);
+      return gpu;
+    } catch (error) {
+      gpu.dispose();
+      throw error;
     }
   }
 

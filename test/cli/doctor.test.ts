@@ -23,7 +23,7 @@ describe('doctor', () => {
       'webgpu',
       '✓ swiftshader',
       'Chosen: ',
-      'small kernel           right',
+      'known answers          right',
       'subgroups',
     ]) {
       expect(stdout).toContain(word);

@@ -9,8 +9,9 @@ import { CHECKPOINT, RunFolder } from '../../src/experiments/run-folder.ts';
 import { snapshotFile } from '../../src/experiments/snapshots.ts';
 import { DeviceTask, loadTask, type Task } from '../../src/experiments/task.ts';
 import { type TrainingProgress, train } from '../../src/experiments/train-run.ts';
-import type { Gpu } from '../../src/gpu/device.ts';
+import { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/failures.ts';
+import { dyingGpu } from '../gpu/dead.ts';
 import { openForTest, withGpu } from '../gpu/harness.ts';
 
 const task = await loadTask('mnist', { classes: 3, images: 600 });
@@ -60,6 +61,17 @@ test('a lost device ends training with the last checkpoint whole, from which it 
     expect(folder.readBytes(CHECKPOINT)).toEqual(other.readBytes(CHECKPOINT));
     expect(await trainIn(gpu, folder)).toEqual(resumed); // nothing is left to be done
   });
+});
+
+test('a loss of exactly 0 ends training', async () => {
+  process.env.COLLIMATE_UNCHECKED = '1';
+  try {
+    using gpu = await Gpu.open({ gpu: await dyingGpu(() => true) });
+    using folder = RunFolder.create(join(root, 'dead'));
+    await expect(trainIn(gpu, folder)).rejects.toThrow(/the loss is exactly 0 at step \d+ on /);
+  } finally {
+    delete process.env.COLLIMATE_UNCHECKED;
+  }
 });
 
 test("another run's checkpoint is refused", async () => {

@@ -1,0 +1,33 @@
+import { findNodeAdapter } from '../../src/gpu/node-adapter.ts';
+
+/**
+ * The adapter of the tests, whose devices accept all dispatches and leave out those that `isDead` names, by the label of their
+ * pipelines: what a GPU with a broken driver does.
+ */
+export async function dyingGpu(isDead: (label: string) => boolean): Promise<GPU> {
+  const { adapter } = await findNodeAdapter();
+  const requestDevice = adapter.requestDevice.bind(adapter);
+  adapter.requestDevice = async (descriptor) => {
+    const device = await requestDevice(descriptor);
+    const createCommandEncoder = device.createCommandEncoder.bind(device);
+    device.createCommandEncoder = (...options) => {
+      const encoder = createCommandEncoder(...options);
+      const beginComputePass = encoder.beginComputePass.bind(encoder);
+      encoder.beginComputePass = (...options) => {
+        const pass = beginComputePass(...options);
+        const setPipeline = pass.setPipeline.bind(pass);
+        const dispatch = pass.dispatchWorkgroups.bind(pass);
+        let label = '';
+        pass.setPipeline = (pipeline) => {
+          label = pipeline.label;
+          return setPipeline(pipeline);
+        };
+        pass.dispatchWorkgroups = (...grid) => (isDead(label) ? undefined : dispatch(...grid));
+        return pass;
+      };
+      return encoder;
+    };
+    return device;
+  };
+  return { requestAdapter: async () => adapter } as unknown as GPU;
+}
