@@ -4,6 +4,7 @@ import { labels, type NetworkName } from '../experiments/reproduce.ts';
 import type { TrainingProgress } from '../experiments/train-run.ts';
 import { percent } from '../report/numbers.ts';
 import { clock } from './clock.ts';
+import { drawsBars } from './main.ts';
 
 /** Shows how a run goes: a bar on a terminal, plain lines elsewhere, lines of JSON for programs. */
 export interface Display {
@@ -21,7 +22,7 @@ const LINE_MS = 5_000;
 /** The display that suits where the output goes. */
 export function chooseDisplay(json: boolean): Display {
   if (json) return jsonLines();
-  return process.stderr.isTTY ? bar() : plainLines();
+  return drawsBars() ? bar() : plainLines();
 }
 
 function jsonLines(): Display {

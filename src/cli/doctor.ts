@@ -8,6 +8,7 @@ import { type Probe, probe } from '../gpu/probe.ts';
 import { remedies } from '../gpu/remedies.ts';
 import { swiftShaderVersion } from '../gpu/swiftshader.ts';
 import { type SystemFacts, systemFacts } from '../gpu/system.ts';
+import { main } from './main.ts';
 
 /** An adapter that was tried, with what Dawn and the drivers wrote while it was. */
 interface Trial {
@@ -157,9 +158,11 @@ const [first, adapter] = process.argv.slice(2);
 if (first === '--probe' && adapter && process.send) {
   process.send(await probe(adapter), () => process.disconnect());
 } else {
-  const options = program.parse().opts<{ adapter?: string; json?: boolean }>();
-  const report = await examine((options.adapter || process.env.COLLIMATE_ADAPTER)?.trim().toLowerCase());
-  if (options.json) console.log(JSON.stringify(report, null, 2));
-  else print(report);
-  process.exitCode = report.chosen ? 0 : 1;
+  await main(async () => {
+    const options = program.parse().opts<{ adapter?: string; json?: boolean }>();
+    const report = await examine((options.adapter || process.env.COLLIMATE_ADAPTER)?.trim().toLowerCase());
+    if (options.json) console.log(JSON.stringify(report, null, 2));
+    else print(report);
+    return report.chosen ? 0 : 1;
+  });
 }

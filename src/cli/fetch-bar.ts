@@ -1,12 +1,13 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { FetchProgress } from '../data/fetch.ts';
 import { formatBytes } from '../gpu/failures.ts';
+import { drawsBars } from './main.ts';
 
 const LINE_MS = 5_000;
 
 /** Shows how files come in: a bar on a terminal, a line now and then elsewhere. */
 export function fetchBar(): { onProgress(progress: FetchProgress): void; close(): void } {
-  return process.stderr.isTTY ? bar() : lines();
+  return drawsBars() ? bar() : lines();
 }
 
 function lines() {

@@ -1,21 +1,37 @@
 import { CollimateError } from '../errors.ts';
-import { Interrupted } from '../experiments/interrupt.ts';
+import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.ts';
+
+/** The part of `--help` that says how a command ends. */
+export const exitStatuses = (done: string, work = 'the work'): string =>
+  `\nThe exit status is 0 ${done}, 1 after an error, such as a full disk, and where ${work} is stopped 128 and the number of the
+signal: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when whoever reads the output has gone.`;
 
 /**
  * Runs a command: its result is the exit status. An error is printed with its remedy, and with a stack trace only on
- * `--debug` or COLLIMATE_DEBUG; Ctrl-C ends with the status 130 that shells expect.
+ * `--debug` or COLLIMATE_DEBUG; what was stopped ends with the status that shells expect.
  */
 export async function main(command: () => Promise<number>): Promise<void> {
-  // A reader that has gone, as in `… | head`, is no failure of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+  stopWhereOutputEnds();
   if (process.argv.includes('--debug')) process.env.COLLIMATE_DEBUG ||= '1';
   try {
     process.exitCode = await command();
   } catch (error) {
     process.exitCode = reportError(error);
+  }
+}
+
+/** Stops the work where what it prints cannot be written any more: its reader has gone, as in `… | head`, or the disk is full. */
+export function stopWhereOutputEnds(): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    let failed = false;
+    process[name].on('error', (cause: NodeJS.ErrnoException) => {
+      if (failed) return; // Each write fails from now on.
+      failed = true;
+      if (cause.code === 'EPIPE') return requestStop(READER_GONE);
+      const remedy = 'Make room, or send the output elsewhere; a run goes on with `--resume`.';
+      reportError(new CollimateError(`cannot write to ${name}: ${cause.message}`, remedy, { cause }));
+      requestStop(1);
+    });
   }
 }
 
@@ -33,7 +49,7 @@ export function reportError(thrown: unknown): number {
       'This is a bug in Collimate. Please report it, with what the command prints with --debug added.',
     );
   }
-  return error instanceof Interrupted ? 130 : 1;
+  return error instanceof Interrupted ? error.status : 1;
 }
 
 /** What went wrong first, where disposing of things then failed too. */
@@ -42,6 +58,10 @@ function rootOf(error: unknown): unknown {
     ? rootOf(error.suppressed)
     : error;
 }
+
+/** Whether bars may be drawn: on a terminal that moves its cursor, and whose user has nothing against it. */
+export const drawsBars = (): boolean =>
+  process.stderr.isTTY && process.env.TERM !== 'dumb' && !process.env.NO_COLOR;
 
 /** A word as it is typed in a shell. */
 export const quote = (word: string): string =>

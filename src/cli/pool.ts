@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Interrupted } from '../experiments/interrupt.ts';
+import { Interrupt, Interrupted } from '../experiments/interrupt.ts';
 import type { Failure } from '../experiments/sweep-record.ts';
 import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
 
@@ -17,7 +17,7 @@ export interface PoolEvents {
 
 /**
  * Makes runs in processes of their own, as many as `workers`, each taking the first that is not begun.
- * @throws Interrupted after Ctrl-C or SIGTERM, when all processes have saved what they did
+ * @throws Interrupted after a request to stop, when all processes have saved what they did
  */
 export async function runAll(
   orders: readonly Order[],
@@ -80,13 +80,7 @@ export async function runAll(
     });
   }
 
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  try {
-    await Promise.all(workers.slice(0, orders.length).map(work));
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  }
+  using interrupt = new Interrupt(() => {}, stop);
+  await interrupt.heeded(() => Promise.all(workers.slice(0, orders.length).map(work)));
   if (stopping) throw new Interrupted('stopped; every run that was begun has its checkpoint');
 }

@@ -4,7 +4,7 @@ import { findExperiment, parseNumber, parseSettings } from '../experiments/setti
 import { LEVELS, type Level, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { list } from './list.ts';
-import { main } from './main.ts';
+import { exitStatuses, main } from './main.ts';
 import { addSettings } from './setting-options.ts';
 import { runSingle, type SingleOptions } from './single.ts';
 import { runSuite } from './suite.ts';
@@ -69,8 +69,8 @@ Examples:
   npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
   npm run reproduce -- list                              experiments and presets, with sizes and times
 
-What a number is by default depends on the preset. The exit status is 0 when the run is done, 1 after an error, 130
-after Ctrl-C, when a checkpoint has been written and the command that goes on is printed.`,
+What a number is by default depends on the preset. Whatever stops a run, a checkpoint is written and the command that goes on is
+printed.${exitStatuses('when the run is done', 'a run')}`,
   );
 
 await main(async () => {

@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { clock } from './clock.ts';
+import { drawsBars } from './main.ts';
 import type { Ending } from './pool.ts';
 
 /** Shows how the runs of a suite go. */
@@ -17,7 +18,7 @@ export function suiteDisplay(json: boolean): SuiteDisplay {
   const costs = new Map<string, number>();
   const shares = new Map<string, number>();
   const bar =
-    !json && process.stderr.isTTY
+    !json && drawsBars()
       ? new SingleBar(
           { format: '{bar} {percentage}% · {runs} · {left} left', barsize: 30, fps: 4 },
           Presets.shades_classic,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CollimateError } from '../errors.ts';
-import { Interrupt } from '../experiments/interrupt.ts';
+import { Interrupt, leave } from '../experiments/interrupt.ts';
 import { LockedError } from '../experiments/lock.ts';
 import { reproduce } from '../experiments/reproduce.ts';
 import { describeRun, readConfig } from '../experiments/run-config.ts';
@@ -14,6 +14,7 @@ import { Gpu } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/failures.ts';
 import { writeReport } from '../report/write.ts';
 import { Tuner } from '../tuner/tuner.ts';
+import { stopWhereOutputEnds } from './main.ts';
 import { goOn } from './resume.ts';
 import { runTheory } from './theory.ts';
 import {
@@ -74,8 +75,8 @@ async function serve(options: WorkerOptions): Promise<void> {
       else await runTheory({ ...options, preset: order.preset, out: order.folder });
       send({ kind: 'done' });
     } catch (error) {
-      // After Ctrl-C everything is saved, and the process that waits knows why.
-      if (interrupt.requested) process.exit(130);
+      // Everything is saved, and the process that waits knows why.
+      if (interrupt.requested) await leave(interrupt.status);
       // Another process may have more luck with another device.
       if (!(error instanceof CollimateError) || error instanceof DeviceLostError) throw error;
       if (error instanceof LockedError) send({ kind: 'elsewhere' });
@@ -133,4 +134,5 @@ class TaskCache {
   }
 }
 
+stopWhereOutputEnds();
 await serve(JSON.parse(process.env[OPTIONS]!) as WorkerOptions);

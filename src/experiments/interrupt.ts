@@ -1,7 +1,19 @@
 import { CollimateError } from '../errors.ts';
+import { standStill } from '../gpu/wait.ts';
 
-/** A run that its user stopped, after everything was saved. */
+/** What asks a process to stop, with the status that it ends with, as shells count: 128 and the number of a signal. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** The status of a process whose reader has gone, as that of a program that does not catch SIGPIPE. */
+export const READER_GONE = 141;
+
+/** Of the first request to stop. */
+let status = 1;
+
+/** A run that was stopped, after everything was saved; its status says by what. */
 export class Interrupted extends CollimateError {
+  readonly status = status;
+
   constructor(message: string) {
     super(message);
     this.name = 'Interrupted';
@@ -11,26 +23,51 @@ export class Interrupted extends CollimateError {
 /** A terminal sends Ctrl-C to all processes in it, and npm then passes its own on: within so long they are one. */
 const ECHO_MS = 500;
 
+/** Those that are in force. */
+const listening = new Set<Interrupt>();
+
+/** The one place that ends this process before its work is done. What is under way on a device comes to its end first. */
+export async function leave(status: number): Promise<never> {
+  await standStill();
+  process.exit(status);
+}
+
+/** Asks for a stop as a signal does, for another reason: all that listen stop at a checkpoint; where none does, the process ends. */
+export function requestStop(status: number): void {
+  if (listening.size === 0) void leave(status);
+  for (const interrupt of listening) interrupt.request(status);
+}
+
 /**
- * Turns Ctrl-C into a request that the training loop meets at its next chunk of steps. So is SIGTERM, which
- * batch systems send before they take a machine back. Where nothing needs to be saved first, and at a second Ctrl-C, the
- * process ends at once, with status 130; all files are whole at any moment.
+ * Turns signals into a request that the training loop meets at its next chunk of steps: Ctrl-C, SIGTERM, which batch systems send
+ * before they take a machine back, SIGHUP, when a terminal closes, and {@link requestStop}. Where nothing needs to be saved first the
+ * process ends, and at a second Ctrl-C at once; all files are whole at any moment.
  */
 export class Interrupt implements Disposable {
   #requested: number | undefined;
   #saving = 0;
   #leaving = false;
   readonly #leave: () => void | Promise<void>;
+  readonly #onRequest: () => void;
 
-  /** `leave` may print a last word, and bring something to its end while the work goes on; another Ctrl-C cuts that short. */
-  constructor(leave: () => void | Promise<void> = () => {}) {
+  /**
+   * `leave` may print a last word, and bring something to its end while the work goes on; another Ctrl-C cuts that short.
+   * `onRequest` is told of each request.
+   */
+  constructor(leave: () => void | Promise<void> = () => {}, onRequest: () => void = () => {}) {
     this.#leave = leave;
-    process.on('SIGINT', this.#onSignal);
-    process.on('SIGTERM', this.#onSignal);
+    this.#onRequest = onRequest;
+    listening.add(this);
+    for (const signal of Object.keys(SIGNALS)) process.on(signal, this.#onSignal);
   }
 
   get requested(): boolean {
     return this.#requested !== undefined;
+  }
+
+  /** Of a process that was asked to stop. */
+  get status(): number {
+    return status;
   }
 
   /** Runs something that looks at {@link requested} and saves its state by itself. */
@@ -43,19 +80,28 @@ export class Interrupt implements Disposable {
     }
   }
 
-  readonly #onSignal = (): void => {
+  readonly #onSignal = (signal: NodeJS.Signals): void =>
+    this.request(SIGNALS[signal as keyof typeof SIGNALS]);
+
+  request(reason: number): void {
     const now = performance.now();
     if (this.#requested !== undefined && now - this.#requested < ECHO_MS) return;
     const first = this.#requested === undefined;
+    if (first) status = reason;
     this.#requested ??= now;
+    this.#onRequest();
     if (first && this.#saving > 0) return;
-    if (this.#leaving) process.exit(130);
+    if (this.#leaving) {
+      // By the signal itself: whatever else a process does at its end, Dawn may crash in it.
+      process.removeAllListeners('SIGINT');
+      process.kill(process.pid, 'SIGINT');
+    }
     this.#leaving = true;
-    (async () => this.#leave())().finally(() => process.exit(130));
-  };
+    (async () => this.#leave())().finally(() => leave(status));
+  }
 
   [Symbol.dispose](): void {
-    process.off('SIGINT', this.#onSignal);
-    process.off('SIGTERM', this.#onSignal);
+    listening.delete(this);
+    for (const signal of Object.keys(SIGNALS)) process.off(signal, this.#onSignal);
   }
 }

@@ -19,6 +19,8 @@ const cell = inNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 let pending = 0;
 let since = 0;
 let turning = false;
+/** What every wait goes on to once the process is ending: nothing. */
+let never: Promise<never> | undefined;
 
 function turn(): void {
   if (pending === 0) {
@@ -41,5 +43,16 @@ export function quietly<T>(promise: Promise<T>): Promise<T> {
   }
   return promise.finally(() => {
     pending--;
+    return never;
   });
+}
+
+/**
+ * Lets nothing that waits for a device go on, and resolves when nothing is under way there, or at last after ten seconds: Dawn
+ * crashes where a process ends while a pipeline compiles.
+ */
+export async function standStill(): Promise<void> {
+  never ??= new Promise(() => {});
+  const deadline = performance.now() + 10_000;
+  while (pending > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
 }

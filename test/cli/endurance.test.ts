@@ -67,7 +67,7 @@ test('what stops an analysis keeps the timeline', async () => {
   const { status, stderr } = await runCommand('reproduce', args, (stdout, child) => {
     if (stdout.includes('"stage":"analyze"')) child.kill('SIGTERM');
   });
-  expect(status).toBe(130);
+  expect(status).toBe(143);
   expect(stderr).toContain(`--resume ${out}`);
   const { traceEvents } = JSON.parse(fs.readFileSync(trace, 'utf8')) as { traceEvents: { name: string }[] };
   const names = traceEvents.map(({ name }) => name);

@@ -86,7 +86,7 @@ test('a sweep that was cut off goes on, to the same bits', async () => {
     child.kill('SIGTERM');
   });
   expect(cut).toMatchObject({
-    status: 130,
+    status: 143,
     stderr: expect.stringContaining('To go on: npm run reproduce -- stochastic-depth'),
   });
   expect(fs.existsSync(join(folder, 'sweeps'))).toBe(false);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CollimateError } from '../../src/errors.ts';
+import { leave } from '../../src/experiments/interrupt.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import { slowKernel, submitSlow } from './slow.ts';
 
@@ -65,6 +66,14 @@ const scenes: Record<string, () => Promise<void>> = {
     await submitSlow(gpu, 2);
     void gpu.idle().catch(() => {});
     process.exit(3);
+  },
+  async compiling() {
+    const gpu = await Gpu.open();
+    for (let i = 0; i < 20; i++)
+      void gpu
+        .pipeline({ name: 'slow', wgsl: `${slowKernel.wgsl}\nconst unique = ${i};` })
+        .then(() => console.log('went on'));
+    await leave(3);
   },
   async wait() {
     const gpu = await Gpu.open();

@@ -16,6 +16,10 @@ describe('a process that used the GPU', () => {
     expect(await runChild('status')).toMatchObject({ status: 3, signal: null });
   });
 
+  it('leaves when pipelines are compiled, and goes on with nothing else', async () => {
+    expect(await runChild('compiling')).toMatchObject({ status: 3, signal: null, stdout: '' });
+  });
+
   it('ends at Ctrl-C during a wait', async () => {
     const result = await runChild('wait', {}, (_, kill) => setTimeout(kill, 300, 'SIGINT'));
     expect(result).toMatchObject({ status: null, signal: 'SIGINT' });

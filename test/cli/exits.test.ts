@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Ended, runCommand } from './child.ts';
+
+const TINY =
+  'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --no-control --tune off'.split(
+    ' ',
+  );
+const OFTEN = ['--checkpoint-every', '0'];
+
+let root: string;
+let env: Record<string, string>;
+let whole: string;
+beforeAll(async () => {
+  root = fs.mkdtempSync(join(tmpdir(), 'collimate-exits-'));
+  env = { COLLIMATE_CACHE: join(root, 'cache') };
+  whole = join(root, 'whole');
+  expect((await runCommand('reproduce', [...TINY, '--out', whole], undefined, env)).status).toBe(0);
+}, 120_000);
+afterAll(() => fs.rmSync(root, { recursive: true }));
+
+/** A command whose output goes where a shell sends it. */
+function inShell(command: string, args: readonly string[], redirection: string): Promise<Ended> {
+  return new Promise((resolve) => {
+    const script = `exec "$@" ${redirection}`;
+    const node = [process.execPath, '--import', 'tsx', `src/cli/${command}.ts`, ...args];
+    const child = spawn('bash', ['-c', script, 'bash', ...node], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (data) => (stdout += data));
+    child.stderr.on('data', (data) => (stderr += data));
+    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
+  });
+}
+
+const weights = (folder: string) =>
+  fs.readFileSync(join(folder, 'checkpoint.safetensors')).toString('base64');
+
+/** The run goes on from its checkpoint by the command that was printed, to the bits of one that was left alone. */
+async function goesOn(folder: string, stderr: string): Promise<void> {
+  expect(stderr).toContain(`To go on: npm run reproduce -- mnist-fc --resume ${folder}`);
+  expect(stderr).not.toMatch(/^ +at /m);
+  expect(fs.existsSync(join(folder, 'checkpoint.safetensors'))).toBe(true);
+  expect(fs.existsSync(join(folder, 'report.html'))).toBe(false);
+  expect((await runCommand('reproduce', ['mnist-fc', '--resume', folder], undefined, env)).status).toBe(0);
+  expect(weights(folder)).toBe(weights(whole));
+}
+
+describe('a run stops at a checkpoint', () => {
+  const stopsAt = (name: string, stop: (child: ChildProcess) => void) => {
+    let stopped = false;
+    const args = [...TINY, ...OFTEN, '--json', '--out', join(root, name)];
+    const onOutput = (stdout: string, child: ChildProcess) => {
+      if (stopped || !stdout.includes('"event":"progress"')) return;
+      stopped = true;
+      stop(child);
+    };
+    return runCommand('reproduce', args, onOutput, env);
+  };
+
+  test('when its reader has gone', async () => {
+    const { status, signal, stderr } = await stopsAt('reader', (child) => child.stdout!.destroy());
+    expect({ status, signal }, stderr).toEqual({ status: 141, signal: null });
+    await goesOn(join(root, 'reader'), stderr);
+  });
+
+  test('when its terminal closes', async () => {
+    const { status, stderr } = await stopsAt('terminal', (child) => child.kill('SIGHUP'));
+    expect(status).toBe(129);
+    await goesOn(join(root, 'terminal'), stderr);
+  });
+
+  test.runIf(fs.existsSync('/dev/full'))('when what it prints finds no room', async () => {
+    const folder = join(root, 'full');
+    const args = [...TINY, ...OFTEN, '--json', '--out', folder];
+    const { status, stderr } = await inShell('reproduce', args, '> /dev/full');
+    expect(status).toBe(1);
+    expect(stderr).toContain('cannot write to stdout: ENOSPC');
+    await goesOn(folder, stderr);
+  });
+});
+
+describe('every command', () => {
+  test.each(['doctor', 'data'])('%s ends when its reader has gone', async (command) => {
+    const { status, signal, stderr } = await inShell(command, [], '> >(exec 0<&-; sleep 0)');
+    expect({ status, signal, stderr }).toEqual({ status: 141, signal: null, stderr: '' });
+  });
+
+  test.runIf(fs.existsSync('/dev/full'))('says that its output finds no room', async () => {
+    const { status, stderr } = await inShell('data', [], '> /dev/full');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: cannot write to stdout: ENOSPC.*\nMake room/);
+  });
+});
