@@ -6,7 +6,7 @@ import type { Analysis } from '../analysis/results.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
-import { type CheckpointInfo, decodeCheckpoint, decodeWeights } from '../experiments/checkpoint.ts';
+import { type CheckpointInfo, decodeCheckpoint } from '../experiments/checkpoint.ts';
 import {
   datasets,
   type Experiment,
@@ -14,6 +14,12 @@ import {
   networkOptions,
   thresholdsOf,
 } from '../experiments/experiment.ts';
+import {
+  bringForward,
+  decodeWeights,
+  IMAGENET_CLASSES,
+  IMAGENETTE_IN_IMAGENET,
+} from '../experiments/foreign-weights.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
@@ -76,7 +82,7 @@ Examples:
   npm run analyze -- checkpoint.safetensors --convention post-activation --out analysis.json
   npm run analyze -- weights.safetensors --experiment imagenette-resnet34
 
-Weights alone, such as torchvision's \`resnet34\` saved as safetensors, must have PyTorch's names and the shapes of the network.`,
+Weights alone, such as torchvision's \`resnet34\` saved as safetensors, must have PyTorch's names and the shapes of the network, for any number of classes.`,
   );
 
 await main(async () => {
@@ -150,22 +156,31 @@ function open(
 function weightsOf(bytes: Uint8Array, file: string, name: string, preset: string | undefined): Trained {
   const experiment = findExperiment(name);
   const { settings } = resolveSettings(experiment, { preset });
-  const network = networkOptions(experiment.model, settings, imageShape(experiment.dataset, settings));
+  const options = networkOptions(experiment.model, settings, imageShape(experiment.dataset, settings));
+  const { network, state } = decodeWeights(bytes, file, options);
+  const { title, classes } = datasets[experiment.dataset];
+  if (network.classes > classes) {
+    const known = experiment.dataset === 'imagenette' && network.classes === IMAGENET_CLASSES;
+    if (known) bringForward(state, networkOf(network).classifier, IMAGENETTE_IN_IMAGENET);
+    console.error(
+      `note: the network tells ${network.classes} classes apart, and ${title} shows ${classes}: ` +
+        (known
+          ? 'outputs are put in an order in which its classes come first'
+          : `accuracies and neural collapse take the first ${classes} outputs for them`),
+    );
+  }
   const { seed, images } = settings;
-  return {
-    info: { experiment: name, network, training: { seed, images } },
-    state: decodeWeights(bytes, file, networkOf(network)),
-  };
+  return { info: { experiment: name, network, training: { seed, images } }, state };
 }
 
-/** The part of a dataset that a checkpoint's network was trained on. */
+/** The part of a dataset that a checkpoint's network was trained on, or all of its classes where the network has more. */
 function dataOf({ network, training }: Trained['info'], dataset: Experiment['dataset']) {
-  const { images, channels } = datasets[dataset];
+  const { images, channels, classes } = datasets[dataset];
   const features = networkOf(network).input.reduce((a, b) => a * b, 1);
   const resolution = Math.sqrt(features / channels);
   const { seed, randomLabels, superclasses } = training;
   return {
-    ...{ classes: network.classes, images: training.images ?? images, resolution, seed },
+    ...{ classes: Math.min(network.classes, classes), images: training.images ?? images, resolution, seed },
     ...(randomLabels !== undefined && { randomLabels }),
     ...(superclasses !== undefined && { superclasses }),
   };

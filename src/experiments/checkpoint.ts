@@ -7,7 +7,7 @@ import { decodeSafetensors, encodeSafetensors, type TensorData } from './safeten
 
 const FORMAT = 'collimate/checkpoint@1';
 const MOMENTUM = 'optimizer.momentum.';
-const BATCHES = '.num_batches_tracked';
+export const BATCHES = '.num_batches_tracked';
 
 /** Sums over the steps of an epoch that is not over yet. */
 export interface EpochSums {
@@ -103,18 +103,8 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   return { info, state: stateOf(tensors, network, step, fail) };
 }
 
-/**
- * The weights of a network from any safetensors file with PyTorch's names and shapes and nothing else, such as
- * torchvision's `resnet34`; counts of batches are ignored, and may be missing.
- */
-export function decodeWeights(bytes: Uint8Array, fileName: string, network: Network): HostState {
-  const fail = (message: string) =>
-    new CollimateError(`${fileName} ${message}`, 'Use a file with the weights of that network.');
-  return stateOf(decodeSafetensors(bytes, fileName).tensors, network, 0, fail);
-}
-
 /** A state from tensors that are checked to be just those of a network. */
-function stateOf(
+export function stateOf(
   tensors: ReadonlyMap<string, TensorData>,
   network: Network,
   step: number,

@@ -1,16 +1,36 @@
 import { CollimateError } from '../errors.ts';
 
+/** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. Half floats come as their bits. */
+const ARRAYS = {
+  F32: Float32Array,
+  I64: BigInt64Array,
+  U32: Uint32Array,
+  U8: Uint8Array,
+  F64: Float64Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+} as const;
+
+type Dtype = keyof typeof ARRAYS;
+
 /** One tensor as it lies in a file: row-major, `data.length` the product of `shape`. */
-export type TensorData =
-  | { readonly dtype: 'F32'; readonly shape: readonly number[]; readonly data: Float32Array }
-  | { readonly dtype: 'I64'; readonly shape: readonly number[]; readonly data: BigInt64Array }
-  | { readonly dtype: 'U32'; readonly shape: readonly number[]; readonly data: Uint32Array }
-  | { readonly dtype: 'U8'; readonly shape: readonly number[]; readonly data: Uint8Array };
+export type TensorData = {
+  [D in Dtype]: {
+    readonly dtype: D;
+    readonly shape: readonly number[];
+    readonly data: Elements[D];
+  };
+}[Dtype];
 
-type Dtype = TensorData['dtype'];
-
-/** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. */
-const ARRAYS = { F32: Float32Array, I64: BigInt64Array, U32: Uint32Array, U8: Uint8Array } as const;
+interface Elements {
+  readonly F32: Float32Array;
+  readonly I64: BigInt64Array;
+  readonly U32: Uint32Array;
+  readonly U8: Uint8Array;
+  readonly F64: Float64Array;
+  readonly F16: Uint16Array;
+  readonly BF16: Uint16Array;
+}
 /** What the reference implementation allows a header. */
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = '__metadata__';
@@ -114,13 +134,38 @@ function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unk
     throw fail(`is truncated: its header ends at byte ${dataStart}, but the file has ${bytes.length}`);
   }
   let header: unknown;
+  let text: string;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart));
+    header = JSON.parse(text);
   } catch {
     throw fail('has a header that is not JSON');
   }
   if (!isRecord(header)) throw fail('has a header that is not a JSON object');
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw fail(`has the key ${twice} twice in its header`);
   return { header, dataStart };
+}
+
+/** The first key that an object of a JSON text has twice, of which `JSON.parse` keeps the last in silence. */
+function repeatedKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  const next = /["{}]/g;
+  const quote = /["\\]/g;
+  for (let at = next.exec(json); at; at = next.exec(json)) {
+    if (at[0] === '{') open.push(new Set());
+    else if (at[0] === '}') open.pop();
+    else {
+      quote.lastIndex = next.lastIndex;
+      while (quote.exec(json)![0] === '\\') quote.lastIndex++;
+      next.lastIndex = quote.lastIndex;
+      if (!/^\s*:/.test(json.slice(next.lastIndex, next.lastIndex + 100))) continue;
+      const key: string = JSON.parse(json.slice(at.index, next.lastIndex));
+      if (open.at(-1)!.has(key)) return key;
+      open.at(-1)!.add(key);
+    }
+  }
+  return undefined;
 }
 
 function readEntry(name: string, value: unknown, fail: Fail): Entry {
@@ -128,12 +173,12 @@ function readEntry(name: string, value: unknown, fail: Fail): Entry {
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
     const known = Object.keys(ARRAYS).join(', ');
-    throw fail(`has tensor ${name} of type ${JSON.stringify(dtype)}`, `Convert it to one of ${known}.`);
+    throw fail(`has tensor ${name} of type ${shown(dtype)}`, `Convert it to one of ${known}.`);
   }
-  if (!isSizes(shape)) throw fail(`gives tensor ${name} the shape ${JSON.stringify(shape)}`);
+  if (!isSizes(shape)) throw fail(`gives tensor ${name} the shape ${shown(shape)}`);
   const [begin, end, ...more] = isSizes(offsets) ? offsets : [];
   if (begin === undefined || end === undefined || more.length > 0) {
-    throw fail(`gives tensor ${name} the offsets ${JSON.stringify(offsets)}`);
+    throw fail(`gives tensor ${name} the offsets ${shown(offsets)}`);
   }
   const expected = product(shape) * ARRAYS[dtype as Dtype].BYTES_PER_ELEMENT;
   if (end - begin !== expected) {
@@ -141,6 +186,14 @@ function readEntry(name: string, value: unknown, fail: Fail): Entry {
   }
   return { name, dtype: dtype as Dtype, shape, begin, end };
 }
+
+/** A value in a few characters, however deep it is. */
+const shown = (value: unknown): string =>
+  Array.isArray(value)
+    ? `[${value.slice(0, 8).map((x) => (Array.isArray(x) ? '[…]' : shown(x)))}${value.length > 8 ? ',…' : ''}]`
+    : isRecord(value)
+      ? '{…}'
+      : (JSON.stringify(value) ?? 'nothing').slice(0, 60);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -152,4 +205,34 @@ function isSizes(value: unknown): value is number[] {
 
 function product(shape: readonly number[]): number {
   return shape.reduce((total, size) => total * size, 1);
+}
+
+/**
+ * The numbers of a tensor as float32, each of them exactly.
+ * @returns undefined where the type holds no floats, or a float64 does not fit
+ */
+export function asFloat32({ dtype, data }: TensorData): Float32Array | undefined {
+  switch (dtype) {
+    case 'F32':
+      return data;
+    case 'F64': {
+      const narrow = Float32Array.from(data);
+      return data.every((x, i) => Object.is(x, narrow[i])) ? narrow : undefined;
+    }
+    case 'BF16':
+      return new Float32Array(Uint32Array.from(data, (bits) => bits << 16).buffer);
+    case 'F16':
+      return Float32Array.from(data, ofHalf);
+    default:
+      return undefined;
+  }
+}
+
+/** IEEE 754 binary16 from its bits. */
+function ofHalf(bits: number): number {
+  const sign = bits >> 15 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = (bits & 1023) / 1024;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction) : 2 ** -14 * fraction);
 }

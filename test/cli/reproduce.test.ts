@@ -255,19 +255,22 @@ describe('analyze', () => {
     const experiment = findExperiment('synthetic-conv');
     const { settings } = experiment.presets.smoke!;
     const options = networkOptions('conv', settings, imageShape(experiment.dataset, settings));
-    const network = networkOf(options);
+    const network = networkOf({ ...options, classes: 12 }); // two more than the data have
     const { parameters, statistics } = initialState(network, 3);
     const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
     const tensors = [...parameters, ...statistics].map(
-      ([name, data]) => [name, { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data }] as const,
+      ([name, data]) =>
+        [`module.${name}`, { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data }] as const,
     );
     const file = join(root, 'weights.safetensors');
     fs.writeFileSync(file, encodeSafetensors(new Map(tensors), {}));
     const analyze = (name: string) =>
       runCommand('analyze', [file, '--experiment', name, '--preset', 'smoke', '--samples', '1']);
-    const { status, stdout } = await analyze('synthetic-conv');
+    const { status, stdout, stderr } = await analyze('synthetic-conv');
     expect(status).toBe(0);
     expect(stdout).toContain(`${settings.depth} blocks`);
+    expect(stdout).toContain('12 classes');
+    expect(stderr).toContain('the network tells 12 classes apart, and synthetic images shows 10');
     const other = await analyze('synthetic-fc');
     expect(other.status).toBe(1);
     expect(other.stderr).toContain(`${file} `);

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeSafetensors, encodeSafetensors, type TensorData } from '../../src/experiments/safetensors.ts';
+import {
+  asFloat32,
+  decodeSafetensors,
+  encodeSafetensors,
+  type TensorData,
+} from '../../src/experiments/safetensors.ts';
 
 const shapes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 });
 const sized = <T>(make: (length: number) => fc.Arbitrary<T>) =>
@@ -14,6 +19,8 @@ const tensor: fc.Arbitrary<TensorData> = fc.oneof(
   sized((n) => fc.bigInt64Array(exactly(n))).map((t) => ({ dtype: 'I64' as const, ...t })),
   sized((n) => fc.uint32Array(exactly(n))).map((t) => ({ dtype: 'U32' as const, ...t })),
   sized((n) => fc.uint8Array(exactly(n))).map((t) => ({ dtype: 'U8' as const, ...t })),
+  sized((n) => fc.float64Array(exactly(n))).map((t) => ({ dtype: 'F64' as const, ...t })),
+  sized((n) => fc.uint16Array(exactly(n))).map((t) => ({ dtype: 'BF16' as const, ...t })),
 );
 const name = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'blocks.0.fc1.weight', '7', 'ä'));
 const tensors = fc.array(fc.tuple(name, tensor), { maxLength: 6 }).map((pairs) => new Map(pairs));
@@ -84,6 +91,24 @@ test('the layout is the published one: aligned data, wider types first, a header
   expect([...file.subarray(8 + padded.length)]).toEqual([...Array(8).fill(255), 1, 2, 3]);
 });
 
+test('half and double precision become float32 where that is exact', () => {
+  const of = (dtype: TensorData['dtype'], data: TensorData['data']) => {
+    const values = asFloat32({ dtype, shape: [data.length], data } as TensorData);
+    return values && [...values];
+  };
+  // 1, −2, the largest, the least normal, the least subnormal, −0, ∞, NaN
+  const halves = [0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x8000, 0x7c00, 0x7e00];
+  expect(of('F16', Uint16Array.from(halves))).toEqual([
+    ...[1, -2, 65504, 2 ** -14, 2 ** -24, -0, Number.POSITIVE_INFINITY, Number.NaN],
+  ]);
+  const brains = [0x3f80, 0xc000, 0x7f7f, 0x0001, 0x8000];
+  expect(of('BF16', Uint16Array.from(brains))).toEqual([...[1, -2, 2 ** 127 * (2 - 2 ** -7), 2 ** -133, -0]]);
+  expect(of('F64', Float64Array.of(0.5, -0, 2 ** -149))).toEqual([0.5, -0, 2 ** -149]);
+  expect(of('F64', Float64Array.of(Number.NaN))).toEqual([Number.NaN]);
+  for (const x of [0.1, 1e39, 2 ** -150]) expect(of('F64', Float64Array.of(x))).toBeUndefined();
+  expect(of('I64', BigInt64Array.of(1n))).toBeUndefined();
+});
+
 test('a tensor whose shape does not fit its data is not encoded', () => {
   const wrong = new Map<string, TensorData>([['w', { dtype: 'F32', shape: [3], data: new Float32Array(2) }]]);
   expect(() => encodeSafetensors(wrong)).toThrow('tensor w: 2 elements cannot be F32 [3]');
@@ -100,6 +125,8 @@ const one = (dtype: string, shape: string, offsets: string) =>
   `{"w":{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}}`;
 const two = (first: string, second: string) =>
   `{"a":{"dtype":"U8","shape":[4],"data_offsets":${first}},"b":{"dtype":"U8","shape":[4],"data_offsets":${second}}}`;
+const u8 = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+const deep = `${'['.repeat(200_000)}1${']'.repeat(200_000)}`;
 
 test.each([
   ['nothing', new Uint8Array(3), 'is truncated: expected at least 8 bytes, found 3'],
@@ -109,7 +136,7 @@ test.each([
   ['an array', file('[]'), 'has a header that is not a JSON object'],
   ['bad metadata', file('{"__metadata__":{"a":1}}'), 'has a __metadata__ that is not a map of strings'],
   ['a tensor that is none', file('{"w":3}'), 'does not describe tensor w by an object'],
-  ['an unknown type', file(one('BF16', '[1]', '[0,2]'), 2), 'has tensor w of type "BF16"'],
+  ['an unknown type', file(one('F8', '[1]', '[0,1]'), 1), 'has tensor w of type "F8"'],
   ['an inherited type', file(one('constructor', '[1]', '[0,2]'), 2), 'has tensor w of type "constructor"'],
   ['a negative size', file(one('U8', '[-1]', '[0,1]'), 1), 'gives tensor w the shape [-1]'],
   ['one offset', file(one('U8', '[1]', '[0]'), 1), 'gives tensor w the offsets [0]'],
@@ -119,6 +146,16 @@ test.each([
   ['a hole', file(two('[0,4]', '[5,9]'), 9), 'has a gap before tensor b, at 5'],
   ['an overlap', file(two('[0,4]', '[3,7]'), 7), 'has overlapping data before tensor b, at 3'],
   ['the same twice', file(two('[0,4]', '[0,4]'), 4), 'has overlapping data before tensor b, at 0'],
+  ['a name twice', file(`{"w":${u8},"w":${u8}}`, 1), 'has the key w twice in its header'],
+  [
+    'a name twice, once escaped',
+    file(`{"w":${u8},"\\u0077" :${u8}}`, 1),
+    'has the key w twice in its header',
+  ],
+  ['metadata twice', file('{"__metadata__":{"a":"{\\"","a":"\\\\"}}'), 'has the key a twice in its header'],
+  ['a deep shape', file(one('F32', deep, '[0,4]'), 4), 'gives tensor w the shape [[…]]'],
+  ['deep offsets', file(one('F32', '[1]', deep), 4), 'gives tensor w the offsets [[…]]'],
+  ['a deep type', file(`{"w":{"dtype":${deep}}}`), 'has tensor w of type [[…]]'],
   ['missing data', file(one('F32', '[2]', '[0,8]'), 7), 'is truncated: expected 70 bytes, found 69'],
   [
     'more data',

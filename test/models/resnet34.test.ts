@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { decodeWeights } from '../../src/experiments/checkpoint.ts';
+import { bringForward, decodeWeights } from '../../src/experiments/foreign-weights.ts';
 import { encodeSafetensors, type TensorData } from '../../src/experiments/safetensors.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
@@ -142,17 +142,63 @@ describe('resnet34', () => {
         { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data },
       ]),
     );
-    expect(decodeWeights(encodeSafetensors(tensors), 'a', network)).toEqual(state);
+    expect(decodeWeights(encodeSafetensors(tensors), 'a', network.options).state).toEqual(state);
     const count = { dtype: 'I64', shape: [], data: BigInt64Array.of(5n) } as const;
     tensors.set('bn1.num_batches_tracked', count).set('layer2.0.downsample.1.num_batches_tracked', count);
     const file = encodeSafetensors(tensors, { format: 'pt' });
-    expect(decodeWeights(file, 'a', network)).toEqual(state);
-    expect(() => decodeWeights(file, 'a', new ResNet34({ ...SMALL, classes: 6 }))).toThrow(
-      'has the tensor fc.weight as F32 [5,32] where its network has F32 [6,32]',
+    expect(decodeWeights(file, 'a', network.options).state).toEqual(state);
+    // The file says how many classes there are.
+    expect(decodeWeights(file, 'a', { ...network.options, classes: 7 })).toEqual({
+      network: network.options,
+      state,
+    });
+    const wider = new ResNet34({ ...SMALL, channels: 8 });
+    expect(() => decodeWeights(file, 'a', wider.options)).toThrow(
+      'has the tensor conv1.weight as F32 [4,3,3,3] where its network has F32 [8,3,3,3]',
     );
     tensors.delete('layer3.0.downsample.0.weight');
-    expect(() => decodeWeights(encodeSafetensors(tensors), 'a', network)).toThrow(
+    expect(() => decodeWeights(encodeSafetensors(tensors), 'a', network.options)).toThrow(
       'lacks the tensor layer3.0.downsample.0.weight',
+    );
+  });
+
+  test('outputs are reordered with their biases', () => {
+    const { classifier, options } = new ResNet34(SMALL);
+    const state = initialState(new ResNet34(options), 3);
+    const [weight, bias] = [classifier, 'fc.bias'].map((name) => state.parameters.get(name)!);
+    bringForward(state, classifier, [3, 1]);
+    const row = (c: number) => weight!.subarray(32 * c, 32 * (c + 1));
+    expect(state.parameters.get('fc.bias')).toEqual(Float32Array.from([3, 1, 0, 2, 4], (c) => bias![c]!));
+    expect([...state.parameters.get(classifier)!]).toEqual([3, 1, 0, 2, 4].flatMap((c) => [...row(c)]));
+  });
+
+  test('weights are taken from under the prefixes of wrappers', () => {
+    const network = new ResNet34(SMALL);
+    const state = someState(network);
+    const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
+    const all = [...state.parameters, ...state.statistics];
+    for (const prefix of ['module.', '_orig_mod.', 'model.', 'module._orig_mod.']) {
+      const named = all.map(([name, data]): [string, TensorData] => [
+        prefix + name,
+        { dtype: 'F64', shape: shapes.get(name) ?? [data.length], data: Float64Array.from(data) },
+      ]);
+      const file = encodeSafetensors(new Map(named));
+      expect(decodeWeights(file, 'a', network.options).state).toEqual(state);
+    }
+    const mixed = all.map(([name, data], i): [string, TensorData] => [
+      (i ? 'module.' : '') + name,
+      { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data },
+    ]);
+    expect(() => decodeWeights(encodeSafetensors(new Map(mixed)), 'a', network.options)).toThrow(
+      'a lacks the tensor',
+    );
+    const fine = Float64Array.from(all[0]![1]);
+    fine[0] = 0.1;
+    const tensors = new Map<string, TensorData>([
+      [all[0]![0], { dtype: 'F64', shape: [fine.length], data: fine }],
+    ]);
+    expect(() => decodeWeights(encodeSafetensors(tensors), 'a', network.options)).toThrow(
+      `a has the tensor ${all[0]![0]} as F64, which float32 does not hold exactly`,
     );
   });
 });
