@@ -1,3 +1,6 @@
+import * as v from 'valibot';
+import { atLeast0, finite, measured, share, whole } from '../schema.ts';
+
 /**
  * The shape of `analysis.json`. A stage is a run of blocks between which h keeps its shape: there is one in networks of
  * one width, and several in a ResNet-34. Every array over blocks runs over blocks 1…L of all stages in order, every array
@@ -6,237 +9,253 @@
  * different stages.
  */
 
-/** RA1: how straight and evenly spaced a stage's path h_1 … h_{L+1} of one sample is. */
-export interface LineMeasures {
+/** A number that may be undefined. */
+const maybe = v.nullable(v.number());
+const list = v.array(measured);
+const maybes = v.array(maybe);
+const point = v.tuple([measured, measured]);
+
+const lineMeasures = {
   /** Share of the variance of the points along their first principal direction. */
-  line: number;
+  line: measured,
   /** ‖h_{L+1} − h_1‖ / Σ‖h_{i+1} − h_i‖. */
-  straightness: number;
+  straightness: measured,
   /** Gai & Zhang's line-shape score; 1 for a straight line, larger for a bent one. */
-  lineShape: number;
+  lineShape: measured,
   /** Coefficient of variation of the step norms. */
-  stepCv: number;
+  stepCv: measured,
   /** Mean cosine between successive steps. */
-  stepCosine: number | null;
-}
+  stepCosine: maybe,
+};
+const ofLine = v.object(lineMeasures);
+/** RA1: how straight and evenly spaced a stage's path h_1 … h_{L+1} of one sample is. */
+export type LineMeasures = v.InferOutput<typeof ofLine>;
 
-/** Measures of one sample (docs/results.md gives each formula). Those of its path are means over stages. */
-export interface SampleMeasures extends LineMeasures {
+const sampleMeasures = v.object({
+  ...lineMeasures,
   /** Index into the training set. */
-  index: number;
-  label: number;
-  predicted: number;
+  index: whole(),
+  label: whole(),
+  predicted: whole(),
   /** The measures of its path in each stage. */
-  perStage: LineMeasures[];
+  perStage: v.array(ofLine),
   /** ‖h_{i+1} − h_i‖, L numbers. */
-  stepNorms: number[];
+  stepNorms: list,
   /** Each stage's points, one more than it has blocks, on the first two principal directions of these points, [L + stages][2]. */
-  trajectory: [number, number][];
+  trajectory: v.array(point),
   /** The same on the two leading directions of the classes' mean last point of the stage, common to all samples. */
-  commonTrajectory: [number, number][];
+  commonTrajectory: v.array(point),
   /** Leading singular values of each J_i, [L][spectrum]. */
-  sigma: number[][];
+  sigma: v.array(list),
   /** ‖J_i‖_F², [L]. */
-  frobenius2: number[];
+  frobenius2: list,
   /** RA3: Σ_{k≤C} σ_k² / ‖J_i‖_F², [L]. */
-  topEnergy: (number | null)[];
+  topEnergy: maybes,
   /** RA3: number of σ_k ≥ 1e-2·σ_1 among the spectrum, [L]. */
-  numericalRank: number[];
+  numericalRank: list,
   /** RA3: ‖J_i‖_F² / σ_1², [L]. */
-  stableRank: (number | null)[];
+  stableRank: maybes,
   /** RA2: u_{i,k}·v_{i,k}, [L][K]. */
-  leftRight: (number | null)[][];
+  leftRight: v.array(maybes),
   /** RA2: ‖diag A_ij‖² / ‖A_ij‖_F² with A_ij = U_jᵀ J_i V_j, [i][j]. */
-  diagonalShare: (number | null)[][];
+  diagonalShare: v.array(maybes),
   /** RA2: ‖A_ij − S_i‖_F / ‖S_i‖_F, [i][j]. */
-  coupling: (number | null)[][];
+  coupling: v.array(maybes),
   /** RA2: share of U_{i,K} inside the row space of the classifier, [L]; null but in the last stage, which it reads. */
-  classifierShare: (number | null)[];
+  classifierShare: maybes,
   /** RA2: number of singular directions of a block that lie in those of another, mean over pairs of one stage; null where there is none. */
-  alignedDimension: number | null;
+  alignedDimension: maybe,
   /** ‖F_i(h_i)‖ / ‖h_i‖, [L]; null where h_i is zero. */
-  branchRatio: (number | null)[];
+  branchRatio: maybes,
   /** Shares of the output that paths through 0 … L linearized blocks carry, [L + 1]; null in networks of several stages or without skip connections. */
-  pathShares: number[] | null;
-}
+  pathShares: v.nullable(list),
+});
+/** Measures of one sample (docs/results.md gives each formula). Those of its path are means over stages. */
+export type SampleMeasures = v.InferOutput<typeof sampleMeasures>;
 
+const spread = v.object({ mean: maybe, std: maybe, min: maybe, max: maybe });
 /** A scalar measure over samples (and, where it is a matrix or list, pooled as docs/results.md says). */
-export interface Spread {
-  mean: number | null;
-  std: number | null;
-  min: number | null;
-  max: number | null;
-}
+export type Spread = v.InferOutput<typeof spread>;
+const spreads = v.array(spread);
 
-/** What is summarized of a stage by itself. */
-export interface StageSummary {
-  line: Spread;
-  straightness: Spread;
-  lineShape: Spread;
-  stepCv: Spread;
-  stepCosine: Spread;
+const inverseDepthFit = v.object({ a: measured, b: measured, r2: measured });
+export type InverseDepthFit = v.InferOutput<typeof inverseDepthFit>;
+
+const summaries = {
+  line: spread,
+  straightness: spread,
+  lineShape: spread,
+  stepCv: spread,
+  stepCosine: spread,
   /** Over i ≠ j. */
-  diagonalShare: Spread;
+  diagonalShare: spread,
   /** Over i ≠ j. */
-  coupling: Spread;
+  coupling: spread,
+};
+const stageSummary = v.object({
+  ...summaries,
   /** Fit σ_{i,1} ≈ a / (i + b) over the stage's blocks from the third on, of the mean over samples; null where there are fewer than three points. */
-  inverseDepthFit: InverseDepthFit | null;
-}
+  inverseDepthFit: v.nullable(inverseDepthFit),
+});
+/** What is summarized of a stage by itself. */
+export type StageSummary = v.InferOutput<typeof stageSummary>;
 
-export interface InverseDepthFit {
-  a: number;
-  b: number;
-  r2: number;
-}
-
-/** Measures of one network at one moment. */
-export interface Measures {
-  step: number;
-  testAccuracy: number;
-  trainAccuracy: number;
-  samples: SampleMeasures[];
-  /**
-   * |A_ij| averaged over samples, each divided by its own σ_{i,1}, of the first K triples, at most 32: [i][j][K][K]; null where
-   * J_i or J_j is dead, or they are of different stages. The paper's figure.
-   */
-  alignment: (number[][] | null)[][];
-  /** How each stage's ‖J‖_F² was taken, and its largest standard error over its value: 0 where it is exact. */
-  frobenius: { method: 'exact' | 'estimated'; relativeError: number }[];
-  /** Blocks whose Jacobian is zero for some analysed sample, 1-based. */
-  deadBlocks: number[];
-  /** Over samples; of a path, means over stages, and of pairs of blocks, over all pairs of one stage. */
-  summary: Omit<StageSummary, 'inverseDepthFit'> & {
-    perStage: StageSummary[];
-    /** Mean of the top three triples, per block. */
-    leftRight: Spread[];
-    classifierShare: Spread[];
-    alignedDimension: Spread;
-    topEnergy: Spread[];
-    numericalRank: Spread[];
-    stableRank: Spread[];
-    /** σ_{i,1} per block. */
-    sigma1: Spread[];
-    branchRatio: Spread[];
-    /** Per length of path. */
-    pathShares: Spread[] | null;
-  };
-  collapse: Collapse;
-  /** Test accuracy lost when a block's branch is left out, h_{i+1} = σ(h_i), [L]; null without skip connections, or where it was not asked for. */
-  blockLoss: number[] | null;
-  /** Test images, the first ones, over which `blockLoss` was taken. */
-  blockLossExamples: number | null;
-}
-
-/** What is kept of measures where samples are too many to be kept. */
-export type Summary = Omit<Measures, 'samples' | 'alignment'>;
-
+const collapse = v.object({
+  /** Images measured. */
+  examples: whole(),
+  /** tr(Σ_W Σ_B⁺) / C. */
+  nc1: maybe,
+  /** Coefficient of variation of ‖μ_c − μ_G‖. */
+  nc2Norms: maybe,
+  /** Mean over pairs of classes of |cos(μ_c − μ_G, μ_c′ − μ_G) + 1/(C − 1)|. */
+  nc2Angles: maybe,
+  /** ‖W/‖W‖_F − M/‖M‖_F‖_F, the rows of M being μ_c − μ_G. */
+  nc3: maybe,
+  /** Share of the images whose nearest class mean is not of the predicted class. */
+  nc4: measured,
+  /** As `nc2Norms`, of the classifier's rows. */
+  weightNorms: maybe,
+  /** As `nc2Angles`, of the classifier's rows. */
+  weightAngles: maybe,
+});
 /**
  * Neural collapse (Papyan, Han & Donoho, PNAS 2020) of what the classifier reads, over the first training images; C is the number of
  * classes that these show. What is undefined where class means or the classifier's rows are all alike, or zero, is null.
  */
-export interface Collapse {
-  /** Images measured. */
-  examples: number;
-  /** tr(Σ_W Σ_B⁺) / C. */
-  nc1: number | null;
-  /** Coefficient of variation of ‖μ_c − μ_G‖. */
-  nc2Norms: number | null;
-  /** Mean over pairs of classes of |cos(μ_c − μ_G, μ_c′ − μ_G) + 1/(C − 1)|. */
-  nc2Angles: number | null;
-  /** ‖W/‖W‖_F − M/‖M‖_F‖_F, the rows of M being μ_c − μ_G. */
-  nc3: number | null;
-  /** Share of the images whose nearest class mean is not of the predicted class. */
-  nc4: number;
-  /** As `nc2Norms`, of the classifier's rows. */
-  weightNorms: number | null;
-  /** As `nc2Angles`, of the classifier's rows. */
-  weightAngles: number | null;
-}
+export type Collapse = v.InferOutput<typeof collapse>;
+
+const summary = {
+  step: whole(),
+  testAccuracy: share,
+  trainAccuracy: share,
+  /** How each stage's ‖J‖_F² was taken, and its largest standard error over its value: 0 where it is exact. */
+  frobenius: v.array(v.object({ method: v.picklist(['exact', 'estimated']), relativeError: measured })),
+  /** Blocks whose Jacobian is zero for some analysed sample, 1-based. */
+  deadBlocks: v.array(whole(1)),
+  /** Over samples; of a path, means over stages, and of pairs of blocks, over all pairs of one stage. */
+  summary: v.object({
+    ...summaries,
+    perStage: v.array(stageSummary),
+    /** Mean of the top three triples, per block. */
+    leftRight: spreads,
+    classifierShare: spreads,
+    alignedDimension: spread,
+    topEnergy: spreads,
+    numericalRank: spreads,
+    stableRank: spreads,
+    /** σ_{i,1} per block. */
+    sigma1: spreads,
+    branchRatio: spreads,
+    /** Per length of path. */
+    pathShares: v.nullable(spreads),
+  }),
+  collapse,
+  /** Test accuracy lost when a block's branch is left out, h_{i+1} = σ(h_i), [L]; null without skip connections, or where it was not asked for. */
+  blockLoss: v.nullable(list),
+  /** Test images, the first ones, over which `blockLoss` was taken. */
+  blockLossExamples: v.nullable(whole()),
+};
+/** What is kept of measures where samples are too many to be kept. */
+export type Summary = v.InferOutput<v.ObjectSchema<typeof summary, undefined>>;
+
+const measures = v.object({
+  ...summary,
+  samples: v.array(sampleMeasures),
+  /**
+   * |A_ij| averaged over samples, each divided by its own σ_{i,1}, of the first K triples, at most 32: [i][j][K][K]; null where
+   * J_i or J_j is dead, or they are of different stages. The paper's figure.
+   */
+  alignment: v.array(v.array(v.nullable(v.array(list)))),
+});
+/** Measures of one network at one moment. */
+export type Measures = v.InferOutput<typeof measures>;
 
 /** `course.json`: how the measures went over the training of a network. */
-export interface Course {
-  schema: 'collimate/course@1';
+export const course = v.object({
+  schema: v.literal('collimate/course@1'),
   /** From initialization on. */
-  moments: CourseMoment[];
-}
-
-export type CourseMoment = { epoch: number } & Summary;
-
-export interface NetworkInfo {
-  kind: 'fc' | 'conv' | 'resnet34';
-  /** Blocks that are analysed, of all stages. */
-  depth: number;
-  /** Features that the classifier sees: the width D, or the channels of the last stage. */
-  width: number;
-  classes: number;
-  activation: 'relu' | 'identity';
-  skip: boolean;
-  stages: StageInfo[];
-}
+  moments: v.array(v.object({ epoch: whole(), ...summary })),
+});
+export type Course = v.InferOutput<typeof course>;
+export type CourseMoment = Course['moments'][number];
 
 /** Consecutive blocks between which h has one shape: [D], or [height, width, channels]. */
-export interface StageInfo {
-  blocks: string[];
-  shape: number[];
-}
+const stageInfo = v.object({ blocks: v.array(v.string()), shape: v.array(whole(1)) });
+export type StageInfo = v.InferOutput<typeof stageInfo>;
+
+const networkInfo = v.object({
+  kind: v.picklist(['fc', 'conv', 'resnet34']),
+  /** Blocks that are analysed, of all stages. */
+  depth: whole(1),
+  /** Features that the classifier sees: the width D, or the channels of the last stage. */
+  width: whole(1),
+  classes: whole(2),
+  activation: v.picklist(['relu', 'identity']),
+  skip: v.boolean(),
+  stages: v.array(stageInfo),
+});
+export type NetworkInfo = v.InferOutput<typeof networkInfo>;
+
+/** One claim of the paper, judged. */
+export const claim = v.object({
+  /** `RA1`, `RA2`, `RA3`, `RA4`, or `training` for the accuracy that the others presuppose. */
+  property: v.picklist(['training', 'RA1', 'RA2', 'RA3', 'RA4']),
+  id: v.string(),
+  /** What is claimed, in words: "representations lie on a line". */
+  title: v.string(),
+  /** What is measured: "variance along first principal direction". */
+  measure: v.string(),
+  value: maybe,
+  /** Standard deviation over samples, where there is one. */
+  spread: maybe,
+  atInitialization: maybe,
+  control: maybe,
+  comparison: v.picklist(['>=', '<=']),
+  threshold: finite,
+  holds: v.boolean(),
+});
+export type Claim = v.InferOutput<typeof claim>;
 
 export const ANALYSIS_FORMAT = 'collimate/analysis@3';
 
-export interface Analysis {
-  schema: typeof ANALYSIS_FORMAT;
-  network: NetworkInfo;
-  settings: {
+export const analysis = v.object({
+  schema: v.literal(ANALYSIS_FORMAT),
+  network: networkInfo,
+  settings: v.object({
     /** Number K of leading triples in RA2. */
-    triples: number;
+    triples: whole(1),
     /** Number of singular values kept. */
-    spectrum: number;
+    spectrum: whole(1),
     /** `branch`: J = ∂F/∂h. `post-activation`: σ′(h + F(h)) ∂F/∂h. */
-    convention: 'branch' | 'post-activation';
-    sketchColumns: number;
-    powerIterations: number;
+    convention: v.picklist(['branch', 'post-activation']),
+    sketchColumns: whole(1),
+    powerIterations: whole(),
     /** Chebyshev filters between them. */
-    filters: number;
-    seed: number;
-  };
-  initialization: Measures;
-  trained: Measures;
+    filters: whole(),
+    seed: whole(),
+  }),
+  initialization: measures,
+  trained: measures,
   /** The claims as judged; only in the file of a network that has been compared with its control. */
-  claims?: Claim[];
+  claims: v.exactOptional(v.array(claim)),
   /** Variant of the kernel used for each problem, where no `config.json` tells. */
-  kernels?: Record<string, string>;
-}
-
-/** One claim of the paper, judged. */
-export interface Claim {
-  /** `RA1`, `RA2`, `RA3`, `RA4`, or `training` for the accuracy that the others presuppose. */
-  property: 'training' | 'RA1' | 'RA2' | 'RA3' | 'RA4';
-  id: string;
-  /** What is claimed, in words: "representations lie on a line". */
-  title: string;
-  /** What is measured: "variance along first principal direction". */
-  measure: string;
-  value: number | null;
-  /** Standard deviation over samples, where there is one. */
-  spread: number | null;
-  atInitialization: number | null;
-  control: number | null;
-  comparison: '>=' | '<=';
-  threshold: number;
-  holds: boolean;
-}
+  kernels: v.exactOptional(v.record(v.string(), v.string())),
+});
+export type Analysis = v.InferOutput<typeof analysis>;
 
 /** One line of `metrics.jsonl`. */
-export interface EpochMetrics {
-  epoch: number;
-  step: number;
-  lr: number;
+export const epochMetrics = v.object({
+  epoch: whole(1),
+  step: whole(1),
+  lr: atLeast0,
   /** Mean training loss over the epoch. */
-  loss: number;
-  trainAccuracy: number;
+  loss: finite,
+  trainAccuracy: share,
   /** Null after epochs that are not followed by a test. */
-  testAccuracy: number | null;
+  testAccuracy: v.nullable(share),
   /** On the training images that are held back, where there are any; null with the other. */
-  validationAccuracy?: number | null;
+  validationAccuracy: v.exactOptional(v.nullable(share)),
   /** Training time so far, in seconds, over all sessions of the run. */
-  seconds: number;
-}
+  seconds: atLeast0,
+});
+export type EpochMetrics = v.InferOutput<typeof epochMetrics>;

@@ -6,7 +6,7 @@ import type { Analysis } from '../analysis/results.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
-import { type CheckpointInfo, decodeCheckpoint } from '../experiments/checkpoint.ts';
+import { type CheckpointInfo, decodeCheckpoint, type TrainingOptions } from '../experiments/checkpoint.ts';
 import {
   datasets,
   type Experiment,
@@ -37,7 +37,9 @@ import { verdictTable } from './verdict-table.ts';
 
 /** A network with its weights. */
 interface Trained {
-  readonly info: Pick<CheckpointInfo, 'experiment' | 'network' | 'training'>;
+  readonly info: Pick<CheckpointInfo, 'experiment' | 'network'> & {
+    readonly training: Pick<TrainingOptions, 'seed' | 'images' | 'randomLabels' | 'superclasses'>;
+  };
   readonly state: HostState;
 }
 
@@ -175,12 +177,12 @@ function weightsOf(bytes: Uint8Array, file: string, name: string, preset: string
 
 /** The part of a dataset that a checkpoint's network was trained on, or all of its classes where the network has more. */
 function dataOf({ network, training }: Trained['info'], dataset: Experiment['dataset']) {
-  const { images, channels, classes } = datasets[dataset];
+  const { channels, classes } = datasets[dataset];
   const features = networkOf(network).input.reduce((a, b) => a * b, 1);
   const resolution = Math.sqrt(features / channels);
   const { seed, randomLabels, superclasses } = training;
   return {
-    ...{ classes: Math.min(network.classes, classes), images: training.images ?? images, resolution, seed },
+    ...{ classes: Math.min(network.classes, classes), images: training.images, resolution, seed },
     ...(randomLabels !== undefined && { randomLabels }),
     ...(superclasses !== undefined && { superclasses }),
   };

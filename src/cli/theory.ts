@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { originOf } from '../experiments/run-config.ts';
 import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
-import { caseInWords, runCases } from '../experiments/unconstrained/run.ts';
+import { caseInWords, runCases, THEORY_CONFIG } from '../experiments/unconstrained/run.ts';
 import {
   type GivenTheory,
   resolveTheory,
@@ -69,7 +70,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   if (!folder.has(CONFIG)) {
     const origin = originOf(gpu.info, commandLine('reproduce', process.argv.slice(2)));
     folder.writeJson(CONFIG, {
-      schema: 'collimate/theory-config@1',
+      schema: THEORY_CONFIG.format,
       experiment: THEORY_NAME,
       ...{ preset, settings },
       ...origin,
@@ -98,8 +99,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
 function openFolder(path: string, settings: TheorySettings): RunFolder {
   if (!existsSync(join(path, CONFIG))) return RunFolder.create(path);
   const folder = RunFolder.resume(path);
-  const begun = (folder.readJson(CONFIG) as { settings?: unknown }).settings;
-  if (JSON.stringify(begun) === JSON.stringify(settings)) return folder;
+  if (isDeepStrictEqual(folder.read(CONFIG, THEORY_CONFIG).settings, settings)) return folder;
   folder.release();
   throw new CollimateError(
     `the folder ${path} holds results of other settings`,

@@ -1,36 +1,61 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import { otherFormat } from '../format.ts';
-import { type NetworkOptions, networkOf } from '../models/network-of.ts';
+import { networkOf, networkOptions } from '../models/network-of.ts';
+import { parseJson } from '../record.ts';
+import { above0, atLeast0, checked, finite, isRecord, whole } from '../schema.ts';
 import type { Network } from '../train/network.ts';
 import type { HostState } from '../train/state.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from './safetensors.ts';
+import { numberIn, ranges } from './settings.ts';
 
 const FORMAT = 'collimate/checkpoint@1';
 const MOMENTUM = 'optimizer.momentum.';
 export const BATCHES = '.num_batches_tracked';
 
 /** Sums over the steps of an epoch that is not over yet. */
-export interface EpochSums {
-  readonly loss: number;
-  readonly accuracy: number;
-}
+const sums = v.strictObject({ loss: finite, accuracy: atLeast0 });
 
-/** What a checkpoint says besides its tensors. */
-export interface CheckpointInfo {
-  readonly experiment: string;
-  readonly network: NetworkOptions;
-  /** Everything else that decides the training, by name: what a resumed run must agree with. */
-  readonly training: Readonly<Record<string, unknown>> & {
-    readonly seed: number;
-    readonly images?: number;
-    readonly randomLabels?: number;
-    readonly superclasses?: boolean;
-  };
-  /** Of the training images, scaled to [0, 1], by channel: what inputs are normalized by. */
-  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
+const { seed, images, epochs, batch, lr, momentum, weightDecay, randomLabels, snapshots } = ranges;
+/** What decides the training of a network; the last three only where they are not as usual: `Settings` says what they are. */
+export const training = v.strictObject({
+  ...{ seed: numberIn(seed), images: numberIn(images), epochs: numberIn(epochs), batch: numberIn(batch) },
+  ...{ lr: numberIn(lr), momentum: numberIn(momentum), weightDecay: numberIn(weightDecay) },
+  randomLabels: v.exactOptional(numberIn(randomLabels)),
+  superclasses: v.exactOptional(v.boolean()),
+  snapshots: v.exactOptional(numberIn(snapshots)),
+});
+
+/** Of the training images, scaled to [0, 1], by channel: what inputs are normalized by. */
+export const normalization = v.strictObject({
+  mean: v.pipe(v.array(finite), v.minLength(1, 'a number for each channel'), v.readonly()),
+  std: v.pipe(v.array(above0()), v.minLength(1, 'a number for each channel'), v.readonly()),
+});
+
+/** What a checkpoint says besides its tensors, in its metadata. */
+const info = {
+  experiment: v.string(),
+  network: networkOptions,
+  /** What a resumed run must agree with. */
+  training,
+  normalization,
   /** Only in the middle of a run, so that a finished checkpoint does not depend on how often it was cut off. */
-  readonly progress?: { readonly sums: EpochSums; readonly seconds: number };
-}
+  progress: v.exactOptional(v.strictObject({ sums, seconds: atLeast0 })),
+};
+const metadata = v.strictObject({
+  ...info,
+  format: v.literal(FORMAT),
+  step: whole(),
+  seed: whole(),
+  /** Of everything else; files of earlier versions have none. */
+  sha256: v.exactOptional(v.string()),
+});
+
+export type TrainingOptions = Readonly<v.InferOutput<typeof training>>;
+export type CheckpointInfo = Readonly<v.InferOutput<v.StrictObjectSchema<typeof info, undefined>>>;
+export type TrainingInfo = Omit<CheckpointInfo, 'progress'>;
 
 export interface Checkpoint {
   readonly info: CheckpointInfo;
@@ -53,7 +78,7 @@ export function encodeCheckpoint({ info, state }: Checkpoint): Uint8Array {
         : { dtype: 'F32', shape, data: values.get(name)! },
     );
   }
-  return encodeSafetensors(tensors, {
+  const metadata = {
     format: FORMAT,
     step: `${state.step}`,
     seed: `${info.training.seed}`,
@@ -62,45 +87,88 @@ export function encodeCheckpoint({ info, state }: Checkpoint): Uint8Array {
     training: JSON.stringify(info.training),
     normalization: JSON.stringify(info.normalization),
     ...(info.progress && { progress: JSON.stringify(info.progress) }),
-  });
+  };
+  return encodeSafetensors(tensors, { ...metadata, sha256: checksum(tensors, metadata) });
 }
 
-/** Reads a checkpoint, and checks that it has just the tensors of the network that it names. */
+/** SHA-256 of a checkpoint's metadata and tensors, in whatever order a file has them. */
+function checksum(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>>,
+): string {
+  const byName = <T>(entries: Iterable<readonly [string, T]>) =>
+    [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  const hash = createHash('sha256').update(JSON.stringify(byName(Object.entries(metadata))));
+  for (const [name, { dtype, shape, data }] of byName(tensors)) {
+    hash.update(JSON.stringify([name, dtype, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+const DAMAGED = 'Restore the file from a copy, or use a checkpoint that `npm run reproduce` has written.';
+
+/**
+ * Reads a checkpoint, and checks that it is as it was written, and has just the tensors of the network that it names. One of an
+ * earlier version, without a checksum, is read with a warning.
+ */
 export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoint {
-  const { tensors, metadata } = decodeSafetensors(bytes, fileName);
-  const fail = (message: string) =>
-    new CollimateError(`${fileName} ${message}`, 'Use a checkpoint that `npm run reproduce` has written.');
-  if (metadata.format !== FORMAT) {
-    throw otherFormat(fileName, metadata.format, FORMAT, {
+  const { tensors, metadata: texts } = decodeSafetensors(bytes, fileName);
+  const fail = (message: string) => new CollimateError(`${fileName} ${message}`, DAMAGED);
+  if (texts.format !== FORMAT) {
+    throw otherFormat(fileName, texts.format, FORMAT, {
       older: 'Train the network again, or use the version of Collimate that has written it.',
       other: 'Use a checkpoint that `npm run reproduce` has written. Weights alone need `--experiment`.',
     });
   }
-  const field = (name: string): Record<string, unknown> => {
-    try {
-      const value: unknown = JSON.parse(metadata[name] ?? '');
-      if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-    } catch {}
-    throw fail(`has no readable ${name} in its metadata`);
-  };
-  const step = Number(metadata.step);
-  if (!Number.isSafeInteger(step) || step < 0) throw fail(`is of step ${metadata.step}`);
-  const info = {
-    experiment: metadata.experiment ?? '',
-    network: networkFrom(field('network')),
-    training: field('training'),
-    normalization: normalizationFrom(field('normalization')),
-    ...(metadata.progress && { progress: field('progress') }),
-  } as unknown as CheckpointInfo;
+  const { sha256, ...summed } = texts;
+  if (sha256 !== undefined && sha256 !== checksum(tensors, summed)) {
+    throw fail('is damaged: its contents do not have the checksum that it gives');
+  }
+  const found = checked(fieldsOf(texts, fileName), metadata, `${fileName}: its metadata`, DAMAGED);
+  const { step, seed, format: _, sha256: __, ...info } = found;
+  if (seed !== info.training.seed) {
+    throw fail(`contradicts itself: its seed is ${seed}, and in its training ${info.training.seed}`);
+  }
   const { depth = 0 } = info.network as { depth?: number };
   if (!(depth <= tensors.size)) throw fail(`claims ${depth} blocks`);
-  let network: Network;
-  try {
-    network = networkOf(info.network);
-  } catch (cause) {
-    throw cause instanceof CollimateError ? cause : fail('describes no network in its metadata');
+  const state = stateOf(tensors, networkOf(info.network), step, fail);
+  for (const [name, { data }] of tensors) {
+    if (!name.endsWith(BATCHES) || Number(data[0]) === step) continue;
+    throw fail(`contradicts itself: it is of step ${step}, and ${name} is ${data[0]}`);
   }
-  return { info, state: stateOf(tensors, network, step, fail) };
+  if (sha256 === undefined) {
+    console.error(`warning: ${fileName} has no checksum, as earlier versions wrote it: damage may go unseen`);
+  }
+  return { info, state };
+}
+
+/** Metadata as values, of which a file has texts. */
+function fieldsOf(texts: Readonly<Record<string, string>>, fileName: string): Record<string, unknown> {
+  const fields: Record<string, unknown> = { ...texts };
+  const said = (name: string) => Object.hasOwn(texts, name);
+  for (const name of ['step', 'seed'].filter(said)) {
+    if (/^(0|[1-9]\d*)$/.test(texts[name]!)) fields[name] = Number(texts[name]);
+  }
+  for (const name of ['network', 'training', 'normalization', 'progress'].filter(said)) {
+    fields[name] = parseJson(texts[name]!, `${fileName}: its metadata: ${name}`, DAMAGED);
+  }
+  fields.network = networkFrom(fields.network);
+  fields.normalization = normalizationFrom(fields.normalization);
+  return fields;
+}
+
+/** Refuses a part of a file that is not as another says, with both. */
+export function refuseDifference(
+  has: unknown,
+  wanted: unknown,
+  what: string,
+  otherwise: string,
+  remedy: string,
+): void {
+  if (isDeepStrictEqual(has, wanted)) return;
+  const [a, b] = [has, wanted].map((x) => JSON.stringify(x));
+  throw new CollimateError(`${what} is ${a}, and ${otherwise} ${b}`, remedy);
 }
 
 /** A state from tensors that are checked to be just those of a network. */
@@ -125,13 +193,14 @@ export function stateOf(
 }
 
 /** Options as a file has them: those of the first version are of a fully connected network and do not say so. */
-export const networkFrom = (options: object): NetworkOptions =>
-  ({ kind: 'fc', ...options }) as NetworkOptions;
+export const networkFrom = (options: unknown): unknown =>
+  isRecord(options) ? { kind: 'fc', ...options } : options;
 
 /** Normalization as a file has it: in the first version a number, for the only channel. */
-export function normalizationFrom(given: object): CheckpointInfo['normalization'] {
-  const { mean, std } = given as Record<'mean' | 'std', number | number[]>;
-  return { mean: [mean].flat(), std: [std].flat() };
+export function normalizationFrom(given: unknown): unknown {
+  if (!isRecord(given)) return given;
+  const list = (x: unknown) => (typeof x === 'number' ? [x] : x);
+  return { ...given, mean: list(given.mean), std: list(given.std) };
 }
 
 /** The first tensor of a state that holds something not finite, if any. */
@@ -175,6 +244,9 @@ function checkTensors(
     }
     if (tensor.dtype === 'F32' && !tensor.data.every(Number.isFinite)) {
       throw fail(`has values in the tensor ${name} that are not finite`);
+    }
+    if (name.endsWith('.running_var') && (tensor.data as Float32Array).some((x) => x < 0)) {
+      throw fail(`has negative values in the tensor ${name}, which holds variances`);
     }
   }
   const extra = [...tensors.keys()].find((name) => !shapes.has(name));

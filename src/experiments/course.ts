@@ -1,17 +1,22 @@
-import type { Course, Measures } from '../analysis/results.ts';
-import { CollimateError } from '../errors.ts';
-import { ageOf, otherFormat } from '../format.ts';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Course, type CourseMoment, course, type Measures } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
+import { readRecord } from '../record.ts';
 import { Analyst } from './analyst.ts';
-import { decodeCheckpoint } from './checkpoint.ts';
+import { decodeCheckpoint, refuseDifference } from './checkpoint.ts';
 import type { RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
 import { snapshotEpochs, snapshotFile } from './snapshots.ts';
 import type { DeviceTask, Task } from './task.ts';
 
 export const COURSE = 'course.json';
-const SCHEMA = 'collimate/course@1';
+const COURSE_FILE = {
+  format: 'collimate/course@1',
+  schema: course,
+  remedy: 'Remove the file: it is made again from the snapshots by `npm run reproduce -- … --resume`.',
+} as const;
 
 /** Epochs at whose ends a run's moments are still to be measured, 0 for initialization; none in runs without snapshots. */
 export function missingEpochs(
@@ -19,7 +24,7 @@ export function missingEpochs(
   { epochs, snapshots }: Pick<RunConfig['settings'], 'epochs' | 'snapshots'>,
 ): number[] {
   if (snapshots === 0) return [];
-  const measured = new Set(readCourse(folder).moments.map(({ epoch }) => epoch));
+  const measured = new Set(readCourse(folder.path).map(({ epoch }) => epoch));
   return [0, ...snapshotEpochs(epochs, snapshots)].filter((epoch) => !measured.has(epoch));
 }
 
@@ -38,7 +43,7 @@ export async function measureCourse(
   const missing = missingEpochs(folder, settings);
   if (!missing.length) return;
   const { seed, samples: count } = settings;
-  const course = readCourse(folder);
+  const moments = readCourse(folder.path);
   using analyst = new Analyst(gpu, task, data, networkOf(network), {
     trainingSeed: seed,
     seed,
@@ -47,31 +52,27 @@ export async function measureCourse(
   for (const epoch of missing) {
     const { samples, alignment, ...summary } =
       epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, network), { brief: true });
-    course.moments.push({ epoch, ...summary });
-    folder.writeJson(COURSE, course);
+    moments.push({ epoch, ...summary });
+    folder.writeJson(COURSE, { schema: COURSE_FILE.format, moments } satisfies Course);
   }
 }
 
 /** What has been measured so far. */
-function readCourse(folder: RunFolder): Course {
-  const begun = folder.has(COURSE) ? (folder.readJson(COURSE) as Partial<Course>) : undefined;
-  if (ageOf(begun?.schema, SCHEMA) === 'newer') {
-    const again = 'Remove the file: it is made again from the snapshots.';
-    throw otherFormat(`${folder.path}/${COURSE}`, begun?.schema, SCHEMA, { older: again, other: again });
-  }
-  return begun?.schema === SCHEMA && begun.moments
-    ? { schema: SCHEMA, moments: begun.moments }
-    : { schema: SCHEMA, moments: [] };
+export function readCourse(folder: string): CourseMoment[] {
+  const path = join(folder, COURSE);
+  return existsSync(path) ? readRecord(path, COURSE_FILE).moments : [];
 }
 
 function snapshot(folder: RunFolder, epoch: number, options: RunConfig['network']) {
   const name = snapshotFile(epoch);
   const { info, state } = decodeCheckpoint(folder.readBytes(name), `${folder.path}/${name}`);
-  if (JSON.stringify(info.network) !== JSON.stringify(options)) {
-    throw new CollimateError(
-      `${folder.path}/${name} is of another network than config.json`,
-      'Remove the folder, and begin the run again.',
-    );
-  }
+  const remedy = 'Remove the folder, and begin the run again.';
+  refuseDifference(
+    info.network,
+    options,
+    `${folder.path}/${name}: its network`,
+    'in config.json it is',
+    remedy,
+  );
   return state;
 }

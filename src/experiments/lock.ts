@@ -2,16 +2,19 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
+import { whole } from '../schema.ts';
 
 /** Who holds a lock, as its file says. `machine` and `started` say whether `pid` can be looked up, and is still the same. */
-interface Holder {
-  readonly host: string;
-  readonly machine: string;
-  readonly pid: number;
-  readonly started: string | null | undefined;
-}
+const holder = v.object({
+  host: v.string(),
+  machine: v.string(),
+  pid: whole(1),
+  started: v.nullish(v.string()),
+});
+type Holder = v.InferOutput<typeof holder>;
 
 const PREFIX = '.lock-';
 const BEAT_MS = 5_000;
@@ -104,7 +107,8 @@ function findRival(folder: string, own: string): { path: string; holder: Holder 
 
 function readHolder(path: string): Holder | undefined {
   try {
-    return JSON.parse(fs.readFileSync(path, 'utf8')) as Holder;
+    const found: unknown = JSON.parse(fs.readFileSync(path, 'utf8'));
+    return v.is(holder, found) ? found : undefined;
   } catch {
     return undefined;
   }

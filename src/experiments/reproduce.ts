@@ -4,6 +4,7 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Tuner } from '../tuner/tuner.ts';
 import { ANALYSIS, readAnalysis } from './analysis-file.ts';
 import { analyzeRun } from './analyze-run.ts';
+import { refuseDifference } from './checkpoint.ts';
 import { measureCourse, missingEpochs } from './course.ts';
 import { thresholdsOf } from './experiment.ts';
 import { Interrupted } from './interrupt.ts';
@@ -50,6 +51,14 @@ export async function reproduce(
   config: RunConfig,
   session: ReproduceSession,
 ): Promise<Outcome> {
+  const remedy = 'Set or unset COLLIMATE_DATA as it was then, or restore the file from a copy.';
+  refuseDifference(
+    { images: config.training.images, ...config.normalization },
+    { images: task.train.count, ...task.normalization },
+    `${folder.path}/${CONFIG}: the number of images with their normalization`,
+    'of the images at hand',
+    remedy,
+  );
   using data = new DeviceTask(gpu, task);
   const record = (into: RunFolder, own: RunConfig) =>
     into.writeJson(CONFIG, { ...own, kernels: { ...session.tuner.choices } });

@@ -1,52 +1,96 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
-import { otherFormat } from '../format.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
-import type { NetworkOptions } from '../models/network-of.ts';
-import { type CheckpointInfo, networkFrom, normalizationFrom } from './checkpoint.ts';
+import { networkOptions } from '../models/network-of.ts';
+import { readRecord } from '../record.ts';
+import { checked, isRecord, whole } from '../schema.ts';
+import {
+  networkFrom,
+  normalization,
+  normalizationFrom,
+  refuseDifference,
+  type TrainingInfo,
+  training,
+} from './checkpoint.ts';
 import {
   AS_IN_THE_PAPER,
   controlSettings,
   type Experiment,
-  networkOptions,
+  imageShape,
+  networkOptions as optionsOfNetwork,
   type Settings,
 } from './experiment.ts';
 import { CONFIG } from './run-folder.ts';
+import { checkSettings, findExperiment, findPreset, settingsSchema } from './settings.ts';
 import { shapeOf, type Task } from './task.ts';
-import type { TrainingOptions } from './train-run.ts';
 
-const SCHEMA = 'collimate/config@1';
+const adapter = v.object({
+  name: v.string(),
+  vendor: v.string(),
+  driver: v.string(),
+  backend: v.optional(v.picklist(['vulkan', 'metal', 'd3d12'])),
+  kind: v.picklist(['hardware', 'software']),
+  source: v.picklist(['hardware', 'system', 'swiftshader']),
+  threads: v.optional(whole(0)),
+});
+
+/** What a result was made by and on. */
+export const origin = {
+  adapter,
+  versions: v.record(v.string(), v.string()),
+  system: v.string(),
+  /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */
+  commit: v.nullable(v.string()),
+  command: v.string(),
+  started: v.string(),
+};
 
 /** The shape of `config.json`: what it takes to repeat a run, and what it ran on. */
-export interface RunConfig {
-  readonly schema: typeof SCHEMA;
-  readonly experiment: string;
-  readonly preset: string;
-  readonly settings: Settings;
-  readonly network: NetworkOptions;
-  readonly training: TrainingOptions;
-  readonly dataset: string;
+const config = v.object({
+  schema: v.literal('collimate/config@1'),
+  experiment: v.string(),
+  preset: v.string(),
+  settings: v.custom<Settings>(isRecord, 'an object'), // {@link settingsSchema} has the rest
+  network: networkOptions,
+  training,
+  dataset: v.string(),
   /** What has to be said of the data, a sentence each. */
-  readonly notes?: readonly string[];
+  notes: v.exactOptional(v.pipe(v.array(v.string()), v.readonly())),
   /** Mean and standard deviation of the training pixels by channel, scaled to [0, 1]: inputs are (x − mean) / std. */
-  readonly normalization: Task['normalization'];
-  readonly adapter: AdapterInfo;
+  normalization,
+  ...origin,
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
-  readonly resumedOn?: readonly AdapterInfo[];
+  resumedOn: v.exactOptional(v.pipe(v.array(adapter), v.readonly())),
   /** Variant of the kernel used for each problem that there is more than one for; a resumed run uses the same. */
-  readonly kernels?: Readonly<Record<string, string>>;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly system: string;
-  /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */
-  readonly commit: string | null;
-  readonly command: string;
-  readonly started: string;
-}
+  kernels: v.exactOptional(v.record(v.string(), v.string())),
+});
+
+export type RunConfig = Readonly<v.InferOutput<typeof config>>;
+export type Origin = Readonly<v.InferOutput<v.ObjectSchema<typeof origin, undefined>>>;
+
+const CONFIG_FILE = {
+  format: 'collimate/config@1',
+  schema: config,
+  complete({ settings, network, normalization, ...rest }: Record<string, unknown>) {
+    const skip = isRecord(network) ? network.skip : true;
+    const unsaid = isRecord(settings)
+      ? Object.entries({ ...AS_IN_THE_PAPER, skip }).filter(([name]) => !(name in settings))
+      : [];
+    return {
+      ...rest,
+      settings: isRecord(settings) ? { ...settings, ...Object.fromEntries(unsaid) } : settings,
+      ...{ network: networkFrom(network), normalization: normalizationFrom(normalization) },
+    };
+  },
+  remedy: 'Restore the file from a copy, or begin another run without `--resume`.',
+  older: 'Begin another run, or use the version of Collimate that has begun this one.',
+} as const;
 
 /** The configuration of a new run, or of its control. */
 export function describeRun(
@@ -57,11 +101,11 @@ export function describeRun(
 ): RunConfig {
   const { settings } = run;
   return {
-    schema: SCHEMA,
+    schema: CONFIG_FILE.format,
     experiment: experiment.name,
     preset: run.preset,
     settings,
-    ...optionsOf(experiment.model, settings, task),
+    ...optionsOf(experiment.model, settings, shapeOf(task.train), task.train.count),
     dataset: task.dataset,
     notes: task.notes,
     normalization: task.normalization,
@@ -70,10 +114,7 @@ export function describeRun(
 }
 
 /** What a result was made by and on, from this moment on. */
-export const originOf = (
-  adapter: AdapterInfo,
-  command: string,
-): Pick<RunConfig, 'adapter' | 'versions' | 'system' | 'commit' | 'command' | 'started'> => ({
+export const originOf = (adapter: AdapterInfo, command: string): Origin => ({
   adapter,
   versions: versions(),
   system: `${platform()} ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
@@ -85,19 +126,24 @@ export const originOf = (
 /** The same run without skip connections and with the control's weight decay. */
 export function controlOf(config: RunConfig, task: Task): RunConfig {
   const settings = controlSettings(config.settings);
-  return { ...config, settings, ...optionsOf(config.network.kind, settings, task) };
+  return {
+    ...config,
+    settings,
+    ...optionsOf(config.network.kind, settings, shapeOf(task.train), task.train.count),
+  };
 }
 
 function optionsOf(
   model: Experiment['model'],
   settings: Settings,
-  task: Task,
+  image: readonly [number, number, number],
+  images: number,
 ): Pick<RunConfig, 'network' | 'training'> {
   const { seed, epochs, batch, lr, momentum, weightDecay, randomLabels, superclasses, snapshots } = settings;
   return {
-    network: networkOptions(model, settings, shapeOf(task.train)),
+    network: optionsOfNetwork(model, settings, image),
     training: {
-      ...{ seed, images: task.train.count, epochs, batch, lr, momentum, weightDecay },
+      ...{ seed, images, epochs, batch, lr, momentum, weightDecay },
       ...(randomLabels > 0 && { randomLabels }),
       ...(superclasses && { superclasses }),
       ...(snapshots > 0 && { snapshots }),
@@ -110,50 +156,47 @@ export const checkpointInfo = ({
   network,
   training,
   normalization,
-}: RunConfig): CheckpointInfo & {
-  training: TrainingOptions;
-} => ({ experiment, network, training, normalization });
+}: RunConfig): TrainingInfo => ({
+  ...{ experiment, network, training, normalization },
+});
 
-/** The config.json of a folder, which may be missing, edited, or of another version. */
+/**
+ * The config.json of a folder, which may be missing, edited, or of another version.
+ * @throws CollimateError if it is not that of a run, or contradicts itself
+ */
 export function readConfig(folder: string): RunConfig {
   const path = join(folder, CONFIG);
-  let config: Partial<RunConfig> | null;
+  if (!existsSync(path)) {
+    throw new CollimateError(
+      `${folder} is not the folder of a run: there is no ${path}`,
+      'Name the folder of a run, or begin one without `--resume`.',
+    );
+  }
+  const { remedy } = CONFIG_FILE;
+  const config = readRecord(path, CONFIG_FILE);
+  const { settings, training } = config;
+  const experiment = within(path, () => findExperiment(config.experiment));
+  within(path, () => findPreset(experiment, config.preset));
+  checked(config, v.object({ settings: settingsSchema(experiment) }), path, remedy);
+  within(path, () => checkSettings(experiment, settings));
+  // Of few classes there may be fewer images than were asked for.
+  const images = Math.min(training.images, settings.images);
+  const { model, dataset } = experiment;
+  const expected = optionsOf(model, settings, imageShape(dataset, settings), images);
+  for (const part of ['network', 'training'] as const) {
+    refuseDifference(config[part], expected[part], `${path}: ${part}`, 'by its settings it is', remedy);
+  }
+  return config;
+}
+
+/** Says of an error where it comes from. */
+function within<T>(path: string, check: () => T): T {
   try {
-    config = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunConfig> | null;
+    return check();
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new CollimateError(
-      missing
-        ? `${folder} is not the folder of a run: there is no ${path}`
-        : `cannot read ${path}: ${(cause as Error).message}`,
-      missing
-        ? 'Name the folder of a run, or begin one without `--resume`.'
-        : 'Restore the file from a copy.',
-      { cause },
-    );
+    if (!(cause instanceof CollimateError)) throw cause;
+    throw new CollimateError(`${path}: ${cause.message}`, CONFIG_FILE.remedy, { cause });
   }
-  const { schema, settings, network, training, normalization } = config ?? {};
-  if (schema !== SCHEMA) {
-    throw otherFormat(path, schema, SCHEMA, {
-      older: 'Begin another run, or use the version of Collimate that has begun this one.',
-      other: 'Restore the file, or begin another run without `--resume`.',
-    });
-  }
-  if (!settings || !network || !training || !normalization) {
-    throw new CollimateError(
-      `${path} is not the configuration of a run: it lacks some of its parts`,
-      'Restore the file, or begin another run without `--resume`.',
-    );
-  }
-  const unsaid = Object.entries({ ...AS_IN_THE_PAPER, skip: network.skip }).filter(
-    ([name]) => !(name in settings),
-  );
-  return {
-    ...(config as RunConfig),
-    settings: { ...settings, ...Object.fromEntries(unsaid) }, // in the order in which they were written
-    network: networkFrom(network),
-    normalization: normalizationFrom(normalization),
-  };
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

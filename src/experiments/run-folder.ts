@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import type * as v from 'valibot';
+import { type EpochMetrics, epochMetrics } from '../analysis/results.ts';
 import {
   isTemporary,
   makeFolders,
@@ -8,11 +10,19 @@ import {
   writeFailed,
 } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
+import { type RecordKind, readLines, readRecord } from '../record.ts';
 import { FolderLock, isLock } from './lock.ts';
 
 export const CONFIG = 'config.json';
 export const METRICS = 'metrics.jsonl';
 export const CHECKPOINT = 'checkpoint.safetensors';
+
+/** The epochs in the metrics.jsonl of a run's folder. */
+export const readMetrics = (folder: string): EpochMetrics[] =>
+  readLines(join(folder, METRICS), {
+    schema: epochMetrics,
+    remedy: 'Remove that line, or restore the file from a copy.',
+  });
 
 /**
  * The folder of one run, which this process alone writes. Every file is replaced as a whole or not at all, save
@@ -90,21 +100,13 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** The parsed contents of a JSON file; what they are worth is for the caller to check. */
-  readJson(name: string): unknown {
-    const text = new TextDecoder().decode(this.readBytes(name));
-    try {
-      return JSON.parse(text);
-    } catch (cause) {
-      const message = `${this.locate(name)} is not JSON: ${(cause as Error).message}`;
-      throw new CollimateError(message, 'The file was changed or damaged: restore it from a copy.', {
-        cause,
-      });
-    }
+  /** The contents of a JSON file, checked. */
+  read<K extends RecordKind>(name: string, kind: K): v.InferOutput<K['schema']> {
+    return readRecord(this.locate(name), kind);
   }
 
   /** Adds one line to metrics.jsonl and brings it to disk: for every so often, not for every step. */
-  appendMetrics(line: object): void {
+  appendMetrics(line: EpochMetrics): void {
     this.lock.check();
     // After `kill -9` or a full disk the last line may be torn, and would swallow this one.
     if (!this.metricsEndWhole) this.truncateMetrics(() => true);
@@ -117,24 +119,13 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** The lines of metrics.jsonl, without a last one that was cut off in the middle; none where there is no file. */
-  readMetrics(): object[] {
-    if (!this.has(METRICS)) return [];
-    const lines = new TextDecoder().decode(this.readBytes(METRICS)).split('\n');
-    if (lines.at(-1) === '') lines.pop();
-    return lines.flatMap((line, i) => {
-      try {
-        return [JSON.parse(line) as object];
-      } catch (cause) {
-        if (i === lines.length - 1) return [];
-        const message = `${this.locate(METRICS)} is damaged: line ${i + 1} is not JSON`;
-        throw new CollimateError(message, 'Remove that line, or restore the file from a copy.', { cause });
-      }
-    });
+  /** The epochs in metrics.jsonl, without a last line that was cut off in the middle; none where there is no file. */
+  readMetrics(): EpochMetrics[] {
+    return readMetrics(this.path);
   }
 
   /** Keeps only the metrics that `keep` accepts, as those up to the checkpoint a run resumes from. */
-  truncateMetrics(keep: (line: object) => boolean): void {
+  truncateMetrics(keep: (line: EpochMetrics) => boolean): void {
     const kept = this.readMetrics().filter(keep);
     if (this.has(METRICS)) this.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
     this.metricsEndWhole = true;

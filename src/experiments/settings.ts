@@ -1,7 +1,8 @@
 import { closest } from 'fastest-levenshtein';
+import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import { catalog } from './catalog.ts';
-import { classesOf, datasets, type Experiment, type Settings } from './experiment.ts';
+import { classesOf, datasets, type Experiment, type Preset, type Settings } from './experiment.ts';
 
 /** Which numbers a setting may be. */
 export interface Range {
@@ -97,6 +98,8 @@ export function findExperiment(name: string, others: readonly string[] = []): Ex
   return lookUp(catalog, name, 'experiment', others);
 }
 
+export const findPreset = ({ presets }: Experiment, name: string): Preset => lookUp(presets, name, 'preset');
+
 /** The given settings alone, checked as those of an experiment's default preset. */
 export function parseSettings(given: GivenSettings, experiment: Experiment): Partial<Settings> {
   return changesOf(given, experiment, experiment.presets[experiment.defaultPreset]!.settings);
@@ -108,7 +111,7 @@ export function resolveSettings(
   given: GivenSettings,
 ): { preset: string; settings: Settings } {
   const preset = given.preset ?? experiment.defaultPreset;
-  const base = lookUp(experiment.presets, preset, 'preset').settings;
+  const base = findPreset(experiment, preset).settings;
   const changes = changesOf(given, experiment, base);
   for (const name of ['control', 'skip'] as const) {
     if (given.controlWeightDecay === undefined || given[name] !== false) continue;
@@ -162,19 +165,40 @@ function rangeIn({ dataset }: Experiment, name: NumberName, superclasses: boolea
 }
 
 /** Reads a number as typed, and checks that it is in its range. */
-export function parseNumber(
-  text: string,
-  { option, whole, least, most, above = false, word }: Range,
-): number {
+export function parseNumber(text: string, range: Range): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
-  const fits =
-    value <= most && (above ? value > least : value >= least) && (!whole || Number.isInteger(value));
-  if (fits) return value;
-  const kind = whole ? 'a whole number' : 'a number';
-  throw new CollimateError(
-    `${option} is ${quote(text)}`,
-    `Give ${kind} ${above ? 'above' : 'from'} ${least} ${above ? 'and at most' : 'to'} ${most}${word ? `, or ${word}` : ''}.`,
-  );
+  if (fits(value, range)) return value;
+  throw new CollimateError(`${range.option} is ${quote(text)}`, `Give ${inWords(range)}.`);
+}
+
+const fits = (value: unknown, { whole, least, most, above = false }: Range): boolean =>
+  typeof value === 'number' &&
+  value <= most &&
+  (above ? value > least : value >= least) &&
+  (!whole || Number.isInteger(value));
+
+const inWords = ({ whole, least, most, above = false, word }: Range): string =>
+  `${whole ? 'a whole number' : 'a number'} ${above ? 'above' : 'from'} ${least} ${above ? 'and at most' : 'to'} ${most}${word ? `, or ${word}` : ''}`;
+
+/** A setting that is a number, as files have it. */
+export const numberIn = (range: Range) =>
+  v.custom<number>((x) => (range.word !== undefined && x === range.word) || fits(x, range), inWords(range));
+
+/** The settings of an experiment's runs as files have them. What limits each other is checked by {@link checkSettings}. */
+export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings> {
+  const base = experiment.presets[experiment.defaultPreset]!.settings;
+  const numbers = (Object.keys(ranges) as NumberName[])
+    .filter((name) => name in base)
+    .map((name) => {
+      const schema = numberIn(rangeIn(experiment, name, base.superclasses));
+      return [name, name === 'controlWeightDecay' ? v.nullable(schema) : schema] as const;
+    });
+  const words = Object.entries(choices).map(([name, { values }]) => [name, v.picklist(values)] as const);
+  return v.strictObject({
+    ...Object.fromEntries([...numbers, ...words]),
+    skip: v.boolean(),
+    superclasses: v.boolean(),
+  }) as unknown as v.GenericSchema<Settings>;
 }
 
 /**

@@ -1,14 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Course, EpochMetrics, NetworkInfo, Summary } from '../analysis/results.ts';
+import * as v from 'valibot';
+import type { NetworkInfo, Summary } from '../analysis/results.ts';
 import { type ScalarName, scalars } from '../analysis/scalars.ts';
 import { writeAtomically } from '../atomic-write.ts';
+import { CollimateError } from '../errors.ts';
+import { readRecord } from '../record.ts';
 import { readAnalysis } from './analysis-file.ts';
-import { COURSE } from './course.ts';
+import { readCourse } from './course.ts';
 import { deviations } from './deviations.ts';
 import { CONTROL } from './reproduce.ts';
 import { type RunConfig, readConfig } from './run-config.ts';
-import { METRICS, makeFolder } from './run-folder.ts';
+import { makeFolder, readMetrics } from './run-folder.ts';
 import type { Level, PlannedRun, Sweep } from './sweep.ts';
 import { joinRunClaims, judgeClaim } from './sweep-claims.ts';
 import type { Scalars, SweepRecord, SweepRun } from './sweep-results.ts';
@@ -23,11 +26,12 @@ export const sweepFolder = (root: string, name: string, level: string): string =
 const failureFile = (root: string, run: Pick<PlannedRun, 'id'>): string =>
   `${runFolder(root, run)}.failed.json`;
 
-export interface Failure {
-  readonly reason: string;
+export const failure = v.object({
+  reason: v.string(),
   /** Whether it would fail in the same way again, as training that diverged. */
-  readonly final: boolean;
-}
+  final: v.boolean(),
+});
+export type Failure = Readonly<v.InferOutput<typeof failure>>;
 
 export function noteFailure(root: string, run: PlannedRun, failure: Failure): void {
   const path = failureFile(root, run);
@@ -35,12 +39,23 @@ export function noteFailure(root: string, run: PlannedRun, failure: Failure): vo
   writeAtomically(path, `${JSON.stringify(failure)}\n`);
 }
 
-/** How a run stands, by the files in its folder. */
+/** How a run stands, by the files in its folder. One whose files cannot be read has failed, which says so. */
 export function standingOf(root: string, run: PlannedRun): { status: SweepRun['status']; failure?: Failure } {
-  if (readAnalysis(runFolder(root, run))?.claims) return { status: 'done' };
-  const path = failureFile(root, run);
-  if (!existsSync(path)) return { status: 'missing' };
-  return { status: 'failed', failure: JSON.parse(readFileSync(path, 'utf8')) as Failure };
+  try {
+    if (readAnalysis(runFolder(root, run))?.claims) return { status: 'done' };
+    const path = failureFile(root, run);
+    if (!existsSync(path)) return { status: 'missing' };
+    const remedy = 'Remove the file: the run is then tried again.';
+    return { status: 'failed', failure: readRecord(path, { schema: failure, remedy }) };
+  } catch (error) {
+    return { status: 'failed', failure: { reason: reasonOf(error), final: false } };
+  }
+}
+
+/** Why a file could not be read, and what to do about it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof CollimateError)) throw error;
+  return [error.message, error.remedy].filter(Boolean).join('. ');
 }
 
 /** Joins the runs of a sweep that are there, and judges its claims. */
@@ -80,31 +95,49 @@ export function recordOf(
 }
 
 function readRun(root: string, run: PlannedRun, configs: RunConfig[]): SweepRun {
-  const folder = runFolder(root, run);
   const { id, cell, seed, settings } = run;
   const { status, failure } = standingOf(root, run);
-  const none = {
-    seconds: null,
-    trained: null,
-    initialization: null,
-    control: null,
-    validationAccuracy: null,
-    course: null,
-  };
-  const known = { id, cell, seed, settings, status };
-  if (status !== 'done') return { ...known, ...none, ...(failure && { reason: failure.reason }), claims: [] };
-  configs.push(readConfig(folder));
+  const known = { id, cell, seed, settings };
+  if (status === 'done') {
+    try {
+      const folder = runFolder(root, run);
+      const config = readConfig(folder);
+      const results = resultsOf(folder);
+      configs.push(config);
+      return { ...known, status, ...results };
+    } catch (error) {
+      return { ...known, ...none, status: 'failed', reason: reasonOf(error) };
+    }
+  }
+  return { ...known, ...none, status, ...(failure && { reason: failure.reason }) };
+}
+
+const none = {
+  seconds: null,
+  trained: null,
+  initialization: null,
+  control: null,
+  validationAccuracy: null,
+  course: null,
+  claims: [],
+};
+
+/** What the files of a run that is done hold. */
+function resultsOf(folder: string): Pick<SweepRun, keyof typeof none> {
   const { network, trained, initialization, claims = [] } = readAnalysis(folder)!;
   const control = readAnalysis(join(folder, CONTROL));
-  const last = lastEpoch(folder);
+  const last = readMetrics(folder).at(-1);
+  const course = readCourse(folder).map((moment) => ({
+    epoch: moment.epoch,
+    scalars: scalarsOf(moment, network),
+  }));
   return {
-    ...known,
     seconds: last?.seconds ?? null,
     trained: scalarsOf(trained, network),
     initialization: scalarsOf(initialization, network),
     control: control ? scalarsOf(control.trained, control.network) : null,
     validationAccuracy: last?.validationAccuracy ?? null,
-    course: readCourse(folder, network),
+    course: course.length > 0 ? course : null,
     claims,
   };
 }
@@ -113,17 +146,3 @@ const scalarsOf = (measures: Summary, network: NetworkInfo): Scalars =>
   Object.fromEntries(
     (Object.keys(scalars) as ScalarName[]).map((name) => [name, scalars[name].from(measures, network)]),
   ) as Scalars;
-
-function readCourse(folder: string, network: NetworkInfo): SweepRun['course'] {
-  const path = join(folder, COURSE);
-  if (!existsSync(path)) return null;
-  const { moments } = JSON.parse(readFileSync(path, 'utf8')) as Course;
-  return moments.map((moment) => ({ epoch: moment.epoch, scalars: scalarsOf(moment, network) }));
-}
-
-function lastEpoch(folder: string): EpochMetrics | undefined {
-  const path = join(folder, METRICS);
-  if (!existsSync(path)) return undefined;
-  const line = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1);
-  return line ? (JSON.parse(line) as EpochMetrics) : undefined;
-}

@@ -7,31 +7,22 @@ import type { DeviceExamples } from '../train/examples.ts';
 import { cosineRate } from '../train/sgd.ts';
 import { type HostState, initialState } from '../train/state.ts';
 import { type StepRecord, Trainer } from '../train/trainer.ts';
-import { type CheckpointInfo, decodeCheckpoint, encodeCheckpoint, firstNonFinite } from './checkpoint.ts';
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  firstNonFinite,
+  refuseDifference,
+  type TrainingInfo,
+} from './checkpoint.ts';
 import { type Interrupt, Interrupted } from './interrupt.ts';
 import { Pace } from './pace.ts';
-import { CHECKPOINT, type RunFolder } from './run-folder.ts';
+import { CHECKPOINT, METRICS, type RunFolder } from './run-folder.ts';
 import { snapshotEpochs, snapshotFile } from './snapshots.ts';
 import type { DeviceTask } from './task.ts';
 
 /** A loss beyond this, or none at all, ends a run: cross-entropy starts at about the logarithm of the class count. */
 export const DIVERGED_LOSS = 1e4;
 const IN_FLIGHT = 2;
-
-/** The options of one network's training: {@link CheckpointInfo.training}. */
-export interface TrainingOptions extends Record<string, unknown> {
-  readonly seed: number;
-  readonly images: number;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly lr: number;
-  readonly momentum: number;
-  readonly weightDecay: number;
-  /** These three only where they are not as usual: {@link Settings} says what they are. */
-  readonly randomLabels?: number;
-  readonly superclasses?: boolean;
-  readonly snapshots?: number;
-}
 
 export interface TrainingProgress {
   readonly step: number;
@@ -86,7 +77,7 @@ export async function train(
   gpu: Gpu,
   data: DeviceTask,
   folder: RunFolder,
-  info: CheckpointInfo & { readonly training: TrainingOptions },
+  info: TrainingInfo,
   session: TrainingSession,
 ): Promise<HostState> {
   const { epochs, batch, seed } = info.training;
@@ -96,10 +87,10 @@ export async function train(
   const options = { ...info.training, steps };
   const snapshots = new Set(snapshotEpochs(epochs, info.training.snapshots ?? 0));
 
-  const saved = folder.has(CHECKPOINT) ? readOwn(folder, info) : undefined;
+  const saved = folder.has(CHECKPOINT) ? readOwn(folder, info, stepsPerEpoch) : undefined;
   let done = saved?.state.step ?? 0;
   if (saved && done >= steps) return saved.state;
-  folder.truncateMetrics((line) => (line as EpochMetrics).step <= done);
+  folder.truncateMetrics((line) => line.step <= done);
   const { sums, seconds: secondsBefore } = saved?.info.progress ?? {
     sums: { loss: 0, accuracy: 0 },
     seconds: 0,
@@ -241,18 +232,36 @@ async function accuracies(evaluators: readonly Evaluator[]): Promise<Accuracies>
   return { testAccuracy: testAccuracy!, ...(validationAccuracy !== undefined && { validationAccuracy }) };
 }
 
-/** The folder's checkpoint, which must belong to the run that its config.json describes. */
-function readOwn(folder: RunFolder, info: CheckpointInfo) {
+/** The folder's checkpoint, which must belong to the run that its config.json and its metrics describe. */
+function readOwn(folder: RunFolder, info: TrainingInfo, stepsPerEpoch: number) {
   const name = `${folder.path}/${CHECKPOINT}`;
   const checkpoint = decodeCheckpoint(folder.readBytes(CHECKPOINT), name);
-  for (const part of ['network', 'training'] as const) {
-    const [has, wanted] = [checkpoint.info[part], info[part]].map((x) => JSON.stringify(x));
-    if (has !== wanted) {
-      throw new CollimateError(
-        `${name} belongs to another run: its ${part} is ${has}, in config.json it is ${wanted}`,
-        'Restore the file, or remove it to train from the beginning.',
-      );
-    }
+  const remedy = 'Restore the file, or remove it to train from the beginning.';
+  for (const part of ['experiment', 'network', 'training', 'normalization'] as const) {
+    const what = `${name} belongs to another run: its ${part}`;
+    refuseDifference(checkpoint.info[part], info[part], what, 'in config.json it is', remedy);
   }
+  const refuse = (message: string) => {
+    throw new CollimateError(`${name} ${message}`, remedy);
+  };
+  const { step } = checkpoint.state;
+  const { progress } = checkpoint.info;
+  const { epochs } = info.training;
+  const steps = epochs * stepsPerEpoch;
+  if (step > steps) refuse(`is of step ${step}, and the run has ${steps}`);
+  if (step < steps !== (progress !== undefined)) {
+    refuse(`is of step ${step} of ${steps}, and ${progress ? 'has' : 'lacks'} the progress of an epoch`);
+  }
+  const lines = folder.readMetrics().filter((line) => line.step <= step);
+  const done = Math.floor(step / stepsPerEpoch);
+  const expected = Array.from({ length: done }, (_, i) => [i + 1, (i + 1) * stepsPerEpoch]);
+  const what = `${folder.path}/${METRICS}: the list of epochs with their steps, up to the checkpoint's step ${step},`;
+  refuseDifference(
+    lines.map((line) => [line.epoch, line.step]),
+    expected,
+    what,
+    'by the checkpoint',
+    'Restore the file from a copy, or remove it and the checkpoint to train from the beginning.',
+  );
   return checkpoint;
 }

@@ -1,27 +1,33 @@
+import * as v from 'valibot';
 import { conv2d, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { checkWindow, placesOf, type Window } from '../kernels/window.ts';
+import { whole } from '../schema.ts';
 import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import {
-  type BlockOptions,
-  checkSizes,
+  blockOptions,
+  checkedOptions,
   headParameters,
+  imageSides,
   normParameters,
   ResidualNetwork,
   type Stage,
   scaleParameters,
 } from './residual-network.ts';
 
-export interface ConvResNetOptions extends BlockOptions {
+const fields = {
+  ...blockOptions,
   /** Height, width and channels of an image. */
-  readonly inputs: readonly [number, number, number];
+  inputs: imageSides,
   /** Number L of residual blocks. */
-  readonly depth: number;
+  depth: whole(1, 10_000),
   /** Channels throughout. */
-  readonly channels: number;
+  channels: whole(1, 65_536),
   /** The stem's window: with a stride, all blocks work on smaller maps. */
-  readonly stem: { readonly size: number; readonly stride: number; readonly padding: number };
-}
+  stem: v.strictObject({ size: whole(1, 1024), stride: whole(1, 1024), padding: whole(0, 1024) }),
+};
+export const convOptions = v.strictObject({ kind: v.literal('conv'), ...fields });
+export type ConvResNetOptions = Readonly<Omit<v.InferOutput<typeof convOptions>, 'kind'>>;
 
 /**
  * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) with the branch
@@ -38,11 +44,9 @@ export class ConvResNet extends ResidualNetwork {
   protected readonly head = 'head';
 
   constructor(options: ConvResNetOptions) {
-    super({ ...options, kind: 'conv' });
+    super({ ...checkedOptions(fields, options), kind: 'conv' });
     const { inputs, depth, channels, classes, stem } = options;
-    checkSizes(options, { depth: 1, channels: 1, classes: 2 });
     const [height, width, inputChannels] = inputs;
-    checkSizes({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
     const window = stemWindow([height, width], stem);
     checkWindow('stem', window);
     const places = placesOf(window);

@@ -1,10 +1,12 @@
+import * as v from 'valibot';
 import { add, matmul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
+import { whole } from '../schema.ts';
 import type { BlockNoise, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import {
-  type BlockOptions,
-  checkSizes,
+  blockOptions,
+  checkedOptions,
   headParameters,
   normParameters,
   ResidualNetwork,
@@ -12,23 +14,28 @@ import {
   scaleParameters,
 } from './residual-network.ts';
 
-export interface FcResNetOptions extends BlockOptions {
+const fields = {
+  ...blockOptions,
   /** Features of an input. */
-  readonly inputs: number;
+  inputs: whole(1, 2 ** 28),
   /** Number L of residual blocks. */
-  readonly depth: number;
+  depth: whole(1, 10_000),
   /** Number D of features throughout. */
-  readonly width: number;
-  /** `batch` if not said. Without BatchNorm linear layers have biases. */
-  readonly norm?: 'batch' | 'none';
-  /** Where BatchNorm stands in the branch; `post-norm` if not said. */
-  readonly branch?: 'post-norm' | 'pre-norm';
+  width: whole(1, 65_536),
+  /** Default: `batch`. Without BatchNorm linear layers have biases. */
+  norm: v.exactOptional(v.picklist(['batch', 'none'])),
+  /** Where BatchNorm stands in the branch; default: `post-norm`. */
+  branch: v.exactOptional(v.picklist(['post-norm', 'pre-norm'])),
   /**
    * Dropout (Srivastava et al., JMLR 2014) in front of the last linear layer of every branch: the share that a training step
-   * drops. The rest is divided by its own share, so that inference has nothing to scale. 0 if not said.
+   * drops. The rest is divided by its own share, so that inference has nothing to scale. Default: 0.
    */
-  readonly dropout?: number;
-}
+  dropout: v.exactOptional(
+    v.custom<number>((x) => (x as number) >= 0 && (x as number) < 1, 'a rate from 0 up to, but not, 1'),
+  ),
+};
+export const fcOptions = v.strictObject({ kind: v.literal('fc'), ...fields });
+export type FcResNetOptions = Readonly<Omit<v.InferOutput<typeof fcOptions>, 'kind'>>;
 
 /**
  * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
@@ -45,10 +52,11 @@ export class FcResNet extends ResidualNetwork {
   protected readonly head = 'head';
 
   constructor(options: FcResNetOptions) {
-    super({ ...options, kind: 'fc' });
-    checkSizes(options, { inputs: 1, depth: 1, width: 1, classes: 2 });
-    checkBranch(options);
-    const { inputs, depth, width, classes, norm = 'batch' } = options;
+    super({ ...checkedOptions(fields, options), kind: 'fc' });
+    const { inputs, depth, width, classes, norm = 'batch', branch } = options;
+    if (norm === 'none' && branch === 'pre-norm') {
+      throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
+    }
     this.input = [inputs];
     this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
     this.stages = [{ blocks: this.blocks, shape: [width], reach: 0 }];
@@ -105,20 +113,5 @@ export class FcResNet extends ResidualNetwork {
 
   #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {
     return this.options.norm === 'none' ? x : norm(x, name, weights);
-  }
-}
-
-function checkBranch({ norm = 'batch', branch = 'post-norm', dropout = 0 }: FcResNetOptions): void {
-  const among = (name: string, value: string, values: readonly string[]) => {
-    if (!values.includes(value))
-      throw new CollimateError(`${name} is ${value}`, `Give ${values.join(' or ')}.`);
-  };
-  among('norm', norm, ['batch', 'none']);
-  among('branch', branch, ['post-norm', 'pre-norm']);
-  if (norm === 'none' && branch === 'pre-norm') {
-    throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
-  }
-  if (!(dropout >= 0 && dropout < 1)) {
-    throw new CollimateError(`dropout is ${dropout}`, 'Give a rate from 0 up to, but not, 1.');
   }
 }

@@ -1,14 +1,15 @@
+import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
-import { ConvResNet, type ConvResNetOptions } from './conv-resnet.ts';
-import { FcResNet, type FcResNetOptions } from './fc-resnet.ts';
+import { shown } from '../schema.ts';
+import { ConvResNet, convOptions } from './conv-resnet.ts';
+import { FcResNet, fcOptions } from './fc-resnet.ts';
 import type { ResidualNetwork } from './residual-network.ts';
-import { ResNet34, type ResNet34Options } from './resnet34.ts';
+import { ResNet34, resnet34Options } from './resnet34.ts';
 
-/** A network in words: what checkpoints say of theirs. */
-export type NetworkOptions =
-  | ({ readonly kind: 'fc' } & FcResNetOptions)
-  | ({ readonly kind: 'conv' } & ConvResNetOptions)
-  | ({ readonly kind: 'resnet34' } & ResNet34Options);
+/** A network as files describe it. */
+export const networkOptions = v.variant('kind', [fcOptions, convOptions, resnet34Options]);
+
+export type NetworkOptions = Readonly<v.InferOutput<typeof networkOptions>>;
 
 /** The network that the options describe. */
 export function networkOf(options: NetworkOptions): ResidualNetwork {
@@ -21,7 +22,7 @@ export function networkOf(options: NetworkOptions): ResidualNetwork {
       return new ResNet34(options);
     default:
       throw new CollimateError(
-        `there is no kind of network ${(options as { kind: unknown }).kind}`,
+        `there is no kind of network ${shown((options as { kind: unknown }).kind)}`,
         'There are fc, conv and resnet34.',
       );
   }

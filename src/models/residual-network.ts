@@ -1,28 +1,40 @@
+import * as v from 'valibot';
 import { add, globalAveragePool, matmul, mul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import { CollimateError, checkWhole } from '../errors.ts';
+import { CollimateError } from '../errors.ts';
+import { above0, checked, whole } from '../schema.ts';
 import type { BlockNoise, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import type { NetworkOptions } from './network-of.ts';
 
 /** What every residual network can be told. */
-export interface BlockOptions {
-  readonly classes: number;
+export const blockOptions = {
+  classes: whole(2, 1e6),
   /** σ in h ← σ(h + F(h)). */
-  readonly activation: 'relu' | 'identity';
+  activation: v.picklist(['relu', 'identity']),
   /** Without skip connections, h ← σ(F(h)). */
-  readonly skip: boolean;
+  skip: v.boolean(),
   /**
    * Stochastic depth (Huang et al., ECCV 2016): the probability p, the same for all blocks, with which a training step
    * keeps a block's branch. A kept branch is divided by p, so that inference is h ← σ(h + F(h)) as without, and the
-   * Residual Jacobian at inference is ∂F/∂h. 1 if not said.
+   * Residual Jacobian at inference is ∂F/∂h. Default: 1.
    */
-  readonly survival?: number;
+  survival: v.exactOptional(above0('a probability above 0 and at most 1', 1)),
   /**
-   * Factor of F in every block; 1 if not said. `learned`: a parameter of each block, `<block>.scale`, which is 0 at first, so that
+   * Factor of F in every block; default: 1. `learned`: a parameter of each block, `<block>.scale`, which is 0 at first, so that
    * blocks begin as the identity (SkipInit: De & Smith, NeurIPS 2020). The Residual Jacobian has the factor in it.
    */
-  readonly branchScale?: number | 'learned';
-}
+  branchScale: v.exactOptional(v.union([v.literal('learned'), above0('a number above 0')])),
+};
+
+/** Height, width and channels of an image. */
+export const imageSides = v.pipe(
+  v.strictTuple([whole(1, 65536), whole(1, 65536), whole(1, 65536)]),
+  v.readonly(),
+);
+
+/** Passes options on if each is as it is declared. @throws CollimateError that names the first that is not */
+export const checkedOptions = <O extends object>(fields: v.ObjectEntries, options: O): O =>
+  checked(options, v.object(fields), 'the options of the network', 'Give the network other options.') as O;
 
 /** Consecutive blocks between which height, width and channels stay, so that their Jacobians are square and can be compared. */
 export interface Stage {
@@ -49,16 +61,7 @@ export abstract class ResidualNetwork implements Network {
 
   constructor(options: NetworkOptions) {
     this.options = options;
-    const { survival = 1, branchScale = 1, skip, activation } = options;
-    if (activation !== 'relu' && activation !== 'identity') {
-      throw new CollimateError(`activation is ${activation}`, 'Give relu or identity.');
-    }
-    if (!(survival > 0 && survival <= 1)) {
-      throw new CollimateError(`survival is ${survival}`, 'Give a probability above 0 and at most 1.');
-    }
-    if (branchScale !== 'learned' && !(branchScale > 0 && Number.isFinite(branchScale))) {
-      throw new CollimateError(`branchScale is ${branchScale}`, 'Give a number above 0, or learned.');
-    }
+    const { survival = 1, branchScale = 1, skip } = options;
     if (skip) return;
     if (survival < 1) {
       throw new CollimateError(
@@ -154,12 +157,6 @@ export abstract class ResidualNetwork implements Network {
   }
 }
 
-/** Checks that options are whole numbers, at least as given. */
-export function checkSizes(options: object, least: Readonly<Record<string, number>>): void {
-  for (const [name, lowest] of Object.entries(least))
-    checkWhole(name, (options as Record<string, number>)[name]!, lowest);
-}
-
 /** BatchNorm's two parameters. */
 export const normParameters = ({ name, features }: NormSpec): ParameterSpec[] => [
   { name: `${name}.weight`, shape: [features], init: { value: 1 } },
@@ -168,7 +165,7 @@ export const normParameters = ({ name, features }: NormSpec): ParameterSpec[] =>
 
 /** The factors of branches, where they are learned. */
 export const scaleParameters = (
-  { branchScale }: Pick<BlockOptions, 'branchScale'>,
+  { branchScale }: { readonly branchScale?: number | 'learned' },
   blocks: readonly string[],
 ): ParameterSpec[] =>
   branchScale === 'learned'

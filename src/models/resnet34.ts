@@ -1,24 +1,30 @@
+import * as v from 'valibot';
 import { conv2d, maxPool2d, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Sides } from '../kernels/window.ts';
+import { whole } from '../schema.ts';
 import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 import { BRANCH_REACH, convBranch } from './conv-resnet.ts';
 import {
-  type BlockOptions,
-  checkSizes,
+  blockOptions,
+  checkedOptions,
   headParameters,
+  imageSides,
   normParameters,
   ResidualNetwork,
   type Stage,
   scaleParameters,
 } from './residual-network.ts';
 
-export interface ResNet34Options extends BlockOptions {
+const fields = {
+  ...blockOptions,
   /** Height, width and channels of an image. */
-  readonly inputs: readonly [number, number, number];
+  inputs: imageSides,
   /** Channels of the first stage, 64 in the standard network; each later stage has twice as many as the one before. */
-  readonly channels: number;
-}
+  channels: whole(1, 65_536),
+};
+export const resnet34Options = v.strictObject({ kind: v.literal('resnet34'), ...fields });
+export type ResNet34Options = Readonly<Omit<v.InferOutput<typeof resnet34Options>, 'kind'>>;
 
 /** Basic blocks of each stage. */
 const STAGES = [3, 4, 6, 3];
@@ -57,11 +63,9 @@ export class ResNet34 extends ResidualNetwork {
   readonly #projected = new Set<string>();
 
   constructor(options: ResNet34Options) {
-    super({ ...options, kind: 'resnet34' });
+    super({ ...checkedOptions(fields, options), kind: 'resnet34' });
     const { inputs, channels, classes, skip } = options;
-    checkSizes(options, { channels: 1, classes: 2 });
     const [height, width, inputChannels] = inputs;
-    checkSizes({ height, width, channels: inputChannels }, { height: 1, width: 1, channels: 1 });
     this.input = inputs;
     this.#small = Math.max(height, width) <= SMALL;
 

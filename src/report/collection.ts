@@ -1,9 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ANALYSIS_FORMAT, type Analysis } from '../analysis/results.ts';
-import type { RunConfig } from '../experiments/run-config.ts';
-import type { SweepRecord } from '../experiments/sweep-results.ts';
-import type { Theory } from '../experiments/unconstrained/run.ts';
+import { CollimateError } from '../errors.ts';
+import { ANALYSIS, ANALYSIS_FILE } from '../experiments/analysis-file.ts';
+import { type RunConfig, readConfig } from '../experiments/run-config.ts';
+import { CONFIG } from '../experiments/run-folder.ts';
+import { SWEEP } from '../experiments/sweep-record.ts';
+import { SWEEP_FILE, type SweepRecord } from '../experiments/sweep-results.ts';
+import { THEORY_FILE, THEORY as THEORY_JSON } from '../experiments/unconstrained/run.ts';
+import { type RecordKind, readRecord } from '../record.ts';
 import { fromRun, fromSweep, fromTheory, type Judged } from './verdicts.ts';
 
 /** Everything that lies under a root such as `results`, as far as an index tells of it. */
@@ -38,14 +42,18 @@ export type FoundTheory = Found;
 
 export function collect(root: string): Collection {
   const damaged: Collection['damaged'][number][] = [];
-  const read = <T>(path: string): T[] => {
+  /** What is made of a file, or nothing, and a note of what is wrong with it. */
+  const attempt = <T>(path: string, make: () => T): T[] => {
     try {
-      return [JSON.parse(readFileSync(join(root, path), 'utf8')) as T];
+      return [make()];
     } catch (cause) {
-      damaged.push({ path, reason: (cause as Error).message });
+      if (!(cause instanceof CollimateError)) throw cause;
+      damaged.push({ path, reason: cause.message.replaceAll(join(root, path), 'it') });
       return [];
     }
   };
+  const read = <K extends RecordKind>(path: string, kind: K) =>
+    attempt(path, () => readRecord(join(root, path), kind));
   const holding = (folders: readonly string[], file: string) =>
     folders.filter((folder) => existsSync(join(root, folder, file)));
   const below = (folder: string): string[] =>
@@ -56,30 +64,23 @@ export function collect(root: string): Collection {
           .sort()
       : [];
 
-  const sweeps = holding(below('sweeps'), 'sweep.json').flatMap((folder) =>
-    read<SweepRecord>(`${folder}/sweep.json`).flatMap((record): FoundSweep[] => {
+  const sweeps = holding(below('sweeps'), SWEEP).flatMap((folder) =>
+    read(`${folder}/${SWEEP}`, SWEEP_FILE).map((record): FoundSweep => {
       const name = `${record.name} · ${record.preset}`;
-      if (record.schema !== 'collimate/sweep@1') {
-        damaged.push({ path: `${folder}/sweep.json`, reason: `its schema is ${record.schema}` });
-        return [];
-      }
-      return [{ folder, name, record, claims: record.claims.map(fromSweep) }];
+      return { folder, name, record, claims: record.claims.map(fromSweep) };
     }),
   );
   const shared = new Set(sweeps.flatMap(({ record }) => record.runs.map(({ id }) => `runs/${id}`)));
   const folders = [...below('').filter((f) => !['sweeps', 'runs', THEORY].includes(f)), ...below('runs')];
-  const runs = holding(folders.flatMap(below), 'analysis.json')
+  const runs = holding(folders.flatMap(below), ANALYSIS)
     .filter((folder) => !shared.has(folder))
     .flatMap((folder) =>
-      read<Analysis>(`${folder}/analysis.json`).flatMap(({ schema, claims, trained }): FoundRun[] => {
-        if (schema !== ANALYSIS_FORMAT) {
-          damaged.push({ path: `${folder}/analysis.json`, reason: `its schema is ${schema}` });
-          return [];
-        }
+      read(`${folder}/${ANALYSIS}`, ANALYSIS_FILE).flatMap(({ claims, trained }): FoundRun[] => {
         if (!claims) return [];
-        const config = existsSync(join(root, folder, 'config.json'))
-          ? (read<NonNullable<FoundRun['config']>>(`${folder}/config.json`)[0] ?? null)
-          : null;
+        const described = existsSync(join(root, folder, CONFIG));
+        const [config = null] = described
+          ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
+          : [];
         const { testAccuracy, samples } = trained;
         return [
           {
@@ -93,8 +94,8 @@ export function collect(root: string): Collection {
         ];
       }),
     );
-  const theory = holding(below(THEORY), 'theory.json').flatMap((folder) =>
-    read<Pick<Theory, 'claims'>>(`${folder}/theory.json`).map(
+  const theory = holding(below(THEORY), THEORY_JSON).flatMap((folder) =>
+    read(`${folder}/${THEORY_JSON}`, THEORY_FILE).map(
       ({ claims }): FoundTheory => ({
         folder,
         name: folder.replace('/', ' · '),

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Analysis } from '../analysis/results.ts';
 import { writeAtomically } from '../atomic-write.ts';
+import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
 import type { Data } from './csv.ts';
 import type { Figure } from './data.ts';
@@ -26,10 +27,9 @@ export function writeSweepReport(root: string, record: SweepRecord): void {
 }
 
 function sweepFigures(root: string, record: SweepRecord): { figure: Figure; data: Data }[] {
-  const analysisOf = ({ id }: SweepRun): Analysis | null => {
-    const path = join(root, 'runs', id, 'analysis.json');
-    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Analysis) : null;
-  };
+  // A run whose files are damaged has failed, and is not drawn.
+  const analysisOf = ({ id, status }: SweepRun): Analysis | null =>
+    (status === 'done' && readAnalysis(join(root, 'runs', id))) || null;
   return record.figures.map((options) => {
     if (options.kind === 'scalars') return sweepScalars(record, options);
     if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);

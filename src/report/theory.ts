@@ -1,8 +1,8 @@
 import type { StartMeasures } from '../analysis/unconstrained/measures.ts';
 import type { TheoryCase, TheoryClaim } from '../analysis/unconstrained/results.ts';
-import type { RunConfig } from '../experiments/run-config.ts';
+import type { Origin } from '../experiments/run-config.ts';
 import { CONFIG, type RunFolder } from '../experiments/run-folder.ts';
-import { THEORY, type Theory } from '../experiments/unconstrained/run.ts';
+import { THEORY, THEORY_CONFIG, THEORY_FILE, type Theory } from '../experiments/unconstrained/run.ts';
 import type { Data, Observation } from './csv.ts';
 import type { Figure } from './data.ts';
 import { theoryFigures } from './figures/theory.ts';
@@ -12,14 +12,12 @@ import type { Page, Part, Row, Table } from './parts.ts';
 import { figureParts, into, publish } from './publish.ts';
 import { fromTheory, verdictTable } from './verdicts.ts';
 
-type Origin = Pick<RunConfig, 'adapter' | 'versions' | 'system' | 'commit' | 'command' | 'started'>;
-
 /** Draws the page of an optimization of the Unconstrained Jacobians Model from the files in its folder. */
 export function writeTheoryReport(folder: RunFolder): void {
-  const theory = folder.readJson(THEORY) as Theory;
+  const theory = folder.read(THEORY, THEORY_FILE);
   const figures = theoryFigures(theory);
   const data = theoryData(theory);
-  const page = theoryPage(theory, folder.readJson(CONFIG) as Origin, figures, data);
+  const page = theoryPage(theory, folder.read(CONFIG, THEORY_CONFIG), figures, data);
   publish(into(folder), page, { figures, data });
 }
 

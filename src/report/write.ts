@@ -1,7 +1,6 @@
-import type { Analysis, Course, EpochMetrics } from '../analysis/results.ts';
-import { ANALYSIS } from '../experiments/analysis-file.ts';
+import { ANALYSIS, ANALYSIS_FILE } from '../experiments/analysis-file.ts';
 import { catalog } from '../experiments/catalog.ts';
-import { COURSE } from '../experiments/course.ts';
+import { readCourse } from '../experiments/course.ts';
 import { deviations } from '../experiments/deviations.ts';
 import { CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
@@ -25,12 +24,12 @@ export function writeReport(folder: RunFolder): void {
 }
 
 function runData(folder: RunFolder, label: string): RunData {
-  const course = folder.has(COURSE) ? (folder.readJson(COURSE) as Course).moments : undefined;
+  const course = readCourse(folder.path);
   return {
     label,
-    analysis: folder.readJson(ANALYSIS) as Analysis,
-    metrics: folder.readMetrics() as EpochMetrics[],
-    ...(course && { course }),
+    analysis: folder.read(ANALYSIS, ANALYSIS_FILE),
+    metrics: folder.readMetrics(),
+    ...(course.length > 0 && { course }),
   };
 }
 

@@ -1,23 +1,37 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import * as v from 'valibot';
 import { makeFolders, writeAtomically } from '../atomic-write.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { cacheFolder } from '../gpu/swiftshader.ts';
+import { readRecord } from '../record.ts';
+import { atLeast0 } from '../schema.ts';
 
-const SCHEMA = 'collimate/kernels@1';
-
-/** What was measured of one class of problems, and what it led to. */
-export interface Choice {
-  readonly variant: string;
+const choice = v.object({
+  variant: v.string(),
   /** The problem that was measured. */
-  readonly problem: string;
+  problem: v.string(),
   /** Median time of each candidate; null for one that the adapter could not run. */
-  readonly microseconds: Readonly<Record<string, number | null>>;
+  microseconds: v.record(v.string(), v.nullable(atLeast0)),
   /** What the candidates were, by {@link fingerprint}. */
-  readonly sources: string;
-}
+  sources: v.string(),
+});
+/** What was measured of one class of problems, and what it led to. */
+export type Choice = Readonly<v.InferOutput<typeof choice>>;
+
+/** Choices by adapter (see {@link adapterKey}) and class of problem. */
+export type Choices = Record<string, Record<string, Choice>>;
+
+const CHOICES_FILE = {
+  format: 'collimate/kernels@1',
+  schema: v.object({
+    schema: v.string(),
+    adapters: v.record(v.string(), v.record(v.string(), choice)),
+  }),
+  remedy: 'Remove the file.',
+} as const;
 
 /**
  * A hash of the kernels' variants and sources, so that one that was rewritten is measured again. Numbers are left out:
@@ -28,9 +42,6 @@ export function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]
   for (const { variant, wgsl } of kernels) hash.update(`${variant}\0${wgsl.replaceAll(/\d+/g, '0')}\0`);
   return hash.digest('hex').slice(0, 16);
 }
-
-/** Choices by adapter (see {@link adapterKey}) and class of problem. */
-export type Choices = Record<string, Record<string, Choice>>;
 
 /** Where choices are kept unless told otherwise: in `COLLIMATE_CACHE`, or the system's cache folder of this user. */
 export function choicesFile(): string {
@@ -51,16 +62,7 @@ export function adapterKey({ name, driver, threads }: AdapterInfo): string {
 export function readChoices(file: string): Choices {
   if (!existsSync(file)) return {};
   try {
-    const { schema, adapters } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
-    if (schema !== SCHEMA) throw new Error(`its schema is not ${SCHEMA}`);
-    const choices = Object.values(adapters as Choices).flatMap((classes) => Object.values(classes));
-    if (
-      !choices.every(
-        (choice) => typeof choice.variant === 'string' && typeof choice.microseconds === 'object',
-      )
-    )
-      throw new Error('an entry is damaged');
-    return adapters as Choices;
+    return readRecord(file, CHOICES_FILE).adapters;
   } catch (error) {
     console.error(`warning: ${file} is ignored and will be replaced: ${(error as Error).message}`);
     return {};
@@ -73,7 +75,7 @@ export function addChoices(file: string, adapter: string, classes: Readonly<Reco
     const known = readChoices(file);
     const adapters = { ...known, [adapter]: { ...known[adapter], ...classes } };
     makeFolders(dirname(file));
-    writeAtomically(file, `${JSON.stringify({ schema: SCHEMA, adapters }, null, 2)}\n`);
+    writeAtomically(file, `${JSON.stringify({ schema: CHOICES_FILE.format, adapters }, null, 2)}\n`);
   } catch (error) {
     console.error(`warning: the choice of kernels is not kept: ${(error as Error).message}`);
   }

@@ -291,7 +291,7 @@ describe('analyze', () => {
 
 test('choices of kernels can be looked at, located and forgotten', async () => {
   const path = join(root, 'cache', 'kernels.json');
-  const choice = { variant: 'b', problem: 'f 1', microseconds: { a: 2, b: 1.5, c: null } };
+  const choice = { variant: 'b', problem: 'f 1', microseconds: { a: 2, b: 1.5, c: null }, sources: 's' };
   fs.mkdirSync(join(root, 'cache'), { recursive: true });
   fs.writeFileSync(
     path,

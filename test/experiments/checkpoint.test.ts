@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
+import { CollimateError } from '../../src/errors.ts';
 import {
   type Checkpoint,
   decodeCheckpoint,
@@ -30,13 +31,29 @@ function checkpoint(momentum: boolean): Checkpoint {
     info: {
       experiment: 'mnist-fc',
       network: options,
-      training: { seed: 3, images: 50, lr: 0.1 },
+      training: { seed: 3, images: 50, epochs: 2, batch: 10, lr: 0.1, momentum: 0.9, weightDecay: 0 },
       normalization: { mean: [0.13], std: [0.3] },
       progress: { sums: { loss: 0.1 + 0.2, accuracy: 1 / 3 }, seconds: 1.5 },
     },
     state: { ...state, step: 7, momentum: new Map(buffers) },
   };
 }
+
+type Tensors = ReturnType<typeof decodeSafetensors>['tensors'];
+
+/** A checkpoint that was changed in some way and is as a whole again, as one of an earlier version that has no checksum. */
+function damaged(damage: (tensors: Tensors, metadata: Record<string, string>) => void): Uint8Array {
+  const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
+  delete metadata.sha256;
+  damage(tensors, metadata);
+  return encodeSafetensors(tensors, metadata);
+}
+
+let warnings: MockInstance;
+beforeEach(() => {
+  warnings = vi.spyOn(console, 'error').mockImplementation(() => {});
+});
+afterEach(() => warnings.mockRestore());
 
 describe('a checkpoint', () => {
   test.each([true, false])('is read as it was written (momentum %s)', (momentum) => {
@@ -59,8 +76,12 @@ describe('a checkpoint', () => {
     const written = checkpoint(true);
     const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(written), 'a');
     const { kind: _, ...network } = options;
-    const first = { ...metadata, network: JSON.stringify(network), normalization: '{"mean":0.13,"std":0.3}' };
+    const { sha256: _sum, ...first }: Record<string, string> = {
+      ...metadata,
+      ...{ network: JSON.stringify(network), normalization: '{"mean":0.13,"std":0.3}' },
+    };
     expect(decodeCheckpoint(encodeSafetensors(tensors, first), 'a')).toEqual(written);
+    expect(warnings.mock.calls).toEqual([[expect.stringMatching(/^warning: a has no checksum/)]]);
   });
 
   test('of a convolutional network is read as it was written', () => {
@@ -98,22 +119,23 @@ describe('a checkpoint', () => {
   });
 
   test('that describes no network is refused', () => {
-    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
     for (const [network, message] of [
-      ['{"kind":"conv","depth":2}', 'channels is undefined'],
+      ['{"kind":"conv","depth":2}', 'network.classes is missing'],
       [
-        '{"kind":"conv","inputs":[8,8,1],"depth":2,"channels":4,"classes":3,"skip":true}',
-        'a describes no network in its metadata',
+        '{"kind":"conv","inputs":[8,8,1],"depth":2,"channels":4,"classes":3,"skip":true,"activation":"relu"}',
+        'network.stem is missing',
       ],
-      ['{"kind":"transformer"}', 'there is no kind of network transformer'],
+      ['{"kind":"transformer"}', 'network.kind: expected "fc" or "conv" or "resnet34", got "transformer"'],
     ] as const) {
-      expect(() => decodeCheckpoint(encodeSafetensors(tensors, { ...metadata, network }), 'a')).toThrow(
-        message,
-      );
+      expect(() =>
+        decodeCheckpoint(
+          damaged((_, m) => Object.assign(m, { network })),
+          'a',
+        ),
+      ).toThrow(`a: its metadata: ${message}`);
     }
   });
 
-  type Tensors = ReturnType<typeof decodeSafetensors>['tensors'];
   test.each<[string, (tensors: Tensors, metadata: Record<string, string>) => void]>([
     ['lacks the tensor head.bias, which its network has', (t) => t.delete('head.bias')],
     [
@@ -132,18 +154,83 @@ describe('a checkpoint', () => {
       'does not say its format, where this version of Collimate reads collimate/checkpoint@1',
       (_, m) => Reflect.deleteProperty(m, 'format'),
     ],
-    ['has no readable network in its metadata', (_, m) => Object.assign(m, { network: '{' })],
     [
-      'claims 1000000000 blocks',
-      (_, m) => Object.assign(m, { network: JSON.stringify({ ...options, depth: 1e9 }) }),
+      'has negative values in the tensor stem.bn.running_var, which holds variances',
+      (t) =>
+        t.set('stem.bn.running_var', { dtype: 'F32', shape: [4], data: Float32Array.of(1, 1, -1e-9, 1) }),
     ],
-    ['is of step -1', (_, m) => Object.assign(m, { step: '-1' })],
+    [
+      'claims 9999 blocks',
+      (_, m) => Object.assign(m, { network: JSON.stringify({ ...options, depth: 9999 }) }),
+    ],
+    [
+      'contradicts itself: it is of step 8, and stem.bn.num_batches_tracked is 7',
+      (_, m) => Object.assign(m, { step: '8' }),
+    ],
+    ['contradicts itself: its seed is 4, and in its training 3', (_, m) => Object.assign(m, { seed: '4' })],
   ])('that %s is refused', (message, damage) => {
-    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
-    damage(tensors, metadata);
-    expect(() => decodeCheckpoint(encodeSafetensors(tensors, metadata), 'x.safetensors')).toThrow(
-      `x.safetensors ${message}`,
+    expect(() => decodeCheckpoint(damaged(damage), 'x.safetensors')).toThrow(`x.safetensors ${message}`);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ...['-1', '', '0x10', '7.0', ' 7', '1e1', '9'.repeat(400)].map((step): [string, { step: string }] => [
+      'step: expected a whole number',
+      { step },
+    ]),
+    ['network is not JSON', { network: '{' }],
+    ['network: expected an object, got null', { network: 'null' }],
+    [
+      'network.depth: expected a whole number from 1 to 10000, got 1000000000',
+      { network: JSON.stringify({ ...options, depth: 1e9 }) },
+    ],
+    ['network.classes is missing', { network: `${'{"depth":'.repeat(50_000)}1${'}'.repeat(50_000)}` }],
+    [
+      'training.lr: expected a number above 0',
+      { training: '{"seed":3,"images":50,"epochs":2,"batch":10,"lr":"0.1"}' },
+    ],
+    ['training.seed is missing', { training: `${'['.repeat(200_000)}${']'.repeat(200_000)}` }],
+    ['progress.sums is missing', { progress: '{}' }],
+    ['normalization.std[0]: expected a number above 0, got 0', { normalization: '{"mean":[0],"std":[0]}' }],
+    ['more is not known here', { more: '1' }],
+  ])('whose metadata has another %s is refused', (message, change) => {
+    expect(() =>
+      decodeCheckpoint(
+        damaged((_, m) => Object.assign(m, change)),
+        'x',
+      ),
+    ).toThrow(`x: its metadata: ${message}`);
+  });
+
+  test('of which any bit was flipped is refused', () => {
+    const network = { ...options, inputs: 1, depth: 1, width: 1, classes: 2 };
+    const state = initialState(new FcResNet(network), 3);
+    const { info } = checkpoint(false);
+    const momentum = new Map([...state.parameters].map(([name, x]) => [name, x.map(() => 0.5)]));
+    const file = encodeCheckpoint({ info: { ...info, network }, state: { ...state, step: 3, momentum } });
+    expect(decodeCheckpoint(file, 'a').state.step).toBe(3);
+    for (let bit = 0; bit < 8 * file.length; bit++) {
+      file[bit >> 3]! ^= 1 << (bit & 7);
+      let thrown: unknown;
+      try {
+        decodeCheckpoint(file, 'a');
+      } catch (error) {
+        thrown = error;
+      }
+      if (!(thrown instanceof CollimateError)) expect.unreachable(`bit ${bit}: ${thrown}`);
+      file[bit >> 3]! ^= 1 << (bit & 7);
+    }
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
+  test('keeps its checksum when another program writes its tensors and metadata in another order', () => {
+    const written = checkpoint(true);
+    const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(written), 'a');
+    const turned = encodeSafetensors(
+      new Map([...tensors].reverse()),
+      Object.fromEntries(Object.entries(metadata).reverse()),
     );
+    expect(decodeCheckpoint(turned, 'a')).toEqual(written);
+    expect(warnings).not.toHaveBeenCalled();
   });
 });
 

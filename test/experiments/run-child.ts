@@ -28,7 +28,8 @@ if (mode === 'race') {
   run.writeJson('config.json', {});
   for (let step = 0; ; step++) {
     run.writeBytes('checkpoint.safetensors', new Uint8Array(100_000).fill(step));
-    run.appendMetrics({ step });
+    const metrics = { lr: 0.1, loss: 1, trainAccuracy: 0.5, testAccuracy: null, seconds: step };
+    run.appendMetrics({ epoch: step + 1, step: step + 1, ...metrics });
     run.sub('control').writeText('figures/a.svg', `${step}`);
     if (step === 20) console.log('written');
   }

@@ -4,7 +4,9 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { EpochMetrics } from '../../src/analysis/results.ts';
 import { defaultRunPath, RunFolder } from '../../src/experiments/run-folder.ts';
 
 let root: string;
@@ -48,9 +50,9 @@ describe('files', () => {
     const control = run.sub('control');
     control.writeJson('config.json', { seed: 2 });
     control.release();
-    expect(run.readJson('config.json')).toEqual({ seed: 1 });
+    expect(run.read('config.json', anything)).toEqual({ seed: 1 });
     expect([...run.readBytes('checkpoint.safetensors')]).toEqual([3]);
-    expect(run.readJson('control/config.json')).toEqual({ seed: 2 });
+    expect(run.read('control/config.json', anything)).toEqual({ seed: 2 });
     expect(run.has('figures/spectra.svg') && !run.has('report.html')).toBe(true);
     run.release();
     expect(files(path).sort()).toEqual([
@@ -74,7 +76,7 @@ describe('files', () => {
   test('that are missing or no JSON are named', () => {
     using run = RunFolder.create(path);
     run.writeText('config.json', '{"seed"');
-    expect(() => run.readJson('config.json')).toThrow(`${join(path, 'config.json')} is not JSON`);
+    expect(() => run.read('config.json', anything)).toThrow(`${join(path, 'config.json')} is not JSON`);
     expect(() => run.readBytes('a')).toThrow(`cannot read ${join(path, 'a')}: ENOENT`);
   });
 
@@ -94,45 +96,60 @@ describe('files', () => {
   });
 });
 
+const anything = { schema: v.unknown(), remedy: '' };
+const epoch = (step: number): EpochMetrics => ({
+  ...{ epoch: step, step, lr: 0.1, loss: 1, trainAccuracy: 0.5, testAccuracy: null, seconds: step },
+});
+
 describe('metrics', () => {
   test('are appended, read and cut back', () => {
     using run = RunFolder.create(path);
     expect(run.readMetrics()).toEqual([]);
-    for (const step of [1, 2, 3]) run.appendMetrics({ step });
-    run.truncateMetrics((line) => (line as { step: number }).step < 3);
-    run.appendMetrics({ step: 4 });
-    expect(run.readMetrics()).toEqual([{ step: 1 }, { step: 2 }, { step: 4 }]);
+    for (const step of [1, 2, 3]) run.appendMetrics(epoch(step));
+    run.truncateMetrics((line) => line.step < 3);
+    run.appendMetrics(epoch(4));
+    expect(run.readMetrics()).toEqual([1, 2, 4].map(epoch));
   });
 
   test('lose a torn last line and nothing else', () => {
     fs.mkdirSync(path);
     fs.writeFileSync(join(path, 'config.json'), '{}');
-    fs.writeFileSync(join(path, 'metrics.jsonl'), '{"step":1}\n{"step":2}\n{"ste');
+    const line = (step: number) => `${JSON.stringify(epoch(step))}\n`;
+    fs.writeFileSync(join(path, 'metrics.jsonl'), `${line(1)}${line(2)}${line(3).slice(0, 20)}`);
     using run = RunFolder.resume(path);
-    expect(run.readMetrics()).toEqual([{ step: 1 }, { step: 2 }]);
-    run.appendMetrics({ step: 3 });
-    expect(fs.readFileSync(join(path, 'metrics.jsonl'), 'utf8')).toBe('{"step":1}\n{"step":2}\n{"step":3}\n');
+    expect(run.readMetrics()).toEqual([1, 2].map(epoch));
+    run.appendMetrics(epoch(3));
+    expect(fs.readFileSync(join(path, 'metrics.jsonl'), 'utf8')).toBe([1, 2, 3].map(line).join(''));
   });
 
   test('go on after the disk was full', () => {
     using run = RunFolder.create(path);
-    run.appendMetrics({ step: 1 });
+    run.appendMetrics(epoch(1));
     const append = fs.appendFileSync;
     vi.spyOn(fs, 'appendFileSync').mockImplementationOnce((file, line) => {
       append(file, (line as string).slice(0, 4));
       throw diskFull();
     });
-    expect(() => run.appendMetrics({ step: 2 })).toThrow(
-      `cannot write ${join(path, 'metrics.jsonl')}: ENOSPC`,
-    );
-    run.appendMetrics({ step: 3 });
-    expect(run.readMetrics()).toEqual([{ step: 1 }, { step: 3 }]);
+    expect(() => run.appendMetrics(epoch(2))).toThrow(`cannot write ${join(path, 'metrics.jsonl')}: ENOSPC`);
+    run.appendMetrics(epoch(3));
+    expect(run.readMetrics()).toEqual([1, 3].map(epoch));
   });
 
-  test('damaged before the last line are refused', () => {
+  test.each([
+    ['{"st', 'is not JSON'],
+    ['null', ': as a whole: expected an object, got null'],
+    ['[[[]]]', ': epoch is missing'],
+    ['', 'is not JSON'],
+    [JSON.stringify({ ...epoch(2), step: '2' }), ': step: expected a whole number of at least 1, got "2"'],
+    [JSON.stringify({ ...epoch(2), seconds: -1 }), ': seconds: expected a number of at least 0, got -1'],
+    ['{"loss":1e999}', ': epoch is missing'],
+  ])('with the line %j are refused, last or not', (line, message) => {
     using run = RunFolder.create(path);
-    run.writeText('metrics.jsonl', '{"step":1}\n{"st\n{"step":3}\n');
-    expect(() => run.readMetrics()).toThrow(`${join(path, 'metrics.jsonl')} is damaged: line 2 is not JSON`);
+    for (const more of [`${JSON.stringify(epoch(3))}\n`, '']) {
+      run.writeText('metrics.jsonl', `${JSON.stringify(epoch(1))}\n${line}\n${more}`);
+      expect(() => run.readMetrics()).toThrow(`${join(path, 'metrics.jsonl')}, line 2`);
+      expect(() => run.readMetrics()).toThrow(message);
+    }
   });
 });
 
@@ -225,7 +242,7 @@ describe('the lock', () => {
     using run = RunFolder.create(path);
     for (const name of fs.readdirSync(path)) fs.rmSync(join(path, name));
     expect(() => run.writeText('a', '')).toThrow(`this process no longer holds the run folder ${path}`);
-    expect(() => run.appendMetrics({})).toThrow('no longer holds');
+    expect(() => run.appendMetrics(epoch(1))).toThrow('no longer holds');
   });
 
   test('goes with a process that exits', async () => {
@@ -259,8 +276,8 @@ test('a run that was killed at any moment is reopened at once and whole', { time
     const checkpoint = run.readBytes('checkpoint.safetensors');
     expect(checkpoint.length).toBe(100_000);
     expect(new Set(checkpoint).size).toBe(1);
-    const steps = run.readMetrics().map((line) => (line as { step: number }).step);
-    expect(steps).toEqual(steps.map((_, i) => i));
+    const steps = run.readMetrics().map((line) => line.step);
+    expect(steps).toEqual(steps.map((_, i) => i + 1));
     expect(files(path).filter((name) => /^\./.test(name))).toHaveLength(1); // the lock alone
     run.release();
     fs.rmSync(path, { recursive: true });

@@ -2,8 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { EpochMetrics } from '../../src/analysis/results.ts';
-import { decodeCheckpoint } from '../../src/experiments/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { Interrupt } from '../../src/experiments/interrupt.ts';
 import { CHECKPOINT, RunFolder } from '../../src/experiments/run-folder.ts';
 import { snapshotFile } from '../../src/experiments/snapshots.ts';
@@ -88,6 +87,62 @@ test("another run's checkpoint is refused", async () => {
   });
 });
 
+test('a checkpoint that contradicts config.json or the metrics is refused, with both values', async () => {
+  await withGpu(async (gpu) => {
+    using folder = RunFolder.create(join(root, 'cut'));
+    const stop = ({ step }: TrainingProgress) => {
+      if (step > 2) throw new Error('cut off');
+    };
+    await expect(trainIn(gpu, folder, stop)).rejects.toThrow('cut off');
+    const early = Uint8Array.from(folder.readBytes(CHECKPOINT));
+    const { info: own, state: cut } = decodeCheckpoint(early, 'cut');
+    // As if cut off in the second epoch.
+    const state = { ...cut, step: 40 };
+    const bytes = encodeCheckpoint({ info: own, state });
+    const line = { lr: 0.1, loss: 1, trainAccuracy: 0.5, testAccuracy: 0.5, seconds: 1 };
+    const metrics = `${JSON.stringify({ epoch: 1, step: 37, ...line })}\n`;
+    folder.writeBytes(CHECKPOINT, bytes);
+    folder.writeText('metrics.jsonl', metrics);
+    const { progress, ...finished } = own;
+    const refused = async (message: string, other: Parameters<typeof train>[3] = info) => {
+      await expect(trainIn(gpu, folder, undefined, other)).rejects.toThrow(message);
+      folder.writeBytes(CHECKPOINT, bytes);
+      folder.writeText('metrics.jsonl', metrics);
+    };
+    const name = `${folder.path}/${CHECKPOINT}`;
+
+    await refused(
+      `${name} belongs to another run: its experiment is "mnist-fc", and in config.json it is "fashion-fc"`,
+      {
+        ...info,
+        experiment: 'fashion-fc',
+      },
+    );
+    await refused(`${name} belongs to another run: its normalization is {"mean":[`, {
+      ...info,
+      normalization: { mean: [0.5], std: [1] },
+    });
+    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: finished, state }));
+    await refused(`${name} is of step ${state.step} of 74, and lacks the progress of an epoch`);
+    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: own, state: { ...state, step: 74 } }));
+    await refused(`${name} is of step 74 of 74, and has the progress of an epoch`);
+    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: finished, state: { ...state, step: 75 } }));
+    await refused(`${name} is of step 75, and the run has 74`);
+    for (const [changed, has] of [
+      ['', '[]'],
+      [metrics + metrics, '[[1,37],[1,37]]'],
+      [metrics.replace('"step":37', '"step":36'), '[[1,36]]'],
+      [metrics.replace('"epoch":1', '"epoch":2'), '[[2,37]]'],
+    ] as const) {
+      folder.writeText('metrics.jsonl', changed);
+      await refused(`up to the checkpoint's step ${state.step}, is ${has}, and by the checkpoint [[1,37]]`);
+    }
+    folder.writeBytes(CHECKPOINT, early);
+    using whole = RunFolder.create(join(root, 'whole'));
+    expect(await trainIn(gpu, folder)).toEqual(await trainIn(gpu, whole));
+  });
+});
+
 test('a run keeps the weights of some epochs, the same however it was cut off', async () => {
   const own = { ...info, training: { ...info.training, epochs: 4, snapshots: 3 } };
   const kept = [1, 2, 4].map(snapshotFile);
@@ -124,8 +179,7 @@ test('epochs in between need not be tested, and the weights are the same', async
     using second = RunFolder.create(join(root, 'second'));
     const state = await trainIn(gpu, each, undefined, own);
     expect(await trainIn(gpu, second, undefined, own, task, 2)).toEqual(state);
-    const tested = (folder: RunFolder) =>
-      (folder.readMetrics() as EpochMetrics[]).map((line) => line.testAccuracy);
+    const tested = (folder: RunFolder) => folder.readMetrics().map((line) => line.testAccuracy);
     const all = tested(each);
     expect(all).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)]);
     expect(tested(second)).toEqual([null, all[1], all[2]]);
@@ -145,7 +199,7 @@ test('each epoch is tested on the images that are held back', async () => {
     using other = RunFolder.create(join(root, 'whole'));
     await trainIn(gpu, other);
     expect(folder.readBytes(CHECKPOINT)).toEqual(other.readBytes(CHECKPOINT));
-    const metrics = folder.readMetrics() as EpochMetrics[];
+    const metrics = folder.readMetrics();
     expect(metrics).toHaveLength(2);
     for (const [n, { validationAccuracy, seconds, ...rest }] of metrics.entries()) {
       expect(validationAccuracy! * 500).toBeCloseTo(Math.round(validationAccuracy! * 500), 3);

@@ -154,12 +154,18 @@ test('evaluation runs as many examples at once as its largest activation allows,
 
 test('options that no network can have are refused', () => {
   const options = CONV['one channel, no skip, σ = identity']!;
-  expect(() => new ConvResNet({ ...options, channels: 0 })).toThrow('channels is 0');
+  expect(() => new ConvResNet({ ...options, channels: 0 })).toThrow(
+    'channels: expected a whole number from 1 to 65536, got 0',
+  );
   expect(() => new ConvResNet({ ...options, stem: { size: 9, stride: 1, padding: 0 } })).toThrow(
     "the window's height is 9, the image's 6",
   );
   expect(() => new ConvResNet({ ...options, survival: 0.5 })).toThrow('without skip connections');
-  expect(() => new ConvResNet({ ...options, skip: true, survival: 0 })).toThrow('survival is 0');
+  expect(() => new ConvResNet({ ...options, skip: true, survival: 0 })).toThrow(
+    'survival: expected a probability above 0 and at most 1, got 0',
+  );
   expect(() => new ConvResNet({ ...options, branchScale: 0.5 })).toThrow('branchScale is 0.5 in a network');
-  expect(() => new ConvResNet({ ...options, skip: true, branchScale: 0 })).toThrow('branchScale is 0');
+  expect(() => new ConvResNet({ ...options, skip: true, branchScale: 0 })).toThrow(
+    'branchScale: expected "learned" or a number above 0, got 0',
+  );
 });

@@ -8,11 +8,14 @@ const options = { inputs: 6, depth: 2, width: 40, classes: 3, activation: 'relu'
 test('options that no network can have are refused', () => {
   const refused = (changes: object, message: string) =>
     expect(() => new FcResNet({ ...options, ...changes })).toThrow(message);
-  refused({ norm: 'layer' }, 'norm is layer');
-  refused({ branch: 'pre' }, 'branch is pre');
+  refused({ norm: 'layer' }, 'norm: expected "batch" or "none", got "layer"');
+  refused({ branch: 'pre' }, 'branch: expected "post-norm" or "pre-norm", got "pre"');
   refused({ norm: 'none', branch: 'pre-norm' }, 'branch is pre-norm in a network without BatchNorm');
-  for (const dropout of [1, -0.1, Number.NaN]) refused({ dropout }, `dropout is ${dropout}`);
-  refused({ branchScale: Number.NaN }, 'branchScale is NaN');
+  for (const dropout of [1, -0.1, Number.NaN]) refused({ dropout }, 'dropout: expected a rate from 0 up to');
+  refused({ activation: 'tanh' }, 'activation: expected "relu" or "identity", got "tanh"');
+  refused({ skip: 'no' }, 'skip: expected true or false, got "no"');
+  refused({ depth: 4e8 }, 'depth: expected a whole number from 1 to 10000, got 400000000');
+  refused({ branchScale: Number.NaN }, 'branchScale: expected "learned" or a number above 0');
   refused({ skip: false, branchScale: 'learned' }, 'branchScale is learned in a network without');
 });
 

@@ -2,7 +2,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { describeRun } from '../../src/experiments/run-config.ts';
+import { findExperiment } from '../../src/experiments/settings.ts';
 import type { SweepClaim, SweepRecord } from '../../src/experiments/sweep-results.ts';
+import { loadTask } from '../../src/experiments/task.ts';
+import { theoryPresets } from '../../src/experiments/unconstrained/settings.ts';
 import { figures } from '../../src/report/figures.ts';
 import { writeIndex } from '../../src/report/index-page.ts';
 import { paperClaims } from '../../src/report/paper-claims.ts';
@@ -26,7 +30,7 @@ function made(root: string) {
   const read = (path: string) => readFileSync(join(root, path), 'utf8');
   const html = read('index.html');
   elements(bare(html));
-  expect(visible(html)).not.toMatch(/NaN|undefined(?! there)|null|Infinity/);
+  expect(visible(html)).not.toMatch(/NaN|undefined(?! there)|(?<!got )null|Infinity/);
   const about = (property: string): string =>
     visible(new RegExp(`<section aria-labelledby="${property}">.*?</section>`, 's').exec(html)![0]);
   const glance = visible(/<section aria-labelledby="claims">.*?<\/section>/s.exec(html)![0]);
@@ -39,6 +43,25 @@ const claim = (property: SweepClaim['property'], changes: Partial<SweepClaim> = 
   ...{ control: 0.2302, controlLabel: 'the same without skip connections', seedsHolding: 3, holds: true },
   ...changes,
 });
+
+const experiment = findExperiment('mnist-fc');
+const { settings } = experiment.presets.smoke!;
+const config = {
+  ...describeRun(experiment, { preset: 'smoke', settings, command: '' }, await loadTask('mnist', settings), {
+    name: 'any',
+    vendor: '',
+    driver: '',
+    backend: undefined,
+    kind: 'software',
+    source: 'system',
+  }),
+};
+const theory = {
+  schema: 'collimate/theory@1',
+  preset: 'quick',
+  settings: theoryPresets.quick!.settings,
+  ...{ cases: [], control: null, slopes: [], claims: [] },
+};
 
 /** A sweep without runs of its own. */
 const sweep = (root: string, name: string, claims: SweepClaim[], preset = 'quick'): SweepRecord =>
@@ -110,9 +133,7 @@ describe('the index', () => {
       const { run, claims } = fixture({ depth: 4, samples: 2, control: false });
       claims.find((c) => c.id === 'line')!.value = value;
       write(root, `${folder}/analysis.json`, { ...run.analysis, claims });
-      write(root, `${folder}/config.json`, {
-        ...{ experiment: 'mnist-fc', preset: 'quick', settings: { seed: 1 }, started: folder },
-      });
+      write(root, `${folder}/config.json`, { ...config, started: folder });
       mkdirSync(join(root, folder, 'figures'));
       for (const { file, svg } of figures(fixture({ depth: 2, samples: 1 })))
         writeFileSync(join(root, folder, 'figures', file), standalone(svg));
@@ -147,7 +168,8 @@ describe('the index', () => {
       ...conclusion
     } = claim('theory', { title: 'Jacobians have rank one' });
     write(root, 'unconstrained-jacobians/quick/theory.json', {
-      ...{ schema: 'collimate/theory@1', claims: [{ ...conclusion, startsHolding: 10, starts: 10 }] },
+      ...theory,
+      claims: [{ ...conclusion, startsHolding: 10, starts: 10 }],
     });
     const { about, html } = made(root);
     expect(about('theory')).toMatch(/Jacobians have rank one .* 10 of 10 starts .* ✓ holds/);
@@ -162,9 +184,49 @@ describe('the index', () => {
     write(root, 'sweeps/old.quick/sweep.json', { schema: 'collimate/sweep@0' });
     const { html, about } = made(root);
     expect(about('damaged')).toContain('sweeps/torn.quick/sweep.json');
-    expect(about('damaged')).toContain('its schema is collimate/sweep@0');
+    expect(about('damaged')).toContain('it has the format collimate/sweep@0');
     expect(about('RA1')).toContain('✓ holds');
     expect(visible(html)).toContain('1 sweep');
+  });
+
+  const damages = ['', 'null', '[]', '3', '{}', '{"sch', `${'['.repeat(200_000)}${']'.repeat(200_000)}`];
+  it.each([
+    [
+      'sweeps/torn.quick/sweep.json',
+      ...damages,
+      JSON.stringify({ schema: 'collimate/sweep@1', name: 'torn' }),
+    ],
+    ['unconstrained-jacobians/quick/theory.json', ...damages, JSON.stringify({ ...theory, claims: [null] })],
+    [
+      'mnist-fc/20260102-100000-1/analysis.json',
+      ...damages,
+      '{"schema":"collimate/analysis@3","claims":[null]}',
+    ],
+    [
+      'mnist-fc/20260101-100000-1/config.json',
+      ...damages,
+      JSON.stringify({ ...config, settings: { depth: 4e8 } }),
+    ],
+  ])('names a damaged %s, and shows the others', (path, ...contents) => {
+    const root = newRoot();
+    sweep(root, 'seed', [claim('RA1')]);
+    const { run, claims } = fixture({ depth: 4, samples: 2, control: false });
+    for (const folder of ['mnist-fc/20260101-100000-1', 'mnist-fc/20260103-100000-1']) {
+      write(root, `${folder}/analysis.json`, { ...run.analysis, claims });
+      write(root, `${folder}/config.json`, config);
+    }
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    for (const text of contents) {
+      writeFileSync(join(root, path), text);
+      const { html, about } = made(root);
+      expect(about('damaged')).toContain(`${path}: it`);
+      expect(about('RA1')).toContain('✓ holds');
+      expect(html).toContain('href="mnist-fc/20260103-100000-1/report.html"');
+      expect(html).toContain('href="mnist-fc/20260101-100000-1/report.html"');
+    }
+    rmSync(join(root, path));
+    mkdirSync(join(root, path)); // a folder in the place of the file
+    expect(made(root).about('damaged')).toContain(`${path}: cannot read it`);
   });
 
   it('escapes all text', () => {

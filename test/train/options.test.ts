@@ -17,18 +17,50 @@ const anything = (value: unknown) => value as never;
 
 describe('a network refuses', () => {
   it.each<[string, () => unknown, string]>([
-    ['no blocks', () => new FcResNet({ ...fc, depth: 0 }), 'depth is 0'],
-    ['half a feature', () => new FcResNet({ ...fc, width: 1.5 }), 'width is 1.5'],
-    ['one class', () => new FcResNet({ ...fc, classes: 1 }), 'classes is 1'],
-    ['an activation', () => new FcResNet({ ...fc, activation: anything('gelu') }), 'activation is gelu'],
-    ['a rate of dropout', () => new FcResNet({ ...fc, dropout: Number.NaN }), 'dropout is NaN'],
-    ['a probability', () => new FcResNet({ ...fc, survival: -0.5 }), 'survival is -0.5'],
-    ['a factor', () => new FcResNet({ ...fc, branchScale: Number.NaN }), 'branchScale is NaN'],
-    ['no channels', () => new ConvResNet({ ...conv, channels: 0 }), 'channels is 0'],
+    [
+      'no blocks',
+      () => new FcResNet({ ...fc, depth: 0 }),
+      'depth: expected a whole number from 1 to 10000, got 0',
+    ],
+    [
+      'half a feature',
+      () => new FcResNet({ ...fc, width: 1.5 }),
+      'width: expected a whole number from 1 to 65536, got 1.5',
+    ],
+    [
+      'one class',
+      () => new FcResNet({ ...fc, classes: 1 }),
+      'classes: expected a whole number from 2 to 1000000, got 1',
+    ],
+    [
+      'an activation',
+      () => new FcResNet({ ...fc, activation: anything('gelu') }),
+      'activation: expected "relu" or "identity", got "gelu"',
+    ],
+    [
+      'a rate of dropout',
+      () => new FcResNet({ ...fc, dropout: Number.NaN }),
+      'dropout: expected a rate from 0 up to, but not, 1, got NaN',
+    ],
+    [
+      'a probability',
+      () => new FcResNet({ ...fc, survival: -0.5 }),
+      'survival: expected a probability above 0 and at most 1, got -0.5',
+    ],
+    [
+      'a factor',
+      () => new FcResNet({ ...fc, branchScale: Number.NaN }),
+      'branchScale: expected "learned" or a number above 0, got NaN',
+    ],
+    [
+      'no channels',
+      () => new ConvResNet({ ...conv, channels: 0 }),
+      'channels: expected a whole number from 1 to 65536, got 0',
+    ],
     [
       'a stride',
       () => new ConvResNet({ ...conv, stem: { ...conv.stem, stride: 0 } }),
-      "stem: the stride's height is 0",
+      'stem.stride: expected a whole number from 1 to 1024, got 0',
     ],
     [
       'a window',

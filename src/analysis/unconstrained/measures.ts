@@ -1,38 +1,42 @@
+import * as v from 'valibot';
+import { finite, measured, whole } from '../../schema.ts';
 import { diagonalShare } from '../alignment.ts';
 import { meanOf } from '../summary.ts';
 
-/** How far the leading singular vectors of one model's blocks point the same way; 1 where they all do. */
-export interface Agreement {
+const agreementSchema = v.object({
   /** Least u_{i,k}·v_{i,k} over blocks and triples. */
-  leftRight: number;
+  leftRight: measured,
   /**
    * Least overlap ‖U_iᵀU_j‖_F/√K over pairs of blocks i ≠ j, the root mean square cosine of the angles between the spaces of their
    * K leading left vectors: |u_i·u_j| for one. null where there is but one block.
    */
-  left: number | null;
+  left: v.nullable(measured),
   /** The same of right vectors. */
-  right: number | null;
-}
+  right: v.nullable(measured),
+});
+/** How far the leading singular vectors of one model's blocks point the same way; 1 where they all do. */
+export type Agreement = v.InferOutput<typeof agreementSchema>;
 
-/** Measures of one model, from one start, at one moment. */
-export interface StartMeasures {
+export const startMeasures = v.object({
   /** Mean cross-entropy over classes, in nats. */
-  loss: number;
+  loss: finite,
   /** With the penalty. */
-  objective: number;
+  objective: finite,
   /** The C + 1 leading singular values of each J_i (as many as there are), [L][C + 1]. */
-  sigma: number[][];
+  sigma: v.array(v.array(measured)),
   /** Of the first C − 1 triples. */
-  top: Agreement;
+  top: agreementSchema,
   /** Of those triples with σ_k ≥ 1e-2·σ_1, of each block at most C − 1; of a pair, as many as both blocks have. */
-  ranked: Agreement;
+  ranked: agreementSchema,
   /** σ_k ≥ 1e-2·σ_1, of each block, [L]. */
-  numericalRank: number[];
+  numericalRank: v.array(whole()),
   /** Greatest σ_C/σ_1 over blocks: with two classes σ_2/σ_1. */
-  rest: number;
+  rest: measured,
   /** (greatest − least)/mean of σ_1 over blocks. */
-  spread: number;
-}
+  spread: measured,
+});
+/** Measures of one model, from one start, at one moment. */
+export type StartMeasures = v.InferOutput<typeof startMeasures>;
 
 /** All singular triples of every J_i of S models, float32: values [L, S, d], vectors as rows [L, S, d, d]. */
 export interface Triples {

@@ -5,10 +5,9 @@ import { rightSvd, svd } from '../../autograd/linalg.ts';
 import { type BoundProgram, compile } from '../../autograd/program.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import { valueAndGrad } from '../../autograd/transform.ts';
-import { checkReal } from '../../errors.ts';
+import { checkReal, checkWhole } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { philoxNormal } from '../../kernels/philox.ts';
-import { checkSizes } from '../../models/residual-network.ts';
 import {
   type UnconstrainedOptions,
   type UnconstrainedParameters,
@@ -72,7 +71,10 @@ export class UnconstrainedOptimizer implements Disposable {
   ): Promise<UnconstrainedOptimizer> {
     const { depth, width, classes } = model;
     const { starts } = options;
-    checkSizes({ depth, width, classes, starts }, { depth: 1, classes: 2, width: classes, starts: 1 });
+    checkWhole('depth', depth, 1);
+    checkWhole('classes', classes, 2);
+    checkWhole('width', width, classes);
+    checkWhole('starts', starts, 1);
     checkReal('penalty', model.penalty, 0);
     checkSgd({ ...options, weightDecay: 0 });
     const own: DeviceArray[] = [];

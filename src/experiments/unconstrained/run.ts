@@ -1,32 +1,51 @@
+import * as v from 'valibot';
 import { depthSlopes, judgeTheory } from '../../analysis/unconstrained/claims.ts';
 import { alignmentGrid, measureStart, type TripleSizes } from '../../analysis/unconstrained/measures.ts';
-import type {
-  CourseMoment,
-  DepthSlope,
-  TheoryCase,
-  TheoryClaim,
+import {
+  type CourseMoment,
+  depthSlope,
+  type TheoryCase,
+  theoryCase,
+  theoryClaim,
 } from '../../analysis/unconstrained/results.ts';
 import { CollimateError } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { alignedOptimum } from '../../models/unconstrained-jacobians.ts';
+import { origin } from '../run-config.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { UnconstrainedOptimizer } from './optimize.ts';
-import type { TheorySettings } from './settings.ts';
+import { type TheorySettings, theorySettings } from './settings.ts';
 
 export const THEORY = 'theory.json';
 
-/** The shape of `theory.json`. */
-export interface Theory {
-  readonly schema: 'collimate/theory@1';
-  readonly preset: string;
-  readonly settings: TheorySettings;
+const theory = v.object({
+  schema: v.literal('collimate/theory@1'),
+  preset: v.string(),
+  settings: theorySettings,
   /** Each number of classes at each depth. */
-  readonly cases: readonly TheoryCase[];
+  cases: v.array(theoryCase),
   /** Two classes at one depth without skip connections; null where two classes were not asked for. */
-  readonly control: TheoryCase | null;
-  readonly slopes: readonly DepthSlope[];
-  readonly claims: readonly TheoryClaim[];
-}
+  control: v.nullable(theoryCase),
+  slopes: v.array(depthSlope),
+  claims: v.array(theoryClaim),
+});
+/** The shape of `theory.json`. */
+export type Theory = v.InferOutput<typeof theory>;
+
+const remedy = 'Remove the file: `npm run reproduce -- unconstrained-jacobians` makes it again.';
+export const THEORY_FILE = { format: 'collimate/theory@1', schema: theory, remedy } as const;
+/** The `config.json` beside it. */
+export const THEORY_CONFIG = {
+  format: 'collimate/theory-config@1',
+  schema: v.object({
+    schema: v.literal('collimate/theory-config@1'),
+    preset: v.string(),
+    settings: theorySettings,
+    ...origin,
+  }),
+  remedy: 'Remove the folder, or restore the file from a copy.',
+} as const;
+const CASE_FILE = { schema: theoryCase, remedy } as const;
 
 /** One set of starts that run side by side. */
 export interface PlannedCase {
@@ -74,7 +93,7 @@ export async function runCases(
       onCase(planned, index, plan.length);
       folder.writeJson(file, await runCase(gpu, planned, settings));
     }
-    done.push(folder.readJson(file) as TheoryCase);
+    done.push(folder.read(file, CASE_FILE));
   }
   const cases = done.filter(({ skip }) => skip);
   const control = done.find(({ skip }) => !skip) ?? null;

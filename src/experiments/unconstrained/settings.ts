@@ -1,25 +1,7 @@
+import * as v from 'valibot';
 import { CollimateError } from '../../errors.ts';
-import { parseNumber, type Range } from '../settings.ts';
-
-/** What an optimization of the Unconstrained Jacobians Model can be told. */
-export interface TheorySettings {
-  readonly seed: number;
-  /** Random starts S. */
-  readonly starts: number;
-  /** Numbers of classes C, each with all depths. */
-  readonly classes: readonly number[];
-  /** Numbers of blocks L. */
-  readonly depths: readonly number[];
-  /** Dimension d. */
-  readonly width: number;
-  /** λ. */
-  readonly penalty: number;
-  readonly steps: number;
-  readonly lr: number;
-  readonly momentum: number;
-  /** Norm that a start's gradient is brought to where it is longer. */
-  readonly clip: number;
-}
+import { above0, share } from '../../schema.ts';
+import { numberIn, parseNumber, type Range } from '../settings.ts';
 
 const shared = { seed: 1, starts: 10, penalty: 0.05, lr: 0.05, momentum: 0.98, clip: 0.1 };
 
@@ -79,6 +61,29 @@ export const theoryRanges: Readonly<
   },
   seed: whole('--seed', 'seed of the starts', 0, Number.MAX_SAFE_INTEGER),
 };
+
+const { seed, starts, classes, depth, width, penalty, steps, lr } = theoryRanges;
+const list = (range: Range) => v.pipe(v.array(numberIn(range)), v.readonly());
+export const theorySettings = v.strictObject({
+  seed: numberIn(seed),
+  /** Random starts S. */
+  starts: numberIn(starts),
+  /** Numbers of classes C, each with all depths. */
+  classes: list(classes),
+  /** Numbers of blocks L. */
+  depths: list(depth),
+  /** Dimension d. */
+  width: numberIn(width),
+  /** λ. */
+  penalty: numberIn(penalty),
+  steps: numberIn(steps),
+  lr: numberIn(lr),
+  momentum: share,
+  /** Norm that a start's gradient is brought to where it is longer. */
+  clip: above0(),
+});
+/** What an optimization of the Unconstrained Jacobians Model can be told. */
+export type TheorySettings = Readonly<v.InferOutput<typeof theorySettings>>;
 
 /** A preset's settings with the given ones in their places, all checked. */
 export function resolveTheory(given: GivenTheory): { preset: string; settings: TheorySettings } {

@@ -1,0 +1,86 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type * as v from 'valibot';
+import { CollimateError } from './errors.ts';
+import { otherFormat } from './format.ts';
+import { checked, isRecord } from './schema.ts';
+
+/** What has to be known of files of one kind to read them. */
+export interface RecordKind<S extends v.GenericSchema = v.GenericSchema> {
+  /** What a file's `schema` says, such as `collimate/config@1`; none where files do not say it. */
+  readonly format?: string;
+  readonly schema: S;
+  /** Fills in what files of this format did not always have. */
+  readonly complete?: (value: Record<string, unknown>) => unknown;
+  /** What to do about a damaged file, and about one of an earlier format. */
+  readonly remedy: string;
+  readonly older?: string;
+}
+
+type Contents<K extends RecordKind> = v.InferInput<K['schema']>;
+
+/**
+ * The contents of a JSON file, checked.
+ * @throws CollimateError with the file, the place in it, and what is expected there and found
+ */
+export function readRecord<K extends RecordKind>(path: string, kind: K): Contents<K> {
+  return checkRecord(readJson(path, kind.remedy), path, kind);
+}
+
+/** What a JSON file holds, whatever it is worth. */
+export const readJson = (path: string, remedy: string): unknown =>
+  parseJson(readText(path, remedy), path, remedy);
+
+function readText(path: string, remedy: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
+  }
+}
+
+/** The same of a text; `name` says where it comes from. */
+export function parseRecord<K extends RecordKind>(text: string, name: string, kind: K): Contents<K> {
+  const value = parseJson(text, name, kind.remedy);
+  return checkRecord(value, name, kind);
+}
+
+/** The same of what is parsed already. */
+export function checkRecord<K extends RecordKind>(value: unknown, name: string, kind: K): Contents<K> {
+  const { format, schema, complete, remedy, older = remedy } = kind;
+  if (format !== undefined && isRecord(value) && value.schema !== format) {
+    throw otherFormat(name, value.schema, format, { older, other: remedy });
+  }
+  const whole = complete && isRecord(value) ? complete(value) : value;
+  return checked(whole, schema, name, remedy) as Contents<K>;
+}
+
+/**
+ * The lines of a file that has a JSON text in each, checked; none where there is no file. A last one without an end, which a crash
+ * left behind, is left out.
+ */
+export function readLines<K extends RecordKind>(path: string, kind: K): Contents<K>[] {
+  if (!existsSync(path)) return [];
+  const lines = readText(path, kind.remedy).split('\n');
+  const last = lines.pop()!;
+  return [...lines, ...(isJson(last) ? [last] : [])].map((line, i) =>
+    parseRecord(line, `${path}, line ${i + 1}`, kind),
+  );
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The value of a JSON text. */
+export function parseJson(text: string, name: string, remedy: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CollimateError(`${name} is not JSON: ${(cause as Error).message}`, remedy, { cause });
+  }
+}

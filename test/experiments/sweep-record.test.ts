@@ -1,0 +1,99 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { describeRun } from '../../src/experiments/run-config.ts';
+import { planSweep } from '../../src/experiments/sweep.ts';
+import { recordOf, standingOf } from '../../src/experiments/sweep-record.ts';
+import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
+import { loadTask } from '../../src/experiments/task.ts';
+import { fixture } from '../report/fixture.ts';
+
+const sweep = sweeps['weight-decay']!;
+const planned = planSweep(sweep, { level: 'smoke', seeds: [1, 2], changes: {} });
+const task = await loadTask('mnist', planned[0]!.settings);
+
+/** A root with the files of all runs of a sweep. */
+function makeRuns(): string {
+  const root = fs.mkdtempSync(join(tmpdir(), 'collimate-record-'));
+  onTestFinished(() => fs.rmSync(root, { recursive: true }));
+  const { run, claims } = fixture({ depth: 4, samples: 2, control: false, course: true, epochs: 3 });
+  for (const { id, experiment, preset, settings } of planned) {
+    const put = (name: string, contents: unknown) => {
+      const path = join(root, 'runs', id, name);
+      fs.mkdirSync(dirname(path), { recursive: true });
+      fs.writeFileSync(path, typeof contents === 'string' ? contents : JSON.stringify(contents));
+    };
+    put('analysis.json', { ...run.analysis, claims });
+    put('control/analysis.json', run.analysis);
+    put('course.json', { schema: 'collimate/course@1', moments: run.course });
+    put('metrics.jsonl', run.metrics.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const of = { preset, settings, command: '' };
+    const adapter = { name: 'any', vendor: '', driver: '', backend: undefined } as const;
+    put('config.json', describeRun(experiment, of, task, { ...adapter, kind: 'software', source: 'system' }));
+  }
+  return root;
+}
+
+const [first, ...others] = planned;
+const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+
+test('a run with damaged files has failed, saying which; the others stand', () => {
+  const root = makeRuns();
+  expect(recordOf(root, sweep, 'smoke', planned).runs.map(({ status }) => status)).toEqual(
+    planned.map(() => 'done'),
+  );
+  for (const name of [
+    'analysis.json',
+    'control/analysis.json',
+    'course.json',
+    'metrics.jsonl',
+    'config.json',
+  ]) {
+    const path = join(root, 'runs', first!.id, name);
+    const whole = fs.readFileSync(path, 'utf8');
+    for (const damage of ['null\n', '{}\n', '{"a\n', '[null]\n', `${deep}\n`]) {
+      fs.writeFileSync(path, damage);
+      const { runs } = recordOf(root, sweep, 'smoke', planned);
+      expect(runs[0]).toMatchObject({ status: 'failed', reason: expect.stringContaining(path), claims: [] });
+      expect(runs.slice(1).map(({ status }) => status)).toEqual(others.map(() => 'done'));
+    }
+    fs.writeFileSync(path, whole);
+  }
+});
+
+test('a torn last line of metrics is what a crash leaves', () => {
+  const root = makeRuns();
+  const path = join(root, 'runs', first!.id, 'metrics.jsonl');
+  fs.appendFileSync(path, '{"epoch":4,"st');
+  expect(recordOf(root, sweep, 'smoke', planned).runs[0]).toMatchObject({
+    status: 'done',
+    seconds: 3 * 14.2,
+  });
+});
+
+test('a note of a failure that is damaged lets the run be tried again', () => {
+  const root = makeRuns();
+  fs.rmSync(join(root, 'runs', first!.id), { recursive: true });
+  const path = `${join(root, 'runs', first!.id)}.failed.json`;
+  fs.writeFileSync(path, JSON.stringify({ reason: 'diverged', final: true }));
+  expect(standingOf(root, first!)).toEqual({
+    status: 'failed',
+    failure: { reason: 'diverged', final: true },
+  });
+  for (const damage of [
+    '',
+    'null',
+    '{"reason":"x"}',
+    '{"reason":3,"final":true}',
+    '{"reason":"x","final":"no"}',
+    deep,
+  ]) {
+    fs.writeFileSync(path, damage);
+    expect(standingOf(root, first!)).toEqual({
+      status: 'failed',
+      failure: { reason: expect.stringContaining(path), final: false },
+    });
+    expect(recordOf(root, sweep, 'smoke', planned).runs[1]!.status).toBe('done');
+  }
+});
