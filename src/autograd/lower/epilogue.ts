@@ -26,6 +26,8 @@ interface Surroundings {
   readonly fixed: ReadonlySet<Tensor>;
 }
 
+/** Values with more users at a time are not what one chain would keep to itself. */
+const MOST_USERS = 64;
 /** Matrices with fewer rows than the tallest tile would fill it badly when they can no longer be stacked. */
 const TILE_ROWS = 32;
 
@@ -40,32 +42,29 @@ export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Product> {
   const chains = new Map<Tensor, Product>();
   const taken = new Set<Tensor>();
   const usersOf = (t: Tensor) => [...new Set(users.get(t))];
-  nodes.forEach((_, i) => {
-    const position = nodes.length - 1 - i;
-    const product = nodes[position]!;
-    if (!isProduct(product) || fixed.has(product)) return;
+  const places = new Map(nodes.map((node, place) => [node, place]));
+  for (const product of nodes.toReversed()) {
+    if (!isProduct(product) || fixed.has(product)) continue;
     const inside = new Set<Tensor>([product]);
-    // Uses of what is inside by what is not yet: none are left where the latest value is all that is needed.
-    let open = usersOf(product).length;
+    // Those who use what is inside, and are not: none are left where the latest value is all that is needed.
+    const open = new Set(usersOf(product));
     let end: Tensor | undefined;
-    for (let next = position + 1; open > 0 && next < nodes.length; next++) {
-      const node = nodes[next]!;
-      const uses = new Set(node.inputs.filter((x) => inside.has(x))).size;
-      if (uses === 0) continue;
+    while (open.size > 0 && open.size <= MOST_USERS) {
+      const node = [...open].reduce((a, b) => (places.get(a)! < places.get(b)! ? a : b));
+      open.delete(node);
       const fits = loweringOf(node).kind === 'pointwise' && sameShape(node.shape, product.shape);
       if (!fits || taken.has(node) || fixed.has(node)) break;
       inside.add(node);
-      open -= uses;
       if (own.has(node)) {
-        if (open === 0 && node.dtype === 'f32' && epilogueOf(product, node, graph)) end = node;
+        if (open.size === 0 && node.dtype === 'f32' && epilogueOf(product, node, graph)) end = node;
         break;
       }
-      open += usersOf(node).length;
+      for (const user of usersOf(node)) open.add(user);
     }
-    if (!end) return;
+    if (!end) continue;
     chains.set(end, product);
     for (const node of inside) taken.add(node);
-  });
+  }
   return chains;
 }
 

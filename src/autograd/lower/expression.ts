@@ -1,6 +1,6 @@
 import type { Body, Leaf, Line, Scalar } from '../../kernels/fused.ts';
 import { loweringOf } from '../rules.ts';
-import { type Shape, stridesOf, type Tensor } from '../tensor.ts';
+import { type Shape, sameShape, stridesOf, type Tensor } from '../tensor.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it; −1 where the tensor is repeated. */
 type AxisMap = readonly number[];
@@ -9,6 +9,8 @@ export interface Expression {
   readonly body: Body;
   /** The buffers read by the body's buffer leaves, in their order. */
   readonly buffers: readonly Tensor[];
+  /** Number of operations and views. */
+  readonly operations: number;
 }
 
 /**
@@ -25,7 +27,8 @@ export function expressionOf(
   const leaves: (Leaf & { tensor: Tensor; key: string })[] = [];
   const lines: Line[] = [];
   const helpers = new Set<string>();
-  const names = new Map<string, string>();
+  const names = new Map<Tensor, { readonly map: AxisMap; readonly name: string }[]>();
+  let operations = 0;
   let cost = 0;
   let scalarOnly = false;
 
@@ -51,9 +54,9 @@ export function expressionOf(
       return leaf(node, 'index', spread(along, map));
     }
     if (!isRoot && materialized(node)) return leaf(node, 'buffer', spread(stridesOf(node.shape), map));
-    const key = `${node.id} ${map}`;
-    const known = names.get(key);
-    if (known) return known;
+    const known = names.get(node) ?? [];
+    const same = known.find((other) => sameShape(other.map, map));
+    if (same) return same.name;
     const lowering = loweringOf(node);
     let name: string;
     if (lowering.kind === 'view') {
@@ -68,10 +71,11 @@ export function expressionOf(
       for (const helper of rule.helpers?.(params) ?? []) helpers.add(helper);
       cost += lowering.cost;
       scalarOnly ||= lowering.scalarOnly ?? false;
-      name = `t${names.size}`;
+      name = `t${operations}`;
       lines.push({ name, expression: rule.wgsl(args, params), uses: args });
     } else throw new Error(`${node.op} cannot be part of a fused kernel`);
-    names.set(key, name);
+    names.set(node, [...known, { map, name }]);
+    operations++;
     return name;
   };
 
@@ -82,6 +86,7 @@ export function expressionOf(
   return {
     body: { space, leaves, lines, results, helpers: [...helpers], scalarOnly, cost },
     buffers: leaves.filter((l) => l.source === 'buffer').map((l) => l.tensor),
+    operations,
   };
 }
 

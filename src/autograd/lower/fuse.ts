@@ -22,6 +22,26 @@ export interface Partition {
   readonly materialized: (t: Tensor) => boolean;
 }
 
+/** Kernels of more operations would compile slowly, and planning them would take more than linear time. */
+const MOST_OPERATIONS = 64;
+/** What one kernel would have to do for a value: an upper bound. */
+interface Load {
+  readonly operations: number;
+  readonly cost: number;
+  readonly buffers: number;
+  /** Buffers and coordinates. */
+  readonly leaves: number;
+}
+
+const BUFFER: Load = { operations: 0, cost: 0, buffers: 1, leaves: 1 };
+const COORDINATE: Load = { ...BUFFER, buffers: 0 };
+const sumOf = (a: Load, b: Load): Load => ({
+  operations: a.operations + b.operations,
+  cost: a.cost + b.cost,
+  buffers: a.buffers + b.buffers,
+  leaves: a.leaves + b.leaves,
+});
+
 /** An expression with more operations than this is computed once rather than in every kernel that uses it. */
 const RECOMPUTE_COST = 24;
 /**
@@ -43,10 +63,14 @@ export function partition(
   const nodes = ancestors(outputs);
   const own = new Set<Tensor>();
   const users = new Map<Tensor, Tensor[]>();
-  for (const node of nodes) for (const x of node.inputs) users.set(x, [...(users.get(x) ?? []), node]);
+  for (const node of nodes)
+    for (const x of node.inputs) {
+      const known = users.get(x);
+      if (known) known.push(node);
+      else users.set(x, [node]);
+    }
 
-  const materialized = (t: Tensor): boolean =>
-    own.has(t) || (t.op === 'reshape' && materialized(t.inputs[0]!));
+  const materialized = (t: Tensor): boolean => own.has(aliasRoot(t));
   const wantsBuffer = (t: Tensor) => own.add(aliasRoot(t));
 
   for (const node of nodes) {
@@ -57,8 +81,8 @@ export function partition(
   }
   outputs.forEach(wantsBuffer);
   const reach = reaches();
-  for (const node of nodes) keepIfWorthwhile(node);
-  while (cutWide());
+  const loads = new Map<Tensor, Load>();
+  for (const node of nodes) cut(node);
 
   const chains = fuseIntoProducts();
   const absorbed = new Set<Tensor>(chains.values());
@@ -71,44 +95,64 @@ export function partition(
     for (const node of nodes.toReversed()) {
       const size = node.op === 'reduce' ? node.inputs[0]!.size : node.size;
       const beyond = own.has(node) ? [] : (users.get(node) ?? []);
-      sizes.set(node, Math.max(size, ...beyond.map((c) => sizes.get(c)!)));
+      sizes.set(
+        node,
+        beyond.reduce((most, c) => Math.max(most, sizes.get(c)!), size),
+      );
     }
     return sizes;
   }
 
-  /** Gives a pointwise value a buffer if recomputing it for each of its users would cost more. */
-  function keepIfWorthwhile(node: Tensor): void {
+  /**
+   * Gives a value a buffer if recomputing it for each of its users would cost more, or if there are too many operations
+   * in it for one kernel, or operands in it if they read more buffers than a kernel may bind. Operands have been cut before.
+   */
+  function cut(node: Tensor): void {
     const lowering = loweringOf(node);
-    if (own.has(node) || lowering.kind !== 'pointwise') return;
+    const { kind } = lowering;
+    if (['leaf', 'kernel', 'joint'].includes(kind) || (kind === 'view' && materialized(node))) return;
+    // Bounds, as if operands had nothing in common, and the truth only where it matters.
+    let load: Load = { operations: 1, cost: kind === 'pointwise' ? lowering.cost : 0, buffers: 0, leaves: 0 };
+    for (const x of new Set(node.inputs)) {
+      if (!x.is('constant')) load = sumOf(load, materialized(x) ? BUFFER : (loads.get(x) ?? COORDINATE));
+    }
+    const measure = () => {
+      const { body, buffers, operations } = bodyOf([node]);
+      load = { operations, cost: body.cost, buffers: buffers.length, leaves: body.leaves.length };
+    };
+    const most = traits.maxStorageBuffersPerStage - 1;
+    if (load.buffers > most || load.operations > MOST_OPERATIONS) measure();
+    while (load.buffers > most) {
+      own.add(heaviestOperand(kind === 'reduce' ? node.inputs[0]! : node));
+      measure();
+    }
     const consumers = users.get(node) ?? [];
-    const { body } = expressionOf([node], node.shape, materialized);
-    const largest = Math.max(...consumers.map((c) => reach.get(c)!), node.size);
-    const repeated = consumers.length > 1 && (body.cost > RECOMPUTE_COST || body.leaves.length > 4);
-    const spread = largest > node.size && body.cost > 8 && (largest - node.size) * body.cost > DISPATCH_COST;
-    if (repeated || spread) own.add(node);
-  }
-
-  /** Cuts an expression that reads more buffers than a kernel may bind; false if there is none. */
-  function cutWide(): boolean {
-    const wide = nodes.find((node) => {
-      const { kind } = loweringOf(node);
-      if (!own.has(node) || node.op === 'input' || kind === 'kernel' || kind === 'joint') return false;
-      return bodyOf([node]).buffers.length > traits.maxStorageBuffersPerStage - 1;
-    });
-    if (wide) own.add(heaviestOperand(wide.op === 'reduce' ? wide.inputs[0]! : wide));
-    return wide !== undefined;
+    const largest = consumers.reduce((size, c) => Math.max(size, reach.get(c)!), node.size);
+    const isWorthKeeping = () => {
+      const repeated = consumers.length > 1 && (load.cost > RECOMPUTE_COST || load.leaves > 4);
+      return repeated || (load.cost > 8 && (largest - node.size) * load.cost > DISPATCH_COST);
+    };
+    if (!own.has(node) && kind === 'pointwise' && isWorthKeeping()) {
+      measure();
+      if (isWorthKeeping()) own.add(node);
+    }
+    if (load.operations > MOST_OPERATIONS) wantsBuffer(node);
+    loads.set(node, load);
   }
 
   /** The operand inside an expression that reads the most buffers without being all of it. */
   function heaviestOperand(root: Tensor): Tensor {
     let node = root;
     for (;;) {
-      const inner = node.inputs
-        .filter((x) => !materialized(x) && ['pointwise', 'view'].includes(loweringOf(x).kind))
-        .map((x) => ({ x, count: expressionOf([x], x.shape, materialized).buffers.length }))
-        .sort((p, q) => q.count - p.count)[0]!;
-      if (loweringOf(inner.x).kind === 'pointwise') return inner.x;
-      node = inner.x;
+      let heaviest: Tensor | undefined;
+      let most = -1;
+      for (const x of node.inputs) {
+        if (materialized(x) || !['pointwise', 'view'].includes(loweringOf(x).kind)) continue;
+        const count = expressionOf([x], x.shape, materialized).buffers.length;
+        if (count > most) [heaviest, most] = [x, count];
+      }
+      if (loweringOf(heaviest!).kind === 'pointwise') return heaviest!;
+      node = heaviest!;
     }
   }
 
@@ -155,14 +199,11 @@ export function partition(
       const merged = together && readsOf(together);
       if (stage && together && merged!.length + together.length <= traits.maxStorageBuffersPerStage) {
         found.set(key, { ...stage, nodes: together, reads: merged! });
-      } else
-        found.set(stage ? `${node.id}` : key, {
-          kind,
-          nodes: [node],
-          reads,
-          level,
-          ...(product && { product }),
-        });
+        continue;
+      }
+      // A stage that is full makes room for the next of its kind.
+      if (stage) found.set(`full ${node.id}`, stage);
+      found.set(key, { kind, nodes: [node], reads, level, ...(product && { product }) });
     }
     const last = (s: Stage) => Math.max(...s.nodes.map((n) => n.id));
     return [...found.values()].sort((a, b) => a.level - b.level || last(a) - last(b));

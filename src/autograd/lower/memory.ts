@@ -11,6 +11,7 @@ export class Memory {
   /** Bytes of each place. */
   readonly sizes: number[] = [];
   readonly #kind: 'slot' | 'texture';
+  /** Places that hold nothing, by size. */
   readonly #free: number[] = [];
 
   constructor(kind: 'slot' | 'texture') {
@@ -18,19 +19,33 @@ export class Memory {
   }
 
   take(bytes: number): BufferRef {
-    const fitting = this.#free.filter((s) => this.sizes[s]! >= bytes);
-    const pool = fitting.length ? fitting : this.#free;
-    // None fits: growing the largest free one wastes the least.
-    const better = (a: number, b: number) =>
-      fitting.length ? this.sizes[a]! - this.sizes[b]! : this.sizes[b]! - this.sizes[a]!;
-    const best = [...pool].sort(better)[0];
-    const index = best ?? this.sizes.push(bytes) - 1;
-    if (best !== undefined) this.#free.splice(this.#free.indexOf(best), 1);
+    // If none fits, growing the largest free one wastes the least.
+    const at = Math.min(
+      this.#find((size) => size >= bytes),
+      this.#free.length - 1,
+    );
+    const index = at < 0 ? this.sizes.push(bytes) - 1 : this.#free.splice(at, 1)[0]!;
     this.sizes[index] = Math.max(this.sizes[index]!, bytes);
     return { kind: this.#kind, index, bytes };
   }
 
-  release(ref: BufferRef): void {
-    this.#free.push(ref.index);
+  release({ index }: BufferRef): void {
+    const own = this.sizes[index]!;
+    this.#free.splice(
+      this.#find((size) => size > own),
+      0,
+      index,
+    );
+  }
+
+  /** Where among the free ones the first is whose size is large enough. */
+  #find(enough: (size: number) => boolean): number {
+    let [low, high] = [0, this.#free.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (enough(this.sizes[this.#free[middle]!]!)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }

@@ -61,8 +61,9 @@ export function plan(
     refs.set(aliasRoot(t), { kind: 'output', index, bytes: byteSize(t) });
   });
 
-  const lastUse = new Map<Tensor, number>();
+  const [lastRead, lastUse] = [new Map<Tensor, number>(), new Map<Tensor, number>()];
   stages.forEach((stage, i) => {
+    for (const t of stage.reads) lastRead.set(t, i);
     for (const t of [...stage.reads, ...stage.nodes]) lastUse.set(t, i);
   });
   for (const t of refs.keys()) checkBinding(t);
@@ -98,9 +99,8 @@ export function plan(
   /** A kernel may replace an input by what it computes if no other reads the input later, or itself out of order. */
   function checkReplacement(node: Tensor, stage: Stage, position: number): void {
     const original = replaced.get(node);
-    if (!original) return;
-    const readers = stages.slice(stage.kind === 'pointwise' ? position + 1 : position);
-    if (readers.some((s) => s.reads.includes(original))) refuse(refOf(node), original);
+    const first = stage.kind === 'pointwise' ? position + 1 : position;
+    if (original && (lastRead.get(original) ?? -1) >= first) refuse(refOf(node), original);
   }
 
   function refuse({ index }: BufferRef, { params }: Tensor<'input'>): never {
@@ -225,9 +225,11 @@ export function plan(
 /** Throws unless each output that replaces an input is like it, and no other replaces it. */
 function checkPairs({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>, inPlace: Plan['inPlace']): void {
   const told = (t: Tensor | undefined) => (t ? `${t.dtype}${formatShape(t.shape)}` : 'none');
+  const taken = new Set<number>();
   for (const [o, i] of inPlace) {
     const [output, input] = [told(outputs[o]), told(inputs[i])];
-    const once = [...inPlace.values()].filter((other) => other === i).length === 1;
+    const once = !taken.has(i);
+    taken.add(i);
     if (input !== 'none' && output === input && once) continue;
     throw new CollimateError(
       `output ${o} cannot replace input ${i} in place: they are ${output} and ${input}${once ? '' : ', and another output replaces it'}`,
@@ -240,22 +242,23 @@ function checkPairs({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>, inPl
 function readBeforeReplacing(stages: readonly Stage[], replaced: ReadonlyMap<Tensor, Tensor>): Stage[] {
   if (!replaced.size) return [...stages];
   const maker = new Map(stages.flatMap((s) => s.nodes.map((n) => [n, s] as const)));
+  const readers = new Map<Tensor, Stage[]>([...replaced.values()].map((t) => [t, []]));
+  for (const stage of stages) for (const t of stage.reads) readers.get(t)?.push(stage);
+  const before = ({ reads, nodes }: Stage): Stage[] => [
+    ...reads.flatMap((t) => maker.get(t) ?? []),
+    ...nodes.flatMap((node) => readers.get(replaced.get(node)!) ?? []),
+  ];
   const order = new Set<Stage>();
-  const open = new Set<Stage>();
-  const place = (stage: Stage): void => {
-    if (order.has(stage) || open.has(stage)) return;
-    open.add(stage);
-    for (const t of stage.reads) {
-      const before = maker.get(t);
-      if (before) place(before);
+  const open = new Map<Stage, Stage[]>();
+  for (const stage of stages) {
+    const path = [stage];
+    for (let last = path.at(-1); last; last = path.at(-1)) {
+      if (!open.has(last)) open.set(last, before(last).reverse());
+      const next = open.get(last)!.pop();
+      if (!next) order.add(path.pop()!);
+      else if (!open.has(next)) path.push(next);
     }
-    for (const node of stage.nodes) {
-      const original = replaced.get(node);
-      if (original) for (const reader of stages) if (reader.reads.includes(original)) place(reader);
-    }
-    order.add(stage);
-  };
-  for (const stage of stages) place(stage);
+  }
   // A reader of the input that needs the output too cannot come before it: then the order stays, and will be refused.
   const made = new Set<Stage>();
   for (const stage of order) {
@@ -272,11 +275,11 @@ function readBeforeReplacing(stages: readonly Stage[], replaced: ReadonlyMap<Ten
  */
 function ownOutputs(outputs: readonly Tensor[]): Tensor[] {
   const roots = outputs.map(aliasRoot);
-  return outputs.map((t, i) => {
-    const root = roots[i]!;
-    const shared = roots.indexOf(root) !== roots.lastIndexOf(root);
-    return root.op === 'input' || shared ? bind('copy', [t], {}) : t;
-  });
+  const uses = new Map<Tensor, number>();
+  for (const root of roots) uses.set(root, (uses.get(root) ?? 0) + 1);
+  return outputs.map((t, i) =>
+    roots[i]!.op === 'input' || uses.get(roots[i]!)! > 1 ? bind('copy', [t], {}) : t,
+  );
 }
 
 function denseStride(shape: readonly number[], axis: number): number {

@@ -39,10 +39,10 @@ export function withCopies(steps: readonly Step[]) {
       }
       return to;
     });
-    for (const [from, to] of copied) {
+    for (const from of new Set(step.buffers)) {
       if (lastUse.get(from) !== i) continue;
+      memory.release(copied.get(from)!);
       copied.delete(from);
-      memory.release(to);
     }
     return { kernel: step.kernel, buffers, copies };
   });
