@@ -72,6 +72,7 @@ export function measure(
   k: number,
   spectrum: number,
   convention: Convention,
+  margin?: number,
 ): (ReferenceMeasures & PathMeasures)[] {
   const { depth, width, inputs, classes } = shape;
   const inference = infer(shape, tensors, x);
@@ -92,7 +93,7 @@ export function measure(
     );
     const gates = sums.map((s) => s.map((v) => (shape.activation === 'relu' && !(v > 0) ? 0 : 1)));
     return {
-      ...measuresOf(path, jacobians, rowSpace, classes, k, spectrum),
+      ...measuresOf(path, jacobians, rowSpace, classes, k, spectrum, margin),
       branchRatio: sums.map((s, i) => {
         const branch = shape.skip ? s.map((v, d) => v - path[i]![d]!) : s;
         return Math.sqrt(sumOfSquares(branch) / sumOfSquares(path[i]!));
@@ -131,10 +132,11 @@ export function pathShares(
   return norms.map((x) => x / total);
 }
 
-/** How many directions of the numerical range of block j lie in that of block i, over i ≠ j. */
+/** How many directions of the numerical range of block j lie in that of block i, over i ≠ j, where rounding moves shares by `margin`. */
 function alignedDimension(
   blocks: ({ s: number[]; all: Matrix } | undefined)[],
   spectrum: number,
+  margin: number,
 ): ReferenceMeasures['alignedDimension'] {
   const ranks = blocks.map((b) => b?.s.slice(0, spectrum).filter((x) => x >= 1e-2 * b.s[0]!).length ?? 0);
   const width = blocks.find((b) => b)?.all.rows ?? 0;
@@ -147,8 +149,8 @@ function alignedDimension(
         sumOfSquares(own.mmul(Matrix.columnVector(bj.all.getColumn(k))).to1DArray()),
       );
       const halfway = (ranks[i]! / width + 1) / 2;
-      low.push(inside.filter((x) => x > halfway + 5e-3).length);
-      high.push(inside.filter((x) => x > halfway - 5e-3).length);
+      low.push(inside.filter((x) => x > halfway + margin).length);
+      high.push(inside.filter((x) => x > halfway - margin).length);
     });
   });
   return low.length ? { least: average(low), most: average(high) } : null;
@@ -165,6 +167,7 @@ export function measuresOf(
   classes: number,
   k: number,
   spectrum: number,
+  margin = 5e-3,
 ): ReferenceMeasures {
   const width = path[0]!.length;
   const blocks = jacobians.map((j) => {
@@ -203,7 +206,7 @@ export function measuresOf(
       return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
     }),
     classifierShare: each(({ u }) => rowSpace && sumOfSquares(rowSpace.transpose().mmul(u).to1DArray()) / k),
-    alignedDimension: alignedDimension(blocks, spectrum),
+    alignedDimension: alignedDimension(blocks, spectrum, margin),
   };
 }
 
