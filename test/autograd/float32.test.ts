@@ -41,9 +41,10 @@ describe('what overflows or vanishes is what was written', () => {
     ],
     ['a sum with a small literal', (x) => c.sum(c.mul(x, 1e-30)), [triple(3e38)], 9e8],
     ['a sum with a small factor', (x, s) => c.sum(c.mul(s, x)), [triple(3e38), [1e-30]], 9e8],
-    ['a sum with a large factor', (x, s) => c.sum(c.neg(c.mul(x, s))), [triple(1e-38), [1e30]], -3e-8],
+    ['a sum with a large factor', (x, s) => c.sum(c.neg(c.mul(x, s))), [triple(1e-37), [1e30]], -3e-7],
     ['a sum with two factors', (x, s) => c.sum(c.mul(c.mul(x, s), s)), [triple(1e-30), [1e18]], 3e6],
     ['a sum of a quotient', (x, s) => c.sum(c.div(x, s)), [triple(3e38), [1e30]], 9e8],
+    ['a mean of many small numbers', (x) => c.mean(x), [new Array(100_001).fill(1e-37)], 1e-37],
     ['a mean with a factor', (x, s) => c.mean(c.mul(x, s)), [triple(3e38), [1e-30]], 3e8],
     [
       'a largest value with a factor',

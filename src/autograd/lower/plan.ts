@@ -187,7 +187,7 @@ export function plan(
     );
     const [within, between] = [
       { sum: 'sum', mean: 'sum', max: 'max', variance: 'moments' } as const,
-      { sum: 'sum', mean: 'sum', max: 'max', variance: 'merged' } as const,
+      { sum: 'sum', mean: 'mean', max: 'max', variance: 'merged' } as const,
     ];
     const first = reduce(
       { body, kinds: kinds.map((kind) => within[kind]), reduced, splits: SPLIT_WAYS },
@@ -202,7 +202,8 @@ export function plan(
               leaves: partial[r]!.map(() => ({ dtype: 'f32', source: 'buffer', strides: [results, 1] })),
               lines: [],
               results: partial[r]!.map((_, j) => ({
-                expression: kind === 'mean' ? `x${j} / F(${length}.0)` : `x${j}`,
+                // The mean of means: shares of the whole could be too small for float32.
+                expression: kind === 'mean' ? `x${j} / F(${length / SPLIT_WAYS}f)` : `x${j}`,
                 dtype: 'f32',
               })),
               helpers: [],
