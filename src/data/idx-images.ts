@@ -1,9 +1,9 @@
-import fs from 'node:fs';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { sha256 } from './checksum.ts';
 import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
 import { type IdxArray, readIdx } from './idx.ts';
+import { firstThere } from './locate.ts';
 
 /** Where the four files of a set in MNIST's form are, and what they must be. */
 export interface IdxImages {
@@ -52,9 +52,11 @@ function readFile(
   file: string,
   shape: readonly number[],
 ): IdxArray & { published: boolean } {
-  const path = join(folder, file);
-  const found = [path, `${path}.gz`].find((candidate) => fs.existsSync(candidate));
-  if (!found) throw new CollimateError(`there is no ${path}${own ? ', nor the same with .gz' : ''}`, remedy);
+  const found = firstThere(folder, [file, `${file}.gz`]);
+  if (!found) {
+    const path = join(folder, file);
+    throw new CollimateError(`there is no ${path}${own ? ', nor the same with .gz' : ''}`, remedy);
+  }
 
   const array = readIdx(found);
   if (`${array.shape}` !== `${shape}`) {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import { sha256OfFile } from './checksum.ts';
 
-/** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`. */
+/** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`, or in folders below the class'. */
 export interface ImageFiles {
   /** Where they are, for messages. */
   readonly path: string;
@@ -13,13 +14,22 @@ export interface ImageFiles {
   readonly key: string;
   /** Whether they are the published ones. */
   readonly published: boolean;
-  /** Opens them: their paths below the folder, and how to read one. */
+  /** Opens them: the paths of all files below the folder, images or not, and how to read an image. */
   open(): Promise<{ names: readonly string[]; read(name: string): Promise<Uint8Array> }>;
 }
 
-const IMAGE = /^(train|val)\/[^/.][^/]*\/[^/.][^/]*\.jpe?g$/i;
+/** What sharp decodes, by its ending. Names that begin with a dot are a system's own. */
+const IMAGE = /^(train|val)(\/[^/.][^/]*){2,}\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
+/** Files among the images, which are skipped where they are none. */
+const BESIDE = /^(train|val)(\/[^/.][^/]*)+$/;
 /** More than a hundred times what ImageNette's take. */
 const MAX_BYTES = 2 ** 24;
+
+/** The images among the names of files, and what lies among them and is none. */
+export const imagesAmong = (names: readonly string[]): { images: string[]; others: string[] } => ({
+  images: names.filter((name) => IMAGE.test(name)),
+  others: names.filter((name) => BESIDE.test(name) && !IMAGE.test(name)),
+});
 
 /** The images in an archive, below the folder `unpacked` in it. Opening it reads all of them into memory. */
 export async function archivedImages(path: string, unpacked: string, sha256: string): Promise<ImageFiles> {
@@ -30,8 +40,8 @@ export async function archivedImages(path: string, unpacked: string, sha256: str
     published: key === sha256,
     async open() {
       const prefix = `${unpacked}/`;
-      const isImage = (name: string) => name.startsWith(prefix) && IMAGE.test(name.slice(prefix.length));
-      const { files } = await readArchive(path, (name) => (isImage(name) ? MAX_BYTES : undefined));
+      const isBeside = (name: string) => name.startsWith(prefix) && BESIDE.test(name.slice(prefix.length));
+      const { files } = await readArchive(path, (name) => (isBeside(name) ? MAX_BYTES : undefined));
       const names = [...files.keys()].map((name) => name.slice(prefix.length));
       return { names, read: async (name) => files.get(prefix + name)! };
     },
@@ -40,11 +50,10 @@ export async function archivedImages(path: string, unpacked: string, sha256: str
 
 /** The images in a folder. That one of them has changed is known by its size or time. */
 export async function imagesInFolder(path: string): Promise<ImageFiles> {
-  const listed = (await readdir(path, { recursive: true })).map((name) => name.replaceAll('\\', '/'));
-  const names = listed.filter((name) => IMAGE.test(name)).sort();
+  const names = (await filesBelow(path)).sort();
   const key = createHash('sha256');
-  for (const name of names) {
-    const { size, mtimeMs } = await stat(join(path, name));
+  for (const name of imagesAmong(names).images) {
+    const { size, mtimeMs } = await statOf(join(path, name));
     if (size > MAX_BYTES) {
       throw new CollimateError(
         `${join(path, name)} has ${size} bytes, where ${MAX_BYTES} are the most for an image`,
@@ -59,4 +68,39 @@ export async function imagesInFolder(path: string): Promise<ImageFiles> {
     published: false,
     open: async () => ({ names, read: (name) => readFile(join(path, name)) }),
   };
+}
+
+/** All files below a folder, through links, but not round in circles. */
+async function filesBelow(root: string, folder = '', above: readonly string[] = []): Promise<string[]> {
+  const path = join(root, folder);
+  let names: string[];
+  let real: string;
+  try {
+    real = await realpath(path);
+    names = above.includes(real) ? [] : await readdir(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const below = folder === '' ? name : `${folder}/${name}`;
+      const isFolder = !name.startsWith('.') && (await statOf(join(root, below))).isDirectory();
+      return isFolder ? filesBelow(root, below, [...above, real]) : [below];
+    }),
+  );
+  return found.flat();
+}
+
+const statOf = (path: string): Promise<Stats> =>
+  stat(path).catch((cause) => {
+    throw unreadable(path, cause);
+  });
+
+function unreadable(path: string, cause: unknown): CollimateError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new CollimateError(
+    code === 'ENOENT' ? `${path} is a link to nothing` : `cannot read ${path}: ${message}`,
+    'Remove it, or put the right file there.',
+    { cause },
+  );
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { sha256 } from './checksum.ts';
 import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
-import type { ImageFiles } from './image-files.ts';
+import { type ImageFiles, imagesAmong } from './image-files.ts';
+import { packageVersion } from './packages.ts';
 import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
 
 export interface DecodeOptions {
@@ -21,7 +22,7 @@ export interface DecodeOptions {
 
 const CHANNELS = 3;
 /** Changes when the same images are to be decoded in another way. */
-const METHOD = 'sharp, shorter side by lanczos3, centre, in the order of hashes';
+const METHOD = 'sharp, shorter side by lanczos3, centre, in the order of hashes, with a checksum';
 const MAX_PIXELS = 2 ** 26;
 /** Most bytes of one part: what an array can have. */
 const MAX_BYTES = 2 ** 32 - 1;
@@ -40,7 +41,7 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
       'Give a whole number from 8 to 1024.',
     );
   }
-  const key = sha256(`${METHOD}\n${side}\n${files.key}`).slice(0, 16);
+  const key = sha256(`${METHOD}\n${packageVersion('sharp')}\n${side}\n${files.key}`).slice(0, 16);
   const prefix = `${name}-${side}px-`;
   const path = join(cache, `${prefix}${key}.raw`);
   const imageBytes = side * side * CHANNELS;
@@ -70,8 +71,17 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
   return { train: dataset(parts[0]), test: dataset(parts[1]) };
 }
 
-async function decode(files: ImageFiles, { side, onProgress }: DecodeOptions) {
-  const { names, read } = await files.open();
+async function decode(files: ImageFiles, { side, onProgress, say }: DecodeOptions) {
+  const { names: all, read } = await files.open();
+  const { images: names, others } = imagesAmong(all);
+  refuseVanished(files.path, names, others);
+  if (others.length > 0) {
+    const what =
+      others.length === 1
+        ? 'a file that is no image that is'
+        : `${others.length} files that are no images that are`;
+    say(`note: ${files.path} has ${what} read, such as ${others[0]}; left out`);
+  }
   const ordered = names
     .map((name) => ({ name, hash: sha256(name) }))
     .sort((a, b) => (a.hash < b.hash ? -1 : 1));
@@ -100,7 +110,7 @@ async function decode(files: ImageFiles, { side, onProgress }: DecodeOptions) {
       } catch (cause) {
         throw new CollimateError(
           `the image ${name} in ${files.path} cannot be decoded: ${(cause as Error).message.trim()}`,
-          'It is damaged or no JPEG: fetch the images again, or remove it.',
+          'It is damaged, or not what its name says: fetch the images again, or remove it.',
           { cause },
         );
       }
@@ -110,6 +120,19 @@ async function decode(files: ImageFiles, { side, onProgress }: DecodeOptions) {
   };
   const parts = [await decodePart('train'), await decodePart('val')] as const;
   return { classes: classes.length, parts };
+}
+
+/** Refuses folders of classes with files of which none is an image that is read: a class would be missing without a word. */
+function refuseVanished(path: string, names: readonly string[], others: readonly string[]): void {
+  const folderOf = (name: string) => name.split('/', 2).join('/');
+  const read = new Set(names.map(folderOf));
+  const lost = others.find((name) => name.split('/').length > 2 && !read.has(folderOf(name)));
+  if (lost === undefined) return;
+  const count = others.filter((name) => folderOf(name) === folderOf(lost)).length;
+  throw new CollimateError(
+    `${path} has no image that is read in ${folderOf(lost)}: it has ${count} other ${count === 1 ? 'file' : 'files'}, such as ${lost}`,
+    'JPEG, PNG, WebP, GIF, TIFF and AVIF are read, by these endings: convert the files, or remove the folder.',
+  );
 }
 
 function checkLayout(path: string, classes: readonly string[], tested: readonly string[]): void {

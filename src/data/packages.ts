@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { checkDataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
 
@@ -8,6 +8,17 @@ import { checkDataset, type DatasetSplit, type ImageDataset } from './dataset.ts
 export function packageFolder(name: string): string | undefined {
   try {
     return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The version of an installed npm package, which may not let its package.json be asked for. */
+export function packageVersion(name: string): string | undefined {
+  try {
+    const entry = createRequire(import.meta.url).resolve(name);
+    const root = entry.slice(0, entry.lastIndexOf(`${sep}${name}${sep}`) + name.length + 1);
+    return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolders } from '../atomic-write.ts';
@@ -11,11 +11,12 @@ export interface Part {
 
 type Parts = readonly [train: Part, test: Part];
 
-/** Three u32: the classes, and the images of both parts. Their images and labels follow. */
+/** Three u32: the classes, and the images of both parts. Their images and labels follow, then the SHA-256 of all that. */
 const HEADER_BYTES = 12;
+const CHECKSUM_BYTES = 32;
 const CHUNK = 2 ** 26;
 
-/** Pixels that {@link keepPixels} has kept; undefined if there are none, or the file is not whole or cannot be read. */
+/** Pixels that {@link keepPixels} has kept; undefined if there are none, or the file is not as it was written or cannot be read. */
 export async function readPixels(
   path: string,
   imageBytes: number,
@@ -26,12 +27,15 @@ export async function readPixels(
     const { size } = await file.stat();
     const header = await readBytes(file, HEADER_BYTES);
     const [classes, train, test] = new Uint32Array(header.buffer) as unknown as [number, number, number];
-    if (size !== HEADER_BYTES + (train + test) * (imageBytes + 1)) return undefined;
+    if (size !== HEADER_BYTES + (train + test) * (imageBytes + 1) + CHECKSUM_BYTES) return undefined;
     const part = async (from: FileHandle, count: number): Promise<Part> => ({
       images: await readBytes(from, count * imageBytes),
       labels: await readBytes(from, count),
     });
-    return { classes, parts: [await part(file, train), await part(file, test)] };
+    const parts = [await part(file, train), await part(file, test)] as const;
+    const hash = createHash('sha256');
+    for (const chunk of chunks(classes, parts)) hash.update(chunk);
+    return hash.digest().equals(await readBytes(file, CHECKSUM_BYTES)) ? { classes, parts } : undefined;
   } catch {
     return undefined;
   } finally {
@@ -63,7 +67,7 @@ export async function keepPixels(
   makeFolders(folder);
   const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
-    await writeFile(temporary, chunks(classes, parts), { flag: 'wx', flush: true });
+    await writeFile(temporary, summed(chunks(classes, parts)), { flag: 'wx', flush: true });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -82,4 +86,14 @@ function* chunks(classes: number, parts: Parts): Generator<Uint8Array> {
     for (let at = 0; at < images.length; at += CHUNK) yield images.subarray(at, at + CHUNK);
     yield labels;
   }
+}
+
+/** The same, and their SHA-256 behind them. */
+function* summed(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  const hash = createHash('sha256');
+  for (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  yield hash.digest();
 }

@@ -27,8 +27,8 @@ export interface SwiftShader {
 const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
 
 /** Where unpacked drivers are kept: `COLLIMATE_CACHE`, or the system's cache folder of this user. */
-export function cacheFolder(): string {
-  return process.env.COLLIMATE_CACHE || envPaths('collimate', { suffix: '' }).cache;
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return env.COLLIMATE_CACHE || envPaths('collimate', { suffix: '' }).cache;
 }
 
 /**

@@ -1,8 +1,18 @@
-import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/load.ts';
+import { packageVersion } from '../../src/data/packages.ts';
 import { SOURCES } from '../../src/data/sources.ts';
 import { put, sourceOf, tarGz, temporaryFolder, withSource } from './support.ts';
 
@@ -64,6 +74,36 @@ test('images are cut to squares, labelled by their folders and mixed', async () 
   }
   expect([...train.labels].toSorted()).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2]);
   expect([...train.labels]).not.toEqual([...train.labels].toSorted());
+});
+
+test('images of other formats, of any case and in folders below are read, and what is none is named', async () => {
+  const { n01, n02, n03 } = COLOURS;
+  const of = (colour: readonly number[] | undefined) => {
+    const [r, g, b] = colour as [number, number, number];
+    return sharp({ create: { width: 30, height: 20, channels: 3, background: { r, g, b } } });
+  };
+  images.clear();
+  for (const part of ['train', 'val']) {
+    images.set(`${part}/n01/0.PNG`, await of(n01).png().toBuffer());
+    images.set(`${part}/n02/deep/er/0.webp`, await of(n02).webp({ lossless: true }).toBuffer());
+    images.set(`${part}/n03/0.jpg`, await of(n03).jpeg({ quality: 95 }).toBuffer());
+    images.set(`${part}/n03/1.Tiff`, await of(n03).tiff().toBuffer());
+  }
+  images.set('train/n01/list.txt', Buffer.from('no image'));
+  images.set('train/n01/1.bmp', Buffer.from('BM'));
+  images.set('train/loose.png', images.get('train/n01/0.PNG')!);
+  images.set('train/n01/.DS_Store', Buffer.from(''));
+  const folder = unpack();
+  symlinkSync('..', join(folder, 'train/n01/round'));
+  const { train, test } = await load();
+  expect([train.classes, train.count, test.count]).toEqual([3, 4, 4]);
+  for (let i = 0; i < 4; i++) {
+    const colour = Object.values(COLOURS)[train.labels[i]!]!;
+    for (const k of [0, 1, 2]) expect(Math.abs(train.images[768 * i + k]! - colour[k]!)).toBeLessThan(4);
+  }
+  expect(said).toEqual([
+    `note: ${folder} has 3 files that are no images that are read, such as train/loose.png; left out`,
+  ]);
 });
 
 test('the shorter side is resized and the longer one cut in the middle', async () => {
@@ -135,10 +175,24 @@ test('pixels are kept, and decoded anew when the size or an image has changed', 
   expect(kept()).toHaveLength(2); // those of before are gone
 
   const [file] = kept().filter((name) => name.includes('16px'));
-  writeFileSync(join(dataDir, 'imagenette', file!), 'half');
+  const path = join(dataDir, 'imagenette', file!);
+  writeFileSync(path, 'half');
   expect(await again()).toEqual(changed);
   expect(decoded).toBe(48);
+  // A bit of the header, of a pixel, of a label, of the checksum
+  const { length } = readFileSync(path);
+  for (const [n, at] of [0, 100, 12 + 9 * 768 + 3, length - 1].entries()) {
+    const damaged = readFileSync(path);
+    damaged[at]! ^= 1;
+    writeFileSync(path, damaged);
+    expect(await again()).toEqual(changed);
+    expect(decoded).toBe(60 + 12 * n);
+  }
   expect(said).toEqual([]);
+});
+
+test('pixels are kept for the version of sharp that decoded them', () => {
+  expect(packageVersion('sharp')).toBe(sharp.versions.sharp);
 });
 
 test('where pixels cannot be kept, that is said, and nothing half-written stays', async () => {
@@ -159,7 +213,7 @@ test.each<[string, () => unknown, string]>([
     () => images.set('train/n02/1.JPEG', images.get('train/n02/1.JPEG')!.subarray(0, -20)),
     'the image train/n02/1.JPEG in',
   ],
-  ['no JPEG', () => images.set('val/n03/0.JPEG', Buffer.from('GIF89a')), 'the image val/n03/0.JPEG in'],
+  ['no image', () => images.set('val/n03/0.JPEG', Buffer.from('GIF89a')), 'the image val/n03/0.JPEG in'],
   [
     'a class without training images',
     () => images.set('val/n04/0.JPEG', images.get('val/n03/0.JPEG')!),
@@ -171,6 +225,24 @@ test.each<[string, () => unknown, string]>([
     'has no images to test on',
   ],
   ['nothing', () => images.clear(), 'has images of 0 classes'],
+  [
+    'a class in a format that is not read',
+    () => {
+      for (const i of [0, 1, 2]) {
+        images.delete(`train/n03/${i}.JPEG`);
+        images.set(`train/n03/${i}.bmp`, Buffer.from('BM'));
+      }
+    },
+    'has no image that is read in train/n03: it has 3 other files, such as train/n03/0.bmp',
+  ],
+  [
+    'a link to nothing',
+    () => {
+      mkdirSync(join(unpack(), 'train/n01'), { recursive: true });
+      symlinkSync('nowhere', join(dataDir, 'imagenette', FOLDER, 'train/n01/9.JPEG'));
+    },
+    'train/n01/9.JPEG is a link to nothing',
+  ],
 ])('%s is refused and named', async (_, change, message) => {
   change();
   mkdirSync(unpack(), { recursive: true });

@@ -54,6 +54,20 @@ test('files put into the data folder by hand are taken, zipped or not, and named
   expect(test.name).toBe('mnist');
 });
 
+test('names with dots are taken, zipped or not', async () => {
+  for (const [name, dotted] of [
+    [images, 'train-images.idx3-ubyte'],
+    ['t10k-labels-idx1-ubyte', 't10k-labels.idx1-ubyte'],
+  ] as const) {
+    fs.renameSync(join(own, 'mnist', name), join(own, 'mnist', dotted));
+  }
+  fs.rmSync(join(own, 'mnist', labels));
+  const zipped = gzipSync(fs.readFileSync(join(packaged, labels)));
+  fs.writeFileSync(join(own, 'mnist', 'train-labels.idx1-ubyte.gz'), zipped);
+  const { train, test } = await loadDataset('mnist', { dataDir: own });
+  expect([train.name, test.name]).toEqual(['mnist', 'mnist']);
+});
+
 test('a truncated file is named, with the bytes expected and found', async () => {
   replace(images, fs.readFileSync(join(packaged, images)).subarray(0, 1000));
   const message = `${join(own, 'mnist', images)} is truncated: expected 47040016 bytes, found 1000`;
@@ -86,4 +100,5 @@ test('COLLIMATE_DATA names the folder; without it, that is in the cache', async 
   expect(dataFolder({ COLLIMATE_DATA: own })).toBe(own);
   expect(dataFolder({})).toMatch(/collimate.*data$/);
   expect(dataFolder({ COLLIMATE_DATA: '' })).toBe(dataFolder({}));
+  expect(dataFolder({ COLLIMATE_CACHE: own })).toBe(join(own, 'data'));
 });
