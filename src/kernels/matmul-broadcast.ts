@@ -31,6 +31,7 @@ const storedRows = ({ epilogue }: MatmulForm): number => (epilogue?.bound.length
  * @param guardK whether k is no multiple of four
  * @param block  k is summed in blocks of this length (a multiple of four), whose sums are added up in C; 0 if k is
  *               short enough to be summed at once
+ * @param group  the length of groups of blocks, see {@link groupOf}
  */
 export function broadcastSource(
   form: MatmulForm,
@@ -38,6 +39,7 @@ export function broadcastSource(
   lanes: number,
   guardK: boolean,
   block: number,
+  group: number,
 ): string {
   const { rows, vectors } = tile;
   const a = operandA(form, rows, lanes, guardK);
@@ -47,6 +49,10 @@ export function broadcastSource(
     ...a.row(r),
     ...row.map((sum, v) => `${sum} += vec4f(${range(4, (c) => `dot(r${r}, b${4 * v + c})`).join(', ')});`),
   ]);
+  const totals = range(rows, (r) => range(vectors, (v) => `t${r}_${v}`));
+  const declare = (names: string[][]) =>
+    names.map((row) => row.map((name) => `var ${name} = vec4f();`).join(' ')).join('\n    ');
+  const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
   return `enable subgroups;
 ${matmulMemory(form)}
 
@@ -58,14 +64,16 @@ fn main(
   ${locateTile(broadcastTile(tile, lanes))}
   let length = s.k;
   ${[...a.before, ...b.before].join('\n  ')}
-  ${block ? `for (var start = 0u; start < length; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
-    let end = ${block ? `min(start + ${block}u, length);\n    let last = end == length` : 'length'};
-    ${sums.map((row) => row.map((sum) => `var ${sum} = vec4f();`).join(' ')).join('\n    ')}
+  ${group ? `for (var low = 0u; low < length; low += ${group}u) {\n  let high = min(low + ${group}u, length);\n  ${declare(totals)}` : ''}
+  ${block ? `for (var start = ${from}; start < ${to}; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
+    let end = ${block ? `min(start + ${block}u, ${to});\n    let last = end == length` : 'length'};
+    ${declare(sums)}
     for (var k = start; k < end; k += 4u) {
       ${[...a.loads, ...b.loads, ...products].join('\n      ')}
     }
-    ${storeSums(sums, lanes, storedRows(form))}
+    ${group ? totals.flatMap((row, r) => row.map((total, v) => `${total} += ${sums[r]![v]};`)).join('\n    ') : storeSums(sums, lanes, storedRows(form))}
   }
+  ${group ? `let start = low;\n  let last = high == length;\n  ${storeSums(totals, lanes, storedRows(form))}\n  }` : ''}
 }
 `;
 }
@@ -196,7 +204,7 @@ function storeSums(sums: string[][], lanes: number, at: number): string {
         .join('\n      ')}
       ${sums
         .slice(at)
-        .map((row, r) => row.map((sum, v) => `c${r}_${v} = ${sum};`).join(' '))
+        .map((row, r) => row.map((sum, v) => `${sums[r]![v]} = ${sum};`).join(' '))
         .join('\n      ')}
     }`;
 }

@@ -115,6 +115,18 @@ export function matmulForm(spec: MatmulSpec, traits: AdapterTraits): MatmulForm 
 export const productName = ({ transposeA, transposeB }: MatmulSpec): string =>
   `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`;
 
+/** Blocks of k whose sums are added up in C one after the other: of more, the roundings of equal terms would be felt. */
+const MOST_BLOCKS = 128;
+
+/**
+ * Steps of k in a group of blocks, whose sums are added up in registers before they join those of the other groups in C: about as
+ * many blocks as there are groups; 0 where blocks are so few that each joins by itself.
+ */
+export function groupOf(length: number, block: number): number {
+  const blocks = block ? Math.ceil(length / block) : 1;
+  return blocks > MOST_BLOCKS ? block * 2 ** Math.ceil(Math.log2(blocks) / 2) : 0;
+}
+
 /** The kernel record of a product whose every `tile` of output is computed by one workgroup running `wgsl`. */
 export function matmulKernel(
   spec: MatmulSpec,

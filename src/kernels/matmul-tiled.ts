@@ -1,4 +1,4 @@
-import { locateTile, type MatmulForm, matmulMemory, range, type Tile } from './matmul-problem.ts';
+import { groupOf, locateTile, type MatmulForm, matmulMemory, range, type Tile } from './matmul-problem.ts';
 
 /** A product as its loads and stores: how its operands lie in memory is hidden behind them. */
 export interface TiledProblem {
@@ -68,24 +68,23 @@ export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).tota
  * Where C has too few tiles to fill the GPU, several teams share the steps of k of one tile, and their sums are added in
  * order through workgroup memory.
  *
- * @param blocked whether k is longer than {@link blockOf} the shape
- * @param half    round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
- *                f32. For `splits: 1` only.
+ * @param steps steps of k, which are summed in blocks and groups of them: {@link blockOf}, {@link groupOf}
+ * @param half  round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
+ *              f32. For `splits: 1` only.
  */
-export function tiledSource(
-  problem: TiledProblem,
-  shape: TiledShape,
-  blocked: boolean,
-  half = false,
-): string {
+export function tiledSource(problem: TiledProblem, shape: TiledShape, steps: number, half = false): string {
   const { rows, cols, threadRows, threadCols, depth, splits } = shape;
-  const { strideA, strideB, team, total } = layout(shape);
+  const { strideA, strideB, team, total: vectors } = layout(shape);
   const threads = teamThreads(shape);
   const [rowThreads, colThreads] = [rows / threadRows, cols / threadCols];
   const copies = copying(problem, shape, half);
   const wide = half ? (text: string) => `vec4f(${text})` : (text: string) => text;
   const quads = (count: number) => range(count / 4, (i) => i);
+  const block = steps > blockOf(shape) ? blockOf(shape) : 0;
+  const group = groupOf(steps, block);
+  const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
   const sum = (r: number, q: number) => `c${r}_${q}`;
+  const total = (r: number, q: number) => (group ? `t${r}_${q}` : sum(r, q));
   const each = (line: (r: number, q: number) => string) =>
     range(threadRows, (r) =>
       quads(threadCols)
@@ -99,7 +98,7 @@ export function tiledSource(
   return `${half ? 'enable f16;\n' : ''}${problem.memory}
 ${problem.loads}
 
-var<workgroup> slices: array<${half ? 'vec4h' : 'vec4f'}, ${total}>;
+var<workgroup> slices: array<${half ? 'vec4h' : 'vec4f'}, ${vectors}>;
 
 @compute @workgroup_size(${splits * threads})
 fn main(
@@ -113,8 +112,9 @@ fn main(
   let colThread = member % ${colThreads}u;
   let sliceA = team * ${team}u;
   let sliceB = sliceA + ${depth * strideA}u;
-  ${blocked ? `for (var start = 0u; start < length; start += ${blockOf(shape)}u)` : 'const start = 0u;\n  const last = true;'} {
-    let end = ${blocked ? `min(start + ${blockOf(shape)}u, length);\n    let last = end == length` : 'length'};
+  ${group ? `for (var low = 0u; low < length; low += ${group}u) {\n  let high = min(low + ${group}u, length);\n  ${each((r, q) => `var ${total(r, q)} = vec4f();`).join('\n  ')}` : ''}
+  ${block ? `for (var start = ${from}; start < ${to}; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
+    let end = ${block ? `min(start + ${block}u, ${to});\n    let last = end == length` : 'length'};
     ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
     var v = array<vec4f, ${4 * copies.count}>();
     for (var next = start; next < end + ${step}u; next += ${step}u) {
@@ -142,15 +142,16 @@ fn main(
         workgroupBarrier();
       }
     }
+    ${group ? `${each((r, q) => `${total(r, q)} += ${sum(r, q)};`).join('\n    ')}\n  }\n  let start = low;\n  let last = high == length;` : ''}
     ${
       splits === 1
         ? each(
             (r, q) =>
-              `storeC(place, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${sum(r, q)}, start > 0u, last);`,
+              `storeC(place, row0 + ${row(r)}, col0 + 4u * (${col(q)}), ${total(r, q)}, start > 0u, last);`,
           ).join('\n    ')
         : addTeams(
             shape,
-            each((r, q) => `slices[own + (${row(r)}) * ${cols / 4}u + ${col(q)}] = ${sum(r, q)};`),
+            each((r, q) => `slices[own + (${row(r)}) * ${cols / 4}u + ${col(q)}] = ${total(r, q)};`),
           )
     }
   }

@@ -1,8 +1,15 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
-import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
-import { blockOf, matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
+import {
+  checkMatmul,
+  groupOf,
+  type MatmulSpec,
+  matmulForm,
+  matmulKernel,
+  productName,
+} from './matmul-problem.ts';
+import { matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
 import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
@@ -16,7 +23,8 @@ export type { MatmulSpec } from './matmul-problem.ts';
  * epilogue in their order, but for the product.
  *
  * The order of summation depends on the sizes and the variant alone: the same inputs give the same bits. k is summed
- * in blocks, which keeps the error near 1e-6 of Σ|a||b| for any k. Rounding differs between the variants.
+ * in blocks, and many blocks in groups, which keeps the error near 1e-6 of Σ|a||b| for any k. Rounding differs
+ * between the variants.
  *
  * @throws CollimateError if a size is not a positive integer, or if there are more than three batch dimensions
  */
@@ -82,7 +90,8 @@ function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterT
   const lanes = traits.subgroupSize;
   const form = matmulForm(spec, traits);
   const guardK = !spec.padded && spec.k % 4 !== 0;
-  const wgsl = broadcastSource(form, tile, lanes, guardK, spec.k > BLOCK_K ? BLOCK_K : 0);
+  const block = spec.k > BLOCK_K ? BLOCK_K : 0;
+  const wgsl = broadcastSource(form, tile, lanes, guardK, block, groupOf(spec.k, block));
   const structure = `broadcast${accessWords(form)}`;
   return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
 }
@@ -142,7 +151,7 @@ function tiledMatmul(spec: MatmulSpec, shape: TiledShape, traits: AdapterTraits)
   const { threadRows, threadCols, splits } = shape;
   const half = traits.halfProducts && splits === 1;
   const form = matmulForm(spec, traits);
-  const wgsl = tiledSource(matrices(form), shape, spec.k > blockOf(shape), half);
+  const wgsl = tiledSource(matrices(form), shape, spec.k, half);
   const teams = splits > 1 ? ` of ${splits} teams` : '';
   const structure = `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${teams} in`;
   return matmulKernel(spec, form, shape, structure, wgsl, traits);

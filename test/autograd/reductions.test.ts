@@ -112,3 +112,21 @@ describe('long sums', () => {
     expect(await errorOf('sum', x.subarray(0, 2 * 1_000_000), [2, 1_000_000], [1])).toBeLessThan(1e-6);
   });
 });
+
+describe('products of long operands', () => {
+  it.each(['software', 'hardware'] as const)('of equal terms, on %s', async (kind) => {
+    const [k, m, n] = [1_000_000, 2, 4];
+    const gpu = poisoned(await testGpu(), { kind });
+    for (const transposeA of [false, true]) {
+      const shapes = [{ shape: transposeA ? [k, m] : [m, k] }, { shape: [k, n] }];
+      const product = (a: Tensor, b: Tensor) => c.matmul(a, b, { transposeA });
+      const program = await compile(gpu, product, shapes);
+      const { data } = await program.run(
+        new Float32Array(m * k).fill(0.1),
+        new Float32Array(k * n).fill(0.1),
+      );
+      const want = k * Math.fround(0.1) ** 2;
+      for (const got of data) expect(Math.abs(got - want) / want).toBeLessThan(3e-6);
+    }
+  });
+});
