@@ -86,7 +86,8 @@ export function inverseDepthFit(values: readonly number[], first: number): Inver
   const sxy = x.reduce((s, v, i) => s + (v - mx) * (y[i]! - my), 0);
   const syy = y.reduce((s, v) => s + (v - my) ** 2, 0);
   const slope = sxy / sxx;
-  if (slope === 0 || syy === 0) return null;
+  // Values that are all one leave nothing to explain; what is left of them is rounding.
+  if (slope === 0 || !(syy > 1e-20 * n * my ** 2)) return null;
   return { a: 1 / slope, b: my / slope - mx, r2: (sxy * sxy) / (sxx * syy) };
 }
 

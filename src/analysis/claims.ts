@@ -1,6 +1,7 @@
 import type { Analysis, Claim, NetworkInfo } from './results.ts';
 import { type ScalarName, scalar } from './scalars.ts';
 import { FIT_FROM } from './summary.ts';
+import { verdictOn } from './verdict.ts';
 
 type Kind = NetworkInfo['kind'];
 
@@ -172,7 +173,6 @@ export function judge(
       thresholdOf(words.threshold, network.kind, settings.triples);
     const { what, from, spread } = scalar(name);
     const value = from(subject.trained, network);
-    const passes = words.comparison === '>=' ? value! >= threshold : value! <= threshold;
     return [
       {
         ...words,
@@ -182,7 +182,7 @@ export function judge(
         spread: spread?.(subject.trained, network) ?? null,
         atInitialization: from(subject.initialization, network),
         control: control ? from(control.trained, network) : null,
-        holds: value !== null && passes,
+        holds: verdictOn(value, words.comparison, threshold),
       },
     ];
   };

@@ -46,7 +46,7 @@ export function neuralCollapse({ features, predicted, labels }: Features, weight
     nc2Norms: relativeSpread(centred),
     nc2Angles: farFromSimplex(centred),
     nc3: distanceOfDirections(rows, centred),
-    nc4: elsewhere / count,
+    nc4: between.length ? elsewhere / count : null,
     weightNorms: relativeSpread(rows),
     weightAngles: farFromSimplex(rows),
   };

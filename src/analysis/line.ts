@@ -1,17 +1,21 @@
 import type { LineMeasures } from './results.ts';
 import { centreOf, dot, minus, norm, principalDirections } from './vectors.ts';
 
-/** Coefficient of variation: population standard deviation over mean. */
-export function variation(values: readonly number[]): number {
+/** Coefficient of variation: population standard deviation over mean; null of fewer than two numbers, or where their mean is 0. */
+export function variation(values: readonly number[]): number | null {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const variance = values.reduce((s, x) => s + (x - mean) ** 2, 0) / values.length;
-  return mean === 0 ? 0 : Math.sqrt(variance) / mean;
+  return values.length < 2 || mean === 0 ? null : Math.sqrt(variance) / mean;
 }
+
+/** Below this share of the points' own energy, what tells them apart is float32's rounding. */
+const ROUNDING = 1e-14;
 
 /**
  * Straightness and spacing of a path of L+1 points. The line-shape score is Gai & Zhang's (*A mathematical principle of
  * deep learning: learn the geodesic curve in the Wasserstein space*, 2021): the number of steps over the distance
- * covered when each step is scaled to length one.
+ * covered when each step is scaled to length one. Of a path that does not move all is undefined, and null; so is the share on a line of
+ * two points, which always lie on one.
  */
 export function lineMeasures(path: readonly Float64Array[]): LineMeasures & {
   stepNorms: number[];
@@ -23,7 +27,9 @@ export function lineMeasures(path: readonly Float64Array[]): LineMeasures & {
   const length = stepNorms.reduce((a, b) => a + b, 0);
   const plane = principalPlane(path);
   const units = steps.filter((_, i) => stepNorms[i]! > 0).map((s) => s.map((x) => x / norm(s)));
-  const covered = units.length ? norm(centreOf(units)) : 0;
+  const energy = path.reduce((sum, h) => sum + dot(h, h), 0);
+  const still = !(stepNorms.reduce((sum, x) => sum + x * x, 0) > ROUNDING * energy);
+  const covered = still ? 0 : norm(centreOf(units));
   const cosines = steps
     .slice(1)
     .flatMap((s, i) =>
@@ -32,12 +38,12 @@ export function lineMeasures(path: readonly Float64Array[]): LineMeasures & {
         : [],
     );
   return {
-    line: plane.share,
-    straightness: length ? norm(minus(path.at(-1)!, path[0]!)) / length : 1,
-    lineShape: covered ? 1 / covered : 1,
+    line: still || path.length < 3 ? null : plane.share,
+    straightness: still ? null : norm(minus(path.at(-1)!, path[0]!)) / length,
+    lineShape: covered > 0 ? 1 / covered : null,
     stepNorms,
-    stepCv: variation(stepNorms),
-    stepCosine: cosines.length ? cosines.reduce((a, b) => a + b, 0) / cosines.length : null,
+    stepCv: still ? null : variation(stepNorms),
+    stepCosine: !still && cosines.length ? cosines.reduce((a, b) => a + b, 0) / cosines.length : null,
     trajectory: onPlane(plane, path),
   };
 }
@@ -47,8 +53,8 @@ export interface Plane {
   readonly center: Float64Array;
   /** Unit vectors with the last point on their positive side; zero where the points span less. */
   readonly directions: readonly [Float64Array, Float64Array];
-  /** Share of the points' variance along the first direction. */
-  readonly share: number;
+  /** Share of the points' variance along the first direction; null of points that are all one. */
+  readonly share: number | null;
 }
 
 export function principalPlane(points: readonly Float64Array[]): Plane {
@@ -60,8 +66,8 @@ export function principalPlane(points: readonly Float64Array[]): Plane {
     const { direction: own = new Float64Array(center.length) } = found[k] ?? {};
     return dot(own, centered.at(-1)!) < 0 ? own.map((x) => -x) : own;
   };
-  // Points that are all one lie on any line.
-  return { center, directions: [direction(0), direction(1)], share: found[0] ? found[0].energy / total : 1 };
+  const share = found[0] ? found[0].energy / total : null;
+  return { center, directions: [direction(0), direction(1)], share };
 }
 
 /** Coordinates of points along the directions of a plane. */

@@ -95,8 +95,7 @@ export function classifierRows({ classifier, options }: ResidualNetwork, state: 
 function joinStages(
   stages: readonly StageSample[],
 ): Omit<SampleMeasures, 'index' | 'label' | 'predicted' | 'pathShares'> {
-  const mean = <K extends keyof LineMeasures>(name: K) =>
-    meanOf(stages.map(({ line }) => line[name])) as LineMeasures[K];
+  const mean = (name: keyof LineMeasures) => meanOf(stages.map(({ line }) => line[name]));
   return {
     line: mean('line'),
     straightness: mean('straightness'),

@@ -5,7 +5,7 @@ import { atLeast0, finite, measured, share, whole } from '../schema.ts';
  * The shape of `analysis.json`. A stage is a run of blocks between which h keeps its shape: there is one in networks of
  * one width, and several in a ResNet-34. Every array over blocks runs over blocks 1…L of all stages in order, every array
  * over triples over singular triples in descending order of σ. A number that is undefined for a dead block
- * (J = 0), such as a cosine with a zero vector, is `null`; σ is 0 there. What compares two blocks is `null` where these are of
+ * (J = 0) or a path that does not move, such as a cosine with a zero vector, is `null`; σ is 0 there. What compares two blocks is `null` where these are of
  * different stages.
  */
 
@@ -16,14 +16,14 @@ const maybes = v.array(maybe);
 const point = v.tuple([measured, measured]);
 
 const lineMeasures = {
-  /** Share of the variance of the points along their first principal direction. */
-  line: measured,
+  /** Share of the variance of the points along their first principal direction; null of two points. */
+  line: maybe,
   /** ‖h_{L+1} − h_1‖ / Σ‖h_{i+1} − h_i‖. */
-  straightness: measured,
+  straightness: maybe,
   /** Gai & Zhang's line-shape score; 1 for a straight line, larger for a bent one. */
-  lineShape: measured,
-  /** Coefficient of variation of the step norms. */
-  stepCv: measured,
+  lineShape: maybe,
+  /** Coefficient of variation of the step norms; null of one step. */
+  stepCv: maybe,
   /** Mean cosine between successive steps. */
   stepCosine: maybe,
 };
@@ -112,7 +112,7 @@ const collapse = v.object({
   /** ‖W/‖W‖_F − M/‖M‖_F‖_F, the rows of M being μ_c − μ_G. */
   nc3: maybe,
   /** Share of the images whose nearest class mean is not of the predicted class. */
-  nc4: measured,
+  nc4: maybe,
   /** As `nc2Norms`, of the classifier's rows. */
   weightNorms: maybe,
   /** As `nc2Angles`, of the classifier's rows. */
@@ -212,7 +212,8 @@ export const claim = v.object({
   control: maybe,
   comparison: v.picklist(['>=', '<=']),
   threshold: finite,
-  holds: v.boolean(),
+  /** Null where it is not measurable: the value is undefined or too uncertain. */
+  holds: v.nullable(v.boolean()),
 });
 export type Claim = v.InferOutput<typeof claim>;
 

@@ -36,14 +36,12 @@ function extreme(blocks: readonly Spread[], which: 'least' | 'largest'): Spread 
   return known.reduce((a, b) => (a.mean! < b.mean! === (which === 'least') ? a : b));
 }
 
-/** Where a quotient with a dead block's σ would not be finite. */
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-/** At most 1 where σ₁ falls from block to block; stages begin anew. */
+/** At most 1 where σ₁ falls from block to block; stages begin anew. Undefined beside a dead block, which has no σ to fall from or to. */
 function steepestRise({ summary: { sigma1 } }: Summary, { stages }: NetworkInfo): number | null {
   const firsts = new Set(stagesOf(stages).map(({ start }) => start));
+  if (!sigma1.every((s) => s.mean! > 0)) return null;
   const ratios = sigma1.flatMap((s, i) => (firsts.has(i) ? [] : [s.mean! / sigma1[i - 1]!.mean!]));
-  return ratios.length ? finite(Math.max(...ratios)) : null;
+  return ratios.length ? Math.max(...ratios) : null;
 }
 
 /** Every scalar measure of a run, by its name in tables and files: what claims, sweeps and their figures speak of. */

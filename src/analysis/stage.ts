@@ -177,7 +177,7 @@ function blocksOf(
       sigma: dead ? sigma.map(() => 0) : sigma,
       frobenius2,
       // Rounding may put the sum a hair above the whole.
-      topEnergy: dead ? null : Math.min(top / frobenius2, 1),
+      topEnergy: dead || !(frobenius2 > 0) ? null : Math.min(top / frobenius2, 1),
       numericalRank: dead ? 0 : sigma.filter((s) => s >= 1e-2 * sigma[0]!).length,
       stableRank: dead ? null : frobenius2 / sigma[0]! ** 2,
       leftRight: leftRight(u, v).map((c) => (dead ? null : c)),

@@ -1,6 +1,6 @@
-import type { SweepClaim, SweepRecord } from '../experiments/sweep-results.ts';
+import { isIncomplete, type SweepClaim, type SweepRecord } from '../experiments/sweep-results.ts';
 import { format } from '../report/numbers.ts';
-import { alignColumns } from './verdict-table.ts';
+import { alignColumns, verdictCell } from './verdict-table.ts';
 
 /** The claims of a sweep with their verdicts as lines for a terminal. */
 export function sweepTable({ claims, runs, seeds }: SweepRecord): string {
@@ -24,8 +24,7 @@ function needed({ comparison, threshold }: SweepClaim): string {
   return `${comparison === '>=' ? '≥' : '≤'} ${+threshold.toFixed(3)}`;
 }
 
-function verdict({ holds, seedsHolding }: SweepClaim, seeds: number): string {
-  if (holds === null) return '– not measured';
-  const where = seeds > 1 ? `, ${seedsHolding} of ${seeds} seeds` : '';
-  return `${holds ? '✓ holds' : '✗ does not hold'}${where}`;
+function verdict(claim: SweepClaim, seeds: number): string {
+  const where = seeds > 1 && claim.holds !== null ? `, ${claim.seedsHolding} of ${seeds} seeds` : '';
+  return verdictCell({ ...claim, incomplete: isIncomplete(claim) }) + where;
 }

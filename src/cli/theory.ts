@@ -18,7 +18,7 @@ import {
 import { Gpu } from '../gpu/device.ts';
 import { format } from '../report/numbers.ts';
 import { commandLine } from './main.ts';
-import { alignColumns, verdictSentence } from './verdict-table.ts';
+import { alignColumns, verdictCell, verdictSentence } from './verdict-table.ts';
 
 /** The name under which `reproduce` offers it, and of its folder among results. */
 export const THEORY_NAME = 'unconstrained-jacobians';
@@ -115,7 +115,7 @@ function claimTable(claims: readonly TheoryClaim[]): string {
     `${claim.comparison === '>=' ? '≥' : '≤'} ${claim.threshold}`,
     format(claim.atInitialization),
     format(claim.control),
-    `${claim.holds ? '✓ holds' : '✗ does not hold'}${claim.startsHolding === null ? '' : `, ${claim.startsHolding} of ${claim.starts} starts`}`,
+    `${verdictCell(claim)}${claim.startsHolding === null ? '' : `, ${claim.startsHolding} of ${claim.starts} starts`}`,
   ]);
   return alignColumns([head, ...rows]);
 }

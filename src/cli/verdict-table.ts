@@ -1,5 +1,12 @@
 import type { Claim } from '../analysis/results.ts';
 import { format } from '../report/numbers.ts';
+import { verdictMarks, verdictOf, verdictWords } from '../report/parts.ts';
+
+/** A verdict with its mark. */
+export function verdictCell(claim: Parameters<typeof verdictOf>[0]): string {
+  const verdict = verdictOf(claim);
+  return `${verdictMarks[verdict]} ${verdictWords[verdict]}`;
+}
 
 /** The claims with their verdicts as lines for a terminal; nothing where there are none. */
 export function verdictTable(claims: readonly Claim[], control: boolean): string {
@@ -12,7 +19,7 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
     `${claim.comparison === '>=' ? '≥' : '≤'} ${+claim.threshold.toFixed(3)}`,
     format(claim.atInitialization),
     ...(control ? [format(claim.control)] : []),
-    claim.holds ? '✓ holds' : '✗ does not hold',
+    verdictCell(claim),
   ]);
   return alignColumns([head, ...rows]);
 }
@@ -20,7 +27,9 @@ export function verdictTable(claims: readonly Claim[], control: boolean): string
 export function verdictSentence(claims: readonly Pick<Claim, 'holds'>[]): string {
   if (claims.length === 0) return 'No claim was judged.';
   const held = claims.filter((claim) => claim.holds).length;
-  return held === claims.length ? `All ${held} claims hold.` : `${held} of ${claims.length} claims hold.`;
+  if (held === claims.length) return `All ${held} claims hold.`;
+  const vague = claims.filter((claim) => claim.holds === null).length;
+  return `${held} of ${claims.length} claims hold${vague > 0 ? `; ${vague} not measurable` : ''}.`;
 }
 
 export function alignColumns(rows: readonly (readonly string[])[]): string {

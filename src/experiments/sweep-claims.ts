@@ -2,6 +2,7 @@ import { fitPowerLaw } from '../analysis/power-law.ts';
 import type { Claim } from '../analysis/results.ts';
 import type { ScalarName } from '../analysis/scalars.ts';
 import { spreadOf } from '../analysis/summary.ts';
+import { verdictOn, verdictOnAll } from '../analysis/verdict.ts';
 import type { Cell, CellValue, ClaimProperty, SweepClaim, SweepRun } from './sweep-results.ts';
 
 /** A network of each run. */
@@ -102,8 +103,12 @@ function correlation(points: readonly (readonly [number, number])[]): number | n
   });
   const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
   const [x, y] = centred as [number[], number[]];
-  const size = Math.sqrt(dot(x, x) * dot(y, y));
-  return points.length >= 3 && size > 0 ? dot(x, y) / size : null;
+  // Of a constant, rounding is left.
+  const varies = ([0, 1] as const).every((axis) => {
+    const energy = points.reduce((sum, p) => sum + p[axis] ** 2, 0);
+    return dot(centred[axis]!, centred[axis]!) > 1e-24 * energy;
+  });
+  return points.length >= 3 && varies ? dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)) : null;
 }
 
 const liesAt = (run: SweepRun, where: Cell): boolean =>
@@ -153,6 +158,7 @@ export function joinRunClaims(runs: readonly SweepRun[], where: Cell): SweepClai
         words,
         same.map((claim) => claim?.value ?? null),
         incomplete,
+        same.map((claim) => claim?.holds ?? null),
       ),
       atInitialization: mean((claim) => claim.atInitialization),
       control: mean((claim) => claim.control),
@@ -164,18 +170,16 @@ function verdict(
   { comparison, threshold }: Pick<SweepClaim, 'comparison' | 'threshold'>,
   values: readonly (number | null)[],
   incomplete: boolean,
-): Pick<SweepClaim, 'values' | 'value' | 'spread' | 'seedsHolding' | 'holds'> {
-  const [low, high] = typeof threshold === 'number' ? [threshold, threshold] : threshold;
-  const passes = (x: number | null) =>
-    x !== null && (comparison === '<=' || x >= low) && (comparison === '>=' || x <= high);
+  verdicts = values.map((value) => verdictOn(value, comparison, threshold)),
+): Pick<SweepClaim, 'values' | 'value' | 'spread' | 'seedsHolding' | 'holds' | 'incomplete'> {
   const { mean, std } = spreadOf(values);
-  const seedsHolding = values.filter(passes).length;
   return {
     values,
     value: mean,
     spread: std,
-    seedsHolding,
-    holds: incomplete ? null : seedsHolding === values.length,
+    seedsHolding: verdicts.filter((holds) => holds).length,
+    holds: incomplete ? null : verdictOnAll(verdicts),
+    incomplete,
   };
 }
 

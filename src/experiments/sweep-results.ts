@@ -95,11 +95,16 @@ const sweepClaim = v.object({
   controlLabel: v.optional(v.string()),
   /** In how many of the seeds the value is on its side of the threshold. */
   seedsHolding: whole(),
-  /** Whether it holds in every seed; null where a run that it needs is not there. */
+  /** Whether it holds in every seed; null where it is not measurable, or a run that it needs is not there. */
   holds: v.nullable(v.boolean()),
+  /** Whether a run that it needs is not there; see {@link isIncomplete}. */
+  incomplete: v.exactOptional(v.boolean()),
 });
 /** One claim of the paper, judged over seeds. */
 export type SweepClaim = Readonly<v.InferOutput<typeof sweepClaim>>;
+
+/** Whether a claim waits for runs. Earlier files do not say so: there it was the only reason for no verdict. */
+export const isIncomplete = ({ incomplete, holds }: SweepClaim): boolean => incomplete ?? holds === null;
 
 const scalarName = v.picklist(Object.keys(measures) as ScalarName[]);
 const words = {

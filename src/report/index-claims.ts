@@ -85,10 +85,11 @@ export function claimParts({ claim, judged, single }: Evidence, figure: Part | u
   ];
   if (judged.length === 0) return [...words, { kind: 'text', text: remedy(claim.sweeps), note: true }];
   const holding = judged.filter((c) => c.holds).length;
-  const open = judged.filter((c) => c.holds === null).length;
+  const open = judged.filter((c) => c.incomplete).length;
+  const vague = judged.filter((c) => c.holds === null).length - open;
   const count =
-    `${holding} of ${plural(judged.length - open, 'number')} on the right side of ${judged.length - open === 1 ? 'its threshold' : 'their thresholds'}` +
-    `${single ? ', in single runs: no sweep speaks to it yet' : ' in every seed'}${open > 0 ? `; ${open} not there yet` : ''}.`;
+    `${holding} of ${plural(judged.length - open - vague, 'number')} on the right side of ${judged.length - open - vague === 1 ? 'its threshold' : 'their thresholds'}` +
+    `${single ? ', in single runs: no sweep speaks to it yet' : ' in every seed'}${vague > 0 ? `; ${vague} not measurable` : ''}${open > 0 ? `; ${open} not there yet` : ''}.`;
   return [
     ...words,
     verdictTable(judged),

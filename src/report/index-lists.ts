@@ -70,7 +70,10 @@ export function runTable({ runs }: Collection): Part {
             { text: config ? `${config.settings.seed}` : '—' },
             { text: percent(testAccuracy) },
             { text: `${claims.length - failed.length} of ${claims.length}` },
-            { text: failed.map((c) => c.title).join('; ') || '—' },
+            {
+              text:
+                failed.map((c) => c.title + (c.holds === null ? ' (not measurable)' : '')).join('; ') || '—',
+            },
           ];
         }),
       },

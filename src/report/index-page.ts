@@ -82,7 +82,7 @@ function resultOf(evidence: readonly Evidence[]): string {
   if (evidence.every((e) => e.verdict === 'open')) return 'Nothing is measured yet.';
   const said = properties.map((e) => `${e.claim.mark} ${verdictWords[e.verdict]}`).join('; ');
   const others = evidence.filter((e) => e.claim.mark === '' && e.claim.property !== 'training');
-  const counts = (['holds', 'part', 'fails', 'open'] as const).flatMap((verdict) => {
+  const counts = (['holds', 'part', 'fails', 'undefined', 'open'] as const).flatMap((verdict) => {
     const n = others.filter((e) => e.verdict === verdict).length;
     return n > 0 ? [`${n} ${manyWords[verdict][n === 1 ? 0 : 1]}`] : [];
   });
@@ -93,6 +93,7 @@ const manyWords: Record<Verdict, [string, string]> = {
   holds: ['holds', 'hold'],
   part: ['holds in part', 'hold in part'],
   fails: ['does not hold', 'do not hold'],
+  undefined: ['is not measurable', 'are not measurable'],
   open: ['is not measured', 'are not measured'],
 };
 

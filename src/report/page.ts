@@ -4,7 +4,7 @@ import { blocksInWords, type Figure, moments, type ReportData } from './data.ts'
 import { format, formatSpread, percent } from './numbers.ts';
 import type { Cell, Facts, Inline, Page, Part, Row, Table } from './parts.ts';
 import { figureParts } from './publish.ts';
-import { fromRun, plural, verdictNote, verdictTable } from './verdicts.ts';
+import { failedInWords, fromRun, plural, verdictNote, verdictTable } from './verdicts.ts';
 
 /** The page of a run: the verdicts, the figures, and what it takes to repeat them. */
 export function runPage(data: ReportData, figures: readonly Figure[], tables: readonly string[]): Page {
@@ -137,8 +137,8 @@ export function resultSentence({ claims, run }: ReportData): string {
     const all = alignment.length === 1 ? 'the one claim' : `all ${alignment.length} claims`;
     return `${subject}${all} of Residual Alignment ${alignment.length === 1 ? 'holds' : 'hold'}${on}.${caution}`;
   }
-  const names = failed.map((c) => `${c.title} (${c.property})`).join('; ');
-  return `${subject}${alignment.length - failed.length} of ${alignment.length} claims of Residual Alignment hold${on}. Does not hold: ${names}.${caution}`;
+  const names = alignment.map((c) => `${c.title} (${c.property})`);
+  return `${subject}${alignment.length - failed.length} of ${alignment.length} claims of Residual Alignment hold${on}.${failedInWords(alignment, names)}${caution}`;
 }
 
 function files(control: string | undefined, tables: readonly string[]): Inline[] {

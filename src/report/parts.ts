@@ -89,19 +89,26 @@ export interface Cell {
   readonly verdict?: Verdict;
 }
 
-/** `part`: of several numbers some hold. `open`: a number is not there. */
-export type Verdict = 'holds' | 'fails' | 'part' | 'open';
+/** `part`: of several numbers some hold. `undefined`: a number is not measurable. `open`: it is not there. */
+export type Verdict = 'holds' | 'fails' | 'part' | 'undefined' | 'open';
 
 export const verdictWords: Record<Verdict, string> = {
   holds: 'holds',
   fails: 'does not hold',
   part: 'holds in part',
+  undefined: 'not measurable',
   open: 'not measured',
 };
-export const verdictMarks: Record<Verdict, string> = { holds: '✓', fails: '✗', part: '◐', open: '–' };
+export const verdictMarks: Record<Verdict, string> = {
+  holds: '✓',
+  fails: '✗',
+  part: '◐',
+  undefined: '–',
+  open: '–',
+};
 
-export const verdictOf = (holds: boolean | null): Verdict =>
-  holds === null ? 'open' : holds ? 'holds' : 'fails';
+export const verdictOf = ({ holds, incomplete }: { holds: boolean | null; incomplete?: boolean }): Verdict =>
+  holds === null ? (incomplete ? 'open' : 'undefined') : holds ? 'holds' : 'fails';
 
 /** The pieces of a text. */
 export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);

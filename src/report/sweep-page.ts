@@ -1,10 +1,10 @@
-import type { SweepRecord } from '../experiments/sweep-results.ts';
+import { isIncomplete, type SweepRecord } from '../experiments/sweep-results.ts';
 import type { Figure } from './data.ts';
 import { howItWasMade, links } from './page.ts';
 import type { Page, Part, Row, Section } from './parts.ts';
 import { figureParts } from './publish.ts';
 import { cellTable } from './sweep-tables.ts';
-import { capitalized, fromSweep, plural, verdictNote, verdictTable } from './verdicts.ts';
+import { capitalized, failedInWords, fromSweep, plural, verdictNote, verdictTable } from './verdicts.ts';
 
 /** The page of a sweep: the claims over seeds, the figures, a row for each place on its axes, and how it was made. */
 export function sweepPage(record: SweepRecord, figures: readonly Figure[], tables: readonly string[]): Page {
@@ -69,7 +69,7 @@ const axesInWords = ({ axes }: SweepRecord): string =>
 
 /** What came out, in a sentence. */
 export function sweepSentence({ claims, runs, seeds }: SweepRecord): string {
-  const judged = claims.filter((c) => c.holds !== null);
+  const judged = claims.filter((c) => !isIncomplete(c));
   const open = claims.length - judged.length;
   const failed = judged.filter((c) => !c.holds);
   const over = ` over ${plural(seeds.length, 'seed')}`;
@@ -82,8 +82,8 @@ export function sweepSentence({ claims, runs, seeds }: SweepRecord): string {
     const all = judged.length === 1 ? 'The one claim holds' : `All ${judged.length} claims hold`;
     return `${open > 0 ? all.replace('All', 'The').replace('claims', 'claims judged') : all}${over}.${waiting}`;
   }
-  const names = failed.map((c) => `${c.title} (${c.seedsHolding} of ${plural(c.values.length, 'seed')})`);
-  return `${judged.length - failed.length} of ${plural(judged.length, 'claim')} hold${judged.length === 1 ? 's' : ''}${over}. Does not hold: ${names.join('; ')}.${waiting}`;
+  const names = judged.map((c) => `${c.title} (${c.seedsHolding} of ${plural(c.values.length, 'seed')})`);
+  return `${judged.length - failed.length} of ${plural(judged.length, 'claim')} hold${judged.length === 1 ? 's' : ''}${over}.${failedInWords(judged, names)}${waiting}`;
 }
 
 /** The runs that are not there, with their reasons. */

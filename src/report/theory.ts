@@ -10,7 +10,7 @@ import { format } from './numbers.ts';
 import { howItWasMade, links } from './page.ts';
 import type { Page, Part, Row, Table } from './parts.ts';
 import { figureParts, into, publish } from './publish.ts';
-import { fromTheory, verdictTable } from './verdicts.ts';
+import { failedInWords, fromTheory, verdictTable } from './verdicts.ts';
 
 /** Draws the page of an optimization of the Unconstrained Jacobians Model from the files in its folder. */
 export function writeTheoryReport(folder: RunFolder): void {
@@ -76,8 +76,8 @@ function resultSentence(claims: readonly TheoryClaim[], starts: number): string 
   const from = `from ${starts} random ${starts === 1 ? 'start' : 'starts'}`;
   if (claims.length === 0) return 'No conclusion was judged.';
   if (failed.length === 0) return `All ${claims.length} conclusions hold ${from}.`;
-  const names = failed.map(({ title }) => title).join('; ');
-  return `${claims.length - failed.length} of ${claims.length} conclusions hold ${from}. Does not hold: ${names}.`;
+  const names = claims.map(({ title }) => title);
+  return `${claims.length - failed.length} of ${claims.length} conclusions hold ${from}.${failedInWords(claims, names)}`;
 }
 
 /** Below this ratio of objectives, the aligned solution is beaten, not met. */

@@ -1,6 +1,6 @@
 import type { Claim } from '../analysis/results.ts';
 import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
-import type { ClaimProperty, SweepClaim } from '../experiments/sweep-results.ts';
+import { type ClaimProperty, isIncomplete, type SweepClaim } from '../experiments/sweep-results.ts';
 import { defined, format, formatSpread } from './numbers.ts';
 import { paperClaims } from './paper-claims.ts';
 import { type Cell, type Column, type Inline, type Table, type Verdict, verdictOf } from './parts.ts';
@@ -23,6 +23,7 @@ export interface Judged {
   /** What `seeds` counts, where these are no seeds. */
   readonly counted?: string;
   readonly holds: boolean | null;
+  readonly incomplete?: boolean;
   /** Where it comes from, in a table of several sources. */
   readonly source?: Inline;
 }
@@ -33,6 +34,7 @@ export const fromSweep = (claim: SweepClaim): Judged => ({
   ...claim,
   spread: claim.values.length > 1 ? claim.spread : null,
   seeds: [claim.seedsHolding, claim.values.length],
+  incomplete: isIncomplete(claim),
 });
 
 export const fromTheory = ({ startsHolding, starts, ...claim }: TheoryClaim): Judged => ({
@@ -107,7 +109,7 @@ export function verdictTable(claims: readonly Judged[], controlLabel?: string): 
       of: (c) => ({ text: seedsInWords(c) }),
     });
   if (sources) columns.push({ label: 'Source', of: (c) => ({ text: c.source ?? '' }) });
-  columns.push({ label: 'Verdict', of: (c) => ({ text: '', verdict: verdictOf(c.holds) }) });
+  columns.push({ label: 'Verdict', of: (c) => ({ text: '', verdict: verdictOf(c) }) });
   const groups = paperClaims
     .map(({ property, mark, short }) => ({
       title: { mark, text: short },
@@ -141,11 +143,23 @@ export function verdictNote(claims: readonly Judged[], over: 'samples' | 'seeds'
 }
 
 /** Several claims as one: what is missing does not count where others are there. */
-export function together(claims: readonly Pick<Judged, 'holds'>[]): Verdict {
+export function together(claims: readonly Pick<Judged, 'holds' | 'incomplete'>[]): Verdict {
   const judged = claims.filter((c) => c.holds !== null);
-  if (judged.length === 0) return 'open';
+  if (judged.length === 0) return claims.some((c) => !c.incomplete) ? 'undefined' : 'open';
   const holding = judged.filter((c) => c.holds).length;
   return holding === judged.length ? 'holds' : holding === 0 ? 'fails' : 'part';
+}
+
+/** The titles of the claims that do not hold, and of those that are not measurable, as sentences; empty where all hold. */
+export function failedInWords(
+  claims: readonly Pick<Judged, 'holds' | 'incomplete'>[],
+  names: readonly string[],
+): string {
+  const list = (verdict: Verdict, words: string) => {
+    const own = names.filter((_, i) => verdictOf(claims[i]!) === verdict);
+    return own.length > 0 ? ` ${words}: ${own.join('; ')}.` : '';
+  };
+  return list('fails', 'Does not hold') + list('undefined', 'Not measurable');
 }
 
 /** Latin letters only: a σ is not a word's first letter. */

@@ -53,10 +53,10 @@ describe('a claim', () => {
     expect(find(claims, 'line')).toMatchObject({ threshold: 0.99 });
   });
 
-  test('without a value does not hold', () => {
+  test('without a value is not measurable', () => {
     const nothing = { mean: null, std: null, min: null, max: null };
     const { analysis, control } = analyses(8, { diagonalShare: nothing });
-    expect(find(judge(analysis, control), 'diagonal-share')).toMatchObject({ value: null, holds: false });
+    expect(find(judge(analysis, control), 'diagonal-share')).toMatchObject({ value: null, holds: null });
   });
 
   test('that needs more blocks than there are is not made', () => {

@@ -1,4 +1,5 @@
 import { fitPowerLaw } from '../power-law.ts';
+import { verdictOn, verdictOnAll } from '../verdict.ts';
 import type { StartMeasures } from './measures.ts';
 import type { DepthSlope, TheoryCase, TheoryClaim, TheoryResults } from './results.ts';
 
@@ -115,19 +116,19 @@ function judge(
   cases: readonly TheoryCase[],
   control: TheoryCase | null,
 ): TheoryClaim[] {
+  /** Undefined where one of them is. */
   const worst = (values: readonly (number | null)[]) => {
-    const known = values.filter((x) => x !== null);
-    return known.length > 0 ? Math[words.comparison === '>=' ? 'min' : 'max'](...known) : null;
+    const known = values.filter((x) => x !== null && Number.isFinite(x)) as number[];
+    if (values.length === 0 || known.length < values.length) return null;
+    return Math[words.comparison === '>=' ? 'min' : 'max'](...known);
   };
   /** One number a start. */
   const perStart = (all: readonly TheoryCase[], moment: 'initial' | 'final') =>
     (all[0]?.[moment] ?? []).map((_, start) => worst(all.map((found) => of(found[moment][start]!, found))));
   const values = perStart(cases, 'final');
+  if (values.length === 0) return [];
   const value = worst(values);
-  if (value === null) return [];
-  const passes = (x: number | null) =>
-    x !== null && (words.comparison === '>=' ? x >= words.threshold : x <= words.threshold);
-  const startsHolding = values.filter(passes).length;
+  const verdicts = values.map((x) => verdictOn(x, words.comparison, words.threshold));
   return [
     {
       property: 'theory',
@@ -136,9 +137,9 @@ function judge(
       spread: null,
       atInitialization: worst(perStart(cases, 'initial')),
       control: control && worst(perStart([control], 'final')),
-      startsHolding,
+      startsHolding: verdicts.filter((holds) => holds).length,
       starts: values.length,
-      holds: startsHolding === values.length,
+      holds: verdictOnAll(verdicts),
     },
   ];
 }

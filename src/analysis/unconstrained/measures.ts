@@ -5,7 +5,7 @@ import { meanOf } from '../summary.ts';
 
 const agreementSchema = v.object({
   /** Least u_{i,k}·v_{i,k} over blocks and triples. */
-  leftRight: measured,
+  leftRight: v.nullable(measured),
   /**
    * Least overlap ‖U_iᵀU_j‖_F/√K over pairs of blocks i ≠ j, the root mean square cosine of the angles between the spaces of their
    * K leading left vectors: |u_i·u_j| for one. null where there is but one block.
@@ -31,11 +31,11 @@ export const startMeasures = v.object({
   /** σ_k ≥ 1e-2·σ_1, of each block, [L]. */
   numericalRank: v.array(whole()),
   /** Greatest σ_C/σ_1 over blocks: with two classes σ_2/σ_1. */
-  rest: measured,
+  rest: v.nullable(measured),
   /** (greatest − least)/mean of σ_1 over blocks. */
-  spread: measured,
+  spread: v.nullable(measured),
 });
-/** Measures of one model, from one start, at one moment. */
+/** Measures of one model, from one start, at one moment. What compares singular vectors or values is null where a block is zero. */
 export type StartMeasures = v.InferOutput<typeof startMeasures>;
 
 /** All singular triples of every J_i of S models, float32: values [L, S, d], vectors as rows [L, S, d, d]. */
@@ -63,7 +63,8 @@ export function measureStart(
   const { classes, depth } = sizes;
   const blocks = Array.from({ length: depth }, (_, i) => blockOf(triples, sizes, i, start));
   const first = blocks.map(({ s }) => s[0]!);
-  const ranks = blocks.map(({ s }) => s.filter((x) => x >= RANK_FROM * s[0]!).length);
+  const alive = first.every((s) => s > 0);
+  const ranks = blocks.map(({ s }) => (s[0]! > 0 ? s.filter((x) => x >= RANK_FROM * s[0]!).length : 0));
   const mean = first.reduce((a, b) => a + b) / depth;
   return {
     sigma: blocks.map(({ s }) => [...s.subarray(0, classes + 1)]),
@@ -76,8 +77,8 @@ export function measureStart(
       ranks.map((rank) => Math.min(rank, classes - 1)),
     ),
     numericalRank: ranks,
-    rest: Math.max(...blocks.map(({ s }) => (s[classes - 1] ?? 0) / s[0]!)),
-    spread: (Math.max(...first) - Math.min(...first)) / mean,
+    rest: alive ? Math.max(...blocks.map(({ s }) => (s[classes - 1] ?? 0) / s[0]!)) : null,
+    spread: alive ? (Math.max(...first) - Math.min(...first)) / mean : null,
   };
 }
 
@@ -98,6 +99,8 @@ function blockOf({ s, u, v }: Triples, { width, starts }: TripleSizes, block: nu
 
 /** Of the first `counts[i]` triples of each block. */
 function agreement(blocks: readonly Block[], counts: readonly number[]): Agreement {
+  if (!blocks.every(({ s }, i) => s[0]! > 0 && counts[i]! > 0))
+    return { leftRight: null, left: null, right: null };
   const own = blocks.flatMap(({ u, v }, i) => u.slice(0, counts[i]!).map((x, k) => dot(x, v[k]!)));
   const least = (side: 'u' | 'v') => {
     const pairs = blocks.flatMap((a, i) =>

@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { inverseDepthFit } from '../../src/analysis/alignment.ts';
+import { judge } from '../../src/analysis/claims.ts';
+import { neuralCollapse } from '../../src/analysis/collapse.ts';
+import { lineMeasures, variation } from '../../src/analysis/line.ts';
+import { fitPowerLaw } from '../../src/analysis/power-law.ts';
+import { scalar } from '../../src/analysis/scalars.ts';
+import { measureStart } from '../../src/analysis/unconstrained/measures.ts';
+import { verdictOn, verdictOnAll } from '../../src/analysis/verdict.ts';
+import { verdictCell, verdictSentence } from '../../src/cli/verdict-table.ts';
+import { judgeClaim } from '../../src/experiments/sweep-claims.ts';
+import { resultSentence } from '../../src/report/page.ts';
+import { fromRun, together } from '../../src/report/verdicts.ts';
+import { fixture } from '../report/fixture.ts';
+
+const UNDEFINED = { line: null, straightness: null, lineShape: null, stepCv: null, stepCosine: null };
+const points = (...rows: number[][]) => rows.map((row) => Float64Array.from(row));
+
+describe('what is undefined of a path', () => {
+  test.each<[string, Float64Array[]]>([
+    ['of zeros', points([0, 0], [0, 0], [0, 0])],
+    ['that does not move', points([3, -1], [3, -1], [3, -1])],
+    ['that moves by its rounding alone', points([3, -1], [3 + 1e-8, -1], [3, -1])],
+  ])('%s: everything', (_, path) => {
+    expect(lineMeasures(path)).toMatchObject(UNDEFINED);
+  });
+
+  test('of one step: what compares steps, and its share on a line', () => {
+    expect(lineMeasures(points([1, 0], [2, 0]))).toMatchObject({
+      ...UNDEFINED,
+      straightness: 1,
+      lineShape: 1,
+    });
+  });
+
+  test('that comes back is its line-shape score', () => {
+    const there = lineMeasures(points([1, 0], [2, 0], [1, 0]));
+    expect(there).toMatchObject({ straightness: 0, lineShape: null, line: 1, stepCv: 0, stepCosine: -1 });
+  });
+});
+
+test('no variation of one number, or about a mean of 0', () => {
+  expect([variation([2]), variation([1, -1]), variation([]), variation([2, 2])]).toEqual([
+    null,
+    null,
+    null,
+    0,
+  ]);
+});
+
+test('no fit through constants, nor through fewer than two points', () => {
+  expect(inverseDepthFit([0.1, 0.1, 0.1, 0.1, 0.1], 3)).toBeNull();
+  expect(fitPowerLaw([])).toBeNull();
+  expect(fitPowerLaw([[2, 3]])).toBeNull();
+});
+
+test('no neural collapse where no class mean is apart', () => {
+  const features = new Float32Array(12).fill(2);
+  const weights = points([1, 0, 0], [0, 1, 0]);
+  const labels = [0, 1, 0, 1];
+  const collapsed = neuralCollapse({ features, predicted: [0, 0, 1, 1], labels }, weights);
+  expect(collapsed).toMatchObject({ nc1: null, nc2Norms: null, nc2Angles: null, nc3: null, nc4: null });
+});
+
+test('σ₁ falls neither to nor from a dead block', () => {
+  const { run } = fixture({ depth: 3 });
+  const { trained, network } = run.analysis;
+  const sigma = (...means: number[]) => means.map((mean) => ({ mean, std: 0, min: mean, max: mean }));
+  const fall = (...means: number[]) =>
+    scalar('sigma1Fall').from(
+      { ...trained, summary: { ...trained.summary, sigma1: sigma(...means) } },
+      network,
+    );
+  expect([fall(3, 2, 1), fall(3, 2, 0), fall(3, 0, 1)]).toEqual([2 / 3, null, null]);
+});
+
+test('of a model of zeros the theory measures nothing', () => {
+  const zeros = new Float32Array(2 * 4);
+  const sizes = { classes: 2, depth: 2, width: 2, starts: 1 };
+  expect(measureStart({ s: new Float32Array(4), u: zeros, v: zeros }, sizes, 0)).toMatchObject({
+    top: { leftRight: null, left: null, right: null },
+    ranked: { leftRight: null, left: null, right: null },
+    ...{ rest: null, spread: null, numericalRank: [0, 0] },
+  });
+});
+
+describe('a claim about an undefined number is not measurable', () => {
+  test('whatever it claims', () => {
+    for (const comparison of ['<=', '>='] as const) {
+      for (const value of [null, Number.NaN, Number.POSITIVE_INFINITY])
+        expect(verdictOn(value, comparison, 0)).toBeNull();
+    }
+    expect(verdictOn(Number.NaN, 'between', [0, 1])).toBeNull();
+    expect([verdictOnAll([true, null]), verdictOnAll([]), verdictOnAll([true, false])]).toEqual([
+      null,
+      null,
+      false,
+    ]);
+  });
+
+  test('in the claims of a run, the terminal, and the page', () => {
+    const { run, control } = fixture({ depth: 8 });
+    const nothing = { mean: null, std: null, min: null, max: null };
+    const { summary } = run.analysis.trained;
+    Object.assign(summary, { stepCv: nothing, line: { ...summary.line, mean: Number.NaN } });
+    const claims = judge(run.analysis, control!.analysis);
+    const vague = claims.filter(({ holds }) => holds === null);
+    expect(vague.map(({ id }) => id)).toEqual(['line', 'step-cv']);
+    expect(claims.every(({ holds }) => holds)).toBe(false);
+    expect(verdictCell(vague[0]!)).toBe('– not measurable');
+    expect(verdictSentence(claims)).toMatch(/ of \d+ claims hold; 2 not measurable\.$/);
+    expect(together(vague.map(fromRun))).toBe('undefined');
+    const data = { ...fixture({ depth: 8 }), claims };
+    expect(resultSentence(data)).toContain(
+      ' Not measurable: representations lie on a line (RA1); representations are equispaced (RA1).',
+    );
+  });
+
+  test('in a sweep, apart from what waits for runs', () => {
+    const spec = {
+      ...{ property: 'RA4', id: 'x', title: 'x', measure: 'x', comparison: '<=', threshold: 1 },
+      of: (runs: { get(name: 'line'): number | null }) => runs.get('line'),
+    } as const;
+    const run = (seed: number, status: 'done' | 'missing', line: number | null) =>
+      ({ seed, status, cell: {}, trained: { line } }) as never;
+    const judged = (...runs: never[]) => judgeClaim(spec as never, runs, [1, 2]);
+    expect(judged(run(1, 'done', 0.5), run(2, 'done', null))).toMatchObject({
+      ...{ holds: null, incomplete: false, seedsHolding: 1 },
+    });
+    expect(judged(run(1, 'done', 0.5), run(2, 'missing', null))).toMatchObject({
+      ...{ holds: null, incomplete: true },
+    });
+  });
+});
