@@ -91,11 +91,17 @@ export function printGraph({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'
   for (const node of ancestors(outputs)) {
     if (node.is('input') || node.is('constant')) continue;
     const params = Object.entries(node.params).filter(([, v]) => v !== false);
-    const options = params.map(([k, v]) =>
-      v === true ? k : `${k}=${Array.isArray(v) ? formatShape(v) : v}`,
-    );
+    const options = params.map(([k, v]) => (v === true ? k : `${k}=${formatParam(v)}`));
     const call = `${node.op}${options.length ? `{${options.join(' ')}}` : ''}`;
     lines.push(`  ${typed(node)} = ${call}(${node.inputs.map(nameOf).join(', ')})`);
   }
   return [...lines, `  return ${outputs.map(nameOf).join(', ')}`].join('\n');
+}
+
+function formatParam(value: unknown): string {
+  if (Array.isArray(value)) return formatShape(value);
+  if (typeof value !== 'object' || value === null) return `${value}`;
+  return `{${Object.entries(value)
+    .map(([k, v]) => `${k}=${formatParam(v)}`)
+    .join(' ')}}`;
 }

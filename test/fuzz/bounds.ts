@@ -29,8 +29,11 @@ export interface Bounded extends NdArray {
   factor?: Factor;
 }
 
-/** Roundings that a term of a sum goes through: all if there are few, and the levels of blocks otherwise. */
-const roundings = (terms: number) => Math.min(terms, 1024 + terms / 1024) + 2;
+/** Roundings that a term of a sum goes through: sums are of blocks of blocks of 32. */
+const roundings = (terms: number) =>
+  Math.min(terms, 32 * (1 + Math.ceil(Math.log(terms) / Math.log(32)))) + 2;
+/** The same of sums of products, which are of blocks of 1024 at most. */
+const productRoundings = (terms: number) => Math.min(terms, 1024 + terms / 1024) + 2;
 
 const arrayOf = (x: NdArray, data: Float64Array): NdArray => ({ shape: x.shape, dtype: x.dtype, data });
 const isCertain = (x: Bounded) => x.error.every((e) => e === 0);
@@ -136,6 +139,7 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
     }
     case 'conv':
       bilinear(xs, out, run, convTerms(node as Tensor<'conv'>));
+      paddingError(xs, out, run, convTerms(node as Tensor<'conv'>));
       break;
     case 'maxPool':
       poolError(node as Tensor<'maxPool'>, xs, out);
@@ -183,7 +187,7 @@ function bilinear([a, b]: readonly Bounded[], { data, error }: Bounded, run: Run
   const exact = isCertain(a!) && isCertain(b!);
   const largest = exact ? sizes : of(grown(a!, absA), grown(b!, absB));
   // A product itself is rounded once; sums may also have been of more or fewer factors, which moved out of them or in.
-  const share = terms === 1 ? ULP : (roundings(terms) * ULP) / 2 + ULP;
+  const share = terms === 1 ? ULP : (productRoundings(terms) * ULP) / 2 + ULP;
   for (let i = 0; i < data.length; i++) {
     const spread = (largest[i]! - sizes[i]!) * 1.0001;
     error[i] =
@@ -215,6 +219,19 @@ function bilinear([a, b]: readonly Bounded[], { data, error }: Bounded, run: Run
   if (terms > 1)
     for (let i = 0; i < data.length; i++)
       if (largest[i]! > LARGEST && !Number.isNaN(data[i]!)) error[i] = ANYTHING;
+}
+
+/** Beyond the sides of an image are zeros, and a kernel may multiply them too: 0 · ∞ is NaN then. */
+function paddingError(xs: readonly Bounded[], { data, error }: Bounded, run: Run, terms: number): void {
+  if (xs.every((x) => x.data.every(Number.isFinite))) return;
+  const ones = xs.map((x) =>
+    arrayOf(
+      x,
+      x.data.map(() => 1),
+    ),
+  );
+  const inside = run(ones);
+  for (let i = 0; i < data.length; i++) if (inside[i]! < terms) error[i] = ANYTHING;
 }
 
 function convTerms({ inputs, params: { part, window } }: Tensor<'conv'>): number {
@@ -259,9 +276,9 @@ function reduceError(
       if (infinite[o]) error[o] = 0;
       else if (4 * n * top[o]! ** 2 > LARGEST) error[o] = ANYTHING;
       else {
+        // Elements are compared with one of sixteen, so that their distance from zero does not count.
         const root = Math.sqrt(squares[o]! / n);
-        const far = share * top[o]!;
-        error[o] = 2 * Math.sqrt(y) * (root + far) + (root + far) ** 2 + 4 * share * y + n * NORMAL;
+        error[o] = 2 * Math.sqrt(y) * root + root ** 2 + (4 * share + 64 * ULP) * y + n * NORMAL;
       }
     } else if (infinite[o]) error[o] = size[o]! > LARGEST ? ANYTHING : 0;
     else if (size[o]! > LARGEST && (kind === 'mean' || Math.abs(y) < size[o]! * (1 - 1e-6)))

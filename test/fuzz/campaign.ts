@@ -47,46 +47,84 @@ export async function runCampaign(open: () => Promise<Gpu>, campaign: Campaign):
     const end = Math.min(start + BATCH, from + graphs);
     return Array.from({ length: Math.max(0, end - start) }, (_, k) => prepare(recipeAt(start + k, campaign)));
   };
+  using bench = new Bench(open);
   let batch = batchAt(from);
   while (batch.length && performance.now() < until) {
-    using gpu = await open();
-    for (let done = 0; done < PER_DEVICE && batch.length && performance.now() < until; done += BATCH) {
-      const checking = check(gpu, batch, state.tally);
-      // The interpreter works while the device does.
-      const following = batchAt(state.next + batch.length);
-      const failures = await checking;
-      for (const [k, { recipe }] of batch.entries()) {
-        if (!failures[k]!.length) continue;
-        state.failed++;
-        const index = state.next + k;
-        const structure = Math.floor(index / perStructure);
-        if (structures.has(structure)) continue;
-        structures.add(structure);
-        const found = { index, ...(await shrink(gpu, recipe, campaign.shrinking)) };
-        state.findings.push(found);
-        campaign.onFinding?.(found);
-      }
-      state.next += batch.length;
-      batch = following;
-      campaign.onBatch?.(state);
+    const checking = bench.check(batch, state.tally);
+    // The interpreter works while the device does.
+    const following = batchAt(state.next + batch.length);
+    const failures = await checking;
+    for (const [k, { recipe }] of batch.entries()) {
+      if (!failures[k]!.length) continue;
+      state.failed++;
+      const index = state.next + k;
+      const structure = Math.floor(index / perStructure);
+      if (structures.has(structure)) continue;
+      structures.add(structure);
+      const found = { index, ...(await shrink(bench, recipe, campaign.shrinking)) };
+      state.findings.push(found);
+      campaign.onFinding?.(found);
     }
+    state.next += batch.length;
+    batch = following;
+    campaign.onBatch?.(state);
   }
   return state;
 }
 
+/** A device, and another one after many graphs or where one of them broke it. */
+class Bench implements Disposable {
+  readonly #open: () => Promise<Gpu>;
+  #gpu: Gpu | undefined;
+  #graphs = 0;
+
+  constructor(open: () => Promise<Gpu>) {
+    this.#open = open;
+  }
+
+  /** The failures of each graph; to break the device is one. */
+  async check(cases: readonly Case[], tally?: Tally): Promise<Failure[][]> {
+    if (this.#graphs > PER_DEVICE) this.#close();
+    this.#gpu ??= await this.#open();
+    this.#graphs += cases.length;
+    try {
+      return await check(this.#gpu, cases, tally);
+    } catch (error) {
+      this.#close();
+      if (cases.length === 1) return [[{ variant: 'the device', message: (error as Error).message }]];
+      const half = Math.ceil(cases.length / 2);
+      return [...(await this.check(cases.slice(0, half))), ...(await this.check(cases.slice(half)))];
+    }
+  }
+
+  #close(): void {
+    try {
+      this.#gpu?.dispose();
+    } catch {
+      // It was broken, which has been told.
+    }
+    this.#gpu = undefined;
+    this.#graphs = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}
+
 /** The smallest recipe that can be found which fails too. */
-async function shrink(gpu: Gpu, recipe: Recipe, milliseconds = 20_000): Promise<Omit<Finding, 'index'>> {
+async function shrink(bench: Bench, recipe: Recipe, milliseconds = 20_000): Promise<Omit<Finding, 'index'>> {
   const until = performance.now() + milliseconds;
   let smallest = recipe;
   const property = fc.asyncProperty(recipes, async (candidate) => {
     if (performance.now() > until) return true;
-    const [failures] = await check(gpu, [prepare(candidate)]);
+    const [failures] = await bench.check([prepare(candidate)]);
     if (failures!.length) smallest = candidate;
     return failures!.length === 0;
   });
   await fc.check(property, { examples: [[recipe]], numRuns: 1 });
   const work = prepare(smallest);
-  const [failures] = await check(gpu, [work]);
+  const [failures] = await bench.check([work]);
   return { recipe: smallest, text: work.text, failures: failures! };
 }
 
