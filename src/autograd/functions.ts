@@ -119,7 +119,7 @@ export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
 /** Permutes the last axes; without `perm`, all of them in reverse. */
 export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
   expectTensors('transpose', [x]);
-  return bind('transpose', [x], { perm: perm ? [...perm] : [...x.shape.keys()].reverse() });
+  return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
 }
 
 export const swapLast = (x: Tensor): Tensor => transpose(x, [1, 0]);
@@ -162,7 +162,7 @@ type Axes = number | readonly number[];
 
 function reduce(kind: Params['reduce']['kind'], x: Tensor, axes?: Axes): Tensor {
   expectTensors(kind, [x]);
-  const given = typeof axes === 'number' ? [axes] : [...(axes ?? x.shape.keys())];
+  const given = axes === undefined ? [...x.shape.keys()] : [axes].flat();
   const list = given.map((axis) => fromEnd(axis, x.rank));
   return bind('reduce', [x], { kind, axes: list.sort((a, b) => a - b) });
 }

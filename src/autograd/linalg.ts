@@ -15,7 +15,7 @@ import {
   transpose,
   where,
 } from './functions.ts';
-import { bind, type Tensor } from './tensor.ts';
+import { bind, expectTensors, type Tensor } from './tensor.ts';
 
 /** Elements of a vector that one subgroup of eight lanes keeps in registers: beyond, the kernel needs barriers. */
 const SEGMENT = 256;
@@ -30,6 +30,8 @@ const SEGMENT = 256;
  * the work is products of matrices, and however few the sets, there are many segments to work on side by side.
  */
 export function orthonormalize(x: Tensor): Tensor {
+  expectTensors('orthonormalize', [x]);
+  if (x.rank < 2) return bind('orthonormalize', [x], {}); // Its rule says what is wrong.
   const [r, d] = x.shape.slice(-2) as [number, number];
   const length = segmentLength(r, d);
   if (length >= d) return bind('orthonormalize', [x], {});

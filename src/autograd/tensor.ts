@@ -12,6 +12,7 @@ const LARGEST = { u32: 2 ** 32 - 1, u8: 255, bool: 1 };
 
 /** Whether a type can hold a number; floats are rounded, whole numbers never. */
 export function holds(dtype: DType, x: number): boolean {
+  if (typeof x !== 'number') return false;
   if (dtype === 'f32') return !Number.isFinite(x) || Number.isFinite(Math.fround(x));
   return Number.isInteger(x) && x >= 0 && x <= LARGEST[dtype];
 }
@@ -104,10 +105,8 @@ export function describe(x: unknown, other?: unknown): string {
   if (typeof x !== 'object') return String(x);
   const { shape, dtype } = x as { shape?: Shape; dtype?: string };
   const type = x.constructor?.name ?? 'Object';
-  if (Array.isArray(shape) && dtype) {
-    const named = x instanceof Tensor || type === 'Object' ? '' : `a ${type} `;
-    return `${named}${dtype}${formatShape(shape)}`;
-  }
+  if (Array.isArray(shape) && dtype && type !== 'Object')
+    return `${x instanceof Tensor ? '' : `a ${type} `}${dtype}${formatShape(shape)}`;
   if (Array.isArray(x)) return `a list of ${x.length}`;
   if (ArrayBuffer.isView(x)) return `a ${type} of ${(x as Uint8Array).length}`;
   if (type !== 'Object') return `a ${type}`;

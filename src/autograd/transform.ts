@@ -103,8 +103,17 @@ const placeholder = (x: Tensor, lead: readonly number[] = []): Tensor =>
 // biome-ignore lint/suspicious/noExplicitAny: functions of any structures of tensors are differentiated
 type Args = readonly any[];
 
+function expectCall(f: unknown, args: unknown): void {
+  if (typeof f === 'function' && Array.isArray(args)) return;
+  throw new CollimateError(
+    `cannot differentiate ${describe(f)} at ${describe(args)}`,
+    'Give a function, and a list of its arguments.',
+  );
+}
+
 /** Calls `f` at private copies of its tensor arguments. */
 function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
+  expectCall(f, args);
   const leaves = treeFlatten(args);
   if (leaves.length === 0) {
     throw new CollimateError('a function is differentiated by no tensor', 'Give a tensor as its argument.');
@@ -210,6 +219,7 @@ export function valueAndGrad<A extends Args>(
   options: { hasAux?: boolean } = {},
 ): (...args: A) => [unknown, A[0]] {
   return (...args) => {
+    expectCall(f, args);
     const numbers = (x: unknown): x is number | Tensor => typeof x === 'number' || x instanceof Tensor;
     const number = treeFlatten(args[0], numbers).find((x) => typeof x === 'number');
     if (number !== undefined) {

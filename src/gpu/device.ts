@@ -1,4 +1,4 @@
-import { CollimateError } from '../errors.ts';
+import { CollimateError, checkWhole } from '../errors.ts';
 import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
 import { DeviceLostError, uncaptured } from './failures.ts';
 import { Fate } from './fate.ts';
@@ -85,6 +85,7 @@ export class Gpu implements Disposable {
    * @throws CollimateError if it cannot be had, with what was found instead, or computes wrong numbers
    */
   static async open(options: OpenOptions = {}): Promise<Gpu> {
+    if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
     const env = globalThis.process?.env;
     const asked = options.adapter || options.gpu || globalThis.navigator?.gpu || env?.COLLIMATE_ADAPTER;
     let refused: WrongAnswers | undefined;
@@ -184,6 +185,7 @@ export class Gpu implements Disposable {
    */
   submit(programs: readonly Runnable[], times = 1): void {
     this.check();
+    checkWhole('the number of times to run', times, 0);
     for (const program of programs) program.check(this.memory);
     const all = Array.from({ length: times }, () => programs).flat();
     if (this.tracer) this.tracer.submit(all);

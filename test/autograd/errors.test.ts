@@ -4,6 +4,7 @@ import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { orthonormalize, svd } from '../../src/autograd/linalg.ts';
 import { input } from '../../src/autograd/tensor.ts';
+import { grad, jvp } from '../../src/autograd/transform.ts';
 import { CollimateError } from '../../src/errors.ts';
 
 const x = input('x', [2, 3]);
@@ -52,6 +53,22 @@ it.each<[string, () => unknown, string]>([
     'a fraction chosen beside u32',
     () => c.where(c.equal(k, 1), k, 0.5),
     'constant: 0.5 is not a u32 literal',
+  ],
+  ['a text for a literal', () => c.full(anything('3'), [2]), 'constant: "3" is not a f32 literal'],
+  ['a text for a scale', () => c.take(x, k, { scale: anything('2') }), 'take: the scale is 2'],
+  ['a record for axes', () => c.sum(x, anything({ axis: 0 })), 'sum: axis '],
+  ['a number for a permutation', () => c.transpose(x, anything(1)), 'transpose: [1] does not permute'],
+  [
+    'a vector to orthonormalize',
+    () => orthonormalize(input('y', [3])),
+    'orthonormalize: the operand is f32[3]',
+  ],
+  ['a number to orthonormalize', () => orthonormalize(anything(3)), 'orthonormalize: operand 0 is 3'],
+  ['what is no function', () => grad(anything(3))(x), 'cannot differentiate'],
+  [
+    'arguments outside of a list',
+    () => jvp(c.neg, anything(x), [x]),
+    'cannot differentiate a function at f32[2,3]',
   ],
   ['a bool literal', () => c.constant(1, 'bool'), 'constant: 1 is not a bool literal'],
   ['a byte literal', () => c.constant(1, 'u8'), 'constant: 1 is not a u8 literal'],

@@ -135,6 +135,15 @@ describe('a program refuses', () => {
       async (gpu) => (await double(gpu)).run([1, 2, 3]),
       'shape [4] was given 3 numbers',
     ],
+    [
+      'what it returned',
+      async (gpu) => {
+        const p = await double(gpu);
+        return p.run(await p.run([1, 2, 3, 4]));
+      },
+      'double: input 0: expected f32[4], got {data, shape, dtype}',
+    ],
+    ['to run half a time', (gpu) => gpu.submit([], 0.5), 'the number of times to run is 0.5'],
     ['a number for four', async (gpu) => (await double(gpu)).run(1), 'shape [4] was given 1 numbers'],
     [
       'numbers in rows',

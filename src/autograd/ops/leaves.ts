@@ -1,6 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, holds, rangeOf, sizeOf, stridesOf } from '../tensor.ts';
+import { describe, formatShape, holds, rangeOf, sizeOf, stridesOf } from '../tensor.ts';
 
 /** Where values come from: data, literals, coordinates. */
 export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
@@ -29,11 +29,12 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
           'Shaders have no literal for it: pass it in as data, or use a large number.',
         );
       }
-      if ((dtype !== 'f32' && dtype !== 'u32') || !holds(dtype, value)) {
+      const typed = dtype === 'f32' || dtype === 'u32';
+      if (!typed || !holds(dtype, value)) {
         throw new CollimateError(
-          `constant: ${value} is not a ${dtype} literal`,
-          dtype === 'u32'
-            ? `Give ${rangeOf(dtype)}, or cast the other operand to f32.`
+          `constant: ${describe(value)} is not a ${dtype} literal`,
+          typed
+            ? `Give ${rangeOf(dtype)}, or cast the other operand.`
             : 'Literals are f32 or u32: for a bool, compare two numbers.',
         );
       }

@@ -2,7 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
 import { interpret } from '../interpret.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { formatShape, holds, sizeOf, type Tensor } from '../tensor.ts';
 import { ancestors } from '../transform.ts';
 
 /** What a tensor holds whatever is given at run time; nothing if it depends on that. */
@@ -22,7 +22,7 @@ export const takeRules: Pick<Rules, 'take'> = {
           'The table must be u8 or f32 with an axis or more, the index u32 with one.',
         );
       }
-      if (!Number.isFinite(Math.fround(scale)) || !Number.isFinite(Math.fround(shift))) {
+      if (![scale, shift].every((x) => Number.isFinite(x) && holds('f32', x))) {
         throw new CollimateError(
           `take: the scale is ${scale}, the shift ${shift}`,
           'Give finite float32 numbers.',
