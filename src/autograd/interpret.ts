@@ -1,3 +1,4 @@
+import { CollimateError } from '../errors.ts';
 import type { Graph } from './graph.ts';
 import { expectData } from './host-array.ts';
 import type { Primitive } from './primitives.ts';
@@ -12,6 +13,12 @@ export function interpret(
   values: readonly ArrayLike<number>[],
 ): NdArray[] {
   const known = new Map<Tensor, NdArray>();
+  if (values.length > graph.inputs.length) {
+    throw new CollimateError(
+      `interpret: ${values.length} arrays were given for ${graph.inputs.length} inputs`,
+      'Give one for each input.',
+    );
+  }
   graph.inputs.forEach((x, i) => {
     const given = values[i]!;
     expectData(`interpret: input ${x.params.name}`, given, x.shape, x.dtype);

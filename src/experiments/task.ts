@@ -49,6 +49,11 @@ export async function loadTask(
 /** The part of a whole dataset that the settings name. */
 export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
   const { classes, images, validation = 0, seed = 0, randomLabels = 0 } = settings;
+  checkWhole('images', images, 1);
+  checkWhole('validation', validation, 0);
+  if (!(randomLabels >= 0 && randomLabels <= 1)) {
+    throw new CollimateError(`randomLabels is ${randomLabels}`, 'Give a share from 0 to 1.');
+  }
   const { train, test } = firstClasses(all, classes);
   const used = Math.min(images, train.count);
   if (used + validation > train.count) {

@@ -65,6 +65,12 @@ describe('what only the GPU sees', () => {
     expect(got.slice(5)).toEqual([5, 7]);
   });
 
+  it('saturates where floats become integers', async () => {
+    const floats = [Number.NaN, -1, 1e20, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1.9, -0.5];
+    const got = await results((x) => c.cast(x, 'u32'), [{ shape: [7] }], [floats]);
+    expect(got).toEqual([0, 0, 2 ** 32 - 256, 2 ** 32 - 256, 0, 1, 0]);
+  });
+
   it('is what WGSL says where integers are divided by zero', async () => {
     const u32 = { shape: [2], dtype: 'u32' as const };
     expect(

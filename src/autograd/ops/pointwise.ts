@@ -323,7 +323,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
         ? undefined
         : [`there is no conversion to ${dtype}`, 'Convert to f32 or u32; for a bool, compare.'],
     f64: (x) => x,
-    u32: (x) => Math.min(Math.max(x, 0), 2 ** 32 - 1),
+    // Of floats that are too large, the largest below 2³², as in WGSL; of NaN, 0.
+    u32: (x) => (x < 2 ** 32 ? Math.max(x, 0) : x >= 2 ** 32 ? 2 ** 32 - 256 : 0),
     wgsl: ([x], { dtype }) => `${dtype === 'f32' ? 'F' : 'U'}(${x})`,
     jvp: 'zero',
   }),
