@@ -32,7 +32,7 @@ async function ulp(): Promise<number> {
   for (const test of accuracyCases) {
     if (program.args.length && !program.args.includes(test.name)) continue;
     const { name, worst, at, allowed, outside, example, flushes } = await measureAccuracy(gpu, test, count);
-    const where = worst > 0.5 ? at.map((x) => Number(x.toPrecision(9))).join(', ') : '';
+    const where = worst > 0.5 ? at.map(short).join(', ') : '';
     const subnormals = test.dtype === 'u32' ? '' : flushes ? 'taken for zero' : 'kept';
     console.log(`| ${name} | ${worst.toFixed(2)} | ${where} | ${allowed} | ${outside} | ${subnormals} |`);
     if (outside) failures.push(example);
@@ -40,6 +40,12 @@ async function ulp(): Promise<number> {
   if (failures.length) console.log(`\nOutside, the first of each:\n${failures.join('\n')}`);
   gpu.dispose();
   return Number(failures.length > 0);
+}
+
+/** Nine digits, by which a float32 is known. */
+function short(x: number): string {
+  const usual = x === 0 || (Math.abs(x) >= 1e-4 && Math.abs(x) < 1e9);
+  return usual ? `${Number(x.toPrecision(9))}` : x.toExponential(8).replace(/\.?0*e/, 'e');
 }
 
 await main(ulp);
