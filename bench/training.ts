@@ -3,6 +3,7 @@ import { trace } from '../src/autograd/graph.ts';
 import { interpret } from '../src/autograd/interpret.ts';
 import type { Tensor } from '../src/autograd/tensor.ts';
 import { valueAndGrad } from '../src/autograd/transform.ts';
+import { datasets } from '../src/experiments/experiment.ts';
 import { DeviceTask, featuresOf, loadTask, type Task } from '../src/experiments/task.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { shuffleIndex } from '../src/kernels/shuffle.ts';
@@ -36,7 +37,7 @@ const optimizer = { lr: 0.01, momentum: 0.9, weightDecay: 0, steps: 1_000_000, s
 let task: Promise<Task> | undefined;
 /** MNIST, loaded once. */
 const mnist = (): Promise<Task> => {
-  task ??= loadTask('mnist', { classes: CLASSES, images: Number.POSITIVE_INFINITY });
+  task ??= loadTask('mnist', { classes: CLASSES, images: datasets.mnist.images });
   return task;
 };
 /** Height, width and channels of an image of MNIST, and the features that these are to a fully connected network. */
