@@ -219,7 +219,7 @@ export type Claim = v.InferOutput<typeof claim>;
 
 export const ANALYSIS_FORMAT = 'collimate/analysis@3';
 
-export const analysis = v.object({
+const analysisFields = v.object({
   schema: v.literal(ANALYSIS_FORMAT),
   network: networkInfo,
   settings: v.object({
@@ -242,7 +242,63 @@ export const analysis = v.object({
   /** Variant of the kernel used for each problem, where no `config.json` tells. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
 });
-export type Analysis = v.InferOutput<typeof analysis>;
+export type Analysis = v.InferOutput<typeof analysisFields>;
+
+export const analysis = v.pipe(
+  analysisFields,
+  v.check(
+    ({ network, initialization, trained, settings }) =>
+      [initialization, trained].every(
+        (m) => fitsNetwork(m, network) && samplesFit(m, network, settings.triples, settings.spectrum),
+      ),
+    'lists as long as its network has blocks and stages',
+  ),
+);
+
+const blocksOf = ({ stages }: NetworkInfo): number =>
+  stages.reduce((sum, { blocks }) => sum + blocks.length, 0);
+
+/** Whether the lists of a summary are as long as the network has blocks and stages. */
+export function fitsNetwork({ frobenius, deadBlocks, summary }: Summary, network: NetworkInfo): boolean {
+  const { perStage, pathShares, leftRight, classifierShare, topEnergy, numericalRank } = summary;
+  const { stableRank, sigma1, branchRatio } = summary;
+  const perBlock = [leftRight, classifierShare, topEnergy, numericalRank, stableRank, sigma1, branchRatio];
+  return (
+    blocksOf(network) === network.depth &&
+    network.stages.length > 0 &&
+    perBlock.every(({ length }) => length === network.depth) &&
+    [frobenius, perStage].every(({ length }) => length === network.stages.length) &&
+    deadBlocks.every((block) => block <= network.depth) &&
+    (pathShares === null || pathShares.length === network.depth + 1)
+  );
+}
+
+/** The same of the samples and the grids over pairs of blocks. */
+function samplesFit(
+  { samples, alignment }: Measures,
+  { depth, stages }: NetworkInfo,
+  triples: number,
+  spectrum: number,
+): boolean {
+  const all = (length: number, lists: readonly (readonly unknown[])[]) =>
+    lists.every((list) => list.length === length);
+  const isGrid = (grid: readonly (readonly unknown[])[]) => grid.length === depth && all(depth, grid);
+  return (
+    samples.length > 0 &&
+    isGrid(alignment) &&
+    samples.every(
+      (s) =>
+        [s.diagonalShare, s.coupling].every(isGrid) &&
+        all(depth, [s.stepNorms, s.sigma, s.frobenius2, s.topEnergy, s.numericalRank, s.stableRank]) &&
+        all(depth, [s.leftRight, s.classifierShare, s.branchRatio]) &&
+        all(depth + stages.length, [s.trajectory, s.commonTrajectory]) &&
+        all(stages.length, [s.perStage]) &&
+        all(spectrum, s.sigma) &&
+        all(triples, s.leftRight) &&
+        (s.pathShares === null || s.pathShares.length === depth + 1),
+    )
+  );
+}
 
 /** One line of `metrics.jsonl`. */
 export const epochMetrics = v.object({

@@ -40,4 +40,7 @@ const all = [
 ];
 
 /** Every experiment there is, by name. */
-export const catalog: Readonly<Record<string, Experiment>> = Object.fromEntries(all.map((e) => [e.name, e]));
+export const catalog: Readonly<Record<string, Experiment>> = Object.assign(
+  Object.create(null), // `constructor` is the name of none
+  Object.fromEntries(all.map((e) => [e.name, e])),
+);

@@ -1,6 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Course, type CourseMoment, course, type Measures } from '../analysis/results.ts';
+import {
+  type Course,
+  type CourseMoment,
+  course,
+  fitsNetwork,
+  type Measures,
+  type NetworkInfo,
+} from '../analysis/results.ts';
+import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import { readRecord } from '../record.ts';
@@ -57,10 +65,16 @@ export async function measureCourse(
   }
 }
 
-/** What has been measured so far. */
-export function readCourse(folder: string): CourseMoment[] {
+/** What has been measured so far of a network, if that is known. */
+export function readCourse(folder: string, network?: NetworkInfo): CourseMoment[] {
   const path = join(folder, COURSE);
-  return existsSync(path) ? readRecord(path, COURSE_FILE).moments : [];
+  const { moments } = existsSync(path) ? readRecord(path, COURSE_FILE) : { moments: [] };
+  const strange = network && moments.find((moment) => !fitsNetwork(moment, network));
+  if (!strange) return moments;
+  throw new CollimateError(
+    `${path}: the moment of epoch ${strange.epoch} is of another network than analysis.json`,
+    COURSE_FILE.remedy,
+  );
 }
 
 function snapshot(folder: RunFolder, epoch: number, options: RunConfig['network']) {

@@ -1,6 +1,8 @@
 import { judge } from '../analysis/claims.ts';
+import { networkInfo } from '../analysis/measure.ts';
 import type { Analysis, Claim } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { networkOf } from '../models/network-of.ts';
 import type { Tuner } from '../tuner/tuner.ts';
 import { ANALYSIS, readAnalysis } from './analysis-file.ts';
 import { analyzeRun } from './analyze-run.ts';
@@ -76,7 +78,13 @@ export async function reproduce(
     if (session.interrupt.requested)
       throw new Interrupted('stopped after training; the checkpoint is written');
     const known = readAnalysis(into.path);
-    if (known && !missingEpochs(into, own.settings).length) return known;
+    if (known) {
+      const what = `${into.path}/${ANALYSIS}: its network with the step that was measured`;
+      const has = { ...known.network, step: known.trained.step };
+      const wanted = { ...networkInfo(networkOf(own.network)), step: state.step };
+      refuseDifference(has, wanted, what, 'of the checkpoint', 'Remove the file: it is made again.');
+      if (!missingEpochs(into, own.settings).length) return known;
+    }
     session.onStage('analyze', network);
     const { seed, samples } = own.settings;
     const request = { trainingSeed: seed, seed, samples };

@@ -127,7 +127,7 @@ function resultsOf(folder: string): Pick<SweepRun, keyof typeof none> {
   const { network, trained, initialization, claims = [] } = readAnalysis(folder)!;
   const control = readAnalysis(join(folder, CONTROL));
   const last = readMetrics(folder).at(-1);
-  const course = readCourse(folder).map((moment) => ({
+  const course = readCourse(folder, network).map((moment) => ({
     epoch: moment.epoch,
     scalars: scalarsOf(moment, network),
   }));

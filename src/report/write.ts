@@ -24,10 +24,11 @@ export function writeReport(folder: RunFolder): void {
 }
 
 function runData(folder: RunFolder, label: string): RunData {
-  const course = readCourse(folder.path);
+  const analysis = folder.read(ANALYSIS, ANALYSIS_FILE);
+  const course = readCourse(folder.path, analysis.network);
   return {
     label,
-    analysis: folder.read(ANALYSIS, ANALYSIS_FILE),
+    analysis,
     metrics: folder.readMetrics(),
     ...(course.length > 0 && { course }),
   };

@@ -16,6 +16,8 @@ import {
   refuseContradiction,
   resolveSettings,
 } from '../../src/experiments/settings.ts';
+import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
+import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
 import { networkOf } from '../../src/models/network-of.ts';
 
 const experiment = findExperiment('mnist-fc');
@@ -310,4 +312,14 @@ describe('experiments', () => {
       }),
     );
   });
+});
+
+test.each(['constructor', '__proto__', 'toString'])('%s names no experiment, sweep or preset', (name) => {
+  expect(catalog[name]).toBeUndefined();
+  expect(sweeps[name]).toBeUndefined();
+  expect(() => findExperiment(name)).toThrow(`there is no experiment ${name}`);
+  expect(() => resolveSettings(findExperiment('mnist-fc'), { preset: name })).toThrow(
+    `there is no preset ${name}`,
+  );
+  expect(() => resolveTheory({ preset: name })).toThrow(`there is no preset ${name}`);
 });

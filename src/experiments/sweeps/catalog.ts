@@ -17,4 +17,7 @@ const all = [
 ];
 
 /** Every sweep there is, by name, in the order in which the index tells of them. */
-export const sweeps: Readonly<Record<string, Sweep>> = Object.fromEntries(all.map((s) => [s.name, s]));
+export const sweeps: Readonly<Record<string, Sweep>> = Object.assign(
+  Object.create(null), // `constructor` is the name of none
+  Object.fromEntries(all.map((s) => [s.name, s])),
+);
