@@ -5,12 +5,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CollimateError } from '../../src/errors.ts';
 import { AS_IN_THE_PAPER, type Settings } from '../../src/experiments/experiment.ts';
 import { controlOf, describeRun, readConfig } from '../../src/experiments/run-config.ts';
+import { readMetrics } from '../../src/experiments/run-folder.ts';
 import { checkSettings, findExperiment, settingsSchema } from '../../src/experiments/settings.ts';
 import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { loadTask } from '../../src/experiments/task.ts';
 import type { AdapterInfo } from '../../src/gpu/adapter.ts';
 import { checked } from '../../src/schema.ts';
+import { places, textWith } from './mutations.ts';
 
 const experiment = findExperiment('mnist-fc');
 const task = await loadTask('mnist', { classes: 2, images: 100 });
@@ -65,28 +67,6 @@ test('the control is without skip connections and what needs them, and has its o
 });
 
 const write = (text: string) => fs.writeFileSync(join(folder, 'config.json'), text);
-
-/** Places in a value: the keys that lead there. */
-function places(value: unknown, path: (string | number)[] = []): (string | number)[][] {
-  if (typeof value !== 'object' || value === null) return [path];
-  const below = Object.entries(value).flatMap(([key, inner]) =>
-    places(inner, [...path, Array.isArray(value) ? Number(key) : key]),
-  );
-  return [path, ...below];
-}
-
-/** The JSON text of a value in which another text stands at one place, or nothing. */
-function textWith(value: unknown, path: readonly (string | number)[], text: string | undefined): string {
-  const [key, ...rest] = path;
-  if (key === undefined) return text ?? '';
-  const parts = Object.entries(value as object).flatMap(([name, inner]) => {
-    const own =
-      name === `${key}` ? (rest.length || text ? textWith(inner, rest, text) : '') : JSON.stringify(inner);
-    if (own === '') return [];
-    return [Array.isArray(value) ? own : `${JSON.stringify(name)}:${own}`];
-  });
-  return Array.isArray(value) ? `[${parts}]` : `{${parts}}`;
-}
 
 const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
 const changes = [
@@ -155,6 +135,17 @@ test.each<[string, object]>([
   ]);
   write(JSON.stringify({ ...config, ...Object.fromEntries(entries) }));
   expect(() => readConfig(folder)).toThrow(`${join(folder, 'config.json')}: ${message}`);
+});
+
+test('files that an earlier version wrote are read', () => {
+  const earlier = join(import.meta.dirname, 'earlier');
+  const text = fs.readFileSync(join(earlier, 'config.json'), 'utf8');
+  expect(readConfig(earlier)).toEqual(JSON.parse(text));
+  expect(readMetrics(earlier).map(({ epoch, step }) => [epoch, step])).toEqual([
+    [1, 234],
+    [2, 468],
+    [3, 702],
+  ]);
 });
 
 test('the settings of every run of every sweep are among those that are read back', () => {
