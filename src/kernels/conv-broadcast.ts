@@ -1,4 +1,4 @@
-import { type ConvForm, convPlace } from './conv-problem.ts';
+import { BLOCK_PIXELS, type ConvForm, convPlace } from './conv-problem.ts';
 import { range } from './matmul-problem.ts';
 
 /** A tile of `rows` × `columns`·lanes; every lane keeps `columns` columns of all rows. */
@@ -15,17 +15,17 @@ export interface ConvTile {
  * lane and handed round. What differs is where operands are loaded from: addresses and what lies outside of the image are worked
  * out once for each place of the window, and the loop over channels inside of it only adds to them.
  */
-export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: number): string {
-  return form.part === 'weight' ? weightSource(form, tile, lanes) : pixelSource(form, tile, lanes);
+export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {
+  return form.part === 'weight' ? weightSource(form, tile, lanes, grouped) : pixelSource(form, tile, lanes);
 }
 
 const sumType = (columns: number) => (columns >= 4 ? 'vec4f' : columns === 2 ? 'vec2f' : 'f32');
 
 /** Sums of a lane: `c{row}_{v}`, each of up to four columns. */
-function sumsOf({ rows, columns }: ConvTile) {
+function sumsOf({ rows, columns }: ConvTile, letter = 'c') {
   const width = Math.min(columns, 4);
   const vectors = columns / width;
-  const names = range(rows, (r) => range(vectors, (v) => `c${r}_${v}`));
+  const names = range(rows, (r) => range(vectors, (v) => `${letter}${r}_${v}`));
   const declare = names.map((row) => row.map((c) => `var ${c} = ${sumType(columns)}();`).join(' '));
   /** Adds the products of the four k of `r{row}` with those of the columns `b{j}`. */
   const add = (row: number) =>
@@ -148,11 +148,15 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
   };
 }
 
-/** Rows are features, columns places of the window and channels; k runs over the pixels of the responses. */
-function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
+/**
+ * Rows are features, columns places of the window and channels; k runs over the pixels of the responses. Where these
+ * are `grouped`, the sums of blocks of them are added up before they are stored.
+ */
+function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {
   const { guardK } = form;
   const vecA = form.a.width === 4;
   const sums = sumsOf(tile);
+  const totals = sumsOf(tile, 't');
   // A vector's columns lie at one place of the window where their number divides the channels'.
   const vecB = form.b.width === sums.width;
   const quads = Math.ceil(tile.rows / (4 * lanes));
@@ -207,13 +211,14 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     `${range(quads, (i) => `let feature${i} = min(row0 + 4u * (lane + ${i * lanes}u), s.rows - ${vecA ? 4 : 1}u);`).join('\n  ')}
   ${starts.join('\n  ')}
   for (var start = 0u; start < s.images; start += s.block) {
-    ${sums.declare.join('\n    ')}
+    ${(grouped ? totals : sums).declare.join('\n    ')}
     let end = atA + min(start + s.block, s.images) * s.rowH * s.rowW * s.rows;
     var aLine = atA + start * s.rowH * s.rowW * s.rows;
     var bImage = atB + start * s.inH * s.inW * s.channels;
     var p = 0u;
     var q = 0u;
-    while (aLine < end) {
+    ${grouped ? `while (aLine < end) {\n    ${sums.declare.join('\n    ')}` : ''}
+    ${grouped ? `for (var step = 0u; (step < ${BLOCK_PIXELS / 4}u) & (aLine < end); step++)` : 'while (aLine < end)'} {
       ${range(4, (u) => `let aRow${u} = aLine + ${guardK ? `min(q + ${u}u, s.rowW - 1u)` : `(q + ${u}u)`} * s.rows;`).join(' ')}
       ${range(quads, (i) => range(4, (u) => loadA(i, u)))
         .flat()
@@ -228,7 +233,8 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number): string {
       p = select(p, 0u, whole);
       bImage += select(0u, s.inH * s.inW * s.channels, whole);
     }
-    ${storeRows(form, sums, tile, lanes)}
+    ${grouped ? `${totals.names.flatMap((row, r) => row.map((total, v) => `${total} += ${sums.names[r]![v]};`)).join('\n    ')}\n    }` : ''}
+    ${storeRows(form, grouped ? totals : sums, tile, lanes)}
   }`,
   );
 }
@@ -255,7 +261,7 @@ function storeRows(
       ${range(at, store).flat().join('\n      ')}
       ${names
         .slice(at)
-        .map((row, r) => row.map((sum, v) => `c${r}_${v} = ${sum};`).join(' '))
+        .map((row, r) => row.map((sum, v) => `${names[r]![v]} = ${sum};`).join(' '))
         .join('\n      ')}
     }`;
 }

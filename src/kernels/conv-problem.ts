@@ -10,7 +10,7 @@ import {
   storeFour,
 } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
-import { LOCATE_PRODUCT } from './matmul-problem.ts';
+import { groupOf, LOCATE_PRODUCT } from './matmul-problem.ts';
 import { declareOperand, type Operand, operandOf } from './operand.ts';
 import { placesOf, type Window } from './window.ts';
 
@@ -223,7 +223,14 @@ export function convPlace({ strided, epilogue }: ConvForm, tileRows: number, til
 }
 
 /** Pixels that are summed up before the sum joins the others of a weight: more would lose digits. */
-const BLOCK_PIXELS = 2048;
+export const BLOCK_PIXELS = 2048;
+
+/** As many as {@link groupOf}, in whole blocks; not 0 where an image alone has more than a block. */
+export function groupOfPixels(images: number, pixels: number): number {
+  const group = groupOf(images * pixels, BLOCK_PIXELS);
+  return pixels > 2 * BLOCK_PIXELS ? Math.max(group, 16 * BLOCK_PIXELS) : group;
+}
+
 const MAX_BATCH_DIMS = 3;
 
 /** The kernel record of a convolution whose every tile is computed by one workgroup running `wgsl`. */
@@ -257,7 +264,7 @@ export function convKernel(
   const values: Record<(typeof SIZES)[number], number> = {
     ...{ rows, cols, rowTiles, colTiles, groups, size: sizes[part], depth, channels, images, taps },
     ...{ rowH: grid[0], rowW: grid[1], inH: looked[0], inW: looked[1] },
-    block: Math.max(1, Math.floor(BLOCK_PIXELS / (oh * ow))),
+    block: Math.max(1, Math.floor((groupOfPixels(images, oh * ow) || BLOCK_PIXELS) / (oh * ow))),
     ...{ kernelH: window.size[0], kernelW: window.size[1] },
     ...{ strideH: window.stride[0], strideW: window.stride[1] },
     ...{ padH: window.padding[0], padW: window.padding[1] },

@@ -1,7 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type ConvTile, convBroadcastSource } from './conv-broadcast.ts';
-import { type ConvSpec, convForm, convKernel, finishes, productOf } from './conv-problem.ts';
+import { type ConvSpec, convForm, convKernel, finishes, groupOfPixels, productOf } from './conv-problem.ts';
 import { convTiles } from './conv-tiled.ts';
 import { type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
@@ -66,7 +66,9 @@ function broadcastTile(spec: ConvSpec, lanes: number): ConvTile {
 export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
   const form = convForm(spec, tile.columns >= 4 ? 4 : tile.columns === 2 ? 2 : 1, traits);
-  const wgsl = convBroadcastSource(form, tile, lanes);
+  const { grid } = productOf(spec);
+  const grouped = groupOfPixels(spec.images, grid[0] * grid[1]) > 0;
+  const wgsl = convBroadcastSource(form, tile, lanes, grouped);
   const structure = `broadcast${accessWords(form)}`;
   return convKernel(spec, form, { rows: tile.rows, cols: tile.columns * lanes }, structure, wgsl, traits);
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
+import { grad } from '../../src/autograd/transform.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { numbers, poisoned } from './support.ts';
@@ -69,8 +70,8 @@ describe('variance does not depend on which element comes where', () => {
   it.each(cases)('%s', async (_, x) => {
     // All of it, odd lengths, rows, columns, axes with another between them, and few columns that are split.
     expect(await errorOf('variance', x, [million], [0])).toBeLessThan(BOUND);
-    expect(await errorOf('variance', x.subarray(0, million - 1), [million - 1], [0])).toBeLessThan(BOUND);
-    expect(await errorOf('variance', x, [million / 4, 4], [0])).toBeLessThan(BOUND);
+    expect(await errorOf('variance', x.subarray(0, 99_999), [99_999], [0])).toBeLessThan(BOUND);
+    expect(await errorOf('variance', x.subarray(0, 400_000), [100_000, 4], [0])).toBeLessThan(BOUND);
     expect(await errorOf('variance', x.subarray(0, 640 * 1500), [1500, 640], [0])).toBeLessThan(BOUND);
     expect(await errorOf('variance', x.subarray(0, 3 * 5 * 40_000), [40_000, 5, 3], [0, 1])).toBeLessThan(
       2e-6,
@@ -128,5 +129,17 @@ describe('products of long operands', () => {
       const want = k * Math.fround(0.1) ** 2;
       for (const got of data) expect(Math.abs(got - want) / want).toBeLessThan(3e-6);
     }
+  });
+
+  it('and of the pixels of large images, in the gradient of convolution weights', async () => {
+    const [n, side] = [2, 512];
+    const image = { shape: [n, side, side, 1] };
+    const slope = (x: Tensor, w: Tensor, y: Tensor) =>
+      grad((w: Tensor) => c.sum(c.mul(c.conv2d(x, w), y)))(w);
+    const program = await compile(await testGpu(), slope, [image, { shape: [1, 1, 1, 1] }, image]);
+    const tenths = new Float32Array(n * side * side).fill(0.1);
+    const { data } = await program.run(tenths, [1], tenths);
+    const want = n * side * side * Math.fround(0.1) ** 2;
+    expect(Math.abs(data[0]! - want) / want).toBeLessThan(6e-6);
   });
 });
