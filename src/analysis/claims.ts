@@ -171,8 +171,9 @@ export function judge(
     const threshold =
       thresholds[words.id as keyof typeof thresholds] ??
       thresholdOf(words.threshold, network.kind, settings.triples);
-    const { what, from, spread } = scalar(name);
+    const { what, from, spread, uncertainty } = scalar(name);
     const value = from(subject.trained, network);
+    const off = uncertainty?.(subject.trained, network) ?? null;
     return [
       {
         ...words,
@@ -182,7 +183,8 @@ export function judge(
         spread: spread?.(subject.trained, network) ?? null,
         atInitialization: from(subject.initialization, network),
         control: control ? from(control.trained, network) : null,
-        holds: verdictOn(value, words.comparison, threshold),
+        holds: verdictOn(value, words.comparison, threshold, off ?? 0),
+        ...(off !== null && { uncertainty: off }),
       },
     ];
   };

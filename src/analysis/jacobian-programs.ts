@@ -7,9 +7,11 @@ import {
   greater,
   iota,
   matmul,
+  maximum,
   mul,
   reshape,
   square,
+  sub,
   sum,
   where,
 } from '../autograd/functions.ts';
@@ -19,7 +21,7 @@ import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { isExact, PROBES, probedEnergy, remainderEstimates } from './frobenius.ts';
-import { type LinearMap, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
+import { type LinearMap, leading, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
 
 export interface JacobianOptions extends SketchOptions {
   readonly convention: 'branch' | 'post-activation';
@@ -45,8 +47,8 @@ export class JacobianPrograms {
   }
 
   /**
-   * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; and of ‖J‖_F² either the value
-   * or estimates of what is not in s. `key` (u32 [2]) is that of the sketch. With `dense`, J is held as a matrix: a
+   * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; the larger of ‖J v − s u‖² and ‖Jᵀu − s v‖²,
+   * from products of their own, residual2 [blocks, samples, K, 1]; and of ‖J‖_F² either the value or estimates of what is not in s. `key` (u32 [2]) is that of the sketch. With `dense`, J is held as a matrix: a
    * product for each application instead of a pass through the branch.
    */
   readonly triples = (dense: boolean) => (weights: Weights, h: Tensor, key: Tensor) => {
@@ -55,8 +57,11 @@ export class JacobianPrograms {
     const images = dense ? operator.apply(this.#identity(batch)) : undefined;
     const map = images ? matrixMap(images) : operator;
     const { u, s, v, basis } = randomizedSvd(map, batch, this.#dim, { ...this.#options, key });
+    const values = leading(reshape(s, [s.shape.at(-1)!, 1], 1), this.#options.triples);
+    const off = (image: Tensor, x: Tensor) => sum(square(sub(image, mul(x, values))), -1);
+    const residual2 = maximum(off(operator.apply(v), u), off(operator.applyTranspose(u), v));
     return {
-      ...{ u, s, v },
+      ...{ u, s, v, residual2 },
       ...(images && { frobenius2: sum(square(images), [-2, -1]) }),
       ...(!isExact(this.#stage, this.#options) && { estimates: remainderEstimates(map, basis, key) }),
     };

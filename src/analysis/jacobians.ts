@@ -18,6 +18,8 @@ export interface JacobianTriples {
   readonly s: Float32Array;
   /** [L, N, K, d]. */
   readonly v: Float32Array;
+  /** The larger of ‖J v − s u‖² and ‖Jᵀu − s v‖² of each triple, [L, N, K]. */
+  readonly residual2: Float32Array;
   /** ‖J_i‖_F² at each sample: [L, N]. */
   readonly frobenius2: Float64Array;
   /** Its standard error over its value, [L, N]; 0 where it is exact. */
@@ -87,6 +89,7 @@ export class ResidualJacobians implements Disposable {
       u: new Float32Array(problems * triples * this.#dim),
       s: new Float32Array(problems * columns),
       v: new Float32Array(problems * triples * this.#dim),
+      residual2: new Float32Array(problems * triples),
       frobenius2: new Float64Array(problems),
       frobeniusError: new Float64Array(problems),
     };
@@ -100,7 +103,7 @@ export class ResidualJacobians implements Disposable {
       });
       using bound = program.bind(inputs);
       bound.submit();
-      const { u, s, v, frobenius2, estimates } = bound.result;
+      const { u, s, v, residual2, frobenius2, estimates } = bound.result;
       const start = first * this.#samples;
       const read = async (array: DeviceArray | undefined, into: Float32Array | Float64Array, each: number) =>
         array && into.set((await array.read()) as Float32Array, start * each);
@@ -108,6 +111,7 @@ export class ResidualJacobians implements Disposable {
         read(u, result.u, triples * this.#dim),
         read(s, result.s, columns),
         read(v, result.v, triples * this.#dim),
+        read(residual2, result.residual2, triples),
         read(frobenius2, result.frobenius2, 1),
       ]);
       if (estimates) this.#estimate(result, start, (await estimates.read()) as Float32Array);

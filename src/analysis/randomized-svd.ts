@@ -137,5 +137,5 @@ function spectralFilter(map: LinearMap, x: Tensor): Tensor {
 }
 
 /** The first k rows of each matrix [… , r, d]. */
-const leading = (x: Tensor, k: number): Tensor =>
+export const leading = (x: Tensor, k: number): Tensor =>
   k === x.shape.at(-2) ? x : directionsLast(take(directionsFirst(x), iota([k])));

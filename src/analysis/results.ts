@@ -47,6 +47,10 @@ const sampleMeasures = v.object({
   commonTrajectory: v.array(point),
   /** Leading singular values of each J_i, [L][spectrum]. */
   sigma: v.array(list),
+  /** The larger of ‖J v_k − σ_k u_k‖ and ‖Jᵀu_k − σ_k v_k‖ over σ_1, [L][spectrum]; earlier files have none of the certificates. */
+  residual: v.exactOptional(v.array(maybes)),
+  /** Distance of σ_k to the nearest other one over σ_1, [L][K]. */
+  gap: v.exactOptional(v.array(maybes)),
   /** ‖J_i‖_F², [L]. */
   frobenius2: list,
   /** RA3: Σ_{k≤C} σ_k² / ‖J_i‖_F², [L]. */
@@ -59,6 +63,8 @@ const sampleMeasures = v.object({
   leftRight: v.array(maybes),
   /** RA2: ‖diag A_ij‖² / ‖A_ij‖_F² with A_ij = U_jᵀ J_i V_j, [i][j]. */
   diagonalShare: v.array(maybes),
+  /** What it may be off by, as vectors of close σ are no more than a choice. */
+  diagonalShareError: v.exactOptional(v.array(maybes)),
   /** RA2: ‖A_ij − S_i‖_F / ‖S_i‖_F, [i][j]. */
   coupling: v.array(maybes),
   /** RA2: share of U_{i,K} inside the row space of the classifier, [L]; null but in the last stage, which it reads. */
@@ -145,6 +151,12 @@ const summary = {
     stableRank: spreads,
     /** σ_{i,1} per block. */
     sigma1: spreads,
+    /** Largest residual of a block's triples, and the least gap of the first K. */
+    residual: v.exactOptional(spreads),
+    gap: v.exactOptional(spreads),
+    /** What `leftRight` may be off by, per block, and `diagonalShare`, over i ≠ j. */
+    leftRightError: v.exactOptional(spreads),
+    diagonalShareError: v.exactOptional(spread),
     branchRatio: spreads,
     /** Per length of path. */
     pathShares: v.nullable(spreads),
@@ -214,6 +226,8 @@ export const claim = v.object({
   threshold: finite,
   /** Null where it is not measurable: the value is undefined or too uncertain. */
   holds: v.nullable(v.boolean()),
+  /** What the value may be off by, where that is known. */
+  uncertainty: v.exactOptional(maybe),
 });
 export type Claim = v.InferOutput<typeof claim>;
 

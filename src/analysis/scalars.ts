@@ -13,6 +13,8 @@ export interface Scalar {
   readonly domain?: readonly [number, number];
   /** The number; null where it is undefined. */
   readonly from: (m: Summary, network: NetworkInfo) => number | null;
+  /** What the number may be off by, where that is known: see certificates.ts. */
+  readonly uncertainty?: (m: Summary, network: NetworkInfo) => number | null;
   /** Its standard deviation over samples, where it is a mean over these. */
   readonly spread?: (m: Summary, network: NetworkInfo) => number | null;
 }
@@ -35,6 +37,14 @@ function extreme(blocks: readonly Spread[], which: 'least' | 'largest'): Spread 
   if (!known.length) return undefined;
   return known.reduce((a, b) => (a.mean! < b.mean! === (which === 'least') ? a : b));
 }
+
+/** The blocks whose left and right vectors are judged. */
+const judgedBlocks = (all: readonly Spread[]) =>
+  all.length >= ALIGNED_FROM ? all.slice(ALIGNED_FROM - 1) : all.slice(-1);
+
+/** What a singular value may be off by, over σ₁: √2 residuals. */
+const sigmaError = ({ summary: { residual } }: Summary): number =>
+  Math.SQRT2 * (extreme(residual ?? [], 'largest')?.mean ?? 0);
 
 /** At most 1 where σ₁ falls from block to block; stages begin anew. Undefined beside a dead block, which has no σ to fall from or to. */
 function steepestRise({ summary: { sigma1 } }: Summary, { stages }: NetworkInfo): number | null {
@@ -91,6 +101,7 @@ export const scalars = {
     what: 'diagonal share of U_jᵀ J_i V_j, i ≠ j',
     domain: SHARE,
     ...over((m) => m.summary.diagonalShare),
+    uncertainty: (m) => m.summary.diagonalShareError?.mean ?? null,
   },
   coupling: {
     label: 'coupling',
@@ -101,18 +112,16 @@ export const scalars = {
     label: 'u·v, least over blocks',
     what: 'mean u·v of the top three triples, least over blocks from the fourth on (the last, if fewer)',
     domain: COSINE,
-    ...over(({ summary: { leftRight } }) =>
-      extreme(
-        leftRight.length >= ALIGNED_FROM ? leftRight.slice(ALIGNED_FROM - 1) : leftRight.slice(-1),
-        'least',
-      ),
-    ),
+    ...over(({ summary: { leftRight } }) => extreme(judgedBlocks(leftRight), 'least')),
+    uncertainty: ({ summary: { leftRightError } }) =>
+      extreme(judgedBlocks(leftRightError ?? []), 'largest')?.mean ?? null,
   },
   leftRightLast: {
     label: 'u·v, last block',
     what: 'mean u·v of the top three triples, last block',
     domain: COSINE,
     ...over((m) => m.summary.leftRight.at(-1)),
+    uncertainty: (m) => m.summary.leftRightError?.at(-1)?.mean ?? null,
   },
   alignedDimension: {
     label: 'aligned dimension',
@@ -130,6 +139,8 @@ export const scalars = {
     what: 'share of ‖J‖² in the top C singular values, least over blocks',
     domain: SHARE,
     ...over((m) => extreme(m.summary.topEnergy, 'least')),
+    uncertainty: (m) =>
+      2 * sigmaError(m) + Math.max(...m.frobenius.map(({ relativeError }) => relativeError)),
   },
   numericalRank: {
     label: 'numerical rank',
@@ -158,6 +169,7 @@ export const scalars = {
     what: 'largest ratio of σ₁ to that of the block before',
     log: true,
     from: steepestRise,
+    uncertainty: (m, network) => 2 * sigmaError(m) * (steepestRise(m, network) ?? 0),
   },
   inverseDepthR2: {
     label: 'R² of a/(i + b)',

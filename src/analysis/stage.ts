@@ -11,6 +11,7 @@ import {
   shareInside,
 } from './alignment.ts';
 import { batchOf } from './batches.ts';
+import { diagonalShareError, gapsOf, vectorErrors } from './certificates.ts';
 import { isExact } from './frobenius.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
 import { type JacobianTriples, ResidualJacobians } from './jacobians.ts';
@@ -40,13 +41,21 @@ type Path = Pick<SampleMeasures, 'stepNorms' | 'trajectory' | 'commonTrajectory'
 };
 type Blocks = Pick<
   SampleMeasures,
-  'sigma' | 'frobenius2' | 'topEnergy' | 'numericalRank' | 'stableRank' | 'leftRight' | 'classifierShare'
+  | 'sigma'
+  | 'residual'
+  | 'gap'
+  | 'frobenius2'
+  | 'topEnergy'
+  | 'numericalRank'
+  | 'stableRank'
+  | 'leftRight'
+  | 'classifierShare'
 >;
 
 /** One sample's measures of a stage's blocks. */
 export type StageSample = Path &
   Blocks &
-  Pick<SampleMeasures, 'diagonalShare' | 'coupling' | 'alignedDimension'>;
+  Pick<SampleMeasures, 'diagonalShare' | 'diagonalShareError' | 'coupling' | 'alignedDimension'>;
 
 export interface StageMeasures {
   readonly samples: StageSample[];
@@ -175,6 +184,10 @@ function blocksOf(
       );
     return {
       sigma: dead ? sigma.map(() => 0) : sigma,
+      residual: [...triples.residual2.subarray(problem * spectrum, (problem + 1) * spectrum)].map((x) =>
+        dead ? null : Math.sqrt(x) / sigma[0]!,
+      ),
+      gap: gapsOf(found, k).map((x) => (dead ? null : x)),
       frobenius2,
       // Rounding may put the sum a hair above the whole.
       topEnergy: dead || !(frobenius2 > 0) ? null : Math.min(top / frobenius2, 1),
@@ -186,6 +199,8 @@ function blocksOf(
   });
   return {
     sigma: all.map((b) => b.sigma),
+    residual: all.map((b) => b.residual),
+    gap: all.map((b) => b.gap),
     frobenius2: all.map((b) => b.frobenius2),
     topEnergy: all.map((b) => b.topEnergy),
     numericalRank: all.map((b) => b.numericalRank),
@@ -197,18 +212,20 @@ function blocksOf(
 
 /** RA2 of each pair of blocks; `matrix(i, j)` is A_ij. */
 function pairsOf(
-  { sigma }: Blocks,
+  { sigma, residual, gap }: Blocks,
   matrix: (i: number, j: number) => Float32Array,
   k: number,
-): Pick<StageSample, 'diagonalShare' | 'coupling'> {
-  const grid = <T>(f: (a: Float64Array, i: number) => T) =>
+): Pick<StageSample, 'diagonalShare' | 'diagonalShareError' | 'coupling'> {
+  const errors = sigma.map((_, j) => vectorErrors(residual![j]!, gap![j]!));
+  const grid = <T>(f: (a: Float64Array, i: number, j: number) => T) =>
     sigma.map((own, i) =>
       sigma.map((other, j) =>
-        isDead(own[0]!) || isDead(other[0]!) ? null : f(Float64Array.from(matrix(i, j)), i),
+        isDead(own[0]!) || isDead(other[0]!) ? null : f(Float64Array.from(matrix(i, j)), i, j),
       ),
     );
   return {
     diagonalShare: grid((a) => diagonalShare(a, k)),
+    diagonalShareError: grid((a, _, j) => diagonalShareError(a, k, errors[j]!)),
     coupling: grid((a, i) => coupling(a, Float64Array.from(sigma[i]!.slice(0, k)))),
   };
 }

@@ -1,4 +1,5 @@
 import { inverseDepthFit } from './alignment.ts';
+import { cosineError, vectorErrors } from './certificates.ts';
 import type { LineMeasures, Measures, SampleMeasures, Spread } from './results.ts';
 
 /**
@@ -72,6 +73,17 @@ export function summarize(
     perStage,
     leftRight: perBlock((s, i) => meanOf(s.leftRight[i]!.slice(0, 3))),
     classifierShare: perBlock((s, i) => s.classifierShare[i]!),
+    ...(samples.every(({ residual, gap }) => residual && gap) && {
+      residual: perBlock((s, i) => spreadOf(s.residual![i]!).max),
+      gap: perBlock((s, i) => spreadOf(s.gap![i]!).min),
+      leftRightError: perBlock((s, i) => {
+        const errors = vectorErrors(s.residual![i]!, s.gap![i]!);
+        return meanOf(s.leftRight[i]!.slice(0, 3).map((c, k) => c && cosineError(c, errors[k]!)));
+      }),
+      diagonalShareError: over((s) =>
+        meanOf(s.diagonalShareError!.flatMap((row, i) => row.filter((_, j) => i !== j))),
+      ),
+    }),
     alignedDimension: over((s) => s.alignedDimension),
     topEnergy: perBlock((s, i) => s.topEnergy[i]!),
     numericalRank: perBlock((s, i) => s.numericalRank[i]!),

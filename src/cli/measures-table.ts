@@ -2,6 +2,7 @@ import type { Analysis, Measures, Spread } from '../analysis/results.ts';
 import { scalars } from '../analysis/scalars.ts';
 import { blocksInWords } from '../report/data.ts';
 import { format, percent } from '../report/numbers.ts';
+import { certificates } from '../report/page.ts';
 import { alignColumns } from './verdict-table.ts';
 
 /** An analysis in numbers for a terminal: whole-network measures, then those of each block. */
@@ -42,5 +43,5 @@ export function measuresTable({ network, initialization, trained }: Analysis): s
   const estimate = trained.frobenius.some(({ method }) => method === 'estimated')
     ? `\n‖J‖², which “in top C” and “stable rank” divide by, is estimated, with a standard error of at most ${percent(Math.max(...errors))}`
     : '';
-  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}${dead}${estimate}`;
+  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}${dead}${estimate}\nCertificates: ${certificates(summary)}`;
 }

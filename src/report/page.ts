@@ -1,7 +1,7 @@
-import type { Analysis } from '../analysis/results.ts';
+import type { Analysis, Measures } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
 import { blocksInWords, type Figure, moments, type ReportData } from './data.ts';
-import { format, formatSpread, percent } from './numbers.ts';
+import { format, formatSpread, percent, spread } from './numbers.ts';
 import type { Cell, Facts, Inline, Page, Part, Row, Table } from './parts.ts';
 import { figureParts } from './publish.ts';
 import { failedInWords, fromRun, plural, verdictNote, verdictTable } from './verdicts.ts';
@@ -104,9 +104,20 @@ function measurement(analysis: Analysis): Row[] {
       `${settings.sketchColumns} sketch columns, ${settings.powerIterations} power iterations` +
         `${settings.filters > 0 ? `, ${settings.filters} spectral filters` : ''}, seed ${settings.seed}`,
     ],
+    ['Certificates', certificates(trained.summary)],
     ['‖J‖²', frobenius(analysis)],
     ['Samples', `${trained.samples.length} training samples`],
   ];
+}
+
+/** What the trained network's triples are worth, at its worst block and sample. */
+export function certificates({ residual, gap }: Measures['summary']): string {
+  const [off, apart] = [
+    spread((residual ?? []).map((s) => s.max)).max,
+    spread((gap ?? []).map((s) => s.min)).min,
+  ];
+  if (off === null || apart === null) return '—';
+  return `‖J v − σ u‖ and ‖Jᵀu − σ v‖ at most ${format(off)}·σ₁; σ of compared vectors at least ${format(apart)}·σ₁ apart`;
 }
 
 /** How the Frobenius norms of the Jacobians were had. */

@@ -81,6 +81,9 @@ function blockRows({ measures, network }: Moment): Observation[] {
     topEnergy: summary.topEnergy,
     numericalRank: summary.numericalRank,
     stableRank: summary.stableRank,
+    ...(summary.residual && { residual: summary.residual }),
+    ...(summary.gap && { gap: summary.gap }),
+    ...(summary.leftRightError && { leftRightError: summary.leftRightError }),
     leftRight: summary.leftRight,
     classifierShare: summary.classifierShare,
     branchRatio: summary.branchRatio,
@@ -119,6 +122,8 @@ function spectrumRows({ measures, network }: Moment): Observation[] {
   return relative.map(({ block, k, sigma }) => ({
     ...{ block, k, relative: sigma },
     sigma: spread(measures.samples.map((s) => s.sigma[block - 1]?.[k - 1])).mean,
+    residual: spread(measures.samples.map((s) => s.residual?.[block - 1]?.[k - 1])).max,
+    gap: spread(measures.samples.map((s) => s.gap?.[block - 1]?.[k - 1])).min,
   }));
 }
 
@@ -135,11 +140,12 @@ const pairRows = ({ measures: { samples }, network }: Moment): Observation[] =>
     range(network.depth).flatMap((j) => {
       const share = spread(samples.map((s) => s.diagonalShare[i]?.[j]));
       const coupling = spread(samples.map((s) => s.coupling[i]?.[j]));
+      const off = spread(samples.map((s) => s.diagonalShareError?.[i]?.[j]));
       if (share.mean === null && coupling.mean === null) return [];
       return [
         {
           ...{ jacobian: i + 1, basis: j + 1, diagonalShare: share.mean, diagonalShareStd: share.std },
-          ...{ coupling: coupling.mean, couplingStd: coupling.std },
+          ...{ diagonalShareError: off.mean, coupling: coupling.mean, couplingStd: coupling.std },
         },
       ];
     }),

@@ -23,6 +23,7 @@ export interface Judged {
   /** What `seeds` counts, where these are no seeds. */
   readonly counted?: string;
   readonly holds: boolean | null;
+  readonly uncertainty?: number | null;
   readonly incomplete?: boolean;
   /** Where it comes from, in a table of several sources. */
   readonly source?: Inline;
@@ -43,6 +44,12 @@ export const fromTheory = ({ startsHolding, starts, ...claim }: TheoryClaim): Ju
   counted: 'starts',
   ...(startsHolding !== null && { seeds: [startsHolding, starts] as const }),
 });
+
+/** What the value may be off by, where that shows in three decimals or leaves the verdict open. */
+const uncertaintyInWords = ({ uncertainty, holds }: Judged): string =>
+  defined(uncertainty) && (uncertainty >= 5e-4 || (holds === null && uncertainty > 0))
+    ? `; known to ±${format(uncertainty)}, as singular values lie close`
+    : '';
 
 /** In how many seeds a claim holds. */
 export const seedsInWords = ({ seeds, counted, holds }: Judged): string =>
@@ -81,7 +88,7 @@ export function verdictTable(claims: readonly Judged[], controlLabel?: string): 
   ];
   const controls = controlLabel !== undefined || claims.some((c) => defined(c.control));
   const columns: (Column & { of: (c: Judged, digits: number) => Cell })[] = [
-    { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure }) },
+    { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) }) },
     {
       ...{ label: 'Measured', numeric: true },
       of: (c) => {

@@ -119,6 +119,10 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       trajectory: onPrincipalPlane(paths[n]!, paths[n]!),
       commonTrajectory: onPrincipalPlane(classMeans, paths[n]!),
       sigma: measured.sigma.map((s) => s.slice(0, spectrum)),
+      // In float64 triples are right.
+      residual: measured.sigma.map((s) => s.slice(0, spectrum).map((): Maybe => (s[0] === 0 ? null : 0))),
+      gap: measured.sigma.map((s) => gapsOf(s).slice(0, triples)),
+      diagonalShareError: measured.diagonalShare.map((row) => row.map((share): Maybe => share && 0)),
       numericalRank: measured.sigma.map(
         (s) => s.slice(0, spectrum).filter((v) => v > 0 && v >= s[0]! / 100).length,
       ),
@@ -162,6 +166,10 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       ...paired,
       perStage: [{ ...straight, ...paired, inverseDepthFit: inverseFit(sigma1.map(({ mean }) => mean!)) }],
       leftRight: perBlock((s, i) => spreadOf(s.leftRight[i]!.slice(0, 3)).mean),
+      residual: perBlock((s, i) => spreadOf(s.residual[i]!).max),
+      gap: perBlock((s, i) => spreadOf(s.gap[i]!).min),
+      leftRightError: perBlock((s, i) => s.leftRight[i]![0]! && 0),
+      diagonalShareError: pairs((s) => s.diagonalShareError),
       classifierShare: perBlock((s, i) => s.classifierShare[i]!),
       alignedDimension: over((s) => s.alignedDimension),
       topEnergy: perBlock((s, i) => s.topEnergy[i]!),
@@ -179,6 +187,14 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
 }
 
 export type ReferenceAnalysis = ReturnType<typeof measuresOf>;
+
+/** How far each value is from the nearest other one, over the first. */
+const gapsOf = (sigma: readonly number[]): Maybe[] =>
+  sigma.map((s, k) =>
+    sigma[0] === 0
+      ? null
+      : Math.min(...sigma.filter((_, l) => l !== k).map((other) => Math.abs(other - s))) / sigma[0]!,
+  );
 
 /** 1/σ against i as a line, from the third block on; undefined with fewer than three blocks or where one is dead. */
 function inverseFit(sigma1: readonly number[]): { a: number; b: number; r2: number } | null {
