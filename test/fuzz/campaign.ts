@@ -1,6 +1,8 @@
 import fc from 'fast-check';
+import { printGraph } from '../../src/autograd/graph.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
-import { type Case, check, type Failure, newTally, prepare, type Tally } from './check.ts';
+import { type Case, prepare } from './case.ts';
+import { check, type Failure, newTally, type Tally } from './check.ts';
 import { type Draw, type Recipe, recipeAt, recipes } from './graphs.ts';
 
 /** A graph that fails, and what became of it when whatever can be left out was. */
@@ -125,7 +127,7 @@ async function shrink(bench: Bench, recipe: Recipe, milliseconds = 20_000): Prom
   await fc.check(property, { examples: [[recipe]], numRuns: 1 });
   const work = prepare(smallest);
   const [failures] = await bench.check([work]);
-  return { recipe: smallest, text: work.text, failures: failures! };
+  return { recipe: smallest, text: printGraph(work.problem), failures: failures! };
 }
 
 /** A finding as text: the graph, what is wrong with it, and how to come back to it. */

@@ -3,11 +3,13 @@
  * docs/testing.md. Exits with 1 where a graph fails, and prints it.
  */
 import { Command } from 'commander';
+import { printGraph } from '../../src/autograd/graph.ts';
 import { main } from '../../src/cli/main.ts';
 import { parseNumber } from '../../src/experiments/settings.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import { describeFinding, runCampaign } from './campaign.ts';
-import { check, prepare } from './check.ts';
+import { prepare } from './case.ts';
+import { check } from './check.ts';
 import type { Recipe } from './graphs.ts';
 
 async function fuzz(): Promise<number> {
@@ -43,7 +45,9 @@ async function fuzz(): Promise<number> {
     const recipe = JSON.parse(given.recipe) as Recipe;
     const work = prepare(recipe);
     const [failures] = await check(gpu, [work]);
-    console.log(describeFinding({ index: 0, recipe, text: work.text, failures: failures! }, draw));
+    console.log(
+      describeFinding({ index: 0, recipe, text: printGraph(work.problem), failures: failures! }, draw),
+    );
     return Number(failures!.length > 0);
   }
   const started = performance.now();
