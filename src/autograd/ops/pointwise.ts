@@ -123,6 +123,7 @@ const divisor = ([, b]: readonly Tensor[]) =>
     ? (['a u32 is divided by 0', 'Give another divisor, or divide as f32.'] as const)
     : undefined;
 
+const asOperand = ([x]: readonly Tensor[]): Signature => ({ shape: x!.shape, dtype: x!.dtype });
 const identity = {
   operands: ['any'],
   f64: (x: number) => x,
@@ -130,14 +131,8 @@ const identity = {
 } as const;
 
 export const pointwiseRules: Pick<Rules, PointwiseOp> = {
-  copy: {
-    ...pointwise('copy', { ...identity, jvp: ([t]) => t! }),
-    shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
-  },
-  stopGradient: {
-    ...pointwise('stopGradient', { ...identity, jvp: 'zero' }),
-    shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
-  },
+  copy: { ...pointwise('copy', { ...identity, jvp: ([t]) => t! }), shape: asOperand },
+  stopGradient: { ...pointwise('stopGradient', { ...identity, jvp: 'zero' }), shape: asOperand },
   add: pointwise('add', {
     operands: ['same', 'same'],
     f64: (a, b) => a + b,
