@@ -45,9 +45,10 @@ export async function measureCourse(
   task: Task,
   data: DeviceTask,
   folder: RunFolder,
-  { settings, network }: RunConfig,
+  config: RunConfig,
   initialization: Measures,
 ): Promise<void> {
+  const { settings, network } = config;
   const missing = missingEpochs(folder, settings);
   if (!missing.length) return;
   const { seed, samples: count } = settings;
@@ -59,7 +60,7 @@ export async function measureCourse(
   });
   for (const epoch of missing) {
     const { samples, alignment, ...summary } =
-      epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, network), { brief: true });
+      epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, config), { brief: true });
     moments.push({ epoch, ...summary });
     folder.writeJson(COURSE, { schema: COURSE_FILE.format, moments } satisfies Course);
   }
@@ -77,16 +78,15 @@ export function readCourse(folder: string, network?: NetworkInfo): CourseMoment[
   );
 }
 
-function snapshot(folder: RunFolder, epoch: number, options: RunConfig['network']) {
-  const name = snapshotFile(epoch);
-  const { info, state } = decodeCheckpoint(folder.readBytes(name), `${folder.path}/${name}`);
+/** The weights after an epoch, which must be those of the run. */
+function snapshot(folder: RunFolder, epoch: number, run: Pick<RunConfig, 'network' | 'training'>) {
+  const name = `${folder.path}/${snapshotFile(epoch)}`;
+  const { info, state } = decodeCheckpoint(folder.readBytes(snapshotFile(epoch)), name);
   const remedy = 'Remove the folder, and begin the run again.';
-  refuseDifference(
-    info.network,
-    options,
-    `${folder.path}/${name}: its network`,
-    'in config.json it is',
-    remedy,
-  );
+  for (const part of ['network', 'training'] as const) {
+    refuseDifference(info[part], run[part], `${name}: its ${part}`, 'in config.json it is', remedy);
+  }
+  const step = epoch * Math.floor(run.training.images / run.training.batch);
+  refuseDifference(state.step, step, `${name}: its step`, `after epoch ${epoch} it is`, remedy);
   return state;
 }

@@ -94,14 +94,18 @@ test('an analysis of an earlier version is made again', async () => {
   expect(analysis()).toEqual(now);
 });
 
-test('a snapshot of another network is refused', async () => {
+test('a snapshot of another network, training or epoch is refused, with both values', async () => {
   const name = 'snapshots/epoch-0001.safetensors';
   const { info, state } = decodeCheckpoint(folder.readBytes(name), name);
-  folder.writeBytes(
-    name,
-    encodeCheckpoint({ info: { ...info, network: { ...info.network, activation: 'identity' } }, state }),
-  );
-  fs.rmSync(join(folder.path, 'course.json'));
-  await expect(run()).rejects.toThrow(`${folder.path}/${name}: its network is {`);
-  expect(course().moments.map(({ epoch }) => epoch)).toEqual([0]);
+  const { network, training } = info;
+  for (const [other, message] of [
+    [{ info: { ...info, network: { ...network, activation: 'identity' as const } }, state }, 'network is {'],
+    [{ info: { ...info, training: { ...training, seed: 2 } }, state }, 'training is {"seed":2,'],
+    [{ info, state: { ...state, step: 8 } }, 'step is 8, and after epoch 1 it is 4'],
+  ] as const) {
+    folder.writeBytes(name, encodeCheckpoint(other));
+    fs.rmSync(join(folder.path, 'course.json'));
+    await expect(run()).rejects.toThrow(`${folder.path}/${name}: its ${message}`);
+    expect(course().moments.map(({ epoch }) => epoch)).toEqual([0]);
+  }
 });
