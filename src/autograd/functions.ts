@@ -15,7 +15,7 @@ import {
 /** Operands of arithmetic: a number stands for a constant of the other operand's type. */
 export type Operand = Tensor | number;
 
-/** A literal; it broadcasts to any shape. */
+/** A literal: a u32, or rounded to float32 (NaN and ±Infinity are such); it broadcasts to any shape. */
 export function constant(value: number, dtype: DType = 'f32'): Tensor {
   return bind('constant', [], { value, dtype });
 }
@@ -69,9 +69,13 @@ export const mul = binary('mul');
 export const div = binary('div');
 /** Remainder of u32; by zero, 0. */
 export const rem = binary('rem');
+/** The larger of two numbers, NaN where one is. Of equal f32 each has half of the derivative. */
 export const maximum = binary('max');
+/** The smaller of two numbers, NaN where one is. Of equal f32 each has half of the derivative. */
 export const minimum = binary('min');
+/** a > b, as bool: false where one is NaN. */
 export const greater = binary('greater');
+/** a = b, as bool: false where one is NaN, and so `equal(x, x)` says what is a number. */
 export const equal = binary('equal');
 
 export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
@@ -83,6 +87,7 @@ export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
 export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
 export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
 export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
+/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
 export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
 export const square = (x: Tensor): Tensor => mul(x, x);
 
@@ -98,6 +103,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }
 
+/** Conversion; of f32 to u32 towards 0, with what lies beyond at 0 or 2³² − 256, and NaN at 0. */
 export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
 /** The identity, with a derivative of zero. */
 export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
@@ -169,9 +175,9 @@ function reduce(kind: Params['reduce']['kind'], x: Tensor, axes?: Axes): Tensor 
 
 /** Sum along `axes` (all, if not said), which stay with size 1. */
 export const sum = (x: Tensor, axes?: Axes): Tensor => reduce('sum', x, axes);
-/** Largest element along `axes`, which stay with size 1. */
+/** Largest element along `axes`, which stay with size 1; NaN where one is. Equal largest ones share the derivative. */
 export const amax = (x: Tensor, axes?: Axes): Tensor => reduce('max', x, axes);
-/** Biased variance (divides by n) along `axes`, which stay with size 1. */
+/** Biased variance (divides by n) along `axes`, which stay with size 1; NaN where an element is not finite. */
 export const variance = (x: Tensor, axes?: Axes): Tensor => reduce('variance', x, axes);
 /** Mean along `axes` (all, if not said), which stay with size 1. */
 export const mean = (x: Tensor, axes?: Axes): Tensor => reduce('mean', x, axes);
@@ -219,8 +225,8 @@ export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): 
 }
 
 /**
- * Largest elements under each place of a window, images [… , n, height, width, channels]; by default windows do not
- * overlap. The derivative is that of the first largest one, as in PyTorch.
+ * Largest elements under each place of a window, NaN where one is, images [… , n, height, width, channels]; by default
+ * windows do not overlap. The derivative is that of the first largest one (the first NaN), as in PyTorch.
  */
 export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
   expectTensors('maxPool2d', [x]);
@@ -259,24 +265,29 @@ export function directionsFirst(x: Tensor): Tensor {
   return transpose(x, [r - 2, ...Array.from({ length: r - 2 }, (_, i) => i), r - 1]);
 }
 
-/** ln Σ exp(x) along the last axis, which stays with size 1, without overflow. */
+/** The largest finite float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+/** ln Σ exp(x) along the last axis, which stays with size 1, without overflow; infinities and NaN go on. */
 export function logsumexp(x: Tensor): Tensor {
   const top = stopGradient(amax(x, -1));
-  return add(log(sum(exp(sub(x, top)), -1)), top);
+  // ∞ − ∞ would be NaN.
+  const shift = minimum(maximum(top, -LARGEST), LARGEST);
+  return add(log(sum(exp(sub(x, shift)), -1)), shift);
 }
 
-/** Index of the first largest element along the last axis, as f32 [… , 1]. */
+/** Index of the first largest element along the last axis, as f32 [… , 1]; NaN counts as the largest. */
 export function argmax(x: Tensor): Tensor {
   const top = amax(x, -1);
   const n = x.shape.at(-1)!;
-  const index = cast(iota([n]), 'f32');
-  const first = where(equal(x, top), neg(index), -n);
+  const index = neg(cast(iota([n]), 'f32'));
+  const first = where(equal(x, x), where(equal(x, top), index, -n), index);
   return neg(amax(first, -1));
 }
 
 /**
  * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
- * shape [1, 1]. It is NaN if a label is none of the classes.
+ * shape [1, 1]. It is NaN if a logit is, or if a label is none of the classes.
  */
 export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
   expectTensors('softmaxCrossEntropy', [logits, labels]);

@@ -21,10 +21,10 @@ export type Lowering<P extends Primitive> =
   | { kind: 'leaf' }
   /** Reads its operand under other coordinates; no kernel of its own. */
   | { kind: 'view' }
-  /** One WGSL expression of its arguments; `F`, `U` and `B` name the f32, u32 and bool vectors in use. */
+  /** One WGSL expression of its arguments, the first of `dtype`; `F`, `I`, `U` and `B` name the f32, i32, u32 and bool vectors in use. */
   | {
       kind: 'pointwise';
-      wgsl: (args: string[], params: Params[P]) => string;
+      wgsl: (args: string[], params: Params[P], dtype: DType) => string;
       /** Rough number of arithmetic instructions; more than 8 counts as expensive. */
       cost: number;
       /** WGSL functions that the expression calls. */

@@ -1,4 +1,4 @@
-import { type Body, type Leaf, offset, type Scalar, strideOf, Uniforms } from './fused.ts';
+import { type Body, type Leaf, literal, offset, type Scalar, strideOf, Uniforms } from './fused.ts';
 
 /** What becomes of a product's elements before they are stored, together with elements of other tensors. */
 export interface Epilogue {
@@ -39,6 +39,7 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
   const starts: { field: string; value: string }[] = [];
   const values = leaves.map((leaf, j) => {
     if (j === product) return 'sum';
+    if (leaf.source === 'literal') return literal(leaf, j, uniforms);
     const term = (axis: number, coordinate: string) => ({
       coordinate,
       stride: strideOf(uniforms, j, axis, leaf.strides[axis]!),
@@ -62,7 +63,7 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
   return {
     declarations: (binding) =>
       [
-        'alias F = vec4f;\nalias U = vec4u;',
+        'alias F = vec4f;\nalias I = vec4i;\nalias U = vec4u;',
         ...bound.map((j, i) => {
           const type = TYPES[leaves[j]!.dtype][0];
           const element = wide(leaves[j]!) ? `vec4<${type}>` : type;

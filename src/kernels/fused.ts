@@ -15,8 +15,15 @@ export interface Leaf {
   /** Elements to step for one step along each axis of the space. */
   readonly strides: readonly number[];
   /** `buffer` reads a binding; `index` has as its value the offset itself (a coordinate, times its stride). */
-  readonly source: 'buffer' | 'index';
+  readonly source: 'buffer' | 'index' | 'literal';
+  /**
+   * Of a literal. Kernels find it among their sizes, as compilers calculate with what they know: they refuse what is not finite,
+   * take x · 0 for 0 and (x · 1e20) · 1e-20 for x, and lavapipe x / 0 too for 0.
+   */
+  readonly bits?: number;
 }
+
+export const bitsOf = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
 
 /** `let name = expression;` */
 export interface Line {
@@ -30,7 +37,7 @@ export interface Body {
   /** Sides of the index space. */
   readonly space: readonly number[];
   readonly leaves: readonly Leaf[];
-  /** WGSL over `x0 … ` (the leaves) that defines the results; `F`, `U`, `B` are the vector types. */
+  /** WGSL over `x0 … ` (the leaves) that defines the results; `F`, `I`, `U`, `B` are the vector types. */
   readonly lines: readonly Line[];
   readonly results: readonly { readonly expression: string; readonly dtype: Scalar }[];
   /** WGSL functions used by the lines. */
@@ -73,7 +80,7 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
   if (body.scalarOnly || !last || last.size % 4 !== 0) return false;
   return body.leaves.every((leaf, j) => {
     const step = last.strides[j]!;
-    if (leaf.source === 'index') return true;
+    if (leaf.source !== 'buffer') return true;
     return step === 0 || (step === 1 && axes.slice(0, -1).every((a) => a.strides[j]! % 4 === 0));
   });
 }
@@ -111,11 +118,11 @@ export class Uniforms {
 
 const ELEMENT = { f32: ['f32', 'vec4f'], u32: ['u32', 'vec4u'], bool: ['u32', 'vec4u'] } as const;
 
-/** Types of the body's values: `F`, `U` and `B` as scalars or as vectors of four. */
+/** Types of the body's values: `F`, `I`, `U` and `B` as scalars or as vectors of four. */
 export function aliases(vector: boolean): string {
   return vector
-    ? 'alias F = vec4f;\nalias U = vec4u;\nalias B = vec4<bool>;'
-    : 'alias F = f32;\nalias U = u32;\nalias B = bool;';
+    ? 'alias F = vec4f;\nalias I = vec4i;\nalias U = vec4u;\nalias B = vec4<bool>;'
+    : 'alias F = f32;\nalias I = i32;\nalias U = u32;\nalias B = bool;';
 }
 
 /** Leaves that one kernel reads through uniform bindings; adapters have twelve, and sizes take one. */
@@ -230,8 +237,22 @@ export function offset(terms: readonly { coordinate: string; stride: string }[])
   return parts.length ? parts.join(' + ') : '0u';
 }
 
+/** The value of a literal, leaf `j`. */
+export function literal({ dtype, bits }: Leaf, j: number, uniforms: Uniforms): string {
+  const field = uniforms.add(`literal${j}`, bits!);
+  return dtype === 'f32' ? `F(bitcast<f32>(${field}))` : `U(${field})`;
+}
+
 /** Loads leaf `j` at an offset in elements (in vectors, for a leaf that is read as vectors). */
-export function loadLeaf(leaf: Leaf, j: number, at: string, vector: boolean, lastStride: number): string {
+export function loadLeaf(
+  leaf: Leaf,
+  j: number,
+  at: string,
+  vector: boolean,
+  lastStride: number,
+  uniforms: Uniforms,
+): string {
+  if (leaf.source === 'literal') return literal(leaf, j, uniforms);
   if (leaf.source === 'index') {
     return vector && lastStride !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${lastStride}u` : `U(${at})`;
   }

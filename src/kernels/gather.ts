@@ -1,5 +1,6 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
+import { bitsOf } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 
 export interface GatherSpec {
@@ -17,8 +18,6 @@ export interface GatherSpec {
 
 const GROUP = 64;
 const NAN_BITS = 0x7fc00000;
-
-const floatBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0]!;
 
 /**
  * Rows of a table by index, the lanes of a workgroup along a row. Bindings: table, index u32[count], result f32[count, width]. A row beyond
@@ -56,7 +55,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   }
 }`,
     bindings: ['read', 'read', 'read_write'],
-    uniforms: Uint32Array.of(count, width / perThread, rows, floatBits(scale), floatBits(shift)),
+    uniforms: Uint32Array.of(count, width / perThread, rows, bitsOf(scale), bitsOf(shift)),
     grid: foldGrid(Math.ceil((count * lanes) / GROUP), traits),
     flops: 2 * count * width,
     bytes: count * width * (source === 'u8' ? 5 : 8),

@@ -86,7 +86,7 @@ export function pointwise(
     rowSteps.push(offset([{ coordinate: `base${j}`, stride: '1u' }, term(j, rowAxis, 'row')]));
   });
   const load = (j: number) => {
-    const value = loadLeaf(body.leaves[j]!, j, rowSteps[j]!, vector, axes[lastAxis]!.strides[j]!);
+    const value = loadLeaf(body.leaves[j]!, j, rowSteps[j]!, vector, axes[lastAxis]!.strides[j]!, uniforms);
     const r = replaced.get(j);
     return r === undefined ? value : value.replace(`leaf${j}[`, `result${r}[`);
   };

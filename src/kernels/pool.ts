@@ -1,6 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { isNan } from './special.ts';
 import { placesOf, type Window } from './window.ts';
 
 /** Sizes of a max pooling: images x [images, h, w, channels], responses [images, oh, ow, channels]. */
@@ -18,7 +19,7 @@ const GROUP = 64;
 
 /**
  * Max pooling and the choice that it makes as a linear map. Bindings: x and the result for `value`, else t or u, x and the
- * result. Of equal elements the first counts, by rows. One thread an element of the result; nothing is scattered.
+ * result. Of equal elements the first counts, by rows; NaN counts as the largest. One thread an element of the result; nothing is scattered.
  */
 export function maxPool(spec: PoolSpec, traits: AdapterTraits): Kernel {
   const { part, window, channels, images, distinct } = spec;
@@ -47,7 +48,7 @@ fn chosen(i: u32) -> u32 {
     for (var w = u32(max(left, 0)); w < right; w++) {
       let at = (h * ${image[1]}u + w) * ${channels}u + channel;
       let x = X[start + at];
-      if (x > largest) { best = at; largest = x; }
+      if (x > largest || (${isNan('x', 'u32')} && !${isNan('largest', 'u32')})) { best = at; largest = x; }
     }
   }
   return best;

@@ -3,6 +3,7 @@ import type { AdapterTraits } from '../gpu/traits.ts';
 import {
   aliases,
   type Body,
+  bitsOf,
   coalesce,
   declareLeaves,
   declareResult,
@@ -17,6 +18,7 @@ import {
 } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { footprint } from './pointwise.ts';
+import { extreme } from './special.ts';
 
 /**
  * `moments` gives of each stretch what {@link MOMENTS_WGSL} keeps, in four results; `merged` is the variance of what such
@@ -74,7 +76,7 @@ interface Accumulator {
   name: string;
   type: 'F' | 'Moments';
   start: string;
-  join: (a: string, b: string) => string;
+  join: (a: string, b: string, bits?: 'u32') => string;
   /** In a block of elements: variables, each with its start and how an element changes it, and the block's value. */
   variables: readonly (readonly [name: string, start: string, next: string])[];
   block: string;
@@ -88,7 +90,9 @@ function accumulator(kind: ReduceKind, i: number, [y, ...more]: readonly string[
     return { name, type: 'F', start, join, variables: [[block, start, join(block, y!)]], block };
   };
   if (kind === 'sum' || kind === 'mean') return plain('F(0.0)', (a, b) => `${a} + ${b}`);
-  if (kind === 'max') return plain('F(-3.4028234e38)', (a, b) => `max(${a}, ${b})`);
+  if (kind === 'max') {
+    return plain('F(bitcast<f32>(params.lowest))', (a, b, bits) => extreme('max', a, b, bits));
+  }
   const moments = {
     name,
     type: 'Moments',
@@ -164,6 +168,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
     lengthPart: uniforms.add('lengthPart', shareable),
     total: uniforms.add('total', product(fold) * (vector && !keptVector ? 4 : 1)),
   };
+  if (kinds.includes('max')) uniforms.add('lowest', bitsOf(-Infinity));
   const { bound, text, access } = declareLeaves(body, axes, vector, traits);
 
   const term = (j: number, number: number, coordinate: string) => ({
@@ -183,7 +188,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const { before, inside } = hoist(
     body,
     (j) => fold.some(({ number }) => axes[number]!.strides[j] !== 0),
-    (j) => loadLeaf(body.leaves[j]!, j, steps[j]!, vector, axes.at(-1)?.strides[j] ?? 0),
+    (j) => loadLeaf(body.leaves[j]!, j, steps[j]!, vector, axes.at(-1)?.strides[j] ?? 0, uniforms),
   );
   const element = [...inside, ...body.results.map(({ expression }, i) => `let y${i} = ${expression};`)];
   const outputLines = splitIndex('output', stay, uniforms);
@@ -239,8 +244,8 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
       );
       return kinds[i] === 'moments' ? parts : [`${parts[2]} / ${parts[3]}`];
     }
-    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`)})`;
-    const value = across ? join(pair('x', 'y'), pair('z', 'w')) : total;
+    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, 'u32')})`;
+    const value = across ? join(pair('x', 'y'), pair('z', 'w'), 'u32') : total;
     return [kinds[i] === 'mean' ? `(${value}) / f32(${field.total})` : value];
   });
 

@@ -1,6 +1,7 @@
 import { DeviceArray } from '../autograd/array.ts';
 import {
   add,
+  amax,
   argmax,
   cast,
   div,
@@ -141,7 +142,10 @@ function evaluationStep(
     const rows = feed.rows(div(position, batch), index);
     const logits = network.forward(weights, inputsOf(images, rows, examples, network.input), inferenceNorm);
     const right = equal(argmax(logits), reshape(take(labels, index), [batch, 1]));
-    const counted = where(greater(count, reshape(wanted, [batch, 1])), cast(right, 'f32'), 0);
+    const top = amax(logits, -1);
+    // Logits with a NaN among them choose no class.
+    const known = where(equal(top, top), cast(right, 'f32'), 0);
+    const counted = where(greater(count, reshape(wanted, [batch, 1])), known, 0);
     return [add(position, batch), add(correct, sum(counted, [-2, -1]))];
   };
 }

@@ -1,10 +1,13 @@
 import { expect } from 'vitest';
 import type { HostArray } from '../../src/autograd/array.ts';
-import { type Graph, type Spec, trace } from '../../src/autograd/graph.ts';
+import { type Graph, printGraph, type Spec, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
+import type { Primitive } from '../../src/autograd/primitives.ts';
 import { compile, type Program } from '../../src/autograd/program.ts';
-import type { NdArray } from '../../src/autograd/rule.ts';
+import type { NdArray, Rule } from '../../src/autograd/rule.ts';
+import { rules } from '../../src/autograd/rules.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
+import { ancestors } from '../../src/autograd/transform.ts';
 import { treeFlatten } from '../../src/autograd/tree.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { TEXEL_BYTES } from '../../src/gpu/texels.ts';
@@ -120,6 +123,62 @@ export async function expectAgreement(
     expectClose(got[i]!.data, w.data, w.dtype === 'f32' ? tolerance : 0, `result ${i} of ${f} at ${shapes}`);
   });
   return program;
+}
+
+/** Smallest normal number of float32. WGSL lets adapters take smaller ones for 0, as operands and as results. */
+const NORMAL = 2 ** -126;
+
+/**
+ * Asserts that a function gives on the GPU numbers of the class that the references give, with each value rounded to float32: NaN,
+ * infinities by their signs, the same number up to rounding, or 0 (of either sign). Where float32 has a subnormal value on
+ * the way, it may as well have been 0: the result may then be that of either.
+ */
+export async function expectSameClass(
+  gpu: Gpu,
+  f: (...args: Tensor[]) => unknown,
+  operands: readonly Spec[],
+  values: readonly (readonly number[])[],
+  { traits = {}, slack = 0 }: { traits?: Partial<AdapterTraits>; slack?: number } = {},
+): Promise<void> {
+  const program = await compile(poisoned(gpu, traits), f, operands);
+  const flush = (x: number) => (Math.abs(x) < NORMAL ? 0 * Math.sign(x) : x);
+  const wants = [(x: number) => x, flush].map((kept) => float32(program.graph, values, kept));
+  const isHost = (x: unknown): x is HostArray => ArrayBuffer.isView((x as HostArray).data);
+  treeFlatten(await program.run(...values), isHost).forEach(({ data }, r) => {
+    const near = (got: number, want: number) =>
+      Object.is(got, want) || Math.abs(got - want) <= 1e-5 * Math.abs(want) + NORMAL + slack;
+    data.forEach((got, i) => {
+      const [want, flushed] = wants.map((w) => w[r]!.data[i]!) as [number, number];
+      if (near(got, want) || near(got, flushed)) return;
+      const [, lines] = printGraph(program.graph).split('\n', 2);
+      expect.fail(`result ${r} of ${f}, element ${i}: ${got}, not ${want}\n${lines}`);
+    });
+  });
+}
+
+/** What the references give where each value is rounded to float32, and `kept` of it. */
+function float32(
+  graph: Graph,
+  values: readonly (readonly number[])[],
+  kept: (x: number) => number,
+): NdArray[] {
+  const known = new Map<Tensor, NdArray>();
+  const round = (data: ArrayLike<number>, { dtype }: Tensor) =>
+    Float64Array.from(data, (x) => (dtype === 'f32' ? kept(Math.fround(x)) : x));
+  for (const [i, x] of graph.inputs.entries()) {
+    known.set(x, { shape: x.shape, dtype: x.dtype, data: round(values[i]!, x) });
+  }
+  for (const node of ancestors(graph.outputs)) {
+    if (known.has(node)) continue;
+    const { reference } = rules[node.op] as unknown as Rule<Primitive>;
+    const data = reference(
+      node.inputs.map((x) => known.get(x)!),
+      node.params,
+      node,
+    );
+    known.set(node, { shape: node.shape, dtype: node.dtype, data: round(data, node) });
+  }
+  return graph.outputs.map((y) => known.get(y)!);
 }
 
 /** Asserts that numbers differ by no more than `tolerance` times the largest of them, or are the same infinities or NaN. */

@@ -1,9 +1,18 @@
-import type { Body, Leaf, Line, Scalar } from '../../kernels/fused.ts';
+import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kernels/fused.ts';
+import type { Primitive } from '../primitives.ts';
+import type { Lowering } from '../rule.ts';
 import { loweringOf } from '../rules.ts';
 import { type Shape, sameShape, stridesOf, type Tensor } from '../tensor.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it; −1 where the tensor is repeated. */
 type AxisMap = readonly number[];
+
+/**
+ * Compilers take floats for reals and let terms cancel: x − x is 0 for them even of ∞, (a + b) − a is b, a · (1 / a) is 1 and
+ * a + b > a is b > 0. What meets itself in one of these operations therefore goes through an exclusive or with a 0 first that
+ * they do not know.
+ */
+const CANCELS = new Set<Primitive>(['add', 'sub', 'mul', 'div', 'greater', 'equal']);
 
 export interface Expression {
   readonly body: Body;
@@ -24,20 +33,43 @@ export function expressionOf(
   materialized: (t: Tensor) => boolean,
   computeRoots = true,
 ): Expression {
-  const leaves: (Leaf & { tensor: Tensor; key: string })[] = [];
+  const leaves: (Leaf & { tensor?: Tensor; key: string })[] = [];
   const lines: Line[] = [];
   const helpers = new Set<string>();
   const names = new Map<Tensor, { readonly map: AxisMap; readonly name: string }[]>();
   let operations = 0;
+  const operands = new Map<string, readonly string[]>();
   let cost = 0;
   let scalarOnly = false;
 
+  const nameOf = (leaf: Leaf & { tensor?: Tensor; key: string }): string => {
+    let j = leaves.findIndex((l) => l.key === leaf.key);
+    if (j < 0) j = leaves.push(leaf) - 1;
+    return `x${j}`;
+  };
   const leaf = (tensor: Tensor, source: Leaf['source'], strides: number[]): string => {
     const storage = source === 'buffer' ? aliasRoot(tensor) : tensor;
     const key = `${storage.id} ${strides}`;
-    let j = leaves.findIndex((l) => l.key === key);
-    if (j < 0) j = leaves.push({ tensor: storage, source, dtype: tensor.dtype as Scalar, strides, key }) - 1;
-    return `x${j}`;
+    return nameOf({ tensor: storage, source, dtype: tensor.dtype as Scalar, strides, key });
+  };
+  const literal = (value: number, dtype: Scalar): string => {
+    const bits = dtype === 'f32' ? bitsOf(value) : value >>> 0;
+    return nameOf({ source: 'literal', dtype, bits, strides: space.map(() => 0), key: `${dtype} ${bits}` });
+  };
+  const line = (expression: string, uses: string[]): string => {
+    const name = `t${lines.length}`;
+    lines.push({ name, expression, uses });
+    operands.set(name, uses);
+    return name;
+  };
+  /** Two operands, the second hidden from compilers where both are made of the same within the two operations before. */
+  const apart = ([a, b]: string[]): string[] => {
+    const of = (name: string) => operands.get(name) ?? [];
+    const near = (name: string) => [name, ...of(name), ...of(name).flatMap(of)];
+    const known = near(a!);
+    if (!near(b!).some((name) => known.includes(name))) return [a!, b!];
+    const zero = literal(0, 'u32');
+    return [a!, line(`bitcast<F>(bitcast<U>(${b}) ^ ${zero})`, [b!, zero])];
   };
   const spread = (perAxis: readonly number[], map: AxisMap): number[] => {
     const strides = new Array<number>(space.length).fill(0);
@@ -62,17 +94,17 @@ export function expressionOf(
     if (lowering.kind === 'view') {
       name = visit(node.inputs[0]!, viewMap(node, map), false);
     } else if (lowering.kind === 'pointwise') {
-      const args = node.inputs.map((x) => visit(x, operandMap(x, node, map), false));
+      const given = node.inputs.map((x) =>
+        isDivisor(x, node) ? `U(${x.params.value >>> 0}u)` : visit(x, operandMap(x, node, map), false),
+      );
       const { params } = node;
-      const rule = lowering as {
-        wgsl: (a: string[], p: unknown) => string;
-        helpers?: (p: unknown) => readonly string[];
-      };
-      for (const helper of rule.helpers?.(params) ?? []) helpers.add(helper);
+      const rule = lowering as Extract<Lowering<Primitive>, { kind: 'pointwise' }>;
+      for (const helper of rule.helpers?.(params as never) ?? []) helpers.add(helper);
       cost += lowering.cost;
       scalarOnly ||= lowering.scalarOnly ?? false;
-      name = `t${operations}`;
-      lines.push({ name, expression: rule.wgsl(args, params), uses: args });
+      const { dtype } = node.inputs[0]!;
+      const args = CANCELS.has(node.op) && dtype === 'f32' ? apart(given) : given;
+      name = line(rule.wgsl(args, params as never, dtype), args);
     } else throw new Error(`${node.op} cannot be part of a fused kernel`);
     names.set(node, [...known, { map, name }]);
     operations++;
@@ -85,7 +117,7 @@ export function expressionOf(
   }));
   return {
     body: { space, leaves, lines, results, helpers: [...helpers], scalarOnly, cost },
-    buffers: leaves.filter((l) => l.source === 'buffer').map((l) => l.tensor),
+    buffers: leaves.filter((l) => l.source === 'buffer').map((l) => l.tensor!),
     operations,
   };
 }
@@ -97,10 +129,10 @@ export function aliasRoot(t: Tensor): Tensor {
   return root;
 }
 
-function literal(value: number, dtype: Scalar): string {
-  if (dtype === 'u32') return `U(${value >>> 0}u)`;
-  if (Number.isInteger(value) && Math.abs(value) < 1e6) return `F(${value}.0)`;
-  return `F(${Math.fround(value)}f)`;
+/** Whether a literal divides whole numbers, which compilers make a product, right for any but 0: that is x / 0 = x, x mod 0 = 0. */
+function isDivisor(x: Tensor, node: Tensor): x is Tensor<'constant'> {
+  const divides = (node.op === 'div' || node.op === 'rem') && x === node.inputs[1];
+  return divides && x.is('constant') && x.dtype === 'u32' && x.params.value >>> 0 !== 0;
 }
 
 function alignedMap(shape: Shape, space: Shape): number[] {

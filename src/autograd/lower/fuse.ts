@@ -118,7 +118,8 @@ export function partition(
     }
     const measure = () => {
       const { body, buffers, operations } = bodyOf([node]);
-      load = { operations, cost: body.cost, buffers: buffers.length, leaves: body.leaves.length };
+      const leaves = body.leaves.filter(({ source }) => source !== 'literal').length;
+      load = { operations, cost: body.cost, buffers: buffers.length, leaves };
     };
     const most = traits.maxStorageBuffersPerStage - 1;
     if (load.buffers > most || load.operations > MOST_OPERATIONS) measure();

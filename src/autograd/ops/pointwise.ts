@@ -1,6 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
+import { extreme, isNan, relu } from '../../kernels/special.ts';
 import { SINE_WGSL } from '../../kernels/trigonometry.ts';
 import {
   add,
@@ -31,7 +32,7 @@ interface Pointwise<P extends Primitive> {
   operands: readonly (DType | 'same' | 'any')[];
   result?: DType | ((params: Params[P]) => DType);
   f64: (...args: number[]) => number;
-  wgsl: (args: string[], params: Params[P]) => string;
+  wgsl: (args: string[], params: Params[P], dtype: DType) => string;
   cost?: number;
   helpers?: (params: Params[P]) => string[];
   scalarOnly?: boolean;
@@ -117,13 +118,8 @@ type PointwiseOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
   | 'cos' | 'sin' | 'tanh' | 'relu' | 'normalize' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
-/** Kernels do not compile where a u32 is divided by a literal zero; by another zero, x / 0 = x and x % 0 = 0 as in WGSL. */
-const divisor = ([, b]: readonly Tensor[]) =>
-  b!.is('constant') && b!.dtype === 'u32' && b!.params.value === 0
-    ? (['a u32 is divided by 0', 'Give another divisor, or divide as f32.'] as const)
-    : undefined;
-
 const asOperand = ([x]: readonly Tensor[]): Signature => ({ shape: x!.shape, dtype: x!.dtype });
+
 const identity = {
   operands: ['any'],
   f64: (x: number) => x,
@@ -163,8 +159,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   div: pointwise('div', {
     operands: ['same', 'same'],
     f64: (a, b) => a / b,
+    // As in WGSL, x / 0 = x and x mod 0 = 0.
     u32: (a, b) => (b ? Math.floor(a / b) : a),
-    check: divisor,
     wgsl: ([a, b]) => `${a} / ${b}`,
     cost: 4,
     // d(a / b) = da / b − (a / b) / b db
@@ -176,7 +172,6 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     operands: ['u32', 'u32'],
     result: 'u32',
     f64: (a, b) => (b ? a % b : 0),
-    check: divisor,
     wgsl: ([a, b]) => `${a} % ${b}`,
     cost: 4,
     jvp: 'zero',
@@ -184,16 +179,16 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   max: pointwise('max', {
     operands: ['same', 'same'],
     f64: Math.max,
-    wgsl: ([a, b]) => `max(${a}, ${b})`,
-    // d max(a, b) = da where a > b, else db
-    jvp: (t, [a, b], out) => selectTangent(greater(a!, b!), t, out),
+    wgsl: ([a, b], _, dtype) => (dtype === 'f32' ? extreme('max', a!, b!) : `max(${a}, ${b})`),
+    // d max(a, b) = da where a > b, db where b > a, else half of each
+    jvp: (t, [a, b], out) => tangentOf(t, greater(a!, b!), greater(b!, a!), out),
   }),
   min: pointwise('min', {
     operands: ['same', 'same'],
     f64: Math.min,
-    wgsl: ([a, b]) => `min(${a}, ${b})`,
-    // d min(a, b) = da where b > a, else db
-    jvp: (t, [a, b], out) => selectTangent(greater(b!, a!), t, out),
+    wgsl: ([a, b], _, dtype) => (dtype === 'f32' ? extreme('min', a!, b!) : `min(${a}, ${b})`),
+    // d min(a, b) = da where b > a, db where a > b, else half of each
+    jvp: (t, [a, b], out) => tangentOf(t, greater(b!, a!), greater(a!, b!), out),
   }),
   neg: pointwise('neg', {
     operands: ['f32'],
@@ -265,7 +260,7 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   relu: pointwise('relu', {
     operands: ['f32'],
     f64: (x) => Math.max(x, 0),
-    wgsl: ([x]) => `max(${x}, F(0.0))`,
+    wgsl: ([x]) => relu(x!),
     // d relu(x) = dx where x > 0. The output has the same sign and is more often in memory already.
     jvp: ([t], _, out) => (t ? where(greater(out, 0), t, zerosLike(t)) : null),
   }),
@@ -320,7 +315,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     f64: (x) => x,
     // Of floats that are too large, the largest below 2³², as in WGSL; of NaN, 0.
     u32: (x) => (x < 2 ** 32 ? Math.max(x, 0) : x >= 2 ** 32 ? 2 ** 32 - 256 : 0),
-    wgsl: ([x], { dtype }) => `${dtype === 'f32' ? 'F' : 'U'}(${x})`,
+    wgsl: ([x], { dtype }, from) =>
+      dtype === 'f32' ? `F(${x})` : from === 'f32' ? `select(U(${x}), U(0u), ${isNan(x!)})` : `U(${x})`,
     jvp: 'zero',
   }),
   shuffle: pointwise('shuffle', {
@@ -338,6 +334,20 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     jvp: 'zero',
   }),
 };
+
+/** The tangent of a choice between operands where `first` or `second` is chosen, and their mean where it is neither. */
+function tangentOf(
+  [ta, tb]: readonly (Tensor | null)[],
+  first: Tensor,
+  second: Tensor,
+  out: Tensor,
+): Tensor | null {
+  const half = total(
+    [ta, tb].map((t) => (t ? mul(t!, 0.5) : null)),
+    out,
+  );
+  return half && selectTangent(first, [ta!, selectTangent(second, [tb!, half], out)], out);
+}
 
 /** The tangent of a choice; a choice between two zeros is zero. */
 function selectTangent(choice: Tensor, [ta, tb]: readonly (Tensor | null)[], out: Tensor): Tensor | null {

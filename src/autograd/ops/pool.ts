@@ -53,7 +53,8 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
               for (let w = Math.max(left, 0); w < Math.min(left + window.size[1], width); w++) {
                 const at = (h * width + w) * channels + c;
                 const start = (image * each) % x.data.length;
-                if (best < 0 || x.data[start + at]! > x.data[start + best]!) best = at;
+                const [value, largest] = [x.data[start + at]!, x.data[start + best]!];
+                if (best < 0 || value > largest || (Number.isNaN(value) && !Number.isNaN(largest))) best = at;
               }
             const response = (image * oh * ow + place) * channels + c;
             if (part === 'cotangent') data[image * each + best]! += inputs[0]!.data[response]!;

@@ -1,7 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { broadcastLike, div, equal, mean, mul, sub, sum, where, zerosLike } from '../functions.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf } from '../tensor.ts';
+import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 export const reduceRules: Pick<Rules, 'reduce'> = {
@@ -50,8 +50,9 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
           return mean(t, axes);
         case 'max': {
           // d max(x) = mean of dx over the places where x attains it
-          const attained = where(equal(x!, out), zerosLike(x!, 1), zerosLike(x!));
-          return div(sum(mul(attained, t), axes), sum(attained, axes));
+          const attained = equal(x!, out);
+          const pick = (x: Tensor) => sum(where(attained, x, 0), axes);
+          return div(pick(t), pick(zerosLike(x!, 1)));
         }
         case 'variance': {
           // d var(x) = 2 mean((x − mean x) dx), since Σ(x − mean x) = 0

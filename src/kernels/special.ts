@@ -1,0 +1,17 @@
+/**
+ * WGSL for numbers that may be NaN or infinite, by their bits: WGSL lets compilers take NaN for impossible, and they do (`x != x` is
+ * false on both software adapters, and their max(NaN, 1) is 1). `bits` is the type of u32 that goes with the numbers' type.
+ */
+
+/** Bits of +∞; those of a NaN, without its sign, are more. */
+const INFINITY = '0x7f800000u';
+
+export const isNan = (x: string, bits = 'U'): string =>
+  `(bitcast<${bits}>(abs(${x})) > ${bits}(${INFINITY}))`;
+
+/** The larger or smaller of two numbers, or NaN where one is. */
+export const extreme = (which: 'max' | 'min', a: string, b: string, bits = 'U'): string =>
+  `select(${which}(${a}, ${b}), ${a} + ${b}, max(bitcast<${bits}>(abs(${a})), bitcast<${bits}>(abs(${b}))) > ${bits}(${INFINITY}))`;
+
+/** max(x, 0), or NaN: of numbers below 0 the bits are, as whole numbers, at most those of −∞. */
+export const relu = (x: string): string => `select(${x}, F(0.0), bitcast<I>(${x}) <= I(-8388608))`;

@@ -1,0 +1,301 @@
+import { describe, it } from 'vitest';
+import * as c from '../../src/autograd/functions.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { grad, jvp } from '../../src/autograd/transform.ts';
+import { testGpu } from '../gpu/harness.ts';
+import { expectSameClass } from './support.ts';
+
+const { NaN: NAN, POSITIVE_INFINITY: INF } = Number;
+const LARGEST = 3.4028234663852886e38;
+/** Special values, and ordinary ones of both signs. */
+const SPECIAL = [NAN, INF, -INF, 0, -0, LARGEST, -LARGEST, 2 ** -126, -(2 ** -126), 1, -1, 2.5, -1e20, 1e-20, 1e-40, -3]; // biome-ignore format: a list
+const PAIRS = SPECIAL.flatMap((a) => SPECIAL.map((b) => [a, b] as const));
+
+interface Given {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+  readonly dtype?: 'u32';
+}
+const column = (data: readonly number[], dtype?: 'u32'): Given => ({
+  shape: [data.length],
+  data,
+  ...(dtype && { dtype }),
+});
+const rows = (...data: readonly (readonly number[])[]): Given => ({
+  shape: [data.length, data[0]!.length],
+  data: data.flat(),
+});
+
+const SOFTWARE = ['software'] as const;
+const KINDS = ['software', 'hardware'] as const;
+
+const sameOnGpu = (f: (...xs: Tensor[]) => unknown, ...given: Given[]) => same({}, f, ...given);
+
+/** With the kernels of software adapters, of GPUs, or both; sums of products leave some `slack`. */
+async function same(
+  { kinds = KINDS, slack = 0 }: { kinds?: readonly (typeof KINDS)[number][]; slack?: number },
+  f: (...xs: Tensor[]) => unknown,
+  ...given: Given[]
+): Promise<void> {
+  const gpu = await testGpu();
+  const values = given.map(({ data }) => data);
+  for (const kind of kinds) await expectSameClass(gpu, f, given, values, { traits: { kind }, slack });
+}
+
+const pairs = (n: number): Given[] => [0, 1].map((i) => column(PAIRS.slice(0, n).map((p) => p[i as 0 | 1])));
+
+const unary: Record<string, (x: Tensor) => Tensor> = {
+  copy: (x) => c.stopGradient(x),
+  neg: c.neg,
+  exp: c.exp,
+  log: c.log,
+  sqrt: c.sqrt,
+  rsqrt: c.rsqrt,
+  tanh: c.tanh,
+  cos: c.cos,
+  sin: c.sin,
+  relu: c.relu,
+  cast: (x) => c.cast(x, 'u32'),
+};
+
+const binary: Record<string, (a: Tensor, b: Tensor) => Tensor> = {
+  add: c.add,
+  sub: c.sub,
+  mul: c.mul,
+  div: c.div,
+  max: c.maximum,
+  min: c.minimum,
+  greater: c.greater,
+  equal: c.equal,
+  where: (a, b) => c.where(c.greater(a, b), a, b),
+  clamp: (a, b) => c.minimum(c.maximum(a, -1), c.maximum(b, 2)),
+  'relu of a product': (a, b) => c.relu(c.mul(c.relu(a), b)),
+};
+
+describe('special values of every pointwise operation', () => {
+  it.each(Object.entries(unary))('%s', (_, f) =>
+    sameOnGpu((x) => [f(x), f(c.reshape(c.add(x, 0), [SPECIAL.length]))], column(SPECIAL)),
+  );
+
+  it.each(Object.entries(binary))('%s', async (_, f) => {
+    await sameOnGpu(f, ...pairs(256));
+    await sameOnGpu(f, ...pairs(255));
+  });
+
+  it.each(Object.entries({ relu: c.relu, tanh: c.tanh, sqrt: c.sqrt }))('the derivative of %s', (_, f) =>
+    sameOnGpu((x) => grad((x: Tensor) => c.sum(f(x)))(x), column(SPECIAL)),
+  );
+
+  it.each(['add', 'mul', 'max', 'min', 'where'] as const)('the derivative of %s', (op) =>
+    sameOnGpu(
+      (a, b) => [
+        grad((p: Tensor[]) => c.sum(binary[op]!(p[0]!, p[1]!)))([a, b]),
+        jvp(binary[op]!, [a, b], [c.full(1, a.shape), c.full(2, b.shape)])[1],
+      ],
+      ...pairs(256),
+    ),
+  );
+});
+
+describe('literals', () => {
+  it.each(SPECIAL)('%d in every place', (k) =>
+    sameOnGpu(
+      (x) => [
+        c.add(x, k),
+        c.sub(k, x),
+        c.mul(x, k),
+        c.div(x, k),
+        c.div(k, x),
+        c.maximum(x, k),
+        c.minimum(k, x),
+        c.cast(c.greater(x, k), 'f32'),
+        c.cast(c.equal(k, x), 'f32'),
+        c.where(c.greater(x, 0), k, x),
+      ],
+      column(SPECIAL),
+    ),
+  );
+
+  it.each(SPECIAL)('functions of %d alone', (k) =>
+    sameOnGpu(() => {
+      const x = c.full(k, [3]);
+      const two = Object.values(binary).map((f) => c.cast(f(x, c.full(0, [3])), 'f32'));
+      return [...Object.values(unary).map((f) => f(x)), ...two, c.sum(x), c.amax(x)];
+    }),
+  );
+
+  it('keep apart in one graph', () =>
+    sameOnGpu((x) => [NAN, INF, -INF, 0, -0].map((k) => c.div(x, c.full(k, [2]))), column([1, -1])));
+
+  it('are not multiplied with each other', () =>
+    sameOnGpu((x) => c.neg(c.mul(c.neg(c.mul(x, 1e-30)), 1e-30)), column([1e30, -2e30])));
+
+  it('of u32 are whole numbers modulo 2³², and division by 0 is defined', async () => {
+    const gpu = await testGpu();
+    const large = column([5, 0, 4294967295, 7, 4294967290], 'u32');
+    await expectSameClass(
+      gpu,
+      (x) => [
+        c.div(x, 0),
+        c.rem(x, 0),
+        c.div(0, x),
+        c.rem(3, x),
+        c.div(x, 3),
+        c.rem(x, 4294967295),
+        c.div(x, c.sub(x, x)),
+        c.rem(x, c.sub(x, x)),
+        c.add(x, 4294967295),
+        c.mul(x, 4294967295),
+        c.add(c.mul(c.constant(4294967295, 'u32'), c.constant(4294967295, 'u32')), x),
+        c.sub(c.constant(5, 'u32'), c.constant(7, 'u32')),
+        c.div(c.constant(7, 'u32'), c.constant(0, 'u32')),
+        c.cast(x, 'f32'),
+        c.cast(x, 'u32'),
+      ],
+      [large],
+      [large.data],
+    );
+  });
+
+  it('u32 of f32 beyond its range', () =>
+    sameOnGpu(
+      (x) => c.cast(x, 'u32'),
+      column([NAN, INF, -INF, -1, -0.5, 0.99, 4294967040, 4294967296, 1e20, 3e9, -1e20]),
+    ));
+});
+
+describe('terms do not cancel where float32 has them not cancel', () => {
+  it.each<[string, (a: Tensor, b: Tensor) => Tensor]>([
+    ['x − x', (a) => c.sub(a, a)],
+    ['x / x', (a) => c.div(a, a)],
+    ['x = x', (a) => c.equal(a, a)],
+    ['(a + b) − a', (a, b) => c.sub(c.add(a, b), a)],
+    ['a + (b − a)', (a, b) => c.add(a, c.sub(b, a))],
+    ['a (1 / a)', (a) => c.mul(a, c.div(1, a))],
+    ['a + b > a', (a, b) => c.greater(c.add(a, b), a)],
+    ['a + b = a', (a, b) => c.equal(c.add(a, b), a)],
+    ['ab + ac', (a, b) => c.add(c.mul(a, b), c.mul(a, c.neg(b)))],
+    ['log of exp', (a) => c.log(c.exp(a))],
+    ['exp of log', (a) => c.exp(c.log(a))],
+    ['the square of the root', (a) => c.mul(c.sqrt(a), c.sqrt(a))],
+  ])('%s', (_, f) => sameOnGpu(f, ...pairs(256)));
+});
+
+describe('reductions', () => {
+  const table = (width: number) =>
+    rows(
+      ...[
+        [1, NAN],
+        [NAN, NAN],
+        [-INF, -INF],
+        [INF, 1],
+        [-INF, INF],
+        [-1, -2],
+        [-0, 0],
+        [1e-20, -INF],
+      ].flatMap(([first, rest]) =>
+        [0, 1].map((end) =>
+          Array.from({ length: width }, (_, i) => (i === (end ? width - 1 : 0) ? first! : rest!)),
+        ),
+      ),
+    );
+
+  it.each([2, 3, 4, 8, 37, 64])('along %d elements, contiguous or not, one or several at once', (width) =>
+    sameOnGpu((x) => {
+      const y = c.transpose(x);
+      const all = (x: Tensor, axis: number) => [
+        c.sum(x, axis),
+        c.mean(x, axis),
+        c.amax(x, axis),
+        c.variance(x, axis),
+      ];
+      return [...all(x, -1), ...all(y, 0), c.amax(c.neg(c.relu(x)), -1)];
+    }, table(width)),
+  );
+
+  it.each([9000, 9001])('of %d elements in stretches', async (n) => {
+    for (const [value, place] of [
+      [NAN, 0],
+      [NAN, n - 1],
+      [INF, 4500],
+      [-INF, 17],
+    ] as const) {
+      const data = Array.from({ length: n }, (_, i) => (i === place ? value : Math.fround(Math.sin(i))));
+      await sameOnGpu((x) => [c.sum(x), c.amax(x), c.amax(c.neg(x)), c.mean(x)], column(data));
+    }
+    await sameOnGpu((x) => c.amax(x), column(new Array<number>(n).fill(-INF)));
+  });
+
+  it('derivatives of the largest element: shared by all that are', async () => {
+    const x = rows([1, 1, 0, 1], [1, 1, 1, 1], [NAN, 1, 1, 2], [INF, 1, INF, 0], [-INF, -INF, -INF, -INF]);
+    await sameOnGpu((x) => grad((x: Tensor) => c.sum(c.amax(x, -1)))(x), x);
+    await sameOnGpu((x) => jvp((x: Tensor) => c.amax(x, -1), [x], [c.full(2, x.shape)])[1], x);
+  });
+
+  it('argmax, logsumexp and cross-entropy', async () => {
+    const x = rows(
+      [1, NAN, 2, 3], [NAN, NAN, NAN, NAN], [-INF, -INF, -INF, -INF], [1, INF, 2, INF], [0, -INF, -INF, -INF], [2, 0, 5, NAN], [LARGEST, LARGEST, 0, 1], [3, 3, 3, 3],
+    ); // biome-ignore format: a table
+    await sameOnGpu((x) => [c.argmax(x), c.logsumexp(x)], x);
+    await sameOnGpu((x, y) => c.softmaxCrossEntropy(x, y), rows([1, 2, NAN], [0, 1, 2]), column([0, 1]));
+    await sameOnGpu((x, y) => c.softmaxCrossEntropy(x, y), rows([1, 2, 0], [0, -INF, 2]), column([0, 1]));
+  });
+
+  it('pooling, its tangent and its cotangent', async () => {
+    const draw = (i: number) => SPECIAL[(i * 7 + (i >> 2) * 5) % SPECIAL.length]!;
+    const x: Given = { shape: [2, 6, 5, 3], data: Array.from({ length: 180 }, (_, i) => draw(i)) };
+    const f = (x: Tensor) => c.maxPool2d(x, 3, { stride: 2, padding: 1 });
+    await sameOnGpu(f, x);
+    const numbers: Given = { shape: [2, 6, 5, 3], data: Array.from({ length: 180 }, (_, i) => i + 1) };
+    await sameOnGpu((x, t) => jvp(f, [x], [t])[1], x, numbers);
+    await sameOnGpu((x) => grad((x: Tensor) => c.sum(c.square(f(x))))(x), x);
+  });
+});
+
+describe('products', () => {
+  it.each([
+    [4, 8, 4],
+    [5, 7, 3],
+    [33, 20, 24],
+  ])('%d × %d times × %d, and what is done before they are stored', async (m, k, n) => {
+    const a = Array.from({ length: m * k }, (_, i) => Math.fround(Math.sin(i)));
+    const b = Array.from({ length: k * n }, (_, i) => Math.fround(Math.cos(i)));
+    a[1] = NAN;
+    a[2 * k + k - 1] = INF;
+    b[k * n - 1] = -INF;
+    const given = [
+      { shape: [m, k], data: a },
+      { shape: [k, n], data: b },
+    ];
+    const kinds = m < 32 ? KINDS : SOFTWARE;
+    for (const after of [(x: Tensor) => x, c.relu, (x: Tensor) => c.maximum(c.mul(x, 0), -1)]) {
+      await same({ kinds, slack: 1e-5 }, (a, b) => after(c.matmul(a, b)), ...given);
+    }
+  });
+
+  it.each([3, 4])('convolutions of %d channels', async (channels) => {
+    const image = Array.from({ length: 2 * 6 * 5 * channels }, (_, i) => Math.fround(Math.sin(i)));
+    const weight = Array.from({ length: 4 * channels * 9 }, (_, i) => Math.fround(Math.cos(i)));
+    image[7] = NAN;
+    image[40] = INF;
+    await same(
+      { kinds: channels === 3 ? KINDS : SOFTWARE, slack: 1e-5 },
+      (x, w) => c.relu(c.conv2d(x, w, { padding: 1 })),
+      { shape: [2, 6, 5, channels], data: image },
+      { shape: [4, channels, 3, 3], data: weight },
+    );
+  });
+});
+
+it('a network that is fed one NaN has a NaN loss', async () => {
+  const data = Array.from({ length: 12 }, (_, i) => (i === 5 ? NAN : i / 8 - 1));
+  await sameOnGpu(
+    (x, w, y) => {
+      const h = c.relu(c.matmul(x, w));
+      return c.softmaxCrossEntropy(c.matmul(h, w), y);
+    },
+    { shape: [3, 4], data },
+    { shape: [4, 4], data: Array.from({ length: 16 }, (_, i) => Math.fround(Math.cos(i))) },
+    column([0, 1, 2]),
+  );
+});
