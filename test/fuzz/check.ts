@@ -27,7 +27,7 @@ const VARIANTS: readonly Variant[] = [
 ];
 /** Taken in turns, by structure. */
 const NARROW: readonly Variant[] = [
-  { name: 'with few bindings', traits: { maxStorageBuffersPerStage: 4 }, choice: 0 },
+  { name: 'with few bindings', traits: { maxStorageBuffersPerStage: 6 }, choice: 0 },
   { name: 'with a narrow grid', traits: { maxWorkgroupsPerDimension: 3 }, choice: 0 },
   { name: 'as GPUs like it, unfused', traits: { kind: 'hardware' }, choice: 0, unfused: true },
   { name: 'with nothing read as uniforms', traits: { maxUniformBytes: 0, maxTexelBytes: 0 }, choice: 0 },
