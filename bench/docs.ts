@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { checkTarget, writeAtomically } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { standalone } from '../src/report/svg.ts';
 import { benchmarksPage } from './docs/page.ts';
@@ -15,10 +15,10 @@ const program = new Command('npm run bench:docs --')
 await main(async () => {
   program.parse();
   const { out } = program.opts<{ out: string }>();
+  checkTarget(join(out, 'images', 'x'));
   const { markdown, figures } = benchmarksPage(program.args.map(readBenchFile));
-  mkdirSync(join(out, 'images'), { recursive: true });
-  writeFileSync(join(out, 'benchmarks.md'), markdown);
-  for (const { file, svg } of figures) writeFileSync(join(out, 'images', file), standalone(svg));
+  for (const { file, svg } of figures) writeAtomically(join(out, 'images', file), standalone(svg));
+  writeAtomically(join(out, 'benchmarks.md'), markdown);
   console.log(join(out, 'benchmarks.md'));
   return 0;
 });

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { checkTarget } from '../src/atomic-write.ts';
 import { commandLine, main } from '../src/cli/main.ts';
 import { tuneOption } from '../src/cli/tune-option.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
@@ -23,7 +24,7 @@ interface Options {
   readonly roofline?: boolean;
   readonly profile?: boolean;
   readonly time: string;
-  readonly tune: TuneMode;
+  readonly tune?: TuneMode;
   readonly out?: string;
 }
 
@@ -77,7 +78,11 @@ await main(async () => {
 
   const wanted = typeof options.peers === 'string' ? peersNamed(options.peers) : peerNames;
 
-  using devices = new Devices(options.adapter, options.tune);
+  const begun = new Date();
+  const out =
+    options.out ?? join('results', 'bench', `${begun.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
+  checkTarget(out); // Before hours are spent on what cannot be written.
+  using devices = new Devices(options.adapter, options.tune ?? 'on');
   const wide = await devices.open('all');
   console.log(`${wide.info.name}, ${wide.info.driver}`);
   const roofline = await measureRoofline(wide, Math.min(time, 200));
@@ -90,7 +95,6 @@ await main(async () => {
   for (const line of peers?.description ?? []) console.log(line);
 
   const rows: Row[] = [];
-  const begun = new Date();
   const results = (): BenchFile => ({
     schema: SCHEMA,
     date: begun.toISOString(),
@@ -101,9 +105,6 @@ await main(async () => {
     roofline,
     rows,
   });
-  const out =
-    options.out ?? join('results', 'bench', `${begun.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
-  writeBenchFile(out, results()); // Before hours are spent on what cannot be written.
   for (const suite of chosen) {
     console.log(`\n${suite.name}: ${suite.summary}\n${headLine()}`);
     await suite.run({

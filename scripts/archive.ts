@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statS
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkTarget } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { CollimateError } from '../src/errors.ts';
 import { formatBytes } from '../src/gpu/failures.ts';
@@ -80,10 +81,10 @@ if (process.argv[1] === import.meta.filename) {
     const { out } = parseArgs({
       options: { out: { type: 'string', default: `results/${name}.tar.xz` } },
     }).values;
+    checkTarget(resolve(out));
     const temporary = mkdtempSync(join(tmpdir(), 'collimate-archive-'));
     try {
       stage(join(temporary, name));
-      mkdirSync(dirname(resolve(out)), { recursive: true });
       execFileSync(
         'tar',
         ['--create', '--xz', '--sort=name', '--owner=0', '--group=0', '-f', resolve(out), name],

@@ -43,6 +43,23 @@ export function makeFolders(path: string): void {
   }
 }
 
+/**
+ * Makes the folder that a file is to be in, and checks that one can be written there: before work whose result it is to hold.
+ * @throws CollimateError
+ */
+export function checkTarget(path: string): void {
+  try {
+    makeFolders(dirname(path));
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory())
+      throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
+    const trial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+    fs.writeFileSync(trial, '', { flag: 'wx' });
+    fs.rmSync(trial);
+  } catch (cause) {
+    throw writeFailed(path, cause);
+  }
+}
+
 /** Removes what interrupted writes left anywhere under a folder that nobody else writes to. */
 export function removeTemporaries(folder: string): void {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
@@ -60,6 +77,8 @@ export function writeFailed(path: string, cause: unknown): CollimateError {
     EDQUOT: 'Your quota is used up: make room, then go on with `--resume`. Earlier files are intact.',
     EEXIST: 'A file is where a folder is needed: write elsewhere with `--out`.',
     ENOTDIR: 'A file is where a folder is needed: write elsewhere with `--out`.',
+    EISDIR: 'Name a file with `--out`, or remove that folder.',
+    EMFILE: 'Too many files are open: raise the limit by `ulimit -n 1024`.',
     EIO: 'The disk failed: check it, or write elsewhere with `--out`.',
   };
   const remedy =

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { judge } from '../analysis/claims.ts';
 import type { Analysis } from '../analysis/results.ts';
-import { writeAtomically } from '../atomic-write.ts';
+import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
 import { type CheckpointInfo, decodeCheckpoint, type TrainingOptions } from '../experiments/checkpoint.ts';
@@ -53,7 +53,7 @@ interface Options {
   readonly adapter?: string;
   readonly dataDir?: string;
   readonly out?: string;
-  readonly tune: TuneMode;
+  readonly tune?: TuneMode;
   readonly json?: boolean;
 }
 
@@ -71,7 +71,7 @@ const program = new Command('npm run analyze --')
   .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
-  .addOption(tuneOption())
+  .addOption(tuneOption('as in its run, or on'))
   .option('--out <file>', 'write the analysis, as analysis.json, to a new file')
   .option('--json', 'print the analysis as JSON')
   .option('--debug', 'print stack traces')
@@ -103,12 +103,13 @@ await main(async () => {
   if (out !== undefined && existsSync(out)) {
     throw new CollimateError(`${out} exists already`, 'Name a new file with `--out`, or remove it first.');
   }
+  if (out !== undefined) checkTarget(out);
   const { checkpoint, config } = open(path, experiment === undefined ? undefined : { experiment, preset });
   const { network, training } = checkpoint.info;
 
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
-  const tuner = new Tuner({ mode: tune, pinned: config?.kernels });
+  const tuner = new Tuner({ mode: tune ?? config?.tune ?? 'on', pinned: config?.kernels });
   const opening = Gpu.open({ adapter, chooser: tuner });
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const { dataset } = findExperiment(checkpoint.info.experiment);
@@ -122,12 +123,14 @@ await main(async () => {
     samples: chosen.samples ?? config?.settings.samples ?? 16,
   });
   const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;
-  if (out !== undefined) writeAtomically(out, text);
   if (json) process.stdout.write(text);
   else {
     console.log(`${measuresTable(analysis)}\n`);
     if (network.skip) console.log(verdictTable(judge(analysis, undefined, thresholdsOf(dataset)), false));
-    if (out !== undefined) console.log(`\nAnalysis: ${out}`);
+  }
+  if (out !== undefined) {
+    writeAtomically(out, text);
+    if (!json) console.log(`\nAnalysis: ${out}`);
   }
   return 0;
 });
@@ -137,10 +140,11 @@ function open(
   path: string,
   own: { experiment: string; preset: string | undefined } | undefined,
 ): { checkpoint: Trained; config: RunConfig | undefined } {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
   const file = isFolder ? join(path, CHECKPOINT) : path;
   let bytes: Uint8Array;
   try {
+    if (existsSync(file) && !statSync(file).isFile()) throw new Error('it is no file'); // /dev/zero has no end
     bytes = readFileSync(file);
   } catch (cause) {
     const message = `cannot read ${file}: ${(cause as Error).message}`;

@@ -27,19 +27,33 @@ export async function runAll(
   const queue = [...orders];
   const children = new Set<ChildProcess>();
   let stopping = false;
+  let failure: { readonly error: unknown } | undefined;
   const stop = () => {
     stopping = true;
     for (const child of children) child.kill('SIGTERM'); // A second one, after a terminal's Ctrl-C, is taken for the same.
   };
 
+  /** What an event leads to; where that fails, as on a full disk, all processes stop before the failure is thrown. */
+  const guarded =
+    <A extends unknown[]>(react: (...args: A) => void) =>
+    (...args: A): void => {
+      try {
+        react(...args);
+      } catch (error) {
+        failure ??= { error };
+        stop();
+      }
+    };
+
   async function work(options: WorkerOptions): Promise<void> {
     let current = queue.shift();
     let attempts = 0;
-    const finish = (ending: Ending) => {
-      events.onEnd(current!, ending);
+    const finish = guarded((ending: Ending) => {
+      const ended = current!;
       current = stopping ? undefined : queue.shift();
       attempts = 0;
-    };
+      events.onEnd(ended, ending);
+    });
     while (current && !stopping) {
       attempts++;
       const ended = await serve(options, () => current, {
@@ -58,20 +72,28 @@ export async function runAll(
     current: () => Order | undefined,
     heard: { progress: (share: number) => void; finish: (ending: Ending) => void },
   ): Promise<string> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const child = fork(WORKER, [], {
         env: { ...process.env, [OPTIONS]: JSON.stringify(options) },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       children.add(child);
       const order = () => child.connected && child.send(current() ?? NO_MORE, () => {});
-      child.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'progress') return heard.progress(message.share);
-        const { kind } = message;
-        heard.finish(kind === 'failed' ? { reason: message.reason, final: message.final } : kind);
-        order();
-      });
-      child.on('error', reject);
+      child.on(
+        'message',
+        guarded((message: WorkerMessage) => {
+          if (message.kind === 'progress') return heard.progress(message.share);
+          const { kind } = message;
+          heard.finish(kind === 'failed' ? { reason: message.reason, final: message.final } : kind);
+          order();
+        }),
+      );
+      child.on(
+        'error',
+        guarded((error) => {
+          if (child.pid === undefined) resolve(`before it began: ${error.message}`); // No `close` follows.
+        }),
+      );
       child.on('close', (code, signal) => {
         children.delete(child);
         resolve(signal ? `by ${signal}` : `with status ${code}`);
@@ -82,5 +104,6 @@ export async function runAll(
 
   using interrupt = new Interrupt(() => {}, stop);
   await interrupt.heeded(() => Promise.all(workers.slice(0, orders.length).map(work)));
+  if (failure) throw failure.error;
   if (stopping) throw new Interrupted('stopped; every run that was begun has its checkpoint');
 }

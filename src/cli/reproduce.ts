@@ -36,7 +36,10 @@ program
     '--out <folder>',
     'a new or empty folder (default: results/<experiment>/<time>-<seed>); of sweeps, where all results are (default: results)',
   )
-  .option('--resume [folder]', 'go on with a run that was cut off, by default the latest')
+  .option(
+    '--resume [folder]',
+    'go on with a run that was cut off, by default the last one begun of those that are not done',
+  )
   .option('--seeds <number>', 'of sweeps: seeds 1 to this (default: 3)')
   .option(
     '--jobs <number>',
@@ -47,7 +50,7 @@ program
     'of sweeps: make the i-th of n parts of the runs; whoever comes last writes the pages',
   )
   .option('--checkpoint-every <seconds>', 'of training, about', '20')
-  .addOption(tuneOption())
+  .addOption(tuneOption('on, or as a run that goes on was begun'))
   .option('--strict', 'exit with status 1 if a claim does not hold')
   .option(
     '--trace <file>',
@@ -63,7 +66,7 @@ Examples:
   npm run reproduce -- mnist-fc                          the main result, in minutes
   npm run reproduce -- mnist-fc --preset smoke           a first look, in seconds
   npm run reproduce -- mnist-fc --depth 16 --seed 2 --out results/deep
-  npm run reproduce -- mnist-fc --resume                 go on with the latest run
+  npm run reproduce -- mnist-fc --resume                 go on with the last run that was cut off
   npm run reproduce -- mnist-conv                        the same for convolutions
   npm run reproduce -- ra4-depth                         a sweep: many runs, one report, results/index.html
   npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
@@ -82,7 +85,7 @@ await main(async () => {
   if (name === undefined) return program.help({ error: true });
   const checkpointSeconds = number(options.checkpointEvery, '--checkpoint-every', 'seconds', [0, 86_400]);
   if (name === 'all') return suite(Object.values(sweeps), true, options, checkpointSeconds);
-  const sweep = sweeps[name];
+  const sweep = Object.hasOwn(sweeps, name) ? sweeps[name] : undefined;
   if (sweep) return suite([sweep], false, options, checkpointSeconds);
   const experiment = findExperiment(name, Object.keys(sweeps));
   const misplaced = (['seeds', 'jobs', 'shard'] as const).find((option) => options[option] !== undefined);
@@ -110,7 +113,7 @@ async function suite(
     };
     throw new CollimateError(`--${misplaced} says nothing to a sweep`, remedies[misplaced]);
   }
-  const { preset = 'quick', seeds, jobs, shard, adapter, dataDir, tune, strict, json } = options;
+  const { preset = 'quick', seeds, jobs, shard, adapter, dataDir, tune = 'on', strict, json } = options;
   if (!LEVELS.includes(preset as Level)) {
     throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
   }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CollimateError } from '../errors.ts';
+import { isDone } from '../experiments/analysis-file.ts';
 import type { Experiment } from '../experiments/experiment.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
@@ -50,15 +51,28 @@ export function findRun(
   return { path, config };
 }
 
-/** The latest of the runs in the default folders, whose names begin with their times. */
+/** Of the runs in the default folders that are not done, the one that was begun last. Damaged ones can be resumed by name. */
 function latestRun(experiment: string): string {
   const parent = join('results', experiment);
-  const runs = existsSync(parent) ? readdirSync(parent).sort() : [];
-  const latest = runs.findLast((name) => existsSync(join(parent, name, CONFIG)));
-  if (latest) return join(parent, latest);
+  const runs = (existsSync(parent) ? readdirSync(parent) : [])
+    .map((name) => join(parent, name))
+    .filter((folder) => existsSync(join(folder, CONFIG)));
+  const open = runs.flatMap((folder) => {
+    try {
+      return isDone(folder) ? [] : [{ folder, started: Date.parse(readConfig(folder).started) }];
+    } catch (error) {
+      if (!(error instanceof CollimateError)) throw error;
+      console.error(`note: ${folder} is passed over: ${error.message}`);
+      return [];
+    }
+  });
+  const latest = open.toSorted((a, b) => a.started - b.started).at(-1);
+  if (latest) return latest.folder;
   throw new CollimateError(
-    `there is no run of ${experiment} in ${parent}`,
-    'Name its folder: `--resume <folder>`.',
+    runs.length > 0
+      ? `no run of ${experiment} in ${parent} was cut off: ${runs.length} are done, or cannot be read`
+      : `there is no run of ${experiment} in ${parent}`,
+    'Name its folder, `--resume <folder>`, or begin a run without `--resume`.',
   );
 }
 

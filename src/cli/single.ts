@@ -21,7 +21,7 @@ export interface SingleOptions extends GivenSettings {
   readonly out?: string;
   /** A folder, or true for the latest. */
   readonly resume?: string | true;
-  readonly tune: TuneMode;
+  readonly tune?: TuneMode;
   readonly strict?: boolean;
   readonly json?: boolean;
   readonly trace?: string;
@@ -36,7 +36,8 @@ export async function runSingle(
   const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
   const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
 
-  const tuner = new Tuner({ mode: options.tune, pinned: resumed?.config.kernels });
+  const tune = options.tune ?? resumed?.config.tune ?? 'on';
+  const tuner = new Tuner({ mode: tune, pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const task = await fetchTask(experiment.dataset, settings, options.dataDir);
@@ -50,8 +51,7 @@ export async function runSingle(
     : describeRun(
         experiment,
         {
-          preset,
-          settings,
+          ...{ preset, settings, tune },
           command: commandLine('reproduce', process.argv.slice(2)),
         },
         task,

@@ -5,6 +5,39 @@ import { quote } from './main.ts';
 /** Before its time limit a task gets so many seconds to stop at a checkpoint. */
 const NOTICE_S = 120;
 
+/** The shortest time limit: that notice, which Slurm may give a minute earlier, and as long again to get somewhere. */
+const LEAST_S = 2 * (NOTICE_S + 60);
+
+/** Time limits among other options of sbatch. */
+export const timesIn = (options: readonly string[]): string[] =>
+  options.flatMap((option, i) => {
+    if (option === '--time' || option === '-t') return options.slice(i + 1, i + 2);
+    return /^(?:--time=|-t)(.+)$/.exec(option)?.slice(1) ?? [];
+  });
+
+/**
+ * Refuses a time limit under which a task would be told to stop before it has got anywhere, and be queued again without end.
+ * @throws CollimateError
+ */
+export function checkTime(limit: string): void {
+  const seconds = secondsOf(limit);
+  if (seconds === undefined || seconds === 0 || seconds >= LEAST_S) return; // sbatch refuses what it cannot read; 0 is no limit
+  throw new CollimateError(
+    `--time ${limit} is ${seconds} s, but a task is told to stop ${NOTICE_S} s before its limit, or up to 60 s earlier`,
+    `Give at least ${LEAST_S / 60} minutes, such as --time 01:00:00: a shorter task would be queued again without end.`,
+  );
+}
+
+/** Slurm's minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes and days-hours:minutes:seconds. */
+function secondsOf(limit: string): number | undefined {
+  const match = /^(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?$/.exec(limit);
+  if (!match) return undefined;
+  const [days, a = 0, b, c] = match.slice(1).map((part) => (part === undefined ? undefined : Number(part)));
+  if (days !== undefined) return 86_400 * days + 3600 * a + 60 * (b ?? 0) + (c ?? 0);
+  if (c !== undefined) return 3600 * a + 60 * b! + c;
+  return 60 * a + (b ?? 0);
+}
+
 /** An array job: `tasks` processes, each of which makes a part of a sweep's runs. */
 export interface ArrayJob {
   readonly name: string;

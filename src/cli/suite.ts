@@ -3,13 +3,14 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
 import { ensureDataset } from '../data/ensure.ts';
-import { CollimateError } from '../errors.ts';
+import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
 import type { Settings } from '../experiments/experiment.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
 import { defaultSeeds, type Level, type PlannedRun, planSweep, type Sweep } from '../experiments/sweep.ts';
 import {
   noteFailure,
+  reasonOf,
   recordOf,
   runFolder,
   SWEEP,
@@ -17,7 +18,6 @@ import {
   sweepFolder,
 } from '../experiments/sweep-record.ts';
 import type { SweepRecord } from '../experiments/sweep-results.ts';
-import { THEORY } from '../experiments/unconstrained/run.ts';
 import { Gpu } from '../gpu/device.ts';
 import { gpuNames } from '../gpu/node-adapter.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
@@ -61,6 +61,7 @@ interface Item {
 /** Makes the runs of sweeps that are not there yet, then their pages and the index. Returns the exit status. */
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
   const { root, level, shard, json, theory } = options;
+  makeFolder(root); // Before hours are spent on what cannot be written.
   const seeds = options.seeds === undefined ? defaultSeeds(level) : countFrom1(options.seeds);
   const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, { ...options, seeds }) }));
   const runs = new Map(plans.flatMap(({ planned }) => planned.map((run) => [run.id, run])));
@@ -71,6 +72,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
   const own = longestFirst(all).filter((_, i) => !shard || i % shard.count === shard.index);
   const open = own.filter((item) => item.open);
   const display = suiteDisplay(json);
+  let failed = 0;
   const end = ({ id, run }: Item, ending: Ending) => {
     if (run && typeof ending === 'object') noteFailure(root, run, ending);
     display.end(id, ending);
@@ -90,7 +92,10 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
         workers,
         {
           onProgress: ({ id }, share) => display.progress(id, share),
-          onEnd: ({ id }, ending) => end(items.get(id)!, ending),
+          onEnd: ({ id }, ending) => {
+            if (typeof ending === 'object' && !ending.final) failed++;
+            end(items.get(id)!, ending);
+          },
         },
       );
     } catch (error) {
@@ -108,6 +113,10 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
   if (json) {
     const lacking = records.flatMap(({ runs }) => runs.filter(({ status }) => status !== 'done'));
     console.log(JSON.stringify({ event: 'done', root, lacking: lacking.map(({ id }) => id), holds }));
+  }
+  if (failed > 0) {
+    console.error(`${failed} of ${ready.length} runs failed; the same command tries them again.`);
+    return 1;
   }
   return options.strict && !holds ? 1 : 0;
 }
@@ -159,8 +168,7 @@ async function withData(
     try {
       await ensureDataset(dataset, { dataDir, size: settings.resolution, onProgress: bar.onProgress });
     } catch (error) {
-      if (!(error instanceof CollimateError)) throw error;
-      refusal = [error.message, error.remedy].filter(Boolean).join('. ');
+      refusal = reasonOf(error);
     } finally {
       bar.close();
     }
@@ -217,6 +225,6 @@ function theoryItem(root: string, level: Level): Item {
     id,
     order: { kind: 'theory', id, preset: level, folder },
     cost: 4e12, // It takes as long as a run of so many.
-    open: !existsSync(join(folder, THEORY)),
+    open: !existsSync(join(folder, REPORT)),
   };
 }

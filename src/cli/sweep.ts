@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { makeFolders, writeAtomically } from '../atomic-write.ts';
+import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
-import { CONFIG } from '../experiments/run-folder.ts';
+import { CONFIG, makeFolder } from '../experiments/run-folder.ts';
 import { findExperiment, type GivenSettings, parseNumber, parseSettings } from '../experiments/settings.ts';
 import { defaultSeeds, LEVELS, type Level, type PlannedRun, planSweep } from '../experiments/sweep.ts';
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { commandLine, main, quote } from './main.ts';
 import { addSettings } from './setting-options.ts';
-import { sbatch, slurmScript } from './slurm.ts';
+import { checkTime, sbatch, slurmScript, timesIn } from './slurm.ts';
 import { tuneOption } from './tune-option.ts';
 import { alignColumns } from './verdict-table.ts';
 
@@ -90,6 +90,8 @@ await new Command('npm run sweep --')
 function submitToSlurm(sweep: string, others: readonly string[], options: Submission): number {
   const { level, runs } = planOf(sweep, options);
   const { shards, out, dataDir, dryRun } = options;
+  for (const limit of [submit.getOptionValue('time') as string | undefined, ...timesIn(others)])
+    if (limit !== undefined) checkTime(limit);
   const logs = resolve(out, 'slurm');
   const name = `${sweep}.${level}`;
   const places = { '--data-dir': dataDir, '--out': out };
@@ -111,7 +113,7 @@ function submitToSlurm(sweep: string, others: readonly string[], options: Submis
       }),
     ),
   });
-  makeFolders(logs);
+  makeFolder(logs);
   const file = join(logs, `${name}.sh`);
   writeAtomically(file, script);
   if (dryRun) {
@@ -154,7 +156,8 @@ function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[]
   if (!level) {
     throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
   }
-  const chosen = name === 'all' ? Object.values(sweeps) : [sweeps[name]];
+  const chosen =
+    name === 'all' ? Object.values(sweeps) : [Object.hasOwn(sweeps, name) ? sweeps[name] : undefined];
   const plan = {
     level,
     seeds:

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
@@ -97,8 +96,8 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
 
 /** A new folder, or that of the same settings, which goes on with what is not there yet. */
 function openFolder(path: string, settings: TheorySettings): RunFolder {
-  if (!existsSync(join(path, CONFIG))) return RunFolder.create(path);
-  const folder = RunFolder.resume(path);
+  const folder = RunFolder.open(path);
+  if (!folder.has(CONFIG)) return folder;
   if (isDeepStrictEqual(folder.read(CONFIG, THEORY_CONFIG).settings, settings)) return folder;
   folder.release();
   throw new CollimateError(

@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { CollimateError } from '../errors.ts';
+import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Tracer } from '../gpu/trace.ts';
 
@@ -9,7 +8,7 @@ import { Tracer } from '../gpu/trace.ts';
  */
 export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
   const tracer = new Tracer(gpu);
-  write(path, []);
+  checkTarget(path);
   gpu.tracer = tracer;
   return Object.assign(tracer, {
     async [Symbol.asyncDispose]() {
@@ -21,13 +20,5 @@ export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
 
 function write(path: string, traceEvents: readonly object[]): void {
   const lines = traceEvents.map((event) => JSON.stringify(event));
-  try {
-    writeFileSync(path, `{"displayTimeUnit":"ns","traceEvents":[\n${lines.join(',\n')}\n]}\n`);
-  } catch (cause) {
-    throw new CollimateError(
-      `cannot write the trace ${path}: ${(cause as Error).message}`,
-      'Name a file in a folder that exists and may be written to.',
-      { cause },
-    );
-  }
+  writeAtomically(path, `{"displayTimeUnit":"ns","traceEvents":[\n${lines.join(',\n')}\n]}\n`);
 }

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { Command } from 'commander';
+import { CollimateError } from '../errors.ts';
 import { choicesFile, readChoices } from '../tuner/choices.ts';
 import { main } from './main.ts';
 
@@ -15,7 +16,17 @@ program
 program
   .command('reset')
   .description('forget all choices')
-  .action(() => rmSync(choicesFile(), { force: true }));
+  .action(() => {
+    try {
+      rmSync(choicesFile(), { force: true });
+    } catch (cause) {
+      throw new CollimateError(
+        `cannot remove ${choicesFile()}: ${(cause as Error).message}`,
+        'Remove it by hand.',
+        { cause },
+      );
+    }
+  });
 program
   .command('path')
   .description('where the choices are kept')

@@ -1,13 +1,13 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CollimateError } from '../errors.ts';
+import { isDone } from '../experiments/analysis-file.ts';
 import { Interrupt, leave } from '../experiments/interrupt.ts';
 import { LockedError } from '../experiments/lock.ts';
 import { reproduce } from '../experiments/reproduce.ts';
 import { describeRun, readConfig } from '../experiments/run-config.ts';
 import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
 import { findExperiment } from '../experiments/settings.ts';
+import { forgetFailure, reasonOf } from '../experiments/sweep-record.ts';
 import { loadTask, type Task } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { Gpu } from '../gpu/device.ts';
@@ -45,19 +45,21 @@ async function serve(options: WorkerOptions): Promise<void> {
 
   async function make(order: RunOrder): Promise<void> {
     const experiment = findExperiment(order.experiment);
-    const begun = existsSync(join(order.folder, CONFIG)) ? readConfig(order.folder) : undefined;
+    using folder = RunFolder.open(order.folder);
+    const begun = folder.has(CONFIG) ? readConfig(order.folder) : undefined;
     if (begun && !isDeepStrictEqual(begun.settings, order.settings)) {
       throw new CollimateError(
         `the run in ${order.folder} was made with other settings`,
         'Move that folder away, or name another root with `--out`.',
       );
     }
-    tuner = new Tuner({ mode: options.tune, pinned: begun?.kernels });
+    if (begun && isDone(order.folder)) return; // by another process, since this one was asked
+    const tune = begun?.tune ?? options.tune;
+    tuner = new Tuner({ mode: tune, pinned: begun?.kernels });
     const task = await tasks.load(order);
-    using folder = begun ? RunFolder.resume(order.folder) : RunFolder.create(order.folder);
     const config = begun
       ? goOn(begun, task.dataset, gpu.info)
-      : describeRun(experiment, order, task, gpu.info);
+      : describeRun(experiment, { ...order, tune }, task, gpu.info);
     await reproduce(gpu, task, folder, config, {
       interrupt,
       tuner,
@@ -67,6 +69,7 @@ async function serve(options: WorkerOptions): Promise<void> {
       onEpoch() {},
     });
     writeReport(folder);
+    forgetFailure(order.folder);
   }
 
   for await (const order of orders()) {
@@ -80,7 +83,7 @@ async function serve(options: WorkerOptions): Promise<void> {
       // Another process may have more luck with another device.
       if (!(error instanceof CollimateError) || error instanceof DeviceLostError) throw error;
       if (error instanceof LockedError) send({ kind: 'elsewhere' });
-      else send({ kind: 'failed', reason: error.message, final: error instanceof DivergedError });
+      else send({ kind: 'failed', reason: reasonOf(error), final: error instanceof DivergedError });
     }
   }
 }

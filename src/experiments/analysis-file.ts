@@ -6,6 +6,15 @@ import { checkRecord, readJson } from '../record.ts';
 import { isRecord } from '../schema.ts';
 
 export const ANALYSIS = 'analysis.json';
+/** Of a run's files the last one to be written. */
+export const REPORT = 'report.html';
+
+/**
+ * Whether a run has all its files.
+ * @throws CollimateError as {@link readAnalysis}
+ */
+export const isDone = (folder: string): boolean =>
+  readAnalysis(folder)?.claims !== undefined && existsSync(join(folder, REPORT));
 
 const remedy = 'Remove the file: it is made again from the checkpoint by `npm run reproduce -- … --resume`.';
 export const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;

@@ -4,7 +4,7 @@ import type { Analysis, Claim } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import type { Tuner } from '../tuner/tuner.ts';
-import { ANALYSIS, readAnalysis } from './analysis-file.ts';
+import { ANALYSIS, REPORT, readAnalysis } from './analysis-file.ts';
 import { analyzeRun } from './analyze-run.ts';
 import { refuseDifference } from './checkpoint.ts';
 import { measureCourse, missingEpochs } from './course.ts';
@@ -85,6 +85,7 @@ export async function reproduce(
       refuseDifference(has, wanted, what, 'of the checkpoint', 'Remove the file: it is made again.');
       if (!missingEpochs(into, own.settings).length) return known;
     }
+    folder.remove(REPORT); // It is of an earlier analysis, if it is there at all.
     session.onStage('analyze', network);
     const { seed, samples } = own.settings;
     const request = { trainingSeed: seed, seed, samples };

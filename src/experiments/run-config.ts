@@ -10,6 +10,7 @@ import type { AdapterInfo } from '../gpu/adapter.ts';
 import { networkOptions } from '../models/network-of.ts';
 import { readRecord } from '../record.ts';
 import { checked, isRecord, whole } from '../schema.ts';
+import { type TuneMode, tuneModes } from '../tuner/tuner.ts';
 import {
   networkFrom,
   normalization,
@@ -67,6 +68,8 @@ const config = v.object({
   ...origin,
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
   resumedOn: v.exactOptional(v.pipe(v.array(adapter), v.readonly())),
+  /** How kernels are chosen, `--tune`; files of earlier versions do not say. */
+  tune: v.exactOptional(v.picklist(tuneModes)),
   /** Variant of the kernel used for each problem that there is more than one for; a resumed run uses the same. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
 });
@@ -77,13 +80,14 @@ export type Origin = Readonly<v.InferOutput<v.ObjectSchema<typeof origin, undefi
 const CONFIG_FILE = {
   format: 'collimate/config@1',
   schema: config,
-  complete({ settings, network, normalization, ...rest }: Record<string, unknown>) {
+  complete(given: Record<string, unknown>) {
+    const { settings, network, normalization } = given;
     const skip = isRecord(network) ? network.skip : true;
     const unsaid = isRecord(settings)
       ? Object.entries({ ...AS_IN_THE_PAPER, skip }).filter(([name]) => !(name in settings))
       : [];
     return {
-      ...rest,
+      ...given, // in the order in which it was written, so that a resumed run leaves the same file
       settings: isRecord(settings) ? { ...settings, ...Object.fromEntries(unsaid) } : settings,
       ...{ network: networkFrom(network), normalization: normalizationFrom(normalization) },
     };
@@ -95,7 +99,7 @@ const CONFIG_FILE = {
 /** The configuration of a new run, or of its control. */
 export function describeRun(
   experiment: Experiment,
-  run: { preset: string; settings: Settings; command: string },
+  run: { preset: string; settings: Settings; command: string; tune?: TuneMode },
   task: Task,
   adapter: AdapterInfo,
 ): RunConfig {
@@ -109,6 +113,7 @@ export function describeRun(
     dataset: task.dataset,
     notes: task.notes,
     normalization: task.normalization,
+    ...(run.tune && { tune: run.tune }),
     ...originOf(adapter, run.command),
   };
 }

@@ -43,10 +43,9 @@ export class RunFolder implements Disposable {
   static create(path: string): RunFolder {
     makeFolder(path);
     refuseUsed(path);
-    const run = new RunFolder(path, FolderLock.acquire(path), true);
+    const run = RunFolder.open(path);
     try {
       refuseUsed(path); // by a process that has come and gone in between
-      removeTemporaries(path);
       return run;
     } catch (error) {
       run.release();
@@ -65,6 +64,20 @@ export class RunFolder implements Disposable {
     const run = new RunFolder(path, FolderLock.acquire(path), true);
     removeTemporaries(path);
     return run;
+  }
+
+  /** Goes on with the run that a folder holds, or begins one in it: which, is known once no other process can begin one. */
+  static open(path: string): RunFolder {
+    makeFolder(path);
+    const run = new RunFolder(path, FolderLock.acquire(path), true);
+    try {
+      if (!run.has(CONFIG)) refuseUsed(path);
+      removeTemporaries(path);
+      return run;
+    } catch (error) {
+      run.release();
+      throw error;
+    }
   }
 
   /** A run inside this one, as the control is, under the same lock. */
@@ -88,6 +101,10 @@ export class RunFolder implements Disposable {
 
   writeJson(name: string, value: unknown): void {
     this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  remove(name: string): void {
+    fs.rmSync(this.locate(name), { force: true });
   }
 
   readBytes(name: string): Uint8Array {

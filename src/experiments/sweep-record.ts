@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { NetworkInfo, Summary } from '../analysis/results.ts';
@@ -6,9 +6,10 @@ import { type ScalarName, scalars } from '../analysis/scalars.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { readRecord } from '../record.ts';
-import { readAnalysis } from './analysis-file.ts';
+import { isDone, readAnalysis } from './analysis-file.ts';
 import { readCourse } from './course.ts';
 import { deviations } from './deviations.ts';
+import { FolderLock, LockedError } from './lock.ts';
 import { CONTROL } from './reproduce.ts';
 import { type RunConfig, readConfig } from './run-config.ts';
 import { makeFolder, readMetrics } from './run-folder.ts';
@@ -23,8 +24,7 @@ export const sweepFolder = (root: string, name: string, level: string): string =
   join(root, 'sweeps', `${name}.${level}`);
 
 /** Beside the folder of a run that failed: why. */
-const failureFile = (root: string, run: Pick<PlannedRun, 'id'>): string =>
-  `${runFolder(root, run)}.failed.json`;
+const failureFile = (folder: string): string => `${folder}.failed.json`;
 
 export const failure = v.object({
   reason: v.string(),
@@ -33,17 +33,37 @@ export const failure = v.object({
 });
 export type Failure = Readonly<v.InferOutput<typeof failure>>;
 
-export function noteFailure(root: string, run: PlannedRun, failure: Failure): void {
-  const path = failureFile(root, run);
-  makeFolder(join(path, '..'));
-  writeAtomically(path, `${JSON.stringify(failure)}\n`);
+/** Notes why a run failed, unless another process makes it just now or has made it meanwhile. */
+export function noteFailure(root: string, run: Pick<PlannedRun, 'id'>, failure: Failure): void {
+  const folder = runFolder(root, run);
+  makeFolder(folder);
+  let lock: FolderLock;
+  try {
+    lock = FolderLock.acquire(folder);
+  } catch (error) {
+    if (error instanceof LockedError) return;
+    throw error;
+  }
+  try {
+    if (standingOf(root, run).status !== 'done')
+      writeAtomically(failureFile(folder), `${JSON.stringify(failure)}\n`);
+  } finally {
+    lock.release();
+  }
 }
 
+/** Forgets why a run in a folder failed before, now that it is done. */
+export const forgetFailure = (folder: string): void => rmSync(failureFile(folder), { force: true });
+
 /** How a run stands, by the files in its folder. One whose files cannot be read has failed, which says so. */
-export function standingOf(root: string, run: PlannedRun): { status: SweepRun['status']; failure?: Failure } {
+export function standingOf(
+  root: string,
+  run: Pick<PlannedRun, 'id'>,
+): { status: SweepRun['status']; failure?: Failure } {
+  const folder = runFolder(root, run);
+  const path = failureFile(folder);
   try {
-    if (readAnalysis(runFolder(root, run))?.claims) return { status: 'done' };
-    const path = failureFile(root, run);
+    if (isDone(folder)) return { status: 'done' };
     if (!existsSync(path)) return { status: 'missing' };
     const remedy = 'Remove the file: the run is then tried again.';
     return { status: 'failed', failure: readRecord(path, { schema: failure, remedy }) };
@@ -53,7 +73,7 @@ export function standingOf(root: string, run: PlannedRun): { status: SweepRun['s
 }
 
 /** Why a file could not be read, and what to do about it. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof CollimateError)) throw error;
   return [error.message, error.remedy].filter(Boolean).join('. ');
 }

@@ -10,7 +10,7 @@ import { standalone } from './svg.ts';
 /** Writes a file, given its path below the folder of the page. */
 export type Write = (path: string, contents: string | Uint8Array) => void;
 
-/** Writes a page as HTML and Markdown, its figures as SVG and PNG, and its numbers as CSV. */
+/** Writes a page as HTML and Markdown, its figures as SVG and PNG, and its numbers as CSV. The HTML comes last: where it is, all is. */
 export function publish(
   write: Write,
   page: Page,
@@ -26,8 +26,8 @@ export function publish(
     write(`figures/${pngName(file)}`, png(alone));
   }
   for (const { name, rows } of data ?? []) write(`data/${name}.csv`, csv(rows));
-  write(`${name}.html`, html(page));
   write(`${name}.md`, markdown(page));
+  write(`${name}.html`, html(page));
 }
 
 /** Into the folder of a run. */

@@ -17,11 +17,15 @@ export function writeReport(folder: RunFolder): void {
   const controlFolder = config.settings.controlWeightDecay === null ? undefined : folder.sub(CONTROL);
   const run = runData(folder, config.settings.skip ? labels.run : labels.plain);
   const control = controlFolder && runData(controlFolder, labels.control);
-  const title = catalog[config.experiment]?.title ?? config.experiment;
-  draw(folder, config, title, run, control);
-  // The control's own page shows it alone: no claim is made of it.
+  const title = experimentOf(config)?.title ?? config.experiment;
+  // The control's own page shows it alone: no claim is made of it. The run's page is the last of all files: see isDone.
   if (control) draw(controlFolder, readConfig(controlFolder.path), `${title}: the no-skip control`, control);
+  draw(folder, config, title, run, control);
 }
+
+/** Undefined where another version of Collimate had another name for it. */
+const experimentOf = ({ experiment }: RunConfig) =>
+  Object.hasOwn(catalog, experiment) ? catalog[experiment] : undefined;
 
 function runData(folder: RunFolder, label: string): RunData {
   const analysis = folder.read(ANALYSIS, ANALYSIS_FILE);
@@ -35,7 +39,7 @@ function runData(folder: RunFolder, label: string): RunData {
 }
 
 function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData, control?: RunData): void {
-  const experiment = catalog[config.experiment];
+  const experiment = experimentOf(config);
   const data = {
     title,
     experiment: config.experiment,

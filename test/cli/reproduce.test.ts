@@ -80,7 +80,7 @@ describe('a run', () => {
         settings: { seed: 1, images: 1200 },
         adapter: { name: expect.any(String), driver: expect.any(String) },
         versions: { collimate: expect.any(String), node: process.versions.node, webgpu: expect.any(String) },
-        kernels: expect.any(Object),
+        ...{ tune: 'off', kernels: expect.any(Object) },
         command: expect.stringContaining('npm run reproduce -- mnist-fc --preset smoke --depth 2'),
       });
       expect(json(join(folder, 'analysis.json')).trained).toMatchObject({ step: 300 });
@@ -153,7 +153,7 @@ describe('a run', () => {
     const kernels = { ...config.kernels, 'a product long gone': 'its variant' };
     fs.writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, kernels }));
 
-    const resume = ['mnist-fc', '--json', ...often, '--resume', folder];
+    const resume = ['mnist-fc', '--json', ...often, '--tune', 'on', '--resume', folder];
     // A stage is announced even if the first process got to the end of training before it was killed.
     const stopped = await runCommand('reproduce', resume, end('SIGINT', '"event":"stage"'));
     expect(stopped).toMatchObject({ status: 130, signal: null });
@@ -225,13 +225,15 @@ describe('bad input', () => {
       refused(['mnist-fc', '--resume', root], 'is not the folder of a run'),
       refused([...TINY, '--out', join(whole, 'config.json', 'x')], 'cannot write', '--out'),
       refused(
-        [...TINY, '--trace', join(root, 'none', 'x')],
-        'cannot write the trace',
-        'a folder that exists',
+        [...TINY, '--trace', join(whole, 'config.json', 'x')],
+        'cannot write',
+        'A file is where a folder is needed',
       ),
+      refused(['mnist-fc', '--resume', '/dev/zero/x'], '/dev/zero/x'),
+      refused([...TINY, '--out', '/dev/zero/x'], 'cannot write /dev/zero/x'),
     ]);
     expect(bits(whole)).toEqual(before);
-  });
+  }, 120_000);
 
   test('such as a learning rate that diverges stops at the step, and keeps the last good checkpoint', async () => {
     const folder = join(root, 'diverging');
@@ -276,6 +278,24 @@ describe('analyze', () => {
     expect(other.stderr).toContain(`${file} `);
     expect(other.stderr).toContain('Use a file with the weights of that network.');
   });
+
+  test('makes the folder of its target, or refuses it before it computes, and reads no devices', async () => {
+    const out = join(root, 'new/folder/analysis.json');
+    const { status, stdout } = await runCommand('analyze', [whole, '--out', out, '--samples', '1']);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Analysis: ${out}`);
+    expect(json(out).trained.samples).toHaveLength(1);
+    const refused = async (args: string[], message: string) =>
+      expect(await runCommand('analyze', args)).toMatchObject({
+        ...{ status: 1, stdout: '', stderr: expect.stringContaining(message) },
+      });
+    await Promise.all([
+      refused([whole, '--out', join(whole, 'config.json/a.json')], 'cannot write'),
+      refused([whole, '--out', '/dev/zero/a.json'], 'cannot write'),
+      refused(['/dev/zero'], 'cannot read /dev/zero'),
+      refused(['/dev/zero/x'], 'cannot read /dev/zero/x'),
+    ]);
+  }, 120_000);
 
   test('refuses a truncated checkpoint', async () => {
     const file = join(root, 'truncated.safetensors');

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { slurmScript } from '../../src/cli/slurm.ts';
+import { checkTime, slurmScript, timesIn } from '../../src/cli/slurm.ts';
 import { planSweep } from '../../src/experiments/sweep.ts';
 import { noteFailure, runFolder } from '../../src/experiments/sweep-record.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
@@ -28,6 +28,19 @@ const job = (change: object = {}) => ({
   command: ['/usr/bin/node', 'reproduce.ts', 'width', '--out', "/shared/it's"],
   options: { time: '01:00:00', gres: 'gpu:1' },
   ...change,
+});
+
+test.each(['5', '05:59', '0:05:59', '0-00:05', '0-00:05:59'])('a time limit of %s is too short', (limit) => {
+  expect(() => checkTime(limit)).toThrow(/is \d+ s, but a task is told to stop 120 s before its limit/);
+});
+
+test.each(['0', '6', '06:00', '00:06:00', '0-00:06', '1-0', '1-00:00:00', 'infinite'])(
+  'a time limit of %s will do',
+  (limit) => expect(() => checkTime(limit)).not.toThrow(),
+);
+
+test('time limits are found among the options of sbatch', () => {
+  expect(timesIn(['--mem=4G', '--time=5', '-t', '6', '-t7', '--time', '8'])).toEqual(['5', '6', '7', '8']);
 });
 
 test('the script says all that Slurm has to know', () => {

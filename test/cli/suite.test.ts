@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { noteFailure } from '../../src/experiments/sweep-record.ts';
 import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
 
@@ -143,7 +144,43 @@ test('a run that diverges has failed, and is not tried again; its claims have no
   expect((await runCommand([...args, '--strict'])).status).toBe(1);
 });
 
+test('a run whose report is missing is not done, and a damaged record stops no other', async () => {
+  const folder = join(root, 'damaged');
+  fs.cpSync(whole, folder, { recursive: true });
+  const [one, two] = record(folder).runs.map(({ id }) => join(folder, 'runs', id));
+  fs.rmSync(join(one!, 'report.html'));
+  fs.writeFileSync(`${one}.failed.json`, 'null');
+  fs.writeFileSync(join(two!, 'analysis.json'), '{ "schema": ');
+  const again = await runCommand([...TINY, '--out', folder]);
+  expect(again.status).toBe(1);
+  expect(again.stderr).toContain('1 of 2 runs failed; the same command tries them again.');
+  expect(fs.existsSync(join(one!, 'report.html'))).toBe(true);
+  expect(fs.existsSync(`${one}.failed.json`)).toBe(false);
+  const { runs } = record(folder);
+  expect(runs.map(({ status }) => status)).toEqual(['done', 'failed']);
+  expect(runs[1]!.reason).toMatch(/analysis\.json is not JSON/);
+});
+
+test('a failure of the sweep itself stops all its processes, and is told', async () => {
+  const folder = join(root, 'full');
+  fs.mkdirSync(folder);
+  fs.writeFileSync(join(folder, 'runs'), 'a file where a folder is needed');
+  const ended = await runCommand([...TINY, '--lr', '1e6', '--out', folder]);
+  expect(ended.status).toBe(1);
+  expect(ended.stderr).toContain('cannot write');
+  expect(ended.stderr).toContain('A file is where a folder is needed');
+  expect(ended.stderr).not.toMatch(/^ +at /m);
+});
+
+test('two sweeps that meet leave no failure beside a run that is done', () => {
+  const run = record(whole).runs[0]!;
+  noteFailure(whole, run, { reason: 'too late', final: true });
+  expect(fs.existsSync(join(whole, 'runs', `${run.id}.failed.json`))).toBe(false);
+});
+
 test.each([
+  [['constructor', '--seeds', '2'], 'there is no experiment constructor'],
+  [['width', '--preset', 'toString'], 'there is no preset toString of sweeps'],
   [['width', '--seed', '2'], 'Give the number of seeds by --seeds'],
   [['width', '--resume'], 'a sweep goes on by itself'],
   [['width', '--width', '4'], 'width decides width itself'],

@@ -88,7 +88,7 @@ export type TheorySettings = Readonly<v.InferOutput<typeof theorySettings>>;
 /** A preset's settings with the given ones in their places, all checked. */
 export function resolveTheory(given: GivenTheory): { preset: string; settings: TheorySettings } {
   const preset = given.preset ?? 'quick';
-  const base = theoryPresets[preset]?.settings;
+  const base = Object.hasOwn(theoryPresets, preset) ? theoryPresets[preset]?.settings : undefined;
   if (!base) {
     const names = Object.keys(theoryPresets).join(', ');
     throw new CollimateError(
