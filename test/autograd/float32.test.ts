@@ -52,6 +52,17 @@ describe('what overflows or vanishes is what was written', () => {
       [triple(3e38), [1e20]],
       3e28,
     ],
+    ['two small literals', (x) => c.mul(c.mul(x, 1e-30), 1e-30), [[1e30]], 1e-30],
+    ['two large literals', (x) => c.mul(c.mul(x, 1e20), 1e20), [[1e-30]], 1e10],
+    ['literals on both sides', (x) => c.mul(1e20, c.mul(1e20, c.neg(x))), [[1e-30]], -1e10],
+    ['a large and a small literal', (x) => c.mul(c.mul(x, 1e-30), 1e30), [[1e38]], 1e38],
+    [
+      'literals that are repeated',
+      (x) => c.mul(c.mul(x, c.full(1e20, [1])), c.full(1e20, [1])),
+      [[1e-30]],
+      1e10,
+    ],
+    ['a sum and a difference', (x) => c.sub(c.add(x, 1e8), 1e8), [[64]], 64],
     [
       'a gradient by what is repeated',
       (x, s) => grad((s: Tensor) => c.sum(c.mul(c.mul(x, c.sub(x, s)), 1e-30)))(s),
@@ -65,4 +76,16 @@ describe('what overflows or vanishes is what was written', () => {
       9e8,
     ],
   ])('%s', (_, f, values, want) => expectValue(f, values, want));
+
+  it('of literals: infinity less a number stays infinity, and whole numbers go around', async () => {
+    const gpu = await testGpu();
+    const f = (x: Tensor, k: Tensor) => [
+      c.add(c.add(c.add(c.mul(x, 0), 3e38), 3e38), -3e38),
+      c.mul(c.mul(k, 65_536), 65_536),
+      c.add(c.mul(k, 4_294_967_295), 1),
+    ];
+    const program = await compile(gpu, f, [{ shape: [1] }, { shape: [1], dtype: 'u32' }]);
+    const values = (await program.run([1], [1])) as unknown as { data: ArrayLike<number> }[];
+    expect(values.map(({ data }) => data[0])).toEqual([Infinity, 0, 0]);
+  });
 });
