@@ -156,7 +156,11 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
   }
 }
 
-const isSelection = (t: Tensor) => t.op === 'cast' && t.inputs[0]!.op === 'equal';
+/** Whether a tensor's rows are unit vectors, perhaps under other sides. */
+function isSelection(t: Tensor): boolean {
+  if (['reshape', 'broadcast', 'transpose'].includes(t.op)) return isSelection(t.inputs[0]!);
+  return t.op === 'cast' && t.inputs[0]!.op === 'equal';
+}
 
 /** Sets errors element by element. */
 function elementwise({ inputs }: Tensor, xs: readonly Bounded[], out: Bounded, rule: ErrorRule): void {
