@@ -1,0 +1,28 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Faults, kindsOf, table } from '../../scripts/faults.ts';
+
+/* A sample of what `npm run faults` tries one by one. */
+let root: string;
+beforeAll(() => {
+  root = fs.mkdtempSync(join(tmpdir(), 'collimate-faults-'));
+});
+afterAll(() => fs.rmSync(root, { recursive: true }));
+
+test('a run loses nothing where a file operation fails, and goes on to the same bits', async () => {
+  const faults = new Faults(join(root, 'run'), 'run');
+  const operations = await faults.operations('files');
+  const last = (operation: string, file: RegExp) =>
+    operations.findLastIndex((o) => o.operation === operation && file.test(o.file));
+  const checkpoint = last('writeFileSync', /^\/\.checkpoint/);
+  expect(kindsOf(operations[checkpoint]!)).toEqual(['ENOSPC', 'EACCES', 'short']);
+  const trials = [
+    await faults.try('command', checkpoint, 'short'),
+    await faults.try('command', last('appendFileSync', /^\/control/), 'short'),
+    await faults.try('command', last('renameSync', /report\.html/), 'EACCES'),
+  ];
+  expect(trials.map((trial) => trial?.outcome)).toEqual(trials.map(() => 'stopped, went on'));
+  expect(table(trials as never[])).toContain('| command: writeFileSync | short | 0 | 1 | 0 |');
+}, 240_000);
