@@ -1,3 +1,4 @@
+import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import type { HostState } from '../train/state.ts';
@@ -174,6 +175,12 @@ function blocksOf(
     const found = [...triples.s.subarray(problem * sketchColumns, (problem + 1) * sketchColumns)];
     const sigma = found.slice(0, spectrum);
     const frobenius2 = triples.frobenius2[problem]!;
+    if (!Number.isFinite(sigma[0])) {
+      throw new CollimateError(
+        `the Jacobian of ${stage.blocks[i]} at the sample ${n + 1} of ${count} is not finite`,
+        'The weights hold, or lead to, NaN or infinities: measure a checkpoint from before training diverged.',
+      );
+    }
     const dead = isDead(sigma[0]!);
     const [u, v] = [rows(triples.u, problem), rows(triples.v, problem)];
     const top = found.slice(0, classes).reduce((s, x) => s + x * x, 0);

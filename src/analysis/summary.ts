@@ -8,7 +8,7 @@ import type { LineMeasures, Measures, SampleMeasures, Spread } from './results.t
  */
 export const DEAD_BELOW = 1e-6;
 
-export const isDead = (sigma1: number): boolean => !(sigma1 > DEAD_BELOW);
+export const isDead = (sigma1: number): boolean => sigma1 <= DEAD_BELOW;
 
 /** The first block of a stage in the RA4 fit; before it, blocks still separate the classes. */
 export const FIT_FROM = 3;

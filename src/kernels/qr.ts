@@ -2,6 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { anyNonFinite, nanWhere } from './special.ts';
 import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
 
@@ -30,7 +31,7 @@ export interface QrSizes {
 
 /**
  * Orthonormal bases of B sets of r vectors: bindings Y (B, r, d) read, Q (B, r, d) written. In each problem Q's
- * vectors are orthonormal, whatever Y holds, and its first j span what the first j of Y span, as far as those are
+ * vectors are orthonormal, whatever finite numbers Y holds (else they are NaN), and its first j span what the first j of Y span, as far as those are
  * independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2): its orthonormality does not depend
  * on the input, so zero, repeated and badly scaled vectors need no special care.
  *
@@ -123,6 +124,8 @@ struct Sizes { r: u32, batch: u32 }
 @group(0) @binding(2) var<uniform> size: Sizes;
 ${held ? `var<workgroup> H: array<${quads ? 'vec4f' : 'f32'}, ${(r * d) / (quads ? 4 : 1)}>;` : ''}
 var<private> problem: u32;
+// Whether this lane met a number of Y that is not finite.
+var<private> broken: bool;
 
 // First element of vector j.
 fn rowOf(j: u32) -> u32 { return (problem * size.r + j) * ${d}u; }
@@ -171,6 +174,8 @@ ${moveUp}
     }
   }
 
+  broken = teamMax(vec4f(select(0.0, 1.0, broken))).x > 0;
+
   // Backward: vector j is H_0 … H_j e_j, and replaces the reflector that nobody needs any more.
   for (var next = (size.r + ${width - 1}) / ${width}; next > 0; next--) {
     let j0 = (next - 1) * ${width};
@@ -181,7 +186,7 @@ ${reflect(0)}
     }
     for (var j = j0; j < min(j0 + ${width}, size.r); j++) {
       let row = rowOf(j);
-${each((c) => `storeQ(row, ${c}, ${v(0, c)});`)}
+${each((c) => `storeQ(row, ${c}, select(${v(0, c)}, vec4f(${nanWhere('broken')}), broken));`)}
 ${moveUp}
     }
   }
@@ -200,8 +205,10 @@ const quadAccess = (d: number, ragged: boolean, h: string) => {
   const inside = ragged ? `at(c) < ${d}u` : 'true';
   return `
 fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
-  if (wanted && ${inside}) { return Y[(row + at(c)) / 4]; }
-  return vec4f();
+  if (!(wanted && ${inside})) { return vec4f(); }
+  let x = Y[(row + at(c)) / 4];
+  broken = broken || ${anyNonFinite('x')};
+  return x;
 }
 fn loadH(row: u32, c: u32) -> vec4f {
   ${ragged ? `if (!(${inside})) { return vec4f(); }` : ''}
@@ -221,6 +228,7 @@ const scalarAccess = (d: number, h: string) => `
 fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
   var x = vec4f();
   for (var e = 0u; e < 4; e++) { if (wanted && at(c) + e < ${d}) { x[e] = Y[row + at(c) + e]; } }
+  broken = broken || ${anyNonFinite('x')};
   return x;
 }
 fn loadH(row: u32, c: u32) -> vec4f {

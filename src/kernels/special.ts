@@ -9,6 +9,13 @@ const INFINITY = '0x7f800000u';
 export const isNan = (x: string, bits = 'U'): string =>
   `(bitcast<${bits}>(abs(${x})) > ${bits}(${INFINITY}))`;
 
+/** Whether any of four numbers is infinite or NaN. */
+export const anyNonFinite = (x: string): string =>
+  `any((bitcast<vec4u>(${x}) & vec4u(0x7fffffffu)) >= vec4u(${INFINITY}))`;
+
+/** WGSL of a NaN: known at run time only, as constants may not be NaN. Taken where `wanted`, else it is 0. */
+export const nanWhere = (wanted: string): string => `bitcast<f32>(select(0u, 0x7fc00000u, ${wanted}))`;
+
 /** The larger or smaller of two numbers, or NaN where one is. */
 export const extreme = (which: 'max' | 'min', a: string, b: string, bits = 'U'): string =>
   `select(${which}(${a}, ${b}), ${a} + ${b}, max(bitcast<${bits}>(abs(${a})), bitcast<${bits}>(abs(${b}))) > ${bits}(${INFINITY}))`;

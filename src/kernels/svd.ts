@@ -2,6 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { anyNonFinite, nanWhere } from './special.ts';
 import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
 
@@ -19,7 +20,7 @@ export interface SvdSizes {
  * Singular values and right singular vectors of B square matrices A = Uᵀ diag(S) V: bindings A (B, n, n) read, and
  * written S (B, n), V (B, n, n). Row k of V is the k-th right singular vector; S descends, equal values to their rounding. Values
  * below 1e-11 of A's largest element are given as 0. V is orthonormal whatever A's rank; for A = 0 it is the identity. Elements of V Vᵀ are
- * right to 3√n·2⁻²³ and values to 4√n·2⁻²³·σ_1: at n = 20, 1.6e-6 and 2.1e-6.
+ * right to 3√n·2⁻²³ and values to 4√n·2⁻²³·σ_1: at n = 20, 1.6e-6 and 2.1e-6. Of a matrix that holds NaN or an infinity, all is NaN.
  *
  * One-sided Jacobi (Hestenes 1958; de Rijk 1989 for the sorting): W = A is rotated from the left, two rows at a time,
  * until W's rows are orthogonal: W = diag(S) V. No Gram matrix is formed, hence small values keep their digits. The
@@ -142,10 +143,19 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
 
   // W = A, scaled to elements near 1 so that squares neither overflow nor vanish.
   var top = 0.0;
+  var broken = false;
   for (var k = lane; k < ${n}; k += LANES) {
-    for (var i = k * ${n}; i < (k + 1) * ${n}; i += ${width}) { top = max(top, ${quads ? 'largest(abs(A[(base + i) / 4]))' : 'abs(A[base + i])'}); }
+    for (var i = k * ${n}; i < (k + 1) * ${n}; i += ${width}) {
+      let x = ${quads ? 'A[(base + i) / 4]' : 'vec4f(A[base + i])'};
+      broken = broken || ${anyNonFinite('x')};
+      top = max(top, largest(abs(x)));
+    }
   }
-  top = teamMax(vec4f(top)).x;
+  // A matrix that is not all finite is taken for zero, and its factors are NaN in the end.
+  let found = teamMax(vec4f(select(top, 0.0, broken), select(0.0, 1.0, broken), 0, 0));
+  broken = found.y > 0;
+  top = select(found.x, 0.0, broken);
+  let nan = ${nanWhere('broken')};
   let scale = nearOne(vec4f(top)).x;
   for (var k = lane; k < ${n}; k += LANES) {
     for (var i = 0u; i < ${n}; i += ${width}) {
@@ -214,9 +224,9 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
     let row = k * ${n};
     let norm = sqrt(S[problem * ${n} + k]);
     for (var i = row; i < row + ${n}; i += ${width}) {
-      V[(base + i)${quads ? ' / 4' : ''}] = ${w}[(start + i)${quads ? ' / 4' : ''}] / norm;
+      V[(base + i)${quads ? ' / 4' : ''}] = select(${w}[(start + i)${quads ? ' / 4' : ''}] / norm, ${quads ? 'vec4f(nan)' : 'nan'}, broken);
     }
-    S[problem * ${n} + k] = select(0.0, norm / scale, norm > 1e-11 && top > 0);
+    S[problem * ${n} + k] = select(nan, norm / scale, norm > 1e-11 && top > 0);
   }
 }
 

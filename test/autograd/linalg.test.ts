@@ -55,6 +55,28 @@ describe.each<[string, number]>([
     expect(s!.data[n + 2]).toBeLessThan(1e-5);
   });
 
+  it.each([
+    [Number.NaN, 6, 6],
+    [Number.POSITIVE_INFINITY, 5, 5],
+    [Number.NEGATIVE_INFINITY, 7, 131],
+    [Number.NaN, 8, 600],
+  ])('of what holds %d, all factors are NaN, and those of others as before: %i×%i', async (value, r, d) => {
+    const data = numbers(3 * r * d, 6);
+    // In the last row of the second of three.
+    const spoilt = data.with(2 * r * d - 2, value);
+    const f = (x: Tensor) => [orthonormalize(x), ...(r === d ? Object.values(svd(x)) : [])];
+    const before = await results(f, [3, r, d], data);
+    const after = await results(f, [3, r, d], spoilt);
+    after.forEach(({ data }, k) => {
+      const each = data.length / 3;
+      expect(data.subarray(each, 2 * each).every(Number.isNaN)).toBe(true);
+      for (const b of [0, 2])
+        expect([...data.subarray(b * each, (b + 1) * each)]).toEqual([
+          ...before[k]!.data.subarray(b * each, (b + 1) * each),
+        ]);
+    });
+  });
+
   it('one factor alone is the same as beside the others', async () => {
     const a = numbers(50, 4);
     const [alone] = await results((x) => [svd(x).s], [2, 5, 5], a);

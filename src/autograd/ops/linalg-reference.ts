@@ -1,4 +1,7 @@
-/** Float64 factorizations for the interpreter: short rather than fast. Signs of vectors are arbitrary. */
+/**
+ * Float64 factorizations for the interpreter: short rather than fast. Signs of vectors are arbitrary. As on the GPU, all of a
+ * factor is NaN where what is factored is not finite.
+ */
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
 
@@ -8,6 +11,7 @@ function addScaled(a: Float64Array, b: Float64Array, c: number): void {
 
 /** Gram–Schmidt, twice; a vector in the span of those before it is replaced by a unit vector outside of it. */
 export function orthonormalRows(rows: readonly Float64Array[]): Float64Array[] {
+  if (!rows.every((row) => row.every(Number.isFinite))) return rows.map((row) => row.map(() => Number.NaN));
   const basis: Float64Array[] = [];
   for (const row of rows) {
     const scale = row.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
@@ -27,6 +31,7 @@ export function orthonormalRows(rows: readonly Float64Array[]): Float64Array[] {
 
 /** Values, or right vectors as rows, of a matrix A by one-sided Jacobi on its columns. */
 export function singularFactor(a: Float64Array, n: number, part: 's' | 'v'): Float64Array {
+  if (!a.every(Number.isFinite)) return new Float64Array(part === 's' ? n : n * n).fill(Number.NaN);
   const columns = Array.from({ length: n }, (_, j) =>
     Float64Array.from({ length: n }, (_, i) => a[i * n + j]!),
   );
