@@ -2,7 +2,8 @@ import { input, type Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors, linearize } from '../../src/autograd/transform.ts';
 import { numbers } from '../autograd/support.ts';
 import { type Bounded, boundedValues } from './bounds.ts';
-import { build, type FuzzInput, type Recipe, type Style, styleOf } from './graphs.ts';
+import type { FuzzInput } from './builder.ts';
+import { build, type Recipe, type Style, styleOf } from './graphs.ts';
 
 /** A graph: what recipes have in common that differ in their values alone. */
 export interface Problem {

@@ -3,7 +3,8 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { openForTest } from '../gpu/harness.ts';
 import { describeFinding, runCampaign } from './campaign.ts';
-import { OPERATIONS, recipeAt } from './graphs.ts';
+import { recipeAt } from './graphs.ts';
+import { OPERATIONS } from './steps.ts';
 
 const draw = { seed: 5, perStructure: 30, perSize: 10 };
 
