@@ -141,8 +141,12 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
       `let bTap = (tap * s.depth)${shift};`,
       ...columns.map((_, j) => {
         if (vec) return `let b${j} = fetchB(bFrom${j} + bTap + (k >> 2u));`;
-        const at = (u: number) => (guardK ? `min(k + ${u}u, s.depth - 1u)` : `k + ${u}u`);
-        return `let b${j} = vec4f(${range(4, (u) => `fetchB(bFrom${j} + bTap + ${at(u)})`).join(', ')});`;
+        // Zeros on both sides: 0 · ∞ is no part of the sum.
+        const element = (u: number) =>
+          guardK
+            ? `select(0.0, fetchB(bFrom${j} + bTap + min(k + ${u}u, s.depth - 1u)), k + ${u}u < s.depth)`
+            : `fetchB(bFrom${j} + bTap + k + ${u}u)`;
+        return `let b${j} = vec4f(${range(4, element).join(', ')});`;
       }),
     ],
   };
@@ -195,7 +199,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
     range(4, (u) => {
       const unit = vecB && sums.width > 1 ? ` / ${sums.width}u` : '';
       const zero = vecB ? `${sumType(tile.columns)}()` : '0.0';
-      return `let w${j}_${u} = (q + ${u}u) * s.strideW + dx${j}; let ok${j}_${u} = in${j} & (w${j}_${u} < s.inW);
+      return `let w${j}_${u} = (q + ${u}u) * s.strideW + dx${j}; let ok${j}_${u} = in${j} & (w${j}_${u} < s.inW)${guardK ? ` & (q + ${u}u < s.rowW)` : ''};
           let v${j}_${u} = select(${zero}, fetchB((from${j} + select(0u, w${j}_${u} * s.channels, ok${j}_${u}))${unit}), ok${j}_${u});`;
     }),
   );

@@ -285,6 +285,23 @@ describe('products', () => {
       { shape: [4, channels, 3, 3], data: weight },
     );
   });
+
+  it('of convolutions: in no sum but their own, though channels and pixels come in fours', async () => {
+    const smooth = (size: number) => Array.from({ length: size }, (_, i) => Math.fround(Math.sin(i)));
+    const [image, weight, response] = [smooth(2 * 8 * 5), smooth(3 * 3 * 5), smooth(2 * 3 * 3)];
+    // The last pixel of a line is under no place of the window; the last channel meets zeros behind it.
+    image[7 * 5] = NAN;
+    weight[4] = INF;
+    const window = { image: [2, 8], size: [1, 3], stride: [1, 2], padding: [0, 0] } as const;
+    const of = { slack: 1e-5 };
+    const [x, w, y] = [
+      { shape: [1, 2, 8, 5], data: image },
+      { shape: [3, 1, 3, 5], data: weight },
+      { shape: [1, 2, 3, 3], data: response },
+    ] as const;
+    await same(of, (x, w) => c.conv('response', x, w, window), x, w);
+    await same(of, (y, x) => c.conv('weight', y, x, window), y, x);
+  });
 });
 
 it('a network that is fed one NaN has a NaN loss', async () => {
