@@ -74,6 +74,8 @@ export const accuracyCases: readonly AccuracyCase[] = [
   binary('sub', c.sub, (a, b) => a - b),
   binary('mul', c.mul, (a, b) => a * b),
   binary('div', c.div, (a, b) => a / b, 2.5),
+  binary('max', c.maximum, Math.max),
+  binary('min', c.minimum, Math.min),
   binary('greater', truth(c.greater), (a, b) => Number(a > b)),
   binary('equal', truth(c.equal), (a, b) => Number(a === b)),
   binary(
@@ -82,6 +84,7 @@ export const accuracyCases: readonly AccuracyCase[] = [
     (a, b) => (a > b ? a : b),
   ),
   unary('neg', c.neg, (x) => -x, 0.5),
+  unary('relu', c.relu, (x) => Math.max(x, 0), 0.5),
   unary('sqrt', c.sqrt, Math.sqrt, 2.5, { critical: [1, 2, 4] }),
   unary('rsqrt', c.rsqrt, (x) => 1 / Math.sqrt(x), 2, { critical: [1, 2, 4] }),
   unary('exp', c.exp, Math.exp, 2, {
@@ -91,6 +94,17 @@ export const accuracyCases: readonly AccuracyCase[] = [
   unary('sin', c.sin, Math.sin, 2.5, { critical: [HALF / 2, ...angles, 657328, 6e8, 1e20] }),
   unary('cos', c.cos, Math.cos, 2.5, { critical: [HALF / 2, ...angles, 657328, 6e8, 1e20] }),
   unary('tanh', c.tanh, Math.tanh, 3, { critical: [0.55, 1, 9.01, 50] }),
+  {
+    // Both ways: whole numbers of f32 up to 2³² are exact in u32, and back.
+    ...unary(
+      'cast',
+      (x) => c.cast(c.cast(x, 'u32'), 'f32'),
+      (x) => (Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), 0), 2 ** 32 - 256)),
+      0.5,
+      { critical: [1, 2 ** 24, 2 ** 31, 2 ** 32] },
+    ),
+    name: 'cast f32',
+  },
   whole('add', c.add, (a, b) => (a + b) % 2 ** 32),
   whole('sub', c.sub, (a, b) => (a - b + 2 ** 32) % 2 ** 32),
   whole('mul', c.mul, (a, b) => Math.imul(a, b) >>> 0),
