@@ -45,6 +45,8 @@ const BLOCK = 32;
 /** Elements of a block whose moments are taken: the fewer, the less an outlier that the others are compared with costs. */
 const MOMENTS_BLOCK = 16;
 const MAX_ROWS = 16;
+/** Types of floats and of their bits, by themselves. */
+const SCALARS = ['f32', 'u32'] as const;
 
 /**
  * Numbers of elements, means and sums of squared deviations from the means, of several stretches, and their union (Chan,
@@ -76,7 +78,7 @@ interface Accumulator {
   name: string;
   type: 'F' | 'Moments';
   start: string;
-  join: (a: string, b: string, bits?: 'u32') => string;
+  join: (a: string, b: string, types?: readonly [string, string]) => string;
   /** In a block of elements: variables, each with its start and how an element changes it, and the block's value. */
   variables: readonly (readonly [name: string, start: string, next: string])[];
   block: string;
@@ -91,7 +93,7 @@ function accumulator(kind: ReduceKind, i: number, [y, ...more]: readonly string[
   };
   if (kind === 'sum' || kind === 'mean') return plain('F(0.0)', (a, b) => `${a} + ${b}`);
   if (kind === 'max') {
-    return plain('F(bitcast<f32>(params.lowest))', (a, b, bits) => extreme('max', a, b, bits));
+    return plain('F(bitcast<f32>(params.lowest))', (a, b, types) => extreme('max', a, b, types));
   }
   const moments = {
     name,
@@ -244,8 +246,8 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
       );
       return kinds[i] === 'moments' ? parts : [`${parts[2]} / ${parts[3]}`];
     }
-    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, 'u32')})`;
-    const value = across ? join(pair('x', 'y'), pair('z', 'w'), 'u32') : total;
+    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, SCALARS)})`;
+    const value = across ? join(pair('x', 'y'), pair('z', 'w'), SCALARS) : total;
     return [kinds[i] === 'mean' ? `(${value}) / f32(${field.total})` : value];
   });
 

@@ -62,14 +62,17 @@ export function expressionOf(
     operands.set(name, uses);
     return name;
   };
-  /** Two operands, the second hidden from compilers where both are made of the same within the two operations before. */
+  /** Two operands, one hidden from compilers where both are made of the same within the two operations before. */
   const apart = ([a, b]: string[]): string[] => {
     const of = (name: string) => operands.get(name) ?? [];
     const near = (name: string) => [name, ...of(name), ...of(name).flatMap(of)];
     const known = near(a!);
     if (!near(b!).some((name) => known.includes(name))) return [a!, b!];
     const zero = literal(0, 'u32');
-    return [a!, line(`bitcast<F>(bitcast<U>(${b}) ^ ${zero})`, [b!, zero])];
+    const hidden = (x: string) => line(`bitcast<F>(bitcast<U>(${x}) ^ ${zero})`, [x, zero]);
+    // The later one, in which the other may be found: x that is hidden twice, in (x + x) − x, would meet itself again.
+    const place = [a!, b!].map((name) => lines.findIndex((line) => line.name === name));
+    return place[0]! > place[1]! ? [hidden(a!), b!] : [a!, hidden(b!)];
   };
   const spread = (perAxis: readonly number[], map: AxisMap): number[] => {
     const strides = new Array<number>(space.length).fill(0);
