@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CollimateError } from '../errors.ts';
-import { isDone } from '../experiments/analysis-file.ts';
 import { Interrupt, leave } from '../experiments/interrupt.ts';
 import { LockedError } from '../experiments/lock.ts';
 import { reproduce } from '../experiments/reproduce.ts';
 import { describeRun, readConfig } from '../experiments/run-config.ts';
 import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
 import { findExperiment } from '../experiments/settings.ts';
-import { forgetFailure, reasonOf } from '../experiments/sweep-record.ts';
+import { forgetFailure, reasonOf, wholeRun } from '../experiments/sweep-record.ts';
 import { loadTask, type Task } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { Gpu } from '../gpu/device.ts';
@@ -53,7 +52,7 @@ async function serve(options: WorkerOptions): Promise<void> {
         'Move that folder away, or name another root with `--out`.',
       );
     }
-    if (begun && isDone(order.folder)) return; // by another process, since this one was asked
+    if (begun && wholeRun(order.folder)) return; // by another process, since this one was asked
     const tune = begun?.tune ?? options.tune;
     tuner = new Tuner({ mode: tune, pinned: begun?.kernels });
     const task = await tasks.load(order);

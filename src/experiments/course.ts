@@ -28,11 +28,11 @@ const COURSE_FILE = {
 
 /** Epochs at whose ends a run's moments are still to be measured, 0 for initialization; none in runs without snapshots. */
 export function missingEpochs(
-  folder: RunFolder,
+  folder: string,
   { epochs, snapshots }: Pick<RunConfig['settings'], 'epochs' | 'snapshots'>,
 ): number[] {
   if (snapshots === 0) return [];
-  const measured = new Set(readCourse(folder.path).map(({ epoch }) => epoch));
+  const measured = new Set(readCourse(folder).map(({ epoch }) => epoch));
   return [0, ...snapshotEpochs(epochs, snapshots)].filter((epoch) => !measured.has(epoch));
 }
 
@@ -49,7 +49,7 @@ export async function measureCourse(
   initialization: Measures,
 ): Promise<void> {
   const { settings, network } = config;
-  const missing = missingEpochs(folder, settings);
+  const missing = missingEpochs(folder.path, settings);
   if (!missing.length) return;
   const { seed, samples: count } = settings;
   const moments = readCourse(folder.path);

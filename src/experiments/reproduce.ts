@@ -83,7 +83,7 @@ export async function reproduce(
       const has = { ...known.network, step: known.trained.step };
       const wanted = { ...networkInfo(networkOf(own.network)), step: state.step };
       refuseDifference(has, wanted, what, 'of the checkpoint', 'Remove the file: it is made again.');
-      if (!missingEpochs(into, own.settings).length) return known;
+      if (!missingEpochs(into.path, own.settings).length) return known;
     }
     folder.remove(REPORT); // It is of an earlier analysis, if it is there at all.
     session.onStage('analyze', network);

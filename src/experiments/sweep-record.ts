@@ -7,7 +7,7 @@ import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { readRecord } from '../record.ts';
 import { isDone, readAnalysis } from './analysis-file.ts';
-import { readCourse } from './course.ts';
+import { missingEpochs, readCourse } from './course.ts';
 import { deviations } from './deviations.ts';
 import { FolderLock, LockedError } from './lock.ts';
 import { CONTROL } from './reproduce.ts';
@@ -59,11 +59,12 @@ export const forgetFailure = (folder: string): void => rmSync(failureFile(folder
 export function standingOf(
   root: string,
   run: Pick<PlannedRun, 'id'>,
-): { status: SweepRun['status']; failure?: Failure } {
+): { status: SweepRun['status']; failure?: Failure; found?: WholeRun } {
   const folder = runFolder(root, run);
   const path = failureFile(folder);
   try {
-    if (isDone(folder)) return { status: 'done' };
+    const found = wholeRun(folder);
+    if (found) return { status: 'done', found };
     if (!existsSync(path)) return { status: 'missing' };
     const remedy = 'Remove the file: the run is then tried again.';
     return { status: 'failed', failure: readRecord(path, { schema: failure, remedy }) };
@@ -116,20 +117,10 @@ export function recordOf(
 
 function readRun(root: string, run: PlannedRun, configs: RunConfig[]): SweepRun {
   const { id, cell, seed, settings } = run;
-  const { status, failure } = standingOf(root, run);
-  const known = { id, cell, seed, settings };
-  if (status === 'done') {
-    try {
-      const folder = runFolder(root, run);
-      const config = readConfig(folder);
-      const results = resultsOf(folder);
-      configs.push(config);
-      return { ...known, status, ...results };
-    } catch (error) {
-      return { ...known, ...none, status: 'failed', reason: reasonOf(error) };
-    }
-  }
-  return { ...known, ...none, status, ...(failure && { reason: failure.reason }) };
+  const { status, failure, found } = standingOf(root, run);
+  if (found) configs.push(found.config);
+  const results = found?.results ?? none;
+  return { id, cell, seed, settings, ...results, status, ...(failure && { reason: failure.reason }) };
 }
 
 const none = {
@@ -142,24 +133,38 @@ const none = {
   claims: [],
 };
 
-/** What the files of a run that is done hold. */
-function resultsOf(folder: string): Pick<SweepRun, keyof typeof none> {
+interface WholeRun {
+  readonly config: RunConfig;
+  readonly results: Pick<SweepRun, keyof typeof none>;
+}
+
+/**
+ * What the files of a run that is done hold; undefined where one of them is not there.
+ * @throws CollimateError if one is damaged
+ */
+export function wholeRun(folder: string): WholeRun | undefined {
+  if (!isDone(folder)) return undefined;
+  const config = readConfig(folder);
   const { network, trained, initialization, claims = [] } = readAnalysis(folder)!;
   const control = readAnalysis(join(folder, CONTROL));
   const last = readMetrics(folder).at(-1);
+  const { epochs, controlWeightDecay } = config.settings;
+  const lacks = last?.epoch !== epochs || (controlWeightDecay !== null && !control);
+  if (lacks || missingEpochs(folder, config.settings).length > 0) return undefined;
   const course = readCourse(folder, network).map((moment) => ({
     epoch: moment.epoch,
     scalars: scalarsOf(moment, network),
   }));
-  return {
-    seconds: last?.seconds ?? null,
+  const results = {
+    seconds: last.seconds,
     trained: scalarsOf(trained, network),
     initialization: scalarsOf(initialization, network),
     control: control ? scalarsOf(control.trained, control.network) : null,
-    validationAccuracy: last?.validationAccuracy ?? null,
+    validationAccuracy: last.validationAccuracy ?? null,
     course: course.length > 0 ? course : null,
     claims,
   };
+  return { config, results };
 }
 
 const scalarsOf = (measures: Summary, network: NetworkInfo): Scalars =>

@@ -28,9 +28,10 @@ function makeRuns(): string {
     put('control/analysis.json', run.analysis);
     put('course.json', { schema: 'collimate/course@1', moments: run.course });
     put('metrics.jsonl', run.metrics.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    const of = { preset, settings, command: '' };
+    const of = { preset, settings: { ...settings, epochs: 3, controlWeightDecay: 0.001 }, command: '' };
     const adapter = { name: 'any', vendor: '', driver: '', backend: undefined } as const;
     put('config.json', describeRun(experiment, of, task, { ...adapter, kind: 'software', source: 'system' }));
+    put('report.html', '');
   }
   return root;
 }
@@ -57,8 +58,23 @@ test('a run with damaged files has failed, saying which; the others stand', () =
       const { runs } = recordOf(root, sweep, 'smoke', planned);
       expect(runs[0]).toMatchObject({ status: 'failed', reason: expect.stringContaining(path), claims: [] });
       expect(runs.slice(1).map(({ status }) => status)).toEqual(others.map(() => 'done'));
+      // So it is tried again, whatever file it is.
+      expect(standingOf(root, first!)).toMatchObject({ status: 'failed', failure: { final: false } });
     }
     fs.writeFileSync(path, whole);
+  }
+});
+
+test('a run without one of its files is not done', () => {
+  const root = makeRuns();
+  const folder = join(root, 'runs', first!.id);
+  for (const name of ['analysis.json', 'control/analysis.json', 'metrics.jsonl', 'report.html']) {
+    const path = join(folder, name);
+    const whole = fs.readFileSync(path);
+    fs.rmSync(path);
+    expect(standingOf(root, first!).status, name).toBe('missing');
+    fs.writeFileSync(path, whole);
+    expect(standingOf(root, first!).status, name).toBe('done');
   }
 });
 
