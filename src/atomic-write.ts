@@ -69,20 +69,24 @@ export function removeTemporaries(folder: string): void {
   }
 }
 
+/** What to do about an error of the system, by its code. */
+export const remedyOf = (code: unknown): string | undefined =>
+  new Map<unknown, string>(Object.entries(remedies)).get(code);
+
+const remedies = {
+  ENOSPC: 'The disk is full: make room, then go on with `--resume`. Earlier files are intact.',
+  EDQUOT: 'Your quota is used up: make room, then go on with `--resume`. Earlier files are intact.',
+  EEXIST: 'A file is where a folder is needed: write elsewhere with `--out`.',
+  ENOTDIR: 'A file is where a folder is needed: write elsewhere with `--out`.',
+  EISDIR: 'Name a file with `--out`, or remove that folder.',
+  EMFILE: 'Too many files are open: raise the limit by `ulimit -n 1024`.',
+  EIO: 'The disk failed: check it, or write elsewhere with `--out`.',
+};
+
 /** The error for a write that failed, with the remedy that its cause asks for. */
 export function writeFailed(path: string, cause: unknown): CollimateError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const remedies: Record<string, string> = {
-    ENOSPC: 'The disk is full: make room, then go on with `--resume`. Earlier files are intact.',
-    EDQUOT: 'Your quota is used up: make room, then go on with `--resume`. Earlier files are intact.',
-    EEXIST: 'A file is where a folder is needed: write elsewhere with `--out`.',
-    ENOTDIR: 'A file is where a folder is needed: write elsewhere with `--out`.',
-    EISDIR: 'Name a file with `--out`, or remove that folder.',
-    EMFILE: 'Too many files are open: raise the limit by `ulimit -n 1024`.',
-    EIO: 'The disk failed: check it, or write elsewhere with `--out`.',
-  };
-  const remedy =
-    remedies[code ?? ''] ?? 'Check the permissions of the folder, or write elsewhere with `--out`.';
+  const remedy = remedyOf(code) ?? 'Check the permissions of the folder, or write elsewhere with `--out`.';
   return new CollimateError(`cannot write ${path}: ${message}`, remedy, { cause });
 }
 

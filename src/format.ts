@@ -24,7 +24,10 @@ export function otherFormat(
     age === 'newer'
       ? 'Update Collimate: a newer version has written it.'
       : remedies[age === 'older' ? age : 'other'];
-  const has = typeof given === 'string' ? `has the format ${given}` : 'does not say its format';
+  const has =
+    typeof given === 'string'
+      ? `has the format ${given.length > 60 ? `${given.slice(0, 57)}…` : given}`
+      : 'does not say its format';
   return new CollimateError(`${path} ${has}, where this version of Collimate reads ${wanted}`, remedy);
 }
 

@@ -1,3 +1,4 @@
+import { remedyOf } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.ts';
 
@@ -14,10 +15,22 @@ export async function main(command: () => Promise<number>): Promise<void> {
   stopWhereOutputEnds();
   if (process.argv.includes('--debug')) process.env.COLLIMATE_DEBUG ||= '1';
   try {
+    refuseEmpty(process.argv.slice(2));
     process.exitCode = await command();
   } catch (error) {
     process.exitCode = reportError(error);
   }
+}
+
+/** Refuses an empty text, which a variable of the shell that is not set leaves, before it is taken for no option at all. */
+function refuseEmpty(words: readonly string[]): void {
+  const at = words.findIndex((word) => word === '' || /^--[\w-]+=$/.test(word));
+  if (at < 0) return;
+  const option = words[at] || words[at - 1] || '';
+  throw new CollimateError(
+    option.startsWith('--') ? `${option.replace('=', '')} has an empty value` : 'an argument is empty',
+    'Give it a value, or leave it out.',
+  );
 }
 
 /** Stops the work where what it prints cannot be written any more: its reader has gone, as in `… | head`, or the disk is full. */
@@ -37,7 +50,7 @@ export function stopWhereOutputEnds(): void {
 
 /** Prints an error, and returns the exit status that it asks for. */
 export function reportError(thrown: unknown): number {
-  const error = rootOf(thrown);
+  const error = ofSystem(rootOf(thrown));
   if (process.env.COLLIMATE_DEBUG) console.error(error);
   else if (error instanceof CollimateError) {
     const name = error instanceof Interrupted ? '' : 'error: ';
@@ -50,6 +63,14 @@ export function reportError(thrown: unknown): number {
     );
   }
   return error instanceof Interrupted ? error.status : 1;
+}
+
+/** What the system refuses, wherever that is met, such as to open one more file, is not our mistake. */
+function ofSystem(error: unknown): unknown {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
+  return new CollimateError(error.message, remedyOf(error.code) ?? 'Check it, and try again.', {
+    cause: error,
+  });
 }
 
 /** What went wrong first, where disposing of things then failed too. */

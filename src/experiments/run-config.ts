@@ -49,7 +49,7 @@ export const origin = {
   /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */
   commit: v.nullable(v.string()),
   command: v.string(),
-  started: v.string(),
+  started: v.custom<string>((x) => typeof x === 'string' && Date.parse(x) > 0, 'a moment in time'),
 };
 
 /** The shape of `config.json`: what it takes to repeat a run, and what it ran on. */

@@ -98,6 +98,12 @@ export function decodeSafetensors(
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw fail(`has a ${METADATA} that is not a map of strings`);
   }
+  const strange = Object.keys(described).find((name) => !/^[^\p{Cc}\p{Cf}\p{Cs}]{0,500}$/u.test(name));
+  if (strange !== undefined) {
+    throw fail(
+      `has a tensor with the name ${JSON.stringify(strange.slice(0, 60).replace(/[^ -~]/g, '?'))}, which is very long or not printable`,
+    );
+  }
   const entries = Object.entries(described).map(([name, value]) => readEntry(name, value, fail));
 
   let covered = 0;

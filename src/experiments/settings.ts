@@ -164,10 +164,13 @@ function rangeIn({ dataset }: Experiment, name: NumberName, superclasses: boolea
   return most === undefined ? ranges[name] : { ...ranges[name], most };
 }
 
+/** Not what else JavaScript takes for a number: nothing at all, `0x10`. */
+const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
+
 /** Reads a number as typed, and checks that it is in its range. */
 export function parseNumber(text: string, range: Range): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (fits(value, range)) return value;
+  const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
+  if (fits(value, range)) return value + 0; // never −0, of which files keep no sign
   throw new CollimateError(`${range.option} is ${quote(text)}`, `Give ${inWords(range)}.`);
 }
 

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { reportError } from '../../src/cli/main.ts';
 import { type Ended, runCommand } from './child.ts';
 
 const TINY =
@@ -96,4 +97,36 @@ describe('every command', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: cannot write to stdout: ENOSPC.*\nMake room/);
   });
+});
+
+test.each([
+  ['reproduce', ['mnist-fc', '--resume', ''], '--resume'],
+  ['reproduce', ['mnist-fc', '--out='], '--out'],
+  ['reproduce', ['mnist-fc', '--trace', ''], '--trace'],
+  ['analyze', ['any', '--adapter', ''], '--adapter'],
+  ['sweep', ['status', 'seed', '--out', ''], '--out'],
+  ['data', ['--data-dir', '', 'list'], '--data-dir'],
+] as const)(
+  '%s %j is refused, since a variable of the shell may not be set',
+  async (command, args, option) => {
+    expect(await runCommand(command, args, undefined, env)).toMatchObject({
+      ...{
+        status: 1,
+        stdout: '',
+        stderr: `error: ${option} has an empty value\nGive it a value, or leave it out.\n`,
+      },
+    });
+  },
+);
+
+test('what the system refuses is no bug, wherever it is met', () => {
+  const printed: string[] = [];
+  vi.spyOn(console, 'error').mockImplementation((text) => printed.push(text));
+  onTestFinished(() => void vi.restoreAllMocks());
+  const refused = { code: 'EMFILE', syscall: 'open', path: 'a.js' };
+  expect(reportError(Object.assign(new Error("EMFILE: too many open files, open 'a.js'"), refused))).toBe(1);
+  expect(printed).toEqual([
+    "error: EMFILE: too many open files, open 'a.js'",
+    'Too many files are open: raise the limit by `ulimit -n 1024`.',
+  ]);
 });

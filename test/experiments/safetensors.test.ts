@@ -74,6 +74,22 @@ test('no flipped byte is met with anything but a result or a CollimateError', ()
   }
 });
 
+test.each(['x'.repeat(501), '\u001b[31mred', 'two\nlines', '\u202e', '\ud800'])(
+  'a tensor whose name a terminal cannot show is refused in a few words: %j',
+  (name) => {
+    const header = JSON.stringify({ [name]: { dtype: 'U8', shape: [0], data_offsets: [0, 0] } });
+    const json = new TextEncoder().encode(header);
+    const file = new Uint8Array(8 + json.length);
+    new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
+    file.set(json, 8);
+    expect(() => decodeSafetensors(file, 'it')).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/^it has a tensor with the name "[^\p{C}]{0,70}", which/u),
+      }),
+    );
+  },
+);
+
 test('the layout is the published one: aligned data, wider types first, a header padded to 8 bytes', () => {
   const file = encodeSafetensors(
     new Map<string, TensorData>([

@@ -64,6 +64,8 @@ describe('settings', () => {
     expect(resolve({ branchScale: '0.5', branch: 'pre-norm' })).toMatchObject({
       ...{ branchScale: 0.5, branch: 'pre-norm' },
     });
+    expect(resolve({ dropout: '-0', momentum: ' +.5 ' })).toMatchObject({ dropout: 0, momentum: 0.5 });
+    expect(Object.is(resolve({ dropout: '-0' }).dropout, 0)).toBe(true);
     expect(resolve({ control: false }).controlWeightDecay).toBeNull();
     expect(resolve({ control: true, controlWeightDecay: '0' }).controlWeightDecay).toBe(0);
   });
@@ -71,6 +73,9 @@ describe('settings', () => {
   test.each<[GivenSettings, string, string]>([
     [{ depth: '0' }, '--depth is 0', 'Give a whole number from 1 to 1000.'],
     [{ depth: '2.5' }, '--depth is 2.5', 'Give a whole number from 1 to 1000.'],
+    [{ depth: '0x10' }, '--depth is 0x10', 'Give a whole number from 1 to 1000.'],
+    [{ momentum: '0b0' }, '--momentum is 0b0', 'Give a number from 0 to 0.9999.'],
+    [{ dropout: '' }, '--dropout is ""', 'Give a number from 0 to 0.99.'],
     [{ width: '1e12' }, '--width is 1e12', 'Give a whole number from 2 to 8192.'],
     [{ classes: '11' }, '--classes is 11', 'Give a whole number from 2 to 10.'],
     [{ epochs: 'many' }, '--epochs is many', 'Give a whole number from 1 to 100000.'],
