@@ -1,5 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { expectGpu } from './binding.ts';
 import { expectData, type HostArray, packed, type TypedArray } from './host-array.ts';
 import { type DType, formatShape, type Shape, sides, sizeOf } from './tensor.ts';
 
@@ -38,6 +39,7 @@ export class DeviceArray implements Disposable {
 
   /** A new array of zeros. */
   static zeros(gpu: Gpu, shape: Shape, dtype: DType = 'f32', label?: string): DeviceArray {
+    expectGpu(label ?? 'array', gpu);
     const own = sides(label ?? 'array', shape);
     if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
       throw new CollimateError(`${label ?? 'array'}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');

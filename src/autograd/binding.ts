@@ -1,9 +1,31 @@
 import { CollimateError } from '../errors.ts';
-import type { Gpu } from '../gpu/device.ts';
+import { Gpu } from '../gpu/device.ts';
 import type { DeviceArray } from './array.ts';
 import type { Plan } from './lower/plan.ts';
-import { formatShape, sameShape } from './tensor.ts';
+import { describe, formatShape, sameShape } from './tensor.ts';
 import type { Matched } from './tree.ts';
+
+/** Throws where something else is in the place of a device. */
+export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
+  if (gpu instanceof Gpu) return;
+  throw new CollimateError(
+    `${what}: the device is ${describe(gpu)}`,
+    'Give what `await Gpu.open()` returns.',
+  );
+}
+
+/** Which output replaces which input. */
+export function replacements(pairs: unknown = []): Map<number, number> {
+  const isPair = (x: unknown) => Array.isArray(x) && x.length === 2;
+  if (Array.isArray(pairs) && pairs.every(isPair)) {
+    const map = new Map<number, number>(pairs);
+    if (map.size === pairs.length) return map;
+  }
+  throw new CollimateError(
+    `inPlace is ${Array.isArray(pairs) ? `[${pairs.join('; ')}]` : describe(pairs)}`,
+    'Give a list of pairs [output, input], one for each output that replaces an input.',
+  );
+}
 
 /** The array, if it can be bound in its place. */
 export function fitting(gpu: Gpu, { value: array, model: t, name: what }: Matched<DeviceArray>): DeviceArray {

@@ -74,8 +74,20 @@ function checkOutputs(name: string, inputs: readonly Tensor[], outputs: readonly
   );
 }
 
+/** Throws where something else is in the place of a graph. */
+export function expectGraph(what: string, graph: unknown): void {
+  const { inputs, outputs } = Object(graph) as Partial<Graph>;
+  if (Array.isArray(inputs) && Array.isArray(outputs)) return;
+  throw new CollimateError(
+    `${what}: ${describe(graph)} is no graph`,
+    'Give what trace returns, or a program’s graph.',
+  );
+}
+
 /** The graph as text: one line an operation, with shapes; the same text for the same computation. */
-export function printGraph({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>): string {
+export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
+  expectGraph('printGraph', graph);
+  const { inputs, outputs } = graph;
   const names = new Map<Tensor, string>();
   const nameOf = (x: Tensor): string => {
     if (x.is('constant')) return x.dtype === 'f32' ? `${x.params.value}` : `${x.params.value}u`;

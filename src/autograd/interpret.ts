@@ -1,5 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import type { Graph } from './graph.ts';
+import { expectGraph, type Graph } from './graph.ts';
 import { expectData } from './host-array.ts';
 import type { Primitive } from './primitives.ts';
 import type { NdArray, Rule } from './rule.ts';
@@ -12,6 +12,7 @@ export function interpret(
   graph: Pick<Graph, 'inputs' | 'outputs'>,
   values: readonly ArrayLike<number>[],
 ): NdArray[] {
+  expectGraph('interpret', graph);
   const known = new Map<Tensor, NdArray>();
   if (values.length > graph.inputs.length) {
     throw new CollimateError(

@@ -4,7 +4,7 @@ import type { Work } from '../gpu/kernel.ts';
 import type { DeviceMemory } from '../gpu/memory.ts';
 import type { Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, type HostArray } from './array.ts';
-import { expectApart, fitting } from './binding.ts';
+import { expectApart, expectGpu, fitting, replacements } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
 import { checkFamilies } from './known-answers.ts';
 import type { BufferRef } from './lower/memory.ts';
@@ -53,6 +53,7 @@ async function compileUnchecked<R>(
   options: CompileOptions,
   choosing = true,
 ) {
+  expectGpu('compile', gpu);
   const graph = trace(f, specs);
   const { precision = 'f32' } = options;
   const halfProducts = precision === 'f16';
@@ -65,7 +66,7 @@ async function compileUnchecked<R>(
       'Leave out `precision`, or choose another adapter.',
     );
   }
-  const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: new Map(options.inPlace ?? []) });
+  const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: replacements(options.inPlace) });
   const work = bufferSizes(lowered);
   const chosen = choosing ? await gpu.choose(work) : work.map(({ kernel }) => kernel);
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));

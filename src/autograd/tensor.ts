@@ -61,7 +61,7 @@ export class Tensor<P extends Primitive = Primitive> {
   [Symbol.toPrimitive](): never {
     throw new CollimateError(
       `a tensor, ${this.dtype}${formatShape(this.shape)} from ${this.op}, was used as a number or a string`,
-      'Use add, mul, greater, where and the like instead of +, *, > and ?:, and printGraph to look at it.',
+      'Use add, mul, greater, where and the like instead of +, *, > and ?:, and printGraph(trace(f, specs)) to look.',
     );
   }
 }
@@ -104,11 +104,11 @@ export function describe(x: unknown, other?: unknown): string {
   if (typeof x === 'bigint') return `${x}n`;
   if (typeof x !== 'object') return String(x);
   const { shape, dtype } = x as { shape?: Shape; dtype?: string };
-  const type = x.constructor?.name ?? 'Object';
+  const type = x.constructor?.name || 'Object';
   if (Array.isArray(shape) && dtype && type !== 'Object')
     return `${x instanceof Tensor ? '' : `a ${type} `}${dtype}${formatShape(shape)}`;
   if (Array.isArray(x)) return `a list of ${x.length}`;
-  if (ArrayBuffer.isView(x)) return `a ${type} of ${(x as Uint8Array).length}`;
+  if (ArrayBuffer.isView(x) && 'length' in x) return `a ${type} of ${x.length}`;
   if (type !== 'Object') return `a ${type}`;
   const shared = (key: string) => Number(typeof other === 'object' && other !== null && key in other);
   const keys = Object.keys(x).sort((a, b) => shared(a) - shared(b));

@@ -82,7 +82,7 @@ export function leavesLike<T>(
     const name = path ? `${what} ${path}` : what;
     const refusal = () =>
       new CollimateError(
-        `${name}: expected ${describe(m, x)}, got ${describe(x, m)}`,
+        `${name}: expected ${describe(m, x)}, got ${isTensor(x) ? 'the tensor ' : ''}${describe(x, m)}`,
         'Give the structure that the function has there: the same names, and lists of the same lengths.',
       );
     if (isTensor(m)) {

@@ -86,6 +86,9 @@ export class Gpu implements Disposable {
    */
   static async open(options: OpenOptions = {}): Promise<Gpu> {
     if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
+    if (typeof (options.adapter ?? '') !== 'string') {
+      throw new CollimateError(`there is no adapter ${options.adapter}`, 'Give a part of its name.');
+    }
     const env = globalThis.process?.env;
     const asked = options.adapter || options.gpu || globalThis.navigator?.gpu || env?.COLLIMATE_ADAPTER;
     let refused: WrongAnswers | undefined;
@@ -186,6 +189,12 @@ export class Gpu implements Disposable {
   submit(programs: readonly Runnable[], times = 1): void {
     this.check();
     checkWhole('the number of times to run', times, 0);
+    if (!Array.isArray(programs) || !programs.every((program) => 'encode' in Object(program))) {
+      throw new CollimateError(
+        'submit: what was given is no list of bound programs',
+        'Give a list of what `program.bind` returns.',
+      );
+    }
     for (const program of programs) program.check(this.memory);
     const all = Array.from({ length: times }, () => programs).flat();
     if (this.tracer) this.tracer.submit(all);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DeviceArray } from '../../src/autograd/array.ts';
 import * as c from '../../src/autograd/functions.ts';
-import { trace } from '../../src/autograd/graph.ts';
+import { printGraph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
@@ -144,6 +144,44 @@ describe('a program refuses', () => {
       'double: input 0: expected f32[4], got {data, shape, dtype}',
     ],
     ['to run half a time', (gpu) => gpu.submit([], 0.5), 'the number of times to run is 0.5'],
+    [
+      'to run what is not in a list',
+      async (gpu, x) => {
+        using bound = (await double(gpu)).bind([x]);
+        gpu.submit(anything(bound));
+      },
+      'submit: what was given is no list of bound programs',
+    ],
+    [
+      'to run what is not bound',
+      async (gpu) => gpu.submit([anything(await double(gpu))]),
+      'submit: what was given is no list of bound programs',
+    ],
+    [
+      'a tensor for data',
+      async (gpu) => (await double(gpu)).run((await double(gpu)).graph.inputs[0]),
+      'double: input 0: expected f32[4], got the tensor f32[4]',
+    ],
+    [
+      'a device that nobody waited for',
+      async (gpu) => double(anything(Promise.resolve(gpu))),
+      'compile: the device is a Promise',
+    ],
+    [
+      'an array of no device',
+      () => DeviceArray.zeros(anything(undefined), [4]),
+      'array: the device is nothing',
+    ],
+    [
+      'two inputs for one output to replace',
+      (gpu) => compile(gpu, c.add, [[4], [4]], { inPlace: [[0, 0], [0, 1]] }), // biome-ignore format: pairs
+      'inPlace is [0,0; 0,1]',
+    ],
+    [
+      'no pair for an output to replace',
+      (gpu) => compile(gpu, c.neg, [[4]], { inPlace: anything([0, 0]) }),
+      'inPlace is [0; 0]',
+    ],
     ['a number for four', async (gpu) => (await double(gpu)).run(1), 'shape [4] was given 1 numbers'],
     [
       'numbers in rows',
@@ -304,6 +342,8 @@ describe('tracing refuses', () => {
       () => interpret({ inputs: [], outputs: [leaked!] }, []),
       'input 0 belongs to another graph',
     ],
+    ['a tensor for a graph', () => printGraph(anything(leaked)), 'printGraph: f32[2] is no graph'],
+    ['nothing for a graph', () => interpret(anything(undefined), []), 'interpret: nothing is no graph'],
     [
       'derivatives by nothing',
       () => trace((x: Tensor) => jvp(() => x, [], []), [[2]]),

@@ -97,7 +97,7 @@ describe('a structure is refused', () => {
     [
       'that is flat where it should be nested',
       () => vjp(both, point())[1]({ sum: one(), far: one() } as never),
-      'linearize: cotangent far: expected {w}, got f32[]',
+      'linearize: cotangent far: expected {w}, got the tensor f32[]',
     ],
     [
       'that is nested where it should be flat',
