@@ -4,6 +4,7 @@ import type { Params } from './primitives.ts';
 import {
   bind,
   type DType,
+  expectOptions,
   expectTensors,
   formatShape,
   type Shape,
@@ -183,11 +184,9 @@ export const variance = (x: Tensor, axes?: Axes): Tensor => reduce('variance', x
 export const mean = (x: Tensor, axes?: Axes): Tensor => reduce('mean', x, axes);
 
 /** Product of the last two axes of two operands, each transposed first if asked; leading axes broadcast. */
-export function matmul(
-  a: Tensor,
-  b: Tensor,
-  { transposeA = false, transposeB = false }: Partial<Params['matmul']> = {},
-): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: Partial<Params['matmul']> = {}): Tensor {
+  expectOptions('matmul', options, ['transposeA', 'transposeB']);
+  const { transposeA = false, transposeB = false } = options;
   return bind('matmul', alignBatches('matmul', [a, b], 2), { transposeA, transposeB });
 }
 
@@ -240,7 +239,9 @@ export function globalAveragePool(x: Tensor): Tensor {
 }
 
 /** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`; NaN beyond the table. */
-export function take(table: Tensor, index: Tensor, { scale = 1, shift = 0 } = {}): Tensor {
+export function take(table: Tensor, index: Tensor, options: { scale?: number; shift?: number } = {}): Tensor {
+  expectOptions('take', options, ['scale', 'shift']);
+  const { scale = 1, shift = 0 } = options;
   return bind('take', [table, index], { scale, shift });
 }
 
@@ -248,8 +249,10 @@ export function take(table: Tensor, index: Tensor, { scale = 1, shift = 0 } = {}
 export function random(
   key: Tensor,
   shape: Shape,
-  { distribution = 'uniform', stream = 0 }: Partial<Omit<Params['random'], 'shape'>> = {},
+  options: Partial<Omit<Params['random'], 'shape'>> = {},
 ): Tensor {
+  expectOptions('random', options, ['distribution', 'stream']);
+  const { distribution = 'uniform', stream = 0 } = options;
   return bind('random', [key], { distribution, shape: sides('random', shape), stream });
 }
 

@@ -9,7 +9,7 @@ import { type Graph, type Specs, trace } from './graph.ts';
 import { checkFamilies } from './known-answers.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
-import type { Tensor } from './tensor.ts';
+import { expectOptions, type Tensor } from './tensor.ts';
 import { type AnyFunction, leavesLike, type Mapped, type Matched, treeUnflatten } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
@@ -54,6 +54,7 @@ async function compileUnchecked<R>(
   choosing = true,
 ) {
   expectGpu('compile', gpu);
+  expectOptions('compile', options, ['label', 'inPlace', 'precision']);
   const graph = trace(f, specs);
   const { precision = 'f32' } = options;
   const halfProducts = precision === 'f16';

@@ -116,6 +116,13 @@ export function describe(x: unknown, other?: unknown): string {
   return keys.length > MOST_KEYS ? `{${shown}, … (${keys.length} names)}` : `{${shown}}`;
 }
 
+/** Throws where options have a name that is none of those known: what it was to change would stay as it is. */
+export function expectOptions(op: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new CollimateError(`${op}: there is no option ${unknown}`, `Choose from ${known.join(', ')}.`);
+}
+
 /** A copy of what someone gave as the sides of an array, if it can be. */
 export function sides(what: string, shape: Shape): number[] {
   const list = Array.isArray(shape) ? Array.from<number>(shape) : undefined;

@@ -3,7 +3,7 @@ import { add, broadcastLike, full } from './functions.ts';
 import type { Primitive } from './primitives.ts';
 import type { Rule } from './rule.ts';
 import { rules } from './rules.ts';
-import { bind, describe, formatShape, input, sameShape, Tensor } from './tensor.ts';
+import { bind, describe, expectOptions, formatShape, input, sameShape, Tensor } from './tensor.ts';
 import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
@@ -218,6 +218,7 @@ export function valueAndGrad<A extends Args>(
   f: (...args: A) => unknown,
   options: { hasAux?: boolean } = {},
 ): (...args: A) => [unknown, A[0]] {
+  expectOptions('valueAndGrad', options, ['hasAux']);
   return (...args) => {
     expectCall(f, args);
     const numbers = (x: unknown): x is number | Tensor => typeof x === 'number' || x instanceof Tensor;

@@ -5,7 +5,7 @@ import { printGraph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { grad, jvp } from '../../src/autograd/transform.ts';
+import { grad, jvp, valueAndGrad } from '../../src/autograd/transform.ts';
 import { CollimateError } from '../../src/errors.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { openForTest, testGpu, withGpu } from '../gpu/harness.ts';
@@ -343,6 +343,18 @@ describe('tracing refuses', () => {
       'input 0 belongs to another graph',
     ],
     ['a tensor for a graph', () => printGraph(anything(leaked)), 'printGraph: f32[2] is no graph'],
+    ...(
+      [
+        ['matmul', 'transB', (x) => c.matmul(x, x, anything({ transB: true }))],
+        ['take', 'offset', (x) => c.take(x, c.iota([1]), anything({ offset: 1 }))],
+        ['random', 'seed', (x) => c.random(x, [2], anything({ seed: 1 }))],
+        ['valueAndGrad', 'aux', (x) => valueAndGrad(anything(c.sum), anything({ aux: true }))(x)[0] as never],
+      ] as [string, string, (x: Tensor) => Tensor][]
+    ).map(([op, name, f]): [string, () => unknown, string] => [
+      `an option of ${op} that there is not`,
+      () => trace(f, [[1, 2, 2, 1]]),
+      `${op}: there is no option ${name}`,
+    ]),
     ['nothing for a graph', () => interpret(anything(undefined), []), 'interpret: nothing is no graph'],
     [
       'derivatives by nothing',
@@ -395,6 +407,7 @@ describe('tracing refuses', () => {
       { inPlace: [[0, 3]] },
       'output 0 cannot replace input 3 in place: they are f32[2] and none',
     ],
+    ['an option', { inplace: [[0, 0]] }, 'compile: there is no option inplace'],
     ['a precision', { precision: 'f64' }, 'there is no precision f64'],
   ])('%s', (_, options, message) =>
     withGpu((gpu) => expect(compile(gpu, c.neg, [[2]], anything(options))).rejects.toThrow(message)),
