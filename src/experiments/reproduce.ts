@@ -79,10 +79,18 @@ export async function reproduce(
       throw new Interrupted('stopped after training; the checkpoint is written');
     const known = readAnalysis(into.path);
     if (known) {
-      const what = `${into.path}/${ANALYSIS}: its network with the step that was measured`;
-      const has = { ...known.network, step: known.trained.step };
-      const wanted = { ...networkInfo(networkOf(own.network)), step: state.step };
-      refuseDifference(has, wanted, what, 'of the checkpoint', 'Remove the file: it is made again.');
+      const what = `${into.path}/${ANALYSIS}: its network with the step, the samples and the seed that were measured`;
+      const { network, trained, settings } = known;
+      const has = { ...network, step: trained.step, samples: trained.samples.length, seed: settings.seed };
+      const { samples, seed } = own.settings;
+      const wanted = { ...networkInfo(networkOf(own.network)), step: state.step, samples, seed };
+      refuseDifference(
+        has,
+        wanted,
+        what,
+        'by the checkpoint and by config.json',
+        'Remove the file: it is made again.',
+      );
       if (!missingEpochs(into.path, own.settings).length) return known;
     }
     folder.remove(REPORT); // It is of an earlier analysis, if it is there at all.

@@ -32,11 +32,11 @@ export const readMetrics = (folder: string): EpochMetrics[] =>
 export class RunFolder implements Disposable {
   /** Whether the metrics are known to end with a whole line. */
   private metricsEndWhole = false;
+  private readonly subs = new Map<string, RunFolder>();
 
   private constructor(
     readonly path: string,
     private readonly lock: FolderLock,
-    private readonly ownsLock: boolean,
   ) {}
 
   /** Begins a run in a folder that does not exist yet, or is empty. */
@@ -61,7 +61,7 @@ export class RunFolder implements Disposable {
         'Name the folder of a run, or begin one without `--resume`.',
       );
     }
-    const run = new RunFolder(path, FolderLock.acquire(path), true);
+    const run = new RunFolder(path, FolderLock.acquire(path));
     removeTemporaries(path);
     return run;
   }
@@ -69,7 +69,7 @@ export class RunFolder implements Disposable {
   /** Goes on with the run that a folder holds, or begins one in it: which, is known once no other process can begin one. */
   static open(path: string): RunFolder {
     makeFolder(path);
-    const run = new RunFolder(path, FolderLock.acquire(path), true);
+    const run = new RunFolder(path, FolderLock.acquire(path));
     try {
       if (!run.has(CONFIG)) refuseUsed(path);
       removeTemporaries(path);
@@ -80,11 +80,15 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** A run inside this one, as the control is, under the same lock. */
+  /** A run inside this one, as the control is; it is locked, too, since it can be named by itself, and released with this one. */
   sub(name: string): RunFolder {
+    const known = this.subs.get(name);
+    if (known) return known;
     const path = this.locate(name);
     makeFolder(path);
-    return new RunFolder(path, this.lock, false);
+    const run = new RunFolder(path, FolderLock.acquire(path));
+    this.subs.set(name, run);
+    return run;
   }
 
   has(name: string): boolean {
@@ -148,9 +152,10 @@ export class RunFolder implements Disposable {
     this.metricsEndWhole = true;
   }
 
-  /** Unlocks the folder; a no-op for a run inside another. Also happens when the process exits. */
+  /** Unlocks the folder and those inside. Also happens when the process exits. */
   release(): void {
-    if (this.ownsLock) this.lock.release();
+    for (const run of this.subs.values()) run.release();
+    this.lock.release();
   }
 
   [Symbol.dispose](): void {

@@ -252,7 +252,8 @@ function readOwn(folder: RunFolder, info: TrainingInfo, stepsPerEpoch: number) {
   if (step < steps !== (progress !== undefined)) {
     refuse(`is of step ${step} of ${steps}, and ${progress ? 'has' : 'lacks'} the progress of an epoch`);
   }
-  const lines = folder.readMetrics().filter((line) => line.step <= step);
+  // Those between are of steps that are done again.
+  const lines = folder.readMetrics().filter((line) => line.step <= step || line.step > steps);
   const done = Math.floor(step / stepsPerEpoch);
   const expected = Array.from({ length: done }, (_, i) => [i + 1, (i + 1) * stepsPerEpoch]);
   const what = `${folder.path}/${METRICS}: the list of epochs with their steps, up to the checkpoint's step ${step},`;

@@ -119,6 +119,20 @@ test.each([
   },
 );
 
+test('an analysis of other samples than config.json asks for is refused, and made again as the remedy says', async () => {
+  const folder = join(root, 'other samples');
+  fs.cpSync(whole, folder, { recursive: true });
+  const config = join(folder, 'config.json');
+  fs.writeFileSync(config, fs.readFileSync(config, 'utf8').replace('"samples": 2', '"samples": 1'));
+  const resume = () => runCommand('reproduce', ['mnist-fc', '--resume', folder], undefined, env);
+  const { status, stderr } = await resume();
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/"samples":2.*by the checkpoint and by config.json .*"samples":1/);
+  fs.rmSync(join(folder, 'analysis.json'));
+  expect((await resume()).status).toBe(0);
+  expect(JSON.parse(fs.readFileSync(join(folder, 'analysis.json'), 'utf8')).trained.samples).toHaveLength(1);
+}, 60_000);
+
 test('what the system refuses is no bug, wherever it is met', () => {
   const printed: string[] = [];
   vi.spyOn(console, 'error').mockImplementation((text) => printed.push(text));

@@ -221,6 +221,18 @@ describe('the lock', () => {
     RunFolder.resume(path).release();
   });
 
+  test('is of the runs inside, too, by whatever name they are opened', () => {
+    using run = RunFolder.create(path);
+    const control = run.sub('control');
+    control.writeJson('config.json', {});
+    expect(run.sub('control')).toBe(control);
+    expect(() => RunFolder.resume(control.path)).toThrow('is writing');
+    run.release();
+    using alone = RunFolder.resume(control.path);
+    alone.release();
+    expect(files(path)).toEqual(['config.json']);
+  });
+
   test('of a process that is gone, or whose number is another one’s now, is swept away at once', () => {
     lockOf({ pid: 2 ** 22 + 1, started: '1' });
     RunFolder.resume(path).release();
@@ -273,12 +285,13 @@ test('a run that was killed at any moment is reopened at once and whole', { time
     await once(writer, 'exit');
 
     using run = RunFolder.resume(path);
+    run.sub('control');
     const checkpoint = run.readBytes('checkpoint.safetensors');
     expect(checkpoint.length).toBe(100_000);
     expect(new Set(checkpoint).size).toBe(1);
     const steps = run.readMetrics().map((line) => line.step);
     expect(steps).toEqual(steps.map((_, i) => i + 1));
-    expect(files(path).filter((name) => /^\./.test(name))).toHaveLength(1); // the lock alone
+    expect(files(path).filter((name) => /^\./.test(name))).toHaveLength(2); // its own locks alone
     run.release();
     fs.rmSync(path, { recursive: true });
   }

@@ -133,6 +133,7 @@ test('a checkpoint that contradicts config.json or the metrics is refused, with 
       [metrics + metrics, '[[1,37],[1,37]]'],
       [metrics.replace('"step":37', '"step":36'), '[[1,36]]'],
       [metrics.replace('"epoch":1', '"epoch":2'), '[[2,37]]'],
+      [`${metrics}${metrics.replace('"epoch":1,"step":37', '"epoch":3,"step":111')}`, '[[1,37],[3,111]]'],
     ] as const) {
       folder.writeText('metrics.jsonl', changed);
       await refused(`up to the checkpoint's step ${state.step}, is ${has}, and by the checkpoint [[1,37]]`);
