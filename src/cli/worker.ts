@@ -13,7 +13,7 @@ import { Gpu } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/failures.ts';
 import { writeReport } from '../report/write.ts';
 import { Tuner } from '../tuner/tuner.ts';
-import { stopWhereOutputEnds } from './main.ts';
+import { reportError, stopWhereOutputEnds } from './main.ts';
 import { goOn } from './resume.ts';
 import { runTheory } from './theory.ts';
 import {
@@ -137,4 +137,8 @@ class TaskCache {
 }
 
 stopWhereOutputEnds();
-await serve(JSON.parse(process.env[OPTIONS]!) as WorkerOptions);
+try {
+  await serve(JSON.parse(process.env[OPTIONS]!) as WorkerOptions);
+} catch (error) {
+  await leave(reportError(error)); // Whoever forked this may try again.
+}

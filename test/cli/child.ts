@@ -10,7 +10,7 @@ export interface Ended {
 
 /** Runs one of the commands in src/cli as its own process; `onOutput` sees what it has printed and may signal it. */
 export function runCommand(
-  command: 'reproduce' | 'sweep' | 'analyze' | 'data' | 'tune',
+  command: 'reproduce' | 'sweep' | 'analyze' | 'data' | 'tune' | 'worker',
   args: readonly string[],
   onOutput: (stdout: string, child: ChildProcess) => void = () => {},
   env: Readonly<Record<string, string>> = {},

@@ -133,6 +133,13 @@ test('an analysis of other samples than config.json asks for is refused, and mad
   expect(JSON.parse(fs.readFileSync(join(folder, 'analysis.json'), 'utf8')).trained.samples).toHaveLength(1);
 }, 60_000);
 
+test('a process of a sweep ends with an error in words', async () => {
+  const COLLIMATE_WORKER = JSON.stringify({ adapter: 'nope', tune: 'off', checkpointSeconds: 1 });
+  const { status, stderr } = await runCommand('worker', [], undefined, { ...env, COLLIMATE_WORKER });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^error: no WebGPU adapter for 'nope'.*\n[^\n]+\n$/);
+});
+
 test('what the system refuses is no bug, wherever it is met', () => {
   const printed: string[] = [];
   vi.spyOn(console, 'error').mockImplementation((text) => printed.push(text));
