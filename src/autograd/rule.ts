@@ -15,6 +15,9 @@ export interface Signature {
   dtype: DType;
 }
 
+/** Writes `a operator b` as a line of its own, of whose operands compilers cannot cancel any, and returns its name. */
+export type Step = (operator: '+' | '-' | '*', a: string, b: string) => string;
+
 /** How a primitive becomes part of a program. */
 export type Lowering<P extends Primitive> =
   /** Data, a literal or coordinates: read where it is used. */
@@ -24,7 +27,7 @@ export type Lowering<P extends Primitive> =
   /** One WGSL expression of its arguments, the first of `dtype`; `F`, `I`, `U` and `B` name the f32, i32, u32 and bool vectors in use. */
   | {
       kind: 'pointwise';
-      wgsl: (args: string[], params: Params[P], dtype: DType) => string;
+      wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
       /** Rough number of arithmetic instructions; more than 8 counts as expensive. */
       cost: number;
       /** WGSL functions that the expression calls. */

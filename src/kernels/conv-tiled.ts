@@ -99,6 +99,7 @@ fn loadB(at: u32, col: u32, k: u32) -> vec4f {
   let start = at + pixel / (s.rowW * s.rowH) * s.inH * s.inW * s.channels;
   let p = pixel / s.rowW % s.rowH;
   let q = pixel % s.rowW;
-  return ${four(vecB, (u) => `valueB(start, min(col + ${u}u, s.cols - ${vecB ? 4 : 1}u), p, q)`)};
+  // Zeros on both sides: 0 · ∞ is no part of the sum.
+  return select(vec4f(), ${four(vecB, (u) => `valueB(start, min(col + ${u}u, s.cols - ${vecB ? 4 : 1}u), p, q)`)}, k < s.images * s.rowH * s.rowW);
 }`;
 }

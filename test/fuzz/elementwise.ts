@@ -106,9 +106,11 @@ function plus([a, ea]: Rounded, [b, eb]: Rounded): Rounded {
   return overflow(a + b, ea + eb + rounded('add', a + b));
 }
 
-const normalized: ErrorRule = ([x, mean, rate, weight, bias], [ex, em, er, ew, eb]) => {
+const normalized: ErrorRule = ([x, mean, rate, weight, bias], [ex, em, er, ew, eb], y) => {
   const scaled = times(times(plus([x!, ex!], [-mean!, em!]), [rate!, er!]), [weight!, ew!]);
-  return plus(scaled, [bias!, eb!])[1];
+  const [all, error] = plus(scaled, [bias!, eb!]);
+  // What overflows on the way is infinite in float32 alone.
+  return Object.is(all, y) || Number.isFinite(all) ? error : ANYTHING;
 };
 
 /** Errors of the operations that work element by element. */
@@ -131,7 +133,9 @@ export const ELEMENTWISE = {
   sin: wave('sin'),
   cos: wave('cos'),
   tanh: ([x], [e], y) =>
-    Number.isNaN(x!) ? e! : Math.min(e!, 2) + rounded('tanh', Math.min(1, Math.abs(y) + e!)),
+    Number.isNaN(x!) || e === ANYTHING
+      ? e!
+      : Math.min(e!, 2) + rounded('tanh', Math.min(1, Math.abs(y) + e!)),
   relu: ([x], [e]) => (x! + e! < 0 ? 0 : e!),
   max: extremum(1),
   min: extremum(-1),

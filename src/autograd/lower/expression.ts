@@ -1,6 +1,6 @@
 import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kernels/fused.ts';
 import type { Primitive } from '../primitives.ts';
-import type { Lowering } from '../rule.ts';
+import type { Lowering, Step } from '../rule.ts';
 import { loweringOf } from '../rules.ts';
 import { type Shape, sameShape, stridesOf, type Tensor } from '../tensor.ts';
 
@@ -74,6 +74,10 @@ export function expressionOf(
     const place = [a!, b!].map((name) => lines.findIndex((line) => line.name === name));
     return place[0]! > place[1]! ? [hidden(a!), b!] : [a!, hidden(b!)];
   };
+  const step: Step = (operator, ...pair) => {
+    const args = apart(pair);
+    return line(args.join(` ${operator} `), args);
+  };
   const spread = (perAxis: readonly number[], map: AxisMap): number[] => {
     const strides = new Array<number>(space.length).fill(0);
     map.forEach((to, axis) => {
@@ -107,7 +111,7 @@ export function expressionOf(
       scalarOnly ||= lowering.scalarOnly ?? false;
       const { dtype } = node.inputs[0]!;
       const args = CANCELS.has(node.op) && dtype === 'f32' ? apart(given) : given;
-      name = line(rule.wgsl(args, params as never, dtype), args);
+      name = line(rule.wgsl(args, params as never, dtype, step), args);
     } else throw new Error(`${node.op} cannot be part of a fused kernel`);
     names.set(node, [...known, { map, name }]);
     operations++;

@@ -3,25 +3,12 @@ import { EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { extreme, isNan, relu } from '../../kernels/special.ts';
 import { SINE_WGSL } from '../../kernels/trigonometry.ts';
-import {
-  add,
-  broadcastLike,
-  cos,
-  div,
-  greater,
-  mul,
-  neg,
-  sin,
-  square,
-  sub,
-  sumTo,
-  where,
-  zerosLike,
-} from '../functions.ts';
+import { add, cos, div, greater, mul, neg, sin, square, sub, sumTo, where, zerosLike } from '../functions.ts';
 import type { Params, Primitive } from '../primitives.ts';
-import type { NdArray, Rule, Rules, Signature } from '../rule.ts';
+import type { NdArray, Rule, Rules, Signature, Step } from '../rule.ts';
 import { broadcastShapes, type DType, formatShape, holds, rangeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
+import { selectTangent, tangentOf, total, unary } from './tangents.ts';
 import { expectNumbers } from './views.ts';
 
 type Jvp<P extends Primitive> = Rule<P>['jvp'];
@@ -32,7 +19,7 @@ interface Pointwise<P extends Primitive> {
   operands: readonly (DType | 'same' | 'any')[];
   result?: DType | ((params: Params[P]) => DType);
   f64: (...args: number[]) => number;
-  wgsl: (args: string[], params: Params[P], dtype: DType) => string;
+  wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
   cost?: number;
   helpers?: (params: Params[P]) => string[];
   scalarOnly?: boolean;
@@ -100,18 +87,6 @@ function evaluate<P extends Primitive>(
     const value = f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra);
     return u32 ? value >>> 0 : Number(value);
   });
-}
-
-/** Tangent of a function with derivative `scale(inputs, out)` in its only argument. */
-const unary =
-  <P extends Primitive>(derivative: (x: Tensor, out: Tensor) => Tensor): Jvp<P> =>
-  ([t], [x], out) =>
-    t ? mul(t, derivative(x!, out)) : null;
-
-/** Σ of the tangents that are not zero, each first brought to the shape of the result. */
-function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null {
-  const known = tangents.filter((t) => t !== null).map((t) => broadcastLike(t, out));
-  return known.length ? known.reduce((a, b) => add(a, b)) : null;
 }
 
 type PointwiseOp =
@@ -267,7 +242,8 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
   normalize: pointwise('normalize', {
     operands: ['f32', 'f32', 'f32', 'f32', 'f32'],
     f64: (x, mean, rate, weight, bias) => (x - mean) * rate * weight + bias,
-    wgsl: ([x, mean, rate, weight, bias]) => `(${x} - ${mean}) * ${rate} * ${weight} + ${bias}`,
+    wgsl: ([x, mean, rate, weight, bias], _, __, step) =>
+      step('+', step('*', step('*', step('-', x!, mean!), rate!), weight!), bias!),
     cost: 4,
     // dx · rate · weight + (x − mean) · d(rate · weight) + (dbias − dmean · rate · weight): what statistics and parameters give is
     // put together before it is repeated over x, so that the transpose takes two sums over x, and not one for each of them.
@@ -334,25 +310,3 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     jvp: 'zero',
   }),
 };
-
-/** The tangent of a choice between operands where `first` or `second` is chosen, and their mean where it is neither. */
-function tangentOf(
-  [ta, tb]: readonly (Tensor | null)[],
-  first: Tensor,
-  second: Tensor,
-  out: Tensor,
-): Tensor | null {
-  const half = total(
-    [ta, tb].map((t) => (t ? mul(t!, 0.5) : null)),
-    out,
-  );
-  return half && selectTangent(first, [ta!, selectTangent(second, [tb!, half], out)], out);
-}
-
-/** The tangent of a choice; a choice between two zeros is zero. */
-function selectTangent(choice: Tensor, [ta, tb]: readonly (Tensor | null)[], out: Tensor): Tensor | null {
-  if (!ta && !tb) return null;
-  const a = ta ? broadcastLike(ta, out) : zerosLike(tb!);
-  const b = tb ? broadcastLike(tb, out) : zerosLike(ta!);
-  return where(choice, a, b);
-}

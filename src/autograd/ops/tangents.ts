@@ -1,0 +1,42 @@
+import { add, broadcastLike, mul, where, zerosLike } from '../functions.ts';
+import type { Primitive } from '../primitives.ts';
+import type { Rule } from '../rule.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** Tangent of a function with derivative `scale(inputs, out)` in its only argument. */
+export const unary =
+  <P extends Primitive>(derivative: (x: Tensor, out: Tensor) => Tensor): Rule<P>['jvp'] =>
+  ([t], [x], out) =>
+    t ? mul(t, derivative(x!, out)) : null;
+
+/** Σ of the tangents that are not zero, each first brought to the shape of the result. */
+export function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null {
+  const known = tangents.filter((t) => t !== null).map((t) => broadcastLike(t, out));
+  return known.length ? known.reduce((a, b) => add(a, b)) : null;
+}
+
+/** The tangent of a choice between operands where `first` or `second` is chosen, and their mean where it is neither. */
+export function tangentOf(
+  [ta, tb]: readonly (Tensor | null)[],
+  first: Tensor,
+  second: Tensor,
+  out: Tensor,
+): Tensor | null {
+  const half = total(
+    [ta, tb].map((t) => (t ? mul(t!, 0.5) : null)),
+    out,
+  );
+  return half && selectTangent(first, [ta!, selectTangent(second, [tb!, half], out)], out);
+}
+
+/** The tangent of a choice; a choice between two zeros is zero. */
+export function selectTangent(
+  choice: Tensor,
+  [ta, tb]: readonly (Tensor | null)[],
+  out: Tensor,
+): Tensor | null {
+  if (!ta && !tb) return null;
+  const a = ta ? broadcastLike(ta, out) : zerosLike(tb!);
+  const b = tb ? broadcastLike(tb, out) : zerosLike(ta!);
+  return where(choice, a, b);
+}
