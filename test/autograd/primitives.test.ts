@@ -56,7 +56,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
   constant: [
     on((x) => c.mul(c.add(x, -1.25), 3e7), [6]),
     on((x) => c.add(c.full(1e-7, [3]), c.mul(x, 0)), [3]),
-    on((x) => c.mul(c.mul(x, 16_777_217), 3.4e-38), [3]),
+    on((x) => c.mul(c.mul(x, 16_777_217), 3.4e-30), [3]),
     on((k) => c.sub(c.maximum(k, 0x9e3779b9), 2 ** 32 - 5), u32([5], 2 ** 32)),
   ],
   iota: [

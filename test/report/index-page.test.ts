@@ -133,7 +133,8 @@ describe('the index', () => {
       const { run, claims } = fixture({ depth: 4, samples: 2, control: false });
       claims.find((c) => c.id === 'line')!.value = value;
       write(root, `${folder}/analysis.json`, { ...run.analysis, claims });
-      write(root, `${folder}/config.json`, { ...config, started: folder });
+      const [, day] = /202601(\d\d)/.exec(folder)!;
+      write(root, `${folder}/config.json`, { ...config, started: `2026-01-${day}T10:00:00.000Z` });
       mkdirSync(join(root, folder, 'figures'));
       for (const { file, svg } of figures(fixture({ depth: 2, samples: 1 })))
         writeFileSync(join(root, folder, 'figures', file), standalone(svg));
