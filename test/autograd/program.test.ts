@@ -102,7 +102,14 @@ describe('compile', () => {
         throw new Error('chosen');
       };
       const fake = (f16: boolean) =>
-        ({ info: gpu.info, traits: { ...gpu.traits, kind: 'hardware', f16 }, choose }) as unknown as Gpu;
+        new Proxy(gpu, {
+          get(target, key) {
+            if (key === 'choose') return choose;
+            if (key === 'traits') return { ...target.traits, kind: 'hardware', f16 };
+            const value = Reflect.get(target, key, target);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        });
       await expect(compile(fake(true), product, specs)).rejects.toThrow('chosen');
       await expect(compile(fake(true), product, specs, { precision: 'f16' })).rejects.toThrow('chosen');
       expect(asked.map(({ bytes }) => bytes)).toEqual([
