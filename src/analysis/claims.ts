@@ -14,9 +14,9 @@ interface Judgement {
   comparison: Claim['comparison'];
   /** The same for every kind of network, or one for the fully connected and one for those with convolutions; it may depend on the number K of triples. */
   threshold: number | { fc: number; conv: number } | ((triples: number) => number);
-  /** Networks that it is claimed of; all, if not said. */
+  /** Networks that it is claimed of; default: all. */
   kinds?: readonly Kind[];
-  /** Blocks without which there is nothing to judge; 1, if not said. */
+  /** Blocks without which there is nothing to judge; default: 1. */
   leastDepth?: number;
 }
 

@@ -61,7 +61,7 @@ export class FeatureReader implements Disposable {
     return new FeatureReader(gpu, program.bind(inputs), feed, position, count);
   }
 
-  /** Features [count, D] and predicted classes [count], with the weights of this moment. */
+  /** Features [count, D] and predicted classes [count], with the current weights. */
   async read(): Promise<{ features: Float32Array; predicted: Uint32Array }> {
     const { features, predicted } = this.#program.result;
     const [batch, dim] = features.shape as [number, number];

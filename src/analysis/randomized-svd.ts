@@ -46,7 +46,7 @@ export interface SketchOptions {
   readonly powerIterations: number;
   /** Spectral filters before the last power iteration, each of {@link FILTER_DEGREE} products with JᵀJ. */
   readonly filters: number;
-  /** Triples whose vectors are wanted, k; at most `columns`. */
+  /** Triples whose vectors are computed, k; at most `columns`. */
   readonly triples: number;
 }
 
