@@ -15,8 +15,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** What computes, judges or tabulates numbers. How pages look is not what mutants are made of. */
 const SOURCES =
   /^src\/((autograd|kernels|train|analysis|experiments)\/|report\/(csv|data|evidence|numbers|sweep-tables|tables|verdicts)\.ts)/;
-/** Test files up to this time together are tried first, those nearest to the mutant before others. */
-const FIRST_SECONDS = 15;
+/** Test files are run in portions that take together up to these seconds, nearest to the mutant first. */
+const PORTION_SECONDS = [15, 60, Number.POSITIVE_INFINITY];
 
 interface Tried {
   readonly mutant: string;
@@ -24,15 +24,16 @@ interface Tried {
   readonly seconds: number;
 }
 
-const { sample, seed, shard, only, out } = new Command('mutants')
+const { sample, seed, shard, only, limit, out } = new Command('mutants')
   .description('Mutation testing: the share of small slips in the sources that the test suite notices.')
   .option('--sample <number>', 'how many mutants, of all that there are', '500')
   .option('--seed <number>', 'which ones', '1')
   .option('--shard <i/n>', 'the i-th of n parts', '1/1')
   .option('--only <path…>', 'of files whose path begins so')
+  .option('--limit <seconds>', 'of test files a mutant; one that these do not notice counts as survived')
   .option('--out <folder>', 'where results are kept; the same command goes on with them', 'results/mutants')
   .parse()
-  .opts<Record<'sample' | 'seed' | 'shard' | 'out', string> & { only?: string }>();
+  .opts<Record<'sample' | 'seed' | 'shard' | 'out', string> & { only?: string; limit?: string }>();
 
 function typescript(folder: string): string[] {
   const all = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
@@ -62,8 +63,8 @@ function chosen(): Mutant[] {
     .map(({ mutant }) => mutant);
 }
 
-/** Each test file with the sources that it imports, directly or not. */
-function testImports(): Map<string, Set<string>> {
+/** Each test file with the sources that it imports, directly or not, and over how many files each is reached. */
+function testImports(): Map<string, Map<string, number>> {
   const direct = new Map<string, string[]>();
   const importsOf = (file: string): string[] => {
     let known = direct.get(file);
@@ -71,6 +72,8 @@ function testImports(): Map<string, Set<string>> {
       const text = existsSync(join(ROOT, file)) ? readFileSync(join(ROOT, file), 'utf8') : '';
       const found = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g);
       known = [...found].map(([, path]) => relative(ROOT, resolve(ROOT, dirname(file), path!)));
+      // These run commands in processes of their own.
+      if (/^test\/(cli|scripts)\//.test(file)) known.push(...typescript('src/cli'));
       direct.set(file, known);
     }
     return known;
@@ -78,8 +81,9 @@ function testImports(): Map<string, Set<string>> {
   const tests = typescript('test').filter((file) => file.endsWith('.test.ts'));
   return new Map(
     tests.map((test) => {
-      const reached = new Set<string>([test]);
-      for (const file of reached) for (const next of importsOf(file)) reached.add(next);
+      const reached = new Map<string, number>([[test, 0]]);
+      for (const [file, hops] of reached)
+        for (const next of importsOf(file)) if (!reached.has(next)) reached.set(next, hops + 1);
       return [test, reached];
     }),
   );
@@ -134,24 +138,27 @@ async function attempt(
   sandbox: Sandbox,
   mutant: Mutant,
   seconds: Readonly<Record<string, number>>,
-  imports: ReadonlyMap<string, ReadonlySet<string>>,
+  imports: ReadonlyMap<string, ReadonlyMap<string, number>>,
 ): Promise<string | null> {
   const { file, start, end, mutated } = mutant;
   const text = readFileSync(join(ROOT, file), 'utf8');
-  const near = file.replace(/^src/, 'test').replace(/\.ts$/, '.test.ts');
-  const cost = (test: string) =>
-    test === near ? -1 : seconds[test]! + (imports.get(test)?.has(file) ? 0 : 1e6);
-  const order = Object.keys(seconds).sort((a, b) => cost(a) - cost(b));
+  const folder = dirname(file).replace(/^src/, 'test');
+  const hops = (test: string) =>
+    test === file.replace(/^src/, 'test').replace(/\.ts$/, '.test.ts')
+      ? -1
+      : (imports.get(test)?.get(file) ?? Number.MAX_VALUE) / (dirname(test) === folder ? 2 : 1);
+  const order = Object.keys(seconds).sort((a, b) => hops(a) - hops(b) || seconds[a]! - seconds[b]!);
+  const portions: string[][] = PORTION_SECONDS.map(() => []);
   let total = 0;
-  const count = order.findIndex((test) => {
+  for (const test of order) {
     total += seconds[test]!;
-    return total > FIRST_SECONDS || cost(test) >= 1e6;
-  });
-  const portions = [order.slice(0, count), order.slice(count)].filter((files) => files.length);
+    if (total > Number(limit ?? Number.POSITIVE_INFINITY)) break;
+    portions[PORTION_SECONDS.findIndex((most) => total <= most)]!.push(test);
+  }
   return sandbox.with(file, text.slice(0, start) + mutated + text.slice(end), async () => {
-    for (const files of portions) {
+    for (const files of portions.filter((files) => files.length)) {
       const expected = files.reduce((sum, test) => sum + seconds[test]!, 0);
-      const { passed, by } = await sandbox.test(files, { bail: true, timeoutSeconds: 30 + 4 * expected });
+      const { passed, by } = await sandbox.test(files, { bail: true, timeoutSeconds: 60 + 5 * expected });
       if (!passed) return by ?? 'unknown';
     }
     return null;
