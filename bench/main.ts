@@ -56,7 +56,7 @@ ${suites.map(({ name, summary, sizes }) => `  ${name.padEnd(10)} ${summary}${siz
 Examples:
   npm run bench                                         everything
   npm run bench -- matmul --sizes 512,1024x128x784      products [M, K]·[K, N], written MxNxK; 512 is 512x512x512
-  npm run bench -- step analysis --peers                beside the peers; npm ci --prefix bench/peers installs them
+  npm run bench -- step analysis --peers                beside the peers; npm ci --prefix peers installs them
   npm run bench -- --compare results/bench/<time>.json
 
 A time is a median, with quartiles beside. The clock is the GPU's, from timestamps; or the wall's, around many queued

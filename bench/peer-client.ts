@@ -5,7 +5,7 @@ import type { ConvShape } from './conv-reference.ts';
 /** The window of a network's first convolution. */
 type Stem = { readonly size: number; readonly stride: number; readonly padding: number };
 
-/** Work that is the same for everybody; what each kind means is told in bench/peers. */
+/** Work that is the same for everybody; what each kind means is told in docs/peers.md. */
 export type Work =
   | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
   | ({ kind: 'conv'; gradients: boolean } & ConvShape)

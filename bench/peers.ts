@@ -6,7 +6,7 @@ import { type PeerCommand, PeerProcess, type Work } from './peer-client.ts';
 import type { PeerTiming } from './result.ts';
 import { statisticsOf } from './statistics.ts';
 
-const folder = join(import.meta.dirname, 'peers');
+const folder = join(import.meta.dirname, '../peers');
 
 /** Rounds of turns, and how long a contestant's turn should last. */
 const ROUNDS = 5;
@@ -153,7 +153,7 @@ function commands(adapter: string, python: string | undefined): (PeerCommand | M
           args: ['--import', 'tsx', file, '--adapter', adapter],
           cwd: folder,
         }
-      : { name, problem: 'its packages are not installed: npm ci --prefix bench/peers' };
+      : { name, problem: 'its packages are not installed: npm ci --prefix peers' };
   const interpreter = python ?? ['python3', '/usr/bin/python3'].find(hasTorch);
   return [
     node('jax-js', 'jax-js.ts'),

@@ -1,5 +1,5 @@
 /** A peer without a library: a product takes no time, a step some, an analysis cannot be done, and all else fails. */
-import { serve, Unsupported } from '../../../bench/peers/serve.ts';
+import { serve, Unsupported } from '../../peers/serve.ts';
 
 await serve(async () => ({
   name: 'none',

@@ -5,10 +5,10 @@
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { CollimateError } from '../../src/errors.ts';
-import { infoOf } from '../../src/gpu/adapter.ts';
-import { findNodeAdapter } from '../../src/gpu/node-adapter.ts';
-import type { Work as Asked } from '../peer-client.ts';
+import type { Work as Asked } from '../bench/peer-client.ts';
+import { CollimateError } from '../src/errors.ts';
+import { infoOf } from '../src/gpu/adapter.ts';
+import { findNodeAdapter } from '../src/gpu/node-adapter.ts';
 
 export type MatmulWork = Extract<Asked, { kind: 'matmul' }>;
 export type StepWork = Extract<Asked, { kind: 'step' }> & {
@@ -129,7 +129,7 @@ async function provideAdapter(): Promise<string> {
 function reasonOf(error: unknown): string {
   if (error instanceof CollimateError && error.remedy) return `${error.message}: ${error.remedy}`;
   if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {
-    return `${(error as Error).message}: run \`npm ci --prefix bench/peers\``;
+    return `${(error as Error).message}: run \`npm ci --prefix peers\``;
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -3,15 +3,11 @@ import { describe, expect, it } from 'vitest';
 
 /** What the peer writes to stdout for these requests, line by line. */
 function talk(requests: object[], ...args: string[]) {
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', 'test/bench/peers/peer.ts', ...args],
-    {
-      input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
-      encoding: 'utf8',
-      timeout: 50_000,
-    },
-  );
+  const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', 'test/peers/peer.ts', ...args], {
+    input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
+    encoding: 'utf8',
+    timeout: 50_000,
+  });
   expect(status).toBe(0);
   return stdout
     .trimEnd()
