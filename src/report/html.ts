@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { stylesheet } from './page-style.ts';
 import {
   type Cell,
@@ -19,10 +18,9 @@ import {
 } from './parts.ts';
 import { escapeText } from './svg.ts';
 
-/** Enlarges figures. All that a page can run: its policy names this script and this style sheet by their hashes. */
-const script = readFileSync(new URL('zoom.js', import.meta.url), 'utf8');
-const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-const policy = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(stylesheet)}; img-src data:; base-uri 'none'; form-action 'none'`;
+/** A page loads and runs nothing: its policy allows its one style sheet, by hash. */
+const hash = createHash('sha256').update(stylesheet).digest('base64');
+const policy = `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`;
 
 /** A page as one file that needs no other. It is well-formed XML as well, less its first line. */
 export function html({ kicker, title, subtitle, result, sections }: Page): string {
@@ -47,7 +45,6 @@ ${subtitle === undefined ? '' : `<p class="kicker">${escapeText(subtitle)}</p>\n
 ${sections.map(section).join('\n')}
 </main>
 <footer>Residual Alignment: J. Li and V. Papyan, <cite>Residual Alignment: Uncovering the Mechanisms of Residual Networks</cite>, NeurIPS 2023, arXiv 2401.09018.</footer>
-<script>${script}</script>
 </body>
 </html>
 `;
@@ -75,7 +72,7 @@ function part(p: Part): string {
         ...p.files.data.map((path) => [path.split('/').at(-1), path] as const),
       ].map(([text, path]) => `<a href="${target(path!)}">${escapeText(text!)}</a>`);
       return (
-        `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}">${svg}</div>` +
+        `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}"><a href="${target(p.files.svg)}" title="Open as SVG, to enlarge">${svg}</a></div>` +
         `<figcaption><b>Figure ${p.number}. ${escapeText(title)}.</b> ${escapeText(caption)} ` +
         `<span class="files">${links.join(' · ')}</span></figcaption></figure>`
       );

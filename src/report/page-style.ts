@@ -64,24 +64,11 @@ sub { font-size: 0.75em; line-height: 0; }
 figure { margin: 0 0 3.25rem; break-inside: avoid; }
 .scroll { overflow-x: auto; padding-bottom: 0.25rem; }
 .scroll svg { display: block; max-width: 100%; height: auto; }
+.scroll a { color: inherit; }
 figcaption { max-width: 52em; margin-top: 0.6rem; font: 0.875rem/1.55 var(--sans); color: var(--quiet); text-wrap: pretty; }
 figcaption b { color: var(--ink); font-weight: 600; }
 figcaption a { white-space: nowrap; }
 .files { white-space: nowrap; }
-button { font: inherit; color: var(--link); background: none; border: 0; padding: 0; cursor: pointer; }
-button:focus-visible { outline: 2px solid var(--link); outline-offset: 3px; }
-.enlarge { margin-right: 0.9em; text-decoration: underline; text-decoration-thickness: 0.06em; text-underline-offset: 0.18em; }
-.zooms figure svg { cursor: zoom-in; }
-.viewer { width: 100vw; height: 100vh; height: 100dvh; max-width: none; max-height: none; margin: 0; padding: 0; border: 0; background: var(--paper); color: var(--ink); }
-.viewer[open] { display: flex; flex-direction: column; }
-.bar { display: flex; align-items: center; gap: 0.5rem; padding: 0.5rem 1rem; border-bottom: 1px solid var(--line); font: 0.875rem/1.4 var(--sans); }
-.bar .title { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
-.bar button { min-width: 2.75rem; min-height: 2.5rem; padding: 0 0.6rem; border: 1px solid var(--line); border-radius: 0.25rem; color: var(--ink); }
-.bar button:disabled { color: var(--quiet); opacity: 0.6; cursor: default; }
-.stage { flex: 1; min-height: 0; display: flex; overflow: auto; padding: 16px; cursor: grab; touch-action: pan-x pan-y; }
-.stage:focus-visible { outline: 2px solid var(--link); outline-offset: -2px; }
-.stage:active { cursor: grabbing; }
-.stage svg { flex: none; display: block; margin: auto; height: auto; }
 
 .columns { columns: 22rem 2; column-gap: 3rem; }
 .facts { break-inside: avoid; margin-bottom: 1.75rem; }
@@ -114,8 +101,6 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .cards .number, .cards td a { white-space: normal; overflow-wrap: anywhere; }
   .cards td:empty, .cards td:not(.judged):has(> span:empty) { display: none; }
   dl div { grid-template-columns: 7.5rem 1fr; }
-  .bar .title { display: none; }
-  .bar { justify-content: flex-end; }
 }
 
 @media print {
@@ -136,6 +121,6 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .scroll { overflow: visible; }
   figure { margin-bottom: 1.5rem; }
   /* No paper can be clicked. */
-  .enlarge, .files, .viewer { display: none; }
+  .files { display: none; }
 }
 `;

@@ -1,9 +1,8 @@
-/** A page as XML, without its own style sheet and script. */
+/** A page as XML, without its own style sheet. */
 export const bare = (html: string): string =>
   html
     .replace('<!doctype html>\n', '')
     .replace(/<style>.*?<\/style>/s, '<style></style>')
-    .replace(/<script>.*?<\/script>\n<\/body>/s, '</body>')
     .trim();
 
 /** What can be read on it. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { csv } from '../../src/report/csv.ts';
 import { figures, type ReportData } from '../../src/report/figures.ts';
@@ -21,6 +22,22 @@ describe('the report page', () => {
     expect(bare(html)).not.toMatch(/<script|<link rel="stylesheet|<img/);
     for (const [, target] of html.matchAll(/(?:href|src)="([^"]*)"/g))
       expect(target).toMatch(/^(data:,|(figures|control|data)\/[\w.-]+|[\w-]+\.\w+)$/);
+  });
+
+  it('allows its one style sheet, by its hash, and nothing else', () => {
+    const html = made();
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(html)![1]!;
+    const style = /<style>(.*?)<\/style>/s.exec(html)![1]!;
+    const hash = createHash('sha256').update(style).digest('base64');
+    expect(policy).toContain(`default-src 'none'; style-src 'sha256-${hash}';`);
+    expect(policy).not.toContain('unsafe');
+    expect(html).not.toMatch(/ style="| on\w+="|<script/);
+  });
+
+  it('links every figure to its own file, which a browser can enlarge', () => {
+    const html = made();
+    for (const { file } of figures(fixture()))
+      expect(html).toMatch(new RegExp(`<a href="figures/${file}"[^>]*><svg `));
   });
 
   it('is the same each time', () => {
