@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { Gpu } from '../src/gpu/device.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { openGpu } from '../src/host/open.ts';
 import { type TuneMode, Tuner } from '../src/tuner/tuner.ts';
 import type { Suite } from './suite.ts';
 
@@ -17,7 +18,7 @@ export class Devices implements Disposable {
   async open(threads: Suite['threads']): Promise<Gpu> {
     const known = this.#open.get(threads);
     if (known) return known;
-    const gpu = await Gpu.open({
+    const gpu = await openGpu({
       adapter: this.#adapter,
       chooser: new Tuner({ mode: this.#tune }),
       threads: threads === 'all' ? availableParallelism() : undefined,

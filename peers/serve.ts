@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Work as Asked } from '../bench/peer-client.ts';
 import { CollimateError } from '../src/errors.ts';
 import { infoOf } from '../src/gpu/adapter.ts';
-import { findNodeAdapter } from '../src/gpu/node-adapter.ts';
+import { findNodeAdapter } from '../src/host/node-adapter.ts';
 
 export type MatmulWork = Extract<Asked, { kind: 'matmul' }>;
 export type StepWork = Extract<Asked, { kind: 'step' }> & {

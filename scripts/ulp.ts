@@ -5,7 +5,7 @@
 import { Command } from 'commander';
 import { main } from '../src/cli/main.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
-import { Gpu } from '../src/gpu/device.ts';
+import { openGpu } from '../src/host/open.ts';
 import { accuracyCases, measureAccuracy } from './accuracy.ts';
 
 async function ulp(): Promise<number> {
@@ -24,7 +24,7 @@ async function ulp(): Promise<number> {
     least: 1000,
     most: 2 ** 24,
   });
-  const gpu = await Gpu.open({ adapter });
+  const gpu = await openGpu({ adapter });
   console.log(`${gpu.info.name}, ${count} points each:\n`);
   console.log('| primitive | largest error, ULP | at | allowed | outside | subnormals |');
   console.log('|---|---:|---|---|---:|---|');

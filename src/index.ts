@@ -56,4 +56,5 @@ export { type BoundProgram, type CompileOptions, compile, type Program } from '.
 export type { DType, Shape, Tensor } from './autograd/tensor.ts';
 export { grad, jvp, type Linearization, linearize, valueAndGrad, vjp } from './autograd/transform.ts';
 export { CollimateError } from './errors.ts';
-export { Gpu, type OpenOptions } from './gpu/device.ts';
+export type { Gpu } from './gpu/device.ts';
+export { type OpenOptions, openGpu } from './host/open.ts';

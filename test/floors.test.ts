@@ -11,6 +11,7 @@ const FLOORS = [
   'models',
   'train',
   'data',
+  'host',
   'autograd',
   'kernels',
   'tuner',
@@ -47,4 +48,23 @@ test('every folder of src is a floor', () => {
     .filter((e) => e.isDirectory())
     .map((e) => e.name);
   expect(folders.sort()).toEqual([...FLOORS].sort());
+});
+
+const ENGINE = ['autograd', 'kernels', 'gpu'];
+
+test('the engine needs nothing that only Node has', () => {
+  const foreign = sources(SRC)
+    .filter((file) => ENGINE.includes(file.split('/')[0]!))
+    .flatMap((file) => {
+      const specifiers = readFileSync(join(SRC, file), 'utf8').matchAll(
+        /(?:from|import)\s*\(?\s*'([^.'][^']*)'/g,
+      );
+      return [...specifiers].map(([, specifier]) => `${file} imports ${specifier}`);
+    });
+  expect(foreign).toEqual([]);
+});
+
+test('only the library’s face and tests import the interpreter', () => {
+  const users = sources(SRC).filter((file) => imports(file).includes('autograd/interpret.ts'));
+  expect(users).toEqual(['index.ts']);
 });

@@ -8,10 +8,7 @@ import type { Matched } from './tree.ts';
 /** Throws where something else is in the place of a device. */
 export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
   if (gpu instanceof Gpu) return;
-  throw new CollimateError(
-    `${what}: the device is ${describe(gpu)}`,
-    'Give what `await Gpu.open()` returns.',
-  );
+  throw new CollimateError(`${what}: the device is ${describe(gpu)}`, 'Give what `await openGpu()` returns.');
 }
 
 /** Which output replaces which input. */

@@ -1,12 +1,11 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { Work } from '../gpu/kernel.ts';
+import type { Kernel, Work } from '../gpu/kernel.ts';
 import type { DeviceMemory } from '../gpu/memory.ts';
 import type { Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, type HostArray } from './array.ts';
 import { expectApart, expectGpu, fitting, replacements } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
-import { checkFamilies } from './known-answers.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import { expectOptions, type Tensor } from './tensor.ts';
@@ -37,21 +36,18 @@ export interface CompileOptions {
  * @throws WrongAnswers if that is wrong
  */
 export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
-  const program = await compileUnchecked(gpu, f, specs, options);
-  const kernels = program.plan.dispatches.map(({ kernel }) => kernel);
-  await checkFamilies(gpu, kernels, async (problem, own, data) => {
-    const small = await compileUnchecked(gpu, problem, own, { label: 'known answers' }, false);
-    return (await small.run(...data)).data;
-  });
+  const program = await compileUnexamined(gpu, f, specs, options, (work) => gpu.choose(work));
+  await gpu.examine(program.plan.dispatches.map(({ kernel }) => kernel));
   return program;
 }
 
-async function compileUnchecked<R>(
+/** The same without known answers, and by default with each kernel's first guess: for whoever computes those. */
+export async function compileUnexamined<R>(
   gpu: Gpu,
   f: AnyFunction<R>,
   specs: Specs,
-  options: CompileOptions,
-  choosing = true,
+  options: CompileOptions = {},
+  choose = async (work: readonly Work[]): Promise<readonly Kernel[]> => work.map(({ kernel }) => kernel),
 ) {
   expectGpu('compile', gpu);
   expectOptions('compile', options, ['label', 'inPlace', 'precision']);
@@ -69,7 +65,7 @@ async function compileUnchecked<R>(
   }
   const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: replacements(options.inPlace) });
   const work = bufferSizes(lowered);
-  const chosen = choosing ? await gpu.choose(work) : work.map(({ kernel }) => kernel);
+  const chosen = await choose(work);
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
   const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));
   return new Program(

@@ -25,7 +25,7 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
 import { findExperiment, parseNumber, ranges, resolveSettings } from '../experiments/settings.ts';
 import { DeviceTask } from '../experiments/task.ts';
-import { Gpu } from '../gpu/device.ts';
+import { openGpu } from '../host/open.ts';
 import { networkOf } from '../models/network-of.ts';
 import type { HostState } from '../train/state.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
@@ -110,7 +110,7 @@ await main(async () => {
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
   const tuner = new Tuner({ mode: tune ?? config?.tune ?? 'on', pinned: config?.kernels });
-  const opening = Gpu.open({ adapter, chooser: tuner });
+  const opening = openGpu({ adapter, chooser: tuner });
   opening.catch(() => {}); // Told below; meanwhile the images are loaded.
   const { dataset } = findExperiment(checkpoint.info.experiment);
   const task = await fetchTask(dataset, dataOf(checkpoint.info, dataset), dataDir);

@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { formatBytes } from '../gpu/failures.ts';
-import { type Probe, probe } from '../gpu/probe.ts';
-import { remedies } from '../gpu/remedies.ts';
-import { swiftShaderVersion } from '../gpu/swiftshader.ts';
-import { type SystemFacts, systemFacts } from '../gpu/system.ts';
+import { type Probe, probe } from '../host/probe.ts';
+import { remedies } from '../host/remedies.ts';
+import { swiftShaderVersion } from '../host/swiftshader.ts';
+import { type SystemFacts, systemFacts } from '../host/system.ts';
 import { main } from './main.ts';
 
 /** An adapter that was tried, with what Dawn and the drivers wrote while it was. */

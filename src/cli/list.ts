@@ -3,11 +3,11 @@ import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
 import type { Settings } from '../experiments/experiment.ts';
 import { defaultSeeds, type PlannedRun, planSweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
-import { Gpu } from '../gpu/device.ts';
+import { openGpu } from '../host/open.ts';
 
 /** Prints all experiments and presets, with their sizes and how long their training may take on the adapter at hand. */
 export async function list({ adapter, json }: { adapter?: string; json?: boolean }): Promise<number> {
-  using gpu = await Gpu.open({ adapter });
+  using gpu = await openGpu({ adapter });
   if (!json) console.error(`Estimating times on ${gpu.info.name} …`);
   const rates = await measureRates(gpu);
   for (const experiment of Object.values(catalog)) {

@@ -6,7 +6,8 @@ import type { Experiment } from '../experiments/experiment.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { type GivenSettings, refuseContradiction } from '../experiments/settings.ts';
-import { Gpu, type KernelChooser } from '../gpu/device.ts';
+import type { Gpu, KernelChooser } from '../gpu/device.ts';
+import { openGpu } from '../host/open.ts';
 import { commandLine } from './main.ts';
 
 export const resumeCommand = (experiment: string, folder: string): string =>
@@ -20,10 +21,10 @@ export async function openAdapter(
 ): Promise<Gpu> {
   if (asked === undefined && begun) {
     try {
-      return await Gpu.open({ adapter: begun.adapter.name, chooser });
+      return await openGpu({ adapter: begun.adapter.name, chooser });
     } catch {} // Another is taken then, and the difference noted.
   }
-  return Gpu.open({ adapter: asked, chooser });
+  return openGpu({ adapter: asked, chooser });
 }
 
 /** The run that --resume means, with its settings, which the other options must not contradict. */

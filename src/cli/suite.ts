@@ -18,8 +18,8 @@ import {
   sweepFolder,
 } from '../experiments/sweep-record.ts';
 import type { SweepRecord } from '../experiments/sweep-results.ts';
-import { Gpu } from '../gpu/device.ts';
-import { gpuNames } from '../gpu/node-adapter.ts';
+import { gpuNames } from '../host/node-adapter.ts';
+import { openGpu } from '../host/open.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchBar } from './fetch-bar.ts';
 import { commandLine, reportError } from './main.ts';
@@ -182,7 +182,7 @@ async function withData(
  * dispatches mostly keep one core busy, one for each core. `--jobs` says otherwise.
  */
 async function workersFor({ adapter, jobs, dataDir, tune, checkpointSeconds }: SuiteOptions) {
-  using gpu = await Gpu.open({ adapter: adapter?.split(',')[0] });
+  using gpu = await openGpu({ adapter: adapter?.split(',')[0] });
   const { kind } = gpu.info;
   const asked = adapter ?? process.env.COLLIMATE_ADAPTER;
   const names = asked ? asked.split(',') : kind === 'hardware' ? await gpuNames() : [undefined];

@@ -14,7 +14,7 @@ import {
   theoryPresets,
   theoryRanges,
 } from '../experiments/unconstrained/settings.ts';
-import { Gpu } from '../gpu/device.ts';
+import { openGpu } from '../host/open.ts';
 import { format } from '../report/numbers.ts';
 import { commandLine } from './main.ts';
 import { alignColumns, verdictCell, verdictSentence } from './verdict-table.ts';
@@ -64,7 +64,7 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
 /** Optimizes, measures, judges and reports. Returns the exit status. */
 export async function runTheory(options: TheoryOptions): Promise<number> {
   const { preset, settings } = resolveTheory(options);
-  using gpu = await Gpu.open({ adapter: options.adapter });
+  using gpu = await openGpu({ adapter: options.adapter });
   using folder = openFolder(options.out ?? join('results', THEORY_NAME, preset), settings);
   if (!folder.has(CONFIG)) {
     const origin = originOf(gpu.info, commandLine('reproduce', process.argv.slice(2)));

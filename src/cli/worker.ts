@@ -9,8 +9,8 @@ import { findExperiment } from '../experiments/settings.ts';
 import { forgetFailure, reasonOf, wholeRun } from '../experiments/sweep-record.ts';
 import { loadTask, type Task } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
-import { Gpu } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/failures.ts';
+import { openGpu } from '../host/open.ts';
 import { writeReport } from '../report/write.ts';
 import { Tuner } from '../tuner/tuner.ts';
 import { reportError, stopWhereOutputEnds } from './main.ts';
@@ -32,7 +32,7 @@ import {
 
 async function serve(options: WorkerOptions): Promise<void> {
   let tuner = new Tuner({ mode: options.tune });
-  using gpu = await Gpu.open({
+  using gpu = await openGpu({
     adapter: options.adapter,
     threads: 0, // The other cores belong to other workers.
     chooser: { choose: (on, work) => tuner.choose(on, work) },

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { cacheFolder } from '../cache-folder.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
-import { cacheFolder } from '../gpu/swiftshader.ts';
 import { packageFolder } from './packages.ts';
 import { type RemoteFile, SOURCES, type Source, type SourceName, type Sources } from './sources.ts';
 

@@ -3,31 +3,26 @@ import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf
 import { DeviceLostError, uncaptured } from './failures.ts';
 import { Fate } from './fate.ts';
 import type { Kernel, Work } from './kernel.ts';
-import { checkDevice, isUnchecked, WrongAnswers } from './known-answers.ts';
 import { DeviceMemory } from './memory.ts';
 import { Pipelines, type Shader } from './pipelines.ts';
 import { type Runnable, submitAll } from './runnable.ts';
 import type { Tracer } from './trace.ts';
 import type { AdapterTraits } from './traits.ts';
-import { inNode, quietly } from './wait.ts';
-
-export interface OpenOptions {
-  /** `gpu`, `system`, `swiftshader` or a part of an adapter's name. Node only; `COLLIMATE_ADAPTER` is the default. */
-  readonly adapter?: string | undefined;
-  /**
-   * Node only: over how many threads lavapipe spreads a dispatch, 0 for none beside its queue's own. More are better for few
-   * large dispatches, none for many small ones, which is what counts by default where there are but two cores.
-   */
-  readonly threads?: number | undefined;
-  /** Who decides between kernels that compute the same; by default each kernel itself is taken. */
-  readonly chooser?: KernelChooser | undefined;
-  /** Where to ask for an adapter; by default `navigator.gpu` in browsers, and Dawn in Node. */
-  readonly gpu?: GPU | undefined;
-}
+import { quietly } from './wait.ts';
 
 /** Decides which of the kernels that compute the same is used: each one, or another of its {@link Kernel.choice}. */
 export interface KernelChooser {
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
+}
+
+/** What goes with a device beside its adapter. */
+export interface DeviceOptions {
+  /** Who decides between kernels that compute the same; by default each kernel itself is taken. */
+  readonly chooser?: KernelChooser | undefined;
+  /** Lets the device compute known answers with kernels before a program first uses them. */
+  readonly examine?: ((gpu: Gpu, kernels: readonly Kernel[]) => Promise<void>) | undefined;
+  /** Opens the device for {@link Gpu.wide}. */
+  readonly openWide?: (() => Promise<Gpu>) | undefined;
 }
 
 /**
@@ -51,22 +46,18 @@ export class Gpu implements Disposable {
    * both reject the same promise.
    */
   readonly #mapping = new Set<GPUBuffer>();
-  readonly #chooser: KernelChooser | undefined;
-  /** Opens the device for {@link wide}. */
-  readonly #openWide: (() => Promise<Gpu>) | undefined;
+  readonly #options: DeviceOptions;
   #wide: Promise<Gpu> | undefined;
   #disposed = false;
 
-  private constructor(found: FoundAdapter, device: GPUDevice, options: OpenOptions) {
+  private constructor(found: FoundAdapter, device: GPUDevice, options: DeviceOptions) {
     this.device = device;
-    this.#chooser = options.chooser;
+    this.#options = options;
     this.info = infoOf(found);
     this.traits = traitsOf(found, this.info.kind);
     const most = found.memory ?? Number.POSITIVE_INFINITY;
     this.memory = new DeviceMemory(device, this.#fate, { name: this.info.name, most });
     this.#pipelines = new Pipelines(device, this.#fate);
-    const threads = found.wideThreads;
-    if (threads !== undefined) this.#openWide = () => Gpu.open({ ...options, threads });
     device.addEventListener('uncapturederror', this.#onError);
     device.lost.then(({ reason, message }) => {
       if (!this.#disposed) this.#fate.fail(new DeviceLostError(message || reason));
@@ -79,52 +70,19 @@ export class Gpu implements Disposable {
   };
 
   /**
-   * Opens the best adapter there is, or the one asked for, with all its limits. It computes some known answers first (unless
-   * `COLLIMATE_UNCHECKED` is set). One that gets them wrong is refused; where none was asked for, the next best software adapter
-   * is taken in its place, and a warning says so.
-   * @throws CollimateError if it cannot be had, with what was found instead, or computes wrong numbers
+   * A device of an adapter, with all its limits and the features that the engine uses.
+   * @throws CollimateError if the adapter gives none
    */
-  static async open(options: OpenOptions = {}): Promise<Gpu> {
-    if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
-    if (typeof (options.adapter ?? '') !== 'string') {
-      throw new CollimateError(`there is no adapter ${options.adapter}`, 'Give a part of its name.');
-    }
-    const env = globalThis.process?.env;
-    const asked = options.adapter || options.gpu || globalThis.navigator?.gpu || env?.COLLIMATE_ADAPTER;
-    let refused: WrongAnswers | undefined;
-    for (const adapter of [options.adapter, ...(asked ? [] : ['system', 'swiftshader'])]) {
-      try {
-        const gpu = await Gpu.#open({ ...options, adapter });
-        if (refused) console.warn(`${refused.message}. ${gpu.info.name} is used instead.`);
-        return gpu;
-      } catch (error) {
-        if (!refused && !(error instanceof WrongAnswers)) throw error;
-        refused ??= error as WrongAnswers;
-      }
-    }
-    throw refused;
-  }
-
-  static async #open(options: OpenOptions): Promise<Gpu> {
-    const found = await findAdapter(options);
-    let gpu: Gpu;
+  static async create(found: FoundAdapter, options: DeviceOptions = {}): Promise<Gpu> {
     try {
       const device = await quietly(found.adapter.requestDevice(deviceDescriptor(found.adapter)));
-      gpu = new Gpu(found, device, options);
+      return new Gpu(found, device, options);
     } catch (cause) {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
         'run `npm run doctor`, or choose another adapter with --adapter',
         { cause },
       );
-    }
-    if (isUnchecked()) return gpu;
-    try {
-      await checkDevice(gpu);
-      return gpu;
-    } catch (error) {
-      gpu.dispose();
-      throw error;
     }
   }
 
@@ -134,8 +92,9 @@ export class Gpu implements Disposable {
    * as long as this one.
    */
   wide(): Promise<Gpu> {
-    if (!this.#openWide || this.tracer) return Promise.resolve(this);
-    this.#wide ??= this.#openWide();
+    const { openWide } = this.#options;
+    if (!openWide || this.tracer) return Promise.resolve(this);
+    this.#wide ??= openWide();
     return this.#wide;
   }
 
@@ -167,9 +126,14 @@ export class Gpu implements Disposable {
     return this.#pipelines.get(kernel);
   }
 
-  /** The kernels to compile for some work: where there is a choice, what the {@link OpenOptions.chooser} says. */
+  /** The kernels to compile for some work: where there is a choice, what the {@link DeviceOptions.chooser} says. */
   async choose(work: readonly Work[]): Promise<readonly Kernel[]> {
-    return this.#chooser ? this.#chooser.choose(this, work) : work.map(({ kernel }) => kernel);
+    return this.#options.chooser?.choose(this, work) ?? work.map(({ kernel }) => kernel);
+  }
+
+  /** Makes sure, before a program first uses some kernels, that they compute what they should: {@link DeviceOptions.examine}. */
+  async examine(kernels: readonly Kernel[]): Promise<void> {
+    await this.#options.examine?.(this, kernels);
   }
 
   /** A bind group of group 0: buffers, or parts of them, and textures, in the order of the shader's bindings. */
@@ -273,7 +237,7 @@ export class Gpu implements Disposable {
       this.#fate.fail(
         new CollimateError(
           `the device ${this.info.name} was disposed of`,
-          'open another with Gpu.open, and make arrays and programs anew',
+          'open another with openGpu, and make arrays and programs anew',
         ),
       );
     }
@@ -282,29 +246,4 @@ export class Gpu implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-async function findAdapter({ adapter, gpu, threads }: OpenOptions): Promise<FoundAdapter> {
-  const given = gpu ?? globalThis.navigator?.gpu;
-  if (!given && !inNode) {
-    throw globalThis.isSecureContext === false
-      ? new CollimateError(
-          `the page ${globalThis.location?.origin ?? ''} is not secure, and browsers offer WebGPU to secure pages only`,
-          'serve it over https, or from localhost',
-        )
-      : new CollimateError(
-          'this browser does not offer WebGPU',
-          'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
-        );
-  }
-  if (!given) {
-    const { findNodeAdapter } = await import('./node-adapter.ts');
-    return findNodeAdapter(adapter, threads);
-  }
-  const found = await given.requestAdapter({ powerPreference: 'high-performance' });
-  if (found) return { adapter: found, languageFeatures: given.wgslLanguageFeatures };
-  throw new CollimateError(
-    'this browser has no WebGPU adapter',
-    'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
-  );
 }

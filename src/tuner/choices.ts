@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { makeFolders, writeAtomically } from '../atomic-write.ts';
+import { cacheFolder } from '../cache-folder.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { Kernel } from '../gpu/kernel.ts';
-import { cacheFolder } from '../gpu/swiftshader.ts';
 import { readRecord } from '../record.ts';
 import { atLeast0 } from '../schema.ts';
 

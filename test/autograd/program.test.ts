@@ -4,8 +4,9 @@ import * as c from '../../src/autograd/functions.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
-import { Gpu } from '../../src/gpu/device.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
 import type { Work } from '../../src/gpu/kernel.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { matmulVariants } from '../../src/kernels/matmul.ts';
 import { expectNoLeak, testGpu, withGpu } from '../gpu/harness.ts';
 import { of } from './support.ts';
@@ -129,7 +130,7 @@ describe('compile', () => {
       { m: 8, n: 8, k: 8, transposeA: false, transposeB: false, batch: [] },
       { ...traits, kind: 'hardware' },
     )[0]!;
-    using gpu = await Gpu.open({
+    using gpu = await openGpu({
       chooser: { choose: async (_, work) => work.map(() => other) },
     });
     const program = await compile(gpu, product, specs);

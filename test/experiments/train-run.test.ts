@@ -8,8 +8,9 @@ import { CHECKPOINT, RunFolder } from '../../src/experiments/run-folder.ts';
 import { snapshotFile } from '../../src/experiments/snapshots.ts';
 import { DeviceTask, loadTask, type Task } from '../../src/experiments/task.ts';
 import { type TrainingProgress, train } from '../../src/experiments/train-run.ts';
-import { Gpu } from '../../src/gpu/device.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/failures.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { dyingGpu } from '../gpu/dead.ts';
 import { openForTest, withGpu } from '../gpu/harness.ts';
 
@@ -65,7 +66,7 @@ test('a lost device ends training with the last checkpoint whole, from which it 
 test('a loss of exactly 0 ends training', async () => {
   process.env.COLLIMATE_UNCHECKED = '1';
   try {
-    using gpu = await Gpu.open({ gpu: await dyingGpu(() => true) });
+    using gpu = await openGpu({ gpu: await dyingGpu(() => true) });
     using folder = RunFolder.create(join(root, 'dead'));
     await expect(trainIn(gpu, folder)).rejects.toThrow(/the loss is exactly 0 at step \d+ on /);
   } finally {

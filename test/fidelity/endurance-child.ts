@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import koffi from 'koffi';
-import { Gpu } from '../../src/gpu/device.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { Evaluator } from '../../src/train/evaluate.ts';
 import { initialState } from '../../src/train/state.ts';
@@ -28,7 +28,7 @@ function memoryMiB(): number {
   return (anonymous - total_physical_size + used_heap_size) / 2 ** 20;
 }
 
-const gpu = await Gpu.open();
+const gpu = await openGpu();
 const options = { inputs: 8, depth: 1, width: 8, classes: 2, activation: 'relu', skip: true } as const;
 const network = new FcResNet(options);
 using device = upload(gpu, syntheticExamples(64, 8, 2));

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { printGraph } from '../../src/autograd/graph.ts';
 import { main } from '../../src/cli/main.ts';
 import { parseNumber } from '../../src/experiments/settings.ts';
-import { Gpu } from '../../src/gpu/device.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { describeFinding, runCampaign } from './campaign.ts';
 import { prepare } from './case.ts';
 import { check } from './check.ts';
@@ -41,7 +41,7 @@ async function fuzz(): Promise<number> {
     harmless: given.harmless ?? false,
   };
   if (given.recipe) {
-    using gpu = await Gpu.open({ adapter: given.adapter });
+    using gpu = await openGpu({ adapter: given.adapter });
     const recipe = JSON.parse(given.recipe) as Recipe;
     const work = prepare(recipe);
     const [failures] = await check(gpu, [work]);
@@ -54,7 +54,7 @@ async function fuzz(): Promise<number> {
   const elapsed = () => (performance.now() - started) / 1000;
   let name = '';
   const open = async () => {
-    const gpu = await Gpu.open({ adapter: given.adapter });
+    const gpu = await openGpu({ adapter: given.adapter });
     name = gpu.info.name;
     return gpu;
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unexpected } from '../../src/gpu/dawn-output.ts';
+import { unexpected } from '../../src/host/dawn-output.ts';
 import { runChild } from './child.ts';
 import { openForTest, testGpu } from './harness.ts';
 

@@ -8,9 +8,9 @@ const page = {
 };
 for (const [name, value] of Object.entries({ ...page, process: undefined, require: undefined }))
   Object.defineProperty(globalThis, name, { value, configurable: true });
-const { Gpu } = await import('../../src/index.ts');
+const { openGpu } = await import('../../src/index.ts');
 try {
-  await Gpu.open();
+  await openGpu();
 } catch (error) {
   const { name, message, remedy } = error as Error & { remedy: string };
   log(JSON.stringify({ name, message, remedy }));

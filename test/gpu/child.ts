@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CollimateError } from '../../src/errors.ts';
 import { leave } from '../../src/experiments/interrupt.ts';
-import { Gpu } from '../../src/gpu/device.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { slowKernel, submitSlow } from './slow.ts';
 
 export interface ChildResult {
@@ -42,7 +42,7 @@ export function runChild(
 const scenes: Record<string, () => Promise<void>> = {
   async info() {
     try {
-      using gpu = await Gpu.open();
+      using gpu = await openGpu();
       console.log(JSON.stringify(gpu.info));
     } catch (error) {
       if (!(error instanceof CollimateError)) throw error;
@@ -50,25 +50,25 @@ const scenes: Record<string, () => Promise<void>> = {
     }
   },
   async success() {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     await gpu.pipeline(slowKernel);
     await submitSlow(gpu, 1);
     await gpu.idle();
     // Not disposed of on purpose: forgetting that must not keep the process alive.
   },
   async error() {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     await submitSlow(gpu, 2);
     throw new CollimateError('meant to fail');
   },
   async status() {
-    using gpu = await Gpu.open();
+    using gpu = await openGpu();
     await submitSlow(gpu, 2);
     void gpu.idle().catch(() => {});
     process.exit(3);
   },
   async compiling() {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     for (let i = 0; i < 20; i++)
       void gpu
         .pipeline({ name: 'slow', wgsl: `${slowKernel.wgsl}\nconst unique = ${i};` })
@@ -76,7 +76,7 @@ const scenes: Record<string, () => Promise<void>> = {
     await leave(3);
   },
   async wait() {
-    const gpu = await Gpu.open();
+    const gpu = await openGpu();
     console.log('waiting');
     for (;;) {
       await submitSlow(gpu, 1);

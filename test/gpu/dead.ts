@@ -1,4 +1,4 @@
-import { findNodeAdapter } from '../../src/gpu/node-adapter.ts';
+import { findNodeAdapter } from '../../src/host/node-adapter.ts';
 
 /**
  * The adapter of the tests, whose devices accept all dispatches and leave out those that `isDead` names, by the label of their

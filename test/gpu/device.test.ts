@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError, formatBytes } from '../../src/gpu/failures.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { openForTest, runKernel, withGpu } from './harness.ts';
 import { submitSlow } from './slow.ts';
 
@@ -193,6 +193,6 @@ describe('a failure of the device', () => {
 
   it('is told when navigator.gpu has no adapter', async () => {
     const gpu = { requestAdapter: async () => null } as unknown as GPU;
-    await expect(Gpu.open({ gpu })).rejects.toThrow('this browser has no WebGPU adapter');
+    await expect(openGpu({ gpu })).rejects.toThrow('this browser has no WebGPU adapter');
   });
 });

@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
 import { CollimateError } from '../../src/errors.ts';
-import { Gpu } from '../../src/gpu/device.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { record } from '../../src/gpu/runnable.ts';
+import { openGpu } from '../../src/host/open.ts';
 import { roundUp } from '../../src/kernels/pad.ts';
 
 let shared: Promise<Gpu> | undefined;
@@ -19,7 +20,7 @@ export function testGpu(): Promise<Gpu> {
 /** A Gpu of a test's own, for tests that break or dispose it. */
 export async function openForTest(adapter?: string): Promise<Gpu> {
   try {
-    return await Gpu.open({ adapter });
+    return await openGpu({ adapter });
   } catch (error) {
     if (error instanceof CollimateError) error.message += `\n${error.remedy}`;
     throw error;

@@ -1,14 +1,23 @@
 import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
-import { interpret } from '../interpret.ts';
-import type { Rules } from '../rule.ts';
+import type { Primitive } from '../primitives.ts';
+import type { NdArray, Rule, Rules } from '../rule.ts';
 import { formatShape, holds, sizeOf, type Tensor } from '../tensor.ts';
-import { ancestors } from '../transform.ts';
+import { leafRules } from './leaves.ts';
+import { pointwiseRules } from './pointwise.ts';
+import { viewRules } from './views.ts';
 
-/** What a tensor holds whatever is given at run time; nothing if it depends on that. */
-function literalValues(x: Tensor): Float64Array {
-  if (ancestors([x]).some((t) => t.is('input'))) return new Float64Array();
-  return interpret({ inputs: [], outputs: [x] }, [])[0]!.data;
+const literalRules = { ...leafRules, ...viewRules, ...pointwiseRules } as Partial<Record<Primitive, unknown>>;
+
+/** What an index holds whatever is given at run time; undefined if it depends on that. */
+function literalValues(x: Tensor, known = new Map<Tensor, NdArray | undefined>()): NdArray | undefined {
+  if (known.has(x)) return known.get(x);
+  const rule = literalRules[x.op] as Rule<Primitive> | undefined;
+  const inputs = x.inputs.map((t) => literalValues(t, known)).filter((t) => t !== undefined);
+  const literal = rule && !x.is('input') && inputs.length === x.inputs.length;
+  const data = literal ? rule.reference(inputs, x.params, x) : undefined;
+  known.set(x, data && { shape: x.shape, dtype: x.dtype, data });
+  return known.get(x);
 }
 
 /** Rows of a table: `take(table [n, d…], index u32 [b]) → f32 [b, d…]`; beyond the table there is NaN. */
@@ -29,7 +38,7 @@ export const takeRules: Pick<Rules, 'take'> = {
         );
       }
       const rows = table!.shape[0]!;
-      const beyond = literalValues(index!).find((i) => i >= rows);
+      const beyond = literalValues(index!)?.data.find((i) => i >= rows);
       if (beyond !== undefined) {
         throw new CollimateError(
           `take: row ${beyond} is beyond the table ${table!.dtype}${formatShape(table!.shape)}`,

@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
-import type { AdapterInfo } from './adapter.ts';
-import { Gpu } from './device.ts';
-import type { AdapterTraits } from './traits.ts';
+import type { AdapterInfo } from '../gpu/adapter.ts';
+import type { AdapterTraits } from '../gpu/traits.ts';
+import { openGpu } from './open.ts';
 
 /** What trying an adapter showed. Plain data: it crosses from a child process. */
 export type Probe =
@@ -20,7 +20,7 @@ export type Probe =
 export async function probe(adapter: string): Promise<Probe> {
   try {
     const start = performance.now();
-    using gpu = await Gpu.open({ adapter });
+    using gpu = await openGpu({ adapter });
     const milliseconds = performance.now() - start;
     return {
       ok: true,

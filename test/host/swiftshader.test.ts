@@ -2,7 +2,7 @@ import { appendFile, chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadLibrary, unpackSwiftShader } from '../../src/gpu/swiftshader.ts';
+import { loadLibrary, unpackSwiftShader } from '../../src/host/swiftshader.ts';
 
 let cache: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { remedies } from '../../src/gpu/remedies.ts';
-import type { SystemFacts } from '../../src/gpu/system.ts';
+import { remedies } from '../../src/host/remedies.ts';
+import type { SystemFacts } from '../../src/host/system.ts';
 
 const bare: SystemFacts = {
   platform: 'linux',

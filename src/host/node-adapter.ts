@@ -1,9 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { CollimateError } from '../errors.ts';
-import { type FoundAdapter, infoOf, softwareNames } from './adapter.ts';
+import { type FoundAdapter, infoOf, softwareNames } from '../gpu/adapter.ts';
+import { quietly } from '../gpu/wait.ts';
 import { withoutDawnWarnings } from './dawn-output.ts';
 import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.ts';
-import { quietly } from './wait.ts';
 
 /**
  * Adapter choice in Node. In order: a GPU, an installed software driver, the bundled SwiftShader.

@@ -6,9 +6,9 @@ import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
-import envPaths from 'env-paths';
 import { extract } from 'tar-fs';
 import { makeFolders } from '../atomic-write.ts';
+import { cacheFolder } from '../cache-folder.ts';
 import { CollimateError } from '../errors.ts';
 
 /**
@@ -25,11 +25,6 @@ export interface SwiftShader {
 }
 
 const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
-
-/** Where unpacked drivers are kept: `COLLIMATE_CACHE`, or the system's cache folder of this user. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env.COLLIMATE_CACHE || envPaths('collimate', { suffix: '' }).cache;
-}
 
 /**
  * Unpacks the bundled SwiftShader unless the cache holds it whole, and returns where it is.

@@ -3,11 +3,11 @@ import { conv2d, matmul, maxPool2d, mul, random, sum, take } from '../../src/aut
 import { orthonormalize, rightSvd } from '../../src/autograd/linalg.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { Gpu } from '../../src/gpu/device.ts';
-import * as node from '../../src/gpu/node-adapter.ts';
-import { dyingGpu } from './dead.ts';
+import * as node from '../../src/host/node-adapter.ts';
+import { openGpu } from '../../src/host/open.ts';
+import { dyingGpu } from '../gpu/dead.ts';
 
-vi.mock(import('../../src/gpu/node-adapter.ts'), { spy: true });
+vi.mock(import('../../src/host/node-adapter.ts'), { spy: true });
 
 afterEach(() => {
   delete process.env.COLLIMATE_UNCHECKED;
@@ -16,14 +16,14 @@ afterEach(() => {
 
 describe('a device that computes nothing', () => {
   it('is refused by its name, with what is wrong and the remedy', async () => {
-    const opening = Gpu.open({ gpu: await dyingGpu(() => true) });
+    const opening = openGpu({ gpu: await dyingGpu(() => true) });
     await expect(opening).rejects.toThrow(/computes 10\d\d of 1024 numbers wrong: number 0 is 1 instead of /);
     await expect(opening).rejects.toMatchObject({ remedy: expect.stringContaining('--adapter') });
   });
 
   it('is taken where COLLIMATE_UNCHECKED says so, and its kernels too', async () => {
     process.env.COLLIMATE_UNCHECKED = '1';
-    using gpu = await Gpu.open({ gpu: await dyingGpu(() => true) });
+    using gpu = await openGpu({ gpu: await dyingGpu(() => true) });
     const program = await compile(gpu, (x: Tensor) => mul(x, 2), [{ shape: [3] }]);
     expect([...(await program.run([1, 2, 3])).data]).toEqual([0, 0, 0]);
   });
@@ -37,13 +37,13 @@ describe('a device that computes nothing', () => {
       const dead = async () => ({ adapter: (await (await dyingGpu(() => true)).requestAdapter())! });
       const [first, second] = [await dead(), await dead()];
       vi.mocked(findNodeAdapter).mockResolvedValueOnce(first);
-      using gpu = await Gpu.open();
+      using gpu = await openGpu();
       expect(vi.mocked(findNodeAdapter).mock.calls.at(-1)![0]).toMatch(/^(system|swiftshader)$/);
       expect(warn.mock.calls).toEqual([
         [expect.stringMatching(new RegExp(`computes .* wrong.* ${gpu.info.name} is used instead`))],
       ]);
       vi.mocked(findNodeAdapter).mockResolvedValueOnce(second);
-      await expect(Gpu.open({ adapter: 'that one' })).rejects.toThrow('numbers wrong');
+      await expect(openGpu({ adapter: 'that one' })).rejects.toThrow('numbers wrong');
     } finally {
       if (asked !== undefined) process.env.COLLIMATE_ADAPTER = asked;
     }
@@ -63,7 +63,7 @@ describe('a device that gets one family of kernels wrong is refused before the f
     ['qr', orthonormalize, square],
     ['svd', (x) => rightSvd(x).s, square],
   ])('%s', async (family, f, specs) => {
-    using gpu = await Gpu.open({ gpu: await dyingGpu((label) => label.startsWith(family)) });
+    using gpu = await openGpu({ gpu: await dyingGpu((label) => label.startsWith(family)) });
     await expect(compile(gpu, f, specs)).rejects.toThrow(
       new RegExp(`${gpu.info.name} computes \\d+ of \\d+ numbers of ${family} wrong: number`),
     );
