@@ -3,7 +3,7 @@ import { trace } from '../src/autograd/graph.ts';
 import { interpret } from '../src/autograd/interpret.ts';
 import type { Tensor } from '../src/autograd/tensor.ts';
 import { valueAndGrad } from '../src/autograd/transform.ts';
-import { datasets } from '../src/experiments/experiment.ts';
+import { datasets } from '../src/data/datasets.ts';
 import { DeviceTask, featuresOf, loadTask, type Task } from '../src/experiments/task.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { shuffleIndex } from '../src/kernels/shuffle.ts';

@@ -4,16 +4,11 @@ import { Command } from 'commander';
 import { judge } from '../analysis/claims.ts';
 import type { Analysis } from '../analysis/results.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
+import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
 import { type CheckpointInfo, decodeCheckpoint, type TrainingOptions } from '../experiments/checkpoint.ts';
-import {
-  datasets,
-  type Experiment,
-  imageShape,
-  networkOptions,
-  thresholdsOf,
-} from '../experiments/experiment.ts';
+import { type Experiment, imageShape, networkOptions, thresholdsOf } from '../experiments/experiment.ts';
 import {
   bringForward,
   decodeWeights,

@@ -1,4 +1,4 @@
-import { ensureDataset } from '../data/ensure.ts';
+import { ensureDataset } from '../data/fetch.ts';
 import type { Experiment } from '../experiments/experiment.ts';
 import { loadTask, type Task } from '../experiments/task.ts';
 import { fetchBar } from './fetch-bar.ts';

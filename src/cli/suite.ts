@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
-import { ensureDataset } from '../data/ensure.ts';
+import { ensureDataset } from '../data/fetch.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
 import type { Settings } from '../experiments/experiment.ts';

@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { readArchive } from './archive.ts';
-import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
-import type { Source } from './sources.ts';
+import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import { findFile, type Place, type Source } from './locate.ts';
 
 const SIDE = 32;
 const CHANNELS = 3;
@@ -21,30 +21,73 @@ interface Layout {
   readonly classes: number;
 }
 
-const CIFAR100 = { train: ['train.bin'], test: ['test.bin'], labels: 2 };
-const LAYOUTS = {
-  cifar10: {
-    train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`),
-    test: ['test_batch.bin'],
-    labels: 1,
-    label: 0,
-    classes: 10,
+/** The SHA-256 checksums and sizes are those of the same files in TensorFlow Datasets. */
+const source = (
+  folder: string,
+  name: string,
+  bytes: number,
+  sha256: string,
+  unpacked: string,
+): Record<string, Source> => ({
+  [folder]: {
+    folder,
+    files: [{ name, url: `https://www.cs.toronto.edu/~kriz/${name}`, bytes, sha256, unpacked }],
+    train: facts.images,
+    test: facts.test,
   },
-  cifar100: { ...CIFAR100, label: 1, classes: 100 },
-  'cifar100-coarse': { ...CIFAR100, label: 0, classes: 20 },
-} satisfies Record<string, Layout>;
+});
 
-/**
- * Reads CIFAR-10 or -100: 32×32 images of three channels, from the published archive or from the folder that it unpacks
- * to. `cifar100-coarse` has the 20 superclasses of CIFAR-100 for labels.
- */
-export async function readCifar(
-  name: keyof typeof LAYOUTS,
-  path: string,
-  { files: [archive], train, test }: Source,
-): Promise<DatasetSplit> {
-  const layout = LAYOUTS[name];
-  const parts = { train: { files: layout.train, count: train }, test: { files: layout.test, count: test } };
+const facts = { images: 50_000, test: 10_000, side: SIDE, channels: CHANNELS };
+
+/** CIFAR-10 (Krizhevsky, 2009). */
+export const cifar10: Dataset = {
+  title: 'CIFAR-10',
+  ...facts,
+  ...{ classes: 10, trainedAt: 0.45 },
+  sources: source(
+    'cifar10',
+    'cifar-10-binary.tar.gz',
+    170_052_171,
+    'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
+    'cifar-10-batches-bin',
+  ),
+  load: (_, place) =>
+    readCifar('cifar10', place, {
+      train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`),
+      test: ['test_batch.bin'],
+      ...{ labels: 1, label: 0, classes: 10 },
+    }),
+};
+
+/** CIFAR-100, or with its 20 superclasses for labels. */
+export const cifar100: Dataset = {
+  title: 'CIFAR-100',
+  ...facts,
+  ...{ classes: 100, superclasses: 20, trainedAt: 0.2 },
+  settings: ['superclasses'],
+  sources: source(
+    'cifar100',
+    'cifar-100-binary.tar.gz',
+    168_513_733,
+    '58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec',
+    'cifar-100-binary',
+  ),
+  load({ superclasses }, place) {
+    const files = { train: ['train.bin'], test: ['test.bin'], labels: 2 };
+    return superclasses
+      ? readCifar('cifar100-coarse', place, { ...files, label: 0, classes: 20 })
+      : readCifar('cifar100', place, { ...files, label: 1, classes: 100 });
+  },
+};
+
+/** Reads CIFAR-10 or -100 from the published archive or from the folder that it unpacks to. */
+async function readCifar(name: string, { folder, source }: Place, layout: Layout): Promise<DatasetSplit> {
+  const [archive] = source.files;
+  const path = findFile(folder, archive!)!;
+  const parts = {
+    train: { files: layout.train, count: source.train },
+    test: { files: layout.test, count: source.test },
+  };
   const sizes = new Map<string, number>();
   for (const { files, count } of Object.values(parts)) {
     for (const file of files) sizes.set(file, (count / files.length) * (layout.labels + PIXELS));

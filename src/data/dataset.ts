@@ -1,4 +1,5 @@
 import { CollimateError } from '../errors.ts';
+import type { Place, PlaceOptions, Sources } from './locate.ts';
 
 /** Labelled images as bytes, ready to be put on the GPU as they are. */
 export interface ImageDataset {
@@ -19,6 +20,60 @@ export interface ImageDataset {
 export interface DatasetSplit {
   readonly train: ImageDataset;
   readonly test: ImageDataset;
+}
+
+/** What is known of a dataset before it is loaded. */
+export interface DatasetFacts {
+  /** As it is written in headlines. */
+  readonly title: string;
+  /** Training and test images, at most. */
+  readonly images: number;
+  readonly test: number;
+  /** Height and width, unless a resolution is set. */
+  readonly side: number;
+  readonly channels: number;
+  readonly classes: number;
+  /** Into which its classes can be put together, if they can. */
+  readonly superclasses?: number;
+  /** Settings that apply to this dataset, but not to all. */
+  readonly settings?: readonly ('resolution' | 'superclasses')[];
+  /**
+   * Test accuracy from which a network and its control count as trained, where that is not MNIST's: about what a linear
+   * classifier of the pixels reaches, or more. Ours.
+   */
+  readonly trainedAt?: number;
+  /** What a report says of it where it is not one of the paper's. */
+  readonly deviation?: string;
+}
+
+/** All there is of a dataset: each has a file, and a line in {@link datasets}. */
+export interface Dataset extends DatasetFacts {
+  /** How experiments on it begin, where that is not its name. */
+  readonly prefix?: string;
+  /** What can be fetched, if it is fetched; of several sources the first is meant where none is named. */
+  readonly sources: Sources;
+  /** The name of the source that options need, where it is not the first. */
+  readonly sourceFor?: (options: DatasetOptions) => string;
+  /** In `npm run data`: what it is, where facts and sources do not say that, and where it is if it is not fetched. */
+  readonly about?: string;
+  readonly where?: (dataDir: string) => string;
+  /** Reads it; `place` has all files of the source, if it has one. */
+  readonly load: (options: DatasetOptions, place: Place) => DatasetSplit | Promise<DatasetSplit>;
+}
+
+export interface DatasetOptions extends PlaceOptions {
+  /** Of CIFAR-100: its 20 superclasses in place of its 100 classes. */
+  readonly superclasses?: boolean | undefined;
+  /** The name of the source, of sets that have several. */
+  readonly source?: string | undefined;
+  /** Height and width in pixels that images are brought to, of sets without a size of their own. */
+  readonly size?: number | undefined;
+  /** Training images that are needed, of sets that are made on the spot. */
+  readonly images?: number | undefined;
+  /** Called as images are decoded. */
+  readonly onDecode?: ((done: number, total: number) => void) | undefined;
+  /** Told what is worth knowing but no failure; default: stderr. */
+  readonly say?: ((message: string) => void) | undefined;
 }
 
 /** The name of a dataset whose files are not, or not known to be, the published ones. */

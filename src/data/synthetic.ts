@@ -1,6 +1,24 @@
 import { CollimateError } from '../errors.ts';
 import { philox, philoxUniform } from '../kernels/philox.ts';
-import { checkDataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
+import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
+
+const facts = { images: 10_000, test: 1_000, side: 16 };
+export const syntheticImages: Dataset = {
+  title: 'synthetic images',
+  ...{ ...facts, channels: 3, classes: 10, trainedAt: 0.6 },
+  settings: ['resolution'],
+  deviation:
+    'The images are made on the spot: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
+  prefix: 'synthetic',
+  sources: {},
+  about: 'as many as asked for, of any size',
+  where: () => 'made on the spot',
+  load: ({ size = facts.side, images }) =>
+    makeImages({
+      ...{ height: size, width: size },
+      ...(images !== undefined && { train: Math.min(images, facts.images), test: facts.test }),
+    }),
+};
 
 export interface SyntheticOptions {
   /** Pixels. */
@@ -38,7 +56,7 @@ const IMAGES = 1;
  * in each channel, and each image shows it moved round by any distance, at some contrast, and under noise. Because of the
  * moves a linear classifier does much worse. The same options give the same images everywhere.
  */
-export function syntheticImages(options: SyntheticOptions = {}): DatasetSplit {
+export function makeImages(options: SyntheticOptions = {}): DatasetSplit {
   const shape = { ...DEFAULTS, ...options };
   for (const [name, most] of Object.entries(MOST) as [keyof typeof MOST, number][]) {
     const least = name === 'seed' ? 0 : name === 'classes' ? 2 : 1;

@@ -1,5 +1,5 @@
-import type { DatasetName } from '../data/load.ts';
-import { datasets, type Experiment, type Model } from './experiment.ts';
+import { type DatasetName, datasets } from '../data/datasets.ts';
+import type { Experiment, Model } from './experiment.ts';
 import { presetsOf } from './presets.ts';
 
 const MODELS: Record<Model, string> = {

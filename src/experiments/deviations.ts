@@ -1,4 +1,5 @@
-import { classesOf, datasets, type Experiment, type Settings } from './experiment.ts';
+import { datasets } from '../data/datasets.ts';
+import { classesOf, type Experiment, type Settings } from './experiment.ts';
 import { paperSettings } from './presets.ts';
 
 /** Weight decays that the paper states, for fully connected networks and for others. */
@@ -16,11 +17,7 @@ export function deviations({ dataset, model }: Experiment, settings: Settings): 
   const decays = DECAYS[model === 'fc' ? 'fc' : 'other'];
   const networks = model === 'fc' ? 'fully connected' : 'convolutional';
   return [
-    ...(dataset === 'synthetic-images'
-      ? [
-          'The images are made on the spot: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
-        ]
-      : []),
+    ...(facts.deviation ? [facts.deviation] : []),
     ...differs('Epochs', epochs, paper.epochs),
     ...differs('Learning rate', lr, paper.lr),
     ...differs('Batch', batch, paper.batch),
@@ -34,7 +31,7 @@ export function deviations({ dataset, model }: Experiment, settings: Settings): 
     ...(images < facts.images && classes === allClasses
       ? [`Only the first ${images} training images are used.`]
       : []),
-    ...(resolution === undefined || dataset === 'synthetic-images'
+    ...(resolution === undefined || facts.deviation
       ? []
       : [`Images are brought to ${resolution}×${resolution}, which is our choice.`]),
     `Momentum ${momentum} is our choice; the paper states none.`,

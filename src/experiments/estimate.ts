@@ -1,4 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
+import { datasets } from '../data/datasets.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import type { Network } from '../train/network.ts';
@@ -8,7 +9,6 @@ import {
   AS_IN_THE_PAPER,
   classesOf,
   controlSettings,
-  datasets,
   type Experiment,
   imageShape,
   type Model,

@@ -1,4 +1,4 @@
-import type { DatasetName } from '../data/load.ts';
+import { type DatasetName, datasets } from '../data/datasets.ts';
 import type { NetworkOptions } from '../models/network-of.ts';
 
 /** Kinds of networks. */
@@ -103,48 +103,6 @@ export interface Experiment {
   readonly defaultPreset: string;
   readonly presets: Readonly<Record<string, Preset>>;
 }
-
-/** What is known of a dataset before it is loaded. */
-export interface DatasetFacts {
-  /** As it is written in headlines. */
-  readonly title: string;
-  /** Training and test images, at most. */
-  readonly images: number;
-  readonly test: number;
-  /** Height and width, unless a resolution is set. */
-  readonly side: number;
-  readonly channels: number;
-  readonly classes: number;
-  /** Into which its classes can be put together, if they can. */
-  readonly superclasses?: number;
-  /**
-   * Test accuracy from which a network and its control count as trained, where that is not MNIST's: about what a linear
-   * classifier of the pixels reaches, or more. Ours.
-   */
-  readonly trainedAt?: number;
-}
-
-const cifar = { images: 50_000, test: 10_000, side: 32, channels: 3 };
-const likeMnist = { images: 60_000, test: 10_000, side: 28, channels: 1, classes: 10 };
-export const datasets: Readonly<Record<DatasetName, DatasetFacts>> = {
-  mnist: { title: 'MNIST', ...likeMnist },
-  fashion: { title: 'Fashion-MNIST', ...likeMnist, trainedAt: 0.84 },
-  cifar10: { title: 'CIFAR-10', ...cifar, classes: 10, trainedAt: 0.45 },
-  cifar100: { title: 'CIFAR-100', ...cifar, classes: 100, superclasses: 20, trainedAt: 0.2 },
-  imagenette: {
-    title: 'ImageNette',
-    images: 9_469,
-    test: 3_925,
-    side: 160,
-    channels: 3,
-    classes: 10,
-    trainedAt: 0.4,
-  },
-  'synthetic-images': {
-    title: 'synthetic images',
-    ...{ images: 10_000, test: 1_000, side: 16, channels: 3, classes: 10, trainedAt: 0.6 },
-  },
-};
 
 /** Classes that there are, or superclasses. */
 export function classesOf(dataset: DatasetName, { superclasses }: Pick<Settings, 'superclasses'>): number {

@@ -1,5 +1,5 @@
-import type { DatasetName } from '../data/load.ts';
-import { AS_IN_THE_PAPER, datasets, type Experiment, type Model, type Settings } from './experiment.ts';
+import { type DatasetName, datasets } from '../data/datasets.ts';
+import { AS_IN_THE_PAPER, type Experiment, type Model, type Settings } from './experiment.ts';
 
 /** What presets change of the paper's settings. */
 type Changes = Partial<Settings>;
@@ -35,8 +35,7 @@ export function paperSettings(dataset: DatasetName, model: Model): Settings {
 }
 
 /** Sets that have no size of their own. */
-const resizable = (dataset: DatasetName): boolean =>
-  dataset === 'imagenette' || dataset === 'synthetic-images';
+const resizable = (dataset: DatasetName): boolean => !!datasets[dataset].settings?.includes('resolution');
 
 /** With momentum, alignment shows soonest; it then takes less weight decay. */
 const SOON: Changes = { momentum: 0.9, weightDecay: 1e-2, controlWeightDecay: 1e-3, samples: 8 };

@@ -1,8 +1,9 @@
 import { closest } from 'fastest-levenshtein';
 import * as v from 'valibot';
+import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { catalog } from './catalog.ts';
-import { classesOf, datasets, type Experiment, type Preset, type Settings } from './experiment.ts';
+import { classesOf, type Experiment, type Preset, type Settings } from './experiment.ts';
 
 /** Which numbers a setting may be. */
 export interface Range {

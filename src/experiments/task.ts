@@ -1,15 +1,21 @@
 import type { AnalysisSamples } from '../analysis/measure.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
-import { type DatasetSplit, firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
-import { type DatasetOptions, loadDataset } from '../data/load.ts';
+import {
+  type DatasetOptions,
+  type DatasetSplit,
+  firstClasses,
+  type ImageDataset,
+  normalization,
+} from '../data/dataset.ts';
+import { loadDataset } from '../data/load.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox } from '../kernels/philox.ts';
 import { shuffleIndex } from '../kernels/shuffle.ts';
 import type { DeviceExamples } from '../train/examples.ts';
 import { keyOf } from '../train/state.ts';
-import { datasets, type Experiment, type Settings } from './experiment.ts';
+import type { Experiment, Settings } from './experiment.ts';
 
 /** The images of a run, and how they are normalized. */
 export interface Task {
@@ -34,16 +40,9 @@ export async function loadTask(
   settings: DataSettings,
   options: DatasetOptions = {},
 ): Promise<Task> {
-  const { images, resolution, superclasses, validation = 0 } = settings;
-  const facts = datasets[name];
-  const { side, test: testImages } = facts;
-  const size = resolution ?? side;
-  const synthetic = {
-    ...{ height: size, width: size, test: testImages },
-    train: Math.min(images + validation, facts.images),
-  };
-  const labels = superclasses ? 'coarse' : 'fine';
-  return taskOf(await loadDataset(name, { ...options, size, synthetic, labels }), settings);
+  const { resolution: size, superclasses, validation = 0 } = settings;
+  const images = settings.images + validation;
+  return taskOf(await loadDataset(name, { ...options, size, superclasses, images }), settings);
 }
 
 /** The part of a whole dataset that the settings name. */

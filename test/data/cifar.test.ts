@@ -2,8 +2,17 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/load.ts';
-import { SOURCES, type Sources } from '../../src/data/sources.ts';
-import { cifar10Files, cifarFile, put, sourceOf, tarGz, temporaryFolder, withSource } from './support.ts';
+import type { Sources } from '../../src/data/locate.ts';
+import {
+  cifar10Files,
+  cifarFile,
+  put,
+  SOURCES,
+  sourceOf,
+  tarGz,
+  temporaryFolder,
+  withSource,
+} from './support.ts';
 
 const EACH = 4;
 const BATCHES = 'cifar-10-batches-bin';
@@ -77,7 +86,7 @@ test('CIFAR-100 has fine labels, and coarse ones on request', async () => {
   const fine = await loadDataset('cifar100', options);
   expect(fine.train).toMatchObject({ name: 'cifar100', classes: 100 });
   expect([...fine.train.labels, ...fine.test.labels]).toEqual([99, 98, 97, 96, 95, 94, 0, 1, 2]);
-  const coarse = await loadDataset('cifar100', { ...options, labels: 'coarse' });
+  const coarse = await loadDataset('cifar100', { ...options, superclasses: true });
   expect(coarse.test).toMatchObject({ name: 'cifar100-coarse', classes: 20 });
   expect([...coarse.train.labels, ...coarse.test.labels]).toEqual([0, 1, 2, 3, 4, 5, 19, 18, 17]);
   expect(coarse.train.images).toEqual(fine.train.images);

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { readFashionPackage } from '../../src/data/fashion.ts';
 import { loadDataset } from '../../src/data/load.ts';
-import { readFashionPackage } from '../../src/data/packages.ts';
-import { SOURCES } from '../../src/data/sources.ts';
-import { fashionFiles, noise, put, sourceOf, temporaryFolder, withSource } from './support.ts';
+import { fashionFiles, noise, put, SOURCES, sourceOf, temporaryFolder, withSource } from './support.ts';
 
 test('the four files are read; unzipped or changed ones are named as the user’s own', async () => {
   const dataDir = temporaryFolder();

@@ -3,15 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { ensureDataset } from '../../src/data/ensure.ts';
-import type { FetchProgress } from '../../src/data/fetch.ts';
+import { ensureDataset, type FetchProgress } from '../../src/data/fetch.ts';
 import { loadDataset } from '../../src/data/load.ts';
-import { SOURCES, type Sources } from '../../src/data/sources.ts';
+import type { Sources } from '../../src/data/locate.ts';
 import {
   cifar10Files,
   fashionFiles,
   noise,
   put,
+  SOURCES,
   sourceOf,
   tarGz,
   temporaryFolder,
@@ -234,8 +234,8 @@ test('a server that goes on elsewhere than asked is refused', async () => {
 
 test('only HTTPS is fetched from elsewhere', async () => {
   const source = {
-    ...sources.cifar10,
-    files: [{ ...sources.cifar10.files[0]!, url: 'http://example.org/a.tgz' }],
+    ...sources.cifar10!,
+    files: [{ ...sources.cifar10!.files[0]!, url: 'http://example.org/a.tgz' }],
   };
   sources = withSource('cifar10', source);
   expect((await failure()).message).toBe('http://example.org/a.tgz is not fetched: it is not HTTPS');

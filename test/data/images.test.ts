@@ -13,8 +13,7 @@ import sharp from 'sharp';
 import { beforeEach, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/load.ts';
 import { packageVersion } from '../../src/data/packages.ts';
-import { SOURCES } from '../../src/data/sources.ts';
-import { put, sourceOf, tarGz, temporaryFolder, withSource } from './support.ts';
+import { put, SOURCES, sourceOf, tarGz, temporaryFolder, withSource } from './support.ts';
 
 const FOLDER = 'imagenette2-160';
 const ARCHIVE = `${FOLDER}.tgz`;

@@ -6,7 +6,8 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
 import { onTestFinished } from 'vitest';
-import { type RemoteFile, SOURCES, type Source } from '../../src/data/sources.ts';
+import { datasets } from '../../src/data/datasets.ts';
+import type { RemoteFile, Source } from '../../src/data/locate.ts';
 
 /** A folder that is removed after the test. */
 export function temporaryFolder(): string {
@@ -95,6 +96,12 @@ export function sourceOf(
   });
   return { ...base, ...counts, files };
 }
+
+/** Every source that there is. */
+export const SOURCES = Object.assign({}, ...Object.values(datasets).map(({ sources }) => sources)) as Record<
+  'fashion' | 'cifar10' | 'cifar100' | 'imagenette-160' | 'imagenette-320',
+  Source
+>;
 
 /** All sources, one of them replaced. */
 export const withSource = (name: keyof typeof SOURCES, source: Source) => ({ ...SOURCES, [name]: source });

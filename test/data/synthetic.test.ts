@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { ImageDataset } from '../../src/data/dataset.ts';
-import { loadDataset } from '../../src/data/load.ts';
+import { makeImages } from '../../src/data/synthetic.ts';
 import { sha256 } from './support.ts';
 
 test('images have the shape that is asked for, and depend on the seed alone', async () => {
   const synthetic = { height: 9, width: 7, channels: 2, classes: 5, train: 40, test: 20, seed: 3 };
-  const { train, test } = await loadDataset('synthetic-images', { synthetic });
+  const { train, test } = makeImages(synthetic);
   expect(train).toMatchObject({
     name: 'synthetic-images',
     count: 40,
@@ -16,16 +16,16 @@ test('images have the shape that is asked for, and depend on the seed alone', as
   });
   expect(test.count).toBe(20);
   expect(new Set([...train.labels, ...test.labels])).toEqual(new Set([0, 1, 2, 3, 4]));
-  const again = await loadDataset('synthetic-images', { synthetic: { ...synthetic, test: 3 } });
+  const again = makeImages({ ...synthetic, test: 3 });
   expect(again.train).toEqual(train);
   expect(again.test.images).toEqual(test.images.subarray(0, 3 * 126));
-  const other = await loadDataset('synthetic-images', { synthetic: { ...synthetic, seed: 4 } });
+  const other = makeImages({ ...synthetic, seed: 4 });
   expect(other.train.images).not.toEqual(train.images);
   expect(sha256(train.images).slice(0, 16)).toBe('c27f5500ae533398'); // wherever it is made
 });
 
 test('the nearest example tells the class, the nearest mean of a class does not', async () => {
-  const { train, test } = await loadDataset('synthetic-images', { synthetic: { channels: 1, test: 100 } });
+  const { train, test } = makeImages({ channels: 1, test: 100 });
   const size = 256;
   const means = new Float64Array(10 * size);
   train.images.forEach((value, i) => {
@@ -61,8 +61,11 @@ test.each([
   [{ train: 1.5 }, 'with train 1.5', 'from 1 to 1048576'],
   [{ seed: -1 }, 'with seed -1', 'from 0 to 4294967295'],
   [{ height: 512, width: 512, train: 2 ** 20 }, 'take 824633720832 bytes', 'fewer or smaller'],
-])('%o is refused', async (synthetic, message, remedy) => {
-  const error = await loadDataset('synthetic-images', { synthetic }).catch((error) => error);
-  expect(error.message).toContain(message);
-  expect(error.remedy).toContain(remedy);
+])('%o is refused', (options, message, remedy) => {
+  expect(() => makeImages(options)).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining(remedy),
+    }),
+  );
 });

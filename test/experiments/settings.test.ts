@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { datasets } from '../../src/data/datasets.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
 import { deviations } from '../../src/experiments/deviations.ts';
 import {
   AS_IN_THE_PAPER,
   controlSettings,
-  datasets,
   networkOptions,
   type Settings,
   thresholdsOf,

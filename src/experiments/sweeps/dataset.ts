@@ -1,4 +1,5 @@
-import { datasets, type Model } from '../experiment.ts';
+import { datasets } from '../../data/datasets.ts';
+import type { Model } from '../experiment.ts';
 import { type AxisValues, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
 import type { ClaimSpec } from '../sweep-claims.ts';
 import { asItStands, fcBase, MAIN, on } from './bases.ts';

@@ -1,0 +1,16 @@
+import { cifar10, cifar100 } from './cifar.ts';
+import type { Dataset } from './dataset.ts';
+import { fashion } from './fashion.ts';
+import { imagenette } from './imagenette.ts';
+import { mnist } from './mnist.ts';
+import { syntheticImages } from './synthetic.ts';
+
+const table = {
+  ...{ mnist, fashion, cifar10, cifar100, imagenette },
+  'synthetic-images': syntheticImages,
+} satisfies Readonly<Record<string, Dataset>>;
+
+export type DatasetName = keyof typeof table;
+
+/** Every dataset there is, by the name that files and the command line have for it. */
+export const datasets: Readonly<Record<DatasetName, Dataset>> = table;

