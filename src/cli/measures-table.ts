@@ -2,7 +2,7 @@ import type { Analysis, Measures, Spread } from '../analysis/results.ts';
 import { scalars } from '../analysis/scalars.ts';
 import { blocksInWords } from '../report/data.ts';
 import { format, percent } from '../report/numbers.ts';
-import { certificates } from '../report/page.ts';
+import { certificates } from '../report/run-page.ts';
 import { alignColumns } from './verdict-table.ts';
 
 /** An analysis in numbers for a terminal: whole-network measures, then those of each block. */

@@ -9,6 +9,8 @@ import type {
 } from '../analysis/results.ts';
 import { stagesOf } from '../analysis/summary.ts';
 
+export type { Figure } from './parts.ts';
+
 /** One trained network: what was measured in it and how its training went. */
 export interface RunData {
   /** In the panel titles: "Residual network", "No-skip control". */
@@ -32,18 +34,6 @@ export interface ReportData {
   provenance: [string, string][];
   /** In which ways this run departs from the paper, a sentence each. */
   deviations: string[];
-}
-
-export interface Figure {
-  /** File name, such as `ra1-trajectories.svg`. */
-  file: string;
-  title: string;
-  /** Says what to look for. */
-  caption: string;
-  /** Names of the tables, `data/<name>.csv`, that hold its numbers. */
-  data?: readonly string[];
-  /** A complete document, which can also be put inline. */
-  svg: string;
 }
 
 /** One network at one moment: what one panel of a figure shows. */

@@ -4,6 +4,7 @@ import {
   type Cell,
   type Column,
   type Facts,
+  filesOf,
   type Group,
   type Inline,
   type Page,
@@ -65,14 +66,15 @@ function part(p: Part): string {
     case 'facts':
       return `<div class="columns">${p.groups.map(facts).join('')}</div>`;
     case 'figure': {
+      const files = filesOf(p);
       const { title, caption, svg } = p.figure;
       const links = [
-        ['SVG', p.files.svg],
-        ['PNG', p.files.png],
-        ...p.files.data.map((path) => [path.split('/').at(-1), path] as const),
+        ['SVG', files.svg],
+        ['PNG', files.png],
+        ...files.data.map((path) => [path.split('/').at(-1), path] as const),
       ].map(([text, path]) => `<a href="${target(path!)}">${escapeText(text!)}</a>`);
       return (
-        `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}"><a href="${target(p.files.svg)}" title="Open as SVG, to enlarge">${svg}</a></div>` +
+        `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}"><a href="${target(files.svg)}" title="Open as SVG, to enlarge">${svg}</a></div>` +
         `<figcaption><b>Figure ${p.number}. ${escapeText(title)}.</b> ${escapeText(caption)} ` +
         `<span class="files">${links.join(' · ')}</span></figcaption></figure>`
       );

@@ -4,7 +4,7 @@ import type { Collection } from './collection.ts';
 import type { Evidence } from './evidence.ts';
 import { defined, format } from './numbers.ts';
 import type { PaperClaim } from './paper-claims.ts';
-import { type Cell, type Files, type Inline, type Part, pieces, type Table } from './parts.ts';
+import { type Cell, type FigurePart, type Inline, type Part, pieces, type Table } from './parts.ts';
 import { inlined } from './svg.ts';
 import {
   capitalized,
@@ -113,7 +113,7 @@ export function figureOf(
   found: Collection,
   { claim, sweeps, theory }: Evidence,
   number: number,
-): Part | undefined {
+): FigurePart | undefined {
   const { figure: file } = claim;
   if (file === null) return undefined;
   const ran = sweeps.flatMap(({ record }) => record.runs.filter(({ status }) => status === 'done'));
@@ -133,14 +133,9 @@ export function figureOf(
     (new RegExp(`<${element}[^>]*>([^<]*)<`).exec(svg)?.[1] ?? '').replace(/&#(\d+);/g, (_, code) =>
       String.fromCodePoint(Number(code)),
     );
-  const files: Files = {
-    svg: `${folder}/figures/${file}.svg`,
-    png: `${folder}/figures/${file}.png`,
-    data: data.map((name) => `${folder}/data/${name}.csv`),
-  };
   const caption = `${said('desc')} From ${source}.`;
   return {
-    ...{ kind: 'figure', number, files },
-    figure: { file: `${file}.svg`, title: said('title'), caption, svg: inlined(svg, claim.property) },
+    ...{ kind: 'figure', number, folder: `${folder}/` },
+    figure: { file: `${file}.svg`, title: said('title'), caption, data, svg: inlined(svg, claim.property) },
   };
 }

@@ -2,7 +2,8 @@ import { type Collection, collect, type FoundSweep } from './collection.ts';
 import { type Evidence, gather } from './evidence.ts';
 import { claimParts, figureOf, glance, headline } from './index-claims.ts';
 import { runTable, sweepTable } from './index-lists.ts';
-import { type Page, type Part, type Row, type Section, type Verdict, verdictWords } from './parts.ts';
+import type { Report } from './page.ts';
+import { type Part, type Row, type Section, type Verdict, verdictWords } from './parts.ts';
 import { publish } from './publish.ts';
 import { writerTo } from './sweep.ts';
 import { sharedSettings } from './sweep-page.ts';
@@ -12,10 +13,7 @@ import { type Judged, plural } from './verdicts.ts';
 export function writeIndex(root: string): void {
   const found = collect(root);
   const evidence = gather(found);
-  publish(writerTo(root), indexPage(found, evidence), {
-    name: 'index',
-    data: [{ name: 'claims', rows: evidence.flatMap(observations) }],
-  });
+  publish(writerTo(root), indexPage(found, evidence), 'index');
 }
 
 function observations({ claim, judged }: Evidence) {
@@ -40,7 +38,7 @@ const pathOf = (source: Judged['source']): string => {
   return typeof first === 'object' && 'text' in first ? first.text : '';
 };
 
-function indexPage(found: Collection, evidence: readonly Evidence[]): Page {
+function indexPage(found: Collection, evidence: readonly Evidence[]): Report {
   const { sweeps, runs, theory, damaged } = found;
   let figures = 0;
   const claims = evidence.map((e): Section => {
@@ -71,8 +69,10 @@ function indexPage(found: Collection, evidence: readonly Evidence[]): Page {
             },
           ]
         : []),
-      provenance(found),
     ],
+    method: method(found),
+    files: [],
+    data: [{ name: 'claims', rows: evidence.flatMap(observations) }],
   };
 }
 
@@ -100,7 +100,7 @@ const manyWords: Record<Verdict, [string, string]> = {
 const enumerated = (items: readonly string[]): string =>
   items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 
-function provenance({ sweeps }: Collection): Section {
+function method({ sweeps }: Collection): Report['method'] {
   const names = ({ record }: FoundSweep) => record.name;
   const ranOn = new Map<string, Set<string>>();
   const notes = new Map<string, Set<string>>();
@@ -115,32 +115,10 @@ function provenance({ sweeps }: Collection): Section {
   const settings = main ? [{ title: `Settings of ${main.name}`, rows: sharedSettings(main.record) }] : [];
   const rows = [...ranOn].map(([name, values]): Row => [name, [...values].join('; ')]);
   return {
-    id: 'method',
-    title: 'How it was made',
-    parts: [
-      {
-        kind: 'text',
-        text: 'Each page has the settings, the adapter and the commit of its own runs, and every number as CSV.',
-      },
-      { kind: 'facts', groups: [...settings, { title: 'Provenance', rows }] },
-      ...(notes.size > 0
-        ? ([
-            { kind: 'heading', text: 'Deviations from the paper, and choices made by rule' },
-            {
-              kind: 'list',
-              items: [...notes].map(
-                ([note, of]) => `${note} (${of.size === all ? 'all sweeps' : [...of].join(', ')})`,
-              ),
-            },
-          ] satisfies Part[])
-        : []),
-      {
-        kind: 'list',
-        items: [
-          ['All claims with their numbers: ', { text: 'data/claims.csv', to: 'data/claims.csv' }],
-          ['This page as ', { text: 'index.md', to: 'index.md' }],
-        ],
-      },
-    ],
+    note: 'Each page has the settings, the adapter and the commit of its own runs, and every number as CSV.',
+    groups: [...settings, { title: 'Provenance', rows }],
+    deviations: [...notes].map(
+      ([note, of]) => `${note} (${of.size === all ? 'all sweeps' : [...of].join(', ')})`,
+    ),
   };
 }

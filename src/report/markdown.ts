@@ -1,5 +1,6 @@
 import {
   type Cell,
+  filesOf,
   type Inline,
   type Page,
   type Part,
@@ -44,13 +45,14 @@ function part(p: Part): string {
         )
         .join('\n\n');
     case 'figure': {
+      const files = filesOf(p);
       const links = [
-        ['SVG', p.files.svg],
-        ...p.files.data.map((path) => [path.split('/').at(-1), path] as const),
+        ['SVG', files.svg],
+        ...files.data.map((path) => [path.split('/').at(-1), path] as const),
       ];
       const { title, caption } = p.figure;
       return (
-        `![${escaped(title)}](${target(p.files.png)})\n\n` +
+        `![${escaped(title)}](${target(files.png)})\n\n` +
         `**Figure ${p.number}. ${escaped(title)}.** ${escaped(caption)} ` +
         links.map(([text, path]) => `[${escaped(text!)}](${target(path!)})`).join(' · ')
       );

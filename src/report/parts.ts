@@ -1,4 +1,4 @@
-import type { Figure } from './data.ts';
+import type { Data } from './csv.ts';
 
 /*
  * What a page says, apart from how it is written down: html.ts and markdown.ts write the same page. Whatever is text
@@ -31,7 +31,7 @@ export type Part =
   | { readonly kind: 'list'; readonly items: readonly Inline[] }
   /** Names with their values, group beside group. */
   | { readonly kind: 'facts'; readonly groups: readonly Facts[] }
-  | { readonly kind: 'figure'; readonly figure: Figure; readonly number: number; readonly files: Files }
+  | FigurePart
   | Table;
 
 export type Row = [name: string, value: string];
@@ -49,13 +49,36 @@ export interface Link {
   readonly to: string;
 }
 
-/** Where the files of a figure lie, relative to the page. */
-export interface Files {
+export interface Figure {
+  /** File name, such as `ra1-trajectories.svg`. */
+  readonly file: string;
+  readonly title: string;
+  /** Says what is drawn, then what to look for. */
+  readonly caption: string;
+  /** The rows that it draws, or names of the page's tables, `data/<name>.csv`, that hold them. */
+  readonly data?: readonly (string | Data)[];
+  /** A complete document, which can also be put inline. */
   readonly svg: string;
-  readonly png: string;
-  /** The tables that hold its numbers. */
-  readonly data: readonly string[];
 }
+
+export interface FigurePart {
+  readonly kind: 'figure';
+  readonly figure: Figure;
+  readonly number: number;
+  /** Where its files lie, relative to the page, as in `sweeps/seed.quick/`; the page's own where left out. */
+  readonly folder?: string;
+}
+
+/** The files of a figure, relative to the page. */
+export const filesOf = ({ figure: { file, data = [] }, folder = '' }: FigurePart) => ({
+  svg: `${folder}figures/${file}`,
+  png: `${folder}figures/${file.replace(/\.svg$/, '.png')}`,
+  data: data.map((table) => `${folder}data/${typeof table === 'string' ? table : table.name}.csv`),
+});
+
+/** Figures one below another, numbered. */
+export const figureParts = (figures: readonly Figure[]): FigurePart[] =>
+  figures.map((figure, i) => ({ kind: 'figure', figure, number: i + 1 }));
 
 export interface Table {
   readonly kind: 'table';

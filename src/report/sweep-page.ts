@@ -1,15 +1,14 @@
 import { isIncomplete, type SweepRecord } from '../experiments/sweep-results.ts';
-import type { Figure } from './data.ts';
-import { howItWasMade, links } from './page.ts';
-import type { Page, Part, Row, Section } from './parts.ts';
-import { figureParts } from './publish.ts';
-import { cellTable } from './sweep-tables.ts';
-import { capitalized, failedInWords, fromSweep, plural, verdictNote, verdictTable } from './verdicts.ts';
+import { type Report, verdicts } from './page.ts';
+import { type Figure, figureParts, type Part, type Row } from './parts.ts';
+import { cellTable, sweepData } from './sweep-tables.ts';
+import { capitalized, failedInWords, fromSweep, plural, verdictNote } from './verdicts.ts';
 
-/** The page of a sweep: the claims over seeds, the figures, a row for each place on its axes, and how it was made. */
-export function sweepPage(record: SweepRecord, figures: readonly Figure[], tables: readonly string[]): Page {
+/** The page of a sweep: the claims over seeds, the figures, a row for each cell, and how it was made. */
+export function sweepPage(record: SweepRecord, figures: readonly Figure[]): Report {
   const claims = record.claims.map(fromSweep);
   const done = record.runs.filter(({ status }) => status === 'done').length;
+  const seconds = record.runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
   return {
     kicker: `Collimate · sweep ${record.name} · preset ${record.preset}`,
     title: record.title,
@@ -19,14 +18,7 @@ export function sweepPage(record: SweepRecord, figures: readonly Figure[], table
       {
         id: 'verdicts',
         title: 'Verdicts',
-        parts:
-          claims.length > 0
-            ? [
-                verdictTable(claims),
-                { kind: 'text', text: verdictNote(claims, 'seeds'), note: true },
-                ...absent(record),
-              ]
-            : [{ kind: 'text', text: 'No claim was judged.' }, ...absent(record)],
+        parts: [...verdicts(claims, verdictNote(claims, 'seeds')), ...absent(record)],
       },
       ...(figures.length > 0 ? [{ id: 'figures', title: 'Figures', parts: figureParts(figures) }] : []),
       {
@@ -36,31 +28,30 @@ export function sweepPage(record: SweepRecord, figures: readonly Figure[], table
           cellTable(record),
           {
             kind: 'text',
-            text: 'Means over seeds, ± one standard deviation, of the trained networks. Each seed is a link to the page of its run.',
+            text: 'Means over seeds, ± one standard deviation, of the trained networks. Each seed links to the page of its run.',
             note: true,
           },
         ],
       },
-      method(record),
-      {
-        id: 'files',
-        title: 'Files',
-        parts: [
-          {
-            kind: 'list',
-            items: [
-              [
-                { text: 'sweep.json', to: 'sweep.json' },
-                ': what was asked, and every run with its measures.',
-              ],
-              ['Every number as CSV: ', ...links(tables.map((name) => `data/${name}.csv`))],
-              ['This page as ', { text: 'report.md', to: 'report.md' }],
-              [{ text: 'All sweeps and runs', to: '../../index.html' }],
-            ],
-          },
-        ],
-      },
     ],
+    method: {
+      groups: [
+        { title: 'Settings that all runs share', rows: sharedSettings(record) },
+        {
+          title: 'Provenance',
+          rows: [
+            ...record.provenance.map(({ name, values }): Row => [name, values.join('; ')]),
+            ['Training time', `${seconds.toFixed(0)} s in all, without controls`],
+          ],
+        },
+      ],
+      deviations: record.notes,
+    },
+    files: [
+      [{ text: 'sweep.json', to: 'sweep.json' }, ': the question, and every run with its measures.'],
+      [{ text: 'All sweeps and runs', to: '../../index.html' }],
+    ],
+    data: sweepData(record),
   };
 }
 
@@ -86,26 +77,20 @@ export function sweepSentence({ claims, runs, seeds }: SweepRecord): string {
   return `${judged.length - failed.length} of ${plural(judged.length, 'claim')} hold${judged.length === 1 ? 's' : ''}${over}.${failedInWords(judged, names)}${waiting}`;
 }
 
-/** The runs that are not there, with their reasons. */
+/** The runs that failed or are missing, with their reasons. */
 function absent({ runs }: SweepRecord): Part[] {
-  const failed = runs.filter(({ status }) => status === 'failed');
-  const missing = runs.filter(({ status }) => status === 'missing');
+  const of = (status: 'failed' | 'missing', title: (count: string) => string): Part[] => {
+    const own = runs.filter((run) => run.status === status);
+    if (own.length === 0) return [];
+    const items = own.map(({ id, reason }) => (reason === undefined ? id : `${id}: ${reason}`));
+    return [
+      { kind: 'heading', text: capitalized(title(plural(own.length, 'run'))) },
+      { kind: 'list', items },
+    ];
+  };
   return [
-    ...(failed.length > 0
-      ? ([
-          { kind: 'heading', text: `${capitalized(plural(failed.length, 'run'))} failed` },
-          { kind: 'list', items: failed.map(({ id, reason }) => `${id}: ${reason ?? 'no reason is known'}`) },
-        ] satisfies Part[])
-      : []),
-    ...(missing.length > 0
-      ? ([
-          { kind: 'heading', text: `${plural(missing.length, 'run')} not there yet` },
-          {
-            kind: 'list',
-            items: missing.map(({ id, reason }) => (reason === undefined ? id : `${id}: ${reason}`)),
-          },
-        ] satisfies Part[])
-      : []),
+    ...of('failed', (count) => `${count} failed`),
+    ...of('missing', (count) => `${count} not done yet`),
   ];
 }
 
@@ -114,24 +99,3 @@ export const sharedSettings = ({ base, axes }: SweepRecord): Row[] =>
   Object.entries(base)
     .filter(([setting]) => setting !== 'seed' && !axes.some(({ name }) => name === setting))
     .map(([setting, value]) => [setting, value === null ? 'none' : String(value)]);
-
-function method(record: SweepRecord): Section {
-  const { provenance, notes, runs } = record;
-  const seconds = runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
-  return howItWasMade(
-    [
-      {
-        title: 'Settings that all runs share',
-        rows: sharedSettings(record),
-      },
-      {
-        title: 'Provenance',
-        rows: [
-          ...provenance.map(({ name, values }): Row => [name, values.join('; ')]),
-          ['Training time', `${seconds.toFixed(0)} s in all, controls aside`],
-        ],
-      },
-    ],
-    notes,
-  );
-}

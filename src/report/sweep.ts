@@ -4,29 +4,20 @@ import type { Analysis } from '../analysis/results.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
-import type { Data } from './csv.ts';
-import type { Figure } from './data.ts';
 import { sweepBlocks } from './figures/sweep-blocks.ts';
 import { sweepCourse } from './figures/sweep-course.ts';
 import { sweepScalars } from './figures/sweep-scalars.ts';
+import type { Figure } from './parts.ts';
 import { publish, type Write } from './publish.ts';
 import { sweepPage } from './sweep-page.ts';
-import { sweepData } from './sweep-tables.ts';
 
 /** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
 export function writeSweepReport(root: string, record: SweepRecord): void {
-  const drawn = sweepFigures(root, record);
-  const figures = drawn.map((d) => d.figure);
-  const data = [...sweepData(record), ...drawn.map((d) => d.data)];
-  const page = sweepPage(
-    record,
-    figures,
-    data.map(({ name }) => name),
-  );
-  publish(writerTo(join(root, 'sweeps', `${record.name}.${record.preset}`)), page, { figures, data });
+  const folder = join(root, 'sweeps', `${record.name}.${record.preset}`);
+  publish(writerTo(folder), sweepPage(record, sweepFigures(root, record)));
 }
 
-function sweepFigures(root: string, record: SweepRecord): { figure: Figure; data: Data }[] {
+function sweepFigures(root: string, record: SweepRecord): Figure[] {
   // A run whose files are damaged has failed, and is not drawn.
   const analysisOf = ({ id, status }: SweepRun): Analysis | null =>
     (status === 'done' && readAnalysis(join(root, 'runs', id))) || null;

@@ -4,26 +4,21 @@ import type { Origin } from '../experiments/run-config.ts';
 import { CONFIG, type RunFolder } from '../experiments/run-folder.ts';
 import { THEORY, THEORY_CONFIG, THEORY_FILE, type Theory } from '../experiments/unconstrained/run.ts';
 import type { Data, Observation } from './csv.ts';
-import type { Figure } from './data.ts';
 import { theoryFigures } from './figures/theory.ts';
 import { format } from './numbers.ts';
-import { howItWasMade, links } from './page.ts';
-import type { Page, Part, Row, Table } from './parts.ts';
-import { figureParts, into, publish } from './publish.ts';
-import { failedInWords, fromTheory, verdictTable } from './verdicts.ts';
+import { link, provenance, type Report, verdicts } from './page.ts';
+import { figureParts, type Part, type Row, type Table } from './parts.ts';
+import { into, publish } from './publish.ts';
+import { failedInWords, fromTheory } from './verdicts.ts';
 
 /** Draws the page of an optimization of the Unconstrained Jacobians Model from the files in its folder. */
 export function writeTheoryReport(folder: RunFolder): void {
   const theory = folder.read(THEORY, THEORY_FILE);
-  const figures = theoryFigures(theory);
-  const data = theoryData(theory);
-  const page = theoryPage(theory, folder.read(CONFIG, THEORY_CONFIG), figures, data);
-  publish(into(folder), page, { figures, data });
+  publish(into(folder), theoryPage(theory, folder.read(CONFIG, THEORY_CONFIG)));
 }
 
-function theoryPage(theory: Theory, origin: Origin, figures: readonly Figure[], data: readonly Data[]): Page {
+function theoryPage(theory: Theory, origin: Origin): Report {
   const { settings, claims, preset } = theory;
-  const link = (to: string) => ({ text: to, to });
   return {
     kicker: `Collimate · unconstrained-jacobians · preset ${preset}`,
     title: 'Residual Alignment in the Unconstrained Jacobians Model',
@@ -33,40 +28,26 @@ function theoryPage(theory: Theory, origin: Origin, figures: readonly Figure[], 
       {
         id: 'verdicts',
         title: 'Verdicts',
-        parts: [
-          verdictTable(claims.map(fromTheory)),
-          {
-            kind: 'text',
-            text: 'Each value is the worst over all starts and numbers of blocks. The control has two classes and no skip connections. Brackets hold the 95% confidence interval of a fit. The thresholds are ours, not the paper’s.',
-            note: true,
-          },
-        ],
+        parts: verdicts(
+          claims.map(fromTheory),
+          'Each value is the worst over all starts and numbers of blocks. The control has two classes and no skip connections. Brackets hold the 95% confidence interval of a fit. The thresholds are ours, not the paper’s.',
+        ),
       },
-      { id: 'figures', title: 'Figures', parts: figureParts(figures) },
+      { id: 'figures', title: 'Figures', parts: figureParts(theoryFigures(theory)) },
       { id: 'cases', title: 'All models', parts: [caseTable(theory), caseNote] },
-      howItWasMade(
-        [
-          { title: 'Settings', rows: settingRows(theory) },
-          { title: 'Provenance', rows: provenanceRows(origin) },
-        ],
-        deviations,
-      ),
-      {
-        id: 'files',
-        title: 'Files',
-        parts: [
-          {
-            kind: 'list',
-            items: [
-              [link(THEORY), ': every measure, per start and block.'],
-              [link(CONFIG), ': settings, adapter, versions.'],
-              ['Every number as CSV: ', ...links(data.map(({ name }) => `data/${name}.csv`))],
-              ['This page as ', link('report.md')],
-            ],
-          },
-        ],
-      },
     ],
+    method: {
+      groups: [
+        { title: 'Settings', rows: settingRows(theory) },
+        { title: 'Provenance', rows: provenance(origin) },
+      ],
+      deviations,
+    },
+    files: [
+      [link(THEORY), ': every measure, per start and block.'],
+      [link(CONFIG), ': settings, adapter, versions.'],
+    ],
+    data: theoryData(theory),
   };
 }
 
@@ -115,15 +96,6 @@ const settingRows = ({ settings }: Theory): Row[] => {
     ['Seed', `${seed}`],
   ];
 };
-
-const provenanceRows = ({ adapter, versions, system, commit, command, started }: Origin): Row[] => [
-  ['Command', command],
-  ['Adapter', `${adapter.name}, ${adapter.driver || 'driver not reported'}`],
-  ['System', system],
-  ['Versions', Object.entries(versions).flat().join(' ')],
-  ['Commit', commit ?? 'unknown'],
-  ['Started', started],
-];
 
 const caseNote: Part = {
   kind: 'text',

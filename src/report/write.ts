@@ -6,10 +6,10 @@ import { CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
 import type { RunData } from './data.ts';
-import { figures } from './figures.ts';
-import { runPage } from './page.ts';
+import { provenance } from './page.ts';
+import type { Row } from './parts.ts';
 import { into, publish } from './publish.ts';
-import { runTables } from './tables.ts';
+import { runPage } from './run-page.ts';
 
 /** Draws the figures and the page of a run from the files in its folder: all that is shown can be found in them. */
 export function writeReport(folder: RunFolder): void {
@@ -40,6 +40,7 @@ function runData(folder: RunFolder, label: string): RunData {
 
 function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData, control?: RunData): void {
   const experiment = experimentOf(config);
+  const seconds = run.metrics.at(-1)?.seconds;
   const data = {
     title,
     experiment: config.experiment,
@@ -48,16 +49,16 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
     ...(control && { control }),
     claims: run.analysis.claims ?? [],
     settings: settingRows(config),
-    provenance: provenanceRows(config, run),
+    provenance: [
+      ...provenance(config),
+      ['Training time', seconds === undefined ? 'unknown' : `${seconds.toFixed(1)} s`] satisfies Row,
+    ],
     deviations: [...(experiment ? deviations(experiment, config.settings) : []), ...(config.notes ?? [])],
   };
-  const drawn = figures(data);
-  const tables = runTables(data);
-  const names = tables.map(({ name }) => name);
-  publish(into(folder), runPage(data, drawn, names), { figures: drawn, data: tables });
+  publish(into(folder), runPage(data));
 }
 
-function settingRows({ preset, settings, training, dataset }: RunConfig): [string, string][] {
+function settingRows({ preset, settings, training, dataset }: RunConfig): Row[] {
   const { lr, momentum, weightDecay, controlWeightDecay, epochs, batch, classes, seed } = settings;
   const { skip, norm, branch, branchScale, survival, dropout, randomLabels, validation, snapshots } =
     settings;
@@ -78,30 +79,9 @@ function settingRows({ preset, settings, training, dataset }: RunConfig): [strin
     ['Data', `${dataset}, ${training.images} training images of ${classes} classes, standardized`],
     ['Optimizer', `SGD, learning rate ${lr} with cosine decay to 0, momentum ${momentum}`],
     ['Weight decay', `${weightDecay}${control}`],
-    ...Object.entries(unusual).flatMap(([name, what]): [string, string][] => (what ? [[name, what]] : [])),
+    ...Object.entries(unusual).flatMap(([name, what]): Row[] => (what ? [[name, what]] : [])),
     ['Epochs', `${epochs}`],
     ['Batch', `${batch}`],
     ['Seed', `${seed}`],
-  ];
-}
-
-function provenanceRows(config: RunConfig, { metrics }: RunData): [string, string][] {
-  const { adapter, resumedOn = [], versions, system, commit, command, started } = config;
-  const seconds = metrics.at(-1)?.seconds;
-  return [
-    ['Command', command],
-    ['Adapter', adapter.name],
-    ['Driver', adapter.driver || 'not reported'],
-    ...resumedOn.map(({ name, driver }): [string, string] => ['Resumed on', `${name}, ${driver}`]),
-    ['System', system],
-    [
-      'Versions',
-      Object.entries(versions)
-        .map((pair) => pair.join(' '))
-        .join(', '),
-    ],
-    ['Commit', commit ?? 'unknown'],
-    ['Started', started],
-    ['Training time', seconds === undefined ? 'unknown' : `${seconds.toFixed(1)} s`],
   ];
 }

@@ -9,7 +9,7 @@ import { measureStart } from '../../src/analysis/unconstrained/measures.ts';
 import { verdictOn, verdictOnAll } from '../../src/analysis/verdict.ts';
 import { verdictCell, verdictSentence } from '../../src/cli/verdict-table.ts';
 import { judgeClaim } from '../../src/experiments/sweep-claims.ts';
-import { resultSentence } from '../../src/report/page.ts';
+import { resultSentence } from '../../src/report/run-page.ts';
 import { fromRun, together } from '../../src/report/verdicts.ts';
 import { fixture } from '../report/fixture.ts';
 

@@ -3,14 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { csv } from '../../src/report/csv.ts';
 import { figures, type ReportData } from '../../src/report/figures.ts';
 import { html } from '../../src/report/html.ts';
-import { runPage } from '../../src/report/page.ts';
+import { pageOf } from '../../src/report/page.ts';
+import { runPage } from '../../src/report/run-page.ts';
 import { runTables } from '../../src/report/tables.ts';
 import { type FixtureOptions, fixture } from './fixture.ts';
 import { isAmong, numbersOf, printed } from './numbers-in.ts';
 import { bare, visible } from './page-text.ts';
 import { elements } from './xml.ts';
 
-const page = (data: ReportData): string => html(runPage(data, figures(data), ['claims']));
+const page = (data: ReportData): string => html(pageOf(runPage(data)));
 const made = (options?: FixtureOptions): string => page(fixture(options));
 
 describe('the report page', () => {

@@ -2,7 +2,6 @@ import * as Plot from '@observablehq/plot';
 import type { Analysis, Measures } from '../../analysis/results.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { classColour } from '../colours.ts';
-import type { Data } from '../csv.ts';
 import type { Figure } from '../data.ts';
 import { blockTicks, defined, format, logDomain, range, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
@@ -33,7 +32,7 @@ export function sweepBlocks(
   record: SweepRecord,
   options: Options,
   analysisOf: (run: SweepRun) => Analysis | null,
-): { figure: Figure; data: Data } {
+): Figure {
   const measure = measures[options.measure];
   const first = options.measure === 'pathShares' ? 0 : 1;
   const lines = runsAt(record, options.where).flatMap((run) => {
@@ -87,23 +86,26 @@ export function sweepBlocks(
     });
   };
   const colour = ({ seed }: { seed: number }) => classColour(seeds.indexOf(seed), seeds.length);
-  return {
-    figure: figure(
-      { file: `${options.file}.svg`, title: options.title, caption: options.caption, data: [options.file] },
-      rows.length > 0 ? rows.map((row) => row.map(draw)) : [[nothing()]],
-      { items: seeds.map((seed) => [`seed ${seed}`, colour({ seed }), 'line']) },
-    ),
-    data: {
-      name: options.file,
-      rows: lines.flatMap(({ run, panel, rows }) =>
-        rows.map(({ i, value }) => ({
-          ...{ measure: options.measure, [options.panels]: panel, seed: run.seed, run: run.id },
-          ...(first === 1 ? { block: i } : { length: i }),
-          value,
-        })),
-      ),
+  return figure(
+    {
+      ...options,
+      file: `${options.file}.svg`,
+      data: [
+        {
+          name: options.file,
+          rows: lines.flatMap(({ run, panel, rows }) =>
+            rows.map(({ i, value }) => ({
+              ...{ measure: options.measure, [options.panels]: panel, seed: run.seed, run: run.id },
+              ...(first === 1 ? { block: i } : { length: i }),
+              value,
+            })),
+          ),
+        },
+      ],
     },
-  };
+    rows.length > 0 ? rows.map((row) => row.map(draw)) : [[nothing()]],
+    { items: seeds.map((seed) => [`seed ${seed}`, colour({ seed }), 'line']) },
+  );
 }
 
 /** Lengths of paths. */

@@ -1,6 +1,5 @@
 import type { CellValue, SweepFigure, SweepRecord } from '../../experiments/sweep-results.ts';
 import { accent } from '../colours.ts';
-import type { Data } from '../csv.ts';
 import type { Figure } from '../data.ts';
 import { figure } from '../svg.ts';
 import { type CoursePoint, coursePanels } from './course.ts';
@@ -10,7 +9,7 @@ import { nothing } from './sweep-blocks.ts';
 type Options = Extract<SweepFigure, { kind: 'course' }>;
 
 /** Scalars over the epochs of runs with snapshots, a line a run. */
-export function sweepCourse(record: SweepRecord, options: Options): { figure: Figure; data: Data } {
+export function sweepCourse(record: SweepRecord, options: Options): Figure {
   const { series } = options;
   const runs = runsAt(record).filter((run) => run.course);
   const values = series === undefined ? [] : valuesOf(runs, series);
@@ -26,19 +25,22 @@ export function sweepCourse(record: SweepRecord, options: Options): { figure: Fi
     ),
   );
   const label = record.axes.find((a) => a.name === series)?.label ?? series;
-  return {
-    figure: figure(
-      { file: `${options.file}.svg`, title: options.title, caption: options.caption, data: [options.file] },
-      runs.length > 0 ? coursePanels(options.scalars, points) : [[nothing()]],
-      values.length > 0
-        ? { items: values.map((value) => [`${label} ${valueInWords(value)}`, colour(value), 'line']) }
-        : undefined,
-    ),
-    data: {
-      name: options.file,
-      rows: points.map(({ name, run, seed, series: line, epoch, value }) => ({
-        ...{ measure: name, ...(series !== undefined && { [series]: line }), seed, run, epoch, value },
-      })),
+  return figure(
+    {
+      ...options,
+      file: `${options.file}.svg`,
+      data: [
+        {
+          name: options.file,
+          rows: points.map(({ name, run, seed, series: line, epoch, value }) => ({
+            ...{ measure: name, ...(series !== undefined && { [series]: line }), seed, run, epoch, value },
+          })),
+        },
+      ],
     },
-  };
+    runs.length > 0 ? coursePanels(options.scalars, points) : [[nothing()]],
+    values.length > 0
+      ? { items: values.map((value) => [`${label} ${valueInWords(value)}`, colour(value), 'line']) }
+      : undefined,
+  );
 }

@@ -3,7 +3,6 @@ import { fitPowerLaw, type PowerLaw } from '../../analysis/power-law.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { accent, contrast, neutral } from '../colours.ts';
-import type { Data } from '../csv.ts';
 import type { Figure } from '../data.ts';
 import { defined, format, groupBy, logDomain, range, spread } from '../numbers.ts';
 import { figure, type Legend, type LegendItem, type Panel } from '../svg.ts';
@@ -34,7 +33,7 @@ interface Point {
 }
 
 /** Scalars over an axis: a dot a run, a line through the means over seeds. */
-export function sweepScalars(record: SweepRecord, options: Options): { figure: Figure; data: Data } {
+export function sweepScalars(record: SweepRecord, options: Options): Figure {
   const runs = runsAt(record, options.where).filter((run) => valueAt(run, options.x) !== undefined);
   const places = placesOf(record, runs, options.x);
   const series = options.series === undefined ? undefined : placesOf(record, runs, options.series);
@@ -56,32 +55,35 @@ export function sweepScalars(record: SweepRecord, options: Options): { figure: F
         ? seriesColour(series.values, series.values.indexOf(p.series!))
         : accent;
   const { rows, width } = inRows(options.scalars);
-  return {
-    figure: figure(
-      { file: `${options.file}.svg`, title: options.title, caption: options.caption, data: [options.file] },
-      rows.map((row) =>
-        row.map((name) =>
-          panel(
-            name,
-            points.filter((p) => p.name === name),
-            { places, width, colour, slope: options.slope === true },
-          ),
+  return figure(
+    {
+      ...options,
+      file: `${options.file}.svg`,
+      data: [
+        {
+          name: options.file,
+          rows: points.map(({ name, network, run, x, series: line, value }) => ({
+            ...{ measure: name, network, [options.x]: x },
+            ...(series && { [series.axis.name]: line }),
+            ...{ seed: run.seed, run: run.id, value },
+          })),
+        },
+      ],
+    },
+    rows.map((row) =>
+      row.map((name) =>
+        panel(
+          name,
+          points.filter((p) => p.name === name),
+          { places, width, colour, slope: options.slope === true },
         ),
       ),
-      legend(points, series, colour, {
-        fits: options.slope === true && places.log,
-        seeds: options.x === 'seed',
-      }),
     ),
-    data: {
-      name: options.file,
-      rows: points.map(({ name, network, run, x, series: line, value }) => ({
-        ...{ measure: name, network, [options.x]: x },
-        ...(series && { [series.axis.name]: line }),
-        ...{ seed: run.seed, run: run.id, value },
-      })),
-    },
-  };
+    legend(points, series, colour, {
+      fits: options.slope === true && places.log,
+      seeds: options.x === 'seed',
+    }),
+  );
 }
 
 const quiet = { initialization: neutral, control: contrast };

@@ -1,0 +1,157 @@
+import type { Analysis, Measures } from '../analysis/results.ts';
+import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
+import { blocksInWords, moments, type ReportData } from './data.ts';
+import { figures } from './figures.ts';
+import { format, formatSpread, percent, spread } from './numbers.ts';
+import { link, type Report, verdicts } from './page.ts';
+import { type Cell, figureParts, type Inline, type Row, type Table } from './parts.ts';
+import { runTables } from './tables.ts';
+import { failedInWords, fromRun, plural, verdictNote } from './verdicts.ts';
+
+/** The page of a run: the verdicts, the figures, every measure, and what it takes to repeat them. */
+export function runPage(data: ReportData): Report {
+  const network = Object.entries(data.network.config).map(([k, v]): Row => [k, show(v)]);
+  const claims = data.claims.map(fromRun);
+  return {
+    kicker: `Collimate · ${data.experiment}`,
+    title: data.title,
+    subtitle: blocksInWords(data.run.analysis.network),
+    result: resultSentence(data),
+    sections: [
+      {
+        id: 'verdicts',
+        title: 'Verdicts',
+        parts: verdicts(claims, verdictNote(claims, 'samples'), data.control?.label),
+      },
+      { id: 'figures', title: 'Figures', parts: figureParts(figures(data)) },
+      {
+        id: 'measures',
+        title: 'All measures',
+        parts: [
+          measureTable(data),
+          {
+            kind: 'text',
+            text: '± is one standard deviation over samples. A measure that each block has is that of the block named.',
+            note: true,
+          },
+        ],
+      },
+    ],
+    method: {
+      groups: [
+        { title: 'Settings', rows: data.settings },
+        { title: 'Network', rows: network },
+        { title: 'Measurement', rows: measurement(data.run.analysis) },
+        { title: 'Provenance', rows: data.provenance },
+      ],
+      deviations: data.deviations,
+    },
+    files: files(data.control?.label),
+    data: runTables(data),
+  };
+}
+
+/** Every scalar measure of the network as trained, at initialization, and of the control. */
+function measureTable(data: ReportData): Table {
+  const shown = moments(data);
+  return {
+    kind: 'table',
+    caption: 'All scalar measures',
+    columns: [{ label: 'Measure' }, ...shown.map(({ title }) => ({ label: title, numeric: true }))],
+    groups: [
+      {
+        rows: (Object.keys(scalars) as ScalarName[]).map((name): Cell[] => {
+          const { label, what, from, spread } = scalar(name);
+          return [
+            { text: label, ...(what !== label && { small: what }) },
+            ...shown.map(({ measures, network }): Cell => {
+              const [value, std] = [from(measures, network), spread?.(measures, network) ?? null];
+              const after = value === null || std === null ? '' : ` ± ${formatSpread(std, value)}`;
+              return { text: format(value), after };
+            }),
+          ];
+        }),
+      },
+    ],
+    cards: true,
+  };
+}
+
+function measurement(analysis: Analysis): Row[] {
+  const { settings, trained } = analysis;
+  const convention = { branch: 'J = ∂F/∂h', 'post-activation': 'J = σ′(h + F(h)) ∂F/∂h' }[
+    settings.convention
+  ];
+  return [
+    ['Jacobian', `${convention} (convention “${settings.convention}”)`],
+    ['Singular triples', `${settings.triples} compared, ${settings.spectrum} singular values kept`],
+    [
+      'Randomized SVD',
+      `${settings.sketchColumns} sketch columns, ${settings.powerIterations} power iterations` +
+        `${settings.filters > 0 ? `, ${settings.filters} spectral filters` : ''}, seed ${settings.seed}`,
+    ],
+    ['Certificates', certificates(trained.summary)],
+    ['‖J‖²', frobenius(analysis)],
+    ['Samples', `${trained.samples.length} training samples`],
+  ];
+}
+
+/** What the trained network's triples are worth, at its worst block and sample. */
+export function certificates({ residual, gap }: Measures['summary']): string {
+  const [off, apart] = [
+    spread((residual ?? []).map((s) => s.max)).max,
+    spread((gap ?? []).map((s) => s.min)).min,
+  ];
+  if (off === null || apart === null) return '—';
+  return `‖J v − σ u‖ and ‖Jᵀu − σ v‖ at most ${format(off)}·σ₁; σ of compared vectors at least ${format(apart)}·σ₁ apart`;
+}
+
+/** How the Frobenius norms of the Jacobians were had. */
+function frobenius({ initialization, trained }: Analysis): string {
+  const all = [initialization, trained].flatMap((m) => m.frobenius);
+  const errors = all.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : []));
+  if (errors.length === 0) return 'exact';
+  const where = errors.length === all.length ? 'estimated' : 'exact in some stages, estimated in others';
+  return `${where}, with a standard error of at most ${percent(Math.max(...errors))}`;
+}
+
+const show = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '—'));
+
+/** The result in a sentence. */
+export function resultSentence({ claims, run }: ReportData): string {
+  const alignment = claims.filter((c) => c.property !== 'training');
+  const failed = alignment.filter((c) => !c.holds);
+  const untrained = claims.filter((c) => c.property === 'training' && !c.holds);
+  const { trained } = run.analysis;
+  const epochs = run.metrics.length;
+  const after = epochs > 0 ? `After ${plural(epochs, 'epoch')}, at` : 'At';
+  const subject = `${after} ${percent(trained.testAccuracy)} test accuracy, `;
+  const caution =
+    untrained.length > 0 ? ' The network did not reach the accuracy that the others presuppose.' : '';
+  if (alignment.length === 0) return `${subject}no claim of Residual Alignment was judged.${caution}`;
+  const on = ` on ${plural(trained.samples.length, 'sample')}`;
+  if (failed.length === 0) {
+    const all = alignment.length === 1 ? 'the one claim' : `all ${alignment.length} claims`;
+    return `${subject}${all} of Residual Alignment ${alignment.length === 1 ? 'holds' : 'hold'}${on}.${caution}`;
+  }
+  const names = alignment.map((c) => `${c.title} (${c.property})`);
+  return `${subject}${alignment.length - failed.length} of ${alignment.length} claims of Residual Alignment hold${on}.${failedInWords(alignment, names)}${caution}`;
+}
+
+function files(control: string | undefined): Inline[] {
+  const written = [
+    ['config.json', 'resolved settings, seed, adapter, kernel variants, versions'],
+    ['metrics.jsonl', 'loss and accuracy, one line per epoch'],
+    ['analysis.json', 'every measure, per sample and block'],
+    ['checkpoint.safetensors', 'the trained weights and running statistics'],
+  ].map(
+    ([file, what]): Inline => [
+      ...[link(file!), `: ${what}.`],
+      ...(control === undefined ? [] : [` ${control}: `, link(`control/${file}`)]),
+    ],
+  );
+  return [
+    ...(control === undefined ? [] : [[`The ${control} by itself: `, link('control/report.html')]]),
+    ...written,
+  ];
+}
