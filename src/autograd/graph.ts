@@ -84,20 +84,20 @@ export function expectGraph(what: string, graph: unknown): void {
   );
 }
 
+/** `%0`, `%1`, …: inputs first, then operations in order. Constants are called by their values. */
+export function namesOf({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>): Map<Tensor, string> {
+  const nodes = new Set<Tensor>([...inputs, ...ancestors(outputs)]);
+  const named = [...nodes].filter((x) => !x.is('constant'));
+  return new Map(named.map((x, i) => [x, `%${i}`]));
+}
+
 /** The graph as text: one line an operation, with shapes; the same text for the same computation. */
 export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   expectGraph('printGraph', graph);
   const { inputs, outputs } = graph;
-  const names = new Map<Tensor, string>();
-  const nameOf = (x: Tensor): string => {
-    if (x.is('constant')) return x.dtype === 'f32' ? `${x.params.value}` : `${x.params.value}u`;
-    let name = names.get(x);
-    if (!name) {
-      name = `%${names.size}`;
-      names.set(x, name);
-    }
-    return name;
-  };
+  const names = namesOf(graph);
+  const nameOf = (x: Tensor): string =>
+    x.is('constant') ? `${x.params.value}${x.dtype === 'f32' ? '' : 'u'}` : names.get(x)!;
   const typed = (x: Tensor) => `${nameOf(x)}: ${x.dtype}${formatShape(x.shape)}`;
   const lines = [`graph(${inputs.map((x) => `${typed(x)} ${x.params.name}`).join(', ')})`];
   for (const node of ancestors(outputs)) {
