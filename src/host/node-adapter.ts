@@ -103,10 +103,9 @@ function dawn(...flags: string[]): Promise<GPU> {
 }
 
 /**
- * Runs `ask` with the pool size that lavapipe is to have: as asked for, else by the user's environment, else none where
- * there are two cores. lavapipe wakes its pool for every dispatch, some 20 µs each time, and the host needs a core:
- * two short epochs of `mnist-fc` took 8 to 10 s without rather than 11 to 16 with it (in turns, on one machine).
- * Large dispatches gain from it: a matmul of 512³ ran at 1.4 times the speed of one core. `narrow` says that it has none by default.
+ * Runs `ask` with the pool size that lavapipe is to have: as requested, else by the user's environment, else none where
+ * there are two cores, since it wakes its pool for every dispatch and the host needs a core (docs/rejected.md). `narrow`
+ * says that it has none by default.
  */
 async function withThreads<T>(threads: number | undefined, ask: (narrow: boolean) => Promise<T>): Promise<T> {
   const before = process.env.LP_NUM_THREADS;

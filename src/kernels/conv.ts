@@ -11,8 +11,7 @@ export type { ConvSpec } from './conv-problem.ts';
 
 /**
  * A convolution, or its derivative by images or by weights, as an implicit matrix product in NHWC: see {@link ConvSpec} for the
- * operands, which are bound in that order, then the result. On software adapters implicit products in this layout were
- * 1.3 times as fast as products of im2col matrices, and 2.5 times as direct ones in NCHW.
+ * operands, which are bound in that order, then the result. docs/rejected.md has what is slower.
  *
  * The order of summation depends on the sizes and the variant alone. For the weights it runs in blocks of some 2,000 pixels.
  *

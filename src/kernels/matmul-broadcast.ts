@@ -24,9 +24,8 @@ const storedRows = ({ epilogue }: MatmulForm): number => (epilogue?.bound.length
  * columns, each keeping a column of accumulators in registers; A is loaded one row a lane and handed round with
  * `subgroupBroadcast`; all loads are `vec4f` where the layout allows. Per four steps of k a tile of 32 × 32 costs 8
  * loads for 4096 multiply-adds. Accumulators are separate variables and the four products are added to them as one
- * sum, which also shortens the chain of roundings by four. The sums are written as dot products: SwiftShader computes
- * vector expressions component by component and keeps what lies between on the stack, so that whole columns at a time
- * take 1.3 times as long.
+ * sum, which also shortens the chain of roundings by four. They are written as dot products, since SwiftShader keeps
+ * what lies between other vector expressions on the stack. docs/rejected.md has other forms that were tried.
  *
  * @param guardK whether k is no multiple of four
  * @param block  k is summed in blocks of this length (a multiple of four), whose sums are added up in C; 0 if k is

@@ -102,7 +102,7 @@ const TILES = [
   { rows: 16, vectors: 1, cost: 1.2 },
   { rows: 8, vectors: 1, cost: 1.6 },
 ];
-/** The same where both operands are read from textures. Wider tiles are too much code with other loads, up to twice as slow. */
+/** The same where both operands are read from textures: with other loads, wider tiles are too much code. */
 const TILES_OF_TEXELS = [
   { rows: 32, vectors: 2, cost: 0.87 },
   { rows: 32, vectors: 1, cost: 1 },

@@ -15,16 +15,15 @@ export interface Operand {
 /** Bytes and operations from which on a copy of an operand that has room in a uniform buffer costs less than it saves. */
 const COPIED_FROM = { bytes: 2 ** 14, operations: 2 ** 22 };
 
-/** With 16 lanes (`LP_NATIVE_VECTOR_WIDTH=512`) lavapipe 25.0 loads wrong texels: products of 512³ were off by 3e-3. */
+/** With more lanes lavapipe 25.0 loads wrong texels: see docs/rejected.md. */
 const TEXEL_LANES = 8;
 
 /**
  * The best way to read `size` elements, or a batch of as many each, `width` at a time, for a product of so many operations. On
  * lavapipe a load from storage is a branch for each lane and component, some 500 instructions for a `vec4f` of eight lanes, which
  * crowd what is computed out of the caches. Uniform buffers are better but have room for 64 KiB; a texture takes a copy,
- * at 45 GB/s, but a load from it is one call of a function. In turns, on one core, products of 512³ run at 36 GFLOPS from storage and at 53
- * from textures, and steps of `mnist-fc`, products of 128³, take a tenth less from textures than from uniform buffers. Batches do without
- * uniform buffers, whose lengths are part of the shader.
+ * but a load from it is one call of a function. docs/adapters.md has what they gain. Batches do without uniform buffers, whose
+ * lengths are part of the shader.
  */
 export function operandOf(
   size: number,

@@ -5,9 +5,8 @@ const MANY_LANES = 8;
 
 /**
  * Whether an adapter loads from storage so slowly that data is better elsewhere. lavapipe does: with a branch per lane and
- * component, against disabled lanes and the end of the buffer. From uniform buffers it loads without any: timed in turns, products of
- * 128³ are 1.1 to 1.4 times as fast. From workgroup memory it does without the buffer's end: a QR and an SVD that keep there what
- * each lane needs for itself are 1.25 and 1.35 times as fast. SwiftShader, with its four lanes, gains nothing by either.
+ * component, against disabled lanes and the end of the buffer. From uniform buffers it loads without any, and from
+ * workgroup memory without the buffer's end. docs/adapters.md has what that gains.
  */
 export const storageIsSlow = ({ kind, subgroupSize }: AdapterTraits): boolean =>
   kind === 'software' && subgroupSize >= MANY_LANES;
