@@ -5,7 +5,8 @@
 import * as c from '../src/autograd/functions.ts';
 import type { Primitive } from '../src/autograd/primitives.ts';
 import { compile } from '../src/autograd/program.ts';
-import type { DType, Tensor } from '../src/autograd/tensor.ts';
+import type { DType } from '../src/autograd/shape.ts';
+import type { Tensor } from '../src/autograd/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 
 /** A function of one or two numbers under test. */

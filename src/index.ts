@@ -3,7 +3,7 @@
  *
  * Trace a function of tensors, differentiate it, compile it, run it: see the README for ten lines that do.
  */
-export { DeviceArray, type HostArray, type TypedArray } from './autograd/array.ts';
+export { DeviceArray } from './autograd/array.ts';
 export {
   add,
   amax,
@@ -27,6 +27,7 @@ export {
   maxPool2d,
   mean,
   minimum,
+  mT,
   mul,
   neg,
   random,
@@ -42,7 +43,6 @@ export {
   stopGradient,
   sub,
   sum,
-  swapLast,
   take,
   tanh,
   transpose,
@@ -50,10 +50,12 @@ export {
   where,
 } from './autograd/functions.ts';
 export { type Graph, printGraph, type Spec, trace } from './autograd/graph.ts';
+export type { HostArray, TypedArray } from './autograd/host-array.ts';
 export { interpret } from './autograd/interpret.ts';
 export { orthonormalize, svd } from './autograd/linalg.ts';
 export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';
-export type { DType, Shape, Tensor } from './autograd/tensor.ts';
+export type { DType, Shape } from './autograd/shape.ts';
+export type { Tensor } from './autograd/tensor.ts';
 export { grad, jvp, type Linearization, linearize, valueAndGrad, vjp } from './autograd/transform.ts';
 export { CollimateError } from './errors.ts';
 export type { Gpu } from './gpu/device.ts';

@@ -1,13 +1,17 @@
 import { CollimateError } from '../errors.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { expectGpu } from './binding.ts';
-import { expectData, type HostArray, packed, type TypedArray } from './host-array.ts';
-import { type DType, formatShape, type Shape, sides, sizeOf } from './tensor.ts';
-
-export type { HostArray, TypedArray };
+import { Gpu } from '../gpu/device.ts';
+import { expectData, packed, type TypedArray } from './host-array.ts';
+import { type DType, formatShape, type Shape, sizeOf } from './shape.ts';
+import { describe, sides } from './tensor.ts';
 
 export const bytesOf = (shape: Shape, dtype: DType): number =>
   dtype === 'u8' ? Math.ceil(sizeOf(shape) / 4) * 4 : 4 * sizeOf(shape);
+
+/** Throws where something else is in the place of a device. */
+export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
+  if (gpu instanceof Gpu) return;
+  throw new CollimateError(`${what}: the device is ${describe(gpu)}`, 'Give what `await openGpu()` returns.');
+}
 
 /**
  * A dense array in GPU memory: a whole buffer or a stretch of one. Views made with {@link view} share the buffer;

@@ -1,15 +1,10 @@
 import { CollimateError } from '../errors.ts';
-import { Gpu } from '../gpu/device.ts';
+import type { Gpu } from '../gpu/device.ts';
 import type { DeviceArray } from './array.ts';
 import type { Plan } from './lower/plan.ts';
-import { describe, formatShape, sameShape } from './tensor.ts';
+import { formatShape, sameShape } from './shape.ts';
+import { describe } from './tensor.ts';
 import type { Matched } from './tree.ts';
-
-/** Throws where something else is in the place of a device. */
-export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
-  if (gpu instanceof Gpu) return;
-  throw new CollimateError(`${what}: the device is ${describe(gpu)}`, 'Give what `await openGpu()` returns.');
-}
 
 /** Which output replaces which input. */
 export function replacements(pairs: unknown = []): Map<number, number> {

@@ -1,6 +1,7 @@
 import { CollimateError } from '../errors.ts';
-import { describe, formatShape, input, type Tensor } from './tensor.ts';
-import { ancestors } from './transform.ts';
+import { input } from './bind.ts';
+import { formatShape } from './shape.ts';
+import { ancestors, describe, type Tensor } from './tensor.ts';
 import { type AnyFunction, tensorsOf, treeMap } from './tree.ts';
 
 /** Shape and type of a value that a function is traced with. */
@@ -15,6 +16,7 @@ export interface Spec {
  */
 export type Specs = readonly unknown[];
 
+/** A traced computation: what {@link trace} returns. */
 export interface Graph<R = unknown> {
   readonly inputs: readonly Tensor<'input'>[];
   readonly outputs: readonly Tensor[];

@@ -1,6 +1,8 @@
 import { CollimateError } from '../errors.ts';
-import { type DType, describe, formatShape, holds, rangeOf, type Shape, sizeOf } from './tensor.ts';
+import { type DType, formatShape, holds, rangeOf, type Shape, sizeOf } from './shape.ts';
+import { describe } from './tensor.ts';
 
+/** Host data as it is read back: f32 as floats, u32 and bool as u32, u8 as bytes. */
 export type TypedArray = Float32Array | Uint32Array | Uint8Array;
 
 /** A dense array in host memory. */

@@ -1,11 +1,10 @@
 import { CollimateError } from '../errors.ts';
+import { ruleOf } from './bind.ts';
 import { expectGraph, type Graph } from './graph.ts';
 import { expectData } from './host-array.ts';
-import type { Primitive } from './primitives.ts';
-import type { NdArray, Rule } from './rule.ts';
-import { rules } from './rules.ts';
-import type { Tensor } from './tensor.ts';
-import { ancestors } from './transform.ts';
+import type { NdArray } from './rule.ts';
+
+import { ancestors, type Tensor } from './tensor.ts';
 
 /** Evaluates a graph on the CPU in float64: the oracle that everything else is tested against. */
 export function interpret(
@@ -27,8 +26,7 @@ export function interpret(
   });
   for (const node of ancestors(graph.outputs)) {
     if (known.has(node)) continue;
-    const { reference } = rules[node.op] as unknown as Rule<Primitive>;
-    const data = reference(
+    const data = ruleOf(node.op).reference(
       node.inputs.map((x) => known.get(x)!),
       node.params,
       node,

@@ -1,3 +1,4 @@
+import { bind } from './bind.ts';
 import {
   amax,
   div,
@@ -15,7 +16,7 @@ import {
   transpose,
   where,
 } from './functions.ts';
-import { bind, expectTensors, type Tensor } from './tensor.ts';
+import { expectTensors, type Tensor } from './tensor.ts';
 
 /** Elements of a vector that one subgroup of eight lanes keeps in registers: beyond, the kernel needs barriers. */
 const SEGMENT = 256;

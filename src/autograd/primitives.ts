@@ -1,5 +1,5 @@
 import type { Window } from '../kernels/window.ts';
-import type { DType } from './tensor.ts';
+import type { DType } from './shape.ts';
 
 type None = Record<string, never>;
 

@@ -3,9 +3,10 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Kernel, Work } from '../gpu/kernel.ts';
 import type { DeviceMemory } from '../gpu/memory.ts';
 import type { Recorder, Runnable } from '../gpu/runnable.ts';
-import { DeviceArray, type HostArray } from './array.ts';
-import { expectApart, expectGpu, fitting, replacements } from './binding.ts';
+import { DeviceArray, expectGpu } from './array.ts';
+import { expectApart, fitting, replacements } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
+import type { HostArray } from './host-array.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import { expectOptions, type Tensor } from './tensor.ts';
@@ -18,6 +19,7 @@ const isData = (x: unknown): x is ArrayLike<number> =>
 /** What a program can run on in the place of a tensor. */
 type Data = DeviceArray | ArrayLike<number> | number;
 
+/** How {@link compile} compiles. */
 export interface CompileOptions {
   /** Name for profiles. */
   label?: string;

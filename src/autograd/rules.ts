@@ -1,3 +1,4 @@
+import { useRules } from './bind.ts';
 import { convRules } from './ops/conv.ts';
 import { leafRules } from './ops/leaves.ts';
 import { linalgRules } from './ops/linalg.ts';
@@ -9,7 +10,6 @@ import { reduceRules } from './ops/reduce.ts';
 import { takeRules } from './ops/take.ts';
 import { viewRules } from './ops/views.ts';
 import type { Rules } from './rule.ts';
-import type { Tensor } from './tensor.ts';
 
 /** The table of all primitives; a missing rule does not compile. */
 export const rules: Rules = {
@@ -25,5 +25,4 @@ export const rules: Rules = {
   ...linalgRules,
 };
 
-/** How a tensor's operation becomes part of a kernel. */
-export const loweringOf = (x: Tensor) => rules[x.op].lowering;
+useRules(rules);

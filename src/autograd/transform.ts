@@ -1,9 +1,8 @@
 import { CollimateError } from '../errors.ts';
+import { bind, input, ruleOf } from './bind.ts';
 import { add, broadcastLike, full } from './functions.ts';
-import type { Primitive } from './primitives.ts';
-import type { Rule } from './rule.ts';
-import { rules } from './rules.ts';
-import { bind, describe, expectOptions, formatShape, input, sameShape, Tensor } from './tensor.ts';
+import { formatShape, sameShape } from './shape.ts';
+import { ancestors, describe, expectOptions, Tensor } from './tensor.ts';
 import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
@@ -12,20 +11,6 @@ import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
  * linearize once*, POPL 2023). A function is differentiated at private copies of its arguments, so that
  * derivatives of derivatives never mistake one variable for another.
  */
-
-const ruleOf = (node: Tensor): Rule<Primitive> => rules[node.op] as unknown as Rule<Primitive>;
-
-/** All nodes that the given ones are computed from, in topological order. */
-export function ancestors(outputs: readonly Tensor[]): Tensor[] {
-  const seen = new Set<Tensor>();
-  const stack = [...outputs];
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
-}
 
 /** Those nodes among the ancestors of `outputs` that depend on `inputs`, without the inputs themselves. */
 function dependents(outputs: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
@@ -46,7 +31,7 @@ function pushForward(
   const known = new Map<Tensor, Tensor | null>(inputs.map((x, i) => [x, tangents[i]!]));
   for (const node of dependents(outputs, inputs)) {
     const own = node.inputs.map((x) => known.get(x) ?? null);
-    const { jvp } = ruleOf(node);
+    const { jvp } = ruleOf(node.op);
     if (jvp === 'zero' || own.every((t) => t === null)) continue;
     if (jvp === 'undefined') {
       throw new CollimateError(
@@ -83,7 +68,7 @@ function pullBack(
   for (const node of nodes.reverse()) {
     const bar = bars.get(node);
     if (!bar) continue;
-    const { transpose } = ruleOf(node);
+    const { transpose } = ruleOf(node.op);
     if (transpose === 'nonlinear') throw new Error(`${node.op} is not linear and cannot be transposed`);
     const marks = node.inputs.map((x) => linear.has(x));
     const contributions = transpose(bar, node.inputs, marks, node);

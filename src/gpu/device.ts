@@ -5,8 +5,7 @@ import { Fate } from './fate.ts';
 import type { Kernel, Work } from './kernel.ts';
 import { DeviceMemory } from './memory.ts';
 import { Pipelines, type Shader } from './pipelines.ts';
-import { type Runnable, submitAll } from './runnable.ts';
-import type { Tracer } from './trace.ts';
+import { type Queue, type Runnable, submitAll } from './runnable.ts';
 import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
 
@@ -36,7 +35,7 @@ export class Gpu implements Disposable {
   readonly traits: AdapterTraits;
   readonly info: AdapterInfo;
   /** Sees everything that {@link submit} queues, and times some of it. */
-  tracer: Tracer | undefined;
+  tracer: Queue | undefined;
   /** Buffers and textures for temporaries. */
   readonly memory: DeviceMemory;
   readonly #fate = new Fate();

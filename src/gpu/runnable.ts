@@ -14,6 +14,11 @@ export interface Runnable {
   readonly dispatches: readonly { readonly kernel: Kernel; encode(recorder: Recorder): void }[];
 }
 
+/** Where programs are queued in place of the device itself, to see what it is given to do: a tracer. */
+export interface Queue {
+  submit(programs: readonly Runnable[]): void;
+}
+
 /** Encodes dispatches, in as few passes as copies between them allow. */
 export class Recorder {
   readonly #encoder: GPUCommandEncoder;

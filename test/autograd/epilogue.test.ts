@@ -50,7 +50,7 @@ describe('a product', () => {
     expect(namesOf(composed, square(8, 2))).toEqual(['matmul_nn+pointwise']);
     const later = (x: Tensor, w: Tensor) => {
       const y = c.relu(c.matmul(x, w));
-      return [c.sum(y, 0), c.swapLast(y), c.matmul(y, w)];
+      return [c.sum(y, 0), c.mT(y), c.matmul(y, w)];
     };
     expect(namesOf(later, square(8, 2)).toSorted()).toEqual([
       ...['matmul_nn', 'matmul_nn+pointwise', 'pointwise', 'reduce_sum'],
@@ -65,7 +65,7 @@ describe('a product', () => {
 
   it.each<[string, (x: Tensor, w: Tensor, z: Tensor) => unknown]>([
     ['is an output', (x, w) => ((y) => [y, c.relu(y)])(c.matmul(x, w))],
-    ['is turned', (x, w) => c.add(c.swapLast(c.matmul(x, w)), 1)],
+    ['is turned', (x, w) => c.add(c.mT(c.matmul(x, w)), 1)],
     ['is summed', (x, w) => ((y) => c.sub(y, c.mean(y, 0)))(c.matmul(x, w))],
     ['is repeated', (x, w, z) => c.add(c.reshape(c.matmul(x, w), [1, 8, 8]), c.reshape(z, [8, 8, 1]))],
     ['is multiplied', (x, w) => ((y) => [c.matmul(y, x), c.relu(y)])(c.matmul(x, w))],
@@ -74,7 +74,7 @@ describe('a product', () => {
   });
 
   it('binds no more than a kernel may', () => {
-    const f = (x: Tensor, w: Tensor, b: Tensor) => c.add(c.mul(c.matmul(x, w), b), c.swapLast(b));
+    const f = (x: Tensor, w: Tensor, b: Tensor) => c.add(c.mul(c.matmul(x, w), b), c.mT(b));
     const shapes = square(8);
     expect(namesOf(f, shapes, { maxStorageBuffersPerStage: 5 })).toEqual(['matmul_nn+pointwise']);
     expect(namesOf(f, shapes, { maxStorageBuffersPerStage: 4 })).toEqual(['matmul_nn', 'pointwise']);
@@ -201,7 +201,7 @@ describe('products with what follows them', () => {
       const y = c.matmul(x, w);
       const column = c.cast(c.add(c.iota([36, 36]), c.mul(c.iota([36, 36], -2), 2)), 'f32');
       const shifted = c.add(c.add(y, column), c.cast(k, 'f32'));
-      return [c.where(open, shifted, c.swapLast(h)), open];
+      return [c.where(open, shifted, c.mT(h)), open];
     };
     const operands = [of([36, 8]), of([8, 36]), of([36, 36]), indices([36, 1], 9)];
     expect(await agree(f, operands)).toContain('matmul_nn+pointwise');

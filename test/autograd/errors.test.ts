@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
+import { input } from '../../src/autograd/bind.ts';
 import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { orthonormalize, svd } from '../../src/autograd/linalg.ts';
-import { input } from '../../src/autograd/tensor.ts';
 import { grad, jvp } from '../../src/autograd/transform.ts';
 import { CollimateError } from '../../src/errors.ts';
 

@@ -100,7 +100,7 @@ describe.each(variants)('on the GPU, %s', (_, traits) => {
 
   it('more operands than a kernel can bind', async () => {
     const f = (...xs: Tensor[]) => {
-      const total = xs.reduce((s, x, i) => c.add(c.mul(s, 0.5), i % 2 ? c.swapLast(x) : x));
+      const total = xs.reduce((s, x, i) => c.add(c.mul(s, 0.5), i % 2 ? c.mT(x) : x));
       return [total, c.sum(c.mul(total, xs[3]!), -1)];
     };
     const program = await agree(
@@ -126,7 +126,7 @@ describe.each(variants)('on the GPU, %s', (_, traits) => {
       const units = c.reshape(c.neg(c.reshape(x, [1, 2, 1, 3, 8, 1])), [2, 3, 1, 8]);
       return [
         flat,
-        c.mul(c.swapLast(flat), 2),
+        c.mul(c.mT(flat), 2),
         c.sum(units, [0, 2]),
         c.broadcast(c.reshape(y, [3, 1, 8]), [3, 4, 8]),
       ];
@@ -143,7 +143,7 @@ describe.each(variants)('on the GPU, %s', (_, traits) => {
         c.rem(c.add(c.mul(row, 7), column), 5),
         c.sum(c.where(c.equal(row, column), x, 0)),
         c.shuffle(column, k, 8),
-        c.equal(c.swapLast(c.iota([8, 6])), row),
+        c.equal(c.mT(c.iota([8, 6])), row),
       ];
     };
     await agree(f, [of([6, 8]), indices([1], 4)]);

@@ -37,11 +37,11 @@ const STEPS: Record<string, Step> = {
   variance: (x, _, n) => c.variance(x(0), axesOf(n)),
   weighted: (x, base, n) => c.mul(c.sum(c.mul(c.neg(whole(x(0), base)), x(1)), axesOf(n)), 0.1),
   spread: (x, base) => whole(x(0), base),
-  swap: (x, base) => c.swapLast(whole(x(0), base)),
+  swap: (x, base) => c.mT(whole(x(0), base)),
   flat: (x, base) => c.reshape(c.sin(c.reshape(whole(x(0), base), [base[0]! * base[1]!, base[1]!])), base),
   product: (x, base, n) =>
     c.mul(
-      c.matmul(whole(x(0), base), c.swapLast(whole(x(1), base)), {
+      c.matmul(whole(x(0), base), c.mT(whole(x(1), base)), {
         transposeA: n % 2 > 0,
         transposeB: n % 4 > 1,
       }),

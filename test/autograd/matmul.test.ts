@@ -5,7 +5,8 @@ import { trace } from '../../src/autograd/graph.ts';
 import { matmulSpec } from '../../src/autograd/lower/matmul-spec.ts';
 import { simplify } from '../../src/autograd/lower/simplify.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { ancestors, linearize } from '../../src/autograd/transform.ts';
+import { ancestors } from '../../src/autograd/tensor.ts';
+import { linearize } from '../../src/autograd/transform.ts';
 import { withGpu } from '../gpu/harness.ts';
 import { countOps, expectAgreement, of } from './support.ts';
 

@@ -96,7 +96,7 @@ describe('memory', () => {
   it('is kept for a value that one kernel reads in two ways', async () => {
     const f = (x: Tensor) => {
       const product = c.matmul(x, x);
-      const both = c.matmul(c.add(product, c.swapLast(product)), x);
+      const both = c.matmul(c.add(product, c.mT(product)), x);
       const [p, q] = [c.matmul(both, x), c.matmul(x, both)];
       return c.matmul(p, q);
     };
@@ -176,7 +176,7 @@ describe('outputs', () => {
           c.iota([2, 3], -2),
           k,
           c.constant(5),
-          c.swapLast(x),
+          c.mT(x),
         ];
       };
       await expectAgreement(gpu, f, [of([2, 3]), { shape: [4], dtype: 'u32' }]);
@@ -210,7 +210,7 @@ describe('an output that replaces an input', () => {
 
   it('is written after everyone has read the input', () =>
     run(
-      (x, g) => [c.sub(x, c.mul(g, 0.1)), c.sum(c.mul(x, x)), c.matmul(x, c.swapLast(x))],
+      (x, g) => [c.sub(x, c.mul(g, 0.1)), c.sum(c.mul(x, x)), c.matmul(x, c.mT(x))],
       [[0, 0]],
       [
         [2, 4],
@@ -222,7 +222,7 @@ describe('an output that replaces an input', () => {
     run(
       (x) => {
         const next = c.add(c.mul(x, 2), 1);
-        return [next, c.matmul(next, c.swapLast(next)), c.mul(next, 3)];
+        return [next, c.matmul(next, c.mT(next)), c.mul(next, 3)];
       },
       [[0, 0]],
       [[2, 4]],
@@ -254,7 +254,7 @@ describe('an output that replaces an input', () => {
     run(
       (x, g) => {
         const next = c.add(x, g);
-        return [next, c.mul(c.matmul(c.swapLast(x), x), c.sum(next, 0))];
+        return [next, c.mul(c.matmul(c.mT(x), x), c.sum(next, 0))];
       },
       [[0, 0]],
       [
@@ -280,8 +280,8 @@ describe('an output that replaces an input', () => {
 
   const refusal = /output \d cannot replace input 0 in place/;
   it.each<[string, (...xs: Tensor[]) => Tensor[], [number, number][], number[][]]>([
-    ['is needed in another order', (x) => [c.add(x, c.swapLast(x))], [[0, 0]], [[4, 4]]],
-    ['is needed turned', (x) => [c.mul(c.swapLast(x), 2)], [[0, 0]], [[4, 4]]],
+    ['is needed in another order', (x) => [c.add(x, c.mT(x))], [[0, 0]], [[4, 4]]],
+    ['is needed turned', (x) => [c.mul(c.mT(x), 2)], [[0, 0]], [[4, 4]]],
     ['is read by the product that replaces it', (x) => [c.matmul(x, x)], [[0, 0]], [[4, 4]]],
     ['is read by the reduction that replaces it', (x) => [c.sum(x, -1)], [[0, 0]], [[4, 4]]],
     ['has another size', (x) => [c.add(x, c.full(0.5, [4, 4]))], [[0, 0]], [[1, 4]]],

@@ -121,7 +121,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
   transpose: [
     on((x) => c.transpose(x), [2, 3, 4]),
     on((x) => c.transpose(x, [2, 0, 1]), [5, 2, 3, 4]),
-    on((x) => c.mul(c.swapLast(x), x), [4, 4]),
+    on((x) => c.mul(c.mT(x), x), [4, 4]),
   ],
   broadcast: [
     on((x) => c.broadcast(x, [3, 4]), [2, 1, 4]),

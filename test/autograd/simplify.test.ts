@@ -104,7 +104,7 @@ describe('simplify', () => {
   it('makes one of two transpositions', () => {
     const f = (x: Tensor) => c.transpose(c.transpose(x, [1, 2, 0]), [0, 2, 1]);
     expect(opsAfter(f, [2, 3, 4])).toEqual({ transpose: 1 });
-    const g = (x: Tensor) => c.transpose(c.swapLast(x), [2, 0, 1]);
+    const g = (x: Tensor) => c.transpose(c.mT(x), [2, 0, 1]);
     expect(opsAfter(g, [2, 3, 4])).toEqual({ transpose: 1 });
   });
 
@@ -163,7 +163,7 @@ describe('simplify', () => {
   });
 
   it('gives products their operands as they are stored', () => {
-    const f = (x: Tensor, y: Tensor) => c.matmul(c.swapLast(x), c.swapLast(y), { transposeB: true });
+    const f = (x: Tensor, y: Tensor) => c.matmul(c.mT(x), c.mT(y), { transposeB: true });
     const { outputs } = simplified(f, [of([2, 5, 3]), of([2, 5, 4])]);
     expect(outputs[0]!.op).toBe('matmul');
     expect(outputs[0]!.params).toEqual({ transposeA: true, transposeB: false });

@@ -1,13 +1,13 @@
 import { expect } from 'vitest';
-import type { HostArray } from '../../src/autograd/array.ts';
 import { type Graph, printGraph, type Spec, trace } from '../../src/autograd/graph.ts';
+import type { HostArray } from '../../src/autograd/host-array.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import type { Primitive } from '../../src/autograd/primitives.ts';
 import { compile, type Program } from '../../src/autograd/program.ts';
 import type { NdArray, Rule } from '../../src/autograd/rule.ts';
 import { rules } from '../../src/autograd/rules.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { ancestors } from '../../src/autograd/transform.ts';
+import { ancestors } from '../../src/autograd/tensor.ts';
 import { treeFlatten } from '../../src/autograd/tree.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { TEXEL_BYTES } from '../../src/gpu/texels.ts';

@@ -4,7 +4,8 @@ import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { svd } from '../../src/autograd/linalg.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { ancestors, grad, jvp, linearize, valueAndGrad, vjp } from '../../src/autograd/transform.ts';
+import { ancestors } from '../../src/autograd/tensor.ts';
+import { grad, jvp, linearize, valueAndGrad, vjp } from '../../src/autograd/transform.ts';
 import { randomFunctions } from './graphs.ts';
 import { dot, evaluate, expectClose, type Operand, of, valuesOf } from './support.ts';
 

@@ -3,8 +3,9 @@ import { broadcastIndex } from '../../src/autograd/ops/indexing.ts';
 import type { Params, Primitive } from '../../src/autograd/primitives.ts';
 import type { NdArray, Rule } from '../../src/autograd/rule.ts';
 import { rules } from '../../src/autograd/rules.ts';
-import { sizeOf, type Tensor } from '../../src/autograd/tensor.ts';
-import { ancestors } from '../../src/autograd/transform.ts';
+import { sizeOf } from '../../src/autograd/shape.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { ancestors } from '../../src/autograd/tensor.ts';
 import { placesOf } from '../../src/kernels/window.ts';
 import {
   ANYTHING,

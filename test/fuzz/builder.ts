@@ -1,5 +1,7 @@
+import { input } from '../../src/autograd/bind.ts';
 import * as c from '../../src/autograd/functions.ts';
-import { broadcastShapes, type DType, input, sizeOf, type Tensor } from '../../src/autograd/tensor.ts';
+import { broadcastShapes, type DType, sizeOf } from '../../src/autograd/shape.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
 
 /** What an input has to hold. */
 export interface FuzzInput {

@@ -1,5 +1,7 @@
-import { input, type Tensor } from '../../src/autograd/tensor.ts';
-import { ancestors, linearize } from '../../src/autograd/transform.ts';
+import { input } from '../../src/autograd/bind.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
+import { ancestors } from '../../src/autograd/tensor.ts';
+import { linearize } from '../../src/autograd/transform.ts';
 import { numbers } from '../autograd/support.ts';
 import { type Bounded, boundedValues } from './bounds.ts';
 import type { FuzzInput } from './builder.ts';

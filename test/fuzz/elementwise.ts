@@ -1,5 +1,5 @@
 import { accuracyCases } from '../../scripts/accuracy.ts';
-import type { DType } from '../../src/autograd/tensor.ts';
+import type { DType } from '../../src/autograd/shape.ts';
 
 /** A unit in the last place, relative. */
 export const ULP = 2 ** -23;

@@ -1,6 +1,8 @@
+import { bind } from '../../src/autograd/bind.ts';
 import * as c from '../../src/autograd/functions.ts';
 import { orthonormalize } from '../../src/autograd/linalg.ts';
-import { bind, broadcastShapes, sizeOf, type Tensor } from '../../src/autograd/tensor.ts';
+import { broadcastShapes, sizeOf } from '../../src/autograd/shape.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
 import type { Sides, Window } from '../../src/kernels/window.ts';
 import { placesOf } from '../../src/kernels/window.ts';
 import { type Builder, broadcastable, fitsBeside, LARGEST, MOST_WORK } from './builder.ts';
@@ -281,7 +283,7 @@ export const STEPS = {
     const d = x.shape.at(-2)!;
     if (d > 40) return x;
     const unit = c.cast(c.equal(c.iota([d, d]), c.iota([d, d], -2)), 'f32');
-    return n % 2 ? c.matmul(unit, x) : c.matmul(c.swapLast(x), unit, { transposeB: true });
+    return n % 2 ? c.matmul(unit, x) : c.matmul(c.mT(x), unit, { transposeB: true });
   },
   conv,
   maxPool,
@@ -296,7 +298,7 @@ export const STEPS = {
   orthonormalize: (b, { at }) => {
     const x = matrix(b, at[0]);
     const [r, d] = x.shape.slice(-2) as [number, number];
-    return x.size <= 2000 ? orthonormalize(b.frozen(r > d ? c.swapLast(x) : x)) : x;
+    return x.size <= 2000 ? orthonormalize(b.frozen(r > d ? c.mT(x) : x)) : x;
   },
   svd: (b, { at, n }) => {
     const x = matrix(b, at[0]);

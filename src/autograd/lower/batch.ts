@@ -1,4 +1,5 @@
-import { stridesOf, type Tensor } from '../tensor.ts';
+import { stridesOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 
 /** A leading axis of a result, with the stride of each operand along it: 0 where it is repeated. */
 export interface BatchAxis {

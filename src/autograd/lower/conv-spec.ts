@@ -1,5 +1,6 @@
 import type { ConvSpec } from '../../kernels/conv.ts';
-import { sizeOf, type Tensor } from '../tensor.ts';
+import { sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 import { batchStrides, mergeAxes } from './batch.ts';
 
 /** Axes of one problem. */

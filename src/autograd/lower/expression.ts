@@ -1,8 +1,9 @@
 import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kernels/fused.ts';
+import { loweringOf } from '../bind.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Lowering, Step } from '../rule.ts';
-import { loweringOf } from '../rules.ts';
-import { type Shape, sameShape, stridesOf, type Tensor } from '../tensor.ts';
+import { type Shape, sameShape, stridesOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it; −1 where the tensor is repeated. */
 type AxisMap = readonly number[];

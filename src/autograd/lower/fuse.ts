@@ -1,7 +1,7 @@
 import type { AdapterTraits } from '../../gpu/traits.ts';
-import { loweringOf } from '../rules.ts';
+import { loweringOf } from '../bind.ts';
 import type { Tensor } from '../tensor.ts';
-import { ancestors } from '../transform.ts';
+import { ancestors } from '../tensor.ts';
 import { chainsAfterProducts, isProduct, type Product } from './epilogue.ts';
 import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
 

@@ -1,7 +1,9 @@
-import { broadcastLike, constant } from '../functions.ts';
+import { bind } from '../bind.ts';
+import { broadcastLike, constant } from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
-import { bind, broadcastShapes, type Shape, sameShape, type Tensor } from '../tensor.ts';
-import { ancestors } from '../transform.ts';
+import { broadcastShapes, type Shape, sameShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { ancestors } from '../tensor.ts';
 import { unitVectorAxis } from './unit-vectors.ts';
 
 /**

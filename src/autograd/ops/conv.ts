@@ -1,11 +1,12 @@
 import { CollimateError } from '../../errors.ts';
 import { conv as convKernel } from '../../kernels/conv.ts';
 import { checkWindow, placesOf } from '../../kernels/window.ts';
-import { add, conv, reshape, sum, sumTo, transpose } from '../functions.ts';
 import { convSpec } from '../lower/conv-spec.ts';
+import { add, conv, reshape, sum, sumTo, transpose } from '../operations.ts';
 import type { Params } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, type Shape, sizeOf, type Tensor } from '../tensor.ts';
+import { broadcastShapes, formatShape, type Shape, sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 type Part = Params['conv']['part'];

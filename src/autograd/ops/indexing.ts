@@ -1,4 +1,4 @@
-import { type Shape, stridesOf } from '../tensor.ts';
+import { type Shape, stridesOf } from '../shape.ts';
 
 /** Maps a linear index of `out` to the linear index of the element that broadcasting reads from `operand`. */
 export function broadcastIndex(out: Shape, operand: Shape): (i: number) => number {

@@ -1,6 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
-import { describe, formatShape, holds, rangeOf, sizeOf, stridesOf } from '../tensor.ts';
+import { formatShape, holds, rangeOf, sizeOf, stridesOf } from '../shape.ts';
+import { describe } from '../tensor.ts';
 
 /** Where values come from: data, literals, coordinates. */
 export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {

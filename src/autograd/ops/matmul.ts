@@ -1,9 +1,10 @@
 import { CollimateError } from '../../errors.ts';
 import { matmul as matmulKernel } from '../../kernels/matmul.ts';
-import { add, matmul, reshape, sumTo } from '../functions.ts';
 import { matmulSpec } from '../lower/matmul-spec.ts';
+import { add, matmul, reshape, sumTo } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { broadcastShapes, formatShape, sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 /** Rows and columns of an operand after its transposition. */

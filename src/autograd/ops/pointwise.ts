@@ -3,10 +3,24 @@ import { EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { extreme, isNan, relu } from '../../kernels/special.ts';
 import { SINE_WGSL } from '../../kernels/trigonometry.ts';
-import { add, cos, div, greater, mul, neg, sin, square, sub, sumTo, where, zerosLike } from '../functions.ts';
+import {
+  add,
+  cos,
+  div,
+  greater,
+  mul,
+  neg,
+  sin,
+  square,
+  sub,
+  sumTo,
+  where,
+  zerosLike,
+} from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules, Signature, Step } from '../rule.ts';
-import { broadcastShapes, type DType, formatShape, holds, rangeOf, type Tensor } from '../tensor.ts';
+import { broadcastShapes, type DType, formatShape, holds, rangeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 import { selectTangent, tangentOf, total, unary } from './tangents.ts';
 import { expectNumbers } from './views.ts';

@@ -1,8 +1,10 @@
 import { CollimateError } from '../../errors.ts';
 import { maxPool as maxPoolKernel } from '../../kernels/pool.ts';
 import { checkWindow, placesOf, type Window } from '../../kernels/window.ts';
+import { bind } from '../bind.ts';
 import type { Rules } from '../rule.ts';
-import { bind, formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { formatShape, sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 
 /** Axes of an image: height, width, channels. */
 const AXES = 3;

@@ -2,7 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { philoxNormal, philoxUniform } from '../../kernels/philox.ts';
 import { random } from '../../kernels/random.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, holds, rangeOf, sizeOf } from '../tensor.ts';
+import { formatShape, holds, rangeOf, sizeOf } from '../shape.ts';
 
 /** Numbers that depend on key, stream and position only. */
 export const randomRules: Pick<Rules, 'random'> = {

@@ -1,7 +1,8 @@
 import { CollimateError } from '../../errors.ts';
-import { broadcastLike, div, equal, mean, mul, sub, sum, where, zerosLike } from '../functions.ts';
+import { broadcastLike, div, equal, mean, mul, sub, sum, where, zerosLike } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { formatShape, sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 export const reduceRules: Pick<Rules, 'reduce'> = {

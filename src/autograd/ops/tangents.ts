@@ -1,4 +1,4 @@
-import { add, broadcastLike, mul, where, zerosLike } from '../functions.ts';
+import { add, broadcastLike, mul, where, zerosLike } from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Rule } from '../rule.ts';
 import type { Tensor } from '../tensor.ts';

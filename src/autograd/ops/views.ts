@@ -1,7 +1,8 @@
 import { CollimateError } from '../../errors.ts';
-import { broadcast, reshape, sumTo, transpose } from '../functions.ts';
+import { broadcast, reshape, sumTo, transpose } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
+import { formatShape, sizeOf, stridesOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 /** Bytes stay in the buffers that `take` reads. */

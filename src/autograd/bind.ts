@@ -1,0 +1,39 @@
+import { CollimateError } from '../errors.ts';
+import type { Params, Primitive } from './primitives.ts';
+import type { Lowering, Rule, Rules } from './rule.ts';
+import { type DType, formatShape, type Shape, sizeOf } from './shape.ts';
+import { expectTensors, sides, Tensor } from './tensor.ts';
+
+let table: Rules;
+
+/**
+ * Gives the rules of all primitives, once: rules.ts does. Operations are recorded by name, and find their rules here, because
+ * rules record operations themselves.
+ */
+export function useRules(rules: Rules): void {
+  table = rules;
+}
+
+/** All there is to know of a primitive. */
+export const ruleOf = (op: Primitive): Rule<Primitive> => table[op] as unknown as Rule<Primitive>;
+
+/** How a tensor's operation becomes part of a kernel. */
+export const loweringOf = (x: Tensor): Lowering<Primitive> => ruleOf(x.op).lowering;
+
+/** Applies a primitive: the one way in which nodes come into being. Throws where the shapes do not fit. */
+export function bind<P extends Primitive>(op: P, inputs: readonly Tensor[], params: Params[P]): Tensor<P> {
+  expectTensors(op, inputs);
+  const { shape, dtype } = ruleOf(op).shape(inputs, params);
+  if (sizeOf(shape) > 2 ** 32 - 1) {
+    throw new CollimateError(
+      `${op}: the result of shape ${formatShape(shape)} has ${sizeOf(shape)} elements`,
+      'Kernels count in u32: use smaller sizes, or fewer at a time.',
+    );
+  }
+  return new Tensor(op, inputs, params, shape, dtype);
+}
+
+/** A node that stands for data given at run time. */
+export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor<'input'> {
+  return bind('input', [], { name, shape: sides(`input ${name}`, shape), dtype });
+}

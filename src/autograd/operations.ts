@@ -1,0 +1,199 @@
+import type { Window } from '../kernels/window.ts';
+import { bind } from './bind.ts';
+import type { Params } from './primitives.ts';
+import { type DType, type Shape, sameShape } from './shape.ts';
+import { expectOptions, expectTensors, sides, type Tensor } from './tensor.ts';
+
+/** Operands of arithmetic: a number stands for a constant of the other operand's type. */
+export type Operand = Tensor | number;
+
+/** A literal: a u32, or rounded to float32 (NaN and ±Infinity are such); it broadcasts to any shape. */
+export function constant(value: number, dtype: DType = 'f32'): Tensor {
+  return bind('constant', [], { value, dtype });
+}
+
+/** Coordinates along one axis of a shape, as u32. */
+export function iota(shape: Shape, axis = -1): Tensor {
+  return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
+}
+
+/** An axis as primitives count it: −1 is the last. */
+const fromEnd = (axis: number, rank: number): number =>
+  Number.isInteger(axis) && axis >= 0 && axis < rank ? axis - rank : axis;
+
+/** Numbers as literals of the other's type. */
+function literals(...pair: [Operand, Operand]): Tensor[] {
+  const u32 = pair.some((x) => typeof x !== 'number' && x?.dtype === 'u32');
+  return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
+}
+
+type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'greater' | 'equal';
+
+const binary =
+  (op: Binary) =>
+  (a: Operand, b: Operand): Tensor =>
+    bind(op, alignRanks(op, literals(a, b)), {});
+
+/**
+ * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
+ * applied again with further leading axes, each operand's own axes stay where they were.
+ */
+function alignRanks(op: string, tensors: Tensor[]): Tensor[] {
+  expectTensors(op, tensors);
+  const rank = Math.max(...tensors.map((t) => t.rank));
+  return tensors.map((t) =>
+    t.rank === rank || t.is('constant')
+      ? t
+      : reshape(t, [...new Array<number>(rank - t.rank).fill(1), ...t.shape]),
+  );
+}
+
+/** The same for operations that have axes of their own: a lack of those is not made up for. */
+function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
+  expectTensors(op, tensors);
+  return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
+}
+
+/** Sum of f32 or u32; of u32 modulo 2³². */
+export const add = binary('add');
+/** Difference of f32 or u32; of u32 modulo 2³². */
+export const sub = binary('sub');
+/** Product of f32 or u32; of u32 modulo 2³². */
+export const mul = binary('mul');
+/** Quotient; of u32 rounded down, and by zero the dividend. */
+export const div = binary('div');
+/** Remainder of u32; by zero, 0. */
+export const rem = binary('rem');
+/** The larger of two numbers, NaN where one is. Of equal f32 each has half of the derivative. */
+export const maximum = binary('max');
+/** The smaller of two numbers, NaN where one is. Of equal f32 each has half of the derivative. */
+export const minimum = binary('min');
+/** a > b, as bool: false where one is NaN. */
+export const greater = binary('greater');
+/** a = b, as bool: false where one is NaN, and so `equal(x, x)` says what is a number. */
+export const equal = binary('equal');
+
+/** −x. */
+export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
+/** eˣ. */
+export const exp = (x: Tensor): Tensor => bind('exp', [x], {});
+/** Natural logarithm; NaN of negative numbers. */
+export const log = (x: Tensor): Tensor => bind('log', [x], {});
+/** √x; NaN of negative numbers. */
+export const sqrt = (x: Tensor): Tensor => bind('sqrt', [x], {});
+/** 1/√x. */
+export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
+/** Cosine of an angle in radians. */
+export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
+/** Sine of an angle in radians. */
+export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
+/** Hyperbolic tangent. */
+export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
+/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
+export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
+/** x². */
+export const square = (x: Tensor): Tensor => mul(x, x);
+
+/**
+ * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
+ * repeated over it, whichever of them depend on what it is taken by.
+ */
+export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+  bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
+
+/** `a` where `condition` (bool) is true, else `b`. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
+}
+
+/** Conversion; of f32 to u32 towards 0, with what lies beyond at 0 or 2³² − 256, and NaN at 0. */
+export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
+/** The identity, with a derivative of zero. */
+export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
+/** Position of `index` (u32) in the pseudo-random permutation of 0 … n−1 that `key` (u32) chooses; n or more stay. */
+export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
+  bind('shuffle', alignRanks('shuffle', [index, key]), { n });
+
+/** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
+export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
+
+/** The last axes (all, if their number is not given) with other sides. */
+export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
+  expectTensors('reshape', [x]);
+  const [shape, from] = [sides('reshape', to), last ?? x.rank];
+  if (from === to.length && sameShape(x.shape.slice(x.rank - from), shape)) return x;
+  return bind('reshape', [x], { from, to: shape });
+}
+
+/** Permutes the last axes; without `perm`, all of them in reverse. */
+export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+  expectTensors('transpose', [x]);
+  return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
+}
+
+/** The last two axes in each other’s place, as JAX’s `mT`. */
+export const mT = (x: Tensor): Tensor => transpose(x, [1, 0]);
+
+/** Repeats axes of size 1 so that the trailing axes become `to`. */
+export function broadcast(x: Tensor, to: Shape): Tensor {
+  expectTensors('broadcast', [x]);
+  const shape = sides('broadcast', to);
+  if (sameShape(x.shape.slice(-to.length), shape)) return x;
+  return bind('broadcast', [x], { to: shape });
+}
+
+/** A tensor of one value. */
+export function full(value: number, shape: Shape): Tensor {
+  const ones = sides('full', shape).map(() => 1);
+  return broadcast(reshape(constant(value), ones), shape);
+}
+
+/** `x` repeated to the shape of `target`. */
+export function broadcastLike(x: Tensor, target: Tensor): Tensor {
+  if (sameShape(x.shape, target.shape)) return x;
+  return broadcast(
+    x.rank < target.rank ? reshape(x, [...new Array<number>(target.rank - x.rank).fill(1), ...x.shape]) : x,
+    target.shape,
+  );
+}
+
+/** Sums over the axes along which `shape` was repeated to become that of `x`: the transpose of broadcasting. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const lead = x.rank - shape.length;
+  const axes = x.shape.flatMap((d, i) =>
+    i < lead || (shape[i - lead] === 1 && d !== 1) ? [i - x.rank] : [],
+  );
+  const summed = axes.length ? sum(x, axes) : x;
+  return lead ? reshape(summed, shape) : summed;
+}
+
+type Axes = number | readonly number[];
+
+function reduce(kind: Params['reduce']['kind'], x: Tensor, axes?: Axes): Tensor {
+  expectTensors(kind, [x]);
+  const given = axes === undefined ? [...x.shape.keys()] : [axes].flat();
+  const list = given.map((axis) => fromEnd(axis, x.rank));
+  return bind('reduce', [x], { kind, axes: list.sort((a, b) => a - b) });
+}
+
+/** Sum along `axes` (default: all), which stay with size 1. */
+export const sum = (x: Tensor, axes?: Axes): Tensor => reduce('sum', x, axes);
+/** Largest element along `axes`, which stay with size 1; NaN where one is. Equal largest ones share the derivative. */
+export const amax = (x: Tensor, axes?: Axes): Tensor => reduce('max', x, axes);
+/** Biased variance (divides by n) along `axes`, which stay with size 1; NaN where an element is not finite. */
+export const variance = (x: Tensor, axes?: Axes): Tensor => reduce('variance', x, axes);
+/** Mean along `axes` (default: all), which stay with size 1. */
+export const mean = (x: Tensor, axes?: Axes): Tensor => reduce('mean', x, axes);
+
+/** Product of the last two axes of two operands, each transposed first if asked; leading axes broadcast. */
+export function matmul(a: Tensor, b: Tensor, options: Partial<Params['matmul']> = {}): Tensor {
+  expectOptions('matmul', options, ['transposeA', 'transposeB']);
+  const { transposeA = false, transposeB = false } = options;
+  return bind('matmul', alignBatches('matmul', [a, b], 2), { transposeA, transposeB });
+}
+
+/** A part of the trilinear form of a convolution: see {@link Params.conv}. */
+export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window: Window): Tensor {
+  return bind('conv', alignBatches('conv', [a, b], 4), { part, window });
+}

@@ -1,0 +1,61 @@
+import { CollimateError } from '../errors.ts';
+
+/** Sizes of the axes of a tensor, outermost first; none for a scalar. */
+export type Shape = readonly number[];
+
+/** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 an element. */
+export type DType = 'f32' | 'u32' | 'bool' | 'u8';
+
+/** The largest number of each type that is not of floats. */
+const LARGEST = { u32: 2 ** 32 - 1, u8: 255, bool: 1 };
+
+/** Whether a type can hold a number; floats are rounded, whole numbers never. */
+export function holds(dtype: DType, x: number): boolean {
+  if (typeof x !== 'number') return false;
+  if (dtype === 'f32') return !Number.isFinite(x) || Number.isFinite(Math.fround(x));
+  return Number.isInteger(x) && x >= 0 && x <= LARGEST[dtype];
+}
+
+/** The numbers that a type holds, in words. */
+export const rangeOf = (dtype: DType): string =>
+  dtype === 'f32' ? 'numbers of at most 3.4e38' : `whole numbers from 0 to ${LARGEST[dtype]}`;
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, d) => product * d, 1);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
+}
+
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(',')}]`;
+}
+
+/** The shape that operands broadcast to, aligned at their last axes; sizes must agree or be 1. */
+export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] {
+  const rank = Math.max(...shapes.map((s) => s.length));
+  const result = new Array<number>(rank).fill(1);
+  for (const shape of shapes) {
+    for (let axis = -1; axis >= -shape.length; axis--) {
+      const size = shape.at(axis)!;
+      const known = result[rank + axis]!;
+      if (size === known || size === 1) continue;
+      if (known !== 1) {
+        throw new CollimateError(
+          `${op}: operands of shapes ${shapes.map(formatShape).join(' and ')} do not broadcast: axis ${axis} is ${known} in one and ${size} in another`,
+          'Make the sizes equal, or 1 where an operand is to be repeated.',
+        );
+      }
+      result[rank + axis] = size;
+    }
+  }
+  return result;
+}
+
+/** Row-major strides in elements. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length).fill(1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * shape[i + 1]!;
+  return strides;
+}
