@@ -1,18 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readBenchFile } from '../../bench/result.ts';
+import { run } from '../cli/child.ts';
+import { start } from '../start.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../bench/main.ts');
-
-const bench = (...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> =>
-  new Promise((done) => {
-    execFile(process.execPath, ['--import', 'tsx', MAIN, ...args], (error, stdout, stderr) => {
-      done({ status: (error?.code as number | undefined) ?? 0, stdout, stderr });
-    });
-  });
+const bench = async (...args: string[]) =>
+  run([process.execPath, ...(await start('bench/main.ts')), ...args]);
 
 test('a run prints a table, writes its results, and compares them with earlier ones', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'collimate-bench-'));

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { start } from '../start.ts';
 
 export interface Ended {
   readonly status: number | null;
@@ -8,16 +8,35 @@ export interface Ended {
   readonly stderr: string;
 }
 
+type Command = 'reproduce' | 'sweep' | 'analyze' | 'data' | 'doctor' | 'tune' | 'worker';
+type Env = Readonly<Record<string, string>>;
+type OnOutput = (stdout: string, child: ChildProcess) => void;
+
 /** Runs one of the commands in src/cli as its own process; `onOutput` sees what it has printed and may signal it. */
-export function runCommand(
-  command: 'reproduce' | 'sweep' | 'analyze' | 'data' | 'tune' | 'worker',
+export async function runCommand(
+  command: Command,
   args: readonly string[],
-  onOutput: (stdout: string, child: ChildProcess) => void = () => {},
-  env: Readonly<Record<string, string>> = {},
+  onOutput?: OnOutput,
+  env?: Env,
+): Promise<Ended> {
+  return run([process.execPath, ...(await start(`src/cli/${command}.ts`)), ...args], onOutput, env);
+}
+
+/** Runs a command as it is typed, through npm and from the sources. */
+export const runScript = (
+  command: Exclude<Command, 'worker'>,
+  args: readonly string[],
+  env?: Env,
+): Promise<Ended> => run(['npm', 'run', '--silent', command, '--', ...args], () => {}, env);
+
+/** Runs a program until it is done or two minutes have passed. */
+export function run(
+  [program, ...args]: readonly string[],
+  onOutput: OnOutput = () => {},
+  env: Env = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const file = fileURLToPath(new URL(`../../src/cli/${command}.ts`, import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+    const child = spawn(program!, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
       timeout: 120_000,

@@ -1,22 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { runCommand } from './child.ts';
 
-function doctor(args: string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', 'src/cli/doctor.ts', ...args],
-    {
-      env: { ...process.env, ...env },
-      encoding: 'utf8',
-      timeout: 60_000,
-    },
-  );
-  return { status, stdout, stderr };
-}
+const doctor = (args: string[], env: Record<string, string> = {}) =>
+  runCommand('doctor', args, undefined, env);
 
 describe('doctor', () => {
-  it('tells versions, each adapter tried, and the chosen one', () => {
-    const { status, stdout, stderr } = doctor([]);
+  it('tells versions, each adapter tried, and the chosen one', async () => {
+    const { status, stdout, stderr } = await doctor([]);
     expect(status, stderr).toBe(0);
     for (const word of [
       'Versions',
@@ -30,8 +20,8 @@ describe('doctor', () => {
     }
   });
 
-  it('prints JSON, and ends with status 1 when the adapter asked for is not there', () => {
-    const { status, stdout } = doctor(['--json', '--adapter', 'voodoo 2']);
+  it('prints JSON, and ends with status 1 when the adapter asked for is not there', async () => {
+    const { status, stdout } = await doctor(['--json', '--adapter', 'voodoo 2']);
     const report = JSON.parse(stdout);
     expect(status).toBe(1);
     expect(report.chosen).toBeUndefined();
@@ -45,8 +35,8 @@ describe('doctor', () => {
     expect(report.trials[3].result.reason).toContain('SwiftShader');
   });
 
-  it('explains a system without any adapter, with status 1', () => {
-    const { status, stdout } = doctor([], {
+  it('explains a system without any adapter, with status 1', async () => {
+    const { status, stdout } = await doctor([], {
       VK_DRIVER_FILES: '/nowhere.json',
       COLLIMATE_CACHE: '/dev/null',
       COLLIMATE_ADAPTER: '',

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { differences } from '../../scripts/run-differences.ts';
 import { decodeCheckpoint } from '../../src/experiments/checkpoint.ts';
+import { start } from '../start.ts';
 import { runCommand } from './child.ts';
 
-const REPRODUCE = ['--import', 'tsx', resolve(import.meta.dirname, '../../src/cli/reproduce.ts')];
 /** A run of one network in 80 steps, a checkpoint after every few. */
 const TINY =
   'mnist-fc --preset smoke --depth 2 --width 16 --images 640 --batch 16 --epochs 2 --samples 1 --no-control --tune off'.split(
@@ -34,7 +34,7 @@ const mayMount = inOwnWorld('mount -t tmpfs none /tmp').status === 0;
 
 test.runIf(mayMount)(
   'a full disk ends a run, leaves its checkpoint whole, and once there is room it ends in the same bits',
-  () => {
+  async () => {
     const { size } = fs.statSync(join(whole, 'checkpoint.safetensors'));
     const disk = join(root, 'disk');
     fs.mkdirSync(disk);
@@ -49,7 +49,7 @@ test.runIf(mayMount)(
     node "\${again[@]}" mnist-fc --resume "$OUT/disk/run" >&2
     cp -r "$OUT/disk/run" "$OUT/roomy"
     exit "$status"`;
-    const { status, stderr } = inOwnWorld(script, ...REPRODUCE);
+    const { status, stderr } = inOwnWorld(script, ...(await start('src/cli/reproduce.ts')));
     expect(stderr).toContain(`cannot write ${join(disk, 'run', 'checkpoint.safetensors')}: ENOSPC`);
     expect(stderr).toContain('The disk is full: make room, then go on with `--resume`.');
     expect(stderr).toContain(`To go on: npm run reproduce -- mnist-fc --resume ${join(disk, 'run')}`);

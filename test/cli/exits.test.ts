@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { reportError } from '../../src/cli/main.ts';
-import { type Ended, runCommand } from './child.ts';
+import { start } from '../start.ts';
+import { type Ended, run, runCommand } from './child.ts';
 
 const TINY =
   'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --no-control --tune off'.split(
@@ -24,19 +25,13 @@ beforeAll(async () => {
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
 /** A command whose output goes where a shell sends it. */
-function inShell(command: string, args: readonly string[], redirection: string): Promise<Ended> {
-  return new Promise((resolve) => {
-    const script = `exec "$@" ${redirection}`;
-    const node = [process.execPath, '--import', 'tsx', `src/cli/${command}.ts`, ...args];
-    const child = spawn('bash', ['-c', script, 'bash', ...node], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (data) => (stdout += data));
-    child.stderr.on('data', (data) => (stderr += data));
-    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
-  });
+async function inShell(
+  command: 'reproduce' | 'doctor' | 'data',
+  args: readonly string[],
+  redirection: string,
+): Promise<Ended> {
+  const node = [process.execPath, ...(await start(`src/cli/${command}.ts`)), ...args];
+  return run(['bash', '-c', `exec "$@" ${redirection}`, 'bash', ...node], undefined, env);
 }
 
 const weights = (folder: string) =>
@@ -87,7 +82,7 @@ describe('a run stops at a checkpoint', () => {
 });
 
 describe('every command', () => {
-  test.each(['doctor', 'data'])('%s ends when its reader has gone', async (command) => {
+  test.each(['doctor', 'data'] as const)('%s ends when its reader has gone', async (command) => {
     const { status, signal, stderr } = await inShell(command, [], '> >(exec 0<&-; sleep 0)');
     expect({ status, signal, stderr }).toEqual({ status: 141, signal: null, stderr: '' });
   });

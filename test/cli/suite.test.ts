@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noteFailure } from '../../src/experiments/sweep-record.ts';
 import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
-import { type Ended, runCommand as runChild } from './child.ts';
+import { type Ended, runCommand as runChild, runScript } from './child.ts';
 
 /** Two runs that take a second or so each, with and without stochastic depth. */
 const TINY =
@@ -16,13 +16,15 @@ let root: string;
 let whole: string;
 let first: Ended;
 
+const env = () => ({ COLLIMATE_CACHE: join(root, 'cache') });
 const runCommand = (args: readonly string[], onOutput?: Parameters<typeof runChild>[2]) =>
-  runChild('reproduce', args, onOutput, { COLLIMATE_CACHE: join(root, 'cache') });
+  runChild('reproduce', args, onOutput, env());
 
 beforeAll(async () => {
   root = fs.mkdtempSync(join(tmpdir(), 'collimate-suite-'));
   whole = join(root, 'whole');
-  first = await runCommand([...TINY, '--out', whole]);
+  // As it is typed; those below start from bundles.
+  first = await runScript('reproduce', [...TINY, '--out', whole], env());
 }, 120_000);
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
@@ -122,7 +124,7 @@ function workersOf(pid: number): number[] {
     .filter(Boolean);
   return children.map(Number).filter((child) => {
     try {
-      return fs.readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('worker.ts');
+      return fs.readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('/src/cli/worker.');
     } catch {
       return false; // It has gone meanwhile.
     }

@@ -1,15 +1,18 @@
 /**
- * A process of its own for the tests of run folders. `race <folder> <rounds> <start> <ms>` tries to create `<folder>/0`, `1`, …
+ * A process of its own for the tests of run folders. `race <folder> <rounds> <ms>` is told by stdin when to begin, tries to create `<folder>/0`, `1`, …
  * at agreed times, prints which it got, and keeps them until it is killed; `write <folder>` writes one run until it is killed; `exit <folder>` creates one and
  * leaves without releasing it.
  */
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunFolder } from '../../src/experiments/run-folder.ts';
 
 const [mode, folder, ...numbers] = process.argv.slice(2) as [string, string, ...string[]];
 
 if (mode === 'race') {
-  const [rounds, start, step] = numbers.map(Number) as [number, number, number];
+  const [rounds, step] = numbers.map(Number) as [number, number];
+  console.log('"ready"');
+  const start = Number((await once(process.stdin, 'data'))[0]);
   const won: number[] = [];
   for (let round = 0; round < rounds; round++) {
     await sleep(start + round * step - Date.now());

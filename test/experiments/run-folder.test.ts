@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EpochMetrics } from '../../src/analysis/results.ts';
 import { defaultRunPath, RunFolder } from '../../src/experiments/run-folder.ts';
+import { start } from '../start.ts';
 
 let root: string;
 let path: string;
@@ -29,11 +29,11 @@ const files = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => entry.name);
 
-function child(...args: string[]): ChildProcess {
-  const script = fileURLToPath(new URL('run-child.ts', import.meta.url));
-  return spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function child(...args: string[]): Promise<ChildProcess> {
+  const words = [...(await start('test/experiments/run-child.ts')), ...args];
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  children.push(child);
+  return child;
 }
 
 function diskFull(): NodeJS.ErrnoException {
@@ -258,17 +258,17 @@ describe('the lock', () => {
   });
 
   test('goes with a process that exits', async () => {
-    await once(child('exit', path), 'exit');
+    await once(await child('exit', path), 'exit');
     expect(files(path)).toEqual([]);
   });
 
   test('is never held by two processes', { timeout: 20_000 }, async () => {
     const [rounds, step] = [6, 200];
-    const start = Date.now() + 1_500;
-    const racers = [0, 1, 2].map(() => child('race', path, `${rounds}`, `${start}`, `${step}`));
-    const won = await Promise.all(
-      racers.map(async ({ stdout }) => JSON.parse(String(await once(stdout!, 'data'))) as number[]),
-    );
+    const racers = await Promise.all([0, 1, 2].map(() => child('race', path, `${rounds}`, `${step}`)));
+    const next = async ({ stdout }: ChildProcess) => JSON.parse(String((await once(stdout!, 'data'))[0]));
+    await Promise.all(racers.map(next)); // They are up.
+    for (const { stdin } of racers) stdin!.write(`${Date.now() + step}`);
+    const won: number[][] = await Promise.all(racers.map(next));
     for (const racer of racers) racer.kill('SIGKILL');
     const all = won.flat().sort();
     expect(new Set(all).size).toBe(all.length);
@@ -278,7 +278,7 @@ describe('the lock', () => {
 
 test('a run that was killed at any moment is reopened at once and whole', { timeout: 20_000 }, async () => {
   for (const delay of [0, 13]) {
-    const writer = child('write', path);
+    const writer = await child('write', path);
     await once(writer.stdout!, 'data');
     await new Promise((done) => setTimeout(done, delay));
     writer.kill('SIGKILL');

@@ -1,0 +1,57 @@
+/** A process of its own, started by `runChild`: what it does is named by its argument. */
+import { CollimateError } from '../../src/errors.ts';
+import { leave } from '../../src/experiments/interrupt.ts';
+import { openGpu } from '../../src/host/open.ts';
+import { slowKernel, submitSlow } from './slow.ts';
+
+const scenes: Record<string, () => Promise<void>> = {
+  async info() {
+    try {
+      using gpu = await openGpu();
+      console.log(JSON.stringify(gpu.info));
+    } catch (error) {
+      if (!(error instanceof CollimateError)) throw error;
+      console.log(JSON.stringify({ message: error.message, remedy: error.remedy }));
+    }
+  },
+  async success() {
+    const gpu = await openGpu();
+    await gpu.pipeline(slowKernel);
+    await submitSlow(gpu, 1);
+    await gpu.idle();
+    // Not disposed of on purpose: forgetting that must not keep the process alive.
+  },
+  async error() {
+    const gpu = await openGpu();
+    await submitSlow(gpu, 2);
+    throw new CollimateError('meant to fail');
+  },
+  async status() {
+    using gpu = await openGpu();
+    await submitSlow(gpu, 2);
+    void gpu.idle().catch(() => {});
+    process.exit(3);
+  },
+  async compiling() {
+    const gpu = await openGpu();
+    for (let i = 0; i < 20; i++)
+      void gpu
+        .pipeline({ name: 'slow', wgsl: `${slowKernel.wgsl}\nconst unique = ${i};` })
+        .then(() => console.log('went on'));
+    await leave(3);
+  },
+  async wait() {
+    const gpu = await openGpu();
+    console.log('waiting');
+    for (;;) {
+      await submitSlow(gpu, 1);
+      await gpu.idle();
+    }
+  },
+  async 'wait with a handler'() {
+    process.on('SIGINT', () => process.exit(130));
+    await scenes.wait!();
+  },
+};
+
+await scenes[process.argv[2]!]!();
