@@ -4,7 +4,7 @@ import { boundariesInWords, type Figure, type Moment, moments, type ReportData }
 import { defined, format, percent, spread } from '../numbers.ts';
 import { figure, type Panel } from '../svg.ts';
 import { axis, blockAxis, chart, meanWithBand, stageBoundaries } from './chart.ts';
-import { pathAxis } from './sweep-blocks.ts';
+import { pathAxis } from './sweep-lines.ts';
 
 /** What each block adds and is worth, and which paths through the blocks carry the output. */
 export function blocks(data: ReportData): Figure {
