@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { atLeast0, finite, measured, share, whole } from '../schema.ts';
+import { evidence } from './evidence.ts';
 
 /**
  * The shape of `analysis.json`. A stage is a run of blocks between which h keeps its shape: there is one in networks of
@@ -208,30 +209,7 @@ const networkInfo = v.object({
 });
 export type NetworkInfo = v.InferOutput<typeof networkInfo>;
 
-/** One claim of the paper, judged. */
-export const claim = v.object({
-  /** `RA1`, `RA2`, `RA3`, `RA4`, or `training` for the accuracy that the others presuppose. */
-  property: v.picklist(['training', 'RA1', 'RA2', 'RA3', 'RA4']),
-  id: v.string(),
-  /** What is claimed, in words: "representations lie on a line". */
-  title: v.string(),
-  /** What is measured: "variance along first principal direction". */
-  measure: v.string(),
-  value: maybe,
-  /** Standard deviation over samples, where there is one. */
-  spread: maybe,
-  atInitialization: maybe,
-  control: maybe,
-  comparison: v.picklist(['>=', '<=']),
-  threshold: finite,
-  /** Null where it is not measurable: the value is undefined or too uncertain. */
-  holds: v.nullable(v.boolean()),
-  /** What the value may be off by, where that is known. */
-  uncertainty: v.exactOptional(maybe),
-});
-export type Claim = v.InferOutput<typeof claim>;
-
-export const ANALYSIS_FORMAT = 'collimate/analysis@3';
+export const ANALYSIS_FORMAT = 'collimate/analysis@4';
 
 const analysisFields = v.object({
   schema: v.literal(ANALYSIS_FORMAT),
@@ -252,7 +230,7 @@ const analysisFields = v.object({
   initialization: measures,
   trained: measures,
   /** The claims as judged; only in the file of a network that has been compared with its control. */
-  claims: v.exactOptional(v.array(claim)),
+  claims: v.exactOptional(v.pipe(v.array(evidence), v.readonly())),
   /** Variant of the kernel used for each problem, where no `config.json` tells. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
 });

@@ -224,3 +224,12 @@ export type ScalarName = keyof typeof scalars;
 
 /** A measure by name, where one of the table is chosen at run time. */
 export const scalar = (name: ScalarName): Scalar => scalars[name];
+
+/** Every scalar of one network. */
+export const scalarsOf = (
+  measures: Summary,
+  network: NetworkInfo,
+): Readonly<Record<ScalarName, number | null>> =>
+  Object.fromEntries(
+    (Object.keys(scalars) as ScalarName[]).map((name) => [name, scalars[name].from(measures, network)]),
+  ) as Record<ScalarName, number | null>;

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import { judge } from '../analysis/claims.ts';
+import { judgeRun } from '../analysis/claims.ts';
 import type { Analysis } from '../analysis/results.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
 import { type CheckpointInfo, decodeCheckpoint, type TrainingOptions } from '../experiments/checkpoint.ts';
-import { type Experiment, imageShape, networkOptions, thresholdsOf } from '../experiments/experiment.ts';
+import { dataFacts, type Experiment, imageShape, networkOptions } from '../experiments/experiment.ts';
 import {
   bringForward,
   decodeWeights,
@@ -121,7 +121,8 @@ await main(async () => {
   if (json) process.stdout.write(text);
   else {
     console.log(`${measuresTable(analysis)}\n`);
-    if (network.skip) console.log(verdictTable(judge(analysis, undefined, thresholdsOf(dataset)), false));
+    const facts = dataFacts(dataset, { randomLabels: 0, ...training });
+    if (network.skip) console.log(verdictTable(judgeRun(analysis, undefined, facts)));
   }
   if (out !== undefined) {
     writeAtomically(out, text);

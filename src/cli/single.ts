@@ -70,7 +70,7 @@ export async function runSingle(
     await tracer?.[Symbol.asyncDispose]();
   });
   try {
-    const { claims, control } = await reproduce(gpu, task, folder, config, {
+    const { claims } = await reproduce(gpu, task, folder, config, {
       interrupt,
       tuner,
       checkpointSeconds,
@@ -84,11 +84,11 @@ export async function runSingle(
     display.close();
     const { writeReport } = await import('../report/write.ts'); // late, for a quick start
     writeReport(folder);
-    const holds = claims.every((claim) => claim.holds);
+    const holds = claims.every((claim) => claim.verdict === 'holds');
     if (options.json) {
       console.log(JSON.stringify({ event: 'done', folder: folder.path, holds, claims }));
     } else {
-      console.log(`\n${verdictTable(claims, control !== undefined)}\n\n${verdictSentence(claims)}`);
+      console.log(`\n${verdictTable(claims)}\n\n${verdictSentence(claims)}`);
       console.log(`Report: ${join(folder.path, 'report.html')}`);
     }
     return options.strict && !holds ? 1 : 0;

@@ -26,8 +26,8 @@ import { commandLine, reportError } from './main.ts';
 import { type Ending, runAll } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
-import { sweepTable } from './sweep-table.ts';
 import { THEORY_NAME } from './theory.ts';
+import { verdictTable } from './verdict-table.ts';
 import type { Order } from './worker-protocol.ts';
 
 export interface SuiteOptions {
@@ -109,7 +109,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
 
   const records = plans.map(({ sweep, planned }) => recordOf(root, sweep, level, planned));
   await writePages(root, records, json);
-  const holds = records.every(({ claims }) => claims.every((claim) => claim.holds));
+  const holds = records.every(({ claims }) => claims.every((claim) => claim.verdict === 'holds'));
   if (json) {
     const lacking = records.flatMap(({ runs }) => runs.filter(({ status }) => status !== 'done'));
     console.log(JSON.stringify({ event: 'done', root, lacking: lacking.map(({ id }) => id), holds }));
@@ -139,11 +139,18 @@ async function writePages(root: string, records: readonly SweepRecord[], json: b
     writeAtomically(join(folder, SWEEP), `${JSON.stringify(record, null, 1)}\n`);
     writeSweepReport(root, record);
     if (!json)
-      console.log(`\n${record.title}\n${sweepTable(record)}\nReport: ${join(folder, 'report.html')}`);
+      console.log(`\n${record.title}\n${sweepLines(record)}\nReport: ${join(folder, 'report.html')}`);
   }
   writeIndex(root);
   if (!json) console.log(`\nIndex: ${join(root, 'index.html')}`);
 }
+
+/** The claims of a sweep as lines for a terminal, and the runs that failed. */
+const sweepLines = ({ claims, runs }: SweepRecord): string =>
+  [
+    verdictTable(claims),
+    ...runs.filter(({ status }) => status === 'failed').map(({ id, reason }) => `${id} failed: ${reason}`),
+  ].join('\n');
 
 /** What can be made with the images that are there. The others have failed, for a reason that is not looked for again and again. */
 async function withData(

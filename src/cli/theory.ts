@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
-import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { originOf } from '../experiments/run-config.ts';
@@ -15,9 +14,9 @@ import {
   theoryRanges,
 } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
-import { format } from '../report/numbers.ts';
+import { fromTheory } from '../report/verdicts.ts';
 import { commandLine } from './main.ts';
-import { alignColumns, verdictCell, verdictSentence } from './verdict-table.ts';
+import { verdictSentence, verdictTable } from './verdict-table.ts';
 
 /** The name under which `reproduce` offers it, and of its folder among results. */
 export const THEORY_NAME = 'unconstrained-jacobians';
@@ -89,7 +88,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   say(
     'done',
     { folder: folder.path, holds, claims },
-    `\n${claimTable(claims)}\n\n${verdictSentence(claims)}\nReport: ${join(folder.path, 'report.html')}`,
+    `\n${verdictTable(claims.map(fromTheory))}\n\n${verdictSentence(claims.map(fromTheory))}\nReport: ${join(folder.path, 'report.html')}`,
   );
   return options.strict && !holds ? 1 : 0;
 }
@@ -104,17 +103,4 @@ function openFolder(path: string, settings: TheorySettings): RunFolder {
     `the folder ${path} holds results of other settings`,
     'Name another folder with `--out`, or remove that one.',
   );
-}
-
-function claimTable(claims: readonly TheoryClaim[]): string {
-  const head = ['conclusion', 'measured', 'needed', 'at start', 'no skip', ''];
-  const rows = claims.map((claim) => [
-    claim.title,
-    format(claim.value, 4),
-    `${claim.comparison === '>=' ? '≥' : '≤'} ${claim.threshold}`,
-    format(claim.atInitialization),
-    format(claim.control),
-    `${verdictCell(claim)}${claim.startsHolding === null ? '' : `, ${claim.startsHolding} of ${claim.starts} starts`}`,
-  ]);
-  return alignColumns([head, ...rows]);
 }

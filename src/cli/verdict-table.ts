@@ -1,34 +1,32 @@
-import type { Claim } from '../analysis/results.ts';
+import { type Evidence, thresholdInWords } from '../analysis/evidence.ts';
 import { format } from '../report/numbers.ts';
-import { verdictMarks, verdictOf, verdictWords } from '../report/parts.ts';
+import { verdictMarks } from '../report/parts.ts';
+import { type Shown, seedsInWords, valueInWords } from '../report/verdicts.ts';
 
-/** A verdict with its mark. */
-export function verdictCell(claim: Parameters<typeof verdictOf>[0]): string {
-  const verdict = verdictOf(claim);
-  return `${verdictMarks[verdict]} ${verdictWords[verdict]}`;
-}
-
-/** The claims with their verdicts as lines for a terminal; nothing where there are none. */
-export function verdictTable(claims: readonly Claim[], control: boolean): string {
+/** Claims with their verdicts as lines for a terminal, and below them why some are not measurable; empty where there are none. */
+export function verdictTable(claims: readonly Shown[]): string {
   if (claims.length === 0) return '';
-  const head = ['', 'claim', 'measured', 'needed', 'at init', ...(control ? ['control'] : []), ''];
-  const rows = claims.map((claim) => [
-    claim.property,
-    claim.title,
-    format(claim.value) + (claim.spread === null ? '' : ` ± ${format(claim.spread)}`),
-    `${claim.comparison === '>=' ? '≥' : '≤'} ${+claim.threshold.toFixed(3)}`,
-    format(claim.atInitialization),
-    ...(control ? [format(claim.control)] : []),
-    verdictCell(claim),
-  ]);
-  return alignColumns([head, ...rows]);
+  const control = claims.some((claim) => claim.control !== null);
+  const head = ['', 'claim', 'measured', 'expected', 'at init', ...(control ? ['control'] : []), ''];
+  const rows = claims.map((claim) => {
+    const { value, spread } = valueInWords(claim);
+    const seeds = seedsInWords(claim);
+    return [
+      ...[claim.property, claim.title, value + spread, thresholdInWords(claim.threshold)],
+      format(claim.atInitialization),
+      ...(control ? [format(claim.control)] : []),
+      `${verdictMarks[claim.verdict]} ${claim.verdict}${seeds === '—' ? '' : `, ${seeds}`}`,
+    ];
+  });
+  const reasons = [...new Set(claims.flatMap(({ reason }) => reason ?? []))];
+  return [alignColumns([head, ...rows]), ...reasons.map((reason) => `Not measurable: ${reason}.`)].join('\n');
 }
 
-export function verdictSentence(claims: readonly Pick<Claim, 'holds'>[]): string {
+export function verdictSentence(claims: readonly Pick<Evidence, 'verdict'>[]): string {
   if (claims.length === 0) return 'No claim was judged.';
-  const held = claims.filter((claim) => claim.holds).length;
+  const count = (verdict: Evidence['verdict']) => claims.filter((claim) => claim.verdict === verdict).length;
+  const [held, vague] = [count('holds'), count('not measurable')];
   if (held === claims.length) return `All ${held} claims hold.`;
-  const vague = claims.filter((claim) => claim.holds === null).length;
   return `${held} of ${claims.length} claims hold${vague > 0 ? `; ${vague} not measurable` : ''}.`;
 }
 

@@ -19,6 +19,9 @@ export const isDone = (folder: string): boolean =>
 const remedy = 'Remove the file: it is made again from the checkpoint by `npm run reproduce -- … --resume`.';
 export const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;
 
+/** It differs in its claims alone, which are judged again. */
+const EARLIER = 'collimate/analysis@3';
+
 /**
  * The analysis in a run's folder; undefined where there is none or one of an earlier version, which is to be made again from
  * the checkpoint.
@@ -28,6 +31,10 @@ export function readAnalysis(folder: string): Analysis | undefined {
   const path = join(folder, ANALYSIS);
   if (!existsSync(path)) return undefined;
   const value = readJson(path, remedy);
+  if (isRecord(value) && value.schema === EARLIER) {
+    value.schema = ANALYSIS_FORMAT;
+    delete value.claims;
+  }
   if (isRecord(value) && ageOf(value.schema, ANALYSIS_FORMAT) === 'older') return undefined;
   return checkRecord(value, path, ANALYSIS_FILE);
 }

@@ -110,11 +110,11 @@ export function classesOf(dataset: DatasetName, { superclasses }: Pick<Settings,
   return superclasses ? facts.superclasses! : facts.classes;
 }
 
-/** The thresholds of claims that depend on the data, for {@link judge}. */
-export function thresholdsOf(dataset: DatasetName) {
-  const { trainedAt } = datasets[dataset];
-  return trainedAt === undefined ? {} : { 'test-accuracy': trainedAt, 'control-accuracy': trainedAt };
-}
+/** What claims have to know of the data of a run. */
+export const dataFacts = (dataset: DatasetName, { randomLabels }: Pick<Settings, 'randomLabels'>) => ({
+  trainedAt: datasets[dataset].trainedAt,
+  randomLabels: randomLabels > 0,
+});
 
 /** Height, width and channels of an experiment's images. */
 export function imageShape(dataset: DatasetName, settings: Settings): [number, number, number] {

@@ -1,6 +1,7 @@
-import { judge } from '../analysis/claims.ts';
+import { judgeRun } from '../analysis/claims.ts';
+import type { Evidence } from '../analysis/evidence.ts';
 import { networkInfo } from '../analysis/measure.ts';
-import type { Analysis, Claim } from '../analysis/results.ts';
+import type { Analysis } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/network-of.ts';
 import type { Tuner } from '../tuner/tuner.ts';
@@ -8,7 +9,7 @@ import { ANALYSIS, REPORT, readAnalysis } from './analysis-file.ts';
 import { analyzeRun } from './analyze-run.ts';
 import { refuseDifference } from './checkpoint.ts';
 import { measureCourse, missingEpochs } from './course.ts';
-import { thresholdsOf } from './experiment.ts';
+import { dataFacts } from './experiment.ts';
 import { Interrupted } from './interrupt.ts';
 import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
 import { CONFIG, type RunFolder } from './run-folder.ts';
@@ -39,7 +40,7 @@ export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | '
 export interface Outcome {
   readonly analysis: Analysis;
   readonly control: Analysis | undefined;
-  readonly claims: Claim[];
+  readonly claims: Evidence[];
 }
 
 /**
@@ -110,7 +111,7 @@ export async function reproduce(
       : await runOne('control', folder.sub(CONTROL), controlOf(config, task));
   const { dataset } = findExperiment(config.experiment);
   // No claim is made of a plain network.
-  const claims = config.settings.skip ? judge(analysis, control, thresholdsOf(dataset)) : [];
+  const claims = config.settings.skip ? judgeRun(analysis, control, dataFacts(dataset, config.settings)) : [];
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };
 }

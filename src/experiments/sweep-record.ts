@@ -1,21 +1,23 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import type { NetworkInfo, Summary } from '../analysis/results.ts';
-import { type ScalarName, scalars } from '../analysis/scalars.ts';
+import { joined, judge } from '../analysis/claim.ts';
+import type { Evidence } from '../analysis/evidence.ts';
+import { type Cell, liesAt } from '../analysis/quantity.ts';
+import { scalarsOf } from '../analysis/scalars.ts';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { readRecord } from '../record.ts';
 import { isDone, readAnalysis } from './analysis-file.ts';
 import { missingEpochs, readCourse } from './course.ts';
 import { deviations } from './deviations.ts';
+import { dataFacts } from './experiment.ts';
 import { FolderLock, LockedError } from './lock.ts';
 import { CONTROL } from './reproduce.ts';
 import { type RunConfig, readConfig } from './run-config.ts';
 import { makeFolder, readMetrics } from './run-folder.ts';
 import type { Level, PlannedRun, Sweep } from './sweep.ts';
-import { joinRunClaims, judgeClaim } from './sweep-claims.ts';
-import type { Scalars, SweepRecord, SweepRun } from './sweep-results.ts';
+import type { SweepRecord, SweepRun } from './sweep-results.ts';
 
 export const SWEEP = 'sweep.json';
 
@@ -88,16 +90,20 @@ export function recordOf(
 ): SweepRecord {
   const configs: RunConfig[] = [];
   const runs = planned.map((run) => readRun(root, run, configs));
+  const withFacts = runs.map((run, i) => {
+    const { experiment, settings } = planned[i]!;
+    return { ...run, facts: dataFacts(experiment.dataset, settings) };
+  });
   const seeds = [...new Set(planned.map(({ seed }) => seed))];
   const distinct = (pick: (config: RunConfig) => string) => [...new Set(configs.map(pick))].sort();
   const { name, title, question, axes, claims, runClaims = [], figures, notes = [] } = sweep;
   const first = planned[0]!;
   return {
-    schema: 'collimate/sweep@1',
+    schema: 'collimate/sweep@2',
     ...{ name, preset: level, title, question, axes, seeds, runs },
     claims: [
-      ...runClaims.flatMap((where) => joinRunClaims(runs, where)),
-      ...claims(level).map((claim) => judgeClaim(claim, runs, seeds)),
+      ...runClaims.flatMap((where) => ofRuns(runs, where)),
+      ...claims(level).map((claim) => judge(claim, withFacts)),
     ],
     figures,
     base: first.settings,
@@ -113,6 +119,17 @@ export function recordOf(
       { name: 'Commit', values: distinct(({ commit }) => commit ?? 'unknown') },
     ],
   };
+}
+
+/** The claims of single runs, joined over the seeds at one place. */
+function ofRuns(runs: readonly SweepRun[], where: Cell): Evidence[] {
+  const own = runs.filter((run) => liesAt(run, where));
+  const first = own.find((run) => run.claims.length > 0);
+  return (first?.claims ?? []).map(({ id }) =>
+    joined(
+      own.map((run) => (run.status === 'done' ? run.claims.find((claim) => claim.id === id) : undefined)),
+    ),
+  );
 }
 
 function readRun(root: string, run: PlannedRun, configs: RunConfig[]): SweepRun {
@@ -166,8 +183,3 @@ export function wholeRun(folder: string): WholeRun | undefined {
   };
   return { config, results };
 }
-
-const scalarsOf = (measures: Summary, network: NetworkInfo): Scalars =>
-  Object.fromEntries(
-    (Object.keys(scalars) as ScalarName[]).map((name) => [name, scalars[name].from(measures, network)]),
-  ) as Scalars;

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { claim } from '../analysis/results.ts';
+import { evidence } from '../analysis/evidence.ts';
 import { scalars as measures, type ScalarName } from '../analysis/scalars.ts';
 import { atLeast0, finite, isRecord, share, whole } from '../schema.ts';
 import type { Settings } from './experiment.ts';
 
-const maybe = v.nullable(v.number());
+export type { Cell, CellValue } from '../analysis/quantity.ts';
+
 const list = <const S extends v.GenericSchema>(of: S) => v.pipe(v.array(of), v.readonly());
-const bounds = v.pipe(v.tuple([finite, finite]), v.readonly());
 /** Made by the sweep itself, and shown as they are. */
 const settings = v.custom<Settings>(isRecord, 'an object');
 
@@ -20,15 +20,11 @@ const axis = v.object({
 });
 export type Axis = Readonly<v.InferOutput<typeof axis>>;
 
-const cellValue = v.union([finite, v.string()]);
-export type CellValue = v.InferOutput<typeof cellValue>;
-const cell = v.record(v.string(), cellValue);
-/** Where a run lies on the axes; an axis that says nothing of it is left out. */
-export type Cell = Readonly<v.InferOutput<typeof cell>>;
+const cell = v.record(v.string(), v.union([finite, v.string()]));
 
-/** Scalar measures of one network at one moment by name; files of earlier versions may lack some. */
+/** Of one network; files of earlier versions may lack some. */
 export type Scalars = Readonly<Record<ScalarName, number | null>>;
-const scalars = v.record(v.string(), maybe) as unknown as v.GenericSchema<Scalars>;
+const scalars = v.record(v.string(), v.nullable(v.number())) as unknown as v.GenericSchema<Scalars>;
 
 const sweepRun = v.object({
   /** Experiment, preset and what differs from it: `mnist-fc.quick/depth=4,seed=2`. The run's folder below `runs`. */
@@ -51,60 +47,9 @@ const sweepRun = v.object({
   /** The trained network's measures at moments of training, from initialization on; null where none were kept. */
   course: v.nullable(list(v.object({ epoch: whole(), scalars }))),
   /** The run's own claims, judged with its control. */
-  claims: list(claim),
+  claims: list(evidence),
 });
 export type SweepRun = Readonly<v.InferOutput<typeof sweepRun>>;
-
-const claimProperty = v.picklist([
-  ...claim.entries.property.options,
-  /** RA ceases to occur once skip connections are removed. */
-  'no-skip',
-  /** It occurs across depths, widths, numbers of classes and datasets. */
-  'scope',
-  /** It comes with generalization. */
-  'generalization',
-  /** It comes with neural collapse. */
-  'collapse',
-  /** It provably occurs in the Unconstrained Jacobians Model. */
-  'theory',
-]);
-/** Which of the paper's claims a number speaks to; `training` for what the others presuppose. */
-export type ClaimProperty = v.InferOutput<typeof claimProperty>;
-
-const sweepClaim = v.object({
-  property: claimProperty,
-  id: v.string(),
-  /** What is claimed, in words: "the top singular value falls inversely with total depth". */
-  title: v.string(),
-  /** What is measured, and in which of the sweep's runs. */
-  measure: v.string(),
-  comparison: v.picklist(['>=', '<=', 'between']),
-  /** The number it is compared with; two of them for `between`. Ours, where not said. */
-  threshold: v.union([finite, bounds]),
-  /** One number a seed; null where it was not measured, or is undefined. */
-  values: list(maybe),
-  /** Mean over seeds and standard deviation (population). */
-  value: maybe,
-  spread: maybe,
-  /** 95% confidence interval, where the value is a fit. */
-  interval: v.optional(bounds),
-  /** The same measure at initialization and in the control, means over seeds; null where there is none. */
-  atInitialization: maybe,
-  control: maybe,
-  /** What the control is: "the same without skip connections". */
-  controlLabel: v.optional(v.string()),
-  /** In how many of the seeds the value is on its side of the threshold. */
-  seedsHolding: whole(),
-  /** Whether it holds in every seed; null where it is not measurable, or a run that it needs is not there. */
-  holds: v.nullable(v.boolean()),
-  /** Whether a run that it needs is not there; see {@link isIncomplete}. */
-  incomplete: v.exactOptional(v.boolean()),
-});
-/** One claim of the paper, judged over seeds. */
-export type SweepClaim = Readonly<v.InferOutput<typeof sweepClaim>>;
-
-/** Whether a claim waits for runs. Earlier files do not say so: there it was the only reason for no verdict. */
-export const isIncomplete = ({ incomplete, holds }: SweepClaim): boolean => incomplete ?? holds === null;
 
 const scalarName = v.picklist(Object.keys(measures) as ScalarName[]);
 const words = {
@@ -150,7 +95,7 @@ const sweepFigure = v.variant('kind', [
 export type SweepFigure = Readonly<v.InferOutput<typeof sweepFigure>>;
 
 const record = v.object({
-  schema: v.literal('collimate/sweep@1'),
+  schema: v.literal('collimate/sweep@2'),
   name: v.string(),
   preset: v.string(),
   /** The report's headline. */
@@ -161,7 +106,7 @@ const record = v.object({
   axes: list(axis),
   seeds: list(whole()),
   runs: list(sweepRun),
-  claims: list(sweepClaim),
+  claims: list(evidence),
   figures: list(sweepFigure),
   /** Settings that all runs share; an axis may still change one of them. */
   base: settings,
@@ -178,7 +123,7 @@ const record = v.object({
 export type SweepRecord = Readonly<v.InferOutput<typeof record>>;
 
 export const SWEEP_FILE = {
-  format: 'collimate/sweep@1',
+  format: 'collimate/sweep@2',
   schema: record,
   remedy: 'Remove the file, and give the command of its sweep again.',
 } as const;

@@ -1,8 +1,10 @@
+import type { Claim } from '../analysis/claim.ts';
+import type { Cell } from '../analysis/quantity.ts';
+import type { ScalarName } from '../analysis/scalars.ts';
 import { CollimateError } from '../errors.ts';
 import type { Experiment, Settings } from './experiment.ts';
 import { checkSettings, findExperiment } from './settings.ts';
-import type { ClaimSpec } from './sweep-claims.ts';
-import type { Axis, Cell, SweepFigure } from './sweep-results.ts';
+import type { Axis, SweepFigure } from './sweep-results.ts';
 
 /** How much a sweep takes: seconds, to see that it runs; minutes a sweep; or the paper's settings throughout. */
 export const LEVELS = ['smoke', 'quick', 'paper'] as const;
@@ -33,7 +35,7 @@ export interface Sweep {
   readonly summary: string;
   readonly axes: readonly Axis[];
   readonly cells: (level: Level) => readonly SweepCell[];
-  readonly claims: (level: Level) => readonly ClaimSpec[];
+  readonly claims: (level: Level) => readonly Claim<ScalarName>[];
   /** Cells whose runs' own claims are joined over seeds. */
   readonly runClaims?: readonly Cell[];
   readonly figures: readonly SweepFigure[];

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
-import { ANALYSIS, ANALYSIS_FILE } from '../experiments/analysis-file.ts';
+import { ANALYSIS, readAnalysis } from '../experiments/analysis-file.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { SWEEP } from '../experiments/sweep-record.ts';
 import { SWEEP_FILE, type SweepRecord } from '../experiments/sweep-results.ts';
 import { THEORY_FILE, THEORY as THEORY_JSON } from '../experiments/unconstrained/run.ts';
 import { type RecordKind, readRecord } from '../record.ts';
-import { fromRun, fromSweep, fromTheory, type Judged } from './verdicts.ts';
+import { fromTheory, type Shown } from './verdicts.ts';
 
 /** Everything that lies under a root such as `results`, as far as an index tells of it. */
 export interface Collection {
@@ -25,7 +25,7 @@ export interface Collection {
 interface Found {
   readonly folder: string;
   readonly name: string;
-  readonly claims: readonly Judged[];
+  readonly claims: readonly Shown[];
 }
 
 export interface FoundSweep extends Found {
@@ -67,7 +67,7 @@ export function collect(root: string): Collection {
   const sweeps = holding(below('sweeps'), SWEEP).flatMap((folder) =>
     read(`${folder}/${SWEEP}`, SWEEP_FILE).map((record): FoundSweep => {
       const name = `${record.name} · ${record.preset}`;
-      return { folder, name, record, claims: record.claims.map(fromSweep) };
+      return { folder, name, record, claims: record.claims };
     }),
   );
   const shared = new Set(sweeps.flatMap(({ record }) => record.runs.map(({ id }) => `runs/${id}`)));
@@ -75,24 +75,27 @@ export function collect(root: string): Collection {
   const runs = holding(folders.flatMap(below), ANALYSIS)
     .filter((folder) => !shared.has(folder))
     .flatMap((folder) =>
-      read(`${folder}/${ANALYSIS}`, ANALYSIS_FILE).flatMap(({ claims, trained }): FoundRun[] => {
-        if (!claims) return [];
-        const described = existsSync(join(root, folder, CONFIG));
-        const [config = null] = described
-          ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
-          : [];
-        const { testAccuracy, samples } = trained;
-        return [
-          {
-            folder,
-            name: folder,
-            config,
-            claims: claims.map(fromRun),
-            testAccuracy,
-            samples: samples.length,
-          },
-        ];
-      }),
+      attempt(`${folder}/${ANALYSIS}`, () => readAnalysis(join(root, folder))).flatMap(
+        (analysis): FoundRun[] => {
+          if (!analysis?.claims) return [];
+          const { claims, trained } = analysis;
+          const described = existsSync(join(root, folder, CONFIG));
+          const [config = null] = described
+            ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
+            : [];
+          const { testAccuracy, samples } = trained;
+          return [
+            {
+              folder,
+              name: folder,
+              config,
+              claims,
+              testAccuracy,
+              samples: samples.length,
+            },
+          ];
+        },
+      ),
     );
   const theory = holding(below(THEORY), THEORY_JSON).flatMap((folder) =>
     read(`${folder}/${THEORY_JSON}`, THEORY_FILE).map(

@@ -1,6 +1,6 @@
+import type { Evidence } from '../analysis/evidence.ts';
 import type {
   Analysis,
-  Claim,
   CourseMoment,
   EpochMetrics,
   Measures,
@@ -29,7 +29,7 @@ export interface ReportData {
   network: { config: Record<string, unknown> };
   run: RunData;
   control?: RunData;
-  claims: Claim[];
+  claims: readonly Evidence[];
   settings: [string, string][];
   provenance: [string, string][];
   /** In which ways this run departs from the paper, a sentence each. */

@@ -1,16 +1,16 @@
-import type { ClaimProperty } from '../experiments/sweep-results.ts';
+import type { Property } from '../analysis/evidence.ts';
 import type { Collection, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
 import { groupBy } from './numbers.ts';
 import { type PaperClaim, paperClaims } from './paper-claims.ts';
 import type { Verdict } from './parts.ts';
-import { type Judged, together } from './verdicts.ts';
+import { type Shown, together } from './verdicts.ts';
 
 /** What was measured of one claim of the paper. */
-export interface Evidence {
+export interface Gathered {
   readonly claim: PaperClaim;
   readonly verdict: Verdict;
   /** The most telling one first, each with its source. */
-  readonly judged: readonly Judged[];
+  readonly judged: readonly Shown[];
   /** Those of `judged` that come from sweeps, in that order. */
   readonly sweeps: readonly FoundSweep[];
   /** The optimization of the theory's model, where it speaks to the claim. */
@@ -20,7 +20,7 @@ export interface Evidence {
 }
 
 /** The evidence for each claim of the paper: that of sweeps and of the theory, or where there is none that of single runs. */
-export function gather(found: Collection): Evidence[] {
+export function gather(found: Collection): Gathered[] {
   const best = bestPresets(found.sweeps);
   return paperClaims.map((claim) => {
     const rank = ({ record }: FoundSweep) => {
@@ -46,7 +46,7 @@ export function gather(found: Collection): Evidence[] {
   });
 }
 
-const of = (source: FoundSweep | FoundRun | FoundTheory, property: ClaimProperty): Judged[] =>
+const of = (source: FoundSweep | FoundRun | FoundTheory, property: Property): Shown[] =>
   source.claims
     .filter((c) => c.property === property)
     .map((c) => ({ ...c, source: [{ text: source.name, to: `${source.folder}/report.html` }] }));
@@ -66,7 +66,7 @@ const bestTheory = (theory: readonly FoundTheory[]): FoundTheory[] =>
     .sort((a, b) => rankOf(a.folder.split('/').at(-1)!) - rankOf(b.folder.split('/').at(-1)!))
     .slice(0, 1);
 
-const isJudged = ({ claims }: FoundSweep): boolean => claims.some((c) => c.holds !== null);
+const isJudged = ({ claims }: FoundSweep): boolean => claims.some((c) => c.verdict !== 'not measurable');
 
 /** Of each experiment and preset the latest run. */
 function latest(runs: readonly FoundRun[]): FoundRun[] {

@@ -15,7 +15,6 @@ import {
   target,
   type Verdict,
   verdictMarks,
-  verdictWords,
 } from './parts.ts';
 import { escapeText } from './svg.ts';
 
@@ -144,4 +143,4 @@ function cell(
 }
 
 const badge = (verdict: Verdict): string =>
-  `<span class="verdict ${verdict}"><span aria-hidden="true">${verdictMarks[verdict]}</span> ${verdictWords[verdict]}</span>`;
+  `<span class="verdict ${verdict.replaceAll(' ', '-')}"><span aria-hidden="true">${verdictMarks[verdict]}</span> ${verdict}</span>`;

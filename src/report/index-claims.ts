@@ -1,26 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { thresholdInWords } from '../analysis/evidence.ts';
 import type { Collection } from './collection.ts';
-import type { Evidence } from './evidence.ts';
+import type { Gathered } from './evidence.ts';
 import { defined, format } from './numbers.ts';
 import type { PaperClaim } from './paper-claims.ts';
 import { type Cell, type FigurePart, type Inline, type Part, pieces, type Table } from './parts.ts';
 import { inlined } from './svg.ts';
-import {
-  capitalized,
-  plural,
-  seedsInWords,
-  thresholdInWords,
-  valueInWords,
-  verdictNote,
-  verdictTable,
-} from './verdicts.ts';
+import { capitalized, plural, seedsInWords, valueInWords, verdictNote, verdictTable } from './verdicts.ts';
 
 /** A row for each claim of the paper with its most telling number. */
-export function glance(evidence: readonly Evidence[]): Part[] {
+export function glance(evidence: readonly Gathered[]): Part[] {
   const rows = evidence.map(({ claim, judged, verdict, single }): Cell[] => {
     const name: Inline = [{ text: headline(claim), to: `#${claim.property}` }];
-    const first = judged.find((c) => c.holds !== null && c.value !== null) ?? judged[0];
+    const first = judged.find((c) => c.verdict !== 'not measurable') ?? judged[0];
     if (!first) {
       const none = Array.from({ length: 5 }, (): Cell => ({ text: '' }));
       return [{ text: name, small: remedy(claim.sweeps) }, ...none, { text: '', verdict }];
@@ -37,14 +30,14 @@ export function glance(evidence: readonly Evidence[]): Part[] {
         ],
       },
       { text: value, strong: true, after: spread },
-      { text: thresholdInWords(first) },
+      { text: thresholdInWords(first.threshold) },
       { text: format(first.atInitialization) },
       {
         text: format(first.control),
         ...(defined(first.control) && first.controlLabel && { small: first.controlLabel }),
       },
       { text: single ? 'one run' : seedsInWords(first) },
-      { text: '', verdict },
+      { text: '', verdict, ...(verdict === 'not measurable' && first.reason && { small: first.reason }) },
     ];
   });
   const numeric = { numeric: true };
@@ -76,7 +69,7 @@ export function glance(evidence: readonly Evidence[]): Part[] {
   ];
 }
 
-export function claimParts({ claim, judged, single }: Evidence, figure: Part | undefined): Part[] {
+export function claimParts({ claim, judged, single }: Gathered, figure: Part | undefined): Part[] {
   const words: Part[] = [
     {
       kind: 'text',
@@ -84,12 +77,12 @@ export function claimParts({ claim, judged, single }: Evidence, figure: Part | u
     },
   ];
   if (judged.length === 0) return [...words, { kind: 'text', text: remedy(claim.sweeps), note: true }];
-  const holding = judged.filter((c) => c.holds).length;
-  const open = judged.filter((c) => c.incomplete).length;
-  const vague = judged.filter((c) => c.holds === null).length - open;
+  const holding = judged.filter((c) => c.verdict === 'holds').length;
+  const vague = judged.filter((c) => c.verdict === 'not measurable').length;
+  const measured = judged.length - vague;
   const count =
-    `${holding} of ${plural(judged.length - open - vague, 'number')} on the right side of ${judged.length - open - vague === 1 ? 'its threshold' : 'their thresholds'}` +
-    `${single ? ', in single runs: no sweep speaks to it yet' : ' in every seed'}${vague > 0 ? `; ${vague} not measurable` : ''}${open > 0 ? `; ${open} not there yet` : ''}.`;
+    `${holding} of ${plural(measured, 'number')} on the right side of ${measured === 1 ? 'its threshold' : 'their thresholds'}` +
+    `${single ? ', in single runs: no sweep speaks to it yet' : ' in every seed'}${vague > 0 ? `; ${vague} not measurable` : ''}.`;
   return [
     ...words,
     verdictTable(judged),
@@ -111,7 +104,7 @@ export const headline = ({ mark, short }: PaperClaim): string => (mark ? `${mark
 /** The figure that says most of a claim, from the files of its sweep or of a run. */
 export function figureOf(
   found: Collection,
-  { claim, sweeps, theory }: Evidence,
+  { claim, sweeps, theory }: Gathered,
   number: number,
 ): FigurePart | undefined {
   const { figure: file } = claim;

@@ -2,12 +2,12 @@ import type { Collection } from './collection.ts';
 import { percent } from './numbers.ts';
 import type { Cell, Part } from './parts.ts';
 import { sweepSentence } from './sweep-page.ts';
-import { type Judged, together } from './verdicts.ts';
+import { type Shown, together } from './verdicts.ts';
 
 /** A row a sweep, and the theory. */
 export function sweepTable({ sweeps, theory }: Collection): Part {
-  const counted = (claims: readonly Judged[]): Cell[] => [
-    { text: `${claims.filter((c) => c.holds).length} of ${claims.length}` },
+  const counted = (claims: readonly Shown[]): Cell[] => [
+    { text: `${claims.filter((c) => c.verdict === 'holds').length} of ${claims.length}` },
     { text: '', verdict: together(claims) },
   ];
   const rows = [
@@ -63,7 +63,7 @@ export function runTable({ runs }: Collection): Part {
     groups: [
       {
         rows: runs.map(({ folder, config, claims, testAccuracy }) => {
-          const failed = claims.filter((c) => !c.holds);
+          const failed = claims.filter((c) => c.verdict !== 'holds');
           return [
             { text: [{ text: folder, to: `${folder}/report.html` }] },
             { text: config?.preset ?? '—' },
@@ -72,7 +72,9 @@ export function runTable({ runs }: Collection): Part {
             { text: `${claims.length - failed.length} of ${claims.length}` },
             {
               text:
-                failed.map((c) => c.title + (c.holds === null ? ' (not measurable)' : '')).join('; ') || '—',
+                failed
+                  .map((c) => c.title + (c.verdict === 'not measurable' ? ' (not measurable)' : ''))
+                  .join('; ') || '—',
             },
           ];
         }),

@@ -1,13 +1,13 @@
 import { type Collection, collect, type FoundSweep } from './collection.ts';
-import { type Evidence, gather } from './evidence.ts';
+import { type Gathered, gather } from './evidence.ts';
 import { claimParts, figureOf, glance, headline } from './index-claims.ts';
 import { runTable, sweepTable } from './index-lists.ts';
 import type { Report } from './page.ts';
-import { type Part, type Row, type Section, type Verdict, verdictWords } from './parts.ts';
+import type { Part, Row, Section, Verdict } from './parts.ts';
 import { publish } from './publish.ts';
 import { writerTo } from './sweep.ts';
 import { sharedSettings } from './sweep-page.ts';
-import { type Judged, plural } from './verdicts.ts';
+import { evidenceRow, plural, type Shown } from './verdicts.ts';
 
 /** Writes the page over all that lies below a root: each claim of the paper with what was measured of it, then all sweeps and runs. */
 export function writeIndex(root: string): void {
@@ -16,29 +16,19 @@ export function writeIndex(root: string): void {
   publish(writerTo(root), indexPage(found, evidence), 'index');
 }
 
-function observations({ claim, judged }: Evidence) {
-  return judged.map(({ threshold, interval, seeds, source, ...row }) => {
-    const [low, high] = typeof threshold === 'number' ? [threshold] : threshold;
-    return {
-      ...{ mark: claim.mark, source: typeof source === 'string' ? source : pathOf(source) },
-      ...{
-        ...row,
-        threshold: low,
-        thresholdHigh: high,
-        interval: interval?.[0],
-        intervalHigh: interval?.[1],
-      },
-      ...{ seedsHolding: seeds?.[0], seeds: seeds?.[1] },
-    };
-  });
+function observations({ claim, judged }: Gathered) {
+  return judged.map(({ source, ...row }) => ({
+    ...{ mark: claim.mark, source: typeof source === 'string' ? source : pathOf(source) },
+    ...evidenceRow(row),
+  }));
 }
 
-const pathOf = (source: Judged['source']): string => {
+const pathOf = (source: Shown['source']): string => {
   const [first] = source ?? [];
   return typeof first === 'object' && 'text' in first ? first.text : '';
 };
 
-function indexPage(found: Collection, evidence: readonly Evidence[]): Report {
+function indexPage(found: Collection, evidence: readonly Gathered[]): Report {
   const { sweeps, runs, theory, damaged } = found;
   let figures = 0;
   const claims = evidence.map((e): Section => {
@@ -77,12 +67,12 @@ function indexPage(found: Collection, evidence: readonly Evidence[]): Report {
 }
 
 /** Which of RA1–RA4 hold, and how many of the other claims. */
-function resultOf(evidence: readonly Evidence[]): string {
+function resultOf(evidence: readonly Gathered[]): string {
   const properties = evidence.filter((e) => e.claim.mark !== '');
-  if (evidence.every((e) => e.verdict === 'open')) return 'Nothing is measured yet.';
-  const said = properties.map((e) => `${e.claim.mark} ${verdictWords[e.verdict]}`).join('; ');
+  if (evidence.every((e) => e.verdict === 'not measured')) return 'Nothing is measured yet.';
+  const said = properties.map((e) => `${e.claim.mark} ${e.verdict}`).join('; ');
   const others = evidence.filter((e) => e.claim.mark === '' && e.claim.property !== 'training');
-  const counts = (['holds', 'part', 'fails', 'undefined', 'open'] as const).flatMap((verdict) => {
+  const counts = (Object.keys(manyWords) as Verdict[]).flatMap((verdict) => {
     const n = others.filter((e) => e.verdict === verdict).length;
     return n > 0 ? [`${n} ${manyWords[verdict][n === 1 ? 0 : 1]}`] : [];
   });
@@ -91,10 +81,10 @@ function resultOf(evidence: readonly Evidence[]): string {
 
 const manyWords: Record<Verdict, [string, string]> = {
   holds: ['holds', 'hold'],
-  part: ['holds in part', 'hold in part'],
-  fails: ['does not hold', 'do not hold'],
-  undefined: ['is not measurable', 'are not measurable'],
-  open: ['is not measured', 'are not measured'],
+  'holds in part': ['holds in part', 'hold in part'],
+  'does not hold': ['does not hold', 'do not hold'],
+  'not measurable': ['is not measurable', 'are not measurable'],
+  'not measured': ['is not measured', 'are not measured'],
 };
 
 const enumerated = (items: readonly string[]): string =>

@@ -9,7 +9,6 @@ import {
   target,
   type Verdict,
   verdictMarks,
-  verdictWords,
 } from './parts.ts';
 
 /** A page in Markdown, as GitHub and others show it; figures are links to their files. */
@@ -93,7 +92,7 @@ function grid(
   return [head, rule, ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
-const badge = (verdict: Verdict): string => `${verdictMarks[verdict]} ${verdictWords[verdict]}`;
+const badge = (verdict: Verdict): string => `${verdictMarks[verdict]} ${verdict}`;
 
 const inline = (text: Inline): string =>
   pieces(text)

@@ -57,9 +57,9 @@ sub { font-size: 0.75em; line-height: 0; }
 .cards thead th:nth-child(2) { padding-right: calc(0.75rem + 3.76rem); }
 .verdict { white-space: nowrap; font: 600 0.875rem/1.45 var(--sans); }
 .holds { color: var(--holds); }
-.fails { color: var(--fails); }
-.part { color: var(--part); }
-.open { color: var(--quiet); font-weight: 400; }
+.does-not-hold { color: var(--fails); }
+.holds-in-part { color: var(--part); }
+.not-measurable, .not-measured { color: var(--quiet); font-weight: 400; }
 
 figure { margin: 0 0 3.25rem; break-inside: avoid; }
 .scroll { overflow-x: auto; padding-bottom: 0.25rem; }

@@ -1,7 +1,7 @@
 import type { Origin, RunConfig } from '../experiments/run-config.ts';
 import type { Data } from './csv.ts';
 import type { Facts, FigurePart, Inline, Link, Page, Part, Row, Section } from './parts.ts';
-import { type Judged, verdictTable } from './verdicts.ts';
+import { type Shown, verdictTable } from './verdicts.ts';
 
 /** What pages of runs, of sweeps, of the theory and the index differ in; {@link pageOf} adds what they share. */
 export interface Report extends Page {
@@ -65,7 +65,7 @@ export const ownFigures = (sections: readonly Section[]): FigurePart[] =>
     .filter((p): p is FigurePart => p.kind === 'figure' && p.folder === undefined);
 
 /** The claims of a page, and what their numbers mean. */
-export const verdicts = (claims: readonly Judged[], note: string, controlLabel?: string): Part[] =>
+export const verdicts = (claims: readonly Shown[], note: string, controlLabel?: string): Part[] =>
   claims.length > 0
     ? [verdictTable(claims, controlLabel), { kind: 'text', text: note, note: true }]
     : [{ kind: 'text', text: 'No claim was judged.' }];

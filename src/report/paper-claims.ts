@@ -1,8 +1,8 @@
-import type { ClaimProperty } from '../experiments/sweep-results.ts';
+import type { Property } from '../analysis/evidence.ts';
 
 /** A claim of the paper, in our words, and where to look for its evidence first. */
 export interface PaperClaim {
-  readonly property: ClaimProperty;
+  readonly property: Property;
   /** The paper's name for it; empty where it has none. */
   readonly mark: string;
   /** As a headline. */

@@ -1,3 +1,4 @@
+import type { Evidence } from '../analysis/evidence.ts';
 import type { Data } from './csv.ts';
 
 /*
@@ -112,26 +113,16 @@ export interface Cell {
   readonly verdict?: Verdict;
 }
 
-/** `part`: of several numbers some hold. `undefined`: a number is not measurable. `open`: it is not there. */
-export type Verdict = 'holds' | 'fails' | 'part' | 'undefined' | 'open';
+/** Of one claim, or of several as one; one without evidence is not measured. */
+export type Verdict = Evidence['verdict'] | 'holds in part' | 'not measured';
 
-export const verdictWords: Record<Verdict, string> = {
-  holds: 'holds',
-  fails: 'does not hold',
-  part: 'holds in part',
-  undefined: 'not measurable',
-  open: 'not measured',
-};
 export const verdictMarks: Record<Verdict, string> = {
   holds: '✓',
-  fails: '✗',
-  part: '◐',
-  undefined: '–',
-  open: '–',
+  'does not hold': '✗',
+  'holds in part': '◐',
+  'not measurable': '–',
+  'not measured': '–',
 };
-
-export const verdictOf = ({ holds, incomplete }: { holds: boolean | null; incomplete?: boolean }): Verdict =>
-  holds === null ? (incomplete ? 'open' : 'undefined') : holds ? 'holds' : 'fails';
 
 /** The pieces of a text. */
 export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);

@@ -6,12 +6,12 @@ import { format, formatSpread, percent, spread } from './numbers.ts';
 import { link, type Report, verdicts } from './page.ts';
 import { type Cell, figureParts, type Inline, type Row, type Table } from './parts.ts';
 import { runTables } from './tables.ts';
-import { failedInWords, fromRun, plural, verdictNote } from './verdicts.ts';
+import { plural, verdictNote, verdictSentence } from './verdicts.ts';
 
 /** The page of a run: the verdicts, the figures, every measure, and what it takes to repeat them. */
 export function runPage(data: ReportData): Report {
   const network = Object.entries(data.network.config).map(([k, v]): Row => [k, show(v)]);
-  const claims = data.claims.map(fromRun);
+  const { claims } = data;
   return {
     kicker: `Collimate · ${data.experiment}`,
     title: data.title,
@@ -119,23 +119,18 @@ const show = (value: unknown): string => (typeof value === 'string' ? value : (J
 
 /** The result in a sentence. */
 export function resultSentence({ claims, run }: ReportData): string {
-  const alignment = claims.filter((c) => c.property !== 'training');
-  const failed = alignment.filter((c) => !c.holds);
-  const untrained = claims.filter((c) => c.property === 'training' && !c.holds);
   const { trained } = run.analysis;
   const epochs = run.metrics.length;
   const after = epochs > 0 ? `After ${plural(epochs, 'epoch')}, at` : 'At';
-  const subject = `${after} ${percent(trained.testAccuracy)} test accuracy, `;
-  const caution =
-    untrained.length > 0 ? ' The network did not reach the accuracy that the others presuppose.' : '';
-  if (alignment.length === 0) return `${subject}no claim of Residual Alignment was judged.${caution}`;
-  const on = ` on ${plural(trained.samples.length, 'sample')}`;
-  if (failed.length === 0) {
-    const all = alignment.length === 1 ? 'the one claim' : `all ${alignment.length} claims`;
-    return `${subject}${all} of Residual Alignment ${alignment.length === 1 ? 'holds' : 'hold'}${on}.${caution}`;
-  }
-  const names = alignment.map((c) => `${c.title} (${c.property})`);
-  return `${subject}${alignment.length - failed.length} of ${alignment.length} claims of Residual Alignment hold${on}.${failedInWords(alignment, names)}${caution}`;
+  const sentence = verdictSentence(
+    claims.filter((c) => c.property !== 'training'),
+    {
+      of: ' of Residual Alignment',
+      where: ` on ${plural(trained.samples.length, 'sample')}`,
+      named: (c) => `${c.title} (${c.property})`,
+    },
+  );
+  return `${after} ${percent(trained.testAccuracy)} test accuracy, ${sentence[0]!.toLowerCase()}${sentence.slice(1)}`;
 }
 
 function files(control: string | undefined): Inline[] {

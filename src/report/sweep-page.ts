@@ -1,12 +1,12 @@
-import { isIncomplete, type SweepRecord } from '../experiments/sweep-results.ts';
+import type { SweepRecord } from '../experiments/sweep-results.ts';
 import { type Report, verdicts } from './page.ts';
 import { type Figure, figureParts, type Part, type Row } from './parts.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
-import { capitalized, failedInWords, fromSweep, plural, verdictNote } from './verdicts.ts';
+import { capitalized, plural, verdictNote, verdictSentence } from './verdicts.ts';
 
 /** The page of a sweep: the claims over seeds, the figures, a row for each cell, and how it was made. */
 export function sweepPage(record: SweepRecord, figures: readonly Figure[]): Report {
-  const claims = record.claims.map(fromSweep);
+  const { claims } = record;
   const done = record.runs.filter(({ status }) => status === 'done').length;
   const seconds = record.runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
   return {
@@ -59,23 +59,12 @@ const axesInWords = ({ axes }: SweepRecord): string =>
   axes.length === 0 ? '' : ` over ${axes.map(({ label }) => label).join(' and ')}`;
 
 /** What came out, in a sentence. */
-export function sweepSentence({ claims, runs, seeds }: SweepRecord): string {
-  const judged = claims.filter((c) => !isIncomplete(c));
-  const open = claims.length - judged.length;
-  const failed = judged.filter((c) => !c.holds);
-  const over = ` over ${plural(seeds.length, 'seed')}`;
-  const waiting = open > 0 ? ` ${plural(open, 'claim')} could not be judged yet: runs are missing.` : '';
-  if (judged.length === 0) {
-    const done = runs.filter(({ status }) => status === 'done').length;
-    return `No claim is judged yet: ${done} of ${plural(runs.length, 'run')} are there.`;
-  }
-  if (failed.length === 0) {
-    const all = judged.length === 1 ? 'The one claim holds' : `All ${judged.length} claims hold`;
-    return `${open > 0 ? all.replace('All', 'The').replace('claims', 'claims judged') : all}${over}.${waiting}`;
-  }
-  const names = judged.map((c) => `${c.title} (${c.seedsHolding} of ${plural(c.values.length, 'seed')})`);
-  return `${judged.length - failed.length} of ${plural(judged.length, 'claim')} hold${judged.length === 1 ? 's' : ''}${over}.${failedInWords(judged, names)}${waiting}`;
-}
+export const sweepSentence = ({ claims, seeds }: SweepRecord): string =>
+  verdictSentence(claims, {
+    where: ` over ${plural(seeds.length, 'seed')}`,
+    named: ({ title, holding, values, verdict }) =>
+      verdict === 'does not hold' ? `${title} (${holding} of ${plural(values.length, 'seed')})` : title,
+  });
 
 /** The runs that failed or are missing, with their reasons. */
 function absent({ runs }: SweepRecord): Part[] {

@@ -4,6 +4,7 @@ import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
 import { format, formatSpread, groupBy, spread } from './numbers.ts';
 import type { Cell, Inline, Table } from './parts.ts';
+import { evidenceRow } from './verdicts.ts';
 
 const networks = ['trained', 'initialization', 'control'] as const;
 const names = Object.keys(scalars) as ScalarName[];
@@ -26,12 +27,7 @@ export function sweepData(record: SweepRecord): Data[] {
   return [
     {
       name: 'claims',
-      rows: claims.map(({ threshold, interval, values, ...claim }) => ({
-        ...claim,
-        ...bounds('threshold', typeof threshold === 'number' ? [threshold] : threshold),
-        ...bounds('interval', interval ?? []),
-        seeds: values.length,
-      })),
+      rows: claims.map(evidenceRow),
     },
     {
       name: 'claim-seeds',
@@ -56,7 +52,7 @@ export function sweepData(record: SweepRecord): Data[] {
     {
       name: 'run-claims',
       rows: runs.flatMap((run) =>
-        run.claims.map((claim) => ({ run: run.id, ...placeOf(run), seed: run.seed, ...claim })),
+        run.claims.map((claim) => ({ run: run.id, ...placeOf(run), seed: run.seed, ...evidenceRow(claim) })),
       ),
     },
     {
@@ -74,11 +70,6 @@ export function sweepData(record: SweepRecord): Data[] {
     },
   ];
 }
-
-const bounds = (name: string, [low, high]: readonly number[]): Observation => ({
-  [name]: low,
-  [`${name}High`]: high,
-});
 
 const inOrder = (measured: Scalars): Observation =>
   Object.fromEntries(names.map((name) => [name, measured[name]]));

@@ -6,6 +6,7 @@ import { type Moment, moments, type ReportData, type RunData } from './data.ts';
 import { drawnBlocks } from './figures/alignment.ts';
 import { points } from './figures/spectra.ts';
 import { range, spread } from './numbers.ts';
+import { evidenceRow } from './verdicts.ts';
 
 const names = Object.keys(scalars) as ScalarName[];
 
@@ -19,7 +20,7 @@ export function runTables(data: ReportData): Data[] {
   const of = (observe: (moment: Moment) => readonly Observation[]): Observation[] =>
     moments(data).flatMap((moment, i) => observe(moment).map((row) => ({ ...shown[i], ...row })));
   return [
-    { name: 'claims', rows: data.claims.map((claim) => ({ ...claim })) },
+    { name: 'claims', rows: data.claims.map(evidenceRow) },
     { name: 'training', rows: trainingRows(data) },
     ...(data.run.course ? [{ name: 'course', rows: courseRows(data.run) }] : []),
     { name: 'measures', rows: of(measureRows) },

@@ -1,5 +1,5 @@
 import type { StartMeasures } from '../analysis/unconstrained/measures.ts';
-import type { TheoryCase, TheoryClaim } from '../analysis/unconstrained/results.ts';
+import type { TheoryCase } from '../analysis/unconstrained/results.ts';
 import type { Origin } from '../experiments/run-config.ts';
 import { CONFIG, type RunFolder } from '../experiments/run-folder.ts';
 import { THEORY, THEORY_CONFIG, THEORY_FILE, type Theory } from '../experiments/unconstrained/run.ts';
@@ -9,7 +9,7 @@ import { format } from './numbers.ts';
 import { link, provenance, type Report, verdicts } from './page.ts';
 import { figureParts, type Part, type Row, type Table } from './parts.ts';
 import { into, publish } from './publish.ts';
-import { failedInWords, fromTheory } from './verdicts.ts';
+import { fromTheory, plural, verdictSentence } from './verdicts.ts';
 
 /** Draws the page of an optimization of the Unconstrained Jacobians Model from the files in its folder. */
 export function writeTheoryReport(folder: RunFolder): void {
@@ -19,11 +19,12 @@ export function writeTheoryReport(folder: RunFolder): void {
 
 function theoryPage(theory: Theory, origin: Origin): Report {
   const { settings, claims, preset } = theory;
+  const wording = { noun: 'conclusion', where: ` from ${plural(settings.starts, 'random start')}` };
   return {
     kicker: `Collimate · unconstrained-jacobians · preset ${preset}`,
     title: 'Residual Alignment in the Unconstrained Jacobians Model',
     subtitle: `${settings.classes.join(', ')} classes, ${settings.depths.join(', ')} blocks of width ${settings.width}, ${settings.starts} starts`,
-    result: [resultSentence(claims, settings.starts), ...lowRankSentence(theory)].join(' '),
+    result: [verdictSentence(claims.map(fromTheory), wording), ...lowRankSentence(theory)].join(' '),
     sections: [
       {
         id: 'verdicts',
@@ -49,16 +50,6 @@ function theoryPage(theory: Theory, origin: Origin): Report {
     ],
     data: theoryData(theory),
   };
-}
-
-/** The result in a sentence. */
-function resultSentence(claims: readonly TheoryClaim[], starts: number): string {
-  const failed = claims.filter((c) => !c.holds);
-  const from = `from ${starts} random ${starts === 1 ? 'start' : 'starts'}`;
-  if (claims.length === 0) return 'No conclusion was judged.';
-  if (failed.length === 0) return `All ${claims.length} conclusions hold ${from}.`;
-  const names = claims.map(({ title }) => title);
-  return `${claims.length - failed.length} of ${claims.length} conclusions hold ${from}.${failedInWords(claims, names)}`;
 }
 
 /** Below this ratio of objectives, the aligned solution is beaten, not met. */

@@ -1,72 +1,44 @@
-import type { Claim } from '../analysis/results.ts';
+import type { Evidence } from '../analysis/evidence.ts';
+import { thresholdInWords } from '../analysis/evidence.ts';
 import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
-import { type ClaimProperty, isIncomplete, type SweepClaim } from '../experiments/sweep-results.ts';
+import type { Observation } from './csv.ts';
 import { defined, format, formatSpread } from './numbers.ts';
 import { paperClaims } from './paper-claims.ts';
-import { type Cell, type Column, type Inline, type Table, type Verdict, verdictOf } from './parts.ts';
+import type { Cell, Column, Inline, Table, Verdict } from './parts.ts';
 
-/** A claim as a row of a table, judged in one run or over the seeds of a sweep. */
-export interface Judged {
-  readonly property: ClaimProperty;
-  readonly title: string;
-  readonly measure: string;
-  readonly value: number | null;
-  readonly spread: number | null;
-  readonly interval?: readonly [number, number] | undefined;
-  readonly comparison: SweepClaim['comparison'];
-  readonly threshold: SweepClaim['threshold'];
-  readonly atInitialization: number | null;
-  readonly control: number | null;
-  readonly controlLabel?: string | undefined;
-  /** In how many seeds, or starts, of how many it holds; not of a single run. */
-  readonly seeds?: readonly [holding: number, all: number];
-  /** What `seeds` counts, where these are no seeds. */
+/** Evidence as a row of a table. */
+export interface Shown extends Evidence {
+  /** What `values` run over, where these are not seeds. */
   readonly counted?: string;
-  readonly holds: boolean | null;
-  readonly uncertainty?: number | null;
-  readonly incomplete?: boolean;
   /** Where it comes from, in a table of several sources. */
   readonly source?: Inline;
 }
 
-export const fromRun = (claim: Claim): Judged => claim;
-
-export const fromSweep = (claim: SweepClaim): Judged => ({
-  ...claim,
-  spread: claim.values.length > 1 ? claim.spread : null,
-  seeds: [claim.seedsHolding, claim.values.length],
-  incomplete: isIncomplete(claim),
-});
-
-export const fromTheory = ({ startsHolding, starts, ...claim }: TheoryClaim): Judged => ({
-  ...claim,
-  controlLabel: 'without skip connections',
-  counted: 'starts',
-  ...(startsHolding !== null && { seeds: [startsHolding, starts] as const }),
-});
+export const fromTheory = (claim: TheoryClaim): Shown => {
+  const { startsHolding, starts, holds, comparison, threshold, ...words } = claim;
+  return {
+    ...words,
+    threshold: comparison === '>=' ? { atLeast: threshold } : { atMost: threshold },
+    values: startsHolding === null ? [claim.value] : new Array<null>(starts).fill(null),
+    ...{ holding: startsHolding ?? Number(holds), controlLabel: 'without skip connections' },
+    ...{ counted: 'starts', verdict: holds === null ? 'not measurable' : holds ? 'holds' : 'does not hold' },
+  };
+};
 
 /** What the value may be off by, where that shows in three decimals or leaves the verdict open. */
-const uncertaintyInWords = ({ uncertainty, holds }: Judged): string =>
-  defined(uncertainty) && (uncertainty >= 5e-4 || (holds === null && uncertainty > 0))
+const uncertaintyInWords = ({ uncertainty, verdict }: Evidence): string =>
+  defined(uncertainty) && (uncertainty >= 5e-4 || (verdict === 'not measurable' && uncertainty > 0))
     ? `; known to ±${format(uncertainty)}, as singular values lie close`
     : '';
 
-/** In how many seeds a claim holds. */
-export const seedsInWords = ({ seeds, counted, holds }: Judged): string =>
-  seeds && holds !== null ? `${seeds.join(' of ')}${counted ? ` ${counted}` : ''}` : '—';
-
-/** A row's threshold, as in `≥ 0.95`. */
-export function thresholdInWords({
-  comparison,
-  threshold,
-}: Pick<Judged, 'comparison' | 'threshold'>): string {
-  const short = (x: number) => String(+x.toPrecision(6)).replace('-', '−');
-  if (typeof threshold !== 'number') return `${short(threshold[0])} … ${short(threshold[1])}`;
-  return `${comparison === '>=' ? '≥' : '≤'} ${short(+threshold.toFixed(4) || threshold)}`;
-}
+/** In how many of several seeds a claim holds. */
+export const seedsInWords = ({ values, holding, counted, verdict }: Shown): string =>
+  values.length > 1 && verdict !== 'not measurable'
+    ? `${holding} of ${values.length}${counted ? ` ${counted}` : ''}`
+    : '—';
 
 /** A value with its spread or interval, with as many digits as the verdict needs. */
-export function valueInWords(claim: Judged): { value: string; spread: string } {
+export function valueInWords(claim: Evidence): { value: string; spread: string } {
   const digits = decimals(claim);
   const { value, spread, interval } = claim;
   return {
@@ -79,15 +51,13 @@ export function valueInWords(claim: Judged): { value: string; spread: string } {
   };
 }
 
+/** A column of a table of evidence. */
+type EvidenceColumn = Column & { readonly of: (claim: Shown, digits: number) => Cell };
+
 /** The table of claims, a group of rows a property: none of the columns that all rows would leave empty. */
-export function verdictTable(claims: readonly Judged[], controlLabel?: string): Table {
-  const [seeds, sources, named] = [
-    claims.some((c) => c.seeds),
-    claims.some((c) => c.source !== undefined),
-    claims.some((c) => c.controlLabel),
-  ];
-  const controls = controlLabel !== undefined || claims.some((c) => defined(c.control));
-  const columns: (Column & { of: (c: Judged, digits: number) => Cell })[] = [
+export function verdictTable(claims: readonly Shown[], controlLabel?: string): Table {
+  const named = claims.some((c) => c.controlLabel);
+  const columns: (EvidenceColumn | false)[] = [
     { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) }) },
     {
       ...{ label: 'Measured', numeric: true },
@@ -96,39 +66,41 @@ export function verdictTable(claims: readonly Judged[], controlLabel?: string): 
         return { text: value, strong: true, after: spread };
       },
     },
-    { label: 'Threshold', numeric: true, of: (c) => ({ text: thresholdInWords(c) }) },
+    { label: 'Threshold', numeric: true, of: (c) => ({ text: thresholdInWords(c.threshold) }) },
     {
       ...{ label: 'At initialization', numeric: true },
       of: (c, digits) => ({ text: format(c.atInitialization, digits) }),
     },
-  ];
-  if (controls)
-    columns.push({
+    (controlLabel !== undefined || claims.some((c) => defined(c.control))) && {
       ...{ label: controlLabel ?? 'Control', numeric: true },
       of: (c, digits) => ({
         text: format(c.control, digits),
         ...(named && defined(c.control) && c.controlLabel && { small: c.controlLabel }),
       }),
-    });
-  if (seeds)
-    columns.push({
+    },
+    claims.some((c) => c.values.length > 1) && {
       ...{ label: 'Seeds that hold', numeric: true },
       of: (c) => ({ text: seedsInWords(c) }),
-    });
-  if (sources) columns.push({ label: 'Source', of: (c) => ({ text: c.source ?? '' }) });
-  columns.push({ label: 'Verdict', of: (c) => ({ text: '', verdict: verdictOf(c) }) });
+    },
+    claims.some((c) => c.source !== undefined) && { label: 'Source', of: (c) => ({ text: c.source ?? '' }) },
+    {
+      label: 'Verdict',
+      of: ({ verdict, reason }) => ({ text: '', verdict, ...(reason !== undefined && { small: reason }) }),
+    },
+  ];
+  const shown = columns.filter((column) => column !== false);
   const groups = paperClaims
     .map(({ property, mark, short }) => ({
       title: { mark, text: short },
       rows: claims
         .filter((c) => c.property === property)
-        .map((c) => columns.map(({ of }) => of(c, decimals(c)))),
+        .map((c) => shown.map(({ of }) => of(c, decimals(c)))),
     }))
     .filter(({ rows }) => rows.length > 0);
   return {
     kind: 'table',
     caption: 'Claims, measured on the trained networks',
-    columns: columns.map(({ of: _, ...column }) => column),
+    columns: shown.map(({ of: _, ...column }) => column),
     // The rows of one claim of the paper need no headline of their own.
     groups: groups.length === 1 ? groups.map(({ rows }) => ({ rows })) : groups,
     cards: true,
@@ -136,7 +108,7 @@ export function verdictTable(claims: readonly Judged[], controlLabel?: string): 
 }
 
 /** What the numbers of a verdict table mean. */
-export function verdictNote(claims: readonly Judged[], over: 'samples' | 'seeds'): string {
+export function verdictNote(claims: readonly Evidence[], over: 'samples' | 'seeds'): string {
   const undefinedCell = claims.some((c) => [c.value, c.atInitialization, c.control].includes(null));
   const interval = claims.some((c) => c.interval)
     ? ' Brackets hold the 95% confidence interval of a fit.'
@@ -149,24 +121,49 @@ export function verdictNote(claims: readonly Judged[], over: 'samples' | 'seeds'
   );
 }
 
-/** Several claims as one: what is missing does not count where others are there. */
-export function together(claims: readonly Pick<Judged, 'holds' | 'incomplete'>[]): Verdict {
-  const judged = claims.filter((c) => c.holds !== null);
-  if (judged.length === 0) return claims.some((c) => !c.incomplete) ? 'undefined' : 'open';
-  const holding = judged.filter((c) => c.holds).length;
-  return holding === judged.length ? 'holds' : holding === 0 ? 'fails' : 'part';
+/** Evidence as a row of CSV, but for its values. */
+export function evidenceRow({ threshold, interval, values, ...claim }: Evidence): Observation {
+  const [low, high] = interval ?? [];
+  return {
+    ...claim,
+    ...{ atLeast: threshold.atLeast, atMost: threshold.atMost },
+    ...{ interval: low, intervalHigh: high, seeds: values.length },
+  };
 }
 
-/** The titles of the claims that do not hold, and of those that are not measurable, as sentences; empty where all hold. */
-export function failedInWords(
-  claims: readonly Pick<Judged, 'holds' | 'incomplete'>[],
-  names: readonly string[],
+/** Several verdicts as one: what is not measurable does not count where others are. */
+export function together(claims: readonly Pick<Evidence, 'verdict'>[]): Verdict {
+  if (claims.length === 0) return 'not measured';
+  const judged = claims.filter((c) => c.verdict !== 'not measurable');
+  const holding = judged.filter((c) => c.verdict === 'holds').length;
+  if (judged.length === 0) return 'not measurable';
+  return holding === judged.length ? 'holds' : holding === 0 ? 'does not hold' : 'holds in part';
+}
+
+interface Wording {
+  readonly noun?: string;
+  /** Behind the noun, and behind "hold". */
+  readonly of?: string;
+  readonly where?: string;
+  readonly named?: (claim: Evidence) => string;
+}
+
+/** What came of claims, in a sentence or a few: `2 of 3 claims hold. Does not hold: σ₁ falls with every block.` */
+export function verdictSentence(
+  claims: readonly Evidence[],
+  { noun = 'claim', of = '', where = '', named = ({ title }) => title }: Wording = {},
 ): string {
+  if (claims.length === 0) return `No ${noun}${of} was judged.`;
+  const all = `${plural(claims.length, noun)}${of}`;
+  const holding = claims.filter((c) => c.verdict === 'holds').length;
+  if (holding === claims.length)
+    return `${holding === 1 ? `The one ${noun}${of} holds` : `All ${all} hold`}${where}.`;
   const list = (verdict: Verdict, words: string) => {
-    const own = names.filter((_, i) => verdictOf(claims[i]!) === verdict);
+    const own = claims.filter((c) => c.verdict === verdict).map(named);
     return own.length > 0 ? ` ${words}: ${own.join('; ')}.` : '';
   };
-  return list('fails', 'Does not hold') + list('undefined', 'Not measurable');
+  const failed = list('does not hold', 'Does not hold') + list('not measurable', 'Not measurable');
+  return `${holding} of ${all} hold${claims.length === 1 ? 's' : ''}${where}.${failed}`;
 }
 
 /** Latin letters only: a σ is not a word's first letter. */
@@ -174,9 +171,9 @@ export const capitalized = (text: string): string => text.replace(/^[a-z]/, (c) 
 
 export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
-/** Three, or as many as it takes for the printed value to be on its own side of the thresholds. */
-function decimals({ value, threshold }: Pick<Judged, 'value' | 'threshold'>): number {
-  const bounds = typeof threshold === 'number' ? [threshold] : threshold;
+/** Three, or as many as it takes for the printed value to be on its own side of the threshold. */
+function decimals({ value, threshold }: Pick<Evidence, 'value' | 'threshold'>): number {
+  const bounds = Object.values(threshold);
   if (!defined(value) || bounds.includes(value)) return 3;
   const sides = (x: number) => bounds.map((t) => Math.sign(x - t)).join();
   return [3, 4, 5, 6].find((d) => sides(Number(value.toFixed(d))) === sides(value)) ?? 7;

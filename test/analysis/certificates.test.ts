@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { diagonalShare } from '../../src/analysis/alignment.ts';
 import { cosineError, diagonalShareError, gapsOf, vectorErrors } from '../../src/analysis/certificates.ts';
-import { judge } from '../../src/analysis/claims.ts';
+import { judgeRun } from '../../src/analysis/claims.ts';
+import { verdictOn } from '../../src/analysis/evidence.ts';
 import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
-import { verdictOn } from '../../src/analysis/verdict.ts';
 import { broadcast, equal, full, iota, reshape, where } from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
@@ -145,10 +145,10 @@ describe('bounds on vectors', () => {
 
 describe('a verdict on an uncertain number', () => {
   test('is there only if it is the same wherever the number may lie', () => {
-    expect(verdictOn(0.7, '>=', 0.65, 0.04)).toBe(true);
-    expect(verdictOn(0.7, '>=', 0.65, 0.06)).toBeNull();
-    expect(verdictOn(0.6, '>=', 0.65, 0.04)).toBe(false);
-    expect(verdictOn(0.5, 'between', [0.4, 0.6], 0.2)).toBeNull();
+    expect(verdictOn(0.7, { atLeast: 0.65 }, 0.04)).toBe('holds');
+    expect(verdictOn(0.7, { atLeast: 0.65 }, 0.06)).toBe('not measurable');
+    expect(verdictOn(0.6, { atLeast: 0.65 }, 0.04)).toBe('does not hold');
+    expect(verdictOn(0.5, { atLeast: 0.4, atMost: 0.6 }, 0.2)).toBe('not measurable');
   });
 
   test('is not measurable among the claims of a run', () => {
@@ -157,11 +157,14 @@ describe('a verdict on an uncertain number', () => {
     const share = summary.diagonalShare.mean!;
     const verdict = (off: number) => {
       summary.diagonalShareError = { mean: off, std: 0, min: off, max: off };
-      return judge(run.analysis, control!.analysis).find(({ id }) => id === 'diagonal-share');
+      return judgeRun(run.analysis, control!.analysis, { trainedAt: undefined, randomLabels: false }).find(
+        ({ id }) => id === 'diagonal-share',
+      );
     };
-    expect(verdict((share - 0.65) / 2)).toMatchObject({ holds: true });
+    expect(verdict((share - 0.65) / 2)).toMatchObject({ verdict: 'holds' });
     expect(verdict(2 * (share - 0.65))).toMatchObject({
-      holds: null,
+      verdict: 'not measurable',
+      reason: expect.stringContaining('by what it may be off'),
       value: share,
       uncertainty: 2 * (share - 0.65),
     });

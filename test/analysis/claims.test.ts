@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { judge } from '../../src/analysis/claims.ts';
-import type { Analysis, Claim, Spread } from '../../src/analysis/results.ts';
+import { judgeRun } from '../../src/analysis/claims.ts';
+import type { Evidence } from '../../src/analysis/evidence.ts';
+import type { Analysis, Spread } from '../../src/analysis/results.ts';
 import { fixture } from '../report/fixture.ts';
 
 const known = (mean: number): Spread => ({ mean, std: 0, min: mean, max: mean });
@@ -13,66 +14,118 @@ function analyses(depth: number, means: Partial<Analysis['trained']['summary']> 
   return { analysis, control: control!.analysis };
 }
 
-const find = (claims: readonly Claim[], id: string): Claim | undefined => claims.find((c) => c.id === id);
+const MNIST = { trainedAt: undefined, randomLabels: false };
+const judge = (analysis: Analysis, control: Analysis | undefined, data = {}) =>
+  judgeRun(analysis, control, { ...MNIST, ...data });
+const find = (claims: readonly Evidence[], id: string): Evidence | undefined =>
+  claims.find((c) => c.id === id);
 
 describe('a claim', () => {
   test('holds at its threshold and no further', () => {
-    for (const [value, holds] of [
-      [0.99, true],
-      [0.9899, false],
+    for (const [value, verdict] of [
+      [0.99, 'holds'],
+      [0.9899, 'does not hold'],
     ] as const) {
       const { analysis, control } = analyses(8, { line: known(value) });
-      expect(find(judge(analysis, control), 'line')).toMatchObject({ value, threshold: 0.99, holds });
+      expect(find(judge(analysis, control), 'line')).toMatchObject({
+        ...{ value, threshold: { atLeast: 0.99 }, verdict },
+      });
     }
-    for (const [value, holds] of [
-      [0.2, true],
-      [0.2001, false],
+    for (const [value, verdict] of [
+      [0.2, 'holds'],
+      [0.2001, 'does not hold'],
     ] as const) {
       const { analysis, control } = analyses(8, { stepCv: known(value) });
-      expect(find(judge(analysis, control), 'step-cv')).toMatchObject({ value, holds });
+      expect(find(judge(analysis, control), 'step-cv')).toMatchObject({ value, verdict });
     }
   });
 
   test('about every block is as strong as its weakest', () => {
     const topEnergy = [1, 1, 0.7, 1, 1, 1, 1, 1].map(known);
     const { analysis, control } = analyses(8, { topEnergy });
-    expect(find(judge(analysis, control), 'top-energy')).toMatchObject({ value: 0.7, holds: false });
+    expect(find(judge(analysis, control), 'top-energy')).toMatchObject({
+      value: 0.7,
+      verdict: 'does not hold',
+    });
   });
 
   test('about left and right vectors is about the blocks from the fourth on', () => {
     const leftRight = [0.1, 0.2, 0.3, 0.8, 0.9, 0.9, 0.9, 0.9].map(known);
     const { analysis, control } = analyses(8, { leftRight });
-    expect(find(judge(analysis, control), 'left-right')).toMatchObject({ value: 0.8, holds: true });
+    expect(find(judge(analysis, control), 'left-right')).toMatchObject({ value: 0.8, verdict: 'holds' });
   });
 
-  test('of accuracy can be given the threshold of a data set', () => {
+  test('of accuracy has the threshold of its data', () => {
     const { analysis, control } = analyses(8);
-    const claims = judge(analysis, control, { 'test-accuracy': 0.6, 'control-accuracy': 0.55 });
-    expect(find(claims, 'test-accuracy')).toMatchObject({ threshold: 0.6, holds: true });
-    expect(find(claims, 'control-accuracy')).toMatchObject({ threshold: 0.55 });
-    expect(find(claims, 'line')).toMatchObject({ threshold: 0.99 });
+    const claims = judge(analysis, control, { trainedAt: 0.6 });
+    expect(find(claims, 'test-accuracy')).toMatchObject({ threshold: { atLeast: 0.6 }, verdict: 'holds' });
+    expect(find(claims, 'control-accuracy')).toMatchObject({ threshold: { atLeast: 0.6 } });
+    expect(find(claims, 'line')).toMatchObject({ threshold: { atLeast: 0.99 } });
   });
 
   test('without a value is not measurable', () => {
     const nothing = { mean: null, std: null, min: null, max: null };
     const { analysis, control } = analyses(8, { diagonalShare: nothing });
-    expect(find(judge(analysis, control), 'diagonal-share')).toMatchObject({ value: null, holds: null });
+    expect(find(judge(analysis, control), 'diagonal-share')).toMatchObject({
+      ...{ value: null, verdict: 'not measurable', reason: 'the measure is undefined there' },
+    });
+  });
+});
+
+describe('what a claim presupposes', () => {
+  /** The reasons of claims that are not measurable, by their ids. */
+  const reasons = (claims: readonly Evidence[]) =>
+    Object.fromEntries(claims.flatMap(({ id, reason }) => (reason === undefined ? [] : [[id, reason]])));
+  /** Accuracies of the trained network and of its control on the test images. */
+  const learned = (accuracy: number, controlAccuracy: number, data = {}) => {
+    const { analysis, control } = analyses(8);
+    Object.assign(analysis.trained, { testAccuracy: accuracy });
+    const plain = structuredClone(control);
+    Object.assign(plain.trained, { testAccuracy: controlAccuracy });
+    return judge(analysis, plain, data);
+  };
+
+  test('of a network that has not learned its task nothing but its accuracy is measurable', () => {
+    const claims = learned(0.82, 0.97);
+    expect(find(claims, 'test-accuracy')).toMatchObject({ value: 0.82, verdict: 'does not hold' });
+    for (const { property, verdict, reason, value } of claims.filter(
+      ({ id }) => !/control|accuracy/.test(id),
+    )) {
+      expect([verdict, property]).toEqual(['not measurable', expect.stringMatching(/^RA[1-4]$/)]);
+      expect(reason).toBe('the network has not learned its task: test accuracy 0.82, expected ≥ 0.92');
+      expect(value).toEqual(expect.any(Number));
+    }
+    expect(find(claims, 'control-line')!.verdict).not.toBe('not measurable');
   });
 
-  test('that needs more blocks than there are is not made', () => {
-    const ids = (depth: number) => {
+  test('of a control that has not, nothing of the control', () => {
+    const ids = Object.keys(reasons(learned(0.98, 0.43)));
+    expect(ids).toEqual(['control-line', 'control-diagonal-share']);
+    expect(reasons(learned(0.98, 0.43))['control-line']).toBe(
+      'the control has not learned its task: test accuracy 0.43, expected ≥ 0.92',
+    );
+  });
+
+  test('what counts as learned depends on the data', () => {
+    expect(reasons(learned(0.46, 0.46, { trainedAt: 0.45 }))).toEqual({});
+    // Nothing can be predicted from random labels: they are to be known by heart.
+    expect(reasons(learned(0.1, 0.1, { randomLabels: true }))).toEqual({});
+    const { analysis, control } = analyses(8);
+    Object.assign(analysis.trained, { trainAccuracy: 0.106 });
+    expect(reasons(judge(analysis, control, { randomLabels: true })).line).toBe(
+      'random labels are not known by heart: training accuracy 0.106, expected ≥ 0.95',
+    );
+  });
+
+  test('a claim that compares blocks is not measurable of too few', () => {
+    const of = (depth: number) => {
       const { analysis, control } = analyses(depth);
-      return judge(analysis, control).map((c) => c.id);
+      return reasons(judge(analysis, control));
     };
-    expect(ids(5)).toContain('inverse-depth');
-    expect(ids(4)).not.toContain('inverse-depth');
-    expect(ids(1)).toEqual([
-      'test-accuracy',
-      'control-accuracy',
-      'line',
-      'control-line',
-      'left-right',
-      'top-energy',
+    expect(of(5)).toEqual({});
+    expect(of(4)).toEqual({ 'inverse-depth': 'too few blocks in a stage: 4, expected ≥ 5' });
+    expect(Object.keys(of(1))).toEqual([
+      ...['step-cosine', 'step-cv', 'diagonal-share', 'monotone', 'inverse-depth', 'control-diagonal-share'],
     ]);
   });
 });
@@ -86,9 +139,12 @@ describe('a convolutional network', () => {
   test('is judged by its own thresholds, and by its last block', () => {
     const claims = judged([3, 3, 5, 2]);
     const thresholds = Object.fromEntries(claims.map(({ id, threshold }) => [id, threshold]));
-    expect(thresholds).toMatchObject({ 'test-accuracy': 0.975, 'diagonal-share': 0.45, 'step-cosine': 0.65 });
-    expect(thresholds).toMatchObject({ 'left-right-last': 0.45, 'control-step-cosine': 0 });
-    expect(thresholds).toMatchObject({ line: 0.99, 'top-energy': 0.99, 'inverse-depth': 0.95 });
+    expect(thresholds).toMatchObject({
+      ...{ 'test-accuracy': { atLeast: 0.975 }, 'diagonal-share': { atLeast: 0.45 } },
+      ...{ 'step-cosine': { atLeast: 0.65 }, 'left-right-last': { atLeast: 0.45 } },
+      ...{ 'control-step-cosine': { atMost: 0 }, line: { atLeast: 0.99 } },
+      ...{ 'top-energy': { atLeast: 0.99 }, 'inverse-depth': { atLeast: 0.95 } },
+    });
     expect(find(claims, 'left-right')).toBeUndefined();
     expect(find(claims, 'control-line')).toBeUndefined();
   });
@@ -98,12 +154,12 @@ describe('a convolutional network', () => {
     run.analysis.trained.summary.sigma1 = [3, 2, 5, 4].map(known);
     expect(find(judge(run.analysis, control!.analysis), 'monotone')).toMatchObject({
       value: 0.8,
-      holds: true,
+      verdict: 'holds',
     });
   });
 
   test('of short stages is not judged by a fit', () => {
-    expect(find(judged([3, 4]), 'inverse-depth')).toBeUndefined();
+    expect(find(judged([3, 4]), 'inverse-depth')).toMatchObject({ verdict: 'not measurable' });
   });
 });
 
@@ -115,7 +171,10 @@ describe('the control', () => {
       [2, 0.6],
     ] as const) {
       const few = { ...control, settings: { ...control.settings, triples } };
-      expect(find(judge(analysis, few), 'control-diagonal-share')!.threshold).toBeCloseTo(threshold, 12);
+      expect(find(judge(analysis, few), 'control-diagonal-share')!.threshold.atMost).toBeCloseTo(
+        threshold,
+        12,
+      );
     }
   });
 

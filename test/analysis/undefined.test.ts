@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { inverseDepthFit } from '../../src/analysis/alignment.ts';
-import { judge } from '../../src/analysis/claims.ts';
+import { type Claim, judge } from '../../src/analysis/claim.ts';
+import { judgeRun } from '../../src/analysis/claims.ts';
 import { neuralCollapse } from '../../src/analysis/collapse.ts';
+import { verdictOn } from '../../src/analysis/evidence.ts';
 import { lineMeasures, variation } from '../../src/analysis/line.ts';
 import { fitPowerLaw } from '../../src/analysis/power-law.ts';
+import type { JudgedRun } from '../../src/analysis/quantity.ts';
 import { scalar } from '../../src/analysis/scalars.ts';
 import { measureStart } from '../../src/analysis/unconstrained/measures.ts';
-import { verdictOn, verdictOnAll } from '../../src/analysis/verdict.ts';
-import { verdictCell, verdictSentence } from '../../src/cli/verdict-table.ts';
-import { judgeClaim } from '../../src/experiments/sweep-claims.ts';
+import { verdictSentence, verdictTable } from '../../src/cli/verdict-table.ts';
 import { resultSentence } from '../../src/report/run-page.ts';
-import { fromRun, together } from '../../src/report/verdicts.ts';
+import { together } from '../../src/report/verdicts.ts';
 import { fixture } from '../report/fixture.ts';
 
 const UNDEFINED = { line: null, straightness: null, lineShape: null, stepCv: null, stepCosine: null };
@@ -86,16 +87,9 @@ test('of a model of zeros the theory measures nothing', () => {
 
 describe('a claim about an undefined number is not measurable', () => {
   test('whatever it claims', () => {
-    for (const comparison of ['<=', '>='] as const) {
-      for (const value of [null, Number.NaN, Number.POSITIVE_INFINITY])
-        expect(verdictOn(value, comparison, 0)).toBeNull();
-    }
-    expect(verdictOn(Number.NaN, 'between', [0, 1])).toBeNull();
-    expect([verdictOnAll([true, null]), verdictOnAll([]), verdictOnAll([true, false])]).toEqual([
-      null,
-      null,
-      false,
-    ]);
+    for (const threshold of [{ atMost: 0 }, { atLeast: 0 }, { atLeast: 0, atMost: 1 }])
+      for (const value of [null, undefined, Number.NaN, Number.POSITIVE_INFINITY])
+        expect(verdictOn(value, threshold)).toBe('not measurable');
   });
 
   test('in the claims of a run, the terminal, and the page', () => {
@@ -103,13 +97,14 @@ describe('a claim about an undefined number is not measurable', () => {
     const nothing = { mean: null, std: null, min: null, max: null };
     const { summary } = run.analysis.trained;
     Object.assign(summary, { stepCv: nothing, line: { ...summary.line, mean: Number.NaN } });
-    const claims = judge(run.analysis, control!.analysis);
-    const vague = claims.filter(({ holds }) => holds === null);
+    const claims = judgeRun(run.analysis, control!.analysis, { trainedAt: undefined, randomLabels: false });
+    const vague = claims.filter(({ verdict }) => verdict === 'not measurable');
     expect(vague.map(({ id }) => id)).toEqual(['line', 'step-cv']);
-    expect(claims.every(({ holds }) => holds)).toBe(false);
-    expect(verdictCell(vague[0]!)).toBe('– not measurable');
+    expect(verdictTable(vague)).toMatch(
+      /– not measurable\nNot measurable: the measure is undefined there\.$/,
+    );
     expect(verdictSentence(claims)).toMatch(/ of \d+ claims hold; 2 not measurable\.$/);
-    expect(together(vague.map(fromRun))).toBe('undefined');
+    expect(together(vague)).toBe('not measurable');
     const data = { ...fixture({ depth: 8 }), claims };
     expect(resultSentence(data)).toContain(
       ' Not measurable: representations lie on a line (RA1); representations are equispaced (RA1).',
@@ -117,18 +112,18 @@ describe('a claim about an undefined number is not measurable', () => {
   });
 
   test('in a sweep, apart from what waits for runs', () => {
-    const spec = {
-      ...{ property: 'RA4', id: 'x', title: 'x', measure: 'x', comparison: '<=', threshold: 1 },
-      of: (runs: { get(name: 'line'): number | null }) => runs.get('line'),
-    } as const;
-    const run = (seed: number, status: 'done' | 'missing', line: number | null) =>
-      ({ seed, status, cell: {}, trained: { line } }) as never;
-    const judged = (...runs: never[]) => judgeClaim(spec as never, runs, [1, 2]);
-    expect(judged(run(1, 'done', 0.5), run(2, 'done', null))).toMatchObject({
-      ...{ holds: null, incomplete: false, seedsHolding: 1 },
+    const claim: Claim = {
+      ...{ property: 'RA4', id: 'x', title: 'x', measure: 'x', threshold: { atMost: 1 } },
+      of: { scalar: 'line' },
+    };
+    const run = (seed: number, status: 'done' | 'missing', line: number | null): JudgedRun => ({
+      ...{ seed, status, cell: {}, trained: { line } },
     });
-    expect(judged(run(1, 'done', 0.5), run(2, 'missing', null))).toMatchObject({
-      ...{ holds: null, incomplete: true },
+    expect(judge(claim, [run(1, 'done', 0.5), run(2, 'done', null)])).toMatchObject({
+      ...{ verdict: 'not measurable', holding: 1, reason: 'the measure is undefined there (1 of 2 seeds)' },
+    });
+    expect(judge(claim, [run(1, 'done', 0.5), run(2, 'missing', null)])).toMatchObject({
+      ...{ verdict: 'not measurable', reason: 'a run is not there (1 of 2 seeds)' },
     });
   });
 });

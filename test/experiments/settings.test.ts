@@ -5,9 +5,9 @@ import { deviations } from '../../src/experiments/deviations.ts';
 import {
   AS_IN_THE_PAPER,
   controlSettings,
+  dataFacts,
   networkOptions,
   type Settings,
-  thresholdsOf,
 } from '../../src/experiments/experiment.ts';
 import {
   checkSettings,
@@ -249,8 +249,8 @@ describe('experiments', () => {
   });
 
   test('judge accuracy by what their data allow', () => {
-    expect(thresholdsOf('mnist')).toEqual({});
-    expect(thresholdsOf('cifar10')).toEqual({ 'test-accuracy': 0.45, 'control-accuracy': 0.45 });
+    expect(dataFacts('mnist', { randomLabels: 0 })).toEqual({ trainedAt: undefined, randomLabels: false });
+    expect(dataFacts('cifar10', { randomLabels: 0.5 })).toEqual({ trainedAt: 0.45, randomLabels: true });
   });
 
   test('have the stem that their stride takes', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { scalars } from '../../src/analysis/scalars.ts';
+import { type Claim, joined, judge } from '../../src/analysis/claim.ts';
+import { type Evidence, verdictOn } from '../../src/analysis/evidence.ts';
+import { type ScalarName, scalars } from '../../src/analysis/scalars.ts';
 import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
-import { joinRunClaims, judgeClaim, slopeOver } from '../../src/experiments/sweep-claims.ts';
 import type { Cell, Scalars, SweepRun } from '../../src/experiments/sweep-results.ts';
 import { fcBase } from '../../src/experiments/sweeps/bases.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
@@ -84,60 +85,64 @@ function made(cell: Cell, seed: number, trained: Partial<Scalars>, more: Partial
 }
 
 const words = { property: 'RA1', id: 'x', title: 't', measure: 'm' } as const;
+type Line = Claim<ScalarName>;
 
 describe('claims', () => {
   test('are judged in every seed', () => {
     const runs = [0.9, 0.8, 0.7].map((line, i) => made({}, i + 1, { line }));
-    const spec = {
-      ...words,
-      comparison: '>=',
-      threshold: 0.75,
-      of: (r: { get: (n: 'line') => number | null }) => r.get('line'),
-    } as const;
-    const claim = judgeClaim(spec, runs, [1, 2, 3]);
-    expect(claim).toMatchObject({
+    const claim: Line = { ...words, threshold: { atLeast: 0.75 }, of: { scalar: 'line' } };
+    const judged = judge(claim, runs);
+    expect(judged).toMatchObject({
       values: [0.9, 0.8, 0.7],
-      seedsHolding: 2,
-      holds: false,
+      ...{ holding: 2, verdict: 'does not hold' },
       atInitialization: 0.5,
       control: null,
     });
-    expect(claim.value).toBeCloseTo(0.8, 12);
-    expect(claim.spread).toBeCloseTo(Math.sqrt(0.02 / 3), 12);
-    expect(judgeClaim({ ...spec, threshold: 0.7 }, runs, [1, 2, 3]).holds).toBe(true);
+    expect(judged.value).toBeCloseTo(0.8, 12);
+    expect(judged.spread).toBeCloseTo(Math.sqrt(0.02 / 3), 12);
+    expect(judge({ ...claim, threshold: { atLeast: 0.7 } }, runs).verdict).toBe('holds');
   });
 
-  test('have no verdict where a run that they need is missing or has failed', () => {
-    const spec = {
-      ...words,
-      comparison: '>=',
-      threshold: 0,
-      of: (r: { get: (n: 'line') => number | null }) => r.get('line'),
-    } as const;
-    for (const status of ['missing', 'failed'] as const) {
+  test('are not measurable where a run that they need is missing or has failed', () => {
+    const claim: Line = { ...words, threshold: { atLeast: 0 }, of: { scalar: 'line' } };
+    for (const [status, reason] of [
+      ['missing', 'a run is not there (1 of 2 seeds)'],
+      ['failed', 'a run failed (1 of 2 seeds)'],
+    ] as const) {
       const runs = [made({}, 1, { line: 1 }), made({}, 2, {}, { status, trained: null })];
-      expect(judgeClaim(spec, runs, [1, 2])).toMatchObject({ holds: null, values: [1, null] });
+      expect(judge(claim, runs)).toMatchObject({ verdict: 'not measurable', reason, values: [1, null] });
     }
-    // Undefined in a run that is there.
-    expect(judgeClaim(spec, [made({}, 1, {})], [1])).toMatchObject({ holds: null, incomplete: false });
   });
 
-  test('a slope is between its bounds, with the interval of all seeds', () => {
+  test('a slope is between its bounds, with the interval of all seeds, over a range of the axis', () => {
     const runs = [1, 2].flatMap((seed) =>
-      [2, 4, 8].map((depth) => made({ depth }, seed, { sigma1Last: seed / depth })),
+      [2, 4, 8, 16].map((depth) => made({ depth }, seed, { sigma1Last: depth === 16 ? 5 : seed / depth })),
     );
-    const spec = {
-      ...words,
-      comparison: 'between',
-      threshold: [-1.5, -0.8],
-      ...slopeOver('depth', 'sigma1Last'),
-    } as const;
-    const claim = judgeClaim(spec, runs, [1, 2]);
-    expect(claim.values).toEqual([expect.closeTo(-1, 9), expect.closeTo(-1, 9)]);
-    expect(claim).toMatchObject({ holds: true, seedsHolding: 2 });
-    expect(claim.interval![0]).toBeLessThan(-1.2);
-    expect(claim.interval![1]).toBeGreaterThan(-0.8);
-    expect(judgeClaim({ ...spec, threshold: [-0.9, 0] }, runs, [1, 2]).holds).toBe(false);
+    const claim: Line = {
+      ...{ ...words, threshold: { atLeast: -1.5, atMost: -0.8 } },
+      of: { scalar: 'sigma1Last', over: 'depth', take: 'slope', range: [2, 8] },
+    };
+    const judged = judge(claim, runs);
+    expect(judged.values).toEqual([expect.closeTo(-1, 9), expect.closeTo(-1, 9)]);
+    expect(judged).toMatchObject({ verdict: 'holds', holding: 2 });
+    expect(judged.interval![0]).toBeLessThan(-1.2);
+    expect(judged.interval![1]).toBeGreaterThan(-0.8);
+    expect(judge({ ...claim, threshold: { atLeast: -0.9, atMost: 0 } }, runs).verdict).toBe('does not hold');
+  });
+
+  test('take the minimum or an end of an axis, and differences, with a control elsewhere', () => {
+    const runs = [0.3, 0.9, 0.5].map((line, i) => made({ depth: i }, 1, { line }));
+    const value = (of: Partial<Line['of']>, control?: Line['control']) => {
+      const claim = { ...words, threshold: {}, of: { scalar: 'line', over: 'depth', ...of } as Line['of'] };
+      const judged = judge<ScalarName>({ ...claim, ...(control && { control }) }, runs);
+      return control ? [judged.value, judged.control, judged.controlLabel] : judged.value;
+    };
+    expect([value({ take: 'min' }), value({ take: 'max' }), value({ take: 'min', range: [1, 2] })]).toEqual([
+      0.3, 0.9, 0.5,
+    ]);
+    expect(value({ take: 'last' }, { label: 'at first', take: 'first' })).toEqual([0.5, 0.3, 'at first']);
+    expect(value({ at: { depth: 1 }, less: { depth: 2 } })).toBeCloseTo(0.4, 12);
+    expect(value({ take: 'min', range: [7, 8] })).toBeNull();
   });
 
   test('choose by validation, the same for all seeds', () => {
@@ -147,50 +152,66 @@ describe('claims', () => {
         made({ weightDecay: +decay }, i + 1, { line: +decay }, { validationAccuracy }),
       ),
     );
-    const of: Parameters<typeof judgeClaim>[0]['of'] = (r) =>
-      r.get('line', { weightDecay: r.best('weightDecay')! });
-    expect(judgeClaim({ ...words, comparison: '>=', threshold: 1, of }, runs, [1, 2]).values).toEqual([1, 1]);
+    const of = { scalar: 'line', over: 'weightDecay', take: 'best' } as const;
+    expect(judge({ ...words, threshold: { atLeast: 1 }, of }, runs).values).toEqual([1, 1]);
   });
 
-  test('correlate over the moments of a run', () => {
+  test('correlate over the snapshots of a run', () => {
     const course = [1, 2, 3, 4].map((epoch) => ({
       epoch,
       scalars: { ...nothing, diagonalShare: epoch, nc1: Math.exp(-2 * epoch) },
     }));
-    const of: Parameters<typeof judgeClaim>[0]['of'] = (r) => r.correlationWithLog('diagonalShare', 'nc1');
-    const judged = judgeClaim(
-      { ...words, comparison: '<=', threshold: -0.5, of },
-      [made({}, 1, {}, { course })],
-      [1],
-    );
-    expect(judged.value).toBeCloseTo(-1, 12);
-    expect(
-      judgeClaim({ ...words, comparison: '<=', threshold: -0.5, of }, [made({}, 1, {})], [1]),
-    ).toMatchObject({ value: null, holds: null });
+    const claim: Line = {
+      ...{ ...words, threshold: { atMost: -0.5 } },
+      of: { scalar: 'diagonalShare', withLog: 'nc1' },
+    };
+    expect(judge(claim, [made({}, 1, {}, { course })]).value).toBeCloseTo(-1, 12);
+    expect(judge(claim, [made({}, 1, {})])).toMatchObject({ value: null, verdict: 'not measurable' });
+  });
+
+  test('presuppose what they say of every run that they take, and of no other', () => {
+    const labels = 'generalization';
+    const [, comparison] = sweeps[labels]!.claims('smoke');
+    const training = 'momentum 0.9, decay 0.01';
+    const runs = (known: number, elsewhere: number) => [
+      made({ training, labels: 'true' }, 1, { diagonalShare: 0.5, trainAccuracy: 0.99 }),
+      made({ training, labels: 'random' }, 1, { diagonalShare: 0.2, trainAccuracy: known }),
+      made({ training: 'another', labels: 'random' }, 1, { diagonalShare: 0.2, trainAccuracy: elsewhere }),
+    ];
+    // What `all --preset smoke` has.
+    expect(judge(comparison!, runs(0.106, 1))).toMatchObject({
+      ...{ property: labels, verdict: 'not measurable', value: expect.closeTo(0.3, 12) },
+      reason: expect.stringMatching(
+        /labels are not known by heart: training accuracy 0\.106, expected ≥ 0\.95/,
+      ),
+    });
+    expect(judge(comparison!, runs(0.96, 0.1)).verdict).toBe('holds');
   });
 
   test('of single runs are joined over seeds', () => {
-    const claim = (value: number) => ({
-      ...({ property: 'RA1', id: 'control-line', title: 't', measure: 'm', spread: null } as const),
-      ...({
-        value,
+    const evidence = (value: number): Evidence => ({
+      ...{ ...words, threshold: { atMost: 0.6 }, value, values: [value], spread: null },
+      ...{
         atInitialization: 0.5,
         control: value / 2,
-        comparison: '<=',
-        threshold: 0.6,
-        holds: value <= 0.6,
-      } as const),
+        holding: 1,
+        verdict: verdictOn(value, { atMost: 0.6 }),
+      },
     });
-    const runs = [0.4, 0.6].map((value, i) => made({}, i + 1, {}, { claims: [claim(value)] }));
-    const [joined] = joinRunClaims(runs, {});
-    expect(joined).toMatchObject({
-      property: 'no-skip',
-      values: [0.4, 0.6],
-      holds: true,
-      seedsHolding: 2,
-      atInitialization: 0.5,
+    const both = [0.4, 0.6].map(evidence);
+    expect(joined(both)).toMatchObject({
+      ...{ values: [0.4, 0.6], verdict: 'holds', holding: 2, atInitialization: 0.5 },
+      control: expect.closeTo(0.25, 12),
     });
-    expect(joined!.control).toBeCloseTo(0.25, 12);
-    expect(joinRunClaims([...runs, made({}, 3, {}, { status: 'missing' })], {})[0]!.holds).toBeNull();
+    expect(joined([...both, evidence(0.7)])).toMatchObject({ verdict: 'does not hold', holding: 2 });
+    expect(joined([...both, undefined])).toMatchObject({
+      ...{ verdict: 'not measurable', reason: 'a run is not there (1 of 3 seeds)', holding: 2 },
+    });
   });
+});
+
+test('every claim but those about training, and about what training breaks, presupposes that it worked', () => {
+  for (const { claims } of Object.values(sweeps))
+    for (const { id, property, presupposes = [] } of claims('quick'))
+      expect(presupposes.length > 0, id).toBe(property !== 'training' && !id.startsWith('dead-'));
 });

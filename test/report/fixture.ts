@@ -1,6 +1,6 @@
+import { type Evidence, type Threshold, verdictOn } from '../../src/analysis/evidence.ts';
 import type {
   Analysis,
-  Claim,
   Collapse,
   EpochMetrics,
   Measures,
@@ -74,7 +74,7 @@ export function fixture(options: FixtureOptions = {}): ReportData {
 function runData(label: string, kind: Kind, o: Options): RunData {
   const { depth, classes, seed, epochs } = o;
   const analysis: Analysis = {
-    schema: 'collimate/analysis@3',
+    schema: 'collimate/analysis@4',
     network: {
       ...(o.stages.length > 1 ? { kind: 'resnet34', width: 64 } : { kind: 'fc', width: 128 }),
       ...{ depth, classes, activation: 'relu', skip: kind !== 'control' },
@@ -271,23 +271,22 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
   };
 }
 
-function claims({ trained, initialization }: Analysis, control?: Analysis): Claim[] {
+function claims({ trained, initialization }: Analysis, control?: Analysis): Evidence[] {
   const judge = (
-    property: Claim['property'],
+    property: Evidence['property'],
     id: string,
     title: string,
     measure: string,
     pick: (m: Measures) => { mean: number | null; std: number | null },
-    comparison: Claim['comparison'],
-    threshold: number,
-  ): Claim => {
+    threshold: Threshold,
+  ): Evidence => {
     const { mean: value, std } = pick(trained);
     return {
-      ...{ property, id, title, measure, comparison, threshold, value },
+      ...{ property, id, title, measure, threshold, value, values: [value] },
       spread: std,
       atInitialization: pick(initialization).mean,
       control: control ? pick(control.trained).mean : null,
-      holds: value !== null && (comparison === '>=' ? value >= threshold : value <= threshold),
+      ...{ holding: 1, verdict: verdictOn(value, threshold) },
     };
   };
   const least = (m: Measures) => ({ mean: spread(m.summary.topEnergy.map((s) => s.mean)).min, std: null });
@@ -299,8 +298,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'the network learned its task',
       'test accuracy',
       (m) => ({ mean: m.testAccuracy, std: null }),
-      '>=',
-      0.98,
+      { atLeast: 0.98 },
     ),
     judge(
       'RA1',
@@ -308,8 +306,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'representations lie on a line',
       'share of variance along the first principal direction',
       (m) => m.summary.line,
-      '>=',
-      0.99,
+      { atLeast: 0.99 },
     ),
     judge(
       'RA1',
@@ -317,8 +314,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'steps are equally long',
       'coefficient of variation of the step norms',
       (m) => m.summary.stepCv,
-      '<=',
-      0.2,
+      { atMost: 0.2 },
     ),
     judge(
       'RA1',
@@ -326,8 +322,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'steps point the same way',
       'mean cosine between successive steps',
       (m) => m.summary.stepCosine,
-      '>=',
-      0.97,
+      { atLeast: 0.97 },
     ),
     judge(
       'RA2',
@@ -335,8 +330,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'singular vectors align across depth',
       'diagonal share of A over i ≠ j',
       (m) => m.summary.diagonalShare,
-      '>=',
-      0.65,
+      { atLeast: 0.65 },
     ),
     judge(
       'RA2',
@@ -344,8 +338,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'left and right singular vectors align',
       'cosine of the top three, from the fourth block on',
       top,
-      '>=',
-      0.8,
+      { atLeast: 0.8 },
     ),
     judge(
       'RA3',
@@ -353,8 +346,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'rank is at most C',
       'energy in the top C singular values, least over blocks',
       least,
-      '>=',
-      0.99,
+      { atLeast: 0.99 },
     ),
     judge(
       'RA4',
@@ -362,8 +354,7 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Clai
       'σ₁ falls as 1/(i + b)',
       'R² of the fit from block 3 on',
       (m) => ({ mean: m.summary.perStage[0]!.inverseDepthFit?.r2 ?? null, std: null }),
-      '>=',
-      0.95,
+      { atLeast: 0.95 },
     ),
   ];
 }

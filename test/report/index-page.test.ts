@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Evidence } from '../../src/analysis/evidence.ts';
 import { describeRun } from '../../src/experiments/run-config.ts';
 import { findExperiment } from '../../src/experiments/settings.ts';
-import type { SweepClaim, SweepRecord } from '../../src/experiments/sweep-results.ts';
+import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { loadTask } from '../../src/experiments/task.ts';
 import { theoryPresets } from '../../src/experiments/unconstrained/settings.ts';
 import { figures } from '../../src/report/figures.ts';
@@ -37,10 +38,16 @@ function made(root: string) {
   return { html, markdown: read('index.md'), data: read('data/claims.csv'), about, glance };
 }
 
-const claim = (property: SweepClaim['property'], changes: Partial<SweepClaim> = {}): SweepClaim => ({
-  ...{ property, id: property, title: `claim of ${property}`, measure: 'a measure', comparison: '>=' },
-  ...{ threshold: 0.95, values: [0.97, 0.98, 0.99], value: 0.98, spread: 0.0082, atInitialization: 0.1201 },
-  ...{ control: 0.2302, controlLabel: 'the same without skip connections', seedsHolding: 3, holds: true },
+const claim = (property: Evidence['property'], changes: Partial<Evidence> = {}): Evidence => ({
+  ...{ property, id: property, title: `claim of ${property}`, measure: 'a measure' },
+  ...{
+    threshold: { atLeast: 0.95 },
+    values: [0.97, 0.98, 0.99],
+    value: 0.98,
+    spread: 0.0082,
+    atInitialization: 0.1201,
+  },
+  ...{ control: 0.2302, controlLabel: 'the same without skip connections', holding: 3, verdict: 'holds' },
   ...changes,
 });
 
@@ -64,7 +71,7 @@ const theory = {
 };
 
 /** A sweep without runs of its own. */
-const sweep = (root: string, name: string, claims: SweepClaim[], preset = 'quick'): SweepRecord =>
+const sweep = (root: string, name: string, claims: Evidence[], preset = 'quick'): SweepRecord =>
   writeSweep(root, { name, preset, claims, depths: [], figures: [] });
 
 describe('the index', () => {
@@ -83,14 +90,13 @@ describe('the index', () => {
     sweep(root, 'seed', [
       claim('RA1'),
       claim('RA2'),
-      claim('RA2', { holds: false, seedsHolding: 1, value: 0.9431 }),
-      claim('RA3', { holds: false, seedsHolding: 0, value: 0.5512 }),
+      claim('RA2', { verdict: 'does not hold', holding: 1, value: 0.9431 }),
+      claim('RA3', { verdict: 'does not hold', holding: 0, value: 0.5512 }),
       claim('training'),
     ]);
     sweep(root, 'ra4-depth', [
       claim('RA4', {
-        comparison: 'between',
-        threshold: [-1.5, -0.8],
+        threshold: { atLeast: -1.5, atMost: -0.8 },
         value: -1.0421,
         interval: [-1.1521, -0.9321],
       }),
@@ -113,9 +119,9 @@ describe('the index', () => {
 
   it('judges by the longest preset, and by the sweep that says most first', () => {
     const root = newRoot();
-    sweep(root, 'seed', [claim('RA1', { holds: false, value: 0.51 })], 'smoke');
+    sweep(root, 'seed', [claim('RA1', { verdict: 'does not hold', value: 0.51 })], 'smoke');
     sweep(root, 'seed', [claim('RA1', { value: 0.97 })], 'quick');
-    sweep(root, 'seed', [claim('RA1', { value: null, holds: null, values: [null] })], 'paper');
+    sweep(root, 'seed', [claim('RA1', { value: null, verdict: 'not measurable', values: [null] })], 'paper');
     sweep(root, 'dataset', [claim('RA1', { value: 0.96 })]);
     const { about, glance, html } = made(root);
     expect(about('RA1')).toContain('✓ holds');
@@ -131,7 +137,7 @@ describe('the index', () => {
       ['mnist-fc/20260102-100000-1', 0.92],
     ] as const) {
       const { run, claims } = fixture({ depth: 4, samples: 2, control: false });
-      claims.find((c) => c.id === 'line')!.value = value;
+      Object.assign(claims.find((c) => c.id === 'line')!, { value });
       write(root, `${folder}/analysis.json`, { ...run.analysis, claims });
       const [, day] = /202601(\d\d)/.exec(folder)!;
       write(root, `${folder}/config.json`, { ...config, started: `2026-01-${day}T10:00:00.000Z` });
@@ -163,14 +169,12 @@ describe('the index', () => {
 
   it('takes the theory’s conclusions with their starts', () => {
     const root = newRoot();
-    const {
-      seedsHolding: _,
-      values: __,
-      ...conclusion
-    } = claim('theory', { title: 'Jacobians have rank one' });
+    const words = { id: 'rank-one', title: 'Jacobians have rank one', measure: 'a measure' };
+    const numbers = { value: 0.98, spread: null, atInitialization: 0.12, control: 0.23, threshold: 0.95 };
+    const conclusion = { property: 'theory', comparison: '>=', holds: true, startsHolding: 10, starts: 10 };
     write(root, 'unconstrained-jacobians/quick/theory.json', {
       ...theory,
-      claims: [{ ...conclusion, startsHolding: 10, starts: 10 }],
+      claims: [{ ...words, ...numbers, ...conclusion }],
     });
     const { about, html } = made(root);
     expect(about('theory')).toMatch(/Jacobians have rank one .* 10 of 10 starts .* ✓ holds/);
@@ -195,13 +199,13 @@ describe('the index', () => {
     [
       'sweeps/torn.quick/sweep.json',
       ...damages,
-      JSON.stringify({ schema: 'collimate/sweep@1', name: 'torn' }),
+      JSON.stringify({ schema: 'collimate/sweep@2', name: 'torn' }),
     ],
     ['unconstrained-jacobians/quick/theory.json', ...damages, JSON.stringify({ ...theory, claims: [null] })],
     [
       'mnist-fc/20260102-100000-1/analysis.json',
       ...damages,
-      '{"schema":"collimate/analysis@3","claims":[null]}',
+      '{"schema":"collimate/analysis@4","claims":[null]}',
     ],
     [
       'mnist-fc/20260101-100000-1/config.json',

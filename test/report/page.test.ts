@@ -68,12 +68,14 @@ describe('the report page', () => {
     const { claims } = fixture();
     expect(html).toContain('6 of 7 claims of Residual Alignment hold on 16 samples');
     expect(html.match(/class="judged"/g)).toHaveLength(claims.length);
-    expect(html.match(/does not hold<\/span>/g)).toHaveLength(claims.filter((c) => !c.holds).length);
+    expect(html.match(/does not hold<\/span>/g)).toHaveLength(
+      claims.filter((c) => c.verdict === 'does not hold').length,
+    );
     const text = visible(html);
     for (const property of ['RA1', 'RA2', 'RA3', 'RA4'])
       expect(text).toMatch(new RegExp(`\\b${property}\\b`));
     const allHold = fixture();
-    for (const claim of allHold.claims) claim.holds = true;
+    for (const claim of allHold.claims) Object.assign(claim, { verdict: 'holds' });
     expect(page(allHold)).toContain('all 7 claims of Residual Alignment hold');
   });
 
@@ -88,14 +90,17 @@ describe('the report page', () => {
 
   it('prints enough digits to agree with the verdict', () => {
     const data = fixture();
-    Object.assign(data.claims[1]!, { value: 0.98996, threshold: 0.99, holds: false });
+    Object.assign(data.claims[1]!, {
+      ...{ value: 0.98996, threshold: { atLeast: 0.99 }, verdict: 'does not hold' },
+    });
     expect(page(data)).toContain('<strong>0.98996</strong>');
   });
 
-  it('warns of a network that did not learn its task', () => {
+  it('says in its row why a claim is not measurable', () => {
     const data = fixture();
-    data.claims[0]!.holds = false;
-    expect(page(data)).toContain('did not reach the accuracy');
+    const reason = 'the network has not learned its task: test accuracy 0.82, expected ≥ 0.92';
+    Object.assign(data.claims[1]!, { verdict: 'not measurable', reason });
+    expect(visible(page(data))).toMatch(new RegExp(`– not measurable\\s+${reason}`));
   });
 
   it.each<[string, FixtureOptions]>([

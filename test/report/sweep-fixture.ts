@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis } from '../../src/analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../../src/analysis/scalars.ts';
 import { paperSettings } from '../../src/experiments/presets.ts';
-import type { Scalars, SweepClaim, SweepRecord, SweepRun } from '../../src/experiments/sweep-results.ts';
+import type { Scalars, SweepRecord, SweepRun } from '../../src/experiments/sweep-results.ts';
 import { spread } from '../../src/report/numbers.ts';
 import { fixture } from './fixture.ts';
 
@@ -17,7 +18,7 @@ export interface SweepOptions {
   missing?: string[];
   failed?: string[];
   control?: boolean;
-  claims?: SweepClaim[];
+  claims?: Evidence[];
   figures?: SweepRecord['figures'];
 }
 
@@ -73,7 +74,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
     }),
   );
   const record: SweepRecord = {
-    schema: 'collimate/sweep@1',
+    schema: 'collimate/sweep@2',
     ...{ name, preset },
     title: 'The top singular value against total depth',
     question: 'Does the largest singular value of the last block fall inversely with the number of blocks?',
@@ -129,25 +130,25 @@ function courseOf(analysis: Analysis): SweepRun['course'] {
   return moments.map((at, i) => ({ epoch: [0, 1, 3, 10][i]!, scalars: measured(analysis, at) }));
 }
 
-const slope = (seeds: number): SweepClaim => ({
+const slope = (seeds: number): Evidence => ({
   ...{ property: 'RA4', id: 'depth-slope', title: 'the top singular value falls inversely with total depth' },
   measure: 'slope of σ₁ of the last block against L, both logarithmic',
-  ...{ comparison: 'between', threshold: [-1.5, -0.8] },
+  ...{ threshold: { atLeast: -1.5, atMost: -0.8 } },
   values: Array.from({ length: seeds }, (_, i) => -1 - 0.01 * i),
   ...{ value: -1.0123, spread: 0.0081, interval: [-1.0931, -0.9277] },
-  ...{ atInitialization: 0.0213, control: null, seedsHolding: seeds, holds: true },
+  ...{ atInitialization: 0.0213, control: null, holding: seeds, verdict: 'holds' },
 });
 
-function share(runs: readonly SweepRun[]): SweepClaim {
+function share(runs: readonly SweepRun[]): Evidence {
   const { mean, std } = spread(runs.map((r) => r.trained?.diagonalShare));
   return {
     ...{ property: 'RA2', id: 'diagonal-share', title: 'singular vectors align at all depths' },
-    ...{ measure: 'diagonal share, least over depths', comparison: '>=', threshold: 0.999 },
+    ...{ measure: 'diagonal share, least over depths', threshold: { atLeast: 0.999 } },
     ...{ values: [mean, null, mean], value: mean, spread: std, atInitialization: 0.1034, control: 0.0987 },
     ...{
       controlLabel: 'the same without skip connections',
-      seedsHolding: 1,
-      holds: mean === null ? null : false,
+      holding: 1,
+      verdict: mean === null ? 'not measurable' : 'does not hold',
     },
   };
 }

@@ -1,5 +1,5 @@
+import { verdictOn } from '../evidence.ts';
 import { fitPowerLaw } from '../power-law.ts';
-import { verdictOn, verdictOnAll } from '../verdict.ts';
 import type { StartMeasures } from './measures.ts';
 import type { DepthSlope, TheoryCase, TheoryClaim, TheoryResults } from './results.ts';
 
@@ -128,7 +128,9 @@ function judge(
   const values = perStart(cases, 'final');
   if (values.length === 0) return [];
   const value = worst(values);
-  const verdicts = values.map((x) => verdictOn(x, words.comparison, words.threshold));
+  const verdicts = values.map((x) =>
+    verdictOn(x, { [words.comparison === '>=' ? 'atLeast' : 'atMost']: words.threshold }),
+  );
   return [
     {
       property: 'theory',
@@ -137,9 +139,9 @@ function judge(
       spread: null,
       atInitialization: worst(perStart(cases, 'initial')),
       control: control && worst(perStart([control], 'final')),
-      startsHolding: verdicts.filter((holds) => holds).length,
+      startsHolding: verdicts.filter((verdict) => verdict === 'holds').length,
       starts: values.length,
-      holds: verdictOnAll(verdicts),
+      holds: verdicts.includes('not measurable') ? null : !verdicts.includes('does not hold'),
     },
   ];
 }

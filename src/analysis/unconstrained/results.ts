@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { finite, measured, whole } from '../../schema.ts';
-import { claim } from '../results.ts';
 import { startMeasures } from './measures.ts';
 
 const maybe = v.nullable(v.number());
@@ -34,8 +33,17 @@ export const theoryCase = v.object({
 export type TheoryCase = v.InferOutput<typeof theoryCase>;
 
 export const theoryClaim = v.object({
-  ...claim.entries,
   property: v.literal('theory'),
+  id: v.string(),
+  title: v.string(),
+  measure: v.string(),
+  value: maybe,
+  spread: maybe,
+  atInitialization: maybe,
+  control: maybe,
+  comparison: v.picklist(['>=', '<=']),
+  threshold: finite,
+  holds: v.nullable(v.boolean()),
   /** 95% confidence interval, where the value is a fit. */
   interval: v.exactOptional(v.pipe(v.tuple([finite, finite]), v.readonly())),
   /** In how many of how many starts it holds at all depths; null where the value is one fit to all. */

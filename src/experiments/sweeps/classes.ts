@@ -1,5 +1,5 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Sweep } from '../sweep.ts';
-import { slopeOver } from '../sweep-claims.ts';
 import { alone, fcBase, on } from './bases.ts';
 
 export const classes: Sweep = {
@@ -37,27 +37,27 @@ export const classes: Sweep = {
       id: 'two-classes',
       title: 'of two classes, singular vectors align almost perfectly',
       measure: 'diagonal share of U_jᵀ J_i V_j at C = 2',
-      comparison: '>=',
-      threshold: 0.95,
-      of: (runs) => runs.get('diagonalShare', { dataset: 'mnist', classes: 2 }),
+      threshold: { atLeast: 0.95 },
+      of: { scalar: 'diagonalShare', at: { dataset: 'mnist', classes: 2 } },
+      presupposes: [LEARNED],
     },
     {
       property: 'RA3',
       id: 'rank',
       title: 'Residual Jacobians have rank at most C, for every C',
-      measure: 'share of ‖J‖² in the top C singular values, least over blocks and C',
-      comparison: '>=',
-      threshold: 0.99,
-      of: (runs) => runs.least('classes', 'topEnergy', { dataset: 'mnist' }),
+      measure: 'share of ‖J‖² in the top C singular values, minimum over blocks and C',
+      threshold: { atLeast: 0.99 },
+      of: { scalar: 'topEnergy', at: { dataset: 'mnist' }, over: 'classes', take: 'min' },
+      presupposes: [LEARNED],
     },
     {
       property: 'RA2',
       id: 'dimension',
       title: 'the aligned subspace grows with the number of classes',
       measure: 'slope of log aligned dimension on log C',
-      comparison: '>=',
-      threshold: 0.5,
-      ...slopeOver('classes', 'alignedDimension', { dataset: 'mnist' }),
+      threshold: { atLeast: 0.5 },
+      of: { scalar: 'alignedDimension', at: { dataset: 'mnist' }, over: 'classes', take: 'slope' },
+      presupposes: [LEARNED],
     },
   ],
   figures: [

@@ -1,7 +1,8 @@
+import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets } from '../../data/datasets.ts';
 import type { Model } from '../experiment.ts';
 import { type AxisValues, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
-import type { ClaimSpec } from '../sweep-claims.ts';
 import { asItStands, fcBase, MAIN, on } from './bases.ts';
 
 const by = (model: Model): AxisValues => ({ name: 'model', values: [{ value: model, changes: {} }] });
@@ -29,7 +30,7 @@ function datasetCells(level: Level): SweepCell[] {
 const names: Record<Model, string> = { fc: 'fully connected', conv: 'convolutional', resnet34: 'ResNet-34' };
 
 /** Of each dataset and kind of network: vectors align, more than at initialization. */
-const datasetClaims = (level: Level): ClaimSpec[] =>
+const datasetClaims = (level: Level): Claim<ScalarName>[] =>
   datasetCells(level).map(({ cell }) => {
     const [dataset, model] = [cell.dataset, cell.model] as [keyof typeof datasets, Model];
     return {
@@ -37,9 +38,9 @@ const datasetClaims = (level: Level): ClaimSpec[] =>
       id: `${dataset}-${model}`,
       title: `singular vectors align on ${datasets[dataset].title}, ${names[model]}`,
       measure: 'diagonal share of U_jᵀ J_i V_j',
-      comparison: '>=',
-      threshold: model === 'fc' ? 0.5 : 0.45,
-      of: (runs) => runs.get('diagonalShare', { dataset, model }),
+      threshold: { atLeast: model === 'fc' ? 0.5 : 0.45 },
+      of: { scalar: 'diagonalShare', at: { dataset, model } },
+      presupposes: [LEARNED],
     };
   });
 

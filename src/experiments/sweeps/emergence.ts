@@ -1,4 +1,5 @@
 /** How alignment comes about over one run. */
+import { LEARNED } from '../../analysis/claim.ts';
 import type { Sweep } from '../sweep.ts';
 import { mainCells } from './seed.ts';
 
@@ -15,10 +16,10 @@ export const emergence: Sweep = {
       property: 'collapse',
       id: 'together',
       title: 'alignment and neural collapse come together',
-      measure: 'correlation over moments of training between the diagonal share and log NC1',
-      comparison: '<=',
-      threshold: -0.5,
-      of: (runs) => runs.correlationWithLog('diagonalShare', 'nc1'),
+      measure: 'correlation over snapshots between the diagonal share and log NC1',
+      threshold: { atMost: -0.5 },
+      of: { scalar: 'diagonalShare', withLog: 'nc1' },
+      presupposes: [LEARNED],
     },
   ],
   figures: [

@@ -1,5 +1,6 @@
+import { BY_HEART, type Claim } from '../../analysis/claim.ts';
+import type { ScalarName } from '../../analysis/scalars.ts';
 import { type AxisValues, grid, type Sweep } from '../sweep.ts';
-import type { ClaimSpec } from '../sweep-claims.ts';
 import { fcBase, MAIN } from './bases.ts';
 
 /** Labels that a network can only learn by heart, and those of the set. */
@@ -49,29 +50,24 @@ export const generalization: Sweep = {
       property: 'training',
       id: 'memorized',
       title: 'random labels are learned by heart',
-      measure: 'accuracy on the training images with random labels, least over trainings',
-      comparison: '>=',
-      threshold: 0.95,
-      of: (runs) => runs.least('training', 'trainAccuracy', { labels: 'random' }),
-      control: {
-        label: 'true labels',
-        of: (runs) => runs.least('training', 'trainAccuracy', { labels: 'true' }),
-      },
+      measure: 'accuracy on the training images with random labels, minimum over trainings',
+      threshold: { atLeast: 0.95 },
+      of: { scalar: 'trainAccuracy', at: { labels: 'random' }, over: 'training', take: 'min' },
+      control: { label: 'true labels', at: { labels: 'true' } },
     },
     ...TRAININGS.map(
-      ({ value: training }): ClaimSpec => ({
+      ({ value: training }): Claim<ScalarName> => ({
         property: 'generalization',
         id: `labels-${training.replaceAll(/[ ,]+/g, '-')}`,
         title: `singular vectors align more with true labels: ${training}`,
         measure: 'diagonal share of U_jᵀ J_i V_j with true labels less that with random ones',
-        comparison: '>=',
-        threshold: 0.1,
-        of: (runs) => {
-          const [known, random] = ['true', 'random'].map((labels) =>
-            runs.get('diagonalShare', { training, labels }),
-          );
-          return known == null || random == null ? null : known - random;
+        threshold: { atLeast: 0.1 },
+        of: {
+          scalar: 'diagonalShare',
+          at: { training, labels: 'true' },
+          less: { training, labels: 'random' },
         },
+        presupposes: [BY_HEART],
       }),
     ),
   ],

@@ -1,9 +1,15 @@
+import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import type { SeedRuns } from '../sweep-claims.ts';
 import { fcBase, MAIN } from './bases.ts';
 
 const DECAYS = [0, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
+
+/** A scalar of plain networks at their best weight decay, beside that of residual ones at theirs. */
+const atBest = (scalar: ScalarName): Pick<Claim<ScalarName>, 'of' | 'control'> => ({
+  of: { scalar, at: { skip: 'without' }, over: 'weightDecay', take: 'best' },
+  control: { label: 'with skip connections, at their own best', at: { skip: 'with' } },
+});
 
 export const noSkip: Sweep = {
   name: 'no-skip',
@@ -28,13 +34,8 @@ export const noSkip: Sweep = {
       id: 'plain-accuracy',
       title: 'plain networks train',
       measure: 'test accuracy without skip connections at the weight decay of best validation accuracy',
-      comparison: '>=',
-      threshold: 0.94,
-      of: (runs) => atBest(runs, 'without', 'testAccuracy'),
-      control: {
-        label: 'with skip connections, at their own best',
-        of: (runs) => atBest(runs, 'with', 'testAccuracy'),
-      },
+      threshold: { atLeast: 0.94 },
+      ...atBest('testAccuracy'),
     },
     ...(
       [
@@ -59,23 +60,21 @@ export const noSkip: Sweep = {
         [
           'leftRight',
           'left and right singular vectors do not align',
-          'mean u·v of the top three triples, least over blocks from the fourth on',
+          'mean u·v of the top three triples, minimum over blocks from the fourth on',
           0.3,
         ],
       ] as const
-    ).map(([name, title, measure, threshold]) => ({
-      property: 'no-skip' as const,
-      id: `plain-${name}`,
-      title: `without skip connections ${title}`,
-      measure: `${measure}, at the weight decay of best validation accuracy`,
-      comparison: '<=' as const,
-      threshold,
-      of: (runs: SeedRuns) => atBest(runs, 'without', name),
-      control: {
-        label: 'with skip connections, at their own best',
-        of: (runs: SeedRuns) => atBest(runs, 'with', name),
-      },
-    })),
+    ).map(
+      ([name, title, measure, atMost]): Claim<ScalarName> => ({
+        property: 'no-skip',
+        id: `plain-${name}`,
+        title: `without skip connections ${title}`,
+        measure: `${measure}, at the weight decay of best validation accuracy`,
+        threshold: { atMost },
+        presupposes: [LEARNED],
+        ...atBest(name),
+      }),
+    ),
   ],
   figures: [
     {
@@ -92,9 +91,4 @@ export const noSkip: Sweep = {
   notes: [
     'The weight decay of each kind of network is the one of greatest mean validation accuracy over seeds, on images that no network was trained on.',
   ],
-};
-
-const atBest = (runs: SeedRuns, skip: string, name: ScalarName): number | null => {
-  const weightDecay = runs.best('weightDecay', { skip });
-  return weightDecay === null ? null : runs.get(name, { skip, weightDecay });
 };

@@ -1,9 +1,9 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { slopeOver } from '../sweep-claims.ts';
 import { fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, WITH, WITHOUT } from './bases.ts';
 
 /** Two blocks have but one pair to align. */
-const ALIGNED_FROM = 4;
+const ALIGNED = [4, Number.POSITIVE_INFINITY] as const;
 
 export const depth: Sweep = {
   name: 'ra4-depth',
@@ -19,40 +19,40 @@ export const depth: Sweep = {
       id: 'slope',
       title: 'the top singular value of the last block falls inversely with total depth',
       measure: 'slope of log σ₁ of the last block on log L, over L = 4, 8, 16',
-      comparison: 'between',
-      threshold: [-1.5, -0.8],
-      ...slopeOver('depth', 'sigma1Last', WITH, [4, 16]),
-      control: { label: PLAIN, of: slopeOver('depth', 'sigma1Last', WITHOUT, [4, 16]).of },
+      threshold: { atLeast: -1.5, atMost: -0.8 },
+      of: { scalar: 'sigma1Last', at: WITH, over: 'depth', take: 'slope', range: [4, 16] },
+      presupposes: [LEARNED],
+      control: { label: PLAIN, at: WITHOUT },
     },
     {
       property: 'RA4',
       id: 'slope-all',
       title: 'the top singular value of the last block falls inversely with total depth, over all depths',
       measure: 'slope of log σ₁ of the last block on log L, over L = 2 to 32',
-      comparison: 'between',
-      threshold: [-1.5, -0.8],
-      ...slopeOver('depth', 'sigma1Last', WITH),
-      control: { label: PLAIN, of: slopeOver('depth', 'sigma1Last', WITHOUT).of },
+      threshold: { atLeast: -1.5, atMost: -0.8 },
+      of: { scalar: 'sigma1Last', at: WITH, over: 'depth', take: 'slope' },
+      presupposes: [LEARNED],
+      control: { label: PLAIN, at: WITHOUT },
     },
     {
       property: 'scope',
       id: 'depths',
       title: 'singular vectors align at every depth',
-      measure: 'diagonal share of U_jᵀ J_i V_j, least over L = 4 to 32',
-      comparison: '>=',
-      threshold: 0.6,
-      of: (runs) => runs.least('depth', 'diagonalShare', WITH, ALIGNED_FROM),
-      control: { label: PLAIN, of: (runs) => runs.least('depth', 'diagonalShare', WITHOUT, ALIGNED_FROM) },
+      measure: 'diagonal share of U_jᵀ J_i V_j, minimum over L = 4 to 32',
+      threshold: { atLeast: 0.6 },
+      of: { scalar: 'diagonalShare', at: WITH, over: 'depth', take: 'min', range: ALIGNED },
+      presupposes: [LEARNED],
+      control: { label: PLAIN, at: WITHOUT },
     },
     {
       property: 'scope',
       id: 'depth-line',
       title: 'representations lie on a line at every depth',
-      measure: 'share of variance along the first principal direction, least over L = 4 to 32',
-      comparison: '>=',
-      threshold: 0.98,
-      of: (runs) => runs.least('depth', 'line', WITH, ALIGNED_FROM),
-      control: { label: PLAIN, of: (runs) => runs.least('depth', 'line', WITHOUT, ALIGNED_FROM) },
+      measure: 'share of variance along the first principal direction, minimum over L = 4 to 32',
+      threshold: { atLeast: 0.98 },
+      of: { scalar: 'line', at: WITH, over: 'depth', take: 'min', range: ALIGNED },
+      presupposes: [LEARNED],
+      control: { label: PLAIN, at: WITHOUT },
     },
   ],
   figures: [

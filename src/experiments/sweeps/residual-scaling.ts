@@ -1,3 +1,4 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import { findExperiment } from '../settings.ts';
 import { type AxisValues, grid, type Sweep } from '../sweep.ts';
 import { fcBase, MAIN } from './bases.ts';
@@ -66,31 +67,31 @@ export const residualScaling: Sweep = {
       property: 'scope',
       id: 'scaled',
       title: 'singular vectors align at every scale of branches',
-      measure: 'diagonal share of U_jᵀ J_i V_j with BatchNorm, least over scales',
-      comparison: '>=',
-      threshold: 0.6,
-      of: (runs) => runs.least('scale', 'diagonalShare', { norm: 'BatchNorm', dropout: 'none' }),
+      measure: 'diagonal share of U_jᵀ J_i V_j with BatchNorm, minimum over scales',
+      threshold: { atLeast: 0.6 },
+      of: { scalar: 'diagonalShare', at: { norm: 'BatchNorm', dropout: 'none' }, over: 'scale', take: 'min' },
+      presupposes: [LEARNED],
     },
     {
       property: 'scope',
       id: 'unnormalized',
       title: 'singular vectors align without BatchNorm',
       measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1',
-      comparison: '>=',
-      threshold: 0.6,
-      of: (runs) => runs.get('diagonalShare', { norm: 'none', scale: '1', dropout: 'none' }),
+      threshold: { atLeast: 0.6 },
+      of: { scalar: 'diagonalShare', at: { norm: 'none', scale: '1', dropout: 'none' } },
+      presupposes: [LEARNED],
     },
     {
       property: 'scope',
       id: 'unnormalized-small',
       title: 'singular vectors align without BatchNorm where branches are small',
       measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1/L',
-      comparison: '>=',
-      threshold: 0.6,
-      of: (runs) => runs.get('diagonalShare', { norm: 'none', scale: '1/L', dropout: 'none' }),
+      threshold: { atLeast: 0.6 },
+      of: { scalar: 'diagonalShare', at: { norm: 'none', scale: '1/L', dropout: 'none' } },
+      presupposes: [LEARNED],
       control: {
         label: 'with BatchNorm',
-        of: (runs) => runs.get('diagonalShare', { norm: 'BatchNorm', scale: '1/L', dropout: 'none' }),
+        at: { norm: 'BatchNorm', scale: '1/L', dropout: 'none' },
       },
     },
     {
@@ -99,12 +100,12 @@ export const residualScaling: Sweep = {
       title: 'singular vectors align with dropout',
       measure:
         'diagonal share of U_jᵀ J_i V_j with dropout before the last linear layer of post-norm branches',
-      comparison: '>=',
-      threshold: 0.6,
-      of: (runs) => runs.get('diagonalShare', { dropout: 'before the last BatchNorm' }),
+      threshold: { atLeast: 0.6 },
+      of: { scalar: 'diagonalShare', at: { dropout: 'before the last BatchNorm' } },
+      presupposes: [LEARNED],
       control: {
         label: 'without dropout',
-        of: (runs) => runs.get('diagonalShare', { norm: 'BatchNorm', scale: '1', dropout: 'none' }),
+        at: { norm: 'BatchNorm', scale: '1', dropout: 'none' },
       },
     },
   ],

@@ -1,3 +1,4 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
 import { fcBase } from './bases.ts';
 
@@ -17,36 +18,36 @@ export const seed: Sweep = {
       id: 'nc1',
       title: 'within-class variability collapses',
       measure: 'NC1, tr(Σ_W Σ_B⁺)/C of the last representations',
-      comparison: '<=',
-      threshold: 0.2,
-      of: (runs) => runs.get('nc1'),
+      threshold: { atMost: 0.2 },
+      of: { scalar: 'nc1' },
+      presupposes: [LEARNED],
     },
     {
       property: 'collapse',
       id: 'nc2',
       title: 'class means form a simplex',
       measure: 'NC2, mean of |cos + 1/(C−1)| over pairs of centred class means',
-      comparison: '<=',
-      threshold: 0.1,
-      of: (runs) => runs.get('nc2Angles'),
+      threshold: { atMost: 0.1 },
+      of: { scalar: 'nc2Angles' },
+      presupposes: [LEARNED],
     },
     {
       property: 'collapse',
       id: 'nc3',
       title: 'the classifier and the class means become dual',
       measure: 'NC3, distance between both, each divided by its norm',
-      comparison: '<=',
-      threshold: 0.3,
-      of: (runs) => runs.get('nc3'),
+      threshold: { atMost: 0.3 },
+      of: { scalar: 'nc3' },
+      presupposes: [LEARNED],
     },
     {
       property: 'collapse',
       id: 'nc4',
       title: 'the network chooses the nearest class mean',
       measure: 'NC4, share of training images where it does not',
-      comparison: '<=',
-      threshold: 0.01,
-      of: (runs) => runs.get('nc4'),
+      threshold: { atMost: 0.01 },
+      of: { scalar: 'nc4' },
+      presupposes: [LEARNED],
     },
   ],
   figures: [

@@ -1,3 +1,4 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
 import { fcBase, MAIN } from './bases.ts';
 
@@ -14,10 +15,10 @@ export const stochasticDepth: Sweep = {
       property: 'scope',
       id: 'survival',
       title: 'singular vectors align with stochastic depth too',
-      measure: 'diagonal share of U_jᵀ J_i V_j, least over survival probabilities',
-      comparison: '>=',
-      threshold: 0.6,
-      of: (runs) => runs.least('survival', 'diagonalShare'),
+      measure: 'diagonal share of U_jᵀ J_i V_j, minimum over survival probabilities',
+      threshold: { atLeast: 0.6 },
+      of: { scalar: 'diagonalShare', over: 'survival', take: 'min' },
+      presupposes: [LEARNED],
     },
   ],
   figures: [

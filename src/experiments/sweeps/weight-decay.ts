@@ -1,7 +1,6 @@
+import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import type { ClaimSpec, SeedRuns } from '../sweep-claims.ts';
-import type { CellValue } from '../sweep-results.ts';
 import { fcBase, MAIN } from './bases.ts';
 
 const MOMENTA = [0, 0.5];
@@ -23,36 +22,27 @@ export const weightDecay: Sweep = {
       valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-1] : [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]),
     ),
   claims: () =>
-    MOMENTA.flatMap((momentum): ClaimSpec[] => {
-      const at = (runs: SeedRuns, name: ScalarName, weightDecay: CellValue | null | undefined) =>
-        weightDecay == null ? null : runs.get(name, { momentum, weightDecay });
-      const end = (runs: SeedRuns, which: 0 | -1) => runs.values('weightDecay', { momentum }).at(which);
+    MOMENTA.flatMap((momentum): Claim<ScalarName>[] => {
+      const along = { at: { momentum }, over: 'weightDecay' };
       return [
         {
           property: 'generalization',
           id: `best-${momentum}`,
           title: `the network that generalizes best aligns (momentum ${momentum})`,
           measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
-          comparison: '>=',
-          threshold: 0.6,
-          of: (runs) => at(runs, 'diagonalShare', runs.best('weightDecay', { momentum })),
-          control: {
-            label: 'at the least weight decay',
-            of: (runs) => at(runs, 'diagonalShare', end(runs, 0)),
-          },
+          threshold: { atLeast: 0.6 },
+          of: { scalar: 'diagonalShare', ...along, take: 'best' },
+          presupposes: [LEARNED],
+          control: { label: 'at the smallest weight decay', take: 'first' },
         },
         {
           property: 'scope',
           id: `dead-${momentum}`,
           title: `at the largest weight decay blocks die (momentum ${momentum})`,
           measure: 'blocks whose Jacobian is 0',
-          comparison: '>=',
-          threshold: 1,
-          of: (runs) => at(runs, 'deadBlocks', end(runs, -1)),
-          control: {
-            label: 'at the weight decay of best validation accuracy',
-            of: (runs) => at(runs, 'deadBlocks', runs.best('weightDecay', { momentum })),
-          },
+          threshold: { atLeast: 1 },
+          of: { scalar: 'deadBlocks', ...along, take: 'last' },
+          control: { label: 'at the weight decay of best validation accuracy', take: 'best' },
         },
       ];
     }),

@@ -1,3 +1,4 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
 import { fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, WITH, WITHOUT } from './bases.ts';
 
@@ -22,19 +23,19 @@ export const width: Sweep = {
         [
           'topEnergy',
           'Residual Jacobians have rank at most C',
-          'share of ‖J‖² in the top C, least over blocks',
+          'share of ‖J‖² in the top C, minimum over blocks',
           0.99,
         ],
       ] as const
-    ).map(([name, title, measure, threshold]) => ({
+    ).map(([scalar, title, measure, atLeast]) => ({
       property: 'scope',
-      id: `widths-${name}`,
+      id: `widths-${scalar}`,
       title: `${title} at every width`,
-      measure: `${measure}, least over widths`,
-      comparison: '>=',
-      threshold,
-      of: (runs) => runs.least('width', name, WITH),
-      control: { label: PLAIN, of: (runs) => runs.least('width', name, WITHOUT) },
+      measure: `${measure}, minimum over widths`,
+      threshold: { atLeast },
+      of: { scalar, at: WITH, over: 'width', take: 'min' },
+      presupposes: [LEARNED],
+      control: { label: PLAIN, at: WITHOUT },
     })),
   figures: [
     {

@@ -1,0 +1,163 @@
+import { type Evidence, short, type Threshold, thresholdInWords, verdictOn } from './evidence.ts';
+import { fitPowerLaw } from './power-law.ts';
+import { type Facts, type JudgedRun, type NetworkName, type Quantity, type Taken, take } from './quantity.ts';
+import { spreadOf } from './summary.ts';
+
+/*
+ * A claim is declared as data: what is claimed, of which number, on which side of which threshold, and what it presupposes. One
+ * judge makes it evidence, over the seeds of a sweep, the starts of the theory, or the one seed of a run.
+ */
+
+/** What has to be so of every run that a claim looks at; where it is not, the claim is not measurable. */
+export type Presupposition = (run: JudgedRun) => Requirement;
+interface Requirement {
+  /** What is said otherwise: "the network has not learned its task". */
+  readonly otherwise: string;
+  /** What `value` is, in words; empty where that is said already. */
+  readonly measure: string;
+  readonly value: number | null | undefined;
+  readonly threshold: Threshold;
+}
+
+/** A claim of the paper, or a part of one. */
+export interface Claim<N extends string = string>
+  extends Pick<Evidence, 'property' | 'id' | 'title' | 'measure'> {
+  readonly of: Quantity<N>;
+  readonly threshold: Threshold | ((facts: Facts) => Threshold);
+  readonly presupposes?: readonly Presupposition[];
+  /** Kinds of networks of which it is claimed; default: all. */
+  readonly kinds?: readonly Facts['kind'][];
+  /** What it is compared with, and how that differs from `of`; default: the controls of the same runs. */
+  readonly control?: { readonly label: string } & Partial<Quantity<N>>;
+}
+
+/** Judges a claim over the seeds of runs. Its control is looked up in the same way. */
+export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRun<N>[]): Evidence {
+  const { property, id, title, measure, of, control } = claim;
+  const facts = runs.find((run) => run.facts)?.facts;
+  const threshold = resolve(claim.threshold, facts);
+  const seeds = [...new Set(runs.map(({ seed }) => seed))];
+  const each = (network: NetworkName, quantity: Quantity<N> = of) =>
+    seeds.map((seed) => take(quantity, network, runs, seed));
+  const found = each(of.network ?? 'trained');
+  const [only] = found;
+  const certainty =
+    found.length === 1 && only!.runs.length === 1
+      ? only!.runs[0]!.certainty?.(of.network ?? 'trained', of.scalar)
+      : undefined;
+  const judged = found.map(({ value, runs, lacking }) => {
+    const reason = lacking ?? unmet(claim, runs);
+    const own = reason === undefined ? verdictOn(value, threshold, certainty?.uncertainty ?? 0) : undefined;
+    return { value, verdict: own ?? 'not measurable', reason: reason ?? vague(value) };
+  });
+  const fit = of.take === 'slope' ? fitPowerLaw(found.flatMap(({ points }) => points)) : null;
+  const mean = (all: readonly Taken<N>[]) => spreadOf(all.map(({ value }) => value)).mean;
+  return {
+    ...{ property, id, title, measure, threshold },
+    ...over(judged),
+    ...(certainty && { spread: certainty.spread }),
+    ...(fit?.interval && { interval: fit.interval }),
+    ...(certainty?.uncertainty != null && { uncertainty: certainty.uncertainty }),
+    atInitialization: mean(each(of.network === 'control' ? 'controlInitialization' : 'initialization')),
+    control: mean(control ? each('trained', { ...of, ...control }) : each('control')),
+    ...(control && { controlLabel: control.label }),
+  };
+}
+
+interface JudgedSeed extends Pick<Evidence, 'value' | 'verdict'> {
+  readonly reason?: string | undefined;
+}
+
+/** The evidence of several seeds as one. */
+function over(seeds: readonly JudgedSeed[]) {
+  const { mean, std } = spreadOf(seeds.map(({ value }) => value));
+  const open = seeds.filter((seed) => seed.verdict === 'not measurable');
+  const holding = seeds.filter((seed) => seed.verdict === 'holds').length;
+  const [reason = 'there is no run'] = open.map((seed) => seed.reason);
+  return {
+    values: seeds.map(({ value }) => value),
+    value: mean,
+    spread: seeds.length > 1 ? std : null,
+    holding,
+    ...(open.length > 0 || seeds.length === 0
+      ? {
+          verdict: 'not measurable' as const,
+          reason: open.length < seeds.length ? `${reason} (${open.length} of ${seeds.length} seeds)` : reason,
+        }
+      : { verdict: holding === seeds.length ? ('holds' as const) : ('does not hold' as const) }),
+  };
+}
+
+/** The evidence for one claim in each of several runs, a seed each, as one; `undefined` where a run is not there. */
+export function joined(all: readonly (Evidence | undefined)[]): Evidence {
+  const first = all.find((one) => one !== undefined)!;
+  const { property, id, title, measure, threshold } = first;
+  const mean = (pick: (one: Evidence) => number | null) =>
+    spreadOf(all.map((one) => (one ? pick(one) : null))).mean;
+  return {
+    ...{ property, id, title, measure, threshold },
+    ...over(
+      all.map((one) => one ?? { value: null, verdict: 'not measurable', reason: 'a run is not there' }),
+    ),
+    atInitialization: mean((one) => one.atInitialization),
+    control: mean((one) => one.control),
+  };
+}
+
+/** Why a claim is not measurable of these runs; undefined where it is. */
+function unmet({ presupposes = [] }: Pick<Claim, 'presupposes'>, runs: readonly JudgedRun[]) {
+  const [first] = runs
+    .flatMap((run) => presupposes.map((presupposition) => presupposition(run)))
+    .filter(({ value, threshold }) => verdictOn(value, threshold) !== 'holds');
+  if (!first) return undefined;
+  const { otherwise, measure, value, threshold } = first;
+  const found = value == null || !Number.isFinite(value) ? 'not known' : short(value);
+  return `${otherwise}: ${measure}${measure && ' '}${found}, expected ${thresholdInWords(threshold)}`;
+}
+
+const vague = (value: number | null): string =>
+  value === null || !Number.isFinite(value)
+    ? 'the measure is undefined there'
+    : 'the value may lie on either side of the threshold by what it may be off';
+
+/** A threshold, which may depend on the network. */
+const resolve = (threshold: Claim['threshold'], facts: JudgedRun['facts']): Threshold =>
+  typeof threshold === 'function' ? threshold(facts as Facts) : threshold;
+
+/** Test accuracy on MNIST from which a network counts as trained: what a linear classifier of the pixels reaches. */
+const LEARNED_AT = 0.92;
+/** Training accuracy from which labels are known by heart. */
+const KNOWN_AT = 0.95;
+
+/** That the labels are known by heart, whatever they are. */
+export const BY_HEART: Presupposition = ({ facts, trained }) => ({
+  otherwise: `${facts?.randomLabels ? 'random' : 'the'} labels are not known by heart`,
+  measure: 'training accuracy',
+  value: trained?.trainAccuracy,
+  threshold: { atLeast: KNOWN_AT },
+});
+
+/** That the network learned its task: one that did not may look aligned or not, which says nothing of trained networks. */
+export const LEARNED: Presupposition = (run) =>
+  run.facts?.randomLabels
+    ? BY_HEART(run)
+    : {
+        otherwise: 'the network has not learned its task',
+        measure: 'test accuracy',
+        value: run.trained?.testAccuracy,
+        threshold: { atLeast: run.facts?.trainedAt ?? LEARNED_AT },
+      };
+
+/** The same of the control. */
+export const CONTROL_LEARNED: Presupposition = ({ facts, control }) => ({
+  ...LEARNED({ facts, trained: control } as JudgedRun),
+  otherwise: 'the control has not learned its task',
+});
+
+/** That a stage has so many blocks. */
+export const blocks =
+  (atLeast: number): Presupposition =>
+  ({ facts }) => ({
+    ...{ otherwise: 'too few blocks in a stage', measure: '' },
+    ...{ value: facts?.blocks, threshold: { atLeast } },
+  });

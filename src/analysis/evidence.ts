@@ -1,0 +1,80 @@
+import * as v from 'valibot';
+import { finite, whole } from '../schema.ts';
+
+const property = v.picklist([
+  /** That the network learned its task, which the others presuppose. */
+  'training',
+  ...(['RA1', 'RA2', 'RA3', 'RA4'] as const),
+  /** RA ceases to occur once skip connections are removed. */
+  'no-skip',
+  /** It occurs across depths, widths, numbers of classes and datasets. */
+  'scope',
+  /** It comes with generalization. */
+  'generalization',
+  /** It comes with neural collapse. */
+  'collapse',
+  /** It provably occurs in the Unconstrained Jacobians Model. */
+  'theory',
+]);
+/** Which of the paper's claims a number belongs to. */
+export type Property = v.InferOutput<typeof property>;
+export const properties = property.options;
+
+const verdict = v.picklist(['holds', 'does not hold', 'not measurable']);
+export type Verdict = v.InferOutput<typeof verdict>;
+
+const threshold = v.object({ atLeast: v.exactOptional(finite), atMost: v.exactOptional(finite) });
+/** Where a value has to lie, the bounds included. Ours, where not said. */
+export type Threshold = Readonly<v.InferOutput<typeof threshold>>;
+
+const maybe = v.nullable(v.number());
+
+/** A claim as judged: the shape in which files record it and pages show it. */
+export const evidence = v.object({
+  property,
+  id: v.string(),
+  /** What is claimed, in words: "representations lie on a line". */
+  title: v.string(),
+  /** What is measured, in words, and in which runs. */
+  measure: v.string(),
+  threshold,
+  /** One number a seed; null where it is undefined, or its run is not there. */
+  values: v.pipe(v.array(maybe), v.readonly()),
+  /** Their mean. */
+  value: maybe,
+  /** Standard deviation (population) over seeds; of one seed over samples, where it is a mean over these. */
+  spread: maybe,
+  /** 95% confidence interval, where the value is a fit. */
+  interval: v.exactOptional(v.pipe(v.tuple([finite, finite]), v.readonly())),
+  /** What the value may be off by, where that is known. */
+  uncertainty: v.exactOptional(maybe),
+  /** The same measure at initialization and in the control, means over seeds; null where there is none. */
+  atInitialization: maybe,
+  control: maybe,
+  /** What the control is: "the same without skip connections". */
+  controlLabel: v.exactOptional(v.string()),
+  /** In how many of the seeds it holds. */
+  holding: whole(),
+  /** Holds if it does in every seed; not measurable if it is not in one. */
+  verdict,
+  /** Why it is not measurable. */
+  reason: v.exactOptional(v.string()),
+});
+export type Evidence = Readonly<v.InferOutput<typeof evidence>>;
+
+/** A threshold in words: `≥ 0.95`, `−1.5 … −0.8`. */
+export function thresholdInWords({ atLeast, atMost }: Threshold): string {
+  if (atLeast === undefined) return `≤ ${short(atMost!)}`;
+  return atMost === undefined ? `≥ ${short(atLeast)}` : `${short(atLeast)} … ${short(atMost)}`;
+}
+
+export const short = (x: number): string => String(+(+x.toFixed(4) || x).toPrecision(6)).replace('-', '−');
+
+/** The verdict on one number; not measurable where it is undefined, or may lie on either side by what it may be off. */
+export function verdictOn(value: number | null | undefined, threshold: Threshold, uncertainty = 0): Verdict {
+  if (value == null || !Number.isFinite(value)) return 'not measurable';
+  const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = threshold;
+  const on = (x: number) => x >= atLeast && x <= atMost;
+  const certain = [-uncertainty, uncertainty].every((off) => on(value + off) === on(value));
+  return certain ? (on(value) ? 'holds' : 'does not hold') : 'not measurable';
+}

@@ -1,0 +1,170 @@
+import type { Evidence } from './evidence.ts';
+import { fitPowerLaw } from './power-law.ts';
+import type { NetworkInfo } from './results.ts';
+
+export type CellValue = number | string;
+/** Where a run lies on the axes of a sweep; an axis that does not apply to it is left out. */
+export type Cell = Readonly<Record<string, CellValue>>;
+
+/** Scalar measures of one network by name; null where undefined. */
+export type Scalars<N extends string = string> = Readonly<Partial<Record<N, number | null>>>;
+export type NetworkName = 'trained' | 'initialization' | 'control' | 'controlInitialization';
+
+/** What thresholds and presuppositions depend on besides what was measured. */
+export interface Facts {
+  readonly kind: NetworkInfo['kind'];
+  /** Of the longest stage. */
+  readonly blocks: number;
+  /** Number K of leading triples that are compared. */
+  readonly triples: number;
+  /** Test accuracy from which a network counts as trained, of datasets that have their own. */
+  readonly trainedAt?: number | undefined;
+  /** Whether it was trained on random labels, which nothing can be predicted from. */
+  readonly randomLabels: boolean;
+}
+
+/** A run as claims look at it. */
+export interface JudgedRun<N extends string = string>
+  extends Readonly<Partial<Record<NetworkName, Scalars<N> | null>>> {
+  readonly cell: Cell;
+  readonly seed: number;
+  readonly status: 'done' | 'missing' | 'failed';
+  /** Complete where a claim depends on them. */
+  readonly facts?: Partial<Facts> | undefined;
+  readonly validationAccuracy?: number | null;
+  readonly course?: readonly { readonly scalars: Scalars<N> }[] | null;
+  /** Spread over samples, and what a scalar may be off by; null or undefined where that is not known. */
+  certainty?(network: NetworkName, scalar: N): Pick<Evidence, 'spread' | 'uncertainty'>;
+}
+
+/** A number of the runs of one seed: a scalar of the run that lies at `at`, or what is taken of the runs along an axis there. */
+export interface Quantity<N extends string = string> {
+  readonly scalar: N;
+  /** Default: the trained network. */
+  readonly network?: 'control';
+  readonly at?: Cell;
+  readonly over?: string;
+  /**
+   * Of the runs along `over`: the minimum or maximum; the slope of its logarithm on that of the axis; or the scalar of one of them,
+   * the first, the last, or that of the best validation accuracy, meaned over all seeds and so the same for each.
+   */
+  readonly take?: 'min' | 'max' | 'slope' | 'first' | 'last' | 'best';
+  /** Values of the axis from and to which runs are taken; default: all. */
+  readonly range?: readonly [from: number, to: number];
+  /** Less the scalar of the run that lies there. */
+  readonly less?: Cell;
+  /** Its correlation (Pearson's) with the logarithm of this one, over the snapshots of the run. */
+  readonly withLog?: N;
+}
+
+/** A quantity of one seed. */
+export interface Taken<N extends string> {
+  readonly value: number | null;
+  /** The runs that it was taken from. */
+  readonly runs: readonly JudgedRun<N>[];
+  /** Points [x, y] of a slope. */
+  readonly points: readonly (readonly [number, number])[];
+  /** Why runs that it takes are not there. */
+  readonly lacking?: string | undefined;
+}
+
+/** Takes a quantity of one network of each of a seed's runs. */
+export function take<N extends string>(
+  { scalar, at = {}, over, take: which, range, less, withLog }: Quantity<N>,
+  network: NetworkName,
+  all: readonly JudgedRun<N>[],
+  seed: number,
+): Taken<N> {
+  const looked: (JudgedRun<N> | undefined)[] = [];
+  const find = (where: Cell) => {
+    const run = all.find((one) => one.seed === seed && liesAt(one, where));
+    looked.push(run);
+    return run;
+  };
+  const number = (where: Cell) => find(where)?.[network]?.[scalar] ?? null;
+  const taken = (value: number | null, points: Taken<N>['points'] = [], choice: typeof looked = []) => {
+    const needed = [...looked, ...choice];
+    return { value, points, runs: looked.filter((run) => run !== undefined), lacking: lackOf(needed) };
+  };
+  if (withLog) {
+    const points = (find(at)?.course ?? []).flatMap(({ scalars }): [number, number][] => {
+      const [x, y] = [scalars[scalar], scalars[withLog]];
+      return x != null && y != null && y > 0 ? [[x, Math.log(y)]] : [];
+    });
+    return taken(network === 'trained' ? correlation(points) : null);
+  }
+  if (less) {
+    const [value, other] = [number(at), number(less)];
+    return taken(value === null || other === null ? null : value - other);
+  }
+  if (over === undefined) return taken(number(at));
+  const [from, to] = range ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const along = all.filter((run) => liesAt(run, at) && over in run.cell);
+  const values = [...new Set(along.map((run) => run.cell[over]!))].filter(
+    (value) => !range || (Number(value) >= from && Number(value) <= to),
+  );
+  const there = (value: CellValue | undefined) =>
+    value === undefined ? null : number({ ...at, [over]: value });
+  switch (which) {
+    case 'best': {
+      const value = best(along, over, values);
+      return taken(
+        there(value),
+        [],
+        along.filter(({ status }) => status === 'missing'),
+      );
+    }
+    case 'slope': {
+      const points = values.flatMap((x): [number, number][] => {
+        const y = there(x);
+        return typeof x === 'number' && y !== null ? [[x, y]] : [];
+      });
+      return taken(fitPowerLaw(points)?.slope ?? null, points);
+    }
+    case 'min':
+    case 'max': {
+      const found = values.map(there);
+      const whole = found.length > 0 && !found.includes(null);
+      return taken(whole ? Math[which](...(found as number[])) : null);
+    }
+    default:
+      return taken(there(values.at(which === 'last' ? -1 : 0)));
+  }
+}
+
+/** Whether a run lies at a place on the axes. */
+export const liesAt = (run: Pick<JudgedRun, 'cell'>, where: Cell): boolean =>
+  Object.entries(where).every(([axis, value]) => run.cell[axis] === value);
+
+/** Of runs that a quantity takes, which are not there. */
+function lackOf(runs: readonly (Pick<JudgedRun, 'status'> | undefined)[]): string | undefined {
+  const lacking = runs.filter((run) => run?.status !== 'done');
+  if (lacking.length === 0) return undefined;
+  return lacking.every((run) => run?.status === 'failed') ? 'a run failed' : 'a run is not there';
+}
+
+/** The value of an axis of the greatest mean validation accuracy. A run that diverged has learned nothing. */
+function best(runs: readonly JudgedRun[], axis: string, values: readonly CellValue[]): CellValue | undefined {
+  const accuracies = values.map((value) => {
+    const own = runs.filter((run) => run.cell[axis] === value);
+    return own.reduce((sum, run) => sum + (run.validationAccuracy ?? 0), 0) / own.length;
+  });
+  const greatest = Math.max(...accuracies);
+  return greatest > 0 ? values[accuracies.indexOf(greatest)] : undefined;
+}
+
+/** Pearson's; null where there are fewer than three points, or one coordinate does not vary. */
+function correlation(points: readonly (readonly [number, number])[]): number | null {
+  const centered = ([0, 1] as const).map((axis) => {
+    const mean = points.reduce((sum, p) => sum + p[axis], 0) / points.length;
+    return points.map((p) => p[axis] - mean);
+  });
+  const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+  const [x, y] = centered as [number[], number[]];
+  // Of a constant, rounding is left.
+  const varies = ([0, 1] as const).every((axis) => {
+    const energy = points.reduce((sum, p) => sum + p[axis] ** 2, 0);
+    return dot(centered[axis]!, centered[axis]!) > 1e-24 * energy;
+  });
+  return points.length >= 3 && varies ? dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)) : null;
+}
