@@ -10,12 +10,12 @@ interface Form {
   readonly parts: readonly ConvPart[];
 }
 
-const forward: Form = { name: 'forward', parts: ['response'] };
-const gradients: Form = { name: 'with both gradients', parts: ['response', 'image', 'weight'] };
+const forward: Form = { name: 'forward', parts: ['output'] };
+const gradients: Form = { name: 'with both gradients', parts: ['output', 'input', 'weight'] };
 const forms: readonly Form[] = [
   forward,
   gradients,
-  { name: 'gradient by images', parts: ['image'] },
+  { name: 'gradient by images', parts: ['input'] },
   { name: 'gradient by weights', parts: ['weight'] },
 ];
 
@@ -45,8 +45,8 @@ export const convSuite: Suite = {
     runCases(
       context,
       context.sizes.flatMap((size) => {
-        const [images, height, width, channels, features, window, stride] = size as Sizes;
-        const shape = { images, height, width, channels, features, size: window, stride };
+        const [images, height, width, inputChannels, outputChannels, window, stride] = size as Sizes;
+        const shape = { images, height, width, inputChannels, outputChannels, size: window, stride };
         const reference = new ConvReference({ ...shape, padding: Math.floor(window / 2) });
         return forms.map((form) => caseOf(context, form, size.join('x'), reference));
       }),
@@ -61,7 +61,7 @@ function caseOf(context: Context, form: Form, size: string, reference: ConvRefer
   const withGradients = (x: Tensor, w: Tensor, dy: Tensor): Tensor[] => {
     const [y, pull] = vjp(convolve, x, w);
     const [dx, dw] = pull(dy);
-    const results: Record<ConvPart, Tensor> = { response: y, image: dx, weight: dw };
+    const results: Record<ConvPart, Tensor> = { output: y, input: dx, weight: dw };
     return form.parts.map((part) => results[part]);
   };
   const forPeers = form === forward || form === gradients;
@@ -69,8 +69,8 @@ function caseOf(context: Context, form: Form, size: string, reference: ConvRefer
     name: form.name,
     size,
     ...(form === forward
-      ? { f: convolve, shapes: [shapes.image, shapes.weight] }
-      : { f: withGradients, shapes: [shapes.image, shapes.weight, shapes.response] }),
+      ? { f: convolve, shapes: [shapes.input, shapes.weight] }
+      : { f: withGradients, shapes: [shapes.input, shapes.weight, shapes.output] }),
     inputs: () => {
       const { x, w, dy } = reference.operands;
       return form === forward ? [x, w] : [x, w, dy];
