@@ -1,5 +1,5 @@
 import { placesOf, type Window } from '../src/kernels/window.ts';
-import { spreadOver, wave } from './inputs.ts';
+import { Sum, spreadOver, wave } from './inputs.ts';
 
 /** Images [images, height, width, inputChannels] and square windows, as in the protocol of docs/peers.md. */
 export interface ConvShape {
@@ -16,9 +16,6 @@ export interface ConvShape {
 
 /** What is computed: the output, or the gradient by the input or the weight. */
 export type ConvPart = 'output' | 'input' | 'weight';
-
-/** An element in float64, and the sum of the sizes of its terms. */
-export type Element = readonly [value: number, size: number];
 
 /**
  * A convolution in float64, element by element. Inputs x and cotangents ȳ of the output are [n, height, width, inputChannels],
@@ -55,7 +52,7 @@ export class ConvReference {
   }
 
   /** The element of a result at its index. */
-  at(part: ConvPart, index: readonly number[]): Element {
+  at(part: ConvPart, index: readonly number[]): Sum {
     const [a, b, c, d] = index as [number, number, number, number];
     const { x, w, dy } = this.operands;
     const { size, stride, padding, inputChannels, outputChannels } = this.shape;
@@ -87,7 +84,7 @@ export class ConvReference {
               sum.add(pixel * dy[flat(output, n, p, q, a)]!);
             }
     }
-    return [sum.value, sum.size];
+    return sum;
   }
 
   /** The largest error of `count` elements of a result that are spread over it, relative to Σ|a||b|. */
@@ -96,9 +93,7 @@ export class ConvReference {
     let worst = 0;
     for (const i of spreadOver(found.length, count)) {
       const index = [Math.floor(i / (b * c * d)), Math.floor(i / (c * d)) % b, Math.floor(i / d) % c, i % d];
-      const [value, size] = this.at(part, index);
-      // An element that no window reaches has no terms.
-      worst = Math.max(worst, Math.abs(found[i]! - value) / Math.max(size, Number.EPSILON));
+      worst = Math.max(worst, this.at(part, index).error(found[i]!)); // What no window reaches is 0.
     }
     return worst;
   }
@@ -107,26 +102,16 @@ export class ConvReference {
    * The number by which peers' results are compared: the sum over the first axis of the element in the middle of height
    * and width, in the channel of that number modulo their number.
    */
-  checksum(part: ConvPart): Element {
+  checksum(part: ConvPart): Sum {
     const [a, b, c, d] = this.shapes[part];
-    const sum = [0, 0];
+    const middle = (...sides: [number, number]) => sides.map((side) => Math.floor(side / 2));
+    const total = new Sum();
     for (let n = 0; n < a; n++) {
-      const middle = (...sides: [number, number]) => sides.map((side) => Math.floor(side / 2));
-      const index = part === 'weight' ? [n, n % b, ...middle(c, d)] : [n, ...middle(b, c), n % d];
-      this.at(part, index).forEach((term, i) => {
-        sum[i]! += term;
-      });
+      total.join(
+        this.at(part, part === 'weight' ? [n, n % b, ...middle(c, d)] : [n, ...middle(b, c), n % d]),
+      );
     }
-    return [sum[0]!, sum[1]!];
-  }
-}
-
-class Sum {
-  value = 0;
-  size = 0;
-  add(term: number): void {
-    this.value += term;
-    this.size += Math.abs(term);
+    return total;
   }
 }
 

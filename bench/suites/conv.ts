@@ -3,6 +3,7 @@ import type { Tensor } from '../../src/autograd/tensor.ts';
 import { vjp } from '../../src/autograd/transform.ts';
 import { type Case, runCases } from '../cases.ts';
 import { type ConvPart, ConvReference } from '../conv-reference.ts';
+import { Sum } from '../inputs.ts';
 import type { Context, Suite } from '../suite.ts';
 
 interface Form {
@@ -19,7 +20,7 @@ const forms: readonly Form[] = [
   { name: 'gradient by weights', parts: ['weight'] },
 ];
 
-/** What peers are timed at unless sizes are asked for: they are slow. */
+/** What peers are timed at unless sizes are given: they are slow. */
 const PEER_SIZE = '16x16x16x64x64x3x1';
 
 /** Convolutions and their gradients, as a user of `conv2d` and `vjp` gets them. */
@@ -87,11 +88,7 @@ function caseOf(context: Context, form: Form, size: string, reference: ConvRefer
 }
 
 function beside({ peers }: Context, form: Form, reference: ConvReference, ours: () => Promise<number>) {
-  const sums = form.parts.map((part) => reference.checksum(part));
-  const [sum, size] = [0, 1].map((i) => sums.reduce((total, of) => total + of[i]!, 0)) as [number, number];
-  return peers!.beside({ kind: 'conv', ...reference.shape, gradients: form === gradients }, ours, (check) =>
-    Math.abs(check - sum) <= 1e-3 * Math.abs(sum) + 1e-6 * size
-      ? undefined
-      : `the sum of its samples is ${check} where ours in float64 is ${sum}`,
-  );
+  const total = form.parts.reduce((sum, part) => sum.join(reference.checksum(part)), new Sum());
+  const work = { kind: 'conv', ...reference.shape, gradients: form === gradients } as const;
+  return peers!.beside(work, ours, (check) => total.judge('sum of samples', check));
 }
