@@ -66,7 +66,7 @@ export function checkText(rows: readonly Row[]): string {
   if (checks.length === 0) return '';
   const load = ({ error, tolerance }: Check) => error / tolerance;
   const { error, relativeTo, tolerance } = checks.reduce((a, b) => (load(b) > load(a) ? b : a));
-  return `Checked against float64: off by at most ${error.toExponential(1)} of ${relativeTo}, where ${tolerance} is allowed.`;
+  return `Error against float64: ${error.toExponential(1)} of ${relativeTo}; ${tolerance} is allowed.`;
 }
 
 export const figureText = (name: string, value: number): string =>

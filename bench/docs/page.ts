@@ -22,13 +22,13 @@ const intro = `<!-- Made by npm run bench:docs from results of npm run bench. Ch
 
 # Benchmarks
 
-All numbers are from \`npm run bench\`; this page is made from its results by \`npm run bench:docs -- <results.json…>\`.
+All numbers are from \`npm run bench\`. To remake this page: \`npm run bench:docs -- <results.json…>\`.
 
-A time is a median, with quartiles beside it. The clock is the GPU's own, from timestamps (\`gpu\`), or the wall's, around
-many queued dispatches (\`wall\`), or the host's alone (\`host\`). GFLOPS and GB/s count what the kernels have to compute,
-and what they have to move at least once. *Roofline* is the share of the speed that the ceilings measured in the same
-run allow at that ratio of operations to bytes; it passes 100% where data stays in caches. Whatever is timed was checked
-against float64 in the same run.`;
+A time is a median, with quartiles beside it. The clock is the GPU's own, from timestamps (\`gpu\`), the wall's,
+around many queued dispatches (\`wall\`), or the host's alone (\`host\`). GFLOPS and GB/s count what the
+kernels have to compute, and what they have to move at least once. *Roofline* is the share of the speed that
+the ceilings measured in the same run allow at that ratio of operations to bytes; it exceeds 100% where data stays
+in caches. Everything timed was checked against float64 in the same run.`;
 
 /** `llvmpipe` of `llvmpipe-llvm-15-0-6-256-bits`; with a number where that is taken. */
 function freshSlug({ adapter }: BenchFile, taken: Set<string>): string {
@@ -59,7 +59,8 @@ function section(file: BenchFile, slug: string, show: (figure: Figure | undefine
   return [
     `## ${adapter.name}`,
     facts.join('\n'),
-    `To reproduce: \`${command}\`${wrong ? `\n\n**${wrong} of ${rows.length} rows are errors.**` : ''}`,
+    `To reproduce:\n\n    ${command}`,
+    wrong ? `**${wrong} of ${rows.length} rows are errors.**` : '',
     rooflineText(roofline),
     peersTable(rows),
     ...suites.flatMap((suite) => {
@@ -118,8 +119,9 @@ function peersTable(rows: readonly Row[]): string {
   const who = [...peers.values()].map(({ name, version, device }) => `${name} ${version} on ${device}`);
   return [
     '### Beside peers',
-    `In turns with ours on the same machine, each waiting for its result as a user of it would; × is how many times our ` +
-      `time that is. ${who.join('; ')}.`,
+    'In turns with ours on the same machine, each waiting for its result as a user of it would; × is how many\n' +
+      'times our time that is.',
+    who.map((line) => `- ${line}`).join('\n'),
     table(['work', 'size', 'Collimate', ...peers.keys()], lines, 2),
   ].join('\n\n');
 }

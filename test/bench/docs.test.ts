@@ -14,7 +14,7 @@ test('the page names machine, adapter, driver and how to measure again', () => {
     '- Driver: Mesa 25',
     '- Processor: A <quick> processor, 2 cores, 8 GiB, linux x64',
     '- Software: Collimate 0.1.0 (0123456789ab), Node 20.11.0',
-    'To reproduce: `npm run bench -- matmul scaling --peers`',
+    'To reproduce:\n\n    npm run bench -- matmul scaling --peers\n',
     '100 GFLOPS in registers',
   ]) {
     expect(page.markdown).toContain(part);
@@ -33,7 +33,7 @@ test('peers stand beside us with ratios, or with what kept them from it', () => 
   expect(page.markdown).toContain(
     '| matmul A·B | 512x512x512 | 6 ms | 24 ms (×4) | PyTorch: it is \\| broken |',
   );
-  expect(page.markdown).toContain('jax-js 0.1.25 on llvmpipe; PyTorch 2.0 on cpu');
+  expect(page.markdown).toContain('\n- jax-js 0.1.25 on llvmpipe\n- PyTorch 2.0 on cpu\n');
 });
 
 test('figures are well-formed, shown on the page, and have the ceiling and the line in them', () => {

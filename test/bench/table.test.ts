@@ -80,7 +80,7 @@ test('a results file is read back; what is none is refused', () => {
 test('the check nearest to failing is told', () => {
   const check = (error: number, tolerance: number) => row({ check: { relativeTo: 'σ₁', error, tolerance } });
   expect(checkText([check(2e-5, 1e-3), check(1e-6, 1e-5), row()])).toBe(
-    'Checked against float64: off by at most 1.0e-6 of σ₁, where 0.00001 is allowed.',
+    'Error against float64: 1.0e-6 of σ₁; 0.00001 is allowed.',
   );
   expect(checkText([row()])).toBe('');
 });
