@@ -3,17 +3,24 @@
  * the command says, and compares with what was left alone. `npm run faults -- --help`; results stand in docs/testing.md.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { makeFolders } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
+import { CollimateError } from '../src/errors.ts';
+import { commit } from '../src/experiments/run-config.ts';
 import { parseNumber } from '../src/experiments/settings.ts';
+import { bundle } from './bundle.ts';
 import { type Counted, type Fault, isWrite, type Kind, VARIABLE } from './faults/inject.ts';
-import { differences } from './run-differences.ts';
+import { differences, filesOf, lasting } from './run-differences.ts';
 
-const REPRODUCE = resolve(import.meta.dirname, '../src/cli/reproduce.ts');
-const INJECT = resolve(import.meta.dirname, 'faults/inject.ts');
+const [REPRODUCE, WORKER, INJECT] = [
+  '../src/cli/reproduce.ts',
+  '../src/cli/worker.ts',
+  'faults/inject.ts',
+].map((file) => resolve(import.meta.dirname, file)) as [string, string, string];
 const SMALL = '--preset smoke --depth 2 --width 16 --epochs 2 --samples 2 --tune off --checkpoint-every 1000';
 export const COMMANDS: Readonly<Record<'run' | 'sweep', readonly string[]>> = {
   run: `mnist-fc ${SMALL} --images 320 --batch 16`.split(' '),
@@ -25,9 +32,16 @@ export const COMMANDS: Readonly<Record<'run' | 'sweep', readonly string[]>> = {
 
 export type Outcome = 'harmless' | 'stopped, went on' | `wrong: ${string}`;
 
-export interface Trial {
-  readonly operation: Counted;
+/** An operation of a session that was left alone, and how it is to fail. */
+export interface Plan {
+  readonly role: Fault['role'];
+  readonly at: number;
   readonly kind: Kind;
+}
+
+export interface Trial extends Plan {
+  /** What failed; null where there was no such operation, as how often progress is told depends on times. */
+  readonly operation: Counted | null;
   readonly outcome: Outcome;
 }
 
@@ -36,30 +50,20 @@ interface Ended {
   readonly stderr: string;
 }
 
-function session(args: readonly string[], cache: string, fault?: Fault): Promise<Ended> {
-  const imports = ['--import', 'tsx', ...(fault ? ['--import', INJECT] : [])];
-  const env = { ...process.env, COLLIMATE_CACHE: cache, ...(fault && { [VARIABLE]: JSON.stringify(fault) }) };
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [...imports, REPRODUCE, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env,
-    });
-    let stderr = '';
-    child.stderr.on('data', (data) => {
-      stderr += data;
-    });
-    child.on('close', (status) => done({ status, stderr }));
-  });
-}
-
 /** A small run or sweep whose operations fail one by one. */
 export class Faults {
   readonly #root: string;
   readonly #command: readonly string[];
+  readonly #bundled: ReturnType<typeof bundle>;
+  /** How a session went on, by what the one before it had left: many faults leave the same. */
+  readonly #continued = new Map<string, Promise<Outcome>>();
 
   constructor(root: string, what: keyof typeof COMMANDS) {
     this.#root = resolve(root);
     this.#command = COMMANDS[what];
+    const folder = join(this.#root, 'bundle');
+    rmSync(folder, { recursive: true, force: true });
+    this.#bundled = bundle([REPRODUCE, WORKER, INJECT], folder);
   }
 
   /** Leaves a run alone, and lists its operations: on files, or submits. */
@@ -67,72 +71,116 @@ export class Faults {
     const folder = join(this.#root, 'whole');
     const log = join(this.#root, 'whole.log');
     for (const path of [folder, log]) rmSync(path, { recursive: true, force: true });
-    makeFolders(this.#root);
-    const fault: Fault = {
+    const { status, stderr } = await this.#session([...this.#command, '--out', folder], {
       ...{ root: folder, log, role: 'command', at: -1 },
       kind: kind === 'files' ? 'EACCES' : 'lost',
-    };
-    const { status, stderr } = await session([...this.#command, '--out', folder], this.#cache, fault);
+    });
     if (status !== 0) throw new Error(`the run that is left alone ended with ${status}:\n${stderr}`);
-    return read(log);
+    return read<Counted>(log);
   }
 
-  get #cache(): string {
-    return join(this.#root, 'cache');
-  }
-
-  /** Lets the `at`-th operation of a process fail, and looks at what comes of it. */
-  async try(role: Fault['role'], at: number, kind: Kind): Promise<Trial | undefined> {
-    const folder = join(this.#root, 'faulty');
-    const log = join(this.#root, 'faulty.log');
+  /** Lets an operation fail, and looks at what comes of it. Those of other slots may be tried meanwhile. */
+  async try({ role, at, kind }: Plan, slot = 0): Promise<Trial> {
+    const folder = join(this.#root, `faulty-${slot}`);
+    const log = `${folder}.log`;
     for (const path of [folder, log, `${log}.fired`]) rmSync(path, { recursive: true, force: true });
-    const first = await session([...this.#command, '--out', folder], this.#cache, {
+    const ended = await this.#session([...this.#command, '--out', folder], {
       ...{ root: folder, log, role, at, kind },
     });
-    const operation = read(log).find(({ failed }) => failed);
-    if (!operation) return undefined; // As much depends on times, such as of progress: it came to fewer operations.
-    return { operation, kind, outcome: await this.#judge(folder, first) };
+    const operation = read<Counted>(log).find(({ failed }) => failed) ?? null;
+    return { role, at, kind, operation, outcome: await this.#judge(folder, ended) };
+  }
+
+  async #session(args: readonly string[], fault?: Fault): Promise<Ended> {
+    const bundled = await this.#bundled;
+    const imports = fault ? ['--import', bundled.get(INJECT)!] : [];
+    const env = {
+      ...process.env,
+      COLLIMATE_CACHE: join(this.#root, 'cache'),
+      ...(fault && { [VARIABLE]: JSON.stringify(fault) }),
+    };
+    return new Promise((done) => {
+      const child = spawn(process.execPath, [...imports, bundled.get(REPRODUCE)!, ...args], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env,
+      });
+      let stderr = '';
+      child.stderr.on('data', (data) => {
+        stderr += data;
+      });
+      child.on('close', (status) => done({ status, stderr }));
+    });
   }
 
   async #judge(folder: string, { status, stderr }: Ended): Promise<Outcome> {
-    if (/^ +at |bug in Collimate/m.test(stderr)) return `wrong: a stack trace: ${stderr.slice(0, 300)}`;
+    if (/^ +at |bug in Collimate/m.test(stderr)) return `wrong: a stack trace: ${stderr.slice(0, 600)}`;
     if (status === 0) return this.#compared(folder, 'harmless');
-    if (status === null || status > 128) return `wrong: ended with ${status}`;
-    const again = [...this.#command, '--out', folder];
-    const said = /To go on: npm run reproduce -- (.*)$/m.exec(stderr)?.[1]?.split(' ');
-    let ended = await session(said ?? again, this.#cache);
+    if (status === null || status > 128) return `wrong: ended with ${status}: ${stderr.slice(0, 600)}`;
+    const said = /To go on: npm run reproduce -- (.*)$/m.exec(stderr)?.[1];
+    const left = `${said?.replaceAll(folder, '')} ${stateOf(folder)}`;
+    const continued = this.#continued.get(left) ?? this.#goOn(folder, said?.split(' '));
+    this.#continued.set(left, continued);
+    return continued;
+  }
+
+  /** Goes on as the command says, or by the same command where it says nothing. */
+  async #goOn(folder: string, said = [...this.#command, '--out', folder]): Promise<Outcome> {
+    let ended = await this.#session(said);
     if (ended.stderr.includes('already holds a run'))
-      ended = await session([this.#command[0]!, '--resume', folder], this.#cache);
-    if (ended.status !== 0) return `wrong: does not go on: ${ended.stderr.slice(0, 300)}`;
+      ended = await this.#session([this.#command[0]!, '--resume', folder]);
+    if (ended.status !== 0) return `wrong: does not go on: ${ended.stderr.slice(0, 600)}`;
     return this.#compared(folder, 'stopped, went on');
   }
 
   #compared(folder: string, outcome: Outcome): Outcome {
-    const runs = ['.', 'runs'].filter((name) => name === '.' || existsSync(join(folder, name)));
-    const below = join(runs.at(-1)!);
+    const below = existsSync(join(folder, 'runs')) ? 'runs' : '.';
     const differ = differences(join(this.#root, 'whole', below), join(folder, below));
     return differ.length > 0 ? `wrong: differs in ${differ.join(', ')}` : outcome;
   }
 }
 
-const read = (log: string): Counted[] =>
+/** All that a session may go on from: folders, files and what they say, but for times. */
+function stateOf(folder: string): string {
+  const hash = createHash('sha256');
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : ['none'];
+  for (const name of names.sort()) hash.update(`${name.replace(/[0-9a-f]{12}/g, '')}\n`);
+  for (const file of existsSync(folder) ? filesOf(folder) : []) {
+    try {
+      hash.update(lasting(folder, file));
+    } catch {
+      hash.update(readFileSync(join(folder, file))); // what was written by half is no JSON
+    }
+  }
+  return hash.digest('hex');
+}
+
+const read = <T>(log: string): T[] =>
   existsSync(log)
     ? readFileSync(log, 'utf8')
-        .trim()
         .split('\n')
-        .map((line) => JSON.parse(line) as Counted)
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as T)
     : [];
 
 /** What can go wrong with an operation. */
 export const kindsOf = ({ operation }: Counted): Kind[] =>
   operation === 'submit' ? ['lost'] : isWrite(operation) ? ['ENOSPC', 'EACCES', 'short'] : ['EACCES'];
 
+/** Every operation that there was, in each way in which it can fail; or only every so many-th. */
+export const plans = (operations: readonly Counted[], every = 1): Plan[] =>
+  (['command', 'worker'] as const).flatMap((role) =>
+    operations
+      .filter((operation) => operation.role === role)
+      .flatMap((operation, at) => (at % every ? [] : kindsOf(operation).map((kind) => ({ role, at, kind })))),
+  );
+
 /** How many of each operation and kind ended how. */
 export function table(trials: readonly Trial[]): string {
-  const keyOf = ({ operation, kind }: Trial) => `${operation.role}: ${operation.operation} | ${kind}`;
+  const fired = trials.filter(({ operation }) => operation);
+  const keyOf = ({ operation, kind }: Trial) => `${operation!.role}: ${operation!.operation} | ${kind}`;
   const count = (key: string, starts: string) =>
-    trials.filter((trial) => keyOf(trial) === key && trial.outcome.startsWith(starts)).length;
-  const rows = [...new Set(trials.map(keyOf))].map(
+    fired.filter((trial) => keyOf(trial) === key && trial.outcome.startsWith(starts)).length;
+  const rows = [...new Set(fired.map(keyOf))].map(
     (key) => `| ${key} | ${count(key, 'harmless')} | ${count(key, 'stopped')} | ${count(key, 'wrong')} |`,
   );
   return [
@@ -142,43 +190,73 @@ export function table(trials: readonly Trial[]): string {
   ].join('\n');
 }
 
+/** What is kept of an enumeration, so that it can be gone on with: on which sources, and the trials. */
+interface Kept {
+  readonly commit: string | null;
+  readonly operations: readonly Counted[];
+}
+
+/** Tries all that is not tried yet of a run, a sweep or the devices, as many at a time as `jobs`. */
+async function enumerate(
+  what: string,
+  root: string,
+  { every, jobs }: { every: number; jobs: number },
+): Promise<number> {
+  const faults = new Faults(root, what === 'sweep' ? 'sweep' : 'run');
+  const [state, log] = [join(root, 'state.json'), join(root, 'trials.jsonl')];
+  if (!existsSync(state)) {
+    const operations = await faults.operations(what === 'devices' ? 'submits' : 'files');
+    writeFileSync(state, JSON.stringify({ commit: commit(), operations } satisfies Kept));
+  }
+  const kept = JSON.parse(readFileSync(state, 'utf8')) as Kept;
+  if (kept.commit !== commit())
+    throw new CollimateError(
+      `the faults in ${root} were tried at commit ${kept.commit}, and this is ${commit()}`,
+      'Go on at that commit, or name another folder with `--out`.',
+    );
+  const keyOf = ({ role, at, kind }: Plan) => `${role} ${at} ${kind}`;
+  const tried = new Set(read<Trial>(log).map(keyOf));
+  const all = plans(kept.operations, every);
+  const queue = all.filter((plan) => !tried.has(keyOf(plan)));
+  const work = async (slot: number) => {
+    for (let plan = queue.shift(); plan; plan = queue.shift()) {
+      const trial = await faults.try(plan, slot);
+      appendFileSync(log, `${JSON.stringify(trial)}\n`);
+      if (trial.outcome.startsWith('wrong'))
+        console.log(
+          `${keyOf(plan)} ${trial.operation?.operation} ${trial.operation?.file}: ${trial.outcome}`,
+        );
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, (_, slot) => work(slot)));
+  const trials = read<Trial>(log);
+  console.log(
+    `\n${what}, commit ${kept.commit}: ${trials.length} faults in ${kept.operations.length} operations, one in ${every} tried\n\n${table(trials)}`,
+  );
+  return trials.filter(({ outcome }) => outcome.startsWith('wrong')).length;
+}
+
 if (process.argv[1] === import.meta.filename)
   await main(async () => {
     const program = new Command('npm run faults --')
       .description(
-        'Lets file operations fail and devices be lost, one a session, and compares what comes of it.',
+        'Lets file operations fail and devices be lost, one a session, and compares what comes of it. The same command goes on with what is not tried yet.',
       )
       .argument('[what...]', 'run and sweep, of which files fail, and devices', ['run', 'sweep', 'devices'])
       .option('--every <number>', 'only every so many-th operation', '1')
+      .option('--jobs <number>', 'sessions at a time', '1')
       .option('--out <folder>', 'where the runs are', 'results/faults')
       .option('--debug', 'print stack traces')
       .parse();
-    const { every: text, out } = program.opts<{ every: string; out: string }>();
-    const every = parseNumber(text, { option: '--every', what: '', whole: true, least: 1, most: 1e6 });
+    const { out, ...given } = program.opts<{ every: string; jobs: string; out: string }>();
+    const whole = (name: 'every' | 'jobs', most: number) =>
+      parseNumber(given[name], { option: `--${name}`, what: '', whole: true, least: 1, most });
+    const options = { every: whole('every', 1e6), jobs: whole('jobs', 64) };
     let wrong = 0;
     for (const what of program.processedArgs[0] as string[]) {
-      const faults = new Faults(join(out, what), what === 'sweep' ? 'sweep' : 'run');
-      const operations = await faults.operations(what === 'devices' ? 'submits' : 'files');
-      const trials: Trial[] = [];
-      const roles = ['command', 'worker'] as const;
-      for (const role of roles) {
-        const own = operations.filter((operation) => operation.role === role);
-        for (let at = 0; at < own.length; at += every) {
-          for (const kind of kindsOf(own[at]!)) {
-            const trial = await faults.try(role, at, kind);
-            if (!trial) continue;
-            trials.push(trial);
-            if (trial.outcome.startsWith('wrong'))
-              console.log(
-                `${role} ${at} ${kind} ${trial.operation.operation} ${trial.operation.file}: ${trial.outcome}`,
-              );
-          }
-        }
-      }
-      wrong += trials.filter(({ outcome }) => outcome.startsWith('wrong')).length;
-      console.log(
-        `\n${what}: ${trials.length} faults in ${operations.length} operations, one in ${every} tried\n\n${table(trials)}`,
-      );
+      const root = join(out, what);
+      makeFolders(root);
+      wrong += await enumerate(what, root, options);
     }
     return wrong > 0 ? 1 : 0;
   });

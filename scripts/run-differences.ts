@@ -10,7 +10,7 @@ export function filesOf(folder: string): string[] {
 }
 
 /** What must not depend on how often a run was cut off: everything but when it ran, and the name of its folder. */
-function lasting(folder: string, file: string): string {
+export function lasting(folder: string, file: string): string {
   const bytes = readFileSync(join(folder, file));
   const without = (text: string, ...fields: string[]) =>
     JSON.stringify(JSON.parse(text, (name, value) => (fields.includes(name) ? undefined : value)));

@@ -19,10 +19,10 @@ test('a run loses nothing where a file operation fails, and goes on to the same 
   const checkpoint = last('writeFileSync', /^\/\.checkpoint/);
   expect(kindsOf(operations[checkpoint]!)).toEqual(['ENOSPC', 'EACCES', 'short']);
   const trials = [
-    await faults.try('command', checkpoint, 'short'),
-    await faults.try('command', last('appendFileSync', /^\/control/), 'short'),
-    await faults.try('command', last('renameSync', /report\.html/), 'EACCES'),
+    await faults.try({ role: 'command', at: checkpoint, kind: 'short' }),
+    await faults.try({ role: 'command', at: last('appendFileSync', /^\/control/), kind: 'short' }),
+    await faults.try({ role: 'command', at: last('renameSync', /report\.html/), kind: 'EACCES' }),
   ];
-  expect(trials.map((trial) => trial?.outcome)).toEqual(trials.map(() => 'stopped, went on'));
-  expect(table(trials as never[])).toContain('| command: writeFileSync | short | 0 | 1 | 0 |');
+  expect(trials.map((trial) => trial.outcome)).toEqual(trials.map(() => 'stopped, went on'));
+  expect(table(trials)).toContain('| command: writeFileSync | short | 0 | 1 | 0 |');
 }, 240_000);
