@@ -27,7 +27,7 @@ export interface Claim<N extends string = string>
   readonly presupposes?: readonly Presupposition[];
   /** Kinds of networks of which it is claimed; default: all. */
   readonly kinds?: readonly Facts['kind'][];
-  /** What it is compared with, and how that differs from `of`; default: the controls of the same runs. */
+  /** What it is compared with, and how that differs from `of`, axis by axis; default: the controls of the same runs. */
   readonly control?: { readonly label: string } & Partial<Quantity<N>>;
 }
 
@@ -59,7 +59,9 @@ export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRu
     ...(fit?.interval && { interval: fit.interval }),
     ...(certainty?.uncertainty != null && { uncertainty: certainty.uncertainty }),
     atInitialization: mean(each(of.network === 'control' ? 'controlInitialization' : 'initialization')),
-    control: mean(control ? each('trained', { ...of, ...control }) : each('control')),
+    control: mean(
+      control ? each('trained', { ...of, ...control, at: { ...of.at, ...control.at } }) : each('control'),
+    ),
     ...(control && { controlLabel: control.label }),
   };
 }

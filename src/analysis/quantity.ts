@@ -5,6 +5,8 @@ import type { NetworkInfo } from './results.ts';
 export type CellValue = number | string;
 /** Where a run lies on the axes of a sweep; an axis that does not apply to it is left out. */
 export type Cell = Readonly<Record<string, CellValue>>;
+/** Where runs are looked for: at a value of an axis, or between two numbers, both included. */
+export type Place = Readonly<Record<string, CellValue | readonly [from: number, to: number]>>;
 
 /** Scalar measures of one network by name; null where undefined. */
 export type Scalars<N extends string = string> = Readonly<Partial<Record<N, number | null>>>;
@@ -42,15 +44,14 @@ export interface Quantity<N extends string = string> {
   readonly scalar: N;
   /** Default: the trained network. */
   readonly network?: 'control';
-  readonly at?: Cell;
+  readonly at?: Place;
+  /** An axis. Default, of a minimum or maximum: all. */
   readonly over?: string;
   /**
    * Of the runs along `over`: the minimum or maximum; the slope of its logarithm on that of the axis; or the scalar of one of them,
    * the first, the last, or that of the best validation accuracy, meaned over all seeds and so the same for each.
    */
   readonly take?: 'min' | 'max' | 'slope' | 'first' | 'last' | 'best';
-  /** Values of the axis from and to which runs are taken; default: all. */
-  readonly range?: readonly [from: number, to: number];
   /** Less the scalar of the run that lies there. */
   readonly less?: Cell;
   /** Its correlation (Pearson's) with the logarithm of this one, over the snapshots of the run. */
@@ -70,18 +71,18 @@ export interface Taken<N extends string> {
 
 /** Takes a quantity of one network of each of a seed's runs. */
 export function take<N extends string>(
-  { scalar, at = {}, over, take: which, range, less, withLog }: Quantity<N>,
+  { scalar, at = {}, over, take: which, less, withLog }: Quantity<N>,
   network: NetworkName,
   all: readonly JudgedRun<N>[],
   seed: number,
 ): Taken<N> {
   const looked: (JudgedRun<N> | undefined)[] = [];
-  const find = (where: Cell) => {
+  const find = (where: Place) => {
     const run = all.find((one) => one.seed === seed && liesAt(one, where));
     looked.push(run);
     return run;
   };
-  const number = (where: Cell) => find(where)?.[network]?.[scalar] ?? null;
+  const number = (where: Place) => find(where)?.[network]?.[scalar] ?? null;
   const taken = (value: number | null, points: Taken<N>['points'] = [], choice: typeof looked = []) => {
     const needed = [...looked, ...choice];
     return { value, points, runs: looked.filter((run) => run !== undefined), lacking: lackOf(needed) };
@@ -97,12 +98,18 @@ export function take<N extends string>(
     const [value, other] = [number(at), number(less)];
     return taken(value === null || other === null ? null : value - other);
   }
+  if (which === 'min' || which === 'max') {
+    const own = all.filter(
+      (run) => run.seed === seed && liesAt(run, at) && (over === undefined || over in run.cell),
+    );
+    looked.push(...own);
+    const found = own.map((run) => run[network]?.[scalar] ?? null);
+    const whole = found.length > 0 && !found.includes(null);
+    return taken(whole ? Math[which](...(found as number[])) : null);
+  }
   if (over === undefined) return taken(number(at));
-  const [from, to] = range ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   const along = all.filter((run) => liesAt(run, at) && over in run.cell);
-  const values = [...new Set(along.map((run) => run.cell[over]!))].filter(
-    (value) => !range || (Number(value) >= from && Number(value) <= to),
-  );
+  const values = [...new Set(along.map((run) => run.cell[over]!))];
   const there = (value: CellValue | undefined) =>
     value === undefined ? null : number({ ...at, [over]: value });
   switch (which) {
@@ -121,20 +128,19 @@ export function take<N extends string>(
       });
       return taken(fitPowerLaw(points)?.slope ?? null, points);
     }
-    case 'min':
-    case 'max': {
-      const found = values.map(there);
-      const whole = found.length > 0 && !found.includes(null);
-      return taken(whole ? Math[which](...(found as number[])) : null);
-    }
     default:
       return taken(there(values.at(which === 'last' ? -1 : 0)));
   }
 }
 
 /** Whether a run lies at a place on the axes. */
-export const liesAt = (run: Pick<JudgedRun, 'cell'>, where: Cell): boolean =>
-  Object.entries(where).every(([axis, value]) => run.cell[axis] === value);
+export const liesAt = ({ cell }: Pick<JudgedRun, 'cell'>, where: Place): boolean =>
+  Object.entries(where).every(([axis, place]) => {
+    const value = cell[axis];
+    return typeof place === 'object'
+      ? Number(value) >= place[0] && Number(value) <= place[1]
+      : value === place;
+  });
 
 /** Of runs that a quantity takes, which are not there. */
 function lackOf(runs: readonly (Pick<JudgedRun, 'status'> | undefined)[]): string | undefined {

@@ -120,7 +120,7 @@ describe('claims', () => {
     );
     const claim: Line = {
       ...{ ...words, threshold: { atLeast: -1.5, atMost: -0.8 } },
-      of: { scalar: 'sigma1Last', over: 'depth', take: 'slope', range: [2, 8] },
+      of: { scalar: 'sigma1Last', at: { depth: [2, 8] }, over: 'depth', take: 'slope' },
     };
     const judged = judge(claim, runs);
     expect(judged.values).toEqual([expect.closeTo(-1, 9), expect.closeTo(-1, 9)]);
@@ -130,19 +130,20 @@ describe('claims', () => {
     expect(judge({ ...claim, threshold: { atLeast: -0.9, atMost: 0 } }, runs).verdict).toBe('does not hold');
   });
 
-  test('take the minimum or an end of an axis, and differences, with a control elsewhere', () => {
+  test('take the minimum or an end of an axis or of a part of it, and differences, with a control elsewhere', () => {
     const runs = [0.3, 0.9, 0.5].map((line, i) => made({ depth: i }, 1, { line }));
     const value = (of: Partial<Line['of']>, control?: Line['control']) => {
       const claim = { ...words, threshold: {}, of: { scalar: 'line', over: 'depth', ...of } as Line['of'] };
       const judged = judge<ScalarName>({ ...claim, ...(control && { control }) }, runs);
       return control ? [judged.value, judged.control, judged.controlLabel] : judged.value;
     };
-    expect([value({ take: 'min' }), value({ take: 'max' }), value({ take: 'min', range: [1, 2] })]).toEqual([
-      0.3, 0.9, 0.5,
-    ]);
+    const from1 = { take: 'min', at: { depth: [1, 2] } } as const;
+    expect([value({ take: 'min' }), value({ take: 'max' }), value(from1)]).toEqual([0.3, 0.9, 0.5]);
     expect(value({ take: 'last' }, { label: 'at first', take: 'first' })).toEqual([0.5, 0.3, 'at first']);
+    const elsewhere = { label: 'above', at: { depth: [1, 2] } } as const;
+    expect(value({ take: 'max', at: { depth: 0 } }, elsewhere)).toEqual([0.3, 0.9, 'above']);
     expect(value({ at: { depth: 1 }, less: { depth: 2 } })).toBeCloseTo(0.4, 12);
-    expect(value({ take: 'min', range: [7, 8] })).toBeNull();
+    expect(value({ take: 'min', at: { depth: [7, 8] } })).toBeNull();
   });
 
   test('choose by validation, the same for all seeds', () => {
