@@ -20,7 +20,7 @@ function sweepFigures(root: string, record: SweepRecord): Figure[] {
   // A run whose files are damaged has failed, and is not drawn.
   const analysisOf = ({ id, status }: SweepRun): Analysis | null =>
     (status === 'done' && readAnalysis(join(root, 'runs', id))) || null;
-  return record.figures.map((options) => {
+  return record.figures.flatMap((options) => {
     if (options.kind === 'scalars') return sweepScalars(record, options);
     if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);
     return sweepCourse(record, options);

@@ -1,8 +1,10 @@
 import * as Plot from '@observablehq/plot';
-import type { Cell, CellValue, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import type { Cell, CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { blockColour, classColour } from '../colours.ts';
+import type { Observation } from '../csv.ts';
 import { format, range } from '../numbers.ts';
-import { panelWidth } from '../svg.ts';
+import type { Figure } from '../parts.ts';
+import { figure, type LegendItem, type Panel, panelWidth } from '../svg.ts';
 import { axis, inside } from './chart.ts';
 
 /** Where runs lie along one axis of a sweep. */
@@ -39,12 +41,8 @@ export function axisOf({ axes }: SweepRecord, runs: readonly SweepRun[], name: s
 export function drawAxis({ label, values, kind }: SweepAxis, width: number) {
   const tickFormat = (value: CellValue) => valueInWords(value);
   const ticks = { ...axis(label), ticks: [...values], tickFormat };
-  if (kind === 'log' || kind === 'linear') {
-    const [least, greatest] = [values[0] as number, values.at(-1) as number];
-    const room = kind === 'log' ? (greatest / least) ** 0.06 : 0.06 * (greatest - least);
-    const domain = kind === 'log' ? [least / room, greatest * room] : [least - room, greatest + room];
-    return { scale: { type: kind, domain }, mark: Plot.axisX(ticks), room: 0 };
-  }
+  if (kind === 'log' || kind === 'linear')
+    return { scale: { type: kind, inset: 16 }, mark: Plot.axisX(ticks), room: 0 };
   const names = values.map(valueInWords);
   const letters = Math.floor(inside(width, 0)[0] / Math.max(1, values.length) / LETTER);
   const steep = names.some((name) => name.split(' ').some((word) => word.length > letters));
@@ -88,6 +86,30 @@ export const runsAt = ({ runs }: SweepRecord, where: Cell = {}): SweepRun[] =>
     ({ status, cell }) =>
       status === 'done' && Object.entries(where).every(([name, value]) => cell[name] === value),
   );
+
+/** An observation of a run, with its places on axes: a row of CSV, and what marks are drawn from. */
+export interface Row {
+  readonly run: string;
+  readonly value: number;
+  readonly [column: string]: CellValue;
+}
+
+/** The columns that say where a run lies. */
+export const placeOf = (run: SweepRun, ...axes: string[]) => ({
+  ...Object.fromEntries(axes.flatMap((name) => [[name, valueAt(run, name)!] as const])),
+  ...{ seed: run.seed, run: run.id },
+});
+
+/** A figure of a sweep, with the rows that it draws; none where no run has them. */
+export const sweepFigure = (
+  { file, title, caption }: SweepFigure,
+  rows: readonly Observation[],
+  panels: Panel[][],
+  items: LegendItem[],
+): Figure[] =>
+  rows.length > 0
+    ? [figure({ file: `${file}.svg`, title, caption, data: [{ name: file, rows }] }, panels, { items })]
+    : [];
 
 /** One colour per value: in order where values are numbers, else as different as can be. */
 export function colours(values: readonly CellValue[]): (value: CellValue) => string {

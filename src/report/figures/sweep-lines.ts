@@ -4,16 +4,14 @@ import type { ScalarName } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { accent, classColour } from '../colours.ts';
 import type { Observation } from '../csv.ts';
-import { blockTicks, defined, format, logDomain, range, spread } from '../numbers.ts';
+import { blockTicks, defined, format, logDomain, spread } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
-import { figure, type Panel } from '../svg.ts';
+import type { Panel } from '../svg.ts';
 import { axis, blockAxis, chart, logAxis } from './chart.ts';
-import { colours, inRows, runsAt, valueAt, valueInWords, valuesOf } from './sweep-axis.ts';
+import * as sweep from './sweep-axis.ts';
 import { labelOf, valueAxis } from './sweep-scalars.ts';
 
 type Blocks = Extract<SweepFigure, { kind: 'blocks' }>;
-
-type Row = { readonly value: number; readonly [column: string]: CellValue };
 
 interface Measure {
   readonly label: string;
@@ -37,17 +35,17 @@ export function sweepBlocks(
   record: SweepRecord,
   options: Blocks,
   analysisOf: (run: SweepRun) => Analysis | null,
-): Figure {
-  const { label, log, from } = measures[options.measure];
-  const paths = options.measure === 'pathShares';
+): Figure[] {
+  const { measure, panels } = options;
+  const { label, log, from } = measures[measure];
+  const paths = measure === 'pathShares';
   const [at, first] = paths ? (['length', 0] as const) : (['block', 1] as const);
-  const runs = runsAt(record, options.where).filter((run) => valueAt(run, options.panels) !== undefined);
+  const runs = sweep.runsAt(record, options.where).filter((run) => sweep.valueAt(run, panels) !== undefined);
   const rows = runs.flatMap((run) => {
     const analysis = analysisOf(run);
-    return ((analysis && from(analysis.trained)) ?? []).flatMap((value, i): Row[] => {
-      const place = { [options.panels]: valueAt(run, options.panels)!, seed: run.seed, run: run.id };
-      return defined(value) ? [{ measure: options.measure, ...place, [at]: i + first, value }] : [];
-    });
+    return ((analysis && from(analysis.trained)) ?? []).flatMap((value, i): sweep.Row[] =>
+      defined(value) ? [{ measure, ...sweep.placeOf(run, panels), [at]: i + first, value }] : [],
+    );
   });
   const values = rows.map((r) => r.value);
   const [low, high] = [Math.min(0, ...values), Math.max(...values)];
@@ -55,61 +53,52 @@ export function sweepBlocks(
   const y = log
     ? logAxis(label, logDomain(values))
     : { ...axis(label), domain: [low - room, high + room], ticks: 5 };
-  const drawn = new Set(rows.map((r) => r.run));
-  const panels = inRows(
-    valuesOf(
-      runs.filter((run) => drawn.has(run.id)),
-      options.panels,
-    ),
-  );
-  const seeds = [...new Set(rows.map((r) => r.seed as number))].sort((a, b) => a - b);
-  const colour = (seed: CellValue) => classColour(seeds.indexOf(seed as number), seeds.length);
-  const name = record.axes.find((a) => a.name === options.panels)?.label ?? options.panels;
+  const seeds = [...new Set(rows.map((r) => r.seed!))].sort((a, b) => Number(a) - Number(b));
+  const colour = (seed: CellValue) => classColour(seeds.indexOf(seed), seeds.length);
+  const { label: name, values: shown } = sweep.axisOf(record, runs, panels);
+  const grid = sweep.inRows(shown.filter((value) => rows.some((r) => r[panels] === value)));
   const draw = (value: CellValue): Panel => {
-    const own = rows.filter((r) => r[options.panels] === value);
-    const depth = Math.max(1, ...own.map((r) => r[at] as number));
+    const own = rows.filter((r) => r[panels] === value);
+    const depth = Math.max(...own.map((r) => r[at] as number));
     const ends = spread(own.filter((r) => r[at] === depth).map((r) => r.value));
     return lines(own, at, (r) => colour(r.seed!), {
-      title: `${name} = ${valueInWords(value)}`,
+      title: `${name} = ${sweep.valueInWords(value)}`,
       note: `${paths ? 'longest path' : 'last block'} ${format(ends.mean)}`,
-      width: panels.width,
+      width: grid.width,
       x: paths ? pathAxis(depth) : blockAxis(depth),
       y: { ...y, grid: true },
       log,
     });
   };
-  return figure(
-    { ...options, file: `${options.file}.svg`, data: [{ name: options.file, rows }] },
-    rows.length > 0 ? panels.rows.map((row) => row.map(draw)) : [[nothing()]],
-    { items: seeds.map((seed) => [`seed ${seed}`, colour(seed), 'line']) },
+  return sweep.sweepFigure(
+    options,
+    rows,
+    grid.rows.map((row) => row.map(draw)),
+    seeds.map((seed) => [`seed ${seed}`, colour(seed), 'line']),
   );
 }
 
 /** Scalars over the epochs of runs with snapshots, a panel each: one line per run. */
-export function sweepCourse(record: SweepRecord, options: Extract<SweepFigure, { kind: 'course' }>): Figure {
+export function sweepCourse(
+  record: SweepRecord,
+  options: Extract<SweepFigure, { kind: 'course' }>,
+): Figure[] {
   const { series, scalars } = options;
-  const runs = runsAt(record).filter((run) => run.course);
-  const values = series === undefined ? [] : valuesOf(runs, series);
-  const hue = colours(values);
+  const runs = sweep.runsAt(record).filter((run) => run.course);
+  const { label, values } = sweep.axisOf(record, series === undefined ? [] : runs, series ?? '');
+  const hue = values.length > 0 ? sweep.colours(values) : () => accent;
   const rows = scalars.flatMap((measure) =>
     runs.flatMap((run) =>
-      run.course!.map((moment) => ({
-        ...{ measure, ...(series !== undefined && { [series]: valueAt(run, series) ?? null }) },
-        ...{ seed: run.seed, run: run.id, epoch: moment.epoch, value: moment.scalars[measure] },
+      run.course!.map(({ epoch, scalars: { [measure]: value } }) => ({
+        ...{ measure, ...sweep.placeOf(run, ...(series === undefined ? [] : [series])), epoch, value },
       })),
     ),
   );
-  const label = record.axes.find((a) => a.name === series)?.label ?? series;
-  const colour = (row: Observation) => {
-    const value = series === undefined ? null : (row[series] as CellValue | null);
-    return value === null ? accent : hue(value);
-  };
-  return figure(
-    { ...options, file: `${options.file}.svg`, data: [{ name: options.file, rows }] },
-    runs.length > 0 ? coursePanels(scalars, rows, colour) : [[nothing()]],
-    values.length > 0
-      ? { items: values.map((value) => [`${label} ${valueInWords(value)}`, hue(value), 'line']) }
-      : undefined,
+  return sweep.sweepFigure(
+    options,
+    rows,
+    coursePanels(scalars, rows, (row) => hue(row[series ?? ''] as CellValue)),
+    values.map((value) => [`${label} ${sweep.valueInWords(value)}`, hue(value), 'line']),
   );
 }
 
@@ -134,7 +123,7 @@ export function coursePanels(
     domain: [-0.1, 1.1 * last],
     ticks,
   } as const;
-  const { rows, width } = inRows(names);
+  const { rows, width } = sweep.inRows(names);
   const draw = (name: ScalarName): Panel => {
     const own = all.flatMap((r) =>
       r.measure === name && defined(r.value) ? [{ ...r, value: r.value }] : [],
@@ -173,13 +162,3 @@ export const pathAxis = (depth: number): Plot.ScaleOptions => ({
   ticks: [0, ...blockTicks(depth)],
   tickFormat: String,
 });
-
-/** Where no run has what a figure shows. */
-const nothing = (): Panel =>
-  chart({
-    title: 'Nothing to show yet',
-    note: 'no run has this measure',
-    x: { axis: null, domain: range(2) },
-    y: { axis: null, domain: range(2) },
-    marks: [Plot.text(['not measured'], { frameAnchor: 'middle', fillOpacity: 0.6 })],
-  });
