@@ -24,11 +24,11 @@ const intro = `<!-- Made by npm run bench:docs from results of npm run bench. Ch
 
 All numbers are from \`npm run bench\`. To remake this page: \`npm run bench:docs -- <results.json…>\`.
 
-A time is a median, with quartiles beside it. The clock is the GPU's own, from timestamps (\`gpu\`), the wall's,
-around many queued dispatches (\`wall\`), or the host's alone (\`host\`). GFLOPS and GB/s count what the
+A time is a median, with quartiles beside it. The clock is the GPU's own, from timestamps (\`gpu\`), the
+wall's, around many queued dispatches (\`wall\`), or the host's alone (\`host\`). GFLOPS and GB/s count what the
 kernels have to compute, and what they have to move at least once. *Roofline* is the share of the speed that
-the ceilings measured in the same run allow at that ratio of operations to bytes; it exceeds 100% where data stays
-in caches. Everything timed was checked against float64 in the same run.`;
+the ceilings measured in the same run allow at that ratio of operations to bytes; it exceeds 100% where data
+stays in caches. Everything timed was checked against float64 in the same run.`;
 
 /** `llvmpipe` of `llvmpipe-llvm-15-0-6-256-bits`; with a number where that is taken. */
 function freshSlug({ adapter }: BenchFile, taken: Set<string>): string {
