@@ -1,11 +1,8 @@
 import { CollimateError } from '../errors.ts';
 import { Gpu } from '../gpu/device.ts';
 import { expectData, packed, type TypedArray } from './host-array.ts';
-import { type DType, formatShape, type Shape, sizeOf } from './shape.ts';
+import { bytesOf, type DType, formatShape, type Shape, sizeOf } from './shape.ts';
 import { describe, sides } from './tensor.ts';
-
-export const bytesOf = (shape: Shape, dtype: DType): number =>
-  dtype === 'u8' ? Math.ceil(sizeOf(shape) / 4) * 4 : 4 * sizeOf(shape);
 
 /** Throws where something else is in the place of a device. */
 export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
@@ -48,7 +45,7 @@ export class DeviceArray implements Disposable {
     if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
       throw new CollimateError(`${label ?? 'array'}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');
     }
-    const buffer = gpu.createBuffer(bytesOf(own, dtype), label ? { label } : {});
+    const buffer = gpu.createBuffer(bytesOf({ shape: own, dtype }), label ? { label } : {});
     return new DeviceArray(gpu, buffer, 0, own, dtype, true);
   }
 
@@ -75,7 +72,7 @@ export class DeviceArray implements Disposable {
   }
 
   get bytes(): number {
-    return bytesOf(this.shape, this.dtype);
+    return bytesOf(this);
   }
 
   /** An array over a stretch of this one's buffer, from element `start` on. */

@@ -40,12 +40,11 @@ export type Lowering<P extends Primitive> =
   | { kind: 'reduce' }
   /** A kernel of its own; operands are dense buffers, bound in order, the result last. */
   | { kind: 'kernel'; make: (node: Tensor<P>, traits: AdapterTraits) => Kernel }
-  /** Several nodes of one operand that one kernel computes together, e.g. the factors of an SVD. */
+  /** Several nodes of one operand that one kernel computes together, e.g. the factors of an SVD; bound are the operand and the `parts`. */
   | {
-      kind: 'joint';
+      kind: 'multi-output';
       parts: readonly Params[P][];
-      /** Bindings: the operand, the outputs in the order of `parts`, then scratch of the given number of floats. */
-      make: (operand: Tensor, traits: AdapterTraits) => { kernel: Kernel; scratch: number };
+      make: (operand: Tensor, traits: AdapterTraits) => Kernel;
     };
 
 /**

@@ -24,6 +24,10 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, d) => product * d, 1);
 }
 
+/** Bytes of an array in memory. */
+export const bytesOf = ({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number =>
+  dtype === 'u8' ? Math.ceil(sizeOf(shape) / 4) * 4 : 4 * sizeOf(shape);
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }

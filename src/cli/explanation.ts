@@ -1,6 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import { type Graph, namesOf, printGraph, trace } from '../autograd/graph.ts';
-import { partition } from '../autograd/lower/fuse.ts';
+import { fuse } from '../autograd/lower/fuse.ts';
 import type { BufferRef } from '../autograd/lower/memory.ts';
 import { type Dispatch, plan } from '../autograd/lower/plan.ts';
 import { simplify } from '../autograd/lower/simplify.ts';
@@ -207,7 +207,7 @@ const simplified = ({ inputs, outputs }: Graph) => ({ inputs, outputs: simplify(
 
 function groupsText(graph: Pick<Graph, 'inputs' | 'outputs'>, traits: AdapterTraits): string {
   const names = namesOf(graph);
-  const lines = partition(graph.outputs, traits).stages.map(({ kind, nodes, reads }, i) => {
+  const lines = fuse(graph.outputs, traits).map(({ kind, nodes, reads }, i) => {
     const inside = new Set<Tensor>();
     const enter = (x: Tensor) => {
       if (x.is('constant') || reads.includes(x) || inside.has(x)) return;

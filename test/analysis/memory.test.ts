@@ -5,7 +5,8 @@ import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-pro
 import { pathSamples, pathStep } from '../../src/analysis/paths.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
-import { byteSize, plan } from '../../src/autograd/lower/plan.ts';
+import { plan } from '../../src/autograd/lower/plan.ts';
+import { bytesOf } from '../../src/autograd/shape.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
@@ -48,10 +49,10 @@ function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][num
   ];
   return graphs.map((graph, program) => {
     const own = program === OVERLAPS ? 0 : Object.keys(weights).length;
-    const arrays = [...graph.inputs.slice(own), ...graph.outputs].map(byteSize);
+    const arrays = [...graph.inputs.slice(own), ...graph.outputs].map(bytesOf);
     const { slots, textures } = plan(graph, limits);
     return {
-      weights: graph.inputs.slice(0, own).map(byteSize),
+      weights: graph.inputs.slice(0, own).map(bytesOf),
       arrays: [...arrays, ...slots, ...textures],
     };
   });
@@ -100,7 +101,7 @@ describe('on an adapter that lets a binding span 128 MiB, the analysis', () => {
     const graph = trace(pathStep(deep), [weights, { shape: [samples, ...shape] }, parts]);
     const { slots, textures } = plan(graph, traits);
     expect(Math.max(...slots)).toBeLessThanOrEqual(traits.maxBindingBytes);
-    expect(sum([...slots, ...textures, 2 * byteSize(graph.outputs[0]!)])).toBeLessThanOrEqual(BUDGET_BYTES);
+    expect(sum([...slots, ...textures, 2 * bytesOf(graph.outputs[0]!)])).toBeLessThanOrEqual(BUDGET_BYTES);
   });
 
   test('refuses what has no room', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
+import { withPadding } from '../../src/autograd/lower/copies.ts';
 import type { BufferRef } from '../../src/autograd/lower/memory.ts';
-import { withPadding } from '../../src/autograd/lower/padding.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { testGpu, withGpu } from '../gpu/harness.ts';

@@ -4,7 +4,7 @@ import { DeviceArray } from '../../src/autograd/array.ts';
 import * as c from '../../src/autograd/functions.ts';
 import { type Graph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
-import { partition } from '../../src/autograd/lower/fuse.ts';
+import { fuse } from '../../src/autograd/lower/fuse.ts';
 import { type Plan, plan } from '../../src/autograd/lower/plan.ts';
 import { simplify } from '../../src/autograd/lower/simplify.ts';
 import { compile } from '../../src/autograd/program.ts';
@@ -36,34 +36,34 @@ const planOf = (
 ) => plan(trace(f, operands), traits, options);
 
 /**
- * Walks a plan along the stages it was made from, keeping note of which tensor each slot holds, and asserts that what
- * a stage reads is still there, and that no dispatch writes what it or another of its bindings reads.
+ * Walks a plan along the groups it was made from, keeping note of which tensor each slot holds, and asserts that what
+ * a group reads is still there, and that no dispatch writes what it or another of its bindings reads.
  */
 function expectSoundMemory(graph: Graph, { dispatches, slots }: Plan): void {
-  const { stages } = partition(simplify(graph.outputs), traits);
+  const groups = fuse(simplify(graph.outputs), traits);
   const held = slots.map((): Tensor | undefined => undefined);
   const place = new Map<Tensor, number>();
   let next = 0;
-  for (const stage of stages) {
-    for (const t of new Set(stage.reads)) {
+  for (const group of groups) {
+    for (const t of new Set(group.reads)) {
       const slot = place.get(t);
       if (slot !== undefined) expect(held[slot], `slot ${slot} before dispatch ${next}`).toBe(t);
     }
-    const steps = stage.kind === 'reduce' && isSplit(dispatches[next]!) ? 1 + stage.nodes.length : 1;
+    const steps = group.kind === 'reduce' && isSplit(dispatches[next]!) ? 1 + group.nodes.length : 1;
     const outs = dispatches.slice(next, next + steps).flatMap(({ kernel, buffers }) => {
       const written = buffers.filter((_, i) => kernel.bindings[i] === 'read_write').map(name);
       const read = buffers.filter((_, i) => kernel.bindings[i] !== 'read_write').map(name);
       expect(new Set([...written, ...read]).size).toBe(written.length + new Set(read).size);
       for (const ref of buffers) if (ref.kind === 'slot') expect(slots[ref.index]).toBeGreaterThan(0);
-      // What a step of a split writes is nobody's until the stage is done.
+      // What a step of a split writes is nobody's until the group is done.
       buffers.forEach((ref, i) => {
         if (ref.kind === 'slot' && kernel.bindings[i] === 'read_write') held[ref.index] = undefined;
       });
       return [buffers.filter((_, i) => kernel.bindings[i] === 'read_write')];
     });
     const refs = steps > 1 ? outs.slice(1).flat() : outs[0]!;
-    expect(refs.length).toBe(stage.nodes.length);
-    stage.nodes.forEach((t, i) => {
+    expect(refs.length).toBe(group.nodes.length);
+    group.nodes.forEach((t, i) => {
       const ref = refs[i]!;
       if (ref.kind !== 'slot') return;
       expect(slots[ref.index]).toBeGreaterThanOrEqual(4 * t.size);

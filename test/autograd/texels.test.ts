@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { BufferRef } from '../../src/autograd/lower/memory.ts';
-import { type Step, withCopies } from '../../src/autograd/lower/texels.ts';
+import { withTexels } from '../../src/autograd/lower/copies.ts';
+import type { BufferRef, Step } from '../../src/autograd/lower/memory.ts';
 import type { Access, Kernel } from '../../src/gpu/kernel.ts';
 
 const kernelOf = (bindings: readonly Access[]): Kernel => ({
@@ -17,7 +17,7 @@ describe('copies into textures', () => {
       kernel: kernelOf(['texels', 'read_write']),
       buffers: [x, to],
     });
-    const { dispatches, textures } = withCopies([product(out[0]!), product(out[1]!)]);
+    const { dispatches, textures } = withTexels([product(out[0]!), product(out[1]!)]);
     expect(textures).toEqual([4096]);
     const texture = { kind: 'texture', index: 0, bytes: 4096 };
     expect(dispatches.map(({ copies }) => copies)).toEqual([[{ from: x, to: texture }], []]);
@@ -27,7 +27,7 @@ describe('copies into textures', () => {
   it('are made anew for the next value in a slot, in a texture that is free by then', () => {
     const [first, second] = [slot(0, 256), slot(0, 1024)];
     const read: Access[] = ['texels', 'read_write'];
-    const { dispatches, textures } = withCopies([
+    const { dispatches, textures } = withTexels([
       { kernel: kernelOf(['read', 'read_write']), buffers: [x, first] },
       { kernel: kernelOf(read), buffers: [first, slot(1, 16)] },
       { kernel: kernelOf(['read', 'read_write']), buffers: [x, second] },
@@ -45,10 +45,10 @@ describe('copies into textures', () => {
   it('of two operands of one dispatch, or of one twice, do not share a texture unless they are one value', () => {
     const y = slot(0, 4096);
     const two = kernelOf(['texels', 'texels', 'read_write']);
-    const apart = withCopies([{ kernel: two, buffers: [x, y, slot(1, 16)] }]);
+    const apart = withTexels([{ kernel: two, buffers: [x, y, slot(1, 16)] }]);
     expect(apart.textures).toEqual([4096, 4096]);
     expect(apart.dispatches[0]!.copies).toHaveLength(2);
-    const same = withCopies([{ kernel: two, buffers: [x, x, slot(1, 16)] }]);
+    const same = withTexels([{ kernel: two, buffers: [x, x, slot(1, 16)] }]);
     expect(same.textures).toEqual([4096]);
     expect(same.dispatches[0]!.copies).toHaveLength(1);
   });

@@ -1,5 +1,4 @@
 import type { Kernel } from '../../gpu/kernel.ts';
-import type { AdapterTraits } from '../../gpu/traits.ts';
 import { conv, takesEpilogue } from '../../kernels/conv.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { loweringOf } from '../bind.ts';
@@ -7,6 +6,7 @@ import { sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { layOutConv } from './conv-spec.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
+import type { Fusion } from './fusion.ts';
 import { layOut } from './matmul-spec.ts';
 
 /** A matrix product, or a convolution, which is one in its own way. */
@@ -14,17 +14,12 @@ export type Product = Tensor<'matmul'> | Tensor<'conv'>;
 
 export const isProduct = (t: Tensor): t is Product => t.op === 'matmul' || t.op === 'conv';
 
-/** What a search for chains may know and do. */
-interface Surroundings {
-  /** All nodes of the graph, operands first. */
-  readonly nodes: readonly Tensor[];
-  readonly users: ReadonlyMap<Tensor, readonly Tensor[]>;
-  /** Nodes that have a buffer of their own. */
-  readonly own: ReadonlySet<Tensor>;
-  readonly materialized: (t: Tensor) => boolean;
-  readonly traits: AdapterTraits;
-  /** Nodes that have to be computed as they are: nothing is fused into them, and nothing is made of them. */
-  readonly fixed: ReadonlySet<Tensor>;
+/** A product whose kernel goes on to compute a chain of pointwise operations. */
+export interface Chain {
+  readonly product: Product;
+  /** What it binds beside the product's operands. */
+  readonly leaves: readonly Tensor[];
+  readonly kernel: () => Kernel;
 }
 
 /** Values with more users at a time are not what one chain would keep to itself. */
@@ -33,14 +28,15 @@ const MOST_USERS = 64;
 const TILE_ROWS = 32;
 
 /**
- * Chains of pointwise operations that products can apply before they store: for the last value of each, its product.
+ * Chains of pointwise operations that products can apply before they store, by their last values.
  * A product's value must not be needed outside of its chain, which runs through the same elements and ends in a value that
  * has a buffer: so there is a dispatch less, and nothing is read that was not before. A sum of two products belongs
  * to the later one.
  */
-export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Product> {
-  const { nodes, users, own, fixed } = graph;
-  const chains = new Map<Tensor, Product>();
+export function chainsAfterProducts(fusion: Fusion): Map<Tensor, Chain> {
+  const { nodes, users, kept } = fusion;
+  const fixed = asTheyAre(fusion);
+  const chains = new Map<Tensor, Chain>();
   const taken = new Set<Tensor>();
   const usersOf = (t: Tensor) => [...new Set(users.get(t))];
   const places = new Map(nodes.map((node, place) => [node, place]));
@@ -49,35 +45,44 @@ export function chainsAfterProducts(graph: Surroundings): Map<Tensor, Product> {
     const inside = new Set<Tensor>([product]);
     // Those who use what is inside, and are not: none are left where the latest value is all that is needed.
     const open = new Set(usersOf(product));
-    let end: Tensor | undefined;
+    let found: readonly [end: Tensor, Chain] | undefined;
     while (open.size > 0 && open.size <= MOST_USERS) {
       const node = [...open].reduce((a, b) => (places.get(a)! < places.get(b)! ? a : b));
       open.delete(node);
       const fits = loweringOf(node).kind === 'pointwise' && sameShape(node.shape, product.shape);
       if (!fits || taken.has(node) || fixed.has(node)) break;
       inside.add(node);
-      if (own.has(node)) {
-        if (open.size === 0 && node.dtype === 'f32' && epilogueOf(product, node, graph)) end = node;
+      if (kept.has(node)) {
+        const chain = open.size === 0 && node.dtype === 'f32' && chainOf(product, node, fusion);
+        if (chain) found = [node, chain];
         break;
       }
       for (const user of usersOf(node)) open.add(user);
     }
-    if (!end) continue;
-    chains.set(end, product);
+    if (!found) continue;
+    chains.set(...found);
     for (const node of inside) taken.add(node);
   }
   return chains;
 }
 
 /**
- * The product as a kernel that goes on to compute `end`, with what it binds beside its operands; undefined if no
- * kernel can.
+ * Nodes that nothing is fused into, and nothing is made of. What replaces an input stays a kernel that may read what it writes, and
+ * what is replaced is read no later than need be. A product that is an output stays one.
  */
-export function epilogueOf(
-  product: Product,
-  end: Tensor,
-  { materialized, traits }: Pick<Surroundings, 'materialized' | 'traits'>,
-): { kernel: () => Kernel; leaves: readonly Tensor[] } | undefined {
+function asTheyAre({ nodes, outputs, replaced }: Fusion): Set<Tensor> {
+  const originals = new Set(replaced.values());
+  const reads = (node: Tensor) => node.inputs.some((x) => originals.has(aliasRoot(x)));
+  const products = nodes.filter(isProduct);
+  return new Set([
+    ...replaced.keys(),
+    ...outputs.map(aliasRoot).filter(isProduct),
+    ...products.filter(reads),
+  ]);
+}
+
+/** A product and what follows it until `end`, as one kernel; undefined if no kernel can. */
+function chainOf(product: Product, end: Tensor, { materialized, traits }: Fusion): Chain | undefined {
   const { body, buffers } = expressionOf([end], end.shape, materialized);
   const leaves = buffers.filter((t) => t !== product);
   if (body.scalarOnly || leaves.length + 3 > traits.maxStorageBuffersPerStage) return undefined;
@@ -97,11 +102,19 @@ export function epilogueOf(
     const channels = product.shape.at(-1)!;
     const rest = sizes(spec.batch);
     const space = [...rest, product.size / rest.reduce((n, size) => n * size, channels), channels];
-    return { kernel: () => conv({ ...spec, epilogue: epilogue(space, strides) }, traits), leaves: own };
+    return {
+      product,
+      leaves: own,
+      kernel: () => conv({ ...spec, epilogue: epilogue(space, strides) }, traits),
+    };
   }
   const { spec, strides } = layOut(product, given);
   const stacked = layOut(product).spec;
   if (spec.batch.length > 3 || (spec.m < stacked.m && spec.m % TILE_ROWS !== 0)) return undefined;
   const space = [...sizes(spec.batch), spec.m, spec.n];
-  return { kernel: () => matmul({ ...spec, epilogue: epilogue(space, strides) }, traits), leaves: own };
+  return {
+    product,
+    leaves: own,
+    kernel: () => matmul({ ...spec, epilogue: epilogue(space, strides) }, traits),
+  };
 }

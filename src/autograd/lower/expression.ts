@@ -1,7 +1,7 @@
 import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kernels/fused.ts';
 import { loweringOf } from '../bind.ts';
 import type { Primitive } from '../primitives.ts';
-import type { Lowering, Step } from '../rule.ts';
+import type { Step } from '../rule.ts';
 import { type Shape, sameShape, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -34,101 +34,142 @@ export function expressionOf(
   materialized: (t: Tensor) => boolean,
   computeRoots = true,
 ): Expression {
-  const leaves: (Leaf & { tensor?: Tensor; key: string })[] = [];
-  const lines: Line[] = [];
-  const helpers = new Set<string>();
-  const names = new Map<Tensor, { readonly map: AxisMap; readonly name: string }[]>();
-  let operations = 0;
-  const operands = new Map<string, readonly string[]>();
-  let cost = 0;
-  let scalarOnly = false;
+  return new Writer(space, materialized).write(roots, computeRoots);
+}
 
-  const nameOf = (leaf: Leaf & { tensor?: Tensor; key: string }): string => {
-    let j = leaves.findIndex((l) => l.key === leaf.key);
-    if (j < 0) j = leaves.push(leaf) - 1;
-    return `x${j}`;
-  };
-  const leaf = (tensor: Tensor, source: Leaf['source'], strides: number[]): string => {
-    const storage = source === 'buffer' ? aliasRoot(tensor) : tensor;
-    const key = `${storage.id} ${strides}`;
-    return nameOf({ tensor: storage, source, dtype: tensor.dtype as Scalar, strides, key });
-  };
-  const literal = (value: number, dtype: Scalar): string => {
-    const bits = dtype === 'f32' ? bitsOf(value) : value >>> 0;
-    return nameOf({ source: 'literal', dtype, bits, strides: space.map(() => 0), key: `${dtype} ${bits}` });
-  };
-  const line = (expression: string, uses: string[]): string => {
-    const name = `t${lines.length}`;
-    lines.push({ name, expression, uses });
-    operands.set(name, uses);
+class Writer {
+  readonly #space: Shape;
+  readonly #materialized: (t: Tensor) => boolean;
+  readonly #leaves: Leaf[] = [];
+  readonly #buffers: Tensor[] = [];
+  readonly #lines: Line[] = [];
+  readonly #helpers = new Set<string>();
+  /** Names of leaves by what they read. */
+  readonly #known = new Map<string, string>();
+  /** Names of nodes, as seen along different axes. */
+  readonly #names = new Map<Tensor, { readonly map: AxisMap; readonly name: string }[]>();
+  #cost = 0;
+  #scalarOnly = false;
+  #operations = 0;
+
+  constructor(space: Shape, materialized: (t: Tensor) => boolean) {
+    this.#space = space;
+    this.#materialized = materialized;
+  }
+
+  write(roots: readonly Tensor[], computeRoots: boolean): Expression {
+    const results = roots.map((root) => ({
+      expression: this.#visit(root, alignedMap(root.shape, this.#space), computeRoots),
+      dtype: root.dtype as Scalar,
+    }));
+    return {
+      body: {
+        ...{ space: this.#space, leaves: this.#leaves, lines: this.#lines, results },
+        ...{ helpers: [...this.#helpers], scalarOnly: this.#scalarOnly, cost: this.#cost },
+      },
+      buffers: this.#buffers,
+      operations: this.#operations,
+    };
+  }
+
+  /** The name of a node's value under some axes, with the lines before it that compute it. */
+  #visit(node: Tensor, map: AxisMap, isRoot: boolean): string {
+    if (node.is('constant')) return this.#literal(node.params.value, node.dtype as Scalar);
+    if (node.is('iota')) {
+      const along = node.shape.map((_, axis) => Number(axis === node.rank + node.params.axis));
+      return this.#leaf(node, 'index', this.#spread(along, map));
+    }
+    if (!isRoot && this.#materialized(node)) {
+      return this.#leaf(aliasRoot(node), 'buffer', this.#spread(stridesOf(node.shape), map));
+    }
+    const seen = this.#names.get(node) ?? [];
+    const same = seen.find((other) => sameShape(other.map, map));
+    if (same) return same.name;
+    const { kind } = loweringOf(node);
+    if (kind !== 'view' && kind !== 'pointwise')
+      throw new Error(`${node.op} cannot be part of a fused kernel`);
+    const name =
+      kind === 'view' ? this.#visit(node.inputs[0]!, viewMap(node, map), false) : this.#apply(node, map);
+    this.#names.set(node, [...seen, { map, name }]);
+    this.#operations++;
     return name;
-  };
+  }
+
+  #apply(node: Tensor, map: AxisMap): string {
+    const lowering = loweringOf(node);
+    if (lowering.kind !== 'pointwise') throw new Error(`${node.op} is not pointwise`);
+    const { wgsl, helpers, cost, scalarOnly = false } = lowering;
+    const given = node.inputs.map((x) =>
+      isDivisor(x, node) ? `U(${x.params.value >>> 0}u)` : this.#visit(x, operandMap(x, node, map), false),
+    );
+    for (const helper of helpers?.(node.params) ?? []) this.#helpers.add(helper);
+    this.#cost += cost;
+    this.#scalarOnly ||= scalarOnly;
+    const { dtype } = node.inputs[0]!;
+    const args = CANCELS.has(node.op) && dtype === 'f32' ? this.#apart(given) : given;
+    const step: Step = (operator, ...pair) => {
+      const [a, b] = this.#apart(pair);
+      return this.#line(`${a} ${operator} ${b}`, [a!, b!]);
+    };
+    return this.#line(wgsl(args, node.params, dtype, step), args);
+  }
+
+  #leaf(tensor: Tensor, source: 'buffer' | 'index', strides: number[]): string {
+    const dtype = tensor.dtype as Scalar;
+    return this.#nameOf(`${tensor.id} ${strides}`, { source, dtype, strides }, tensor);
+  }
+
+  #literal(value: number, dtype: Scalar): string {
+    const bits = dtype === 'f32' ? bitsOf(value) : value >>> 0;
+    const strides = this.#space.map(() => 0);
+    return this.#nameOf(`${dtype} ${bits}`, { source: 'literal', dtype, bits, strides });
+  }
+
+  #nameOf(key: string, leaf: Leaf, tensor?: Tensor): string {
+    let name = this.#known.get(key);
+    if (!name) {
+      name = `x${this.#leaves.push(leaf) - 1}`;
+      this.#known.set(key, name);
+      if (leaf.source === 'buffer') this.#buffers.push(tensor!);
+    }
+    return name;
+  }
+
+  #line(expression: string, uses: readonly string[]): string {
+    const name = `t${this.#lines.length}`;
+    this.#lines.push({ name, expression, uses });
+    return name;
+  }
+
   /** Two operands, one hidden from compilers where both are made of the same within the two operations before. */
-  const apart = ([a, b]: string[]): string[] => {
-    const of = (name: string) => operands.get(name) ?? [];
-    const near = (name: string) => [name, ...of(name), ...of(name).flatMap(of)];
+  #apart([a, b]: readonly string[]): string[] {
+    const near = (name: string) => {
+      const uses = this.#usesOf(name);
+      return [name, ...uses, ...uses.flatMap((used) => this.#usesOf(used))];
+    };
     const known = near(a!);
     if (!near(b!).some((name) => known.includes(name))) return [a!, b!];
-    const zero = literal(0, 'u32');
-    const hidden = (x: string) => line(`bitcast<F>(bitcast<U>(${x}) ^ ${zero})`, [x, zero]);
+    const zero = this.#literal(0, 'u32');
+    const hidden = (x: string) => this.#line(`bitcast<F>(bitcast<U>(${x}) ^ ${zero})`, [x, zero]);
     // The later one, in which the other may be found: x that is hidden twice, in (x + x) − x, would meet itself again.
-    const place = [a!, b!].map((name) => lines.findIndex((line) => line.name === name));
-    return place[0]! > place[1]! ? [hidden(a!), b!] : [a!, hidden(b!)];
-  };
-  const step: Step = (operator, ...pair) => {
-    const args = apart(pair);
-    return line(args.join(` ${operator} `), args);
-  };
-  const spread = (perAxis: readonly number[], map: AxisMap): number[] => {
-    const strides = new Array<number>(space.length).fill(0);
+    return lineOf(a!) > lineOf(b!) ? [hidden(a!), b!] : [a!, hidden(b!)];
+  }
+
+  #usesOf(name: string): readonly string[] {
+    return this.#lines[lineOf(name)]?.uses ?? [];
+  }
+
+  #spread(perAxis: readonly number[], map: AxisMap): number[] {
+    const strides = new Array<number>(this.#space.length).fill(0);
     map.forEach((to, axis) => {
       if (to >= 0) strides[to] = perAxis[axis]!;
     });
     return strides;
-  };
-
-  const visit = (node: Tensor, map: AxisMap, isRoot: boolean): string => {
-    if (node.is('constant')) return literal(node.params.value, node.dtype as Scalar);
-    if (node.is('iota')) {
-      const along = node.shape.map((_, axis) => Number(axis === node.rank + node.params.axis));
-      return leaf(node, 'index', spread(along, map));
-    }
-    if (!isRoot && materialized(node)) return leaf(node, 'buffer', spread(stridesOf(node.shape), map));
-    const known = names.get(node) ?? [];
-    const same = known.find((other) => sameShape(other.map, map));
-    if (same) return same.name;
-    const lowering = loweringOf(node);
-    let name: string;
-    if (lowering.kind === 'view') {
-      name = visit(node.inputs[0]!, viewMap(node, map), false);
-    } else if (lowering.kind === 'pointwise') {
-      const given = node.inputs.map((x) =>
-        isDivisor(x, node) ? `U(${x.params.value >>> 0}u)` : visit(x, operandMap(x, node, map), false),
-      );
-      const { params } = node;
-      const rule = lowering as Extract<Lowering<Primitive>, { kind: 'pointwise' }>;
-      for (const helper of rule.helpers?.(params as never) ?? []) helpers.add(helper);
-      cost += lowering.cost;
-      scalarOnly ||= lowering.scalarOnly ?? false;
-      const { dtype } = node.inputs[0]!;
-      const args = CANCELS.has(node.op) && dtype === 'f32' ? apart(given) : given;
-      name = line(rule.wgsl(args, params as never, dtype, step), args);
-    } else throw new Error(`${node.op} cannot be part of a fused kernel`);
-    names.set(node, [...known, { map, name }]);
-    operations++;
-    return name;
-  };
-
-  const results = roots.map((root) => ({
-    expression: visit(root, alignedMap(root.shape, space), computeRoots),
-    dtype: root.dtype as Scalar,
-  }));
-  return {
-    body: { space, leaves, lines, results, helpers: [...helpers], scalarOnly, cost },
-    buffers: leaves.filter((l) => l.source === 'buffer').map((l) => l.tensor!),
-    operations,
-  };
+  }
 }
+
+/** The number of the line that defines a name; −1 for a leaf's. */
+const lineOf = (name: string): number => (name.startsWith('t') ? Number(name.slice(1)) : -1);
 
 /** The tensor whose buffer a reshaped tensor shares. */
 export function aliasRoot(t: Tensor): Tensor {

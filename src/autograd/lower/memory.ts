@@ -1,3 +1,11 @@
+import type { Kernel } from '../../gpu/kernel.ts';
+import type { Graph } from '../graph.ts';
+import { bytesOf } from '../shape.ts';
+import { Tensor } from '../tensor.ts';
+import type { Emitted, Scratch } from './emit.ts';
+import { aliasRoot } from './expression.ts';
+import type { Group } from './groups.ts';
+
 /** Memory of a program that holds a value: what the caller binds, or a temporary in one of the plan's slots or textures. */
 export interface BufferRef {
   readonly kind: 'input' | 'output' | 'slot' | 'texture';
@@ -6,16 +14,26 @@ export interface BufferRef {
   readonly bytes: number;
 }
 
+/** A kernel with where lies what it binds. */
+export interface Step {
+  readonly kernel: Kernel;
+  /** For each binding of the kernel but its sizes. */
+  readonly buffers: readonly BufferRef[];
+}
+
 /** Places for temporaries: a freed one serves the next value, the tightest fit first. */
 export class Memory {
   /** Bytes of each place. */
   readonly sizes: number[] = [];
   readonly #kind: 'slot' | 'texture';
+  readonly #first: number;
   /** Places that hold nothing, by size. */
   readonly #free: number[] = [];
 
-  constructor(kind: 'slot' | 'texture') {
+  /** Places are counted from `first` on. */
+  constructor(kind: 'slot' | 'texture', first = 0) {
     this.#kind = kind;
+    this.#first = first;
   }
 
   take(bytes: number): BufferRef {
@@ -26,10 +44,11 @@ export class Memory {
     );
     const index = at < 0 ? this.sizes.push(bytes) - 1 : this.#free.splice(at, 1)[0]!;
     this.sizes[index] = Math.max(this.sizes[index]!, bytes);
-    return { kind: this.#kind, index, bytes };
+    return { kind: this.#kind, index: this.#first + index, bytes };
   }
 
-  release({ index }: BufferRef): void {
+  release(ref: BufferRef): void {
+    const index = ref.index - this.#first;
     const own = this.sizes[index]!;
     this.#free.splice(
       this.#find((size) => size > own),
@@ -48,4 +67,44 @@ export class Memory {
     }
     return low;
   }
+}
+
+/**
+ * Lays values out: inputs and outputs where they are bound, all others in slots, from the first kernel that writes them to the
+ * last group that reads them. `emitted` are the kernels of each group.
+ */
+export function placeValues(
+  { inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>,
+  groups: readonly Group[],
+  emitted: readonly (readonly Emitted[])[],
+): { steps: Step[]; slots: readonly number[] } {
+  const memory = new Memory('slot');
+  const refs = new Map<Tensor | Scratch, BufferRef>();
+  inputs.forEach((t, index) => {
+    refs.set(t, { kind: 'input', index, bytes: bytesOf(t) });
+  });
+  outputs.forEach((t, index) => {
+    refs.set(aliasRoot(t), { kind: 'output', index, bytes: bytesOf(t) });
+  });
+  const lastUse = new Map<Tensor, number>();
+  groups.forEach(({ reads, nodes }, i) => {
+    for (const t of [...reads, ...nodes]) lastUse.set(t, i);
+  });
+  const refOf = (value: Tensor | Scratch) => refs.get(value instanceof Tensor ? aliasRoot(value) : value)!;
+  const steps = groups.flatMap(({ reads, nodes }, i) => {
+    const scratch = new Set(
+      emitted[i]!.flatMap(({ values }) =>
+        values.filter((value): value is Scratch => !(value instanceof Tensor)),
+      ),
+    );
+    for (const t of nodes) if (!refs.has(t)) refs.set(t, memory.take(bytesOf(t)));
+    for (const part of scratch) refs.set(part, memory.take(part.bytes));
+    for (const part of scratch) memory.release(refOf(part));
+    for (const t of new Set([...reads, ...nodes])) {
+      const ref = refOf(t);
+      if (ref.kind === 'slot' && lastUse.get(t) === i) memory.release(ref);
+    }
+    return emitted[i]!.map(({ kernel, values }) => ({ kernel, buffers: values.map(refOf) }));
+  });
+  return { steps, slots: memory.sizes };
 }

@@ -42,11 +42,11 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
     jvp: 'undefined',
     transpose: 'nonlinear',
     lowering: {
-      kind: 'joint',
+      kind: 'multi-output',
       parts: [{}],
       make: (x, traits) => {
         const [r, d] = [x.shape.at(-2)!, x.shape.at(-1)!];
-        return { kernel: qr({ vectors: r, batch: x.size / (r * d), dim: d }, traits), scratch: 0 };
+        return qr({ vectors: r, batch: x.size / (r * d), dim: d }, traits);
       },
     },
   },
@@ -74,11 +74,11 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
     jvp: 'undefined',
     transpose: 'nonlinear',
     lowering: {
-      kind: 'joint',
+      kind: 'multi-output',
       parts: [{ part: 's' }, { part: 'v' }],
       make: (a, traits) => {
         const n = a.shape.at(-1)!;
-        return { kernel: svd({ size: n, batch: a.size / (n * n) }, traits), scratch: 0 };
+        return svd({ size: n, batch: a.size / (n * n) }, traits);
       },
     },
   },

@@ -1,0 +1,120 @@
+import type { Kernel } from '../../gpu/kernel.ts';
+import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { Body } from '../../kernels/fused.ts';
+import { pointwise } from '../../kernels/pointwise.ts';
+import { reduce } from '../../kernels/reduce.ts';
+import { bind, loweringOf } from '../bind.ts';
+import type { Primitive, ReduceKind } from '../primitives.ts';
+import type { Lowering } from '../rule.ts';
+import { bytesOf, sizeOf } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { aliasRoot } from './expression.ts';
+import type { Group } from './groups.ts';
+
+/** Memory that a group's kernels need among themselves. */
+export interface Scratch {
+  readonly bytes: number;
+}
+
+/** A kernel with what it binds: values, before it is known where they lie. */
+export interface Emitted {
+  readonly kernel: Kernel;
+  readonly values: readonly (Tensor | Scratch)[];
+}
+
+/** A group as the kernels that compute it. `replaced` are outputs that replace an input, by that input. */
+export function emit(
+  group: Group,
+  traits: AdapterTraits,
+  replaced: ReadonlyMap<Tensor, Tensor>,
+): readonly Emitted[] {
+  const { kind, nodes, chain } = group;
+  const [node] = nodes as [Tensor];
+  const lowering = loweringOf(node);
+  if (chain) {
+    return [{ kernel: chain.kernel(), values: [...chain.product.inputs, node, ...chain.leaves] }];
+  }
+  if (kind === 'pointwise') return [emitPointwise(group, traits, replaced.get(node))];
+  if (kind === 'reduce') return emitReduce(group, traits);
+  if (lowering.kind === 'kernel') {
+    return [{ kernel: lowering.make(node, traits), values: [...node.inputs, node] }];
+  }
+  if (lowering.kind === 'multi-output') return [emitOutputs(group, lowering, traits)];
+  throw new Error(`${node.op} has no kernel`);
+}
+
+/** The kernel of a fused expression; one that replaces an input reads and writes its buffer through one binding. */
+function emitPointwise({ nodes, expression }: Group, traits: AdapterTraits, original?: Tensor): Emitted {
+  const { body, buffers } = expression!;
+  const replaces = (t: Tensor) => aliasRoot(t) === original;
+  if (!original) return { kernel: pointwise(body, traits), values: [...buffers, ...nodes] };
+  const leaves = body.leaves.flatMap(({ source }, j) => (source === 'buffer' ? [j] : []));
+  const leaf = leaves[buffers.findIndex(replaces)];
+  return {
+    kernel: pointwise(body, traits, [leaf]),
+    values: [...buffers.filter((t) => !replaces(t)), ...nodes],
+  };
+}
+
+/** Sums over this many terms for each of few results are made in two steps, so that all cores have work. */
+const SPLIT_LENGTH = 4096;
+const SPLIT_WAYS = 64;
+/** The kinds of the two steps: what each part gives, and how parts are put together. */
+const WITHIN = { sum: 'sum', mean: 'sum', max: 'max', variance: 'moments' } as const;
+const BETWEEN = { sum: 'sum', mean: 'mean', max: 'max', variance: 'merged' } as const;
+
+function emitReduce({ nodes, expression }: Group, traits: AdapterTraits): Emitted[] {
+  const { body, buffers } = expression!;
+  const [{ params, size: results }] = nodes as [Tensor<'reduce'>];
+  const kinds = (nodes as readonly Tensor<'reduce'>[]).map((node) => node.params.kind);
+  const reduced = body.space.map((_, axis) => params.axes.includes(axis - body.space.length));
+  const length = sizeOf(body.space) / results;
+  const counts = kinds.map((kind) => (kind === 'variance' ? 4 : 1));
+  const bindings = counts.reduce((sum, count) => sum + count, buffers.length);
+  if (length < SPLIT_LENGTH || results >= SPLIT_WAYS || bindings > traits.maxStorageBuffersPerStage) {
+    return [{ kernel: reduce({ body, kinds, reduced }, traits), values: [...buffers, ...nodes] }];
+  }
+  const parts = counts.map((count) =>
+    Array.from({ length: count }, () => ({ bytes: 4 * SPLIT_WAYS * results })),
+  );
+  const within = { body, kinds: kinds.map((kind) => WITHIN[kind]), reduced, splits: SPLIT_WAYS };
+  const between = kinds.map((kind, r) => ({
+    body: partsBody(kind, parts[r]!.length, results, length),
+    kinds: [BETWEEN[kind]],
+    reduced: [true, false],
+  }));
+  return [
+    { kernel: reduce(within, traits), values: [...buffers, ...parts.flat()] },
+    ...between.map((spec, r) => ({ kernel: reduce(spec, traits), values: [...parts[r]!, nodes[r]!] })),
+  ];
+}
+
+/** What the second step of a reduction over `length` elements reads: `count` results of each of its parts. */
+function partsBody(kind: ReduceKind, count: number, results: number, length: number): Body {
+  const parts = Array.from({ length: count }, (_, j) => j);
+  // The mean of means: shares of the whole could be too small for float32.
+  const value = (j: number) => (kind === 'mean' ? `x${j} / F(${length / SPLIT_WAYS}f)` : `x${j}`);
+  return {
+    space: [SPLIT_WAYS, results],
+    leaves: parts.map(() => ({ dtype: 'f32', source: 'buffer', strides: [results, 1] })),
+    lines: [],
+    results: parts.map((j) => ({ expression: value(j), dtype: 'f32' })),
+    helpers: [],
+    scalarOnly: kind === 'variance',
+    cost: 0,
+  };
+}
+
+/** One kernel for all outputs of an operation; those that nobody asked for are scratch. */
+function emitOutputs(
+  { nodes }: Group,
+  { parts, make }: Extract<Lowering<Primitive>, { kind: 'multi-output' }>,
+  traits: AdapterTraits,
+): Emitted {
+  const [{ op, inputs }] = nodes as [Tensor];
+  const outputs = parts.map((params) => {
+    const node = nodes.find((n) => JSON.stringify(n.params) === JSON.stringify(params));
+    return node ?? { bytes: bytesOf(bind(op, inputs, params)) };
+  });
+  return { kernel: make(inputs[0]!, traits), values: [inputs[0]!, ...outputs] };
+}

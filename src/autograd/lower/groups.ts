@@ -1,0 +1,63 @@
+import { loweringOf } from '../bind.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Chain } from './epilogue.ts';
+import { aliasRoot, type Expression, expressionOf } from './expression.ts';
+import type { Fusion } from './fusion.ts';
+
+/** A dispatch to be: the nodes that one kernel computes into buffers. */
+export interface Group {
+  readonly kind: 'pointwise' | 'reduce' | 'kernel' | 'multi-output';
+  /** Nodes whose values the kernel writes, each to a buffer of its own. */
+  readonly nodes: readonly Tensor[];
+  /** Tensors whose buffers the kernel reads. */
+  readonly reads: readonly Tensor[];
+  /** Of pointwise operations, what is computed; of reductions, what they reduce. */
+  readonly expression?: Expression;
+  /** The product whose kernel goes on to compute the node. */
+  readonly chain?: Chain;
+}
+
+/**
+ * What is kept as groups, level by level, so that each finds its operands made on lower levels. Reductions over one space are
+ * computed together, and so are outputs of one operation.
+ */
+export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Group[] {
+  const { nodes, kept, traits } = fusion;
+  const inside = new Set<Tensor>([...chains.values()].map(({ product }) => product));
+  const levels = new Map<Tensor, number>();
+  const found = new Map<string, Group & { level: number }>();
+  for (const node of nodes) {
+    if (!kept.has(node) || node.op === 'input' || inside.has(node)) continue;
+    const group = groupOf([node], chains.get(node), fusion);
+    const level = 1 + Math.max(0, ...group.reads.map((x) => levels.get(x) ?? 0));
+    levels.set(node, level);
+    const key = siblings(node, level) ?? `${node.id}`;
+    const other = found.get(key);
+    const together = other && groupOf([...other.nodes, node], undefined, fusion);
+    const fits =
+      together && together.reads.length + together.nodes.length <= traits.maxStorageBuffersPerStage;
+    // A group that is full makes room for the next of its kind.
+    if (other && !fits) found.set(`full ${node.id}`, other);
+    found.set(key, { ...(fits ? together : group), level });
+  }
+  const last = ({ nodes }: Group) => Math.max(...nodes.map(({ id }) => id));
+  return [...found.values()].sort((a, b) => a.level - b.level || last(a) - last(b));
+}
+
+function groupOf(nodes: readonly Tensor[], chain: Chain | undefined, { materialized }: Fusion): Group {
+  const [node] = nodes as [Tensor];
+  const operands = (chain?.product ?? node).inputs.map(aliasRoot);
+  if (chain) return { kind: 'kernel', nodes, reads: [...new Set([...operands, ...chain.leaves])], chain };
+  const { kind } = loweringOf(node);
+  if (kind === 'kernel' || kind === 'multi-output') return { kind, nodes, reads: [...new Set(operands)] };
+  const reducing = kind === 'reduce';
+  const roots = reducing ? nodes.map((n) => n.inputs[0]!) : nodes;
+  const expression = expressionOf(roots, roots[0]!.shape, materialized, !reducing);
+  return { kind: reducing ? 'reduce' : 'pointwise', nodes, reads: expression.buffers, expression };
+}
+
+/** Nodes with equal keys are computed by one kernel: reductions over one space, factors of one matrix. */
+function siblings(node: Tensor, level: number): string | undefined {
+  if (node.is('reduce')) return `reduce ${node.inputs[0]!.shape} ${node.params.axes} ${level}`;
+  return loweringOf(node).kind === 'multi-output' ? `${node.op} ${node.inputs[0]!.id}` : undefined;
+}
