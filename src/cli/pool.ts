@@ -1,14 +1,53 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Interrupt, Interrupted } from '../experiments/interrupt.ts';
+import type { PlannedRun } from '../experiments/sweep.ts';
 import type { Failure } from '../experiments/sweep-record.ts';
-import { NO_MORE, OPTIONS, type Order, type WorkerMessage, type WorkerOptions } from './worker-protocol.ts';
+import type { TuneMode } from '../tuner/tuner.ts';
+
+/** What a worker makes: a run, or the optimization of the Unconstrained Jacobians Model. */
+export type Order = RunOrder | TheoryOrder;
+
+interface AnyOrder {
+  readonly id: string;
+  readonly folder: string;
+  /** In floating-point operations, about. */
+  readonly cost: number;
+}
+
+/** Experiments go by name. */
+export interface RunOrder extends AnyOrder, Omit<PlannedRun, 'experiment' | 'cell'> {
+  readonly kind: 'run';
+  readonly experiment: string;
+  readonly command: string;
+}
+
+interface TheoryOrder extends AnyOrder {
+  readonly kind: 'theory';
+  readonly preset: string;
+}
+
+/** What holds for all orders of a worker; handed over in its environment. */
+export interface WorkerOptions {
+  readonly adapter?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly tune: TuneMode;
+  readonly checkpointSeconds: number;
+}
+
+/** How an order ended: `elsewhere` where another process has the run's folder. */
+export type Ending = 'done' | 'elsewhere' | Failure;
+/** From a worker: the share of an order that is done, or how it ended. */
+export type WorkerMessage = { readonly progress: number } | { readonly ending: Ending };
+
+/** The environment variable with a worker's {@link WorkerOptions}. */
+export const OPTIONS = 'COLLIMATE_WORKER';
+/** Sent in place of an order when there are no more. */
+export const NO_MORE = 'no more';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
-/** A driver may crash, or a device be lost: a run whose process ended so often is given up. */
+/** A driver may crash, or a device be lost: an order whose process ended so often is given up. */
 const ATTEMPTS = 2;
-
-export type Ending = 'done' | 'elsewhere' | Failure;
 
 export interface PoolEvents {
   readonly onProgress: (order: Order, share: number) => void;
@@ -16,13 +55,13 @@ export interface PoolEvents {
 }
 
 /**
- * Makes runs in processes of their own, as many as `workers`, each taking the first that is not begun.
+ * Carries out orders in processes of their own, as many as `workers`, each taking the first that is not begun.
  * @throws Interrupted after a request to stop, when all processes have saved what they did
  */
 export async function runAll(
   orders: readonly Order[],
   workers: readonly WorkerOptions[],
-  events: PoolEvents,
+  { onProgress, onEnd }: PoolEvents,
 ): Promise<void> {
   const queue = [...orders];
   const children = new Set<ChildProcess>();
@@ -52,14 +91,11 @@ export async function runAll(
       const ended = current!;
       current = stopping ? undefined : queue.shift();
       attempts = 0;
-      events.onEnd(ended, ending);
+      onEnd(ended, ending);
     });
     while (current && !stopping) {
       attempts++;
-      const ended = await serve(options, () => current, {
-        progress: (share) => events.onProgress(current!, share),
-        finish,
-      });
+      const ended = await serve(options, () => current, finish);
       if (current && !stopping && attempts === ATTEMPTS) {
         finish({ reason: `its process ended ${ended}, ${ATTEMPTS} times`, final: false });
       }
@@ -70,7 +106,7 @@ export async function runAll(
   function serve(
     options: WorkerOptions,
     current: () => Order | undefined,
-    heard: { progress: (share: number) => void; finish: (ending: Ending) => void },
+    finish: (ending: Ending) => void,
   ): Promise<string> {
     return new Promise((resolve) => {
       const child = fork(WORKER, [], {
@@ -82,9 +118,8 @@ export async function runAll(
       child.on(
         'message',
         guarded((message: WorkerMessage) => {
-          if (message.kind === 'progress') return heard.progress(message.share);
-          const { kind } = message;
-          heard.finish(kind === 'failed' ? { reason: message.reason, final: message.final } : kind);
+          if ('progress' in message) return onProgress(current()!, message.progress);
+          finish(message.ending);
           order();
         }),
       );

@@ -7,6 +7,7 @@ import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
 import type { Settings } from '../experiments/experiment.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
+import { findExperiment } from '../experiments/settings.ts';
 import { defaultSeeds, type Level, type PlannedRun, planSweep, type Sweep } from '../experiments/sweep.ts';
 import {
   noteFailure,
@@ -23,12 +24,11 @@ import { openGpu } from '../host/open.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchBar } from './fetch-bar.ts';
 import { commandLine, reportError } from './main.ts';
-import { type Ending, runAll } from './pool.ts';
+import { type Ending, type Order, type RunOrder, runAll } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
 import { THEORY_NAME } from './theory.ts';
 import { verdictTable } from './verdict-table.ts';
-import type { Order } from './worker-protocol.ts';
 
 export interface SuiteOptions {
   readonly level: Level;
@@ -48,56 +48,42 @@ export interface SuiteOptions {
   readonly json: boolean;
 }
 
-/** Something that a worker makes. */
-interface Item {
-  readonly id: string;
-  readonly order: Order;
-  /** In floating-point operations, about. */
-  readonly cost: number;
-  readonly open: boolean;
-  readonly run?: PlannedRun;
-}
-
 /** Makes the runs of sweeps that are not there yet, then their pages and the index. Returns the exit status. */
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
   const { root, level, shard, json, theory } = options;
   makeFolder(root); // Before hours are spent on what cannot be written.
-  const seeds = options.seeds === undefined ? defaultSeeds(level) : countFrom1(options.seeds);
+  const seeds =
+    options.seeds === undefined
+      ? defaultSeeds(level)
+      : Array.from({ length: options.seeds }, (_, i) => i + 1);
   const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, { ...options, seeds }) }));
   const runs = new Map(plans.flatMap(({ planned }) => planned.map((run) => [run.id, run])));
-  const all = [
-    ...[...runs.values()].map((run) => runItem(root, run)),
-    ...(theory ? [theoryItem(root, level)] : []),
-  ];
-  const own = longestFirst(all).filter((_, i) => !shard || i % shard.count === shard.index);
-  const open = own.filter((item) => item.open);
+  const all = [...runs.values()].map((run): Order => runOrder(root, run));
+  if (theory) all.push(theoryOrder(root, level));
+  // Longest first, so that no process is left with a long one at the end, and shards are alike.
+  const own = all
+    .sort((a, b) => b.cost - a.cost || (a.id < b.id ? -1 : 1))
+    .filter((_, i) => !shard || i % shard.count === shard.index);
+  const open = own.filter((order) => isOpen(root, order));
   const display = suiteDisplay(json);
   let failed = 0;
-  const end = ({ id, run }: Item, ending: Ending) => {
-    if (run && typeof ending === 'object') noteFailure(root, run, ending);
-    display.end(id, ending);
+  const end = (order: Order, ending: Ending) => {
+    if (typeof ending === 'object' && order.kind === 'run') noteFailure(root, order, ending);
+    display.end(order.id, ending);
   };
 
-  const ready = await withData(open, options, end);
+  const ready = await withData(open, options, (order, reason) => end(order, { reason, final: false }));
   if (ready.length > 0) {
-    const workers = await workersFor(options);
-    display.begin(ready, {
-      there: own.length - open.length,
-      workers: Math.min(workers.length, ready.length),
-    });
-    const items = new Map(ready.map((item) => [item.id, item]));
+    const workers = (await workersFor(options)).slice(0, ready.length);
+    display.begin(ready, { there: own.length - open.length, workers: workers.length });
     try {
-      await runAll(
-        ready.map(({ order }) => order),
-        workers,
-        {
-          onProgress: ({ id }, share) => display.progress(id, share),
-          onEnd: ({ id }, ending) => {
-            if (typeof ending === 'object' && !ending.final) failed++;
-            end(items.get(id)!, ending);
-          },
+      await runAll(ready, workers, {
+        onProgress: ({ id }, share) => display.progress(id, share),
+        onEnd(order, ending) {
+          if (typeof ending === 'object' && !ending.final) failed++;
+          end(order, ending);
         },
-      );
+      });
     } catch (error) {
       display.close();
       const status = reportError(error);
@@ -152,33 +138,53 @@ const sweepLines = ({ claims, runs }: SweepRecord): string =>
     ...runs.filter(({ status }) => status === 'failed').map(({ id, reason }) => `${id} failed: ${reason}`),
   ].join('\n');
 
-/** What can be made with the images that are there. The others have failed, for a reason that is not looked for again and again. */
+/** The order of a run; its command is the one that would make it alone. */
+function runOrder(root: string, run: PlannedRun): RunOrder {
+  const { id, seed, experiment, preset, settings } = run;
+  const folder = runFolder(root, run);
+  const changed = settingArguments(settings, experiment.presets[preset]!.settings);
+  return {
+    ...{ kind: 'run', id, seed, experiment: experiment.name, preset, settings, folder },
+    command: commandLine('reproduce', [experiment.name, '--preset', preset, ...changed, '--out', folder]),
+    cost: sizeOf(experiment, settings).flops,
+  };
+}
+
+const theoryOrder = (root: string, preset: Level): Order => ({
+  ...{ kind: 'theory', id: `${THEORY_NAME}/${preset}`, preset, folder: join(root, THEORY_NAME, preset) },
+  cost: 4e12, // It takes as long as a run of so many.
+});
+
+/** Whether something is left to be done. */
+function isOpen(root: string, order: Order): boolean {
+  if (order.kind === 'theory') return !existsSync(join(order.folder, REPORT));
+  const { status, failure } = standingOf(root, order);
+  return status === 'missing' || (status === 'failed' && !failure!.final);
+}
+
+/** What can be made with the images that are there; of a dataset that cannot be had, all runs are refused for the same reason. */
 async function withData(
-  items: readonly Item[],
+  orders: readonly Order[],
   { dataDir }: SuiteOptions,
-  end: (item: Item, ending: Ending) => void,
-): Promise<Item[]> {
+  refuse: (order: Order, reason: string) => void,
+): Promise<Order[]> {
   const refusals = new Map<string, string | null>();
-  const ready: Item[] = [];
-  for (const item of items) {
-    const refusal = item.run ? await refusalOf(item.run) : null;
-    if (refusal === null) ready.push(item);
-    else end(item, { reason: refusal, final: false });
+  const ready: Order[] = [];
+  for (const order of orders) {
+    const refusal = order.kind === 'run' ? await refusalOf(order) : null;
+    if (refusal === null) ready.push(order);
+    else refuse(order, refusal);
   }
   return ready;
 
-  async function refusalOf({ experiment: { dataset }, settings }: PlannedRun): Promise<string | null> {
+  async function refusalOf({ experiment, settings: { resolution: size } }: RunOrder): Promise<string | null> {
+    const { dataset } = findExperiment(experiment);
     const known = refusals.get(dataset);
     if (known !== undefined) return known;
     const bar = fetchBar();
-    let refusal: string | null = null;
-    try {
-      await ensureDataset(dataset, { dataDir, size: settings.resolution, onProgress: bar.onProgress });
-    } catch (error) {
-      refusal = reasonOf(error);
-    } finally {
-      bar.close();
-    }
+    const refusal = await ensureDataset(dataset, { dataDir, size, onProgress: bar.onProgress })
+      .then(() => null, reasonOf)
+      .finally(bar.close);
     refusals.set(dataset, refusal);
     return refusal;
   }
@@ -197,41 +203,4 @@ async function workersFor({ adapter, jobs, dataDir, tune, checkpointSeconds }: S
   return Array.from({ length: count }, (_, i) => ({
     ...{ adapter: names[i % names.length], dataDir, tune, checkpointSeconds },
   }));
-}
-
-/** So that no process is left with a long one at the end, and shards are alike. */
-const longestFirst = (items: readonly Item[]): Item[] =>
-  items.toSorted((a, b) => b.cost - a.cost || (a.id < b.id ? -1 : 1));
-
-const countFrom1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
-
-/** A run; its command is the one that would make it alone. */
-function runItem(root: string, run: PlannedRun): Item {
-  const { id, experiment, preset, settings } = run;
-  const folder = runFolder(root, run);
-  const changed = settingArguments(settings, experiment.presets[preset]!.settings);
-  const command = [experiment.name, '--preset', preset, ...changed, '--out', folder];
-  const { status, failure } = standingOf(root, run);
-  return {
-    id,
-    order: {
-      ...{ ...run, kind: 'run', experiment: experiment.name, folder },
-      command: commandLine('reproduce', command),
-    },
-    cost: sizeOf(experiment, settings).flops,
-    open: status === 'missing' || (status === 'failed' && !failure!.final),
-    run,
-  };
-}
-
-/** The optimization of the Unconstrained Jacobians Model, which takes a few minutes at `quick`. */
-function theoryItem(root: string, level: Level): Item {
-  const id = `${THEORY_NAME}/${level}`;
-  const folder = join(root, THEORY_NAME, level);
-  return {
-    id,
-    order: { kind: 'theory', id, preset: level, folder },
-    cost: 4e12, // It takes as long as a run of so many.
-    open: !existsSync(join(folder, REPORT)),
-  };
 }

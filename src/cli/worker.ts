@@ -1,3 +1,4 @@
+import { on } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { CollimateError } from '../errors.ts';
 import { Interrupt, leave } from '../experiments/interrupt.ts';
@@ -14,8 +15,6 @@ import { openGpu } from '../host/open.ts';
 import { writeReport } from '../report/write.ts';
 import { Tuner } from '../tuner/tuner.ts';
 import { reportError, stopWhereOutputEnds } from './main.ts';
-import { goOn } from './resume.ts';
-import { runTheory } from './theory.ts';
 import {
   NO_MORE,
   OPTIONS,
@@ -23,7 +22,9 @@ import {
   type RunOrder,
   type WorkerMessage,
   type WorkerOptions,
-} from './worker-protocol.ts';
+} from './pool.ts';
+import { goOn } from './resume.ts';
+import { runTheory } from './theory.ts';
 
 /*
  * A process that makes runs, one after the other on one device, for the one that forked it: src/cli/pool.ts. It stays between
@@ -37,7 +38,7 @@ async function serve(options: WorkerOptions): Promise<void> {
     threads: 0, // The other cores belong to other workers.
     chooser: { choose: (on, work) => tuner.choose(on, work) },
   });
-  const tasks = new TaskCache(options.dataDir);
+  const load = taskLoader(options.dataDir);
   using interrupt = new Interrupt();
   // Whoever forked this is gone: stop as at Ctrl-C, at a checkpoint.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
@@ -55,7 +56,7 @@ async function serve(options: WorkerOptions): Promise<void> {
     if (begun && wholeRun(order.folder)) return; // by another process, since this one was asked
     const tune = begun?.tune ?? options.tune;
     tuner = new Tuner({ mode: tune, pinned: begun?.kernels });
-    const task = await tasks.load(order);
+    const task = await load(order);
     const config = begun
       ? goOn(begun, task.dataset, gpu.info)
       : describeRun(experiment, { ...order, tune }, task, gpu.info);
@@ -64,7 +65,7 @@ async function serve(options: WorkerOptions): Promise<void> {
       tuner,
       checkpointSeconds: options.checkpointSeconds,
       onStage() {},
-      onProgress: ({ step, steps }) => send({ kind: 'progress', share: step / steps }),
+      onProgress: ({ step, steps }) => send({ progress: step / steps }),
       onEpoch() {},
     });
     writeReport(folder);
@@ -75,31 +76,23 @@ async function serve(options: WorkerOptions): Promise<void> {
     try {
       if (order.kind === 'run') await make(order);
       else await runTheory({ ...options, preset: order.preset, out: order.folder });
-      send({ kind: 'done' });
+      send({ ending: 'done' });
     } catch (error) {
       // Everything is saved, and the process that waits knows why.
       if (interrupt.requested) await leave(interrupt.status);
       // Another process may have more luck with another device.
       if (!(error instanceof CollimateError) || error instanceof DeviceLostError) throw error;
-      if (error instanceof LockedError) send({ kind: 'elsewhere' });
-      else send({ kind: 'failed', reason: reasonOf(error), final: error instanceof DivergedError });
+      if (error instanceof LockedError) send({ ending: 'elsewhere' });
+      else send({ ending: { reason: reasonOf(error), final: error instanceof DivergedError } });
     }
   }
 }
 
 /** The orders in the order in which they come; ends at the word that there are no more. */
 async function* orders(): AsyncGenerator<Order> {
-  const waiting: (Order | typeof NO_MORE)[] = [];
-  let wake = () => {};
-  process.on('message', (order: Order | typeof NO_MORE) => {
-    waiting.push(order);
-    wake();
-  });
-  for (;;) {
-    const next = waiting.shift();
-    if (next === NO_MORE) return process.disconnect();
-    if (next) yield next;
-    else await new Promise<void>((resolve) => (wake = resolve));
+  for await (const [order] of on(process, 'message') as AsyncIterable<[Order | typeof NO_MORE]>) {
+    if (order === NO_MORE) return process.disconnect();
+    yield order;
   }
 }
 
@@ -107,33 +100,17 @@ function send(message: WorkerMessage): void {
   process.send?.(message, undefined, undefined, () => {}); // Whoever asked may be gone.
 }
 
-/** Keeps the images that the last run used: runs of a sweep mostly use the same. */
-class TaskCache {
-  readonly #dataDir: string | undefined;
-  #last: { key: string; task: Task } | undefined;
-
-  constructor(dataDir: string | undefined) {
-    this.#dataDir = dataDir;
-  }
-
-  async load({ experiment, settings }: RunOrder): Promise<Task> {
+/** Loads images, and keeps those of the last run: runs of a sweep mostly use the same. */
+function taskLoader(dataDir: string | undefined): (order: RunOrder) => Promise<Task> {
+  let last: { key: string; task: Task } | undefined;
+  return async ({ experiment, settings }) => {
     const { dataset } = findExperiment(experiment);
     const { classes, images, resolution, validation, randomLabels, superclasses, seed } = settings;
-    const key = JSON.stringify([
-      dataset,
-      classes,
-      images,
-      resolution,
-      validation,
-      randomLabels,
-      superclasses,
-      randomLabels && seed,
-    ]);
-    if (this.#last?.key !== key) {
-      this.#last = { key, task: await loadTask(dataset, settings, { dataDir: this.#dataDir }) };
-    }
-    return this.#last.task;
-  }
+    const data = { classes, images, resolution, validation, randomLabels, superclasses };
+    const key = JSON.stringify([dataset, data, randomLabels && seed]);
+    if (last?.key !== key) last = { key, task: await loadTask(dataset, settings, { dataDir }) };
+    return last.task;
+  };
 }
 
 stopWhereOutputEnds();
