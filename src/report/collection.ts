@@ -35,7 +35,6 @@ export interface FoundSweep extends Found {
 export interface FoundRun extends Found {
   readonly config: Pick<RunConfig, 'experiment' | 'preset' | 'settings' | 'started'> | null;
   readonly testAccuracy: number;
-  readonly samples: number;
 }
 
 export type FoundTheory = Found;
@@ -83,17 +82,7 @@ export function collect(root: string): Collection {
           const [config = null] = described
             ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
             : [];
-          const { testAccuracy, samples } = trained;
-          return [
-            {
-              folder,
-              name: folder,
-              config,
-              claims,
-              testAccuracy,
-              samples: samples.length,
-            },
-          ];
+          return [{ folder, name: folder, config, claims, testAccuracy: trained.testAccuracy }];
         },
       ),
     );

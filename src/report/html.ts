@@ -1,21 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stylesheet } from './page-style.ts';
-import {
-  type Cell,
-  type Column,
-  type Facts,
-  filesOf,
-  type Group,
-  type Inline,
-  type Page,
-  type Part,
-  pieces,
-  type Section,
-  type Table,
-  target,
-  type Verdict,
-  verdictMarks,
-} from './parts.ts';
+import { filesOf, verdictMarks } from './parts.ts';
+import { type Format, target } from './render.ts';
 import { escapeText } from './svg.ts';
 
 /** A page loads and runs nothing: its policy allows its one style sheet, by hash. */
@@ -23,8 +9,64 @@ const hash = createHash('sha256').update(stylesheet).digest('base64');
 const policy = `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`;
 
 /** A page as one file that needs no other. It is well-formed XML as well, less its first line. */
-export function html({ kicker, title, subtitle, result, sections }: Page): string {
-  return `<!doctype html>
+export const html: Format = {
+  text: (plain, formula = false) =>
+    formula
+      ? escapeText(plain).replace(
+          /(?<![\p{L}\p{N}_])(\p{L})_([a-z]{1,2}|[A-Z\d])(?![\w{])/gu,
+          '$1<sub>$2</sub>',
+        )
+      : escapeText(plain),
+  code: (plain) => `<code>${escapeText(plain)}</code>`,
+  link: (text, target) => `<a href="${escapeText(target)}">${text}</a>`,
+  strong: (text) => `<strong>${text}</strong>`,
+  after: (text) => `<span class="after">${text}</span>`,
+  small: (text) => `<small>${text}</small>`,
+  badge: (verdict) =>
+    `<span class="verdict ${verdict.replaceAll(' ', '-')}"><span aria-hidden="true">${verdictMarks[verdict]}</span> ${verdict}</span>`,
+  paragraph: (text, note) => `<p${note ? ' class="note"' : ''}>${text}</p>`,
+  heading: (text) => `<h3>${text}</h3>`,
+  list: (items) => `<ul>${items.map((item) => `<li>${item}</li>`).join('')}</ul>`,
+  facts: (groups) => {
+    const row = ([name, value]: readonly [string, string]) =>
+      `<div><dt>${escapeText(name)}</dt><dd>${escapeText(value)}</dd></div>`;
+    const group = groups.map(
+      ({ title, rows }) =>
+        `<div class="facts"><h3>${escapeText(title)}</h3><dl>${rows.map(row).join('')}</dl></div>`,
+    );
+    return `<div class="columns">${group.join('')}</div>`;
+  },
+  figure: (figure, { title, caption, links }) => {
+    const open = `<a href="${target(filesOf(figure).svg)}" title="Open as SVG, to enlarge">`;
+    return `<figure>${scroll(`Figure ${figure.number}`, `${open}${figure.figure.svg}</a>`)}
+<figcaption><b>Figure ${figure.number}. ${title}.</b> ${caption} <span class="files">${links}</span></figcaption></figure>`;
+  },
+  // Its roles outlive the phone's layout of cards.
+  table: ({ caption, columns, groups, cards }, content) => {
+    const head = columns.map(
+      ({ label, numeric }) =>
+        `<th scope="col" role="columnheader"${numeric ? ' class="number"' : ''}>${escapeText(label)}</th>`,
+    );
+    const bodies = groups.map(({ title, rows }) => {
+      const heading =
+        title &&
+        `<tr role="row" class="group"><th role="rowheader" scope="rowgroup" colspan="${columns.length}">${title.mark && `<b>${escapeText(title.mark)}</b> `}${escapeText(title.text)}</th></tr>`;
+      const lines = rows.map(([first, ...cells]) => {
+        const rest = cells.map((cell, i) => {
+          const { label, numeric } = columns[i + 1]!;
+          const kind = numeric ? ' class="number"' : cell.verdict ? ' class="judged"' : '';
+          return `<td role="cell"${kind} data-label="${escapeText(label)}"><span>${content(cell)}</span></td>`;
+        });
+        return `<tr role="row" class="row"><th role="rowheader" scope="row">${content(first!)}</th>${rest.join('')}</tr>`;
+      });
+      return `<tbody role="rowgroup">${heading ?? ''}${lines.join('')}</tbody>`;
+    });
+    const drawn = `<table role="table"${cards ? ' class="cards"' : ''}><caption>${escapeText(caption)}</caption><thead role="rowgroup"><tr role="row">${head.join('')}</tr></thead>${bodies.join('')}</table>`;
+    return cards ? drawn : scroll(escapeText(caption), drawn);
+  },
+  section: ({ id, title, badge, body }) =>
+    `<section aria-labelledby="${id}"><h2 id="${id}">${title}${badge && ` ${badge}`}</h2>\n${body}</section>`,
+  page: ({ kicker, title, subtitle, result, body }) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8"/>
@@ -32,115 +74,24 @@ export function html({ kicker, title, subtitle, result, sections }: Page): strin
 <meta name="color-scheme" content="light dark"/>
 <meta http-equiv="Content-Security-Policy" content="${policy}"/>
 <link rel="icon" href="data:,"/>
-<title>${escapeText(title)}</title>
+<title>${title}</title>
 <style>${stylesheet}</style>
 </head>
 <body>
 <header>
-<p class="kicker">${escapeText(kicker)}</p>
-<h1>${escapeText(title)}</h1>
-${subtitle === undefined ? '' : `<p class="kicker">${escapeText(subtitle)}</p>\n`}<p class="result">${escapeText(result)}</p>
+<p class="kicker">${kicker}</p>
+<h1>${title}</h1>
+${subtitle === undefined ? '' : `<p class="kicker">${subtitle}</p>\n`}<p class="result">${result}</p>
 </header>
 <main>
-${sections.map(section).join('\n')}
+${body}
 </main>
 <footer>Residual Alignment: J. Li and V. Papyan, <cite>Residual Alignment: Uncovering the Mechanisms of Residual Networks</cite>, NeurIPS 2023, arXiv 2401.09018.</footer>
 </body>
 </html>
-`;
-}
+`,
+};
 
-const section = ({ id, title, verdict, parts }: Section): string =>
-  `<section aria-labelledby="${id}"><h2 id="${id}">${escapeText(title)}${verdict ? ` ${badge(verdict)}` : ''}</h2>\n` +
-  `${parts.map(part).join('\n')}</section>`;
-
-function part(p: Part): string {
-  switch (p.kind) {
-    case 'text':
-      return `<p${p.note ? ' class="note"' : ''}>${inline(p.text)}</p>`;
-    case 'heading':
-      return `<h3>${escapeText(p.text)}</h3>`;
-    case 'list':
-      return `<ul>${p.items.map((item) => `<li>${inline(item)}</li>`).join('')}</ul>`;
-    case 'facts':
-      return `<div class="columns">${p.groups.map(facts).join('')}</div>`;
-    case 'figure': {
-      const files = filesOf(p);
-      const { title, caption, svg } = p.figure;
-      const links = [
-        ['SVG', files.svg],
-        ['PNG', files.png],
-        ...files.data.map((path) => [path.split('/').at(-1), path] as const),
-      ].map(([text, path]) => `<a href="${target(path!)}">${escapeText(text!)}</a>`);
-      return (
-        `<figure><div class="scroll" tabindex="0" role="group" aria-label="Figure ${p.number}"><a href="${target(files.svg)}" title="Open as SVG, to enlarge">${svg}</a></div>` +
-        `<figcaption><b>Figure ${p.number}. ${escapeText(title)}.</b> ${escapeText(caption)} ` +
-        `<span class="files">${links.join(' · ')}</span></figcaption></figure>`
-      );
-    }
-    case 'table':
-      return table(p);
-  }
-}
-
-const facts = ({ title, rows }: Facts): string =>
-  rows.length === 0
-    ? ''
-    : `<div class="facts"><h3>${escapeText(title)}</h3><dl>${rows.map(([k, v]) => `<div><dt>${escapeText(k)}</dt><dd>${escapeText(v)}</dd></div>`).join('')}</dl></div>`;
-
-const inline = (text: Inline): string =>
-  pieces(text)
-    .map((p) =>
-      typeof p === 'string'
-        ? typeset(p)
-        : 'code' in p
-          ? `<code>${escapeText(p.code)}</code>`
-          : `<a href="${escapeText(target(p.to))}">${escapeText(p.text)}</a>`,
-    )
-    .join('');
-
-/** Text with the indices of formulas, as in `U_j`, set below the line. */
-const typeset = (text: string): string =>
-  escapeText(text).replace(/(?<![\p{L}\p{N}_])(\p{L})_([a-z]{1,2}|[A-Z\d])(?![\w{])/gu, '$1<sub>$2</sub>');
-
-/** Its roles outlive the phone's layout of cards. */
-function table({ caption, columns, groups, cards }: Table): string {
-  const head = columns.map(
-    ({ label, numeric }) =>
-      `<th scope="col" role="columnheader"${numeric ? ' class="number"' : ''}>${escapeText(label)}</th>`,
-  );
-  const bodies = groups.map((group) => body(group, columns));
-  const drawn =
-    `<table role="table"${cards ? ' class="cards"' : ''}><caption>${escapeText(caption)}</caption>` +
-    `<thead role="rowgroup"><tr role="row">${head.join('')}</tr></thead>${bodies.join('')}</table>`;
-  return cards
-    ? drawn
-    : `<div class="scroll" tabindex="0" role="group" aria-label="${escapeText(caption)}">${drawn}</div>`;
-}
-
-function body({ title, rows }: Group, columns: readonly Column[]): string {
-  const heading = title
-    ? `<tr role="row" class="group"><th role="rowheader" scope="rowgroup" colspan="${columns.length}">` +
-      `${title.mark && `<b>${escapeText(title.mark)}</b> `}${escapeText(title.text)}</th></tr>`
-    : '';
-  const row = (cells: readonly Cell[]) =>
-    `<tr role="row" class="row">${cells.map((c, i) => cell(c, columns[i]!, i === 0)).join('')}</tr>`;
-  return `<tbody role="rowgroup">${heading}${rows.map(row).join('')}</tbody>`;
-}
-
-function cell(
-  { text, strong, after, small, verdict }: Cell,
-  { label, numeric }: Column,
-  first: boolean,
-): string {
-  const value = verdict ? badge(verdict) : strong ? `<strong>${inline(text)}</strong>` : inline(text);
-  const content =
-    (after === undefined ? value : `${value}<span class="after">${escapeText(after)}</span>`) +
-    (small === undefined ? '' : `<small>${inline(small)}</small>`);
-  if (first) return `<th role="rowheader" scope="row">${content}</th>`;
-  const kind = numeric ? ' class="number"' : verdict ? ' class="judged"' : '';
-  return `<td role="cell"${kind} data-label="${escapeText(label)}"><span>${content}</span></td>`;
-}
-
-const badge = (verdict: Verdict): string =>
-  `<span class="verdict ${verdict.replaceAll(' ', '-')}"><span aria-hidden="true">${verdictMarks[verdict]}</span> ${verdict}</span>`;
+/** What is wide keeps its size on a phone and scrolls in a box of its own. */
+const scroll = (label: string, content: string): string =>
+  `<div class="scroll" tabindex="0" role="group" aria-label="${label}">${content}</div>`;

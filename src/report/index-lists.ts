@@ -1,84 +1,55 @@
-import type { Collection } from './collection.ts';
+import type { Collection, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
 import { percent } from './numbers.ts';
-import type { Cell, Part } from './parts.ts';
+import { type Cell, type ColumnOf, type Part, tableOf } from './parts.ts';
 import { sweepSentence } from './sweep-page.ts';
-import { type Shown, together } from './verdicts.ts';
+import { together } from './verdicts.ts';
 
-/** A row a sweep, and the theory. */
+const page = ({ folder, name }: { folder: string; name: string }): Cell => ({
+  text: [{ text: name, to: `${folder}/report.html` }],
+});
+const holding = ({ claims }: Pick<FoundRun, 'claims'>): string =>
+  `${claims.filter((c) => c.verdict === 'holds').length} of ${claims.length}`;
+
+/** A row for each sweep, and for the theory. */
 export function sweepTable({ sweeps, theory }: Collection): Part {
-  const counted = (claims: readonly Shown[]): Cell[] => [
-    { text: `${claims.filter((c) => c.verdict === 'holds').length} of ${claims.length}` },
-    { text: '', verdict: together(claims) },
-  ];
-  const rows = [
-    ...sweeps.map(({ folder, name, record, claims }): Cell[] => [
-      { text: [{ text: name, to: `${folder}/report.html` }], small: record.question },
-      { text: `${record.runs.filter((r) => r.status === 'done').length} of ${record.runs.length}` },
-      { text: `${record.seeds.length}` },
-      { text: sweepSentence(record) },
-      ...counted(claims),
-    ]),
-    ...theory.map(({ folder, name, claims }): Cell[] => [
-      { text: [{ text: name, to: `${folder}/report.html` }] },
-      ...[
-        { text: '—' },
-        { text: '—' },
-        { text: 'The model of the paper’s theory, optimized from many starts.' },
-      ],
-      ...counted(claims),
-    ]),
-  ];
-  if (rows.length === 0)
-    return {
-      kind: 'text',
-      text: ['There are none yet: run ', { code: 'npm run reproduce -- all --preset quick' }],
-    };
-  return {
-    ...{ kind: 'table', caption: 'All sweeps, and the theory' },
-    columns: [
-      { label: 'Sweep' },
-      { label: 'Runs', numeric: true },
-      { label: 'Seeds', numeric: true },
-      { label: 'Result' },
-      { label: 'Claims that hold', numeric: true },
-      { label: 'Verdict' },
+  const found: (FoundTheory & Partial<FoundSweep>)[] = [...sweeps, ...theory];
+  if (found.length === 0)
+    return { kind: 'text', text: ['None yet: run ', { code: 'npm run reproduce -- all --preset quick' }] };
+  const columns: ColumnOf<(typeof found)[number]>[] = [
+    ['Sweep', (f) => ({ ...page(f), ...(f.record && { small: f.record.question }) })],
+    [
+      'Runs',
+      ({ record: { runs } = { runs: [] } }) =>
+        runs.length === 0 ? '—' : `${runs.filter((r) => r.status === 'done').length} of ${runs.length}`,
+      'numeric',
     ],
-    groups: [{ rows }],
-  };
+    ['Seeds', ({ record }) => (record ? `${record.seeds.length}` : '—'), 'numeric'],
+    [
+      'Result',
+      ({ record }) =>
+        record ? sweepSentence(record) : 'The model of the paper’s theory, optimized from many starts.',
+    ],
+    ['Claims that hold', holding, 'numeric'],
+    ['Verdict', ({ claims }) => ({ text: '', verdict: together(claims) })],
+  ];
+  return tableOf('All sweeps, and the theory', columns, found);
 }
 
 /** A row for each run that belongs to no sweep. */
 export function runTable({ runs }: Collection): Part {
-  if (runs.length === 0) return { kind: 'text', text: 'There are none beside those of the sweeps.' };
-  return {
-    ...{ kind: 'table', caption: 'All runs that belong to no sweep' },
-    columns: [
-      { label: 'Run' },
-      { label: 'Preset' },
-      { label: 'Seed', numeric: true },
-      { label: 'Test accuracy', numeric: true },
-      { label: 'Claims that hold', numeric: true },
-      { label: 'Does not hold' },
-    ],
-    groups: [
-      {
-        rows: runs.map(({ folder, config, claims, testAccuracy }) => {
-          const failed = claims.filter((c) => c.verdict !== 'holds');
-          return [
-            { text: [{ text: folder, to: `${folder}/report.html` }] },
-            { text: config?.preset ?? '—' },
-            { text: config ? `${config.settings.seed}` : '—' },
-            { text: percent(testAccuracy) },
-            { text: `${claims.length - failed.length} of ${claims.length}` },
-            {
-              text:
-                failed
-                  .map((c) => c.title + (c.verdict === 'not measurable' ? ' (not measurable)' : ''))
-                  .join('; ') || '—',
-            },
-          ];
-        }),
-      },
-    ],
-  };
+  if (runs.length === 0) return { kind: 'text', text: 'None but those of the sweeps.' };
+  const without = ({ claims }: FoundRun): string =>
+    claims
+      .filter((c) => c.verdict !== 'holds')
+      .map((c) => c.title + (c.verdict === 'not measurable' ? ' (not measurable)' : ''))
+      .join('; ') || '—';
+  const columns: ColumnOf<FoundRun>[] = [
+    ['Run', page],
+    ['Preset', ({ config }) => config?.preset ?? '—'],
+    ['Seed', ({ config }) => (config ? `${config.settings.seed}` : '—'), 'numeric'],
+    ['Test accuracy', ({ testAccuracy }) => percent(testAccuracy), 'numeric'],
+    ['Claims that hold', holding, 'numeric'],
+    ['Does not hold', without],
+  ];
+  return tableOf('All runs that belong to no sweep', columns, runs);
 }

@@ -113,6 +113,25 @@ export interface Cell {
   readonly verdict?: Verdict;
 }
 
+/** The head of a column, what it shows of an item, and whether that is a number. */
+export type ColumnOf<T> = readonly [label: string, of: (item: T) => Cell | string, numeric?: 'numeric'];
+
+/** A table with a row for each item. */
+export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], items: readonly T[]): Table => ({
+  ...{ kind: 'table', caption },
+  columns: columns.map(([label, , numeric]) => ({ label, numeric: numeric !== undefined })),
+  groups: [
+    {
+      rows: items.map((item) =>
+        columns.map(([, of]) => {
+          const cell = of(item);
+          return typeof cell === 'string' ? { text: cell } : cell;
+        }),
+      ),
+    },
+  ],
+});
+
 /** Of one claim, or of several as one; one without evidence is not measured. */
 export type Verdict = Evidence['verdict'] | 'holds in part' | 'not measured';
 
@@ -126,7 +145,3 @@ export const verdictMarks: Record<Verdict, string> = {
 
 /** The pieces of a text. */
 export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);
-
-/** A path or a place on the page as the target of a link. */
-export const target = (to: string): string =>
-  to.startsWith('#') ? to : to.split('/').map(encodeURIComponent).join('/');

@@ -5,6 +5,7 @@ import { markdown } from './markdown.ts';
 import { ownFigures, pageOf, type Report, tablesOf } from './page.ts';
 import { filesOf } from './parts.ts';
 import { png } from './png.ts';
+import { render } from './render.ts';
 import { standalone } from './svg.ts';
 
 /** Writes a file, given its path below the folder of the page. */
@@ -23,8 +24,8 @@ export function publish(write: Write, report: Report, name = 'report'): void {
   }
   for (const { name, rows } of tablesOf(report)) write(`data/${name}.csv`, csv(rows));
   const page = pageOf(report, name);
-  write(`${name}.md`, markdown(page));
-  write(`${name}.html`, html(page));
+  write(`${name}.md`, render(page, markdown));
+  write(`${name}.html`, render(page, html));
 }
 
 /** Into the folder of a run. */

@@ -4,7 +4,7 @@ import { blocksInWords, moments, type ReportData } from './data.ts';
 import { figures } from './figures.ts';
 import { format, formatSpread, percent, spread } from './numbers.ts';
 import { link, type Report, verdicts } from './page.ts';
-import { type Cell, figureParts, type Inline, type Row, type Table } from './parts.ts';
+import { type ColumnOf, figureParts, type Inline, type Row, type Table, tableOf } from './parts.ts';
 import { runTables } from './tables.ts';
 import { plural, verdictNote, verdictSentence } from './verdicts.ts';
 
@@ -53,28 +53,28 @@ export function runPage(data: ReportData): Report {
 
 /** Every scalar measure of the network as trained, at initialization, and of the control. */
 function measureTable(data: ReportData): Table {
-  const shown = moments(data);
-  return {
-    kind: 'table',
-    caption: 'All scalar measures',
-    columns: [{ label: 'Measure' }, ...shown.map(({ title }) => ({ label: title, numeric: true }))],
-    groups: [
-      {
-        rows: (Object.keys(scalars) as ScalarName[]).map((name): Cell[] => {
-          const { label, what, from, spread } = scalar(name);
-          return [
-            { text: label, ...(what !== label && { small: what }) },
-            ...shown.map(({ measures, network }): Cell => {
-              const [value, std] = [from(measures, network), spread?.(measures, network) ?? null];
-              const after = value === null || std === null ? '' : ` ± ${formatSpread(std, value)}`;
-              return { text: format(value), after };
-            }),
-          ];
-        }),
+  const columns: ColumnOf<ScalarName>[] = [
+    [
+      'Measure',
+      (name) => {
+        const { label, what } = scalar(name);
+        return { text: label, ...(what !== label && { small: what }) };
       },
     ],
-    cards: true,
-  };
+    ...moments(data).map(
+      ({ title, measures, network }): ColumnOf<ScalarName> => [
+        title,
+        (name) => {
+          const { from, spread } = scalar(name);
+          const [value, std] = [from(measures, network), spread?.(measures, network) ?? null];
+          const after = value === null || std === null ? '' : ` ± ${formatSpread(std, value)}`;
+          return { text: format(value), after };
+        },
+        'numeric',
+      ],
+    ),
+  ];
+  return { ...tableOf('All scalar measures', columns, Object.keys(scalars) as ScalarName[]), cards: true };
 }
 
 function measurement(analysis: Analysis): Row[] {

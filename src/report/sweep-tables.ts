@@ -3,21 +3,16 @@ import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-result
 import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
 import { format, formatSpread, groupBy, spread } from './numbers.ts';
-import type { Cell, Inline, Table } from './parts.ts';
+import { type ColumnOf, type Table, tableOf } from './parts.ts';
 import { evidenceRow } from './verdicts.ts';
 
 const networks = ['trained', 'initialization', 'control'] as const;
 const names = Object.keys(scalars) as ScalarName[];
 
-/** Runs that differ in their seeds alone. */
-interface CellOf {
-  readonly runs: readonly SweepRun[];
-}
-
-const cellsOf = ({ axes, runs }: SweepRecord): CellOf[] =>
-  [...groupBy(runs, ({ cell }) => JSON.stringify(axes.map(({ name }) => cell[name]))).values()].map(
-    (same) => ({ runs: same }),
-  );
+/** The runs of each cell, which differ in their seeds alone. */
+const cellsOf = ({ axes, runs }: SweepRecord): SweepRun[][] => [
+  ...groupBy(runs, ({ cell }) => JSON.stringify(axes.map(({ name }) => cell[name]))).values(),
+];
 
 /** Every number of a sweep but those of its figures. */
 export function sweepData(record: SweepRecord): Data[] {
@@ -25,10 +20,7 @@ export function sweepData(record: SweepRecord): Data[] {
   const placeOf = ({ cell }: SweepRun): Observation =>
     Object.fromEntries(axes.map(({ name }) => [name, cell[name]]));
   return [
-    {
-      name: 'claims',
-      rows: claims.map(evidenceRow),
-    },
+    { name: 'claims', rows: claims.map(evidenceRow) },
     {
       name: 'claim-seeds',
       rows: claims.flatMap(({ property, id, values }) =>
@@ -57,7 +49,7 @@ export function sweepData(record: SweepRecord): Data[] {
     },
     {
       name: 'cells',
-      rows: cellsOf(record).flatMap(({ runs: same }) =>
+      rows: cellsOf(record).flatMap((same) =>
         networks.flatMap((network) =>
           names.flatMap((measure): Observation[] => {
             const values = same.flatMap((run) => run[network]?.[measure] ?? []);
@@ -80,44 +72,36 @@ const main: readonly ScalarName[] = [
   ...(['leftRight', 'topEnergy', 'sigma1Last', 'deadBlocks'] as const),
 ];
 
-/** A row for each place on the axes, with links to the pages of its runs. */
+/** A row for each cell, with links to the pages of its runs. */
 export function cellTable(record: SweepRecord): Table {
-  const { axes } = record;
   const shown = [...main, ...mentioned(record).filter((name) => !main.includes(name))].filter((name) =>
     record.runs.some(({ trained }) => typeof trained?.[name] === 'number'),
   );
-  return {
-    kind: 'table',
-    caption: 'What came out at each place on the axes, mean and standard deviation over seeds',
-    columns: [
-      ...axes.map(({ label }) => ({ label })),
-      { label: 'Runs by seed' },
-      ...shown.map((name) => ({ label: scalar(name).label, numeric: true })),
-    ],
-    groups: [
-      {
-        rows: cellsOf(record).map(({ runs }): Cell[] => [
-          ...axes.map(({ name }, i): Cell => {
-            const value = runs[0]!.cell[name];
-            return { text: value === undefined ? '—' : valueInWords(value), strong: i === 0 };
-          }),
-          {
-            text: runs.flatMap((run, i): Exclude<Inline, string>[number][] => [
-              i > 0 ? ' ' : '',
-              ofSeed(run),
-            ]),
-          },
-          ...shown.map((name): Cell => {
-            const { mean, std } = spread(runs.map(({ trained }) => trained?.[name]));
-            return {
-              text: wholes.has(name) && Number.isInteger(mean) ? `${mean}` : format(mean),
-              ...(runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` }),
-            };
-          }),
-        ]),
-      },
-    ],
-  };
+  const place = ({ cell }: SweepRun, name: string) =>
+    cell[name] === undefined ? '—' : valueInWords(cell[name]);
+  const columns: ColumnOf<readonly SweepRun[]>[] = [
+    ...record.axes.map(
+      ({ name, label }, i): ColumnOf<readonly SweepRun[]> => [
+        label,
+        ([run]) => ({ text: place(run!, name), strong: i === 0 }),
+      ],
+    ),
+    ['Runs by seed', (runs) => ({ text: runs.flatMap((run, i) => [i > 0 ? ' ' : '', ofSeed(run)]) })],
+    ...shown.map(
+      (name): ColumnOf<readonly SweepRun[]> => [
+        scalar(name).label,
+        (runs) => {
+          const { mean, std } = spread(runs.map(({ trained }) => trained?.[name]));
+          return {
+            text: wholes.has(name) && Number.isInteger(mean) ? `${mean}` : format(mean),
+            ...(runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` }),
+          };
+        },
+        'numeric',
+      ],
+    ),
+  ];
+  return tableOf('Each cell: mean and standard deviation over seeds', columns, cellsOf(record));
 }
 
 const ofSeed = ({ id, seed, status }: SweepRun) =>

@@ -4,6 +4,7 @@ import { csv } from '../../src/report/csv.ts';
 import { figures, type ReportData } from '../../src/report/figures.ts';
 import { html } from '../../src/report/html.ts';
 import { pageOf } from '../../src/report/page.ts';
+import { render } from '../../src/report/render.ts';
 import { runPage } from '../../src/report/run-page.ts';
 import { runTables } from '../../src/report/tables.ts';
 import { type FixtureOptions, fixture } from './fixture.ts';
@@ -11,7 +12,7 @@ import { isAmong, numbersOf, printed } from './numbers-in.ts';
 import { bare, visible } from './page-text.ts';
 import { elements } from './xml.ts';
 
-const page = (data: ReportData): string => html(pageOf(runPage(data)));
+const page = (data: ReportData): string => render(pageOf(runPage(data)), html);
 const made = (options?: FixtureOptions): string => page(fixture(options));
 
 describe('the report page', () => {

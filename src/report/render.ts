@@ -1,0 +1,96 @@
+import {
+  type Cell,
+  type Facts,
+  type FigurePart,
+  filesOf,
+  type Inline,
+  type Page,
+  type Part,
+  type Table,
+  type Verdict,
+} from './parts.ts';
+
+/** How a page is written down in one format: each function puts together what others of them made. */
+export interface Format {
+  /** Plain text, escaped; `formula` sets indices, as in `U_j`, below the line. */
+  text(plain: string, formula?: boolean): string;
+  code(plain: string): string;
+  link(text: string, target: string): string;
+  strong(text: string): string;
+  /** Quietly behind a value: a spread. */
+  after(text: string): string;
+  /** Below a value. */
+  small(text: string): string;
+  badge(verdict: Verdict): string;
+  paragraph(text: string, note: boolean): string;
+  heading(text: string): string;
+  list(items: readonly string[]): string;
+  /** Names with their values, group beside group. */
+  facts(groups: readonly Facts[]): string;
+  figure(figure: FigurePart, text: { title: string; caption: string; links: string }): string;
+  table(table: Table, content: (cell: Cell) => string): string;
+  section(section: { id: string; title: string; badge: string; body: string }): string;
+  page(page: {
+    kicker: string;
+    title: string;
+    subtitle: string | undefined;
+    result: string;
+    body: string;
+  }): string;
+}
+
+export function render({ kicker, title, subtitle, result, sections }: Page, f: Format): string {
+  const inline = (text: Inline): string =>
+    (typeof text === 'string' ? [text] : text)
+      .map((p) =>
+        typeof p === 'string'
+          ? f.text(p, true)
+          : 'code' in p
+            ? f.code(p.code)
+            : f.link(f.text(p.text), target(p.to)),
+      )
+      .join('');
+  const content = ({ text, strong, after, small, verdict }: Cell): string =>
+    (verdict ? f.badge(verdict) : strong ? f.strong(inline(text)) : inline(text)) +
+    (after === undefined ? '' : f.after(f.text(after))) +
+    (small === undefined ? '' : f.small(inline(small)));
+  const part = (p: Part): string => {
+    switch (p.kind) {
+      case 'text':
+        return f.paragraph(inline(p.text), p.note ?? false);
+      case 'heading':
+        return f.heading(f.text(p.text));
+      case 'list':
+        return f.list(p.items.map(inline));
+      case 'facts':
+        return f.facts(p.groups.filter(({ rows }) => rows.length > 0));
+      case 'figure': {
+        const { svg, png, data } = filesOf(p);
+        const links = [svg, png, ...data]
+          .map((path) => f.link(f.text(nameOf(path)), target(path)))
+          .join(' · ');
+        return f.figure(p, { title: f.text(p.figure.title), caption: f.text(p.figure.caption), links });
+      }
+      case 'table':
+        return f.table(p, content);
+    }
+  };
+  const body = sections.map(({ id, title, verdict, parts }) =>
+    f.section({
+      ...{ id, title: f.text(title), badge: verdict ? f.badge(verdict) : '' },
+      body: parts.map(part).join('\n\n'),
+    }),
+  );
+  return f.page({
+    ...{ kicker: f.text(kicker), title: f.text(title), result: f.text(result), body: body.join('\n\n') },
+    subtitle: subtitle && f.text(subtitle),
+  });
+}
+
+/** SVG, PNG, or the name of a table. */
+const nameOf = (path: string): string =>
+  path.endsWith('.csv') ? path.split('/').at(-1)! : path.slice(-3).toUpperCase();
+
+/** A path or a place on the page as the target of a link. */
+export const target = (to: string): string =>
+  to.startsWith('#') ? to : to.split('/').map(encodeURIComponent).join('/');
