@@ -4,13 +4,16 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { knownTraits, steps, subjectOf, subjects } from '../../src/cli/explanation.ts';
 import { openGpu } from '../../src/host/open.ts';
+import { start } from '../start.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
 /** Runs the command as a shell does. */
-function explain(words: string) {
-  const command = `"${process.execPath}" --import tsx src/cli/explain.ts ${words}`;
-  const { stdout, stderr, status } = spawnSync('sh', ['-c', command], { cwd: ROOT, encoding: 'utf8' });
+async function explain(words: string) {
+  const command = [process.execPath, ...(await start('src/cli/explain.ts'))].map((word) => `"${word}"`);
+  const { stdout, stderr, status } = spawnSync('sh', ['-c', `${command.join(' ')} ${words}`], {
+    encoding: 'utf8',
+  });
   return { stdout, stderr, status };
 }
 
@@ -30,8 +33,8 @@ test('docs/engine.md follows a function through every step', () => {
   }
 });
 
-test.each(shown)('docs/engine.md shows what `explain $words` prints', ({ words, output }) => {
-  const { stdout, status } = explain(words);
+test.each(shown)('docs/engine.md shows what `explain $words` prints', async ({ words, output }) => {
+  const { stdout, status } = await explain(words);
   expect(status).toBe(0);
   let rest = stdout;
   for (const part of output.split(/^ *…\n/m)) {
@@ -89,8 +92,8 @@ test.each([
   expect(() => subjectOf(what, tensors, { ...plain, ...variation })).toThrow(message);
 });
 
-test('what cannot be understood ends with status 1 and a remedy', () => {
-  const { stderr, status } = explain('walk --dispatch 9');
+test('what cannot be understood ends with status 1 and a remedy', async () => {
+  const { stderr, status } = await explain('walk --dispatch 9');
   expect(status).toBe(1);
   expect(stderr).toContain('there is no dispatch 9\nGive a number from 1 to 2: --plan lists them.');
 });
