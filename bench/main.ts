@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { checkTarget } from '../src/atomic-write.ts';
 import { commandLine, main } from '../src/cli/main.ts';
 import { tuneOption } from '../src/cli/tune-option.ts';
-import { parseNumber } from '../src/experiments/settings.ts';
+import { parseNumber, real } from '../src/settings/row.ts';
 import type { TuneMode } from '../src/tuner/tuner.ts';
 import { renderComparison } from './compare.ts';
 import { Devices } from './devices.ts';
@@ -72,7 +72,7 @@ await main(async () => {
   program.parse();
   const options = program.opts<Options>();
   const chosen = program.args.length ? [...new Set(program.args.map(findSuite))] : suites;
-  const time = parseNumber(options.time, { option: '--time', what: '', whole: false, least: 1, most: 1e6 });
+  const time = parseNumber('--time', options.time, real(1, 1e6));
   const sizes = sizesFor(chosen, program.args.length > 0, options.sizes);
   const before = options.compare === undefined ? undefined : readBenchFile(options.compare);
 

@@ -13,7 +13,7 @@ import { CollimateError } from '../src/errors.ts';
 import { readAnalysis } from '../src/experiments/analysis-file.ts';
 import { CONTROL } from '../src/experiments/reproduce.ts';
 import { CONFIG } from '../src/experiments/run-folder.ts';
-import { parseNumber } from '../src/experiments/settings.ts';
+import { parseNumber, whole } from '../src/settings/row.ts';
 import { differences, filesOf } from './run-differences.ts';
 
 const REPRODUCE = resolve(import.meta.dirname, '../src/cli/reproduce.ts');
@@ -232,11 +232,11 @@ async function endure(): Promise<number> {
     .option('--debug', 'print stack traces')
     .parse();
   const given = program.opts<{ kills: string; seed: string; seconds?: string; out: string }>();
-  const whole = (option: string, text: string) =>
-    parseNumber(text, { option, what: '', whole: true, least: 1, most: 1e6 });
-  const [kills, seed] = [whole('--kills', given.kills), whole('--seed', given.seed)];
+  const number = (option: string, text: string) => parseNumber(option, text, whole(1, 1e6));
+  const [kills, seed] = [number('--kills', given.kills), number('--seed', given.seed)];
   const until =
-    performance.now() + 1000 * (given.seconds ? whole('--seconds', given.seconds) : Number.POSITIVE_INFINITY);
+    performance.now() +
+    1000 * (given.seconds ? number('--seconds', given.seconds) : Number.POSITIVE_INFINITY);
   const command = program.args.length > 0 ? program.args : TINY;
 
   makeFolders(given.out);

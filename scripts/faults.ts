@@ -11,7 +11,7 @@ import { makeFolders } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { CollimateError } from '../src/errors.ts';
 import { commit } from '../src/experiments/run-config.ts';
-import { parseNumber } from '../src/experiments/settings.ts';
+import { parseNumber, whole } from '../src/settings/row.ts';
 import { bundle } from './bundle.ts';
 import { type Counted, type Fault, isWrite, type Kind, VARIABLE } from './faults/inject.ts';
 import { differences, filesOf, lasting } from './run-differences.ts';
@@ -249,9 +249,9 @@ if (process.argv[1] === import.meta.filename)
       .option('--debug', 'print stack traces')
       .parse();
     const { out, ...given } = program.opts<{ every: string; jobs: string; out: string }>();
-    const whole = (name: 'every' | 'jobs', most: number) =>
-      parseNumber(given[name], { option: `--${name}`, what: '', whole: true, least: 1, most });
-    const options = { every: whole('every', 1e6), jobs: whole('jobs', 64) };
+    const number = (name: 'every' | 'jobs', maximum: number) =>
+      parseNumber(`--${name}`, given[name], whole(1, maximum));
+    const options = { every: number('every', 1e6), jobs: number('jobs', 64) };
     let wrong = 0;
     for (const what of program.processedArgs[0] as string[]) {
       const root = join(out, what);

@@ -4,8 +4,8 @@
  */
 import { Command } from 'commander';
 import { main } from '../src/cli/main.ts';
-import { parseNumber } from '../src/experiments/settings.ts';
 import { openGpu } from '../src/host/open.ts';
+import { parseNumber, whole } from '../src/settings/row.ts';
 import { accuracyCases, measureAccuracy } from './accuracy.ts';
 
 async function ulp(): Promise<number> {
@@ -17,13 +17,7 @@ async function ulp(): Promise<number> {
     .argument('[primitives...]', 'default: all')
     .parse();
   const { adapter, points } = program.opts<{ adapter?: string; points: string }>();
-  const count = parseNumber(points, {
-    option: '--points',
-    what: '',
-    whole: true,
-    least: 1000,
-    most: 2 ** 24,
-  });
+  const count = parseNumber('--points', points, whole(1000, 2 ** 24));
   const gpu = await openGpu({ adapter });
   console.log(`${gpu.info.name}, ${count} points each:\n`);
   console.log('| primitive | largest error, ULP | at | allowed | outside | subnormals |');

@@ -33,7 +33,7 @@ export type NetworkMeasures = Omit<
 export function networkInfo({ options, stages }: ResidualNetwork): NetworkInfo {
   const { kind, classes, activation, skip } = options;
   return {
-    kind,
+    kind: kind as NetworkInfo['kind'],
     depth: stages.reduce((sum, { blocks }) => sum + blocks.length, 0),
     width: stages.at(-1)!.shape.at(-1)!,
     classes,

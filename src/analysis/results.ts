@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { models } from '../models/networks.ts';
 import { atLeast0, finite, measured, share, whole } from '../schema.ts';
 import { evidence } from './evidence.ts';
 
@@ -197,7 +198,7 @@ const stageInfo = v.object({ blocks: v.array(v.string()), shape: v.array(whole(1
 export type StageInfo = v.InferOutput<typeof stageInfo>;
 
 const networkInfo = v.object({
-  kind: v.picklist(['fc', 'conv', 'resnet34']),
+  kind: v.picklist(models),
   /** Blocks that are analysed, of all stages. */
   depth: whole(1),
   /** Features that the classifier sees: the width D, or the channels of the last stage. */

@@ -7,7 +7,7 @@ import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyze-run.ts';
-import { type CheckpointInfo, decodeCheckpoint, type TrainingOptions } from '../experiments/checkpoint.ts';
+import { type CheckpointInfo, decodeCheckpoint } from '../experiments/checkpoint.ts';
 import { dataFacts, type Experiment, imageShape, networkOptions } from '../experiments/experiment.ts';
 import {
   bringForward,
@@ -18,10 +18,12 @@ import {
 import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
-import { findExperiment, parseNumber, ranges, resolveSettings } from '../experiments/settings.ts';
+import { findExperiment, resolveSettings } from '../experiments/settings.ts';
 import { DeviceTask } from '../experiments/task.ts';
 import { openGpu } from '../host/open.ts';
-import { networkOf } from '../models/network-of.ts';
+import { networkOf } from '../models/networks.ts';
+import { parseNumber, type Range, whole } from '../settings/row.ts';
+import type { TrainingOptions } from '../settings/table.ts';
 import type { HostState } from '../train/state.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { fetchTask } from './fetch-task.ts';
@@ -33,7 +35,7 @@ import { verdictTable } from './verdict-table.ts';
 /** A network with its weights. */
 interface Trained {
   readonly info: Pick<CheckpointInfo, 'experiment' | 'network'> & {
-    readonly training: Pick<TrainingOptions, 'seed' | 'images' | 'randomLabels' | 'superclasses'>;
+    readonly training: Pick<TrainingOptions, 'seed' | 'images'> & Partial<TrainingOptions>;
   };
   readonly state: HostState;
 }
@@ -86,13 +88,12 @@ await main(async () => {
   program.parse();
   const path = program.args[0]!;
   const { adapter, dataDir, out, json, tune, experiment, preset, ...given } = program.opts<Options>();
-  const triples = { option: '--triples', what: '', whole: true, least: 1, most: 8192 };
-  const number = (text: string | undefined, range: typeof triples) =>
-    text === undefined ? undefined : parseNumber(text, range);
+  const number = (option: string, text: string | undefined, range: Range) =>
+    text === undefined ? undefined : parseNumber(option, text, range);
   const chosen = {
-    samples: number(given.samples, ranges.samples),
-    triples: number(given.triples, triples),
-    seed: number(given.seed, ranges.seed),
+    samples: number('--samples', given.samples, whole(1, 1000)),
+    triples: number('--triples', given.triples, whole(1, 8192)),
+    seed: number('--seed', given.seed, whole(0, Number.MAX_SAFE_INTEGER)),
     convention: conventionOf(given.convention),
   };
   if (out !== undefined && existsSync(out)) {
@@ -180,12 +181,7 @@ function dataOf({ network, training }: Trained['info'], dataset: Experiment['dat
   const { channels, classes } = datasets[dataset];
   const features = networkOf(network).input.reduce((a, b) => a * b, 1);
   const resolution = Math.sqrt(features / channels);
-  const { seed, randomLabels, superclasses } = training;
-  return {
-    ...{ classes: Math.min(network.classes, classes), images: training.images, resolution, seed },
-    ...(randomLabels !== undefined && { randomLabels }),
-    ...(superclasses !== undefined && { superclasses }),
-  };
+  return { ...training, classes: Math.min(network.classes, classes), resolution };
 }
 
 function conventionOf(text: string | undefined): 'branch' | 'post-activation' | undefined {

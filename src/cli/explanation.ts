@@ -12,7 +12,7 @@ import { imageShape, networkOptions } from '../experiments/experiment.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import * as library from '../index.ts';
-import { networkOf } from '../models/network-of.ts';
+import { networkOf } from '../models/networks.ts';
 import { trainingNorm } from '../train/batch-norm.ts';
 
 const common = { maxUniformBytes: 2 ** 16, maxTexelBytes: 2 ** 27, maxWorkgroupsPerDimension: 65_535 };

@@ -1,9 +1,9 @@
 import { catalog } from '../experiments/catalog.ts';
 import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
-import type { Settings } from '../experiments/experiment.ts';
 import { defaultSeeds, type PlannedRun, planSweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { openGpu } from '../host/open.ts';
+import type { Settings } from '../settings/table.ts';
 
 /** Prints all experiments and presets, with their sizes and how long their training may take on the adapter at hand. */
 export async function list({ adapter, json }: { adapter?: string; json?: boolean }): Promise<number> {

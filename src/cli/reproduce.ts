@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
-import { findExperiment, parseNumber, parseSettings } from '../experiments/settings.ts';
+import { findExperiment, parseSettings } from '../experiments/settings.ts';
 import { LEVELS, type Level, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { parseNumber, real, whole } from '../settings/row.ts';
 import { list } from './list.ts';
 import { exitStatuses, main } from './main.ts';
 import { addSettings } from './setting-options.ts';
@@ -83,7 +84,7 @@ await main(async () => {
   const [name] = program.args;
   if (name === 'list') return list(options);
   if (name === undefined) return program.help({ error: true });
-  const checkpointSeconds = number(options.checkpointEvery, '--checkpoint-every', 'seconds', [0, 86_400]);
+  const checkpointSeconds = parseNumber('--checkpoint-every', options.checkpointEvery, real(0, 86_400));
   if (name === 'all') return suite(Object.values(sweeps), true, options, checkpointSeconds);
   const sweep = Object.hasOwn(sweeps, name) ? sweeps[name] : undefined;
   if (sweep) return suite([sweep], false, options, checkpointSeconds);
@@ -91,7 +92,7 @@ await main(async () => {
   const misplaced = (['seeds', 'jobs', 'shard'] as const).find((option) => options[option] !== undefined);
   if (misplaced) {
     throw new CollimateError(
-      `--${misplaced} says nothing to ${name}, which is a single run`,
+      `--${misplaced} does not apply to ${name}, which is a single run`,
       'Leave it out.',
     );
   }
@@ -111,7 +112,7 @@ async function suite(
       trace: 'Trace a single run.',
       seed: 'Give the number of seeds by --seeds, or make a single run.',
     };
-    throw new CollimateError(`--${misplaced} says nothing to a sweep`, remedies[misplaced]);
+    throw new CollimateError(`--${misplaced} does not apply to a sweep`, remedies[misplaced]);
   }
   const { preset = 'quick', seeds, jobs, shard, adapter, dataDir, tune = 'on', strict, json } = options;
   if (!LEVELS.includes(preset as Level)) {
@@ -119,8 +120,8 @@ async function suite(
   }
   return runSuite(all, {
     level: preset as Level,
-    seeds: seeds === undefined ? undefined : number(seeds, '--seeds', 'seeds', [1, 1000], true),
-    jobs: jobs === undefined ? undefined : number(jobs, '--jobs', 'processes', [1, 256], true),
+    seeds: seeds === undefined ? undefined : parseNumber('--seeds', seeds, whole(1, 1000)),
+    jobs: jobs === undefined ? undefined : parseNumber('--jobs', jobs, whole(1, 256)),
     shard: shard === undefined ? undefined : parseShard(shard),
     changes: parseSettings(options, findExperiment('mnist-fc')),
     theory,
@@ -136,15 +137,4 @@ function parseShard(text: string): { index: number; count: number } {
     throw new CollimateError(`--shard is ${text}`, 'Give i/n with i from 1 to n, such as 2/8.');
   }
   return { index: i - 1, count: n };
-}
-
-/** An option that is a number. */
-function number(
-  text: string,
-  option: string,
-  what: string,
-  [least, most]: [number, number],
-  whole = false,
-): number {
-  return parseNumber(text, { option, what, whole, least, most });
 }

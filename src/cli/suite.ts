@@ -5,7 +5,6 @@ import { writeAtomically } from '../atomic-write.ts';
 import { ensureDataset } from '../data/fetch.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
-import type { Settings } from '../experiments/experiment.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
 import { findExperiment } from '../experiments/settings.ts';
 import { defaultSeeds, type Level, type PlannedRun, planSweep, type Sweep } from '../experiments/sweep.ts';
@@ -21,6 +20,7 @@ import {
 import type { SweepRecord } from '../experiments/sweep-results.ts';
 import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';
+import type { Settings } from '../settings/table.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchBar } from './fetch-bar.ts';
 import { commandLine, reportError } from './main.ts';

@@ -5,10 +5,11 @@ import { Command } from 'commander';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { CONFIG, makeFolder } from '../experiments/run-folder.ts';
-import { findExperiment, type GivenSettings, parseNumber, parseSettings } from '../experiments/settings.ts';
+import { findExperiment, type GivenSettings, parseSettings } from '../experiments/settings.ts';
 import { defaultSeeds, LEVELS, type Level, type PlannedRun, planSweep } from '../experiments/sweep.ts';
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { parseNumber, whole } from '../settings/row.ts';
 import { commandLine, main, quote } from './main.ts';
 import { addSettings } from './setting-options.ts';
 import { checkTime, sbatch, slurmScript, timesIn } from './slurm.ts';
@@ -177,7 +178,7 @@ function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[]
 }
 
 function count(option: string, text: string): number {
-  return parseNumber(text, { option, what: '', whole: true, least: 1, most: 1000 });
+  return parseNumber(option, text, whole(1, 1000));
 }
 
 /** Options as they were given on the command line. */

@@ -41,10 +41,10 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
         .join('; '),
       'quick',
     );
-  for (const { option, what, least, most, above, list } of Object.values(theoryRanges)) {
-    const numbers = `${above ? 'above' : 'from'} ${least}${most >= 1e9 ? '' : `, at most ${most}`}`;
+  for (const [name, { what, minimum, maximum, above, list }] of Object.entries(theoryRanges)) {
+    const numbers = `${above ? 'above' : 'from'} ${minimum}${maximum >= 1e9 ? '' : `, at most ${maximum}`}`;
     command.option(
-      `${option} <${list ? 'numbers' : 'number'}>`,
+      `--${name} <${list ? 'numbers' : 'number'}>`,
       `${what}, ${numbers}${list ? ', with commas between' : ''}`,
     );
   }

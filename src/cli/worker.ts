@@ -13,6 +13,7 @@ import { DivergedError } from '../experiments/train-run.ts';
 import { DeviceLostError } from '../gpu/failures.ts';
 import { openGpu } from '../host/open.ts';
 import { writeReport } from '../report/write.ts';
+import { dataSettings } from '../settings/settings.ts';
 import { Tuner } from '../tuner/tuner.ts';
 import { reportError, stopWhereOutputEnds } from './main.ts';
 import {
@@ -105,9 +106,7 @@ function taskLoader(dataDir: string | undefined): (order: RunOrder) => Promise<T
   let last: { key: string; task: Task } | undefined;
   return async ({ experiment, settings }) => {
     const { dataset } = findExperiment(experiment);
-    const { classes, images, resolution, validation, randomLabels, superclasses, seed } = settings;
-    const data = { classes, images, resolution, validation, randomLabels, superclasses };
-    const key = JSON.stringify([dataset, data, randomLabels && seed]);
+    const key = JSON.stringify([dataset, dataSettings(settings)]);
     if (last?.key !== key) last = { key, task: await loadTask(dataset, settings, { dataDir }) };
     return last.task;
   };

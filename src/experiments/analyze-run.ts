@@ -1,7 +1,7 @@
 import { networkInfo } from '../analysis/measure.ts';
 import { ANALYSIS_FORMAT, type Analysis } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { type NetworkOptions, networkOf } from '../models/network-of.ts';
+import { type NetworkOptions, networkOf } from '../models/networks.ts';
 import { type HostState, initialState } from '../train/state.ts';
 import { type AnalysisRequest, Analyst } from './analyst.ts';
 import type { DeviceTask, Task } from './task.ts';

@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import { otherFormat } from '../format.ts';
-import { networkOf, networkOptions } from '../models/network-of.ts';
+import { networkOf, networkOptions } from '../models/networks.ts';
 import { parseJson } from '../record.ts';
 import { above0, atLeast0, checked, finite, isRecord, whole } from '../schema.ts';
+import { trainingSchema } from '../settings/settings.ts';
 import type { Network } from '../train/network.ts';
 import type { HostState } from '../train/state.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from './safetensors.ts';
-import { numberIn, ranges } from './settings.ts';
 
 const FORMAT = 'collimate/checkpoint@1';
 const MOMENTUM = 'optimizer.momentum.';
@@ -17,16 +17,6 @@ export const BATCHES = '.num_batches_tracked';
 
 /** Sums over the steps of an epoch that is not over yet. */
 const sums = v.strictObject({ loss: finite, accuracy: atLeast0 });
-
-const { seed, images, epochs, batch, lr, momentum, weightDecay, randomLabels, snapshots } = ranges;
-/** What decides the training of a network; the last three only where they are not as usual: `Settings` says what they are. */
-export const training = v.strictObject({
-  ...{ seed: numberIn(seed), images: numberIn(images), epochs: numberIn(epochs), batch: numberIn(batch) },
-  ...{ lr: numberIn(lr), momentum: numberIn(momentum), weightDecay: numberIn(weightDecay) },
-  randomLabels: v.exactOptional(numberIn(randomLabels)),
-  superclasses: v.exactOptional(v.boolean()),
-  snapshots: v.exactOptional(numberIn(snapshots)),
-});
 
 /** Of the training images, scaled to [0, 1], by channel: what inputs are normalized by. */
 export const normalization = v.strictObject({
@@ -39,7 +29,7 @@ const info = {
   experiment: v.string(),
   network: networkOptions,
   /** What a resumed run must agree with. */
-  training,
+  training: trainingSchema,
   normalization,
   /** Only in the middle of a run, so that a finished checkpoint does not depend on how often it was cut off. */
   progress: v.exactOptional(v.strictObject({ sums, seconds: atLeast0 })),
@@ -53,7 +43,6 @@ const metadata = v.strictObject({
   sha256: v.exactOptional(v.string()),
 });
 
-export type TrainingOptions = Readonly<v.InferOutput<typeof training>>;
 export type CheckpointInfo = Readonly<v.InferOutput<v.StrictObjectSchema<typeof info, undefined>>>;
 export type TrainingInfo = Omit<CheckpointInfo, 'progress'>;
 

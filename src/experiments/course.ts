@@ -10,7 +10,7 @@ import {
 } from '../analysis/results.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { networkOf } from '../models/network-of.ts';
+import { networkOf } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
 import { Analyst } from './analyst.ts';
 import { decodeCheckpoint, refuseDifference } from './checkpoint.ts';

@@ -1,20 +1,13 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { datasets } from '../data/datasets.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { networkOf } from '../models/network-of.ts';
+import { type Model, models, type NetworkOptions, networkOf, networks } from '../models/networks.ts';
+import { controlSettings } from '../settings/settings.ts';
+import { classesOf, type Settings } from '../settings/table.ts';
 import type { Network } from '../train/network.ts';
 import { initialState } from '../train/state.ts';
 import { Trainer } from '../train/trainer.ts';
-import {
-  AS_IN_THE_PAPER,
-  classesOf,
-  controlSettings,
-  type Experiment,
-  imageShape,
-  type Model,
-  networkOptions,
-  type Settings,
-} from './experiment.ts';
+import { type Experiment, imageShape, networkOptions } from './experiment.ts';
 
 /** What an experiment's settings amount to. */
 export interface Size {
@@ -33,7 +26,7 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
   const image = imageShape(dataset, settings);
   const { epochs, images, classes, batch, controlWeightDecay, validation, testEvery } = settings;
   const facts = datasets[dataset];
-  const share = classes / classesOf(dataset, settings);
+  const share = classes / classesOf(facts, settings);
   const train = Math.floor(Math.min(images, facts.images * share) / batch) * batch;
   const each = (own: Settings) => {
     const forward = forwardFlops(networkOf(networkOptions(model, own, image)));
@@ -71,10 +64,14 @@ const PROBE_MS = 300;
 
 /** Measures how fast an adapter trains, on a network of two blocks of each kind. Takes some seconds, mostly for compiling. */
 export async function measureRates(gpu: Gpu): Promise<Rates> {
-  const probe = async (model: Model, image: [number, number, number], shape: Partial<Settings>) => {
-    const settings = { ...AS_IN_THE_PAPER, ...shape, depth: 2, classes: 10, activation: 'relu' } as Settings;
-    const network = networkOf(networkOptions(model, settings, image));
-    using images = DeviceArray.zeros(gpu, [PROBE.images, product(image)], 'u8', 'probe');
+  const rates = new Map<NetworkOptions, number>();
+  for (const { probe } of models.map((model) => networks[model])) {
+    if (!rates.has(probe)) rates.set(probe, await measure(networkOf(probe)));
+  }
+  return Object.fromEntries(models.map((model) => [model, rates.get(networks[model].probe)])) as Rates;
+
+  async function measure(network: Network): Promise<number> {
+    using images = DeviceArray.zeros(gpu, [PROBE.images, product(network.input)], 'u8', 'probe');
     using labels = DeviceArray.zeros(gpu, [PROBE.images], 'u8', 'probe');
     const data = { images, labels, scale: [1], shift: [0] };
     using trainer = await Trainer.create(gpu, network, data, PROBE);
@@ -92,8 +89,5 @@ export async function measureRates(gpu: Gpu): Promise<Rates> {
       ms = await time(steps);
     }
     return (1000 * steps * PROBE.batch * TRAINING * forwardFlops(network)) / ms;
-  };
-  const fc = await probe('fc', [28, 28, 1], { width: 128 });
-  const conv = await probe('conv', [14, 14, 16], { channels: 16, stride: 1 });
-  return { fc, conv, resnet34: conv };
+  }
 }

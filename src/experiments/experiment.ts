@@ -1,98 +1,14 @@
 import { type DatasetName, datasets } from '../data/datasets.ts';
-import type { NetworkOptions } from '../models/network-of.ts';
-
-/** Kinds of networks. */
-export type Model = NetworkOptions['kind'];
-
-/** What a run can be told, each with a value where it applies to the experiment's network and data. */
-export interface Settings extends Variations {
-  readonly seed: number;
-  /** Passes over the training images. */
-  readonly epochs: number;
-  /** Training images, the first ones of the set. */
-  readonly images: number;
-  /** The first classes of the set. */
-  readonly classes: number;
-  /** Height and width that images are brought to, where the set does not fix them. */
-  readonly resolution?: number;
-  /** Number L of residual blocks; resnet34 has its own. */
-  readonly depth?: number;
-  /** Number D of features, of fc. */
-  readonly width?: number;
-  /** Channels, of conv; those of the first stage, of resnet34. */
-  readonly channels?: number;
-  /** Stride of the stem, of conv: blocks work on maps that are smaller by it. */
-  readonly stride?: number;
-  /** σ in h ← σ(h + F(h)). */
-  readonly activation: 'relu' | 'identity';
-  readonly batch: number;
-  /** At the first step; falls to 0 along a cosine. */
-  readonly lr: number;
-  readonly momentum: number;
-  readonly weightDecay: number;
-  /** That of the no-skip control, which is otherwise trained alike; null where none is trained. */
-  readonly controlWeightDecay: number | null;
-  /** Training examples at which Jacobians are taken. */
-  readonly samples: number;
-}
-
-/** What can be changed of the network, its data and its training besides; files of earlier versions may name none of it. */
-interface Variations {
-  /** Whether there are skip connections. Without them the network is what is otherwise the control, and has none beside it. */
-  readonly skip: boolean;
-  /** Of fc: without BatchNorm linear layers have biases. */
-  readonly norm: 'batch' | 'none';
-  /** Of fc: BatchNorm behind each linear layer of the branch, or in front of it, so that none follows the last one. */
-  readonly branch: 'post-norm' | 'pre-norm';
-  /** Factor of F in every block; `learned`: a parameter of each block, 0 at first. Not in the control. */
-  readonly branchScale: number | 'learned';
-  /** Stochastic depth: probability with which a step keeps a block's branch. Not in the control. */
-  readonly survival: number;
-  /** Of fc: share of what enters the last linear layer of each branch that a step drops. */
-  readonly dropout: number;
-  /** Share of the training images that get random labels. */
-  readonly randomLabels: number;
-  /** Of cifar100: its 20 superclasses in place of its classes. */
-  readonly superclasses: boolean;
-  /** Training images held back, those behind the first `images`, on which each epoch is tested. */
-  readonly validation: number;
-  /** Epochs after which weights are kept: see {@link snapshotEpochs}. */
-  readonly snapshots: number;
-  /** Epochs from one test to the next; the last one is always followed by one. */
-  readonly testEvery: number;
-}
-
-/** Networks, data and training as the paper has them. */
-export const AS_IN_THE_PAPER: Variations = {
-  skip: true,
-  norm: 'batch',
-  branch: 'post-norm',
-  branchScale: 1,
-  survival: 1,
-  dropout: 0,
-  randomLabels: 0,
-  superclasses: false,
-  validation: 0,
-  snapshots: 0,
-  testEvery: 1,
-};
-
-/** Settings of the control: the same without skip connections, and without what needs them. */
-export const controlSettings = (settings: Settings): Settings => ({
-  ...settings,
-  skip: false,
-  branchScale: 1,
-  survival: 1,
-  weightDecay: settings.controlWeightDecay!,
-  controlWeightDecay: null,
-  snapshots: 0,
-});
+import { type Model, type NetworkOptions, networks } from '../models/networks.ts';
+import { defaults, rowOf, settingDeviations, settingNames } from '../settings/settings.ts';
+import type { Settings } from '../settings/table.ts';
 
 export interface Preset {
   readonly summary: string;
   readonly settings: Settings;
 }
 
+/** A kind of network on a dataset, at several presets. */
 export interface Experiment {
   readonly name: string;
   readonly dataset: DatasetName;
@@ -104,10 +20,62 @@ export interface Experiment {
   readonly presets: Readonly<Record<string, Preset>>;
 }
 
-/** Classes that there are, or superclasses. */
-export function classesOf(dataset: DatasetName, { superclasses }: Pick<Settings, 'superclasses'>): number {
-  const facts = datasets[dataset];
-  return superclasses ? facts.superclasses! : facts.classes;
+/**
+ * The paper's settings: lr 0.1 with cosine decay, batch 128, 500 epochs, weight decay 5e-2 for fully connected networks (it
+ * names 1e-2 as well) and 1e-1 for convolutional ones. Ours: sizes, momentum 0 (the paper states none; at 0.9 these
+ * decays kill blocks), and a control with a weight decay at which a network without skip connections still trains.
+ */
+function paperSettings(dataset: DatasetName, model: Model): Settings {
+  const { images, classes, side } = datasets[dataset];
+  const { sizes, decays } = networks[model];
+  const given: Partial<Settings> = { images, classes, resolution: side, weightDecay: decays[0] };
+  const own = { ...defaults, ...given, ...sizes(datasets[dataset]) };
+  return Object.fromEntries(
+    settingNames.flatMap((name) => {
+      const value = own[name] ?? rowOf(name).paper;
+      return value === undefined || (!applies({ dataset, model }, name) && !(name in defaults))
+        ? []
+        : [[name, value]];
+    }),
+  ) as unknown as Settings;
+}
+
+function presetsOf(dataset: DatasetName, model: Model): Experiment['presets'] {
+  const { smoke, quick, paper } = networks[model].presets(datasets[dataset]);
+  const settings = paperSettings(dataset, model);
+  const quickSettings = { ...settings, ...quick.changes };
+  const base = { quick: quickSettings, paper: settings }[smoke.of];
+  return {
+    smoke: { summary: smoke.summary, settings: { ...base, ...smoke.changes } },
+    quick: { summary: quick.summary, settings: quickSettings },
+    paper: { summary: `${paper}: the paper's settings, 500 epochs`, settings },
+  };
+}
+
+/** The experiment with a kind of network on a dataset. */
+export function experimentOn(dataset: DatasetName, model: Model): Experiment {
+  const { title, prefix = dataset } = datasets[dataset];
+  const on = `${networks[model].title} on ${title}`;
+  return {
+    name: `${prefix}-${model}`,
+    dataset,
+    model,
+    summary: `a ${on}, beside the same without skip connections`,
+    title: `Residual Alignment in a ${on}`,
+    defaultPreset: 'quick',
+    presets: presetsOf(dataset, model),
+  };
+}
+
+/** Whether a setting applies to an experiment's network and data. */
+export function applies(
+  { dataset, model }: Pick<Experiment, 'dataset' | 'model'>,
+  name: keyof Settings,
+): boolean {
+  const { of } = rowOf(name);
+  if (of === 'datasets') return (datasets[dataset].settings ?? []).some((own) => own === name);
+  const { sizes, variations } = networks[model];
+  return of === undefined || name in sizes(datasets[dataset]) || variations.includes(name);
 }
 
 /** What claims have to know of the data of a run. */
@@ -123,36 +91,20 @@ export function imageShape(dataset: DatasetName, settings: Settings): [number, n
   return [resolution, resolution, channels];
 }
 
-/** The network of an experiment for images [height, width, channels]. What is as usual is not named: so checkpoints stay as they were. */
-export function networkOptions(
+/** The network of an experiment for images [height, width, channels]. */
+export const networkOptions = (
   model: Model,
   settings: Settings,
   image: readonly [number, number, number],
-): NetworkOptions {
-  const { depth = 0, width = 0, channels = 0, stride = 1, classes, activation, skip } = settings;
-  const { survival, branchScale, norm, branch, dropout } = settings;
-  const shared = {
-    ...{ classes, activation, skip },
-    ...(survival < 1 && { survival }),
-    ...(branchScale !== 1 && { branchScale }),
-  };
-  switch (model) {
-    case 'fc':
-      return {
-        ...{ kind: model, inputs: image[0] * image[1] * image[2], depth, width, ...shared },
-        ...(norm !== 'batch' && { norm }),
-        ...(branch !== 'post-norm' && { branch }),
-        ...(dropout > 0 && { dropout }),
-      };
-    case 'conv':
-      return { kind: model, inputs: image, depth, channels, stem: stemOf(stride), ...shared };
-    case 'resnet34':
-      return { kind: model, inputs: image, channels, ...shared };
-  }
-}
+): NetworkOptions => networks[model].optionsOf(settings, image);
 
-/** The smallest window of odd size, 3×3 or more, whose places at a stride lie next to each other; maps are smaller by the stride. */
-function stemOf(stride: number) {
-  const size = Math.max(3, stride + 1 - (stride % 2));
-  return { size, stride, padding: Math.ceil((size - stride) / 2) };
+/** In which ways settings depart from what the paper states, and what it leaves open and we chose. */
+export function deviations({ dataset, model }: Experiment, settings: Settings): string[] {
+  const facts = datasets[dataset];
+  return [
+    ...(facts.deviation === undefined ? [] : [facts.deviation]),
+    ...settingDeviations({ settings, dataset: facts, network: networks[model] }),
+    networks[model].shape(settings),
+    'Weight decay is coupled to the gradient, as in PyTorch; an epoch leaves out its last, partial batch.',
+  ];
 }

@@ -1,5 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import { type NetworkOptions, networkOf } from '../models/network-of.ts';
+import { type NetworkOptions, networkOf } from '../models/networks.ts';
 import type { HostState } from '../train/state.ts';
 import { BATCHES, stateOf } from './checkpoint.ts';
 import { asFloat32, decodeSafetensors, type TensorData } from './safetensors.ts';

@@ -3,7 +3,7 @@ import type { Evidence } from '../analysis/evidence.ts';
 import { networkInfo } from '../analysis/measure.ts';
 import type { Analysis } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { networkOf } from '../models/network-of.ts';
+import { networkOf } from '../models/networks.ts';
 import type { Tuner } from '../tuner/tuner.ts';
 import { ANALYSIS, REPORT, readAnalysis } from './analysis-file.ts';
 import { analyzeRun } from './analyze-run.ts';

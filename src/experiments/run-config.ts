@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
-import { networkOptions } from '../models/network-of.ts';
+import { networkOptions } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
 import { checked, isRecord, whole } from '../schema.ts';
+import { controlSettings, defaults, trainingOptions, trainingSchema } from '../settings/settings.ts';
+import type { Settings } from '../settings/table.ts';
 import { type TuneMode, tuneModes } from '../tuner/tuner.ts';
 import {
   networkFrom,
@@ -17,16 +19,8 @@ import {
   normalizationFrom,
   refuseDifference,
   type TrainingInfo,
-  training,
 } from './checkpoint.ts';
-import {
-  AS_IN_THE_PAPER,
-  controlSettings,
-  type Experiment,
-  imageShape,
-  networkOptions as optionsOfNetwork,
-  type Settings,
-} from './experiment.ts';
+import { type Experiment, imageShape, networkOptions as optionsOfNetwork } from './experiment.ts';
 import { CONFIG } from './run-folder.ts';
 import { checkSettings, findExperiment, findPreset, settingsSchema } from './settings.ts';
 import { shapeOf, type Task } from './task.ts';
@@ -59,7 +53,7 @@ const config = v.object({
   preset: v.string(),
   settings: v.custom<Settings>(isRecord, 'an object'), // {@link settingsSchema} has the rest
   network: networkOptions,
-  training,
+  training: trainingSchema,
   dataset: v.string(),
   /** What has to be said of the data, a sentence each. */
   notes: v.exactOptional(v.pipe(v.array(v.string()), v.readonly())),
@@ -84,7 +78,7 @@ const CONFIG_FILE = {
     const { settings, network, normalization } = given;
     const skip = isRecord(network) ? network.skip : true;
     const unsaid = isRecord(settings)
-      ? Object.entries({ ...AS_IN_THE_PAPER, skip }).filter(([name]) => !(name in settings))
+      ? Object.entries({ ...defaults, skip }).filter(([name]) => !(name in settings))
       : [];
     return {
       ...given, // in the order in which it was written, so that a resumed run leaves the same file
@@ -144,15 +138,9 @@ function optionsOf(
   image: readonly [number, number, number],
   images: number,
 ): Pick<RunConfig, 'network' | 'training'> {
-  const { seed, epochs, batch, lr, momentum, weightDecay, randomLabels, superclasses, snapshots } = settings;
   return {
     network: optionsOfNetwork(model, settings, image),
-    training: {
-      ...{ seed, images, epochs, batch, lr, momentum, weightDecay },
-      ...(randomLabels > 0 && { randomLabels }),
-      ...(superclasses && { superclasses }),
-      ...(snapshots > 0 && { snapshots }),
-    },
+    training: trainingOptions({ ...settings, images }),
   };
 }
 

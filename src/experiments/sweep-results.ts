@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { evidence } from '../analysis/evidence.ts';
 import { scalars as measures, type ScalarName } from '../analysis/scalars.ts';
 import { atLeast0, finite, isRecord, share, whole } from '../schema.ts';
-import type { Settings } from './experiment.ts';
+import type { Settings } from '../settings/table.ts';
 
 export type { Cell, CellValue } from '../analysis/quantity.ts';
 

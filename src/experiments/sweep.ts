@@ -2,7 +2,9 @@ import type { Claim } from '../analysis/claim.ts';
 import type { Cell } from '../analysis/quantity.ts';
 import type { ScalarName } from '../analysis/scalars.ts';
 import { CollimateError } from '../errors.ts';
-import type { Experiment, Settings } from './experiment.ts';
+import { settingNames } from '../settings/settings.ts';
+import type { Settings } from '../settings/table.ts';
+import type { Experiment } from './experiment.ts';
 import { checkSettings, findExperiment } from './settings.ts';
 import type { Axis, SweepFigure } from './sweep-results.ts';
 
@@ -87,7 +89,7 @@ function planRun({ cell, base, changes }: SweepCell, seed: number, given: Partia
 
 /** `depth=4,seed=2`: what a run's settings change of its base by name, the seed last. */
 function differences(settings: Settings, base: Settings): string {
-  const names = (Object.keys(settings) as (keyof Settings)[]).filter((name) => name !== 'seed').sort();
+  const names = settingNames.filter((name) => name !== 'seed').sort();
   const changed = names.filter((name) => settings[name] !== base[name]);
   return [...changed, 'seed' as const].map((name) => `${name}=${settings[name] ?? 'none'}`).join(',');
 }

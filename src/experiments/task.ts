@@ -13,9 +13,10 @@ import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox } from '../kernels/philox.ts';
 import { shuffleIndex } from '../kernels/shuffle.ts';
+import type { Settings } from '../settings/table.ts';
 import type { DeviceExamples } from '../train/examples.ts';
 import { keyOf } from '../train/state.ts';
-import type { Experiment, Settings } from './experiment.ts';
+import type { Experiment } from './experiment.ts';
 
 /** The images of a run, and how they are normalized. */
 export interface Task {
@@ -31,8 +32,7 @@ export interface Task {
 }
 
 /** What decides which images a run sees, under which labels. */
-export type DataSettings = Pick<Settings, 'classes' | 'images' | 'resolution'> &
-  Partial<Pick<Settings, 'seed' | 'randomLabels' | 'superclasses' | 'validation'>>;
+export type DataSettings = Pick<Settings, 'classes' | 'images'> & Partial<Settings>;
 
 /** Loads the part of a dataset that the settings name. */
 export async function loadTask(

@@ -1,7 +1,7 @@
 import type { EpochMetrics } from '../analysis/results.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { networkOf } from '../models/network-of.ts';
+import { networkOf } from '../models/networks.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import type { DeviceExamples } from '../train/examples.ts';
 import { cosineRate } from '../train/sgd.ts';

@@ -4,6 +4,7 @@ import type { Tensor } from '../autograd/tensor.ts';
 import { checkWindow, placesOf, type Window } from '../kernels/window.ts';
 import { whole } from '../schema.ts';
 import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import { few, halfOf, minutes, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
 import {
   blockOptions,
   checkedOptions,
@@ -26,8 +27,9 @@ const fields = {
   /** The stem's window: with a stride, all blocks work on smaller maps. */
   stem: v.strictObject({ size: whole(1, 1024), stride: whole(1, 1024), padding: whole(0, 1024) }),
 };
-export const convOptions = v.strictObject({ kind: v.literal('conv'), ...fields });
-export type ConvResNetOptions = Readonly<Omit<v.InferOutput<typeof convOptions>, 'kind'>>;
+const schema = v.strictObject({ kind: v.literal('conv'), ...fields });
+type Options = Readonly<v.InferOutput<typeof schema>>;
+export type ConvResNetOptions = Omit<Options, 'kind'>;
 
 /**
  * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) with the branch
@@ -35,7 +37,7 @@ export type ConvResNetOptions = Readonly<Omit<v.InferOutput<typeof convOptions>,
  * No biases beside BatchNorm's and the classifier's.
  */
 export class ConvResNet extends ResidualNetwork {
-  declare readonly options: ConvResNetOptions & { readonly kind: 'conv' };
+  declare readonly options: Options;
   readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
@@ -108,4 +110,54 @@ export function convBranch(weights: Weights, block: string, h: Tensor, norm: Nor
       weights,
     );
   return conv(relu(conv(h, 1, stride)), 2, 1);
+}
+
+/** A small network, to measure how fast an adapter trains convolutions. */
+export const convProbe: Options = {
+  ...{ kind: 'conv', inputs: [14, 14, 16], depth: 2, channels: 16, stem: stemOf(1) },
+  ...{ classes: 10, activation: 'relu', skip: true },
+};
+
+export const conv: NetworkKind<Options> = {
+  title: 'convolutional ResNet',
+  adjective: 'convolutional',
+  schema,
+  create: (options) => new ConvResNet(options),
+  sizes: ({ side }) => ({ depth: 8, channels: 64, stride: side > 64 ? 4 : 1 }),
+  variations: [],
+  decays: [1e-1],
+  optionsOf: (settings, inputs) => ({
+    ...{ kind: 'conv', inputs, depth: settings.depth!, channels: settings.channels! },
+    ...{ stem: stemOf(settings.stride!), ...sharedOptions(settings) },
+  }),
+  // Depth and small maps are what makes alignment clear within a few hundred steps: docs/convolutions.md has the trials.
+  presets(dataset) {
+    const quick = {
+      ...SOON,
+      ...few(dataset, 20_000),
+      ...{ epochs: 6, depth: 10, channels: 32, stride: dataset.side > 28 ? 8 : 6, controlWeightDecay: 5e-4 },
+    };
+    const smoke = { epochs: 5, images: halfOf(dataset, 10_000), depth: 4, samples: 4 };
+    return {
+      smoke: {
+        of: 'quick',
+        summary: `less than quick: ${smoke.images} images, ${smoke.epochs} epochs and 4 blocks, with which alignment begins to show`,
+        changes: smoke,
+      },
+      quick: {
+        summary: minutes(quick, '32 channels, 10 blocks, a stem with a large stride'),
+        changes: quick,
+      },
+      paper: 'a day or more on a graphics card',
+    };
+  },
+  shape: ({ depth, channels, stride }) =>
+    `The network's shape is our choice: ${depth} blocks of ${channels} channels behind a stem conv–BN–ReLU of stride ${stride}, branch conv3×3–BN–ReLU–conv3×3–BN.`,
+  probe: convProbe,
+};
+
+/** The smallest window of odd size, 3×3 or more, whose places at a stride lie next to each other; maps are smaller by the stride. */
+function stemOf(stride: number) {
+  const size = Math.max(3, stride + 1 - (stride % 2));
+  return { size, stride, padding: Math.ceil((size - stride) / 2) };
 }

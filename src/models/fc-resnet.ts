@@ -3,7 +3,10 @@ import { add, matmul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import { whole } from '../schema.ts';
+import { unusual } from '../settings/settings.ts';
+import type { Settings } from '../settings/table.ts';
 import type { BlockNoise, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import { halfOf, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
 import {
   blockOptions,
   checkedOptions,
@@ -34,8 +37,9 @@ const fields = {
     v.custom<number>((x) => (x as number) >= 0 && (x as number) < 1, 'a rate from 0 up to, but not, 1'),
   ),
 };
-export const fcOptions = v.strictObject({ kind: v.literal('fc'), ...fields });
-export type FcResNetOptions = Readonly<Omit<v.InferOutput<typeof fcOptions>, 'kind'>>;
+const schema = v.strictObject({ kind: v.literal('fc'), ...fields });
+type Options = Readonly<v.InferOutput<typeof schema>>;
+export type FcResNetOptions = Omit<Options, 'kind'>;
 
 /**
  * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
@@ -43,7 +47,7 @@ export type FcResNetOptions = Readonly<Omit<v.InferOutput<typeof fcOptions>, 'ki
  * biases beside BatchNorm's and the classifier's, where there is BatchNorm.
  */
 export class FcResNet extends ResidualNetwork {
-  declare readonly options: FcResNetOptions & { readonly kind: 'fc' };
+  declare readonly options: Options;
   readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
@@ -114,4 +118,43 @@ export class FcResNet extends ResidualNetwork {
   #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {
     return this.options.norm === 'none' ? x : norm(x, name, weights);
   }
+}
+
+export const fc: NetworkKind<Options> = {
+  title: 'fully connected ResNet',
+  adjective: 'fully connected',
+  schema,
+  create: (options) => new FcResNet(options),
+  sizes: () => ({ depth: 8, width: 128 }),
+  variations: ['norm', 'branch', 'dropout'],
+  decays: [5e-2, 1e-2],
+  optionsOf: (settings, [height, width, channels]) => ({
+    ...{ kind: 'fc', inputs: height * width * channels },
+    ...{ depth: settings.depth!, width: settings.width! },
+    ...sharedOptions(settings),
+    ...unusual(settings, 'norm', 'branch', 'dropout'),
+  }),
+  presets: (dataset) => ({
+    smoke: {
+      of: 'paper',
+      summary: 'seconds: half of the images, 3 epochs, and momentum 0.9, with which alignment shows soonest',
+      changes: { ...SOON, epochs: 3, images: halfOf(dataset) },
+    },
+    quick: { summary: "minutes: the paper's settings, but 10 epochs", changes: { epochs: 10 } },
+    paper: 'hours',
+  }),
+  shape: ({ depth, width, ...settings }) =>
+    `The network's shape is our choice: ${depth} blocks of width ${width}, ${layersInWords(settings)}.`,
+  probe: {
+    ...{ kind: 'fc', inputs: 784, depth: 2, width: 128 },
+    ...{ classes: 10, activation: 'relu', skip: true },
+  },
+};
+
+/** The layers of the stem and of the branch. */
+function layersInWords({ norm, branch }: Pick<Settings, 'norm' | 'branch'>): string {
+  if (norm === 'none')
+    return 'stem Linear–ReLU, branch Linear–ReLU–Linear, with biases in place of BatchNorm';
+  const layers = branch === 'pre-norm' ? 'BN–ReLU–Linear–BN–ReLU–Linear' : 'Linear–BN–ReLU–Linear–BN';
+  return `stem Linear–BN–ReLU, branch ${layers}`;
 }

@@ -3,8 +3,9 @@ import { add, globalAveragePool, matmul, mul, relu } from '../autograd/functions
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import { above0, checked, whole } from '../schema.ts';
+import { rowOf, settingNames } from '../settings/settings.ts';
+import type { Settings } from '../settings/table.ts';
 import type { BlockNoise, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
-import type { NetworkOptions } from './network-of.ts';
 
 /** What every residual network can be told. */
 export const blockOptions = {
@@ -32,6 +33,9 @@ export const imageSides = v.pipe(
   v.readonly(),
 );
 
+/** Options of a network of any kind. */
+export type BlockOptions = Readonly<v.InferOutput<v.ObjectSchema<typeof blockOptions, undefined>>>;
+
 /** Passes options on if each is as it is declared. @throws CollimateError that names the first that is not */
 export const checkedOptions = <O extends object>(fields: v.ObjectEntries, options: O): O =>
   checked(options, v.object(fields), 'the options of the network', 'Give the network other options.') as O;
@@ -48,7 +52,7 @@ export interface Stage {
 
 /** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. */
 export abstract class ResidualNetwork implements Network {
-  readonly options: NetworkOptions;
+  readonly options: BlockOptions & { readonly kind: string };
   abstract readonly input: readonly number[];
   abstract readonly parameters: readonly ParameterSpec[];
   abstract readonly norms: readonly NormSpec[];
@@ -59,20 +63,16 @@ export abstract class ResidualNetwork implements Network {
   /** Name of the last layer, whose weight is [classes, features]. */
   protected abstract readonly head: string;
 
-  constructor(options: NetworkOptions) {
+  constructor(options: ResidualNetwork['options']) {
     this.options = options;
-    const { survival = 1, branchScale = 1, skip } = options;
-    if (skip) return;
-    if (survival < 1) {
+    if (options.skip) return;
+    for (const name of settingNames) {
+      const { needsSkip, default: usual } = rowOf(name);
+      const value = (options as Partial<Settings>)[name] ?? usual;
+      if (!needsSkip || value === usual) continue;
       throw new CollimateError(
-        `survival is ${survival} in a network without skip connections`,
-        'Leave it at 1: where nothing leads around a block, a dropped one lets nothing through.',
-      );
-    }
-    if (branchScale !== 1) {
-      throw new CollimateError(
-        `branchScale is ${branchScale} in a network without skip connections`,
-        'Leave it at 1: there is nothing beside the branch that it could be small against.',
+        `${name} is ${value} in a network without skip connections`,
+        `Leave it at ${usual}: ${needsSkip}`,
       );
     }
   }

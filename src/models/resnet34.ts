@@ -4,7 +4,8 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { Sides } from '../kernels/window.ts';
 import { whole } from '../schema.ts';
 import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
-import { BRANCH_REACH, convBranch } from './conv-resnet.ts';
+import { BRANCH_REACH, convBranch, convProbe } from './conv-resnet.ts';
+import { few, halfOf, minutes, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
 import {
   blockOptions,
   checkedOptions,
@@ -23,9 +24,12 @@ const fields = {
   /** Channels of the first stage, 64 in the standard network; each later stage has twice as many as the one before. */
   channels: whole(1, 65_536),
 };
-export const resnet34Options = v.strictObject({ kind: v.literal('resnet34'), ...fields });
-export type ResNet34Options = Readonly<Omit<v.InferOutput<typeof resnet34Options>, 'kind'>>;
+const schema = v.strictObject({ kind: v.literal('resnet34'), ...fields });
+type Options = Readonly<v.InferOutput<typeof schema>>;
+export type ResNet34Options = Omit<Options, 'kind'>;
 
+/** Channels of the first stage in the standard network. */
+const STANDARD = 64;
 /** Basic blocks of each stage. */
 const STAGES = [3, 4, 6, 3];
 /** Images up to this side keep their resolution in the stem. */
@@ -49,7 +53,7 @@ interface ConvNorm {
  * usual for them. Without skip connections there are no projections either: a block is σ(F(h)) everywhere.
  */
 export class ResNet34 extends ResidualNetwork {
-  declare readonly options: ResNet34Options & { readonly kind: 'resnet34' };
+  declare readonly options: Options;
   readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
@@ -145,3 +149,35 @@ const parametersOf = (layer: ConvNorm): ParameterSpec[] => [
   },
   ...normParameters(normOf(layer)),
 ];
+
+export const resnet34: NetworkKind<Options> = {
+  title: 'ResNet-34',
+  adjective: 'convolutional',
+  schema,
+  create: (options) => new ResNet34(options),
+  sizes: () => ({ channels: STANDARD }),
+  variations: [],
+  decays: [1e-1],
+  optionsOf: (settings, inputs) => ({
+    ...{ kind: 'resnet34', inputs, channels: settings.channels!, ...sharedOptions(settings) },
+  }),
+  presets(dataset) {
+    const quick = { ...SOON, ...few(dataset, 10_000), epochs: 5, channels: STANDARD / 8 };
+    const smoke = { epochs: 2, images: halfOf(dataset, 2_000), samples: 4 };
+    return {
+      smoke: {
+        of: 'quick',
+        summary: `less than quick: ${smoke.images} images and ${smoke.epochs} epochs; it shows that everything runs, not alignment`,
+        changes: smoke,
+      },
+      quick: { summary: minutes(quick, 'an eighth of the channels'), changes: quick },
+      paper: 'a day or more on a graphics card',
+    };
+  },
+  shape({ channels }) {
+    const standard =
+      channels === STANDARD ? '' : `, with ${channels} channels in the first stage in place of ${STANDARD}`;
+    return `The network is a ResNet-34${standard}; alignment is measured within its stages. Its control has no projections either.`;
+  },
+  probe: convProbe,
+};

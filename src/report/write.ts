@@ -1,10 +1,11 @@
 import { ANALYSIS, ANALYSIS_FILE } from '../experiments/analysis-file.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { readCourse } from '../experiments/course.ts';
-import { deviations } from '../experiments/deviations.ts';
+import { deviations } from '../experiments/experiment.ts';
 import { CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
+import { settingLines } from '../settings/settings.ts';
 import type { RunData } from './data.ts';
 import { provenance } from './page.ts';
 import type { Row } from './parts.ts';
@@ -58,30 +59,8 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
   publish(into(folder), runPage(data));
 }
 
-function settingRows({ preset, settings, training, dataset }: RunConfig): Row[] {
-  const { lr, momentum, weightDecay, controlWeightDecay, epochs, batch, classes, seed } = settings;
-  const { skip, norm, branch, branchScale, survival, dropout, randomLabels, validation, snapshots } =
-    settings;
-  const unusual: Readonly<Record<string, string | false>> = {
-    'Skip connections': !skip && 'none',
-    BatchNorm: norm === 'none' && 'none; linear layers have biases',
-    Branch: branch === 'pre-norm' && 'BatchNorm in front of its linear layers',
-    'Branch scale': branchScale !== 1 && `${branchScale}`,
-    'Stochastic depth': survival < 1 && `a block survives a step with probability ${survival}`,
-    Dropout: dropout > 0 && `rate ${dropout} before the last linear layer of each branch`,
-    'Random labels': randomLabels > 0 && `share ${randomLabels} of the training images`,
-    Validation: validation > 0 && `${validation} training images held back`,
-    Snapshots: snapshots > 0 && `${snapshots}`,
-  };
-  const control = controlWeightDecay === null ? '' : ` (control ${controlWeightDecay})`;
-  return [
-    ['Preset', preset],
-    ['Data', `${dataset}, ${training.images} training images of ${classes} classes, standardized`],
-    ['Optimizer', `SGD, learning rate ${lr} with cosine decay to 0, momentum ${momentum}`],
-    ['Weight decay', `${weightDecay}${control}`],
-    ...Object.entries(unusual).flatMap(([name, what]): Row[] => (what ? [[name, what]] : [])),
-    ['Epochs', `${epochs}`],
-    ['Batch', `${batch}`],
-    ['Seed', `${seed}`],
-  ];
-}
+const settingRows = ({ preset, settings, training, dataset }: RunConfig): Row[] => [
+  ['Preset', preset],
+  ['Data', `${dataset}, ${training.images} training images of ${settings.classes} classes, standardized`],
+  ...settingLines(settings),
+];

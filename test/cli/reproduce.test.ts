@@ -6,7 +6,7 @@ import { imageShape, networkOptions } from '../../src/experiments/experiment.ts'
 import { encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { findExperiment } from '../../src/experiments/settings.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
-import { networkOf } from '../../src/models/network-of.ts';
+import { networkOf } from '../../src/models/networks.ts';
 import { initialState } from '../../src/train/state.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
 
@@ -219,7 +219,7 @@ describe('bad input', () => {
     await Promise.all([
       refused(['mnist-cf'], 'there is no experiment mnist-cf', 'Did you mean mnist-fc?'),
       refused(['mnist-fc', '--width', '0'], '--width is 0', 'Give a whole number from 2 to 8192.'),
-      refused(['mnist-conv', '--width', '8'], '--width says nothing to mnist-conv', '--channels'),
+      refused(['mnist-conv', '--width', '8'], '--width does not apply to mnist-conv', 'it applies to fc'),
       refused([...TINY, '--out', whole], 'already holds a run', '--resume'),
       refused(['mnist-fc', '--resume', whole, '--lr', '7'], '--lr is 7, but the run', 'was begun with 0.1'),
       refused(['mnist-fc', '--resume', root], 'is not the folder of a run'),

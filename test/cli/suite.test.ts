@@ -191,7 +191,7 @@ test.each([
   [['width', '--shard', '3/2'], '--shard is 3/2'],
   [['width', '--preset', 'slow'], 'there is no preset slow of sweeps'],
   [['widht'], 'Did you mean width?'],
-  [['mnist-fc', '--seeds', '3'], '--seeds says nothing to mnist-fc'],
+  [['mnist-fc', '--seeds', '3'], '--seeds does not apply to mnist-fc'],
 ])('%j is refused', async (args, message) => {
   const ended = await runCommand(args);
   expect(ended.status).toBe(1);

@@ -8,7 +8,7 @@ import {
 } from '../../src/experiments/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
-import { type NetworkOptions, networkOf } from '../../src/models/network-of.ts';
+import { type NetworkOptions, networkOf } from '../../src/models/networks.ts';
 import { initialState } from '../../src/train/state.ts';
 
 const options = {

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CollimateError } from '../../src/errors.ts';
-import { AS_IN_THE_PAPER, type Settings } from '../../src/experiments/experiment.ts';
 import { controlOf, describeRun, readConfig } from '../../src/experiments/run-config.ts';
 import { readMetrics } from '../../src/experiments/run-folder.ts';
 import { checkSettings, findExperiment, settingsSchema } from '../../src/experiments/settings.ts';
@@ -12,6 +11,8 @@ import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { loadTask } from '../../src/experiments/task.ts';
 import type { AdapterInfo } from '../../src/gpu/adapter.ts';
 import { checked } from '../../src/schema.ts';
+import { defaults } from '../../src/settings/settings.ts';
+import type { Settings } from '../../src/settings/table.ts';
 import { places, textWith } from './mutations.ts';
 
 const experiment = findExperiment('mnist-fc');
@@ -34,7 +35,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 test('a configuration of an earlier version, which knew fewer settings, is read', () => {
   for (const config of [describe(), controlOf(describe(), task)]) {
-    const known = Object.entries(config.settings).filter(([name]) => !(name in AS_IN_THE_PAPER));
+    const known = Object.entries(config.settings).filter(([name]) => !(name in defaults));
     const earlier = { ...config, settings: Object.fromEntries(known) };
     fs.writeFileSync(join(folder, 'config.json'), JSON.stringify(earlier));
     expect(readConfig(folder)).toEqual(JSON.parse(JSON.stringify(config)));

@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { datasets } from '../../src/data/datasets.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
-import { deviations } from '../../src/experiments/deviations.ts';
-import {
-  AS_IN_THE_PAPER,
-  controlSettings,
-  dataFacts,
-  networkOptions,
-  type Settings,
-} from '../../src/experiments/experiment.ts';
+import { dataFacts, deviations, networkOptions } from '../../src/experiments/experiment.ts';
 import {
   checkSettings,
   findExperiment,
@@ -18,7 +11,9 @@ import {
 } from '../../src/experiments/settings.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
-import { networkOf } from '../../src/models/network-of.ts';
+import { networkOf } from '../../src/models/networks.ts';
+import { controlSettings, defaults } from '../../src/settings/settings.ts';
+import type { Settings } from '../../src/settings/table.ts';
 
 const experiment = findExperiment('mnist-fc');
 const resolve = (given: GivenSettings) => resolveSettings(experiment, given).settings;
@@ -34,7 +29,7 @@ describe('settings', () => {
 
   test('leave network, data and training as in the paper unless told otherwise', () => {
     for (const { presets } of Object.values(catalog)) {
-      for (const { settings } of Object.values(presets)) expect(settings).toMatchObject(AS_IN_THE_PAPER);
+      for (const { settings } of Object.values(presets)) expect(settings).toMatchObject(defaults);
     }
     const given = { skip: true, superclasses: undefined };
     expect(resolve(given)).toEqual(resolve({}));
@@ -122,8 +117,8 @@ describe('settings', () => {
     ],
     [
       { superclasses: true },
-      '--superclasses says nothing to mnist-fc: MNIST has none',
-      'Leave it out, or use cifar100.',
+      '--superclasses does not apply to mnist-fc, whose dataset is mnist',
+      'Leave it out: it applies to cifar100.',
     ],
     [
       { norm: 'none', branch: 'pre-norm' },
@@ -162,7 +157,10 @@ describe('settings', () => {
     expect(() => check({ norm: 'none' })).toThrow(
       '--norm is none, but the run in results/x was begun with batch',
     );
-    expect(() => check({ superclasses: true })).toThrow('--superclasses is true');
+    const cifar100 = findExperiment('cifar100-conv');
+    const other = () =>
+      refuseContradiction({ superclasses: true }, cifar100, resolveSettings(cifar100, {}), 'x');
+    expect(other).toThrow('--superclasses is true, but the run in x was begun with false');
   });
 });
 
@@ -184,7 +182,7 @@ test('departures from the paper are named, and what it leaves open', () => {
   expect(ofPaper).not.toContain('in the paper');
   expect(ofPaper).toContain('Momentum 0 is our choice; the paper states none.');
   expect(deviations(experiment, { ...paper!.settings, weightDecay: 0.2, classes: 3 }).join('\n')).toMatch(
-    /Weight decay: 0\.2 here.*\n.*first 3 classes/,
+    /Weight decay: 0\.2 here[\s\S]*\n.*first 3 classes/,
   );
 });
 
@@ -282,26 +280,46 @@ describe('experiments', () => {
   });
 
   test.each<[string, GivenSettings, string, string]>([
-    ['mnist-conv', { width: '8' }, '--width says nothing to mnist-conv, whose network is conv', '--channels'],
+    [
+      'mnist-conv',
+      { width: '8' },
+      '--width does not apply to mnist-conv, whose network is conv',
+      'it applies to fc.',
+    ],
     [
       'mnist-fc',
       { stride: '2' },
-      '--stride says nothing to mnist-fc, whose network is fc',
-      '--depth, --width',
+      '--stride does not apply to mnist-fc, whose network is fc',
+      'Leave it out: it applies to conv.',
     ],
-    ['cifar10-resnet34', { depth: '9' }, '--depth says nothing to cifar10-resnet34', '--channels'],
+    [
+      'cifar10-resnet34',
+      { depth: '9' },
+      '--depth does not apply to cifar10-resnet34',
+      'it applies to fc, conv.',
+    ],
     ['cifar10-conv', { images: '50001' }, '--images is 50001', 'Give a whole number from 2 to 50000.'],
     ['cifar100-conv', { classes: '101' }, '--classes is 101', 'Give a whole number from 2 to 100.'],
-    ['mnist-conv', { resolution: '14' }, '--resolution says nothing to mnist-conv', '--stride'],
+    [
+      'mnist-conv',
+      { resolution: '14' },
+      '--resolution does not apply to mnist-conv, whose dataset is mnist',
+      'imagenette',
+    ],
     ['imagenette-conv', { resolution: '4' }, '--resolution is 4', 'Give a whole number from 8 to 512.'],
     [
       'mnist-conv',
       { norm: 'none' },
-      '--norm says nothing to mnist-conv, whose network is conv',
+      '--norm does not apply to mnist-conv, whose network is conv',
       'Leave it out',
     ],
-    ['mnist-conv', { dropout: '0.1' }, '--dropout says nothing to mnist-conv', 'fully connected networks'],
-    ['cifar10-resnet34', { branch: 'pre-norm' }, '--branch says nothing to cifar10-resnet34', 'Leave it out'],
+    ['mnist-conv', { dropout: '0.1' }, '--dropout does not apply to mnist-conv', 'it applies to fc.'],
+    [
+      'cifar10-resnet34',
+      { branch: 'pre-norm' },
+      '--branch does not apply to cifar10-resnet34',
+      'Leave it out',
+    ],
     [
       'cifar100-conv',
       { superclasses: true, classes: '21' },

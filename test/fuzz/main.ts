@@ -5,8 +5,8 @@
 import { Command } from 'commander';
 import { printGraph } from '../../src/autograd/graph.ts';
 import { main } from '../../src/cli/main.ts';
-import { parseNumber } from '../../src/experiments/settings.ts';
 import { openGpu } from '../../src/host/open.ts';
+import { parseNumber, whole } from '../../src/settings/row.ts';
 import { describeFinding, runCampaign } from './campaign.ts';
 import { prepare } from './case.ts';
 import { check } from './check.ts';
@@ -31,13 +31,13 @@ async function fuzz(): Promise<number> {
     .option('--debug', 'print stack traces')
     .parse();
   const given = program.opts<Record<string, string | undefined> & { harmless?: boolean }>();
-  const whole = (option: string, key: string, least: number) =>
-    parseNumber(given[key]!, { option, what: '', whole: true, least, most: 1e9 });
-  const graphs = whole('--graphs', 'graphs', 1);
+  const number = (option: string, key: string, minimum: number) =>
+    parseNumber(option, given[key]!, whole(minimum, 1e9));
+  const graphs = number('--graphs', 'graphs', 1);
   const draw = {
-    seed: whole('--seed', 'seed', 0),
-    perStructure: whole('--per-structure', 'perStructure', 1),
-    perSize: whole('--per-size', 'perSize', 1),
+    seed: number('--seed', 'seed', 0),
+    perStructure: number('--per-structure', 'perStructure', 1),
+    perSize: number('--per-size', 'perSize', 1),
     harmless: given.harmless ?? false,
   };
   if (given.recipe) {
@@ -59,12 +59,12 @@ async function fuzz(): Promise<number> {
     return gpu;
   };
   let printed = 0;
-  const from = whole('--from', 'from', 0);
+  const from = number('--from', 'from', 0);
   const { tally, failed, findings, next } = await runCampaign(open, {
     ...draw,
     from,
     graphs,
-    seconds: given.minutes === undefined ? undefined : 60 * whole('--minutes', 'minutes', 1),
+    seconds: given.minutes === undefined ? undefined : 60 * number('--minutes', 'minutes', 1),
     onBatch: ({ next, failed }) => {
       if (elapsed() - printed < 30 && next < from + graphs) return;
       printed = elapsed();

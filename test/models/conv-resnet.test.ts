@@ -6,7 +6,7 @@ import type { Tensor } from '../../src/autograd/tensor.ts';
 import { valueAndGrad } from '../../src/autograd/transform.ts';
 import { philoxUniform } from '../../src/kernels/philox.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
-import { type NetworkOptions, networkOf } from '../../src/models/network-of.ts';
+import { type NetworkOptions, networkOf } from '../../src/models/networks.ts';
 import { type BatchStatistics, trainingNorm } from '../../src/train/batch-norm.ts';
 import { evaluationBatch } from '../../src/train/evaluate.ts';
 import type { BlockNoise, Network } from '../../src/train/network.ts';

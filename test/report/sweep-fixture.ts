@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis } from '../../src/analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../../src/analysis/scalars.ts';
-import { paperSettings } from '../../src/experiments/presets.ts';
+import { catalog } from '../../src/experiments/catalog.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../../src/experiments/sweep-results.ts';
 import { spread } from '../../src/report/numbers.ts';
 import { fixture } from './fixture.ts';
@@ -34,7 +34,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
         id,
         cell: { depth, activation: depth > 8 ? 'relu' : 'identity' },
         seed,
-        settings: { ...paperSettings('mnist', 'fc'), seed, depth },
+        settings: { ...catalog['mnist-fc']!.presets.paper!.settings, seed, depth },
       };
       const status = missing.includes(key) ? 'missing' : failed.includes(key) ? 'failed' : 'done';
       if (status !== 'done') {
@@ -85,7 +85,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
     ...{ seeds, runs },
     claims: options.claims ?? [slope(seeds.length), share(runs)],
     figures: options.figures ?? figures,
-    base: { ...paperSettings('mnist', 'fc') },
+    base: { ...catalog['mnist-fc']!.presets.paper!.settings },
     notes: ['Three seeds, where the paper states none.'],
     provenance: [{ name: 'adapter', values: ['llvmpipe', 'SwiftShader'] }],
   };

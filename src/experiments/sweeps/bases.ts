@@ -1,5 +1,5 @@
 import { type DatasetName, datasets } from '../../data/datasets.ts';
-import type { Settings } from '../experiment.ts';
+import type { Settings } from '../../settings/table.ts';
 import type { AxisValues, Base, Level } from '../sweep.ts';
 import type { Axis } from '../sweep-results.ts';
 

@@ -1,7 +1,7 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets } from '../../data/datasets.ts';
-import type { Model } from '../experiment.ts';
+import { type Model, networks } from '../../models/networks.ts';
 import { type AxisValues, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
 import { asItStands, fcBase, MAIN, on } from './bases.ts';
 
@@ -27,8 +27,6 @@ function datasetCells(level: Level): SweepCell[] {
   ];
 }
 
-const names: Record<Model, string> = { fc: 'fully connected', conv: 'convolutional', resnet34: 'ResNet-34' };
-
 /** Of each dataset and kind of network: vectors align, more than at initialization. */
 const datasetClaims = (level: Level): Claim<ScalarName>[] =>
   datasetCells(level).map(({ cell }) => {
@@ -36,7 +34,7 @@ const datasetClaims = (level: Level): Claim<ScalarName>[] =>
     return {
       property: 'scope',
       id: `${dataset}-${model}`,
-      title: `singular vectors align on ${datasets[dataset].title}, ${names[model]}`,
+      title: `singular vectors align on ${datasets[dataset].title}, ${networks[model].title}`,
       measure: 'diagonal share of U_jᵀ J_i V_j',
       threshold: { atLeast: model === 'fc' ? 0.5 : 0.45 },
       of: { scalar: 'diagonalShare', at: { dataset, model } },

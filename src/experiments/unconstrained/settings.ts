@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { CollimateError } from '../../errors.ts';
 import { above0, share } from '../../schema.ts';
-import { numberIn, parseNumber, type Range } from '../settings.ts';
+import { above, numberIn, parseNumber, type Range, whole } from '../../settings/row.ts';
 
 const shared = { seed: 1, starts: 10, penalty: 0.05, lr: 0.05, momentum: 0.98, clip: 0.1 };
 
@@ -39,27 +39,18 @@ export interface GivenTheory {
   readonly lr?: string | undefined;
 }
 
-const whole = (option: string, what: string, least: number, most: number): Range => ({
-  ...{ option, what, least, most },
-  whole: true,
-});
-
-/** Ranges of the options, in the order in which `--help` lists them; `list`: several numbers, with commas between. */
+/** The options, in the order in which `--help` lists them; `list`: several numbers, with commas between. */
 export const theoryRanges: Readonly<
-  Record<Exclude<keyof GivenTheory, 'preset'>, Range & { readonly list?: boolean }>
+  Record<Exclude<keyof GivenTheory, 'preset'>, Range & { readonly what: string; readonly list?: boolean }>
 > = {
-  starts: whole('--starts', 'random starts', 1, 1000),
-  classes: { ...whole('--classes', 'numbers of classes', 2, 128), list: true },
-  depth: { ...whole('--depth', 'numbers of blocks L', 1, 1000), list: true },
-  width: whole('--width', 'dimension d, a multiple of 8', 8, 128),
-  penalty: { option: '--penalty', what: 'λ of the penalty', whole: false, least: 0, most: 10, above: true },
-  steps: whole('--steps', 'steps of the optimization', 1, 1_000_000),
-  lr: {
-    option: '--lr',
-    what: 'learning rate at the first step',
-    ...{ whole: false, least: 0, most: 1e9, above: true },
-  },
-  seed: whole('--seed', 'seed of the starts', 0, Number.MAX_SAFE_INTEGER),
+  starts: { what: 'random starts', ...whole(1, 1000) },
+  classes: { what: 'numbers of classes', ...whole(2, 128), list: true },
+  depth: { what: 'numbers of blocks L', ...whole(1, 1000), list: true },
+  width: { what: 'dimension d, a multiple of 8', ...whole(8, 128) },
+  penalty: { what: 'λ of the penalty', ...above(0, 10) },
+  steps: { what: 'steps of the optimization', ...whole(1, 1_000_000) },
+  lr: { what: 'learning rate at the first step', ...above(0, 1e9) },
+  seed: { what: 'seed of the starts', ...whole(0, Number.MAX_SAFE_INTEGER) },
 };
 
 const { seed, starts, classes, depth, width, penalty, steps, lr } = theoryRanges;
@@ -102,8 +93,8 @@ export function resolveTheory(given: GivenTheory): { preset: string; settings: T
     if (text === undefined) continue;
     const key = name === 'depth' ? 'depths' : name;
     changes[key] = range.list
-      ? [...new Set(text.split(',').map((one) => parseNumber(one, range)))].sort((a, b) => a - b)
-      : parseNumber(text, range);
+      ? [...new Set(text.split(',').map((one) => parseNumber(`--${name}`, one, range)))].sort((a, b) => a - b)
+      : parseNumber(`--${name}`, text, range);
   }
   const settings: TheorySettings = { ...base, ...changes };
   const { width, classes } = settings;

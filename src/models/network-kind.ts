@@ -1,0 +1,69 @@
+import type * as v from 'valibot';
+import type { DatasetFacts } from '../data/dataset.ts';
+import { type SettingName, unusual } from '../settings/settings.ts';
+import type { Settings } from '../settings/table.ts';
+import type { ResidualNetwork } from './residual-network.ts';
+
+/** A preset: what it takes, in words, and what it changes of the one before it. */
+export interface PresetChanges {
+  readonly summary: string;
+  readonly changes: Partial<Settings>;
+}
+
+/** All there is of a kind of network with options O: each has a file, and a line in the table of networks. */
+export interface NetworkKind<O, P = object> {
+  /** In headlines. */
+  readonly title: string;
+  /** What such networks are called: `fully connected`. */
+  readonly adjective: string;
+  /** Options as files have them. */
+  readonly schema: v.GenericSchema<O>;
+  readonly create: (options: O) => ResidualNetwork;
+  /** Settings of its size, as the preset `paper` has them: those that not every network has. */
+  readonly sizes: (dataset: DatasetFacts) => Partial<Settings>;
+  /** Variations that not every network has. */
+  readonly variations: readonly SettingName[];
+  /** Weight decays that the paper states for such networks; `paper` has the first. */
+  readonly decays: readonly [number, ...number[]];
+  /** Its options for images [height, width, channels]. What is as by default is not named: so checkpoints stay as they were. */
+  readonly optionsOf: (settings: Settings, image: readonly [number, number, number]) => O;
+  /** `quick` changes `paper`; `smoke` says whether it changes `paper` or `quick`. */
+  readonly presets: (dataset: DatasetFacts) => {
+    readonly smoke: PresetChanges & { readonly of: 'quick' | 'paper' };
+    readonly quick: PresetChanges;
+    /** How long the paper's settings take. */
+    readonly paper: string;
+  };
+  /** What a report says of its shape. */
+  readonly shape: (settings: Settings) => string;
+  /** A small network of its kind, or a like one, to measure how fast an adapter trains it. */
+  readonly probe: P;
+}
+
+/** Options that every network has. */
+export const sharedOptions = (settings: Settings) => {
+  const { classes, activation, skip } = settings;
+  return { classes, activation, skip, ...unusual(settings, 'survival', 'branchScale') };
+};
+
+/** With momentum, alignment shows soonest; it then takes less weight decay. */
+export const SOON: Partial<Settings> = {
+  ...{ momentum: 0.9, weightDecay: 1e-2, controlWeightDecay: 1e-3, samples: 8 },
+};
+
+/** At most so many images; of many classes the first 20, so that there are enough of each; of large images 64×64 pixels. */
+export const few = (
+  { images, classes, side, settings = [] }: DatasetFacts,
+  most: number,
+): Partial<Settings> => ({
+  images: Math.min(images, most),
+  classes: Math.min(classes, 20),
+  ...(side > 64 && settings.includes('resolution') && { resolution: 64 }),
+});
+
+/** Half of the images, and at most so many. */
+export const halfOf = ({ images }: DatasetFacts, most = images): number =>
+  Math.min(Math.round(images / 2), most);
+
+export const minutes = ({ epochs, images }: Partial<Settings>, network: string): string =>
+  `minutes: ${images} images, ${epochs} epochs, ${network}, and momentum 0.9`;

@@ -1,0 +1,38 @@
+import * as v from 'valibot';
+import { CollimateError } from '../errors.ts';
+import { shown } from '../schema.ts';
+import { conv } from './conv-resnet.ts';
+import { fc } from './fc-resnet.ts';
+import type { NetworkKind } from './network-kind.ts';
+import type { ResidualNetwork } from './residual-network.ts';
+import { resnet34 } from './resnet34.ts';
+
+const table = { fc, conv, resnet34 };
+
+/** Kinds of networks. */
+export type Model = keyof typeof table;
+
+/** A network as files describe it. */
+export type NetworkOptions = { [K in Model]: ReturnType<(typeof table)[K]['optionsOf']> }[Model];
+
+/** Every kind of network there is, by the name that files and the command line have for it. */
+export const networks = table as unknown as Readonly<
+  Record<Model, NetworkKind<NetworkOptions, NetworkOptions>>
+>;
+
+export const models = Object.keys(networks) as Model[];
+
+/** A network as files describe it. */
+export const networkOptions = v.variant(
+  'kind',
+  models.map((kind) => networks[kind].schema) as never,
+) as unknown as v.GenericSchema<NetworkOptions>;
+
+/** The network that the options describe. */
+export function networkOf(options: NetworkOptions): ResidualNetwork {
+  if (Object.hasOwn(networks, options.kind)) return networks[options.kind].create(options);
+  throw new CollimateError(
+    `there is no kind of network ${shown(options.kind)}`,
+    `There are ${models.join(', ')}.`,
+  );
+}

@@ -1,0 +1,90 @@
+import * as v from 'valibot';
+import { CollimateError } from '../errors.ts';
+
+/** Numbers that a setting may be. */
+export interface Range {
+  readonly whole: boolean;
+  readonly minimum: number;
+  readonly maximum: number;
+  /** Whether `minimum` itself is too small. */
+  readonly above?: boolean;
+  /** What may stand in place of a number. */
+  readonly word?: string;
+}
+
+export const whole = (minimum: number, maximum: number): Range => ({ whole: true, minimum, maximum });
+export const real = (minimum: number, maximum: number): Range => ({ whole: false, minimum, maximum });
+export const above = (minimum: number, maximum: number): Range => ({
+  ...real(minimum, maximum),
+  above: true,
+});
+
+/** What sentences about settings S refer to. */
+export interface Context<S> {
+  readonly settings: S;
+  readonly dataset: {
+    readonly images: number;
+    readonly classes: number;
+    readonly superclasses?: number;
+    readonly deviation?: string;
+  };
+  /** Networks of the kind, in words, and the weight decays that the paper states for them. */
+  readonly network: { readonly adjective: string; readonly decays: readonly number[] };
+}
+
+/** All there is of one of the settings S, whose values are T. */
+export interface Row<T, S> {
+  /** In reports and `list`. Default: its name in words. */
+  readonly label?: string;
+  /** In `--help` and docs/settings.md. */
+  readonly what: string;
+  /** Numbers, words to choose from, or whether it is on. */
+  readonly type: Range | readonly string[] | 'flag';
+  readonly changes: 'data' | 'network' | 'training' | 'analysis';
+  /** Whether it changes the data as well, where that depends on other settings. */
+  readonly changesData?: (settings: S) => boolean;
+  /** What has to name it for it to apply; it applies everywhere where this is left out. */
+  readonly of?: 'networks' | 'datasets';
+  /** In the preset `paper`: what the paper states, or else our choice. Where there is none, networks or datasets have it. */
+  readonly paper?: T;
+  /** The same of a variation that the paper does not have: files that do not name it mean this, and checkpoints then leave it out. */
+  readonly default?: T;
+  /** Whether checkpoints record it beside the network, since it decides the weights. */
+  readonly recorded?: true;
+  /** Why it takes skip connections; without them it is as by default. */
+  readonly needsSkip?: string;
+  /** The largest value that the data leave it. */
+  readonly maximumIn?: (
+    dataset: Context<S>['dataset'],
+    settings: { readonly superclasses: boolean },
+  ) => number;
+  /** The value in a report's list of settings, unless it is the default; false where it goes without saying. */
+  readonly shown?: (value: T, settings: S) => string | false;
+  /** How it departs from what the paper states, or what we chose where it states nothing. */
+  readonly deviation?: (value: T, context: Context<S>) => string | false;
+}
+
+/** Not what else JavaScript takes for a number: nothing at all, `0x10`. */
+const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
+
+/** Reads a number as typed, and checks that it is in its range. */
+export function parseNumber(option: string, text: string, range: Range): number {
+  const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
+  if (fits(value, range)) return value + 0; // never −0, of which files keep no sign
+  throw new CollimateError(`${option} is ${quote(text)}`, `Give ${inWords(range)}.`);
+}
+
+export const quote = (text: string): string => (/^[\w.+-]+$/.test(text) ? text : JSON.stringify(text));
+
+const fits = (value: unknown, { whole, minimum, maximum, above = false }: Range): boolean =>
+  typeof value === 'number' &&
+  value <= maximum &&
+  (above ? value > minimum : value >= minimum) &&
+  (!whole || Number.isInteger(value));
+
+const inWords = ({ whole, minimum, maximum, above = false, word }: Range): string =>
+  `${whole ? 'a whole number' : 'a number'} ${above ? 'above' : 'from'} ${minimum} ${above ? 'and at most' : 'to'} ${maximum}${word ? `, or ${word}` : ''}`;
+
+/** A number as files have it. */
+export const numberIn = (range: Range) =>
+  v.custom<number>((x) => (range.word !== undefined && x === range.word) || fits(x, range), inWords(range));

@@ -1,0 +1,93 @@
+import * as v from 'valibot';
+import { type Context, numberIn, type Range, type Row } from './row.ts';
+import { rows, type Settings, type TrainingOptions } from './table.ts';
+
+export type SettingName = keyof Settings;
+
+/** Every setting, in the order of `--help` and of the files. */
+export const settingNames = Object.keys(rows) as SettingName[];
+
+type AnyRow = Row<unknown, Settings>;
+/** Rows without regard to the types of their values. */
+export const rowOf = (name: SettingName): AnyRow => rows[name] as AnyRow;
+
+/** The values that variations have in the paper: files that do not name them mean these. */
+export const defaults = Object.fromEntries(
+  settingNames.flatMap((name) => ('default' in rows[name] ? [[name, rowOf(name).default]] : [])),
+) as Partial<Settings>;
+
+/** `Weight decay`. */
+export const labelOf = (name: SettingName): string =>
+  rows[name].label ?? wordsOf(name, ' ').replace(/^./, (letter) => letter.toUpperCase());
+
+/** `--weight-decay`. */
+export const optionOf = (name: string): string => `--${wordsOf(name, '-')}`;
+
+const wordsOf = (name: string, between: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `${between}${letter.toLowerCase()}`);
+
+/** What checkpoints record. */
+const recorded = settingNames.filter((name) => rows[name].recorded);
+
+/** Of some settings those that are not as by default. */
+export const unusual = <K extends SettingName>(settings: Settings, ...names: readonly K[]) =>
+  Object.fromEntries(
+    names.flatMap((name) => (settings[name] === rowOf(name).default ? [] : [[name, settings[name]]])),
+  ) as Partial<Pick<Settings, K>>;
+
+export const trainingOptions = (settings: Settings): TrainingOptions =>
+  unusual(settings, ...recorded) as TrainingOptions;
+
+/** Those of which the images of a run, and their labels, depend. */
+export const dataSettings = (settings: Settings): Partial<Settings> =>
+  Object.fromEntries(
+    settingNames.flatMap((name) => {
+      const { changes, changesData } = rows[name];
+      return changes === 'data' || changesData?.(settings) ? [[name, settings[name]]] : [];
+    }),
+  );
+
+/** Settings of the control: the same without skip connections, and without what needs them. */
+export const controlSettings = (settings: Settings): Settings => ({
+  ...settings,
+  ...Object.fromEntries(
+    settingNames.flatMap((name) => (rows[name].needsSkip ? [[name, rowOf(name).default]] : [])),
+  ),
+  skip: false,
+  weightDecay: settings.controlWeightDecay!,
+  controlWeightDecay: null,
+  snapshots: 0,
+});
+
+/** What a report says of settings, by label. */
+export const settingLines = (settings: Settings): [string, string][] =>
+  settingNames.flatMap((name): [string, string][] => {
+    const row = rowOf(name);
+    const value = settings[name];
+    if (value === undefined || value === row.default) return [];
+    const text = (row.shown ?? String)(value, settings);
+    return text === false ? [] : [[labelOf(name), text]];
+  });
+
+/** In which ways settings depart from what the paper states, and what it leaves open and we chose. */
+export const settingDeviations = (context: Context<Settings>): string[] =>
+  settingNames.flatMap((name) => {
+    const value = context.settings[name];
+    return (value !== undefined && rowOf(name).deviation?.(value, context)) || [];
+  });
+
+/** A setting as files have it; of numbers in a range that may be narrower than its own. */
+export function schemaOf(name: SettingName, narrow: (range: Range) => Range = (range) => range) {
+  const { type } = rows[name];
+  if (type === 'flag') return v.boolean();
+  if (!('whole' in type)) return v.picklist(type as readonly string[]);
+  const schema = numberIn(narrow(type));
+  return name === 'controlWeightDecay' ? v.nullable(schema) : schema;
+}
+
+/** What checkpoints record, as files have it. */
+export const trainingSchema = v.strictObject(
+  Object.fromEntries(
+    recorded.map((name) => [name, name in defaults ? v.exactOptional(schemaOf(name)) : schemaOf(name)]),
+  ),
+) as unknown as v.GenericSchema<TrainingOptions>;

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { type DatasetName, datasets } from '../../src/data/datasets.ts';
+import { applies } from '../../src/experiments/experiment.ts';
+import { models, networks } from '../../src/models/networks.ts';
+import { optionOf, rowOf, type SettingName, settingNames } from '../../src/settings/settings.ts';
+
+const datasetNames = Object.keys(datasets) as DatasetName[];
+
+function typeInWords(name: SettingName): string {
+  const { type } = rowOf(name);
+  if (type === 'flag') return 'on or off';
+  if (!('whole' in type)) return type.map((word) => `\`${word}\``).join(', ');
+  const { minimum, maximum, above, word } = type;
+  const most = maximum >= 1e9 ? '' : ` to ${maximum.toLocaleString('en', { maximumFractionDigits: 4 })}`;
+  return `${above ? 'above' : 'from'} ${minimum}${most}${word ? `, or \`${word}\`` : ''}`;
+}
+
+/** In the preset `paper`: one value, or those of the networks or datasets. */
+function paperInWords(name: SettingName): string {
+  const { default: usual, paper = usual } = rowOf(name);
+  if (paper !== undefined) return String(paper);
+  const sizes = models.flatMap((model) => {
+    const { sizes, decays } = networks[model];
+    const value = name === 'weightDecay' ? decays[0] : sizes(datasets.mnist)[name];
+    return value === undefined ? [] : [`${value} (${model})`];
+  });
+  return sizes.length > 0 ? sizes.join(', ') : "the dataset's";
+}
+
+function scope(name: SettingName): string {
+  const { of } = rowOf(name);
+  if (of === undefined) return 'all';
+  const those =
+    of === 'networks'
+      ? models.filter((model) => applies({ dataset: 'mnist', model }, name))
+      : datasetNames.filter((dataset) => applies({ dataset, model: 'fc' }, name));
+  return those.join(', ');
+}
+
+/** docs/settings.md, from the table of settings. */
+const page = (): string =>
+  [
+    '# Settings',
+    '',
+    'What `npm run reproduce` can be told of a run, from `src/settings/table.ts`. *paper*: the value in the preset `paper`, which is what',
+    'the paper states, or else our choice. A report lists what departs from the paper. `npx vitest run settings-page -u` writes this page.',
+    '',
+    '| option | value | paper | applies to | changes | |',
+    '|---|---|---|---|---|---|',
+    ...settingNames.map((name) => {
+      const { type, paper, what, changes } = rowOf(name);
+      const option = type === 'flag' && paper ? optionOf(name).replace('--', '--no-') : optionOf(name);
+      const cells = [`\`${option}\``, typeInWords(name), paperInWords(name), scope(name), changes, what];
+      return `| ${cells.join(' | ')} |`;
+    }),
+    '',
+  ].join('\n');
+
+test('docs/settings.md is what the table of settings says', async () => {
+  await expect(page()).toMatchFileSnapshot('../../docs/settings.md');
+});
