@@ -7,7 +7,7 @@ import { checkTime, slurmScript, timesIn } from '../../src/cli/slurm.ts';
 import { planSweep } from '../../src/experiments/sweep.ts';
 import { noteFailure, runFolder } from '../../src/experiments/sweep-record.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
-import { runCommand } from './child.ts';
+import { run, runCommand } from './child.ts';
 
 let root: string;
 beforeEach(() => {
@@ -118,16 +118,31 @@ describe('a task', () => {
 });
 
 describe('submit', () => {
+  const WIDTH = ['submit', '--slurm', 'width', '--preset', 'smoke'];
   const submit = (bin: string, ...args: string[]) =>
-    runCommand('sweep', ['submit', '--slurm', 'width', '--preset', 'smoke', ...args], undefined, {
-      PATH: bin,
-    });
+    runCommand('sweep', [...WIDTH, ...args], undefined, { PATH: bin });
 
   test('hands the script to sbatch, with the runs that reproduce would make', async () => {
     const bin = put('sbatch', `echo "$@" > '${root}/sbatch.txt'; echo '42;cluster'`);
     const out = join(root, 'results');
     const given = ['--epochs', '2', '--no-control', '--seeds', '2', '--out', out];
-    const { status, stdout, stderr } = await submit(bin, ...given, '--time', '10', '--', '--mem=4G');
+    const { status, stdout, stderr } = await run(
+      // From the sources, which the script is to start.
+      [
+        process.execPath,
+        '--import',
+        'tsx',
+        'src/cli/sweep.ts',
+        ...WIDTH,
+        ...given,
+        '--time',
+        '10',
+        '--',
+        '--mem=4G',
+      ],
+      undefined,
+      { PATH: bin },
+    );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const file = join(out, 'slurm', 'width.smoke.sh');
     expect(fs.readFileSync(join(root, 'sbatch.txt'), 'utf8')).toBe(`--parsable --mem=4G ${file}\n`);
