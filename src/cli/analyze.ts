@@ -30,7 +30,7 @@ import { fetchTask } from './fetch-task.ts';
 import { main } from './main.ts';
 import { measuresTable } from './measures-table.ts';
 import { tuneOption } from './tune-option.ts';
-import { verdictTable } from './verdict-table.ts';
+import { verdictLines } from './verdict-table.ts';
 
 /** A network with its weights. */
 interface Trained {
@@ -123,7 +123,7 @@ await main(async () => {
   else {
     console.log(`${measuresTable(analysis)}\n`);
     const facts = dataFacts(dataset, { randomLabels: 0, ...training });
-    if (network.skip) console.log(verdictTable(judgeRun(analysis, undefined, facts)));
+    if (network.skip) console.log(verdictLines(judgeRun(analysis, undefined, facts)));
   }
   if (out !== undefined) {
     writeAtomically(out, text);

@@ -6,13 +6,14 @@ import { describeRun } from '../experiments/run-config.ts';
 import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import { type GivenSettings, resolveSettings } from '../experiments/settings.ts';
 import { DivergedError } from '../experiments/train-run.ts';
+import { verdictSentence } from '../report/verdicts.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetch-task.ts';
 import { commandLine, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './trace.ts';
-import { verdictSentence, verdictTable } from './verdict-table.ts';
+import { verdictLines } from './verdict-table.ts';
 
 /** What a single run can be told besides its settings. */
 export interface SingleOptions extends GivenSettings {
@@ -88,7 +89,7 @@ export async function runSingle(
     if (options.json) {
       console.log(JSON.stringify({ event: 'done', folder: folder.path, holds, claims }));
     } else {
-      console.log(`\n${verdictTable(claims)}\n\n${verdictSentence(claims)}`);
+      console.log(`\n${verdictLines(claims)}\n\n${verdictSentence(claims)}`);
       console.log(`Report: ${join(folder.path, 'report.html')}`);
     }
     return options.strict && !holds ? 1 : 0;

@@ -28,7 +28,7 @@ import { type Ending, type Order, type RunOrder, runAll } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
 import { THEORY_NAME } from './theory.ts';
-import { verdictTable } from './verdict-table.ts';
+import { verdictLines } from './verdict-table.ts';
 
 export interface SuiteOptions {
   readonly level: Level;
@@ -134,7 +134,7 @@ async function writePages(root: string, records: readonly SweepRecord[], json: b
 /** The claims of a sweep as lines for a terminal, and the runs that failed. */
 const sweepLines = ({ claims, runs }: SweepRecord): string =>
   [
-    verdictTable(claims),
+    verdictLines(claims),
     ...runs.filter(({ status }) => status === 'failed').map(({ id, reason }) => `${id} failed: ${reason}`),
   ].join('\n');
 

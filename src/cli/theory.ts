@@ -14,9 +14,9 @@ import {
   theoryRanges,
 } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
-import { fromTheory } from '../report/verdicts.ts';
+import { fromTheory, verdictSentence } from '../report/verdicts.ts';
 import { commandLine } from './main.ts';
-import { verdictSentence, verdictTable } from './verdict-table.ts';
+import { verdictLines } from './verdict-table.ts';
 
 /** The name under which `reproduce` offers it, and of its folder among results. */
 export const THEORY_NAME = 'unconstrained-jacobians';
@@ -88,7 +88,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   say(
     'done',
     { folder: folder.path, holds, claims },
-    `\n${verdictTable(claims.map(fromTheory))}\n\n${verdictSentence(claims.map(fromTheory))}\nReport: ${join(folder.path, 'report.html')}`,
+    `\n${verdictLines(claims.map(fromTheory))}\n\n${verdictSentence(claims.map(fromTheory))}\nReport: ${join(folder.path, 'report.html')}`,
   );
   return options.strict && !holds ? 1 : 0;
 }

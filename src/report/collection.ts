@@ -22,7 +22,7 @@ export interface Collection {
 }
 
 /** All paths are relative to the root. */
-interface Found {
+export interface Found {
   readonly folder: string;
   readonly name: string;
   readonly claims: readonly Shown[];

@@ -1,92 +1,74 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { thresholdInWords } from '../analysis/evidence.ts';
 import type { Collection } from './collection.ts';
-import type { Gathered } from './evidence.ts';
-import { defined, format } from './numbers.ts';
-import type { PaperClaim } from './paper-claims.ts';
-import { type Cell, type FigurePart, type Inline, type Part, pieces, type Table } from './parts.ts';
+import type { Gathered } from './gather.ts';
+import type { Cell, FigurePart, Inline, Part } from './parts.ts';
+import type { Statement } from './statements.ts';
 import { inlined } from './svg.ts';
-import { capitalized, plural, seedsInWords, valueInWords, verdictNote, verdictTable } from './verdicts.ts';
+import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } from './verdicts.ts';
 
-/** A row for each claim of the paper with its most telling number. */
-export function glance(evidence: readonly Gathered[]): Part[] {
-  const rows = evidence.map(({ claim, judged, verdict, single }): Cell[] => {
-    const name: Inline = [{ text: headline(claim), to: `#${claim.property}` }];
-    const first = judged.find((c) => c.verdict !== 'not measurable') ?? judged[0];
+/** A row for each statement of the paper, with its most telling number. */
+export function glance(all: readonly Gathered[]): Part[] {
+  const telling = ({ evidence }: Gathered) =>
+    evidence.find((c) => c.verdict !== 'not measurable') ?? evidence[0];
+  const columns = numberColumns(all.flatMap((one) => telling(one) ?? []));
+  const rows = all.map((one): Cell[] => {
+    const { statement, evidence, verdict } = one;
+    const text: Inline = [{ text: headline(statement), to: `#${statement.property}` }];
+    const first = telling(one);
     if (!first) {
-      const none = Array.from({ length: 5 }, (): Cell => ({ text: '' }));
-      return [{ text: name, small: remedy(claim.sweeps) }, ...none, { text: '', verdict }];
+      return [
+        { text, small: remedy(statement.sweeps) },
+        ...columns.map(() => ({ text: '' })),
+        { text: '', verdict },
+      ];
     }
-    const { value, spread } = valueInWords(first);
-    const more = judged.length - 1;
+    const more = evidence.length > 1 ? `; and ${plural(evidence.length - 1, 'other number')}` : '';
     return [
-      {
-        text: name,
-        small: [
-          `${first.measure}, in `,
-          ...pieces(first.source ?? ''),
-          more > 0 ? `; and ${plural(more, 'other number')}` : '',
-        ],
-      },
-      { text: value, strong: true, after: spread },
-      { text: thresholdInWords(first.threshold) },
-      { text: format(first.atInitialization) },
-      {
-        text: format(first.control),
-        ...(defined(first.control) && first.controlLabel && { small: first.controlLabel }),
-      },
-      { text: single ? 'one run' : seedsInWords(first) },
-      { text: '', verdict, ...(verdict === 'not measurable' && first.reason && { small: first.reason }) },
+      { text, small: [`${first.measure}, in `, first.source!, more] },
+      ...columns.map(({ of }) => of(first)),
+      { text: '', verdict, ...(verdict === 'not measurable' && { small: first.reason! }) },
     ];
   });
-  const numeric = { numeric: true };
-  const table: Table = {
-    ...{ kind: 'table', caption: 'The claims of the paper, each with its most telling number', cards: true },
-    columns: [
-      { label: 'Claim' },
-      { label: 'Measured', ...numeric },
-      { label: 'Threshold', ...numeric },
-      { label: 'At initialization', ...numeric },
-      { label: 'Control', ...numeric },
-      { label: 'Seeds that hold', ...numeric },
-      { label: 'Verdict' },
-    ],
-    groups: [{ rows }],
-  };
-  const over = evidence.some((e) => e.single)
-    ? ' A claim that no sweep speaks to is judged from single runs; ± is over their samples.'
-    : '';
+  const single = all.some((one) => one.single && one.evidence.length > 0);
   return [
-    table,
+    {
+      ...{
+        kind: 'table',
+        caption: 'The claims of the paper, each with its most telling number',
+        cards: true,
+      },
+      columns: [{ label: 'Claim' }, ...columns.map(({ of: _, ...column }) => column), { label: 'Verdict' }],
+      groups: [{ rows }],
+    },
     {
       ...{ kind: 'text', note: true },
-      text: `${verdictNote(
-        evidence.flatMap((e) => e.judged),
-        'seeds',
-      )}${over} The verdict is over all numbers that speak to a claim: it holds in part where some do.`,
+      text: [
+        verdictNote(
+          all.flatMap((one) => one.evidence),
+          'seeds',
+        ),
+        single ? 'Where no sweep has evidence, single runs are judged; ± is over their samples.' : '',
+        'The verdict is over all evidence: it holds in part where some does.',
+      ].join(' '),
     },
   ];
 }
 
-export function claimParts({ claim, judged, single }: Gathered, figure: Part | undefined): Part[] {
-  const words: Part[] = [
-    {
-      kind: 'text',
-      text: `${claim.statement} ${judged.length > 0 ? `What to look at: ${lower(claim.evidence)}` : ''}`.trim(),
-    },
-  ];
-  if (judged.length === 0) return [...words, { kind: 'text', text: remedy(claim.sweeps), note: true }];
-  const holding = judged.filter((c) => c.verdict === 'holds').length;
-  const vague = judged.filter((c) => c.verdict === 'not measurable').length;
-  const measured = judged.length - vague;
-  const count =
-    `${holding} of ${plural(measured, 'number')} on the right side of ${measured === 1 ? 'its threshold' : 'their thresholds'}` +
-    `${single ? ', in single runs: no sweep speaks to it yet' : ' in every seed'}${vague > 0 ? `; ${vague} not measurable` : ''}.`;
+/** The section of one statement. */
+export function statementParts({ statement, evidence, single }: Gathered, figure: Part | undefined): Part[] {
+  const { sweeps, statement: words } = statement;
+  if (evidence.length === 0) {
+    return [
+      { kind: 'text', text: words },
+      { kind: 'text', text: remedy(sweeps), note: true },
+    ];
+  }
+  const where = single ? ', in single runs: no sweep has evidence yet' : ', each for every seed';
   return [
-    ...words,
-    verdictTable(judged),
-    { kind: 'text', text: capitalized(count), note: true },
+    { kind: 'text', text: `${words} What to look at: ${lower(statement.evidence)}` },
+    verdictTable(evidence),
+    { kind: 'text', text: verdictSentence(evidence, { where }), note: true },
     ...(figure ? [figure] : []),
   ];
 }
@@ -98,16 +80,16 @@ const remedy = (sweeps: readonly string[]): Inline => [
   { code: `npm run reproduce -- ${sweeps[0]}` },
 ];
 
-/** A claim as a title. */
-export const headline = ({ mark, short }: PaperClaim): string => (mark ? `${mark}: ${short}` : short);
+/** A statement as a title. */
+export const headline = ({ mark, short }: Statement): string => (mark ? `${mark}: ${short}` : short);
 
-/** The figure that says most of a claim, from the files of its sweep or of a run. */
+/** The figure that shows a statement best, from the files of its sweep or of a run. */
 export function figureOf(
   found: Collection,
-  { claim, sweeps, theory }: Gathered,
+  { statement, sweeps, theory }: Gathered,
   number: number,
 ): FigurePart | undefined {
-  const { figure: file } = claim;
+  const { figure: file, property } = statement;
   if (file === null) return undefined;
   const ran = sweeps.flatMap(({ record }) => record.runs.filter(({ status }) => status === 'done'));
   const candidates = [
@@ -129,6 +111,6 @@ export function figureOf(
   const caption = `${said('desc')} From ${source}.`;
   return {
     ...{ kind: 'figure', number, folder: `${folder}/` },
-    figure: { file: `${file}.svg`, title: said('title'), caption, data, svg: inlined(svg, claim.property) },
+    figure: { file: `${file}.svg`, title: said('title'), caption, data, svg: inlined(svg, property) },
   };
 }

@@ -1,10 +1,10 @@
 import { type Collection, collect } from './collection.ts';
-import { type Gathered, gather } from './evidence.ts';
-import { claimParts, figureOf, glance, headline } from './index-claims.ts';
+import { type Gathered, gather } from './gather.ts';
+import { figureOf, glance, headline, statementParts } from './index-claims.ts';
 import { runTable, sweepTable } from './index-lists.ts';
 import { groupBy } from './numbers.ts';
 import type { Report } from './page.ts';
-import { type Part, pieces, type Row, type Section, type Verdict } from './parts.ts';
+import type { Part, Row, Section, Verdict } from './parts.ts';
 import { publish } from './publish.ts';
 import { writerTo } from './sweep.ts';
 import { sharedSettings } from './sweep-page.ts';
@@ -23,8 +23,13 @@ function indexPage(found: Collection, evidence: readonly Gathered[]): Report {
   const claims = evidence.map((e): Section => {
     const figure = figureOf(found, e, figures + 1);
     if (figure) figures++;
-    const { property } = e.claim;
-    return { id: property, title: headline(e.claim), verdict: e.verdict, parts: claimParts(e, figure) };
+    const { property } = e.statement;
+    return {
+      id: property,
+      title: headline(e.statement),
+      verdict: e.verdict,
+      parts: statementParts(e, figure),
+    };
   });
   const list = (items: readonly string[]): Part[] => [{ kind: 'list', items }];
   const unread = damaged.map(({ path, reason }) => `${path}: ${reason}`);
@@ -46,21 +51,15 @@ function indexPage(found: Collection, evidence: readonly Gathered[]): Report {
   };
 }
 
-const observations = ({ claim, judged }: Gathered) =>
-  judged.map(({ source = '', ...row }) => ({
-    ...{
-      mark: claim.mark,
-      source: pieces(source).flatMap((p) => (typeof p === 'object' && 'to' in p ? p.text : []))[0],
-    },
-    ...evidenceRow(row),
-  }));
+const observations = ({ statement: { mark }, evidence }: Gathered) =>
+  evidence.map(({ source, ...row }) => ({ mark, source: source?.text ?? '', ...evidenceRow(row) }));
 
 /** Which of RA1–RA4 hold, and how many of the other claims. */
 function resultOf(evidence: readonly Gathered[]): string {
-  const properties = evidence.filter((e) => e.claim.mark !== '');
+  const properties = evidence.filter((e) => e.statement.mark !== '');
   if (evidence.every((e) => e.verdict === 'not measured')) return 'Nothing is measured yet.';
-  const said = properties.map((e) => `${e.claim.mark} ${e.verdict}`).join('; ');
-  const others = evidence.filter((e) => e.claim.mark === '' && e.claim.property !== 'training');
+  const said = properties.map((e) => `${e.statement.mark} ${e.verdict}`).join('; ');
+  const others = evidence.filter((e) => e.statement.mark === '' && e.statement.property !== 'training');
   const counts = (Object.keys(manyWords) as Verdict[]).flatMap((verdict) => {
     const n = others.filter((e) => e.verdict === verdict).length;
     return n > 0 ? [`${n} ${manyWords[verdict][n === 1 ? 0 : 1]}`] : [];

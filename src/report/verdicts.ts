@@ -3,15 +3,15 @@ import { thresholdInWords } from '../analysis/evidence.ts';
 import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
 import type { Observation } from './csv.ts';
 import { defined, format, formatSpread } from './numbers.ts';
-import { paperClaims } from './paper-claims.ts';
-import type { Cell, Column, Inline, Table, Verdict } from './parts.ts';
+import type { Cell, Column, Link, Table, Verdict } from './parts.ts';
+import { statements } from './statements.ts';
 
 /** Evidence as a row of a table. */
 export interface Shown extends Evidence {
   /** What `values` run over, where these are not seeds. */
   readonly counted?: string;
   /** Where it comes from, in a table of several sources. */
-  readonly source?: Inline;
+  readonly source?: Link;
 }
 
 export const fromTheory = (claim: TheoryClaim): Shown => {
@@ -52,56 +52,64 @@ export function valueInWords(claim: Evidence): { value: string; spread: string }
 }
 
 /** A column of a table of evidence. */
-type EvidenceColumn = Column & { readonly of: (claim: Shown, digits: number) => Cell };
+export type EvidenceColumn = Column & { readonly of: (claim: Shown) => Cell };
 
-/** The table of claims, a group of rows a property: none of the columns that all rows would leave empty. */
-export function verdictTable(claims: readonly Shown[], controlLabel?: string): Table {
+/** The columns of the numbers of evidence, less those that would be empty throughout. */
+export function numberColumns(claims: readonly Shown[], controlLabel?: string): EvidenceColumn[] {
+  const numeric = true;
   const named = claims.some((c) => c.controlLabel);
   const columns: (EvidenceColumn | false)[] = [
-    { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) }) },
     {
-      ...{ label: 'Measured', numeric: true },
-      of: (c) => {
+      ...{ label: 'Measured', numeric },
+      of(c) {
         const { value, spread } = valueInWords(c);
         return { text: value, strong: true, after: spread };
       },
     },
-    { label: 'Threshold', numeric: true, of: (c) => ({ text: thresholdInWords(c.threshold) }) },
+    { label: 'Threshold', numeric, of: (c) => ({ text: thresholdInWords(c.threshold) }) },
     {
-      ...{ label: 'At initialization', numeric: true },
-      of: (c, digits) => ({ text: format(c.atInitialization, digits) }),
+      ...{ label: 'At initialization', numeric },
+      of: (c) => ({ text: format(c.atInitialization, decimals(c)) }),
     },
     (controlLabel !== undefined || claims.some((c) => defined(c.control))) && {
-      ...{ label: controlLabel ?? 'Control', numeric: true },
-      of: (c, digits) => ({
-        text: format(c.control, digits),
+      ...{ label: controlLabel ?? 'Control', numeric },
+      of: (c) => ({
+        text: format(c.control, decimals(c)),
         ...(named && defined(c.control) && c.controlLabel && { small: c.controlLabel }),
       }),
     },
     claims.some((c) => c.values.length > 1) && {
-      ...{ label: 'Seeds that hold', numeric: true },
+      ...{ label: 'Seeds that hold', numeric },
       of: (c) => ({ text: seedsInWords(c) }),
     },
-    claims.some((c) => c.source !== undefined) && { label: 'Source', of: (c) => ({ text: c.source ?? '' }) },
+  ];
+  return columns.filter((column) => column !== false);
+}
+
+/** The table of claims, a group of rows a property. */
+export function verdictTable(claims: readonly Shown[], controlLabel?: string): Table {
+  const columns: EvidenceColumn[] = [
+    { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) }) },
+    ...numberColumns(claims, controlLabel),
+    ...(claims.some((c) => c.source)
+      ? [{ label: 'Source', of: ({ source }: Shown) => ({ text: source ? [source] : '' }) }]
+      : []),
     {
       label: 'Verdict',
       of: ({ verdict, reason }) => ({ text: '', verdict, ...(reason !== undefined && { small: reason }) }),
     },
   ];
-  const shown = columns.filter((column) => column !== false);
-  const groups = paperClaims
+  const groups = statements
     .map(({ property, mark, short }) => ({
       title: { mark, text: short },
-      rows: claims
-        .filter((c) => c.property === property)
-        .map((c) => shown.map(({ of }) => of(c, decimals(c)))),
+      rows: claims.filter((c) => c.property === property).map((c) => columns.map(({ of }) => of(c))),
     }))
     .filter(({ rows }) => rows.length > 0);
   return {
     kind: 'table',
     caption: 'Claims, measured on the trained networks',
-    columns: shown.map(({ of: _, ...column }) => column),
-    // The rows of one claim of the paper need no headline of their own.
+    columns: columns.map(({ of: _, ...column }) => column),
+    // The rows of one property need no headline of their own.
     groups: groups.length === 1 ? groups.map(({ rows }) => ({ rows })) : groups,
     cards: true,
   };
@@ -145,25 +153,28 @@ interface Wording {
   /** Behind the noun, and behind "hold". */
   readonly of?: string;
   readonly where?: string;
+  /** What claims that do not hold, or are not measurable, are called; default: they are only counted. */
   readonly named?: (claim: Evidence) => string;
 }
 
 /** What came of claims, in a sentence or a few: `2 of 3 claims hold. Does not hold: σ₁ falls with every block.` */
 export function verdictSentence(
   claims: readonly Evidence[],
-  { noun = 'claim', of = '', where = '', named = ({ title }) => title }: Wording = {},
+  { noun = 'claim', of = '', where = '', named }: Wording = {},
 ): string {
   if (claims.length === 0) return `No ${noun}${of} was judged.`;
   const all = `${plural(claims.length, noun)}${of}`;
-  const holding = claims.filter((c) => c.verdict === 'holds').length;
+  const those = (verdict: Verdict) => claims.filter((c) => c.verdict === verdict);
+  const holding = those('holds').length;
   if (holding === claims.length)
     return `${holding === 1 ? `The one ${noun}${of} holds` : `All ${all} hold`}${where}.`;
-  const list = (verdict: Verdict, words: string) => {
-    const own = claims.filter((c) => c.verdict === verdict).map(named);
-    return own.length > 0 ? ` ${words}: ${own.join('; ')}.` : '';
-  };
-  const failed = list('does not hold', 'Does not hold') + list('not measurable', 'Not measurable');
-  return `${holding} of ${all} hold${claims.length === 1 ? 's' : ''}${where}.${failed}`;
+  const vague = those('not measurable').length;
+  const count = `${holding} of ${all} hold${claims.length === 1 ? 's' : ''}${where}`;
+  if (!named) return `${count}${vague > 0 ? `; ${vague} not measurable` : ''}.`;
+  const lists = (['does not hold', 'not measurable'] as const).flatMap((verdict) =>
+    those(verdict).length > 0 ? ` ${capitalized(verdict)}: ${those(verdict).map(named).join('; ')}.` : [],
+  );
+  return `${count}.${lists.join('')}`;
 }
 
 /** Latin letters only: a σ is not a word's first letter. */

@@ -9,9 +9,9 @@ import { fitPowerLaw } from '../../src/analysis/power-law.ts';
 import type { JudgedRun } from '../../src/analysis/quantity.ts';
 import { scalar } from '../../src/analysis/scalars.ts';
 import { measureStart } from '../../src/analysis/unconstrained/measures.ts';
-import { verdictSentence, verdictTable } from '../../src/cli/verdict-table.ts';
+import { verdictLines } from '../../src/cli/verdict-table.ts';
 import { resultSentence } from '../../src/report/run-page.ts';
-import { together } from '../../src/report/verdicts.ts';
+import { together, verdictSentence } from '../../src/report/verdicts.ts';
 import { fixture } from '../report/fixture.ts';
 
 const UNDEFINED = { line: null, straightness: null, lineShape: null, stepCv: null, stepCosine: null };
@@ -100,7 +100,7 @@ describe('a claim about an undefined number is not measurable', () => {
     const claims = judgeRun(run.analysis, control!.analysis, { trainedAt: undefined, randomLabels: false });
     const vague = claims.filter(({ verdict }) => verdict === 'not measurable');
     expect(vague.map(({ id }) => id)).toEqual(['line', 'step-cv']);
-    expect(verdictTable(vague)).toMatch(
+    expect(verdictLines(vague)).toMatch(
       /– not measurable\nNot measurable: the measure is undefined there\.$/,
     );
     expect(verdictSentence(claims)).toMatch(/ of \d+ claims hold; 2 not measurable\.$/);

@@ -10,7 +10,7 @@ import { loadTask } from '../../src/experiments/task.ts';
 import { theoryPresets } from '../../src/experiments/unconstrained/settings.ts';
 import { figures } from '../../src/report/figures.ts';
 import { writeIndex } from '../../src/report/index-page.ts';
-import { paperClaims } from '../../src/report/paper-claims.ts';
+import { statements } from '../../src/report/statements.ts';
 import { standalone } from '../../src/report/svg.ts';
 import { writeSweepReport } from '../../src/report/sweep.ts';
 import { fixture } from './fixture.ts';
@@ -77,7 +77,7 @@ const sweep = (root: string, name: string, claims: Evidence[], preset = 'quick')
 describe('the index', () => {
   it('of nothing says of every claim what to run', () => {
     const { html, markdown, about } = made(newRoot());
-    for (const { property, sweeps } of paperClaims) {
+    for (const { property, sweeps } of statements) {
       expect(about(property)).toContain('– not measured');
       expect(about(property)).toContain(`Not measured: run npm run reproduce -- ${sweeps[0]}`);
     }
@@ -110,7 +110,7 @@ describe('the index', () => {
     );
     expect(glance).toMatch(/RA2: .*; and 1 other number .* ◐ holds in part RA3:/);
     expect(glance).toMatch(/RA4: .* −1\.042 \[−1\.152, −0\.932\] −1\.5 … −0\.8 .* 3 of 3 ✓ holds/);
-    expect(about('RA2')).toContain('1 of 2 numbers on the right side of their thresholds in every seed');
+    expect(about('RA2')).toContain('1 of 2 claims hold, each for every seed.');
     expect(html).toContain('href="sweeps/seed.quick/report.html"');
     const numbers = numbersOf([data]);
     for (const number of printed(glance.replace(/[≥≤] [\d.−]+/g, '')))
@@ -130,7 +130,7 @@ describe('the index', () => {
     expect(html).toContain('href="sweeps/seed.smoke/report.html"');
   });
 
-  it('tells of what no sweep speaks to from the latest single run, and shows its figures', () => {
+  it('judges by the latest single run where no sweep has evidence, and shows its figures', () => {
     const root = newRoot();
     for (const [folder, value] of [
       ['mnist-fc/20260101-100000-1', 0.91],
@@ -148,7 +148,7 @@ describe('the index', () => {
     const { about, html, markdown } = made(root);
     expect(about('RA1')).toContain('0.920');
     expect(about('RA1')).not.toContain('0.910');
-    expect(about('RA1')).toContain('in single runs: no sweep speaks to it yet');
+    expect(about('RA1')).toContain('in single runs: no sweep has evidence yet');
     expect(about('RA1')).toContain('Figure 1. RA1: representations through the network.');
     expect(about('RA2')).toContain('Figure 2. RA2 and RA3');
     expect(html.match(/ id="([^"]*)"/g)).toHaveLength(new Set(html.match(/ id="([^"]*)"/g)).size);

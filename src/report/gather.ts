@@ -1,55 +1,45 @@
 import type { Property } from '../analysis/evidence.ts';
-import type { Collection, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
+import type { Collection, Found, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
 import { groupBy } from './numbers.ts';
-import { type PaperClaim, paperClaims } from './paper-claims.ts';
 import type { Verdict } from './parts.ts';
+import { type Statement, statements } from './statements.ts';
 import { type Shown, together } from './verdicts.ts';
 
-/** What was measured of one claim of the paper. */
+/** The evidence for one statement of the paper. */
 export interface Gathered {
-  readonly claim: PaperClaim;
+  readonly statement: Statement;
   readonly verdict: Verdict;
   /** The most telling one first, each with its source. */
-  readonly judged: readonly Shown[];
-  /** Those of `judged` that come from sweeps, in that order. */
+  readonly evidence: readonly Shown[];
+  /** The sweeps it comes from, in that order. */
   readonly sweeps: readonly FoundSweep[];
-  /** The optimization of the theory's model, where it speaks to the claim. */
+  /** The optimization of the theory's model, where it has evidence. */
   readonly theory: readonly FoundTheory[];
   /** Whether it comes from single runs, for want of sweeps. */
   readonly single: boolean;
 }
 
-/** The evidence for each claim of the paper: that of sweeps and of the theory, or where there is none that of single runs. */
+/** The evidence for each statement of the paper: that of sweeps and of the theory, or where there is none that of single runs. */
 export function gather(found: Collection): Gathered[] {
   const best = bestPresets(found.sweeps);
-  return paperClaims.map((claim) => {
-    const rank = ({ record }: FoundSweep) => {
-      const place = claim.sweeps.indexOf(record.name);
-      return place < 0 ? claim.sweeps.length : place;
-    };
-    const sweeps = best
-      .filter((sweep) => sweep.claims.some((c) => c.property === claim.property))
-      .sort((a, b) => rank(a) - rank(b));
-    const theory = bestTheory(found.theory).filter((t) =>
-      t.claims.some((c) => c.property === claim.property),
-    );
-    const over = [...sweeps, ...theory].flatMap((source) => of(source, claim.property));
-    const judged = over.length > 0 ? over : latest(found.runs).flatMap((run) => of(run, claim.property));
-    return {
-      claim,
-      sweeps,
-      theory,
-      judged,
-      verdict: together(judged),
-      single: over.length === 0 && judged.length > 0,
-    };
+  return statements.map((statement) => {
+    const { property } = statement;
+    const having = <F extends Found>(all: readonly F[]) =>
+      all.filter(({ claims }) => claims.some((claim) => claim.property === property));
+    const rank = ({ record: { name } }: FoundSweep) => [...statement.sweeps, name].indexOf(name);
+    const sweeps = having(best).sort((a, b) => rank(a) - rank(b));
+    const theory = having(bestTheory(found.theory));
+    const over = [...sweeps, ...theory].flatMap((source) => evidenceOf(source, property));
+    const single = over.length === 0;
+    const evidence = single ? latest(found.runs).flatMap((run) => evidenceOf(run, property)) : over;
+    return { statement, verdict: together(evidence), evidence, sweeps, theory, single };
   });
 }
 
-const of = (source: FoundSweep | FoundRun | FoundTheory, property: Property): Shown[] =>
-  source.claims
-    .filter((c) => c.property === property)
-    .map((c) => ({ ...c, source: [{ text: source.name, to: `${source.folder}/report.html` }] }));
+const evidenceOf = ({ claims, name, folder }: Found, property: Property): Shown[] =>
+  claims
+    .filter((claim) => claim.property === property)
+    .map((claim) => ({ ...claim, source: { text: name, to: `${folder}/report.html` } }));
 
 const presets = ['paper', 'quick', 'smoke'];
 const rankOf = (preset: string): number => presets.indexOf(preset) + (presets.includes(preset) ? 0 : 3);
