@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const DOCS = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs')).flatMap((f) =>
+    f.endsWith('.md') && f !== 'results.md' ? [`docs/${f}`] : [],
+  ),
+];
+/** Columns before which lines of prose end. */
+const COLUMNS = 110;
+
+/** The lines of prose: no code, no tables, no images. */
+function prose(markdown: string): string[] {
+  const lines = markdown.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '').split('\n');
+  return lines.filter((line) => !/^( {4,}(?![-*\d])|\||!\[)/.test(line));
+}
+
+test('the README has at most 100 lines', () => {
+  expect(readFileSync(join(ROOT, 'README.md'), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(100);
+});
+
+test('code, tables and images are not prose', () => {
+  const text = 'a\n```ts\nb\n```\n    c\n| d |\n![e](f)\n  - g\n    - h';
+  expect(prose(text)).toEqual(['a', '', '  - g', '    - h']);
+});
+
+test.each(DOCS)('lines of prose in %s end before column 110', (file) => {
+  const long = prose(readFileSync(join(ROOT, file), 'utf8')).filter((line) => line.length >= COLUMNS);
+  // A word alone, such as an address, cannot be broken.
+  expect(long.filter((line) => line.trim().includes(' '))).toEqual([]);
+});
