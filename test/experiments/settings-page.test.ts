@@ -42,8 +42,9 @@ const page = (): string =>
   [
     '# Settings',
     '',
-    'What `npm run reproduce` can be told of a run, from `src/settings/table.ts`. *paper*: the value in the preset `paper`, which is what',
-    'the paper states, or else our choice. A report lists what departs from the paper. `npx vitest run settings-page -u` writes this page.',
+    'The settings of `npm run reproduce`, from `src/settings/table.ts`. *paper*: the value in the preset `paper`,',
+    'which is what the paper states, or else our choice. Reports list what departs from the paper.',
+    '`npx vitest run settings-page -u` writes this page.',
     '',
     '| option | value | paper | applies to | changes | |',
     '|---|---|---|---|---|---|',
