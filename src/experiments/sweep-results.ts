@@ -62,7 +62,7 @@ const words = {
 const sweepFigure = v.variant('kind', [
   v.object({
     ...words,
-    /** Scalars over an axis, a panel each; a dot a seed, a line through the means. */
+    /** Scalars over an axis, a panel each: one dot per seed, a line through the means. */
     kind: v.literal('scalars'),
     x: v.string(),
     /** Another axis, with a colour for each of its values. */
@@ -77,7 +77,7 @@ const sweepFigure = v.variant('kind', [
   }),
   v.object({
     ...words,
-    /** A measure of each block, a panel for each value of an axis, a line a seed. */
+    /** A measure of each block, a panel for each value of an axis: one line per seed. */
     kind: v.literal('blocks'),
     panels: v.string(),
     measure: v.picklist(['sigma1', 'branchRatio', 'blockLoss', 'pathShares']),
@@ -85,7 +85,7 @@ const sweepFigure = v.variant('kind', [
   }),
   v.object({
     ...words,
-    /** Scalars over the epochs of runs with snapshots, a panel each, a line a seed. */
+    /** Scalars over the epochs of runs with snapshots, a panel each: one line per seed. */
     kind: v.literal('course'),
     scalars: list(scalarName),
     series: v.exactOptional(v.string()),

@@ -28,16 +28,12 @@ export interface Found {
   readonly claims: readonly Shown[];
 }
 
-export interface FoundSweep extends Found {
-  readonly record: SweepRecord;
-}
-
+export type FoundSweep = Found & { readonly record: SweepRecord };
+export type FoundTheory = Found;
 export interface FoundRun extends Found {
   readonly config: Pick<RunConfig, 'experiment' | 'preset' | 'settings' | 'started'> | null;
   readonly testAccuracy: number;
 }
-
-export type FoundTheory = Found;
 
 export function collect(root: string): Collection {
   const damaged: Collection['damaged'][number][] = [];

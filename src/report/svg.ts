@@ -44,18 +44,16 @@ export function figure(
   // A formula does not break at its relation sign.
   const caption = text.caption.replace(/ ([=≤≥≠+]) /g, '\u00a0$1\u00a0');
   const width = Math.max(...rows.map((row) => row.reduce((sum, p) => sum + p.width + gap, -gap)));
-  let y = 0;
-  let body = '';
-  let drawn = 0;
-  rows.forEach((row) => {
+  let [body, y, letter] = ['', 0, 'a'.charCodeAt(0)];
+  for (const row of rows) {
     let x = 0;
-    row.forEach((panel) => {
-      const letter = String.fromCharCode(97 + drawn++);
-      body += `<g transform="translate(${x},${y})">${head(panel, letter)}<g transform="translate(0,${heading})">${panel.body}</g></g>`;
+    for (const panel of row) {
+      const heads = head(panel, String.fromCharCode(letter++));
+      body += `<g transform="translate(${x},${y})">${heads}<g transform="translate(0,${heading})">${panel.body}</g></g>`;
       x += panel.width + gap;
-    });
+    }
     y += heading + Math.max(...row.map((p) => p.height)) + 10;
-  });
+  }
   if (legend) {
     const drawn = drawLegend(legend, width);
     body += `<g transform="translate(0,${y})">${drawn.body}</g>`;

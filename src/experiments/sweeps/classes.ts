@@ -66,7 +66,7 @@ export const classes: Sweep = {
       file: 'classes',
       title: 'Measures against the number of classes',
       caption:
-        'A dot a seed, quiet dots at initialization. Look for a rank and an aligned dimension that grow with C, while the energy in the top C stays at 1.',
+        'Measures against the number of classes: one dot per seed, small dots at initialization. Look for a rank and an aligned dimension that grow with C while the energy in the top C stays at 1.',
       x: 'classes',
       series: 'dataset',
       scalars: ['numericalRank', 'alignedDimension', 'topEnergy', 'diagonalShare', 'testAccuracy', 'nc1'],

@@ -60,7 +60,7 @@ export const dataset: Sweep = {
       file: 'datasets',
       title: 'Measures on each dataset',
       caption:
-        'A dot a seed, quiet dots at initialization and in the controls. Look for trained networks far above both.',
+        'Measures on each dataset: one dot per seed, small dots at initialization and in the controls. Look for trained networks far above both.',
       x: 'dataset',
       series: 'model',
       scalars: ['testAccuracy', ...MAIN],

@@ -28,7 +28,7 @@ export const emergence: Sweep = {
       file: 'alignment-course',
       title: 'Alignment over training',
       caption:
-        'Each measure at moments of training, from initialization on; a line a seed. Look for when each property appears.',
+        'Each measure over training, from initialization on: one line per seed. Look for when each property appears.',
       scalars: [
         'trainAccuracy',
         'testAccuracy',
@@ -47,7 +47,7 @@ export const emergence: Sweep = {
       file: 'collapse-course',
       title: 'Neural collapse over training',
       caption:
-        'NC1–NC4 at the same moments, all of which fall to 0 in a network that collapses. Look whether they fall while alignment rises.',
+        'NC1–NC4 over training: one line per seed. All fall to 0 in a network that collapses. Look for whether they fall while alignment rises.',
       scalars: ['nc1', 'nc2Norms', 'nc2Angles', 'nc3', 'nc4'],
     },
   ],

@@ -77,7 +77,7 @@ export const generalization: Sweep = {
       file: 'labels',
       title: 'Random and true labels',
       caption:
-        'A dot a seed. Both kinds of labels are known by heart at the end. Look for measures that differ, and how much alignment there is without anything to generalize.',
+        'Measures with true and with random labels: one dot per seed. Look for networks that fit both kinds of labels, for measures that differ between them, and for how much alignment there is without anything to generalize.',
       x: 'labels',
       series: 'training',
       scalars: ['trainAccuracy', 'testAccuracy', ...MAIN, 'nc1'],

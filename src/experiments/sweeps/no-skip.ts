@@ -82,7 +82,7 @@ export const noSkip: Sweep = {
       file: 'no-skip',
       title: 'With and without skip connections',
       caption:
-        'A dot a seed over weight decays. Look where validation accuracy is greatest, and there for the gap between the two kinds of networks.',
+        'Measures against weight decay: one dot per seed. Look for the decay of highest validation accuracy, and for the gap between the two kinds of networks there.',
       x: 'weightDecay',
       series: 'skip',
       scalars: ['validationAccuracy', 'testAccuracy', ...MAIN],

@@ -61,8 +61,8 @@ export const depth: Sweep = {
       file: 'ra4-depth',
       title: 'RA4: σ₁ against total depth',
       caption:
-        'Largest singular value of the last block and of the first, both axes logarithmic, a dot a seed. Look for a straight fall with skip ' +
-        'connections: the slope is that of a line through the logarithms, −1 where σ₁ is inverse to L.',
+        'Largest singular value of the last block and of the first, both axes logarithmic: one dot per seed. Look for a straight fall with skip ' +
+        'connections. The slope is that of a line fitted to the logarithms, with its 95% confidence band: −1 where σ₁ is inversely proportional to L.',
       x: 'depth',
       series: 'skip',
       scalars: ['sigma1Last', 'sigma1First'],
@@ -73,7 +73,7 @@ export const depth: Sweep = {
       file: 'alignment-depth',
       title: 'The other measures against total depth',
       caption:
-        'Look for curves that stay up with skip connections, and stay down without: alignment does not depend on how deep the network is.',
+        'Measures against total depth: one dot per seed, lines through means. Look for curves that stay high with skip connections and low without: then alignment does not depend on depth.',
       x: 'depth',
       series: 'skip',
       scalars: ['testAccuracy', ...MAIN],
@@ -83,7 +83,7 @@ export const depth: Sweep = {
       file: 'sigma-blocks',
       title: 'σ₁ of each block',
       caption:
-        'Largest singular value of each block’s Jacobian with skip connections, a panel a depth, a line a seed. Look for a fall over blocks at every depth.',
+        'Largest singular value of each block’s Jacobian with skip connections, one panel per depth, one line per seed. Look for a fall over blocks at every depth.',
       panels: 'depth',
       measure: 'sigma1',
       where: WITH,

@@ -114,7 +114,8 @@ export const residualScaling: Sweep = {
       kind: 'scalars',
       file: 'scales',
       title: 'Measures against the scale of branches',
-      caption: 'A dot a seed. Look for scales at which networks align and train alike.',
+      caption:
+        'Measures against the scale of branches: one dot per seed. Look for scales at which networks both train and align.',
       x: 'scale',
       series: 'norm',
       where: { dropout: 'none' },
@@ -125,7 +126,7 @@ export const residualScaling: Sweep = {
       file: 'dropout',
       title: 'Dropout',
       caption:
-        'A dot a seed, with dropout 0.2 of what the last linear layer of a branch reads. Kim et al. hold that it belongs behind the last BatchNorm: look whether it is better there.',
+        'Measures with dropout at rate 0.2 before the last linear layer of each branch: one dot per seed. Look for the position that does best: Kim et al. argue for behind the last BatchNorm.',
       x: 'dropout',
       where: { scale: '1', norm: 'BatchNorm' },
       scalars: ['testAccuracy', ...MAIN],
@@ -140,11 +141,11 @@ export const residualScaling: Sweep = {
       }[measure],
       caption: {
         branchRatio:
-          '‖F(h)‖/‖h‖ of each block, a line a seed. Look for blocks that add little to what goes past them.',
+          '‖F(h)‖/‖h‖ of each block: one line per seed. Look for blocks that add little to what goes past them.',
         blockLoss:
-          'Test accuracy lost when a block’s branch is left out. Look for blocks that can be spared.',
+          'Test accuracy lost when a block’s branch is left out: one line per seed. Look for blocks that can be spared.',
         pathShares:
-          'Share of the output that is carried by paths through so many of the linearized blocks. Look for the lengths that matter: short ones where branches are small.',
+          'Share of the output carried by paths of each length through the linearized blocks: one line per seed. Look for the lengths that matter: short ones where branches are small.',
       }[measure],
       panels: 'scale',
       measure,

@@ -56,7 +56,7 @@ export const seed: Sweep = {
       file: 'seeds',
       title: 'Every seed',
       caption:
-        'A dot a seed: the trained network, the same at initialization, and its control without skip connections. Look for three ' +
+        'One dot per seed: the trained network, the same at initialization, and its control without skip connections. Look for three ' +
         'groups that lie apart, and for dots of one group close together.',
       x: 'seed',
       scalars: [

@@ -26,7 +26,8 @@ export const stochasticDepth: Sweep = {
       kind: 'scalars',
       file: 'survival',
       title: 'Measures against the survival probability',
-      caption: 'A dot a seed, quiet dots at initialization. Look for alignment at every probability.',
+      caption:
+        'Measures against the probability that a block survives: one dot per seed, small dots at initialization. Look for alignment at every probability.',
       x: 'survival',
       scalars: ['testAccuracy', ...MAIN, 'stepCv', 'sigma1Last'],
       beside: true,

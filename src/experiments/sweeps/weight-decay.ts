@@ -52,7 +52,7 @@ export const weightDecay: Sweep = {
       file: 'weight-decay',
       title: 'Measures against weight decay',
       caption:
-        'A dot a seed. Look for the decays at which alignment appears while accuracy is still at its best, and for those at which blocks die: their Jacobians are 0. Networks that did not train can look aligned.',
+        'Measures against weight decay: one dot per seed. Look for the decays at which alignment appears while accuracy is still high, and for those at which blocks die: their Jacobians are 0. Networks that did not train can look aligned.',
       x: 'weightDecay',
       series: 'momentum',
       scalars: ['validationAccuracy', 'testAccuracy', ...MAIN, 'sigma1Last', 'deadBlocks', 'nc1'],

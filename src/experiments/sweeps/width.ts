@@ -43,7 +43,7 @@ export const width: Sweep = {
       file: 'width',
       title: 'Measures against width',
       caption:
-        'A dot a seed. Look for alignment that does not go away in wider networks, and is nowhere without skip connections.',
+        'Measures against width: one dot per seed. Look for alignment that persists in wider networks with skip connections, and is absent without.',
       x: 'width',
       series: 'skip',
       scalars: ['testAccuracy', ...MAIN, 'sigma1Last', 'nc1'],

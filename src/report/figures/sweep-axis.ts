@@ -118,11 +118,9 @@ export function colours(values: readonly CellValue[]): (value: CellValue) => str
   return (value) => colour(values.indexOf(value) + first, Math.max(values.length, 2));
 }
 
-/** Panels in rows of two or three, and how wide each is. */
-export function inRows<T>(panels: readonly T[]): { rows: T[][]; width: number } {
-  const columns = panels.length === 2 || panels.length === 4 ? 2 : Math.min(3, panels.length);
-  const rows = range(Math.ceil(panels.length / columns)).map((r) =>
-    panels.slice(r * columns, (r + 1) * columns),
-  );
-  return { rows, width: columns < 3 ? 528 : panelWidth };
+/** A panel for each item, in rows of two or three. */
+export function inRows<T>(items: readonly T[], draw: (item: T, width: number) => Panel): Panel[][] {
+  const columns = items.length === 2 || items.length === 4 ? 2 : Math.min(3, items.length);
+  const panels = items.map((item) => draw(item, columns < 3 ? 528 : panelWidth));
+  return range(Math.ceil(items.length / columns)).map((r) => panels.slice(r * columns, (r + 1) * columns));
 }

@@ -53,18 +53,17 @@ export function sweepBlocks(
   const y = log
     ? logAxis(label, logDomain(values))
     : { ...axis(label), domain: [low - room, high + room], ticks: 5 };
-  const seeds = [...new Set(rows.map((r) => r.seed!))].sort((a, b) => Number(a) - Number(b));
+  const { values: seeds } = sweep.axisOf(record, runs, 'seed');
   const colour = (seed: CellValue) => classColour(seeds.indexOf(seed), seeds.length);
   const { label: name, values: shown } = sweep.axisOf(record, runs, panels);
-  const grid = sweep.inRows(shown.filter((value) => rows.some((r) => r[panels] === value)));
-  const draw = (value: CellValue): Panel => {
+  const draw = (value: CellValue, width: number): Panel => {
     const own = rows.filter((r) => r[panels] === value);
     const depth = Math.max(...own.map((r) => r[at] as number));
     const ends = spread(own.filter((r) => r[at] === depth).map((r) => r.value));
     return lines(own, at, (r) => colour(r.seed!), {
       title: `${name} = ${sweep.valueInWords(value)}`,
       note: `${paths ? 'longest path' : 'last block'} ${format(ends.mean)}`,
-      width: grid.width,
+      width,
       x: paths ? pathAxis(depth) : blockAxis(depth),
       y: { ...y, grid: true },
       log,
@@ -73,7 +72,10 @@ export function sweepBlocks(
   return sweep.sweepFigure(
     options,
     rows,
-    grid.rows.map((row) => row.map(draw)),
+    sweep.inRows(
+      shown.filter((value) => rows.some((r) => r[panels] === value)),
+      draw,
+    ),
     seeds.map((seed) => [`seed ${seed}`, colour(seed), 'line']),
   );
 }
@@ -102,12 +104,7 @@ export function sweepCourse(
   );
 }
 
-type CourseRow = Observation & {
-  readonly measure: ScalarName;
-  readonly run: string;
-  readonly epoch: number;
-  readonly value: number | null;
-};
+type CourseRow = Observation & { readonly epoch: number; readonly value: number | null };
 
 /** Scalars over training, a panel each: one line per run. */
 export function coursePanels(
@@ -117,26 +114,17 @@ export function coursePanels(
 ): Panel[][] {
   const last = Math.max(1, ...all.map((r) => r.epoch));
   const ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((t) => t <= last);
-  const x = {
-    ...axis('epoch (0: initialization)'),
-    type: 'symlog',
-    domain: [-0.1, 1.1 * last],
-    ticks,
-  } as const;
-  const { rows, width } = sweep.inRows(names);
-  const draw = (name: ScalarName): Panel => {
+  const scale = { type: 'symlog', domain: [-0.1, 1.1 * last], ticks } as const;
+  const x = { ...axis('epoch (0: initialization)'), ...scale };
+  return sweep.inRows(names, (name, width) => {
     const own = all.flatMap((r) =>
       r.measure === name && defined(r.value) ? [{ ...r, value: r.value }] : [],
     );
-    const { log, ...y } = valueAxis(
-      name,
-      own.map((r) => r.value),
-    );
+    const { log, ...y } = valueAxis(name, own);
     const end = spread(own.filter((r) => r.epoch === last).map((r) => r.value)).mean;
     const note = `at the end ${format(end)}`;
     return lines(own, 'epoch', colour, { title: labelOf(name), note, width, height: 220, x, y, log });
-  };
-  return rows.map((row) => row.map(draw));
+  });
 }
 
 /** One line per run through its values, and a dot for each. */

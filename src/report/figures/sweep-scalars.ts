@@ -54,20 +54,10 @@ export function sweepScalars(record: SweepRecord, options: Options): Figure[] {
   };
   const seeds = x.name === 'seed';
   const through: LegendItem = [drawing.fits ? 'fitted power law' : 'mean over seeds', accent, 'line'];
-  const { rows: names, width } = sweep.inRows(scalars);
   return sweep.sweepFigure(
     options,
     rows,
-    names.map((row) =>
-      row.map((name) =>
-        panel(
-          name,
-          rows.filter((r) => r.measure === name),
-          width,
-          drawing,
-        ),
-      ),
-    ),
+    sweep.inRows(scalars, (name, width) => panel(name, width, rows, drawing)),
     [
       ...(series === undefined
         ? [['trained, one dot per seed', accent, 'dot'] as LegendItem, ...(seeds ? [] : [through])]
@@ -87,11 +77,15 @@ export const labelOf = (name: Name): string =>
   name === 'validationAccuracy' ? 'validation accuracy' : scalar(name).label;
 
 /** The vertical scale of a scalar: its whole domain where what is shown fills a good part of it. */
-export function valueAxis(name: Name, values: readonly number[]): Plot.ScaleOptions & { log: boolean } {
+export function valueAxis(
+  name: Name,
+  rows: readonly { value: number }[],
+): Plot.ScaleOptions & { log: boolean } {
+  const values = rows.map((r) => r.value);
   const { log = false, domain } =
     name === 'validationAccuracy' ? { domain: [0, 1] as const } : scalar(name as ScalarName);
   const { min, max } = spread(values);
-  if (log && (max ?? 0) > 0) return { ...logAxis('', logDomain([...values])), grid: true, log };
+  if (log && (max ?? 0) > 0) return { ...logAxis('', logDomain(values)), grid: true, log };
   const [low, high] = [min ?? 0, max ?? 0];
   const flat = high - low <= 1e-6 * Math.abs(high);
   const whole = domain && (flat || high - low > 0.4 * (domain[1] - domain[0]));
@@ -107,13 +101,11 @@ interface Drawing {
   readonly fits: boolean;
 }
 
-function panel(name: Name, all: readonly Row[], width: number, drawing: Drawing): Panel {
+function panel(name: Name, width: number, all: readonly Row[], drawing: Drawing): Panel {
   const { x, lineOf, colour } = drawing;
-  const { log, ...y } = valueAxis(
-    name,
-    all.map((r) => r.value),
-  );
-  const rows = all.filter((r) => !log || r.value > 0);
+  const own = all.filter((r) => r.measure === name);
+  const { log, ...y } = valueAxis(name, own);
+  const rows = own.filter((r) => !log || r.value > 0);
   const trained = rows.filter((r) => r.network === 'trained');
   const others = rows.filter((r) => r.network !== 'trained');
   const { scale, mark, room } = sweep.drawAxis(x, width);
