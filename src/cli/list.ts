@@ -1,85 +1,148 @@
+import { type DatasetName, datasets } from '../data/datasets.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
-import { defaultSeeds, type PlannedRun, planSweep } from '../experiments/sweep.ts';
+import { applies, type Experiment, experimentOn, imageShape } from '../experiments/experiment.ts';
+import { findExperiment } from '../experiments/settings.ts';
+import { defaultSeeds, LEVELS, type Level, planSweep, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { theoryPresets } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
+import { models, networks } from '../models/networks.ts';
+import { labelOf, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
+import { THEORY_NAME } from './theory.ts';
+import { alignColumns } from './verdict-table.ts';
 
-/** Prints all experiments and presets, with their sizes and how long their training may take on the adapter at hand. */
-export async function list({ adapter, json }: { adapter?: string; json?: boolean }): Promise<number> {
+const THEORY = 'the Unconstrained Jacobians Model beside its theory';
+
+/** Prints all experiments and sweeps, a screen in all, or all presets of one: with sizes, and times on the adapter at hand. */
+export async function list(
+  name: string | undefined,
+  { adapter, json }: { readonly adapter?: string; readonly json?: boolean },
+): Promise<number> {
+  const sweep = name === undefined ? undefined : sweeps[name];
+  if (name === THEORY_NAME) return listTheory(!!json);
+  const experiment = name === undefined || sweep ? undefined : findExperiment(name, [...Object.keys(sweeps)]);
   using gpu = await openGpu({ adapter });
-  if (!json) console.error(`Estimating times on ${gpu.info.name} …`);
   const rates = await measureRates(gpu);
-  for (const experiment of Object.values(catalog)) {
-    const { name, summary, dataset, model, defaultPreset, presets } = experiment;
-    if (!json) console.log(`${name}: ${summary}`);
-    for (const [preset, { summary, settings }] of Object.entries(presets)) {
-      const { image, parameters, flops } = sizeOf(experiment, settings);
-      const seconds = flops / rates[model];
-      if (json) {
-        const size = { image, parameters, estimatedTrainingSeconds: Number(seconds.toPrecision(2)) };
-        console.log(JSON.stringify({ experiment: name, dataset, model, preset, ...size, settings }));
-        continue;
-      }
-      console.log(`  --preset ${preset}${preset === defaultPreset ? ' (default)' : ''}: ${summary}`);
-      const images = `${settings.images.toLocaleString('en')} images of ${dataset}, ${image.join('×')}`;
-      const count = `${parameters.toLocaleString('en')} parameters`;
-      console.log(`      ${images}; ${count}; about ${duration(seconds)} of training here`);
-      console.log(`      ${settingsLine(settings)}`);
-    }
-  }
-  if (!json) console.log('\nSweeps, by `--preset quick` (`all` makes all of them, and shares their runs):');
-  const plans = Object.values(sweeps).map((sweep) => ({
-    ...sweep,
-    planned: planSweep(sweep, { level: 'quick', seeds: defaultSeeds('quick'), changes: {} }),
-  }));
-  for (const { name, summary, planned } of plans) {
-    const seconds = planned.reduce((sum, run) => sum + trainingSeconds(run, rates), 0);
-    if (json) {
-      const size = { runs: planned.length, estimatedTrainingSeconds: Number(seconds.toPrecision(2)) };
-      console.log(JSON.stringify({ sweep: name, ...size }));
-    } else
-      console.log(
-        `  ${name}: ${summary}; ${planned.length} runs, about ${duration(seconds)} of training here`,
-      );
-  }
-  if (!json) console.log(`\n${explain(gpu.info.name, rates)}`);
+  const times = `Times: training${name === undefined ? ' at `--preset quick`' : ''}, estimated on ${gpu.info.name}.`;
+  if (json) {
+    for (const each of experiment ? [experiment] : sweep ? [] : Object.values(catalog))
+      presetLines(each, rates);
+    for (const each of sweep ? [sweep] : experiment ? [] : Object.values(sweeps)) sweepLine(each, rates);
+    if (name === undefined) listTheory(true);
+  } else if (experiment)
+    console.log(`${experiment.summary}\n\n${experimentTable(experiment, rates)}\n\n${times}`);
+  else if (sweep) console.log(`${sweep.title}\n${sweep.question}\n\n${sweepTable(sweep, rates)}\n\n${times}`);
+  else console.log(overview(rates, times));
   return 0;
 }
 
-const trainingSeconds = ({ experiment, settings }: PlannedRun, rates: Rates): number =>
-  sizeOf(experiment, settings).flops / rates[experiment.model];
-
-function settingsLine(settings: Settings): string {
-  const { epochs, classes, lr, batch, momentum, weightDecay, controlWeightDecay } = settings;
-  const sizes = (['depth', 'width', 'channels', 'stride'] as const).flatMap((name) =>
-    settings[name] === undefined ? [] : [`${name} ${settings[name]}`],
-  );
+/** A line a dataset, with the experiments on it, and a line a sweep. */
+function overview(rates: Rates, times: string): string {
+  const experiments = (Object.keys(datasets) as DatasetName[]).map((dataset) => [
+    datasets[dataset].title,
+    ...models.flatMap((model) => {
+      const { name, presets } = experimentOn(dataset, model);
+      return [name, duration(secondsOf(catalog[name]!, presets.quick!.settings, rates))];
+    }),
+  ]);
+  const head = ['Experiments', ...models.flatMap((model) => [networks[model].title, ''])];
+  const planned = Object.values(sweeps).map((sweep) => {
+    const { runs, seconds } = plan(sweep, 'quick', rates);
+    return [sweep.name, sweep.summary, `${runs} runs`, duration(seconds)];
+  });
   return [
-    `${epochs} epochs`,
-    `${classes} classes`,
-    ...sizes,
-    `lr ${lr}`,
-    `batch ${batch}`,
-    `momentum ${momentum}`,
-    `weight decay ${weightDecay} (control ${controlWeightDecay})`,
-  ].join(', ');
+    alignColumns([head, ...experiments]),
+    alignColumns([
+      ['Sweeps (`all` makes all)', '', '', ''],
+      ...planned,
+      [THEORY_NAME, THEORY, '', theoryPresets.quick!.summary.split(':')[0]!],
+    ]),
+    times,
+    '`list NAME` shows all presets of one, with its sizes and settings.',
+  ].join('\n');
 }
 
-const explain = (adapter: string, { fc, conv }: Rates): string =>
-  `Times are estimates: of training the network and its control at the rate of a short measurement on ${adapter} ` +
-  `(fully connected ${gigaflops(fc)}, convolutional ${gigaflops(conv)} Gflop/s). The analysis comes on top.`;
+/** Settings and sizes by preset. */
+function experimentTable(experiment: Experiment, rates: Rates): string {
+  const { dataset, defaultPreset, presets } = experiment;
+  const of = (show: (settings: Settings) => string) =>
+    Object.values(presets).map(({ settings }) => show(settings));
+  const names = settingNames.filter((name) => applies(experiment, name));
+  return [
+    ...Object.entries(presets).map(
+      ([preset, { summary }]) =>
+        `--preset ${preset}${preset === defaultPreset ? ' (default)' : ''}: ${summary}`,
+    ),
+    '',
+    alignColumns([
+      ['', ...Object.keys(presets)],
+      ['Training time', ...of((settings) => duration(secondsOf(experiment, settings, rates)))],
+      ['Parameters', ...of((settings) => sizeOf(experiment, settings).parameters.toLocaleString('en'))],
+      ['Image', ...of((settings) => imageShape(dataset, settings).join('×'))],
+      ...names.map((name) => [labelOf(name), ...of((settings) => `${settings[name]}`)]),
+    ]),
+  ].join('\n');
+}
 
-const gigaflops = (rate: number): string => `${Number((rate / 1e9).toPrecision(2))}`;
+const sweepTable = (sweep: Sweep, rates: Rates): string =>
+  alignColumns([
+    ['--preset', 'runs', 'training time'],
+    ...LEVELS.map((level) => {
+      const { runs, seconds } = plan(sweep, level, rates);
+      return [level, `${runs}`, duration(seconds)];
+    }),
+  ]);
+
+function listTheory(json: boolean): number {
+  if (json) console.log(JSON.stringify({ sweep: THEORY_NAME, presets: Object.keys(theoryPresets) }));
+  else {
+    const presets = Object.entries(theoryPresets).map(([preset, { summary }]) => [
+      `--preset ${preset}`,
+      summary,
+    ]);
+    console.log(`${THEORY}\n\n${alignColumns(presets)}`);
+  }
+  return 0;
+}
+
+function presetLines(experiment: Experiment, rates: Rates): void {
+  const { name, dataset, model, presets } = experiment;
+  for (const [preset, { settings }] of Object.entries(presets)) {
+    const { image, parameters } = sizeOf(experiment, settings);
+    const estimate = { estimatedTrainingSeconds: rounded(secondsOf(experiment, settings, rates)) };
+    console.log(
+      JSON.stringify({ experiment: name, dataset, model, preset, image, parameters, ...estimate, settings }),
+    );
+  }
+}
+
+function sweepLine(sweep: Sweep, rates: Rates): void {
+  const { runs, seconds } = plan(sweep, 'quick', rates);
+  console.log(JSON.stringify({ sweep: sweep.name, runs, estimatedTrainingSeconds: rounded(seconds) }));
+}
+
+/** Runs of a sweep, and how long their training takes. */
+function plan(sweep: Sweep, level: Level, rates: Rates): { runs: number; seconds: number } {
+  const planned = planSweep(sweep, { level, seeds: defaultSeeds(level), changes: {} });
+  const seconds = planned.map(({ experiment, settings }) => secondsOf(experiment, settings, rates));
+  return { runs: planned.length, seconds: seconds.reduce((a, b) => a + b, 0) };
+}
+
+const secondsOf = (experiment: Experiment, settings: Settings, rates: Rates): number =>
+  sizeOf(experiment, settings).flops / rates[experiment.model];
+
+const rounded = (seconds: number): number => Number(seconds.toPrecision(2));
 
 /** A time to one or two digits. */
 function duration(seconds: number): string {
   for (const [unit, size] of [
-    ['days', 86_400],
-    ['hours', 3600],
-    ['minutes', 60],
+    ['d', 86_400],
+    ['h', 3600],
+    ['min', 60],
   ] as const) {
-    if (seconds >= 2 * size) return `${Number((seconds / size).toPrecision(2))} ${unit}`;
+    if (seconds >= 2 * size) return `${rounded(seconds / size)} ${unit}`;
   }
-  return `${Math.max(1, Math.round(seconds))} seconds`;
+  return `${Math.max(1, Math.round(seconds))} s`;
 }

@@ -27,6 +27,7 @@ const program = new Command('npm run reproduce --')
     '[name]',
     'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` sweeps; `list` shows them',
   )
+  .argument('[which]', 'with `list`: the experiment or sweep of which to show all presets')
   .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
 addSettings(program);
 program
@@ -71,7 +72,8 @@ Examples:
   npm run reproduce -- mnist-conv                        the same for convolutions
   npm run reproduce -- ra4-depth                         a sweep: many runs, one report, results/index.html
   npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
-  npm run reproduce -- list                              experiments and presets, with sizes and times
+  npm run reproduce -- list                          experiments and sweeps, with times
+  npm run reproduce -- list mnist-conv               presets of one, with sizes and settings
 
 What a number is by default depends on the preset. Whatever stops a run, a checkpoint is written and the command that goes on is
 printed.${exitStatuses('when the run is done', 'a run')}`,
@@ -81,8 +83,11 @@ await main(async () => {
   if (process.argv[2] === THEORY_NAME) return theoryCommand(process.argv.slice(3));
   program.parse();
   const options = program.opts<Options>();
-  const [name] = program.args;
-  if (name === 'list') return list(options);
+  const [name, which] = program.args;
+  if (name === 'list') return list(which, options);
+  if (which !== undefined) {
+    throw new CollimateError(`${which} is one argument too many`, 'Name one experiment or sweep.');
+  }
   if (name === undefined) return program.help({ error: true });
   const checkpointSeconds = parseNumber('--checkpoint-every', options.checkpointEvery, real(0, 86_400));
   if (name === 'all') return suite(Object.values(sweeps), true, options, checkpointSeconds);

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { catalog } from '../../src/experiments/catalog.ts';
 import { imageShape, networkOptions } from '../../src/experiments/experiment.ts';
 import { encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { findExperiment } from '../../src/experiments/settings.ts';
@@ -192,18 +193,46 @@ describe('a run', () => {
   });
 });
 
-test('list tells of every preset and sweep what it takes', async () => {
-  const { status, stdout } = await runCommand('reproduce', ['list', '--json']);
-  expect(status).toBe(0);
-  const all = lines(stdout);
-  const rows = all.filter((row) => 'experiment' in row);
-  expect(all.flatMap(({ sweep }) => sweep ?? [])).toEqual(Object.keys(sweeps));
-  expect(new Set(rows.map((row) => row.experiment)).size).toBe(rows.length / 3);
-  expect(rows.find((row) => row.experiment === 'cifar10-resnet34' && row.preset === 'paper')).toMatchObject({
-    ...{ dataset: 'cifar10', model: 'resnet34', image: [32, 32, 3], parameters: 21_282_122 },
-    settings: { images: 50_000, epochs: 500 },
+describe('list', () => {
+  test('says of every preset and sweep what it takes', async () => {
+    const { status, stdout } = await runCommand('reproduce', ['list', '--json']);
+    expect(status).toBe(0);
+    const all = lines(stdout);
+    const rows = all.filter((row) => 'experiment' in row);
+    const names = all.flatMap(({ sweep }) => sweep ?? []);
+    expect(names).toEqual([...Object.keys(sweeps), 'unconstrained-jacobians']);
+    expect(rows).toHaveLength(3 * Object.keys(catalog).length);
+    expect(rows.find((row) => row.experiment === 'cifar10-resnet34' && row.preset === 'paper')).toMatchObject(
+      {
+        ...{ dataset: 'cifar10', model: 'resnet34', image: [32, 32, 3], parameters: 21_282_122 },
+        settings: { images: 50_000, epochs: 500 },
+      },
+    );
+    for (const row of all.slice(0, -1)) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
   });
-  for (const row of all) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
+
+  test('fits a screen, with every name', async () => {
+    const { status, stdout } = await runCommand('reproduce', ['list']);
+    expect(status).toBe(0);
+    const screen = stdout.trimEnd().split('\n');
+    expect(screen.length).toBeLessThanOrEqual(24);
+    for (const line of screen) expect(line.length).toBeLessThanOrEqual(110);
+    for (const name of [...Object.keys(catalog), ...Object.keys(sweeps), 'unconstrained-jacobians'])
+      expect(stdout).toMatch(new RegExp(`(^|  )${name} `, 'm'));
+  });
+
+  test('shows the presets of one experiment, sweep or theory', async () => {
+    const shown = async (name: string) => (await runCommand('reproduce', ['list', name])).stdout;
+    const [experiment, sweep, theory] = await Promise.all(
+      ['cifar10-resnet34', 'ra4-depth', 'unconstrained-jacobians'].map(shown),
+    );
+    expect(experiment).toMatch(/^Epochs +2 +5 +500$/m);
+    expect(experiment).toMatch(/^Parameters +[\d,]+ +[\d,]+ +21,282,122$/m);
+    expect(sweep).toMatch(/^paper +\d+ +[\d.]+ (min|h|d)$/m);
+    expect(theory).toMatch(/^--preset quick +minutes/m);
+    const { stderr } = await runCommand('reproduce', ['list', 'mnist-fx']);
+    expect(stderr).toContain('Did you mean mnist-fc?');
+  });
 });
 
 describe('bad input', () => {

@@ -16,7 +16,7 @@ export const noSkip: Sweep = {
   title: 'Without skip connections',
   question:
     'Does Residual Alignment cease once skip connections are removed, also at the weight decay at which plain networks generalize best?',
-  summary: 'plain networks over weight decays, chosen by validation, beside residual ones',
+  summary: 'plain networks over weight decays, beside residual ones',
   axes: [
     { name: 'skip', label: 'skip connections' },
     { name: 'weightDecay', label: 'weight decay' },

@@ -30,7 +30,7 @@ export const residualScaling: Sweep = {
   title: 'The scale of residual branches',
   question:
     'How does the scale of branches, with and without BatchNorm, change what blocks do and how they align? And what does dropout do to both?',
-  summary: 'branch scales, BatchNorm, dropout; what each block and each path length carries',
+  summary: 'branch scales, BatchNorm, dropout; what blocks and paths carry',
   axes: [
     { name: 'scale', label: 'branch scale' },
     { name: 'norm', label: 'normalization' },

@@ -10,7 +10,7 @@ export const weightDecay: Sweep = {
   title: 'Where alignment appears, and where blocks die',
   question:
     'At which weight decays does Residual Alignment appear, with and without momentum, where does decay kill blocks, and do the networks that generalize best align?',
-  summary: 'seven weight decays over three decades, with and without momentum',
+  summary: 'seven weight decays, with and without momentum',
   axes: [
     { name: 'momentum', label: 'momentum' },
     { name: 'weightDecay', label: 'weight decay', log: true },
