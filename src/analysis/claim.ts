@@ -1,7 +1,7 @@
 import { type Evidence, short, type Threshold, thresholdInWords, verdictOn } from './evidence.ts';
 import { fitPowerLaw } from './power-law.ts';
 import { type Facts, type JudgedRun, type NetworkName, type Quantity, type Taken, take } from './quantity.ts';
-import { spreadOf } from './summary.ts';
+import { spreadOf } from './statistics.ts';
 
 /*
  * A claim is declared as data: what is claimed, of which number, on which side of which threshold, and what it presupposes. One

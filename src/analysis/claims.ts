@@ -1,9 +1,9 @@
 import { blocks, type Claim, CONTROL_LEARNED, judge, LEARNED } from './claim.ts';
 import { type Evidence, properties, type Threshold } from './evidence.ts';
+import { FIT_FROM } from './measures/scale.ts';
 import type { Facts, JudgedRun } from './quantity.ts';
 import type { Analysis } from './results.ts';
 import { type ScalarName, scalar, scalarsOf } from './scalars.ts';
-import { FIT_FROM } from './summary.ts';
 
 /** A claim about one network and its control; it measures what its scalar does. */
 type RunClaim = Omit<Claim<ScalarName>, 'measure'>;

@@ -1,6 +1,6 @@
 import type { Evidence } from './evidence.ts';
+import type { NetworkInfo } from './network-info.ts';
 import { fitPowerLaw } from './power-law.ts';
-import type { NetworkInfo } from './results.ts';
 
 export type CellValue = number | string;
 /** Where a run lies on the axes of a sweep; an axis that does not apply to it is left out. */

@@ -1,188 +1,88 @@
 import * as v from 'valibot';
-import { models } from '../models/networks.ts';
-import { atLeast0, finite, measured, share, whole } from '../schema.ts';
+import { atLeast0, finite, share, whole } from '../schema.ts';
 import { evidence } from './evidence.ts';
+import {
+  type Entries,
+  type Field,
+  type Fields,
+  type Layout,
+  maybe,
+  type Of,
+  type Sizes,
+  spread,
+  spreads,
+} from './measures/field.ts';
+import { fold, list } from './measures/list.ts';
+import type { Measure } from './measures/measure.ts';
+import { type NetworkInfo, networkInfo } from './network-info.ts';
 
-/**
- * The shape of `analysis.json`. A stage is a run of blocks between which h keeps its shape: there is one in networks of
- * one width, and several in a ResNet-34. Every array over blocks runs over blocks 1…L of all stages in order, every array
- * over triples over singular triples in descending order of σ. A number that is undefined for a dead block
- * (J = 0) or a path that does not move, such as a cosine with a zero vector, is `null`; σ is 0 there. What compares two blocks is `null` where these are of
- * different stages.
+/*
+ * The shape of `analysis.json`. Every array over blocks runs over blocks 1…L of all stages in order, every array over triples over
+ * singular triples in descending order of σ. A number that is undefined, for a dead block (J = 0) or a path that does not move, such as
+ * a cosine with a zero vector, is `null`; σ is 0 there. What compares two blocks is `null` where these are of different stages.
  */
 
-/** A number that may be undefined. */
-const maybe = v.nullable(v.number());
-const list = v.array(measured);
-const maybes = v.array(maybe);
-const point = v.tuple([measured, measured]);
+const [sampleFields, gathered, wholes] = [fold('sample'), fold('gathered'), fold('whole')];
+const [summaries, stageSummaries] = [fold('summary'), fold('stageSummary')];
 
-const lineMeasures = {
-  /** Share of the variance of the points along their first principal direction; null of two points. */
-  line: maybe,
-  /** ‖h_{L+1} − h_1‖ / Σ‖h_{i+1} − h_i‖. */
-  straightness: maybe,
-  /** Gai & Zhang's line-shape score; 1 for a straight line, larger for a bent one. */
-  lineShape: maybe,
-  /** Coefficient of variation of the step norms; null of one step. */
-  stepCv: maybe,
-  /** Mean cosine between successive steps. */
-  stepCosine: maybe,
-};
-const ofLine = v.object(lineMeasures);
-/** RA1: how straight and evenly spaced a stage's path h_1 … h_{L+1} of one sample is. */
-export type LineMeasures = v.InferOutput<typeof ofLine>;
+/** The schemas of fields, of some layouts or of all. */
+const entries = <F extends object, L extends Layout = Layout>(fields: F, ...layouts: L[]) =>
+  Object.fromEntries(
+    Object.entries(fields as Fields)
+      .filter(([, { layout }]) => layouts.length === 0 || layouts.includes(layout as L))
+      .map(([name, { schema }]) => [name, schema]),
+  ) as Layout extends L ? Entries<F> : Entries<Of<F, L>>;
+/** Spreads of fields of some layouts. */
+const spreadsOf = <F extends object, L extends Layout, S extends v.GenericSchema>(
+  fields: F,
+  schema: S,
+  ...layouts: L[]
+) =>
+  Object.fromEntries(Object.keys(entries(fields, ...layouts)).map((name) => [name, schema])) as {
+    [K in keyof Of<F, L>]: S;
+  };
+
+const path = v.object(entries(sampleFields, 'path'));
 
 const sampleMeasures = v.object({
-  ...lineMeasures,
   /** Index into the training set. */
   index: whole(),
   label: whole(),
   predicted: whole(),
+  ...entries(sampleFields),
   /** The measures of its path in each stage. */
-  perStage: v.array(ofLine),
-  /** ‖h_{i+1} − h_i‖, L numbers. */
-  stepNorms: list,
-  /** Each stage's points, one more than it has blocks, on the first two principal directions of these points, [L + stages][2]. */
-  trajectory: v.array(point),
-  /** The same on the two leading directions of the classes' mean last point of the stage, common to all samples. */
-  commonTrajectory: v.array(point),
-  /** Leading singular values of each J_i, [L][spectrum]. */
-  sigma: v.array(list),
-  /** The larger of ‖J v_k − σ_k u_k‖ and ‖Jᵀu_k − σ_k v_k‖ over σ_1, [L][spectrum]; earlier files have none of the certificates. */
-  residual: v.exactOptional(v.array(maybes)),
-  /** Distance of σ_k to the nearest other one over σ_1, [L][K]. */
-  gap: v.exactOptional(v.array(maybes)),
-  /** ‖J_i‖_F², [L]. */
-  frobenius2: list,
-  /** RA3: Σ_{k≤C} σ_k² / ‖J_i‖_F², [L]. */
-  topEnergy: maybes,
-  /** RA3: number of σ_k ≥ 1e-2·σ_1 among the spectrum, [L]. */
-  numericalRank: list,
-  /** RA3: ‖J_i‖_F² / σ_1², [L]. */
-  stableRank: maybes,
-  /** RA2: u_{i,k}·v_{i,k}, [L][K]. */
-  leftRight: v.array(maybes),
-  /** RA2: ‖diag A_ij‖² / ‖A_ij‖_F² with A_ij = U_jᵀ J_i V_j, [i][j]. */
-  diagonalShare: v.array(maybes),
-  /** What it may be off by, as vectors of close σ are no more than a choice. */
-  diagonalShareError: v.exactOptional(v.array(maybes)),
-  /** RA2: ‖A_ij − S_i‖_F / ‖S_i‖_F, [i][j]. */
-  coupling: v.array(maybes),
-  /** RA2: share of U_{i,K} inside the row space of the classifier, [L]; null but in the last stage, which it reads. */
-  classifierShare: maybes,
-  /** RA2: number of singular directions of a block that lie in those of another, mean over pairs of one stage; null where there is none. */
-  alignedDimension: maybe,
-  /** ‖F_i(h_i)‖ / ‖h_i‖, [L]; null where h_i is zero. */
-  branchRatio: maybes,
-  /** Shares of the output that paths through 0 … L linearized blocks carry, [L + 1]; null in networks of several stages or without skip connections. */
-  pathShares: v.nullable(list),
+  perStage: v.array(path),
 });
 /** Measures of one sample (docs/results.md gives each formula). Those of its path are means over stages. */
 export type SampleMeasures = v.InferOutput<typeof sampleMeasures>;
 
-const spread = v.object({ mean: maybe, std: maybe, min: maybe, max: maybe });
-/** A scalar measure over samples (and, where it is a matrix or list, pooled as docs/results.md says). */
-export type Spread = v.InferOutput<typeof spread>;
-const spreads = v.array(spread);
-
-const inverseDepthFit = v.object({ a: measured, b: measured, r2: measured });
-export type InverseDepthFit = v.InferOutput<typeof inverseDepthFit>;
-
-const summaries = {
-  line: spread,
-  straightness: spread,
-  lineShape: spread,
-  stepCv: spread,
-  stepCosine: spread,
-  /** Over i ≠ j. */
-  diagonalShare: spread,
-  /** Over i ≠ j. */
-  coupling: spread,
-};
-const stageSummary = v.object({
-  ...summaries,
-  /** Fit σ_{i,1} ≈ a / (i + b) over the stage's blocks from the third on, of the mean over samples; null where there are fewer than three points. */
-  inverseDepthFit: v.nullable(inverseDepthFit),
-});
-/** What is summarized of a stage by itself. */
-export type StageSummary = v.InferOutput<typeof stageSummary>;
-
-const collapse = v.object({
-  /** Images measured. */
-  examples: whole(),
-  /** tr(Σ_W Σ_B⁺) / C. */
-  nc1: maybe,
-  /** Coefficient of variation of ‖μ_c − μ_G‖. */
-  nc2Norms: maybe,
-  /** Mean over pairs of classes of |cos(μ_c − μ_G, μ_c′ − μ_G) + 1/(C − 1)|. */
-  nc2Angles: maybe,
-  /** ‖W/‖W‖_F − M/‖M‖_F‖_F, the rows of M being μ_c − μ_G. */
-  nc3: maybe,
-  /** Share of the images whose nearest class mean is not of the predicted class. */
-  nc4: maybe,
-  /** As `nc2Norms`, of the classifier's rows. */
-  weightNorms: maybe,
-  /** As `nc2Angles`, of the classifier's rows. */
-  weightAngles: maybe,
-});
-/**
- * Neural collapse (Papyan, Han & Donoho, PNAS 2020) of what the classifier reads, over the first training images; C is the number of
- * classes that these show. What is undefined where class means or the classifier's rows are all alike, or zero, is null.
- */
-export type Collapse = v.InferOutput<typeof collapse>;
-
 const summary = {
   step: whole(),
-  testAccuracy: share,
-  trainAccuracy: share,
-  /** How each stage's ‖J‖_F² was taken, and its largest standard error over its value: 0 where it is exact. */
-  frobenius: v.array(v.object({ method: v.picklist(['exact', 'estimated']), relativeError: measured })),
-  /** Blocks whose Jacobian is zero for some analysed sample, 1-based. */
-  deadBlocks: v.array(whole(1)),
+  ...entries(wholes),
+  ...entries(gathered, 'stages'),
   /** Over samples; of a path, means over stages, and of pairs of blocks, over all pairs of one stage. */
   summary: v.object({
-    ...summaries,
-    perStage: v.array(stageSummary),
-    /** Mean of the top three triples, per block. */
-    leftRight: spreads,
-    classifierShare: spreads,
-    alignedDimension: spread,
-    topEnergy: spreads,
-    numericalRank: spreads,
-    stableRank: spreads,
-    /** σ_{i,1} per block. */
-    sigma1: spreads,
-    /** Largest residual of a block's triples, and the least gap of the first K. */
-    residual: v.exactOptional(spreads),
-    gap: v.exactOptional(spreads),
-    /** What `leftRight` may be off by, per block, and `diagonalShare`, over i ≠ j. */
-    leftRightError: v.exactOptional(spreads),
-    diagonalShareError: v.exactOptional(spread),
-    branchRatio: spreads,
-    /** Per length of path. */
-    pathShares: v.nullable(spreads),
+    ...spreadsOf(sampleFields, spread, 'path', 'stage', 'pair'),
+    ...spreadsOf(sampleFields, spreads, 'block'),
+    ...entries(summaries),
+    perStage: v.array(
+      v.object({ ...spreadsOf(sampleFields, spread, 'path', 'pair'), ...entries(stageSummaries) }),
+    ),
   }),
-  collapse,
-  /** Test accuracy lost when a block's branch is left out, h_{i+1} = σ(h_i), [L]; null without skip connections, or where it was not asked for. */
-  blockLoss: v.nullable(list),
-  /** Test images, the first ones, over which `blockLoss` was taken. */
-  blockLossExamples: v.nullable(whole()),
 };
 /** What is kept of measures where samples are too many to be kept. */
 export type Summary = v.InferOutput<v.ObjectSchema<typeof summary, undefined>>;
 
-const measures = v.object({
-  ...summary,
-  samples: v.array(sampleMeasures),
-  /**
-   * |A_ij| averaged over samples, each divided by its own σ_{i,1}, of the first K triples, at most 32: [i][j][K][K]; null where
-   * J_i or J_j is dead, or they are of different stages. The paper's figure.
-   */
-  alignment: v.array(v.array(v.nullable(v.array(list)))),
-});
-/** Measures of one network at one moment. */
+const measures = v.object({ ...summary, samples: v.array(sampleMeasures), ...entries(gathered, 'grid') });
+/** Measures of one network at one step. */
 export type Measures = v.InferOutput<typeof measures>;
+
+/** Every measure, for what is folded over them. */
+export const all: readonly Measure<SampleMeasures, Measures>[] = list;
+
+/** What is left of measures where samples are too many to be kept. */
+export const summaryOf = (m: Measures): Summary =>
+  Object.fromEntries(Object.entries(m).filter(([name]) => name in summary)) as Summary;
 
 /** `course.json`: how the measures went over the training of a network. */
 export const course = v.object({
@@ -192,23 +92,6 @@ export const course = v.object({
 });
 export type Course = v.InferOutput<typeof course>;
 export type CourseMoment = Course['moments'][number];
-
-/** Consecutive blocks between which h has one shape: [D], or [height, width, channels]. */
-const stageInfo = v.object({ blocks: v.array(v.string()), shape: v.array(whole(1)) });
-export type StageInfo = v.InferOutput<typeof stageInfo>;
-
-const networkInfo = v.object({
-  kind: v.picklist(models),
-  /** Blocks that are analysed, of all stages. */
-  depth: whole(1),
-  /** Features that the classifier sees: the width D, or the channels of the last stage. */
-  width: whole(1),
-  classes: whole(2),
-  activation: v.picklist(['relu', 'identity']),
-  skip: v.boolean(),
-  stages: v.array(stageInfo),
-});
-export type NetworkInfo = v.InferOutput<typeof networkInfo>;
 
 export const ANALYSIS_FORMAT = 'collimate/analysis@4';
 
@@ -241,57 +124,47 @@ export const analysis = v.pipe(
   analysisFields,
   v.check(
     ({ network, initialization, trained, settings }) =>
-      [initialization, trained].every(
-        (m) => fitsNetwork(m, network) && samplesFit(m, network, settings.triples, settings.spectrum),
-      ),
+      [initialization, trained].every((m) => fitsNetwork(m, network) && samplesFit(m, network, settings)),
     'lists as long as its network has blocks and stages',
   ),
 );
 
-const blocksOf = ({ stages }: NetworkInfo): number =>
-  stages.reduce((sum, { blocks }) => sum + blocks.length, 0);
+/** Whether the fields that an object has fit. */
+const fit = (fields: object, object: object, sizes: Sizes): boolean =>
+  Object.entries(fields as Record<string, Field>).every(
+    ([name, field]) => !(name in object) || field.fits(object[name as never], sizes),
+  );
 
 /** Whether the lists of a summary are as long as the network has blocks and stages. */
-export function fitsNetwork({ frobenius, deadBlocks, summary }: Summary, network: NetworkInfo): boolean {
-  const { perStage, pathShares, leftRight, classifierShare, topEnergy, numericalRank } = summary;
-  const { stableRank, sigma1, branchRatio } = summary;
-  const perBlock = [leftRight, classifierShare, topEnergy, numericalRank, stableRank, sigma1, branchRatio];
+export function fitsNetwork(given: Summary, { depth, stages }: NetworkInfo): boolean {
+  const lengths = { network: undefined, block: depth, length: depth + 1 };
+  const byBlock = Object.keys(spreadsOf(sampleFields, spreads, 'block')).map(
+    (name) => [name, 'block'] as const,
+  );
+  const listed = Object.entries(summaries).map(([name, { over }]) => [name, over] as const);
   return (
-    blocksOf(network) === network.depth &&
-    network.stages.length > 0 &&
-    perBlock.every(({ length }) => length === network.depth) &&
-    [frobenius, perStage].every(({ length }) => length === network.stages.length) &&
-    deadBlocks.every((block) => block <= network.depth) &&
-    (pathShares === null || pathShares.length === network.depth + 1)
+    stages.reduce((sum, { blocks }) => sum + blocks.length, 0) === depth &&
+    given.summary.perStage.length === stages.length &&
+    [...byBlock, ...listed].every(([name, over]) => {
+      const found: unknown = given.summary[name as keyof Summary['summary']];
+      return !Array.isArray(found) || found.length === lengths[over];
+    }) &&
+    fit({ ...wholes, ...gathered }, given, { depth, stages: stages.length, triples: 0, spectrum: 0 })
   );
 }
 
-/** The same of the samples and the grids over pairs of blocks. */
-function samplesFit(
-  { samples, alignment }: Measures,
+/** The same of its samples. */
+const samplesFit = (
+  { samples }: Measures,
   { depth, stages }: NetworkInfo,
-  triples: number,
-  spectrum: number,
-): boolean {
-  const all = (length: number, lists: readonly (readonly unknown[])[]) =>
-    lists.every((list) => list.length === length);
-  const isGrid = (grid: readonly (readonly unknown[])[]) => grid.length === depth && all(depth, grid);
-  return (
-    samples.length > 0 &&
-    isGrid(alignment) &&
-    samples.every(
-      (s) =>
-        [s.diagonalShare, s.coupling].every(isGrid) &&
-        all(depth, [s.stepNorms, s.sigma, s.frobenius2, s.topEnergy, s.numericalRank, s.stableRank]) &&
-        all(depth, [s.leftRight, s.classifierShare, s.branchRatio]) &&
-        all(depth + stages.length, [s.trajectory, s.commonTrajectory]) &&
-        all(stages.length, [s.perStage]) &&
-        all(spectrum, s.sigma) &&
-        all(triples, s.leftRight) &&
-        (s.pathShares === null || s.pathShares.length === depth + 1),
-    )
+  { triples, spectrum }: Analysis['settings'],
+): boolean =>
+  samples.length > 0 &&
+  samples.every(
+    (sample) =>
+      sample.perStage.length === stages.length &&
+      fit(sampleFields, sample, { depth, stages: stages.length, triples, spectrum }),
   );
-}
 
 /** One line of `metrics.jsonl`. */
 export const epochMetrics = v.object({

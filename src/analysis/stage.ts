@@ -1,29 +1,17 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import { range } from '../numbers.ts';
 import type { HostState } from '../train/state.ts';
-import {
-  alignedDimension,
-  coupling,
-  diagonalShare,
-  leftRight,
-  pooled,
-  type Rows,
-  shareInside,
-} from './alignment.ts';
 import { batchOf } from './batches.ts';
-import { diagonalShareError, gapsOf, vectorErrors } from './certificates.ts';
 import { isExact } from './frobenius.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
 import { type JacobianTriples, ResidualJacobians } from './jacobians.ts';
-import { lineMeasures, onPlane, principalPlane } from './line.ts';
-import type { LineMeasures, Measures, SampleMeasures } from './results.ts';
+import { DEAD_BELOW } from './measures/dead-blocks.ts';
+import { list } from './measures/list.ts';
+import type { BlockAt, Measure, StageAt } from './measures/measure.ts';
 import type { AnalysisOptions } from './settings.ts';
-import { isDead } from './summary.ts';
-import { centreOf, norm } from './vectors.ts';
-
-/** Triples of which `alignment` is kept. */
-const SHOWN_TRIPLES = 32;
+import { centreOf, principalPlane, type Rows } from './vectors.ts';
 
 /** A stage at some samples. */
 export interface StageInput {
@@ -33,35 +21,13 @@ export interface StageInput {
   /** F of each block, [N, ...shape] each. */
   readonly branches: readonly Float32Array[];
   readonly labels: readonly number[];
-  /** Orthonormal rows that span the rows of the classifier's weight; null but in the last stage, which it reads. */
   readonly classifier: Rows | null;
 }
 
-type Path = Pick<SampleMeasures, 'stepNorms' | 'trajectory' | 'commonTrajectory' | 'branchRatio'> & {
-  line: LineMeasures;
-};
-type Blocks = Pick<
-  SampleMeasures,
-  | 'sigma'
-  | 'residual'
-  | 'gap'
-  | 'frobenius2'
-  | 'topEnergy'
-  | 'numericalRank'
-  | 'stableRank'
-  | 'leftRight'
-  | 'classifierShare'
->;
-
-/** One sample's measures of a stage's blocks. */
-export type StageSample = Path &
-  Blocks &
-  Pick<SampleMeasures, 'diagonalShare' | 'diagonalShareError' | 'coupling' | 'alignedDimension'>;
-
+/** A stage's part of the fields of each sample, and of what is gathered over samples. */
 export interface StageMeasures {
-  readonly samples: StageSample[];
-  readonly alignment: Measures['alignment'];
-  readonly frobenius: Measures['frobenius'][number];
+  readonly samples: readonly object[];
+  readonly gathered: object;
 }
 
 /** Measures one stage, as many samples at a time as memory allows. */
@@ -72,59 +38,75 @@ export async function measureStage(
   input: StageInput,
   options: AnalysisOptions,
 ): Promise<StageMeasures> {
-  const { stage, points, labels } = input;
+  const { stage, points, branches, labels, classifier } = input;
+  const { spectrum, triples: k } = options;
   const jacobianOptions: JacobianOptions = {
     columns: options.sketchColumns,
     powerIterations: options.powerIterations,
     filters: options.filters,
-    triples: options.spectrum,
+    triples: spectrum,
     convention: options.convention,
     seed: options.seed,
   };
   const count = labels.length;
   const dim = points[0]!.length / count;
+  const at = (h: Float32Array, n: number) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim));
+  const commonPlane = planeOfClasses(
+    labels.map((_, n) => at(points.at(-1)!, n)),
+    labels,
+  );
+  const measures: readonly Measure[] = list;
+  const gatherers = measures.flatMap((m) => m.gather?.(stage.blocks.length, k) ?? []);
+  const samples: object[] = [];
   const { samples: each } = batchOf(stage, count, jacobianOptions, gpu.traits);
-  const blocks: Omit<StageSample, keyof Path>[] = [];
-  const alignment = new MeanAlignment(stage.blocks.length, options.triples);
-  let relativeError = 0;
   for (let first = 0; first < count; first += each) {
-    const here = points.slice(0, -1).map((h) => h.subarray(first * dim, Math.min(first + each, count) * dim));
+    const size = Math.min(each, count - first);
+    const here = points.slice(0, -1).map((h) => h.subarray(first * dim, (first + size) * dim));
     using jacobians = new ResidualJacobians(gpu, network, stage, state, here, jacobianOptions);
     const triples = await jacobians.triples();
-    const { triples: k, spectrum } = options;
     const compared = (x: Float32Array) => leading(x, spectrum * dim, k * dim);
     const a = await jacobians.couplings(compared(triples.u), compared(triples.v));
-    const samples = here[0]!.length / dim;
-    const own = Array.from({ length: samples }, (_, n) =>
-      blocksOf(triples, n, samples, dim, network.options.classes, input, options),
+    const blocks = range(size).map((n) =>
+      stage.blocks.map((name, i) => {
+        const block = blockAt(triples, i * size + n, dim, options, isExact(stage, jacobianOptions));
+        if (Number.isFinite(block.found[0])) return block;
+        throw new CollimateError(
+          `the Jacobian of ${name} at the sample ${first + n + 1} of ${count} is not finite`,
+          'The weights hold, or lead to, NaN or infinities: measure a checkpoint from before training diverged.',
+        );
+      }),
     );
     const directions = triples.u.slice();
-    // Those of next to no σ are anybody's choice.
-    own.forEach(({ numericalRank }, n) => {
-      numericalRank.forEach((rank, i) => {
-        const start = (i * samples + n) * spectrum;
+    // Those of next to no σ are arbitrary.
+    blocks.forEach((own, n) => {
+      own.forEach(({ rank }, i) => {
+        const start = (i * size + n) * spectrum;
         directions.fill(0, (start + rank) * dim, (start + spectrum) * dim);
       });
     });
     const overlaps = await jacobians.overlaps(directions);
-    own.forEach((measured, n) => {
-      const matrix = (i: number, j: number) => a[i]![j]!.subarray(n * k * k, (n + 1) * k * k);
-      const shares = (i: number, j: number) => overlaps[i]![j]!.subarray(n * spectrum, (n + 1) * spectrum);
-      blocks.push({
-        ...measured,
-        ...pairsOf(measured, matrix, k),
-        alignedDimension: alignedDimension(measured.numericalRank, shares, dim),
-      });
-      alignment.add(measured.sigma, matrix);
+    blocks.forEach((own, n) => {
+      const path = points.map((h) => at(h, first + n));
+      const stageAt: StageAt = {
+        ...{
+          classes: network.options.classes,
+          triples: k,
+          shape: stage.shape,
+          classifier,
+          commonPlane,
+          path,
+        },
+        branches: branches.map((f) => at(f, first + n)),
+        plane: principalPlane(path),
+        blocks: own,
+        coupling: (i, j) => Float64Array.from(a[i]![j]!.subarray(n * k * k, (n + 1) * k * k)),
+        overlap: (i, j) => overlaps[i]![j]!.subarray(n * spectrum, (n + 1) * spectrum),
+      };
+      samples.push(Object.assign({}, ...measures.map((m) => m.at?.(stageAt))));
+      for (const gatherer of gatherers) gatherer.add(stageAt);
     });
-    relativeError = Math.max(relativeError, ...triples.frobeniusError);
   }
-  const paths = pathsOf(input);
-  return {
-    samples: paths.map((path, n) => ({ ...path, ...blocks[n]! })),
-    alignment: alignment.mean(),
-    frobenius: { method: isExact(stage, jacobianOptions) ? 'exact' : 'estimated', relativeError },
-  };
+  return { samples, gathered: Object.assign({}, ...gatherers.map((gatherer) => gatherer.result())) };
 }
 
 /** The first `kept` numbers of each stretch of `each`. */
@@ -134,140 +116,37 @@ function leading(x: Float32Array, each: number, kept: number): Float32Array {
   return result;
 }
 
-/** RA1 of each sample, and how long its branches are. */
-function pathsOf({ points, branches, labels }: StageInput): Path[] {
-  const count = labels.length;
-  const dim = points[0]!.length / count;
-  const at = (h: Float32Array, n: number) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim));
-  const last = labels.map((_, n) => at(points.at(-1)!, n));
+/** The plane of the classes' mean points; of one class, of its points. */
+function planeOfClasses(points: Rows, labels: readonly number[]) {
   const means = [...new Set(labels)]
     .sort((a, b) => a - b)
-    .map((c) => centreOf(last.filter((_, n) => labels[n] === c)));
-  const common = principalPlane(means.length > 1 ? means : last);
-  return labels.map((_, n) => {
-    const path = points.map((h) => at(h, n));
-    const { stepNorms, trajectory, ...line } = lineMeasures(path);
-    const branchRatio = branches.map((f, i) => {
-      const length = norm(path[i]!);
-      return length > 0 ? norm(at(f, n)) / length : null;
-    });
-    return { line, stepNorms, trajectory, commonTrajectory: onPlane(common, path), branchRatio };
-  });
+    .map((c) => centreOf(points.filter((_, n) => labels[n] === c)));
+  return principalPlane(means.length > 1 ? means : points);
 }
 
-/** Measures of each block by itself, at sample `n` of the `count` that the triples are of. */
-function blocksOf(
+/** One block at one sample, the given one of the problems that the triples are of. */
+function blockAt(
   triples: JacobianTriples,
-  n: number,
-  count: number,
+  problem: number,
   dim: number,
-  classes: number,
-  { stage, classifier }: StageInput,
-  { triples: k, spectrum, sketchColumns }: AnalysisOptions,
-): Blocks {
-  const rows = (x: Float32Array, problem: number) =>
-    Array.from({ length: k }, (_, t) => {
-      const start = (problem * spectrum + t) * dim;
-      return Float64Array.from(x.subarray(start, start + dim));
-    });
-  const all = stage.blocks.map((_, i) => {
-    const problem = i * count + n;
-    const found = [...triples.s.subarray(problem * sketchColumns, (problem + 1) * sketchColumns)];
-    const sigma = found.slice(0, spectrum);
-    const frobenius2 = triples.frobenius2[problem]!;
-    if (!Number.isFinite(sigma[0])) {
-      throw new CollimateError(
-        `the Jacobian of ${stage.blocks[i]} at the sample ${n + 1} of ${count} is not finite`,
-        'The weights hold, or lead to, NaN or infinities: measure a checkpoint from before training diverged.',
-      );
-    }
-    const dead = isDead(sigma[0]!);
-    const [u, v] = [rows(triples.u, problem), rows(triples.v, problem)];
-    const top = found.slice(0, classes).reduce((s, x) => s + x * x, 0);
-    const share = (into: Rows) =>
-      shareInside(
-        u.map((x) => pooled(x, stage.shape.at(-1)!)),
-        into,
-      );
-    return {
-      sigma: dead ? sigma.map(() => 0) : sigma,
-      residual: [...triples.residual2.subarray(problem * spectrum, (problem + 1) * spectrum)].map((x) =>
-        dead ? null : Math.sqrt(x) / sigma[0]!,
-      ),
-      gap: gapsOf(found, k).map((x) => (dead ? null : x)),
-      frobenius2,
-      // Rounding may put the sum a hair above the whole.
-      topEnergy: dead || !(frobenius2 > 0) ? null : Math.min(top / frobenius2, 1),
-      numericalRank: dead ? 0 : sigma.filter((s) => s >= 1e-2 * sigma[0]!).length,
-      stableRank: dead ? null : frobenius2 / sigma[0]! ** 2,
-      leftRight: leftRight(u, v).map((c) => (dead ? null : c)),
-      classifierShare: dead || !classifier ? null : share(classifier),
-    };
-  });
-  return {
-    sigma: all.map((b) => b.sigma),
-    residual: all.map((b) => b.residual),
-    gap: all.map((b) => b.gap),
-    frobenius2: all.map((b) => b.frobenius2),
-    topEnergy: all.map((b) => b.topEnergy),
-    numericalRank: all.map((b) => b.numericalRank),
-    stableRank: all.map((b) => b.stableRank),
-    leftRight: all.map((b) => b.leftRight),
-    classifierShare: all.map((b) => b.classifierShare),
+  { spectrum, sketchColumns }: AnalysisOptions,
+  frobeniusExact: boolean,
+): BlockAt {
+  const found = [...triples.s.subarray(problem * sketchColumns, (problem + 1) * sketchColumns)];
+  const dead = found[0]! <= DEAD_BELOW;
+  const sigma = found.slice(0, spectrum).map((s) => (dead ? 0 : s));
+  const row = (x: Float32Array) => (k: number) => {
+    const start = (problem * spectrum + k) * dim;
+    return Float64Array.from(x.subarray(start, start + dim));
   };
-}
-
-/** RA2 of each pair of blocks; `matrix(i, j)` is A_ij. */
-function pairsOf(
-  { sigma, residual, gap }: Blocks,
-  matrix: (i: number, j: number) => Float32Array,
-  k: number,
-): Pick<StageSample, 'diagonalShare' | 'diagonalShareError' | 'coupling'> {
-  const errors = sigma.map((_, j) => vectorErrors(residual![j]!, gap![j]!));
-  const grid = <T>(f: (a: Float64Array, i: number, j: number) => T) =>
-    sigma.map((own, i) =>
-      sigma.map((other, j) =>
-        isDead(own[0]!) || isDead(other[0]!) ? null : f(Float64Array.from(matrix(i, j)), i, j),
-      ),
-    );
+  const residual2 = triples.residual2.subarray(problem * spectrum, (problem + 1) * spectrum);
   return {
-    diagonalShare: grid((a) => diagonalShare(a, k)),
-    diagonalShareError: grid((a, _, j) => diagonalShareError(a, k, errors[j]!)),
-    coupling: grid((a, i) => coupling(a, Float64Array.from(sigma[i]!.slice(0, k)))),
+    ...{ dead, found, sigma, frobeniusExact },
+    rank: dead ? 0 : sigma.filter((s) => s >= 1e-2 * sigma[0]!).length,
+    u: row(triples.u),
+    v: row(triples.v),
+    residual: [...residual2].map((x) => Math.sqrt(x) / found[0]!),
+    frobenius2: triples.frobenius2[problem]!,
+    frobeniusError: triples.frobeniusError[problem]!,
   };
-}
-
-/** |A_ij| / σ_{i,1}, averaged over the samples at which neither block is dead. */
-class MeanAlignment {
-  readonly #triples: number;
-  readonly #shown: number;
-  readonly #sums: { samples: number; sum: number[][] }[][];
-
-  constructor(depth: number, triples: number) {
-    this.#triples = triples;
-    this.#shown = Math.min(triples, SHOWN_TRIPLES);
-    const square = <T>(size: number, f: () => T) =>
-      Array.from({ length: size }, () => Array.from({ length: size }, f));
-    this.#sums = square(depth, () => ({ samples: 0, sum: square(this.#shown, () => 0) }));
-  }
-
-  add(sigma: readonly number[][], matrix: (i: number, j: number) => Float32Array): void {
-    this.#sums.forEach((row, i) => {
-      row.forEach((entry, j) => {
-        if (isDead(sigma[i]![0]!) || isDead(sigma[j]![0]!)) return;
-        const a = matrix(i, j);
-        entry.samples++;
-        entry.sum.forEach((line, p) => {
-          for (let q = 0; q < this.#shown; q++)
-            line[q]! += Math.abs(a[p * this.#triples + q]!) / sigma[i]![0]!;
-        });
-      });
-    });
-  }
-
-  mean(): Measures['alignment'] {
-    return this.#sums.map((row) =>
-      row.map(({ samples, sum }) => (samples ? sum.map((line) => line.map((x) => x / samples)) : null)),
-    );
-  }
 }

@@ -1,5 +1,6 @@
-import type { Analysis, Measures, Spread } from '../analysis/results.ts';
+import type { Analysis, Measures } from '../analysis/results.ts';
 import { scalars } from '../analysis/scalars.ts';
+import type { Spread } from '../analysis/statistics.ts';
 import { blocksInWords } from '../report/data.ts';
 import { format, percent } from '../report/numbers.ts';
 import { certificates } from '../report/run-page.ts';

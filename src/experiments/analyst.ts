@@ -1,9 +1,8 @@
 import { sizeOf } from '../analysis/batches.ts';
-import { blockLoss } from '../analysis/block-loss.ts';
-import { neuralCollapse } from '../analysis/collapse.ts';
 import { FeatureReader } from '../analysis/features.ts';
 import { type AnalysisSamples, classifierRows, measureNetwork } from '../analysis/measure.ts';
-import type { Measures } from '../analysis/results.ts';
+import type { Images } from '../analysis/measures/measure.ts';
+import { all, type Measures } from '../analysis/results.ts';
 import { type AnalysisOptions, analysisSettings } from '../analysis/settings.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
@@ -28,7 +27,7 @@ const COLLAPSE_IMAGES = 10_000;
 /** Numbers in the directions of all Jacobians from which on opening a device for them pays: about those of `mnist-fc`. */
 const WIDE_FROM = 1e6;
 
-/** Measures one network at as many moments as there are; what runs over whole data sets is compiled once. */
+/** Measures one network at as many steps as there are; what runs over whole data sets is compiled once. */
 export class Analyst implements Disposable {
   readonly settings: AnalysisOptions;
   readonly #gpu: Gpu;
@@ -56,31 +55,27 @@ export class Analyst implements Disposable {
     this.#state = new TrainingState(gpu, network, { momentum: false });
   }
 
-  /**
-   * All measures at a moment; `brief` ones take the training accuracy over the images of neural collapse only, and no
-   * block losses.
-   */
+  /** All measures at a step. `brief` ones take the training accuracy over the images of neural collapse only, and leave out what takes long. */
   async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
     const [gpu, network, { weights }] = [this.#gpu, this.#network, this.#state];
     const { train, test } = this.#data;
     this.#state.load({ ...host, momentum: new Map() });
     this.#test ??= await Evaluator.create(gpu, network, weights, test);
     this.#features ??= await FeatureReader.create(gpu, network, weights, train, COLLAPSE_IMAGES);
-    const testAccuracy = await this.#test.accuracy();
     const { features, predicted } = await this.#features.read();
     const labels = this.#task.train.labels.subarray(0, predicted.length);
-    const losses = brief || !network.options.skip ? undefined : await blockLoss(gpu, network, weights, test);
-    return {
-      ...(await measureNetwork(await this.#measuringGpu(), network, host, this.#samples, this.settings)),
-      testAccuracy,
-      trainAccuracy:
-        brief || predicted.length === this.#task.train.count
-          ? predicted.filter((p, i) => p === labels[i]).length / predicted.length
-          : await this.#trainAccuracy(),
-      collapse: neuralCollapse({ features, predicted, labels }, classifierRows(network, host)),
-      blockLoss: losses?.losses ?? null,
-      blockLossExamples: losses?.examples ?? null,
+    const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;
+    const images: Images = {
+      ...{ gpu, network, weights, test, brief, features: { features, predicted, labels } },
+      classifier: classifierRows(network, host),
+      testAccuracy: () => this.#test!.accuracy(),
+      trainAccuracy: async () =>
+        brief || predicted.length === this.#task.train.count ? correct : this.#trainAccuracy(),
     };
+    const parts: object[] = [];
+    for (const { overImages } of all) if (overImages) parts.push(await overImages(images));
+    const atSamples = measureNetwork(await this.#measuringGpu(), network, host, this.#samples, this.settings);
+    return Object.assign(await atSamples, ...parts) as Measures;
   }
 
   /** Where Jacobians are measured: on all cores, unless that is done before another device is ready. */

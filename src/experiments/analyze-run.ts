@@ -1,4 +1,4 @@
-import { networkInfo } from '../analysis/measure.ts';
+import { describe } from '../analysis/network-info.ts';
 import { ANALYSIS_FORMAT, type Analysis } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type NetworkOptions, networkOf } from '../models/networks.ts';
@@ -19,7 +19,7 @@ export async function analyzeRun(
   using analyst = new Analyst(gpu, task, data, network, request);
   return {
     schema: ANALYSIS_FORMAT,
-    network: networkInfo(network),
+    network: describe(network),
     settings: analyst.settings,
     initialization: await analyst.measure(initialState(network, request.trainingSeed), { brief: true }),
     trained: await analyst.measure(trained, { brief: false }),

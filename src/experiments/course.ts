@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NetworkInfo } from '../analysis/network-info.ts';
 import {
   type Course,
   type CourseMoment,
   course,
   fitsNetwork,
   type Measures,
-  type NetworkInfo,
+  summaryOf,
 } from '../analysis/results.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -59,9 +60,9 @@ export async function measureCourse(
     samples: count,
   });
   for (const epoch of missing) {
-    const { samples, alignment, ...summary } =
+    const measures =
       epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, config), { brief: true });
-    moments.push({ epoch, ...summary });
+    moments.push({ epoch, ...summaryOf(measures) });
     folder.writeJson(COURSE, { schema: COURSE_FILE.format, moments } satisfies Course);
   }
 }

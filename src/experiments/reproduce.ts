@@ -1,6 +1,6 @@
 import { judgeRun } from '../analysis/claims.ts';
 import type { Evidence } from '../analysis/evidence.ts';
-import { networkInfo } from '../analysis/measure.ts';
+import { describe } from '../analysis/network-info.ts';
 import type { Analysis } from '../analysis/results.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
@@ -84,7 +84,7 @@ export async function reproduce(
       const { network, trained, settings } = known;
       const has = { ...network, step: trained.step, samples: trained.samples.length, seed: settings.seed };
       const { samples, seed } = own.settings;
-      const wanted = { ...networkInfo(networkOf(own.network)), step: state.step, samples, seed };
+      const wanted = { ...describe(networkOf(own.network)), step: state.step, samples, seed };
       refuseDifference(
         has,
         wanted,

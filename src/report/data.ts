@@ -1,13 +1,7 @@
 import type { Evidence } from '../analysis/evidence.ts';
-import type {
-  Analysis,
-  CourseMoment,
-  EpochMetrics,
-  Measures,
-  NetworkInfo,
-  StageInfo,
-} from '../analysis/results.ts';
-import { stagesOf } from '../analysis/summary.ts';
+import type { NetworkInfo, StageInfo } from '../analysis/network-info.ts';
+import { stagesOf } from '../analysis/network-info.ts';
+import type { Analysis, CourseMoment, EpochMetrics, Measures } from '../analysis/results.ts';
 
 export type { Figure } from './parts.ts';
 

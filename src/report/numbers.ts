@@ -1,37 +1,7 @@
-import type { Spread } from '../analysis/results.ts';
+import { defined, range } from '../numbers.ts';
 
-/** Mean and spread of what is defined; all null where nothing is. */
-export function spread(values: Iterable<number | null | undefined>): Spread {
-  const finite = [...values].filter((v): v is number => v != null && Number.isFinite(v));
-  if (finite.length === 0) return { mean: null, std: null, min: null, max: null };
-  const mean = finite.reduce((a, b) => a + b, 0) / finite.length;
-  const std = Math.sqrt(finite.reduce((a, b) => a + (b - mean) ** 2, 0) / finite.length);
-  return { mean, std, min: Math.min(...finite), max: Math.max(...finite) };
-}
-
-export const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => i + from);
-
-/** Numbers from null-laden data that a plot can place. */
-export const defined = (x: number | null | undefined): x is number => x != null && Number.isFinite(x);
-
-/** For a table or a caption: three decimals, or three digits where that says more; "—" where undefined. */
-export function format(x: number | null | undefined, decimals = 3): string {
-  if (!defined(x)) return '—';
-  const size = Math.abs(x);
-  if (size !== 0 && (size < 0.5 * 10 ** -decimals || size >= 1e6)) return minus(x.toExponential(1));
-  return minus(x.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(decimals, 2) : decimals));
-}
-
-/** A standard deviation with as many decimals as its mean is printed with. */
-export function formatSpread(std: number, mean: number, decimals = 3): string {
-  const size = Math.abs(mean);
-  if (size !== 0 && size < 0.5 * 10 ** -decimals) return format(std, decimals);
-  return std.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(decimals, 2) : decimals);
-}
-
-export const percent = (x: number, decimals = 1): string => `${(100 * x).toFixed(decimals)}%`;
-
-const minus = (text: string): string => text.replaceAll('-', '−');
+export { spreadOf as spread } from '../analysis/statistics.ts';
+export { defined, format, formatSpread, percent, range } from '../numbers.ts';
 
 /** Ticks 1, 2, 3 … where there is room, else 1 and the multiples of a round step. */
 export function blockTicks(depth: number): number[] {

@@ -1,6 +1,6 @@
-import type { Spread } from '../analysis/results.ts';
+import { stagesOf } from '../analysis/network-info.ts';
 import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
-import { stagesOf } from '../analysis/summary.ts';
+import type { Spread } from '../analysis/statistics.ts';
 import type { Data, Observation } from './csv.ts';
 import { type Moment, moments, type ReportData, type RunData } from './data.ts';
 import { drawnBlocks } from './figures/alignment.ts';

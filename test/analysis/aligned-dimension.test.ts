@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { alignedDimension } from '../../src/analysis/alignment.ts';
+import { alignedDimension } from '../../src/analysis/measures/aligned-dimension.ts';
 
 const of = (ranks: number[], shares: number[], dim = 100) =>
   alignedDimension(ranks, () => Float32Array.from(shares), dim);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { judgeRun } from '../../src/analysis/claims.ts';
 import type { Evidence } from '../../src/analysis/evidence.ts';
-import type { Analysis, Spread } from '../../src/analysis/results.ts';
+import type { Analysis } from '../../src/analysis/results.ts';
+import type { Spread } from '../../src/analysis/statistics.ts';
 import { fixture } from '../report/fixture.ts';
 
 const known = (mean: number): Spread => ({ mean, std: 0, min: mean, max: mean });

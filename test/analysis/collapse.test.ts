@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { neuralCollapse } from '../../src/analysis/collapse.ts';
-import type { Collapse } from '../../src/analysis/results.ts';
+import { type Collapse, neuralCollapse } from '../../src/analysis/measures/collapse.ts';
 import { collapseOf } from '../fidelity/reference/collapse.ts';
 import { randomNumbers } from '../fidelity/support.ts';
 

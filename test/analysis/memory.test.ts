@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BUDGET_BYTES, batchOf } from '../../src/analysis/batches.ts';
 import { colouring, isExact } from '../../src/analysis/frobenius.ts';
 import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
-import { pathSamples, pathStep } from '../../src/analysis/paths.ts';
+import { pathSamples, pathStep } from '../../src/analysis/measures/paths.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { plan } from '../../src/autograd/lower/plan.ts';

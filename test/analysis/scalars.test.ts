@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Spread } from '../../src/analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../../src/analysis/scalars.ts';
+import type { Spread } from '../../src/analysis/statistics.ts';
 import { type FixtureOptions, fixture } from '../report/fixture.ts';
 
 const names = Object.keys(scalars) as ScalarName[];

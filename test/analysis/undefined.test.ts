@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { inverseDepthFit } from '../../src/analysis/alignment.ts';
 import { type Claim, judge } from '../../src/analysis/claim.ts';
 import { judgeRun } from '../../src/analysis/claims.ts';
-import { neuralCollapse } from '../../src/analysis/collapse.ts';
 import { verdictOn } from '../../src/analysis/evidence.ts';
-import { lineMeasures, variation } from '../../src/analysis/line.ts';
+import { neuralCollapse } from '../../src/analysis/measures/collapse.ts';
+import { lineMeasures } from '../../src/analysis/measures/line.ts';
+import { inverseDepthFit } from '../../src/analysis/measures/scale.ts';
 import { fitPowerLaw } from '../../src/analysis/power-law.ts';
 import type { JudgedRun } from '../../src/analysis/quantity.ts';
 import { scalar } from '../../src/analysis/scalars.ts';
+import { variation } from '../../src/analysis/statistics.ts';
 import { measureStart } from '../../src/analysis/unconstrained/measures.ts';
 import { verdictLines } from '../../src/cli/verdict-table.ts';
 import { resultSentence } from '../../src/report/run-page.ts';

@@ -1,9 +1,9 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
-import { blockLoss } from '../../src/analysis/block-loss.ts';
-import { neuralCollapse } from '../../src/analysis/collapse.ts';
 import { FeatureReader } from '../../src/analysis/features.ts';
 import { classifierRows, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { blockLoss } from '../../src/analysis/measures/block-loss.ts';
+import { neuralCollapse } from '../../src/analysis/measures/collapse.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
@@ -353,8 +353,9 @@ test('accuracy lost without a block', async () => {
     using loaded = new TrainingState(gpu, network, { momentum: false });
     loaded.load(state);
     using device = upload(gpu, examples);
-    const { losses, examples: count } = await blockLoss(gpu, network, loaded.weights, device);
-    expect(count).toBe(2000);
+    const given = { gpu, network, weights: loaded.weights, test: device };
+    const { blockLoss: losses, blockLossExamples } = await blockLoss(given);
+    expect(blockLossExamples).toBe(2000);
     const { x, labels } = select(examples, [...Array(2000).keys()]);
     const accuracy = (without?: number) => accuracyOf(RELU, fromFile(RELU, state), x, labels, without);
     const whole = accuracy();

@@ -1,11 +1,6 @@
 import { type Evidence, type Threshold, verdictOn } from '../../src/analysis/evidence.ts';
-import type {
-  Analysis,
-  Collapse,
-  EpochMetrics,
-  Measures,
-  SampleMeasures,
-} from '../../src/analysis/results.ts';
+import type { Collapse } from '../../src/analysis/measures/collapse.ts';
+import type { Analysis, EpochMetrics, Measures, SampleMeasures } from '../../src/analysis/results.ts';
 import type { ReportData, RunData } from '../../src/report/figures.ts';
 import { range, spread } from '../../src/report/numbers.ts';
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { finite, measured, whole } from '../../schema.ts';
-import { diagonalShare } from '../alignment.ts';
-import { meanOf } from '../summary.ts';
+import { diagonalShare } from '../measures/alignment.ts';
+import { meanOf } from '../statistics.ts';
 
 const agreementSchema = v.object({
   /** Least u_{i,k}·v_{i,k} over blocks and triples. */

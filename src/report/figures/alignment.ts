@@ -1,5 +1,5 @@
-import type { Measures, NetworkInfo } from '../../analysis/results.ts';
-import { stagesOf } from '../../analysis/summary.ts';
+import { type NetworkInfo, stagesOf } from '../../analysis/network-info.ts';
+import type { Measures } from '../../analysis/results.ts';
 import { type Figure, moments, type ReportData } from '../data.ts';
 import { blockTicks, format, range } from '../numbers.ts';
 import { figure, type Legend, type Panel, panelWidth } from '../svg.ts';

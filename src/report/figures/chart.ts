@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
-import type { NetworkInfo, Spread } from '../../analysis/results.ts';
-import { stagesOf } from '../../analysis/summary.ts';
+import { type NetworkInfo, stagesOf } from '../../analysis/network-info.ts';
+import type { Spread } from '../../analysis/statistics.ts';
 import { accent, neutral } from '../colours.ts';
 import { blockTicks, logLabel, logTicks } from '../numbers.ts';
 import { type Panel, panelWidth, plot } from '../svg.ts';

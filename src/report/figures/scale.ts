@@ -1,6 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import type { InverseDepthFit } from '../../analysis/results.ts';
-import { FIT_FROM } from '../../analysis/summary.ts';
+import { FIT_FROM, type InverseDepthFit } from '../../analysis/measures/scale.ts';
 import { accent, contrast } from '../colours.ts';
 import { type Figure, moments, type ReportData, rowsInWords, type StageMoment, stageRows } from '../data.ts';
 import { blockTicks, format, logDomain, range } from '../numbers.ts';

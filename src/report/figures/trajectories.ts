@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import type { Spread } from '../../analysis/results.ts';
+import type { Spread } from '../../analysis/statistics.ts';
 import { classColour } from '../colours.ts';
 import { type Figure, moments, type ReportData, rowsInWords, type StageMoment, stageRows } from '../data.ts';
 import { format, spread } from '../numbers.ts';

@@ -1,15 +1,80 @@
-import type { Rows } from './alignment.ts';
-import { variation } from './line.ts';
-import type { Collapse } from './results.ts';
-import { centreOf, dot, minus, norm, principalDirections } from './vectors.ts';
+import * as v from 'valibot';
+import { whole as integer } from '../../schema.ts';
+import { variation } from '../statistics.ts';
+import { centreOf, dot, minus, norm, principalDirections, type Rows } from '../vectors.ts';
+import { maybe, ofNetwork, type Values } from './field.ts';
+import { type Features, type Images, type Scalar, SHARE } from './measure.ts';
 
-/** What the classifier reads of some images, and what it makes of them. */
-export interface Features {
-  /** [N, D]. */
-  readonly features: Float32Array;
-  readonly predicted: ArrayLike<number>;
-  readonly labels: ArrayLike<number>;
-}
+export const title = 'Neural collapse';
+export const about = `NC1–NC4 of Papyan, Han & Donoho (*Prevalence of neural collapse during the terminal phase of deep learning training*,
+PNAS 2020) of the features that the classifier reads: h_{L+1}, averaged over positions under convolutions. Over the first 10,000 training
+images (\`examples\`, fewer if there are fewer), in inference mode, with the labels that were trained on. C is the number of classes among
+these images; μ_c are the class means, μ_G their mean, w_c the classifier's rows; Σ_W is the mean over classes of the covariance within
+the class, Σ_B that of the class means. Every class counts alike, however many images it has. Moments are taken in float64.
+
+| field | formula |
+|---|---|
+| \`nc1\` | tr(Σ_W Σ_B⁺) / C, directions with less than 1e-12 of the largest variance left out of Σ_B |
+| \`nc2Norms\`, \`weightNorms\` | standard deviation of ‖μ_c − μ_G‖, or of ‖w_c‖, over their mean |
+| \`nc2Angles\`, \`weightAngles\` | mean over pairs of classes of abs(cos(μ_c − μ_G, μ_c′ − μ_G) + 1/(C − 1)), or of w_c and w_c′ |
+| \`nc3\` | ‖W/‖W‖_F − M/‖M‖_F‖_F, the rows of M being μ_c − μ_G |
+| \`nc4\` | share of the images whose nearest class mean is of another class than the network predicts |
+
+All are 0 in a network that has collapsed. Where all class means are one to float32's rounding, as in a network that did not
+train, or the classifier is zero, what would be undefined is \`null\`, \`nc4\` too.`;
+
+const collapse = v.object({
+  /** Images measured. */
+  examples: integer(),
+  ...{ nc1: maybe, nc2Norms: maybe, nc2Angles: maybe, nc3: maybe, nc4: maybe },
+  /** As `nc2Norms` and `nc2Angles`, of the classifier's rows. */
+  ...{ weightNorms: maybe, weightAngles: maybe },
+});
+export type Collapse = v.InferOutput<typeof collapse>;
+
+export const whole = {
+  collapse: ofNetwork('neural collapse at the classifier’s input, see above', collapse),
+};
+
+export const overImages = ({ features, classifier }: Images): Values<typeof whole> => ({
+  collapse: neuralCollapse(features, classifier),
+});
+
+const scalar = (
+  name: 'nc1' | 'nc2Norms' | 'nc2Angles' | 'nc3' | 'nc4',
+  label: string,
+  what: string,
+  more: Pick<Scalar, 'log' | 'domain' | 'followed'> = {},
+): Scalar<Values<typeof whole>> => ({
+  label,
+  what: `${label.split(',')[0]}, ${what}`,
+  ...more,
+  from: (m) => m.collapse[name],
+});
+export const scalars = {
+  nc1: scalar('nc1', 'NC1', 'variability within classes over that between them', {
+    log: true,
+    followed: true,
+  }),
+  nc2Norms: scalar('nc2Norms', 'NC2, norms', 'coefficient of variation of the centred class means’ norms'),
+  nc2Angles: scalar(
+    'nc2Angles',
+    'NC2, angles',
+    'mean distance of the cosines between centred class means from −1/(C − 1)',
+    { followed: true },
+  ),
+  nc3: scalar(
+    'nc3',
+    'NC3',
+    'distance of the classifier from the centred class means, both scaled to norm 1',
+    {
+      followed: true,
+    },
+  ),
+  nc4: scalar('nc4', 'NC4', 'share of images whose nearest class mean is of another class than predicted', {
+    domain: SHARE,
+  }),
+};
 
 /**
  * Neural collapse (Papyan, Han & Donoho, PNAS 2020). Every class that there are images of counts alike, however many
@@ -76,11 +141,11 @@ function classMeans(features: Float32Array, labels: ArrayLike<number>, of: numbe
 
 /** Number of the point nearest to x, the first of several. */
 function nearest(points: Rows, x: Float64Array): number {
-  let [best, least] = [0, Number.POSITIVE_INFINITY];
+  let [best, minimum] = [0, Number.POSITIVE_INFINITY];
   for (const [i, p] of points.entries()) {
     let distance = 0;
     for (let d = 0; d < x.length; d++) distance += (x[d]! - p[d]!) ** 2;
-    if (distance < least) [best, least] = [i, distance];
+    if (distance < minimum) [best, minimum] = [i, distance];
   }
   return best;
 }

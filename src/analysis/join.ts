@@ -1,0 +1,78 @@
+import type { Fields, Layout } from './measures/field.ts';
+import { offDiagonal } from './measures/field.ts';
+import { fold } from './measures/list.ts';
+import { stagesOf } from './network-info.ts';
+import { all, type Measures, type SampleMeasures } from './results.ts';
+import { meanOf, spreadOf } from './statistics.ts';
+
+const of = (fields: object, ...layouts: Layout[]): string[] =>
+  Object.entries(fields as Fields).flatMap(([name, { layout }]) => (layouts.includes(layout) ? [name] : []));
+const sampleFields = fold('sample');
+const paths = of(sampleFields, 'path');
+const pairs = of(sampleFields, 'pair');
+
+type Part = Readonly<Record<string, never>>;
+const joins: Readonly<Record<Exclude<Layout, 'whole'>, (parts: never[]) => unknown>> = {
+  path: meanOf,
+  stage: meanOf,
+  block: (parts: unknown[][]) => parts.flat(),
+  list: (parts: unknown[][]) => parts.flat(),
+  pair: blockDiagonal,
+  grid: blockDiagonal,
+  stages: (parts) => parts,
+};
+
+/** The fields that stages have parts of, in order. */
+export function joinStages(kind: 'sample' | 'gathered', stages: readonly object[]): object {
+  const parts = stages as Part[];
+  const joined = Object.entries(fold(kind) as Fields).flatMap(([name, { layout }]) =>
+    layout === 'whole' ? [] : [[name, joins[layout](parts.map((part) => part[name]!))]],
+  );
+  const perStage = kind === 'sample' && {
+    perStage: parts.map((part) => Object.fromEntries(paths.map((name) => [name, part[name]]))),
+  };
+  return { ...Object.fromEntries(joined), ...perStage };
+}
+
+/** Square grids along the diagonal of one that is null elsewhere. */
+function blockDiagonal<T>(grids: readonly (readonly (readonly T[])[])[]): (T | null)[][] {
+  return grids.flatMap((grid, own) =>
+    grid.map((row) =>
+      grids.flatMap((other, s): (T | null)[] => (s === own ? [...row] : other.map(() => null))),
+    ),
+  );
+}
+
+/** Spreads over samples; what is a grid over pairs of blocks is first averaged over i ≠ j within each sample. */
+export function summarize(
+  samples: readonly SampleMeasures[],
+  stages: readonly { readonly blocks: readonly string[] }[],
+): Measures['summary'] {
+  const depth = stages.reduce((sum, { blocks }) => sum + blocks.length, 0);
+  const value = (sample: object, name: string) => (sample as Part)[name]!;
+  const over = (pick: (s: SampleMeasures) => number | null) => spreadOf(samples.map(pick));
+  const each = <T>(names: readonly string[], make: (name: string) => T) =>
+    Object.fromEntries(names.map((name) => [name, make(name)]));
+  const perStage = stagesOf(stages).map((range) => ({
+    ...each(paths, (name) => over((s) => value(s.perStage[range.stage]!, name))),
+    ...each(pairs, (name) => over((s) => offDiagonal(value(s, name), range.start, range.end))),
+    ...Object.fromEntries(
+      all.flatMap((m) =>
+        Object.entries(m.stageSummary ?? {}).map(([name, summary]) => [name, summary.of(samples, range)]),
+      ),
+    ),
+  }));
+  return {
+    ...each([...paths, ...of(sampleFields, 'stage')], (name) => over((s) => value(s, name))),
+    ...each(pairs, (name) => over((s) => offDiagonal(value(s, name)))),
+    ...each(of(sampleFields, 'block'), (name) =>
+      Array.from({ length: depth }, (_, i) => over((s) => value(s, name)[i]!)),
+    ),
+    ...Object.fromEntries(
+      all.flatMap((m) =>
+        Object.entries(m.summary ?? {}).map(([name, summary]) => [name, summary.of(samples, depth)]),
+      ),
+    ),
+    perStage,
+  } as Measures['summary'];
+}

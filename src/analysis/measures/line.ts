@@ -1,0 +1,124 @@
+import { format } from '../../numbers.ts';
+import { spreadOf, variation } from '../statistics.ts';
+import { centreOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
+import { type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
+import { type FigureSpec, meanWithBand } from './figure.ts';
+import { COSINE, over, type Scalar, type Series, SHARE, type StageAt } from './measure.ts';
+
+export const title = 'Straight and evenly spaced paths';
+export const property = 'RA1';
+
+export const sample = {
+  line: ofPath('λ_1 / Σλ of the covariance of the points h_1 … h_{L+1}'),
+  straightness: ofPath('‖h_{L+1} − h_1‖ / Σ_i ‖h_{i+1} − h_i‖'),
+  lineShape: ofPath(
+    'line-shape score of Gai & Zhang (*A mathematical principle of deep learning: learn the geodesic curve in the Wasserstein space*, 2021): L / ‖Σ_i (h_{i+1} − h_i)/‖h_{i+1} − h_i‖‖; 1 for a straight line, larger for a bent one',
+  ),
+  stepCv: ofPath('standard deviation (population) of the step norms over their mean'),
+  stepCosine: ofPath('mean cosine between successive steps'),
+  stepNorms: perBlock('‖h_{i+1} − h_i‖'),
+};
+type Measures = Own<typeof sample>;
+
+export const at = ({ path, plane }: StageAt) => lineMeasures(path, plane);
+
+/** Below this share of the points' own energy, what tells them apart is float32's rounding. */
+const ROUNDING = 1e-14;
+
+/**
+ * Straightness and spacing of a path of L+1 points. Of a path that does not move all is undefined, and null; so is the share on a line
+ * of two points, which always lie on one.
+ */
+export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): Values<typeof sample> {
+  const steps = path.slice(1).map((h, i) => minus(h, path[i]!));
+  const stepNorms = steps.map(norm);
+  const length = stepNorms.reduce((a, b) => a + b, 0);
+  const units = steps.filter((_, i) => stepNorms[i]! > 0).map((s) => s.map((x) => x / norm(s)));
+  const energy = path.reduce((sum, h) => sum + dot(h, h), 0);
+  const still = !(stepNorms.reduce((sum, x) => sum + x * x, 0) > ROUNDING * energy);
+  const covered = still ? 0 : norm(centreOf(units));
+  const cosines = steps
+    .slice(1)
+    .flatMap((s, i) =>
+      stepNorms[i]! > 0 && stepNorms[i + 1]! > 0
+        ? [dot(s, steps[i]!) / (stepNorms[i]! * stepNorms[i + 1]!)]
+        : [],
+    );
+  return {
+    line: still || path.length < 3 ? null : plane.share,
+    straightness: still ? null : norm(minus(path.at(-1)!, path[0]!)) / length,
+    lineShape: covered > 0 ? 1 / covered : null,
+    stepCv: still ? null : variation(stepNorms),
+    stepCosine: !still && cosines.length ? cosines.reduce((a, b) => a + b, 0) / cosines.length : null,
+    stepNorms,
+  };
+}
+
+const mean = over<Measures>;
+export const scalars = {
+  line: {
+    label: 'share of variance on a line',
+    what: 'share of variance along the first principal direction',
+    domain: SHARE,
+    ...{ glance: true, followed: true },
+    ...mean((m) => m.summary.line),
+  },
+  straightness: {
+    label: 'straightness',
+    what: 'distance from the first point to the last over the length of the path',
+    domain: SHARE,
+    ...mean((m) => m.summary.straightness),
+  },
+  lineShape: {
+    label: 'line-shape score',
+    what: 'line-shape score of Gai & Zhang, 1 for a straight line',
+    ...mean((m) => m.summary.lineShape),
+  },
+  stepCv: {
+    label: 'variation of step lengths',
+    what: 'coefficient of variation of step lengths',
+    glance: true,
+    ...mean((m) => m.summary.stepCv),
+  },
+  stepCosine: {
+    label: 'cosine of successive steps',
+    what: 'mean cosine between successive steps',
+    domain: COSINE,
+    ...{ glance: true, followed: true },
+    ...mean((m) => m.summary.stepCosine),
+  },
+} satisfies Record<string, Scalar<Measures>>;
+
+export const series = {
+  step: {
+    label: 'step ‖hᵢ₊₁ − hᵢ‖ (units of h)',
+    from: ({ samples }) => samples[0]?.stepNorms.map((_, i) => spreadOf(samples.map((s) => s.stepNorms[i]))),
+  },
+} satisfies Record<string, Series<Measures & Sampled<typeof sample>>>;
+
+export const figures: FigureSpec<Measures & Sampled<typeof sample>>[] = [
+  {
+    file: 'ra1-steps.svg',
+    title: 'RA1: step from block to block',
+    caption:
+      'Length of the step that a representation makes in each block: mean over samples, and a band of one standard deviation. ' +
+      'Look for a level line: equal steps. CV is the coefficient of variation of the steps of one sample; the cosine between ' +
+      'successive steps is 1 where they all point the same way. Each panel has its own scale, from zero.',
+    data: ['blocks', 'measures'],
+    panels: [
+      {
+        each: 'network',
+        draw: ({ measures, network }) => ({
+          note: `CV ${format(measures.summary.stepCv.mean)}, cosine ${format(measures.summary.stepCosine.mean)}`,
+          x: 'block',
+          y: { label: series.step.label, zero: true },
+          marks: meanWithBand(series.step.from(measures) ?? [], network, [0, Number.POSITIVE_INFINITY]),
+        }),
+      },
+    ],
+    legend: [
+      ['mean over samples', 'accent', 'line'],
+      ['± one standard deviation', 'accent', 'band'],
+    ],
+  },
+];

@@ -1,0 +1,47 @@
+import * as accuracy from './accuracy.ts';
+import * as alignedDimension from './aligned-dimension.ts';
+import * as alignment from './alignment.ts';
+import * as blockLoss from './block-loss.ts';
+import * as branch from './branch.ts';
+import * as classifier from './classifier.ts';
+import * as collapse from './collapse.ts';
+import * as deadBlocks from './dead-blocks.ts';
+import * as leftRight from './left-right.ts';
+import * as line from './line.ts';
+import * as paths from './paths.ts';
+import * as rank from './rank.ts';
+import * as scale from './scale.ts';
+import * as spectrum from './spectrum.ts';
+import * as trajectory from './trajectory.ts';
+
+/** Every measure, in the order in which tables, figures and docs have them. */
+export const list = [
+  accuracy,
+  trajectory,
+  line,
+  alignment,
+  leftRight,
+  alignedDimension,
+  classifier,
+  spectrum,
+  rank,
+  scale,
+  deadBlocks,
+  branch,
+  blockLoss,
+  paths,
+  collapse,
+] as const;
+
+type Part<K extends string> = (typeof list)[number] extends infer M
+  ? M extends { readonly [P in K]: infer F }
+    ? F
+    : never
+  : never;
+type Together<U> = (U extends unknown ? (part: U) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+
+/** One export of all measures together. */
+export const fold = <K extends string>(part: K): Together<Part<K>> =>
+  Object.assign({}, ...list.map((measure) => measure[part as never] ?? {}));

@@ -1,0 +1,160 @@
+import * as v from 'valibot';
+import { format, range } from '../../numbers.ts';
+import { measured } from '../../schema.ts';
+import { type NetworkInfo, type StageRange, stagesOf } from '../network-info.ts';
+import { meanOf } from '../statistics.ts';
+import type { None, Own, Values } from './field.ts';
+import { deadIn, type FigureSpec } from './figure.ts';
+import { over, type Scalar, SHARE, type StageSummary } from './measure.ts';
+import { sigmaError, type sample as spectrum, type summary as spectrumSummary } from './spectrum.ts';
+
+export const title = 'Scale against depth';
+export const property = 'RA4';
+
+/** The first block of a stage in the fit; before it, blocks still separate the classes. */
+export const FIT_FROM = 3;
+
+export const about = `\`inverseDepthFit\` is the least-squares line through 1/σ_{i,1} (mean over samples) for a stage’s blocks i ≥ ${FIT_FROM},
+given as σ ≈ a/(i + b), with its R²; \`null\` where these are fewer than three. The ratio of σ_1 to that of the block before may be off by
+2√2 ρ of itself, see [Certificates](#certificates).`;
+
+const fit = v.nullable(v.object({ a: measured, b: measured, r2: measured }));
+export type InverseDepthFit = NonNullable<v.InferOutput<typeof fit>>;
+
+export const stageSummary = {
+  inverseDepthFit: {
+    schema: fit,
+    of: (samples, { start, end }) =>
+      inverseDepthFit(
+        range(end - start, start)
+          .slice(FIT_FROM - 1)
+          .map((i) => meanOf(samples.map((s) => s.sigma[i]![0]!)) ?? 0),
+        FIT_FROM,
+      ),
+  } satisfies StageSummary<Values<typeof spectrum>>,
+};
+
+/** The curve a/(i + b) through values at i = first, first+1, …, by least squares on 1/value. */
+export function inverseDepthFit(values: readonly number[], first: number): InverseDepthFit | null {
+  if (values.length < 3 || values.some((x) => !(x > 0))) return null;
+  const n = values.length;
+  const x = values.map((_, i) => first + i);
+  const y = values.map((value) => 1 / value);
+  const mean = (z: readonly number[]) => z.reduce((p, q) => p + q, 0) / n;
+  const [mx, my] = [mean(x), mean(y)];
+  const sxx = x.reduce((s, value) => s + (value - mx) ** 2, 0);
+  const sxy = x.reduce((s, value, i) => s + (value - mx) * (y[i]! - my), 0);
+  const syy = y.reduce((s, value) => s + (value - my) ** 2, 0);
+  const slope = sxy / sxx;
+  // Values that are all one leave nothing to explain; what is left of them is rounding.
+  if (slope === 0 || !(syy > 1e-20 * n * my ** 2)) return null;
+  return { a: 1 / slope, b: my / slope - mx, r2: (sxy * sxy) / (sxx * syy) };
+}
+
+type Measures = Own<None, typeof spectrumSummary> & {
+  readonly deadBlocks: readonly number[];
+  readonly summary: { readonly perStage: readonly { readonly inverseDepthFit: InverseDepthFit | null }[] };
+};
+
+/** At most 1 where σ₁ falls from block to block; stages begin anew. Undefined beside a dead block, which has no σ to fall from or to. */
+function steepestRise({ summary: { sigma1 } }: Measures, { stages }: NetworkInfo): number | null {
+  const firsts = new Set(stagesOf(stages).map(({ start }) => start));
+  if (!sigma1.every((s) => s.mean! > 0)) return null;
+  const ratios = sigma1.flatMap((s, i) => (firsts.has(i) ? [] : [s.mean! / sigma1[i - 1]!.mean!]));
+  return ratios.length ? Math.max(...ratios) : null;
+}
+
+const mean = over<Measures>;
+export const scalars = {
+  sigma1First: {
+    label: 'σ₁, first block',
+    what: 'largest singular value of the first block',
+    ...{ log: true, followed: true },
+    ...mean((m) => m.summary.sigma1[0]),
+  },
+  sigma1Last: {
+    label: 'σ₁, last block',
+    what: 'largest singular value of the last block',
+    ...{ log: true, glance: true, followed: true },
+    ...mean((m) => m.summary.sigma1.at(-1)),
+  },
+  sigma1Fall: {
+    label: 'largest σ₁ ratio to the block before',
+    what: 'largest ratio of σ₁ to that of the block before',
+    log: true,
+    from: steepestRise,
+    uncertainty: (m, network) => 2 * sigmaError(m) * (steepestRise(m, network) ?? 0),
+  },
+  inverseDepthR2: {
+    label: 'R² of a/(i + b)',
+    what: 'R² of the fit of 1/σ₁ over blocks from the third on, minimum over stages',
+    domain: SHARE,
+    from: ({ summary: { perStage } }) => {
+      const fits = perStage.flatMap(({ inverseDepthFit }) => inverseDepthFit ?? []);
+      return fits.length ? Math.min(...fits.map(({ r2 }) => r2)) : null;
+    },
+  },
+} satisfies Record<string, Scalar<Measures>>;
+
+/** The fitted curve between two blocks. */
+const curve = (found: InverseDepthFit | null, from: number, to: number) =>
+  found === null || from >= to
+    ? []
+    : range(41)
+        .map((t) => from * (to / from) ** (t / 40))
+        .map((block) => ({ block, sigma: block + found.b > 0 ? found.a / (block + found.b) : 0 }));
+
+const inWords = (found: InverseDepthFit | null): string => {
+  if (!found) return 'too few blocks for a fit';
+  const sign = found.b < 0 ? '−' : '+';
+  return `${format(found.a, 2)}/(i ${sign} ${format(Math.abs(found.b), 2)}), R² ${format(found.r2)}`;
+};
+
+/** Before the blocks that were fitted the curve is broken. */
+export const figures: FigureSpec<Measures>[] = [
+  {
+    file: 'ra4-scale.svg',
+    title: 'RA4: largest singular value against depth',
+    caption:
+      'Largest singular value of each block’s Jacobian, mean over samples with a bar from the minimum to the maximum, both axes ' +
+      `logarithmic. Look for a steady fall along the curve a/(i + b), fitted from block ${FIT_FROM} on: the singular values scale ` +
+      'inversely with depth. All panels share the vertical scale.',
+    data: ['blocks', 'stages'],
+    panels: [
+      {
+        each: 'stage',
+        draw: ({ measures: { summary, deadBlocks }, ...shown }) => {
+          const depth = shown.end - shown.start;
+          const { inverseDepthFit: found } = summary.perStage[shown.stage]!;
+          const rows = summary.sigma1
+            .slice(shown.start, shown.end)
+            .flatMap((s, i) => (s.mean! > 0 ? [{ block: i + 1, ...s }] : []));
+          const place = { x: 'block', y: 'sigma', stroke: 'contrast' } as const;
+          return {
+            note: inWords(found) + deadIn(deadBlocks, shown),
+            x: { label: 'block i', log: 0, domain: [1, Math.max(depth, 2)] },
+            y: { label: 'σ₁(Jᵢ)', log: 1e-5 },
+            marks: [
+              { mark: 'line', rows: curve(found, FIT_FROM, depth), ...place, strokeWidth: 1.75, fit: true },
+              {
+                ...{ mark: 'line', rows: curve(found, 1, Math.min(FIT_FROM, depth)), ...place, fit: true },
+                ...{ strokeWidth: 1.25, strokeDasharray: '4 3' },
+              },
+              {
+                ...{ mark: 'ruleX', rows, x: 'block', y1: 'min', y2: 'max' },
+                ...{ stroke: 'accent', strokeOpacity: 0.6, strokeWidth: 1.75 },
+              },
+              { mark: 'dot', rows, x: 'block', y: 'mean', fill: 'accent', r: depth > 40 ? 2 : 3.2 },
+            ],
+          };
+        },
+      },
+    ],
+    legend: [
+      ['mean over samples', 'accent', 'dot'],
+      ['minimum to maximum', 'accent', 'line'],
+      ['fit a/(i + b)', 'contrast', 'line'],
+      [`extended before block ${FIT_FROM}`, 'contrast', 'dashed'],
+    ],
+  },
+];
