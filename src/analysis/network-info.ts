@@ -49,3 +49,10 @@ export function stagesOf(stages: readonly { readonly blocks: readonly unknown[] 
     return { stage, start, end };
   });
 }
+
+/** What a network's blocks are, for headlines: "8 blocks of width 128", "6 blocks of 14×14×16". */
+export function blocksInWords({ stages }: Pick<NetworkInfo, 'stages'>): string {
+  const one = ({ blocks, shape }: StageInfo) =>
+    `${blocks.length} ${blocks.length === 1 ? 'block' : 'blocks'} of ${shape.length > 1 ? shape.join('×') : `width ${shape[0]}`}`;
+  return stages.map(one).join(', ');
+}

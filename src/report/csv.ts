@@ -1,5 +1,7 @@
+import type { Row } from '../analysis/measures/figure.ts';
+
 /** One observation, by the names of columns; what is not there is an empty field. */
-export type Observation = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type Observation = Row;
 
 /** A table of `data/<name>.csv`. */
 export interface Data {

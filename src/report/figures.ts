@@ -1,18 +1,36 @@
-import type { Figure, ReportData } from './data.ts';
-import { alignment } from './figures/alignment.ts';
-import { blocks } from './figures/blocks.ts';
-import { course } from './figures/course.ts';
-import { leftRight } from './figures/left-right.ts';
-import { scale } from './figures/scale.ts';
-import { spectra } from './figures/spectra.ts';
-import { steps } from './figures/steps.ts';
+import { all } from '../analysis/results.ts';
+import { scalar, scalarNames } from '../analysis/scalars.ts';
+import { type ReportData, shown } from './data.ts';
+import { draw } from './figures/kinds.ts';
+import { coursePanels } from './figures/sweep-lines.ts';
 import { training } from './figures/training.ts';
-import { trajectories } from './figures/trajectories.ts';
+import type { Figure } from './parts.ts';
+import { figure } from './svg.ts';
+import { courseRows } from './tables.ts';
 
-export type { Figure, ReportData, RunData } from './data.ts';
+/** All figures of a report: those of measures, in their order, how the networks were trained, and how alignment came about. */
+export const figures = (data: ReportData): Figure[] => [
+  ...all.flatMap((measure) => measure.figures ?? []).map((spec) => draw(spec, shown(data))),
+  training(data),
+  ...course(data),
+];
 
-/** All figures of a report, in the order in which a reader wants them. */
-export function figures(data: ReportData): Figure[] {
-  const drawn = [trajectories, steps, alignment, leftRight, spectra, scale, blocks, training];
-  return [...drawn.map((draw) => draw(data)), ...course(data)];
+/** How alignment and neural collapse came about, where weights were kept on the way. */
+function course({ run }: ReportData): Figure[] {
+  if (!run.course) return [];
+  const followed = scalarNames.filter((name) => scalar(name).followed);
+  const rows = courseRows(run).map((row) => ({ ...row, run: run.label }));
+  return [
+    figure(
+      {
+        file: 'course.svg',
+        data: ['course'],
+        title: 'Alignment and neural collapse over training',
+        caption:
+          'Measures at snapshots of training, from initialization on. Look for alignment (d, e, f, g) that rises while neural ' +
+          'collapse (j, k, l) falls to 0. Epochs are placed by their logarithms; each panel has its own scale.',
+      },
+      coursePanels(followed, rows),
+    ),
+  ];
 }

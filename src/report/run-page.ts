@@ -1,6 +1,7 @@
+import { blocksInWords } from '../analysis/network-info.ts';
 import type { Analysis, Measures } from '../analysis/results.ts';
-import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
-import { blocksInWords, moments, type ReportData } from './data.ts';
+import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
+import { type ReportData, shown } from './data.ts';
 import { figures } from './figures.ts';
 import { format, formatSpread, percent, spread } from './numbers.ts';
 import { link, type Report, verdicts } from './page.ts';
@@ -61,7 +62,7 @@ function measureTable(data: ReportData): Table {
         return { text: label, ...(what !== label && { small: what }) };
       },
     ],
-    ...moments(data).map(
+    ...shown(data).map(
       ({ title, measures, network }): ColumnOf<ScalarName> => [
         title,
         (name) => {
@@ -74,7 +75,7 @@ function measureTable(data: ReportData): Table {
       ],
     ),
   ];
-  return { ...tableOf('All scalar measures', columns, Object.keys(scalars) as ScalarName[]), cards: true };
+  return { ...tableOf('All scalar measures', columns, scalarNames), cards: true };
 }
 
 function measurement(analysis: Analysis): Row[] {

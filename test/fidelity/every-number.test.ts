@@ -346,10 +346,11 @@ const TABLES: Record<string, () => Row[]> = {
       numbers(depth).flatMap((i) => {
         const spreads = {
           step: spreadOf(samples.map((sample) => sample.stepNorms[i]!)),
-          ...{ sigma1: s.sigma1[i]!, topEnergy: s.topEnergy[i]!, numericalRank: s.numericalRank[i]! },
-          ...{ stableRank: s.stableRank[i]!, residual: s.residual[i]!, gap: s.gap[i]! },
           ...{ leftRightError: s.leftRightError[i]!, leftRight: s.leftRight[i]! },
-          ...{ classifierShare: s.classifierShare[i]!, branchRatio: s.branchRatio[i]! },
+          ...{ classifierShare: s.classifierShare[i]!, sigma1: s.sigma1[i]! },
+          ...{ residual: s.residual[i]!, gap: s.gap[i]!, topEnergy: s.topEnergy[i]! },
+          ...{ numericalRank: s.numericalRank[i]!, stableRank: s.stableRank[i]! },
+          branchRatio: s.branchRatio[i]!,
         };
         const block = { block: i + 1, name: `blocks.${i}`, stage: 1 };
         const undefinedSpread = { std: null, min: null, max: null };
@@ -432,7 +433,7 @@ const TABLES: Record<string, () => Row[]> = {
 };
 
 test('every table of the report is expected, and no other', () => {
-  expect(runTables(report).map(({ name }) => name)).toEqual(Object.keys(TABLES));
+  expect(new Set(runTables(report).map(({ name }) => name))).toEqual(new Set(Object.keys(TABLES)));
 });
 
 /** Columns of words. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Figure, figures } from '../../src/report/figures.ts';
+import { figures } from '../../src/report/figures.ts';
+import type { Figure } from '../../src/report/parts.ts';
 import { type FixtureOptions, fixture } from './fixture.ts';
 import { elements } from './xml.ts';
 

@@ -1,7 +1,7 @@
 import { type Evidence, type Threshold, verdictOn } from '../../src/analysis/evidence.ts';
 import type { Collapse } from '../../src/analysis/measures/collapse.ts';
 import type { Analysis, EpochMetrics, Measures, SampleMeasures } from '../../src/analysis/results.ts';
-import type { ReportData, RunData } from '../../src/report/figures.ts';
+import type { ReportData, RunData } from '../../src/report/data.ts';
 import { range, spread } from '../../src/report/numbers.ts';
 
 /** What a made-up report is to be like. Numbers are plausible, and the same for the same seed. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { csv } from '../../src/report/csv.ts';
-import { figures, type ReportData } from '../../src/report/figures.ts';
+import type { ReportData } from '../../src/report/data.ts';
+import { figures } from '../../src/report/figures.ts';
 import { html } from '../../src/report/html.ts';
 import { pageOf } from '../../src/report/page.ts';
 import { render } from '../../src/report/render.ts';

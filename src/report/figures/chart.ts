@@ -1,7 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { type NetworkInfo, stagesOf } from '../../analysis/network-info.ts';
-import type { Spread } from '../../analysis/statistics.ts';
-import { accent, neutral } from '../colours.ts';
+import { neutral } from '../colours.ts';
 import { blockTicks, logLabel, logTicks } from '../numbers.ts';
 import { type Panel, panelWidth, plot } from '../svg.ts';
 
@@ -32,6 +31,14 @@ export const logAxis = (
   tickFormat: (_: number, i: number) => logLabel(ticks[i]!),
 });
 
+/** Lengths of paths. */
+export const pathAxis = (depth: number): Plot.ScaleOptions => ({
+  ...axis('blocks on the path'),
+  domain: [-0.5, depth + 0.5],
+  ticks: [0, ...blockTicks(depth)],
+  tickFormat: String,
+});
+
 const margins = { marginTop: 8, marginLeft: 50, marginRight: 13, marginBottom: 40 };
 
 type ChartOptions = Omit<Plot.PlotOptions, 'title'> & Pick<Panel, 'title' | 'note'>;
@@ -57,32 +64,4 @@ export function stageBoundaries({ stages }: NetworkInfo): Plot.Markish {
     stroke: neutral,
     strokeDasharray: '2 3',
   });
-}
-
-/**
- * A line through means over block 1, 2 …, broken where there is none and between stages, and a band of one standard
- * deviation.
- */
-export function meanWithBand(
-  blocks: Spread[],
-  [least, greatest]: [number, number],
-  network: NetworkInfo,
-): Plot.Markish[] {
-  const ranges = stagesOf(network.stages);
-  const rows = blocks.map(({ mean, std }, i) => ({
-    block: i + 1,
-    stage: ranges.findIndex(({ end }) => i < end),
-    mean,
-    low: mean === null ? null : Math.max(least, mean - (std ?? 0)),
-    high: mean === null ? null : Math.min(greatest, mean + (std ?? 0)),
-  }));
-  const band = { x: 'block', y1: 'low', y2: 'high' };
-  return [
-    stageBoundaries(network),
-    rows.length > 1
-      ? Plot.areaY(rows, { ...band, z: 'stage', fill: accent, fillOpacity: 0.22 })
-      : Plot.ruleX(rows, { ...band, stroke: accent, strokeOpacity: 0.4, strokeWidth: 6 }),
-    Plot.line(rows, { x: 'block', y: 'mean', z: 'stage', stroke: accent, strokeWidth: 1.75 }),
-    Plot.dot(rows, { x: 'block', y: 'mean', fill: accent, r: rows.length > 40 ? 1.5 : 2.75 }),
-  ];
 }

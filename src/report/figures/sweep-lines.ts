@@ -1,34 +1,17 @@
 import * as Plot from '@observablehq/plot';
-import type { Analysis, Measures } from '../../analysis/results.ts';
-import type { ScalarName } from '../../analysis/scalars.ts';
+import type { Analysis } from '../../analysis/results.ts';
+import { allSeries, type ScalarName } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { accent, classColour } from '../colours.ts';
 import type { Observation } from '../csv.ts';
-import { blockTicks, defined, format, logDomain, spread } from '../numbers.ts';
+import { defined, format, logDomain, spread } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
 import type { Panel } from '../svg.ts';
-import { axis, blockAxis, chart, logAxis } from './chart.ts';
+import { axis, blockAxis, chart, logAxis, pathAxis } from './chart.ts';
 import * as sweep from './sweep-axis.ts';
 import { labelOf, valueAxis } from './sweep-scalars.ts';
 
 type Blocks = Extract<SweepFigure, { kind: 'blocks' }>;
-
-interface Measure {
-  readonly label: string;
-  readonly log: boolean;
-  /** Per block; of paths, per length from 0 on. */
-  readonly from: (m: Measures) => readonly (number | null)[] | null;
-}
-
-const measures: Record<Blocks['measure'], Measure> = {
-  sigma1: { label: 'σ₁(Jᵢ)', log: true, from: (m) => m.summary.sigma1.map((s) => s.mean) },
-  branchRatio: { label: '‖Fᵢ(h)‖ / ‖h‖', log: true, from: (m) => m.summary.branchRatio.map((s) => s.mean) },
-  blockLoss: { label: 'test accuracy lost without block i', log: false, from: (m) => m.blockLoss },
-  pathShares: {
-    ...{ label: 'share of the output', log: false },
-    from: (m) => m.summary.pathShares?.map((s) => s.mean) ?? null,
-  },
-};
 
 /** A measure of each block of the trained networks: a panel for each value of an axis, one line per seed. */
 export function sweepBlocks(
@@ -37,15 +20,16 @@ export function sweepBlocks(
   analysisOf: (run: SweepRun) => Analysis | null,
 ): Figure[] {
   const { measure, panels } = options;
-  const { label, log, from } = measures[measure];
-  const paths = measure === 'pathShares';
-  const [at, first] = paths ? (['length', 0] as const) : (['block', 1] as const);
+  const { label, log = false, first = 1, from } = allSeries[measure];
+  const paths = first === 0;
+  const at = paths ? 'length' : 'block';
   const runs = sweep.runsAt(record, options.where).filter((run) => sweep.valueAt(run, panels) !== undefined);
   const rows = runs.flatMap((run) => {
     const analysis = analysisOf(run);
-    return ((analysis && from(analysis.trained)) ?? []).flatMap((value, i): sweep.Row[] =>
-      defined(value) ? [{ measure, ...sweep.placeOf(run, panels), [at]: i + first, value }] : [],
-    );
+    return ((analysis && from(analysis.trained)) ?? []).flatMap((found, i): sweep.Row[] => {
+      const value = found?.mean;
+      return defined(value) ? [{ measure, ...sweep.placeOf(run, panels), [at]: i + first, value }] : [];
+    });
   });
   const values = rows.map((r) => r.value);
   const [low, high] = [Math.min(0, ...values), Math.max(...values)];
@@ -142,11 +126,3 @@ function lines<R extends { readonly value: number }>(
   ];
   return chart({ ...options, marks });
 }
-
-/** Lengths of paths. */
-export const pathAxis = (depth: number): Plot.ScaleOptions => ({
-  ...axis('blocks on the path'),
-  domain: [-0.5, depth + 0.5],
-  ticks: [0, ...blockTicks(depth)],
-  tickFormat: String,
-});

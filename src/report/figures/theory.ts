@@ -1,13 +1,14 @@
 import * as Plot from '@observablehq/plot';
+import { alignmentMatrix } from '../../analysis/measures/alignment.ts';
 import { meanSigma1 } from '../../analysis/unconstrained/claims.ts';
 import type { TheoryCase } from '../../analysis/unconstrained/results.ts';
 import type { Theory } from '../../experiments/unconstrained/run.ts';
 import { accent, classColour, contrast, neutral } from '../colours.ts';
-import type { Figure } from '../data.ts';
 import { format, logDomain, range } from '../numbers.ts';
+import type { Figure } from '../parts.ts';
 import { figure, type Panel } from '../svg.ts';
-import { gridLegend, gridPanel } from './alignment.ts';
 import { axis, chart, logAxis } from './chart.ts';
+import { matrixPanel, shades } from './matrix.ts';
 
 const PER_ROW = 3;
 const rowsOf = <T>(items: readonly T[]): T[][] =>
@@ -95,18 +96,17 @@ function alignments(theory: Theory): Figure {
     },
     rowsOf(
       shown.map((found) =>
-        gridPanel({
-          title: titleOf(found),
-          note: `diagonal share ${format(found.diagonalShare)}`,
-          grid: found.alignment!,
-          network: {
-            ...{ depth: found.depth, classes: found.classes },
+        matrixPanel(
+          titleOf(found),
+          alignmentMatrix(`diagonal share ${format(found.diagonalShare)}`, found.alignment!),
+          {
+            depth: found.depth,
             stages: [{ blocks: range(found.depth).map(String), shape: [theory.settings.width] }],
           },
-        }),
+        ),
       ),
     ),
-    gridLegend,
+    { label: '|Uⱼᵀ Jᵢ Vⱼ| / σ₁(Jᵢ)', from: '0', to: '1', steps: shades },
   );
 }
 
