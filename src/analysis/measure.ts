@@ -9,7 +9,7 @@ import { type HostState, TrainingState } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
 import { joinStages, summarize } from './join.ts';
 import { rowSpace } from './measures/classifier.ts';
-import type { Measures, SampleMeasures, Summary } from './results.ts';
+import type { Measures, SampleMeasures } from './results.ts';
 import { all } from './results.ts';
 import type { AnalysisOptions } from './settings.ts';
 import { measureStage, type StageMeasures } from './stage.ts';

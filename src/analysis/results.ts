@@ -6,7 +6,6 @@ import {
   type Field,
   type Fields,
   type Layout,
-  maybe,
   type Of,
   type Sizes,
   spread,
@@ -130,7 +129,7 @@ export const analysis = v.pipe(
 );
 
 /** Whether the fields that an object has fit. */
-const fit = (fields: object, object: object, sizes: Sizes): boolean =>
+const fitting = (fields: object, object: object, sizes: Sizes): boolean =>
   Object.entries(fields as Record<string, Field>).every(
     ([name, field]) => !(name in object) || field.fits(object[name as never], sizes),
   );
@@ -149,7 +148,7 @@ export function fitsNetwork(given: Summary, { depth, stages }: NetworkInfo): boo
       const found: unknown = given.summary[name as keyof Summary['summary']];
       return !Array.isArray(found) || found.length === lengths[over];
     }) &&
-    fit({ ...wholes, ...gathered }, given, { depth, stages: stages.length, triples: 0, spectrum: 0 })
+    fitting({ ...wholes, ...gathered }, given, { depth, stages: stages.length, triples: 0, spectrum: 0 })
   );
 }
 
@@ -163,7 +162,7 @@ const samplesFit = (
   samples.every(
     (sample) =>
       sample.perStage.length === stages.length &&
-      fit(sampleFields, sample, { depth, stages: stages.length, triples, spectrum }),
+      fitting(sampleFields, sample, { depth, stages: stages.length, triples, spectrum }),
   );
 
 /** One line of `metrics.jsonl`. */

@@ -1,6 +1,6 @@
 import { share } from '../../schema.ts';
 import { ofNetwork, type Values } from './field.ts';
-import { type Images, type Scalar, SHARE } from './measure.ts';
+import { byKind, type Images, type RunClaim, type Scalar, SHARE } from './measure.ts';
 
 export const title = 'Accuracy';
 export const property = 'training';
@@ -18,6 +18,19 @@ export const overImages = async ({ testAccuracy, trainAccuracy }: Images): Promi
   testAccuracy: await testAccuracy(),
   trainAccuracy: await trainAccuracy(),
 });
+
+/** Kinds of networks have thresholds of their own; a dataset may have another. */
+export const claims: RunClaim[] = [
+  {
+    ...{ id: 'test-accuracy', title: 'the network generalizes', of: { scalar: 'testAccuracy' } },
+    threshold: (facts) => (facts.trainedAt ? { atLeast: facts.trainedAt } : byKind(0.98, 0.975)(facts)),
+  },
+  {
+    ...{ id: 'control-accuracy', title: 'the control trains too' },
+    ...{ property: 'training', of: { scalar: 'testAccuracy', network: 'control' } },
+    threshold: ({ trainedAt = 0.97 }) => ({ atLeast: trainedAt }),
+  },
+];
 
 export const scalars = {
   testAccuracy: {

@@ -4,7 +4,7 @@ import { measured } from '../../schema.ts';
 import { dot } from '../vectors.ts';
 import { later, maybe, type Own, offDiagonal, ofPair, overSamples, perPair, type Values } from './field.ts';
 import type { FigureSpec, Matrix, Row, Shown } from './figure.ts';
-import { type Gatherer, over, type Scalar, SHARE, type StageAt } from './measure.ts';
+import { byKind, type Gatherer, over, type RunClaim, type Scalar, SHARE, type StageAt } from './measure.ts';
 import { vectorErrorsAt } from './spectrum.ts';
 
 export const title = 'Alignment across depth';
@@ -57,7 +57,7 @@ export function at({ blocks, triples, coupling: matrix }: StageAt): Values<typeo
     }),
   );
   const grid = (name: 'share' | 'error' | 'coupling') =>
-    pairs.map((row) => row.map((pair) => pair && pair[name]));
+    pairs.map((row) => row.map((pair) => pair?.[name] ?? null));
   return { diagonalShare: grid('share'), diagonalShareError: grid('error'), coupling: grid('coupling') };
 }
 
@@ -139,6 +139,19 @@ export const scalars = {
     ...mean((m) => m.summary.coupling),
   },
 } satisfies Record<string, Scalar<Measures>>;
+
+export const claims: RunClaim<keyof typeof scalars>[] = [
+  {
+    ...{ id: 'diagonal-share', title: 'singular vectors align across depth' },
+    ...{ of: { scalar: 'diagonalShare' }, threshold: byKind(0.65, 0.45), blocks: 2 },
+  },
+  {
+    ...{ id: 'control-diagonal-share', title: 'without skip connections vectors do not align', blocks: 2 },
+    of: { scalar: 'diagonalShare', network: 'control' },
+    // Of random K×K matrices it is 1/K.
+    threshold: ({ triples }) => ({ atMost: 1 / triples + 0.1 }),
+  },
+];
 
 /** Entries along a side of a figure: more could be neither seen nor sent. */
 const SIDE = 160;

@@ -4,7 +4,16 @@ import { dot } from '../vectors.ts';
 import { panels as classifier, type sample as classifierSample } from './classifier.ts';
 import { later, maybe, type Own, overBlocks, perTriple, type Sampled, type Values } from './field.ts';
 import type { FigureSpec, Row, Shown } from './figure.ts';
-import { COSINE, extreme, over, type Scalar, type Series, type StageAt } from './measure.ts';
+import {
+  CONVOLUTIONAL,
+  COSINE,
+  extreme,
+  over,
+  type RunClaim,
+  type Scalar,
+  type Series,
+  type StageAt,
+} from './measure.ts';
 import { type sample as spectrum, vectorErrors } from './spectrum.ts';
 
 export const title = 'Left and right singular vectors';
@@ -58,6 +67,17 @@ export const scalars = {
     uncertainty: (m) => m.summary.leftRightError?.at(-1)?.mean ?? null,
   },
 } satisfies Record<string, Scalar<Measures>>;
+
+export const claims: RunClaim<keyof typeof scalars>[] = [
+  {
+    ...{ id: 'left-right', title: 'left and right singular vectors align', kinds: ['fc'] },
+    ...{ of: { scalar: 'leftRight' }, threshold: { atLeast: 0.7 } },
+  },
+  {
+    ...{ id: 'left-right-last', title: 'left and right singular vectors of the last block align' },
+    ...{ of: { scalar: 'leftRightLast' }, threshold: { atLeast: 0.45 }, kinds: CONVOLUTIONAL },
+  },
+];
 
 export const series = {
   leftRightError: { label: 'error of u·v', from: (m) => m.summary.leftRightError },

@@ -3,7 +3,17 @@ import { spreadOf, variation } from '../statistics.ts';
 import { centreOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
 import { type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
 import { type FigureSpec, meanWithBand } from './figure.ts';
-import { COSINE, over, type Scalar, type Series, SHARE, type StageAt } from './measure.ts';
+import {
+  byKind,
+  CONVOLUTIONAL,
+  COSINE,
+  over,
+  type RunClaim,
+  type Scalar,
+  type Series,
+  SHARE,
+  type StageAt,
+} from './measure.ts';
 
 export const title = 'Straight and evenly spaced paths';
 export const property = 'RA1';
@@ -88,6 +98,30 @@ export const scalars = {
     ...mean((m) => m.summary.stepCosine),
   },
 } satisfies Record<string, Scalar<Measures>>;
+
+export const claims: RunClaim<keyof typeof scalars>[] = [
+  {
+    ...{ id: 'line', title: 'representations lie on a line' },
+    ...{ of: { scalar: 'line' }, threshold: { atLeast: 0.99 } },
+  },
+  {
+    ...{ id: 'step-cosine', title: 'successive steps point the same way' },
+    ...{ of: { scalar: 'stepCosine' }, threshold: byKind(0.97, 0.65), blocks: 2 },
+  },
+  {
+    ...{ id: 'step-cv', title: 'representations are equispaced' },
+    ...{ of: { scalar: 'stepCv' }, threshold: { atMost: 0.2 }, blocks: 2 },
+  },
+  {
+    ...{ id: 'control-line', title: 'without skip connections they do not lie on a line', kinds: ['fc'] },
+    ...{ of: { scalar: 'line', network: 'control' }, threshold: { atMost: 0.6 } },
+  },
+  {
+    ...{ id: 'control-step-cosine', title: 'without skip connections steps do not point the same way' },
+    ...{ of: { scalar: 'stepCosine', network: 'control' }, threshold: { atMost: 0 } },
+    ...{ blocks: 2, kinds: CONVOLUTIONAL },
+  },
+];
 
 export const series = {
   step: {

@@ -3,7 +3,9 @@ import type { DeviceArray } from '../../autograd/array.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import type { ResidualNetwork } from '../../models/residual-network.ts';
 import type { DeviceExamples } from '../../train/examples.ts';
+import type { Claim } from '../claim.ts';
 import type { NetworkInfo, StageRange } from '../network-info.ts';
+import type { Facts } from '../quantity.ts';
 import type { Spread } from '../statistics.ts';
 import type { Plane, Rows } from '../vectors.ts';
 import type { Fields, Summary } from './field.ts';
@@ -38,6 +40,8 @@ export interface Measure<S = never, M = never> {
 
   readonly scalars?: Readonly<Record<string, Scalar<M>>>;
   readonly series?: Readonly<Record<string, Series<M>>>;
+  /** What the trained network has to show, and its control to lack. */
+  readonly claims?: readonly RunClaim[];
   /** Tables of its own, `data/<name>.csv`. */
   readonly tables?: Readonly<Record<string, (shown: Shown<M>) => Row[]>>;
   readonly figures?: readonly FigureSpec<M>[];
@@ -160,6 +164,24 @@ export interface Series<M = never> {
   readonly first?: 0;
   readonly from: (measures: M) => readonly (Partial<Spread> | undefined)[] | null | undefined;
 }
+
+/**
+ * A claim of one network beside its control. It measures what its scalar does; its property is that of the measure, or `no-skip` where it is
+ * of the control; and it presupposes that the network has learned its task, and has so many blocks in a stage. Thresholds are ours. In
+ * convolutional networks alignment is weaker and comes later: early blocks still look for features, and after the epochs of a `quick`
+ * preset they are not done.
+ */
+export interface RunClaim<N extends string = string>
+  extends Omit<Claim<N>, 'measure' | 'property' | 'presupposes' | 'control'> {
+  readonly property?: Claim['property'];
+  readonly blocks?: number;
+}
+
+export const CONVOLUTIONAL: readonly NetworkInfo['kind'][] = ['conv', 'resnet34'];
+/** A lower bound for fully connected networks, and one for those with convolutions. */
+export const byKind =
+  (fc: number, conv: number) =>
+  ({ kind }: Facts) => ({ atLeast: kind === 'fc' ? fc : conv });
 
 export const SHARE = [0, 1] as const;
 export const COSINE = [-1, 1] as const;

@@ -4,7 +4,16 @@ import { measured } from '../../schema.ts';
 import { spreadOf } from '../statistics.ts';
 import { type None, type Own, ofBlock, perBlock, perStage, type Sampled } from './field.ts';
 import { deadIn, type FigureSpec, type Shown } from './figure.ts';
-import { extreme, type Gatherer, over, type Scalar, type Series, SHARE, type StageAt } from './measure.ts';
+import {
+  extreme,
+  type Gatherer,
+  over,
+  type RunClaim,
+  type Scalar,
+  type Series,
+  SHARE,
+  type StageAt,
+} from './measure.ts';
 import { type Certified, sigmaError, spectra, type sample as spectrum } from './spectrum.ts';
 
 export const title = 'Rank';
@@ -71,6 +80,13 @@ export const scalars = {
     ...mean((m) => extreme(m.summary.stableRank, 'maximum')),
   },
 } satisfies Record<string, Scalar<Measures>>;
+
+export const claims: RunClaim<keyof typeof scalars>[] = [
+  {
+    ...{ id: 'top-energy', title: 'Residual Jacobians have rank at most C' },
+    ...{ of: { scalar: 'topEnergy' }, threshold: { atLeast: 0.99 } },
+  },
+];
 
 export const series = {
   topEnergy: { label: 'energy in top C', short: 'in top C', from: (m) => m.summary.topEnergy },

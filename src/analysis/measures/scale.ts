@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
-import { type NetworkInfo, type StageRange, stagesOf } from '../network-info.ts';
+import { type NetworkInfo, stagesOf } from '../network-info.ts';
 import { meanOf } from '../statistics.ts';
 import type { None, Own, Values } from './field.ts';
 import { deadIn, type FigureSpec } from './figure.ts';
-import { over, type Scalar, SHARE, type StageSummary } from './measure.ts';
+import { over, type RunClaim, type Scalar, SHARE, type StageSummary } from './measure.ts';
 import { sigmaError, type sample as spectrum, type summary as spectrumSummary } from './spectrum.ts';
 
 export const title = 'Scale against depth';
@@ -95,6 +95,17 @@ export const scalars = {
     },
   },
 } satisfies Record<string, Scalar<Measures>>;
+
+export const claims: RunClaim<keyof typeof scalars>[] = [
+  {
+    ...{ id: 'monotone', title: 'σ₁ falls with every block' },
+    ...{ of: { scalar: 'sigma1Fall' }, threshold: { atMost: 1 }, blocks: 2 },
+  },
+  {
+    ...{ id: 'inverse-depth', title: 'σ₁ falls as a/(i + b)' },
+    ...{ of: { scalar: 'inverseDepthR2' }, threshold: { atLeast: 0.95 }, blocks: FIT_FROM + 2 },
+  },
+];
 
 /** The fitted curve between two blocks. */
 const curve = (found: InverseDepthFit | null, from: number, to: number) =>
