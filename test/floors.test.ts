@@ -19,9 +19,9 @@ const FLOORS = [
 ];
 const ENGINE = ['autograd', 'kernels', 'tuner', 'gpu'];
 const LIMITS = {
-  lines: { file: 350, engine: 10_000, rest: 21_000 },
+  lines: { file: 350, engine: 10_000, rest: 21_400 },
   /** Files that name one measure: tables, pages and checks are folded over all of them. */
-  diagonalShare: 29,
+  diagonalShare: 22,
 };
 /** Circles that are still there. */
 const CIRCLES = [
