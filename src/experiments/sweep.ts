@@ -109,14 +109,18 @@ export interface AxisValues {
   readonly values: readonly { readonly value: Cell[string]; readonly changes: Partial<Settings> }[];
 }
 
+/** Values of an axis, each with what it changes. */
+export const axis = (
+  name: string,
+  ...values: readonly (readonly [value: Cell[string], changes?: Partial<Settings>])[]
+): AxisValues => ({ name, values: values.map(([value, changes = {}]) => ({ value, changes })) });
+
 /** Values of an axis that are the values of a setting. */
 export const valuesOf = <K extends keyof Settings & string>(
   name: K,
   values: readonly (Settings[K] & Cell[string])[],
-): AxisValues => ({
-  name,
-  values: values.map((value) => ({ value, changes: { [name]: value } as Partial<Settings> })),
-});
+): AxisValues =>
+  axis(name, ...values.map((value) => [value, { [name]: value } as Partial<Settings>] as const));
 
 /** All combinations of the axes' values. */
 export function grid(base: Base, ...axes: readonly AxisValues[]): SweepCell[] {

@@ -1,6 +1,9 @@
+import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { Quantity } from '../../analysis/quantity.ts';
+import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { type DatasetName, datasets } from '../../data/datasets.ts';
 import type { Settings } from '../../settings/table.ts';
-import type { AxisValues, Base, Level } from '../sweep.ts';
+import { type AxisValues, axis, type Base, type Level } from '../sweep.ts';
 import type { Axis } from '../sweep-results.ts';
 
 /** Images held back to choose by, of which no network has learned. */
@@ -21,7 +24,7 @@ const BRIEF: Partial<Settings> = {
   samples: 8,
 };
 
-/** Says nothing of alignment; everything runs. */
+/** Too short to learn the task; everything runs. */
 const TINY: Partial<Settings> = { ...BRIEF, images: 1_280, validation: 256, epochs: 2, samples: 2 };
 
 /** The fully connected networks of sweeps, without controls of their own. */
@@ -60,29 +63,51 @@ export const alone = (experiment: string, preset: string): Base => ({
  * With skip connections, and without them at the largest weight decay at which plain networks of 8 blocks generalize as well as at
  * any, to 0.001 of validation accuracy, with the momentum of the brief base: the sweep `no-skip` says so.
  */
-export const SKIP: AxisValues = {
-  name: 'skip',
-  values: [
-    { value: 'with', changes: {} },
-    { value: 'without', changes: { skip: false, weightDecay: 1e-2 } },
-  ],
-};
+export const SKIP = axis('skip', ['with'], ['without', { skip: false, weightDecay: 1e-2 }]);
 
 /** The axis of {@link SKIP}. */
 export const SKIP_AXIS: Axis = { name: 'skip', label: 'skip connections' };
 
-/** How a claim's control without skip connections is called. */
-export const PLAIN = 'the same without skip connections';
-
-/** Places on the axis of {@link SKIP}. */
+/** A place on that axis, and what claims there are compared with. */
 export const WITH = { skip: 'with' };
-export const WITHOUT = { skip: 'without' };
+export const PLAIN = { label: 'the same without skip connections', at: { skip: 'without' } };
 
 /** A place on the axis of datasets; what it changes lies in the base. */
-export const on = (dataset: string): AxisValues => ({
-  name: 'dataset',
-  values: [{ value: dataset, changes: {} }],
-});
+export const on = (dataset: string): AxisValues => axis('dataset', [dataset]);
+
+/** Measures of RA that are looked for in every sweep, with what is claimed of them, and from which value on. */
+const SCOPE = {
+  line: ['representations lie on a line', 0.98],
+  diagonalShare: ['singular vectors align', 0.6],
+  topEnergy: ['Residual Jacobians have rank at most C', 0.99],
+} as const;
+
+/** The claim that a network shows RA in a part of a sweep. `where` completes its title, `measured` what is measured. */
+export function shown(
+  name: keyof typeof SCOPE,
+  {
+    where,
+    measured,
+    of,
+    ...rest
+  }: Pick<Claim<ScalarName>, 'id' | 'control'> &
+    Partial<Pick<Claim<ScalarName>, 'property' | 'threshold'>> & {
+      readonly where: string;
+      readonly measured?: string;
+      readonly of: Omit<Quantity<ScalarName>, 'scalar'>;
+    },
+): Claim<ScalarName> {
+  const [title, atLeast] = SCOPE[name];
+  return {
+    property: 'scope',
+    title: `${title} ${where}`,
+    measure: [scalar(name).what, measured].filter(Boolean).join(', '),
+    of: { scalar: name, ...of },
+    threshold: { atLeast },
+    presupposes: [LEARNED],
+    ...rest,
+  };
+}
 
 /** The claims that are looked for in every cell of a sweep, so that they can be compared. */
 export const MAIN = ['line', 'stepCosine', 'diagonalShare', 'leftRight', 'topEnergy'] as const;

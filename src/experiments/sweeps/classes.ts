@@ -1,6 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
-import { grid, type Sweep } from '../sweep.ts';
-import { alone, fcBase, on } from './bases.ts';
+import type { Settings } from '../../settings/table.ts';
+import { axis, grid, type Sweep } from '../sweep.ts';
+import { alone, fcBase, on, shown } from './bases.ts';
 
 export const classes: Sweep = {
   name: 'classes',
@@ -13,43 +14,36 @@ export const classes: Sweep = {
     { name: 'classes', label: 'classes C', log: true },
   ],
   cells: (level) => [
-    ...grid(fcBase(level), on('mnist'), {
-      name: 'classes',
-      values: (level === 'smoke' ? [2, 3] : [2, 3, 5, 10]).map((classes) => ({
-        value: classes,
-        // Two classes have but 12,665 images.
-        changes: { classes, ...(classes === 2 && level !== 'smoke' && { validation: 2_000 }) },
-      })),
-    }),
+    ...grid(
+      fcBase(level),
+      on('mnist'),
+      axis(
+        'classes',
+        ...(level === 'smoke' ? [2, 3] : [2, 3, 5, 10]).map((classes): [number, Partial<Settings>] => [
+          classes,
+          // Two classes have but 12,665 images.
+          { classes, ...(classes === 2 && level !== 'smoke' && { validation: 2_000 }) },
+        ]),
+      ),
+    ),
     ...(level === 'paper'
-      ? grid(alone('cifar100-conv', 'paper'), on('cifar100'), {
-          name: 'classes',
-          values: [
-            { value: 20, changes: { classes: 20, superclasses: true } },
-            { value: 100, changes: { classes: 100 } },
-          ],
-        })
+      ? grid(
+          alone('cifar100-conv', 'paper'),
+          on('cifar100'),
+          axis('classes', [20, { classes: 20, superclasses: true }], [100, { classes: 100 }]),
+        )
       : []),
   ],
   claims: () => [
-    {
-      property: 'RA2',
-      id: 'two-classes',
-      title: 'of two classes, singular vectors align almost perfectly',
-      measure: 'diagonal share of U_jᵀ J_i V_j at C = 2',
+    shown('diagonalShare', {
+      ...{ property: 'RA2', id: 'two-classes', where: 'almost perfectly with two classes' },
       threshold: { atLeast: 0.95 },
-      of: { scalar: 'diagonalShare', at: { dataset: 'mnist', classes: 2 } },
-      presupposes: [LEARNED],
-    },
-    {
-      property: 'RA3',
-      id: 'rank',
-      title: 'Residual Jacobians have rank at most C, for every C',
-      measure: 'share of ‖J‖² in the top C singular values, minimum over blocks and C',
-      threshold: { atLeast: 0.99 },
-      of: { scalar: 'topEnergy', at: { dataset: 'mnist' }, over: 'classes', take: 'min' },
-      presupposes: [LEARNED],
-    },
+      of: { at: { dataset: 'mnist', classes: 2 } },
+    }),
+    shown('topEnergy', {
+      ...{ property: 'RA3', id: 'rank', where: 'for every C', measured: 'minimum over C' },
+      of: { at: { dataset: 'mnist' }, over: 'classes', take: 'min' },
+    }),
     {
       property: 'RA2',
       id: 'dimension',

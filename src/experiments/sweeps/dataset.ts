@@ -1,11 +1,11 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { Claim } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets } from '../../data/datasets.ts';
 import { type Model, networks } from '../../models/networks.ts';
-import { type AxisValues, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
-import { asItStands, fcBase, MAIN, on } from './bases.ts';
+import { axis, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
+import { asItStands, fcBase, MAIN, on, shown } from './bases.ts';
 
-const by = (model: Model): AxisValues => ({ name: 'model', values: [{ value: model, changes: {} }] });
+const by = (model: Model) => axis('model', [model]);
 
 /** What each level trains: `quick` what two cores can; `paper` everything. */
 function datasetCells(level: Level): SweepCell[] {
@@ -27,19 +27,16 @@ function datasetCells(level: Level): SweepCell[] {
   ];
 }
 
-/** Of each dataset and kind of network: vectors align, more than at initialization. */
+/** For each dataset and kind of network: vectors align, more than at initialization. */
 const datasetClaims = (level: Level): Claim<ScalarName>[] =>
   datasetCells(level).map(({ cell }) => {
     const [dataset, model] = [cell.dataset, cell.model] as [keyof typeof datasets, Model];
-    return {
-      property: 'scope',
+    return shown('diagonalShare', {
       id: `${dataset}-${model}`,
-      title: `singular vectors align on ${datasets[dataset].title}, ${networks[model].title}`,
-      measure: 'diagonal share of U_jᵀ J_i V_j',
+      where: `on ${datasets[dataset].title}, ${networks[model].title}`,
       threshold: { atLeast: model === 'fc' ? 0.5 : 0.45 },
-      of: { scalar: 'diagonalShare', at: { dataset, model } },
-      presupposes: [LEARNED],
-    };
+      of: { at: cell },
+    });
   });
 
 export const dataset: Sweep = {

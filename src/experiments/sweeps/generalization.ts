@@ -1,16 +1,10 @@
 import { BY_HEART, type Claim } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
-import { type AxisValues, grid, type Sweep } from '../sweep.ts';
+import { axis, grid, type Sweep } from '../sweep.ts';
 import { fcBase, MAIN } from './bases.ts';
 
 /** Labels that a network can only learn by heart, and those of the set. */
-const LABELS: AxisValues = {
-  name: 'labels',
-  values: [
-    { value: 'true', changes: { randomLabels: 0 } },
-    { value: 'random', changes: { randomLabels: 1 } },
-  ],
-};
+const LABELS = axis('labels', ['true', { randomLabels: 0 }], ['random', { randomLabels: 1 }]);
 
 /** Ways to train in which random labels are learned by heart within 1,500 steps: at much decay they are not. */
 const MEMORIZE = { images: 2_000, validation: 0, epochs: 100, testEvery: 25 };
@@ -20,10 +14,10 @@ const TRAININGS = (
     [0.5, 5e-2],
     [0, 2e-2],
   ] as const
-).map(([momentum, weightDecay]) => ({
-  value: `momentum ${momentum}, decay ${weightDecay}`,
-  changes: { momentum, weightDecay },
-}));
+).map(
+  ([momentum, weightDecay]) =>
+    [`momentum ${momentum}, decay ${weightDecay}`, { momentum, weightDecay }] as const,
+);
 
 export const generalization: Sweep = {
   name: 'generalization',
@@ -39,11 +33,7 @@ export const generalization: Sweep = {
     const base = fcBase(level);
     const changes = { ...base.changes, ...(level === 'smoke' ? {} : MEMORIZE) };
     const trainings = level === 'smoke' ? TRAININGS.slice(0, 1) : TRAININGS;
-    return grid(
-      { ...base, name: `${base.name}-few`, changes },
-      { name: 'training', values: trainings },
-      LABELS,
-    );
+    return grid({ ...base, name: `${base.name}-few`, changes }, axis('training', ...trainings), LABELS);
   },
   claims: () => [
     {
@@ -56,7 +46,7 @@ export const generalization: Sweep = {
       control: { label: 'true labels', at: { labels: 'true' } },
     },
     ...TRAININGS.map(
-      ({ value: training }): Claim<ScalarName> => ({
+      ([training]): Claim<ScalarName> => ({
         property: 'generalization',
         id: `labels-${training.replaceAll(/[ ,]+/g, '-')}`,
         title: `singular vectors align more with true labels: ${training}`,

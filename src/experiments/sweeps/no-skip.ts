@@ -1,6 +1,6 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
-import type { ScalarName } from '../../analysis/scalars.ts';
-import { grid, type Sweep, valuesOf } from '../sweep.ts';
+import { type ScalarName, scalar } from '../../analysis/scalars.ts';
+import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { fcBase, MAIN } from './bases.ts';
 
 const DECAYS = [0, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
@@ -25,7 +25,7 @@ export const noSkip: Sweep = {
     const base = fcBase(level);
     const decays = valuesOf('weightDecay', level === 'smoke' ? [0, 1e-3] : DECAYS);
     return [false, true].flatMap((skip) =>
-      grid(base, { name: 'skip', values: [{ value: skip ? 'with' : 'without', changes: { skip } }] }, decays),
+      grid(base, axis('skip', [skip ? 'with' : 'without', { skip }]), decays),
     );
   },
   claims: () => [
@@ -39,37 +39,17 @@ export const noSkip: Sweep = {
     },
     ...(
       [
-        [
-          'line',
-          'representations do not lie on a line',
-          'share of variance along the first principal direction',
-          0.6,
-        ],
-        [
-          'stepCosine',
-          'successive steps do not point the same way',
-          'mean cosine between successive steps',
-          0,
-        ],
-        [
-          'diagonalShare',
-          'singular vectors do not align across depth',
-          'diagonal share of U_jᵀ J_i V_j',
-          0.2,
-        ],
-        [
-          'leftRight',
-          'left and right singular vectors do not align',
-          'mean u·v of the top three triples, minimum over blocks from the fourth on',
-          0.3,
-        ],
+        ['line', 'representations do not lie on a line', 0.6],
+        ['stepCosine', 'successive steps do not point the same way', 0],
+        ['diagonalShare', 'singular vectors do not align across depth', 0.2],
+        ['leftRight', 'left and right singular vectors do not align', 0.3],
       ] as const
     ).map(
-      ([name, title, measure, atMost]): Claim<ScalarName> => ({
+      ([name, title, atMost]): Claim<ScalarName> => ({
         property: 'no-skip',
         id: `plain-${name}`,
         title: `without skip connections ${title}`,
-        measure: `${measure}, at the weight decay of best validation accuracy`,
+        measure: `${scalar(name).what}, at the weight decay of best validation accuracy`,
         threshold: { atMost },
         presupposes: [LEARNED],
         ...atBest(name),

@@ -1,29 +1,48 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import { findExperiment } from '../settings.ts';
-import { type AxisValues, grid, type Sweep } from '../sweep.ts';
-import { fcBase, MAIN } from './bases.ts';
+import { type AxisValues, axis, grid, type Sweep } from '../sweep.ts';
+import type { SweepFigure } from '../sweep-results.ts';
+import { fcBase, MAIN, shown } from './bases.ts';
 
 /** With small scales the decay of the brief base leaves nothing of branches: this one aligns at all scales. */
 const GENTLE = { momentum: 0.9, weightDecay: 1e-2 };
 
 /** Of a branch: fixed, by depth, or learned from 0. */
-const scales = (depth: number): AxisValues => ({
-  name: 'scale',
-  values: [
-    { value: '1', changes: { branchScale: 1 } },
-    { value: '1/√L', changes: { branchScale: 1 / Math.sqrt(depth) } },
-    { value: '1/L', changes: { branchScale: 1 / depth } },
-    { value: 'learned from 0', changes: { branchScale: 'learned' } },
-  ],
-});
+const scales = (depth: number): AxisValues =>
+  axis(
+    'scale',
+    ['1', { branchScale: 1 }],
+    ['1/√L', { branchScale: 1 / Math.sqrt(depth) }],
+    ['1/L', { branchScale: 1 / depth }],
+    ['learned from 0', { branchScale: 'learned' }],
+  );
 
-const NORMS: AxisValues = {
-  name: 'norm',
-  values: [
-    { value: 'BatchNorm', changes: { norm: 'batch' } },
-    { value: 'none', changes: { norm: 'none' } },
+const NORMS = axis('norm', ['BatchNorm', { norm: 'batch' }], ['none', { norm: 'none' }]);
+
+const DROPOUTS = axis(
+  'dropout',
+  ['before the last BatchNorm', { dropout: 0.2 }],
+  ['none, pre-norm', { branch: 'pre-norm' }],
+  ['behind the last BatchNorm', { branch: 'pre-norm', dropout: 0.2 }],
+);
+
+/** Figures of blocks: what is drawn, its title, and its caption. */
+const BLOCKS = [
+  [
+    'branchRatio',
+    'What a block adds',
+    '‖F(h)‖/‖h‖ of each block: one line per seed. Look for blocks that add little to what goes past them.',
   ],
-};
+  [
+    'blockLoss',
+    'What a block is worth',
+    'Test accuracy lost when a block’s branch is left out: one line per seed. Look for blocks that can be spared.',
+  ],
+  [
+    'pathShares',
+    'What paths of each length carry',
+    'Share of the output carried by paths of each length through the linearized blocks: one line per seed. Look for the lengths that matter: short ones where branches are small.',
+  ],
+] as const;
 
 export const residualScaling: Sweep = {
   name: 'residual-scaling',
@@ -44,70 +63,38 @@ export const residualScaling: Sweep = {
       changes: { ...changes, ...(level === 'quick' && GENTLE) },
     };
     const depth = findExperiment(base.experiment).presets[base.preset]!.settings.depth!;
-    const none: AxisValues = { name: 'dropout', values: [{ value: 'none', changes: {} }] };
     return [
-      ...grid(gentle, scales(depth), NORMS, none),
-      ...grid(
-        gentle,
-        { name: 'scale', values: [{ value: '1', changes: {} }] },
-        { name: 'norm', values: [{ value: 'BatchNorm', changes: {} }] },
-        {
-          name: 'dropout',
-          values: [
-            { value: 'before the last BatchNorm', changes: { dropout: 0.2 } },
-            { value: 'none, pre-norm', changes: { branch: 'pre-norm' } },
-            { value: 'behind the last BatchNorm', changes: { branch: 'pre-norm', dropout: 0.2 } },
-          ],
-        },
-      ),
+      ...grid(gentle, scales(depth), NORMS, axis('dropout', ['none'])),
+      ...grid(gentle, axis('scale', ['1']), axis('norm', ['BatchNorm']), DROPOUTS),
     ];
   },
   claims: () => [
-    {
-      property: 'scope',
-      id: 'scaled',
-      title: 'singular vectors align at every scale of branches',
-      measure: 'diagonal share of U_jᵀ J_i V_j with BatchNorm, minimum over scales',
-      threshold: { atLeast: 0.6 },
-      of: { scalar: 'diagonalShare', at: { norm: 'BatchNorm', dropout: 'none' }, over: 'scale', take: 'min' },
-      presupposes: [LEARNED],
-    },
-    {
-      property: 'scope',
-      id: 'unnormalized',
-      title: 'singular vectors align without BatchNorm',
-      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1',
-      threshold: { atLeast: 0.6 },
-      of: { scalar: 'diagonalShare', at: { norm: 'none', scale: '1', dropout: 'none' } },
-      presupposes: [LEARNED],
-    },
-    {
-      property: 'scope',
+    shown('diagonalShare', {
+      ...{
+        id: 'scaled',
+        where: 'at every scale of branches',
+        measured: 'with BatchNorm, minimum over scales',
+      },
+      of: { at: { norm: 'BatchNorm', dropout: 'none' }, over: 'scale', take: 'min' },
+    }),
+    shown('diagonalShare', {
+      ...{ id: 'unnormalized', where: 'without BatchNorm', measured: 'at scale 1' },
+      of: { at: { norm: 'none', scale: '1', dropout: 'none' } },
+    }),
+    shown('diagonalShare', {
       id: 'unnormalized-small',
-      title: 'singular vectors align without BatchNorm where branches are small',
-      measure: 'diagonal share of U_jᵀ J_i V_j without BatchNorm, at scale 1/L',
-      threshold: { atLeast: 0.6 },
-      of: { scalar: 'diagonalShare', at: { norm: 'none', scale: '1/L', dropout: 'none' } },
-      presupposes: [LEARNED],
-      control: {
-        label: 'with BatchNorm',
-        at: { norm: 'BatchNorm', scale: '1/L', dropout: 'none' },
-      },
-    },
-    {
-      property: 'scope',
+      where: 'without BatchNorm where branches are small',
+      measured: 'at scale 1/L',
+      of: { at: { norm: 'none', scale: '1/L', dropout: 'none' } },
+      control: { label: 'with BatchNorm', at: { norm: 'BatchNorm' } },
+    }),
+    shown('diagonalShare', {
       id: 'dropout',
-      title: 'singular vectors align with dropout',
-      measure:
-        'diagonal share of U_jᵀ J_i V_j with dropout before the last linear layer of post-norm branches',
-      threshold: { atLeast: 0.6 },
-      of: { scalar: 'diagonalShare', at: { dropout: 'before the last BatchNorm' } },
-      presupposes: [LEARNED],
-      control: {
-        label: 'without dropout',
-        at: { norm: 'BatchNorm', scale: '1', dropout: 'none' },
-      },
-    },
+      where: 'with dropout',
+      measured: 'with dropout before the last linear layer of post-norm branches',
+      of: { at: { norm: 'BatchNorm', scale: '1', dropout: 'before the last BatchNorm' } },
+      control: { label: 'without dropout', at: { dropout: 'none' } },
+    }),
   ],
   figures: [
     {
@@ -131,25 +118,11 @@ export const residualScaling: Sweep = {
       where: { scale: '1', norm: 'BatchNorm' },
       scalars: ['testAccuracy', ...MAIN],
     },
-    ...(['branchRatio', 'blockLoss', 'pathShares'] as const).map((measure) => ({
-      kind: 'blocks' as const,
-      file: `blocks-${measure}`,
-      title: {
-        branchRatio: 'What a block adds',
-        blockLoss: 'What a block is worth',
-        pathShares: 'What paths of each length carry',
-      }[measure],
-      caption: {
-        branchRatio:
-          '‖F(h)‖/‖h‖ of each block: one line per seed. Look for blocks that add little to what goes past them.',
-        blockLoss:
-          'Test accuracy lost when a block’s branch is left out: one line per seed. Look for blocks that can be spared.',
-        pathShares:
-          'Share of the output carried by paths of each length through the linearized blocks: one line per seed. Look for the lengths that matter: short ones where branches are small.',
-      }[measure],
-      panels: 'scale',
-      measure,
-      where: { norm: 'BatchNorm', dropout: 'none' },
-    })),
+    ...BLOCKS.map(
+      ([measure, title, caption]): SweepFigure => ({
+        ...{ kind: 'blocks', file: `blocks-${measure}`, title, caption, panels: 'scale', measure },
+        where: { norm: 'BatchNorm', dropout: 'none' },
+      }),
+    ),
   ],
 };

@@ -1,4 +1,5 @@
 import { LEARNED } from '../../analysis/claim.ts';
+import { scalar } from '../../analysis/scalars.ts';
 import { grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
 import { fcBase } from './bases.ts';
 
@@ -12,44 +13,23 @@ export const seed: Sweep = {
   axes: [],
   cells: (level) => mainCells(level),
   runClaims: [{}],
-  claims: () => [
-    {
+  claims: () =>
+    (
+      [
+        ['nc1', 'within-class variability collapses', 0.2],
+        ['nc2Angles', 'class means form a simplex', 0.1],
+        ['nc3', 'the classifier and the class means become dual', 0.3],
+        ['nc4', 'the network chooses the nearest class mean', 0.01],
+      ] as const
+    ).map(([name, title, atMost]) => ({
       property: 'collapse',
-      id: 'nc1',
-      title: 'within-class variability collapses',
-      measure: 'NC1, tr(Σ_W Σ_B⁺)/C of the last representations',
-      threshold: { atMost: 0.2 },
-      of: { scalar: 'nc1' },
+      id: name.slice(0, 3),
+      title,
+      measure: scalar(name).what,
+      threshold: { atMost },
+      of: { scalar: name },
       presupposes: [LEARNED],
-    },
-    {
-      property: 'collapse',
-      id: 'nc2',
-      title: 'class means form a simplex',
-      measure: 'NC2, mean of |cos + 1/(C−1)| over pairs of centred class means',
-      threshold: { atMost: 0.1 },
-      of: { scalar: 'nc2Angles' },
-      presupposes: [LEARNED],
-    },
-    {
-      property: 'collapse',
-      id: 'nc3',
-      title: 'the classifier and the class means become dual',
-      measure: 'NC3, distance between both, each divided by its norm',
-      threshold: { atMost: 0.3 },
-      of: { scalar: 'nc3' },
-      presupposes: [LEARNED],
-    },
-    {
-      property: 'collapse',
-      id: 'nc4',
-      title: 'the network chooses the nearest class mean',
-      measure: 'NC4, share of training images where it does not',
-      threshold: { atMost: 0.01 },
-      of: { scalar: 'nc4' },
-      presupposes: [LEARNED],
-    },
-  ],
+    })),
   figures: [
     {
       kind: 'scalars',

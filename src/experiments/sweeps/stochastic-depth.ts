@@ -1,6 +1,5 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { fcBase, MAIN } from './bases.ts';
+import { fcBase, MAIN, shown } from './bases.ts';
 
 export const stochasticDepth: Sweep = {
   name: 'stochastic-depth',
@@ -11,15 +10,14 @@ export const stochasticDepth: Sweep = {
   cells: (level) =>
     grid(fcBase(level), valuesOf('survival', level === 'smoke' ? [1, 0.5] : [1, 0.9, 0.7, 0.5])),
   claims: () => [
-    {
-      property: 'scope',
-      id: 'survival',
-      title: 'singular vectors align with stochastic depth too',
-      measure: 'diagonal share of U_jᵀ J_i V_j, minimum over survival probabilities',
-      threshold: { atLeast: 0.6 },
-      of: { scalar: 'diagonalShare', over: 'survival', take: 'min' },
-      presupposes: [LEARNED],
-    },
+    shown('diagonalShare', {
+      ...{
+        id: 'survival',
+        where: 'with stochastic depth too',
+        measured: 'minimum over survival probabilities',
+      },
+      of: { over: 'survival', take: 'min' },
+    }),
   ],
   figures: [
     {

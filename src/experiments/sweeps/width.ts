@@ -1,6 +1,5 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, WITH, WITHOUT } from './bases.ts';
+import { fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
 
 export const width: Sweep = {
   name: 'width',
@@ -11,32 +10,13 @@ export const width: Sweep = {
   cells: (level) =>
     grid(fcBase(level), SKIP, valuesOf('width', level === 'smoke' ? [32, 64] : [32, 64, 128, 256])),
   claims: () =>
-    (
-      [
-        [
-          'line',
-          'representations lie on a line',
-          'share of variance along the first principal direction',
-          0.98,
-        ],
-        ['diagonalShare', 'singular vectors align', 'diagonal share of U_jᵀ J_i V_j', 0.6],
-        [
-          'topEnergy',
-          'Residual Jacobians have rank at most C',
-          'share of ‖J‖² in the top C, minimum over blocks',
-          0.99,
-        ],
-      ] as const
-    ).map(([scalar, title, measure, atLeast]) => ({
-      property: 'scope',
-      id: `widths-${scalar}`,
-      title: `${title} at every width`,
-      measure: `${measure}, minimum over widths`,
-      threshold: { atLeast },
-      of: { scalar, at: WITH, over: 'width', take: 'min' },
-      presupposes: [LEARNED],
-      control: { label: PLAIN, at: WITHOUT },
-    })),
+    (['line', 'diagonalShare', 'topEnergy'] as const).map((name) =>
+      shown(name, {
+        ...{ id: `widths-${name}`, where: 'at every width', measured: 'minimum over widths' },
+        of: { at: WITH, over: 'width', take: 'min' },
+        control: PLAIN,
+      }),
+    ),
   figures: [
     {
       kind: 'scalars',
