@@ -1,7 +1,7 @@
-import { type DatasetName, datasets } from '../data/datasets.ts';
+import { datasets } from '../data/datasets.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
-import { applies, type Experiment, experimentOn, imageShape } from '../experiments/experiment.ts';
+import { applies, type Experiment, imageShape } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/settings.ts';
 import { defaultSeeds, LEVELS, type Level, planSweep, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
@@ -40,22 +40,24 @@ export async function list(
 
 /** A line a dataset, with the experiments on it, and a line a sweep. */
 function overview(rates: Rates, times: string): string {
-  const experiments = (Object.keys(datasets) as DatasetName[]).map((dataset) => [
-    datasets[dataset].title,
-    ...models.flatMap((model) => {
-      const { name, presets } = experimentOn(dataset, model);
-      return [name, duration(secondsOf(catalog[name]!, presets.quick!.settings, rates))];
-    }),
-  ]);
-  const head = ['Experiments', ...models.flatMap((model) => [networks[model].title, ''])];
+  const columns = models.map((model) => {
+    const own = Object.values(catalog).filter((experiment) => experiment.model === model);
+    const cells = own.map((each) => [
+      each.name,
+      duration(secondsOf(each, each.presets.quick!.settings, rates)),
+    ]);
+    return [networks[model].title, ...alignColumns(cells).split('\n')];
+  });
+  const titles = ['Experiments', ...Object.values(datasets).map(({ title }) => title)];
+  const experiments = titles.map((title, i) => [title, ...columns.map((column) => column[i]!)]);
   const planned = Object.values(sweeps).map((sweep) => {
     const { runs, seconds } = plan(sweep, 'quick', rates);
     return [sweep.name, sweep.summary, `${runs} runs`, duration(seconds)];
   });
   return [
-    alignColumns([head, ...experiments]),
+    alignColumns(experiments),
     alignColumns([
-      ['Sweeps (`all` makes all)', '', '', ''],
+      ['Sweeps, or `all`', '', '', ''],
       ...planned,
       [THEORY_NAME, THEORY, '', theoryPresets.quick!.summary.split(':')[0]!],
     ]),

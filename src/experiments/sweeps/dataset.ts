@@ -43,7 +43,7 @@ export const dataset: Sweep = {
   name: 'dataset',
   title: 'Residual Alignment over datasets and kinds of networks',
   question: 'Does alignment occur on all datasets, in fully connected and in convolutional networks?',
-  summary: 'RA on every dataset that is at hand, fully connected and convolutional',
+  summary: 'RA on every dataset at hand, in each kind of network',
   axes: [
     { name: 'dataset', label: 'dataset' },
     { name: 'model', label: 'network' },

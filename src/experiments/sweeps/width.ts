@@ -5,7 +5,7 @@ export const width: Sweep = {
   name: 'width',
   title: 'Residual Alignment over widths',
   question: 'Does alignment depend on the number of features D?',
-  summary: 'all measures over the width D, with and without skip connections',
+  summary: 'all measures over the width D, with and without skips',
   axes: [SKIP_AXIS, { name: 'width', label: 'width D', log: true }],
   cells: (level) =>
     grid(fcBase(level), SKIP, valuesOf('width', level === 'smoke' ? [32, 64] : [32, 64, 128, 256])),
