@@ -1,6 +1,7 @@
 import { DeviceArray } from '../src/autograd/array.ts';
 import { type BoundProgram, compile, type Program } from '../src/autograd/program.ts';
 import type { AnyFunction } from '../src/autograd/tree.ts';
+import type { Kernel } from '../src/gpu/kernel.ts';
 import type { Check, PeerTiming } from './result.ts';
 import type { Context } from './suite.ts';
 import { timePass, wall } from './timing.ts';
@@ -29,7 +30,7 @@ export async function runCases(context: Context, cases: readonly Case[]): Promis
       { label: name },
     ),
   );
-  for (const program of programs) program.catch(() => {}); // Told when its turn comes.
+  for (const program of programs) program.catch(() => {}); // Reported when its turn comes.
   for (const [i, one] of cases.entries()) {
     try {
       await runCase(context, one, await programs[i]!);
@@ -50,14 +51,12 @@ async function runCase({ gpu, time, add }: Context, one: Case, program: Program)
     const check = one.check(await readAll(bound), inputs, program);
     const peers = await one.peers?.(() => wall(gpu, (recorder) => bound.encode(recorder), 1));
     const kernels = bound.dispatches.map(({ kernel }) => kernel);
-    const sum = (of: 'flops' | 'bytes') => kernels.reduce((total, kernel) => total + kernel[of], 0);
     add({
       name: one.name,
       size: one.size,
       clock,
       milliseconds,
-      flops: sum('flops'),
-      bytes: sum('bytes'),
+      ...workOf(kernels),
       variant: [...new Set(kernels.map((kernel) => kernel.variant ?? kernel.name))].join(', '),
       check,
       ...(peers ? { peers } : {}),
@@ -65,6 +64,12 @@ async function runCase({ gpu, time, add }: Context, one: Case, program: Program)
   } finally {
     for (const array of arrays) array.dispose();
   }
+}
+
+/** Operations and bytes of kernels together, as they count them. */
+export function workOf(kernels: readonly Kernel[]): Pick<Kernel, 'flops' | 'bytes'> {
+  const sum = (of: 'flops' | 'bytes') => kernels.reduce((total, kernel) => total + kernel[of], 0);
+  return { flops: sum('flops'), bytes: sum('bytes') };
 }
 
 const readAll = (bound: BoundProgram): Promise<Float32Array[]> =>

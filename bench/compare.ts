@@ -15,7 +15,7 @@ export interface Change {
 }
 
 /** However quiet a run was in itself, the next one differs by about so much. */
-const LEAST = 0.05;
+const MIN_NOISE = 0.05;
 /** Standard deviations that a change has to exceed. */
 const DEVIATIONS = 3;
 
@@ -29,7 +29,7 @@ export function compare(before: readonly Row[], after: readonly Row[]): Change[]
     const [a, b] = [old.get(keyOf(row)), row.milliseconds];
     if (!a || !b) return [];
     const ratio = b.median / a.median;
-    const threshold = 1 + Math.max(LEAST, DEVIATIONS * Math.hypot(noise(a), noise(b)));
+    const threshold = 1 + Math.max(MIN_NOISE, DEVIATIONS * Math.hypot(noise(a), noise(b)));
     const verdict = ratio > threshold ? 'slower' : ratio < 1 / threshold ? 'faster' : 'same';
     return [{ row, before: a, after: b, ratio, threshold, verdict }];
   });

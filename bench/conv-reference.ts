@@ -1,28 +1,25 @@
 import { placesOf, type Window } from '../src/kernels/window.ts';
-import { spreadOver, wave } from './inputs.ts';
+import { Sum, spreadOver, wave } from './inputs.ts';
 
-/** Images [images, height, width, channels] and square windows, as peers are told of them. */
+/** Images [images, height, width, inputChannels] and square windows, as in the protocol of docs/peers.md. */
 export interface ConvShape {
   readonly images: number;
   readonly height: number;
   readonly width: number;
-  readonly channels: number;
-  readonly features: number;
+  readonly inputChannels: number;
+  readonly outputChannels: number;
   /** Of the window, each way. */
   readonly size: number;
   readonly stride: number;
   readonly padding: number;
 }
 
-/** What is computed: responses, or their derivative by images or by weights. */
-export type ConvPart = 'response' | 'image' | 'weight';
-
-/** An element in float64, and the sum of the sizes of its terms. */
-export type Element = readonly [value: number, size: number];
+/** What is computed: the output, or the gradient by the input or the weight. */
+export type ConvPart = 'output' | 'input' | 'weight';
 
 /**
- * A convolution in float64, element by element. Images x and cotangents of the responses ȳ are [n, height, width, channels],
- * weights w in PyTorch's layout [features, channels, height, width].
+ * A convolution in float64, element by element. Inputs x and cotangents ȳ of the output are [n, height, width, inputChannels],
+ * weights w in PyTorch's layout [outputChannels, inputChannels, height, width].
  */
 export class ConvReference {
   readonly shapes: Readonly<Record<ConvPart, readonly [number, number, number, number]>>;
@@ -30,16 +27,16 @@ export class ConvReference {
   #operands: { x: Float32Array; w: Float32Array; dy: Float32Array } | undefined;
 
   constructor(shape: ConvShape) {
-    const { images, height, width, channels, features, size, stride, padding } = shape;
+    const { images, height, width, inputChannels, outputChannels, size, stride, padding } = shape;
     const window: Window = {
       image: [height, width],
       ...{ size: [size, size], stride: [stride, stride], padding: [padding, padding] },
     };
     this.shape = shape;
     this.shapes = {
-      response: [images, ...placesOf(window), features],
-      image: [images, height, width, channels],
-      weight: [features, channels, size, size],
+      output: [images, ...placesOf(window), outputChannels],
+      input: [images, height, width, inputChannels],
+      weight: [outputChannels, inputChannels, size, size],
     };
   }
 
@@ -47,47 +44,47 @@ export class ConvReference {
   get operands() {
     const count = (part: ConvPart) => this.shapes[part].reduce((a, b) => a * b);
     this.#operands ??= {
-      x: wave(count('image'), 0.37),
+      x: wave(count('input'), 0.37),
       w: wave(count('weight'), 0.23, Math.cos),
-      dy: wave(count('response'), 0.41),
+      dy: wave(count('output'), 0.41),
     };
     return this.#operands;
   }
 
   /** The element of a result at its index. */
-  at(part: ConvPart, index: readonly number[]): Element {
+  at(part: ConvPart, index: readonly number[]): Sum {
     const [a, b, c, d] = index as [number, number, number, number];
     const { x, w, dy } = this.operands;
-    const { size, stride, padding, channels, features } = this.shape;
-    const { response, image, weight } = this.shapes;
-    const places = range(size).flatMap((r) => range(size).map((s) => [r, s] as const));
+    const { size, stride, padding, inputChannels, outputChannels } = this.shape;
+    const { output, input, weight } = this.shapes;
+    const window = range(size).flatMap((r) => range(size).map((s) => [r, s] as const));
     const xAt = (n: number, h: number, v: number, i: number) =>
-      h < 0 || h >= image[1] || v < 0 || v >= image[2] ? 0 : x[flat(image, n, h, v, i)]!;
+      h < 0 || h >= input[1] || v < 0 || v >= input[2] ? 0 : x[flat(input, n, h, v, i)]!;
     const wAt = (o: number, i: number, r: number, s: number) => w[flat(weight, o, i, r, s)]!;
     const sum = new Sum();
     switch (part) {
-      case 'response':
-        for (const [r, s] of places)
-          for (let i = 0; i < channels; i++)
+      case 'output':
+        for (const [r, s] of window)
+          for (let i = 0; i < inputChannels; i++)
             sum.add(xAt(a, b * stride + r - padding, c * stride + s - padding, i) * wAt(d, i, r, s));
         break;
-      case 'image':
-        for (const [r, s] of places) {
+      case 'input':
+        for (const [r, s] of window) {
           const [p, q] = [(b + padding - r) / stride, (c + padding - s) / stride];
           const seen = Number.isInteger(p) && Number.isInteger(q);
-          if (!seen || p < 0 || p >= response[1] || q < 0 || q >= response[2]) continue;
-          for (let o = 0; o < features; o++) sum.add(dy[flat(response, a, p, q, o)]! * wAt(o, d, r, s));
+          if (!seen || p < 0 || p >= output[1] || q < 0 || q >= output[2]) continue;
+          for (let o = 0; o < outputChannels; o++) sum.add(dy[flat(output, a, p, q, o)]! * wAt(o, d, r, s));
         }
         break;
       case 'weight':
-        for (let n = 0; n < response[0]; n++)
-          for (let p = 0; p < response[1]; p++)
-            for (let q = 0; q < response[2]; q++) {
+        for (let n = 0; n < output[0]; n++)
+          for (let p = 0; p < output[1]; p++)
+            for (let q = 0; q < output[2]; q++) {
               const pixel = xAt(n, p * stride + c - padding, q * stride + d - padding, b);
-              sum.add(pixel * dy[flat(response, n, p, q, a)]!);
+              sum.add(pixel * dy[flat(output, n, p, q, a)]!);
             }
     }
-    return [sum.value, sum.size];
+    return sum;
   }
 
   /** The largest error of `count` elements of a result that are spread over it, relative to Σ|a||b|. */
@@ -96,37 +93,25 @@ export class ConvReference {
     let worst = 0;
     for (const i of spreadOver(found.length, count)) {
       const index = [Math.floor(i / (b * c * d)), Math.floor(i / (c * d)) % b, Math.floor(i / d) % c, i % d];
-      const [value, size] = this.at(part, index);
-      // An element that no window reaches has no terms.
-      worst = Math.max(worst, Math.abs(found[i]! - value) / Math.max(size, Number.EPSILON));
+      worst = Math.max(worst, this.at(part, index).error(found[i]!)); // What no window reaches is 0.
     }
     return worst;
   }
 
   /**
-   * The number by which peers' results are compared: of images and responses, the sum over n of the pixel in the middle in
-   * channel n; of weights, the sum over features o of the place in the middle in channel o; both modulo the channels.
+   * The number by which peers' results are compared: the sum over the first axis of the element in the middle of height
+   * and width, in the channel of that number modulo their number.
    */
-  checksum(part: ConvPart): Element {
+  checksum(part: ConvPart): Sum {
     const [a, b, c, d] = this.shapes[part];
-    const sum = [0, 0];
+    const middle = (...sides: [number, number]) => sides.map((side) => Math.floor(side / 2));
+    const total = new Sum();
     for (let n = 0; n < a; n++) {
-      const middle = (...sides: [number, number]) => sides.map((side) => Math.floor(side / 2));
-      const index = part === 'weight' ? [n, n % b, ...middle(c, d)] : [n, ...middle(b, c), n % d];
-      this.at(part, index).forEach((term, i) => {
-        sum[i]! += term;
-      });
+      total.join(
+        this.at(part, part === 'weight' ? [n, n % b, ...middle(c, d)] : [n, ...middle(b, c), n % d]),
+      );
     }
-    return [sum[0]!, sum[1]!];
-  }
-}
-
-class Sum {
-  value = 0;
-  size = 0;
-  add(term: number): void {
-    this.value += term;
-    this.size += Math.abs(term);
+    return total;
   }
 }
 

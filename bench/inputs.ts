@@ -18,11 +18,41 @@ export function spreadOver(size: number, count: number): number[] {
 }
 
 /** max |x − y| over the largest |y|; NaN if any is. */
-export function relativeError(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [worst, largest] = [0, 0];
-  for (let i = 0; i < wanted.length; i++) {
-    worst = Math.max(worst, Math.abs(found[i]! - wanted[i]!));
-    largest = Math.max(largest, Math.abs(wanted[i]!));
+  for (let i = 0; i < expected.length; i++) {
+    worst = Math.max(worst, Math.abs(actual[i]! - expected[i]!));
+    largest = Math.max(largest, Math.abs(expected[i]!));
   }
   return largest > 0 ? worst / largest : worst;
+}
+
+/** A sum in float64, and the sum of the sizes of its terms. */
+export class Sum {
+  value = 0;
+  size = 0;
+
+  add(term: number): this {
+    this.value += term;
+    this.size += Math.abs(term);
+    return this;
+  }
+
+  /** Adds another sum's terms. */
+  join({ value, size }: Sum): this {
+    this.value += value;
+    this.size += size;
+    return this;
+  }
+
+  /** The error of what should be this sum, relative to its terms; one without terms has to be 0. */
+  error(actual: number): number {
+    return Math.abs(actual - this.value) / Math.max(this.size, Number.EPSILON);
+  }
+
+  /** What is wrong with a peer's value, if anything. */
+  judge(what: string, check: number): string | undefined {
+    const agrees = Math.abs(check - this.value) <= 1e-3 * Math.abs(this.value) + 1e-6 * this.size;
+    return agrees ? undefined : `its ${what} is ${check} where ours in float64 is ${this.value}`;
+  }
 }

@@ -5,7 +5,7 @@ import type { ConvShape } from './conv-reference.ts';
 /** The window of a network's first convolution. */
 type Stem = { readonly size: number; readonly stride: number; readonly padding: number };
 
-/** Work that is the same for everybody; what each kind means is told in docs/peers.md. */
+/** Work that is the same for everybody; what each kind means is defined in docs/peers.md. */
 export type Work =
   | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
   | ({ kind: 'conv'; gradients: boolean } & ConvShape)
@@ -123,14 +123,14 @@ class Lines {
     });
   }
 
-  /** The next message that is wanted. */
-  async next(milliseconds: number, wanted: (message: Message) => boolean): Promise<Message> {
+  /** The next message that `accepts` takes. */
+  async next(milliseconds: number, accepts: (message: Message) => boolean): Promise<Message> {
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise<Message>((resolve, reject) => {
         if (this.#ended) reject(new Error(this.#ended));
         this.#fail = reject;
-        this.#take = (message) => wanted(message) && resolve(message);
+        this.#take = (message) => accepts(message) && resolve(message);
         timer = setTimeout(
           () => reject(new Error(`no answer within ${milliseconds / 1000} s`)),
           milliseconds,

@@ -11,7 +11,7 @@ const folder = join(import.meta.dirname, '../peers');
 /** Rounds of turns, and how long a contestant's turn should last. */
 const ROUNDS = 5;
 const TURN_MS = 400;
-const MOST_REPEATS = 20;
+const MAX_REPEATS = 20;
 /** A contestant's turns together: the slow take part in the first rounds only. */
 const ALL_TURNS_MS = 20_000;
 /** How long work should last that is done on end in a peer's turn. */
@@ -35,7 +35,7 @@ export async function takeTurns(contestants: readonly Contestant[]): Promise<(nu
         const samples = await one.run(one.repeat);
         const whole = performance.now() - start;
         if (round < 0) {
-          one.repeat = Math.max(1, Math.min(MOST_REPEATS, Math.floor(TURN_MS / whole)));
+          one.repeat = Math.max(1, Math.min(MAX_REPEATS, Math.floor(TURN_MS / whole)));
           one.rounds = Math.min(ROUNDS, Math.floor(ALL_TURNS_MS / whole));
         }
         if (round >= 0 || one.rounds === 0) one.found.push(...samples);
@@ -82,13 +82,13 @@ export class Peers implements Disposable {
 
   /**
    * Times all peers and us in turns. `ours` does the work once and gives its milliseconds; `judge` says what is wrong
-   * with a peer's check value, if anything is. Quick peers do the work up to `most` times on end for each measurement.
+   * with a peer's check value, if anything is. Quick peers do the work up to `maxTimes` times on end for each measurement.
    */
   async beside(
     work: Work,
     ours: () => Promise<number>,
     judge: (check: number) => string | undefined = () => undefined,
-    most = 1,
+    maxTimes = 1,
   ): Promise<PeerTiming[]> {
     const us: Contestant = async (repeat) => {
       const samples = [];
@@ -103,7 +103,7 @@ export class Peers implements Disposable {
         if ('error' in answer) throw new Error(answer.error);
         const wrong = judge(answer.check);
         if (wrong) throw new Error(wrong);
-        times = Math.max(1, Math.min(most, Math.floor(ON_END_MS / Math.min(...answer.milliseconds))));
+        times = Math.max(1, Math.min(maxTimes, Math.floor(ON_END_MS / Math.min(...answer.milliseconds))));
         return answer.milliseconds;
       };
     });

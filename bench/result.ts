@@ -32,7 +32,7 @@ export interface Row {
   readonly suite: string;
   readonly name: string;
   readonly size: string;
-  /** Size asked for of lavapipe's thread pool; `default` is what users get. */
+  /** Requested size of lavapipe's thread pool; `default` is what users get. */
   readonly threads: number | 'default';
   /** Whose clock: the GPU's timestamps, the wall's around many queued dispatches, or the host's alone. */
   readonly clock: 'gpu' | 'wall' | 'host';

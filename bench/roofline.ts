@@ -15,12 +15,12 @@ export interface Roofline {
 }
 
 /** Time that the ceilings allow for so many operations and bytes, in milliseconds. */
-export const leastTime = ({ gflops, gbps }: Roofline, flops: number, bytes: number): number =>
+export const minimumTime = ({ gflops, gbps }: Roofline, flops: number, bytes: number): number =>
   Math.max(flops / gflops, bytes / gbps) / 1e6;
 
 /** Share of the roofline at work of this intensity; null where nothing is counted. */
 export function shareOf(roofline: Roofline, flops: number, bytes: number, milliseconds: number) {
-  return flops || bytes ? leastTime(roofline, flops, bytes) / milliseconds : null;
+  return flops || bytes ? minimumTime(roofline, flops, bytes) / milliseconds : null;
 }
 
 /** Bytes of each side of the copy: far beyond caches, within any adapter's binding limit. */

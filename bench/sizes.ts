@@ -9,7 +9,7 @@ export interface SizeNotation {
   readonly cube?: boolean;
 }
 
-const MOST = 65_536;
+const MAX_SIDE = 65_536;
 
 /**
  * Sizes as typed, `512,1024x128x784`, for a suite of that notation.
@@ -23,12 +23,12 @@ export function parseSizes(
   const count = notation.split('x').length;
   return text.split(',').map((part) => {
     const extents = part.trim().split('x').map(Number);
-    const whole = extents.every((n) => Number.isInteger(n) && n >= 1 && n <= MOST);
+    const whole = extents.every((n) => Number.isInteger(n) && n >= 1 && n <= MAX_SIDE);
     if (whole && extents.length === count) return extents;
     if (whole && extents.length === 1 && cube) return new Array<number>(count).fill(extents[0]!);
     throw new CollimateError(
       `--sizes has '${part}', which is no size for ${suite}`,
-      `Give ${notation}${cube ? `, or one number for all ${count}` : ''}, whole numbers from 1 to ${MOST}, ` +
+      `Give ${notation}${cube ? `, or one number for all ${count}` : ''}, whole numbers from 1 to ${MAX_SIDE}, ` +
         `with commas between sizes: ${defaults.slice(0, 2).join(',')}`,
     );
   });

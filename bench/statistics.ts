@@ -24,15 +24,15 @@ export interface SampleOptions {
   /** Milliseconds to spend. */
   readonly time: number;
   /** Samples to take however long they last. */
-  readonly least?: number;
+  readonly minimum?: number;
 }
 
 /** Repeats a measurement that gives its own time in milliseconds. */
 export async function sample(
   measure: () => Promise<number>,
-  { time, least = 5 }: SampleOptions,
+  { time, minimum = 5 }: SampleOptions,
 ): Promise<Statistics> {
-  const bench = new Bench({ time, iterations: least, warmup: false, retainSamples: true, throws: true });
+  const bench = new Bench({ time, iterations: minimum, warmup: false, retainSamples: true, throws: true });
   bench.add(
     'sample',
     async () => {

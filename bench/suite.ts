@@ -8,11 +8,11 @@ export interface Context {
   readonly gpu: Gpu;
   /** Milliseconds to spend on a row. */
   readonly time: number;
-  /** The sizes asked for, or the suite's own. */
+  /** The requested sizes, or the suite's own. */
   readonly sizes: readonly (readonly number[])[];
-  /** Whether sizes were asked for. */
+  /** Whether sizes were requested. */
   readonly sizesGiven: boolean;
-  /** The peers to time beside us, where they were asked for. */
+  /** The peers to time beside us, where they were requested. */
   readonly peers: Peers | undefined;
   /** Whether to show a step kernel by kernel. */
   readonly profile: boolean;

@@ -38,7 +38,7 @@ export function findSuite(name: string): Suite {
   );
 }
 
-/** The sizes of each suite; those asked for only go with suites that were named and have sizes. */
+/** The sizes of each suite; requested sizes only go with suites that were named and have sizes. */
 export function sizesFor(
   chosen: readonly Suite[],
   named: boolean,

@@ -36,8 +36,8 @@ export async function timePass(
   return { clock: 'gpu', milliseconds: await sample(next, options) };
 }
 
-const repeats = (milliseconds: number, most: number): number =>
-  Math.max(1, Math.min(most, Math.ceil(SUBMIT_MS / Math.max(milliseconds, 1e-6))));
+const repeats = (milliseconds: number, maximum: number): number =>
+  Math.max(1, Math.min(maximum, Math.ceil(SUBMIT_MS / Math.max(milliseconds, 1e-6))));
 
 /** Milliseconds of each of `count` passes, by the GPU's clock. */
 async function stamped(gpu: Gpu, encode: Encode, count: number): Promise<number[]> {

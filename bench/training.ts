@@ -13,6 +13,7 @@ import { trainingNorm } from '../src/train/batch-norm.ts';
 import type { Network } from '../src/train/network.ts';
 import { type HostState, initialState, shuffleSeed } from '../src/train/state.ts';
 import { Trainer, type TrainerOptions } from '../src/train/trainer.ts';
+import { workOf } from './cases.ts';
 import type { Check } from './result.ts';
 
 /** What a training step is made of. */
@@ -100,10 +101,9 @@ export class Training implements Disposable {
     return this.trainer.programs.flatMap((program) => program.dispatches);
   }
 
-  /** Operations and bytes of a step, as its kernels count them. */
-  get work(): { flops: number; bytes: number } {
-    const sum = (of: 'flops' | 'bytes') => this.dispatches.reduce((total, d) => total + d.kernel[of], 0);
-    return { flops: sum('flops'), bytes: sum('bytes') };
+  /** Operations and bytes of a step. */
+  get work() {
+    return workOf(this.dispatches.map(({ kernel }) => kernel));
   }
 
   /** Runs the first step, and compares its loss and what it does to the parameters with float64. */
@@ -114,16 +114,19 @@ export class Training implements Disposable {
       this.trainer.records(1),
       this.trainer.state.save(),
     ]);
-    const wanted = this.#reference(await mnist());
+    const expected = this.#reference(await mnist());
     let [difference, size] = [0, 0];
-    for (const [name, gradient] of wanted.gradients) {
+    for (const [name, gradient] of expected.gradients) {
       const [before, after] = [this.#initial.parameters.get(name)!, parameters.get(name)!];
       gradient.forEach((g, i) => {
         difference += ((before[i]! - after[i]!) / this.#options.lr - g) ** 2;
         size += g * g;
       });
     }
-    const error = Math.max(Math.abs(record!.loss - wanted.loss) / wanted.loss, Math.sqrt(difference / size));
+    const error = Math.max(
+      Math.abs(record!.loss - expected.loss) / expected.loss,
+      Math.sqrt(difference / size),
+    );
     // Where a sum lies within rounding of 0, relu may open here and not there: that alone shows as some 1e-3.
     return { relativeTo: 'the loss, and the norm of the gradients', error, tolerance: 1e-2 };
   }

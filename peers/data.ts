@@ -19,14 +19,14 @@ export function uniform(seed: number, length: number, bound: number): Float32Arr
 export const linear = (seed: number, inputs: number, outputs: number): Float32Array<ArrayBuffer> =>
   uniform(seed, inputs * outputs, 1 / Math.sqrt(inputs));
 
-/** Weights of a convolution in PyTorch's layout [features, channels, size, size], as `torch.nn.Conv2d` begins. */
+/** Weights of a convolution in PyTorch's layout [outputChannels, inputChannels, size, size], as `torch.nn.Conv2d` begins. */
 export const convolution = (
   seed: number,
-  features: number,
-  channels: number,
+  outputChannels: number,
+  inputChannels: number,
   size: number,
 ): Float32Array<ArrayBuffer> =>
-  uniform(seed, features * channels * size * size, 1 / Math.sqrt(channels * size * size));
+  uniform(seed, outputChannels * inputChannels * size * size, 1 / Math.sqrt(inputChannels * size * size));
 
 /** Streams beside those of the layers, which count from 0. */
 export const INPUTS = 1000;
@@ -47,21 +47,21 @@ export const operands = (
   Float32Array.from({ length: k * n }, (_, i) => Math.cos(0.23 * i)),
 ];
 
-/** Images [n, height, width, channels], weights in PyTorch's layout, and cotangents of the responses. */
+/** Images [n, height, width, channels], weights in PyTorch's layout, and cotangents of the output. */
 export function convOperands(work: ConvWork): Record<'x' | 'w' | 'dy', Float32Array<ArrayBuffer>> {
-  const { images, height, width, channels, features, size } = work;
-  const [rows, columns] = places(work);
+  const { images, height, width, inputChannels, outputChannels, size } = work;
+  const [rows, columns] = outputSides(work);
   const wave = (length: number, rate: number, f: (x: number) => number) =>
     Float32Array.from({ length }, (_, i) => f(rate * i));
   return {
-    x: wave(images * height * width * channels, 0.37, Math.sin),
-    w: wave(features * channels * size * size, 0.23, Math.cos),
-    dy: wave(images * rows * columns * features, 0.41, Math.sin),
+    x: wave(images * height * width * inputChannels, 0.37, Math.sin),
+    w: wave(outputChannels * inputChannels * size * size, 0.23, Math.cos),
+    dy: wave(images * rows * columns * outputChannels, 0.41, Math.sin),
   };
 }
 
-/** Height and width of the responses. */
-export const places = ({ height, width, size, stride, padding }: ConvWork): [number, number] => [
+/** Height and width of the output. */
+export const outputSides = ({ height, width, size, stride, padding }: ConvWork): [number, number] => [
   Math.floor((height + 2 * padding - size) / stride) + 1,
   Math.floor((width + 2 * padding - size) / stride) + 1,
 ];

@@ -71,24 +71,24 @@ async function matmul(jax: Jax, { m, n, k, transposeA, transposeB }: MatmulWork)
 /** It has one layout: images [n, channels, height, width], and PyTorch's of the weights. */
 async function conv(jax: Jax, work: ConvWork): Promise<Prepared> {
   const { numpy: np, jit, vjp, blockUntilReady } = jax;
-  const { images, height, width, channels, features, size, gradients } = work;
+  const { images, height, width, inputChannels, outputChannels, size, gradients } = work;
   const operands = data.convOperands(work);
-  const x = np.array(operands.x).reshape([images, height, width, channels]).transpose([0, 3, 1, 2]);
-  const w = np.array(operands.w).reshape([features, channels, size, size]);
+  const x = np.array(operands.x).reshape([images, height, width, inputChannels]).transpose([0, 3, 1, 2]);
+  const w = np.array(operands.w).reshape([outputChannels, inputChannels, size, size]);
   const dy = np
     .array(operands.dy)
-    .reshape([images, ...data.places(work), features])
+    .reshape([images, ...data.outputSides(work), outputChannels])
     .transpose([0, 3, 1, 2]);
   await blockUntilReady([x, w, dy]);
   const forward = (x: Array, w: Array) => convolve(jax, x, w, work);
-  const responses = jit(forward);
+  const output = jit(forward);
   const all = jit((x: Array, w: Array, dy: Array) => {
     const [y, pull] = vjp(forward, [x, w]);
     const [dx, dw] = pull(dy);
     return [y, dx, dw];
   });
   const found = async (): Promise<Array[]> =>
-    blockUntilReady(gradients ? all(x.ref, w.ref, dy.ref) : [responses(x.ref, w.ref)]);
+    blockUntilReady(gradients ? all(x.ref, w.ref, dy.ref) : [output(x.ref, w.ref)]);
   return {
     async run() {
       for (const result of await found()) result.dispose();

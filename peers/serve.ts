@@ -67,7 +67,7 @@ interface Request {
   readonly id: number;
   readonly work: Work;
   readonly repeat: number;
-  /** How often the work is done on end for each of them; once if not said. */
+  /** How often the work is done on end for each of them; default: 1. */
   readonly times?: number;
 }
 

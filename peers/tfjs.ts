@@ -58,13 +58,15 @@ function matmul(tf: Tf, { m, n, k, transposeA, transposeB }: MatmulWork): Prepar
   };
 }
 
-/** Images [n, height, width, channels], weights [height, width, channels, features]: its default, and its fastest. */
+/** Images [n, height, width, inputChannels], weights [height, width, inputChannels, outputChannels]: its default, and its fastest. */
 function conv(tf: Tf, work: ConvWork): Prepared {
-  const { images, height, width, channels, features, size, stride, padding, gradients } = work;
+  const { images, height, width, inputChannels, outputChannels, size, stride, padding, gradients } = work;
   const operands = data.convOperands(work);
-  const x = tf.tensor4d(operands.x, [images, height, width, channels]);
-  const w = tf.tidy(() => tf.tensor4d(operands.w, [features, channels, size, size]).transpose([2, 3, 1, 0]));
-  const dy = tf.tensor4d(operands.dy, [images, ...data.places(work), features]);
+  const x = tf.tensor4d(operands.x, [images, height, width, inputChannels]);
+  const w = tf.tidy(() =>
+    tf.tensor4d(operands.w, [outputChannels, inputChannels, size, size]).transpose([2, 3, 1, 0]),
+  );
+  const dy = tf.tensor4d(operands.dy, [images, ...data.outputSides(work), outputChannels]);
   const forward = (x: Tensor, w: Tensor) => tf.conv2d(x as Tensor4D, w as Tensor4D, stride, padding);
   const both = tf.valueAndGrads(forward);
   const results = (): Tensor[] => {

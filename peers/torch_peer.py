@@ -50,10 +50,10 @@ def weight(seed, inputs, outputs):
     return uniform(seed, inputs * outputs, 1 / math.sqrt(inputs)).reshape(inputs, outputs)
 
 
-def convolution_weight(seed, features, channels, size):
-    """[features, channels, size, size], as nn.Conv2d begins."""
-    bound = 1 / math.sqrt(channels * size * size)
-    return uniform(seed, features * channels * size * size, bound).reshape(features, channels, size, size)
+def convolution_weight(seed, outputChannels, inputChannels, size):
+    """[outputChannels, inputChannels, size, size], as nn.Conv2d begins."""
+    bound = 1 / math.sqrt(inputChannels * size * size)
+    return uniform(seed, outputChannels * inputChannels * size * size, bound).reshape(outputChannels, inputChannels, size, size)
 
 
 def finish():
@@ -75,15 +75,15 @@ def channels_first(x):
     return x.permute(0, 3, 1, 2).contiguous()
 
 
-def conv(images, height, width, channels, features, size, stride, padding, gradients):
+def conv(images, height, width, inputChannels, outputChannels, size, stride, padding, gradients):
     def wave(f, rate, *shape):
         count = torch.arange(math.prod(shape), dtype=torch.float64)
         return f(rate * count).float().reshape(shape).to(device)
 
     places = [(side + 2 * padding - size) // stride + 1 for side in (height, width)]
-    x = channels_first(wave(torch.sin, 0.37, images, height, width, channels)).requires_grad_(gradients)
-    w = wave(torch.cos, 0.23, features, channels, size, size).requires_grad_(gradients)
-    dy = channels_first(wave(torch.sin, 0.41, images, *places, features))
+    x = channels_first(wave(torch.sin, 0.37, images, height, width, inputChannels)).requires_grad_(gradients)
+    w = wave(torch.cos, 0.23, outputChannels, inputChannels, size, size).requires_grad_(gradients)
+    dy = channels_first(wave(torch.sin, 0.41, images, *places, outputChannels))
 
     def run():
         y = F.conv2d(x, w, stride=stride, padding=padding)

@@ -3,6 +3,7 @@ import type { Tensor } from '../../src/autograd/tensor.ts';
 import { vjp } from '../../src/autograd/transform.ts';
 import { type Case, runCases } from '../cases.ts';
 import { type ConvPart, ConvReference } from '../conv-reference.ts';
+import { Sum } from '../inputs.ts';
 import type { Context, Suite } from '../suite.ts';
 
 interface Form {
@@ -10,16 +11,16 @@ interface Form {
   readonly parts: readonly ConvPart[];
 }
 
-const forward: Form = { name: 'forward', parts: ['response'] };
-const gradients: Form = { name: 'with both gradients', parts: ['response', 'image', 'weight'] };
+const forward: Form = { name: 'forward', parts: ['output'] };
+const gradients: Form = { name: 'with both gradients', parts: ['output', 'input', 'weight'] };
 const forms: readonly Form[] = [
   forward,
   gradients,
-  { name: 'gradient by images', parts: ['image'] },
+  { name: 'gradient by images', parts: ['input'] },
   { name: 'gradient by weights', parts: ['weight'] },
 ];
 
-/** What peers are timed at unless sizes are asked for: they are slow. */
+/** What peers are timed at unless sizes are given: they are slow. */
 const PEER_SIZE = '16x16x16x64x64x3x1';
 
 /** Convolutions and their gradients, as a user of `conv2d` and `vjp` gets them. */
@@ -45,8 +46,8 @@ export const convSuite: Suite = {
     runCases(
       context,
       context.sizes.flatMap((size) => {
-        const [images, height, width, channels, features, window, stride] = size as Sizes;
-        const shape = { images, height, width, channels, features, size: window, stride };
+        const [images, height, width, inputChannels, outputChannels, window, stride] = size as Sizes;
+        const shape = { images, height, width, inputChannels, outputChannels, size: window, stride };
         const reference = new ConvReference({ ...shape, padding: Math.floor(window / 2) });
         return forms.map((form) => caseOf(context, form, size.join('x'), reference));
       }),
@@ -61,7 +62,7 @@ function caseOf(context: Context, form: Form, size: string, reference: ConvRefer
   const withGradients = (x: Tensor, w: Tensor, dy: Tensor): Tensor[] => {
     const [y, pull] = vjp(convolve, x, w);
     const [dx, dw] = pull(dy);
-    const results: Record<ConvPart, Tensor> = { response: y, image: dx, weight: dw };
+    const results: Record<ConvPart, Tensor> = { output: y, input: dx, weight: dw };
     return form.parts.map((part) => results[part]);
   };
   const forPeers = form === forward || form === gradients;
@@ -69,8 +70,8 @@ function caseOf(context: Context, form: Form, size: string, reference: ConvRefer
     name: form.name,
     size,
     ...(form === forward
-      ? { f: convolve, shapes: [shapes.image, shapes.weight] }
-      : { f: withGradients, shapes: [shapes.image, shapes.weight, shapes.response] }),
+      ? { f: convolve, shapes: [shapes.input, shapes.weight] }
+      : { f: withGradients, shapes: [shapes.input, shapes.weight, shapes.output] }),
     inputs: () => {
       const { x, w, dy } = reference.operands;
       return form === forward ? [x, w] : [x, w, dy];
@@ -87,11 +88,7 @@ function caseOf(context: Context, form: Form, size: string, reference: ConvRefer
 }
 
 function beside({ peers }: Context, form: Form, reference: ConvReference, ours: () => Promise<number>) {
-  const sums = form.parts.map((part) => reference.checksum(part));
-  const [sum, size] = [0, 1].map((i) => sums.reduce((total, of) => total + of[i]!, 0)) as [number, number];
-  return peers!.beside({ kind: 'conv', ...reference.shape, gradients: form === gradients }, ours, (check) =>
-    Math.abs(check - sum) <= 1e-3 * Math.abs(sum) + 1e-6 * size
-      ? undefined
-      : `the sum of its samples is ${check} where ours in float64 is ${sum}`,
-  );
+  const total = form.parts.reduce((sum, part) => sum.join(reference.checksum(part)), new Sum());
+  const work = { kind: 'conv', ...reference.shape, gradients: form === gradients } as const;
+  return peers!.beside(work, ours, (check) => total.judge('sum of samples', check));
 }

@@ -3,7 +3,7 @@ import { type Statistics, sample } from '../statistics.ts';
 import type { Context, Suite } from '../suite.ts';
 import { type Encode, submit, timePass, wall } from '../timing.ts';
 
-/** Dispatches in a pass whose cost is wanted of one. */
+/** Dispatches in a pass from which the cost of one is taken. */
 const MANY = 500;
 /** Such passes in a queue. */
 const PASSES = 20;

@@ -1,7 +1,7 @@
 import { matmul } from '../../src/autograd/functions.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { type Case, runCases } from '../cases.ts';
-import { spreadOver, wave } from '../inputs.ts';
+import { Sum, spreadOver, wave } from '../inputs.ts';
 import type { Check } from '../result.ts';
 import type { Context, Suite } from '../suite.ts';
 
@@ -35,7 +35,7 @@ export const matmulSuite: Suite = {
     ),
 };
 
-/** What peers are timed at unless sizes are asked for: they are slow. */
+/** What peers are timed at unless sizes are given: they are slow. */
 const peerSizes = [512, 1024];
 
 function product(context: Context, form: Form, [m, n, k]: readonly number[]): Case {
@@ -53,15 +53,10 @@ function product(context: Context, form: Form, [m, n, k]: readonly number[]): Ca
       ? {
           peers: (ours) => {
             const [a, b] = [wave(m! * k!, 0.37), wave(k! * n!, 0.23, Math.cos)];
-            const { trace, size } = traceOf(a, b, form, dims);
-            return context.peers!.beside(
-              { kind: 'matmul', ...dims, transposeA, transposeB },
-              ours,
-              (check) =>
-                Math.abs(check - trace) <= 1e-3 * Math.abs(trace) + 1e-6 * size
-                  ? undefined
-                  : `its trace of C is ${check} where ours in float64 is ${trace}`,
-            );
+            const trace = new Sum();
+            for (let i = 0; i < Math.min(m!, n!); i++) trace.join(element(a, b, form, dims, i, i));
+            const work = { kind: 'matmul', ...dims, transposeA, transposeB } as const;
+            return context.peers!.beside(work, ours, (check) => trace.judge('trace of C', check));
           },
         }
       : {}),
@@ -74,7 +69,7 @@ interface Dims {
   readonly k: number;
 }
 
-/** The product's element (i, j), and the sum of the sizes of its terms. */
+/** The product's element (i, j). */
 function element(
   a: Float32Array,
   b: Float32Array,
@@ -82,16 +77,12 @@ function element(
   { m, n, k }: Dims,
   i: number,
   j: number,
-): [value: number, size: number] {
+): Sum {
   const [ai, al] = transposeA ? [1, m] : [k, 1];
   const [bl, bj] = transposeB ? [1, k] : [n, 1];
-  let [value, size] = [0, 0];
-  for (let l = 0; l < k; l++) {
-    const term = a[i * ai + l * al]! * b[l * bl + j * bj]!;
-    value += term;
-    size += Math.abs(term);
-  }
-  return [value, size];
+  const sum = new Sum();
+  for (let l = 0; l < k; l++) sum.add(a[i * ai + l * al]! * b[l * bl + j * bj]!);
+  return sum;
 }
 
 /** Eight whole rows, from the first to the last. */
@@ -99,20 +90,8 @@ function checkRows(c: Float32Array, a: Float32Array, b: Float32Array, form: Form
   let error = 0;
   for (const i of spreadOver(dims.m, 8)) {
     for (let j = 0; j < dims.n; j++) {
-      const [value, size] = element(a, b, form, dims, i, j);
-      error = Math.max(error, Math.abs(c[i * dims.n + j]! - value) / size);
+      error = Math.max(error, element(a, b, form, dims, i, j).error(c[i * dims.n + j]!));
     }
   }
   return { relativeTo: 'Σ|a||b|', error, tolerance: 5e-6 };
-}
-
-/** Σ C[i][i], by which a peer's product is compared. */
-function traceOf(a: Float32Array, b: Float32Array, form: Form, dims: Dims): { trace: number; size: number } {
-  let [trace, size] = [0, 0];
-  for (let i = 0; i < Math.min(dims.m, dims.n); i++) {
-    const [value, terms] = element(a, b, form, dims, i, i);
-    trace += value;
-    size += terms;
-  }
-  return { trace, size };
 }

@@ -45,8 +45,8 @@ function casesOf(batch: number, features: number): Case[] {
     shapes,
     inputs: () => shapes.map(([r, c], stream) => noise(r! * c!, stream)),
     check: (outputs, inputs, { graph }) => {
-      const wanted = interpret(graph, inputs);
-      const errors = outputs.map((y, i) => relativeError(y, wanted[i]!.data));
+      const expected = interpret(graph, inputs);
+      const errors = outputs.map((y, i) => relativeError(y, expected[i]!.data));
       return {
         relativeTo: 'the largest of each output',
         error: Math.max(...errors),

@@ -58,9 +58,11 @@ function caseOf({ name, f, operands, at }: Chain, rows: number, columns: number)
     inputs: () => shapes.map(([r, c], i) => wave(r! * c!, 0.37 + 0.1 * i)),
     check: ([y], inputs) => {
       const places = spreadOver(rows * columns, 20_000);
-      const wanted = places.map((i) => at(...inputs.map((x) => x[x.length === columns ? i % columns : i]!)));
+      const expected = places.map((i) =>
+        at(...inputs.map((x) => x[x.length === columns ? i % columns : i]!)),
+      );
       const found = places.map((i) => y![i]!);
-      return { relativeTo: 'the largest |y|', error: relativeError(found, wanted), tolerance: 1e-6 };
+      return { relativeTo: 'the largest |y|', error: relativeError(found, expected), tolerance: 1e-6 };
     },
   };
 }

@@ -64,12 +64,12 @@ function compare({ kind, result }: Reduction, y: Float32Array, x: Float32Array, 
   let error = 0;
   y.forEach((value, k) => {
     const mean = total[k]! / count[k]!;
-    const [wanted, scale] = {
+    const [expected, scale] = {
       sum: [total[k]!, size[k]!],
       max: [largest[k]!, Math.abs(largest[k]!)],
       variance: [squares[k]! / count[k]! - mean * mean, squares[k]! / count[k]!],
     }[kind] as [number, number];
-    error = Math.max(error, Math.abs(value - wanted) / scale);
+    error = Math.max(error, Math.abs(value - expected) / scale);
   });
   return { relativeTo: 'Σ|x|, the maximum or the mean of x²', error, tolerance: 1e-5 };
 }

@@ -9,7 +9,7 @@ test('quartiles lie between samples where they have to', () => {
 test('what a measurement returns is what counts, and it is taken often enough', async () => {
   const times = [5, 3, 9, 1, 7];
   let calls = 0;
-  const result = await sample(async () => times[calls++ % 5]!, { time: 0, least: 5 });
+  const result = await sample(async () => times[calls++ % 5]!, { time: 0, minimum: 5 });
   expect(calls).toBe(5);
   expect(result).toEqual({ n: 5, median: 5, p25: 3, p75: 7, min: 1 });
 });
