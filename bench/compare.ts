@@ -1,8 +1,8 @@
-import { type BenchFile, keyOf, type Row } from './result.ts';
-import type { Statistics } from './statistics.ts';
+import { type BenchFile, keyOf, type Row, type Statistics } from './result.ts';
+
 import { formatTime, renderTable } from './table.ts';
 
-/** A row in both of two files. */
+/** A row that two files have in common. */
 export interface Change {
   readonly row: Row;
   readonly before: Statistics;
@@ -14,7 +14,7 @@ export interface Change {
   readonly verdict: 'slower' | 'faster' | 'same';
 }
 
-/** However quiet a run was in itself, the next one differs by about so much. */
+/** Relative difference between runs, however quiet each is. */
 const MIN_NOISE = 0.05;
 /** Standard deviations that a change has to exceed. */
 const DEVIATIONS = 3;

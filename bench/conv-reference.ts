@@ -40,7 +40,7 @@ export class ConvReference {
     };
   }
 
-  /** What ours and the peers compute on. */
+  /** The same for us and for the peers. */
   get operands() {
     const count = (part: ConvPart) => this.shapes[part].reduce((a, b) => a * b);
     this.#operands ??= {
@@ -93,7 +93,7 @@ export class ConvReference {
     let worst = 0;
     for (const i of spreadOver(found.length, count)) {
       const index = [Math.floor(i / (b * c * d)), Math.floor(i / (c * d)) % b, Math.floor(i / d) % c, i % d];
-      worst = Math.max(worst, this.at(part, index).error(found[i]!)); // What no window reaches is 0.
+      worst = Math.max(worst, this.at(part, index).error(found[i]!)); // 0 where no window reaches.
     }
     return worst;
   }

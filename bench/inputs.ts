@@ -1,6 +1,6 @@
 import { philoxUniform } from '../src/kernels/philox.ts';
 
-/** f(rate·i) at flat index i: quick to make, and easy for a peer to make likewise. As matrices, of rank 2. */
+/** f(rate·i) at flat index i: quick to make, also for a peer. As a matrix it has rank 2. */
 export function wave(size: number, rate: number, f: (x: number) => number = Math.sin): Float32Array {
   const data = new Float32Array(size);
   for (let i = 0; i < size; i++) data[i] = f(rate * i);
@@ -45,7 +45,7 @@ export class Sum {
     return this;
   }
 
-  /** The error of what should be this sum, relative to its terms; one without terms has to be 0. */
+  /** The error of a value that should be this sum, relative to its terms. */
   error(actual: number): number {
     return Math.abs(actual - this.value) / Math.max(this.size, Number.EPSILON);
   }

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { commit } from '../src/experiments/run-config.ts';
 import type { BenchFile } from './result.ts';
 
-/** What a result depends on beside the adapter. */
+/** What a result depends on besides the adapter. */
 export function machineFacts(): Pick<BenchFile, 'machine' | 'node' | 'collimate'> {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;

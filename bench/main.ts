@@ -33,12 +33,12 @@ const program = new Command('npm run bench --')
     'Measures kernels, training steps and the analysis on an adapter, and checks what it measures.',
   )
   .argument('[suites...]', 'which suites to run (default: all)')
-  .option('--sizes <list>', "sizes instead of the suite's own, with commas between")
+  .option('--sizes <list>', "comma-separated sizes instead of the suite's own")
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .addOption(tuneOption())
   .option(
     '--peers [names]',
-    'time jax-js, tfjs-webgpu and torch, or those named with commas between, in turns with us, at matmul, conv, step and analysis',
+    'time jax-js, tfjs-webgpu and torch, or a comma-separated list of them, in turns with us, at matmul, conv, step and analysis',
   )
   .option('--python <path>', 'a Python with PyTorch (default: python3, then /usr/bin/python3)')
   .option('--compare <file>', 'say what got slower or faster since an earlier results file')
@@ -65,7 +65,7 @@ the share of the speed that the measured ceilings allow at that ratio, above 100
 Everything timed is checked against float64 in the same run; the exit status is 1 if anything is wrong.`,
   );
 
-/** How peers find the adapter that we have found. */
+/** How peers find the same adapter. */
 const peerAdapter = { hardware: 'gpu', system: 'system', swiftshader: 'swiftshader' } as const;
 
 await main(async () => {
@@ -81,7 +81,7 @@ await main(async () => {
   const begun = new Date();
   const out =
     options.out ?? join('results', 'bench', `${begun.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
-  checkTarget(out); // Before hours are spent on what cannot be written.
+  checkTarget(out); // Before the work.
   using devices = new Devices(options.adapter, options.tune ?? 'on');
   const wide = await devices.open('all');
   console.log(`${wide.info.name}, ${wide.info.driver}`);

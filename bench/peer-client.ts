@@ -5,7 +5,7 @@ import type { ConvShape } from './conv-reference.ts';
 /** The window of a network's first convolution. */
 type Stem = { readonly size: number; readonly stride: number; readonly padding: number };
 
-/** Work that is the same for everybody; what each kind means is defined in docs/peers.md. */
+/** Work that all peers do alike; docs/peers.md defines each kind. */
 export type Work =
   | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
   | ({ kind: 'conv'; gradients: boolean } & ConvShape)
@@ -38,8 +38,8 @@ const START_MS = 120_000;
 const ANSWER_MS = 600_000;
 
 /**
- * A peer in a process of its own, spoken to in lines of JSON: it says that it is ready, then answers one request at a
- * time, and ends with its input.
+ * A peer in a process of its own, which speaks JSON lines: it says that it is ready, answers one request at a time, and
+ * ends with its input.
  */
 export class PeerProcess implements Disposable {
   readonly info: PeerInfo;
@@ -53,7 +53,7 @@ export class PeerProcess implements Disposable {
     this.#lines = lines;
   }
 
-  /** The peer, or why there is none. */
+  /** The peer, or the reason why there is none. */
   static async start({ name, command, args, cwd }: PeerCommand): Promise<PeerProcess | string> {
     const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
     const lines = new Lines(child);
@@ -69,8 +69,8 @@ export class PeerProcess implements Disposable {
   }
 
   /**
-   * Times of `repeat` repetitions, each the mean of the work done so many times on end. A peer that ends or hangs gives an error, and each
-   * later request the same.
+   * Times of `repeat` repetitions, each the mean over `times` of the work done in a row. A peer that ends or hangs gives
+   * an error, for this request and each later one.
    */
   async request(work: Work, repeat: number, times = 1): Promise<Answer> {
     const id = ++this.#requests;
@@ -85,7 +85,7 @@ export class PeerProcess implements Disposable {
 
   dispose(): void {
     this.#child.stdin!.end();
-    // One that does not end with its input is ended; its answers are of no use any more.
+    // In case it does not end with its input.
     setTimeout(() => this.#child.kill('SIGKILL'), 2000).unref();
   }
 
@@ -98,7 +98,7 @@ type Message = Record<string, unknown>;
 
 const isGreeting = (message: Message): boolean => 'ready' in message || 'unavailable' in message;
 
-/** The messages that a process prints; lines that are none, such as a library's warnings, are passed over. */
+/** The messages that a process prints; other lines, such as a library's warnings, are ignored. */
 class Lines {
   #stderr = '';
   #ended: string | undefined;
@@ -106,7 +106,7 @@ class Lines {
   #fail: ((error: Error) => void) | undefined;
 
   constructor(child: ChildProcess) {
-    child.stdin!.on('error', () => {}); // One that has ended says so below.
+    child.stdin!.on('error', () => {}); // Its end is reported below.
     child.stderr!.on('data', (data) => {
       this.#stderr = `${this.#stderr}${data}`.slice(-2000);
     });

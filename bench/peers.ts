@@ -8,22 +8,22 @@ import { statisticsOf } from './statistics.ts';
 
 const folder = join(import.meta.dirname, '../peers');
 
-/** Rounds of turns, and how long a contestant's turn should last. */
+/** Rounds, and how long a contestant's turn should last. */
 const ROUNDS = 5;
 const TURN_MS = 400;
 const MAX_REPEATS = 20;
-/** A contestant's turns together: the slow take part in the first rounds only. */
+/** All turns of a contestant: slow ones take part in the first rounds only. */
 const ALL_TURNS_MS = 20_000;
-/** How long work should last that is done on end in a peer's turn. */
+/** How long work that a peer repeats in its turn should last. */
 const ON_END_MS = 1000;
 
-/** Measures so many repetitions of the work at hand, in milliseconds each. */
+/** Measures `repeat` repetitions of the work, in milliseconds each. */
 export type Contestant = (repeat: number) => Promise<readonly number[]>;
 
 /**
  * Lets contestants take turns, so that what slows the machine for a while slows all of them. Each first does the work
- * once to warm up and to see how long it takes; where that is very long, it is the measurement. One that throws is
- * out, and its error in its place.
+ * once to warm up and to see how long it takes; if that is very long, it is the measurement. One that throws is out,
+ * and its error takes the place of its times.
  */
 export async function takeTurns(contestants: readonly Contestant[]): Promise<(number[] | Error)[]> {
   const all = contestants.map((run) => ({ run, repeat: 1, rounds: ROUNDS, found: [] as number[] | Error }));
@@ -47,7 +47,7 @@ export async function takeTurns(contestants: readonly Contestant[]): Promise<(nu
   return all.map(({ found }) => found);
 }
 
-/** The peers that are there, each in a process of its own that waits while others are timed. */
+/** The available peers, each in a process of its own that waits while others are timed. */
 export class Peers implements Disposable {
   readonly #running: readonly PeerProcess[];
   readonly #missing: readonly Missing[];
@@ -57,7 +57,7 @@ export class Peers implements Disposable {
     this.#missing = missing;
   }
 
-  /** Starts some peers, those that use WebGPU on the same adapter. `python` has PyTorch; by default it is looked for. */
+  /** Starts peers by name, those that use WebGPU on the same adapter. `python` has PyTorch; default: the first that has. */
   static async start(adapter: string, python?: string, names: readonly string[] = peerNames): Promise<Peers> {
     const wanted = commands(adapter, python).filter(({ name }) => names.includes(name));
     const found = await Promise.all(
@@ -72,7 +72,7 @@ export class Peers implements Disposable {
     );
   }
 
-  /** Who takes part, and who does not and why, a line each. */
+  /** One line for each peer: who takes part, and who does not and why. */
   get description(): string[] {
     return [
       ...this.#running.map(({ info: { name, version, device } }) => `${name} ${version} on ${device}`),
@@ -82,7 +82,7 @@ export class Peers implements Disposable {
 
   /**
    * Times all peers and us in turns. `ours` does the work once and gives its milliseconds; `judge` says what is wrong
-   * with a peer's check value, if anything is. Quick peers do the work up to `maxTimes` times on end for each measurement.
+   * with a peer's check value, if anything is. Quick peers repeat the work up to `maxTimes` times for each measurement.
    */
   async beside(
     work: Work,
@@ -129,8 +129,8 @@ export class Peers implements Disposable {
 export const peerNames = ['jax-js', 'tfjs-webgpu', 'torch'] as const;
 
 /**
- * The peers in a list with commas between.
- * @throws CollimateError for a name that no peer has, such as a suite's behind `--peers`
+ * The peers in a comma-separated list.
+ * @throws CollimateError for a name that no peer has, such as that of a suite after `--peers`
  */
 export function peersNamed(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
@@ -138,7 +138,7 @@ export function peersNamed(list: string): string[] {
   if (unknown === undefined) return names;
   throw new CollimateError(
     `--peers: there is no peer '${unknown}'`,
-    `Name some of ${peerNames.join(', ')}, with commas between, or none for all; suites come before --peers.`,
+    `Name some of ${peerNames.join(', ')}, separated by commas, or none for all; suites come before --peers.`,
   );
 }
 

@@ -1,56 +1,83 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { CollimateError } from '../src/errors.ts';
+import * as v from 'valibot';
 import type { AdapterInfo } from '../src/gpu/adapter.ts';
+import { readRecord } from '../src/record.ts';
+import { finite, isRecord, measured } from '../src/schema.ts';
 import { type Roofline, shareOf } from './roofline.ts';
-import type { Statistics } from './statistics.ts';
 
 /** Grows whenever a reader of older files would go wrong. */
 export const SCHEMA = 1;
 
+/** Of times in milliseconds. */
+const statistics = v.object({ n: finite, median: finite, p25: finite, p75: finite, min: finite });
+
 /** How wrong the outputs of what was timed are, against float64, and how wrong they may be. */
-export interface Check {
+const check = v.object({
   /** What the error is relative to, e.g. `Σ|a||b|`. */
-  readonly relativeTo: string;
-  readonly error: number;
-  readonly tolerance: number;
-}
+  relativeTo: v.string(),
+  error: measured,
+  tolerance: finite,
+});
 
 /** A peer beside us on one row: the same work, in turns, each waited for as a user of it would. */
-export interface PeerTiming {
-  readonly name: string;
-  readonly version: string;
-  readonly device: string;
+const peerTiming = v.object({
+  name: v.string(),
+  version: v.string(),
+  device: v.string(),
   /** Of the peer and of us, in the same turns. */
-  readonly milliseconds?: Statistics;
-  readonly ours?: Statistics;
+  milliseconds: v.exactOptional(statistics),
+  ours: v.exactOptional(statistics),
   /** Why there are no times. */
-  readonly problem?: string;
-}
+  problem: v.exactOptional(v.string()),
+});
 
-export interface Row {
-  readonly suite: string;
-  readonly name: string;
-  readonly size: string;
+const row = v.object({
+  suite: v.string(),
+  name: v.string(),
+  size: v.string(),
   /** Requested size of lavapipe's thread pool; `default` is what users get. */
-  readonly threads: number | 'default';
+  threads: v.union([finite, v.literal('default')]),
   /** Whose clock: the GPU's timestamps, the wall's around many queued dispatches, or the host's alone. */
-  readonly clock: 'gpu' | 'wall' | 'host';
+  clock: v.picklist(['gpu', 'wall', 'host']),
   /** Time of one repetition; null if there is an error. */
-  readonly milliseconds: Statistics | null;
+  milliseconds: v.nullable(statistics),
   /** Of one repetition: operations, and bytes that have to cross between memory and kernels; 0 if not counted. */
-  readonly flops: number;
-  readonly bytes: number;
+  flops: finite,
+  bytes: finite,
   /** Time that the measured ceilings allow over time taken; null without operations or bytes. */
-  readonly share: number | null;
-  /** Which of the structures that compute the same ran. */
-  readonly variant?: string;
-  readonly check?: Check;
+  share: v.nullable(finite),
+  /** Which of the kernels that compute the same ran. */
+  variant: v.exactOptional(v.string()),
+  check: v.exactOptional(check),
   /** Further numbers by name, e.g. `host share`. */
-  readonly figures?: Readonly<Record<string, number>>;
-  readonly peers?: readonly PeerTiming[];
-  readonly error?: string;
-}
+  figures: v.exactOptional(v.record(v.string(), measured)),
+  peers: v.exactOptional(v.array(peerTiming)),
+  error: v.exactOptional(v.string()),
+});
+
+/** What a run of the benchmarks writes: `results/bench/<time>.json`. */
+const benchFile = v.object({
+  schema: v.literal(SCHEMA),
+  /** When it began, ISO 8601. */
+  date: v.string(),
+  /** As typed. */
+  command: v.string(),
+  options: v.record(v.string(), v.unknown()),
+  collimate: v.object({ version: v.string(), commit: v.nullable(v.string()) }),
+  node: v.string(),
+  /** `memory` is in bytes. */
+  machine: v.object({ cpu: v.string(), cores: finite, memory: finite, platform: v.string() }),
+  adapter: v.custom<AdapterInfo>(isRecord, 'an object'),
+  roofline: v.custom<Roofline>(isRecord, 'an object'),
+  rows: v.array(row),
+});
+
+export type Statistics = Readonly<v.InferOutput<typeof statistics>>;
+export type Check = Readonly<v.InferOutput<typeof check>>;
+export type PeerTiming = Readonly<v.InferOutput<typeof peerTiming>>;
+export type Row = Readonly<v.InferOutput<typeof row>>;
+export type BenchFile = Readonly<v.InferOutput<typeof benchFile>>;
 
 /** A row as a suite measures it. */
 export type Measured = Omit<Row, 'suite' | 'threads' | 'share'>;
@@ -77,51 +104,17 @@ export function completeRow(
   };
 }
 
-/** What a run of the benchmarks leaves behind: `results/bench/<time>.json`. */
-export interface BenchFile {
-  readonly schema: typeof SCHEMA;
-  /** When it began, ISO 8601. */
-  readonly date: string;
-  /** As typed. */
-  readonly command: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly collimate: { readonly version: string; readonly commit: string | null };
-  readonly node: string;
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    /** In bytes. */
-    readonly memory: number;
-    readonly platform: string;
-  };
-  readonly adapter: AdapterInfo;
-  readonly roofline: Roofline;
-  readonly rows: readonly Row[];
-}
-
 export function writeBenchFile(path: string, file: BenchFile): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
 }
 
 /** @throws CollimateError if it cannot be read, is no such file, or is of another schema */
-export function readBenchFile(path: string): BenchFile {
-  const remedy = 'Give a file that `npm run bench` wrote, such as results/bench/<time>.json.';
-  let file: BenchFile;
-  try {
-    file = JSON.parse(readFileSync(path, 'utf8')) as BenchFile;
-  } catch (cause) {
-    throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
-  }
-  if (!Array.isArray(file?.rows)) throw new CollimateError(`${path} holds no benchmark results`, remedy);
-  if (file.schema !== SCHEMA) {
-    throw new CollimateError(
-      `${path} has schema ${file.schema}, and this is schema ${SCHEMA}`,
-      'Run the benchmarks again.',
-    );
-  }
-  return file;
-}
+export const readBenchFile = (path: string): BenchFile =>
+  readRecord(path, {
+    schema: benchFile,
+    remedy: 'Give a file that this version of `npm run bench` wrote, such as results/bench/<time>.json.',
+  });
 
 /** What a row is called wherever rows are matched or named. */
 export const keyOf = ({ suite, name, size, threads }: Row): string => `${suite} ${name} ${size} ${threads}`;

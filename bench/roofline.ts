@@ -2,13 +2,13 @@ import type { Gpu } from '../src/gpu/device.ts';
 import type { Kernel } from '../src/gpu/kernel.ts';
 import { type Encode, timePass } from './timing.ts';
 
-/** The most that this adapter was seen to do, by small kernels made for it. */
+/** The ceilings of an adapter, measured with small kernels made for it. */
 export interface Roofline {
   /** fp32 operations a second over 10⁹, multiplication and addition counted each. */
   readonly gflops: number;
   /** Bytes read and written a second over 10⁹, in a copy too large for caches. */
   readonly gbps: number;
-  /** Which of the candidates it was. */
+  /** The fastest candidates. */
   readonly arithmetic: string;
   readonly copy: string;
   readonly clock: 'gpu' | 'wall';
@@ -25,7 +25,7 @@ export function shareOf(roofline: Roofline, flops: number, bytes: number, millis
 
 /** Bytes of each side of the copy: far beyond caches, within any adapter's binding limit. */
 const COPY_BYTES = 64 * 2 ** 20;
-/** Long, so that neither the start of a dispatch counts nor, unrolled, what a loop carries. */
+/** Long and unrolled, so that neither the start of a dispatch nor the loop counts. */
 const ITERATIONS = 2048;
 const UNROLL = 64;
 

@@ -1,6 +1,6 @@
 import { CollimateError } from '../src/errors.ts';
 
-/** How a suite's sizes are written: `MxNxK`, say, and which it takes by default. */
+/** How a suite's sizes are written, such as `MxNxK`, and its defaults. */
 export interface SizeNotation {
   /** Names of the extents, joined by x. */
   readonly notation: string;
@@ -13,7 +13,7 @@ const MAX_SIDE = 65_536;
 
 /**
  * Sizes as typed, `512,1024x128x784`, for a suite of that notation.
- * @throws CollimateError naming the size that is none
+ * @throws CollimateError naming the size that cannot be read
  */
 export function parseSizes(
   text: string,
@@ -29,7 +29,7 @@ export function parseSizes(
     throw new CollimateError(
       `--sizes has '${part}', which is no size for ${suite}`,
       `Give ${notation}${cube ? `, or one number for all ${count}` : ''}, whole numbers from 1 to ${MAX_SIDE}, ` +
-        `with commas between sizes: ${defaults.slice(0, 2).join(',')}`,
+        `separated by commas: ${defaults.slice(0, 2).join(',')}`,
     );
   });
 }

@@ -1,13 +1,5 @@
 import { Bench } from 'tinybench';
-
-/** Of times in milliseconds. */
-export interface Statistics {
-  readonly n: number;
-  readonly median: number;
-  readonly p25: number;
-  readonly p75: number;
-  readonly min: number;
-}
+import type { Statistics } from './result.ts';
 
 /** @param samples at least one */
 export function statisticsOf(samples: readonly number[]): Statistics {

@@ -3,7 +3,7 @@ import type { Peers } from './peers.ts';
 import type { Measured } from './result.ts';
 import type { SizeNotation } from './sizes.ts';
 
-/** What a suite measures with, and whom it tells. */
+/** What a suite measures with, and where its results go. */
 export interface Context {
   readonly gpu: Gpu;
   /** Milliseconds to spend on a row. */
@@ -25,7 +25,7 @@ export interface Context {
 /** A group of benchmarks: one file of bench/suites. */
 export interface Suite {
   readonly name: string;
-  /** In `--help`, a few words. */
+  /** A few words for `--help`. */
   readonly summary: string;
   /**
    * Over how many of lavapipe's threads dispatches are spread: `all` is best for large ones; `default` is what training

@@ -1,7 +1,7 @@
 import type { Check, Row } from './result.ts';
 import type { Roofline } from './roofline.ts';
 
-/** Columns as wide as they have to be, two spaces apart, the first on the left and all others on the right. */
+/** Columns of minimal width, two spaces apart, the first aligned left and all others right. */
 export function renderTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => row[i]!.length)));
   return [heads, ...rows].map((row) => line(row, widths)).join('\n');
@@ -24,7 +24,7 @@ export function formatTime(milliseconds: number): string {
   return `${digits(value)} ${unit}`;
 }
 
-/** Three digits, or all before the point where there are more. */
+/** Three digits, or all before the point if there are more. */
 export const digits = (x: number): string =>
   Math.abs(x) >= 100 || x === 0 ? x.toFixed(0) : String(Number(x.toPrecision(3)));
 
@@ -48,7 +48,7 @@ export const headLine = (): string => line(heads, widths);
 export const rowLine = (row: Row): string =>
   `${line(cellsOf(row), widths)}  ${remarks(row).join('; ')}`.trimEnd();
 
-/** What a row says beside its numbers. */
+/** What a row says besides its numbers. */
 export function remarks({ error, variant, figures, peers }: Row): string[] {
   return [
     ...(error ? [`error: ${error}`] : []),
@@ -60,7 +60,7 @@ export function remarks({ error, variant, figures, peers }: Row): string[] {
   ];
 }
 
-/** The check that came nearest to failing, of those that leave room; empty where there is none. */
+/** The check nearest to failing, among those with a tolerance; empty if there is none. */
 export function checkText(rows: readonly Row[]): string {
   const checks = rows.flatMap(({ check }) => (check?.tolerance ? [check] : []));
   if (checks.length === 0) return '';

@@ -1,12 +1,13 @@
 import type { Gpu } from '../src/gpu/device.ts';
 import { profile } from '../src/gpu/profile.ts';
 import { type Recorder, record } from '../src/gpu/runnable.ts';
-import { type SampleOptions, type Statistics, sample } from './statistics.ts';
+import type { Statistics } from './result.ts';
+import { type SampleOptions, sample } from './statistics.ts';
 
 /** What is timed as one: a pass, or more with copies between them. */
 export type Encode = (recorder: Recorder) => void;
 
-/** A submit is filled up to about this long: well above what a wait adds, and short enough to be repeated. */
+/** How long a submit should last: well above what a wait adds, and short enough to be repeated. */
 const SUBMIT_MS = 50;
 
 /**

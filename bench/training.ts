@@ -16,7 +16,7 @@ import { Trainer, type TrainerOptions } from '../src/train/trainer.ts';
 import { workOf } from './cases.ts';
 import type { Check } from './result.ts';
 
-/** What a training step is made of. */
+/** The network and the batch of a training step. */
 export interface StepShape {
   readonly kind: 'fc' | 'conv';
   /** Whether there is BatchNorm. */

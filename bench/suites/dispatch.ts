@@ -1,5 +1,6 @@
 import type { Gpu } from '../../src/gpu/device.ts';
-import { type Statistics, sample } from '../statistics.ts';
+import type { Statistics } from '../result.ts';
+import { sample } from '../statistics.ts';
 import type { Context, Suite } from '../suite.ts';
 import { type Encode, submit, timePass, wall } from '../timing.ts';
 
@@ -8,7 +9,7 @@ const MANY = 500;
 /** Such passes in a queue. */
 const PASSES = 20;
 
-/** One thread that counts: all that is left is what a dispatch costs. Two, as a step's neighbours differ. */
+/** One thread that counts, so that only the dispatch costs; two kernels, since neighbors in a step differ. */
 const kernels = [1, 2].map((by) => ({
   name: `tiny_${by}`,
   wgsl: `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
@@ -53,7 +54,7 @@ export const queuedDispatch = (gpu: Gpu, time: number): Promise<Statistics> =>
     sample(async () => (await wall(gpu, encode(MANY), PASSES)) / (MANY * PASSES), { time }),
   );
 
-/** What is paid beside the work itself, on the device and on the host. */
+/** What is paid besides the work itself, on the device and on the host. */
 export const dispatchSuite: Suite = {
   name: 'dispatch',
   summary: 'costs of dispatching, encoding, submitting and waiting',

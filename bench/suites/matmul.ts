@@ -25,7 +25,7 @@ export const matmulSuite: Suite = {
   sizes: {
     notation: 'MxNxK',
     cube: true,
-    // Powers of two, the stem of mnist-fc, and two that are multiples of nothing.
+    // Powers of two, the stem of mnist-fc, and two that no tile divides.
     defaults: ['128', '256', '512', '1024', '128x128x784', '500x700x300', '997x1009x1013'],
   },
   run: (context) =>

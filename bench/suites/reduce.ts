@@ -8,7 +8,7 @@ import type { Suite } from '../suite.ts';
 interface Reduction {
   readonly name: string;
   readonly f: (x: Tensor) => Tensor;
-  /** Number of the result to which element (row, column) belongs. */
+  /** Index of the result to which element (row, column) belongs. */
   readonly result: (row: number, column: number) => number;
   readonly kind: 'sum' | 'max' | 'variance';
 }

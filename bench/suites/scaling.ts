@@ -3,11 +3,11 @@ import type { Context, Suite } from '../suite.ts';
 import { loadData, mnistFc, Training, timeSteps } from '../training.ts';
 import { queuedDispatch } from './dispatch.ts';
 
-/** What is varied, all else as in mnist-fc. */
+/** What is varied; all else is as in mnist-fc. */
 export interface Axis {
   readonly axis: 'depth' | 'width' | 'batch';
   readonly at: readonly number[];
-  /** That in which a step's time should be a line. */
+  /** The quantity in which a step's time should be linear. */
   readonly abscissa: (value: number) => number;
   readonly unit: string;
 }
@@ -33,7 +33,7 @@ export const scalingSuite: Suite = {
   },
 };
 
-/** All points of an axis in turns, so that a slow moment of the machine bends none of the line. */
+/** All points of an axis in turns, so that a slow minute of the machine does not bend the line. */
 async function vary({ gpu, add, say }: Context, { axis, at, abscissa, unit }: Axis, cost: number) {
   using data = await loadData(gpu);
   const points: { value: number; training: Training; samples: number[] }[] = [];

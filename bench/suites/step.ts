@@ -15,10 +15,10 @@ import {
   timeSteps,
 } from '../training.ts';
 
-/** Steps to a submit, as many as training queues while it watches, or fewer where these would last longer than so. */
+/** Steps in a submit: as many as training queues, or fewer if these would last longer. */
 const STEPS = 20;
 const SUBMIT_MS = 1000;
-/** Steps that are queued without ever waiting: the most that end within about so many milliseconds, or the fewest. */
+/** Steps that are queued at once: the largest number that ends within about so many milliseconds, or the smallest. */
 const LONG = [1000, 500, 200, 100];
 const LONG_MS = 25_000;
 
@@ -70,7 +70,7 @@ async function timeOne(
   const beside = await peers?.beside(
     workOf(shape),
     async () => (await timeSteps(gpu, training, steps)).whole,
-    // The data are each one's own, so that a loss can only be seen to be one.
+    // Each peer has data of its own, so there is no value to compare with.
     (loss) => (loss >= 0 && loss < 10 ? undefined : `its loss is ${loss}`),
     STEPS,
   );

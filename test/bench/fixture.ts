@@ -1,5 +1,4 @@
-import type { BenchFile, Row } from '../../bench/result.ts';
-import type { Statistics } from '../../bench/statistics.ts';
+import type { BenchFile, Row, Statistics } from '../../bench/result.ts';
 
 /** Statistics around a median, with the quartiles so far off, relatively. */
 export const around = (median: number, spread = 0.01): Statistics => ({

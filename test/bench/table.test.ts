@@ -63,11 +63,14 @@ test('a results file is read back; what is none is refused', () => {
     writeBenchFile(path, benchFile());
     expect(readBenchFile(path)).toEqual(benchFile());
     expect(() => readBenchFile(join(folder, 'absent.json'))).toThrow(/cannot read .*absent\.json: ENOENT/);
+    const [row] = benchFile().rows;
+    const json = (changes: object) => JSON.stringify({ ...benchFile(), ...changes });
     for (const [text, message] of [
-      ['{"rows"', 'cannot read'],
-      ['{}', 'holds no benchmark results'],
-      ['null', 'holds no benchmark results'],
-      ['{"rows":[],"schema":0}', 'has schema 0, and this is schema 1'],
+      ['{"rows"', 'is not JSON'],
+      ['{}', 'schema is missing'],
+      ['null', 'as a whole'],
+      [json({ schema: 0 }), 'schema'],
+      [json({ rows: [{ ...row, clock: 'sundial' }] }), 'rows[0].clock'],
     ] as const) {
       writeFileSync(path, text);
       expect(() => readBenchFile(path)).toThrow(message);
