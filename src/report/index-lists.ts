@@ -1,7 +1,7 @@
 import type { Collection, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
 import { percent } from './numbers.ts';
 import { type Cell, type ColumnOf, type Part, tableOf } from './parts.ts';
-import { sweepSentence } from './sweep-page.ts';
+import { sweepSentence } from './sweep.ts';
 import { together } from './verdicts.ts';
 
 const page = ({ folder, name }: { folder: string; name: string }): Cell => ({

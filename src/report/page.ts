@@ -1,12 +1,23 @@
 import type { Origin, RunConfig } from '../experiments/run-config.ts';
 import type { Data } from './csv.ts';
-import type { Facts, FigurePart, Inline, Link, Page, Part, Row, Section } from './parts.ts';
+import {
+  type Facts,
+  type FigurePart,
+  type Inline,
+  type Link,
+  note,
+  type Page,
+  type Part,
+  type Row,
+  type Section,
+  section,
+} from './parts.ts';
 import { type Shown, verdictTable } from './verdicts.ts';
 
 /** What pages of runs, of sweeps, of the theory and the index differ in; {@link pageOf} adds what they share. */
 export interface Report extends Page {
   readonly method: {
-    readonly note?: string;
+    readonly intro?: string;
     readonly groups: readonly Facts[];
     /** A sentence each. */
     readonly deviations: readonly string[];
@@ -19,23 +30,19 @@ export interface Report extends Page {
 
 /** A page of that name with how it was made and the files beside it as its last sections. */
 export function pageOf({ method, files, sections, ...page }: Report, name = 'report'): Page {
-  const { note, groups, deviations } = method;
+  const { intro, groups, deviations } = method;
   const tables = tablesOf({ ...page, sections }).map((table) => link(`data/${table.name}.csv`));
-  const last: Section[] = [
-    {
-      id: 'method',
-      title: 'How it was made',
-      parts: [
-        ...(note === undefined ? [] : [{ kind: 'text' as const, text: note }]),
+  return {
+    ...page,
+    sections: [
+      ...sections.filter(({ parts }) => parts.length > 0),
+      section('method', 'How it was made', [
+        ...(intro === undefined ? [] : [{ kind: 'text' as const, text: intro }]),
         { kind: 'facts', groups },
         { kind: 'heading', text: 'Deviations from the paper, and choices made by rule' },
         deviations.length > 0 ? { kind: 'list', items: deviations } : { kind: 'text', text: 'None known.' },
-      ],
-    },
-    {
-      id: 'files',
-      title: 'Files',
-      parts: [
+      ]),
+      section('files', 'Files', [
         {
           kind: 'list',
           items: [
@@ -44,10 +51,9 @@ export function pageOf({ method, files, sections, ...page }: Report, name = 'rep
             ['This page as ', link(`${name}.md`)],
           ],
         },
-      ],
-    },
-  ];
-  return { ...page, sections: [...sections, ...last] };
+      ]),
+    ],
+  };
 }
 
 /** All tables of a page: its own, and those that its own figures draw. */
@@ -65,9 +71,9 @@ export const ownFigures = (sections: readonly Section[]): FigurePart[] =>
     .filter((p): p is FigurePart => p.kind === 'figure' && p.folder === undefined);
 
 /** The claims of a page, and what their numbers mean. */
-export const verdicts = (claims: readonly Shown[], note: string, controlLabel?: string): Part[] =>
+export const verdicts = (claims: readonly Shown[], words: string, controlLabel?: string): Part[] =>
   claims.length > 0
-    ? [verdictTable(claims, controlLabel), { kind: 'text', text: note, note: true }]
+    ? [verdictTable(claims, controlLabel), note(words)]
     : [{ kind: 'text', text: 'No claim was judged.' }];
 
 export const link = (to: string): Link => ({ text: to, to });

@@ -26,6 +26,8 @@ export interface Section {
   readonly parts: readonly Part[];
 }
 
+export const section = (id: string, title: string, parts: readonly Part[]): Section => ({ id, title, parts });
+
 export type Part =
   | { readonly kind: 'text'; readonly text: Inline; readonly note?: boolean }
   | { readonly kind: 'heading'; readonly text: string }
@@ -34,6 +36,9 @@ export type Part =
   | { readonly kind: 'facts'; readonly groups: readonly Facts[] }
   | FigurePart
   | Table;
+
+/** Small print. */
+export const note = (text: Inline): Part => ({ kind: 'text', text, note: true });
 
 export type Row = [name: string, value: string];
 export interface Facts {

@@ -1,3 +1,6 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeAtomically } from '../atomic-write.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
 import { csv } from './csv.ts';
 import { html } from './html.ts';
@@ -33,3 +36,12 @@ export const into =
   (folder: RunFolder): Write =>
   (path, contents) =>
     typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
+
+/** Below a folder, each file as a whole or not at all. */
+export const below =
+  (folder: string): Write =>
+  (path, contents) => {
+    const whole = join(folder, path);
+    mkdirSync(dirname(whole), { recursive: true });
+    writeAtomically(whole, contents);
+  };

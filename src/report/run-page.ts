@@ -5,7 +5,16 @@ import { type ReportData, shown } from './data.ts';
 import { figures } from './figures.ts';
 import { format, formatSpread, percent, spread } from './numbers.ts';
 import { link, type Report, verdicts } from './page.ts';
-import { type ColumnOf, figureParts, type Inline, type Row, type Table, tableOf } from './parts.ts';
+import {
+  type ColumnOf,
+  figureParts,
+  type Inline,
+  note,
+  type Row,
+  section,
+  type Table,
+  tableOf,
+} from './parts.ts';
 import { runTables } from './tables.ts';
 import { plural, verdictNote, verdictSentence } from './verdicts.ts';
 
@@ -19,24 +28,14 @@ export function runPage(data: ReportData): Report {
     subtitle: blocksInWords(data.run.analysis.network),
     result: resultSentence(data),
     sections: [
-      {
-        id: 'verdicts',
-        title: 'Verdicts',
-        parts: verdicts(claims, verdictNote(claims, 'samples'), data.control?.label),
-      },
-      { id: 'figures', title: 'Figures', parts: figureParts(figures(data)) },
-      {
-        id: 'measures',
-        title: 'All measures',
-        parts: [
-          measureTable(data),
-          {
-            kind: 'text',
-            text: '± is one standard deviation over samples. A measure that each block has is that of the block named.',
-            note: true,
-          },
-        ],
-      },
+      section('verdicts', 'Verdicts', verdicts(claims, verdictNote(claims, 'samples'), data.control?.label)),
+      section('figures', 'Figures', figureParts(figures(data))),
+      section('measures', 'All measures', [
+        measureTable(data),
+        note(
+          '± is one standard deviation over samples. A measure that each block has is that of the block named.',
+        ),
+      ]),
     ],
     method: {
       groups: [

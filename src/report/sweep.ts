@@ -1,19 +1,58 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Analysis } from '../analysis/results.ts';
-import { writeAtomically } from '../atomic-write.ts';
 import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
 import { sweepBlocks, sweepCourse } from './figures/sweep-lines.ts';
 import { sweepScalars } from './figures/sweep-scalars.ts';
-import type { Figure } from './parts.ts';
-import { publish, type Write } from './publish.ts';
-import { sweepPage } from './sweep-page.ts';
+import { link, type Report, verdicts } from './page.ts';
+import { type Figure, figureParts, note, type Part, type Row, section } from './parts.ts';
+import { below, publish } from './publish.ts';
+import { cellTable, sweepData } from './sweep-tables.ts';
+import { capitalized, plural, verdictNote, verdictSentence } from './verdicts.ts';
 
 /** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
-export function writeSweepReport(root: string, record: SweepRecord): void {
-  const folder = join(root, 'sweeps', `${record.name}.${record.preset}`);
-  publish(writerTo(folder), sweepPage(record, sweepFigures(root, record)));
+export const writeSweepReport = (root: string, record: SweepRecord): void =>
+  publish(below(join(root, 'sweeps', `${record.name}.${record.preset}`)), sweepPage(root, record));
+
+/** The page of a sweep: the claims over seeds, the figures, a row for each cell, and how it was made. */
+function sweepPage(root: string, record: SweepRecord): Report {
+  const { claims } = record;
+  const done = record.runs.filter(({ status }) => status === 'done').length;
+  const seconds = record.runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
+  return {
+    kicker: `Collimate · sweep ${record.name} · preset ${record.preset}`,
+    title: record.title,
+    subtitle: `${done} of ${plural(record.runs.length, 'run')}${axesInWords(record)}, seeds ${record.seeds.join(', ')}`,
+    result: `${record.question} ${sweepSentence(record)}`,
+    sections: [
+      section('verdicts', 'Verdicts', [...verdicts(claims, verdictNote(claims, 'seeds')), ...absent(record)]),
+      section('figures', 'Figures', figureParts(sweepFigures(root, record))),
+      section('runs', 'Runs', [
+        cellTable(record),
+        note(
+          'Means over seeds, ± one standard deviation, of the trained networks. Each seed links to the page of its run.',
+        ),
+      ]),
+    ],
+    method: {
+      groups: [
+        { title: 'Settings that all runs share', rows: sharedSettings(record) },
+        {
+          title: 'Provenance',
+          rows: [
+            ...record.provenance.map(({ name, values }): Row => [name, values.join('; ')]),
+            ['Training time', `${seconds.toFixed(0)} s in all, without controls`],
+          ],
+        },
+      ],
+      deviations: record.notes,
+    },
+    files: [
+      [link('sweep.json'), ': the question, and every run with its measures.'],
+      [{ text: 'All sweeps and runs', to: '../../index.html' }],
+    ],
+    data: sweepData(record),
+  };
 }
 
 function sweepFigures(root: string, record: SweepRecord): Figure[] {
@@ -27,11 +66,36 @@ function sweepFigures(root: string, record: SweepRecord): Figure[] {
   });
 }
 
-/** Writes files below a folder, each as a whole or not at all. */
-export const writerTo =
-  (folder: string): Write =>
-  (path, contents) => {
-    const whole = join(folder, path);
-    mkdirSync(dirname(whole), { recursive: true });
-    writeAtomically(whole, contents);
+const axesInWords = ({ axes }: SweepRecord): string =>
+  axes.length === 0 ? '' : ` over ${axes.map(({ label }) => label).join(' and ')}`;
+
+/** What came out, in a sentence. */
+export const sweepSentence = ({ claims, seeds }: SweepRecord): string =>
+  verdictSentence(claims, {
+    where: ` over ${plural(seeds.length, 'seed')}`,
+    named: ({ title, holding, values, verdict }) =>
+      verdict === 'does not hold' ? `${title} (${holding} of ${plural(values.length, 'seed')})` : title,
+  });
+
+/** The runs that failed or are missing, with their reasons. */
+function absent({ runs }: SweepRecord): Part[] {
+  const of = (status: 'failed' | 'missing', title: (count: string) => string): Part[] => {
+    const own = runs.filter((run) => run.status === status);
+    if (own.length === 0) return [];
+    const items = own.map(({ id, reason }) => (reason === undefined ? id : `${id}: ${reason}`));
+    return [
+      { kind: 'heading', text: capitalized(title(plural(own.length, 'run'))) },
+      { kind: 'list', items },
+    ];
   };
+  return [
+    ...of('failed', (count) => `${count} failed`),
+    ...of('missing', (count) => `${count} not done yet`),
+  ];
+}
+
+/** Settings that no axis changes. */
+export const sharedSettings = ({ base, axes }: SweepRecord): Row[] =>
+  Object.entries(base)
+    .filter(([setting]) => setting !== 'seed' && !axes.some(({ name }) => name === setting))
+    .map(([setting, value]) => [setting, value === null ? 'none' : String(value)]);
