@@ -76,7 +76,7 @@ export async function runSingle(
       tuner,
       checkpointSeconds,
       onStage(stage, network) {
-        tracer?.stage(`${stage}: ${labels[network]}`);
+        tracer?.phase(`${stage}: ${labels[network]}`);
         display.stage(stage, network);
       },
       onProgress: display.progress,

@@ -180,7 +180,8 @@ export class Gpu implements Disposable {
   async read(buffer: GPUBuffer, byteOffset: number, bytes: number): Promise<ArrayBuffer> {
     this.#expectHeld(buffer);
     const size = Math.ceil(bytes / 4) * 4;
-    const staging = this.createBuffer(size, { usage: 0x1 | 0x8, label: 'readback' }); // MAP_READ | COPY_DST
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const staging = this.createBuffer(size, { usage, label: 'readback' });
     const free = () => {
       this.#mapping.delete(staging);
       this.destroyBuffer(staging);
@@ -190,7 +191,7 @@ export class Gpu implements Disposable {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, byteOffset, staging, 0, size);
       this.device.queue.submit([encoder.finish()]);
-      mapping = staging.mapAsync(1);
+      mapping = staging.mapAsync(GPUMapMode.READ);
       this.#mapping.add(staging);
       await this.#fate.settled(mapping);
       return staging.getMappedRange(0, size).slice(0, bytes);

@@ -5,8 +5,9 @@ import { Spare } from './spare.ts';
 import { texelTexture } from './texels.ts';
 import { quietly } from './wait.ts';
 
-/** Storage that can be read as uniforms, copied from and to: 0x80 STORAGE, 0x40 UNIFORM, 0x4 COPY_SRC, 0x8 COPY_DST. */
-const storageUsage = 0x80 | 0x40 | 0x4 | 0x8;
+/** Storage that can be read as uniforms, copied from and to. The flags are there once there is a device. */
+const storageUsage = () =>
+  GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /** The buffers and textures of a device: counted, kept within the memory there is, and lent again when they come back. */
 export class DeviceMemory {
@@ -32,7 +33,7 @@ export class DeviceMemory {
   /** See {@link Gpu.createBuffer}. */
   createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {
     this.#fate.check();
-    const { label = 'a buffer', usage = storageUsage } = options;
+    const { label = 'a buffer', usage = storageUsage() } = options;
     if (!(bytes >= 0)) throw new CollimateError(`cannot allocate ${label} of ${bytes} bytes`);
     const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
     const limit = this.#device.limits.maxBufferSize;

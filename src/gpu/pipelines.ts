@@ -54,7 +54,7 @@ export class Pipelines {
       const types = { read: 'read-only-storage', read_write: 'storage', uniform: 'uniform' } as const;
       const entries = kinds.map((kind, binding) => ({
         binding,
-        visibility: 0x4, // COMPUTE
+        visibility: GPUShaderStage.COMPUTE,
         ...(kind === 'texels'
           ? { storageTexture: { access: 'read-only' as const, format: TEXEL_FORMAT as GPUTextureFormat } }
           : { buffer: { type: types[kind] } }),

@@ -35,7 +35,8 @@ export async function profile(gpu: Gpu, encode: (timed: TimedWork) => void): Pro
   requireTimestamps(gpu);
   const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * maxPasses });
   const bytes = 16 * maxPasses;
-  const resolved = gpu.createBuffer(bytes, { usage: 0x200 | 0x4, label: 'timestamps' }); // QUERY_RESOLVE | COPY_SRC
+  const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+  const resolved = gpu.createBuffer(bytes, { usage, label: 'timestamps' });
   try {
     const encoder = device.createCommandEncoder();
     const parts: { label: string; first: number; last: number }[] = [];

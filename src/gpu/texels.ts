@@ -11,7 +11,7 @@ export const texelCapacity = (rows: number): number => rows * ROW_BYTES;
 /** What a texture for copies of buffers of up to `bytes` bytes is, and the bytes that it takes itself. */
 export function texelTexture(bytes: number): GPUTextureDescriptor & { bytes: number } {
   const height = Math.max(1, Math.ceil(bytes / ROW_BYTES));
-  const usage = 0x8 | 0x2; // STORAGE_BINDING | COPY_DST
+  const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST;
   return { size: [TEXELS_PER_ROW, height], format: TEXEL_FORMAT, usage, bytes: height * ROW_BYTES };
 }
 

@@ -32,7 +32,7 @@ export interface TraceEvent {
 const tracks = {
   dispatches: { pid: 1, tid: 1 },
   programs: { pid: 1, tid: 2 },
-  stages: { pid: 2, tid: 1 },
+  phases: { pid: 2, tid: 1 },
   submits: { pid: 2, tid: 2 },
 } as const;
 
@@ -47,7 +47,7 @@ interface TimedRun {
 
 /**
  * Collects a timeline of what a {@link Gpu} is given to do: each dispatch by the GPU's clock, in those runs of each program
- * that {@link isTraced} names, and by the host's clock all submits and stages. Set it as {@link Gpu.tracer}.
+ * that {@link isTraced} names, and by the host's clock all submits and phases of the work. Set it as {@link Gpu.tracer}.
  * A timed dispatch gets a pass of its own, which costs some time but changes no result.
  */
 export class Tracer {
@@ -55,7 +55,7 @@ export class Tracer {
   readonly #runs = new WeakMap<Runnable, number>();
   readonly #pending: Promise<TimedRun[]>[] = [];
   readonly #host: TraceEvent[] = [];
-  #stage: { name: string; since: number } | undefined;
+  #phase: { name: string; since: number } | undefined;
 
   /** @throws CollimateError if the adapter has no timestamps */
   constructor(gpu: Gpu) {
@@ -63,11 +63,11 @@ export class Tracer {
     this.#gpu = gpu;
   }
 
-  /** Ends the stage that is shown above all that follows, and begins another. */
-  stage(name?: string): void {
+  /** Ends the phase that is shown above all that follows, and begins another. */
+  phase(name?: string): void {
     const now = performance.now();
-    if (this.#stage) this.#host.push(span('stages', this.#stage.name, this.#stage.since, now));
-    this.#stage = name === undefined ? undefined : { name, since: now };
+    if (this.#phase) this.#host.push(span('phases', this.#phase.name, this.#phase.since, now));
+    this.#phase = name === undefined ? undefined : { name, since: now };
   }
 
   /** Queues programs in order, like {@link submitAll}. */
@@ -111,7 +111,7 @@ export class Tracer {
 
   /** All events so far, by time. Waits for the GPU. */
   async events(): Promise<TraceEvent[]> {
-    this.stage();
+    this.phase();
     const runs = (await Promise.all(this.#pending)).filter((parts) => parts.length > 0);
     // The GPU's clock has a zero of its own. Nothing runs before it is submitted, and what is submitted to an idle GPU
     // runs at once: the smallest shift that lets no run begin too early.

@@ -14,7 +14,7 @@ const longestNap = 0.25;
 /** There, only there, is polling done on the JavaScript thread, and that thread allowed to block. */
 export const inNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
-const cell = inNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+const slept = inNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 let pending = 0;
 let since = 0;
 let turning = false;
@@ -27,7 +27,7 @@ function turn(): void {
     return;
   }
   const nap = Math.min(longestNap, 0.02 + (performance.now() - since) / 8);
-  Atomics.wait(cell!, 0, 0, nap);
+  Atomics.wait(slept!, 0, 0, nap);
   setImmediate(turn);
 }
 

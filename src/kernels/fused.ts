@@ -243,10 +243,11 @@ export function literal({ dtype, bits }: Leaf, j: number, uniforms: Uniforms): s
   return dtype === 'f32' ? `F(bitcast<f32>(${field}))` : `U(${field})`;
 }
 
-/** Loads leaf `j` at an offset in elements (in vectors, for a leaf that is read as vectors). */
+/** Loads leaf `j` from its buffer at an offset in elements (in vectors, for a leaf that is read as vectors). */
 export function loadLeaf(
   leaf: Leaf,
   j: number,
+  buffer: string,
   at: string,
   vector: boolean,
   lastStride: number,
@@ -256,7 +257,7 @@ export function loadLeaf(
   if (leaf.source === 'index') {
     return vector && lastStride !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${lastStride}u` : `U(${at})`;
   }
-  const value = `leaf${j}[${at}]`;
+  const value = `${buffer}[${at}]`;
   const wide = !vector || lastStride === 1 ? value : `${leaf.dtype === 'f32' ? 'F' : 'U'}(${value})`;
   return leaf.dtype === 'bool' ? `${wide} != U(0u)` : wide;
 }

@@ -52,9 +52,11 @@ export interface Tile {
 }
 
 const MAX_BATCH_DIMS = 3;
-/** Names of the uniforms, all `u32`: {@link matmulUniforms} packs them in this order. */
-const SIZES =
-  'm, n, k, rowTiles, colTiles, groups, batch1, batch2, strideA0, strideA1, strideA2, strideB0, strideB1, strideB2';
+/** Names of the uniforms, all `u32`: {@link matmulKernel} packs them in this order. */
+const SIZES = [
+  ...['m', 'n', 'k', 'rowTiles', 'colTiles', 'groups', 'batch1', 'batch2'],
+  ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2', 'pad0', 'pad1'],
+];
 
 /** Throws a {@link CollimateError} naming the first size that no product can have. */
 export function checkMatmul(spec: MatmulSpec): void {
@@ -186,7 +188,7 @@ export function matmulMemory(form: MatmulForm): string {
   const { a, b, vecC, epilogue } = form;
   const fields = epilogue?.uniforms.fields;
   const starts = epilogue?.starts ?? [];
-  return `struct Sizes { ${SIZES.replaceAll(',', ': u32,')}: u32, pad0: u32, pad1: u32${fields ? `, ${fields}` : ''} }
+  return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}${fields ? `, ${fields}` : ''} }
 ${declareOperand(0, 'A', a)}
 ${declareOperand(1, 'B', b)}
 @group(0) @binding(2) var<storage, read_write> C: array<${vecC ? 'vec4f' : 'f32'}>;

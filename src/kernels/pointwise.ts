@@ -86,9 +86,9 @@ export function pointwise(
     rowSteps.push(offset([{ coordinate: `base${j}`, stride: '1u' }, term(j, rowAxis, 'row')]));
   });
   const load = (j: number) => {
-    const value = loadLeaf(body.leaves[j]!, j, rowSteps[j]!, vector, axes[lastAxis]!.strides[j]!, uniforms);
     const r = replaced.get(j);
-    return r === undefined ? value : value.replace(`leaf${j}[`, `result${r}[`);
+    const buffer = r === undefined ? `leaf${j}` : `result${r}`;
+    return loadLeaf(body.leaves[j]!, j, buffer, rowSteps[j]!, vector, axes[lastAxis]!.strides[j]!, uniforms);
   };
   const { before, inside } = hoist(body, (j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
   const outerLines = splitIndex('outer', outer, uniforms);

@@ -28,8 +28,8 @@ export function maxPool(spec: PoolSpec, traits: AdapterTraits): Kernel {
   const [whole, places] = [image[0] * image[1] * channels, oh * ow * channels];
   const elements = images * (part === 'cotangent' ? whole : places);
   const value = part === 'value';
-  const result = part === 'cotangent' ? 'gathered(i)' : `T[i / ${places}u * ${whole}u + chosen(i)]`;
   const names = value ? ['X'] : ['T', 'X'];
+  const result = part === 'cotangent' ? 'gathered(i)' : `${names[0]}[i / ${places}u * ${whole}u + chosen(i)]`;
   const wgsl = `
 ${names.map((name, i) => `@group(0) @binding(${i}) var<storage, read> ${name}: array<f32>;`).join('\n')}
 @group(0) @binding(${names.length}) var<storage, read_write> R: array<f32>;
@@ -77,7 +77,7 @@ fn gathered(i: u32) -> f32 {
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (${LINEAR_GROUP}) * ${GROUP}u + lane;
   if (i >= ${elements}u) { return; }
-  R[i] = ${value ? result.replace('T[', 'X[') : result};
+  R[i] = ${result};
 }`;
   return {
     name: `max_pool_${part}`,

@@ -190,7 +190,8 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const { before, inside } = hoist(
     body,
     (j) => fold.some(({ number }) => axes[number]!.strides[j] !== 0),
-    (j) => loadLeaf(body.leaves[j]!, j, steps[j]!, vector, axes.at(-1)?.strides[j] ?? 0, uniforms),
+    (j) =>
+      loadLeaf(body.leaves[j]!, j, `leaf${j}`, steps[j]!, vector, axes.at(-1)?.strides[j] ?? 0, uniforms),
   );
   const element = [...inside, ...body.results.map(({ expression }, i) => `let y${i} = ${expression};`)];
   const outputLines = splitIndex('output', stay, uniforms);

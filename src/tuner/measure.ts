@@ -64,7 +64,8 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
     const runners = kernels.map((kernel, i): Runner | null => {
       const pipeline = pipelines[i];
       if (!pipeline) return null;
-      const uniforms = kernel.uniforms ? [make(kernel.uniforms.byteLength, 0x40 | 0x8)] : []; // UNIFORM | COPY_DST
+      const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+      const uniforms = kernel.uniforms ? [make(kernel.uniforms.byteLength, usage)] : [];
       if (kernel.uniforms) gpu.write(uniforms[0]!, 0, kernel.uniforms);
       const bound = storage.map((buffer, b) => {
         // What is read as uniforms may lie in a larger buffer, which other values take in turn.

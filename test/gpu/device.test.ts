@@ -160,7 +160,7 @@ describe('devices that are gone', () => {
 describe('a failure of the device', () => {
   it('is thrown by all that comes after a refused operation', async () => {
     const gpu = await openForTest();
-    gpu.device.createBuffer({ size: 1e14, usage: 0x80 });
+    gpu.device.createBuffer({ size: 1e14, usage: GPUBufferUsage.STORAGE });
     await expect(gpu.idle()).rejects.toThrow(/refused an operation \(GPUValidationError\): Buffer size/);
     await expect(gpu.pipeline(double)).rejects.toThrow('refused');
     await expect(gpu.read({} as GPUBuffer, 0, 4)).rejects.toThrow('refused');
@@ -172,13 +172,13 @@ describe('a failure of the device', () => {
     using gpu = await openForTest();
     await submitSlow(gpu, 1);
     const waiting = gpu.idle();
-    gpu.device.createBuffer({ size: 1e14, usage: 0x80 });
+    gpu.device.createBuffer({ size: 1e14, usage: GPUBufferUsage.STORAGE });
     await expect(waiting).rejects.toThrow('refused');
   });
 
   it('is thrown by dispose if by nothing else', async () => {
     const gpu = await openForTest();
-    gpu.device.createBuffer({ size: 1e14, usage: 0x80 });
+    gpu.device.createBuffer({ size: 1e14, usage: GPUBufferUsage.STORAGE });
     expect(() => gpu.dispose()).toThrow('refused');
     expect(() => gpu.dispose()).not.toThrow();
   });

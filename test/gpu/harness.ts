@@ -78,7 +78,8 @@ export async function runKernel(
       const sides = kernel.padded?.[i];
       return make(sides ? padded(b, ...sides) : b);
     });
-    const uniforms = kernel.uniforms ? [make(kernel.uniforms, 0x40 | 0x8).buffer] : []; // UNIFORM | COPY_DST
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const uniforms = kernel.uniforms ? [make(kernel.uniforms, usage).buffer] : [];
     record(gpu.device, (recorder) => {
       const resources = bound.map((from, i) => {
         if (kernel.bindings[i] !== 'texels') return from;

@@ -38,7 +38,7 @@ test('a timeline has each dispatch of the timed runs, in order, and changes no b
     const untraced = await chain(gpu);
     const tracer = new Tracer(gpu);
     gpu.tracer = tracer;
-    tracer.stage('chains');
+    tracer.phase('chains');
     const traced = await chain(gpu).finally(() => {
       gpu.tracer = undefined;
     });
@@ -69,8 +69,8 @@ test('a timeline has each dispatch of the timed runs, in order, and changes no b
       [8, 8],
       [95, 6],
     ]);
-    expect(on('stages')).toMatchObject([{ name: 'chains' }]);
-    expect(on('submits').every(inside(on('stages')[0]!))).toBe(true);
+    expect(on('phases')).toMatchObject([{ name: 'chains' }]);
+    expect(on('submits').every(inside(on('phases')[0]!))).toBe(true);
 
     const spans = events.filter((e) => e.ph === 'X');
     for (const { dur } of spans) expect(dur).toBeGreaterThanOrEqual(0);
