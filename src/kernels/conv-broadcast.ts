@@ -1,5 +1,5 @@
 import { BLOCK_PIXELS, type ConvForm, convPlace } from './conv-problem.ts';
-import { range } from './matmul-problem.ts';
+import { columnOf, fourRows, range, storeSums } from './product.ts';
 
 /** A tile of `rows` × `columns`·lanes; every lane keeps `columns` columns of all rows. */
 export interface ConvTile {
@@ -35,9 +35,6 @@ function sumsOf({ rows, columns }: ConvTile, letter = 'c') {
     });
   return { width, vectors, names, declare, add };
 }
-
-/** First column of vector v of a lane. */
-const columnOf = (width: number, lanes: number, v: number) => `col0 + ${width}u * (lane + ${v * lanes}u)`;
 
 function frame(form: ConvForm, tile: ConvTile, lanes: number, body: string): string {
   return `enable subgroups;
@@ -171,16 +168,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
       : `vec4f(${range(4, (c) => `fetchA(aRow${u} + min(feature${i} + ${c}u, s.rows - 1u))`).join(', ')})`;
     return `let a${i}_${u} = ${guardK ? `select(vec4f(), ${value}, q + ${u}u < s.rowW)` : value};`;
   };
-  const rows = range(tile.rows, (r) => {
-    const quad = Math.floor(r / 4);
-    const from = `a${Math.floor(quad / lanes)}`;
-    const four = range(4, (u) => `let f${quad}_${u} = subgroupBroadcast(${from}_${u}, ${quad % lanes}u);`);
-    return [
-      ...(r % 4 === 0 ? four : []),
-      `let r${r} = vec4f(${range(4, (u) => `f${quad}_${u}[${r % 4}]`).join(', ')});`,
-      ...sums.add(r),
-    ];
-  }).flat();
+  const rows = range(tile.rows, (r) => [...fourRows(r, lanes, 'a'), ...sums.add(r)]).flat();
 
   const starts = range(vecB ? sums.vectors : tile.columns, (j) => {
     const column = vecB
@@ -243,29 +231,21 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
   );
 }
 
-/** Rows that one turn of the store loop writes: each store is code for every lane. */
+/** Rows that one turn of the store loop writes. */
 const STORED_ROWS = 4;
 
 /** Stores the sums, or adds them to those of earlier blocks. */
-function storeRows(
+const storeRows = (
   form: ConvForm,
-  { names, width, vectors }: ReturnType<typeof sumsOf>,
-  tile: ConvTile,
+  { names, width }: ReturnType<typeof sumsOf>,
+  { rows }: ConvTile,
   lanes: number,
-): string {
-  const at = Math.min(STORED_ROWS, tile.rows);
-  const store = (r: number) =>
-    range(
-      vectors,
-      (v) =>
-        `storeC(place, row + ${r}u, ${columnOf(width, lanes, v)}, ${names[r]![v]}${form.part === 'weight' ? ', start > 0u' : ', false'}, true);`,
-    );
-  return `let rowEnd = min(row0 + ${tile.rows}u, s.rows);
-    for (var row = row0; row < rowEnd; row += ${at}u) {
-      ${range(at, store).flat().join('\n      ')}
-      ${names
-        .slice(at)
-        .map((row, r) => row.map((sum, v) => `${names[r]![v]} = ${sum};`).join(' '))
-        .join('\n      ')}
-    }`;
-}
+) =>
+  storeSums(
+    names,
+    's.rows',
+    width,
+    lanes,
+    Math.min(STORED_ROWS, rows),
+    form.part === 'weight' ? 'start > 0u, true' : 'false, true',
+  );

@@ -1,17 +1,20 @@
-import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
-import {
-  type Epilogue,
-  type EpilogueCode,
-  epilogueCode,
-  leafSize,
-  placeStruct,
-  storeFour,
-} from './epilogue.ts';
+import { type Epilogue, epilogueCode, storeFour } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
-import { groupOf, LOCATE_PRODUCT } from './matmul-problem.ts';
-import { declareOperand, type Operand, operandOf } from './operand.ts';
+import { operandOf } from './operand.ts';
+import {
+  type BatchDim,
+  batchSizes,
+  bindProduct,
+  checkBatch,
+  countOf,
+  declareProduct,
+  groupOf,
+  LOCATE_PRODUCT,
+  type ProductForm,
+  type Tile,
+} from './product.ts';
 import { placesOf, type Window } from './window.ts';
 
 /** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
@@ -27,11 +30,8 @@ export interface ConvSpec {
   readonly channels: number;
   /** Of a response, co. */
   readonly features: number;
-  /**
-   * Further problems along dimensions, outermost first, at most three; a stride says how far apart an operand's are along it, 0
-   * where the operand is the same in all.
-   */
-  readonly batch: readonly { readonly size: number; readonly strideA: number; readonly strideB: number }[];
+  /** Further problems. */
+  readonly batch: readonly BatchDim[];
   /** What is stored in place of the result, over the space `[batch…, pixels, channels]`: see {@link finishes}. */
   readonly epilogue?: Epilogue;
 }
@@ -99,18 +99,13 @@ export function productOf({ part, window, images, channels, features }: ConvSpec
 }
 
 /** What the source of a shader depends on; everything else about the sizes lies in the uniforms. */
-export interface ConvForm {
+export interface ConvForm extends ProductForm {
   readonly part: ConvSpec['part'];
-  /** Read by four k or features, where that can be. */
-  readonly a: Operand;
-  /** Read by four k or by `width` columns, where that can be. */
-  readonly b: Operand;
   /** Whether the innermost part of k, `depth` or the width of the responses, is no multiple of four. */
   readonly guardK: boolean;
   /** Whether the result is an image seen with strides. */
   readonly strided: boolean;
-  readonly epilogue?: EpilogueCode;
-  /** WGSL of the bindings, of `fetchA` and `fetchB` ({@link declareOperand}), and of `storeC`. */
+  /** WGSL of {@link declareProduct}, and of `storeC`. */
   readonly memory: string;
 }
 
@@ -155,19 +150,15 @@ const SIZES = [
   ...['rows', 'cols', 'rowTiles', 'colTiles', 'groups', 'size', 'rowH', 'rowW', 'inH', 'inW', 'depth'],
   ...['channels', 'images', 'block', 'kernelH', 'kernelW', 'taps', 'strideH', 'strideW', 'padH', 'padW'],
   ...['outH', 'outW', 'batch1', 'batch2'],
-  ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2'],
-] as const;
+  ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2', 'pad'],
+];
 
 const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
 
 /** `storeC(place, row, col, v, add, last)` stores `width` columns of the result, those that exist, or adds to them. */
-function memory(
-  { a, b, strided, epilogue }: Omit<ConvForm, 'memory'>,
-  width: number,
-  whole: boolean,
-): string {
+function memory(form: Omit<ConvForm, 'memory'>, width: number, whole: boolean): string {
+  const { strided, epilogue } = form;
   const vecC = whole && width > 1;
-  const fields = epilogue?.uniforms.fields;
   const index = strided
     ? `let p = row / s.rowW % s.rowH * s.strideH + at.phaseH;
     let q = row % s.rowW * s.strideW + at.phaseW;
@@ -184,13 +175,7 @@ function memory(
         : width === 1
           ? [put('start + col', 'v')]
           : [put('start + col', 'v[0]'), `if (col + 1u < s.cols) { ${put('start + col + 1u', 'v[1]')} }`];
-  return `struct Sizes { ${SIZES.map((name) => `${name}: u32`).join(', ')}, pad: u32${fields ? `, ${fields}` : ''} }
-${declareOperand(0, 'A', a)}
-${declareOperand(1, 'B', b)}
-@group(0) @binding(2) var<storage, read_write> C: array<${vecC ? vector(width) : 'f32'}>;
-@group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
-${epilogue?.declarations(3) ?? ''}
-${placeStruct(['c', 'phaseH', 'phaseW'], epilogue)}
+  return `${declareProduct(SIZES, form, vecC ? vector(width) : 'f32', ['c', 'phaseH', 'phaseW'])}
 fn storeC(at: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last: bool) {
   if ((row < s.rows) & (col < s.cols)) {
     ${index}
@@ -231,37 +216,26 @@ export function groupOfPixels(images: number, pixels: number): number {
   return pixels > 2 * BLOCK_PIXELS ? Math.max(group, 16 * BLOCK_PIXELS) : group;
 }
 
-const MAX_BATCH_DIMS = 3;
-
 /** The kernel record of a convolution whose every tile is computed by one workgroup running `wgsl`. */
 export function convKernel(
   spec: ConvSpec,
   form: ConvForm,
-  tile: { readonly rows: number; readonly cols: number },
+  tile: Tile,
   structure: string,
   wgsl: string,
   traits: AdapterTraits,
 ): Kernel {
   const { part, window, images, channels, features, batch, epilogue } = spec;
-  if (batch.length > MAX_BATCH_DIMS) {
-    throw new CollimateError(
-      `conv: ${batch.length} batch dimensions, at most ${MAX_BATCH_DIMS} are supported`,
-      'Collapse or copy some.',
-    );
-  }
+  checkBatch('conv', batch);
   const { rows, cols, depth, grid, looked, phases } = productOf(spec);
   const [oh, ow] = placesOf(window);
   const taps = window.size[0] * window.size[1];
-  const problems = batch.reduce((count, dim) => count * dim.size, 1);
+  const problems = countOf(batch);
   const rowTiles = Math.ceil(rows / tile.rows);
   const colTiles = Math.ceil(cols / tile.cols);
   const groups = problems * phases * rowTiles * colTiles;
   const sizes = sizesOf(spec);
-  const dims = [
-    ...Array.from({ length: MAX_BATCH_DIMS - batch.length }, () => ({ size: 1, strideA: 0, strideB: 0 })),
-    ...batch,
-  ];
-  const values: Record<(typeof SIZES)[number], number> = {
+  const values: Readonly<Record<string, number>> = {
     ...{ rows, cols, rowTiles, colTiles, groups, size: sizes[part], depth, channels, images, taps },
     ...{ rowH: grid[0], rowW: grid[1], inH: looked[0], inW: looked[1] },
     block: Math.max(1, Math.floor((groupOfPixels(images, oh * ow) || BLOCK_PIXELS) / (oh * ow))),
@@ -269,24 +243,18 @@ export function convKernel(
     ...{ strideH: window.stride[0], strideW: window.stride[1] },
     ...{ padH: window.padding[0], padW: window.padding[1] },
     ...{ outH: window.image[0], outW: window.image[1] },
-    ...{ batch1: dims[1]!.size, batch2: dims[2]!.size },
-    ...{ strideA0: dims[0]!.strideA, strideA1: dims[1]!.strideA, strideA2: dims[2]!.strideA },
-    ...{ strideB0: dims[0]!.strideB, strideB1: dims[1]!.strideB, strideB2: dims[2]!.strideB },
+    ...batchSizes(batch),
+    pad: 0,
   };
-  const bound = form.epilogue?.bound ?? [];
-  const read = epilogue ? bound.reduce((sum, j) => sum + leafSize(epilogue, j), 0) : 0;
+  const ordered = SIZES.map((name) => values[name]!);
+  const { bindings, uniforms, epilogueBytes } = bindProduct(ordered, form, epilogue);
   return {
     name: `conv_${part}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
     wgsl,
-    bindings: [form.a.access, form.b.access, 'read_write', ...bound.map(() => 'read' as const)],
-    uniforms: Uint32Array.from([
-      ...SIZES.map((name) => values[name]),
-      0,
-      ...(form.epilogue?.uniforms.values ?? []),
-    ]),
+    ...{ bindings, uniforms },
     grid: foldGrid(groups, traits),
     flops: 2 * problems * images * oh * ow * features * taps * channels,
-    bytes: 4 * (problems * (sizes.response + sizes.image + sizes.weight) + read),
+    bytes: 4 * problems * (sizes.response + sizes.image + sizes.weight) + epilogueBytes,
   };
 }

@@ -5,6 +5,7 @@ import { type ConvSpec, convForm, convKernel, finishes, groupOfPixels, productOf
 import { convTiles } from './conv-tiled.ts';
 import { type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
+import { countOf } from './product.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
 export type { ConvSpec } from './conv-problem.ts';
@@ -40,7 +41,7 @@ const usesBroadcast = ({ kind, subgroupSize }: AdapterTraits) =>
 /** What is computed in words, and the class of those that are like it: numbers of images to the nearest power of two. */
 function problemOf({ part, window, images, channels, features, batch }: ConvSpec) {
   const { image, size, stride } = window;
-  const times = batch.reduce((count, dim) => count * dim.size, 1);
+  const times = countOf(batch);
   const words = (count: number) =>
     `conv_${part} ${times > 1 ? `${times} × ` : ''}${count}x${image.join('x')}x${channels} * ${features}x${size.join('x')}${stride[0] * stride[1] > 1 ? ` stride ${stride.join('x')}` : ''}`;
   return { problem: words(images), class: words(2 ** Math.round(Math.log2(images))) };
@@ -77,7 +78,7 @@ export function tiledConvs(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   const { rows, cols, depth, grid, phases } = productOf(spec);
   const taps = spec.window.size[0] * spec.window.size[1];
   const length = spec.part === 'weight' ? spec.images * grid[0] * grid[1] : taps * depth;
-  const problems = spec.batch.reduce((count, dim) => count * dim.size, 1);
+  const problems = countOf(spec.batch);
   const form = convForm(spec, 4, traits);
   const kernel = (shape: TiledShape) => {
     const { threadRows, threadCols, splits } = shape;

@@ -1,4 +1,5 @@
-import { locateTile, type MatmulForm, matmulMemory, range, type Tile } from './matmul-problem.ts';
+import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
+import { columnOf, fourRows, range, storeSums, type Tile } from './product.ts';
 
 /** A tile of `rows` × `vectors` vectors of 4·lanes columns; every lane keeps 4·vectors columns of all rows. */
 export interface BroadcastTile {
@@ -51,6 +52,8 @@ export function broadcastSource(
   const totals = range(rows, (r) => range(vectors, (v) => `t${r}_${v}`));
   const declare = (names: string[][]) =>
     names.map((row) => row.map((name) => `var ${name} = vec4f();`).join(' ')).join('\n    ');
+  const store = (names: string[][]) =>
+    storeSums(names, 's.m', 4, lanes, storedRows(form), 'start > 0u, last');
   const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
   return `enable subgroups;
 ${matmulMemory(form)}
@@ -70,9 +73,9 @@ fn main(
     for (var k = start; k < end; k += 4u) {
       ${[...a.loads, ...b.loads, ...products].join('\n      ')}
     }
-    ${group ? totals.flatMap((row, r) => row.map((total, v) => `${total} += ${sums[r]![v]};`)).join('\n    ') : storeSums(sums, lanes, storedRows(form))}
+    ${group ? totals.flatMap((row, r) => row.map((total, v) => `${total} += ${sums[r]![v]};`)).join('\n    ') : store(sums)}
   }
-  ${group ? `let start = low;\n  let last = high == length;\n  ${storeSums(totals, lanes, storedRows(form))}\n  }` : ''}
+  ${group ? `let start = low;\n  let last = high == length;\n  ${store(totals)}\n  }` : ''}
 }
 `;
 }
@@ -157,13 +160,7 @@ function operandA({ transposeA, a }: MatmulForm, rows: number, lanes: number, gu
   const starts = range(Math.ceil(rows / (4 * lanes)), (i) => `row0 + 4u * (lane + ${i * lanes}u)`);
   return {
     ...operand('a', false, a.width === 4, starts, guardK),
-    row: (r: number) => {
-      const quad = (r - (r % 4)) / 4;
-      const from = `a${Math.floor(quad / lanes)}`;
-      const four = range(4, (u) => `let f${quad}_${u} = subgroupBroadcast(${from}_${u}, ${quad % lanes}u);`);
-      const turned = `let r${r} = vec4f(${range(4, (u) => `f${quad}_${u}[${r % 4}]`).join(', ')});`;
-      return r % 4 === 0 ? [...four, turned] : [turned];
-    },
+    row: (r: number) => fourRows(r, lanes, 'a'),
   };
 }
 
@@ -174,7 +171,7 @@ function operandB(
   lanes: number,
   guardK: boolean,
 ): OperandLines {
-  const starts = range(vectors, (v) => `col0 + 4u * (lane + ${v * lanes}u)`);
+  const starts = range(vectors, (v) => columnOf(4, lanes, v));
   if (transposeB) {
     const columns = starts.flatMap((start) => range(4, (c) => `${start} + ${c}u`));
     return operand('b', true, b.width === 4, columns, guardK);
@@ -185,25 +182,4 @@ function operandB(
     return `let b${j} = vec4f(${four.join(', ')});`;
   });
   return { before, loads: [...loads, ...turned] };
-}
-
-/**
- * Stores the sums, the first block's as they are, later ones' added to what is there. Each store is code for every
- * lane, and 32 of them took half of the compile time: so the loop stores a few rows and moves the others up.
- */
-function storeSums(sums: string[][], lanes: number, at: number): string {
-  const store = (sum: string, r: number, v: number) => {
-    return `storeC(place, row + ${r}u, col0 + 4u * (lane + ${v * lanes}u), ${sum}, start > 0u, last);`;
-  };
-  return `let rowEnd = min(row0 + ${sums.length}u, s.m);
-    for (var row = row0; row < rowEnd; row += ${at}u) {
-      ${sums
-        .slice(0, at)
-        .flatMap((row, r) => row.map((sum, v) => store(sum, r, v)))
-        .join('\n      ')}
-      ${sums
-        .slice(at)
-        .map((row, r) => row.map((sum, v) => `${sums[r]![v]} = ${sum};`).join(' '))
-        .join('\n      ')}
-    }`;
 }

@@ -1,4 +1,5 @@
-import { groupOf, locateTile, type MatmulForm, matmulMemory, range, type Tile } from './matmul-problem.ts';
+import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
+import { groupOf, range, type Tile } from './product.ts';
 
 /** A product as its loads and stores: how its operands lie in memory is hidden behind them. */
 export interface TiledProblem {

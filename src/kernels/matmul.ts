@@ -1,16 +1,10 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
-import {
-  checkMatmul,
-  groupOf,
-  type MatmulSpec,
-  matmulForm,
-  matmulKernel,
-  productName,
-} from './matmul-problem.ts';
+import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
 import { matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
+import { countOf, groupOf } from './product.ts';
 import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
@@ -50,7 +44,7 @@ export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel
 function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; class: string } {
   const { m, n, k, batch } = spec;
   const { a, b, vecC } = matmulForm(spec, traits);
-  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  const products = countOf(batch);
   const near = (size: number) => 2 ** Math.round(Math.log2(size));
   const aligned = [a.width === 4 && 'A', b.width === 4 && 'B', vecC && 'C']
     .filter((buffer) => buffer)
@@ -124,7 +118,7 @@ function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[
   const { m, n, batch } = spec;
   const { a, b } = matmulForm(spec, traits);
   const lanes = traits.subgroupSize;
-  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  const products = countOf(batch);
   const tiles = a.access === 'texels' && b.access === 'texels' ? TILES_OF_TEXELS : TILES;
   return tiles
     .filter(({ rows }) => rows >= lanes)
@@ -141,7 +135,7 @@ function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[
 /** All kernels with shared-memory tiles that the adapter can run, first the one that should be the fastest. */
 export function tiledVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
   const { m, n, k, batch } = spec;
-  const products = batch.reduce((count, dim) => count * dim.size, 1);
+  const products = countOf(batch);
   return tiledShapes({ rows: m, cols: n, depth: k, products }, traits).map((shape) =>
     tiledMatmul(spec, shape, traits),
   );

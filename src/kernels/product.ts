@@ -1,0 +1,159 @@
+import { CollimateError } from '../errors.ts';
+import type { Access } from '../gpu/kernel.ts';
+import { type Epilogue, type EpilogueCode, leafSize, placeStruct } from './epilogue.ts';
+import { declareOperand, type Operand } from './operand.ts';
+
+/** What matmuls have in common with convolutions, which are matmuls in their own way. */
+
+/**
+ * A dimension of a batch, of which there are at most three, outermost first. A stride says how far apart an operand's matrices are
+ * along it, 0 where the operand is the same for all.
+ */
+export interface BatchDim {
+  readonly size: number;
+  readonly strideA: number;
+  readonly strideB: number;
+}
+
+/** The part of the output that one workgroup computes. */
+export interface Tile {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** How a product reads its operands, and what it does before it stores. */
+export interface ProductForm {
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly epilogue?: EpilogueCode;
+}
+
+const MOST_DIMS = 3;
+
+/** @throws CollimateError if there are more dimensions than kernels have room for */
+export function checkBatch(op: string, batch: readonly BatchDim[]): void {
+  if (batch.length <= MOST_DIMS) return;
+  throw new CollimateError(
+    `${op}: ${batch.length} batch dimensions, at most ${MOST_DIMS} are supported`,
+    'Collapse or copy some.',
+  );
+}
+
+/** Number of matrices along all dimensions. */
+export const countOf = (batch: readonly BatchDim[]): number =>
+  batch.reduce((count, { size }) => count * size, 1);
+
+/** What {@link LOCATE_PRODUCT} reads, by name. */
+export function batchSizes(batch: readonly BatchDim[]): Record<string, number> {
+  const missing = Array.from({ length: MOST_DIMS - batch.length }, () => ({
+    size: 1,
+    strideA: 0,
+    strideB: 0,
+  }));
+  const dims = [...missing, ...batch];
+  const named = (name: string, values: number[], first = 0) =>
+    Object.fromEntries(values.map((value, i) => [`${name}${i + first}`, value]));
+  return {
+    ...named('batch', dims.slice(1).map(({ size }) => size), 1), // biome-ignore format: a table
+    ...named('strideA', dims.map(({ strideA }) => strideA)), // biome-ignore format: a table
+    ...named('strideB', dims.map(({ strideB }) => strideB)), // biome-ignore format: a table
+  };
+}
+
+/** WGSL of a product's place along the batch dimensions, `i0` … `i2`, and of where its operands start, `atA` and `atB`. */
+export const LOCATE_PRODUCT = `let i2 = product % s.batch2;
+  let i1 = product / s.batch2 % s.batch1;
+  let i0 = product / s.batch2 / s.batch1;
+  let atA = i0 * s.strideA0 + i1 * s.strideA1 + i2 * s.strideA2;
+  let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;`;
+
+/**
+ * WGSL of a product's sizes `s`, all u32, of its bindings A, B and C, whose elements are of type `element`, and those of its
+ * epilogue; of `fetchA` and `fetchB` ({@link declareOperand}); and of `Place`, which says where things start for one matrix.
+ */
+export function declareProduct(
+  sizes: readonly string[],
+  { a, b, epilogue }: ProductForm,
+  element: string,
+  place: readonly string[],
+): string {
+  const fields = epilogue?.uniforms.fields;
+  return `struct Sizes { ${sizes.map((name) => `${name}: u32`).join(', ')}${fields ? `, ${fields}` : ''} }
+${declareOperand(0, 'A', a)}
+${declareOperand(1, 'B', b)}
+@group(0) @binding(2) var<storage, read_write> C: array<${element}>;
+@group(0) @binding(${3 + (epilogue?.bound.length ?? 0)}) var<uniform> s: Sizes;
+${epilogue?.declarations(3) ?? ''}
+${placeStruct(place, epilogue)}`;
+}
+
+/** What a product binds, and the bytes that its epilogue reads. Sizes are uniforms, so that shapes share a shader. */
+export function bindProduct(
+  sizes: readonly number[],
+  { a, b, epilogue: code }: ProductForm,
+  epilogue?: Epilogue,
+) {
+  const bound = code?.bound ?? [];
+  const bindings: Access[] = [a.access, b.access, 'read_write', ...bound.map(() => 'read' as const)];
+  return {
+    bindings,
+    uniforms: Uint32Array.from([...sizes, ...(code?.uniforms.values ?? [])]),
+    epilogueBytes: bound.reduce((sum, j) => sum + 4 * leafSize(epilogue!, j), 0),
+  };
+}
+
+/** Blocks of k whose sums are added up in C one after the other: of more, the roundings of equal terms would be felt. */
+const MOST_BLOCKS = 128;
+
+/**
+ * Steps of k in a group of blocks, whose sums are added up in registers before they join those of the other groups in C: about as
+ * many blocks as there are groups; 0 where blocks are so few that each joins by itself.
+ */
+export function groupOf(length: number, block: number): number {
+  const blocks = block ? Math.ceil(length / block) : 1;
+  return blocks > MOST_BLOCKS ? block * 2 ** Math.ceil(Math.log2(blocks) / 2) : 0;
+}
+
+/** `[f(0), …, f(count - 1)]`: the unrolled lines of a shader. */
+export function range<T>(count: number, f: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => f(i));
+}
+
+/**
+ * WGSL that stores a lane's sums, `names[row][vector]` of `width` columns, from `row0` to at most `rows`; `flags` are the last
+ * arguments of `storeC`. Each store is code for every lane, and 32 of them took half of the compile time: so the loop stores a few
+ * rows, `at`, and moves the others up.
+ */
+export function storeSums(
+  names: readonly (readonly string[])[],
+  rows: string,
+  width: number,
+  lanes: number,
+  at: number,
+  flags: string,
+): string {
+  const store = (sum: string, r: number, v: number) =>
+    `storeC(place, row + ${r}u, ${columnOf(width, lanes, v)}, ${sum}, ${flags});`;
+  const moves = names.slice(at).map((row, r) => row.map((sum, v) => `${names[r]![v]} = ${sum};`).join(' '));
+  return `let rowEnd = min(row0 + ${names.length}u, ${rows});
+    for (var row = row0; row < rowEnd; row += ${at}u) {
+      ${names
+        .slice(0, at)
+        .flatMap((row, r) => row.map((sum, v) => store(sum, r, v)))
+        .join('\n      ')}
+      ${moves.join('\n      ')}
+    }`;
+}
+
+/** First column of vector v of a lane. */
+export const columnOf = (width: number, lanes: number, v: number): string =>
+  `col0 + ${width}u * (lane + ${v * lanes}u)`;
+
+/** Hands row `r` at the four k to every lane as `r{r}`, of the fours `from{i}_{u}` that lanes loaded of four rows each. */
+export function fourRows(r: number, lanes: number, from: string): string[] {
+  const quad = Math.floor(r / 4);
+  const loaded = `${from}${Math.floor(quad / lanes)}`;
+  const four = range(4, (u) => `let f${quad}_${u} = subgroupBroadcast(${loaded}_${u}, ${quad % lanes}u);`);
+  const turned = `let r${r} = vec4f(${range(4, (u) => `f${quad}_${u}[${r % 4}]`).join(', ')});`;
+  return r % 4 === 0 ? [...four, turned] : [turned];
+}
