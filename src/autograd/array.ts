@@ -15,28 +15,15 @@ export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
  * disposing of the array that owns it frees it.
  */
 export class DeviceArray implements Disposable {
-  readonly gpu: Gpu;
-  readonly buffer: GPUBuffer;
-  readonly byteOffset: number;
-  readonly shape: Shape;
-  readonly dtype: DType;
-  readonly #owner: boolean;
+  #owner = false;
 
   private constructor(
-    gpu: Gpu,
-    buffer: GPUBuffer,
-    byteOffset: number,
-    shape: Shape,
-    dtype: DType,
-    owner: boolean,
-  ) {
-    this.gpu = gpu;
-    this.buffer = buffer;
-    this.byteOffset = byteOffset;
-    this.shape = shape;
-    this.dtype = dtype;
-    this.#owner = owner;
-  }
+    readonly gpu: Gpu,
+    readonly buffer: GPUBuffer,
+    readonly byteOffset: number,
+    readonly shape: Shape,
+    readonly dtype: DType,
+  ) {}
 
   /** A new array of zeros. */
   static zeros(gpu: Gpu, shape: Shape, dtype: DType = 'f32', label?: string): DeviceArray {
@@ -46,7 +33,9 @@ export class DeviceArray implements Disposable {
       throw new CollimateError(`${label ?? 'array'}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');
     }
     const buffer = gpu.createBuffer(bytesOf({ shape: own, dtype }), label ? { label } : {});
-    return new DeviceArray(gpu, buffer, 0, own, dtype, true);
+    const array = new DeviceArray(gpu, buffer, 0, own, dtype);
+    array.#owner = true;
+    return array;
   }
 
   /** A new array with a copy of host data. */
@@ -84,7 +73,7 @@ export class DeviceArray implements Disposable {
         'Views must lie inside, of arrays of 4-byte elements.',
       );
     }
-    return new DeviceArray(this.gpu, this.buffer, this.byteOffset + 4 * start, own, this.dtype, false);
+    return new DeviceArray(this.gpu, this.buffer, this.byteOffset + 4 * start, own, this.dtype);
   }
 
   /**

@@ -86,25 +86,13 @@ function bufferSizes({ dispatches }: Plan): Work[] {
 
 /** A compiled function: a fixed list of dispatches over planned memory. */
 export class Program<R = unknown> {
-  readonly gpu: Gpu;
-  readonly graph: Graph<R>;
-  readonly plan: Plan;
-  readonly label: string;
-  readonly #pipelines: readonly GPUComputePipeline[];
-
   constructor(
-    gpu: Gpu,
-    graph: Graph<R>,
-    lowered: Plan,
-    pipelines: readonly GPUComputePipeline[],
-    label: string,
-  ) {
-    this.gpu = gpu;
-    this.graph = graph;
-    this.plan = lowered;
-    this.label = label;
-    this.#pipelines = pipelines;
-  }
+    readonly gpu: Gpu,
+    readonly graph: Graph<R>,
+    readonly plan: Plan,
+    readonly pipelines: readonly GPUComputePipeline[],
+    readonly label: string,
+  ) {}
 
   /**
    * Ties the program to arrays: bind groups are made once, and each run afterwards only encodes dispatches. Both
@@ -128,7 +116,7 @@ export class Program<R = unknown> {
       return array;
     };
     const bound = this.graph.outputs.map((t, o) => results[o] ?? make(t));
-    return new BoundProgram(this, this.#pipelines, given, bound, made);
+    return new BoundProgram(this, given, bound, made);
   }
 
   /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
@@ -175,8 +163,6 @@ function dispatch(recorder: Recorder, { copies, pipeline, group, grid }: Call): 
 
 /** A program with its arrays. */
 export class BoundProgram<R = unknown> implements Runnable, Disposable {
-  readonly program: Program<R>;
-  readonly outputs: readonly DeviceArray[];
   readonly #made: readonly DeviceArray[];
   readonly #slots: GPUBuffer[];
   readonly #textures: GPUTexture[];
@@ -186,16 +172,14 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   readonly #calls: readonly Call[];
   #disposed = false;
 
+  /** `made` are arrays that go with it. */
   constructor(
-    program: Program<R>,
-    pipelines: readonly GPUComputePipeline[],
+    readonly program: Program<R>,
     inputs: readonly DeviceArray[],
-    outputs: readonly DeviceArray[],
+    readonly outputs: readonly DeviceArray[],
     made: readonly DeviceArray[],
   ) {
-    const { gpu, plan, label } = program;
-    this.program = program;
-    this.outputs = outputs;
+    const { gpu, plan, label, pipelines } = program;
     this.#made = made;
     this.#bound = new Set([...inputs, ...outputs].map((array) => array.buffer));
     this.#slots = plan.slots.map((bytes, i) => gpu.memory.borrowBuffer(bytes, `${label} slot ${i}`));

@@ -11,19 +11,14 @@ let nextId = 0;
  */
 export class Tensor<P extends Primitive = Primitive> {
   readonly id = nextId++;
-  readonly op: P;
-  readonly inputs: readonly Tensor[];
-  readonly params: Params[P];
-  readonly shape: Shape;
-  readonly dtype: DType;
 
-  constructor(op: P, inputs: readonly Tensor[], params: Params[P], shape: Shape, dtype: DType) {
-    this.op = op;
-    this.inputs = inputs;
-    this.params = params;
-    this.shape = shape;
-    this.dtype = dtype;
-  }
+  constructor(
+    readonly op: P,
+    readonly inputs: readonly Tensor[],
+    readonly params: Params[P],
+    readonly shape: Shape,
+    readonly dtype: DType,
+  ) {}
 
   get rank(): number {
     return this.shape.length;

@@ -91,7 +91,7 @@ export function leavesLike<T>(
     } else if (isNode(m, path)) {
       // Where the model has no tensors, all of it may be left out.
       const given = x ?? (Array.isArray(m) ? [] : {});
-      // A list of numbers may be a leaf, but where a list is wanted it is one.
+      // A list of numbers may be a leaf, but where a list is expected it is one.
       if (!Array.isArray(given) && isLeaf(given)) throw refusal();
       if (!isNode(given, path) || Array.isArray(given) !== Array.isArray(m)) throw refusal();
       const known = (key: string) => Object.hasOwn(m, key) || isNothing(valueAt(given, key));

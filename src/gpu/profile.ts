@@ -10,7 +10,7 @@ export interface Timing {
   readonly nanoseconds: number;
 }
 
-/** Encodes work whose time is wanted. */
+/** Encodes work to be timed. */
 export type TimedWork = (label: string, body: (recorder: Recorder) => void) => void;
 
 /** Two timestamps a pass; a query set holds 4096 of them. */

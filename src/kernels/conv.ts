@@ -3,7 +3,7 @@ import type { AdapterTraits } from '../gpu/traits.ts';
 import { type ConvTile, convBroadcastSource } from './conv-broadcast.ts';
 import { type ConvSpec, convForm, convKernel, finishes, groupOfPixels, productOf } from './conv-problem.ts';
 import { convTiles } from './conv-tiled.ts';
-import { type TiledShape, tiledSource } from './matmul-tiled.ts';
+import { blocksOf, type TiledShape, tiledName, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
 import { countOf } from './product.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
@@ -81,10 +81,8 @@ export function tiledConvs(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   const problems = countOf(spec.batch);
   const form = convForm(spec, 4, traits);
   const kernel = (shape: TiledShape) => {
-    const { threadRows, threadCols, splits } = shape;
-    const wgsl = tiledSource(convTiles(form), shape, length);
-    const teams = splits > 1 ? ` of ${splits} teams` : '';
-    return convKernel(spec, form, shape, `tiled ${threadRows}x${threadCols}${teams} in`, wgsl, traits);
+    const wgsl = tiledSource(convTiles(form), shape, blocksOf(length, shape));
+    return convKernel(spec, form, shape, tiledName(shape), wgsl, traits);
   };
   return tiledShapes({ rows, cols, depth: length, products: problems * phases }, traits).map(kernel);
 }

@@ -36,7 +36,17 @@ export interface TiledShape {
  * Steps of k that are summed up before the sum joins the others in C, which keeps roundings few for any k. Sums of equal terms
  * drift by 2e-6 with 256 steps for each team; large tiles have twice as many, as they have more of C to read and write.
  */
-export const blockOf = ({ splits, threadRows }: TiledShape): number => splits * (threadRows > 4 ? 512 : 256);
+const blockOf = ({ splits, threadRows }: TiledShape): number => splits * (threadRows > 4 ? 512 : 256);
+
+/** The lengths of blocks of `steps` steps of k, and of groups of blocks ({@link groupOf}); 0 where one block, or group, is all. */
+export function blocksOf(steps: number, shape: TiledShape): readonly [block: number, group: number] {
+  const block = steps > blockOf(shape) ? blockOf(shape) : 0;
+  return [block, groupOf(steps, block)];
+}
+
+/** What a kernel of some shape is called, but for its tile. */
+export const tiledName = ({ threadRows, threadCols, splits }: TiledShape, half = false): string =>
+  `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${splits > 1 ? ` of ${splits} teams` : ''} in`;
 
 const teamThreads = ({ rows, cols, threadRows, threadCols }: TiledShape): number =>
   (rows / threadRows) * (cols / threadCols);
@@ -69,11 +79,16 @@ export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).tota
  * Where C has too few tiles to fill the GPU, several teams share the steps of k of one tile, and their sums are added in
  * order through workgroup memory.
  *
- * @param steps steps of k, which are summed in blocks and groups of them: {@link blockOf}, {@link groupOf}
+ * @param blocks see {@link blocksOf}
  * @param half  round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
  *              f32. For `splits: 1` only.
  */
-export function tiledSource(problem: TiledProblem, shape: TiledShape, steps: number, half = false): string {
+export function tiledSource(
+  problem: TiledProblem,
+  shape: TiledShape,
+  blocks: ReturnType<typeof blocksOf>,
+  half = false,
+): string {
   const { rows, cols, threadRows, threadCols, depth, splits } = shape;
   const { strideA, strideB, team, total: vectors } = layout(shape);
   const threads = teamThreads(shape);
@@ -81,8 +96,7 @@ export function tiledSource(problem: TiledProblem, shape: TiledShape, steps: num
   const copies = copying(problem, shape, half);
   const wide = half ? (text: string) => `vec4f(${text})` : (text: string) => text;
   const quads = (count: number) => range(count / 4, (i) => i);
-  const block = steps > blockOf(shape) ? blockOf(shape) : 0;
-  const group = groupOf(steps, block);
+  const [block, group] = blocks;
   const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
   const sum = (r: number, q: number) => `c${r}_${q}`;
   const total = (r: number, q: number) => (group ? `t${r}_${q}` : sum(r, q));

@@ -2,9 +2,9 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
 import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
-import { matrices, type TiledShape, tiledSource } from './matmul-tiled.ts';
+import { blocksOf, matrices, tiledName, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
-import { countOf, groupOf } from './product.ts';
+import { countOf, groupOf, sharedSource } from './product.ts';
 import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
@@ -34,7 +34,7 @@ export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel
   const lanes = traits.subgroupSize;
   return traits.kind === 'software' && lanes >= 1 && lanes <= 32
     ? broadcastTiles(spec, traits).map((tile) => broadcastMatmul(spec, tile, traits))
-    : tiledVariants(spec, traits).slice(0, GPU_CANDIDATES);
+    : tiledVariants(spec, traits, GPU_CANDIDATES);
 }
 
 /**
@@ -85,7 +85,8 @@ function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterT
   const form = matmulForm(spec, traits);
   const guardK = !spec.padded && spec.k % 4 !== 0;
   const block = spec.k > BLOCK_K ? BLOCK_K : 0;
-  const wgsl = broadcastSource(form, tile, lanes, guardK, block, groupOf(spec.k, block));
+  const more = [tile, lanes, guardK, block, groupOf(spec.k, block)] as const;
+  const wgsl = sharedSource(form, ['broadcast', ...more], () => broadcastSource(form, ...more));
   const structure = `broadcast${accessWords(form)}`;
   return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
 }
@@ -132,21 +133,21 @@ function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[
     .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
 
-/** All kernels with shared-memory tiles that the adapter can run, first the one that should be the fastest. */
-export function tiledVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
+/** Kernels with shared-memory tiles that the adapter can run, at most so many; first the one that should be the fastest. */
+export function tiledVariants(
+  spec: MatmulSpec,
+  traits: AdapterTraits,
+  most = Number.POSITIVE_INFINITY,
+): Kernel[] {
   const { m, n, k, batch } = spec;
-  const products = countOf(batch);
-  return tiledShapes({ rows: m, cols: n, depth: k, products }, traits).map((shape) =>
-    tiledMatmul(spec, shape, traits),
-  );
-}
-
-function tiledMatmul(spec: MatmulSpec, shape: TiledShape, traits: AdapterTraits): Kernel {
-  const { threadRows, threadCols, splits } = shape;
-  const half = traits.halfProducts && splits === 1;
+  const sizes = { rows: m, cols: n, depth: k, products: countOf(batch) };
   const form = matmulForm(spec, traits);
-  const wgsl = tiledSource(matrices(form), shape, spec.k, half);
-  const teams = splits > 1 ? ` of ${splits} teams` : '';
-  const structure = `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${teams} in`;
-  return matmulKernel(spec, form, shape, structure, wgsl, traits);
+  return tiledShapes(sizes, traits)
+    .slice(0, most)
+    .map((shape) => {
+      const half = Boolean(traits.halfProducts) && shape.splits === 1;
+      const more = [shape, blocksOf(k, shape), half] as const;
+      const wgsl = sharedSource(form, ['tiled', ...more], () => tiledSource(matrices(form), ...more));
+      return matmulKernel(spec, form, shape, tiledName(shape, half), wgsl, traits);
+    });
 }

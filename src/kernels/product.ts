@@ -102,6 +102,16 @@ export function bindProduct(
   };
 }
 
+const sources = new Map<string, string>();
+
+/** The text of a shader, which many products share: made once for a form and what else it depends on, unless there is an epilogue. */
+export function sharedSource(form: ProductForm, more: readonly unknown[], make: () => string): string {
+  const key = JSON.stringify([form, more]);
+  const source = (!form.epilogue && sources.get(key)) || make();
+  if (!form.epilogue) sources.set(key, source);
+  return source;
+}
+
 /** Blocks of k whose sums are added up in C one after the other: of more, the roundings of equal terms would be felt. */
 const MOST_BLOCKS = 128;
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
-import { matmulSpec } from '../../src/autograd/lower/matmul-spec.ts';
+import { layOutMatmul } from '../../src/autograd/lower/product-spec.ts';
 import { simplify } from '../../src/autograd/lower/simplify.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors } from '../../src/autograd/tensor.ts';
@@ -11,9 +11,9 @@ import { withGpu } from '../gpu/harness.ts';
 import { countOps, expectAgreement, of } from './support.ts';
 
 const spec = (a: number[], b: number[], options = {}) =>
-  matmulSpec(
+  layOutMatmul(
     trace((a: Tensor, b: Tensor) => c.matmul(a, b, options), [of(a), of(b)]).outputs[0] as Tensor<'matmul'>,
-  );
+  ).spec;
 
 describe('products', () => {
   it.each([
@@ -103,7 +103,7 @@ describe('products', () => {
     const outputs = simplify(graph.outputs);
     expect(countOps({ outputs }).reduce ?? 0).toBe(0);
     const product = ancestors(outputs).find((t): t is Tensor<'matmul'> => t.op === 'matmul')!;
-    expect(matmulSpec(product)).toMatchObject({ m: 4, n: 5, k: 6, batch: [] });
+    expect(layOutMatmul(product).spec).toMatchObject({ m: 4, n: 5, k: 6, batch: [] });
   });
 
   it.each<[string, number[], number[], object, RegExp]>([

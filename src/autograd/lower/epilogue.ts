@@ -4,10 +4,9 @@ import { matmul } from '../../kernels/matmul.ts';
 import { loweringOf } from '../bind.ts';
 import { sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { layOutConv } from './conv-spec.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
-import { layOut } from './matmul-spec.ts';
+import { layOutConv, layOutMatmul } from './product-spec.ts';
 
 /** A matrix product, or a convolution, which is one in its own way. */
 export type Product = Tensor<'matmul'> | Tensor<'conv'>;
@@ -108,8 +107,8 @@ function chainOf(product: Product, end: Tensor, { materialized, traits }: Fusion
       kernel: () => conv({ ...spec, epilogue: epilogue(space, strides) }, traits),
     };
   }
-  const { spec, strides } = layOut(product, given);
-  const stacked = layOut(product).spec;
+  const { spec, strides } = layOutMatmul(product, given);
+  const stacked = layOutMatmul(product).spec;
   if (spec.batch.length > 3 || (spec.m < stacked.m && spec.m % TILE_ROWS !== 0)) return undefined;
   const space = [...sizes(spec.batch), spec.m, spec.n];
   return {

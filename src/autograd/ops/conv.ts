@@ -1,7 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { conv as convKernel } from '../../kernels/conv.ts';
-import { checkWindow, placesOf } from '../../kernels/window.ts';
-import { convSpec } from '../lower/conv-spec.ts';
+import { checkWindow, placesOf, type Window } from '../../kernels/window.ts';
+import { layOutConv } from '../lower/product-spec.ts';
 import { add, conv, reshape, sum, sumTo, transpose } from '../operations.ts';
 import type { Params } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
@@ -21,6 +21,19 @@ const ROLES: Record<Part, readonly [Part, Part]> = {
   weight: ['response', 'image'],
 };
 
+type Size = 'n' | 'ci' | 'co';
+const NAMES: Record<Size, string> = { n: 'images', ci: 'channels', co: 'features' };
+
+/** The sides of all three: known from the window, or to be the same wherever they stand. */
+function sidesOf(part: Part, window: Window): Record<Part, readonly (number | Size)[]> {
+  const [inner, outer] = part === 'image' ? (['co', 'ci'] as const) : (['ci', 'co'] as const);
+  return {
+    image: ['n', ...window.image, 'ci'],
+    weight: [outer, ...window.size, inner],
+    response: ['n', ...placesOf(window), 'co'],
+  };
+}
+
 export const convRules: Pick<Rules, 'conv'> = {
   conv: {
     shape: ([a, b], { part, window }) => {
@@ -33,90 +46,65 @@ export const convRules: Pick<Rules, 'conv'> = {
         }
       }
       checkWindow('conv', window);
-      const places = placesOf(window);
-      const sides = { image: window.image, response: places, weight: window.size };
-      const known: Partial<Record<'n' | 'ci' | 'co', number>> = {};
-      const note = (name: keyof typeof known, size: number) => {
-        const before = known[name];
-        if (before !== undefined && before !== size) {
-          const what = { n: 'images', ci: 'channels', co: 'features' }[name];
-          throw new CollimateError(
-            `conv: ${formatShape(a!.shape)} has ${before} ${what}, ${formatShape(b!.shape)} has ${size}`,
-            'Images are [n, height, width, channels], weights [features, height, width, channels] (for an image, turned round).',
-          );
-        }
-        known[name] = size;
-      };
+      const sides = sidesOf(part, window);
+      const known: Partial<Record<Size, number>> = {};
       ROLES[part].forEach((role, i) => {
         const own = [a!, b!][i]!.shape.slice(-AXES);
-        const [h, w] = own.slice(1);
-        if (h !== sides[role][0] || w !== sides[role][1]) {
+        const [, h, w] = sides[role];
+        if (own[1] !== h || own[2] !== w) {
           throw new CollimateError(
-            `conv: the ${role} of shape ${formatShape(own)} does not have the sides ${sides[role].join('×')}`,
+            `conv: the ${role} of shape ${formatShape(own)} does not have the sides ${h}×${w}`,
             'Its sides must be those of the window.',
           );
         }
-        if (role !== 'weight') note('n', own[0]!);
-        const [first, last] = part === 'image' ? (['ci', 'co'] as const) : (['co', 'ci'] as const);
-        if (role === 'weight') note(first, own[0]!);
-        note(role === 'weight' ? last : role === 'image' ? 'ci' : 'co', own[3]!);
+        sides[role].forEach((side, axis) => {
+          if (typeof side === 'number') return;
+          const [before, size] = [known[side] ?? own[axis]!, own[axis]!];
+          known[side] = size;
+          if (before === size) return;
+          throw new CollimateError(
+            `conv: ${formatShape(a!.shape)} has ${before} ${NAMES[side]}, ${formatShape(b!.shape)} has ${size}`,
+            'Images are [n, height, width, channels], weights [features, height, width, channels] (for an image, turned round).',
+          );
+        });
       });
-      const { n, ci, co } = known as Record<'n' | 'ci' | 'co', number>;
-      const own = {
-        response: [n, ...places, co],
-        image: [n, ...window.image, ci],
-        weight: [co, ...window.size, ci],
-      }[part];
+      const own = sides[part].map((side) => (typeof side === 'number' ? side : known[side]!));
       const batch = broadcastShapes('conv', [a!.shape.slice(0, -AXES), b!.shape.slice(0, -AXES)]);
       return { shape: [...batch, ...own], dtype: 'f32' };
     },
     reference: ([a, b], { part, window }, out) => {
       const { image, size, stride, padding } = window;
       const [oh, ow] = placesOf(window);
+      const [one, other] = ROLES[part];
+      const shapes = { [one]: a!.shape, [other]: b!.shape, [part]: out.shape } as Record<Part, Shape>;
       const batch = out.shape.slice(0, -AXES);
-      const data = new Float64Array(sizeOf(out.shape));
-      const shapes: Record<Part, Shape> = {
-        [ROLES[part][0]]: a!.shape,
-        [ROLES[part][1]]: b!.shape,
-        [part]: out.shape,
-      } as Record<Part, Shape>;
-      const each = (role: Part) => sizeOf(shapes[role].slice(-AXES));
-      const starts = (role: Part) => broadcastIndex(batch, shapes[role].slice(0, -AXES));
-      const [startX, startW, startY] = [starts('image'), starts('weight'), starts('response')];
+      /** Where the elements of a problem of the batch start. */
+      const startsOf = (role: Part) => {
+        const index = broadcastIndex(batch, shapes[role].slice(0, -AXES));
+        return (p: number) => index(p) * sizeOf(shapes[role].slice(-AXES));
+      };
+      const [startX, startW, startY] = [startsOf('image'), startsOf('weight'), startsOf('response')];
       const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
       const co = shapes.weight.at(part === 'image' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
-      const turned = part === 'image';
-      // How far it is to the next channel, and to the next feature.
-      const steps: Record<Part, readonly [number, number]> = {
-        image: [1, 0],
-        weight: turned ? [taps * co, 1] : [1, taps * ci],
-        response: [0, 1],
-      };
-      const [one, other] = ROLES[part];
-      const [[ac, af], [bc, bf], [dc, df]] = [steps[one], steps[other], steps[part]];
-      const [dataA, dataB] = [a!.data, b!.data];
+      // How far apart channels and features of the weights are.
+      const [stepC, stepF, stepTap] = part === 'image' ? [taps * co, 1, co] : [1, taps * ci, ci];
+      const data = new Float64Array(sizeOf(out.shape));
       for (let p = 0; p < sizeOf(batch); p++) {
-        const [x0, w0, y0] = [
-          startX(p) * each('image'),
-          startW(p) * each('weight'),
-          startY(p) * each('response'),
-        ];
+        const [x0, w0, y0] = [startX(p), startW(p), startY(p)];
         for (let m = 0; m < n * oh * ow; m++) {
           const [q, r, i] = [m % ow, Math.floor(m / ow) % oh, Math.floor(m / (ow * oh))];
           for (let tap = 0; tap < taps; tap++) {
             const h = r * stride[0] - padding[0] + Math.floor(tap / size[1]);
-            const w = q * stride[1] - padding[1] + (tap % size[1]);
-            if (h < 0 || h >= image[0] || w < 0 || w >= image[1]) continue;
-            const start: Record<Part, number> = {
-              image: x0 + ((i * image[0] + h) * image[1] + w) * ci,
-              weight: w0 + tap * (turned ? co : ci),
-              response: y0 + m * co,
-            };
-            const [atA, atB, at] = [start[one], start[other], start[part]];
+            const v = q * stride[1] - padding[1] + (tap % size[1]);
+            if (h < 0 || h >= image[0] || v < 0 || v >= image[1]) continue;
             for (let c = 0; c < ci; c++)
               for (let f = 0; f < co; f++) {
-                data[at + c * dc + f * df]! += dataA[atA + c * ac + f * af]! * dataB[atB + c * bc + f * bf]!;
+                const x = x0 + ((i * image[0] + h) * image[1] + v) * ci + c;
+                const w = w0 + tap * stepTap + c * stepC + f * stepF;
+                const y = y0 + m * co + f;
+                const at = part === 'response' ? y : part === 'image' ? x : w;
+                data[at]! += a!.data[part === 'response' ? x : y]! * b!.data[part === 'weight' ? x : w]!;
               }
           }
         }
@@ -129,7 +117,7 @@ export const convRules: Pick<Rules, 'conv'> = {
       const db = tb ? conv(part, a!, tb, window) : null;
       return da && db ? add(da, db) : (da ?? db);
     },
-    // The form is linear in each of the three: what is wanted is its derivative by that operand.
+    // The form is linear in each of the three: the cotangent is its derivative by that operand.
     transpose: (ct, [a, b], [la], { params: { part, window } }) => {
       const shape = (la ? a! : b!).shape;
       const bar = () => {
@@ -149,7 +137,7 @@ export const convRules: Pick<Rules, 'conv'> = {
     },
     lowering: {
       kind: 'kernel',
-      make: (node, traits) => convKernel(convSpec(node), traits),
+      make: (node, traits) => convKernel(layOutConv(node)!.spec, traits),
     },
   },
 };

@@ -1,6 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import { matmul as matmulKernel } from '../../kernels/matmul.ts';
-import { matmulSpec } from '../lower/matmul-spec.ts';
+import { layOutMatmul } from '../lower/product-spec.ts';
 import { add, matmul, reshape, sumTo } from '../operations.ts';
 import type { Rules } from '../rule.ts';
 import { broadcastShapes, formatShape, sizeOf } from '../shape.ts';
@@ -77,7 +77,7 @@ export const matmulRules: Pick<Rules, 'matmul'> = {
     },
     lowering: {
       kind: 'kernel',
-      make: (node, traits) => matmulKernel(matmulSpec(node), traits),
+      make: (node, traits) => matmulKernel(layOutMatmul(node).spec, traits),
     },
   },
 };

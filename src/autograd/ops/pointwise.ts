@@ -22,7 +22,7 @@ import type { NdArray, Rule, Rules, Signature, Step } from '../rule.ts';
 import { broadcastShapes, type DType, formatShape, holds, rangeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
-import { selectTangent, tangentOf, total, unary } from './tangents.ts';
+import { selectTangent, tangentOf, total } from './tangents.ts';
 import { expectNumbers } from './views.ts';
 
 type Jvp<P extends Primitive> = Rule<P>['jvp'];
@@ -77,7 +77,7 @@ function resultType<P extends Primitive>(
     if (want === 'same') common = wanted as DType;
     if (wanted !== 'any' && t.dtype !== wanted) {
       throw new CollimateError(
-        `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, but ${wanted} is wanted`,
+        `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
         'Convert it with cast.',
       );
     }
@@ -102,6 +102,20 @@ function evaluate<P extends Primitive>(
     return u32 ? value >>> 0 : Number(value);
   });
 }
+
+/** A function of one f32, with its derivative by it. */
+const elementary = <P extends Primitive>(
+  op: P,
+  {
+    derivative,
+    ...spec
+  }: Omit<Pointwise<P>, 'operands' | 'jvp'> & { derivative: (x: Tensor, out: Tensor) => Tensor },
+): Rule<P> =>
+  pointwise<P>(op, {
+    ...spec,
+    operands: ['f32'],
+    jvp: ([t], [x], out) => (t ? mul(t, derivative(x!, out)) : null),
+  });
 
 type PointwiseOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
@@ -186,14 +200,13 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     jvp: ([t]) => (t ? neg(t) : null),
     transpose: (ct) => [neg(ct)],
   }),
-  exp: pointwise('exp', {
-    operands: ['f32'],
+  exp: elementary('exp', {
     f64: Math.exp,
     wgsl: ([x]) => `exponential(${x})`,
     helpers: () => [EXP_WGSL],
     cost: 20,
     // d eˣ = eˣ dx
-    jvp: unary((_, out) => out),
+    derivative: (_, out) => out,
   }),
   log: pointwise('log', {
     operands: ['f32'],
@@ -204,47 +217,42 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     // d ln x = dx / x
     jvp: ([t], [x]) => (t ? div(t, x!) : null),
   }),
-  sqrt: pointwise('sqrt', {
-    operands: ['f32'],
+  sqrt: elementary('sqrt', {
     f64: Math.sqrt,
     wgsl: ([x]) => `sqrt(${x})`,
     cost: 4,
     // d √x = dx / (2 √x)
-    jvp: unary((_, out) => div(0.5, out)),
+    derivative: (_, out) => div(0.5, out),
   }),
-  rsqrt: pointwise('rsqrt', {
-    operands: ['f32'],
+  rsqrt: elementary('rsqrt', {
     f64: (x) => 1 / Math.sqrt(x),
     // Not inverseSqrt: its error is only bounded to 2 ulp and software adapters use estimates.
     wgsl: ([x]) => `F(1.0) / sqrt(${x})`,
     cost: 4,
     // d x^(−1/2) = −½ x^(−3/2) dx
-    jvp: unary((_, out) => mul(mul(out, mul(out, out)), -0.5)),
+    derivative: (_, out) => mul(mul(out, mul(out, out)), -0.5),
   }),
-  cos: pointwise('cos', {
-    operands: ['f32'],
+  cos: elementary('cos', {
     f64: Math.cos,
     wgsl: ([x]) => `sine(${x}, 1u)`,
     helpers: () => [SINE_WGSL],
     cost: 80,
-    jvp: unary((x) => neg(sin(x))),
+    derivative: (x) => neg(sin(x)),
   }),
-  sin: pointwise('sin', {
-    operands: ['f32'],
+  sin: elementary('sin', {
     f64: Math.sin,
     wgsl: ([x]) => `sine(${x}, 0u)`,
     helpers: () => [SINE_WGSL],
     cost: 80,
-    jvp: unary((x) => cos(x)),
+    derivative: (x) => cos(x),
   }),
-  tanh: pointwise('tanh', {
-    operands: ['f32'],
+  tanh: elementary('tanh', {
     f64: Math.tanh,
     wgsl: ([x]) => `hyperbolicTangent(${x})`,
     helpers: () => [EXP_WGSL, TANH_WGSL],
     cost: 40,
     // d tanh(x) = (1 − tanh²x) dx
-    jvp: unary((_, out) => sub(1, square(out))),
+    derivative: (_, out) => sub(1, square(out)),
   }),
   relu: pointwise('relu', {
     operands: ['f32'],

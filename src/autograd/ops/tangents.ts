@@ -1,13 +1,5 @@
 import { add, broadcastLike, mul, where, zerosLike } from '../operations.ts';
-import type { Primitive } from '../primitives.ts';
-import type { Rule } from '../rule.ts';
 import type { Tensor } from '../tensor.ts';
-
-/** Tangent of a function with derivative `scale(inputs, out)` in its only argument. */
-export const unary =
-  <P extends Primitive>(derivative: (x: Tensor, out: Tensor) => Tensor): Rule<P>['jvp'] =>
-  ([t], [x], out) =>
-    t ? mul(t, derivative(x!, out)) : null;
 
 /** Σ of the tangents that are not zero, each first brought to the shape of the result. */
 export function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null {
