@@ -9,6 +9,7 @@ const FLOORS = [
   'experiments',
   'analysis',
   'models',
+  'settings',
   'train',
   'data',
   'host',
