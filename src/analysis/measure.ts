@@ -29,7 +29,7 @@ export type NetworkMeasures = Pick<
   'step' | 'samples' | 'summary' | 'deadBlocks' | 'frobenius' | 'alignment'
 >;
 
-/** Takes all measures (docs/results.md) of a network at the given samples. */
+/** Takes all measures (docs/measures.md) of a network at the given samples. */
 export async function measureNetwork(
   gpu: Gpu,
   network: ResidualNetwork,

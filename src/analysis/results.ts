@@ -52,7 +52,7 @@ const sampleMeasures = v.object({
   /** The measures of its path in each stage. */
   perStage: v.array(path),
 });
-/** Measures of one sample (docs/results.md gives each formula). Those of its path are means over stages. */
+/** Measures of one sample (docs/measures.md gives each formula). Those of its path are means over stages. */
 export type SampleMeasures = v.InferOutput<typeof sampleMeasures>;
 
 const summary = {

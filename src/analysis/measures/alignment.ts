@@ -13,7 +13,7 @@ export const about = `A_ij = U_jᵀ J_i V_j, with the first K columns of U_j and
 their singular vectors; of random K×K matrices the diagonal share is 1/K. What is of two blocks is \`null\` where these are of different
 stages, or one of them is dead.
 
-\`diagonalShareError\`, of A with the ε_k of block j (see [Certificates](#certificates)): each A_kk moves by at most m_k = ε_k (‖what
+\`diagonalShareError\`, of A with the ε_k of block j (see [Certificates](results.md#certificates)): each A_kk moves by at most m_k = ε_k (‖what
 stands beside it in its row‖ + ‖in its column‖) + ε_k² |A_kk|, and the share by √Σ(2 |A_kk| m_k + m_k²)² / ‖A‖_F², as these movements
 have no common sign. Where σ of block j lie close, within a group the vectors are a choice, and the share of a single pair can differ by
 several hundredths between two right answers.`;

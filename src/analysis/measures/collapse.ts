@@ -56,17 +56,17 @@ export const scalars = {
     log: true,
     followed: true,
   }),
-  nc2Norms: scalar('nc2Norms', 'NC2, norms', 'coefficient of variation of the centred class means’ norms'),
+  nc2Norms: scalar('nc2Norms', 'NC2, norms', 'coefficient of variation of the centered class means’ norms'),
   nc2Angles: scalar(
     'nc2Angles',
     'NC2, angles',
-    'mean distance of the cosines between centred class means from −1/(C − 1)',
+    'mean distance of the cosines between centered class means from −1/(C − 1)',
     { followed: true },
   ),
   nc3: scalar(
     'nc3',
     'NC3',
-    'distance of the classifier from the centred class means, both scaled to norm 1',
+    'distance of the classifier from the centered class means, both scaled to norm 1',
     {
       followed: true,
     },

@@ -14,7 +14,7 @@ export const DEAD_BELOW = 1e-6;
 
 const fields = {
   deadBlocks: ofNetwork(
-    'blocks, from 1, that are dead at some sample: see [Notation](#notation)',
+    'blocks, from 1, that are dead at some sample: see [Notation](results.md#notation)',
     v.array(whole(1)),
     (blocks, { depth }) => blocks.every((block) => block <= depth),
   ),

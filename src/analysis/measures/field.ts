@@ -29,7 +29,7 @@ export type Layout = 'path' | 'stage' | 'block' | 'list' | 'pair' | 'grid' | 'st
 export interface Field<L extends Layout = Layout, S extends v.GenericSchema = v.GenericSchema> {
   readonly layout: L;
   readonly schema: S;
-  /** What it is: a cell of docs/results.md. */
+  /** What it is: a cell of docs/measures.md. */
   readonly formula: string;
   /** Whether its lists are as long as the network asks for. */
   fits(value: v.InferInput<S>, sizes: Sizes): boolean;

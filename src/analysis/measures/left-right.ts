@@ -19,7 +19,7 @@ import { type sample as spectrum, vectorErrors } from './spectrum.ts';
 export const title = 'Left and right singular vectors';
 export const property = 'RA2';
 export const about = `\`summary.leftRight\` is of the mean over the top three triples. \`leftRightError\` is what a cosine c may be off by:
-2 ε_k √(1 − c²) + 2 ε_k², see [Certificates](#certificates).`;
+2 ε_k √(1 − c²) + 2 ε_k², see [Certificates](results.md#certificates).`;
 
 export const sample = { leftRight: perTriple('u_{i,k}·v_{i,k}, k ≤ K', 'triples', maybe) };
 

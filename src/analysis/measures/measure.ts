@@ -16,7 +16,7 @@ import type { FigureSpec, Row, Shown } from './figure.ts';
  * `S` are samples and `M` the measures of one network at one step.
  */
 export interface Measure<S = never, M = never> {
-  /** A headline of docs/results.md. */
+  /** A headline of docs/measures.md. */
   readonly title: string;
   /** The paper's property that it speaks to, where there is one: `RA1`. */
   readonly property?: string;

@@ -18,11 +18,11 @@ import { type Certified, sigmaError, spectra, type sample as spectrum } from './
 
 export const title = 'Rank';
 export const property = 'RA3';
-export const about = `\`topEnergy\` may be off by 2√2 ρ (see [Certificates](#certificates)) and the standard error of an estimated
-‖J‖_F² (see [Frobenius norms](#frobenius-norms)).`;
+export const about = `\`topEnergy\` may be off by 2√2 ρ (see [Certificates](results.md#certificates)) and the standard error of an estimated
+‖J‖_F² (see [Frobenius norms](results.md#frobenius-norms)).`;
 
 export const sample = {
-  frobenius2: perBlock('‖J_i‖_F², exact or estimated: see [Frobenius norms](#frobenius-norms)'),
+  frobenius2: perBlock('‖J_i‖_F², exact or estimated: see [Frobenius norms](results.md#frobenius-norms)'),
   topEnergy: ofBlock('Σ_{k≤C} σ_{i,k}² / ‖J_i‖_F²'),
   numericalRank: ofBlock('number of σ_{i,k} ≥ 1e-2·σ_{i,1} within the spectrum'),
   stableRank: ofBlock('‖J_i‖_F² / σ_{i,1}²'),

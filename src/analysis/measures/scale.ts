@@ -16,7 +16,7 @@ export const FIT_FROM = 3;
 
 export const about = `\`inverseDepthFit\` is the least-squares line through 1/σ_{i,1} (mean over samples) for a stage’s blocks i ≥ ${FIT_FROM},
 given as σ ≈ a/(i + b), with its R²; \`null\` where these are fewer than three. The ratio of σ_1 to that of the block before may be off by
-2√2 ρ of itself, see [Certificates](#certificates).`;
+2√2 ρ of itself, see [Certificates](results.md#certificates).`;
 
 const fit = v.nullable(v.object({ a: measured, b: measured, r2: measured }));
 export type InverseDepthFit = NonNullable<v.InferOutput<typeof fit>>;

@@ -26,7 +26,7 @@ export const sample = {
   ),
   residual: later(
     perTriple(
-      'larger of ‖J_i v_{i,k} − σ_{i,k} u_{i,k}‖ and ‖J_iᵀ u_{i,k} − σ_{i,k} v_{i,k}‖ over σ_{i,1}: see [Certificates](#certificates)',
+      'larger of ‖J_i v_{i,k} − σ_{i,k} u_{i,k}‖ and ‖J_iᵀ u_{i,k} − σ_{i,k} v_{i,k}‖ over σ_{i,1}: see [Certificates](results.md#certificates)',
       'spectrum',
       maybe,
     ),

@@ -1,6 +1,6 @@
 /**
  * Everything that `analysis.json` holds of a fully connected network, from its weights, in float64 and plain loops: written from
- * docs/results.md, sharing nothing with `src` but the names of what is measured.
+ * docs/measures.md, sharing nothing with `src` but the names of what is measured.
  */
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { collapseOf } from './collapse.ts';
