@@ -5,6 +5,7 @@ import {
   type Entries,
   type Field,
   type Fields,
+  type Instead,
   type Layout,
   type Of,
   type Sizes,
@@ -37,9 +38,12 @@ const spreadsOf = <F extends object, L extends Layout, S extends v.GenericSchema
   schema: S,
   ...layouts: L[]
 ) =>
-  Object.fromEntries(Object.keys(entries(fields, ...layouts)).map((name) => [name, schema])) as {
-    [K in keyof Of<F, L>]: S;
-  };
+  Object.fromEntries(
+    Object.entries(entries(fields, ...layouts) as v.ObjectEntries).map(([name, { type }]) => [
+      name,
+      type === 'exact_optional' ? v.exactOptional(schema) : schema,
+    ]),
+  ) as Instead<F, L, S>;
 
 const path = v.object(entries(sampleFields, 'path'));
 

@@ -136,11 +136,14 @@ export type Entries<F> = {
   [K in keyof F]: F[K] extends { schema: infer S extends v.GenericSchema } ? S : never;
 };
 /** What is summarized of fields without being asked for: of the network, and of each stage. */
-export type SummaryEntries<F> = { [K in keyof Of<F, 'path' | 'stage' | 'pair'>]: typeof spread } & {
-  [K in keyof Of<F, 'block'>]: typeof spreads;
+export type SummaryEntries<F> = Instead<F, 'path' | 'stage' | 'pair', typeof spread> &
+  Instead<F, 'block', typeof spreads>;
+/** A schema in place of those of fields of some layouts; optional where they are. */
+export type Instead<F, L extends Layout, S extends v.GenericSchema> = {
+  [K in keyof Of<F, L>]: Entries<F>[K & keyof F] extends v.ExactOptionalSchema<infer _, undefined>
+    ? v.ExactOptionalSchema<S, undefined>
+    : S;
 };
-export type StageEntries<F> = { [K in keyof Of<F, 'path' | 'pair'>]: typeof spread };
-export type PathEntries<F> = Entries<Of<F, 'path'>>;
 
 type Infer<E> = E extends v.ObjectEntries ? v.InferOutput<v.ObjectSchema<E, undefined>> : never;
 /** The values of fields, or of summaries. */
