@@ -313,6 +313,7 @@ const TABLES: Record<string, () => Row[]> = {
         topEnergy: SCALARS['top-energy']!(m),
         numericalRank: most(s.numericalRank),
         stableRank: most(s.stableRank),
+        effectiveRank: most(s.effectiveRank),
         sigma1First: ofSpread(s.sigma1[0]!),
         sigma1Last: last(s.sigma1),
         sigma1Fall: SCALARS.monotone!(m),
@@ -350,6 +351,7 @@ const TABLES: Record<string, () => Row[]> = {
           ...{ classifierShare: s.classifierShare[i]!, sigma1: s.sigma1[i]! },
           ...{ residual: s.residual[i]!, gap: s.gap[i]!, topEnergy: s.topEnergy[i]! },
           ...{ numericalRank: s.numericalRank[i]!, stableRank: s.stableRank[i]! },
+          effectiveRank: s.effectiveRank[i]!,
           branchRatio: s.branchRatio[i]!,
         };
         const block = { block: i + 1, name: `blocks.${i}`, stage: 1 };

@@ -6,6 +6,7 @@ import * as branch from './branch.ts';
 import * as classifier from './classifier.ts';
 import * as collapse from './collapse.ts';
 import * as deadBlocks from './dead-blocks.ts';
+import * as effectiveRank from './effective-rank.ts';
 import * as leftRight from './left-right.ts';
 import * as line from './line.ts';
 import * as paths from './paths.ts';
@@ -25,6 +26,7 @@ export const list = [
   classifier,
   spectrum,
   rank,
+  effectiveRank,
   scale,
   deadBlocks,
   branch,

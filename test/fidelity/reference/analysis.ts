@@ -122,6 +122,7 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       // In float64 triples are right.
       residual: measured.sigma.map((s) => s.slice(0, spectrum).map((): Maybe => (s[0] === 0 ? null : 0))),
       gap: measured.sigma.map((s) => gapsOf(s).slice(0, triples)),
+      effectiveRank: measured.sigma.map((s) => (s[0] === 0 ? null : effectiveRank(s.slice(0, spectrum)))),
       diagonalShareError: measured.diagonalShare.map((row) => row.map((share): Maybe => share && 0)),
       numericalRank: measured.sigma.map(
         (s) => s.slice(0, spectrum).filter((v) => v > 0 && v >= s[0]! / 100).length,
@@ -175,6 +176,7 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       topEnergy: perBlock((s, i) => s.topEnergy[i]!),
       numericalRank: perBlock((s, i) => s.numericalRank[i]!),
       stableRank: perBlock((s, i) => s.stableRank[i]!),
+      effectiveRank: perBlock((s, i) => s.effectiveRank[i]!),
       sigma1,
       branchRatio: perBlock((s, i) => s.branchRatio[i]!),
       pathShares: shape.skip ? lengths : null,
@@ -187,6 +189,13 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
 }
 
 export type ReferenceAnalysis = ReturnType<typeof measuresOf>;
+
+/** 2 to the entropy, in bits, of the shares of the squares. */
+function effectiveRank(sigma: readonly number[]): number {
+  const squares = sigma.map((s) => s ** 2);
+  const shares = squares.map((x) => x / (average(squares) * sigma.length));
+  return 2 ** -shares.reduce((sum, p) => sum + (p > 0 ? p * Math.log2(p) : 0), 0);
+}
 
 /** How far each value is from the nearest other one, over the first. */
 const gapsOf = (sigma: readonly number[]): Maybe[] =>
