@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
-import { findExperiment, parseSettings } from '../experiments/settings.ts';
-import { LEVELS, type Level, type Sweep } from '../experiments/sweep.ts';
-import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { findExperiment } from '../experiments/settings.ts';
+import { parsePlan, type Sweep } from '../experiments/sweep.ts';
+import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, real, whole } from '../settings/row.ts';
 import { list } from './list.ts';
 import { exitStatuses, main } from './main.ts';
@@ -90,9 +90,8 @@ await main(async () => {
   }
   if (name === undefined) return program.help({ error: true });
   const checkpointSeconds = parseNumber('--checkpoint-every', options.checkpointEvery, real(0, 86_400));
-  if (name === 'all') return suite(Object.values(sweeps), true, options, checkpointSeconds);
-  const sweep = Object.hasOwn(sweeps, name) ? sweeps[name] : undefined;
-  if (sweep) return suite([sweep], false, options, checkpointSeconds);
+  const chosen = sweepsNamed(name);
+  if (chosen.length > 0) return suite(chosen, name === 'all', options, checkpointSeconds);
   const experiment = findExperiment(name, Object.keys(sweeps));
   const misplaced = (['seeds', 'jobs', 'shard'] as const).find((option) => options[option] !== undefined);
   if (misplaced) {
@@ -119,16 +118,11 @@ async function suite(
     };
     throw new CollimateError(`--${misplaced} does not apply to a sweep`, remedies[misplaced]);
   }
-  const { preset = 'quick', seeds, jobs, shard, adapter, dataDir, tune = 'on', strict, json } = options;
-  if (!LEVELS.includes(preset as Level)) {
-    throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
-  }
+  const { jobs, shard, adapter, dataDir, tune = 'on', strict, json } = options;
   return runSuite(all, {
-    level: preset as Level,
-    seeds: seeds === undefined ? undefined : parseNumber('--seeds', seeds, whole(1, 1000)),
+    ...parsePlan(options),
     jobs: jobs === undefined ? undefined : parseNumber('--jobs', jobs, whole(1, 256)),
     shard: shard === undefined ? undefined : parseShard(shard),
-    changes: parseSettings(options, findExperiment('mnist-fc')),
     theory,
     root: options.out ?? 'results',
     ...{ adapter, dataDir, tune, checkpointSeconds, strict: !!strict, json: !!json },

@@ -7,7 +7,14 @@ import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
 import { findExperiment } from '../experiments/settings.ts';
-import { defaultSeeds, type Level, type PlannedRun, planSweep, type Sweep } from '../experiments/sweep.ts';
+import {
+  distinct,
+  type Level,
+  type PlannedRun,
+  type PlanOptions,
+  planSweep,
+  type Sweep,
+} from '../experiments/sweep.ts';
 import {
   noteFailure,
   reasonOf,
@@ -20,7 +27,6 @@ import {
 import type { SweepRecord } from '../experiments/sweep-results.ts';
 import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';
-import type { Settings } from '../settings/table.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchBar } from './fetch-bar.ts';
 import { commandLine, reportError } from './main.ts';
@@ -30,10 +36,7 @@ import { suiteDisplay } from './suite-display.ts';
 import { THEORY_NAME } from './theory.ts';
 import { verdictLines } from './verdict-table.ts';
 
-export interface SuiteOptions {
-  readonly level: Level;
-  readonly seeds?: number | undefined;
-  readonly changes: Partial<Settings>;
+export interface SuiteOptions extends PlanOptions {
   /** Whether to optimize the Unconstrained Jacobians Model as well. */
   readonly theory: boolean;
   readonly root: string;
@@ -52,13 +55,8 @@ export interface SuiteOptions {
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
   const { root, level, shard, json, theory } = options;
   makeFolder(root); // Before hours are spent on what cannot be written.
-  const seeds =
-    options.seeds === undefined
-      ? defaultSeeds(level)
-      : Array.from({ length: options.seeds }, (_, i) => i + 1);
-  const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, { ...options, seeds }) }));
-  const runs = new Map(plans.flatMap(({ planned }) => planned.map((run) => [run.id, run])));
-  const all = [...runs.values()].map((run): Order => runOrder(root, run));
+  const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, options) }));
+  const all = distinct(plans.map(({ planned }) => planned)).map((run): Order => runOrder(root, run));
   if (theory) all.push(theoryOrder(root, level));
   // Longest first, so that no process is left with a long one at the end, and shards are alike.
   const own = all

@@ -5,10 +5,17 @@ import { Command } from 'commander';
 import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { CONFIG, makeFolder } from '../experiments/run-folder.ts';
-import { findExperiment, type GivenSettings, parseSettings } from '../experiments/settings.ts';
-import { defaultSeeds, LEVELS, type Level, type PlannedRun, planSweep } from '../experiments/sweep.ts';
+import {
+  distinct,
+  type GivenPlan,
+  LEVELS,
+  type Level,
+  type PlannedRun,
+  parsePlan,
+  planSweep,
+} from '../experiments/sweep.ts';
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
-import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, whole } from '../settings/row.ts';
 import { commandLine, main, quote } from './main.ts';
 import { addSettings } from './setting-options.ts';
@@ -21,8 +28,7 @@ const MOST_TASKS = 16;
 const REPRODUCE = fileURLToPath(new URL('./reproduce.ts', import.meta.url));
 
 /** What says which runs are meant, as for `reproduce`. */
-interface Plan extends GivenSettings {
-  readonly seeds?: string;
+interface Plan extends GivenPlan {
   readonly out: string;
 }
 
@@ -98,7 +104,10 @@ function submitToSlurm(sweep: string, others: readonly string[], options: Submis
   const places = { '--data-dir': dataDir, '--out': out };
   const script = slurmScript({
     ...{ name, logs },
-    tasks: shards === undefined ? Math.min(runs.length, MOST_TASKS) : count('--shards', shards),
+    tasks:
+      shards === undefined
+        ? Math.min(runs.length, MOST_TASKS)
+        : parseNumber('--shards', shards, whole(1, 1000)),
     folder: process.cwd(),
     command: [
       ...[process.execPath, '--import', 'tsx', REPRODUCE, sweep],
@@ -152,33 +161,15 @@ function standing(root: string, run: PlannedRun): { status: string; reason: stri
 
 /** The runs that `reproduce` would make, each once. */
 function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[] } {
-  const { preset = 'quick', seeds } = options;
-  const level = LEVELS.find((known) => known === preset);
-  if (!level) {
-    throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
-  }
-  const chosen =
-    name === 'all' ? Object.values(sweeps) : [Object.hasOwn(sweeps, name) ? sweeps[name] : undefined];
-  const plan = {
-    level,
-    seeds:
-      seeds === undefined
-        ? defaultSeeds(level)
-        : Array.from({ length: count('--seeds', seeds) }, (_, i) => i + 1),
-    changes: parseSettings(options, findExperiment('mnist-fc')),
-  };
-  const runs = chosen.flatMap((sweep) => {
-    if (sweep) return planSweep(sweep, plan);
+  const plan = parsePlan(options);
+  const chosen = sweepsNamed(name);
+  if (chosen.length === 0) {
     throw new CollimateError(
       `there is no sweep ${name}`,
       `There are ${Object.keys(sweeps).join(', ')}, and all.`,
     );
-  });
-  return { level, runs: [...new Map(runs.map((run) => [run.id, run])).values()] };
-}
-
-function count(option: string, text: string): number {
-  return parseNumber(option, text, whole(1, 1000));
+  }
+  return { level: plan.level, runs: distinct(chosen.map((sweep) => planSweep(sweep, plan))) };
 }
 
 /** Options as they were given on the command line. */

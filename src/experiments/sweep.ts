@@ -2,10 +2,11 @@ import type { Claim } from '../analysis/claim.ts';
 import type { Cell } from '../analysis/quantity.ts';
 import type { ScalarName } from '../analysis/scalars.ts';
 import { CollimateError } from '../errors.ts';
+import { parseNumber, whole } from '../settings/row.ts';
 import { settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Experiment } from './experiment.ts';
-import { checkSettings, findExperiment } from './settings.ts';
+import { checkSettings, findExperiment, type GivenSettings, parseSettings } from './settings.ts';
 import type { Axis, SweepFigure } from './sweep-results.ts';
 
 /** How much a sweep takes: seconds, to see that it runs; minutes a sweep; or the paper's settings throughout. */
@@ -62,8 +63,33 @@ export interface PlanOptions {
   readonly changes: Partial<Settings>;
 }
 
-/** Seeds 1 to 3, which is what `quick` and `paper` take where nothing else is said; one for `smoke`. */
-export const defaultSeeds = (level: Level): number[] => (level === 'smoke' ? [1] : [1, 2, 3]);
+const countFrom1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+/** One seed for `smoke`, else three. */
+export const defaultSeeds = (level: Level): number[] => countFrom1(level === 'smoke' ? 1 : 3);
+
+/** What a command line says of which runs of sweeps are meant. */
+export interface GivenPlan extends GivenSettings {
+  readonly seeds?: string;
+}
+
+export function parsePlan({ preset = 'quick', seeds, ...given }: GivenPlan): PlanOptions {
+  const level = LEVELS.find((known) => known === preset);
+  if (!level) {
+    throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
+  }
+  return {
+    level,
+    seeds:
+      seeds === undefined ? defaultSeeds(level) : countFrom1(parseNumber('--seeds', seeds, whole(1, 1000))),
+    changes: parseSettings(given, findExperiment('mnist-fc')),
+  };
+}
+
+/** The runs of several sweeps, each once. */
+export const distinct = (plans: readonly (readonly PlannedRun[])[]): PlannedRun[] => [
+  ...new Map(plans.flat().map((run) => [run.id, run])).values(),
+];
 
 /** All runs of a sweep, seed by seed within each cell. */
 export function planSweep(sweep: Sweep, { level, seeds, changes }: PlanOptions): PlannedRun[] {

@@ -11,7 +11,7 @@ import { stochasticDepth } from './stochastic-depth.ts';
 import { weightDecay } from './weight-decay.ts';
 import { width } from './width.ts';
 
-const all = [
+const all: readonly Sweep[] = [
   ...[seed, depth, width, dataset, classes],
   ...[noSkip, stochasticDepth, weightDecay, emergence, generalization, residualScaling],
 ];
@@ -21,3 +21,7 @@ export const sweeps: Readonly<Record<string, Sweep>> = Object.assign(
   Object.create(null), // `constructor` is the name of none
   Object.fromEntries(all.map((s) => [s.name, s])),
 );
+
+/** The sweep of that name, `all` of them, or none. */
+export const sweepsNamed = (name: string): readonly Sweep[] =>
+  all.filter((sweep) => name === 'all' || sweep.name === name);
