@@ -1,6 +1,6 @@
 /**
  * TensorFlow.js on WebGPU: its optimizer and its own gradients, operation by operation, since it compiles nothing larger,
- * and waited for by `data()` of what is wanted.
+ * and waited for by `data()` of the result.
  */
 import type { Tensor, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import * as data from './data.ts';

@@ -61,9 +61,9 @@ const examples: Readonly<Record<string, Example>> = {
     sizes: 'N=60000,C=784,B=128',
   },
   random: {
-    expression: "random(key, key.shape, { distribution: 'normal' })",
-    tensors: ['key=N:u32'],
-    sizes: 'N=2',
+    expression: "random(key, [1024, 128], { distribution: 'normal' })",
+    tensors: ['key=2:u32'],
+    sizes: '',
   },
   qr: { expression: 'orthonormalize(x)', tensors: ['x=P,V,D'], sizes: 'P=128,D=128,V=64' },
   svd: { expression: 'svd(x)', tensors: ['x=P,N,N'], sizes: 'P=128,N=64' },
@@ -76,9 +76,10 @@ export const subjects = Object.entries(examples).map(
 
 type Tensors = Record<string, Tensor>;
 
+/** What is explained. */
 export interface Subject {
   readonly graph: Graph;
-  /** Those printed where none is asked for. */
+  /** Printed by default. */
   readonly steps: readonly Step[];
 }
 
@@ -100,18 +101,22 @@ export function subjectOf(what: string, tensors: readonly string[], variation: V
     );
   }
   const letters = sizesOf(example, variation.sizes);
-  const specs = Object.fromEntries((example?.tensors ?? tensors).map((text) => specOf(text, letters)));
+  const texts = tensors.length > 0 ? tensors : (example?.tensors ?? []);
+  const specs = Object.fromEntries(texts.map((text) => specOf(text, letters)));
   const f = functionOf(example?.expression ?? what, Object.keys(specs));
   return { graph: traceOf(f, specs, variation), steps: Object.keys(steps) as Step[] };
 }
 
 function sizesOf(example: Example | undefined, given: string | undefined): Map<string, number> {
-  const defaults = example?.sizes.split(',').map((text) => text.split('=') as [string, string]) ?? [];
+  const letters = example?.sizes.split(',').filter((text) => text !== '') ?? [];
+  const defaults = letters.map((text) => text.split('=') as [string, string]);
   const sizes = given?.split(/[x,]/).map(Number) ?? defaults.map(([, size]) => Number(size));
   if (sizes.length !== defaults.length || sizes.some((size) => !Number.isInteger(size) || size < 1)) {
     throw new CollimateError(
       `--sizes: expected ${defaults.map(([letter]) => letter).join(',') || 'none'}, got ${given}`,
-      example ? `Give whole numbers, as in ${example.sizes}.` : 'Write the sides behind the tensors: x=8,4.',
+      example?.sizes
+        ? `Give whole numbers, as in ${example.sizes}.`
+        : 'Give the tensors with their sides: x=8,4.',
     );
   }
   return new Map(defaults.map(([letter], i) => [letter, sizes[i]!]));
@@ -186,9 +191,10 @@ interface Printed {
   text(graph: Graph, traits: AdapterTraits, dispatch?: string): string;
 }
 
+/** A step on the way from a function to the GPU. */
 export type Step = 'graph' | 'simplified' | 'groups' | 'plan' | 'wgsl';
 
-/** The way from a function to the GPU; each step as text. */
+/** All steps in order, each as text. */
 export const steps: Readonly<Record<Step, Printed>> = {
   graph: { summary: 'the graph as traced and differentiated', text: (graph) => printGraph(graph) },
   simplified: {

@@ -26,7 +26,7 @@ test('a peer says who it is, and answers what it is asked', async () => {
   expect(await peer.request(analysis, 1)).toMatchObject({ unsupported: 'it has no SVD' });
 });
 
-test('why a peer does not take part is told', async () => {
+test('why a peer does not take part is reported', async () => {
   expect(await PeerProcess.start(fake('unavailable'))).toBe('no adapter: install one');
   expect(await PeerProcess.start(fake('crashing'))).toContain('fake did not start: it ended with status 1');
   expect(await PeerProcess.start({ ...fake(), command: '/nonexistent/python' })).toContain('ENOENT');
@@ -72,7 +72,7 @@ test('what a quick peer does is timed many times on end, what a slow one does on
   expect(await times(3000)).toEqual(new Set([1]));
 });
 
-test('peers are taken by name, and a suite in the place of names is told apart', () => {
+test('peers are taken by name, and a suite in their place is recognized', () => {
   expect(peersNamed('torch, jax-js')).toEqual(['torch', 'jax-js']);
   expect(() => peersNamed('step')).toThrow(/no peer 'step'/);
 });

@@ -56,7 +56,7 @@ test('columns are as wide as their widest cell', () => {
   expect(renderTable(['a', 'count'], [['long name', '7']])).toBe('a          count\nlong name      7');
 });
 
-test('a results file is read back; what is none is refused', () => {
+test('a results file is read back; any other is refused', () => {
   const folder = mkdtempSync(join(tmpdir(), 'collimate-bench-'));
   try {
     const path = join(folder, 'deep', 'results.json');
@@ -80,7 +80,7 @@ test('a results file is read back; what is none is refused', () => {
   }
 });
 
-test('the check nearest to failing is told', () => {
+test('the check nearest to failing is shown', () => {
   const check = (error: number, tolerance: number) => row({ check: { relativeTo: 'σ₁', error, tolerance } });
   expect(checkText([check(2e-5, 1e-3), check(1e-6, 1e-5), row()])).toBe(
     'Error against float64: 1.0e-6 of σ₁; 0.00001 is allowed.',

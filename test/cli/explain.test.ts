@@ -67,6 +67,11 @@ test('a kernel has its numbers beside it', () => {
   expect(steps.wgsl.text(graph, knownTraits.gpu)).toContain('// the tuner also tries: tiled ');
 });
 
+test('tensors can be given instead of those of a kernel', () => {
+  const { graph } = subjectOf('matmul', ['a=2,3,4', 'b=4,5'], plain);
+  expect(steps.graph.text(graph, knownTraits.gpu)).toContain('f32[2,3,5] = matmul(%0, %2)');
+});
+
 test('an expression is differentiated by the tensors named', () => {
   const { graph } = subjectOf('sum(mul(a, b))', ['a=3', 'b=3'], { ...plain, grad: 'b,a' });
   expect(steps.simplified.text(graph, knownTraits.gpu)).toBe(
@@ -87,6 +92,7 @@ test.each([
   ['relux(x)', ['x=3'], {}, 'relux is not defined'],
   ['relu(x)', ['x=a'], {}, "'x=a' is no tensor"],
   ['matmul', [], { sizes: '3' }, '--sizes: expected M,N,K, got 3'],
+  ['relu(x)', ['x=3'], { sizes: '3' }, '--sizes: expected none, got 3'],
   ['walk', [], { grad: 'y' }, "there is no tensor 'y' to differentiate by"],
 ])('%s of %o by %o is refused', (what, tensors, variation, message) => {
   expect(() => subjectOf(what, tensors, { ...plain, ...variation })).toThrow(message);

@@ -43,7 +43,7 @@ describe('a peer process', () => {
       { id: 2, unsupported: 'no analysis here' },
       { id: 3, error: '-1 rows' },
       { id: 4, ...product },
-      // Prepared once: what it found then is told again.
+      // Prepared once: its first check is repeated.
       { id: 5, ...product },
     ]);
     expect(answers[0].milliseconds).toHaveLength(3);
