@@ -120,7 +120,7 @@ export const convProbe: Options = {
 
 export const conv: NetworkKind<Options> = {
   title: 'convolutional ResNet',
-  adjective: 'convolutional',
+  convolutional: true,
   schema,
   create: (options) => new ConvResNet(options),
   sizes: ({ side }) => ({ depth: 8, channels: 64, stride: side > 64 ? 4 : 1 }),

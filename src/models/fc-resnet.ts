@@ -122,7 +122,7 @@ export class FcResNet extends ResidualNetwork {
 
 export const fc: NetworkKind<Options> = {
   title: 'fully connected ResNet',
-  adjective: 'fully connected',
+  convolutional: false,
   schema,
   create: (options) => new FcResNet(options),
   sizes: () => ({ depth: 8, width: 128 }),

@@ -14,8 +14,8 @@ export interface PresetChanges {
 export interface NetworkKind<O, P = object> {
   /** In headlines. */
   readonly title: string;
-  /** What such networks are called: `fully connected`. */
-  readonly adjective: string;
+  /** Whether its blocks work on maps, to which thresholds of their own apply, and not on vectors. */
+  readonly convolutional: boolean;
   /** Options as files have them. */
   readonly schema: v.GenericSchema<O>;
   readonly create: (options: O) => ResidualNetwork;

@@ -152,7 +152,7 @@ const parametersOf = (layer: ConvNorm): ParameterSpec[] => [
 
 export const resnet34: NetworkKind<Options> = {
   title: 'ResNet-34',
-  adjective: 'convolutional',
+  convolutional: true,
   schema,
   create: (options) => new ResNet34(options),
   sizes: () => ({ channels: STANDARD }),

@@ -28,8 +28,8 @@ export interface Context<S> {
     readonly superclasses?: number;
     readonly deviation?: string;
   };
-  /** Networks of the kind, in words, and the weight decays that the paper states for them. */
-  readonly network: { readonly adjective: string; readonly decays: readonly number[] };
+  /** `decays`: the weight decays that the paper states for such networks. */
+  readonly network: { readonly convolutional: boolean; readonly decays: readonly number[] };
 }
 
 /** All there is of one of the settings S, whose values are T. */

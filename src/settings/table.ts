@@ -41,6 +41,8 @@ export interface Settings extends Required<TrainingOptions> {
   readonly branch: 'post-norm' | 'pre-norm';
   readonly dropout: number;
 }
+/** What all sizes of networks have in common. */
+const size = { changes: 'network', of: 'networks' } as const;
 /** Where only the data limit a number. */
 const MANY = 1e9;
 
@@ -64,18 +66,13 @@ export const classesOf = (
 export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], undefined>, Settings> } = {
   seed: {
     what: 'random seed',
-    type: whole(0, Number.MAX_SAFE_INTEGER),
-    changes: 'training',
+    ...{ type: whole(0, Number.MAX_SAFE_INTEGER), changes: 'training', paper: 1, recorded: true },
     changesData: ({ randomLabels }) => randomLabels > 0,
-    paper: 1,
-    recorded: true,
   },
   images: {
     label: 'Training images',
     what: 'use the first of the training images only',
-    type: whole(2, MANY),
-    changes: 'data',
-    recorded: true,
+    ...{ type: whole(2, MANY), changes: 'data', recorded: true },
     maximumIn: ({ images }) => images,
     shown: silent,
     deviation: (images, { settings, dataset }) =>
@@ -85,59 +82,42 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   epochs: {
     what: 'passes over the training images',
-    type: whole(1, 100_000),
-    changes: 'training',
-    paper: 500,
-    recorded: true,
+    ...{ type: whole(1, 100_000), changes: 'training', paper: 500, recorded: true },
     deviation: differs('Epochs', 500),
   },
   batch: {
     what: 'images in a step',
-    type: whole(2, MANY),
-    changes: 'training',
-    paper: 128,
-    recorded: true,
+    ...{ type: whole(2, MANY), changes: 'training', paper: 128, recorded: true },
     maximumIn: ({ images }) => images,
     deviation: differs('Batch', 128),
   },
   lr: {
     label: 'Learning rate',
     what: 'learning rate at the first step; it falls to 0 along a cosine',
-    type: above(0, 1e9),
-    changes: 'training',
-    paper: 0.1,
-    recorded: true,
+    ...{ type: above(0, 1e9), changes: 'training', paper: 0.1, recorded: true },
     shown: (lr) => `${lr} with cosine decay to 0`,
     deviation: differs('Learning rate', 0.1),
   },
   momentum: {
     what: 'momentum, below 1',
-    type: real(0, 0.9999),
-    changes: 'training',
-    paper: 0,
-    recorded: true,
+    ...{ type: real(0, 0.9999), changes: 'training', paper: 0, recorded: true },
     deviation: (momentum) => `Momentum ${momentum} is our choice; the paper states none.`,
   },
   weightDecay: {
     what: 'weight decay',
-    type: real(0, 10),
-    changes: 'training',
-    recorded: true,
+    ...{ type: real(0, 10), changes: 'training', recorded: true },
     shown: (decay, { controlWeightDecay: control }) =>
       `${decay}${control === null ? '' : ` (control ${control})`}`,
-    deviation: (decay, { network: { decays, adjective } }) =>
+    deviation: (decay, { network: { decays, convolutional } }) =>
       !decays.includes(decay) &&
       `Weight decay: ${decay} here; the paper states ${decays
         .toSorted((a, b) => a - b)
         .map((x) => x.toExponential())
-        .join(' and ')} for ${adjective} networks.`,
+        .join(' and ')} for ${convolutional ? 'convolutional' : 'fully connected'} networks.`,
   },
   randomLabels: {
     what: 'share of the training images that get random labels',
-    type: real(0, 1),
-    changes: 'data',
-    default: 0,
-    recorded: true,
+    ...{ type: real(0, 1), changes: 'data', default: 0, recorded: true },
     shown: (share) => `share ${share} of the training images`,
     deviation: (share) =>
       share > 0 &&
@@ -145,27 +125,18 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   superclasses: {
     what: 'the 20 superclasses of CIFAR-100',
-    type: 'flag',
-    changes: 'data',
-    of: 'datasets',
-    default: false,
-    recorded: true,
+    ...{ type: 'flag', changes: 'data', of: 'datasets', default: false, recorded: true },
     shown: silent,
     deviation: (on, { dataset }) => on && `The classes are the ${dataset.superclasses} superclasses.`,
   },
   snapshots: {
     what: 'epochs, evenly over their logarithm, whose weights are kept',
-    type: whole(0, 1000),
-    changes: 'training',
-    default: 0,
-    recorded: true,
+    ...{ type: whole(0, 1000), changes: 'training', default: 0, recorded: true },
   },
   controlWeightDecay: {
     label: 'Weight decay of the control',
     what: 'weight decay of the control',
-    type: real(0, 10),
-    changes: 'training',
-    paper: 5e-3,
+    ...{ type: real(0, 10), changes: 'training', paper: 5e-3 },
     shown: silent,
     deviation: (decay) =>
       decay !== null &&
@@ -173,8 +144,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   classes: {
     what: 'use the first of the classes only',
-    type: whole(2, 256),
-    changes: 'data',
+    ...{ type: whole(2, 256), changes: 'data' },
     maximumIn: classesOf,
     shown: silent,
     deviation: (classes, { settings, dataset }) =>
@@ -182,18 +152,14 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   resolution: {
     what: 'height and width of images that have no size of their own',
-    type: whole(8, 512),
-    changes: 'data',
-    of: 'datasets',
+    ...{ type: whole(8, 512), changes: 'data', of: 'datasets' },
     shown: (side) => `${side}×${side}`,
     deviation: (side, { dataset }) =>
       dataset.deviation === undefined && `Images are brought to ${side}×${side}, which is our choice.`,
   },
   validation: {
     what: 'training images held back to test each epoch on',
-    type: whole(0, MANY),
-    changes: 'data',
-    default: 0,
+    ...{ type: whole(0, MANY), changes: 'data', default: 0 },
     shown: (images) => `${images} training images held back`,
     deviation: (images) =>
       images > 0 && `${images} training images are held back to test on after each epoch.`,
@@ -201,64 +167,40 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   testEvery: {
     label: 'Epochs between tests',
     what: 'epochs from one test to the next; the last one is always followed by one',
-    type: whole(1, 100_000),
-    changes: 'training',
-    default: 1,
+    ...{ type: whole(1, 100_000), changes: 'training', default: 1 },
   },
   samples: {
     what: 'training examples at which Jacobians are taken',
-    type: whole(1, 1000),
-    changes: 'analysis',
-    paper: 16,
+    ...{ type: whole(1, 1000), changes: 'analysis', paper: 16 },
     shown: silent,
   },
-  depth: {
-    label: 'Blocks L',
-    what: 'number L of residual blocks',
-    type: whole(1, 1000),
-    changes: 'network',
-    of: 'networks',
-  },
-  width: {
-    label: 'Width D',
-    what: 'number D of features',
-    type: whole(2, 8192),
-    changes: 'network',
-    of: 'networks',
-  },
+  depth: { ...size, label: 'Blocks L', what: 'number L of residual blocks', type: whole(1, 1000) },
+  width: { ...size, label: 'Width D', what: 'number D of features', type: whole(2, 8192) },
   channels: {
+    ...size,
     what: 'channels; of networks with stages those of the first',
     type: whole(1, 1024),
-    changes: 'network',
-    of: 'networks',
   },
   stride: {
+    ...size,
     what: 'stride of the stem: blocks work on maps that are smaller by it',
     type: whole(1, 32),
-    changes: 'network',
-    of: 'networks',
   },
   activation: {
     label: 'Activation σ',
     what: 'σ after each block',
-    type: ['relu', 'identity'],
-    changes: 'network',
-    paper: 'relu',
+    ...{ type: ['relu', 'identity'], changes: 'network', paper: 'relu' },
   },
   skip: {
     label: 'Skip connections',
     what: 'train a network without skip connections, and no control',
-    type: 'flag',
-    changes: 'network',
-    paper: true,
+    ...{ type: 'flag', changes: 'network', paper: true },
     shown: (skip) => !skip && 'none',
     deviation: (skip) => !skip && 'The network has no skip connections: no claim is made of it.',
   },
   branchScale: {
     what: 'factor of F in every block',
-    type: { ...above(0, 100), word: 'learned' },
-    changes: 'network',
-    default: 1,
+    ...{ type: { ...above(0, 100), word: 'learned' }, changes: 'network', default: 1 },
     needsSkip: 'there is nothing beside the branch that it could be small against.',
     deviation: (scale, context) =>
       scale !== 1 &&
@@ -269,9 +211,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   survival: {
     label: 'Stochastic depth',
     what: 'stochastic depth: probability that a step keeps a block',
-    type: above(0, 1),
-    changes: 'network',
-    default: 1,
+    ...{ type: above(0, 1), changes: 'network', default: 1 },
     needsSkip: 'where nothing leads around a block, a dropped one lets nothing through.',
     shown: (p) => `a block survives a step with probability ${p}`,
     deviation: (p, context) =>
@@ -281,26 +221,17 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   norm: {
     label: 'BatchNorm',
     what: 'BatchNorm, or none and biases instead',
-    type: ['batch', 'none'],
-    changes: 'network',
-    of: 'networks',
-    default: 'batch',
+    ...{ type: ['batch', 'none'], changes: 'network', of: 'networks', default: 'batch' },
     shown: () => 'none; linear layers have biases',
   },
   branch: {
     what: 'BatchNorm behind or in front of the linear layers of a branch',
-    type: ['post-norm', 'pre-norm'],
-    changes: 'network',
-    of: 'networks',
-    default: 'post-norm',
+    ...{ type: ['post-norm', 'pre-norm'], changes: 'network', of: 'networks', default: 'post-norm' },
     shown: () => 'BatchNorm in front of its linear layers',
   },
   dropout: {
     what: 'rate of dropout before the last linear layer of each branch',
-    type: real(0, 0.99),
-    changes: 'network',
-    of: 'networks',
-    default: 0,
+    ...{ type: real(0, 0.99), changes: 'network', of: 'networks', default: 0 },
     shown: (rate) => `rate ${rate} before the last linear layer of each branch`,
     deviation: (rate, context) =>
       rate > 0 &&

@@ -8,6 +8,7 @@ import {
   CONVOLUTIONAL,
   COSINE,
   extreme,
+  FULLY_CONNECTED,
   over,
   type RunClaim,
   type Scalar,
@@ -70,7 +71,7 @@ export const scalars = {
 
 export const claims: RunClaim<keyof typeof scalars>[] = [
   {
-    ...{ id: 'left-right', title: 'left and right singular vectors align', kinds: ['fc'] },
+    ...{ id: 'left-right', title: 'left and right singular vectors align', kinds: FULLY_CONNECTED },
     ...{ of: { scalar: 'leftRight' }, threshold: { atLeast: 0.7 } },
   },
   {

@@ -7,6 +7,7 @@ import {
   byKind,
   CONVOLUTIONAL,
   COSINE,
+  FULLY_CONNECTED,
   over,
   type RunClaim,
   type Scalar,
@@ -113,7 +114,11 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
     ...{ of: { scalar: 'stepCv' }, threshold: { atMost: 0.2 }, blocks: 2 },
   },
   {
-    ...{ id: 'control-line', title: 'without skip connections they do not lie on a line', kinds: ['fc'] },
+    ...{
+      id: 'control-line',
+      title: 'without skip connections they do not lie on a line',
+      kinds: FULLY_CONNECTED,
+    },
     ...{ of: { scalar: 'line', network: 'control' }, threshold: { atMost: 0.6 } },
   },
   {

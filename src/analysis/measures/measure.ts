@@ -1,6 +1,7 @@
 import type * as v from 'valibot';
 import type { DeviceArray } from '../../autograd/array.ts';
 import type { Gpu } from '../../gpu/device.ts';
+import { models, networks } from '../../models/networks.ts';
 import type { ResidualNetwork } from '../../models/residual-network.ts';
 import type { DeviceExamples } from '../../train/examples.ts';
 import type { Claim } from '../claim.ts';
@@ -177,11 +178,12 @@ export interface RunClaim<N extends string = string>
   readonly blocks?: number;
 }
 
-export const CONVOLUTIONAL: readonly NetworkInfo['kind'][] = ['conv', 'resnet34'];
+export const CONVOLUTIONAL = models.filter((kind) => networks[kind].convolutional);
+export const FULLY_CONNECTED = models.filter((kind) => !networks[kind].convolutional);
 /** A lower bound for fully connected networks, and one for those with convolutions. */
 export const byKind =
   (fc: number, conv: number) =>
-  ({ kind }: Facts) => ({ atLeast: kind === 'fc' ? fc : conv });
+  ({ kind }: Facts) => ({ atLeast: networks[kind].convolutional ? conv : fc });
 
 export const SHARE = [0, 1] as const;
 export const COSINE = [-1, 1] as const;

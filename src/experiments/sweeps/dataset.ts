@@ -34,7 +34,7 @@ const datasetClaims = (level: Level): Claim<ScalarName>[] =>
     return shown('diagonalShare', {
       id: `${dataset}-${model}`,
       where: `on ${datasets[dataset].title}, ${networks[model].title}`,
-      threshold: { atLeast: model === 'fc' ? 0.5 : 0.45 },
+      threshold: { atLeast: networks[model].convolutional ? 0.45 : 0.5 },
       of: { at: cell },
     });
   });
