@@ -9,9 +9,11 @@ import { firstThere } from './locate.ts';
 export interface IdxImages {
   readonly name: string;
   readonly folder: string;
-  /** Number of images. */
-  readonly train: number;
-  readonly test: number;
+  /** Number of images; by default any. */
+  readonly train?: number;
+  readonly test?: number;
+  /** Height and width; default: 28. */
+  readonly side?: number;
   /** SHA-256 by name, each of the published file, either zipped (a name with `.gz`) or not. */
   readonly published: Readonly<Record<string, string>>;
   /** Whether other files of the same form are taken too. The dataset's name then says that they are not the published ones. */
@@ -25,33 +27,33 @@ export const IDX_FILES = {
 } as const;
 /** Facts of MNIST and of sets in the same form. */
 export const LIKE_MNIST = { images: 60_000, test: 10_000, side: 28, channels: 1, classes: 10 } as const;
-const { side: SIDE, classes: CLASSES } = LIKE_MNIST;
 
-/** Reads MNIST, or a set in the same form: images of 28×28 bytes in 10 classes, each file plain or with `.gz`. */
+/** Reads MNIST, or a set in the same form: square images of bytes in 10 classes, each file plain or with `.gz`. */
 export function readIdxImages(set: IdxImages): DatasetSplit {
   return { train: readPart(set, 'train'), test: readPart(set, 'test') };
 }
 
 function readPart(set: IdxImages, part: 'train' | 'test'): ImageDataset {
-  const { name, folder, [part]: count } = set;
-  const images = readFile(set, IDX_FILES[part].images, [count, SIDE, SIDE]);
-  const labels = readFile(set, IDX_FILES[part].labels, [count]);
+  const { name, folder, side = LIKE_MNIST.side, [part]: number } = set;
+  const images = readFile(set, IDX_FILES[part].images, (shape) => [number ?? shape[0]!, side, side]);
+  const count = images.shape[0]!;
+  const labels = readFile(set, IDX_FILES[part].labels, () => [count]);
   return checkDataset({
     name: images.published && labels.published ? name : ownName(name, folder),
     images: images.data,
     labels: labels.data,
     count,
-    height: SIDE,
-    width: SIDE,
+    height: side,
+    width: side,
     channels: 1,
-    classes: CLASSES,
+    classes: LIKE_MNIST.classes,
   });
 }
 
 function readFile(
   { name, folder, published, own, remedy }: IdxImages,
   file: string,
-  shape: readonly number[],
+  shapeFor: (found: readonly number[]) => readonly number[],
 ): IdxArray & { published: boolean } {
   const found = firstThere(folder, [file, `${file}.gz`]);
   if (!found) {
@@ -60,6 +62,7 @@ function readFile(
   }
 
   const array = readIdx(found);
+  const shape = shapeFor(array.shape);
   if (`${array.shape}` !== `${shape}`) {
     throw new CollimateError(`${found} has the shape [${array.shape}] where ${name} has [${shape}]`, remedy);
   }
