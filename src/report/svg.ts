@@ -74,43 +74,39 @@ const head = ({ title, note }: Panel, letter: string): string =>
   `<text text-anchor="start" x="17" y="30" font-variant="tabular-nums" fill-opacity="0.75">${escapeText(note)}</text>`;
 
 function drawLegend(legend: Legend, width: number): { body: string; height: number } {
-  if ('steps' in legend) return { body: drawRamp(legend), height: legendLine };
-  let x = 17;
-  let y = 0;
+  const text = (x: number, y: number, words: string, anchor = 'start') =>
+    `<text text-anchor="${anchor}" x="${+x.toFixed(2)}" y="${y + 14}">${escapeText(words)}</text>`;
+  const box = (x: number, y: number, wide: number, pen: string) =>
+    `<rect x="${+x.toFixed(2)}" y="${y + 4}" width="${+wide.toFixed(2)}" height="12" ${pen}/>`;
+  if ('steps' in legend) {
+    const { label, from, to, steps } = legend;
+    const start = 17 + 6.4 * (label.length + 2) + 6.8 * from.length;
+    const step = Math.min(28, Math.max(6, 160 / steps.length));
+    const end = start + steps.length * step;
+    const cells = steps.map(({ colour, opacity = 1 }, i) =>
+      box(start + i * step, 0, step, `fill="${colour}" fill-opacity="${opacity}"`),
+    );
+    const frame = box(start, 0, end - start, 'fill="none" stroke="currentColor" stroke-opacity="0.3"');
+    const words = text(17, 0, label) + text(start - 6, 0, from, 'end') + text(end + 6, 0, to);
+    return {
+      body: `${words}<g shape-rendering="crispEdges">${cells.join('')}</g>${frame}`,
+      height: legendLine,
+    };
+  }
+  let [x, y] = [17, 0];
   const body = legend.items.map(([label, colour, shape]) => {
     const advance = 38 + 6.4 * label.length;
-    if (x + advance > width && x > 17) {
-      x = 17;
-      y += legendLine;
-    }
+    if (x + advance > width && x > 17) [x, y] = [17, y + legendLine];
     const mark = {
       dot: `<circle cx="${x + 8}" cy="${y + 10}" r="3.5" fill="${colour}"/>`,
       line: `<path d="M${x} ${y + 10}h16" stroke="${colour}" stroke-width="2"/>`,
       dashed: `<path d="M${x} ${y + 10}h16" stroke="${colour}" stroke-width="1.5" stroke-dasharray="4 3"/>`,
-      band: `<rect x="${x}" y="${y + 4}" width="16" height="12" fill="${colour}" fill-opacity="0.22"/>`,
+      band: box(x, y, 16, `fill="${colour}" fill-opacity="0.22"`),
     }[shape];
-    const text = `<text text-anchor="start" x="${x + 22}" y="${y + 14}">${escapeText(label)}</text>`;
     x += advance;
-    return mark + text;
+    return mark + text(x - advance + 22, y, label);
   });
   return { body: body.join(''), height: y + legendLine };
-}
-
-function drawRamp({ label, from, to, steps }: Extract<Legend, { steps: unknown }>): string {
-  const start = 17 + 6.4 * (label.length + 2) + 6.8 * from.length;
-  const step = Math.min(28, Math.max(6, 160 / steps.length));
-  const cells = steps.map(
-    ({ colour, opacity = 1 }, i) =>
-      `<rect x="${+(start + i * step).toFixed(2)}" y="4" width="${+step.toFixed(2)}" height="12" fill="${colour}" fill-opacity="${opacity}"/>`,
-  );
-  const end = start + steps.length * step;
-  return (
-    `<text text-anchor="start" x="17" y="14">${escapeText(label)}</text>` +
-    `<text text-anchor="end" x="${+(start - 6).toFixed(2)}" y="14">${escapeText(from)}</text>` +
-    `<g shape-rendering="crispEdges">${cells.join('')}</g>` +
-    `<rect x="${+start.toFixed(2)}" y="4" width="${+(end - start).toFixed(2)}" height="12" fill="none" stroke="currentColor" stroke-opacity="0.3"/>` +
-    `<text text-anchor="start" x="${+(end + 6).toFixed(2)}" y="14">${escapeText(to)}</text>`
-  );
 }
 
 /** A figure as a file of its own: dark ink on white paper with a margin wherever it is shown, also where pages are dark. */

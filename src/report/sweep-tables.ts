@@ -1,4 +1,4 @@
-import { type ScalarName, scalar, scalars } from '../analysis/scalars.ts';
+import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
 import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
@@ -7,7 +7,6 @@ import { type ColumnOf, type Table, tableOf } from './parts.ts';
 import { evidenceRow } from './verdicts.ts';
 
 const networks = ['trained', 'initialization', 'control'] as const;
-const names = Object.keys(scalars) as ScalarName[];
 
 /** The runs of each cell, which differ in their seeds alone. */
 const cellsOf = ({ axes, runs }: SweepRecord): SweepRun[][] => [
@@ -51,7 +50,7 @@ export function sweepData(record: SweepRecord): Data[] {
       name: 'cells',
       rows: cellsOf(record).flatMap((same) =>
         networks.flatMap((network) =>
-          names.flatMap((measure): Observation[] => {
+          scalarNames.flatMap((measure): Observation[] => {
             const values = same.flatMap((run) => run[network]?.[measure] ?? []);
             if (values.length === 0) return [];
             const { mean, std } = spread(values);
@@ -64,18 +63,17 @@ export function sweepData(record: SweepRecord): Data[] {
 }
 
 const inOrder = (measured: Scalars): Observation =>
-  Object.fromEntries(names.map((name) => [name, measured[name]]));
-
-/** Measures that tell at a glance how a cell came out. */
-const main: readonly ScalarName[] = [
-  ...(['testAccuracy', 'line', 'stepCosine', 'stepCv', 'diagonalShare'] as const),
-  ...(['leftRight', 'topEnergy', 'sigma1Last', 'deadBlocks'] as const),
-];
+  Object.fromEntries(scalarNames.map((name) => [name, measured[name]]));
 
 /** A row for each cell, with links to the pages of its runs. */
 export function cellTable(record: SweepRecord): Table {
-  const shown = [...main, ...mentioned(record).filter((name) => !main.includes(name))].filter((name) =>
-    record.runs.some(({ trained }) => typeof trained?.[name] === 'number'),
+  const drawn = new Set(
+    record.figures.flatMap((f): readonly string[] => (f.kind === 'blocks' ? [] : f.scalars)),
+  );
+  const valuesOf = (runs: readonly SweepRun[], name: ScalarName) =>
+    runs.flatMap(({ trained }) => trained?.[name] ?? []);
+  const shown = scalarNames.filter(
+    (name) => (scalar(name).glance || drawn.has(name)) && valuesOf(record.runs, name).length > 0,
   );
   const place = ({ cell }: SweepRun, name: string) =>
     cell[name] === undefined ? '—' : valueInWords(cell[name]);
@@ -87,30 +85,18 @@ export function cellTable(record: SweepRecord): Table {
       ],
     ),
     ['Runs by seed', (runs) => ({ text: runs.flatMap((run, i) => [i > 0 ? ' ' : '', ofSeed(run)]) })],
-    ...shown.map(
-      (name): ColumnOf<readonly SweepRun[]> => [
-        scalar(name).label,
-        (runs) => {
-          const { mean, std } = spread(runs.map(({ trained }) => trained?.[name]));
-          return {
-            text: wholes.has(name) && Number.isInteger(mean) ? `${mean}` : format(mean),
-            ...(runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` }),
-          };
-        },
-        'numeric',
-      ],
-    ),
+    ...shown.map((name): ColumnOf<readonly SweepRun[]> => {
+      const whole = valuesOf(record.runs, name).every(Number.isInteger);
+      const content = (runs: readonly SweepRun[]) => {
+        const { mean, std } = spread(valuesOf(runs, name));
+        const small = runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` };
+        return { text: whole && Number.isInteger(mean) ? `${mean}` : format(mean), ...small };
+      };
+      return [scalar(name).label, content, 'numeric'];
+    }),
   ];
   return tableOf('Each cell: mean and standard deviation over seeds', columns, cellsOf(record));
 }
 
 const ofSeed = ({ id, seed, status }: SweepRun) =>
   status === 'done' ? { text: `${seed}`, to: `../../runs/${id}/report.html` } : `${seed}\u00a0(${status})`;
-
-const wholes: ReadonlySet<ScalarName> = new Set(['numericalRank', 'deadBlocks']);
-
-/** Measures that the figures show. */
-const mentioned = ({ figures }: SweepRecord): ScalarName[] => {
-  const shown = figures.flatMap((f): readonly string[] => (f.kind === 'blocks' ? [] : f.scalars));
-  return names.filter((name) => shown.includes(name));
-};
