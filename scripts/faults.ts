@@ -58,9 +58,9 @@ export class Faults {
   /** How a session went on, by what the one before it had left: many faults leave the same. */
   readonly #continued = new Map<string, Promise<Outcome>>();
 
-  constructor(root: string, what: keyof typeof COMMANDS) {
+  constructor(root: string, command: readonly string[]) {
     this.#root = resolve(root);
-    this.#command = COMMANDS[what];
+    this.#command = command;
     const folder = join(this.#root, 'bundle');
     rmSync(folder, { recursive: true, force: true });
     this.#bundled = bundle([REPRODUCE, WORKER, INJECT], folder);
@@ -202,7 +202,7 @@ async function enumerate(
   root: string,
   { every, jobs }: { every: number; jobs: number },
 ): Promise<number> {
-  const faults = new Faults(root, what === 'sweep' ? 'sweep' : 'run');
+  const faults = new Faults(root, COMMANDS[what === 'sweep' ? 'sweep' : 'run']);
   const [state, log] = [join(root, 'state.json'), join(root, 'trials.jsonl')];
   if (!existsSync(state)) {
     const operations = await faults.operations(what === 'devices' ? 'submits' : 'files');

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noteFailure } from '../../src/experiments/sweep-record.ts';
 import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { type Ended, runCommand as runChild, runScript } from './child.ts';
@@ -72,14 +72,37 @@ test('what is there is not made again', async () => {
   expect(record(whole)).toEqual(before);
 });
 
-test('the last of several shards joins the results, which are those of one process', async () => {
-  const folder = join(root, 'shards');
-  const one = await runCommand([...TINY, '--shard', '1/2', '--out', folder]);
-  expect(one).toMatchObject({ status: 0, stderr: expect.stringContaining('1 of 2 runs are still missing') });
-  expect(events(one).at(-1).lacking).toHaveLength(1);
-  expect(fs.existsSync(join(folder, 'sweeps/stochastic-depth.smoke'))).toBe(false);
-  expect((await runCommand([...TINY, '--shard', '2/2', '--out', folder])).status).toBe(0);
-  expect(weights(folder)).toEqual(weights(whole));
+describe('in shards', () => {
+  const folder = () => join(root, 'shards');
+
+  test('the runs of others are missing at first', async () => {
+    const one = await runCommand([...TINY, '--shard', '1/2', '--out', folder()]);
+    expect(one).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('1 of 2 runs are still missing'),
+    });
+    expect(events(one).at(-1).lacking).toHaveLength(1);
+    expect(fs.existsSync(join(folder(), 'sweeps/stochastic-depth.smoke'))).toBe(false);
+  });
+
+  test('the last joins the results, which are those of one process, even if a worker was killed and replaced', async () => {
+    const killed: number[] = [];
+    let look: NodeJS.Timeout | undefined;
+    const last = await runCommand([...TINY, '--shard', '2/2', '--out', folder()], (stdout, child) => {
+      if (process.platform !== 'linux' || look || !stdout.includes('"event":"begin"')) return;
+      look = setInterval(() => {
+        const [worker] = workersOf(child.pid!);
+        if (worker === undefined) return;
+        clearInterval(look);
+        killed.push(worker);
+        process.kill(worker, 'SIGKILL');
+      }, 20);
+    });
+    clearInterval(look);
+    expect(last.status).toBe(0);
+    if (process.platform === 'linux') expect(killed).toHaveLength(1);
+    expect(weights(folder())).toEqual(weights(whole));
+  });
 });
 
 test('a sweep that was cut off goes on, to the same bits', async () => {
@@ -96,24 +119,6 @@ test('a sweep that was cut off goes on, to the same bits', async () => {
   });
   expect(fs.existsSync(join(folder, 'sweeps'))).toBe(false);
   expect((await runCommand([...TINY, '--out', folder])).status).toBe(0);
-  expect(weights(folder)).toEqual(weights(whole));
-});
-
-test.runIf(process.platform === 'linux')('a worker that is killed is replaced', async () => {
-  const folder = join(root, 'killed');
-  let killed = 0;
-  const ended = await runCommand([...TINY, '--jobs', '1', '--out', folder], (stdout, child) => {
-    if (killed || !stdout.includes('"event":"begin"')) return;
-    const look = setInterval(() => {
-      const [worker] = workersOf(child.pid!);
-      if (worker === undefined) return;
-      clearInterval(look);
-      killed = worker;
-      process.kill(worker, 'SIGKILL');
-    }, 20);
-  });
-  expect(killed).toBeGreaterThan(0);
-  expect(ended.status).toBe(0);
   expect(weights(folder)).toEqual(weights(whole));
 });
 
