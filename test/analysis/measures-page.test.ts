@@ -68,8 +68,8 @@ const page = (): string =>
     '# Measures',
     '',
     wrapped(
-      'Every measure with its fields in `analysis.json` (see [Notation](results.md#notation)), its scalars, by which claims, sweeps and ' +
-        'tables speak of it, and what is claimed of them, for ten classes; the thresholds are this project’s. Each has a file in ' +
+      'Every measure with its fields in `analysis.json` (see [Notation](results.md#notation)), its scalars, the names that claims, sweeps and ' +
+        'tables use, and its claims, for ten classes; the thresholds are this project’s. Each has a file in ' +
         '`src/analysis/measures/`, and `npx vitest run measures-page -u` writes this page.',
     ),
     ...all.flatMap((measure) => section(measure as Measure)),
