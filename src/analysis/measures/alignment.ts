@@ -123,6 +123,9 @@ export function gather(depth: number, triples: number): Gatherer {
   };
 }
 
+/** The scalar that tells whether singular vectors align across depth. */
+export const ALIGNMENT = 'diagonalShare';
+
 const mean = over<Measures>;
 export const scalars = {
   diagonalShare: {

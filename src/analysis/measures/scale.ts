@@ -140,10 +140,12 @@ export const figures: FigureSpec<Measures>[] = [
           const rows = summary.sigma1
             .slice(shown.start, shown.end)
             .flatMap((s, i) => (s.mean! > 0 ? [{ block: i + 1, ...s }] : []));
+          const powers = range(Math.floor(Math.log2(depth)) + 1).map((e) => 2 ** e);
+          const ticks = depth <= 10 ? range(depth, 1) : powers;
           const place = { x: 'block', y: 'sigma', stroke: 'contrast' } as const;
           return {
             note: inWords(found) + deadIn(deadBlocks, shown),
-            x: { label: 'block i', log: 0, domain: [1, Math.max(depth, 2)] },
+            x: { label: 'block i', log: 0, domain: [0.87, 1.15 * Math.max(depth, 2)], ticks },
             y: { label: 'σ₁(Jᵢ)', log: 1e-5 },
             marks: [
               { mark: 'line', rows: curve(found, FIT_FROM, depth), ...place, strokeWidth: 1.75, fit: true },
@@ -163,7 +165,7 @@ export const figures: FigureSpec<Measures>[] = [
     ],
     legend: [
       ['mean over samples', 'accent', 'dot'],
-      ['minimum to maximum', 'accent', 'line'],
+      ['range over samples', 'accent', 'line'],
       ['fit a/(i + b)', 'contrast', 'line'],
       [`extended before block ${FIT_FROM}`, 'contrast', 'dashed'],
     ],

@@ -1,10 +1,13 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import { ALIGNMENT } from '../../analysis/measures/alignment.ts';
 import type { Quantity } from '../../analysis/quantity.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { type DatasetName, datasets } from '../../data/datasets.ts';
 import type { Settings } from '../../settings/table.ts';
 import { type AxisValues, axis, type Base, type Level } from '../sweep.ts';
 import type { Axis } from '../sweep-results.ts';
+
+export { ALIGNMENT };
 
 /** Images held back to choose by, of which no network has learned. */
 const VALIDATION = 5_000;
@@ -78,7 +81,7 @@ export const on = (dataset: string): AxisValues => axis('dataset', [dataset]);
 /** Measures of RA that are looked for in every sweep, with what is claimed of them, and from which value on. */
 const SCOPE = {
   line: ['representations lie on a line', 0.98],
-  diagonalShare: ['singular vectors align', 0.6],
+  [ALIGNMENT]: ['singular vectors align', 0.6],
   topEnergy: ['Residual Jacobians have rank at most C', 0.99],
 } as const;
 
@@ -110,4 +113,4 @@ export function shown(
 }
 
 /** The claims that are looked for in every cell of a sweep, so that they can be compared. */
-export const MAIN = ['line', 'stepCosine', 'diagonalShare', 'leftRight', 'topEnergy'] as const;
+export const MAIN = ['line', 'stepCosine', ALIGNMENT, 'leftRight', 'topEnergy'] as const;

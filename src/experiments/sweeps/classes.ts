@@ -1,7 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { alone, fcBase, on, shown } from './bases.ts';
+import { ALIGNMENT, alone, fcBase, on, shown } from './bases.ts';
 
 export const classes: Sweep = {
   name: 'classes',
@@ -35,7 +35,7 @@ export const classes: Sweep = {
       : []),
   ],
   claims: () => [
-    shown('diagonalShare', {
+    shown(ALIGNMENT, {
       ...{ property: 'RA2', id: 'two-classes', where: 'almost perfectly with two classes' },
       threshold: { atLeast: 0.95 },
       of: { at: { dataset: 'mnist', classes: 2 } },
@@ -63,7 +63,7 @@ export const classes: Sweep = {
         'Measures against the number of classes: one dot per seed, small dots at initialization. Look for a rank and an aligned dimension that grow with C while the energy in the top C stays at 1.',
       x: 'classes',
       series: 'dataset',
-      scalars: ['numericalRank', 'alignedDimension', 'topEnergy', 'diagonalShare', 'testAccuracy', 'nc1'],
+      scalars: ['numericalRank', 'alignedDimension', 'topEnergy', ALIGNMENT, 'testAccuracy', 'nc1'],
       beside: true,
     },
   ],

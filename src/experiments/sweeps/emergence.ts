@@ -1,6 +1,7 @@
 /** How alignment comes about over one run. */
 import { LEARNED } from '../../analysis/claim.ts';
 import type { Sweep } from '../sweep.ts';
+import { ALIGNMENT } from './bases.ts';
 import { mainCells } from './seed.ts';
 
 export const emergence: Sweep = {
@@ -18,7 +19,7 @@ export const emergence: Sweep = {
       title: 'alignment and neural collapse come together',
       measure: 'correlation over snapshots between the diagonal share and log NC1',
       threshold: { atMost: -0.5 },
-      of: { scalar: 'diagonalShare', withLog: 'nc1' },
+      of: { scalar: ALIGNMENT, withLog: 'nc1' },
       presupposes: [LEARNED],
     },
   ],
@@ -35,7 +36,7 @@ export const emergence: Sweep = {
         'line',
         'stepCosine',
         'stepCv',
-        'diagonalShare',
+        ALIGNMENT,
         'leftRight',
         'topEnergy',
         'sigma1First',

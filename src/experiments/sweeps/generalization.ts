@@ -1,7 +1,7 @@
 import { BY_HEART, type Claim } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { fcBase, MAIN } from './bases.ts';
+import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
 
 /** Labels that a network can only learn by heart, and those of the set. */
 const LABELS = axis('labels', ['true', { randomLabels: 0 }], ['random', { randomLabels: 1 }]);
@@ -53,7 +53,7 @@ export const generalization: Sweep = {
         measure: 'diagonal share of U_jᵀ J_i V_j with true labels less that with random ones',
         threshold: { atLeast: 0.1 },
         of: {
-          scalar: 'diagonalShare',
+          scalar: ALIGNMENT,
           at: { training, labels: 'true' },
           less: { training, labels: 'random' },
         },

@@ -1,7 +1,7 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
-import { fcBase, MAIN } from './bases.ts';
+import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
 
 const DECAYS = [0, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
 
@@ -41,7 +41,7 @@ export const noSkip: Sweep = {
       [
         ['line', 'representations do not lie on a line', 0.6],
         ['stepCosine', 'successive steps do not point the same way', 0],
-        ['diagonalShare', 'singular vectors do not align across depth', 0.2],
+        [ALIGNMENT, 'singular vectors do not align across depth', 0.2],
         ['leftRight', 'left and right singular vectors do not align', 0.3],
       ] as const
     ).map(

@@ -1,7 +1,7 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { fcBase, MAIN } from './bases.ts';
+import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
 
 const MOMENTA = [0, 0.5];
 
@@ -31,7 +31,7 @@ export const weightDecay: Sweep = {
           title: `the network that generalizes best aligns (momentum ${momentum})`,
           measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
           threshold: { atLeast: 0.6 },
-          of: { scalar: 'diagonalShare', ...along, take: 'best' },
+          of: { scalar: ALIGNMENT, ...along, take: 'best' },
           presupposes: [LEARNED],
           control: { label: 'at the smallest weight decay', take: 'first' },
         },
