@@ -2,6 +2,7 @@ import { fold } from './measures/list.ts';
 import type { Scalar, Series } from './measures/measure.ts';
 import type { NetworkInfo } from './network-info.ts';
 import type { Measures, Summary } from './results.ts';
+import { modelScalars } from './unconstrained/measures.ts';
 
 /** Every scalar of every measure, by its name in tables and files: what claims, sweeps and their figures speak of. */
 export const scalars = fold('scalars');
@@ -25,3 +26,11 @@ export const scalarsOf = (
 export const allSeries: Readonly<Record<SeriesName, Series<Measures>>> = fold('series');
 export type SeriesName = keyof ReturnType<typeof fold<'series'>>;
 export const seriesNames = Object.keys(allSeries) as SeriesName[];
+
+/** How a scalar is shown. */
+export type ShownScalar = Pick<Scalar, 'label' | 'log' | 'domain' | 'glance'>;
+const everyScalar = { ...scalars, ...modelScalars };
+/** The scalars of all kinds of runs. */
+export type ShownName = keyof typeof everyScalar;
+export const shownNames = Object.keys(everyScalar) as ShownName[];
+export const shown = (name: ShownName): ShownScalar => everyScalar[name];

@@ -5,15 +5,14 @@ import { applies, type Experiment, imageShape } from '../experiments/experiment.
 import { findExperiment } from '../experiments/settings.ts';
 import { defaultSeeds, LEVELS, type Level, planSweep, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
-import { theoryPresets } from '../experiments/unconstrained/settings.ts';
+import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
+import { planTheory } from '../experiments/unconstrained/run.ts';
+import { theoryPreset, theoryTimes } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
 import { models, networks } from '../models/networks.ts';
 import { labelOf, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
-import { THEORY_NAME } from './theory.ts';
 import { alignColumns } from './verdict-table.ts';
-
-const THEORY = 'the Unconstrained Jacobians Model beside its theory';
 
 /** Prints all experiments and sweeps, a screen in all, or all presets of one: with sizes, and times on the adapter at hand. */
 export async function list(
@@ -21,7 +20,7 @@ export async function list(
   { adapter, json }: { readonly adapter?: string; readonly json?: boolean },
 ): Promise<number> {
   const sweep = name === undefined ? undefined : sweeps[name];
-  if (name === THEORY_NAME) return listTheory(!!json);
+  if (name === theorySweep.name) return listTheory(!!json);
   const experiment = name === undefined || sweep ? undefined : findExperiment(name, [...Object.keys(sweeps)]);
   using gpu = await openGpu({ adapter });
   const rates = await measureRates(gpu);
@@ -59,7 +58,7 @@ function overview(rates: Rates, times: string): string {
     alignColumns([
       ['Sweeps, or `all`', '', '', ''],
       ...planned,
-      [THEORY_NAME, THEORY, '', theoryPresets.quick!.summary.split(':')[0]!],
+      [theorySweep.name, theorySweep.summary, `${theoryRuns('quick')} runs`, theoryTimes.quick],
     ]),
     times,
     '`list NAME` shows all presets of one, with its sizes and settings.',
@@ -97,14 +96,22 @@ const sweepTable = (sweep: Sweep, rates: Rates): string =>
     }),
   ]);
 
+const theoryRuns = (level: Level): number => {
+  const settings = theoryPreset(level);
+  return planTheory(settings).length * settings.starts;
+};
+
 function listTheory(json: boolean): number {
-  if (json) console.log(JSON.stringify({ sweep: THEORY_NAME, presets: Object.keys(theoryPresets) }));
+  const { name, title, question } = theorySweep;
+  if (json) console.log(JSON.stringify({ sweep: name, runs: theoryRuns('quick'), presets: LEVELS }));
   else {
-    const presets = Object.entries(theoryPresets).map(([preset, { summary }]) => [
-      `--preset ${preset}`,
-      summary,
-    ]);
-    console.log(`${THEORY}\n\n${alignColumns(presets)}`);
+    const rows = LEVELS.map((level) => {
+      const { classes, depth, width, steps } = theoryPreset(level);
+      const sizes = [classes.join(', '), depth.join(', '), `${width}`, `${steps}`];
+      return [level, `${theoryRuns(level)}`, ...sizes, theoryTimes[level]];
+    });
+    const head = ['--preset', 'runs', 'classes', 'blocks', 'width', 'steps', 'time'];
+    console.log(`${title}\n${question}\n\n${alignColumns([head, ...rows])}`);
   }
   return 0;
 }

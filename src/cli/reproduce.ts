@@ -3,13 +3,14 @@ import { CollimateError } from '../errors.ts';
 import { findExperiment } from '../experiments/settings.ts';
 import { parsePlan, type Sweep } from '../experiments/sweep.ts';
 import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
+import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { parseNumber, real, whole } from '../settings/row.ts';
 import { list } from './list.ts';
 import { exitStatuses, main } from './main.ts';
 import { addSettings } from './setting-options.ts';
 import { runSingle, type SingleOptions } from './single.ts';
 import { runSuite } from './suite.ts';
-import { THEORY_NAME, theoryCommand } from './theory.ts';
+import { theoryCommand } from './theory.ts';
 import { tuneOption } from './tune-option.ts';
 
 interface Options extends SingleOptions {
@@ -80,7 +81,7 @@ printed.${exitStatuses('when the run is done', 'a run')}`,
   );
 
 await main(async () => {
-  if (process.argv[2] === THEORY_NAME) return theoryCommand(process.argv.slice(3));
+  if (process.argv[2] === theorySweep.name) return theoryCommand(process.argv.slice(3));
   program.parse();
   const options = program.opts<Options>();
   const [name, which] = program.args;

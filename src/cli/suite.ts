@@ -25,6 +25,7 @@ import {
   sweepFolder,
 } from '../experiments/sweep-record.ts';
 import type { SweepRecord } from '../experiments/sweep-results.ts';
+import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
@@ -33,7 +34,6 @@ import { commandLine, reportError } from './main.ts';
 import { type Ending, type Order, type RunOrder, runAll } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
-import { THEORY_NAME } from './theory.ts';
 import { verdictLines } from './verdict-table.ts';
 
 export interface SuiteOptions extends PlanOptions {
@@ -149,7 +149,8 @@ function runOrder(root: string, run: PlannedRun): RunOrder {
 }
 
 const theoryOrder = (root: string, preset: Level): Order => ({
-  ...{ kind: 'theory', id: `${THEORY_NAME}/${preset}`, preset, folder: join(root, THEORY_NAME, preset) },
+  ...{ kind: 'theory', id: `${theorySweep.name}/${preset}`, preset },
+  folder: sweepFolder(root, theorySweep.name, preset),
   cost: 4e12, // It takes as long as a run of so many.
 });
 

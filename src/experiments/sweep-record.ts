@@ -13,9 +13,9 @@ import { missingEpochs, readCourse } from './course.ts';
 import { dataFacts, deviations } from './experiment.ts';
 import { FolderLock, LockedError } from './lock.ts';
 import { CONTROL } from './reproduce.ts';
-import { type RunConfig, readConfig } from './run-config.ts';
+import { type Origin, type RunConfig, readConfig } from './run-config.ts';
 import { makeFolder, readMetrics } from './run-folder.ts';
-import type { Level, PlannedRun, Sweep } from './sweep.ts';
+import type { Level, PlannedRun, Question, Sweep } from './sweep.ts';
 import type { SweepRecord, SweepRun } from './sweep-results.ts';
 
 export const SWEEP = 'sweep.json';
@@ -88,34 +88,47 @@ export function recordOf(
   planned: readonly PlannedRun[],
 ): SweepRecord {
   const configs: RunConfig[] = [];
+  const { claims, runClaims = [] } = sweep;
   const runs = planned.map((run) => readRun(root, run, configs));
   const withFacts = runs.map((run, i) => {
     const { experiment, settings } = planned[i]!;
     return { ...run, facts: dataFacts(experiment.dataset, settings) };
   });
-  const seeds = [...new Set(planned.map(({ seed }) => seed))];
-  const distinct = (pick: (config: RunConfig) => string) => [...new Set(configs.map(pick))].sort();
-  const { name, title, question, axes, claims, runClaims = [], figures, notes = [] } = sweep;
   const first = planned[0]!;
-  return {
-    schema: 'collimate/sweep@2',
-    ...{ name, preset: level, title, question, axes, seeds, runs },
+  return joinRuns(sweep, level, configs, {
+    runs,
     claims: [
       ...runClaims.flatMap((where) => ofRuns(runs, where)),
       ...claims(level).map((claim) => judge(claim, withFacts)),
     ],
-    figures,
     base: first.settings,
     notes: [
-      ...notes,
       ...deviations(first.experiment, first.settings),
-      ...distinct(({ notes = [] }) => notes.join(' ')).filter(Boolean),
+      ...distinct(configs, ({ notes = [] }) => notes.join(' ')).filter(Boolean),
     ],
+  });
+}
+
+const distinct = <T>(all: readonly T[], pick: (one: T) => string) => [...new Set(all.map(pick))].sort();
+
+/** The record of runs that answer a question, and of what they were made by. */
+export function joinRuns(
+  { name, title, question, axes, figures, notes = [] }: Question,
+  preset: Level,
+  origins: readonly Origin[],
+  own: Pick<SweepRecord, 'runs' | 'claims' | 'base' | 'notes' | 'batched' | 'remarks'>,
+): SweepRecord {
+  const seeds = [...new Set(own.runs.map(({ seed }) => seed))];
+  const of = (pick: (origin: Origin) => string) => distinct(origins, pick);
+  return {
+    schema: 'collimate/sweep@2',
+    ...{ name, preset, title, question, axes, seeds, figures },
+    ...{ ...own, notes: [...notes, ...own.notes] },
     provenance: [
-      { name: 'Adapter', values: distinct(({ adapter }) => `${adapter.name}, ${adapter.driver}`) },
-      { name: 'System', values: distinct(({ system }) => system) },
-      { name: 'Versions', values: distinct(({ versions }) => Object.entries(versions).flat().join(' ')) },
-      { name: 'Commit', values: distinct(({ commit }) => commit ?? 'unknown') },
+      { name: 'Adapter', values: of(({ adapter }) => `${adapter.name}, ${adapter.driver}`) },
+      { name: 'System', values: of(({ system }) => system) },
+      { name: 'Versions', values: of(({ versions }) => Object.entries(versions).flat().join(' ')) },
+      { name: 'Commit', values: of(({ commit }) => commit ?? 'unknown') },
     ],
   };
 }

@@ -1,14 +1,13 @@
 import * as v from 'valibot';
 import { evidence } from '../analysis/evidence.ts';
-import { scalars as measures, type ScalarName } from '../analysis/scalars.ts';
+import { type ShownName, shownNames } from '../analysis/scalars.ts';
 import { atLeast0, finite, isRecord, share, whole } from '../schema.ts';
-import type { Settings } from '../settings/table.ts';
 
 export type { Cell, CellValue } from '../analysis/quantity.ts';
 
 const list = <const S extends v.GenericSchema>(of: S) => v.pipe(v.array(of), v.readonly());
 /** Made by the sweep itself, and shown as they are. */
-const settings = v.custom<Settings>(isRecord, 'an object');
+const settings = v.custom<object>(isRecord, 'an object');
 
 const axis = v.object({
   /** As in {@link SweepRun.cell}: `depth`. */
@@ -22,9 +21,9 @@ export type Axis = Readonly<v.InferOutput<typeof axis>>;
 
 const cell = v.record(v.string(), v.union([finite, v.string()]));
 
-/** Of one network; files of earlier versions may lack some. */
-export type Scalars = Readonly<Record<ScalarName, number | null>>;
-const scalars = v.record(v.string(), v.nullable(v.number())) as unknown as v.GenericSchema<Scalars>;
+const scalars = v.record(v.string(), v.nullable(v.number()));
+/** Of one network or model, by name; files of earlier versions may lack some. */
+export type Scalars = Readonly<v.InferOutput<typeof scalars>>;
 
 const sweepRun = v.object({
   /** Experiment, preset and what differs from it: `mnist-fc.quick/depth=4,seed=2`. The run's folder below `runs`. */
@@ -44,14 +43,16 @@ const sweepRun = v.object({
   control: v.nullable(scalars),
   /** Accuracy on the training images that were held back, after the last epoch; null where none were. */
   validationAccuracy: v.nullable(share),
-  /** The trained network's measures at moments of training, from initialization on; null where none were kept. */
-  course: v.nullable(list(v.object({ epoch: whole(), scalars }))),
+  /** The trained network's measures after epochs or steps of training, from initialization on; null where none were kept. */
+  course: v.nullable(
+    list(v.object({ epoch: v.exactOptional(whole()), step: v.exactOptional(whole()), scalars })),
+  ),
   /** The run's own claims, judged with its control. */
   claims: list(evidence),
 });
 export type SweepRun = Readonly<v.InferOutput<typeof sweepRun>>;
 
-const scalarName = v.picklist(Object.keys(measures) as ScalarName[]);
+const scalarName = v.picklist<ShownName[]>(shownNames);
 const words = {
   /** File name without its ending: `ra4-depth`. */
   file: v.string(),
@@ -85,10 +86,18 @@ const sweepFigure = v.variant('kind', [
   }),
   v.object({
     ...words,
-    /** Scalars over the epochs of runs with snapshots, a panel each: one line per seed. */
+    /** Scalars over the epochs or steps of runs with snapshots, a panel each, one line per seed. */
     kind: v.literal('course'),
     scalars: list(scalarName),
     series: v.exactOptional(v.string()),
+  }),
+  v.object({
+    ...words,
+    /** A matrix for each pair of blocks, of the first run that has them at each value of an axis, a panel each. */
+    kind: v.literal('matrices'),
+    panels: v.string(),
+    /** What they show, for the legend. */
+    label: v.string(),
   }),
 ]);
 /** What a figure of a sweep shows. */
@@ -108,6 +117,10 @@ const record = v.object({
   runs: list(sweepRun),
   claims: list(evidence),
   figures: list(sweepFigure),
+  /** Whether all runs of a cell were made at once: then they have no folders and pages of their own. */
+  batched: v.exactOptional(v.literal(true)),
+  /** What else came out, a sentence each. */
+  remarks: v.exactOptional(list(v.string())),
   /** Settings that all runs share; an axis may still change one of them. */
   base: settings,
   /** What a reader has to know: deviations from the paper, and choices made by rule, a sentence each. */

@@ -29,21 +29,24 @@ export interface SweepCell {
   readonly changes: Partial<Settings>;
 }
 
-/** A question put to many runs, as data. */
-export interface Sweep {
+/** A question put to many runs, as data, but for the runs and what is claimed of them. */
+export interface Question {
   readonly name: string;
   readonly title: string;
   readonly question: string;
   /** In `list`. */
   readonly summary: string;
   readonly axes: readonly Axis[];
+  readonly figures: readonly SweepFigure[];
+  /** What a reader has to know of the choice of settings. */
+  readonly notes?: readonly string[];
+}
+
+export interface Sweep extends Question {
   readonly cells: (level: Level) => readonly SweepCell[];
   readonly claims: (level: Level) => readonly Claim<ScalarName>[];
   /** Cells whose runs' own claims are joined over seeds. */
   readonly runClaims?: readonly Cell[];
-  readonly figures: readonly SweepFigure[];
-  /** What a reader has to know of the choice of settings. */
-  readonly notes?: readonly string[];
 }
 
 /** One run of a sweep, before it is known whether it was made. */

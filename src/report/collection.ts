@@ -6,9 +6,8 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { SWEEP } from '../experiments/sweep-record.ts';
 import { SWEEP_FILE, type SweepRecord } from '../experiments/sweep-results.ts';
-import { THEORY_FILE, THEORY as THEORY_JSON } from '../experiments/unconstrained/run.ts';
 import { type RecordKind, readRecord } from '../record.ts';
-import { fromTheory, type Shown } from './verdicts.ts';
+import type { Shown } from './verdicts.ts';
 
 /** Everything that lies under a root such as `results`, as far as an index tells of it. */
 export interface Collection {
@@ -16,7 +15,6 @@ export interface Collection {
   readonly sweeps: readonly FoundSweep[];
   /** Runs with verdicts that no sweep has. */
   readonly runs: readonly FoundRun[];
-  readonly theory: readonly FoundTheory[];
   /** What could not be read, with the reason. */
   readonly damaged: readonly { readonly path: string; readonly reason: string }[];
 }
@@ -29,7 +27,6 @@ export interface Found {
 }
 
 export type FoundSweep = Found & { readonly record: SweepRecord };
-export type FoundTheory = Found;
 export interface FoundRun extends Found {
   readonly config: Pick<RunConfig, 'experiment' | 'preset' | 'settings' | 'started'> | null;
   readonly testAccuracy: number;
@@ -82,16 +79,11 @@ export function collect(root: string): Collection {
         },
       ),
     );
-  const theory = holding(below(THEORY), THEORY_JSON).flatMap((folder) =>
-    read(`${folder}/${THEORY_JSON}`, THEORY_FILE).map(
-      ({ claims }): FoundTheory => ({
-        folder,
-        name: folder.replace('/', ' · '),
-        claims: claims.map(fromTheory),
-      }),
-    ),
-  );
-  return { root, sweeps, runs, theory, damaged };
+  const reason = 'it is of an earlier version: `npm run reproduce -- unconstrained-jacobians` makes it again';
+  for (const folder of holding(below(THEORY), 'theory.json'))
+    damaged.push({ path: `${folder}/theory.json`, reason });
+  return { root, sweeps, runs, damaged };
 }
 
+/** The folder of the theory's results in earlier versions. */
 const THEORY = 'unconstrained-jacobians';

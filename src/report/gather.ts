@@ -1,5 +1,5 @@
 import type { Property } from '../analysis/evidence.ts';
-import type { Collection, Found, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
+import type { Collection, Found, FoundRun, FoundSweep } from './collection.ts';
 import { groupBy } from './numbers.ts';
 import type { Verdict } from './parts.ts';
 import { type Statement, statements } from './statements.ts';
@@ -13,13 +13,11 @@ export interface Gathered {
   readonly evidence: readonly Shown[];
   /** The sweeps it comes from, in that order. */
   readonly sweeps: readonly FoundSweep[];
-  /** The optimization of the theory's model, where it has evidence. */
-  readonly theory: readonly FoundTheory[];
   /** Whether it comes from single runs, for want of sweeps. */
   readonly single: boolean;
 }
 
-/** The evidence for each statement of the paper: that of sweeps and of the theory, or where there is none that of single runs. */
+/** The evidence for each statement of the paper: that of sweeps, or where there is none that of single runs. */
 export function gather(found: Collection): Gathered[] {
   const best = bestPresets(found.sweeps);
   return statements.map((statement) => {
@@ -28,11 +26,10 @@ export function gather(found: Collection): Gathered[] {
       all.filter(({ claims }) => claims.some((claim) => claim.property === property));
     const rank = ({ record: { name } }: FoundSweep) => [...statement.sweeps, name].indexOf(name);
     const sweeps = having(best).sort((a, b) => rank(a) - rank(b));
-    const theory = having(bestTheory(found.theory));
-    const over = [...sweeps, ...theory].flatMap((source) => evidenceOf(source, property));
+    const over = sweeps.flatMap((source) => evidenceOf(source, property));
     const single = over.length === 0;
     const evidence = single ? latest(found.runs).flatMap((run) => evidenceOf(run, property)) : over;
-    return { statement, verdict: together(evidence), evidence, sweeps, theory, single };
+    return { statement, verdict: together(evidence), evidence, sweeps, single };
   });
 }
 
@@ -50,11 +47,6 @@ function bestPresets(sweeps: readonly FoundSweep[]): FoundSweep[] {
     Number(!isJudged(a)) - Number(!isJudged(b)) || rankOf(a.record.preset) - rankOf(b.record.preset);
   return [...groupBy(sweeps, ({ record }) => record.name).values()].map((same) => same.sort(order)[0]!);
 }
-
-const bestTheory = (theory: readonly FoundTheory[]): FoundTheory[] =>
-  [...theory]
-    .sort((a, b) => rankOf(a.folder.split('/').at(-1)!) - rankOf(b.folder.split('/').at(-1)!))
-    .slice(0, 1);
 
 const isJudged = ({ claims }: FoundSweep): boolean => claims.some((c) => c.verdict !== 'not measurable');
 

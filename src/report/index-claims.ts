@@ -86,7 +86,7 @@ export const headline = ({ mark, short }: Statement): string => (mark ? `${mark}
 /** The figure that shows a statement best, from the files of its sweep or of a run. */
 export function figureOf(
   found: Collection,
-  { statement, sweeps, theory }: Gathered,
+  { statement, sweeps }: Gathered,
   number: number,
 ): FigurePart | undefined {
   const { figure: file, property } = statement;
@@ -94,7 +94,6 @@ export function figureOf(
   const ran = sweeps.flatMap(({ record }) => record.runs.filter(({ status }) => status === 'done'));
   const candidates = [
     ...sweeps.map(({ folder, name }) => ({ folder, data: [file], source: `the sweep ${name}` })),
-    ...theory.map(({ folder, name }) => ({ folder, data: [], source: name })),
     ...[...ran.map(({ id }) => `runs/${id}`), ...found.runs.map(({ folder }) => folder)].map((folder) => ({
       ...{ folder, data: [], source: `the run ${folder}` },
     })),

@@ -1,4 +1,4 @@
-import type { Collection, FoundRun, FoundSweep, FoundTheory } from './collection.ts';
+import type { Collection, FoundRun, FoundSweep } from './collection.ts';
 import { percent } from './numbers.ts';
 import { type Cell, type ColumnOf, type Part, tableOf } from './parts.ts';
 import { sweepSentence } from './sweep.ts';
@@ -10,29 +10,23 @@ const page = ({ folder, name }: { folder: string; name: string }): Cell => ({
 const holding = ({ claims }: Pick<FoundRun, 'claims'>): string =>
   `${claims.filter((c) => c.verdict === 'holds').length} of ${claims.length}`;
 
-/** A row for each sweep, and for the theory. */
-export function sweepTable({ sweeps, theory }: Collection): Part {
-  const found: (FoundTheory & Partial<FoundSweep>)[] = [...sweeps, ...theory];
-  if (found.length === 0)
+/** A row for each sweep. */
+export function sweepTable({ sweeps }: Collection): Part {
+  if (sweeps.length === 0)
     return { kind: 'text', text: ['None yet: run ', { code: 'npm run reproduce -- all --preset quick' }] };
-  const columns: ColumnOf<(typeof found)[number]>[] = [
-    ['Sweep', (f) => ({ ...page(f), ...(f.record && { small: f.record.question }) })],
+  const columns: ColumnOf<FoundSweep>[] = [
+    ['Sweep', (sweep) => ({ ...page(sweep), small: sweep.record.question })],
     [
       'Runs',
-      ({ record: { runs } = { runs: [] } }) =>
-        runs.length === 0 ? '—' : `${runs.filter((r) => r.status === 'done').length} of ${runs.length}`,
+      ({ record: { runs } }) => `${runs.filter((r) => r.status === 'done').length} of ${runs.length}`,
       'numeric',
     ],
-    ['Seeds', ({ record }) => (record ? `${record.seeds.length}` : '—'), 'numeric'],
-    [
-      'Result',
-      ({ record }) =>
-        record ? sweepSentence(record) : 'The model of the paper’s theory, optimized from many starts.',
-    ],
+    ['Seeds', ({ record }) => `${record.seeds.length}`, 'numeric'],
+    ['Result', ({ record }) => sweepSentence(record)],
     ['Claims that hold', holding, 'numeric'],
     ['Verdict', ({ claims }) => ({ text: '', verdict: together(claims) })],
   ];
-  return tableOf('All sweeps, and the theory', columns, found);
+  return tableOf('All sweeps', columns, sweeps);
 }
 
 /** A row for each run that belongs to no sweep. */

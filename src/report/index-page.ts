@@ -17,7 +17,7 @@ export function writeIndex(root: string): void {
 }
 
 function indexPage(found: Collection, evidence: readonly Gathered[]): Report {
-  const { sweeps, runs, theory, damaged } = found;
+  const { sweeps, runs, damaged } = found;
   const unread = damaged.map(({ path, reason }) => `${path}: ${reason}`);
   let figures = 0;
   const claims = evidence.map((e): Section => {
@@ -29,7 +29,7 @@ function indexPage(found: Collection, evidence: readonly Gathered[]): Report {
   return {
     kicker: 'Collimate · all results',
     title: 'Residual Alignment: what the paper claims, and what was measured',
-    subtitle: `${plural(sweeps.length, 'sweep')}, ${plural(runs.length, 'single run')}${theory.length > 0 ? ', the theory' : ''}`,
+    subtitle: `${plural(sweeps.length, 'sweep')}, ${plural(runs.length, 'single run')}`,
     result: resultOf(evidence),
     sections: [
       section('claims', 'The claims at a glance', glance(evidence)),

@@ -14,7 +14,7 @@ import {
 } from './parts.ts';
 import { type Shown, verdictTable } from './verdicts.ts';
 
-/** What pages of runs, of sweeps, of the theory and the index differ in; {@link pageOf} adds what they share. */
+/** What pages of runs, of sweeps and the index differ in; {@link pageOf} adds what they share. */
 export interface Report extends Page {
   readonly method: {
     readonly intro?: string;

@@ -6,7 +6,7 @@ import type { Data } from './csv.ts';
  * here is plain text, which they escape.
  */
 
-/** One page: of a run, of a sweep, of the theory, or the index over all of them. */
+/** One page: of a run, of a sweep, or the index over all of them. */
 export interface Page {
   /** Small print above the title: what made it. */
   readonly kicker: string;

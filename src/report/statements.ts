@@ -12,7 +12,7 @@ export interface Statement {
   readonly evidence: string;
   /** Sweeps with evidence, the most telling one first: its first claim is the one in the first table of the index. */
   readonly sweeps: readonly string[];
-  /** The figure that shows it best, of a sweep, of the theory or of a run; null where the numbers say all. */
+  /** The figure that shows it best, of a sweep or of a run; null where the numbers say all. */
   readonly figure: string | null;
 }
 

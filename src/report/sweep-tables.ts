@@ -1,4 +1,4 @@
-import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
+import { type ShownName, shown, shownNames } from '../analysis/scalars.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
 import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
@@ -50,7 +50,7 @@ export function sweepData(record: SweepRecord): Data[] {
       name: 'cells',
       rows: cellsOf(record).flatMap((same) =>
         networks.flatMap((network) =>
-          scalarNames.flatMap((measure): Observation[] => {
+          shownNames.flatMap((measure): Observation[] => {
             const values = same.flatMap((run) => run[network]?.[measure] ?? []);
             if (values.length === 0) return [];
             const { mean, std } = spread(values);
@@ -63,17 +63,20 @@ export function sweepData(record: SweepRecord): Data[] {
 }
 
 const inOrder = (measured: Scalars): Observation =>
-  Object.fromEntries(scalarNames.map((name) => [name, measured[name]]));
+  Object.fromEntries(shownNames.flatMap((name) => (name in measured ? [[name, measured[name]]] : [])));
+
+const bySeed: ColumnOf<readonly SweepRun[]> = [
+  'Runs by seed',
+  (runs) => ({ text: runs.flatMap((run, i) => [i > 0 ? ' ' : '', ofSeed(run)]) }),
+];
 
 /** A row for each cell, with links to the pages of its runs. */
 export function cellTable(record: SweepRecord): Table {
-  const drawn = new Set(
-    record.figures.flatMap((f): readonly string[] => (f.kind === 'blocks' ? [] : f.scalars)),
-  );
-  const valuesOf = (runs: readonly SweepRun[], name: ScalarName) =>
+  const drawn = new Set(record.figures.flatMap((f): readonly string[] => ('scalars' in f ? f.scalars : [])));
+  const valuesOf = (runs: readonly SweepRun[], name: ShownName) =>
     runs.flatMap(({ trained }) => trained?.[name] ?? []);
-  const shown = scalarNames.filter(
-    (name) => (scalar(name).glance || drawn.has(name)) && valuesOf(record.runs, name).length > 0,
+  const names = shownNames.filter(
+    (name) => (shown(name).glance || drawn.has(name)) && valuesOf(record.runs, name).length > 0,
   );
   const place = ({ cell }: SweepRun, name: string) =>
     cell[name] === undefined ? '—' : valueInWords(cell[name]);
@@ -84,15 +87,15 @@ export function cellTable(record: SweepRecord): Table {
         ([run]) => ({ text: place(run!, name), strong: i === 0 }),
       ],
     ),
-    ['Runs by seed', (runs) => ({ text: runs.flatMap((run, i) => [i > 0 ? ' ' : '', ofSeed(run)]) })],
-    ...shown.map((name): ColumnOf<readonly SweepRun[]> => {
+    ...(record.batched ? [] : [bySeed]),
+    ...names.map((name): ColumnOf<readonly SweepRun[]> => {
       const whole = valuesOf(record.runs, name).every(Number.isInteger);
       const content = (runs: readonly SweepRun[]) => {
         const { mean, std } = spread(valuesOf(runs, name));
         const small = runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` };
         return { text: whole && Number.isInteger(mean) ? `${mean}` : format(mean), ...small };
       };
-      return [scalar(name).label, content, 'numeric'];
+      return [shown(name).label, content, 'numeric'];
     }),
   ];
   return tableOf('Each cell: mean and standard deviation over seeds', columns, cellsOf(record));

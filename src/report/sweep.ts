@@ -2,21 +2,37 @@ import { join } from 'node:path';
 import type { Analysis } from '../analysis/results.ts';
 import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
+import type { Data } from './csv.ts';
 import { sweepBlocks, sweepCourse } from './figures/sweep-lines.ts';
+import { type MatrixOf, sweepMatrices } from './figures/sweep-matrices.ts';
 import { sweepScalars } from './figures/sweep-scalars.ts';
 import { link, type Report, verdicts } from './page.ts';
 import { type Figure, figureParts, note, type Part, type Row, section } from './parts.ts';
-import { below, publish } from './publish.ts';
+import { below, publish, type Write } from './publish.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
 import { capitalized, plural, verdictNote, verdictSentence } from './verdicts.ts';
 
 /** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
 export const writeSweepReport = (root: string, record: SweepRecord): void =>
-  publish(below(join(root, 'sweeps', `${record.name}.${record.preset}`)), sweepPage(root, record));
+  drawSweep(below(join(root, 'sweeps', `${record.name}.${record.preset}`)), record, {
+    // A run whose files are damaged has failed, and is not drawn.
+    analysisOf: ({ id, status }) => (status === 'done' && readAnalysis(join(root, 'runs', id))) || null,
+  });
+
+/** What a page shows of single runs beside their scalars; null where it is not there. */
+export interface RunDetails {
+  readonly analysisOf?: (run: SweepRun) => Analysis | null;
+  readonly matrixOf?: MatrixOf;
+  readonly tables?: readonly Data[];
+}
+
+/** The same from what is at hand of the runs. */
+export const drawSweep = (write: Write, record: SweepRecord, details: RunDetails): void =>
+  publish(write, sweepPage(record, details));
 
 /** The page of a sweep: the claims over seeds, the figures, a row for each cell, and how it was made. */
-function sweepPage(root: string, record: SweepRecord): Report {
-  const { claims } = record;
+function sweepPage(record: SweepRecord, details: RunDetails): Report {
+  const { claims, batched = false } = record;
   const done = record.runs.filter(({ status }) => status === 'done').length;
   const seconds = record.runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
   return {
@@ -26,11 +42,11 @@ function sweepPage(root: string, record: SweepRecord): Report {
     result: `${record.question} ${sweepSentence(record)}`,
     sections: [
       section('verdicts', 'Verdicts', [...verdicts(claims, verdictNote(claims, 'seeds')), ...absent(record)]),
-      section('figures', 'Figures', figureParts(sweepFigures(root, record))),
+      section('figures', 'Figures', figureParts(sweepFigures(record, details))),
       section('runs', 'Runs', [
         cellTable(record),
         note(
-          'Means over seeds, ± one standard deviation, of the trained networks. Each seed links to the page of its run.',
+          `Means over seeds, ± one standard deviation, of the trained ${batched ? 'models' : 'networks. Each seed links to the page of its run'}.`,
         ),
       ]),
     ],
@@ -41,7 +57,9 @@ function sweepPage(root: string, record: SweepRecord): Report {
           title: 'Provenance',
           rows: [
             ...record.provenance.map(({ name, values }): Row => [name, values.join('; ')]),
-            ['Training time', `${seconds.toFixed(0)} s in all, without controls`],
+            ...(batched
+              ? []
+              : [['Training time', `${seconds.toFixed(0)} s in all, without controls`] satisfies Row]),
           ],
         },
       ],
@@ -49,33 +67,38 @@ function sweepPage(root: string, record: SweepRecord): Report {
     },
     files: [
       [link('sweep.json'), ': the question, and every run with its measures.'],
-      [{ text: 'All sweeps and runs', to: '../../index.html' }],
+      ...(batched ? [] : [[{ text: 'All sweeps and runs', to: '../../index.html' }]]),
     ],
-    data: sweepData(record),
+    data: [...sweepData(record), ...(details.tables ?? [])].filter(({ rows }) => rows.length > 0),
   };
 }
 
-function sweepFigures(root: string, record: SweepRecord): Figure[] {
-  // A run whose files are damaged has failed, and is not drawn.
-  const analysisOf = ({ id, status }: SweepRun): Analysis | null =>
-    (status === 'done' && readAnalysis(join(root, 'runs', id))) || null;
+const nothing = () => null;
+
+function sweepFigures(
+  record: SweepRecord,
+  { analysisOf = nothing, matrixOf = nothing }: RunDetails,
+): Figure[] {
   return record.figures.flatMap((options) => {
     if (options.kind === 'scalars') return sweepScalars(record, options);
     if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);
+    if (options.kind === 'matrices') return sweepMatrices(record, options, matrixOf);
     return sweepCourse(record, options);
   });
 }
 
 const axesInWords = ({ axes }: SweepRecord): string =>
-  axes.length === 0 ? '' : ` over ${axes.map(({ label }) => label).join(' and ')}`;
+  axes.length === 0 ? '' : ` over ${new Intl.ListFormat('en').format(axes.map(({ label }) => label))}`;
 
 /** What came out, in a sentence. */
-export const sweepSentence = ({ claims, seeds }: SweepRecord): string =>
-  verdictSentence(claims, {
+export const sweepSentence = ({ claims, seeds, remarks = [] }: SweepRecord): string => {
+  const verdicts = verdictSentence(claims, {
     where: ` over ${plural(seeds.length, 'seed')}`,
     named: ({ title, holding, values, verdict }) =>
       verdict === 'does not hold' ? `${title} (${holding} of ${plural(values.length, 'seed')})` : title,
   });
+  return [verdicts, ...remarks].join(' ');
+};
 
 /** The runs that failed or are missing, with their reasons. */
 function absent({ runs }: SweepRecord): Part[] {
@@ -95,7 +118,7 @@ function absent({ runs }: SweepRecord): Part[] {
 }
 
 /** Settings that no axis changes. */
-export const sharedSettings = ({ base, axes }: SweepRecord): Row[] =>
+export const sharedSettings = ({ base, axes, batched }: SweepRecord): Row[] =>
   Object.entries(base)
-    .filter(([setting]) => setting !== 'seed' && !axes.some(({ name }) => name === setting))
+    .filter(([setting]) => (batched || setting !== 'seed') && !axes.some(({ name }) => name === setting))
     .map(([setting, value]) => [setting, value === null ? 'none' : String(value)]);

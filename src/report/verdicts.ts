@@ -1,6 +1,5 @@
 import type { Evidence } from '../analysis/evidence.ts';
 import { thresholdInWords } from '../analysis/evidence.ts';
-import type { TheoryClaim } from '../analysis/unconstrained/results.ts';
 import type { Observation } from './csv.ts';
 import { defined, format, formatSpread } from './numbers.ts';
 import type { Cell, Column, Link, Table, Verdict } from './parts.ts';
@@ -8,22 +7,9 @@ import { statements } from './statements.ts';
 
 /** Evidence as a row of a table. */
 export interface Shown extends Evidence {
-  /** What `values` run over, where these are not seeds. */
-  readonly counted?: string;
   /** Where it comes from, in a table of several sources. */
   readonly source?: Link;
 }
-
-export const fromTheory = (claim: TheoryClaim): Shown => {
-  const { startsHolding, starts, holds, comparison, threshold, ...words } = claim;
-  return {
-    ...words,
-    threshold: comparison === '>=' ? { atLeast: threshold } : { atMost: threshold },
-    values: startsHolding === null ? [claim.value] : new Array<null>(starts).fill(null),
-    ...{ holding: startsHolding ?? Number(holds), controlLabel: 'without skip connections' },
-    ...{ counted: 'starts', verdict: holds === null ? 'not measurable' : holds ? 'holds' : 'does not hold' },
-  };
-};
 
 /** What the value may be off by, where that shows in three decimals or leaves the verdict open. */
 const uncertaintyInWords = ({ uncertainty, verdict }: Evidence): string =>
@@ -32,10 +18,8 @@ const uncertaintyInWords = ({ uncertainty, verdict }: Evidence): string =>
     : '';
 
 /** In how many of several seeds a claim holds. */
-export const seedsInWords = ({ values, holding, counted, verdict }: Shown): string =>
-  values.length > 1 && verdict !== 'not measurable'
-    ? `${holding} of ${values.length}${counted ? ` ${counted}` : ''}`
-    : '—';
+export const seedsInWords = ({ values, holding, verdict }: Evidence): string =>
+  values.length > 1 && verdict !== 'not measurable' ? `${holding} of ${values.length}` : '—';
 
 /** A value with its spread or interval, with as many digits as the verdict needs. */
 export function valueInWords(claim: Evidence): { value: string; spread: string } {

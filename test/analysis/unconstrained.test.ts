@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { judgeTheory } from '../../src/analysis/unconstrained/claims.ts';
 import {
   alignmentGrid,
   measureStart,
   type StartMeasures,
   type Triples,
 } from '../../src/analysis/unconstrained/measures.ts';
-import type { TheoryCase } from '../../src/analysis/unconstrained/results.ts';
+import { type TheoryCell, theoryRecord } from '../../src/experiments/unconstrained/run.ts';
+import { theoryPreset } from '../../src/experiments/unconstrained/settings.ts';
 
 /** Triples of one start in three dimensions, a block a row of [σ, turn of u, turn of v] in the plane of the first two axes. */
 function turned(blocks: readonly { s: number[]; u: number; v: number }[]): Triples {
@@ -86,56 +86,95 @@ describe('measures of a start', () => {
 
 describe('verdicts', () => {
   const good: StartMeasures = {
-    ...{ loss: 0.02, objective: 0.03, sigma: [[0.3, 0]], numericalRank: [1], rest: 1e-6, spread: 1e-5 },
+    ...{ loss: 0.02, objective: 0.03, sigma: [[0.3, 0, 0]], numericalRank: [1], rest: 1e-6, spread: 1e-5 },
     top: { leftRight: 1, left: 1, right: 1 },
     ranked: { leftRight: 1, left: 1, right: 1 },
   };
-  const found = (final: StartMeasures[], change: Partial<TheoryCase> = {}): TheoryCase => ({
+  const found = (final: StartMeasures[], change: Partial<TheoryCell> = {}): TheoryCell => ({
     ...{ classes: 2, depth: 8, skip: true, course: null, alignment: null, diagonalShare: null },
     predicted: { sigma: 0.3, objective: 0.03, stationary: 1 },
     initial: final.map(() => ({ ...good, top: { leftRight: -0.5, left: 0.1, right: 0.2 } })),
     final,
     ...change,
   });
-  const verdicts = (cases: TheoryCase[], control: TheoryCase | null = null) =>
-    Object.fromEntries(judgeTheory({ cases, control }).map((claim) => [claim.id, claim]));
+  const adapter = { name: '', vendor: '', driver: '', kind: 'software', source: 'system' } as const;
+  const origin = { adapter: { ...adapter, backend: undefined }, versions: {}, system: '', commit: null };
+  const recordOf = (...cells: TheoryCell[]) => {
+    const values = (name: 'classes' | 'depth') => [...new Set(cells.map((cell) => cell[name]))];
+    const settings = { ...theoryPreset('quick'), classes: values('classes'), depth: values('depth') };
+    return theoryRecord('quick', settings, cells, { ...origin, command: '', started: '' });
+  };
+  const verdicts = (...cells: TheoryCell[]) =>
+    Object.fromEntries(recordOf(...cells).claims.map((claim) => [claim.id, claim]));
 
   test('all hold where all starts are as predicted; of more classes nothing is said', () => {
-    const claims = verdicts([found([good, good])]);
-    expect(Object.values(claims).every((claim) => claim.holds)).toBe(true);
+    const claims = verdicts(found([good, good]));
+    expect(Object.values(claims).every(({ verdict }) => verdict === 'holds')).toBe(true);
     expect(Object.keys(claims)).toEqual(['optimum', 'left-right', 'across', 'rank-one', 'equal', 'sigma']);
     expect(claims['left-right']).toMatchObject({
       value: 1,
       atInitialization: -0.5,
-      startsHolding: 2,
-      starts: 2,
+      values: [1, 1],
+      holding: 2,
     });
   });
 
   test('one bad start at one depth is enough for a claim not to hold', () => {
     const bad = { ...good, top: { ...good.top, left: 0.99 } };
-    const claims = verdicts([found([good, good]), found([bad, good], { depth: 16 })]);
-    expect(claims.across).toMatchObject({ value: 0.99, holds: false, startsHolding: 1 });
-    expect(claims['left-right']).toMatchObject({ holds: true, startsHolding: 2 });
+    const claims = verdicts(found([good, good]), found([bad, good], { depth: 16 }));
+    expect(claims.across).toMatchObject({ values: [0.99, 1], verdict: 'does not hold', holding: 1 });
+    expect(claims['left-right']).toMatchObject({ verdict: 'holds', holding: 2 });
   });
 
   test('a start at another stationary point is told from the optimum', () => {
-    const claims = verdicts([found([{ ...good, objective: 0.031, sigma: [[0.29, 0]] }])]);
-    expect(claims.optimum!.holds).toBe(false);
-    expect(claims.sigma!.holds).toBe(false);
-    expect(claims['left-right']!.holds).toBe(true);
+    const claims = verdicts(found([{ ...good, objective: 0.031, sigma: [[0.29, 0, 0]] }]));
+    expect(claims.optimum!.verdict).toBe('does not hold');
+    expect(claims.sigma!.verdict).toBe('does not hold');
+    expect(claims['left-right']!.verdict).toBe('holds');
+  });
+
+  test('what is undefined in one block is not measurable', () => {
+    const claims = verdicts(found([{ ...good, rest: null }]), found([good], { depth: 16 }));
+    expect(claims['rank-one']).toMatchObject({ verdict: 'not measurable', values: [null] });
   });
 
   test('the control is measured, not judged, and has no predicted optimum', () => {
     const plain = { ...good, top: { leftRight: 0.2, left: 0.1, right: 0.3 } };
-    const claims = verdicts([found([good])], found([plain], { skip: false, predicted: null }));
-    expect(claims['left-right']).toMatchObject({ control: 0.2, holds: true });
+    const claims = verdicts(found([good]), found([plain], { skip: false, predicted: null }));
+    expect(claims['left-right']).toMatchObject({ control: 0.2, verdict: 'holds', values: [1] });
     expect(claims.across!.control).toBe(0.1);
     expect(claims.optimum!.control).toBeNull();
   });
 
+  test('more classes are judged by the worst of them, those of two apart', () => {
+    const [bad, worse] = [0.98, 0.97].map((x) => ({ ...good, ranked: { ...good.ranked, leftRight: x } }));
+    const cells = [found([bad!]), found([bad!], { classes: 4 }), found([worse!], { classes: 9, depth: 2 })];
+    const claims = verdicts(...cells);
+    expect(claims['more-left-right']).toMatchObject({
+      values: [0.97],
+      verdict: 'does not hold',
+      control: null,
+    });
+    expect(claims['more-across']!.verdict).toBe('holds');
+    expect(claims['left-right']!.verdict).toBe('holds');
+  });
+
   test('σ_1 = 2/L is a slope of −1', () => {
-    const depths = [4, 8, 16].map((depth) => found([{ ...good, sigma: [[2 / depth, 0]] }], { depth }));
-    expect(verdicts(depths).depth).toMatchObject({ value: expect.closeTo(-1, 10), holds: true });
+    const depths = [4, 8, 16].map((depth) => found([{ ...good, sigma: [[2 / depth, 0, 0]] }], { depth }));
+    expect(verdicts(...depths).depth).toMatchObject({ value: expect.closeTo(-1, 10), verdict: 'holds' });
+    expect(verdicts(...depths.slice(1)).depth).toBeUndefined();
+  });
+
+  test('objectives below that of the aligned solution are remarked on', () => {
+    const low = { ...good, objective: 0.02 };
+    const cells = [
+      found([good]),
+      found([good, low], { classes: 4 }),
+      found([low], { classes: 4, depth: 16 }),
+    ];
+    expect(recordOf(...cells).remarks).toEqual([
+      'With 4 classes from 8 blocks on, starts end below the solution that uses all C − 1 directions alike: deep models do better with fewer.',
+    ]);
+    expect(recordOf(cells[0]!).remarks).toEqual([]);
   });
 });

@@ -27,12 +27,15 @@ describe('planning', () => {
       for (const { cell } of LEVELS.flatMap((level) => cells(level)))
         for (const axis of Object.keys(cell)) expect(names).toContain(axis);
       for (const figure of figures) {
-        const used = { scalars: ['x', 'series'], blocks: ['panels'], course: ['series'] }[figure.kind];
+        const used = {
+          ...{ scalars: ['x', 'series'], course: ['series'] },
+          ...{ blocks: ['panels'], matrices: ['panels'] },
+        }[figure.kind];
         for (const key of used) {
           const axis = (figure as unknown as Record<string, string | undefined>)[key];
           if (axis !== undefined) expect(names).toContain(axis);
         }
-        if (figure.kind !== 'blocks')
+        if ('scalars' in figure)
           for (const name of figure.scalars)
             expect([...Object.keys(scalars), 'validationAccuracy']).toContain(name);
       }
@@ -72,7 +75,7 @@ describe('planning', () => {
 const nothing = Object.fromEntries(Object.keys(scalars).map((name) => [name, null])) as unknown as Scalars;
 
 /** A run that was made, whose networks have these measures. */
-function made(cell: Cell, seed: number, trained: Partial<Scalars>, more: Partial<SweepRun> = {}): SweepRun {
+function made(cell: Cell, seed: number, trained: Scalars, more: Partial<SweepRun> = {}): SweepRun {
   return {
     id: `${JSON.stringify(cell)}/${seed}`,
     ...{ cell, seed, settings: {} as SweepRun['settings'], status: 'done', seconds: 1 },

@@ -7,7 +7,6 @@ import { describeRun } from '../../src/experiments/run-config.ts';
 import { findExperiment } from '../../src/experiments/settings.ts';
 import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { loadTask } from '../../src/experiments/task.ts';
-import { theoryPresets } from '../../src/experiments/unconstrained/settings.ts';
 import { figures } from '../../src/report/figures.ts';
 import { writeIndex } from '../../src/report/index-page.ts';
 import { statements } from '../../src/report/statements.ts';
@@ -63,13 +62,6 @@ const config = {
     source: 'system',
   }),
 };
-const theory = {
-  schema: 'collimate/theory@1',
-  preset: 'quick',
-  settings: theoryPresets.quick!.settings,
-  ...{ cases: [], control: null, slopes: [], claims: [] },
-};
-
 /** A sweep without runs of its own. */
 const sweep = (root: string, name: string, claims: Evidence[], preset = 'quick'): SweepRecord =>
   writeSweep(root, { name, preset, claims, depths: [], figures: [] });
@@ -167,18 +159,14 @@ describe('the index', () => {
     expect(html).toContain('href="sweeps/ra4-depth.quick/data/ra4-depth.csv"');
   });
 
-  it('takes the theory’s conclusions with their starts', () => {
+  it('says how to make theory of an earlier version again', () => {
     const root = newRoot();
-    const words = { id: 'rank-one', title: 'Jacobians have rank one', measure: 'a measure' };
-    const numbers = { value: 0.98, spread: null, atInitialization: 0.12, control: 0.23, threshold: 0.95 };
-    const conclusion = { property: 'theory', comparison: '>=', holds: true, startsHolding: 10, starts: 10 };
-    write(root, 'unconstrained-jacobians/quick/theory.json', {
-      ...theory,
-      claims: [{ ...words, ...numbers, ...conclusion }],
-    });
-    const { about, html } = made(root);
-    expect(about('theory')).toMatch(/Jacobians have rank one .* 10 of 10 starts .* ✓ holds/);
-    expect(html).toContain('href="unconstrained-jacobians/quick/report.html"');
+    write(root, 'unconstrained-jacobians/quick/theory.json', { schema: 'collimate/theory@1' });
+    const { about } = made(root);
+    expect(about('damaged')).toMatch(
+      /unconstrained-jacobians\/quick\/theory\.json: it is of an earlier version/,
+    );
+    expect(about('damaged')).toContain('npm run reproduce -- unconstrained-jacobians');
   });
 
   it('names files that it cannot read, and goes on', () => {
@@ -201,7 +189,6 @@ describe('the index', () => {
       ...damages,
       JSON.stringify({ schema: 'collimate/sweep@2', name: 'torn' }),
     ],
-    ['unconstrained-jacobians/quick/theory.json', ...damages, JSON.stringify({ ...theory, claims: [null] })],
     [
       'mnist-fc/20260102-100000-1/analysis.json',
       ...damages,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { DeviceArray } from '../../src/autograd/array.ts';
 import { CollimateError } from '../../src/errors.ts';
-import { UnconstrainedOptimizer } from '../../src/experiments/unconstrained/optimize.ts';
+import { unconstrainedOptimizer } from '../../src/experiments/unconstrained/optimize.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet, type FcResNetOptions } from '../../src/models/fc-resnet.ts';
 import { Evaluator } from '../../src/train/evaluate.ts';
@@ -164,11 +164,7 @@ describe('a training loop refuses', () => {
         [{ classes: 9 }, 'width is 8'],
         [{ penalty: Number.NaN }, 'penalty is NaN'],
       ] as const)
-        await expect(UnconstrainedOptimizer.create(gpu, { ...model, ...changes }, how)).rejects.toThrow(
-          message,
-        );
-      await expect(UnconstrainedOptimizer.create(gpu, model, { ...how, starts: 0 })).rejects.toThrow(
-        'starts is 0',
-      );
+        await expect(unconstrainedOptimizer(gpu, { ...model, ...changes }, how)).rejects.toThrow(message);
+      await expect(unconstrainedOptimizer(gpu, model, { ...how, starts: 0 })).rejects.toThrow('starts is 0');
     }));
 });

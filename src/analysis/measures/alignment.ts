@@ -171,7 +171,7 @@ export function shownPairs(all: Pairs): { blocks: number[]; triples: number } {
 }
 
 export const tables = {
-  alignment({ measures: { alignment } }: Shown<Drawn>): Row[] {
+  alignment({ measures: { alignment } }: Pick<Shown<Pick<Drawn, 'alignment'>>, 'measures'>): Row[] {
     const { blocks, triples } = shownPairs(alignment);
     const first = <T>(list: readonly T[]) => list.slice(0, triples);
     return blocks.flatMap((i) =>

@@ -2,7 +2,7 @@ import type { Triples } from '../../analysis/unconstrained/measures.ts';
 import { DeviceArray } from '../../autograd/array.ts';
 import { add, minimum, mul, reshape, rsqrt, square, sum } from '../../autograd/functions.ts';
 import { rightSvd, svd } from '../../autograd/linalg.ts';
-import { type BoundProgram, compile } from '../../autograd/program.ts';
+import { compile } from '../../autograd/program.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import { valueAndGrad } from '../../autograd/transform.ts';
 import { checkReal, checkWhole } from '../../errors.ts';
@@ -29,147 +29,104 @@ export interface OptimizerOptions {
   readonly seed: number;
 }
 
-type Arrays = Readonly<Record<'jacobians' | 'classifier' | 'loss' | 'objective', DeviceArray>>;
-
 /**
  * Many models, each with parameters of its own, optimized by one step on the GPU: gradients of all of them, then SGD with
- * momentum. Without clipping, deep models with several classes overshoot in the first steps: a factor in one block multiplies
- * the gradients of all others.
+ * momentum. Without clipping, deep models with several classes overshoot in the first steps: a factor in one block multiplies the
+ * gradients of all others.
  */
-export class UnconstrainedOptimizer implements Disposable {
-  readonly #gpu: Gpu;
-  readonly #arrays: Arrays;
-  readonly #own: Disposable[];
-  readonly #gradient: BoundProgram;
-  readonly #update: BoundProgram;
-  readonly #values: BoundProgram;
-  readonly #triples: BoundProgram<{ u: Tensor; s: Tensor; v: Tensor }>;
-
-  private constructor(
-    gpu: Gpu,
-    arrays: Arrays,
-    own: Disposable[],
-    gradient: BoundProgram,
-    update: BoundProgram,
-    values: BoundProgram,
-    triples: BoundProgram<{ u: Tensor; s: Tensor; v: Tensor }>,
-  ) {
-    this.#gpu = gpu;
-    this.#arrays = arrays;
-    this.#own = own;
-    this.#gradient = gradient;
-    this.#update = update;
-    this.#values = values;
-    this.#triples = triples;
-  }
-
-  /** Compiles the step and draws the starts; `width` must be a multiple of 8, at which all adapters can bind blocks. */
-  static async create(
-    gpu: Gpu,
-    model: UnconstrainedOptions,
-    options: OptimizerOptions,
-  ): Promise<UnconstrainedOptimizer> {
-    const { depth, width, classes } = model;
-    const { starts } = options;
-    checkWhole('depth', depth, 1);
-    checkWhole('classes', classes, 2);
-    checkWhole('width', width, classes);
-    checkWhole('starts', starts, 1);
-    checkReal('penalty', model.penalty, 0);
-    checkSgd({ ...options, weightDecay: 0 });
-    const own: DeviceArray[] = [];
-    const zeros = (shape: number[], label: string, dtype?: 'u32') => {
-      const array = DeviceArray.zeros(gpu, shape, dtype, label);
-      own.push(array);
-      return array;
-    };
-    const pair = (label: string) => ({
-      jacobians: zeros([depth, starts, width, width], `${label}: Jacobians`),
-      classifier: zeros([starts, classes, width], `${label}: classifiers`),
-    });
-    const [parameters, gradients, momenta] = ['parameters', 'gradients', 'momenta'].map(pair) as [
-      ReturnType<typeof pair>,
-      ReturnType<typeof pair>,
-      ReturnType<typeof pair>,
-    ];
-    const step = zeros([1], 'step', 'u32');
-    const loss = zeros([starts, 1, 1], 'losses');
-    const objective = zeros([starts, 1, 1], 'objectives');
-    const blocks = ({ jacobians, classifier }: typeof parameters) => ({
-      jacobians: Array.from({ length: depth }, (_, i) =>
-        jacobians.view(i * starts * width * width, [starts, width, width]),
-      ),
-      classifier,
-    });
-
-    const drawn = drawStarts(model, options);
-    parameters.jacobians.write(drawn.jacobians);
-    parameters.classifier.write(drawn.classifier);
-
-    const gradientInputs = [blocks(parameters)];
-    const updateInputs = [parameters, gradients, momenta, step];
-    const [gradient, update, values, triples] = await Promise.all([
-      compile(gpu, gradientOf(model), specsOf(gradientInputs), { label: 'gradient' }),
-      compile(gpu, updateOf(options), specsOf(updateInputs), {
-        label: 'update',
-        inPlace: [
-          [0, 0],
-          [1, 1],
-          [2, 4],
-          [3, 5],
-          [4, 6],
-        ],
-      }),
-      compile(gpu, (j: Tensor) => rightSvd(j).s, specsOf([parameters.jacobians]), {
-        label: 'singular values',
-      }),
-      compile(gpu, svd, specsOf([parameters.jacobians]), { label: 'singular triples' }),
-    ]);
-    return new UnconstrainedOptimizer(
-      gpu,
-      { ...parameters, loss, objective },
-      own,
-      gradient.bind(gradientInputs, [blocks(gradients), loss, objective]),
-      update.bind(updateInputs, [parameters, momenta, step]),
-      values.bind([parameters.jacobians]),
-      triples.bind([parameters.jacobians]),
-    );
-  }
-
+export interface UnconstrainedOptimizer extends Disposable {
   /** Queues steps and returns at once. */
-  queue(steps: number): void {
-    this.#gpu.submit([this.#gradient, this.#update], steps);
-  }
-
-  /** Cross-entropy and objective of each start, S numbers each, with the parameters of this moment. */
-  async values(): Promise<{ loss: number[]; objective: number[] }> {
-    this.#gradient.submit();
-    const [loss, objective] = await Promise.all([this.#arrays.loss.read(), this.#arrays.objective.read()]);
-    return { loss: [...loss], objective: [...objective] };
-  }
-
+  queue(steps: number): void;
+  /** Cross-entropy and objective of each start, S numbers each, with the current parameters. */
+  values(): Promise<{ loss: number[]; objective: number[] }>;
   /** Singular values of every J_i of every start, [L, S, d]. */
-  async singularValues(): Promise<Float32Array> {
-    this.#values.submit();
-    return (await this.#values.outputs[0]!.read()) as Float32Array;
-  }
+  singularValues(): Promise<Float32Array>;
+  triples(): Promise<Triples>;
+}
 
-  async triples(): Promise<Triples> {
-    this.#triples.submit();
-    const { u, s, v } = this.#triples.result;
-    const [us, ss, vs] = await Promise.all([u.read(), s.read(), v.read()]);
-    return { u: us as Float32Array, s: ss as Float32Array, v: vs as Float32Array };
-  }
+/** Compiles the step and draws the starts; `width` must be a multiple of 8, at which all adapters can bind blocks. */
+export async function unconstrainedOptimizer(
+  gpu: Gpu,
+  model: UnconstrainedOptions,
+  options: OptimizerOptions,
+): Promise<UnconstrainedOptimizer> {
+  const { depth, width, classes } = model;
+  const { starts } = options;
+  checkWhole('depth', depth, 1);
+  checkWhole('classes', classes, 2);
+  checkWhole('width', width, classes);
+  checkWhole('starts', starts, 1);
+  checkReal('penalty', model.penalty, 0);
+  checkSgd({ ...options, weightDecay: 0 });
+  const own: Disposable[] = [];
+  const zeros = (shape: number[], label: string, dtype?: 'u32') => {
+    const array = DeviceArray.zeros(gpu, shape, dtype, label);
+    own.push(array);
+    return array;
+  };
+  const pair = (label: string) => ({
+    jacobians: zeros([depth, starts, width, width], `${label}: Jacobians`),
+    classifier: zeros([starts, classes, width], `${label}: classifiers`),
+  });
+  const [parameters, gradients, momenta] = [pair('parameters'), pair('gradients'), pair('momenta')];
+  const step = zeros([1], 'step', 'u32');
+  const loss = zeros([starts, 1, 1], 'losses');
+  const objective = zeros([starts, 1, 1], 'objectives');
+  const blocks = ({ jacobians, classifier }: typeof parameters) => ({
+    jacobians: Array.from({ length: depth }, (_, i) =>
+      jacobians.view(i * starts * width * width, [starts, width, width]),
+    ),
+    classifier,
+  });
 
-  dispose(): void {
-    for (const own of [this.#gradient, this.#update, this.#values, this.#triples, ...this.#own]) {
-      own[Symbol.dispose]();
-    }
-  }
+  const drawn = drawStarts(model, options);
+  parameters.jacobians.write(drawn.jacobians);
+  parameters.classifier.write(drawn.classifier);
 
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
+  const gradientInputs = [blocks(parameters)];
+  const updateInputs = [parameters, gradients, momenta, step];
+  const inPlace: [number, number][] = [
+    [0, 0],
+    [1, 1],
+    [2, 4],
+    [3, 5],
+    [4, 6],
+  ];
+  const [gradient, update, values, triples] = await Promise.all([
+    compile(gpu, gradientOf(model), specsOf(gradientInputs), { label: 'gradient' }),
+    compile(gpu, updateOf(options), specsOf(updateInputs), { label: 'update', inPlace }),
+    compile(gpu, (j: Tensor) => rightSvd(j).s, specsOf([parameters.jacobians]), { label: 'singular values' }),
+    compile(gpu, svd, specsOf([parameters.jacobians]), { label: 'singular triples' }),
+  ]);
+  const bound = {
+    gradient: gradient.bind(gradientInputs, [blocks(gradients), loss, objective]),
+    update: update.bind(updateInputs, [parameters, momenta, step]),
+    values: values.bind([parameters.jacobians]),
+    triples: triples.bind([parameters.jacobians]),
+  };
+  own.unshift(...Object.values(bound));
+  const floats = async (array: DeviceArray) => (await array.read()) as Float32Array;
+  return {
+    queue: (steps) => gpu.submit([bound.gradient, bound.update], steps),
+    async values() {
+      bound.gradient.submit();
+      const [losses, objectives] = await Promise.all([loss.read(), objective.read()]);
+      return { loss: [...losses], objective: [...objectives] };
+    },
+    singularValues() {
+      bound.values.submit();
+      return floats(bound.values.outputs[0]!);
+    },
+    async triples() {
+      bound.triples.submit();
+      const { u, s, v } = bound.triples.result;
+      const [us, ss, vs] = await Promise.all([u, s, v].map(floats));
+      return { u: us!, s: ss!, v: vs! };
+    },
+    [Symbol.dispose]() {
+      for (const one of own) one[Symbol.dispose]();
+    },
+  };
 }
 
 /** Gradients of the objectives by the parameters, and the objectives. Models do not touch each other: their sum has all gradients. */

@@ -1,171 +1,283 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import { depthSlopes, judgeTheory } from '../../analysis/unconstrained/claims.ts';
-import { alignmentGrid, measureStart, type TripleSizes } from '../../analysis/unconstrained/measures.ts';
+import { judge } from '../../analysis/claim.ts';
+import { alignmentMatrix, tables } from '../../analysis/measures/alignment.ts';
+import { fitPowerLaw } from '../../analysis/power-law.ts';
 import {
-  type CourseMoment,
-  depthSlope,
-  type TheoryCase,
-  theoryCase,
-  theoryClaim,
-} from '../../analysis/unconstrained/results.ts';
+  alignmentGrid,
+  measureStart,
+  modelScalarsOf,
+  type StartMeasures,
+  startMeasures,
+  type TripleSizes,
+} from '../../analysis/unconstrained/measures.ts';
 import { CollimateError } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { alignedOptimum } from '../../models/unconstrained-jacobians.ts';
-import { origin } from '../run-config.ts';
+import { format, range } from '../../numbers.ts';
+import { finite, measured, whole } from '../../schema.ts';
+import { type Origin, origin } from '../run-config.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { UnconstrainedOptimizer } from './optimize.ts';
+import type { Level } from '../sweep.ts';
+import { joinRuns } from '../sweep-record.ts';
+import type { Cell, SweepRecord, SweepRun } from '../sweep-results.ts';
+import { theoryClaims, theorySweep } from '../sweeps/unconstrained-jacobians.ts';
+import { unconstrainedOptimizer } from './optimize.ts';
 import { type TheorySettings, theorySettings } from './settings.ts';
 
-export const THEORY = 'theory.json';
-
-const theory = v.object({
-  schema: v.literal('collimate/theory@1'),
-  preset: v.string(),
-  settings: theorySettings,
-  /** Each number of classes at each depth. */
-  cases: v.array(theoryCase),
-  /** Two classes at one depth without skip connections; null where two classes were not asked for. */
-  control: v.nullable(theoryCase),
-  slopes: v.array(depthSlope),
-  claims: v.array(theoryClaim),
-});
-/** The shape of `theory.json`. */
-export type Theory = v.InferOutput<typeof theory>;
-
-const remedy = 'Remove the file: `npm run reproduce -- unconstrained-jacobians` makes it again.';
-export const THEORY_FILE = { format: 'collimate/theory@1', schema: theory, remedy } as const;
-/** The `config.json` beside it. */
+/** The `config.json` of its folder. */
 export const THEORY_CONFIG = {
-  format: 'collimate/theory-config@1',
+  format: 'collimate/theory-config@2',
   schema: v.object({
-    schema: v.literal('collimate/theory-config@1'),
+    schema: v.literal('collimate/theory-config@2'),
     preset: v.string(),
     settings: theorySettings,
     ...origin,
   }),
   remedy: 'Remove the folder, or restore the file from a copy.',
+  older: 'Name another folder with `--out`, or remove that one: it takes minutes to make again.',
 } as const;
-const CASE_FILE = { schema: theoryCase, remedy } as const;
 
-/** One set of starts that run side by side. */
-export interface PlannedCase {
-  readonly classes: number;
-  readonly depth: number;
-  readonly skip: boolean;
-  /** Whether it is followed on its way. */
-  readonly followed: boolean;
-}
+const model = { classes: whole(2), depth: whole(1), skip: v.boolean() };
+type Model = Readonly<{ classes: number; depth: number; skip: boolean }>;
 
-export function planTheory({ classes, depths }: TheorySettings): PlannedCase[] {
-  const followed = followedDepth(depths);
-  return [
-    ...classes.flatMap((c) =>
-      depths.map((depth) => ({ classes: c, depth, skip: true, followed: depth === followed })),
+const cellResults = v.object({
+  ...model,
+  /** The aligned solution that is compared with (`AlignedOptimum`); null without skip connections. */
+  predicted: v.nullable(v.object({ sigma: finite, objective: finite, stationary: whole() })),
+  /** Before and after the optimization; arrays over starts run over all of them in order. */
+  initial: v.array(startMeasures),
+  final: v.array(startMeasures),
+  /** How starts went, at steps from 0 to the last; only of one depth. */
+  course: v.nullable(
+    v.array(
+      v.object({
+        step: whole(),
+        objective: v.array(finite),
+        /** Means over blocks of the first singular value and of the C-th, the first of those that are to vanish. */
+        sigma1: v.array(measured),
+        sigmaC: v.array(measured),
+      }),
     ),
-    ...(classes.includes(2) ? [{ classes: 2, depth: followed, skip: false, followed: true }] : []),
+  ),
+  /** |U_jᵀ J_i V_j| / σ_{i,1} of the first start at the end, first C triples, [i][j][C][C]; only where there is a course. */
+  alignment: v.nullable(v.array(v.array(v.array(v.array(measured))))),
+  /** Of the same, mean over i ≠ j. */
+  diagonalShare: v.nullable(v.number()),
+});
+/** What was found in the models of one cell, from all starts. */
+export type TheoryCell = v.InferOutput<typeof cellResults>;
+const CELL_FILE = {
+  schema: cellResults,
+  remedy: 'Remove the file: `npm run reproduce -- unconstrained-jacobians` makes it again.',
+} as const;
+
+/** Each number of classes at each depth, and two classes at one depth without skip connections, as the control. */
+export function planTheory({ classes, depth }: TheorySettings): Model[] {
+  const control = { classes: 2, depth: followed(depth), skip: false };
+  return [
+    ...classes.flatMap((c) => depth.map((d) => ({ classes: c, depth: d, skip: true }))),
+    ...(classes.includes(2) ? [control] : []),
   ];
 }
 
-/** Without skip connections, the optimum of much deeper models than that is zero. */
+/** The depth at which models are followed on their way: without skip connections, the optimum of much deeper ones is zero. */
 const FOLLOWED = 8;
-const followedDepth = (depths: readonly number[]): number =>
+const followed = (depths: readonly number[]): number =>
   depths.reduce((a, b) => (Math.abs(b - FOLLOWED) < Math.abs(a - FOLLOWED) ? b : a));
 
-export const caseInWords = ({ classes, depth, skip }: PlannedCase): string =>
-  `${classes} classes, ${depth} ${depth === 1 ? 'block' : 'blocks'}${skip ? '' : ', no skip connections'}`;
+const nameOf = ({ classes, skip }: Model) => `${classes} classes${skip ? '' : ', no skip connections'}`;
+export const modelInWords = (model: Model): string =>
+  `${nameOf(model)}, ${model.depth} ${model.depth === 1 ? 'block' : 'blocks'}`;
 
-/**
- * Optimizes and measures all cases and judges the theory's conclusions. Each case is written when it is done, and what the folder
- * holds is not done again.
- */
-export async function runCases(
+/** Makes the cells that a folder does not hold yet, each from all starts at once, and reads the others. */
+export async function makeCells(
   gpu: Gpu,
   folder: RunFolder,
-  preset: string,
   settings: TheorySettings,
-  onCase: (planned: PlannedCase, index: number, count: number) => void,
-): Promise<Theory> {
+  onCell: (model: Model, index: number, count: number) => void,
+): Promise<TheoryCell[]> {
   const plan = planTheory(settings);
-  const done: TheoryCase[] = [];
-  for (const [index, planned] of plan.entries()) {
-    const file = `cases/C${planned.classes}-L${planned.depth}${planned.skip ? '' : '-plain'}.json`;
+  const cells: TheoryCell[] = [];
+  for (const [index, model] of plan.entries()) {
+    const file = `cells/C${model.classes}-L${model.depth}${model.skip ? '' : '-plain'}.json`;
     if (!folder.has(file)) {
-      onCase(planned, index, plan.length);
-      folder.writeJson(file, await runCase(gpu, planned, settings));
+      onCell(model, index, plan.length);
+      folder.writeJson(file, await makeCell(gpu, model, settings));
     }
-    done.push(folder.read(file, CASE_FILE));
+    cells.push(folder.read(file, CELL_FILE));
   }
-  const cases = done.filter(({ skip }) => skip);
-  const control = done.find(({ skip }) => !skip) ?? null;
-  const theory: Theory = {
-    schema: 'collimate/theory@1',
-    ...{ preset, settings, cases, control },
-    slopes: depthSlopes(cases),
-    claims: judgeTheory({ cases, control }),
-  };
-  folder.writeJson(THEORY, theory);
-  return theory;
+  return cells;
 }
 
-/** Moments at which a case is looked at on its way, closer together at first. */
-const MOMENTS = 40;
+/** Steps at which a model is looked at on its way, closer together at first. */
+const LOOKS = 40;
 
-/** Optimizes one case from all starts at once. */
-export async function runCase(gpu: Gpu, planned: PlannedCase, settings: TheorySettings): Promise<TheoryCase> {
-  const { classes, depth, skip, followed } = planned;
+async function makeCell(gpu: Gpu, model: Model, settings: TheorySettings): Promise<TheoryCell> {
+  const { classes, depth, skip } = model;
   const { width, starts, steps, penalty } = settings;
-  const model = { classes, depth, width, penalty, skip };
   const sizes = { classes, depth, width, starts };
-  using optimizer = await UnconstrainedOptimizer.create(gpu, model, settings);
+  const isFollowed = depth === followed(settings.depth);
+  using optimizer = await unconstrainedOptimizer(gpu, { ...model, width, penalty }, settings);
   const values = async () => {
     const found = await optimizer.values();
     const start = found.objective.findIndex((x) => !Number.isFinite(x));
     if (start < 0) return found;
     throw new CollimateError(
-      `start ${start + 1} of ${caseInWords(planned)} diverged: its objective is ${found.objective[start]}`,
+      `start ${start + 1} of ${modelInWords(model)} diverged: its objective is ${found.objective[start]}`,
       'Use a smaller `--lr`.',
     );
   };
   const measure = async () => {
     const { loss, objective } = await values();
     const triples = await optimizer.triples();
-    const measures = objective.map((value, start) => ({
-      ...{ loss: loss[start]!, objective: value },
-      ...measureStart(triples, sizes, start),
-    }));
+    const measures = objective.map(
+      (value, start): StartMeasures => ({
+        ...{ loss: loss[start]!, objective: value },
+        ...measureStart(triples, sizes, start),
+      }),
+    );
     return { measures, triples };
   };
   const { measures: initial } = await measure();
-  const course: CourseMoment[] = [];
-  const moments = followed ? MOMENTS : 1;
+  const course: NonNullable<TheoryCell['course']> = [];
+  const looks = isFollowed ? LOOKS : 1;
   let step = 0;
-  for (let m = 0; m <= moments; m++) {
-    const until = Math.round(steps * (m / moments) ** 2);
-    if (m > 0 && until === step) continue;
+  for (let look = 0; look <= looks; look++) {
+    const until = Math.round(steps * (look / looks) ** 2);
+    if (look > 0 && until === step) continue;
     optimizer.queue(until - step);
     step = until;
-    if (!followed) continue;
+    if (!isFollowed) continue;
     const { objective } = await values();
     course.push({ step, objective, ...meanValues(await optimizer.singularValues(), sizes) });
   }
   const { measures: final, triples } = await measure();
   return {
     ...{ classes, depth, skip },
-    predicted: skip ? alignedOptimum(model) : null,
+    predicted: skip ? alignedOptimum({ classes, depth, penalty }) : null,
     ...{ initial, final },
-    course: followed ? course : null,
-    ...(followed ? alignmentGrid(triples, sizes, 0) : { alignment: null, diagonalShare: null }),
+    course: isFollowed ? course : null,
+    ...(isFollowed ? alignmentGrid(triples, sizes, 0) : { alignment: null, diagonalShare: null }),
   };
 }
 
-/** Means over blocks of σ_1 and σ_C, one number a start, of values [L, S, d]. */
-function meanValues(
-  s: Float32Array,
-  { classes, depth, starts, width }: TripleSizes,
-): Pick<CourseMoment, 'sigma1' | 'sigmaC'> {
+/** Means over blocks of σ_1 and σ_C, one number per start, of values [L, S, d]. */
+function meanValues(s: Float32Array, { classes, depth, starts, width }: TripleSizes) {
   const mean = (start: number, k: number) =>
     Array.from({ length: depth }, (_, i) => s[(i * starts + start) * width + k]!).reduce((a, b) => a + b) /
     depth;
   const each = (k: number) => Array.from({ length: starts }, (_, start) => mean(start, k));
   return { sigma1: each(0), sigmaC: each(classes - 1) };
+}
+
+/** The cells as a sweep, whose seeds are the starts. */
+export function theoryRecord(
+  preset: Level,
+  settings: TheorySettings,
+  cells: readonly TheoryCell[],
+  origin: Origin,
+): SweepRecord {
+  const runs = cells.flatMap((cell) => runsOf(cell, settings, preset));
+  const { classes: _, depth: __, ...base } = settings;
+  return joinRuns(theorySweep, preset, [origin], {
+    ...{ runs, base, notes: [], batched: true, remarks: lowRank(cells) },
+    claims: theoryClaims(settings).map((claim) => judge(claim, runs)),
+  });
+}
+
+const placeOf = (model: Model): Cell => ({
+  ...{ classes: model.classes, skip: model.skip ? 'with' : 'without', depth: model.depth },
+  model: nameOf(model), // In figures, for both.
+});
+
+function runsOf(cell: TheoryCell, settings: TheorySettings, preset: Level): SweepRun[] {
+  const { classes, depth, skip, initial, final, course } = cell;
+  return final.map((m, start) => ({
+    id: `${theorySweep.name}.${preset}/classes=${classes},depth=${depth},skip=${skip},start=${start + 1}`,
+    cell: placeOf(cell),
+    seed: start + 1,
+    settings: { ...settings, classes, depth, skip },
+    ...{ status: 'done', seconds: null, validationAccuracy: null, claims: [] },
+    trained: modelScalarsOf(m, cell),
+    initialization: modelScalarsOf(initial[start]!, cell),
+    control: null,
+    course:
+      course?.map(({ step, objective, sigma1, sigmaC }) => ({
+        step,
+        scalars: { objective: objective[start]!, sigma1: sigma1[start]!, sigmaC: sigmaC[start]! },
+      })) ?? null,
+  }));
+}
+
+/** Below this ratio of objectives, the aligned solution is beaten, not met. */
+const BEATEN = 0.999;
+
+/** Where fewer directions than C − 1 turned out better. */
+function lowRank(cells: readonly TheoryCell[]): string[] {
+  const beaten = cells.filter(({ final, predicted }) =>
+    final.some(({ objective }) => predicted && objective < BEATEN * predicted.objective),
+  );
+  if (beaten.length === 0) return [];
+  const where = [...new Set(beaten.map(({ classes }) => classes))].map((classes) => {
+    const depths = beaten.filter((found) => found.classes === classes).map(({ depth }) => depth);
+    return `${classes} classes from ${Math.min(...depths)} blocks on`;
+  });
+  return [
+    `With ${where.join(' and ')}, starts end below the solution that uses all C − 1 directions alike: deep models do better with fewer.`,
+  ];
+}
+
+/** What its page shows beside the record. */
+export const theoryDetails = (cells: readonly TheoryCell[]) => ({
+  tables: theoryTables(cells),
+  matrixOf: ({ cell, seed }: SweepRun) => {
+    const found = cells.find((one) => isDeepStrictEqual(placeOf(one), cell));
+    if (seed !== 1 || !found?.alignment) return null;
+    const { depth, alignment, diagonalShare } = found;
+    return {
+      matrix: alignmentMatrix(`diagonal share ${format(diagonalShare)}`, alignment),
+      network: { depth, stages: [{ blocks: range(depth).map(String), shape: [] }] },
+      rows: tables.alignment({ measures: { alignment } }),
+    };
+  },
+});
+
+/** Numbers that the record does not hold: singular values of each block, and power laws of σ_1 through the means over starts. */
+function theoryTables(cells: readonly TheoryCell[]) {
+  const place = ({ classes, depth, skip }: Model) => ({ classes, depth, skip });
+  const skips = cells.filter(({ skip }) => skip);
+  const mean = (all: readonly StartMeasures[]) => {
+    const values = all.flatMap(({ sigma }) => sigma.map(([s]) => s!));
+    return values.reduce((a, b) => a + b) / values.length;
+  };
+  const sigma = {
+    initial: ({ initial }: TheoryCell) => mean(initial),
+    final: ({ final }: TheoryCell) => mean(final),
+    aligned: ({ predicted }: TheoryCell) => predicted!.sigma,
+  };
+  return [
+    {
+      name: 'blocks',
+      rows: cells.flatMap((cell) =>
+        cell.final.flatMap(({ sigma, numericalRank }, start) =>
+          sigma.map((values, block) => ({
+            ...{ ...place(cell), start: start + 1, block: block + 1, numericalRank: numericalRank[block] },
+            ...Object.fromEntries(values.map((value, k) => [`sigma${k + 1}`, value])),
+          })),
+        ),
+      ),
+    },
+    {
+      name: 'slopes',
+      rows: [...new Set(skips.map(({ classes }) => classes))].flatMap((classes) =>
+        Object.entries(sigma).flatMap(([of, pick]) => {
+          const own = skips.filter((cell) => cell.classes === classes);
+          const fit = fitPowerLaw(own.map((cell) => [cell.depth, pick(cell)]));
+          const [low, high] = fit?.interval ?? [];
+          return fit ? [{ classes, of, slope: fit.slope, low, high, intercept: fit.intercept }] : [];
+        }),
+      ),
+    },
+  ];
 }

@@ -1,102 +1,108 @@
 import * as v from 'valibot';
 import { CollimateError } from '../../errors.ts';
-import { above0, share } from '../../schema.ts';
-import { above, numberIn, parseNumber, type Range, whole } from '../../settings/row.ts';
+import { above, numberIn, parseNumber, type Range, real, whole } from '../../settings/row.ts';
+import { LEVELS, type Level } from '../sweep.ts';
 
-const shared = { seed: 1, starts: 10, penalty: 0.05, lr: 0.05, momentum: 0.98, clip: 0.1 };
+/** What an optimization of the Unconstrained Jacobians Model can be told. */
+export interface TheorySettings {
+  /** Random starts S. */
+  readonly starts: number;
+  /** Numbers of classes C, each with all numbers of blocks L. */
+  readonly classes: readonly number[];
+  readonly depth: readonly number[];
+  /** Dimension d. */
+  readonly width: number;
+  /** λ. */
+  readonly penalty: number;
+  readonly steps: number;
+  readonly lr: number;
+  readonly momentum: number;
+  /** Norm that a start's gradient is brought to where it is longer. */
+  readonly clip: number;
+  readonly seed: number;
+}
+type Name = keyof TheorySettings;
 
-export const theoryPresets: Readonly<Record<string, { summary: string; settings: TheorySettings }>> = {
-  smoke: {
-    summary: 'seconds: 2 and 3 classes, up to 16 blocks of width 16',
-    settings: { ...shared, classes: [2, 3], depths: [4, 8, 16], width: 16, steps: 1200 },
+interface Row<T> extends Range {
+  readonly what: string;
+  readonly smoke: T;
+  /** The same as in `smoke` where left out, and in `paper` as in `quick`. */
+  readonly quick?: T;
+  readonly paper?: T;
+}
+
+/** Every setting, in the order of `--help`; of those with several numbers each has its range. */
+const rows: { readonly [K in Name]: Row<TheorySettings[K]> } = {
+  starts: { what: 'random starts', ...whole(1, 1000), smoke: 10 },
+  classes: {
+    ...{ what: 'numbers of classes C', ...whole(2, 128) },
+    ...{ smoke: [2, 3], quick: [2, 3, 4, 10], paper: [2, 3, 4, 10, 20] },
   },
-  quick: {
-    summary: 'minutes: 2, 3, 4 and 10 classes, up to 32 blocks of width 32',
-    settings: { ...shared, classes: [2, 3, 4, 10], depths: [2, 4, 8, 16, 32], width: 32, steps: 2000 },
+  depth: {
+    ...{ what: 'numbers of blocks L', ...whole(1, 1000) },
+    ...{ smoke: [4, 8, 16], quick: [2, 4, 8, 16, 32], paper: [2, 4, 8, 16, 32, 64] },
   },
-  paper: {
-    summary: 'an hour: up to 20 classes and 64 blocks of width 64',
-    settings: {
-      ...shared,
-      classes: [2, 3, 4, 10, 20],
-      depths: [2, 4, 8, 16, 32, 64],
-      width: 64,
-      steps: 6000,
-    },
-  },
+  width: { what: 'dimension d, a multiple of 8', ...whole(8, 128), smoke: 16, quick: 32, paper: 64 },
+  penalty: { what: 'λ of the penalty', ...above(0, 10), smoke: 0.05 },
+  steps: { what: 'steps of the optimization', ...whole(1, 1_000_000), smoke: 1200, quick: 2000, paper: 6000 },
+  lr: { what: 'learning rate at the first step', ...above(0, 1e9), smoke: 0.05 },
+  momentum: { what: 'momentum, below 1', ...real(0, 0.9999), smoke: 0.98 },
+  clip: { what: 'maximum norm of the gradient of a start', ...above(0, 1e9), smoke: 0.1 },
+  seed: { what: 'random seed of the starts', ...whole(0, Number.MAX_SAFE_INTEGER), smoke: 1 },
+};
+const names = Object.keys(rows) as Name[];
+const isList = (name: Name): boolean => Array.isArray(rows[name].smoke);
+const fold = <T>(of: (name: Name) => T) =>
+  Object.fromEntries(names.map((name) => [name, of(name)])) as Record<Name, T>;
+
+export const theoryPreset = (level: Level): TheorySettings =>
+  fold((name) => {
+    const { smoke, quick = smoke, paper = quick } = rows[name];
+    return { smoke, quick, paper }[level];
+  }) as unknown as TheorySettings;
+
+/** How long they take, about. */
+export const theoryTimes: Readonly<Record<Level, string>> = {
+  smoke: 'seconds',
+  quick: 'minutes',
+  paper: 'an hour',
 };
 
 /** What the command line was given, as typed. */
-export interface GivenTheory {
-  readonly preset?: string | undefined;
-  readonly seed?: string | undefined;
-  readonly starts?: string | undefined;
-  readonly classes?: string | undefined;
-  readonly depth?: string | undefined;
-  readonly width?: string | undefined;
-  readonly penalty?: string | undefined;
-  readonly steps?: string | undefined;
-  readonly lr?: string | undefined;
-}
+export type GivenTheory = Partial<Record<Name | 'preset', string | undefined>>;
 
-/** The options, in the order in which `--help` lists them; `list`: several numbers, with commas between. */
-export const theoryRanges: Readonly<
-  Record<Exclude<keyof GivenTheory, 'preset'>, Range & { readonly what: string; readonly list?: boolean }>
-> = {
-  starts: { what: 'random starts', ...whole(1, 1000) },
-  classes: { what: 'numbers of classes', ...whole(2, 128), list: true },
-  depth: { what: 'numbers of blocks L', ...whole(1, 1000), list: true },
-  width: { what: 'dimension d, a multiple of 8', ...whole(8, 128) },
-  penalty: { what: 'λ of the penalty', ...above(0, 10) },
-  steps: { what: 'steps of the optimization', ...whole(1, 1_000_000) },
-  lr: { what: 'learning rate at the first step', ...above(0, 1e9) },
-  seed: { what: 'seed of the starts', ...whole(0, Number.MAX_SAFE_INTEGER) },
-};
-
-const { seed, starts, classes, depth, width, penalty, steps, lr } = theoryRanges;
-const list = (range: Range) => v.pipe(v.array(numberIn(range)), v.readonly());
-export const theorySettings = v.strictObject({
-  seed: numberIn(seed),
-  /** Random starts S. */
-  starts: numberIn(starts),
-  /** Numbers of classes C, each with all depths. */
-  classes: list(classes),
-  /** Numbers of blocks L. */
-  depths: list(depth),
-  /** Dimension d. */
-  width: numberIn(width),
-  /** λ. */
-  penalty: numberIn(penalty),
-  steps: numberIn(steps),
-  lr: numberIn(lr),
-  momentum: share,
-  /** Norm that a start's gradient is brought to where it is longer. */
-  clip: above0(),
+/** The options for settings: as commander has them, and in words. */
+export const theoryOptions = names.map((name): [flags: string, words: string] => {
+  const { what, minimum, maximum, above } = rows[name];
+  const numbers = `${above ? 'above' : 'from'} ${minimum}${maximum >= 1e9 ? '' : `, at most ${maximum}`}`;
+  return isList(name)
+    ? [`--${name} <numbers>`, `${what}, ${numbers}, with commas between`]
+    : [`--${name} <number>`, `${what}, ${numbers}`];
 });
-/** What an optimization of the Unconstrained Jacobians Model can be told. */
-export type TheorySettings = Readonly<v.InferOutput<typeof theorySettings>>;
+
+export const theorySettings = v.strictObject(
+  fold((name) => {
+    const number = numberIn(rows[name]);
+    return isList(name) ? v.array(number) : number;
+  }),
+) as unknown as v.GenericSchema<TheorySettings>;
 
 /** A preset's settings with the given ones in their places, all checked. */
-export function resolveTheory(given: GivenTheory): { preset: string; settings: TheorySettings } {
-  const preset = given.preset ?? 'quick';
-  const base = Object.hasOwn(theoryPresets, preset) ? theoryPresets[preset]?.settings : undefined;
-  if (!base) {
-    const names = Object.keys(theoryPresets).join(', ');
+export function resolveTheory(given: GivenTheory): { preset: Level; settings: TheorySettings } {
+  const preset = LEVELS.find((level) => level === (given.preset ?? 'quick'));
+  if (!preset) {
     throw new CollimateError(
-      `there is no preset ${preset} of unconstrained-jacobians`,
-      `There are ${names}.`,
+      `there is no preset ${given.preset} of unconstrained-jacobians`,
+      `There are ${LEVELS.join(', ')}.`,
     );
   }
-  const changes: Record<string, unknown> = {};
-  for (const [name, range] of Object.entries(theoryRanges)) {
-    const text = given[name as keyof GivenTheory];
-    if (text === undefined) continue;
-    const key = name === 'depth' ? 'depths' : name;
-    changes[key] = range.list
-      ? [...new Set(text.split(',').map((one) => parseNumber(`--${name}`, one, range)))].sort((a, b) => a - b)
-      : parseNumber(`--${name}`, text, range);
-  }
-  const settings: TheorySettings = { ...base, ...changes };
+  const base = theoryPreset(preset);
+  const settings = fold((name) => {
+    const number = (text: string) => parseNumber(`--${name}`, text, rows[name]);
+    const text = given[name];
+    if (text === undefined) return base[name];
+    return isList(name) ? [...new Set(text.split(',').map(number))].sort((a, b) => a - b) : number(text);
+  }) as unknown as TheorySettings;
   const { width, classes } = settings;
   if (width % 8 !== 0 || width < Math.max(...classes)) {
     throw new CollimateError(

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { Analysis } from '../../analysis/results.ts';
-import { allSeries, type ScalarName } from '../../analysis/scalars.ts';
+import { allSeries, type ShownName } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { accent, classColour } from '../colours.ts';
 import type { Observation } from '../csv.ts';
@@ -64,7 +64,7 @@ export function sweepBlocks(
   );
 }
 
-/** Scalars over the epochs of runs with snapshots, a panel each: one line per run. */
+/** Scalars over the epochs or steps of runs with snapshots, a panel each: one line per run. */
 export function sweepCourse(
   record: SweepRecord,
   options: Extract<SweepFigure, { kind: 'course' }>,
@@ -75,8 +75,8 @@ export function sweepCourse(
   const hue = values.length > 0 ? sweep.colours(values) : () => accent;
   const rows = scalars.flatMap((measure) =>
     runs.flatMap((run) =>
-      run.course!.map(({ epoch, scalars: { [measure]: value } }) => ({
-        ...{ measure, ...sweep.placeOf(run, ...(series === undefined ? [] : [series])), epoch, value },
+      run.course!.map(({ scalars: { [measure]: value = null }, ...at }) => ({
+        ...{ measure, ...sweep.placeOf(run, ...(series === undefined ? [] : [series])), ...at, value },
       })),
     ),
   );
@@ -88,26 +88,28 @@ export function sweepCourse(
   );
 }
 
-type CourseRow = Observation & { readonly epoch: number; readonly value: number | null };
+type CourseRow = Observation & { readonly value: number | null };
 
 /** Scalars over training, a panel each: one line per run. */
 export function coursePanels(
-  names: readonly ScalarName[],
+  names: readonly ShownName[],
   all: readonly CourseRow[],
   colour: (row: Observation) => string = () => accent,
 ): Panel[][] {
-  const last = Math.max(1, ...all.map((r) => r.epoch));
-  const ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((t) => t <= last);
+  const at = all.some((r) => 'step' in r) ? 'step' : 'epoch';
+  const time = (r: Observation) => r[at] as number;
+  const last = Math.max(1, ...all.map(time));
+  const ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((t) => t <= last);
   const scale = { type: 'symlog', domain: [-0.1, 1.1 * last], ticks } as const;
-  const x = { ...axis('epoch (0: initialization)'), ...scale };
+  const x = { ...axis(`${at} (0: initialization)`), ...scale };
   return sweep.inRows(names, (name, width) => {
     const own = all.flatMap((r) =>
       r.measure === name && defined(r.value) ? [{ ...r, value: r.value }] : [],
     );
     const { log, ...y } = valueAxis(name, own);
-    const end = spread(own.filter((r) => r.epoch === last).map((r) => r.value)).mean;
+    const end = spread(own.filter((r) => time(r) === last).map((r) => r.value)).mean;
     const note = `at the end ${format(end)}`;
-    return lines(own, 'epoch', colour, { title: labelOf(name), note, width, height: 220, x, y, log });
+    return lines(own, at, colour, { title: labelOf(name), note, width, height: 220, x, y, log });
   });
 }
 
@@ -122,7 +124,7 @@ function lines<R extends { readonly value: number }>(
   const place = { x, y: 'value' };
   const marks = [
     Plot.line(rows, { ...place, z: 'run', stroke: colour, strokeWidth: 1.5 }),
-    Plot.dot(rows, { ...place, fill: colour, r: rows.length > 40 ? 1.5 : 2.3 }),
+    rows.length > 400 ? null : Plot.dot(rows, { ...place, fill: colour, r: rows.length > 40 ? 1.5 : 2.3 }),
   ];
   return chart({ ...options, marks });
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { fitPowerLaw } from '../../analysis/power-law.ts';
-import { type ScalarName, scalar } from '../../analysis/scalars.ts';
+import { shown } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord } from '../../experiments/sweep-results.ts';
 import { accent, contrast, neutral } from '../colours.ts';
 import { defined, format, groupBy, logDomain, spread } from '../numbers.ts';
@@ -74,7 +74,7 @@ export function sweepScalars(record: SweepRecord, options: Options): Figure[] {
 }
 
 export const labelOf = (name: Name): string =>
-  name === 'validationAccuracy' ? 'validation accuracy' : scalar(name).label;
+  name === 'validationAccuracy' ? 'validation accuracy' : shown(name).label;
 
 /** The vertical scale of a scalar: its whole domain where what is shown fills a good part of it. */
 export function valueAxis(
@@ -82,8 +82,7 @@ export function valueAxis(
   rows: readonly { value: number }[],
 ): Plot.ScaleOptions & { log: boolean } {
   const values = rows.map((r) => r.value);
-  const { log = false, domain } =
-    name === 'validationAccuracy' ? { domain: [0, 1] as const } : scalar(name as ScalarName);
+  const { log = false, domain } = name === 'validationAccuracy' ? { domain: [0, 1] as const } : shown(name);
   const { min, max } = spread(values);
   if (log && (max ?? 0) > 0) return { ...logAxis('', logDomain(values)), grid: true, log };
   const [low, high] = [min ?? 0, max ?? 0];
@@ -140,15 +139,19 @@ function panel(name: Name, width: number, all: readonly Row[], drawing: Drawing)
 }
 
 /** The slopes of power laws, as in `slope −1.01 [−1.09, −0.93]`; empty where there is no fit. */
-const slopesInWords = (trained: readonly Row[], { x, lineOf }: Drawing): string =>
-  [...groupBy(trained, lineOf)]
+function slopesInWords(trained: readonly Row[], { x, lineOf }: Drawing): string {
+  const lines = [...groupBy(trained, lineOf)];
+  return lines
     .flatMap(([line, rows]) => {
       const fit = fitPowerLaw(rows.map((r) => [r[x.name] as number, r.value]));
       if (!fit) return [];
-      const interval = fit.interval ? ` [${fit.interval.map((end) => format(end, 2)).join(', ')}]` : '';
+      // There is room for two.
+      const interval =
+        fit.interval && lines.length < 3 ? ` [${fit.interval.map((end) => format(end, 2)).join(', ')}]` : '';
       return `${line === '' ? '' : `${sweep.valueInWords(line)}: `}slope ${format(fit.slope, 2)}${interval}`;
     })
     .join('; ');
+}
 
 function meansInWords(trained: readonly Row[], { x, lineOf }: Drawing): string {
   const cells = [...groupBy(trained, (r) => JSON.stringify([lineOf(r), r[x.name]])).values()];
