@@ -78,29 +78,30 @@ export const PLAIN = { label: 'the same without skip connections', at: { skip: '
 /** A place on the axis of datasets; what it changes lies in the base. */
 export const on = (dataset: string): AxisValues => axis('dataset', [dataset]);
 
-/** Measures of RA that are looked for in every sweep, with what is claimed of them, and from which value on. */
-const SCOPE = {
+/** The measures that are looked for in every cell of a sweep, so that cells can be compared. */
+export const MAIN = ['line', 'stepCosine', ALIGNMENT, 'leftRight', 'topEnergy'] as const;
+
+/** What some of them show of a network, and from which value on. */
+const SHOWN = {
   line: ['representations lie on a line', 0.98],
   [ALIGNMENT]: ['singular vectors align', 0.6],
   topEnergy: ['Residual Jacobians have rank at most C', 0.99],
 } as const;
 
-/** The claim that a network shows RA in a part of a sweep. `where` completes its title, `measured` what is measured. */
-export function shown(
-  name: keyof typeof SCOPE,
-  {
-    where,
-    measured,
-    of,
-    ...rest
-  }: Pick<Claim<ScalarName>, 'id' | 'control'> &
-    Partial<Pick<Claim<ScalarName>, 'property' | 'threshold'>> & {
-      readonly where: string;
-      readonly measured?: string;
-      readonly of: Omit<Quantity<ScalarName>, 'scalar'>;
-    },
-): Claim<ScalarName> {
-  const [title, atLeast] = SCOPE[name];
+type SweepClaim = Claim<ScalarName>;
+interface Part
+  extends Pick<SweepClaim, 'id' | 'control'>,
+    Partial<Pick<SweepClaim, 'property' | 'threshold' | 'presupposes'>> {
+  /** Completes the title. */
+  readonly where: string;
+  /** Completes what is measured. */
+  readonly measured?: string;
+  readonly of: Omit<Quantity<ScalarName>, 'scalar'>;
+}
+
+/** The claim that networks show what a measure stands for in a part of a sweep. */
+export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }: Part): SweepClaim {
+  const [title, atLeast] = SHOWN[name];
   return {
     property: 'scope',
     title: `${title} ${where}`,
@@ -112,5 +113,5 @@ export function shown(
   };
 }
 
-/** The claims that are looked for in every cell of a sweep, so that they can be compared. */
-export const MAIN = ['line', 'stepCosine', ALIGNMENT, 'leftRight', 'topEnergy'] as const;
+/** The claim that singular vectors align there. */
+export const aligned = (part: Part): SweepClaim => shown(ALIGNMENT, part);

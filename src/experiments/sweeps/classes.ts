@@ -1,7 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { ALIGNMENT, alone, fcBase, on, shown } from './bases.ts';
+import { ALIGNMENT, aligned, alone, fcBase, on, shown } from './bases.ts';
 
 export const classes: Sweep = {
   name: 'classes',
@@ -35,7 +35,7 @@ export const classes: Sweep = {
       : []),
   ],
   claims: () => [
-    shown(ALIGNMENT, {
+    aligned({
       ...{ property: 'RA2', id: 'two-classes', where: 'almost perfectly with two classes' },
       threshold: { atLeast: 0.95 },
       of: { at: { dataset: 'mnist', classes: 2 } },

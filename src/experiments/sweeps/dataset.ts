@@ -3,7 +3,7 @@ import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets } from '../../data/datasets.ts';
 import { type Model, networks } from '../../models/networks.ts';
 import { axis, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
-import { ALIGNMENT, asItStands, fcBase, MAIN, on, shown } from './bases.ts';
+import { aligned, asItStands, fcBase, MAIN, on } from './bases.ts';
 
 const by = (model: Model) => axis('model', [model]);
 
@@ -31,7 +31,7 @@ function datasetCells(level: Level): SweepCell[] {
 const datasetClaims = (level: Level): Claim<ScalarName>[] =>
   datasetCells(level).map(({ cell }) => {
     const [dataset, model] = [cell.dataset, cell.model] as [keyof typeof datasets, Model];
-    return shown(ALIGNMENT, {
+    return aligned({
       id: `${dataset}-${model}`,
       where: `on ${datasets[dataset].title}, ${networks[model].title}`,
       threshold: { atLeast: networks[model].convolutional ? 0.45 : 0.5 },

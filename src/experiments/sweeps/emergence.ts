@@ -1,7 +1,7 @@
 /** How alignment comes about over one run. */
 import { LEARNED } from '../../analysis/claim.ts';
 import type { Sweep } from '../sweep.ts';
-import { ALIGNMENT } from './bases.ts';
+import { ALIGNMENT, MAIN } from './bases.ts';
 import { mainCells } from './seed.ts';
 
 export const emergence: Sweep = {
@@ -31,16 +31,8 @@ export const emergence: Sweep = {
       caption:
         'Each measure over training, from initialization on: one line per seed. Look for when each property appears.',
       scalars: [
-        'trainAccuracy',
-        'testAccuracy',
-        'line',
-        'stepCosine',
-        'stepCv',
-        ALIGNMENT,
-        'leftRight',
-        'topEnergy',
-        'sigma1First',
-        'sigma1Last',
+        ...(['trainAccuracy', 'testAccuracy', ...MAIN] as const),
+        ...(['stepCv', 'sigma1First', 'sigma1Last'] as const),
       ],
     },
     {

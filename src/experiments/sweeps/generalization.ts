@@ -1,7 +1,6 @@
-import { BY_HEART, type Claim } from '../../analysis/claim.ts';
-import type { ScalarName } from '../../analysis/scalars.ts';
+import { BY_HEART } from '../../analysis/claim.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
+import { aligned, fcBase, MAIN } from './bases.ts';
 
 /** Labels that a network can only learn by heart, and those of the set. */
 const LABELS = axis('labels', ['true', { randomLabels: 0 }], ['random', { randomLabels: 1 }]);
@@ -45,18 +44,14 @@ export const generalization: Sweep = {
       of: { scalar: 'trainAccuracy', at: { labels: 'random' }, over: 'training', take: 'min' },
       control: { label: 'true labels', at: { labels: 'true' } },
     },
-    ...TRAININGS.map(
-      ([training]): Claim<ScalarName> => ({
+    ...TRAININGS.map(([training]) =>
+      aligned({
         property: 'generalization',
         id: `labels-${training.replaceAll(/[ ,]+/g, '-')}`,
-        title: `singular vectors align more with true labels: ${training}`,
-        measure: 'diagonal share of U_jᵀ J_i V_j with true labels less that with random ones',
+        where: `more with true labels: ${training}`,
+        measured: 'with true labels less that with random ones',
         threshold: { atLeast: 0.1 },
-        of: {
-          scalar: ALIGNMENT,
-          at: { training, labels: 'true' },
-          less: { training, labels: 'random' },
-        },
+        of: { at: { training, labels: 'true' }, less: { training, labels: 'random' } },
         presupposes: [BY_HEART],
       }),
     ),

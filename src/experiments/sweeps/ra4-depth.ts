@@ -1,7 +1,7 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
+import { aligned, fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
 
 /** At every depth but 2: two blocks have one pair to align. */
 const ALIGNED = {
@@ -32,7 +32,7 @@ export const depth: Sweep = {
   claims: () => [
     slope('slope', '', [4, 16]),
     slope('slope-all', ', over all depths', [2, 32]),
-    shown(ALIGNMENT, { id: 'depths', ...ALIGNED }),
+    aligned({ id: 'depths', ...ALIGNED }),
     shown('line', { id: 'depth-line', ...ALIGNED }),
   ],
   figures: [

@@ -1,7 +1,7 @@
 import { findExperiment } from '../settings.ts';
 import { type AxisValues, axis, grid, type Sweep } from '../sweep.ts';
 import type { SweepFigure } from '../sweep-results.ts';
-import { ALIGNMENT, fcBase, MAIN, shown } from './bases.ts';
+import { aligned, fcBase, MAIN } from './bases.ts';
 
 /** With small scales the decay of the brief base leaves nothing of branches: this one aligns at all scales. */
 const GENTLE = { momentum: 0.9, weightDecay: 1e-2 };
@@ -69,7 +69,7 @@ export const residualScaling: Sweep = {
     ];
   },
   claims: () => [
-    shown(ALIGNMENT, {
+    aligned({
       ...{
         id: 'scaled',
         where: 'at every scale of branches',
@@ -77,18 +77,18 @@ export const residualScaling: Sweep = {
       },
       of: { at: { norm: 'BatchNorm', dropout: 'none' }, over: 'scale', take: 'min' },
     }),
-    shown(ALIGNMENT, {
+    aligned({
       ...{ id: 'unnormalized', where: 'without BatchNorm', measured: 'at scale 1' },
       of: { at: { norm: 'none', scale: '1', dropout: 'none' } },
     }),
-    shown(ALIGNMENT, {
+    aligned({
       id: 'unnormalized-small',
       where: 'without BatchNorm where branches are small',
       measured: 'at scale 1/L',
       of: { at: { norm: 'none', scale: '1/L', dropout: 'none' } },
       control: { label: 'with BatchNorm', at: { norm: 'BatchNorm' } },
     }),
-    shown(ALIGNMENT, {
+    aligned({
       id: 'dropout',
       where: 'with dropout',
       measured: 'with dropout before the last linear layer of post-norm branches',

@@ -1,7 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
 import { grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
-import { ALIGNMENT, fcBase } from './bases.ts';
+import { fcBase, MAIN } from './bases.ts';
 
 export const seed: Sweep = {
   name: 'seed',
@@ -39,7 +39,7 @@ export const seed: Sweep = {
         'One dot per seed: the trained network, the same at initialization, and its control without skip connections. Look for three ' +
         'groups that lie apart, and for dots of one group close together.',
       x: 'seed',
-      scalars: ['line', 'stepCosine', 'stepCv', ALIGNMENT, 'leftRight', 'topEnergy', 'nc1', 'nc2Angles'],
+      scalars: [...MAIN, 'stepCv', 'nc1', 'nc2Angles'],
       beside: true,
     },
   ],

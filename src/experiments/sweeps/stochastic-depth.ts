@@ -1,5 +1,5 @@
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, fcBase, MAIN, shown } from './bases.ts';
+import { aligned, fcBase, MAIN } from './bases.ts';
 
 export const stochasticDepth: Sweep = {
   name: 'stochastic-depth',
@@ -10,7 +10,7 @@ export const stochasticDepth: Sweep = {
   cells: (level) =>
     grid(fcBase(level), valuesOf('survival', level === 'smoke' ? [1, 0.5] : [1, 0.9, 0.7, 0.5])),
   claims: () => [
-    shown(ALIGNMENT, {
+    aligned({
       ...{
         id: 'survival',
         where: 'with stochastic depth too',

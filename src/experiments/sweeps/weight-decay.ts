@@ -1,7 +1,7 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { Claim } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
+import { aligned, fcBase, MAIN } from './bases.ts';
 
 const MOMENTA = [0, 0.5];
 
@@ -25,16 +25,14 @@ export const weightDecay: Sweep = {
     MOMENTA.flatMap((momentum): Claim<ScalarName>[] => {
       const along = { at: { momentum }, over: 'weightDecay' };
       return [
-        {
+        aligned({
           property: 'generalization',
           id: `best-${momentum}`,
-          title: `the network that generalizes best aligns (momentum ${momentum})`,
-          measure: 'diagonal share of U_jᵀ J_i V_j at the weight decay of best validation accuracy',
-          threshold: { atLeast: 0.6 },
-          of: { scalar: ALIGNMENT, ...along, take: 'best' },
-          presupposes: [LEARNED],
+          where: `in the network that generalizes best (momentum ${momentum})`,
+          measured: 'at the weight decay of best validation accuracy',
+          of: { ...along, take: 'best' },
           control: { label: 'at the smallest weight decay', take: 'first' },
-        },
+        }),
         {
           property: 'scope',
           id: `dead-${momentum}`,
