@@ -81,9 +81,9 @@ function pullBack(
 
 const copyOf = (x: Tensor): Tensor => bind('copy', [x], {});
 
-/** Stands for a direction with the shape of `x` and further leading axes; never part of a result. */
+/** Stands for a tangent with the shape of `x` and further leading axes; never part of a result. */
 const placeholder = (x: Tensor, lead: readonly number[] = []): Tensor =>
-  input('direction', [...lead, ...x.shape]);
+  input('tangent', [...lead, ...x.shape]);
 
 // biome-ignore lint/suspicious/noExplicitAny: functions of any structures of tensors are differentiated
 type Args = readonly any[];
@@ -95,6 +95,18 @@ function expectCall(f: unknown, args: unknown): void {
     'Give a function, and a list of its arguments.',
   );
 }
+
+/** A structure with its tensors replaced, by zeros where there is null: these are like the `models`, with further leading axes. */
+const filled = <T>(
+  tree: T,
+  tensors: readonly (Tensor | null)[],
+  models: readonly Tensor[],
+  lead: readonly number[] = [],
+) =>
+  treeUnflatten(
+    tree,
+    tensors.map((t, i) => t ?? full(0, [...lead, ...models[i]!.shape])),
+  ) as T;
 
 /** Calls `f` at private copies of its tensor arguments. */
 function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
@@ -117,18 +129,17 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
 }
 
 /**
- * The value of `f` and its derivative in the direction of the tangents, one for each tensor in the arguments, in
+ * The value of `f` and its derivative along the tangents, one for each tensor in the arguments, in
  * the same structure: `[f(x), ∂f(x)·t]`.
  */
 export function jvp<A extends Args, R>(f: (...args: A) => R, args: A, tangents: unknown): [R, R] {
   const { copies, out } = isolate(f, args);
   const { given: ts } = tensorsLike('jvp: tangent', args, tangents, false);
   const outs = treeFlatten(out);
-  const tangentsOut = pushForward(outs, copies, ts).map((t, i) => t ?? full(0, outs[i]!.shape));
-  return [out, treeUnflatten(out, tangentsOut) as unknown as R];
+  return [out, filled(out, pushForward(outs, copies, ts), outs)];
 }
 
-/** The derivative of a function at a point, as a linear map that can be applied to batches of directions. */
+/** The derivative of a function at a point, as a linear map that can be applied to batches of tangents. */
 export interface Linearization<A extends Args, R> {
   /** The value at the point. */
   readonly value: R;
@@ -138,48 +149,33 @@ export interface Linearization<A extends Args, R> {
   applyTranspose(u: R): A;
 }
 
-/** Linearizes `f` at a point: everything that does not depend on the direction is computed once. */
+/** Linearizes `f` at a point: everything that does not depend on the tangents is computed once. */
 export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): Linearization<A, R> {
   const { copies, out } = isolate(f, args);
   const outs = treeFlatten(out);
-  const directions = copies.map((x) => placeholder(x));
-  const linear = pushForward(outs, copies, directions);
+  const tangents = copies.map((x) => placeholder(x));
+  const linear = pushForward(outs, copies, tangents);
 
-  /** The linear graph, recorded again for directions with `lead` as further leading axes. */
+  /** The linear graph, recorded again for tangents with further leading axes. */
   const replay = (vs: readonly Tensor[]): (Tensor | null)[] => {
-    const known = new Map<Tensor, Tensor>(directions.map((d, i) => [d, vs[i]!]));
-    const nodes = dependents(
-      linear.filter((y) => y !== null),
-      directions,
-    );
-    for (const node of nodes)
-      known.set(
-        node,
-        bind(
-          node.op,
-          node.inputs.map((x) => known.get(x) ?? x),
-          node.params,
-        ),
-      );
-    return linear.map((y) => (y ? (known.get(y) ?? y) : null));
+    const known = new Map<Tensor, Tensor>(tangents.map((t, i) => [t, vs[i]!]));
+    const latest = (x: Tensor) => known.get(x) ?? x;
+    const outputs = linear.filter((y) => y !== null);
+    for (const node of dependents(outputs, tangents)) {
+      known.set(node, bind(node.op, node.inputs.map(latest), node.params));
+    }
+    return linear.map((y) => y && latest(y));
   };
   return {
     value: out,
     apply: (...v) => {
       const { given: vs, lead } = tensorsLike('linearize: tangent', args, v, true);
-      return treeUnflatten(
-        out,
-        replay(vs).map((y, i) => y ?? full(0, [...lead, ...outs[i]!.shape])),
-      ) as unknown as R;
+      return filled(out, replay(vs), outs, lead);
     },
     applyTranspose: (u) => {
       const { given: us, lead } = tensorsLike('linearize: cotangent', out, u, true);
       const vs = copies.map((x) => placeholder(x, lead));
-      const bars = pullBack(replay(vs), vs, us);
-      return treeUnflatten(
-        args,
-        bars.map((b, i) => b ?? full(0, [...lead, ...copies[i]!.shape])),
-      ) as unknown as A;
+      return filled(args, pullBack(replay(vs), vs, us), copies, lead);
     },
   };
 }
@@ -225,11 +221,10 @@ export function valueAndGrad<A extends Args>(
         'Differentiate a scalar, or use vjp with a cotangent of that shape.',
       );
     }
-    const directions = copies.map((x) => placeholder(x));
-    const [tangent] = pushForward([value], copies, directions);
-    const one = full(1, value.shape);
-    const bars = pullBack([tangent!], directions, [one]).map((b, i) => b ?? full(0, copies[i]!.shape));
-    return [out, treeUnflatten(args[0], bars) as A[0]];
+    const tangents = copies.map((x) => placeholder(x));
+    const linear = pushForward([value], copies, tangents);
+    const bars = pullBack(linear, tangents, [full(1, value.shape)]);
+    return [out, filled(args[0], bars, copies)];
   };
 }
 

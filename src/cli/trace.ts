@@ -1,6 +1,6 @@
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { Tracer } from '../gpu/trace.ts';
+import { Tracer } from './tracer.ts';
 
 /**
  * Traces what a Gpu does until the end of the scope, and then writes it to a file.

@@ -1,4 +1,4 @@
-import { CollimateError } from '../errors.ts';
+import { checkWhole } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { type Epilogue, epilogueCode, storeFour } from './epilogue.ts';
@@ -47,33 +47,10 @@ const SIZES = [
   ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2', 'pad0', 'pad1'],
 ];
 
-/** Throws a {@link CollimateError} naming the first size that no product can have. */
-export function checkMatmul(spec: MatmulSpec): void {
-  const fail = (what: string, remedy: string): never => {
-    throw new CollimateError(`matmul: ${what}`, remedy);
-  };
-  for (const axis of ['m', 'n', 'k'] as const) {
-    const size = spec[axis];
-    if (!Number.isInteger(size) || size < 1) {
-      fail(
-        `${axis} is ${size}, which is not a positive integer`,
-        'handle empty products before they reach a kernel',
-      );
-    }
-  }
-  checkBatch('matmul', spec.batch);
-  for (const [i, { size, strideA, strideB }] of spec.batch.entries()) {
-    if (!Number.isInteger(size) || size < 1)
-      fail(`batch dimension ${i} has size ${size}`, 'sizes start at 1');
-    for (const stride of [strideA, strideB]) {
-      if (!Number.isInteger(stride) || stride < 0) {
-        fail(
-          `batch dimension ${i} has stride ${stride}`,
-          'strides are whole numbers of elements, 0 to broadcast',
-        );
-      }
-    }
-  }
+/** @throws CollimateError naming the first size that no product can have */
+export function checkMatmul({ m, n, k, batch }: MatmulSpec): void {
+  for (const [name, size] of Object.entries({ m, n, k })) checkWhole(`matmul: ${name}`, size, 1);
+  checkBatch('matmul', batch);
 }
 
 export function matmulForm(spec: MatmulSpec, traits: AdapterTraits): MatmulForm {

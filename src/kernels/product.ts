@@ -1,4 +1,4 @@
-import { CollimateError } from '../errors.ts';
+import { CollimateError, checkWhole } from '../errors.ts';
 import type { Access } from '../gpu/kernel.ts';
 import { type Epilogue, type EpilogueCode, leafSize, placeStruct } from './epilogue.ts';
 import { declareOperand, type Operand } from './operand.ts';
@@ -30,8 +30,13 @@ export interface ProductForm {
 
 const MOST_DIMS = 3;
 
-/** @throws CollimateError if there are more dimensions than kernels have room for */
+/** @throws CollimateError if there are more dimensions than kernels have room for, or one cannot be */
 export function checkBatch(op: string, batch: readonly BatchDim[]): void {
+  batch.forEach(({ size, strideA, strideB }, i) => {
+    checkWhole(`${op}: the size of batch dimension ${i}`, size, 1);
+    for (const stride of [strideA, strideB])
+      checkWhole(`${op}: the stride of batch dimension ${i}`, stride, 0);
+  });
   if (batch.length <= MOST_DIMS) return;
   throw new CollimateError(
     `${op}: ${batch.length} batch dimensions, at most ${MOST_DIMS} are supported`,

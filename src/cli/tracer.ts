@@ -1,7 +1,7 @@
-import type { Gpu } from './device.ts';
-import type { Kernel } from './kernel.ts';
-import { maxPasses, profile, requireTimestamps, type Timing } from './profile.ts';
-import { type Runnable, submitAll } from './runnable.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import { maxPasses, profile, requireTimestamps, type Timing } from '../gpu/profile.ts';
+import { type Runnable, submitAll } from '../gpu/runnable.ts';
 
 /** How many runs in a row are timed. */
 const WINDOW = 10;

@@ -3,9 +3,9 @@ import { DeviceArray } from '../../src/autograd/array.ts';
 import { add, matmul, relu } from '../../src/autograd/functions.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
+import { isTraced, type TraceEvent, Tracer } from '../../src/cli/tracer.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
-import { isTraced, type TraceEvent, Tracer } from '../../src/gpu/trace.ts';
-import { testGpu, withGpu } from './harness.ts';
+import { testGpu, withGpu } from '../gpu/harness.ts';
 
 test('ten runs each are timed from the 1st, 100th, 1,000th … on', () => {
   const positions = Array.from({ length: 20_000 }, (_, run) => run + 1).filter((n) => isTraced(n - 1));
