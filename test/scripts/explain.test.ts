@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { knownTraits, steps, subjectOf, subjects } from '../../src/cli/explanation.ts';
+import { knownTraits, steps, subjectOf, subjects } from '../../scripts/explanation.ts';
 import { openGpu } from '../../src/host/open.ts';
 import { start } from '../start.ts';
 
@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 
 /** Runs the command as a shell does. */
 async function explain(words: string) {
-  const command = [process.execPath, ...(await start('src/cli/explain.ts'))].map((word) => `"${word}"`);
+  const command = [process.execPath, ...(await start('scripts/explain.ts'))].map((word) => `"${word}"`);
   const { stdout, stderr, status } = spawnSync('sh', ['-c', `${command.join(' ')} ${words}`], {
     encoding: 'utf8',
   });

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
-import type { AdapterTraits } from '../gpu/traits.ts';
-import { openGpu } from '../host/open.ts';
+import { main } from '../src/cli/main.ts';
+import type { AdapterTraits } from '../src/gpu/traits.ts';
+import { openGpu } from '../src/host/open.ts';
 import { knownTraits, type Step, steps, subjectOf, subjects } from './explanation.ts';
-import { main } from './main.ts';
 
 type Options = Partial<Record<Step, true>> & {
   readonly sizes?: string;
