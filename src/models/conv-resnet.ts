@@ -3,17 +3,15 @@ import { conv2d, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { checkWindow, placesOf, type Window } from '../kernels/window.ts';
 import { whole } from '../schema.ts';
-import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import type { Normalizer, ParameterSpec, Weights } from '../train/network.ts';
 import { few, halfOf, minutes, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
 import {
+  type Architecture,
   blockOptions,
   checkedOptions,
-  headParameters,
   imageSides,
-  normParameters,
+  type Layer,
   ResidualNetwork,
-  type Stage,
-  scaleParameters,
 } from './residual-network.ts';
 
 const fields = {
@@ -38,38 +36,9 @@ export type ConvResNetOptions = Omit<Options, 'kind'>;
  */
 export class ConvResNet extends ResidualNetwork {
   declare readonly options: Options;
-  readonly input: readonly number[];
-  readonly parameters: readonly ParameterSpec[];
-  readonly norms: readonly NormSpec[];
-  readonly stages: readonly Stage[];
-  readonly blocks: readonly string[];
-  protected readonly head = 'head';
 
   constructor(options: ConvResNetOptions) {
-    super({ ...checkedOptions(fields, options), kind: 'conv' });
-    const { inputs, depth, channels, classes, stem } = options;
-    const [height, width, inputChannels] = inputs;
-    const window = stemWindow([height, width], stem);
-    checkWindow('stem', window);
-    const places = placesOf(window);
-
-    this.input = inputs;
-    this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
-    this.stages = [{ blocks: this.blocks, shape: [...places, channels], reach: BRANCH_REACH }];
-    const layer = (block: string, n: string, fanIn: number, size: number) => ({
-      conv: convParameter(`${block}.conv${n}`, channels, fanIn, size),
-      norm: { name: `${block}.bn${n}`, features: channels, places: places[0] * places[1] },
-    });
-    const layers = [
-      layer('stem', '', inputChannels, stem.size),
-      ...this.blocks.flatMap((block) => [layer(block, '1', channels, 3), layer(block, '2', channels, 3)]),
-    ];
-    this.parameters = [
-      ...layers.flatMap(({ conv, norm }) => [conv, ...normParameters(norm)]),
-      ...headParameters(this.head, classes, channels),
-      ...scaleParameters(options, this.blocks),
-    ];
-    this.norms = layers.map(({ norm }) => norm);
+    super({ ...checkedOptions(fields, options), kind: 'conv' }, architecture(options));
   }
 
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
@@ -79,6 +48,26 @@ export class ConvResNet extends ResidualNetwork {
   protected override layers(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
     return convBranch(weights, block, h, norm);
   }
+}
+
+function architecture({ inputs, depth, channels, stem }: ConvResNetOptions): Architecture {
+  const [height, width, inputChannels] = inputs;
+  const window = stemWindow([height, width], stem);
+  checkWindow('stem', window);
+  const places = placesOf(window);
+  const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
+  const layer = (block: string, n: string, fanIn: number, size: number): Layer => ({
+    weight: convParameter(`${block}.conv${n}`, channels, fanIn, size),
+    norm: { name: `${block}.bn${n}`, features: channels, places: places[0] * places[1] },
+  });
+  return {
+    input: inputs,
+    stages: [{ blocks, shape: [...places, channels], reach: BRANCH_REACH }],
+    layers: [
+      layer('stem', '', inputChannels, stem.size),
+      ...blocks.flatMap((block) => [layer(block, '1', channels, 3), layer(block, '2', channels, 3)]),
+    ],
+  };
 }
 
 /** Positions to each side that an output of the branch sees, through its two 3×3 convolutions. */

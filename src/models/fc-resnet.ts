@@ -5,16 +5,14 @@ import { CollimateError } from '../errors.ts';
 import { whole } from '../schema.ts';
 import { unusual } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
-import type { BlockNoise, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import type { BlockNoise, Normalizer, Weights } from '../train/network.ts';
 import { halfOf, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
 import {
+  type Architecture,
   blockOptions,
   checkedOptions,
-  headParameters,
-  normParameters,
+  type Layer,
   ResidualNetwork,
-  type Stage,
-  scaleParameters,
 } from './residual-network.ts';
 
 const fields = {
@@ -48,40 +46,9 @@ export type FcResNetOptions = Omit<Options, 'kind'>;
  */
 export class FcResNet extends ResidualNetwork {
   declare readonly options: Options;
-  readonly input: readonly number[];
-  readonly parameters: readonly ParameterSpec[];
-  readonly norms: readonly NormSpec[];
-  readonly stages: readonly Stage[];
-  readonly blocks: readonly string[];
-  protected readonly head = 'head';
 
   constructor(options: FcResNetOptions) {
-    super({ ...checkedOptions(fields, options), kind: 'fc' });
-    const { inputs, depth, width, classes, norm = 'batch', branch } = options;
-    if (norm === 'none' && branch === 'pre-norm') {
-      throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
-    }
-    this.input = [inputs];
-    this.blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
-    this.stages = [{ blocks: this.blocks, shape: [width], reach: 0 }];
-
-    const layer = (block: string, n: string, fanIn: number) => {
-      const linear = `${block}.linear${n}`;
-      const weight = { name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } };
-      const bias = { name: `${linear}.bias`, shape: [width], init: { fanIn } };
-      const norms = norm === 'batch' ? [{ name: `${block}.bn${n}`, features: width, places: 1 }] : [];
-      return { norms, parameters: [weight, ...(norm === 'none' ? [bias] : norms.flatMap(normParameters))] };
-    };
-    const layers = [
-      layer('stem', '', inputs),
-      ...this.blocks.flatMap((block) => [layer(block, '1', width), layer(block, '2', width)]),
-    ];
-    this.parameters = [
-      ...layers.flatMap(({ parameters }) => parameters),
-      ...headParameters(this.head, classes, width),
-      ...scaleParameters(options, this.blocks),
-    ];
-    this.norms = layers.flatMap(({ norms }) => norms);
+    super({ ...checkedOptions(fields, options), kind: 'fc' }, architecture(options));
   }
 
   get dropout() {
@@ -118,6 +85,30 @@ export class FcResNet extends ResidualNetwork {
   #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {
     return this.options.norm === 'none' ? x : norm(x, name, weights);
   }
+}
+
+function architecture({ inputs, depth, width, norm = 'batch', branch }: FcResNetOptions): Architecture {
+  if (norm === 'none' && branch === 'pre-norm') {
+    throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
+  }
+  const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
+  const layer = (block: string, n: string, fanIn: number): Layer => {
+    const linear = `${block}.linear${n}`;
+    return {
+      weight: { name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } },
+      ...(norm === 'none'
+        ? { bias: { name: `${linear}.bias`, shape: [width], init: { fanIn } } }
+        : { norm: { name: `${block}.bn${n}`, features: width, places: 1 } }),
+    };
+  };
+  return {
+    input: [inputs],
+    stages: [{ blocks, shape: [width], reach: 0 }],
+    layers: [
+      layer('stem', '', inputs),
+      ...blocks.flatMap((block) => [layer(block, '1', width), layer(block, '2', width)]),
+    ],
+  };
 }
 
 export const fc: NetworkKind<Options> = {

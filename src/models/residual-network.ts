@@ -50,21 +50,56 @@ export interface Stage {
   readonly reach: number;
 }
 
+/** A linear layer or a convolution, and what belongs to it. */
+export interface Layer {
+  readonly weight: ParameterSpec;
+  readonly bias?: ParameterSpec;
+  /** The BatchNorm layer behind it, or in front. */
+  readonly norm?: NormSpec;
+}
+
+export interface Architecture {
+  /** Shape of one example. */
+  readonly input: readonly number[];
+  /** All but the classifier, in order. */
+  readonly layers: readonly Layer[];
+  /** One for fc and conv, four for resnet34; blocks with a projection belong to none. */
+  readonly stages: readonly Stage[];
+  /** All blocks in order, those with a projection too; default: those of the stages. */
+  readonly blocks?: readonly string[];
+  /** Name of the classifier; default: `head`. */
+  readonly head?: string;
+}
+
 /** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. */
 export abstract class ResidualNetwork implements Network {
   readonly options: BlockOptions & { readonly kind: string };
-  abstract readonly input: readonly number[];
-  abstract readonly parameters: readonly ParameterSpec[];
-  abstract readonly norms: readonly NormSpec[];
-  /** One for fc and conv, four for resnet34; blocks with a projection belong to none. */
-  abstract readonly stages: readonly Stage[];
-  /** All blocks in order, those with a projection too. */
-  abstract readonly blocks: readonly string[];
-  /** Name of the last layer, whose weight is [classes, features]. */
-  protected abstract readonly head: string;
+  readonly input: readonly number[];
+  readonly parameters: readonly ParameterSpec[];
+  readonly norms: readonly NormSpec[];
+  readonly stages: readonly Stage[];
+  readonly blocks: readonly string[];
+  readonly #head: string;
 
-  constructor(options: ResidualNetwork['options']) {
+  constructor(options: ResidualNetwork['options'], { input, layers, stages, ...rest }: Architecture) {
+    const { blocks = stages.flatMap((stage) => stage.blocks), head = 'head' } = rest;
     this.options = options;
+    this.input = input;
+    this.stages = stages;
+    this.blocks = blocks;
+    this.#head = head;
+    const features = stages.at(-1)!.shape.at(-1)!;
+    this.norms = layers.flatMap(({ norm = [] }) => norm);
+    this.parameters = [
+      ...layers.flatMap(({ weight, bias = [], norm }) =>
+        [weight, bias, norm ? normParameters(norm) : []].flat(),
+      ),
+      { name: `${head}.weight`, shape: [options.classes, features], init: { fanIn: features } },
+      { name: `${head}.bias`, shape: [options.classes], init: { fanIn: features } },
+      ...(options.branchScale === 'learned'
+        ? blocks.map((block) => ({ name: `${block}.scale`, shape: [1], init: { value: 0 } }))
+        : []),
+    ];
     if (options.skip) return;
     for (const name of settingNames) {
       const { needsSkip, default: usual } = rowOf(name);
@@ -79,7 +114,7 @@ export abstract class ResidualNetwork implements Network {
 
   /** Name of the classifier's weight, [classes, features of h_{L+1}]. */
   get classifier(): string {
-    return `${this.head}.weight`;
+    return `${this.#head}.weight`;
   }
 
   get survival(): Network['survival'] {
@@ -153,27 +188,12 @@ export abstract class ResidualNetwork implements Network {
     }
     const features = this.features(path.at(-1)!);
     const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
-    return { path, branches, features, logits: add(logits, weights[`${this.head}.bias`]!) };
+    return { path, branches, features, logits: add(logits, weights[`${this.#head}.bias`]!) };
   }
 }
 
 /** BatchNorm's two parameters. */
-export const normParameters = ({ name, features }: NormSpec): ParameterSpec[] => [
+const normParameters = ({ name, features }: NormSpec): ParameterSpec[] => [
   { name: `${name}.weight`, shape: [features], init: { value: 1 } },
   { name: `${name}.bias`, shape: [features], init: { value: 0 } },
-];
-
-/** The factors of branches, where they are learned. */
-export const scaleParameters = (
-  { branchScale }: { readonly branchScale?: number | 'learned' },
-  blocks: readonly string[],
-): ParameterSpec[] =>
-  branchScale === 'learned'
-    ? blocks.map((block) => ({ name: `${block}.scale`, shape: [1], init: { value: 0 } }))
-    : [];
-
-/** A classifier's two parameters. */
-export const headParameters = (name: string, classes: number, features: number): ParameterSpec[] => [
-  { name: `${name}.weight`, shape: [classes, features], init: { fanIn: features } },
-  { name: `${name}.bias`, shape: [classes], init: { fanIn: features } },
 ];

@@ -3,18 +3,16 @@ import { conv2d, maxPool2d, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Sides } from '../kernels/window.ts';
 import { whole } from '../schema.ts';
-import type { Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
+import type { Normalizer, Weights } from '../train/network.ts';
 import { BRANCH_REACH, convBranch, convProbe } from './conv-resnet.ts';
 import { few, halfOf, minutes, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
 import {
+  type Architecture,
   blockOptions,
   checkedOptions,
-  headParameters,
   imageSides,
-  normParameters,
+  type Layer,
   ResidualNetwork,
-  type Stage,
-  scaleParameters,
 } from './residual-network.ts';
 
 const fields = {
@@ -32,19 +30,8 @@ export type ResNet34Options = Omit<Options, 'kind'>;
 const STANDARD = 64;
 /** Basic blocks of each stage. */
 const STAGES = [3, 4, 6, 3];
-/** Images up to this side keep their resolution in the stem. */
+/** The side of small images. */
 const SMALL = 32;
-
-/** A convolution and the BatchNorm layer behind it. */
-interface ConvNorm {
-  readonly conv: string;
-  readonly norm: string;
-  readonly from: number;
-  readonly to: number;
-  readonly size: number;
-  /** Sides of what it puts out. */
-  readonly places: Sides;
-}
 
 /**
  * ResNet-34 (He et al., CVPR 2016): four stages of basic blocks, the first block of the later ones with stride 2 and a
@@ -54,78 +41,23 @@ interface ConvNorm {
  */
 export class ResNet34 extends ResidualNetwork {
   declare readonly options: Options;
-  readonly input: readonly number[];
-  readonly parameters: readonly ParameterSpec[];
-  readonly norms: readonly NormSpec[];
-  readonly stages: readonly Stage[];
-  readonly blocks: readonly string[];
-  protected readonly head = 'fc';
-  readonly #small: boolean;
-  /** Blocks with a stride of 2. */
-  readonly #strided = new Set<string>();
-  /** Blocks with a projection. */
-  readonly #projected = new Set<string>();
-
   constructor(options: ResNet34Options) {
-    super({ ...checkedOptions(fields, options), kind: 'resnet34' });
-    const { inputs, channels, classes, skip } = options;
-    const [height, width, inputChannels] = inputs;
-    this.input = inputs;
-    this.#small = Math.max(height, width) <= SMALL;
-
-    const size = this.#small ? 3 : 7;
-    let places: Sides = this.#small ? [height, width] : half([height, width]);
-    const layers: ConvNorm[] = [
-      { conv: 'conv1', norm: 'bn1', from: inputChannels, to: channels, size, places },
-    ];
-    if (!this.#small) places = half(places);
-    let from = channels;
-    const stages: Stage[] = [];
-    STAGES.forEach((count, s) => {
-      const to = channels * 2 ** s;
-      if (s > 0) places = half(places);
-      const blocks = Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`);
-      for (const block of blocks) {
-        layers.push({ conv: `${block}.conv1`, norm: `${block}.bn1`, from, to, size: 3, places });
-        layers.push({ conv: `${block}.conv2`, norm: `${block}.bn2`, from: to, to, size: 3, places });
-        if (from !== to) {
-          this.#strided.add(block);
-          if (skip) {
-            const [conv, norm] = [`${block}.downsample.0`, `${block}.downsample.1`];
-            layers.push({ conv, norm, from, to, size: 1, places });
-            this.#projected.add(block);
-          }
-        }
-        from = to;
-      }
-      stages.push({
-        blocks: blocks.filter((b) => !this.#strided.has(b)),
-        shape: [...places, to],
-        reach: BRANCH_REACH,
-      });
-    });
-    this.stages = stages;
-    this.blocks = STAGES.flatMap((count, s) => Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`));
-    this.parameters = [
-      ...layers.flatMap(parametersOf),
-      ...headParameters(this.head, classes, from),
-      ...scaleParameters(options, this.blocks),
-    ];
-    this.norms = layers.map(normOf);
+    super({ ...checkedOptions(fields, options), kind: 'resnet34' }, architecture(options));
   }
 
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
-    const window = this.#small ? { padding: 1 } : { stride: 2, padding: 3 };
+    const small = isSmall(this.input);
+    const window = small ? { padding: 1 } : { stride: 2, padding: 3 };
     const h = relu(norm(conv2d(x, weights['conv1.weight']!, window), 'bn1', weights));
-    return this.#small ? h : maxPool2d(h, 3, { stride: 2, padding: 1 });
+    return small ? h : maxPool2d(h, 3, { stride: 2, padding: 1 });
   }
 
   protected override layers(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
-    return convBranch(weights, block, h, norm, this.#strided.has(block) ? 2 : 1);
+    return convBranch(weights, block, h, norm, isStrided(block) ? 2 : 1);
   }
 
   protected override shortcut(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
-    if (!this.#projected.has(block)) return h;
+    if (!isStrided(block)) return h;
     const projected = conv2d(h, weights[`${block}.downsample.0.weight`]!, { stride: 2 });
     return norm(projected, `${block}.downsample.1`, weights);
   }
@@ -134,21 +66,46 @@ export class ResNet34 extends ResidualNetwork {
 /** Sides after a step of stride 2, whose windows of odd size are padded evenly. */
 const half = ([height, width]: Sides): Sides => [Math.ceil(height / 2), Math.ceil(width / 2)];
 
-const normOf = ({ norm, to, places }: ConvNorm): NormSpec => ({
-  name: norm,
-  features: to,
-  places: places[0] * places[1],
-});
+/** Images of this size keep their resolution in the stem. */
+const isSmall = ([height, width]: readonly number[]): boolean => Math.max(height!, width!) <= SMALL;
 
-/** Weights are normal as torchvision draws them: with a variance of 2 over what one input feeds (He et al., ICCV 2015). */
-const parametersOf = (layer: ConvNorm): ParameterSpec[] => [
-  {
-    name: `${layer.conv}.weight`,
-    shape: [layer.to, layer.from, layer.size, layer.size],
-    init: { std: Math.sqrt(2 / (layer.to * layer.size ** 2)) },
-  },
-  ...normParameters(normOf(layer)),
-];
+/** Whether a block has a stride of 2, and with it a projection in its skip connection, if there is one. */
+const isStrided = (block: string): boolean => /^layer[2-9]\.0$/.test(block);
+
+function architecture({ inputs, channels, skip }: ResNet34Options): Architecture {
+  const [height, width, inputChannels] = inputs;
+  const small = isSmall(inputs);
+  let places: Sides = small ? [height, width] : half([height, width]);
+  /** Weights are normal as torchvision draws them: with a variance of 2 over what one input feeds (He et al., ICCV 2015). */
+  const layer = (conv: string, norm: string, from: number, to: number, size: number): Layer => ({
+    weight: {
+      name: `${conv}.weight`,
+      shape: [to, from, size, size],
+      init: { std: Math.sqrt(2 / (to * size ** 2)) },
+    },
+    norm: { name: norm, features: to, places: places[0] * places[1] },
+  });
+  const layers = [layer('conv1', 'bn1', inputChannels, channels, small ? 3 : 7)];
+  if (!small) places = half(places);
+  let from = channels;
+  const stages = STAGES.map((count, s) => {
+    const to = channels * 2 ** s;
+    if (s > 0) places = half(places);
+    const blocks = Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`);
+    for (const block of blocks) {
+      layers.push(layer(`${block}.conv1`, `${block}.bn1`, from, to, 3));
+      layers.push(layer(`${block}.conv2`, `${block}.bn2`, to, to, 3));
+      if (isStrided(block) && skip)
+        layers.push(layer(`${block}.downsample.0`, `${block}.downsample.1`, from, to, 1));
+      from = to;
+    }
+    return { blocks, shape: [...places, to], reach: BRANCH_REACH };
+  });
+  return {
+    ...{ input: inputs, layers, head: 'fc', blocks: stages.flatMap(({ blocks }) => blocks) },
+    stages: stages.map((stage) => ({ ...stage, blocks: stage.blocks.filter((b) => !isStrided(b)) })),
+  };
+}
 
 export const resnet34: NetworkKind<Options> = {
   title: 'ResNet-34',

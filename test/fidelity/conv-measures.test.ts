@@ -10,7 +10,7 @@ import { interpret } from '../../src/autograd/interpret.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { linearize } from '../../src/autograd/transform.ts';
 import { ConvResNet, convBranch, convParameter } from '../../src/models/conv-resnet.ts';
-import { headParameters, normParameters, ResidualNetwork } from '../../src/models/residual-network.ts';
+import { type Layer, ResidualNetwork } from '../../src/models/residual-network.ts';
 import { inferenceNorm } from '../../src/train/batch-norm.ts';
 import type { Normalizer, Weights } from '../../src/train/network.ts';
 import { type HostState, initialState } from '../../src/train/state.ts';
@@ -37,34 +37,33 @@ const oneStage = (options: { skip?: boolean; activation?: 'relu' | 'identity' } 
 
 /** Two blocks at 6×6×4, one that halves the sides and doubles the channels, and two at 3×3×8. */
 class TwoStages extends ResidualNetwork {
-  readonly input = [6, 6, 1];
-  readonly blocks = ['a.0', 'a.1', 'b.0', 'b.1', 'b.2'];
-  readonly stages = [
-    { blocks: ['a.0', 'a.1'], shape: [6, 6, 4], reach: 2 },
-    { blocks: ['b.1', 'b.2'], shape: [3, 3, 8], reach: 2 },
-  ];
-  protected readonly head = 'fc';
-  readonly norms = [
-    { name: 'stem.bn', features: 4, places: 36 },
-    ...this.blocks.flatMap((block) => {
-      const [features, places] = block.startsWith('a') ? [4, 36] : [8, 9];
-      return ['bn1', 'bn2'].map((bn) => ({ name: `${block}.${bn}`, features, places }));
-    }),
-  ];
-  readonly parameters = [
-    convParameter('stem.conv', 4, 1, 3),
-    ...this.norms.flatMap(normParameters),
-    ...this.blocks.flatMap((block) => {
-      const out = block.startsWith('a') ? 4 : 8;
-      const first = convParameter(`${block}.conv1`, out, block === 'b.0' ? 4 : out, 3);
-      return [first, convParameter(`${block}.conv2`, out, out, 3)];
-    }),
-    convParameter('b.0.down', 8, 4, 1),
-    ...headParameters('fc', CLASSES, 8),
-  ];
-
   constructor() {
-    super({ ...oneStage().options, kind: 'conv' });
+    const layer = (block: string, n: string, fanIn: number): Layer => {
+      const [features, places] = block.startsWith('b') ? [8, 9] : [4, 36];
+      return {
+        weight: convParameter(`${block}.conv${n}`, features, fanIn, 3),
+        norm: { name: `${block}.bn${n}`, features, places },
+      };
+    };
+    const blocks = ['a.0', 'a.1', 'b.0', 'b.1', 'b.2'];
+    super(
+      { ...oneStage().options, kind: 'conv' },
+      {
+        ...{ input: [6, 6, 1], blocks, head: 'fc' },
+        layers: [
+          layer('stem', '', 1),
+          ...blocks.flatMap((block) => {
+            const out = block.startsWith('a') ? 4 : 8;
+            return [layer(block, '1', block === 'b.0' ? 4 : out), layer(block, '2', out)];
+          }),
+          { weight: convParameter('b.0.down', 8, 4, 1) },
+        ],
+        stages: [
+          { blocks: ['a.0', 'a.1'], shape: [6, 6, 4], reach: 2 },
+          { blocks: ['b.1', 'b.2'], shape: [3, 3, 8], reach: 2 },
+        ],
+      },
+    );
   }
 
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
