@@ -29,7 +29,9 @@ function groups([a, b, c]: readonly [number, number, number], reduced: readonly 
   for (let i = 0; i < a * b * c; i++) {
     const place = [Math.floor(i / (b * c)), Math.floor(i / c) % b, i % c];
     const key = place.filter((_, axis) => !reduced[axis]).join();
-    found.set(key, [...(found.get(key) ?? []), element(i)]);
+    const group = found.get(key);
+    if (group) group.push(element(i));
+    else found.set(key, [element(i)]);
   }
   return [...found.values()];
 }
