@@ -78,7 +78,7 @@ const remedies = {
   EDQUOT: 'Your quota is used up: make room, then go on with `--resume`. Earlier files are intact.',
   EEXIST: 'A file is where a folder is needed: write elsewhere with `--out`.',
   ENOTDIR: 'A file is where a folder is needed: write elsewhere with `--out`.',
-  EISDIR: 'Name a file with `--out`, or remove that folder.',
+  EISDIR: 'A folder is where a file is to be: name another file, or remove that folder.',
   EMFILE: 'Too many files are open: raise the limit by `ulimit -n 1024`.',
   EIO: 'The disk failed: check it, or write elsewhere with `--out`.',
 };

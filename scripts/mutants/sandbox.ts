@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -20,7 +20,7 @@ interface Report {
   readonly testResults: readonly { name: string; status: string; startTime: number; endTime: number }[];
 }
 
-/** A checkout of HEAD of its own, in which files can be changed and tests run, until it is disposed. */
+/** A checkout of HEAD of its own, in which files can be changed and tests run, until it is disposed, or a signal ends this process. */
 export class Sandbox implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'collimate-mutants-'));
 
@@ -29,6 +29,12 @@ export class Sandbox implements Disposable {
       cwd: ROOT,
     });
     symlinkSync(join(ROOT, 'node_modules'), join(this.folder, 'node_modules'));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => {
+        for (const kill of running) kill();
+        this[Symbol.dispose]();
+        process.exit(128 + constants.signals[signal]);
+      });
   }
 
   /** Runs `body` while a file has other contents. */
@@ -78,18 +84,24 @@ function readReport(path: string): Report | undefined {
   }
 }
 
+/** Each ends a command that is running. */
+const running = new Set<() => void>();
+
 /** The exit status of a command, whose whole process group is killed after the time allowed. */
 function run(file: string, args: string[], cwd: string, seconds: number): Promise<number | null | 'timeout'> {
   return new Promise((done, fail) => {
     const child = spawn(file, args, { cwd, stdio: 'ignore', detached: true });
     let late = false;
+    const kill = () => child.pid && process.kill(-child.pid, 'SIGKILL');
+    running.add(kill);
     const timer = setTimeout(() => {
       late = true;
-      process.kill(-child.pid!, 'SIGKILL');
+      kill();
     }, 1000 * seconds);
     child.on('error', fail);
     child.on('close', (status) => {
       clearTimeout(timer);
+      running.delete(kill);
       done(late ? 'timeout' : status);
     });
   });

@@ -258,6 +258,7 @@ describe('bad input', () => {
         'cannot write',
         'A file is where a folder is needed',
       ),
+      refused([...TINY, '--trace', whole], 'it is a folder', 'name another file, or remove that folder'),
       refused(['mnist-fc', '--resume', '/dev/zero/x'], '/dev/zero/x'),
       refused([...TINY, '--out', '/dev/zero/x'], 'cannot write /dev/zero/x'),
     ]);
