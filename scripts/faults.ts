@@ -116,7 +116,7 @@ export class Faults {
     if (/^ +at |bug in Collimate/m.test(stderr)) return `wrong: a stack trace: ${stderr.slice(0, 600)}`;
     if (status === 0) return this.#compared(folder, 'harmless');
     if (status === null || status > 128) return `wrong: ended with ${status}: ${stderr.slice(0, 600)}`;
-    const said = /To go on: npm run reproduce -- (.*)$/m.exec(stderr)?.[1];
+    const said = /^To [a-z ]+: npm run reproduce -- (.*)$/m.exec(stderr)?.[1];
     const left = `${said?.replaceAll(folder, '')} ${stateOf(folder)}`;
     const continued = this.#continued.get(left) ?? this.#goOn(folder, said?.split(' '));
     this.#continued.set(left, continued);
