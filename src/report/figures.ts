@@ -2,7 +2,7 @@ import { all } from '../analysis/results.ts';
 import { scalar, scalarNames } from '../analysis/scalars.ts';
 import { type ReportData, shown } from './data.ts';
 import { draw } from './figures/kinds.ts';
-import { coursePanels } from './figures/sweep-lines.ts';
+import { coursePanels } from './figures/sweep-figures.ts';
 import { training } from './figures/training.ts';
 import type { Figure } from './parts.ts';
 import { figure } from './svg.ts';

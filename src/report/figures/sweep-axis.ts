@@ -14,7 +14,7 @@ export interface SweepAxis {
   /** All values: numbers in their order, names in that of the runs. */
   readonly values: readonly CellValue[];
   /** Names, between which there is nothing; values in order at equal distances; or numbers in their places. */
-  readonly kind: 'names' | 'ordered' | 'linear' | 'log';
+  readonly kind: 'names' | 'ordered' | 'linear' | 'log' | 'symlog';
 }
 
 const isNumber = (value: CellValue): value is number => typeof value === 'number';
@@ -41,7 +41,7 @@ export function axisOf({ axes }: SweepRecord, runs: readonly SweepRun[], name: s
 export function drawAxis({ label, values, kind }: SweepAxis, width: number) {
   const tickFormat = (value: CellValue) => valueInWords(value);
   const ticks = { ...axis(label), ticks: [...values], tickFormat };
-  if (kind === 'log' || kind === 'linear')
+  if (kind !== 'names' && kind !== 'ordered')
     return { scale: { type: kind, inset: 16 }, mark: Plot.axisX(ticks), room: 0 };
   const names = values.map(valueInWords);
   const letters = Math.floor(inside(width, 0)[0] / Math.max(1, values.length) / LETTER);

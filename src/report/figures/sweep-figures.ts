@@ -1,0 +1,186 @@
+import { fitPowerLaw } from '../../analysis/power-law.ts';
+import type { Analysis } from '../../analysis/results.ts';
+import { allSeries, type ShownName } from '../../analysis/scalars.ts';
+import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import { accent, classColour, contrast, neutral } from '../colours.ts';
+import type { Observation } from '../csv.ts';
+import { blockTicks, defined, format, groupBy, logDomain, spread } from '../numbers.ts';
+import type { Figure } from '../parts.ts';
+import type { LegendItem, Panel } from '../svg.ts';
+import { axis, logAxis } from './chart.ts';
+import * as sweep from './sweep-axis.ts';
+import { type Drawing, labelOf, panel, type ValueAxis, valueAxis } from './sweep-panel.ts';
+
+type Kind<K> = Extract<SweepFigure, { kind: K }>;
+
+const networks = {
+  control: { label: 'control', colour: contrast },
+  initialization: { label: 'at initialization', colour: neutral },
+  trained: { label: 'trained, one dot per seed', colour: accent },
+};
+type Network = keyof typeof networks;
+
+/** Scalars over an axis, a panel each: one dot per seed, and the means over seeds or a fit. */
+export function sweepScalars(record: SweepRecord, options: Kind<'scalars'>): Figure[] {
+  const { scalars, series = '' } = options;
+  const axes = [options.x, ...(series ? [series] : [])];
+  const runs = sweep
+    .runsAt(record, options.where)
+    .filter((run) => axes.every((name) => sweep.valueAt(run, name) !== undefined));
+  const shown = options.beside ? (Object.keys(networks) as Network[]) : ['trained' as const];
+  const rows = scalars.flatMap((measure) =>
+    shown.flatMap((network) =>
+      runs.flatMap((run): sweep.Row[] => {
+        const held = network === 'trained' ? run.validationAccuracy : null;
+        const value = measure === 'validationAccuracy' ? held : run[network]?.[measure];
+        return defined(value) ? [{ measure, network, ...sweep.placeOf(run, ...axes), value }] : [];
+      }),
+    ),
+  );
+  const x = sweep.axisOf(record, runs, options.x);
+  const lines = sweep.axisOf(record, runs, series);
+  const hue = sweep.colours(lines.values);
+  const drawing: Drawing = {
+    x,
+    lineOf: (r) => `${r.network} ${series && r[series]}`,
+    colour: (r) =>
+      series && r.network === 'trained' ? hue(r[series]!) : networks[r.network as Network].colour,
+    quiet: (r) => r.network !== 'trained',
+  };
+  const draw = (name: (typeof scalars)[number], width: number) => {
+    const own = rows.filter((r) => r.measure === name);
+    const y = valueAxis(name, own);
+    const trained = own.filter((r) => r.network === 'trained' && (!y.log || r.value > 0));
+    const slopes = options.slope && x.kind === 'log' ? slopesInWords(trained, x.name, series) : '';
+    const note = slopes || meansInWords(trained, x.name, series);
+    return panel({ title: labelOf(name), note, y }, own, { ...drawing, fits: slopes !== '' }, width);
+  };
+  const seeds = x.name === 'seed';
+  const through: LegendItem = [options.slope ? 'fitted power law' : 'mean over seeds', accent, 'line'];
+  const beside = [...shown]
+    .reverse()
+    .filter((n) => (n !== 'trained' || !series) && rows.some((r) => r.network === n));
+  return sweep.sweepFigure(options, rows, sweep.inRows(scalars, draw), [
+    ...(series
+      ? lines.values.map((v): LegendItem => [`${lines.label} ${sweep.valueInWords(v)}`, hue(v), 'dot'])
+      : []),
+    ...beside.flatMap((network): LegendItem[] => {
+      const { label, colour } = networks[network];
+      if (network !== 'trained') return [[label, colour, seeds ? 'dot' : 'dashed']];
+      return [[label, colour, 'dot'], ...(seeds ? [] : [through])];
+    }),
+  ]);
+}
+
+/** The slopes of power laws, as in `slope −1.01 [−1.09, −0.93]`; empty where there is no fit. */
+function slopesInWords(trained: readonly sweep.Row[], x: string, series: string): string {
+  const lines = [...groupBy(trained, (r) => (series ? r[series]! : ''))];
+  return lines
+    .flatMap(([line, rows]) => {
+      const fit = fitPowerLaw(rows.map((r) => [r[x] as number, r.value]));
+      if (!fit) return [];
+      // There is room for the intervals of two.
+      const ends = fit.interval && lines.length < 3 ? fit.interval.map((end) => format(end, 2)) : [];
+      const interval = ends.length > 0 ? ` [${ends.join(', ')}]` : '';
+      return `${line === '' ? '' : `${sweep.valueInWords(line)}: `}slope ${format(fit.slope, 2)}${interval}`;
+    })
+    .join('; ');
+}
+
+function meansInWords(trained: readonly sweep.Row[], x: string, series: string): string {
+  const cells = [...groupBy(trained, (r) => JSON.stringify([r[series], r[x]])).values()];
+  const { min, max } = spread(cells.map((rows) => spread(rows.map((r) => r.value)).mean));
+  if (min === null) return '';
+  return cells.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
+}
+
+/** A measure of each block of the trained networks: a panel for each value of an axis, one line per seed. */
+export function sweepBlocks(
+  record: SweepRecord,
+  options: Kind<'blocks'>,
+  analysisOf: (run: SweepRun) => Analysis | null,
+): Figure[] {
+  const { measure, panels } = options;
+  const { label, log = false, first = 1, from } = allSeries[measure];
+  const at = first === 0 ? 'length' : 'block';
+  const runs = sweep.runsAt(record, options.where).filter((run) => sweep.valueAt(run, panels) !== undefined);
+  const rows = runs.flatMap((run) => {
+    const analysis = analysisOf(run);
+    return ((analysis && from(analysis.trained)) ?? []).flatMap((found, i): sweep.Row[] => {
+      const value = found?.mean;
+      return defined(value) ? [{ measure, ...sweep.placeOf(run, panels), [at]: i + first, value }] : [];
+    });
+  });
+  const values = rows.map((r) => r.value);
+  const scale = log
+    ? logAxis(label, logDomain(values))
+    : { ...axis(label), domain: [Math.min(0, ...values), Math.max(...values)], inset: 5, ticks: 5 };
+  const y: ValueAxis = { ...scale, grid: true, log };
+  const { values: seeds } = sweep.axisOf(record, runs, 'seed');
+  const colour = (seed: CellValue) => classColour(seeds.indexOf(seed), seeds.length);
+  const { label: name, values: shown } = sweep.axisOf(record, runs, panels);
+  const draw = (value: CellValue, width: number): Panel => {
+    const own = rows.filter((r) => r[panels] === value);
+    const depth = Math.max(...own.map((r) => r[at] as number));
+    const end = spread(own.filter((r) => r[at] === depth).map((r) => r.value)).mean;
+    const x = {
+      ...{ name: at, kind: 'linear' as const, label: at === 'length' ? 'blocks on the path' : 'block i' },
+      values: at === 'length' ? [0, ...blockTicks(depth)] : blockTicks(depth),
+    };
+    const title = `${name} = ${sweep.valueInWords(value)}`;
+    const note = `${at === 'length' ? 'longest path' : 'last block'} ${format(end)}`;
+    return panel({ title, note, y }, own, { x, lineOf: (r) => r.run, colour: (r) => colour(r.seed!) }, width);
+  };
+  const drawn = shown.filter((value) => rows.some((r) => r[panels] === value));
+  return sweep.sweepFigure(
+    options,
+    rows,
+    sweep.inRows(drawn, draw),
+    seeds.map((seed) => [`seed ${seed}`, colour(seed), 'line']),
+  );
+}
+
+/** Scalars over the epochs or steps of runs with snapshots, a panel each: one line per run. */
+export function sweepCourse(record: SweepRecord, options: Kind<'course'>): Figure[] {
+  const { series, scalars } = options;
+  const runs = sweep.runsAt(record).filter((run) => run.course);
+  const { label, values } = sweep.axisOf(record, series === undefined ? [] : runs, series ?? '');
+  const hue = values.length > 0 ? sweep.colours(values) : () => accent;
+  const rows = scalars.flatMap((measure) =>
+    runs.flatMap((run) =>
+      run.course!.map(({ scalars: { [measure]: value = null }, ...at }) => ({
+        ...{ measure, ...sweep.placeOf(run, ...(series === undefined ? [] : [series])), ...at, value },
+      })),
+    ),
+  );
+  return sweep.sweepFigure(
+    options,
+    rows,
+    coursePanels(scalars, rows, (row) => hue(row[series ?? ''] as CellValue)),
+    values.map((value) => [`${label} ${sweep.valueInWords(value)}`, hue(value), 'line']),
+  );
+}
+
+/** Scalars over training, a panel each: one line per run. */
+export function coursePanels(
+  names: readonly ShownName[],
+  all: readonly (Observation & { readonly value: number | null })[],
+  colour: (row: Observation) => string = () => accent,
+): Panel[][] {
+  const rows = all.filter((r) => defined(r.value)) as readonly unknown[] as readonly sweep.Row[];
+  const at = all.some((r) => 'step' in r && !('epoch' in r)) ? 'step' : 'epoch';
+  const last = Math.max(1, ...all.map((r) => r[at] as number));
+  const ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((t) => t <= last);
+  const x = { name: at, label: `${at} (0: initialization)`, values: ticks, kind: 'symlog' as const };
+  return sweep.inRows(names, (name, width) => {
+    const own = rows.filter((r) => r.measure === name);
+    const end = spread(own.filter((r) => r[at] === last).map((r) => r.value)).mean;
+    const head = {
+      title: labelOf(name),
+      note: `at the end ${format(end)}`,
+      y: valueAxis(name, own),
+      height: 220,
+    };
+    return panel(head, own, { x, lineOf: (r) => r.run, colour }, width);
+  });
+}
