@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -29,4 +29,21 @@ test.each(DOCS)('lines of prose in %s end before column 110', (file) => {
   const long = prose(readFileSync(join(ROOT, file), 'utf8')).filter((line) => line.length >= COLUMNS);
   // A word alone, such as an address, cannot be broken.
   expect(long.filter((line) => line.trim().includes(' '))).toEqual([]);
+});
+
+const SOURCES = ['src', 'test', 'bench', 'peers', 'scripts'];
+
+test.each(DOCS)('the sources that %s names exist', (file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const paths = [...text.matchAll(/`((?:src|test|bench|peers|scripts)\/[\w./-]+)`/g)].map(
+    (match) => match[1]!,
+  );
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  const known = SOURCES.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }),
+  );
+  const names = new Set(known.map((path) => basename(path)));
+  const named = [...text.matchAll(/`([\w-]+\.ts)`/g)].map((match) => match[1]!);
+  // The README lets its reader write one.
+  expect(named.filter((name) => !names.has(name) && name !== 'example.ts')).toEqual([]);
 });
