@@ -90,29 +90,46 @@ function over(seeds: readonly JudgedSeed[]) {
   };
 }
 
-/** The evidence for one claim in each of several runs, a seed each, as one; `undefined` where a run is not there. */
+/** Seeds that it takes to claim something whatever the seed. */
+const SEVERAL = 2;
+
+/**
+ * The evidence for one claim in each of several runs, a seed each, as evidence that it holds whatever the seed; `undefined` where a run
+ * is not there. Of a single one the accuracy alone is judged.
+ */
 export function joined(all: readonly (Evidence | undefined)[]): Evidence {
   const first = all.find((one) => one !== undefined)!;
   const { property, id, title, measure, threshold } = first;
   const mean = (pick: (one: Evidence) => number | null) =>
     spreadOf(all.map((one) => (one ? pick(one) : null))).mean;
+  const judged = over(
+    all.map((one) => one ?? { value: null, verdict: 'not measurable', reason: 'a run is not there' }),
+  );
+  const few = { otherwise: 'too few seeds', measure: '', value: all.length, threshold: { atLeast: SEVERAL } };
   return {
     ...{ property, id, title, measure, threshold },
-    ...over(
-      all.map((one) => one ?? { value: null, verdict: 'not measurable', reason: 'a run is not there' }),
-    ),
+    ...judged,
+    ...(all.length < SEVERAL &&
+      property !== 'training' &&
+      judged.verdict !== 'not measurable' && { verdict: 'not measurable', reason: requirement(few) }),
     atInitialization: mean((one) => one.atInitialization),
     control: mean((one) => one.control),
   };
 }
 
-/** Why a claim is not measurable of these runs; undefined where it is. */
+/** Why a claim is not measurable of these runs, by the worst of them; undefined where it is. */
 function unmet({ presupposes = [] }: Pick<Claim, 'presupposes'>, runs: readonly JudgedRun[]) {
-  const [first] = runs
-    .flatMap((run) => presupposes.map((presupposition) => presupposition(run)))
-    .filter(({ value, threshold }) => verdictOn(value, threshold) !== 'holds');
-  if (!first) return undefined;
-  const { otherwise, measure, value, threshold } = first;
+  for (const presupposition of presupposes) {
+    const [worst] = runs
+      .map(presupposition)
+      .filter(({ value, threshold }) => verdictOn(value, threshold) !== 'holds')
+      .sort((a, b) => (a.value ?? 0) - (b.value ?? 0));
+    if (worst) return requirement(worst);
+  }
+  return undefined;
+}
+
+function requirement({ otherwise, measure, value, threshold }: Requirement): string {
   const found = value == null || !Number.isFinite(value) ? 'not known' : short(value);
   return `${otherwise}: ${measure}${measure && ' '}${found}, expected ${thresholdInWords(threshold)}`;
 }

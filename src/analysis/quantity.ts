@@ -48,10 +48,10 @@ export interface Quantity<N extends string = string> {
   /** An axis. Default, of a minimum or maximum: all. */
   readonly over?: string;
   /**
-   * Of the runs along `over`: the minimum or maximum; the slope of its logarithm on that of the axis; or the scalar of one of them,
-   * the first, the last, or that of the best validation accuracy, meaned over all seeds and so the same for each.
+   * Of the runs along `over`: the minimum or maximum; the slope of its logarithm on that of the axis; or the scalar of the one of the
+   * best validation accuracy, meaned over all seeds and so the same for each.
    */
-  readonly take?: 'min' | 'max' | 'slope' | 'first' | 'last' | 'best';
+  readonly take?: 'min' | 'max' | 'slope' | 'best';
   /** Less the scalar of the run that lies there. */
   readonly less?: Cell;
   /** Its correlation (Pearson's) with the logarithm of this one, over the snapshots of the run. */
@@ -110,27 +110,17 @@ export function take<N extends string>(
   if (over === undefined) return taken(number(at));
   const along = all.filter((run) => liesAt(run, at) && over in run.cell);
   const values = [...new Set(along.map((run) => run.cell[over]!))];
-  const there = (value: CellValue | undefined) =>
-    value === undefined ? null : number({ ...at, [over]: value });
-  switch (which) {
-    case 'best': {
-      const value = best(along, over, values);
-      return taken(
-        there(value),
-        [],
-        along.filter(({ status }) => status === 'missing'),
-      );
-    }
-    case 'slope': {
-      const points = values.flatMap((x): [number, number][] => {
-        const y = there(x);
-        return typeof x === 'number' && y !== null ? [[x, y]] : [];
-      });
-      return taken(fitPowerLaw(points)?.slope ?? null, points);
-    }
-    default:
-      return taken(there(values.at(which === 'last' ? -1 : 0)));
+  const there = (value: CellValue) => number({ ...at, [over]: value });
+  if (which === 'best') {
+    const value = best(along, over, values);
+    const missing = along.filter(({ status }) => status === 'missing');
+    return taken(value === undefined ? null : there(value), [], missing);
   }
+  const points = values.flatMap((x): [number, number][] => {
+    const y = there(x);
+    return typeof x === 'number' && y !== null ? [[x, y]] : [];
+  });
+  return taken(fitPowerLaw(points)?.slope ?? null, points);
 }
 
 /** Whether a run lies at a place on the axes. */
@@ -146,6 +136,7 @@ export const liesAt = ({ cell }: Pick<JudgedRun, 'cell'>, where: Place): boolean
 function lackOf(runs: readonly (Pick<JudgedRun, 'status'> | undefined)[]): string | undefined {
   const lacking = runs.filter((run) => run?.status !== 'done');
   if (lacking.length === 0) return undefined;
+  if (lacking.every((run) => run === undefined)) return 'the preset has no such run';
   return lacking.every((run) => run?.status === 'failed') ? 'a run failed' : 'a run is not there';
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Collection } from './collection.ts';
 import type { Gathered } from './gather.ts';
-import type { Cell, FigurePart, Inline, Part } from './parts.ts';
+import { type Cell, type ColumnOf, type FigurePart, type Inline, type Part, tableOf } from './parts.ts';
 import type { Statement } from './statements.ts';
 import { inlined } from './svg.ts';
 import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } from './verdicts.ts';
@@ -11,36 +11,35 @@ import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } fro
 export function glance(all: readonly Gathered[]): Part[] {
   const telling = ({ evidence }: Gathered) =>
     evidence.find((c) => c.verdict !== 'not measurable') ?? evidence[0];
-  const columns = numberColumns(all.flatMap((one) => telling(one) ?? []));
-  const rows = all.map((one): Cell[] => {
-    const { statement, evidence, verdict } = one;
-    const text: Inline = [{ text: headline(statement), to: `#${statement.property}` }];
+  const claim = (one: Gathered): Cell => {
+    const { statement, evidence } = one;
     const first = telling(one);
-    if (!first) {
-      return [
-        { text, small: remedy(statement.sweeps) },
-        ...columns.map(() => ({ text: '' })),
-        { text: '', verdict },
-      ];
-    }
     const more = evidence.length > 1 ? `; and ${plural(evidence.length - 1, 'other number')}` : '';
-    return [
-      { text, small: [`${first.measure}, in `, first.source!, more] },
-      ...columns.map(({ of }) => of(first)),
-      { text: '', verdict, ...(verdict === 'not measurable' && { small: first.reason! }) },
-    ];
-  });
+    return {
+      text: [{ text: headline(statement), to: `#${statement.property}` }],
+      small: first ? [`${first.measure}, in `, first.source!, more] : remedy(statement.sweeps),
+    };
+  };
+  const columns: ColumnOf<Gathered>[] = [
+    ['Claim', claim],
+    ...numberColumns(all.flatMap((one) => telling(one) ?? [])).map(
+      ([label, of, numeric]): ColumnOf<Gathered> => [
+        label,
+        (one) => (telling(one) ? of(telling(one)!) : ''),
+        numeric,
+      ],
+    ),
+    [
+      'Verdict',
+      ({ verdict, evidence }) => ({
+        ...{ text: '', verdict },
+        ...(verdict === 'not measurable' && { small: evidence[0]!.reason! }),
+      }),
+    ],
+  ];
   const single = all.some((one) => one.single && one.evidence.length > 0);
   return [
-    {
-      ...{
-        kind: 'table',
-        caption: 'The claims of the paper, each with its most telling number',
-        cards: true,
-      },
-      columns: [{ label: 'Claim' }, ...columns.map(({ of: _, ...column }) => column), { label: 'Verdict' }],
-      groups: [{ rows }],
-    },
+    { ...tableOf('The claims of the paper, each with its most telling number', columns, all), cards: true },
     {
       ...{ kind: 'text', note: true },
       text: [

@@ -119,23 +119,27 @@ export interface Cell {
 }
 
 /** The head of a column, what it shows of an item, and whether that is a number. */
-export type ColumnOf<T> = readonly [label: string, of: (item: T) => Cell | string, numeric?: 'numeric'];
+export type ColumnOf<T> = readonly [
+  label: string,
+  of: (item: T) => Cell | string,
+  numeric?: 'numeric' | undefined,
+];
 
 /** A table with a row for each item. */
 export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], items: readonly T[]): Table => ({
   ...{ kind: 'table', caption },
   columns: columns.map(([label, , numeric]) => ({ label, numeric: numeric !== undefined })),
-  groups: [
-    {
-      rows: items.map((item) =>
-        columns.map(([, of]) => {
-          const cell = of(item);
-          return typeof cell === 'string' ? { text: cell } : cell;
-        }),
-      ),
-    },
-  ],
+  groups: [{ rows: rowsOf(columns, items) }],
 });
+
+/** The rows of a table, one for each item. */
+export const rowsOf = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): Cell[][] =>
+  items.map((item) =>
+    columns.map(([, of]) => {
+      const cell = of(item);
+      return typeof cell === 'string' ? { text: cell } : cell;
+    }),
+  );
 
 /** Of one claim, or of several as one; one without evidence is not measured. */
 export type Verdict = Evidence['verdict'] | 'holds in part' | 'not measured';

@@ -1,8 +1,7 @@
-import type { Evidence } from '../analysis/evidence.ts';
-import { thresholdInWords } from '../analysis/evidence.ts';
+import { type Evidence, thresholdInWords } from '../analysis/evidence.ts';
 import type { Observation } from './csv.ts';
 import { defined, format, formatSpread } from './numbers.ts';
-import type { Cell, Column, Link, Table, Verdict } from './parts.ts';
+import { type ColumnOf, type Link, rowsOf, type Table, tableOf, type Verdict } from './parts.ts';
 import { statements } from './statements.ts';
 
 /** Evidence as a row of a table. */
@@ -35,64 +34,51 @@ export function valueInWords(claim: Evidence): { value: string; spread: string }
   };
 }
 
-/** A column of a table of evidence. */
-export type EvidenceColumn = Column & { readonly of: (claim: Shown) => Cell };
-
 /** The columns of the numbers of evidence, less those that would be empty throughout. */
-export function numberColumns(claims: readonly Shown[], controlLabel?: string): EvidenceColumn[] {
-  const numeric = true;
-  const named = claims.some((c) => c.controlLabel);
-  const columns: (EvidenceColumn | false)[] = [
-    {
-      ...{ label: 'Measured', numeric },
-      of(c) {
+export function numberColumns(claims: readonly Shown[], controlLabel?: string): ColumnOf<Shown>[] {
+  const columns: (ColumnOf<Shown> | false)[] = [
+    [
+      'Measured',
+      (c) => {
         const { value, spread } = valueInWords(c);
         return { text: value, strong: true, after: spread };
       },
-    },
-    { label: 'Threshold', numeric, of: (c) => ({ text: thresholdInWords(c.threshold) }) },
-    {
-      ...{ label: 'At initialization', numeric },
-      of: (c) => ({ text: format(c.atInitialization, decimals(c)) }),
-    },
-    (controlLabel !== undefined || claims.some((c) => defined(c.control))) && {
-      ...{ label: controlLabel ?? 'Control', numeric },
-      of: (c) => ({
+      'numeric',
+    ],
+    ['Threshold', (c) => thresholdInWords(c.threshold), 'numeric'],
+    ['At initialization', (c) => format(c.atInitialization, decimals(c)), 'numeric'],
+    (controlLabel !== undefined || claims.some((c) => defined(c.control))) && [
+      controlLabel ?? 'Control',
+      ({ controlLabel: small, ...c }) => ({
         text: format(c.control, decimals(c)),
-        ...(named && defined(c.control) && c.controlLabel && { small: c.controlLabel }),
+        ...(defined(c.control) && small && { small }),
       }),
-    },
-    claims.some((c) => c.values.length > 1) && {
-      ...{ label: 'Seeds that hold', numeric },
-      of: (c) => ({ text: seedsInWords(c) }),
-    },
+      'numeric',
+    ],
+    claims.some((c) => c.values.length > 1) && ['Seeds that hold', seedsInWords, 'numeric'],
   ];
   return columns.filter((column) => column !== false);
 }
 
 /** The table of claims, a group of rows a property. */
 export function verdictTable(claims: readonly Shown[], controlLabel?: string): Table {
-  const columns: EvidenceColumn[] = [
-    { label: 'Claim', of: (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) }) },
+  const columns: ColumnOf<Shown>[] = [
+    ['Claim', (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) })],
     ...numberColumns(claims, controlLabel),
     ...(claims.some((c) => c.source)
-      ? [{ label: 'Source', of: ({ source }: Shown) => ({ text: source ? [source] : '' }) }]
+      ? [['Source', ({ source }: Shown) => ({ text: source ? [source] : '' })] as const]
       : []),
-    {
-      label: 'Verdict',
-      of: ({ verdict, reason }) => ({ text: '', verdict, ...(reason !== undefined && { small: reason }) }),
-    },
+    ['Verdict', ({ verdict, reason: small }) => ({ text: '', verdict, ...(small && { small }) })],
   ];
-  const groups = statements
-    .map(({ property, mark, short }) => ({
-      title: { mark, text: short },
-      rows: claims.filter((c) => c.property === property).map((c) => columns.map(({ of }) => of(c))),
-    }))
-    .filter(({ rows }) => rows.length > 0);
+  const groups = statements.flatMap(({ property, mark, short }) => {
+    const rows = rowsOf(
+      columns,
+      claims.filter((c) => c.property === property),
+    );
+    return rows.length > 0 ? [{ title: { mark, text: short }, rows }] : [];
+  });
   return {
-    kind: 'table',
-    caption: 'Claims, measured on the trained networks',
-    columns: columns.map(({ of: _, ...column }) => column),
+    ...tableOf('Claims, measured on the trained networks', columns, []),
     // The rows of one property need no headline of their own.
     groups: groups.length === 1 ? groups.map(({ rows }) => ({ rows })) : groups,
     cards: true,

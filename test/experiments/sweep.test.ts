@@ -142,7 +142,8 @@ describe('claims', () => {
     };
     const from1 = { take: 'min', at: { depth: [1, 2] } } as const;
     expect([value({ take: 'min' }), value({ take: 'max' }), value(from1)]).toEqual([0.3, 0.9, 0.5]);
-    expect(value({ take: 'last' }, { label: 'at first', take: 'first' })).toEqual([0.5, 0.3, 'at first']);
+    const control = { label: 'at first', at: { depth: 0 } };
+    expect(value({ take: 'max', at: { depth: [1, 2] } }, control)).toEqual([0.9, 0.3, 'at first']);
     const elsewhere = { label: 'above', at: { depth: [1, 2] } } as const;
     expect(value({ take: 'max', at: { depth: 0 } }, elsewhere)).toEqual([0.3, 0.9, 'above']);
     expect(value({ at: { depth: 1 }, less: { depth: 2 } })).toBeCloseTo(0.4, 12);
@@ -190,6 +191,8 @@ describe('claims', () => {
       ),
     });
     expect(judge(comparison!, runs(0.96, 0.1)).verdict).toBe('holds');
+    expect(judge(comparison!, [])).toMatchObject({ verdict: 'not measurable', values: [] });
+    expect(judge(comparison!, [made({}, 1, {})]).reason).toBe('the preset has no such run');
   });
 
   test('of single runs are joined over seeds', () => {
@@ -208,6 +211,10 @@ describe('claims', () => {
       control: expect.closeTo(0.25, 12),
     });
     expect(joined([...both, evidence(0.7)])).toMatchObject({ verdict: 'does not hold', holding: 2 });
+    expect(joined([both[0]])).toMatchObject({
+      ...{ verdict: 'not measurable', reason: 'too few seeds: 1, expected ≥ 2', value: 0.4 },
+    });
+    expect(joined([{ ...both[0]!, property: 'training' }]).verdict).toBe('holds');
     expect(joined([...both, undefined])).toMatchObject({
       ...{ verdict: 'not measurable', reason: 'a run is not there (1 of 3 seeds)', holding: 2 },
     });

@@ -1,9 +1,10 @@
 import type { Claim } from '../../analysis/claim.ts';
-import type { ScalarName } from '../../analysis/scalars.ts';
+import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
 import { aligned, fcBase, MAIN } from './bases.ts';
 
 const MOMENTA = [0, 0.5];
+const [SMALLEST, LARGEST] = [1e-3, 1];
 
 export const weightDecay: Sweep = {
   name: 'weight-decay',
@@ -19,31 +20,34 @@ export const weightDecay: Sweep = {
     grid(
       fcBase(level),
       valuesOf('momentum', MOMENTA),
-      valuesOf('weightDecay', level === 'smoke' ? [1e-3, 1e-1] : [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1]),
+      valuesOf(
+        'weightDecay',
+        level === 'smoke' ? [SMALLEST, 1e-1] : [SMALLEST, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, LARGEST],
+      ),
     ),
   claims: () =>
-    MOMENTA.flatMap((momentum): Claim<ScalarName>[] => {
-      const along = { at: { momentum }, over: 'weightDecay' };
-      return [
-        aligned({
-          property: 'generalization',
-          id: `best-${momentum}`,
-          where: `in the network that generalizes best (momentum ${momentum})`,
-          measured: 'at the weight decay of best validation accuracy',
-          of: { ...along, take: 'best' },
-          control: { label: 'at the smallest weight decay', take: 'first' },
-        }),
-        {
-          property: 'scope',
-          id: `dead-${momentum}`,
-          title: `at the largest weight decay blocks die (momentum ${momentum})`,
-          measure: 'blocks whose Jacobian is 0',
-          threshold: { atLeast: 1 },
-          of: { scalar: 'deadBlocks', ...along, take: 'last' },
-          control: { label: 'at the weight decay of best validation accuracy', take: 'best' },
+    MOMENTA.flatMap((momentum): Claim<ScalarName>[] => [
+      aligned({
+        property: 'generalization',
+        id: `best-${momentum}`,
+        where: `in the network that generalizes best (momentum ${momentum})`,
+        measured: 'at the weight decay of best validation accuracy',
+        of: { at: { momentum }, over: 'weightDecay', take: 'best' },
+        control: { label: `at weight decay ${SMALLEST}`, at: { weightDecay: SMALLEST } },
+      }),
+      {
+        property: 'scope',
+        id: `dead-${momentum}`,
+        title: `at weight decay ${LARGEST} blocks die (momentum ${momentum})`,
+        measure: scalar('deadBlocks').what,
+        threshold: { atLeast: 1 },
+        of: { scalar: 'deadBlocks', at: { momentum, weightDecay: LARGEST } },
+        control: {
+          label: 'at the weight decay of best validation accuracy',
+          ...{ at: { weightDecay: [SMALLEST, LARGEST] }, over: 'weightDecay', take: 'best' },
         },
-      ];
-    }),
+      },
+    ]),
   figures: [
     {
       kind: 'scalars',
