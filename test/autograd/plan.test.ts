@@ -129,9 +129,10 @@ describe('planning', () => {
       for (let i = 0; i < 60; i++) y = c.mul(c.add(c.neg(y), 1), c.relu(y));
       return y;
     };
-    const start = performance.now();
+    const start = process.cpuUsage(); // Of this process: other work on the machine costs it nothing.
     const { dispatches } = planOf(f, [of([4])]);
-    expect(performance.now() - start).toBeLessThan(2000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(2000);
     expect(dispatches.length).toBeLessThan(60);
   });
 

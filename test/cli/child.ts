@@ -29,7 +29,7 @@ export const runScript = (
   env?: Env,
 ): Promise<Ended> => run(['npm', 'run', '--silent', command, '--', ...args], () => {}, env);
 
-/** Runs a program until it is done or two minutes have passed. */
+/** Runs a program until it is done, or five minutes have passed. */
 export function run(
   [program, ...args]: readonly string[],
   onOutput: OnOutput = () => {},
@@ -39,7 +39,7 @@ export function run(
     const child = spawn(program!, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
-      timeout: 120_000,
+      timeout: 300_000,
       killSignal: 'SIGKILL',
     });
     let [stdout, stderr] = ['', ''];

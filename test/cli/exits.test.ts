@@ -25,7 +25,7 @@ beforeAll(async () => {
   env = { COLLIMATE_CACHE: join(root, 'cache') };
   whole = join(root, 'whole');
   expect((await runCommand('reproduce', [...TINY, '--out', whole], undefined, env)).status).toBe(0);
-}, 120_000);
+});
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
 /** A command whose output goes where a shell sends it. */
@@ -197,7 +197,7 @@ test('an analysis of other samples than config.json asks for is refused, and mad
   fs.rmSync(join(folder, 'analysis.json'));
   expect((await resume()).status).toBe(0);
   expect(JSON.parse(fs.readFileSync(join(folder, 'analysis.json'), 'utf8')).trained.samples).toHaveLength(1);
-}, 60_000);
+});
 
 test('an analysis of an earlier version is made again from the checkpoint', async () => {
   const folder = join(root, 'earlier');

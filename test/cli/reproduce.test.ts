@@ -40,7 +40,7 @@ beforeAll(async () => {
     '--trace',
     join(root, 'trace.json'),
   ]);
-}, 120_000);
+});
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
 const json = (path: string) => JSON.parse(fs.readFileSync(path, 'utf8'));
@@ -179,7 +179,7 @@ describe('a run', () => {
     expect(bits(folder)).toEqual(bits(whole));
     for (const network of ['.', 'control'])
       expect(json(join(folder, network, 'config.json')).kernels).toMatchObject(kernels);
-  }, 120_000);
+  });
 
   test('that is done gets back what is missing; --strict makes verdicts the status', async () => {
     const before = fs.readFileSync(join(whole, 'report.html'), 'utf8');
@@ -263,7 +263,7 @@ describe('bad input', () => {
       refused([...TINY, '--out', '/dev/zero/x'], 'cannot write /dev/zero/x'),
     ]);
     expect(bits(whole)).toEqual(before);
-  }, 120_000);
+  });
 
   test('such as a learning rate that diverges stops at the step, and keeps the last good checkpoint', async () => {
     const folder = join(root, 'diverging');
@@ -325,7 +325,7 @@ describe('analyze', () => {
       refused(['/dev/zero'], 'cannot read /dev/zero'),
       refused(['/dev/zero/x'], 'cannot read /dev/zero/x'),
     ]);
-  }, 120_000);
+  });
 
   test('refuses a truncated checkpoint', async () => {
     const file = join(root, 'truncated.safetensors');

@@ -25,7 +25,7 @@ beforeAll(async () => {
   whole = join(root, 'whole');
   // As it is typed; those below start from bundles.
   first = await runScript('reproduce', [...TINY, '--out', whole], env());
-}, 120_000);
+});
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
 const events = ({ stdout }: Ended) =>

@@ -19,7 +19,7 @@ beforeAll(async () => {
   out = join(root, 'theory');
   status = await quietly(() => runTheory({ ...SMALL, out, strict: true }));
   record = readRecord(join(out, 'sweep.json'), SWEEP_FILE);
-}, 120_000);
+});
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
 async function quietly<T>(body: () => Promise<T>): Promise<T> {

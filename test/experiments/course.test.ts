@@ -33,7 +33,7 @@ beforeAll(async () => {
   root = fs.mkdtempSync(join(tmpdir(), 'collimate-course-'));
   folder = RunFolder.create(join(root, 'run'));
   first = await run();
-}, 120_000);
+});
 afterAll(() => {
   folder.release();
   fs.rmSync(root, { recursive: true });

@@ -24,7 +24,7 @@ if (mode === 'race') {
     }
   }
   console.log(JSON.stringify(won));
-  await sleep(60_000); // holding what was won until killed, when the slowest is done
+  await sleep(600_000); // holding what was won until killed, when the slowest is done
 } else {
   const run = RunFolder.create(folder);
   if (mode === 'exit') process.exit();

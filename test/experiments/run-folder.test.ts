@@ -262,7 +262,7 @@ describe('the lock', () => {
     expect(files(path)).toEqual([]);
   });
 
-  test('is never held by two processes', { timeout: 20_000 }, async () => {
+  test('is never held by two processes', async () => {
     const [rounds, step] = [6, 200];
     const racers = await Promise.all([0, 1, 2].map(() => child('race', path, `${rounds}`, `${step}`)));
     const next = async ({ stdout }: ChildProcess) => JSON.parse(String((await once(stdout!, 'data'))[0]));
@@ -276,7 +276,7 @@ describe('the lock', () => {
   });
 });
 
-test('a run that was killed at any moment is reopened at once and whole', { timeout: 20_000 }, async () => {
+test('a run that was killed at any moment is reopened at once and whole', async () => {
   for (const delay of [0, 13]) {
     const writer = await child('write', path);
     await once(writer.stdout!, 'data');
