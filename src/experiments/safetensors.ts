@@ -1,4 +1,6 @@
+import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
+import { checked, isRecord, whole } from '../schema.ts';
 
 /** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. Half floats come as their bits. */
 const ARRAYS = {
@@ -35,13 +37,12 @@ interface Elements {
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = '__metadata__';
 
-interface Entry {
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: number[];
-  readonly begin: number;
-  readonly end: number;
-}
+/** A tensor in the header. */
+const entry = v.object({
+  dtype: v.picklist(Object.keys(ARRAYS) as Dtype[]),
+  shape: v.array(whole()),
+  data_offsets: v.strictTuple([whole(), whole()]),
+});
 
 /**
  * Encodes named tensors in the safetensors format (https://github.com/huggingface/safetensors): the header's length
@@ -91,8 +92,8 @@ export function decodeSafetensors(
   bytes: Uint8Array,
   fileName: string,
 ): { tensors: Map<string, TensorData>; metadata: Record<string, string> } {
-  const fail: Fail = (message, remedy = 'The file is damaged or is no safetensors file: use another copy.') =>
-    new CollimateError(`${fileName} ${message}`, remedy);
+  const remedy = 'The file is damaged or is no safetensors file: use another copy.';
+  const fail: Fail = (message) => new CollimateError(`${fileName} ${message}`, remedy);
   const { header, dataStart } = readHeader(bytes, fail);
   const { [METADATA]: metadata = {}, ...described } = header;
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
@@ -104,7 +105,20 @@ export function decodeSafetensors(
       `has a tensor with the name ${JSON.stringify(strange.slice(0, 60).replace(/[^ -~]/g, '?'))}, which is very long or not printable`,
     );
   }
-  const entries = Object.entries(described).map(([name, value]) => readEntry(name, value, fail));
+  const entries = Object.entries(described).map(([name, value]) => {
+    const { dtype, shape, data_offsets } = checked(
+      value,
+      entry,
+      `${fileName} describes tensor ${name} wrongly`,
+      remedy,
+    );
+    const [begin, end] = data_offsets;
+    const expected = product(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+    if (end - begin !== expected) {
+      throw fail(`gives tensor ${name}, ${dtype} [${shape}], ${end - begin} bytes; it takes ${expected}`);
+    }
+    return { name, dtype, shape, begin, end };
+  });
 
   let covered = 0;
   for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
@@ -128,7 +142,7 @@ export function decodeSafetensors(
   return { tensors: new Map(tensors), metadata: metadata as Record<string, string> };
 }
 
-type Fail = (message: string, remedy?: string) => CollimateError;
+type Fail = (message: string) => CollimateError;
 
 function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unknown>; dataStart: number } {
   if (bytes.length < 8) throw fail(`is truncated: expected at least 8 bytes, found ${bytes.length}`);
@@ -172,41 +186,6 @@ function repeatedKey(json: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function readEntry(name: string, value: unknown, fail: Fail): Entry {
-  if (!isRecord(value)) throw fail(`does not describe tensor ${name} by an object`);
-  const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
-    const known = Object.keys(ARRAYS).join(', ');
-    throw fail(`has tensor ${name} of type ${shown(dtype)}`, `Convert it to one of ${known}.`);
-  }
-  if (!isSizes(shape)) throw fail(`gives tensor ${name} the shape ${shown(shape)}`);
-  const [begin, end, ...more] = isSizes(offsets) ? offsets : [];
-  if (begin === undefined || end === undefined || more.length > 0) {
-    throw fail(`gives tensor ${name} the offsets ${shown(offsets)}`);
-  }
-  const expected = product(shape) * ARRAYS[dtype as Dtype].BYTES_PER_ELEMENT;
-  if (end - begin !== expected) {
-    throw fail(`gives tensor ${name}, ${dtype} [${shape}], ${end - begin} bytes; it takes ${expected}`);
-  }
-  return { name, dtype: dtype as Dtype, shape, begin, end };
-}
-
-/** A value in a few characters, however deep it is. */
-const shown = (value: unknown): string =>
-  Array.isArray(value)
-    ? `[${value.slice(0, 8).map((x) => (Array.isArray(x) ? '[…]' : shown(x)))}${value.length > 8 ? ',…' : ''}]`
-    : isRecord(value)
-      ? '{…}'
-      : (JSON.stringify(value) ?? 'nothing').slice(0, 60);
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
 function product(shape: readonly number[]): number {
