@@ -12,21 +12,26 @@ export class CollimateError extends Error {
   }
 }
 
-/** Throws unless a number is whole, and from `least` to `most`. */
-export function checkWhole(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
+/** Throws unless a number is whole, and from `minimum` to `maximum`. */
+export function checkWhole(
+  name: string,
+  value: number,
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): void {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
+  const range = maximum === Number.MAX_SAFE_INTEGER ? `at least ${minimum}` : `from ${minimum} to ${maximum}`;
   throw new CollimateError(`${name} is ${value}`, `It must be a whole number, ${range}.`);
 }
 
-/** Throws unless a number is finite, and at least `least`, and below `below`. */
+/** Throws unless a number is finite, and at least `minimum`, and below `below`. */
 export function checkReal(
   name: string,
   value: number,
-  least: number,
+  minimum: number,
   below = Number.POSITIVE_INFINITY,
 ): void {
-  if (Number.isFinite(value) && value >= least && value < below) return;
+  if (Number.isFinite(value) && value >= minimum && value < below) return;
   const range = below === Number.POSITIVE_INFINITY ? '' : ` and below ${below}`;
-  throw new CollimateError(`${name} is ${value}`, `It must be a number, at least ${least}${range}.`);
+  throw new CollimateError(`${name} is ${value}`, `It must be a number, at least ${minimum}${range}.`);
 }

@@ -26,7 +26,7 @@ export function readRecord<K extends RecordKind>(path: string, kind: K): Content
   return checkRecord(readJson(path, kind.remedy), path, kind);
 }
 
-/** What a JSON file holds, whatever it is worth. */
+/** What a JSON file holds, unchecked. */
 export const readJson = (path: string, remedy: string): unknown =>
   parseJson(readText(path, remedy), path, remedy);
 

@@ -2,18 +2,18 @@ import * as v from 'valibot';
 import { CollimateError } from './errors.ts';
 
 /** A whole number. */
-export const whole = (least = 0, most: number = Number.MAX_SAFE_INTEGER) =>
+export const whole = (minimum = 0, maximum: number = Number.MAX_SAFE_INTEGER) =>
   v.custom<number>(
-    (x) => Number.isInteger(x) && (x as number) >= least && (x as number) <= most,
-    `a whole number ${most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : `of at least ${least}`}`,
+    (x) => Number.isInteger(x) && (x as number) >= minimum && (x as number) <= maximum,
+    `a whole number ${maximum < Number.MAX_SAFE_INTEGER ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`}`,
   );
 
 /** A number, finite as all in JSON should be. */
 export const finite = v.custom<number>(Number.isFinite, 'a number');
 
-/** A number above 0 and at most `most`, described by `words`. */
-export const above0 = (words = 'a number above 0', most = Number.MAX_VALUE) =>
-  v.custom<number>((x) => Number.isFinite(x) && (x as number) > 0 && (x as number) <= most, words);
+/** A number above 0 and at most `maximum`, described by `words`. */
+export const above0 = (words = 'a number above 0', maximum = Number.MAX_VALUE) =>
+  v.custom<number>((x) => Number.isFinite(x) && (x as number) > 0 && (x as number) <= maximum, words);
 
 /** What was measured: JSON has null for a number that is not finite. */
 export const measured = v.custom<number>((x) => x === null || Number.isFinite(x), 'a number or null');

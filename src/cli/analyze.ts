@@ -107,7 +107,7 @@ await main(async () => {
   // The same kernels as the run's find again what the run found.
   const tuner = new Tuner({ mode: tune ?? config?.tune ?? 'on', pinned: config?.kernels });
   const opening = openGpu({ adapter, chooser: tuner });
-  opening.catch(() => {}); // Told below; meanwhile the images are loaded.
+  opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
   const { dataset } = findExperiment(checkpoint.info.experiment);
   const task = await fetchTask(dataset, dataOf(checkpoint.info, dataset), dataDir);
   using gpu = await opening;

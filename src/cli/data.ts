@@ -55,7 +55,7 @@ program
   .action(fetchAll);
 program
   .command('verify')
-  .description('reads datasets whole and compares checksums; by default those that are there')
+  .description('reads datasets whole and compares checksums (default: those that are there)')
   .addArgument(names())
   .action(verify);
 

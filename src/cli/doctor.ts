@@ -27,9 +27,9 @@ interface Report {
 
 const sources = ['gpu', 'system', 'swiftshader'] as const;
 
-async function examine(wish: string | undefined): Promise<Report> {
+async function examine(requested: string | undefined): Promise<Report> {
   const names: string[] = [...sources];
-  if (wish && !names.includes(wish)) names.push(wish);
+  if (requested && !names.includes(requested)) names.push(requested);
   const trials = await Promise.all(names.map(tryApart));
   const works = (name: string) => trials.find((trial) => trial.adapter === name)?.result.ok === true;
   const system = systemFacts();
@@ -37,7 +37,7 @@ async function examine(wish: string | undefined): Promise<Report> {
     versions: await versions(),
     system,
     trials,
-    chosen: (wish ? [wish] : sources).find(works),
+    chosen: (requested ? [requested] : sources).find(works),
     advice: remedies(system, {
       gpu: works('gpu'),
       system: works('system'),

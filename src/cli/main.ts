@@ -5,7 +5,7 @@ import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.
 /** The part of `--help` that says how a command ends. */
 export const exitStatuses = (done: string, work = 'the work'): string =>
   `\nThe exit status is 0 ${done}, 1 after an error, such as a full disk, and where ${work} is stopped 128 and the number of the
-signal: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when whoever reads the output has gone.`;
+signal: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when the reader of the output has gone.`;
 
 /**
  * Runs a command: its result is the exit status. An error is printed with its remedy, and with a stack trace only on
@@ -80,7 +80,7 @@ function rootOf(error: unknown): unknown {
     : error;
 }
 
-/** Whether bars may be drawn: on a terminal that moves its cursor, and whose user has nothing against it. */
+/** Whether bars may be drawn: on a terminal that moves its cursor, unless its user has switched that off. */
 export const drawsBars = (): boolean =>
   process.stderr.isTTY && process.env.TERM !== 'dumb' && !process.env.NO_COLOR;
 

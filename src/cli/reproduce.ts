@@ -41,7 +41,7 @@ program
   )
   .option(
     '--resume [folder]',
-    'go on with a run that was cut off, by default the last one begun of those that are not done',
+    'continue a run that was cut off (default: the last one begun of those that are not done)',
   )
   .option('--seeds <number>', 'of sweeps: seeds 1 to this (default: 3)')
   .option(
@@ -50,7 +50,7 @@ program
   )
   .option(
     '--shard <i/n>',
-    'of sweeps: make the i-th of n parts of the runs; whoever comes last writes the pages',
+    'of sweeps: make the i-th of n parts of the runs; the last to finish writes the pages',
   )
   .option('--checkpoint-every <seconds>', 'of training, about', '20')
   .addOption(tuneOption('on, or as a run that goes on was begun'))
@@ -76,8 +76,8 @@ Examples:
   npm run reproduce -- list                          experiments and sweeps, with times
   npm run reproduce -- list mnist-conv               presets of one, with sizes and settings
 
-What a number is by default depends on the preset. Whatever stops a run, a checkpoint is written and the command that goes on is
-printed.${exitStatuses('when the run is done', 'a run')}`,
+Defaults of numbers depend on the preset: \`list NAME\` shows them. A run that is stopped leaves a checkpoint and prints the
+command that continues it.${exitStatuses('when the run is done', 'a run')}`,
   );
 
 await main(async () => {

@@ -63,7 +63,7 @@ function latestRun(experiment: string): string {
       return isDone(folder) ? [] : [{ folder, started: Date.parse(readConfig(folder).started) }];
     } catch (error) {
       if (!(error instanceof CollimateError)) throw error;
-      console.error(`note: ${folder} is passed over: ${error.message}`);
+      console.error(`note: ${folder} is skipped: ${error.message}`);
       return [];
     }
   });

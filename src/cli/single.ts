@@ -40,7 +40,7 @@ export async function runSingle(
   const tune = options.tune ?? resumed?.config.tune ?? 'on';
   const tuner = new Tuner({ mode: tune, pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
-  opening.catch(() => {}); // Told below; meanwhile the images are loaded.
+  opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
   const task = await fetchTask(experiment.dataset, settings, options.dataDir);
   using gpu = await opening;
   await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);

@@ -11,7 +11,7 @@ const MAX_ENTRIES = 50_000;
 const MAX_BYTES = 2 ** 30;
 
 export interface Archive {
-  /** The contents of the wanted files by name, such as `folder/file`. */
+  /** The contents of the requested files by name, such as `folder/file`. */
   readonly files: Map<string, Uint8Array>;
   /** Of the archive as a whole. */
   readonly sha256: string;
@@ -19,7 +19,7 @@ export interface Archive {
 
 /**
  * Reads files out of a `.tar.gz` into memory; nothing is written. `room` says how many bytes a file of a name may have, or
- * that it is not wanted. The archive is taken to be hostile: it may hold files and folders only, no name may lead out of the folder, and
+ * that it is not requested. The archive is taken to be hostile: it may hold files and folders only, no name may lead out of the folder, and
  * there are bounds to the number of entries, to each size and to what is unpacked altogether, whatever the headers claim.
  */
 export async function readArchive(
@@ -36,17 +36,17 @@ export async function readArchive(
     const trouble = ++entries > MAX_ENTRIES ? `has more than ${MAX_ENTRIES} entries` : faultOf(header);
     if (trouble) return next(refused(path, trouble));
     const name = posix.normalize(header.name);
-    const most = header.type === 'directory' ? undefined : room(name);
-    if (most !== undefined && header.size > most) {
-      return next(refused(path, `has ${name} with ${header.size} bytes, where ${most} are the most`));
+    const maximum = header.type === 'directory' ? undefined : room(name);
+    if (maximum !== undefined && header.size > maximum) {
+      return next(refused(path, `has ${name} with ${header.size} bytes, expected at most ${maximum}`));
     }
-    if (most !== undefined && files.has(name)) return next(refused(path, `has ${name} twice`));
+    if (maximum !== undefined && files.has(name)) return next(refused(path, `has ${name} twice`));
     const chunks: Uint8Array[] = [];
     stream.on('data', (chunk) => {
-      if (most !== undefined) chunks.push(chunk as Uint8Array);
+      if (maximum !== undefined) chunks.push(chunk as Uint8Array);
     });
     stream.on('end', () => {
-      if (most !== undefined) files.set(name, Buffer.concat(chunks));
+      if (maximum !== undefined) files.set(name, Buffer.concat(chunks));
       next();
     });
   });
@@ -76,12 +76,12 @@ function faultOf({ name, type, linkname }: Header): string | undefined {
   return `has an entry that is neither file nor folder: ${JSON.stringify(name)}, a ${type}${target}`;
 }
 
-function bounded(path: string, most: number) {
+function bounded(path: string, maximum: number) {
   return async function* (chunks: AsyncIterable<Buffer>) {
     let bytes = 0;
     for await (const chunk of chunks) {
       bytes += chunk.length;
-      if (bytes > most) throw refused(path, `unpacks to more than ${most} bytes`);
+      if (bytes > maximum) throw refused(path, `unpacks to more than ${maximum} bytes`);
       yield chunk;
     }
   };

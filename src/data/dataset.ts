@@ -72,7 +72,7 @@ export interface DatasetOptions extends PlaceOptions {
   readonly images?: number | undefined;
   /** Called as images are decoded. */
   readonly onDecode?: ((done: number, total: number) => void) | undefined;
-  /** Told what is worth knowing but no failure; default: stderr. */
+  /** Called with what is worth knowing but no failure; default: stderr. */
   readonly say?: ((message: string) => void) | undefined;
 }
 

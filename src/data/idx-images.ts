@@ -9,7 +9,7 @@ import { firstThere } from './locate.ts';
 export interface IdxImages {
   readonly name: string;
   readonly folder: string;
-  /** Number of images; by default any. */
+  /** Number of images; default: any. */
   readonly train?: number;
   readonly test?: number;
   /** Height and width; default: 28. */

@@ -56,7 +56,7 @@ export async function imagesInFolder(path: string): Promise<ImageFiles> {
     const { size, mtimeMs } = await statOf(join(path, name));
     if (size > MAX_BYTES) {
       throw new CollimateError(
-        `${join(path, name)} has ${size} bytes, where ${MAX_BYTES} are the most for an image`,
+        `${join(path, name)} has ${size} bytes, expected at most ${MAX_BYTES} for an image`,
         'Remove it, or put the right file there.',
       );
     }

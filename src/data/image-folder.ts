@@ -16,7 +16,7 @@ export interface DecodeOptions {
   readonly cache: string;
   /** Called after each image. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Told what is worth knowing but no failure. */
+  /** Called with what is worth knowing but no failure. */
   readonly say: (message: string) => void;
 }
 
@@ -98,7 +98,7 @@ async function decode(files: ImageFiles, { side, onProgress, say }: DecodeOption
     const imageBytes = side * side * CHANNELS;
     if (part.length * imageBytes > MAX_BYTES) {
       throw new CollimateError(
-        `${part.length} images of ${side}×${side} pixels take ${part.length * imageBytes} bytes, where ${MAX_BYTES} are the most`,
+        `${part.length} images of ${side}×${side} pixels take ${part.length * imageBytes} bytes, expected at most ${MAX_BYTES}`,
         'Choose a smaller size.',
       );
     }

@@ -33,7 +33,7 @@ export interface SyntheticOptions {
 }
 
 const DEFAULTS = { height: 16, width: 16, channels: 3, classes: 10, train: 2_000, test: 500, seed: 1 };
-const MOST: typeof DEFAULTS = {
+const MAXIMA: typeof DEFAULTS = {
   ...{ height: 512, width: 512, channels: 16, classes: 256 },
   ...{ train: 2 ** 20, test: 2 ** 20, seed: 2 ** 32 - 1 },
 };
@@ -43,9 +43,9 @@ const MAX_BYTES = 2 ** 32 - 1;
 /** Waves that a class' pattern is the sum of, and their most periods across the image. */
 const WAVES = 4;
 const PERIODS = 3;
-/** Of the pattern in bytes around 128, of its share that each image keeps at least, and of the noise added to it. */
+/** Of the pattern in bytes around 128, of its share that each image keeps at minimum, and of the noise added to it. */
 const AMPLITUDE = 80;
-const LEAST_CONTRAST = 0.5;
+const MINIMUM_CONTRAST = 0.5;
 const NOISE = 24;
 /** Philox streams: the patterns', and the first of the images', two for each image. */
 const PATTERNS = 0;
@@ -58,13 +58,13 @@ const IMAGES = 1;
  */
 export function makeImages(options: SyntheticOptions = {}): DatasetSplit {
   const shape = { ...DEFAULTS, ...options };
-  for (const [name, most] of Object.entries(MOST) as [keyof typeof MOST, number][]) {
-    const least = name === 'seed' ? 0 : name === 'classes' ? 2 : 1;
+  for (const [name, maximum] of Object.entries(MAXIMA) as [keyof typeof MAXIMA, number][]) {
+    const minimum = name === 'seed' ? 0 : name === 'classes' ? 2 : 1;
     const value = shape[name];
-    if (!Number.isInteger(value) || value < least || value > most) {
+    if (!Number.isInteger(value) || value < minimum || value > maximum) {
       throw new CollimateError(
         `synthetic-images cannot be made with ${name} ${value}`,
-        `Give a whole number from ${least} to ${most}.`,
+        `Give a whole number from ${minimum} to ${maximum}.`,
       );
     }
   }
@@ -72,7 +72,7 @@ export function makeImages(options: SyntheticOptions = {}): DatasetSplit {
   const bytes = Math.max(train, test) * height * width * channels;
   if (bytes > MAX_BYTES) {
     throw new CollimateError(
-      `synthetic-images of this shape take ${bytes} bytes, where ${MAX_BYTES} are the most`,
+      `synthetic-images of this shape take ${bytes} bytes, expected at most ${MAX_BYTES}`,
       'Ask for fewer or smaller images.',
     );
   }
@@ -121,7 +121,7 @@ function makePart(shape: Shape, patterns: Float64Array, first: number, count: nu
     const label = a % classes;
     labels[n] = label;
     const [dy, dx] = [b % height, c % width];
-    const contrast = LEAST_CONTRAST + (1 - LEAST_CONTRAST) * (d / 2 ** 32);
+    const contrast = MINIMUM_CONTRAST + (1 - MINIMUM_CONTRAST) * (d / 2 ** 32);
     const noise = noiseBytes(size, seed, stream + 1);
     for (let y = 0, i = 0; y < height; y++) {
       const row = (label * height + ((y + dy) % height)) * width;

@@ -150,13 +150,13 @@ function fieldsOf(texts: Readonly<Record<string, string>>, fileName: string): Re
 /** Refuses a part of a file that is not as another says, with both. */
 export function refuseDifference(
   has: unknown,
-  wanted: unknown,
+  expected: unknown,
   what: string,
   otherwise: string,
   remedy: string,
 ): void {
-  if (isDeepStrictEqual(has, wanted)) return;
-  const [a, b] = [has, wanted].map((x) => JSON.stringify(x));
+  if (isDeepStrictEqual(has, expected)) return;
+  const [a, b] = [has, expected].map((x) => JSON.stringify(x));
   throw new CollimateError(`${what} is ${a}, and ${otherwise} ${b}`, remedy);
 }
 

@@ -52,7 +52,7 @@ export class Interrupt implements Disposable {
 
   /**
    * `leave` may print a last word, and bring something to its end while the work goes on; another Ctrl-C cuts that short.
-   * `onRequest` is told of each request.
+   * `onRequest` is called at each request.
    */
   constructor(leave: () => void | Promise<void> = () => {}, onRequest: () => void = () => {}) {
     this.#leave = leave;
@@ -71,7 +71,7 @@ export class Interrupt implements Disposable {
   }
 
   /** Runs something that looks at {@link requested} and saves its state by itself. */
-  async heeded<T>(body: () => Promise<T>): Promise<T> {
+  async graceful<T>(body: () => Promise<T>): Promise<T> {
     this.#saving++;
     try {
       return await body();

@@ -73,7 +73,7 @@ export async function reproduce(
     record(into, own);
     session.onStage('train', network);
     const { testEvery } = own.settings;
-    const state = await session.interrupt.heeded(() =>
+    const state = await session.interrupt.graceful(() =>
       train(gpu, data, into, checkpointInfo(own), { ...session, testEvery }),
     );
     if (session.interrupt.requested)

@@ -185,10 +185,10 @@ export function defaultRunPath(experiment: string, seed: number, now: Date, root
   const two = (n: number) => `${n}`.padStart(2, '0');
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  const wanted = join(root, experiment, `${day}-${time}-${seed}`);
-  makeFolder(dirname(wanted));
+  const first = join(root, experiment, `${day}-${time}-${seed}`);
+  makeFolder(dirname(first));
   for (let n = 1; ; n++) {
-    const path = n === 1 ? wanted : `${wanted}-${n}`;
+    const path = n === 1 ? first : `${first}-${n}`;
     try {
       fs.mkdirSync(path); // fails where it exists, so that it is ours
       return path;

@@ -128,9 +128,12 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
     );
   }
   for (const name of settingNames) refuseMisplaced(experiment, name, settings[name]);
-  const most = classesOf(facts, settings);
-  if (classes > most) {
-    refuse(`--classes is ${classes} of the ${most} that ${facts.title} has`, `Give at most ${most}.`);
+  const available = classesOf(facts, settings);
+  if (classes > available) {
+    refuse(
+      `--classes is ${classes} of the ${available} that ${facts.title} has`,
+      `Give at most ${available}.`,
+    );
   }
   if (norm === 'none' && branch === 'pre-norm') throw contradiction('--norm none', '--branch pre-norm');
   if (skip) return settings;
@@ -152,9 +155,9 @@ export function refuseContradiction(
   run: { readonly preset: string; readonly settings: Settings },
   folder: string,
 ): void {
-  const refuse = (option: string, wanted: unknown, has: unknown): never => {
+  const refuse = (option: string, given: unknown, has: unknown): never => {
     throw new CollimateError(
-      `${option} is ${wanted}, but the run in ${folder} was begun with ${has}`,
+      `${option} is ${given}, but the run in ${folder} was begun with ${has}`,
       `Leave out ${option} to go on with that run, or leave out --resume to begin another.`,
     );
   };

@@ -128,7 +128,7 @@ export async function train(
     if (due) lastCheckpoint = performance.now();
     const state = due || snapshots.has(end / stepsPerEpoch) ? trainer.state.save() : undefined;
     const results = Promise.all([records, test, state]);
-    results.catch(() => {}); // Told when it is the chunk's turn.
+    results.catch(() => {}); // Reported when it is the chunk's turn.
     return { end, due, results };
   }
 

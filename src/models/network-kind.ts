@@ -25,7 +25,7 @@ export interface NetworkKind<O, P = object> {
   readonly variations: readonly SettingName[];
   /** Weight decays that the paper states for such networks; `paper` has the first. */
   readonly decays: readonly [number, ...number[]];
-  /** Its options for images [height, width, channels]. What is as by default is not named: so checkpoints stay as they were. */
+  /** Its options for images [height, width, channels]. Defaults are omitted, so that checkpoints stay as they were. */
   readonly optionsOf: (settings: Settings, image: readonly [number, number, number]) => O;
   /** `quick` changes `paper`; `smoke` says whether it changes `paper` or `quick`. */
   readonly presets: (dataset: DatasetFacts) => {
@@ -54,16 +54,16 @@ export const SOON: Partial<Settings> = {
 /** At most so many images; of many classes the first 20, so that there are enough of each; of large images 64×64 pixels. */
 export const few = (
   { images, classes, side, settings = [] }: DatasetFacts,
-  most: number,
+  maximum: number,
 ): Partial<Settings> => ({
-  images: Math.min(images, most),
+  images: Math.min(images, maximum),
   classes: Math.min(classes, 20),
   ...(side > 64 && settings.includes('resolution') && { resolution: 64 }),
 });
 
 /** Half of the images, and at most so many. */
-export const halfOf = ({ images }: DatasetFacts, most = images): number =>
-  Math.min(Math.round(images / 2), most);
+export const halfOf = ({ images }: DatasetFacts, maximum = images): number =>
+  Math.min(Math.round(images / 2), maximum);
 
 export const minutes = ({ epochs, images }: Partial<Settings>, network: string): string =>
   `minutes: ${images} images, ${epochs} epochs, ${network}, and momentum 0.9`;

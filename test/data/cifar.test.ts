@@ -128,7 +128,7 @@ test.each<[string, [string, Uint8Array | undefined], string]>([
   [
     'a file too long',
     ['data_batch_2.bin', new Uint8Array(20_000)],
-    'with 20000 bytes, where 12292 are the most',
+    'with 20000 bytes, expected at most 12292',
   ],
   ['a file missing', ['data_batch_4.bin', undefined], `has no ${BATCHES}/data_batch_4.bin in it`],
 ])('%s is refused', async (_, change, message) => {
