@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { accent, contrast, neutral } from '../../src/report/colours.ts';
+import { accent, contrast, neutral } from '../../src/report/colors.ts';
 import { axis, chart, logAxis } from '../../src/report/figures/chart.ts';
 import { logDomain, range } from '../../src/report/numbers.ts';
 import type { Figure } from '../../src/report/parts.ts';
@@ -14,11 +14,11 @@ export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: strin
   const products = rows.filter(({ suite, milliseconds }) => suite === 'matmul' && milliseconds);
   if (products.length === 0) return undefined;
   const forms = [...new Set(products.map(({ name }) => name))];
-  const colour = (form: string) => [accent, contrast, '#2a958e'][forms.indexOf(form)] ?? neutral;
+  const color = (form: string) => [accent, contrast, '#2a958e'][forms.indexOf(form)] ?? neutral;
   const points = products.map((row) => ({
     x: sideOf(row),
     y: row.flops / row.milliseconds!.median / 1e6,
-    colour: colour(row.name),
+    color: color(row.name),
     cube: new Set(row.size.split('x')).size === 1,
     name: row.name,
   }));
@@ -35,7 +35,7 @@ export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: strin
     .map((t) => left * (right / left) ** (t / 40))
     .map((x) => ({ x, y: Math.min(roofline.gflops, (roofline.gbps * x) / 6) }));
   const cubes = points.filter(({ cube }) => cube).sort((a, b) => a.x - b.x);
-  const mark = { x: 'x', y: 'y', stroke: 'colour', r: 3.5 } as const;
+  const mark = { x: 'x', y: 'y', stroke: 'color', r: 3.5 } as const;
   const panel = chart({
     title: 'fp32 matrix products',
     note: `ceilings: ${digits(roofline.gflops)} GFLOPS, ${digits(roofline.gbps)} GB/s`,
@@ -49,8 +49,8 @@ export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: strin
     y: { ...logAxis('GFLOPS', ys), grid: true },
     marks: [
       Plot.line(ceiling, { x: 'x', y: 'y', stroke: neutral, strokeDasharray: '4 3', strokeWidth: 1.5 }),
-      Plot.line(cubes, { x: 'x', y: 'y', z: 'name', stroke: 'colour', strokeWidth: 1.5 }),
-      Plot.dot(cubes, { ...mark, fill: 'colour' }),
+      Plot.line(cubes, { x: 'x', y: 'y', z: 'name', stroke: 'color', strokeWidth: 1.5 }),
+      Plot.dot(cubes, { ...mark, fill: 'color' }),
       Plot.dot(
         points.filter(({ cube }) => !cube),
         { ...mark, fill: 'none', strokeWidth: 1.5 },
@@ -60,7 +60,7 @@ export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: strin
     ],
   });
   const items: Extract<Legend, { items: unknown }>['items'] = [
-    ...forms.map((form): [string, string, 'line'] => [form, colour(form), 'line']),
+    ...forms.map((form): [string, string, 'line'] => [form, color(form), 'line']),
     ['roofline of a cube', neutral, 'dashed'],
   ];
   return figure(

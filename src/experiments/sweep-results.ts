@@ -66,7 +66,7 @@ const sweepFigure = v.variant('kind', [
     /** Scalars over an axis, a panel each: one dot per seed, a line through the means. */
     kind: v.literal('scalars'),
     x: v.string(),
-    /** Another axis, with a colour for each of its values. */
+    /** Another axis, with a color for each of its values. */
     series: v.exactOptional(v.string()),
     scalars: list(v.union([scalarName, v.literal('validationAccuracy')])),
     /** Only runs that lie there. */

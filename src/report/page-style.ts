@@ -2,14 +2,14 @@
 export const stylesheet = `
 :root {
   color-scheme: light dark;
-  --paper: #fdfdfb; --ink: #1d2126; --quiet: #5c646d; --line: #e0e0da; --wash: #f5f5f0;
+  --paper: #fdfdfb; --ink: #1d2126; --quiet: #5c646d; --line: #e0e0da;
   --link: #1f5f9e; --holds: #1d7044; --fails: #b03a1e; --part: #8a5a00;
   --serif: Charter, 'Bitstream Charter', 'Iowan Old Style', 'Source Serif 4', Georgia, 'DejaVu Serif', serif;
   --sans: Inter, system-ui, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --paper: #15181b; --ink: #e4e5e2; --quiet: #9aa2aa; --line: #2e3338; --wash: #1c2024;
+    --paper: #15181b; --ink: #e4e5e2; --quiet: #9aa2aa; --line: #2e3338;
     --link: #7fb5ea; --holds: #6cc493; --fails: #f08a6c; --part: #d9a74a;
   }
 }
@@ -34,7 +34,6 @@ main p { max-width: 42em; text-wrap: pretty; }
 .note { max-width: 46em; margin: 0.9rem 0 0; font: 0.8125rem/1.55 var(--sans); color: var(--quiet); }
 .note + figure { margin-top: 2.25rem; }
 
-.result + .result { margin-top: 0.6rem; }
 table { width: 100%; border-collapse: collapse; font: 0.875rem/1.45 var(--sans); font-variant-numeric: tabular-nums lining-nums; }
 caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 th, td { padding: 0.5rem 0.75rem; text-align: left; vertical-align: baseline; font-weight: inherit; }
@@ -99,7 +98,7 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   .cards td:not(.judged)::before { content: attr(data-label); font-size: 0.75rem; color: var(--quiet); white-space: nowrap; }
   .cards .after { min-width: 0; white-space: pre-wrap; }
   .cards .number, .cards td a { white-space: normal; overflow-wrap: anywhere; }
-  .cards td:empty, .cards td:not(.judged):has(> span:empty) { display: none; }
+  .cards td:not(.judged):has(> span:empty) { display: none; }
   dl div { grid-template-columns: 7.5rem 1fr; }
 }
 

@@ -13,10 +13,10 @@ export interface Panel {
   body: string;
 }
 
-export type LegendItem = [label: string, colour: string, shape: 'dot' | 'line' | 'dashed' | 'band'];
+export type LegendItem = [label: string, color: string, shape: 'dot' | 'line' | 'dashed' | 'band'];
 export type Legend =
   | { items: LegendItem[] }
-  | { label: string; from: string; to: string; steps: { colour: string; opacity?: number }[] };
+  | { label: string; from: string; to: string; steps: { color: string; opacity?: number }[] };
 
 const { document } = parseHTML('<html></html>');
 
@@ -83,8 +83,8 @@ function drawLegend(legend: Legend, width: number): { body: string; height: numb
     const start = 17 + 6.4 * (label.length + 2) + 6.8 * from.length;
     const step = Math.min(28, Math.max(6, 160 / steps.length));
     const end = start + steps.length * step;
-    const cells = steps.map(({ colour, opacity = 1 }, i) =>
-      box(start + i * step, 0, step, `fill="${colour}" fill-opacity="${opacity}"`),
+    const cells = steps.map(({ color, opacity = 1 }, i) =>
+      box(start + i * step, 0, step, `fill="${color}" fill-opacity="${opacity}"`),
     );
     const frame = box(start, 0, end - start, 'fill="none" stroke="currentColor" stroke-opacity="0.3"');
     const words = text(17, 0, label) + text(start - 6, 0, from, 'end') + text(end + 6, 0, to);
@@ -94,14 +94,14 @@ function drawLegend(legend: Legend, width: number): { body: string; height: numb
     };
   }
   let [x, y] = [17, 0];
-  const body = legend.items.map(([label, colour, shape]) => {
+  const body = legend.items.map(([label, color, shape]) => {
     const advance = 38 + 6.4 * label.length;
     if (x + advance > width && x > 17) [x, y] = [17, y + legendLine];
     const mark = {
-      dot: `<circle cx="${x + 8}" cy="${y + 10}" r="3.5" fill="${colour}"/>`,
-      line: `<path d="M${x} ${y + 10}h16" stroke="${colour}" stroke-width="2"/>`,
-      dashed: `<path d="M${x} ${y + 10}h16" stroke="${colour}" stroke-width="1.5" stroke-dasharray="4 3"/>`,
-      band: box(x, y, 16, `fill="${colour}" fill-opacity="0.22"`),
+      dot: `<circle cx="${x + 8}" cy="${y + 10}" r="3.5" fill="${color}"/>`,
+      line: `<path d="M${x} ${y + 10}h16" stroke="${color}" stroke-width="2"/>`,
+      dashed: `<path d="M${x} ${y + 10}h16" stroke="${color}" stroke-width="1.5" stroke-dasharray="4 3"/>`,
+      band: box(x, y, 16, `fill="${color}" fill-opacity="0.22"`),
     }[shape];
     x += advance;
     return mark + text(x - advance + 22, y, label);

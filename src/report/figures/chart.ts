@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { type NetworkInfo, stagesOf } from '../../analysis/network-info.ts';
-import { neutral } from '../colours.ts';
+import { neutral } from '../colors.ts';
 import { blockTicks, logLabel, logTicks } from '../numbers.ts';
 import { type Panel, panelWidth, plot } from '../svg.ts';
 

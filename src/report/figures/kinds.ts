@@ -11,7 +11,7 @@ import type {
 } from '../../analysis/measures/figure.ts';
 import { blocksInWords, type NetworkInfo, type StageRange, stagesOf } from '../../analysis/network-info.ts';
 import type { Measures } from '../../analysis/results.ts';
-import { accent, blockColour, classColour, contrast, neutral } from '../colours.ts';
+import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
 import { defined, logDomain, range, spread } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
 import { figure, type Legend, type Panel, panelWidth } from '../svg.ts';
@@ -144,9 +144,9 @@ const inks: Readonly<Record<string, string>> = { accent, contrast, neutral };
 type Pen = string | ((row: { block: number; label: number }) => string);
 const pen = (ink: Ink, { depth, classes }: NetworkInfo): Pen =>
   ink === 'block'
-    ? (row) => blockColour(row.block, depth)
+    ? (row) => blockColor(row.block, depth)
     : ink === 'label'
-      ? (row) => classColour(row.label, classes)
+      ? (row) => classColor(row.label, classes)
       : (inks[ink] ?? ink);
 
 type Maker = (rows: readonly object[], options: object) => Plot.Markish;
@@ -188,7 +188,7 @@ function placed(row: Mark['rows'][number], channels: object, [low, high]: [numbe
 
 /** Blue above zero, orange below. Twenty steps a side: finer ones could not be seen, and the file stays small. */
 const shade = (cosine: number) => ({
-  colour: cosine < 0 ? contrast : accent,
+  color: cosine < 0 ? contrast : accent,
   opacity: Math.round(20 * Math.abs(cosine)) / 20,
 });
 
@@ -198,7 +198,7 @@ function cells(rows: Mark['rows'], { x, y, value }: Readonly<Record<string, unkn
   return [
     Plot.rect(rows, {
       ...{ x1: at(x, -0.5), x2: at(x, 0.5), y1: at(y, -0.5), y2: at(y, 0.5) },
-      ...{ fill: (row) => of(row).colour, fillOpacity: (row) => of(row).opacity },
+      ...{ fill: (row) => of(row).color, fillOpacity: (row) => of(row).opacity },
       inset: rows.length > 200 ? 0 : 0.5,
     }),
     Plot.text(
@@ -214,14 +214,14 @@ const CLASSES = 30;
 function legend(spec: LegendSpec | undefined, all: readonly Shown<Measures>[]): Legend | undefined {
   const { depth, classes } = all[0]!.network;
   if (spec === 'blocks') {
-    const steps = range(depth, 1).map((block) => ({ colour: blockColour(block, depth) }));
+    const steps = range(depth, 1).map((block) => ({ color: blockColor(block, depth) }));
     return { label: 'block', from: '1', to: `${depth}`, steps };
   }
   if (spec === 'classes') {
     const present = [...new Set(all.flatMap((m) => m.measures.samples.map((s) => s.label)))];
     const items = present
       .sort((a, b) => a - b)
-      .map((c) => [`class ${c}`, classColour(c, classes), 'dot'] as const);
+      .map((c) => [`class ${c}`, classColor(c, classes), 'dot'] as const);
     return present.length > CLASSES ? undefined : { items: items.map((item) => [...item]) };
   }
   if (spec && 'ramp' in spec)

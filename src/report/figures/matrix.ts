@@ -5,7 +5,7 @@ import { type Panel, panelWidth } from '../svg.ts';
 
 const levels = 20;
 /** The legend of a matrix. */
-export const shades = range(levels + 1).map((q) => ({ colour: 'currentColor', opacity: q / levels }));
+export const shades = range(levels + 1).map((q) => ({ color: 'currentColor', opacity: q / levels }));
 
 /** Matrices of shades, one for each pair of blocks of a stage: framed, crossed out where a block is dead. */
 export function matrixPanel(

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { Cell, CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
-import { blockColour, classColour } from '../colours.ts';
+import { blockColor, classColor } from '../colors.ts';
 import type { Observation } from '../csv.ts';
 import { format, range } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
@@ -111,11 +111,11 @@ export const sweepFigure = (
     ? [figure({ file: `${file}.svg`, title, caption, data: [{ name: file, rows }] }, panels, { items })]
     : [];
 
-/** One colour per value: in order where values are numbers, else as different as can be. */
-export function colours(values: readonly CellValue[]): (value: CellValue) => string {
-  const colour = values.length > 2 && values.every(isNumber) ? blockColour : classColour;
-  const first = colour === blockColour ? 1 : 0;
-  return (value) => colour(values.indexOf(value) + first, Math.max(values.length, 2));
+/** One color per value: in order where values are numbers, else as different as can be. */
+export function colors(values: readonly CellValue[]): (value: CellValue) => string {
+  const color = values.length > 2 && values.every(isNumber) ? blockColor : classColor;
+  const first = color === blockColor ? 1 : 0;
+  return (value) => color(values.indexOf(value) + first, Math.max(values.length, 2));
 }
 
 /** A panel for each item, in rows of two or three. */

@@ -2,7 +2,7 @@ import { fitPowerLaw } from '../../analysis/power-law.ts';
 import type { Analysis } from '../../analysis/results.ts';
 import { allSeries, type ShownName } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
-import { accent, classColour, contrast, neutral } from '../colours.ts';
+import { accent, classColor, contrast, neutral } from '../colors.ts';
 import type { Observation } from '../csv.ts';
 import { blockTicks, defined, format, groupBy, logDomain, spread } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
@@ -14,9 +14,9 @@ import { type Drawing, labelOf, panel, type ValueAxis, valueAxis } from './sweep
 type Kind<K> = Extract<SweepFigure, { kind: K }>;
 
 const networks = {
-  control: { label: 'control', colour: contrast },
-  initialization: { label: 'at initialization', colour: neutral },
-  trained: { label: 'trained, one dot per seed', colour: accent },
+  control: { label: 'control', color: contrast },
+  initialization: { label: 'at initialization', color: neutral },
+  trained: { label: 'trained, one dot per seed', color: accent },
 };
 type Network = keyof typeof networks;
 
@@ -39,12 +39,12 @@ export function sweepScalars(record: SweepRecord, options: Kind<'scalars'>): Fig
   );
   const x = sweep.axisOf(record, runs, options.x);
   const lines = sweep.axisOf(record, runs, series);
-  const hue = sweep.colours(lines.values);
+  const hue = sweep.colors(lines.values);
   const drawing: Drawing = {
     x,
     lineOf: (r) => `${r.network} ${series && r[series]}`,
-    colour: (r) =>
-      series && r.network === 'trained' ? hue(r[series]!) : networks[r.network as Network].colour,
+    color: (r) =>
+      series && r.network === 'trained' ? hue(r[series]!) : networks[r.network as Network].color,
     quiet: (r) => r.network !== 'trained',
   };
   const draw = (name: (typeof scalars)[number], width: number) => {
@@ -65,9 +65,9 @@ export function sweepScalars(record: SweepRecord, options: Kind<'scalars'>): Fig
       ? lines.values.map((v): LegendItem => [`${lines.label} ${sweep.valueInWords(v)}`, hue(v), 'dot'])
       : []),
     ...beside.flatMap((network): LegendItem[] => {
-      const { label, colour } = networks[network];
-      if (network !== 'trained') return [[label, colour, seeds ? 'dot' : 'dashed']];
-      return [[label, colour, 'dot'], ...(seeds ? [] : [through])];
+      const { label, color } = networks[network];
+      if (network !== 'trained') return [[label, color, seeds ? 'dot' : 'dashed']];
+      return [[label, color, 'dot'], ...(seeds ? [] : [through])];
     }),
   ]);
 }
@@ -117,7 +117,7 @@ export function sweepBlocks(
     : { ...axis(label), domain: [Math.min(0, ...values), Math.max(...values)], inset: 5, ticks: 5 };
   const y: ValueAxis = { ...scale, grid: true, log };
   const { values: seeds } = sweep.axisOf(record, runs, 'seed');
-  const colour = (seed: CellValue) => classColour(seeds.indexOf(seed), seeds.length);
+  const color = (seed: CellValue) => classColor(seeds.indexOf(seed), seeds.length);
   const { label: name, values: shown } = sweep.axisOf(record, runs, panels);
   const draw = (value: CellValue, width: number): Panel => {
     const own = rows.filter((r) => r[panels] === value);
@@ -129,14 +129,14 @@ export function sweepBlocks(
     };
     const title = `${name} = ${sweep.valueInWords(value)}`;
     const note = `${at === 'length' ? 'longest path' : 'last block'} ${format(end)}`;
-    return panel({ title, note, y }, own, { x, lineOf: (r) => r.run, colour: (r) => colour(r.seed!) }, width);
+    return panel({ title, note, y }, own, { x, lineOf: (r) => r.run, color: (r) => color(r.seed!) }, width);
   };
   const drawn = shown.filter((value) => rows.some((r) => r[panels] === value));
   return sweep.sweepFigure(
     options,
     rows,
     sweep.inRows(drawn, draw),
-    seeds.map((seed) => [`seed ${seed}`, colour(seed), 'line']),
+    seeds.map((seed) => [`seed ${seed}`, color(seed), 'line']),
   );
 }
 
@@ -145,7 +145,7 @@ export function sweepCourse(record: SweepRecord, options: Kind<'course'>): Figur
   const { series, scalars } = options;
   const runs = sweep.runsAt(record).filter((run) => run.course);
   const { label, values } = sweep.axisOf(record, series === undefined ? [] : runs, series ?? '');
-  const hue = values.length > 0 ? sweep.colours(values) : () => accent;
+  const hue = values.length > 0 ? sweep.colors(values) : () => accent;
   const rows = scalars.flatMap((measure) =>
     runs.flatMap((run) =>
       run.course!.map(({ scalars: { [measure]: value = null }, ...at }) => ({
@@ -165,7 +165,7 @@ export function sweepCourse(record: SweepRecord, options: Kind<'course'>): Figur
 export function coursePanels(
   names: readonly ShownName[],
   all: readonly (Observation & { readonly value: number | null })[],
-  colour: (row: Observation) => string = () => accent,
+  color: (row: Observation) => string = () => accent,
 ): Panel[][] {
   const rows = all.filter((r) => defined(r.value)) as readonly unknown[] as readonly sweep.Row[];
   const at = all.some((r) => 'step' in r && !('epoch' in r)) ? 'step' : 'epoch';
@@ -181,6 +181,6 @@ export function coursePanels(
       y: valueAxis(name, own),
       height: 220,
     };
-    return panel(head, own, { x, lineOf: (r) => r.run, colour }, width);
+    return panel(head, own, { x, lineOf: (r) => r.run, color }, width);
   });
 }

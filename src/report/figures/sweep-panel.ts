@@ -11,7 +11,7 @@ export interface Drawing {
   readonly x: SweepAxis;
   /** What tells lines apart. */
   readonly lineOf: (r: Row) => CellValue;
-  readonly colour: (r: Row) => string;
+  readonly color: (r: Row) => string;
   /** What stays in the background. */
   readonly quiet?: (r: Row) => boolean;
   /** Whether lines are power laws through all dots, in place of the means at each place. */
@@ -28,7 +28,7 @@ export function panel(
     ...head
   }: Pick<Panel, 'title' | 'note'> & { y: ValueAxis; height?: number },
   all: readonly Row[],
-  { x, lineOf, colour, quiet = () => false, fits = false }: Drawing,
+  { x, lineOf, color, quiet = () => false, fits = false }: Drawing,
   width: number,
 ): Panel {
   const rows = all.filter((r) => !log || r.value > 0);
@@ -37,19 +37,19 @@ export function panel(
   const place = { x: x.name, y: 'value', z: lineOf };
   // Between names there is nothing: each has a dash of its own, and a seed only its dot.
   const means = (of: Row[], pen: Plot.LineYOptions): Plot.Markish => {
-    const mean = Plot.groupX({ y: 'mean' }, { ...place, stroke: colour, ...pen } as Plot.LineYOptions);
+    const mean = Plot.groupX({ y: 'mean' }, { ...place, stroke: color, ...pen } as Plot.LineYOptions);
     return x.name === 'seed' ? null : x.kind === 'names' ? Plot.tickY(of, mean) : Plot.lineY(of, mean);
   };
   const marks = [
     mark,
     means(back, { strokeWidth: 1, strokeDasharray: '3 3', strokeOpacity: 0.7 }),
-    Plot.dot(back, { ...place, fill: colour, fillOpacity: 0.55, r: 1.6 }),
+    Plot.dot(back, { ...place, fill: color, fillOpacity: 0.55, r: 1.6 }),
     fits
-      ? Plot.linearRegressionY(loud, { ...place, stroke: colour, fill: colour })
+      ? Plot.linearRegressionY(loud, { ...place, stroke: color, fill: color })
       : means(loud, { strokeWidth: 1.6 }),
     loud.length > 400
       ? null
-      : Plot.dot(loud, { ...place, fill: colour, fillOpacity: 0.85, r: loud.length > 40 ? 1.8 : 3 }),
+      : Plot.dot(loud, { ...place, fill: color, fillOpacity: 0.85, r: loud.length > 40 ? 1.8 : 3 }),
   ];
   const nothing = Plot.text(['not measured'], { frameAnchor: 'middle', fillOpacity: 0.6 });
   return chart({

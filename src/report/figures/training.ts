@@ -1,7 +1,7 @@
 import type { Drawing, Mark, Row } from '../../analysis/measures/figure.ts';
 import type { EpochMetrics } from '../../analysis/results.ts';
 import { defined, format, percent, range } from '../../numbers.ts';
-import { accent, contrast } from '../colours.ts';
+import { accent, contrast } from '../colors.ts';
 import type { ReportData, RunData } from '../data.ts';
 import { logDomain } from '../numbers.ts';
 import type { Figure } from '../parts.ts';

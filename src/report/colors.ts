@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 
 /*
  * Figures are transparent and stand on white paper as well as on a dark page: ink is `currentColor`, and
- * every other colour is of middle luminance (0.13–0.3), so that it has contrast ≥ 3 against both.
+ * every other color is of middle luminance (0.13–0.3), so that it has contrast ≥ 3 against both.
  */
 
 const categories = [
@@ -10,8 +10,8 @@ const categories = [
   ...['#4b8f29', '#8e5fd0', '#9c6b4e', '#3d93c4', '#7b838d'],
 ];
 
-/** One colour a class. */
-export function classColour(label: number, classes: number): string {
+/** One color a class. */
+export function classColor(label: number, classes: number): string {
   if (classes <= categories.length) return categories[label % categories.length]!;
   return `hsl(${Math.round((360 * label) / classes)},55%,${label % 2 ? 40 : 52}%)`;
 }
@@ -25,8 +25,8 @@ const depthScale = Plot.scale({
   },
 });
 
-/** One colour a block: early ones warm, late ones cool. */
-export function blockColour(block: number, depth: number): string {
+/** One color a block: early ones warm, late ones cool. */
+export function blockColor(block: number, depth: number): string {
   return depthScale.apply(depth < 2 ? 0 : (block - 1) / (depth - 1)) as string;
 }
 
