@@ -1,7 +1,7 @@
 import { fold } from './measures/list.ts';
 import type { Scalar, Series } from './measures/measure.ts';
 import type { NetworkInfo } from './network-info.ts';
-import type { Measures, Summary } from './results.ts';
+import { all, type Measures, type Summary } from './results.ts';
 import { modelScalars } from './unconstrained/measures.ts';
 
 /** Every scalar of every measure, by its name in tables and files: what claims, sweeps and their figures speak of. */
@@ -23,9 +23,15 @@ export const scalarsOf = (
   >;
 
 /** The numbers of each block, or of each length of a path, by their names in tables. */
-export const allSeries: Readonly<Record<SeriesName, Series<Measures>>> = fold('series');
-export type SeriesName = keyof ReturnType<typeof fold<'series'>>;
-export const seriesNames = Object.keys(allSeries) as SeriesName[];
+export const series: Readonly<Record<string, Series<Measures>>> = Object.fromEntries(
+  all.flatMap(({ sample = {}, summary = {}, series: own = {} }) => [
+    ...Object.entries(own),
+    ...[...Object.entries(sample), ...Object.entries(summary)].flatMap(([name, { series: named }]) => {
+      const from = ({ summary }: Measures) => summary[name as 'sigma1'];
+      return named ? [[name, { ...named, from }] as const] : [];
+    }),
+  ]),
+);
 
 /** How a scalar is shown. */
 export type ShownScalar = Pick<Scalar, 'label' | 'log' | 'domain' | 'glance'>;

@@ -1,12 +1,13 @@
 import { blocksInWords } from '../analysis/network-info.ts';
 import type { Analysis } from '../analysis/results.ts';
-import { allSeries, scalar, scalarNames, seriesNames } from '../analysis/scalars.ts';
-import { format, percent } from '../numbers.ts';
-import { certificates } from '../report/run-page.ts';
+import { scalar, scalarNames, series } from '../analysis/scalars.ts';
+import { format } from '../numbers.ts';
+import { facts } from '../report/run-page.ts';
 import { alignColumns } from './verdict-table.ts';
 
 /** An analysis in numbers for a terminal: every scalar, then the numbers of each block. */
-export function measuresTable({ network, initialization, trained }: Analysis): string {
+export function measuresTable(analysis: Analysis): string {
+  const { network, initialization, trained } = analysis;
   const { classes, activation, skip, depth } = network;
   const whole = [
     ['', `step ${trained.step}`, 'at initialization'],
@@ -21,10 +22,9 @@ export function measuresTable({ network, initialization, trained }: Analysis): s
       ];
     }),
   ];
-  const columns = seriesNames.flatMap((name) => {
-    const { short, from } = allSeries[name];
-    return short ? [{ short, values: from(trained) }] : [];
-  });
+  const columns = Object.values(series).flatMap(({ short, from }) =>
+    short ? [{ short, values: from(trained) }] : [],
+  );
   const perBlock = [
     ['block', ...columns.map(({ short }) => short)],
     ...Array.from({ length: depth }, (_, i) => [
@@ -32,11 +32,7 @@ export function measuresTable({ network, initialization, trained }: Analysis): s
       ...columns.map(({ values }) => format(values?.[i]?.mean)),
     ]),
   ];
-  const { summary, deadBlocks, frobenius } = trained;
   const shape = `${blocksInWords(network)}; ${classes} classes, σ = ${activation}, ${skip ? 'with' : 'without'} skip connections`;
-  const dead = deadBlocks.length > 0 ? `\nDead blocks (J = 0): ${deadBlocks.join(', ')}` : '';
-  const estimate = frobenius.some(({ method }) => method === 'estimated')
-    ? `\n‖J‖², which “in top C” and “stable rank” divide by, is estimated, with a standard error of at most ${percent(Math.max(...frobenius.map(({ relativeError }) => relativeError)))}`
-    : '';
-  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}${dead}${estimate}\nCertificates: ${certificates(summary)}`;
+  const rest = facts(analysis).map(([name, value]) => `${name}: ${value}`);
+  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}\n${rest.join('\n')}`;
 }

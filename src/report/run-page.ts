@@ -1,9 +1,9 @@
 import { blocksInWords } from '../analysis/network-info.ts';
-import type { Analysis, Measures } from '../analysis/results.ts';
+import { type Analysis, all } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
 import { type ReportData, shown } from './data.ts';
 import { figures } from './figures.ts';
-import { format, formatSpread, percent, spread } from './numbers.ts';
+import { format, formatSpread, percent } from './numbers.ts';
 import { link, type Report, verdicts } from './page.ts';
 import {
   type ColumnOf,
@@ -90,30 +90,16 @@ function measurement(analysis: Analysis): Row[] {
       `${settings.sketchColumns} sketch columns, ${settings.powerIterations} power iterations` +
         `${settings.filters > 0 ? `, ${settings.filters} spectral filters` : ''}, seed ${settings.seed}`,
     ],
-    ['Certificates', certificates(trained.summary)],
-    ['‖J‖²', frobenius(analysis)],
+    ...facts(analysis),
     ['Samples', `${trained.samples.length} training samples`],
   ];
 }
 
-/** What the trained network's triples are worth, at its worst block and sample. */
-export function certificates({ residual, gap }: Measures['summary']): string {
-  const [off, apart] = [
-    spread((residual ?? []).map((s) => s.max)).max,
-    spread((gap ?? []).map((s) => s.min)).min,
-  ];
-  if (off === null || apart === null) return '—';
-  return `‖J v − σ u‖ and ‖Jᵀu − σ v‖ at most ${format(off)}·σ₁; σ of compared vectors at least ${format(apart)}·σ₁ apart`;
-}
-
-/** How the Frobenius norms of the Jacobians were had. */
-function frobenius({ initialization, trained }: Analysis): string {
-  const all = [initialization, trained].flatMap((m) => m.frobenius);
-  const errors = all.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : []));
-  if (errors.length === 0) return 'exact';
-  const where = errors.length === all.length ? 'estimated' : 'exact in some stages, estimated in others';
-  return `${where}, with a standard error of at most ${percent(Math.max(...errors))}`;
-}
+/** What measures say of how they were taken. */
+export const facts = ({ trained, initialization }: Analysis): Row[] =>
+  all.flatMap((m) =>
+    Object.entries(m.facts ?? {}).map(([name, of]): Row => [name, of(trained, initialization)]),
+  );
 
 const show = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '—'));
 

@@ -2,8 +2,8 @@ import type { Field, Layout } from '../analysis/measures/field.ts';
 import type { Shown } from '../analysis/measures/figure.ts';
 import { fold } from '../analysis/measures/list.ts';
 import { stagesOf } from '../analysis/network-info.ts';
-import type { Measures } from '../analysis/results.ts';
-import { allSeries, scalar, scalarNames, seriesNames } from '../analysis/scalars.ts';
+import { all, type Measures } from '../analysis/results.ts';
+import { scalar, scalarNames, series } from '../analysis/scalars.ts';
 import { spreadOf } from '../analysis/statistics.ts';
 import { range } from '../numbers.ts';
 import type { Data, Observation } from './csv.ts';
@@ -18,6 +18,12 @@ const named = (...layouts: Layout[]) =>
 const paths = named('path');
 const pairs = named('pair');
 const grids = named('grid');
+/** What stages have: spreads, further summaries, and what is gathered in each. */
+const spread = [...paths, ...pairs];
+const columns = all.flatMap((m) => Object.entries(m.stageSummary ?? {}));
+const apart = Object.entries<Field>(fold('gathered') as never).flatMap(([name, { layout }]) =>
+  layout === 'stages' ? [name] : [],
+);
 
 /** Tables with a row for each scalar, stage, block, sample and pair, and those of measures that have their own. */
 const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
@@ -31,21 +37,23 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
         what,
       };
     }),
-  stages: ({ measures: { summary, frobenius } }) =>
-    summary.perStage.map(({ inverseDepthFit: fit, ...spreads }, stage) => ({
+  stages: ({ measures }) =>
+    measures.summary.perStage.map((own, stage) => ({
       stage: stage + 1,
       ...Object.fromEntries(
-        Object.entries(spreads).flatMap(([name, { mean, std }]) => [
-          [name, mean],
-          [`${name}Std`, std],
-        ]),
+        spread.flatMap((name) => {
+          const { mean, std } = own[name as 'line'];
+          return [
+            [name, mean],
+            [`${name}Std`, std],
+          ];
+        }),
       ),
-      ...{ fitA: fit?.a, fitB: fit?.b, fitR2: fit?.r2 },
-      ...frobenius[stage],
+      ...Object.assign({}, ...columns.map(([name, { columns }]) => columns(own[name as never]))),
+      ...Object.assign({}, ...apart.map((name) => measures[name as 'frobenius'][stage])),
     })),
   blocks: ({ measures, network }) => {
-    const known = seriesNames.flatMap((measure) => {
-      const { first, from } = allSeries[measure];
+    const known = Object.entries(series).flatMap(([measure, { first, from }]) => {
       const values = first === 0 ? null : from(measures);
       return values ? [{ measure, values }] : [];
     });
@@ -89,7 +97,7 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
 
 /** Every number that a run's figures and tables show, and where these show means also the samples'. */
 export function runTables(data: ReportData): Data[] {
-  const all = shown(data);
+  const networks = shown(data);
   const ids = [
     { network: 'run', at: 'trained' },
     { network: 'run', at: 'initialization' },
@@ -101,7 +109,7 @@ export function runTables(data: ReportData): Data[] {
     ...(data.run.course ? [{ name: 'course', rows: courseRows(data.run) }] : []),
     ...Object.entries(tables).map(([name, rowsOf]) => ({
       name,
-      rows: all.flatMap((one, i) => rowsOf(one).map((row) => ({ ...ids[i], ...row }))),
+      rows: networks.flatMap((one, i) => rowsOf(one).map((row) => ({ ...ids[i], ...row }))),
     })),
   ];
 }

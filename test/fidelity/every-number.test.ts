@@ -347,7 +347,7 @@ const TABLES: Record<string, () => Row[]> = {
       numbers(depth).flatMap((i) => {
         const spreads = {
           step: spreadOf(samples.map((sample) => sample.stepNorms[i]!)),
-          ...{ leftRightError: s.leftRightError[i]!, leftRight: s.leftRight[i]! },
+          ...{ leftRight: s.leftRight[i]!, leftRightError: s.leftRightError[i]! },
           ...{ classifierShare: s.classifierShare[i]!, sigma1: s.sigma1[i]! },
           ...{ residual: s.residual[i]!, gap: s.gap[i]!, topEnergy: s.topEnergy[i]! },
           ...{ numericalRank: s.numericalRank[i]!, stableRank: s.stableRank[i]! },

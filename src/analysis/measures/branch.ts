@@ -4,7 +4,7 @@ import { norm } from '../vectors.ts';
 import { type whole as blockLoss, panels as worth } from './block-loss.ts';
 import { type None, type Own, ofBlock } from './field.ts';
 import { type FigureSpec, meanWithBand } from './figure.ts';
-import { extreme, over, type Scalar, type Series, type StageAt } from './measure.ts';
+import { extreme, over, type Scalar, type StageAt } from './measure.ts';
 import { type summary as pathSummary, panels as paths } from './paths.ts';
 
 export const title = 'What a block adds';
@@ -12,6 +12,7 @@ export const title = 'What a block adds';
 export const sample = {
   branchRatio: ofBlock(
     '‖F_i(h_i)‖ / ‖h_i‖: what a block adds to what comes through (after Dotzel et al., *Radial Networks*, 2024); `null` where h_i is zero',
+    { label: '‖Fᵢ(hᵢ)‖ / ‖hᵢ‖', short: '‖F‖/‖h‖', log: true },
   ),
 };
 type Measures = Own<typeof sample>;
@@ -32,10 +33,6 @@ export const scalars = {
   },
 } satisfies Record<string, Scalar<Measures>>;
 
-export const series = {
-  branchRatio: { label: '‖Fᵢ(hᵢ)‖ / ‖hᵢ‖', short: '‖F‖/‖h‖', log: true, from: (m) => m.summary.branchRatio },
-} satisfies Record<string, Series<Measures>>;
-
 export const figures: FigureSpec<Measures & Own<None, typeof pathSummary, typeof blockLoss>>[] = [
   {
     file: 'blocks.svg',
@@ -51,7 +48,7 @@ export const figures: FigureSpec<Measures & Own<None, typeof pathSummary, typeof
           note: `largest ${format(spreadOf(summary.branchRatio.map((s) => s.mean)).max)}, last ${format(summary.branchRatio.at(-1)?.mean)}`,
           height: 210,
           x: 'block',
-          y: { label: series.branchRatio.label, zero: true },
+          y: { label: sample.branchRatio.series.label, zero: true },
           marks: meanWithBand(summary.branchRatio, network, [0, Number.POSITIVE_INFINITY]),
         }),
       },

@@ -3,7 +3,7 @@ import { format } from '../../numbers.ts';
 import { dot, norm, type Rows } from '../vectors.ts';
 import { type Own, ofBlock } from './field.ts';
 import { meanWithBand, type Panels } from './figure.ts';
-import { over, type Scalar, type Series, SHARE, type StageAt } from './measure.ts';
+import { over, type Scalar, SHARE, type StageAt } from './measure.ts';
 
 export const title = 'The classifier’s directions';
 export const property = 'RA2';
@@ -11,6 +11,7 @@ export const property = 'RA2';
 export const sample = {
   classifierShare: ofBlock(
     'mean over k ≤ K of ‖P u_{i,k}‖², P the projector onto what the classifier sees: the row space of W; under global average pooling, of W’s rows repeated at every position. `null` but in the last stage',
+    { label: 'share of U in rows of W', short: 'in classifier' },
   ),
 };
 type Measures = Own<typeof sample>;
@@ -57,14 +58,6 @@ function pooled(x: Float64Array, features: number): Float64Array {
   return sums.map((s) => s / Math.sqrt(positions));
 }
 
-export const series = {
-  classifierShare: {
-    label: 'share of U in rows of W',
-    short: 'in classifier',
-    from: (m) => m.summary.classifierShare,
-  },
-} satisfies Record<string, Series<Measures>>;
-
 export const scalars = {
   classifierShare: {
     label: 'share inside the classifier',
@@ -81,7 +74,7 @@ export const panels: Panels<Measures> = {
     note: `classifier share, last block ${format(summary.classifierShare.at(-1)?.mean)}`,
     height: 190,
     x: 'block',
-    y: { label: series.classifierShare.label, domain: [0, 1.02] },
+    y: { label: sample.classifierShare.series.label, domain: [0, 1.02] },
     marks: meanWithBand(summary.classifierShare, network, SHARE),
   }),
 };

@@ -28,6 +28,12 @@ export const overSamples = (samples: readonly Values<typeof spectrum>[]): Values
   ),
 });
 
+/** Their numbers. */
+export const facts = {
+  'Dead blocks (J = 0)': ({ deadBlocks }: Values<typeof fields>) =>
+    deadBlocks.length > 0 ? deadBlocks.join(', ') : 'none',
+};
+
 export const scalars = {
   deadBlocks: {
     label: 'dead blocks',

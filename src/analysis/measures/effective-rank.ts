@@ -1,5 +1,5 @@
 import { later, type Own, ofBlock } from './field.ts';
-import { extreme, over, type Scalar, type Series, type StageAt } from './measure.ts';
+import { extreme, over, type Scalar, type StageAt } from './measure.ts';
 
 export const title = 'Effective rank';
 export const property = 'RA3';
@@ -7,7 +7,12 @@ export const about = `How many directions a Jacobian uses, weighed by their ener
 2007), with σ² in place of σ: 1 for one direction, r for r equal ones, whatever lies far below them.`;
 
 export const sample = {
-  effectiveRank: later(ofBlock('exp(−Σ_k p_k log p_k) with p_k = σ_{i,k}² / Σσ_i² over the spectrum')),
+  effectiveRank: later(
+    ofBlock('exp(−Σ_k p_k log p_k) with p_k = σ_{i,k}² / Σσ_i² over the spectrum', {
+      label: 'effective rank',
+      short: 'eff. rank',
+    }),
+  ),
 };
 type Measures = Own<typeof sample>;
 
@@ -20,10 +25,6 @@ export function effectiveRank(sigma: readonly number[]): number {
   const shares = sigma.map((s) => (s * s) / energy).filter((p) => p > 0);
   return Math.exp(-shares.reduce((sum, p) => sum + p * Math.log(p), 0));
 }
-
-export const series = {
-  effectiveRank: { label: 'effective rank', short: 'eff. rank', from: (m) => m.summary.effectiveRank },
-} satisfies Record<string, Series<Measures>>;
 
 export const scalars = {
   effectiveRank: {

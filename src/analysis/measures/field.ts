@@ -33,6 +33,15 @@ export interface Field<L extends Layout = Layout, S extends v.GenericSchema = v.
   readonly formula: string;
   /** Whether its lists are as long as the network asks for. */
   fits(value: v.InferInput<S>, sizes: Sizes): boolean;
+  readonly series?: Named;
+}
+/** What a number of each block is called. */
+export interface Named {
+  /** On an axis. */
+  readonly label: string;
+  /** Above a column in a terminal; without it there is none. */
+  readonly short?: string;
+  readonly log?: boolean;
 }
 export type Fields = Readonly<Record<string, Field>>;
 
@@ -52,9 +61,11 @@ const square = (grid: readonly (readonly unknown[])[], { depth }: Sizes): boolea
 export const ofPath = (formula: string) => field('path', formula, maybe);
 /** A number of a stage. */
 export const ofStage = (formula: string) => field('stage', formula, maybe);
-/** A number of each block. */
-export const ofBlock = (formula: string) =>
-  field('block', formula, maybes, (x, { depth }) => x.length === depth);
+/** A number of each block, with what tables and axes call it. */
+export const ofBlock = (formula: string, series: Named) => ({
+  ...field('block', formula, maybes, (x, { depth }) => x.length === depth),
+  series,
+});
 /** The same without a summary. */
 export const perBlock = (formula: string) =>
   field('list', formula, v.array(measured), (x, { depth }) => x.length === depth);
@@ -105,6 +116,7 @@ export const later = <T extends { readonly schema: v.GenericSchema }>(
 export interface Summary<S extends v.GenericSchema = v.GenericSchema, T = never> {
   readonly schema: S;
   readonly over: 'network' | 'block' | 'length';
+  readonly series?: Named;
   of(samples: readonly T[], depth: number): v.InferInput<S>;
 }
 
@@ -116,8 +128,10 @@ export const overSamples = <T>(of: (sample: T) => number | null): Summary<typeof
 });
 /** The same of a number of each block. */
 export const overBlocks = <T>(
+  series: Named,
   of: (sample: T, block: number) => number | null,
 ): Summary<typeof spreads, T> => ({
+  series,
   schema: spreads,
   over: 'block',
   of: (samples, depth) => Array.from({ length: depth }, (_, i) => spreadOf(samples.map((s) => of(s, i)))),

@@ -12,7 +12,6 @@ import {
   over,
   type RunClaim,
   type Scalar,
-  type Series,
   type StageAt,
 } from './measure.ts';
 import { type sample as spectrum, vectorErrors } from './spectrum.ts';
@@ -31,9 +30,11 @@ export const at = ({ blocks, triples }: StageAt) => ({
 type Sample = Values<typeof sample & typeof spectrum>;
 const TOP = 3;
 export const summary = {
-  leftRight: overBlocks((s: Sample, i) => meanOf(s.leftRight[i]!.slice(0, TOP))),
+  leftRight: overBlocks({ label: 'u·v of the top three triples', short: 'u·v' }, (s: Sample, i) =>
+    meanOf(s.leftRight[i]!.slice(0, TOP)),
+  ),
   leftRightError: later(
-    overBlocks((s: Sample, i) => {
+    overBlocks({ label: 'error of u·v' }, (s: Sample, i) => {
       const errors = vectorErrors(s.residual?.[i] ?? [], s.gap?.[i] ?? []);
       return meanOf(s.leftRight[i]!.slice(0, TOP).map((c, k) => c && cosineError(c, errors[k] ?? 1)));
     }),
@@ -79,11 +80,6 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
     ...{ of: { scalar: 'leftRightLast' }, threshold: { atLeast: 0.45 }, kinds: CONVOLUTIONAL },
   },
 ];
-
-export const series = {
-  leftRightError: { label: 'error of u·v', from: (m) => m.summary.leftRightError },
-  leftRight: { label: 'u·v of the top three triples', short: 'u·v', from: (m) => m.summary.leftRight },
-} satisfies Record<string, Series<Measures>>;
 
 const cosines = ({ measures: { samples }, network }: Pick<Shown<Cosines>, 'measures' | 'network'>): Row[] =>
   range(network.depth).flatMap((i) =>

@@ -9,7 +9,7 @@ import type { NetworkInfo, StageRange } from '../network-info.ts';
 import type { Facts } from '../quantity.ts';
 import type { Spread } from '../statistics.ts';
 import type { Plane, Rows } from '../vectors.ts';
-import type { Fields, Summary } from './field.ts';
+import type { Fields, Named, Summary } from './field.ts';
 import type { FigureSpec, Row, Shown } from './figure.ts';
 
 /**
@@ -40,9 +40,12 @@ export interface Measure<S = never, M = never> {
   readonly stageSummary?: Readonly<Record<string, StageSummary<S>>>;
 
   readonly scalars?: Readonly<Record<string, Scalar<M>>>;
+  /** Numbers of each block beside those of fields and summaries. */
   readonly series?: Readonly<Record<string, Series<M>>>;
   /** What the trained network has to show, and its control to lack. */
   readonly claims?: readonly RunClaim[];
+  /** What it says of how the trained network and its initialization were measured, by names. */
+  readonly facts?: Readonly<Record<string, (trained: M, initialization: M) => string>>;
   /** Tables of its own, `data/<name>.csv`. */
   readonly tables?: Readonly<Record<string, (shown: Shown<M>) => Row[]>>;
   readonly figures?: readonly FigureSpec<M>[];
@@ -131,6 +134,8 @@ export interface Features {
 /** A summary of a stage by itself. */
 export interface StageSummary<S = never> extends Pick<Summary, 'schema'> {
   of(samples: readonly S[], range: StageRange): unknown;
+  /** Its columns in `stages.csv`. */
+  columns(value: unknown): Row;
 }
 
 /** One number that says something of a network at one step: what claims, sweeps and their figures speak of. */
@@ -155,12 +160,7 @@ export interface Scalar<M = never> {
 }
 
 /** A number of each block, or of each length of a path. */
-export interface Series<M = never> {
-  /** Of an axis. */
-  readonly label: string;
-  /** Of a column in a terminal; without one it has none. */
-  readonly short?: string;
-  readonly log?: boolean;
+export interface Series<M = never> extends Named {
   /** The number of the first: 1, or 0 where it is of lengths. */
   readonly first?: 0;
   readonly from: (measures: M) => readonly (Partial<Spread> | undefined)[] | null | undefined;

@@ -4,16 +4,7 @@ import { measured } from '../../schema.ts';
 import { spreadOf } from '../statistics.ts';
 import { type None, type Own, ofBlock, perBlock, perStage, type Sampled } from './field.ts';
 import { deadIn, type FigureSpec, type Shown } from './figure.ts';
-import {
-  extreme,
-  type Gatherer,
-  over,
-  type RunClaim,
-  type Scalar,
-  type Series,
-  SHARE,
-  type StageAt,
-} from './measure.ts';
+import { extreme, type Gatherer, over, type RunClaim, type Scalar, SHARE, type StageAt } from './measure.ts';
 import { type Certified, sigmaError, spectra, type sample as spectrum } from './spectrum.ts';
 
 export const title = 'Rank';
@@ -23,9 +14,12 @@ export const about = `\`topEnergy\` may be off by 2√2 ρ (see [Certificates](r
 
 export const sample = {
   frobenius2: perBlock('‖J_i‖_F², exact or estimated: see [Frobenius norms](results.md#frobenius-norms)'),
-  topEnergy: ofBlock('Σ_{k≤C} σ_{i,k}² / ‖J_i‖_F²'),
-  numericalRank: ofBlock('number of σ_{i,k} ≥ 1e-2·σ_{i,1} within the spectrum'),
-  stableRank: ofBlock('‖J_i‖_F² / σ_{i,1}²'),
+  topEnergy: ofBlock('Σ_{k≤C} σ_{i,k}² / ‖J_i‖_F²', { label: 'energy in top C', short: 'in top C' }),
+  numericalRank: ofBlock('number of σ_{i,k} ≥ 1e-2·σ_{i,1} within the spectrum', {
+    label: 'numerical rank',
+    short: 'rank',
+  }),
+  stableRank: ofBlock('‖J_i‖_F² / σ_{i,1}²', { label: 'stable rank', short: 'stable rank' }),
 };
 export const gathered = {
   frobenius: perStage(
@@ -88,17 +82,25 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
   },
 ];
 
-export const series = {
-  topEnergy: { label: 'energy in top C', short: 'in top C', from: (m) => m.summary.topEnergy },
-  numericalRank: { label: 'numerical rank', short: 'rank', from: (m) => m.summary.numericalRank },
-  stableRank: { label: 'stable rank', short: 'stable rank', from: (m) => m.summary.stableRank },
-} satisfies Record<string, Series<Measures>>;
+/** Standard errors of what is estimated, of all stages. */
+const errorsOf = (all: readonly Pick<Measures, 'frobenius'>[]) =>
+  all.flatMap(({ frobenius }) =>
+    frobenius.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : [])),
+  );
+
+/** How the Frobenius norms of the Jacobians were had. */
+export const facts = {
+  '‖J‖²': (...measured: Measures[]) => {
+    const errors = errorsOf(measured);
+    if (errors.length === 0) return 'exact';
+    const all = errors.length === measured.flatMap((m) => m.frobenius).length;
+    return `${all ? 'estimated' : 'exact in some stages, estimated in others'}, with a standard error of at most ${percent(Math.max(...errors))}`;
+  },
+};
 
 /** How the sum over all k was had where it is not exact. */
 function estimated(all: readonly Shown<Drawn>[]): string {
-  const errors = all.flatMap(({ measures: { frobenius } }) =>
-    frobenius.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : [])),
-  );
+  const errors = errorsOf(all.map(({ measures }) => measures));
   return errors.length
     ? `, which is an estimate where Jacobians are large, with standard errors up to ${percent(Math.max(...errors))}`
     : '';

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
-import { type NetworkInfo, stagesOf } from '../network-info.ts';
+import { type NetworkInfo, type StageRange, stagesOf } from '../network-info.ts';
 import { meanOf } from '../statistics.ts';
 import type { None, Own, Values } from './field.ts';
 import { deadIn, type FigureSpec } from './figure.ts';
-import { over, type RunClaim, type Scalar, SHARE, type StageSummary } from './measure.ts';
+import { over, type RunClaim, type Scalar, SHARE } from './measure.ts';
 import { sigmaError, type sample as spectrum, type summary as spectrumSummary } from './spectrum.ts';
 
 export const title = 'Scale against depth';
@@ -24,14 +24,15 @@ export type InverseDepthFit = NonNullable<v.InferOutput<typeof fit>>;
 export const stageSummary = {
   inverseDepthFit: {
     schema: fit,
-    of: (samples, { start, end }) =>
+    of: (samples: readonly Values<typeof spectrum>[], { start, end }: StageRange) =>
       inverseDepthFit(
         range(end - start, start)
           .slice(FIT_FROM - 1)
           .map((i) => meanOf(samples.map((s) => s.sigma[i]![0]!)) ?? 0),
         FIT_FROM,
       ),
-  } satisfies StageSummary<Values<typeof spectrum>>,
+    columns: (found: InverseDepthFit | null) => ({ fitA: found?.a, fitB: found?.b, fitR2: found?.r2 }),
+  },
 };
 
 /** The curve a/(i + b) through values at i = first, first+1, …, by least squares on 1/value. */

@@ -1,4 +1,4 @@
-import { range } from '../../numbers.ts';
+import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
 import type { StageRange } from '../network-info.ts';
 import { meanOf, spreadOf } from '../statistics.ts';
@@ -13,7 +13,7 @@ import {
   type Values,
 } from './field.ts';
 import type { Row, Shown } from './figure.ts';
-import type { BlockAt, Series, StageAt } from './measure.ts';
+import type { BlockAt, StageAt } from './measure.ts';
 
 export const title = 'Spectra and what they are worth';
 export const property = 'RA3, RA4';
@@ -48,9 +48,11 @@ export const at = ({ blocks, triples }: StageAt): Sample => ({
 });
 
 export const summary = {
-  sigma1: overBlocks((s: Sample, i) => s.sigma[i]![0]!),
-  residual: later(overBlocks((s: Sample, i) => spreadOf(s.residual?.[i] ?? []).max)),
-  gap: later(overBlocks((s: Sample, i) => spreadOf(s.gap?.[i] ?? []).min)),
+  sigma1: overBlocks({ label: 'σ₁(Jᵢ)', short: 'σ₁', log: true }, (s: Sample, i) => s.sigma[i]![0]!),
+  residual: later(
+    overBlocks({ label: 'largest residual' }, (s: Sample, i) => spreadOf(s.residual?.[i] ?? []).max),
+  ),
+  gap: later(overBlocks({ label: 'smallest gap' }, (s: Sample, i) => spreadOf(s.gap?.[i] ?? []).min)),
 };
 type Measures = Own<None, typeof summary> & Sampled<typeof sample>;
 /** What certificates are told by, for scalars of other measures. */
@@ -87,11 +89,16 @@ export const vectorErrorsAt =
 export const sigmaError = ({ summary: { residual = [] } }: Certified): number =>
   Math.SQRT2 * (spreadOf(residual.map((block) => block.mean)).max ?? 0);
 
-export const series = {
-  sigma1: { label: 'σ₁(Jᵢ)', short: 'σ₁', log: true, from: (m) => m.summary.sigma1 },
-  residual: { label: 'largest residual', from: (m) => m.summary.residual },
-  gap: { label: 'smallest gap', from: (m) => m.summary.gap },
-} satisfies Record<string, Series<Measures>>;
+/** What the trained network's triples are worth, at its worst block and sample. */
+export const facts = {
+  Certificates: ({ summary }: Certified) => {
+    const off = spreadOf((summary.residual ?? []).map((block) => block.max)).max;
+    const apart = spreadOf((summary.gap ?? []).map((block) => block.min)).min;
+    return off === null || apart === null
+      ? '—'
+      : `‖J v − σ u‖ and ‖Jᵀu − σ v‖ at most ${format(off)}·σ₁; σ of compared vectors at least ${format(apart)}·σ₁ apart`;
+  },
+};
 
 /** Singular values over the block's first, mean over the samples where it is not dead, as drawn, and themselves. */
 export const spectra = (

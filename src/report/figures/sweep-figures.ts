@@ -1,6 +1,6 @@
 import { fitPowerLaw } from '../../analysis/power-law.ts';
 import type { Analysis } from '../../analysis/results.ts';
-import { allSeries, type ShownName } from '../../analysis/scalars.ts';
+import { type ShownName, series } from '../../analysis/scalars.ts';
 import type { CellValue, SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
 import { accent, classColor, contrast, neutral } from '../colors.ts';
 import type { Observation } from '../csv.ts';
@@ -101,7 +101,7 @@ export function sweepBlocks(
   analysisOf: (run: SweepRun) => Analysis | null,
 ): Figure[] {
   const { measure, panels } = options;
-  const { label, log = false, first = 1, from } = allSeries[measure];
+  const { label, log = false, first = 1, from } = series[measure]!;
   const at = first === 0 ? 'length' : 'block';
   const runs = sweep.runsAt(record, options.where).filter((run) => sweep.valueAt(run, panels) !== undefined);
   const rows = runs.flatMap((run) => {
