@@ -25,7 +25,7 @@ const scalars = v.record(v.string(), v.nullable(v.number()));
 /** Of one network or model, by name; files of earlier versions may lack some. */
 export type Scalars = Readonly<v.InferOutput<typeof scalars>>;
 
-const sweepRun = v.object({
+export const sweepRun = v.object({
   /** Experiment, preset and what differs from it: `mnist-fc.quick/depth=4,seed=2`. The run's folder below `runs`. */
   id: v.string(),
   cell,

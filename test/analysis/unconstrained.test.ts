@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
   alignmentGrid,
+  type ModelScalars,
   measureStart,
-  type StartMeasures,
   type Triples,
 } from '../../src/analysis/unconstrained/measures.ts';
-import { type TheoryCell, theoryRecord } from '../../src/experiments/unconstrained/run.ts';
+import type { SweepRun } from '../../src/experiments/sweep-results.ts';
+import { theoryRecord } from '../../src/experiments/unconstrained/run.ts';
 import { theoryPreset } from '../../src/experiments/unconstrained/settings.ts';
 
 /** Triples of one start in three dimensions, a block a row of [σ, turn of u, turn of v] in the plane of the first two axes. */
@@ -27,28 +28,56 @@ describe('measures of a start', () => {
     { s: [1, 0.1, 0], u: 0.3, v: 0.1 },
   ]);
 
+  const values = { loss: 0.3, objective: 0.6, aligned: { sigma: 1.25, objective: 0.5 } };
+
   test('of one triple: cosines, ratio and spread', () => {
-    const m = measureStart(triples, { classes: 2, depth: 2, width: 3, starts: 1 }, 0);
-    expect(m.top.leftRight).toBeCloseTo(Math.cos(0.2), 6);
-    expect(m.top.left).toBeCloseTo(Math.cos(0.3), 6);
-    expect(m.top.right).toBeCloseTo(Math.cos(0.1), 6);
+    const sizes = { classes: 2, depth: 2, width: 3, starts: 1 };
+    const { scalars: m, blocks } = measureStart(triples, sizes, 0, values);
+    expect(m.topLeftRight).toBeCloseTo(Math.cos(0.2), 6);
+    expect(m.topLeft).toBeCloseTo(Math.cos(0.3), 6);
+    expect(m.topRight).toBeCloseTo(Math.cos(0.1), 6);
+    expect(m.topOverlap).toBe(m.topLeft);
     expect(m.rest).toBeCloseTo(0.25, 6);
     expect(m.spread).toBeCloseTo(1 / 1.5, 6);
-    expect(m.numericalRank).toEqual([2, 2]);
-    expect(m.sigma[0]).toHaveLength(3);
+    expect(blocks.map(({ rank }) => rank)).toEqual([2, 2]);
+    expect(blocks[0]!.sigma).toHaveLength(3);
+  });
+
+  test('means over blocks, and what the aligned solution has', () => {
+    const sizes = { classes: 2, depth: 2, width: 3, starts: 1 };
+    const { scalars: m } = measureStart(triples, sizes, 0, values);
+    expect(m).toMatchObject({ loss: 0.3, objective: 0.6, alignedSigma: 1.25, alignedObjective: 0.5 });
+    expect(m).toMatchObject({ sigma1: 1.5, sigmaC: expect.closeTo(0.3, 6), rank: 2 });
+    expect(m.excess).toBeCloseTo(0.2, 12);
+    expect(m.sigmaError).toBeCloseTo(0.6, 6);
+    const { scalars: alone } = measureStart(triples, sizes, 0, { ...values, aligned: null });
+    expect(alone).toMatchObject({ excess: null, sigmaError: null, alignedSigma: null, sigma1: 1.5 });
   });
 
   test('of two triples: the spaces are the same although vectors in them are turned', () => {
-    const m = measureStart(triples, { classes: 3, depth: 2, width: 3, starts: 1 }, 0);
-    expect(m.top).toMatchObject({ left: expect.closeTo(1, 6), right: expect.closeTo(1, 6) });
-    expect(m.ranked).toEqual(m.top);
+    const { scalars: m } = measureStart(triples, { classes: 3, depth: 2, width: 3, starts: 1 }, 0, values);
+    expect(m).toMatchObject({ topLeft: expect.closeTo(1, 6), topRight: expect.closeTo(1, 6) });
+    expect(m.rankedLeftRight).toBe(m.topLeftRight);
+    expect([m.rankedLeft, m.rankedRight, m.rankedOverlap]).toEqual([m.topLeft, m.topRight, m.topOverlap]);
     expect(m.rest).toBeCloseTo(0.0005, 6);
+  });
+
+  test('triples far below the first are not ranked', () => {
+    const faint = turned([
+      { s: [1, 0.001, 0], u: 0, v: 0 },
+      { s: [1, 0.001, 0], u: 0.3, v: 0.3 },
+    ]);
+    const { scalars: m } = measureStart(faint, { classes: 3, depth: 2, width: 3, starts: 1 }, 0, values);
+    expect(m.topOverlap).toBeCloseTo(1, 6);
+    expect(m.rankedOverlap).toBeCloseTo(Math.cos(0.3), 6);
   });
 
   test('one block has nothing to be compared with', () => {
     const one = turned([{ s: [1, 0, 0], u: 0, v: 0 }]);
     const sizes = { classes: 2, depth: 1, width: 3, starts: 1 };
-    expect(measureStart(one, sizes, 0)).toMatchObject({ top: { left: null, right: null }, spread: 0 });
+    const { scalars } = measureStart(one, sizes, 0, values);
+    expect(scalars).toMatchObject({ topLeft: null, topRight: null, topOverlap: null, topLeftRight: 1 });
+    expect(scalars.spread).toBe(0);
     expect(alignmentGrid(one, sizes, 0)).toEqual({
       alignment: [
         [
@@ -85,92 +114,95 @@ describe('measures of a start', () => {
 });
 
 describe('verdicts', () => {
-  const good: StartMeasures = {
-    ...{ loss: 0.02, objective: 0.03, sigma: [[0.3, 0, 0]], numericalRank: [1], rest: 1e-6, spread: 1e-5 },
-    top: { leftRight: 1, left: 1, right: 1 },
-    ranked: { leftRight: 1, left: 1, right: 1 },
-  };
-  const found = (final: StartMeasures[], change: Partial<TheoryCell> = {}): TheoryCell => ({
-    ...{ classes: 2, depth: 8, skip: true, course: null, alignment: null, diagonalShare: null },
-    predicted: { sigma: 0.3, objective: 0.03, stationary: 1 },
-    initial: final.map(() => ({ ...good, top: { leftRight: -0.5, left: 0.1, right: 0.2 } })),
-    final,
-    ...change,
+  const good = { excess: 1e-6, sigmaError: 1e-5, sigma1: 0.3, rest: 1e-6, spread: 1e-5 };
+  const aligned = { topLeftRight: 1, topOverlap: 1, rankedLeftRight: 1, rankedOverlap: 1 };
+  /** Models of one cell, each as good as can be but for what is told. */
+  const found = (
+    starts: Partial<ModelScalars>[],
+    { classes = 2, depth = 8, skip = true }: { classes?: number; depth?: number; skip?: boolean } = {},
+  ) => ({
+    runs: starts.map(
+      (scalars, start): SweepRun => ({
+        ...{ id: '', seed: start + 1, settings: {}, status: 'done', seconds: null, control: null },
+        cell: { classes, depth, skip: skip ? 'with' : 'without' },
+        trained: { ...good, ...aligned, ...scalars },
+        initialization: { ...good, ...aligned, topLeftRight: -0.5 },
+        ...{ validationAccuracy: null, course: null, claims: [] },
+      }),
+    ),
   });
   const adapter = { name: '', vendor: '', driver: '', kind: 'software', source: 'system' } as const;
   const origin = { adapter: { ...adapter, backend: undefined }, versions: {}, system: '', commit: null };
-  const recordOf = (...cells: TheoryCell[]) => {
-    const values = (name: 'classes' | 'depth') => [...new Set(cells.map((cell) => cell[name]))];
+  const recordOf = (...cells: ReturnType<typeof found>[]) => {
+    const values = (axis: string) => [
+      ...new Set(cells.flatMap(({ runs }) => runs.map(({ cell }) => Number(cell[axis])))),
+    ];
     const settings = { ...theoryPreset('quick'), classes: values('classes'), depth: values('depth') };
     return theoryRecord('quick', settings, cells, { ...origin, command: '', started: '' });
   };
-  const verdicts = (...cells: TheoryCell[]) =>
+  const verdicts = (...cells: ReturnType<typeof found>[]) =>
     Object.fromEntries(recordOf(...cells).claims.map((claim) => [claim.id, claim]));
 
   test('all hold where all starts are as predicted; of more classes nothing is said', () => {
-    const claims = verdicts(found([good, good]));
+    const claims = verdicts(found([{}, {}]));
     expect(Object.values(claims).every(({ verdict }) => verdict === 'holds')).toBe(true);
     expect(Object.keys(claims)).toEqual(['optimum', 'left-right', 'across', 'rank-one', 'equal', 'sigma']);
-    expect(claims['left-right']).toMatchObject({
-      value: 1,
-      atInitialization: -0.5,
-      values: [1, 1],
-      holding: 2,
-    });
+    const leftRight = { value: 1, atInitialization: -0.5, values: [1, 1], holding: 2 };
+    expect(claims['left-right']).toMatchObject(leftRight);
   });
 
   test('one bad start at one depth is enough for a claim not to hold', () => {
-    const bad = { ...good, top: { ...good.top, left: 0.99 } };
-    const claims = verdicts(found([good, good]), found([bad, good], { depth: 16 }));
+    const claims = verdicts(found([{}, {}]), found([{ topOverlap: 0.99 }, {}], { depth: 16 }));
     expect(claims.across).toMatchObject({ values: [0.99, 1], verdict: 'does not hold', holding: 1 });
     expect(claims['left-right']).toMatchObject({ verdict: 'holds', holding: 2 });
   });
 
   test('a start at another stationary point is told from the optimum', () => {
-    const claims = verdicts(found([{ ...good, objective: 0.031, sigma: [[0.29, 0, 0]] }]));
+    const claims = verdicts(found([{ excess: 0.03, sigmaError: 0.03 }]));
     expect(claims.optimum!.verdict).toBe('does not hold');
     expect(claims.sigma!.verdict).toBe('does not hold');
     expect(claims['left-right']!.verdict).toBe('holds');
   });
 
-  test('what is undefined in one block is not measurable', () => {
-    const claims = verdicts(found([{ ...good, rest: null }]), found([good], { depth: 16 }));
+  test('what is undefined at one depth is not measurable', () => {
+    const claims = verdicts(found([{ rest: null }]), found([{}], { depth: 16 }));
     expect(claims['rank-one']).toMatchObject({ verdict: 'not measurable', values: [null] });
   });
 
   test('the control is measured, not judged, and has no predicted optimum', () => {
-    const plain = { ...good, top: { leftRight: 0.2, left: 0.1, right: 0.3 } };
-    const claims = verdicts(found([good]), found([plain], { skip: false, predicted: null }));
+    const plain = { topLeftRight: 0.2, topOverlap: 0.1, excess: null };
+    const claims = verdicts(found([{}]), found([plain], { skip: false }));
     expect(claims['left-right']).toMatchObject({ control: 0.2, verdict: 'holds', values: [1] });
     expect(claims.across!.control).toBe(0.1);
     expect(claims.optimum!.control).toBeNull();
   });
 
   test('more classes are judged by the worst of them, those of two apart', () => {
-    const [bad, worse] = [0.98, 0.97].map((x) => ({ ...good, ranked: { ...good.ranked, leftRight: x } }));
-    const cells = [found([bad!]), found([bad!], { classes: 4 }), found([worse!], { classes: 9, depth: 2 })];
+    const bad = (rankedLeftRight: number) => [{ rankedLeftRight }];
+    const cells = [
+      found(bad(0.98)),
+      found(bad(0.98), { classes: 4 }),
+      found(bad(0.97), { classes: 9, depth: 2 }),
+    ];
     const claims = verdicts(...cells);
-    expect(claims['more-left-right']).toMatchObject({
-      values: [0.97],
-      verdict: 'does not hold',
-      control: null,
-    });
+    const worst = { values: [0.97], verdict: 'does not hold', control: null };
+    expect(claims['more-left-right']).toMatchObject(worst);
     expect(claims['more-across']!.verdict).toBe('holds');
     expect(claims['left-right']!.verdict).toBe('holds');
   });
 
   test('σ_1 = 2/L is a slope of −1', () => {
-    const depths = [4, 8, 16].map((depth) => found([{ ...good, sigma: [[2 / depth, 0, 0]] }], { depth }));
+    const depths = [4, 8, 16].map((depth) => found([{ sigma1: 2 / depth }], { depth }));
     expect(verdicts(...depths).depth).toMatchObject({ value: expect.closeTo(-1, 10), verdict: 'holds' });
     expect(verdicts(...depths.slice(1)).depth).toBeUndefined();
   });
 
   test('objectives below that of the aligned solution are remarked on', () => {
-    const low = { ...good, objective: 0.02 };
+    const low = { excess: -0.1 };
     const cells = [
-      found([good]),
-      found([good, low], { classes: 4 }),
-      found([low], { classes: 4, depth: 16 }),
+      found([{}]),
+      found([{}, low], { classes: 4 }),
+      found([low, low], { classes: 4, depth: 16 }),
     ];
     expect(recordOf(...cells).remarks).toEqual([
       'With 4 classes from 8 blocks on, starts end below the solution that uses all C − 1 directions alike: deep models do better with fewer.',

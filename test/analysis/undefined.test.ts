@@ -79,10 +79,12 @@ test('σ₁ falls neither to nor from a dead block', () => {
 test('of a model of zeros the theory measures nothing', () => {
   const zeros = new Float32Array(2 * 4);
   const sizes = { classes: 2, depth: 2, width: 2, starts: 1 };
-  expect(measureStart({ s: new Float32Array(4), u: zeros, v: zeros }, sizes, 0)).toMatchObject({
-    top: { leftRight: null, left: null, right: null },
-    ranked: { leftRight: null, left: null, right: null },
-    ...{ rest: null, spread: null, numericalRank: [0, 0] },
+  const values = { loss: 1, objective: 1, aligned: null };
+  const { scalars } = measureStart({ s: new Float32Array(4), u: zeros, v: zeros }, sizes, 0, values);
+  expect(scalars).toMatchObject({
+    ...{ topLeftRight: null, topLeft: null, topRight: null, topOverlap: null },
+    ...{ rankedLeftRight: null, rankedLeft: null, rankedRight: null, rankedOverlap: null },
+    ...{ rest: null, spread: null, rank: 0, excess: null, sigmaError: null },
   });
 });
 

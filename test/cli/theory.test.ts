@@ -84,14 +84,14 @@ describe('the Unconstrained Jacobians Model, optimized', () => {
       return rows.map((row) => Object.fromEntries(row.split(',').map((x, i) => [head!.split(',')[i], x])));
     };
     expect(table('runs')).toHaveLength(7 * 2 * 3);
-    expect(table('blocks')).toHaveLength(3 * (2 * (2 + 4 + 6) + 6));
+    expect(table('blocks')).toHaveLength(2 * 3 * (2 * (2 + 4 + 6) + 6));
     expect(table('theory-course')).toHaveLength(
       2 * 3 * 3 * record.runs.find(({ course }) => course)!.course!.length,
     );
     // Two or three vectors of six blocks, in three models.
     expect(table('theory-alignment')).toHaveLength(6 * 6 * (4 + 4 + 9));
     const slopes = table('slopes').filter(({ classes }) => classes === '2');
-    expect(slopes.map(({ of }) => of)).toEqual(['initial', 'final', 'aligned']);
+    expect(slopes.map(({ network }) => network)).toEqual(['initialization', 'trained', 'aligned solution']);
     expect(Number(slopes[1]!.slope)).toBeCloseTo(record.claims.find(({ id }) => id === 'depth')!.value!, 4);
   });
 

@@ -3,24 +3,17 @@ import * as v from 'valibot';
 import { judge } from '../../analysis/claim.ts';
 import { alignmentMatrix, tables } from '../../analysis/measures/alignment.ts';
 import { fitPowerLaw } from '../../analysis/power-law.ts';
-import {
-  alignmentGrid,
-  measureStart,
-  modelScalarsOf,
-  type StartMeasures,
-  startMeasures,
-  type TripleSizes,
-} from '../../analysis/unconstrained/measures.ts';
+import { alignmentGrid, meanSigma, measureStart } from '../../analysis/unconstrained/measures.ts';
 import { CollimateError } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { alignedOptimum } from '../../models/unconstrained-jacobians.ts';
 import { format, range } from '../../numbers.ts';
-import { finite, measured, whole } from '../../schema.ts';
+import { measured } from '../../schema.ts';
 import { type Origin, origin } from '../run-config.ts';
 import type { RunFolder } from '../run-folder.ts';
 import type { Level } from '../sweep.ts';
 import { joinRuns } from '../sweep-record.ts';
-import type { Cell, SweepRecord, SweepRun } from '../sweep-results.ts';
+import { type Cell, type SweepRecord, type SweepRun, sweepRun } from '../sweep-results.ts';
 import { theoryClaims, theorySweep } from '../sweeps/unconstrained-jacobians.ts';
 import { unconstrainedOptimizer } from './optimize.ts';
 import { type TheorySettings, theorySettings } from './settings.ts';
@@ -38,29 +31,12 @@ export const THEORY_CONFIG = {
   older: 'Name another folder with `--out`, or remove that one: it takes minutes to make again.',
 } as const;
 
-const model = { classes: whole(2), depth: whole(1), skip: v.boolean() };
-type Model = Readonly<{ classes: number; depth: number; skip: boolean }>;
-
 const cellResults = v.object({
-  ...model,
-  /** The aligned solution that is compared with (`AlignedOptimum`); null without skip connections. */
-  predicted: v.nullable(v.object({ sigma: finite, objective: finite, stationary: whole() })),
-  /** Before and after the optimization; arrays over starts run over all of them in order. */
-  initial: v.array(startMeasures),
-  final: v.array(startMeasures),
-  /** How starts went, at steps from 0 to the last; only of one depth. */
-  course: v.nullable(
-    v.array(
-      v.object({
-        step: whole(),
-        objective: v.array(finite),
-        /** Means over blocks of the first singular value and of the C-th, the first of those that are to vanish. */
-        sigma1: v.array(measured),
-        sigmaC: v.array(measured),
-      }),
-    ),
-  ),
-  /** |U_jᵀ J_i V_j| / σ_{i,1} of the first start at the end, first C triples, [i][j][C][C]; only where there is a course. */
+  /** One for each start. */
+  runs: v.array(sweepRun),
+  /** Rank and singular values of each block of each start, initial and trained: rows of `blocks.csv`. */
+  blocks: v.array(v.record(v.string(), v.union([measured, v.string()]))),
+  /** |U_jᵀ J_i V_j| / σ_{i,1} of the first start, trained, first C triples, [i][j][C][C]; only where models are followed. */
   alignment: v.nullable(v.array(v.array(v.array(v.array(measured))))),
   /** Of the same, mean over i ≠ j. */
   diagonalShare: v.nullable(v.number()),
@@ -71,6 +47,12 @@ const CELL_FILE = {
   schema: cellResults,
   remedy: 'Remove the file: `npm run reproduce -- unconstrained-jacobians` makes it again.',
 } as const;
+
+interface Model {
+  readonly classes: number;
+  readonly depth: number;
+  readonly skip: boolean;
+}
 
 /** Each number of classes at each depth, and two classes at one depth without skip connections, as the control. */
 export function planTheory({ classes, depth }: TheorySettings): Model[] {
@@ -89,6 +71,11 @@ const followed = (depths: readonly number[]): number =>
 const nameOf = ({ classes, skip }: Model) => `${classes} classes${skip ? '' : ', no skip connections'}`;
 export const modelInWords = (model: Model): string =>
   `${nameOf(model)}, ${model.depth} ${model.depth === 1 ? 'block' : 'blocks'}`;
+
+const placeOf = (model: Model): Cell => ({
+  ...{ classes: model.classes, skip: model.skip ? 'with' : 'without', depth: model.depth },
+  model: nameOf(model), // In figures, for both of the first.
+});
 
 /** Makes the cells that a folder does not hold yet, each from all starts at once, and reads the others. */
 export async function makeCells(
@@ -117,30 +104,25 @@ async function makeCell(gpu: Gpu, model: Model, settings: TheorySettings): Promi
   const { classes, depth, skip } = model;
   const { width, starts, steps, penalty } = settings;
   const sizes = { classes, depth, width, starts };
-  const isFollowed = depth === followed(settings.depth);
+  const aligned = skip ? alignedOptimum({ classes, depth, penalty }) : null;
   using optimizer = await unconstrainedOptimizer(gpu, { ...model, width, penalty }, settings);
   const values = async () => {
-    const found = await optimizer.values();
-    const start = found.objective.findIndex((x) => !Number.isFinite(x));
-    if (start < 0) return found;
+    const { loss, objective } = await optimizer.values();
+    const start = objective.findIndex((x) => !Number.isFinite(x));
+    if (start < 0) return objective.map((value, i) => ({ objective: value, loss: loss[i]!, aligned }));
     throw new CollimateError(
-      `start ${start + 1} of ${modelInWords(model)} diverged: its objective is ${found.objective[start]}`,
+      `start ${start + 1} of ${modelInWords(model)} diverged: its objective is ${objective[start]}`,
       'Use a smaller `--lr`.',
     );
   };
   const measure = async () => {
-    const { loss, objective } = await values();
+    const found = await values();
     const triples = await optimizer.triples();
-    const measures = objective.map(
-      (value, start): StartMeasures => ({
-        ...{ loss: loss[start]!, objective: value },
-        ...measureStart(triples, sizes, start),
-      }),
-    );
-    return { measures, triples };
+    return { triples, models: found.map((own, start) => measureStart(triples, sizes, start, own)) };
   };
-  const { measures: initial } = await measure();
-  const course: NonNullable<TheoryCell['course']> = [];
+  const { models: initial } = await measure();
+  const course: NonNullable<SweepRun['course']>[number][][] = range(starts).map(() => []);
+  const isFollowed = depth === followed(settings.depth);
   const looks = isFollowed ? LOOKS : 1;
   let step = 0;
   for (let look = 0; look <= looks; look++) {
@@ -149,78 +131,61 @@ async function makeCell(gpu: Gpu, model: Model, settings: TheorySettings): Promi
     optimizer.queue(until - step);
     step = until;
     if (!isFollowed) continue;
-    const { objective } = await values();
-    course.push({ step, objective, ...meanValues(await optimizer.singularValues(), sizes) });
+    const found = await values();
+    const s = await optimizer.singularValues();
+    found.forEach(({ objective }, start) => {
+      const [sigma1, sigmaC] = [0, classes - 1].map((k) => meanSigma(s, sizes, start, k)) as [number, number];
+      course[start]!.push({ step, scalars: { objective, sigma1, sigmaC } });
+    });
   }
-  const { measures: final, triples } = await measure();
+  const { models: trained, triples } = await measure();
+  const cell = placeOf(model);
   return {
-    ...{ classes, depth, skip },
-    predicted: skip ? alignedOptimum({ classes, depth, penalty }) : null,
-    ...{ initial, final },
-    course: isFollowed ? course : null,
+    runs: trained.map(({ scalars }, start) => ({
+      id: `${theorySweep.name}/classes=${classes},depth=${depth},skip=${skip},start=${start + 1}`,
+      ...{ cell, seed: start + 1, settings: { ...settings, ...model }, status: 'done' },
+      ...{ seconds: null, validationAccuracy: null, claims: [], control: null },
+      ...{ trained: scalars, initialization: initial[start]!.scalars },
+      course: isFollowed ? course[start]! : null,
+    })),
+    blocks: Object.entries({ initialization: initial, trained }).flatMap(([network, models]) =>
+      models.flatMap(({ blocks }, start) =>
+        blocks.map(({ rank, sigma }, block) => ({
+          ...{ classes, skip: cell.skip!, depth, network, seed: start + 1, block: block + 1, rank },
+          ...Object.fromEntries(sigma.map((value, k) => [`sigma${k + 1}`, value])),
+        })),
+      ),
+    ),
     ...(isFollowed ? alignmentGrid(triples, sizes, 0) : { alignment: null, diagonalShare: null }),
   };
-}
-
-/** Means over blocks of σ_1 and σ_C, one number per start, of values [L, S, d]. */
-function meanValues(s: Float32Array, { classes, depth, starts, width }: TripleSizes) {
-  const mean = (start: number, k: number) =>
-    Array.from({ length: depth }, (_, i) => s[(i * starts + start) * width + k]!).reduce((a, b) => a + b) /
-    depth;
-  const each = (k: number) => Array.from({ length: starts }, (_, start) => mean(start, k));
-  return { sigma1: each(0), sigmaC: each(classes - 1) };
 }
 
 /** The cells as a sweep, whose seeds are the starts. */
 export function theoryRecord(
   preset: Level,
   settings: TheorySettings,
-  cells: readonly TheoryCell[],
+  cells: readonly Pick<TheoryCell, 'runs'>[],
   origin: Origin,
 ): SweepRecord {
-  const runs = cells.flatMap((cell) => runsOf(cell, settings, preset));
+  const runs = cells.flatMap((cell) => cell.runs);
   const { classes: _, depth: __, ...base } = settings;
   return joinRuns(theorySweep, preset, [origin], {
-    ...{ runs, base, notes: [], batched: true, remarks: lowRank(cells) },
+    ...{ runs, base, notes: [], batched: true, remarks: lowRank(runs) },
     claims: theoryClaims(settings).map((claim) => judge(claim, runs)),
   });
 }
 
-const placeOf = (model: Model): Cell => ({
-  ...{ classes: model.classes, skip: model.skip ? 'with' : 'without', depth: model.depth },
-  model: nameOf(model), // In figures, for both.
-});
-
-function runsOf(cell: TheoryCell, settings: TheorySettings, preset: Level): SweepRun[] {
-  const { classes, depth, skip, initial, final, course } = cell;
-  return final.map((m, start) => ({
-    id: `${theorySweep.name}.${preset}/classes=${classes},depth=${depth},skip=${skip},start=${start + 1}`,
-    cell: placeOf(cell),
-    seed: start + 1,
-    settings: { ...settings, classes, depth, skip },
-    ...{ status: 'done', seconds: null, validationAccuracy: null, claims: [] },
-    trained: modelScalarsOf(m, cell),
-    initialization: modelScalarsOf(initial[start]!, cell),
-    control: null,
-    course:
-      course?.map(({ step, objective, sigma1, sigmaC }) => ({
-        step,
-        scalars: { objective: objective[start]!, sigma1: sigma1[start]!, sigmaC: sigmaC[start]! },
-      })) ?? null,
-  }));
-}
-
-/** Below this ratio of objectives, the aligned solution is beaten, not met. */
-const BEATEN = 0.999;
+/** From this excess of the objective on, the aligned solution is beaten, not met. */
+const BEATEN = -1e-3;
 
 /** Where fewer directions than C − 1 turned out better. */
-function lowRank(cells: readonly TheoryCell[]): string[] {
-  const beaten = cells.filter(({ final, predicted }) =>
-    final.some(({ objective }) => predicted && objective < BEATEN * predicted.objective),
-  );
+function lowRank(runs: readonly SweepRun[]): string[] {
+  const beaten = runs.filter(({ trained }) => (trained?.excess ?? 0) < BEATEN);
   if (beaten.length === 0) return [];
-  const where = [...new Set(beaten.map(({ classes }) => classes))].map((classes) => {
-    const depths = beaten.filter((found) => found.classes === classes).map(({ depth }) => depth);
+  const where = [...new Set(beaten.map(({ cell }) => cell.classes))].map((classes) => {
+    const depths = beaten
+      .filter(({ cell }) => cell.classes === classes)
+      .map(({ cell }) => Number(cell.depth));
     return `${classes} classes from ${Math.min(...depths)} blocks on`;
   });
   return [
@@ -230,54 +195,42 @@ function lowRank(cells: readonly TheoryCell[]): string[] {
 
 /** What its page shows beside the record. */
 export const theoryDetails = (cells: readonly TheoryCell[]) => ({
-  tables: theoryTables(cells),
   matrixOf: ({ cell, seed }: SweepRun) => {
-    const found = cells.find((one) => isDeepStrictEqual(placeOf(one), cell));
+    const found = cells.find(({ runs }) => isDeepStrictEqual(runs[0]!.cell, cell));
     if (seed !== 1 || !found?.alignment) return null;
-    const { depth, alignment, diagonalShare } = found;
+    const { alignment, diagonalShare } = found;
+    const depth = alignment.length;
     return {
       matrix: alignmentMatrix(`diagonal share ${format(diagonalShare)}`, alignment),
       network: { depth, stages: [{ blocks: range(depth).map(String), shape: [] }] },
       rows: tables.alignment({ measures: { alignment } }),
     };
   },
+  tables: [
+    { name: 'blocks', rows: cells.flatMap(({ blocks }) => blocks) },
+    { name: 'slopes', rows: slopes(cells) },
+  ],
 });
 
-/** Numbers that the record does not hold: singular values of each block, and power laws of σ_1 through the means over starts. */
-function theoryTables(cells: readonly TheoryCell[]) {
-  const place = ({ classes, depth, skip }: Model) => ({ classes, depth, skip });
-  const skips = cells.filter(({ skip }) => skip);
-  const mean = (all: readonly StartMeasures[]) => {
-    const values = all.flatMap(({ sigma }) => sigma.map(([s]) => s!));
-    return values.reduce((a, b) => a + b) / values.length;
+/** Power laws of σ_1 over depth, through the means over starts and blocks, and of what the optimum's equation gives. */
+function slopes(cells: readonly TheoryCell[]) {
+  const mean = (network: string, { blocks }: TheoryCell) => {
+    const own = blocks.filter((row) => row.network === network).map((row) => Number(row.sigma1));
+    return own.reduce((a, b) => a + b) / own.length;
   };
-  const sigma = {
-    initial: ({ initial }: TheoryCell) => mean(initial),
-    final: ({ final }: TheoryCell) => mean(final),
-    aligned: ({ predicted }: TheoryCell) => predicted!.sigma,
+  const of = {
+    initialization: (cell: TheoryCell) => mean('initialization', cell),
+    trained: (cell: TheoryCell) => mean('trained', cell),
+    'aligned solution': ({ runs }: TheoryCell) => runs[0]!.trained!.alignedSigma!,
   };
-  return [
-    {
-      name: 'blocks',
-      rows: cells.flatMap((cell) =>
-        cell.final.flatMap(({ sigma, numericalRank }, start) =>
-          sigma.map((values, block) => ({
-            ...{ ...place(cell), start: start + 1, block: block + 1, numericalRank: numericalRank[block] },
-            ...Object.fromEntries(values.map((value, k) => [`sigma${k + 1}`, value])),
-          })),
-        ),
-      ),
-    },
-    {
-      name: 'slopes',
-      rows: [...new Set(skips.map(({ classes }) => classes))].flatMap((classes) =>
-        Object.entries(sigma).flatMap(([of, pick]) => {
-          const own = skips.filter((cell) => cell.classes === classes);
-          const fit = fitPowerLaw(own.map((cell) => [cell.depth, pick(cell)]));
-          const [low, high] = fit?.interval ?? [];
-          return fit ? [{ classes, of, slope: fit.slope, low, high, intercept: fit.intercept }] : [];
-        }),
-      ),
-    },
-  ];
+  const placed = cells.map((cell) => ({ ...cell, place: cell.runs[0]!.cell }));
+  const skips = placed.filter(({ place }) => place.skip === 'with');
+  return [...new Set(skips.map(({ place }) => place.classes))].flatMap((classes) =>
+    Object.entries(of).flatMap(([network, pick]) => {
+      const own = skips.filter(({ place }) => place.classes === classes);
+      const fit = fitPowerLaw(own.map((cell) => [Number(cell.place.depth), pick(cell)]));
+      const [low, high] = fit?.interval ?? [];
+      return fit ? [{ classes, network, slope: fit.slope, low, high, intercept: fit.intercept }] : [];
+    }),
+  );
 }
