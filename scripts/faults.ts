@@ -184,7 +184,7 @@ export function table(trials: readonly Trial[]): string {
     (key) => `| ${key} | ${count(key, 'harmless')} | ${count(key, 'stopped')} | ${count(key, 'wrong')} |`,
   );
   return [
-    '| operation | fails by | harmless | stopped, went on to the same bits | wrong |',
+    '| operation | fails by | harmless | stopped, continued to the same bits | wrong |',
     '|---|---|---|---|---|',
     ...rows,
   ].join('\n');
