@@ -117,7 +117,7 @@ describe('a run', () => {
       const { pid, tid } = traceEvents.find((e) => e.name === 'thread_name' && e.args.name === track)!;
       return traceEvents.filter((e) => e.ph === 'X' && e.pid === pid && e.tid === tid).map((e) => e.name);
     };
-    expect(names('stages')).toEqual([
+    expect(names('phases')).toEqual([
       'train: Residual network',
       'analyze: Residual network',
       'train: No-skip control',
