@@ -11,9 +11,9 @@ import { spreadOf } from './statistics.ts';
 /** What has to be so of every run that a claim looks at; where it is not, the claim is not measurable. */
 export type Presupposition = (run: JudgedRun) => Requirement;
 interface Requirement {
-  /** What is said otherwise: "the network has not learned its task". */
+  /** The reason if it fails: "the network has not learned its task". */
   readonly otherwise: string;
-  /** What `value` is, in words; empty where that is said already. */
+  /** What `value` is, in words; empty where the reason names it. */
   readonly measure: string;
   readonly value: number | null | undefined;
   readonly threshold: Threshold;
@@ -103,7 +103,7 @@ export function joined(all: readonly (Evidence | undefined)[]): Evidence {
   const mean = (pick: (one: Evidence) => number | null) =>
     spreadOf(all.map((one) => (one ? pick(one) : null))).mean;
   const judged = over(
-    all.map((one) => one ?? { value: null, verdict: 'not measurable', reason: 'a run is not there' }),
+    all.map((one) => one ?? { value: null, verdict: 'not measurable', reason: 'a run is missing' }),
   );
   const few = { otherwise: 'too few seeds', measure: '', value: all.length, threshold: { atLeast: SEVERAL } };
   return {

@@ -24,7 +24,7 @@ const verdict = v.picklist(['holds', 'does not hold', 'not measurable']);
 export type Verdict = v.InferOutput<typeof verdict>;
 
 const threshold = v.object({ atLeast: v.exactOptional(finite), atMost: v.exactOptional(finite) });
-/** Where a value has to lie, the bounds included. Ours, where not said. */
+/** Where a value has to lie, bounds included. Thresholds are ours, unless stated. */
 export type Threshold = Readonly<v.InferOutput<typeof threshold>>;
 
 const maybe = v.nullable(v.number());
@@ -38,7 +38,7 @@ export const evidence = v.object({
   /** What is measured, in words, and in which runs. */
   measure: v.string(),
   threshold,
-  /** One number a seed; null where it is undefined, or its run is not there. */
+  /** One number per seed; null where it is undefined or its run is missing. */
   values: v.pipe(v.array(maybe), v.readonly()),
   /** Their mean. */
   value: maybe,

@@ -39,7 +39,7 @@ export interface JudgedRun<N extends string = string>
   certainty?(network: NetworkName, scalar: N): Pick<Evidence, 'spread' | 'uncertainty'>;
 }
 
-/** A number of the runs of one seed: a scalar of the run that lies at `at`, or what is taken of the runs along an axis there. */
+/** A number of the runs of one seed: a scalar of the run at `at`, or what is taken of the runs along an axis there. */
 export interface Quantity<N extends string = string> {
   readonly scalar: N;
   /** Default: the trained network. */
@@ -49,7 +49,7 @@ export interface Quantity<N extends string = string> {
   readonly over?: string;
   /**
    * Of the runs along `over`: the minimum or maximum; the slope of its logarithm on that of the axis; or the scalar of the one of the
-   * best validation accuracy, meaned over all seeds and so the same for each.
+   * best validation accuracy, averaged over all seeds and so the same for each.
    */
   readonly take?: 'min' | 'max' | 'slope' | 'best';
   /** Less the scalar of the run that lies there. */
@@ -65,7 +65,7 @@ export interface Taken<N extends string> {
   readonly runs: readonly JudgedRun<N>[];
   /** Points [x, y] of a slope. */
   readonly points: readonly (readonly [number, number])[];
-  /** Why runs that it takes are not there. */
+  /** Why runs that it takes are missing. */
   readonly lacking?: string | undefined;
 }
 
@@ -132,12 +132,12 @@ export const liesAt = ({ cell }: Pick<JudgedRun, 'cell'>, where: Place): boolean
       : value === place;
   });
 
-/** Of runs that a quantity takes, which are not there. */
+/** Why runs that a quantity takes are missing, if any are. */
 function lackOf(runs: readonly (Pick<JudgedRun, 'status'> | undefined)[]): string | undefined {
   const lacking = runs.filter((run) => run?.status !== 'done');
   if (lacking.length === 0) return undefined;
   if (lacking.every((run) => run === undefined)) return 'the preset has no such run';
-  return lacking.every((run) => run?.status === 'failed') ? 'a run failed' : 'a run is not there';
+  return lacking.every((run) => run?.status === 'failed') ? 'a run failed' : 'a run is missing';
 }
 
 /** The value of an axis of the greatest mean validation accuracy. A run that diverged has learned nothing. */

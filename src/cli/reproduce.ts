@@ -32,7 +32,7 @@ const program = new Command('npm run reproduce --')
   .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
 addSettings(program);
 program
-  .option('--no-control', 'train no network without skip connections beside')
+  .option('--no-control', 'train no control without skip connections')
   .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .option(

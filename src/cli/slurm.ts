@@ -6,7 +6,7 @@ import { quote } from './main.ts';
 const NOTICE_S = 120;
 
 /** The shortest time limit: that notice, which Slurm may give a minute earlier, and as long again to get somewhere. */
-const LEAST_S = 2 * (NOTICE_S + 60);
+const MIN_S = 2 * (NOTICE_S + 60);
 
 /** Time limits among other options of sbatch. */
 export const timesIn = (options: readonly string[]): string[] =>
@@ -16,15 +16,15 @@ export const timesIn = (options: readonly string[]): string[] =>
   });
 
 /**
- * Refuses a time limit under which a task would be told to stop before it has got anywhere, and be queued again without end.
+ * Refuses a time limit under which a task would be told to stop before it gets anywhere, and be requeued without end.
  * @throws CollimateError
  */
 export function checkTime(limit: string): void {
   const seconds = secondsOf(limit);
-  if (seconds === undefined || seconds === 0 || seconds >= LEAST_S) return; // sbatch refuses what it cannot read; 0 is no limit
+  if (seconds === undefined || seconds === 0 || seconds >= MIN_S) return; // sbatch refuses what it cannot read; 0 is no limit
   throw new CollimateError(
     `--time ${limit} is ${seconds} s, but a task is told to stop ${NOTICE_S} s before its limit, or up to 60 s earlier`,
-    `Give at least ${LEAST_S / 60} minutes, such as --time 01:00:00: a shorter task would be queued again without end.`,
+    `Give at least ${MIN_S / 60} minutes, such as --time 01:00:00: a shorter task would be queued again without end.`,
   );
 }
 
@@ -42,7 +42,7 @@ function secondsOf(limit: string): number | undefined {
 export interface ArrayJob {
   readonly name: string;
   readonly tasks: number;
-  /** The folder of its logs, which is there. */
+  /** The folder of its logs, which exists. */
   readonly logs: string;
   /** The folder in which it runs. */
   readonly folder: string;
@@ -72,7 +72,7 @@ export function slurmScript({ name, tasks, logs, folder, command, options }: Arr
 ${directives.join('\n')}
 #SBATCH --requeue
 
-# Each task makes a part of the runs, going on with what is there, and whoever comes last writes the pages.
+# Each task makes a part of the runs, going on with what is there, and the last to finish writes the pages.
 cd ${quote(folder)} || exit
 echo "task $SLURM_ARRAY_TASK_ID of ${tasks} on $(hostname), queued again \${SLURM_RESTART_COUNT:-0} times"
 ${command.map(quote).join(' ')} --shard "$SLURM_ARRAY_TASK_ID/${tasks}" &

@@ -23,7 +23,7 @@ export function suiteDisplay(json: boolean) {
   }
 
   return {
-    /** What is to be done, what each run costs in units of its own, and how many runs are there already. */
+    /** What is to be done, what each run costs in any unit, and how many runs are done already. */
     begin(orders: readonly { id: string; cost: number }[], facts: { there: number; workers: number }) {
       for (const { id, cost } of orders) runs.set(id, { cost, share: 0 });
       const { there, workers } = facts;

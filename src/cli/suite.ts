@@ -51,7 +51,7 @@ export interface SuiteOptions extends PlanOptions {
   readonly json: boolean;
 }
 
-/** Makes the runs of sweeps that are not there yet, then their pages and the index. Returns the exit status. */
+/** Makes the missing runs of sweeps, then their pages and the index. Returns the exit status. */
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
   const { root, level, shard, json, theory } = options;
   makeFolder(root); // Before hours are spent on what cannot be written.
@@ -114,7 +114,7 @@ async function writePages(root: string, records: readonly SweepRecord[], json: b
     const missing = runs.filter(({ status }) => status === 'missing').length;
     if (missing > 0) {
       console.error(
-        `${name}: ${missing} of ${runs.length} runs are still missing; its page is written when they are there.`,
+        `${name}: ${missing} of ${runs.length} runs are still missing; its page is written when they are done.`,
       );
       continue;
     }
@@ -161,7 +161,7 @@ function isOpen(root: string, order: Order): boolean {
   return status === 'missing' || (status === 'failed' && !failure!.final);
 }
 
-/** What can be made with the images that are there; of a dataset that cannot be had, all runs are refused for the same reason. */
+/** The orders whose images are at hand. If a dataset cannot be fetched, all its runs are refused for that reason. */
 async function withData(
   orders: readonly Order[],
   { dataDir }: SuiteOptions,

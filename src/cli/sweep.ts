@@ -24,7 +24,7 @@ import { tuneOption } from './tune-option.ts';
 import { alignColumns } from './verdict-table.ts';
 
 /** Beyond that a part is too small to be worth a task that opens a device and reads the images. */
-const MOST_TASKS = 16;
+const MAX_TASKS = 16;
 const REPRODUCE = fileURLToPath(new URL('./reproduce.ts', import.meta.url));
 
 /** What says which runs are meant, as for `reproduce`. */
@@ -52,7 +52,7 @@ function planned(name: string, description: string): Command {
     .option('--out <folder>', 'where all results are', 'results');
   addSettings(command);
   return command
-    .option('--no-control', 'train no network without skip connections beside')
+    .option('--no-control', 'train no control without skip connections')
     .option('--debug', 'print stack traces');
 }
 
@@ -62,8 +62,8 @@ const submit = planned(
 )
   .argument('[sbatch...]', 'other options of sbatch, behind --')
   .requiredOption('--slurm', 'as an array job of Slurm')
-  .option('--shards <number>', `tasks (default: one for each run, at most ${MOST_TASKS})`)
-  .option('--time <limit>', 'of a task, which is queued again until its runs are there')
+  .option('--shards <number>', `tasks (default: one for each run, at most ${MAX_TASKS})`)
+  .option('--time <limit>', 'of a task, which is requeued until its runs are done')
   .option('--partition <name>', 'where tasks run')
   .option('--gres <list>', 'what each task gets, such as gpu:1')
   .option('--dry-run', 'write the script and print it, but submit nothing')
@@ -83,10 +83,9 @@ The folder of results must be one that all nodes share. Fetch datasets before, b
     main(async () => submitToSlurm(sweep, others, options)),
   );
 
-const status = planned(
-  'status',
-  'Says which runs of a sweep are there, begun, failed or still missing.',
-).action((sweep: string, options: Plan) => main(async () => printStatus(sweep, options)));
+const status = planned('status', 'Shows which runs of a sweep are done, begun, failed or missing.').action(
+  (sweep: string, options: Plan) => main(async () => printStatus(sweep, options)),
+);
 
 await new Command('npm run sweep --')
   .description('Hands sweeps to a cluster, and says how they stand. `npm run reproduce` makes them here.')
@@ -106,7 +105,7 @@ function submitToSlurm(sweep: string, others: readonly string[], options: Submis
     ...{ name, logs },
     tasks:
       shards === undefined
-        ? Math.min(runs.length, MOST_TASKS)
+        ? Math.min(runs.length, MAX_TASKS)
         : parseNumber('--shards', shards, whole(1, 1000)),
     folder: process.cwd(),
     command: [
@@ -173,10 +172,10 @@ function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[]
 }
 
 /** Options as they were given on the command line. */
-function typed(command: Command, wanted: (option: string) => boolean): string[] {
+function typed(command: Command, included: (option: string) => boolean): string[] {
   return command.options.flatMap((option) => {
     const name = option.attributeName();
-    if (command.getOptionValueSource(name) !== 'cli' || !wanted(name)) return [];
+    if (command.getOptionValueSource(name) !== 'cli' || !included(name)) return [];
     const value: unknown = command.getOptionValue(name);
     return typeof value === 'string' ? [option.long!, value] : [option.long!];
   });

@@ -29,7 +29,7 @@ import { runTheory } from './theory.ts';
 
 /*
  * A process that makes runs, one after the other on one device, for the one that forked it: src/cli/pool.ts. It stays between
- * runs, so that shaders are compiled and images read but once.
+ * runs, so that shaders are compiled and images read only once.
  */
 
 async function serve(options: WorkerOptions): Promise<void> {
@@ -41,7 +41,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   });
   const load = taskLoader(options.dataDir);
   using interrupt = new Interrupt();
-  // Whoever forked this is gone: stop as at Ctrl-C, at a checkpoint.
+  // The parent has gone: stop as at Ctrl-C, at a checkpoint.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
   async function make(order: RunOrder): Promise<void> {
@@ -98,7 +98,7 @@ async function* orders(): AsyncGenerator<Order> {
 }
 
 function send(message: WorkerMessage): void {
-  process.send?.(message, undefined, undefined, () => {}); // Whoever asked may be gone.
+  process.send?.(message, undefined, undefined, () => {}); // The parent may have gone.
 }
 
 /** Loads images, and keeps those of the last run: runs of a sweep mostly use the same. */
@@ -116,5 +116,5 @@ stopWhereOutputEnds();
 try {
   await serve(JSON.parse(process.env[OPTIONS]!) as WorkerOptions);
 } catch (error) {
-  await leave(reportError(error)); // Whoever forked this may try again.
+  await leave(reportError(error)); // The parent may try again.
 }

@@ -1,7 +1,7 @@
 /** As much work as is queued at once: short enough for Ctrl-C and a progress bar, long enough to hide the host's part. */
 const CHUNK_MS = 150;
 /** Below half of what the ring of losses holds, since two chunks are in flight. */
-const MOST_STEPS = 256;
+const MAX_STEPS = 256;
 
 /** Watches how fast steps are done, and says how many to queue next. */
 export class Pace {
@@ -16,7 +16,7 @@ export class Pace {
     const ms = Math.max(now - this.#last, 0.01);
     this.#last = now;
     const fit = Math.round((count * CHUNK_MS) / ms);
-    this.steps = Math.max(1, Math.min(fit, 4 * count, MOST_STEPS));
+    this.steps = Math.max(1, Math.min(fit, 4 * count, MAX_STEPS));
     // A mean that forgets within some three seconds.
     const weight = this.#perSecond === 0 ? 1 : 1 - Math.exp(-ms / 3000);
     this.#perSecond += weight * ((1000 * count) / ms - this.#perSecond);

@@ -84,17 +84,17 @@ export async function reproduce(
       const { network, trained, settings } = known;
       const has = { ...network, step: trained.step, samples: trained.samples.length, seed: settings.seed };
       const { samples, seed } = own.settings;
-      const wanted = { ...describe(networkOf(own.network)), step: state.step, samples, seed };
+      const expected = { ...describe(networkOf(own.network)), step: state.step, samples, seed };
       refuseDifference(
         has,
-        wanted,
+        expected,
         what,
         'by the checkpoint and by config.json',
         'Remove the file: it is made again.',
       );
       if (!missingEpochs(into.path, own.settings).length) return known;
     }
-    folder.remove(REPORT); // It is of an earlier analysis, if it is there at all.
+    folder.remove(REPORT); // If there is one, it is of an earlier analysis.
     session.onStage('analyze', network);
     const { seed, samples } = own.settings;
     const request = { trainingSeed: seed, seed, samples };

@@ -80,7 +80,7 @@ export function reasonOf(error: unknown): string {
   return [error.message, error.remedy].filter(Boolean).join('. ');
 }
 
-/** Joins the runs of a sweep that are there, and judges its claims. */
+/** Joins the finished runs of a sweep, and judges its claims. */
 export function recordOf(
   root: string,
   sweep: Sweep,
@@ -168,7 +168,7 @@ interface WholeRun {
 }
 
 /**
- * What the files of a run that is done hold; undefined where one of them is not there.
+ * What the files of a finished run hold; undefined where one of them is missing.
  * @throws CollimateError if one is damaged
  */
 export function wholeRun(folder: string): WholeRun | undefined {
@@ -180,9 +180,9 @@ export function wholeRun(folder: string): WholeRun | undefined {
   const { epochs, controlWeightDecay } = config.settings;
   const lacks = last?.epoch !== epochs || (controlWeightDecay !== null && !control);
   if (lacks || missingEpochs(folder, config.settings).length > 0) return undefined;
-  const course = readCourse(folder, network).map((moment) => ({
-    epoch: moment.epoch,
-    scalars: scalarsOf(moment, network),
+  const course = readCourse(folder, network).map((snapshot) => ({
+    epoch: snapshot.epoch,
+    scalars: scalarsOf(snapshot, network),
   }));
   const results = {
     seconds: last.seconds,

@@ -3,8 +3,6 @@ import { evidence } from '../analysis/evidence.ts';
 import { type ShownName, shownNames } from '../analysis/scalars.ts';
 import { atLeast0, finite, isRecord, share, whole } from '../schema.ts';
 
-export type { Cell, CellValue } from '../analysis/quantity.ts';
-
 const list = <const S extends v.GenericSchema>(of: S) => v.pipe(v.array(of), v.readonly());
 /** Made by the sweep itself, and shown as they are. */
 const settings = v.custom<object>(isRecord, 'an object');
@@ -31,7 +29,7 @@ export const sweepRun = v.object({
   cell,
   seed: whole(),
   settings,
-  /** `missing`: not there (yet). `failed`: it was tried. */
+  /** `missing`: not made yet. `failed`: it was tried. */
   status: v.picklist(['done', 'missing', 'failed']),
   /** Why it failed, in words. */
   reason: v.exactOptional(v.string()),
@@ -71,7 +69,7 @@ const sweepFigure = v.variant('kind', [
     scalars: list(v.union([scalarName, v.literal('validationAccuracy')])),
     /** Only runs that lie there. */
     where: v.exactOptional(cell),
-    /** Shows the same at initialization and in the control, in quiet colours. */
+    /** Shows the same at initialization and in the control, in quiet colors. */
     beside: v.exactOptional(v.boolean()),
     /** Fits a straight line to logarithms in each panel, and says its slope with its interval. */
     slope: v.exactOptional(v.boolean()),
@@ -125,7 +123,7 @@ const record = v.object({
   base: settings,
   /** What a reader has to know: deviations from the paper, and choices made by rule, a sentence each. */
   notes: list(v.string()),
-  /** What the runs that are there ran on: distinct values, in order. */
+  /** What finished runs ran on: distinct values, in order. */
   provenance: list(v.object({ name: v.string(), values: list(v.string()) })),
 });
 /**

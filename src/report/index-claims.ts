@@ -102,13 +102,13 @@ export function figureOf(
   const { folder, data, source } = chosen;
   const svg = readFileSync(join(found.root, folder, `figures/${file}.svg`), 'utf8');
   if (!svg.startsWith('<svg ')) return undefined;
-  const said = (element: string) =>
+  const textOf = (element: string) =>
     (new RegExp(`<${element}[^>]*>([^<]*)<`).exec(svg)?.[1] ?? '').replace(/&#(\d+);/g, (_, code) =>
       String.fromCodePoint(Number(code)),
     );
-  const caption = `${said('desc')} From ${source}.`;
+  const caption = `${textOf('desc')} From ${source}.`;
   return {
     ...{ kind: 'figure', number, folder: `${folder}/` },
-    figure: { file: `${file}.svg`, title: said('title'), caption, data, svg: inlined(svg, property) },
+    figure: { file: `${file}.svg`, title: textOf('title'), caption, data, svg: inlined(svg, property) },
   };
 }

@@ -126,7 +126,7 @@ describe('a claim about an undefined number is not measurable', () => {
       ...{ verdict: 'not measurable', holding: 1, reason: 'the measure is undefined there (1 of 2 seeds)' },
     });
     expect(judge(claim, [run(1, 'done', 0.5), run(2, 'missing', null)])).toMatchObject({
-      ...{ verdict: 'not measurable', reason: 'a run is not there (1 of 2 seeds)' },
+      ...{ verdict: 'not measurable', reason: 'a run is missing (1 of 2 seeds)' },
     });
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { type Claim, joined, judge } from '../../src/analysis/claim.ts';
 import { type Evidence, verdictOn } from '../../src/analysis/evidence.ts';
+import type { Cell } from '../../src/analysis/quantity.ts';
 import { type ScalarName, scalars } from '../../src/analysis/scalars.ts';
 import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
-import type { Cell, Scalars, SweepRun } from '../../src/experiments/sweep-results.ts';
+import type { Scalars, SweepRun } from '../../src/experiments/sweep-results.ts';
 import { fcBase } from '../../src/experiments/sweeps/bases.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 
@@ -109,7 +110,7 @@ describe('claims', () => {
   test('are not measurable where a run that they need is missing or has failed', () => {
     const claim: Line = { ...words, threshold: { atLeast: 0 }, of: { scalar: 'line' } };
     for (const [status, reason] of [
-      ['missing', 'a run is not there (1 of 2 seeds)'],
+      ['missing', 'a run is missing (1 of 2 seeds)'],
       ['failed', 'a run failed (1 of 2 seeds)'],
     ] as const) {
       const runs = [made({}, 1, { line: 1 }), made({}, 2, {}, { status, trained: null })];
@@ -216,7 +217,7 @@ describe('claims', () => {
     });
     expect(joined([{ ...both[0]!, property: 'training' }]).verdict).toBe('holds');
     expect(joined([...both, undefined])).toMatchObject({
-      ...{ verdict: 'not measurable', reason: 'a run is not there (1 of 3 seeds)', holding: 2 },
+      ...{ verdict: 'not measurable', reason: 'a run is missing (1 of 3 seeds)', holding: 2 },
     });
   });
 });

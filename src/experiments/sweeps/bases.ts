@@ -13,8 +13,8 @@ export { ALIGNMENT };
 const VALIDATION = 5_000;
 
 /**
- * 780 steps with some momentum and much decay, after which alignment is there and Jacobians have lost the rest of their rank: what
- * most sweeps repeat many times at `quick`. Without momentum it takes twice as much decay, with 0.9 a fifth.
+ * 780 steps with some momentum and much decay, after which there is alignment and Jacobians have lost the rest of their rank: most
+ * sweeps repeat it many times at `quick`. Without momentum it takes twice as much decay, with 0.9 a fifth.
  */
 const BRIEF: Partial<Settings> = {
   images: 10_000,
@@ -64,7 +64,7 @@ export const alone = (experiment: string, preset: string): Base => ({
 
 /**
  * With skip connections, and without them at the largest weight decay at which plain networks of 8 blocks generalize as well as at
- * any, to 0.001 of validation accuracy, with the momentum of the brief base: the sweep `no-skip` says so.
+ * any, to 0.001 of validation accuracy, with the momentum of the brief base: see the sweep `no-skip`.
  */
 export const SKIP = axis('skip', ['with'], ['without', { skip: false, weightDecay: 1e-2 }]);
 

@@ -21,7 +21,7 @@ export const classes: Sweep = {
         'classes',
         ...(level === 'smoke' ? [2, 3] : [2, 3, 5, 10]).map((classes): [number, Partial<Settings>] => [
           classes,
-          // Two classes have but 12,665 images.
+          // Two classes have only 12,665 images.
           { classes, ...(classes === 2 && level !== 'smoke' && { validation: 2_000 }) },
         ]),
       ),

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import type { CellValue } from '../../analysis/quantity.ts';
 import { type ShownName, shown } from '../../analysis/scalars.ts';
-import type { CellValue } from '../../experiments/sweep-results.ts';
 import { logDomain, spread } from '../numbers.ts';
 import type { Panel } from '../svg.ts';
 import { axis, chart, logAxis } from './chart.ts';
