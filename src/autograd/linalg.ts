@@ -1,21 +1,5 @@
 import { bind } from './bind.ts';
-import {
-  amax,
-  div,
-  full,
-  greater,
-  iota,
-  matmul,
-  maximum,
-  minimum,
-  mul,
-  neg,
-  reshape,
-  sum,
-  take,
-  transpose,
-  where,
-} from './functions.ts';
+import * as c from './functions.ts';
 import { expectTensors, type Tensor } from './tensor.ts';
 
 /** Elements of a vector that one subgroup of eight lanes keeps in registers: beyond, the kernel needs barriers. */
@@ -38,12 +22,12 @@ export function orthonormalize(x: Tensor): Tensor {
   if (length >= d) return bind('orthonormalize', [x], {});
   const count = Math.ceil(d / length);
   // Vectors of very different lengths meet in the products.
-  const top = amax(maximum(x, neg(x)), -1);
-  const even = div(x, where(greater(top, 0), top, 1));
+  const top = c.amax(c.maximum(x, c.neg(x)), -1);
+  const even = c.div(x, c.where(c.greater(top, 0), top, 1));
   const segments = split(count * length > d ? resize(even, count * length) : even, count);
   const bases = bind('orthonormalize', [segments], {});
-  const coordinates = join(matmul(segments, bases, { transposeB: true }));
-  const q = join(matmul(split(orthonormalize(coordinates), count), bases));
+  const coordinates = join(c.matmul(segments, bases, { transposeB: true }));
+  const q = join(c.matmul(split(orthonormalize(coordinates), count), bases));
   return count * length > d ? resize(q, d) : q;
 }
 
@@ -67,22 +51,22 @@ function segmentLength(r: number, d: number): number {
 
 /** [… , r, count·m] → [… , count, r, m]. */
 const split = (x: Tensor, count: number): Tensor =>
-  transpose(reshape(x, [x.shape.at(-2)!, count, x.shape.at(-1)! / count], 2), [1, 0, 2]);
+  c.transpose(c.reshape(x, [x.shape.at(-2)!, count, x.shape.at(-1)! / count], 2), [1, 0, 2]);
 
 /** [… , count, r, m] → [… , r, count·m]. */
 function join(x: Tensor): Tensor {
   const [count, r, m] = x.shape.slice(-3) as [number, number, number];
-  return reshape(transpose(x, [1, 0, 2]), [r, count * m], 3);
+  return c.reshape(c.transpose(x, [1, 0, 2]), [r, count * m], 3);
 }
 
 /** Vectors cut, or continued by zeros, to another length. */
 function resize(x: Tensor, to: number): Tensor {
   const d = x.shape.at(-1)!;
   const others = Array.from({ length: x.rank - 1 }, (_, i) => i);
-  const index = to > d ? minimum(iota([to]), d - 1) : iota([to]);
-  const elements = take(transpose(x, [x.rank - 1, ...others]), index);
-  const vectors = transpose(elements, [...others.map((i) => i + 1), 0]);
-  return to > d ? where(greater(d, iota([to])), vectors, 0) : vectors;
+  const index = to > d ? c.minimum(c.iota([to]), d - 1) : c.iota([to]);
+  const elements = c.take(c.transpose(x, [x.rank - 1, ...others]), index);
+  const vectors = c.transpose(elements, [...others.map((i) => i + 1), 0]);
+  return to > d ? c.where(c.greater(d, c.iota([to])), vectors, 0) : vectors;
 }
 
 /** Singular values `s [… , n]` of square matrices `a [… , n, n]`, falling, and right singular vectors, rows of `v`. */
@@ -97,12 +81,12 @@ export function rightSvd(a: Tensor): { s: Tensor; v: Tensor } {
  */
 export function leftVectors(x: Tensor): Tensor {
   const q = orthonormalize(x);
-  const along = sum(mul(q, x), -1);
-  return mul(q, where(greater(0, along), full(-1, along.shape), full(1, along.shape)));
+  const along = c.sum(c.mul(q, x), -1);
+  return c.mul(q, c.where(c.greater(0, along), c.full(-1, along.shape), c.full(1, along.shape)));
 }
 
 /** Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors. */
 export function svd(a: Tensor): { u: Tensor; s: Tensor; v: Tensor } {
   const { s, v } = rightSvd(a);
-  return { u: leftVectors(matmul(v, a, { transposeB: true })), s, v };
+  return { u: leftVectors(c.matmul(v, a, { transposeB: true })), s, v };
 }

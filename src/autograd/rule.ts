@@ -49,7 +49,7 @@ export type Lowering<P extends Primitive> =
 
 /**
  * All there is to know of a primitive, in one place. `jvp` maps tangents (null: zero) to the tangent of the output;
- * `zero` says that the derivative vanishes, `undefined` that there is none. `transpose` maps the cotangent of the
+ * `zero` says that the derivative vanishes, `nondifferentiable` that there is none. `transpose` maps the cotangent of the
  * output to those of the operands marked in `linear`; only operations that are linear in some operand have one.
  */
 export interface Rule<P extends Primitive> {
@@ -58,7 +58,7 @@ export interface Rule<P extends Primitive> {
   jvp:
     | ((tangents: readonly (Tensor | null)[], inputs: readonly Tensor[], out: Tensor<P>) => Tensor | null)
     | 'zero'
-    | 'undefined';
+    | 'nondifferentiable';
   transpose:
     | ((
         ct: Tensor,

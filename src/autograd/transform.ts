@@ -33,7 +33,7 @@ function pushForward(
     const own = node.inputs.map((x) => known.get(x) ?? null);
     const { jvp } = ruleOf(node.op);
     if (jvp === 'zero' || own.every((t) => t === null)) continue;
-    if (jvp === 'undefined') {
+    if (jvp === 'nondifferentiable') {
       throw new CollimateError(
         `${node.op} has no derivative`,
         'Keep it outside of what is differentiated, or wrap its operand in stopGradient.',

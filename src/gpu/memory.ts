@@ -13,8 +13,7 @@ const storageUsage = () =>
 export class DeviceMemory {
   readonly #device: GPUDevice;
   readonly #fate: Fate;
-  readonly #name: string;
-  readonly #most: number;
+  readonly #limit: { readonly name: string; readonly most: number };
   readonly #buffers = new Set<GPUBuffer>();
   /** With the bytes of each. */
   readonly #textures = new Map<GPUTexture, number>();
@@ -23,11 +22,10 @@ export class DeviceMemory {
   #bytes = 0;
 
   /** `most` bytes may be taken together; errors call the adapter by its `name`. */
-  constructor(device: GPUDevice, fate: Fate, { name, most }: { name: string; most: number }) {
+  constructor(device: GPUDevice, fate: Fate, limit: { name: string; most: number }) {
     this.#device = device;
     this.#fate = fate;
-    this.#name = name;
-    this.#most = most;
+    this.#limit = limit;
   }
 
   /** See {@link Gpu.createBuffer}. */
@@ -38,7 +36,7 @@ export class DeviceMemory {
     const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
     const limit = this.#device.limits.maxBufferSize;
     if (size > limit)
-      throw outOfMemory(label, size, `${this.#name} allows ${formatBytes(limit)} in one buffer`);
+      throw outOfMemory(label, size, `${this.#limit.name} allows ${formatBytes(limit)} in one buffer`);
     const buffer = this.#allocate(size, label, () => this.#device.createBuffer({ size, usage, label }));
     this.#buffers.add(buffer);
     return buffer;
@@ -96,12 +94,12 @@ export class DeviceMemory {
   }
 
   #allocate<T>(bytes: number, label: string, make: () => T): T {
-    if (this.#bytes + bytes > this.#most) {
+    if (this.#bytes + bytes > this.#limit.most) {
       this.#spareBuffers.clear();
       this.#spareTextures.clear();
     }
-    if (this.#bytes + bytes > this.#most) {
-      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#most)} of memory are taken`;
+    if (this.#bytes + bytes > this.#limit.most) {
+      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#limit.most)} of memory are taken`;
       throw outOfMemory(label, bytes, used);
     }
     this.#device.pushErrorScope('out-of-memory');

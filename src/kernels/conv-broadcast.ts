@@ -1,5 +1,5 @@
 import { BLOCK_PIXELS, type ConvForm, convPlace } from './conv-problem.ts';
-import { columnOf, fourRows, range, storeSums } from './product.ts';
+import { columnOf, fourRows, range, storeSums, subgroupShader } from './product.ts';
 
 /** A tile of `rows` × `columns`·lanes; every lane keeps `columns` columns of all rows. */
 export interface ConvTile {
@@ -36,20 +36,8 @@ function sumsOf({ rows, columns }: ConvTile, letter = 'c') {
   return { width, vectors, names, declare, add };
 }
 
-function frame(form: ConvForm, tile: ConvTile, lanes: number, body: string): string {
-  return `enable subgroups;
-${form.memory}
-
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
-  ${convPlace(form, tile.rows, tile.columns * lanes)}
-  ${body}
-}
-`;
-}
+const frame = (form: ConvForm, tile: ConvTile, lanes: number, body: string): string =>
+  subgroupShader(form.memory, lanes, `${convPlace(form, tile.rows, tile.columns * lanes)}\n  ${body}`);
 
 /** Rows are pixels of the result, columns its channels; k runs over the places of the window and the other channels. */
 function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {

@@ -64,37 +64,17 @@ interface ConvProduct {
 export function productOf({ part, window, images, channels, features }: ConvSpec): ConvProduct {
   const places = placesOf(window);
   const { image, size, stride } = window;
-  const phases = stride[0] * stride[1];
+  const forward = { depth: channels, grid: places, looked: image, phases: 1 };
   switch (part) {
     case 'response':
-      return {
-        rows: images * places[0] * places[1],
-        cols: features,
-        depth: channels,
-        grid: places,
-        looked: image,
-        phases: 1,
-      };
+      return { ...forward, rows: images * places[0] * places[1], cols: features };
     case 'image': {
       const grid = [Math.ceil(image[0] / stride[0]), Math.ceil(image[1] / stride[1])] as const;
-      return {
-        rows: images * grid[0] * grid[1],
-        cols: channels,
-        depth: features,
-        grid,
-        looked: places,
-        phases,
-      };
+      const rows = images * grid[0] * grid[1];
+      return { rows, cols: channels, depth: features, grid, looked: places, phases: stride[0] * stride[1] };
     }
     case 'weight':
-      return {
-        rows: features,
-        cols: size[0] * size[1] * channels,
-        depth: features,
-        grid: places,
-        looked: image,
-        phases: 1,
-      };
+      return { ...forward, rows: features, cols: size[0] * size[1] * channels, depth: features };
   }
 }
 

@@ -1,5 +1,5 @@
 import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
-import { columnOf, fourRows, range, storeSums, type Tile } from './product.ts';
+import { columnOf, fourRows, range, storeSums, subgroupShader, type Tile } from './product.ts';
 
 /** A tile of `rows` × `vectors` vectors of 4·lanes columns; every lane keeps 4·vectors columns of all rows. */
 export interface BroadcastTile {
@@ -55,15 +55,7 @@ export function broadcastSource(
   const store = (names: string[][]) =>
     storeSums(names, 's.m', 4, lanes, storedRows(form), 'start > 0u, last');
   const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
-  return `enable subgroups;
-${matmulMemory(form)}
-
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
-  ${locateTile(broadcastTile(tile, lanes))}
+  const body = `${locateTile(broadcastTile(tile, lanes))}
   let length = s.k;
   ${[...a.before, ...b.before].join('\n  ')}
   ${group ? `for (var low = 0u; low < length; low += ${group}u) {\n  let high = min(low + ${group}u, length);\n  ${declare(totals)}` : ''}
@@ -75,9 +67,8 @@ fn main(
     }
     ${group ? totals.flatMap((row, r) => row.map((total, v) => `${total} += ${sums[r]![v]};`)).join('\n    ') : store(sums)}
   }
-  ${group ? `let start = low;\n  let last = high == length;\n  ${store(totals)}\n  }` : ''}
-}
-`;
+  ${group ? `let start = low;\n  let last = high == length;\n  ${store(totals)}\n  }` : ''}`;
+  return subgroupShader(matmulMemory(form), lanes, body);
 }
 
 /** An operand's WGSL: what is computed once, and what is loaded for each four steps of k. */

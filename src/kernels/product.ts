@@ -160,6 +160,19 @@ export function storeSums(
     }`;
 }
 
+/** A shader whose subgroups are workgroups of `lanes` lanes. */
+export const subgroupShader = (memory: string, lanes: number, body: string): string => `enable subgroups;
+${memory}
+
+@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  ${body}
+}
+`;
+
 /** First column of vector v of a lane. */
 export const columnOf = (width: number, lanes: number, v: number): string =>
   `col0 + ${width}u * (lane + ${v * lanes}u)`;

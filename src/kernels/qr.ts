@@ -203,6 +203,10 @@ const range = (n: number) => [...Array(n).keys()];
 /** WGSL of loads and stores of a lane's elements; `h` is the variable that holds the reflectors. */
 const quadAccess = (d: number, ragged: boolean, h: string) => {
   const inside = ragged ? `at(c) < ${d}u` : 'true';
+  const store = (name: string, to: string) => `fn store${name}(row: u32, c: u32, x: vec4f) {
+  ${ragged ? `if (!(${inside})) { return; }` : ''}
+  ${to}[(row + at(c)) / 4] = x;
+}`;
   return `
 fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
   if (!(wanted && ${inside})) { return vec4f(); }
@@ -214,31 +218,28 @@ fn loadH(row: u32, c: u32) -> vec4f {
   ${ragged ? `if (!(${inside})) { return vec4f(); }` : ''}
   return ${h}[(row + at(c)) / 4];
 }
-fn storeH(row: u32, c: u32, x: vec4f) {
-  ${ragged ? `if (!(${inside})) { return; }` : ''}
-  ${h}[(row + at(c)) / 4] = x;
-}
-fn storeQ(row: u32, c: u32, x: vec4f) {
-  ${ragged ? `if (!(${inside})) { return; }` : ''}
-  Q[(row + at(c)) / 4] = x;
-}`;
+${store('H', h)}
+${store('Q', 'Q')}`;
 };
 
-const scalarAccess = (d: number, h: string) => `
+const scalarAccess = (d: number, h: string) => {
+  const each = (guard: string, body: string) =>
+    `for (var e = 0u; e < 4; e++) { if (${guard}at(c) + e < ${d}) { ${body} } }`;
+  const store = (name: string, to: string) => `fn store${name}(row: u32, c: u32, x: vec4f) {
+  ${each('', `${to}[row + at(c) + e] = x[e];`)}
+}`;
+  return `
 fn loadY(row: u32, c: u32, wanted: bool) -> vec4f {
   var x = vec4f();
-  for (var e = 0u; e < 4; e++) { if (wanted && at(c) + e < ${d}) { x[e] = Y[row + at(c) + e]; } }
+  ${each('wanted && ', 'x[e] = Y[row + at(c) + e];')}
   broken = broken || ${anyNonFinite('x')};
   return x;
 }
 fn loadH(row: u32, c: u32) -> vec4f {
   var x = vec4f();
-  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { x[e] = ${h}[row + at(c) + e]; } }
+  ${each('', `x[e] = ${h}[row + at(c) + e];`)}
   return x;
 }
-fn storeH(row: u32, c: u32, x: vec4f) {
-  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { ${h}[row + at(c) + e] = x[e]; } }
-}
-fn storeQ(row: u32, c: u32, x: vec4f) {
-  for (var e = 0u; e < 4; e++) { if (at(c) + e < ${d}) { Q[row + at(c) + e] = x[e]; } }
-}`;
+${store('H', h)}
+${store('Q', 'Q')}`;
+};

@@ -3,6 +3,8 @@ import type { Rules } from '../rule.ts';
 import { formatShape, holds, rangeOf, sizeOf, stridesOf } from '../shape.ts';
 import { describe } from '../tensor.ts';
 
+const leaf = { jvp: 'zero', transpose: 'nonlinear', lowering: { kind: 'leaf' } } as const;
+
 /** Where values come from: data, literals, coordinates. */
 export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
   input: {
@@ -18,9 +20,7 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
         'Pass the tensor in as an argument.',
       );
     },
-    jvp: 'zero',
-    transpose: 'nonlinear',
-    lowering: { kind: 'leaf' },
+    ...leaf,
   },
   constant: {
     shape: (_, { value, dtype }) => {
@@ -36,9 +36,7 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
       return { shape: [], dtype };
     },
     reference: (_, { value }) => Float64Array.of(value),
-    jvp: 'zero',
-    transpose: 'nonlinear',
-    lowering: { kind: 'leaf' },
+    ...leaf,
   },
   iota: {
     shape: (_, { shape, axis }) => {
@@ -54,8 +52,6 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
       const stride = stridesOf(shape).at(axis)!;
       return Float64Array.from({ length: sizeOf(shape) }, (_, i) => Math.floor(i / stride) % shape.at(axis)!);
     },
-    jvp: 'zero',
-    transpose: 'nonlinear',
-    lowering: { kind: 'leaf' },
+    ...leaf,
   },
 };

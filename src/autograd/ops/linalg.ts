@@ -39,7 +39,7 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
       }
       return out;
     },
-    jvp: 'undefined',
+    jvp: 'nondifferentiable',
     transpose: 'nonlinear',
     lowering: {
       kind: 'multi-output',
@@ -71,7 +71,7 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
       }
       return data;
     },
-    jvp: 'undefined',
+    jvp: 'nondifferentiable',
     transpose: 'nonlinear',
     lowering: {
       kind: 'multi-output',
