@@ -1,4 +1,4 @@
-import { placesOf, type Window } from '../src/kernels/window.ts';
+import { outputSides, type Window } from '../src/kernels/window.ts';
 import { Sum, spreadOver, wave } from './inputs.ts';
 
 /** Images [images, height, width, inputChannels] and square windows, as in the protocol of docs/peers.md. */
@@ -34,7 +34,7 @@ export class ConvReference {
     };
     this.shape = shape;
     this.shapes = {
-      output: [images, ...placesOf(window), outputChannels],
+      output: [images, ...outputSides(window), outputChannels],
       input: [images, height, width, inputChannels],
       weight: [outputChannels, inputChannels, size, size],
     };

@@ -1,13 +1,12 @@
 import {
   broadcast,
   cast,
-  directionsFirst,
-  directionsLast,
   equal,
   greater,
   iota,
   matmul,
   maximum,
+  moveaxis,
   mul,
   reshape,
   square,
@@ -98,8 +97,8 @@ export class JacobianPrograms {
       return where(open, branch(x), mul(x, 0));
     };
     const { apply, applyTranspose } = linearize(gated, h);
-    const whole = (t: Tensor) => reshape(directionsFirst(t), shape, 1);
-    const flat = (t: Tensor) => directionsLast(reshape(t, [this.#dim], shape.length));
+    const whole = (t: Tensor) => reshape(moveaxis(t, -2, 0), shape, 1);
+    const flat = (t: Tensor) => moveaxis(reshape(t, [this.#dim], shape.length), 0, -2);
     return { apply: (v) => flat(apply(whole(v))), applyTranspose: (u) => flat(applyTranspose(whole(u))[0]) };
   }
 }

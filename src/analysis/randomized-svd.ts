@@ -2,14 +2,13 @@ import {
   add,
   amax,
   broadcast,
-  directionsFirst,
-  directionsLast,
   div,
   full,
   greater,
   iota,
   matmul,
   maximum,
+  moveaxis,
   mul,
   neg,
   random,
@@ -138,4 +137,4 @@ function spectralFilter(map: LinearMap, x: Tensor): Tensor {
 
 /** The first k rows of each matrix [… , r, d]. */
 export const leading = (x: Tensor, k: number): Tensor =>
-  k === x.shape.at(-2) ? x : directionsLast(take(directionsFirst(x), iota([k])));
+  k === x.shape.at(-2) ? x : moveaxis(take(moveaxis(x, -2, 0), iota([k])), 0, -2);

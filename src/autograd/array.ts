@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import { Gpu } from '../gpu/device.ts';
 import { expectData, packed, type TypedArray } from './host-array.ts';
-import { bytesOf, type DType, formatShape, type Shape, sizeOf } from './shape.ts';
+import { bytesOf, type DType, formatShape, formatType, type Shape, sizeOf } from './shape.ts';
 import { describe, sides } from './tensor.ts';
 
 /** Throws where something else is in the place of a device. */
@@ -69,7 +69,7 @@ export class DeviceArray implements Disposable {
     const own = sides('view', shape);
     if (this.dtype === 'u8' || !Number.isInteger(start) || start < 0 || start + sizeOf(own) > this.size) {
       throw new CollimateError(
-        `view of shape ${formatShape(shape)} at element ${start} does not lie inside of ${this.dtype}${formatShape(this.shape)}`,
+        `view of shape ${formatShape(shape)} at element ${start} does not lie inside of ${formatType(this)}`,
         'Views must lie inside, of arrays of 4-byte elements.',
       );
     }

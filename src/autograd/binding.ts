@@ -2,7 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { DeviceArray } from './array.ts';
 import type { Plan } from './lower/plan.ts';
-import { formatShape, sameShape } from './shape.ts';
+import { formatType, sameShape } from './shape.ts';
 import { describe } from './tensor.ts';
 import type { Matched } from './tree.ts';
 
@@ -32,7 +32,7 @@ export function fitting(gpu: Gpu, { value: array, model: t, name: what }: Matche
   }
   if (!sameShape(array.shape, t.shape) || array.dtype !== t.dtype) {
     throw new CollimateError(
-      `${what}: expected ${t.dtype}${formatShape(t.shape)}, got ${array.dtype}${formatShape(array.shape)}`,
+      `${what}: expected ${formatType(t)}, got ${formatType(array)}`,
       'Bind an array of that type and shape.',
     );
   }

@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import { input } from './bind.ts';
-import { formatShape } from './shape.ts';
+import { formatShape, formatType } from './shape.ts';
 import { ancestors, describe, type Tensor } from './tensor.ts';
 import { type AnyFunction, tensorsOf, treeMap } from './tree.ts';
 
@@ -71,7 +71,7 @@ function checkOutputs(name: string, inputs: readonly Tensor[], outputs: readonly
   const leaked = ancestors(outputs).find((x) => x.is('input') && !own.has(x));
   if (!leaked?.is('input')) return;
   throw new CollimateError(
-    `${name} uses input ${leaked.params.name}, ${leaked.dtype}${formatShape(leaked.shape)}, of another trace`,
+    `${name} uses input ${leaked.params.name}, ${formatType(leaked)}, of another trace`,
     'Let no tensor outlive the function that is traced: pass in what it needs as arguments.',
   );
 }
@@ -100,7 +100,7 @@ export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   const names = namesOf(graph);
   const nameOf = (x: Tensor): string =>
     x.is('constant') ? `${x.params.value}${x.dtype === 'f32' ? '' : 'u'}` : names.get(x)!;
-  const typed = (x: Tensor) => `${nameOf(x)}: ${x.dtype}${formatShape(x.shape)}`;
+  const typed = (x: Tensor) => `${nameOf(x)}: ${formatType(x)}`;
   const lines = [`graph(${inputs.map((x) => `${typed(x)} ${x.params.name}`).join(', ')})`];
   for (const node of ancestors(outputs)) {
     if (node.is('input') || node.is('constant')) continue;

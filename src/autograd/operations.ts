@@ -2,7 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Sides, Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
 import type { Params } from './primitives.ts';
-import { type DType, formatShape, type Shape, sameShape } from './shape.ts';
+import { type DType, formatType, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor } from './tensor.ts';
 
 /** Operands of arithmetic: a number stands for a constant of the other operand's type. */
@@ -260,16 +260,11 @@ export function random(
   return bind('random', [key], { distribution, shape: sides('random', shape), stream });
 }
 
-/** [r, …, d] → […, r, d]. */
-export function directionsLast(x: Tensor): Tensor {
-  const middle = Array.from({ length: x.rank - 2 }, (_, i) => i + 1);
-  return transpose(x, [...middle, 0, x.rank - 1]);
-}
-
-/** […, r, d] → [r, …, d]. */
-export function directionsFirst(x: Tensor): Tensor {
-  const r = x.rank;
-  return transpose(x, [r - 2, ...Array.from({ length: r - 2 }, (_, i) => i), r - 1]);
+/** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
+export function moveaxis(x: Tensor, from: number, to: number): Tensor {
+  const axes = [...x.shape.keys()];
+  const moved = axes.splice(from, 1);
+  return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));
 }
 
 /** The largest finite float32. */
@@ -301,7 +296,7 @@ export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
   const [n, classes] = logits.shape.slice(-2) as [number, number];
   if (logits.rank < 2 || labels.dtype !== 'f32' || labels.shape.at(-1) !== n) {
     throw new CollimateError(
-      `softmaxCrossEntropy: logits are ${logits.dtype}${formatShape(logits.shape)}, labels ${labels.dtype}${formatShape(labels.shape)}`,
+      `softmaxCrossEntropy: logits are ${formatType(logits)}, labels ${formatType(labels)}`,
       'Give logits f32 [n, classes], and labels f32 [n].',
     );
   }

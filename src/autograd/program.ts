@@ -2,7 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel, Work } from '../gpu/kernel.ts';
 import type { DeviceMemory } from '../gpu/memory.ts';
-import type { Recorder, Runnable } from '../gpu/runnable.ts';
+import type { Call, Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, expectGpu } from './array.ts';
 import { expectApart, fitting, replacements } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
@@ -146,19 +146,13 @@ export class Program<R = unknown> {
   }
 }
 
-interface Call {
+interface CopyingCall extends Call {
   readonly copies: readonly { from: GPUBufferBinding; bytes: number; to: GPUTexture }[];
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  readonly grid: readonly [number, number, number];
 }
 
-function dispatch(recorder: Recorder, { copies, pipeline, group, grid }: Call): void {
-  for (const { from, bytes, to } of copies) recorder.copyToTexels(from, bytes, to);
-  const { pass } = recorder;
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...grid);
+function encodeCall(recorder: Recorder, call: CopyingCall): void {
+  for (const { from, bytes, to } of call.copies) recorder.copyToTexels(from, bytes, to);
+  recorder.dispatch(call);
 }
 
 /** A program with its arrays. */
@@ -166,10 +160,10 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   readonly #made: readonly DeviceArray[];
   readonly #slots: GPUBuffer[];
   readonly #textures: GPUTexture[];
-  readonly #uniforms: GPUBuffer | undefined;
+  readonly #uniforms?: GPUBuffer;
   /** Those of inputs and outputs. */
   readonly #bound: ReadonlySet<GPUBuffer>;
-  readonly #calls: readonly Call[];
+  readonly #calls: readonly CopyingCall[];
   #disposed = false;
 
   /** `made` are arrays that go with it. */
@@ -190,12 +184,8 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
     const sizes = plan.dispatches.map(({ kernel }) => step(kernel.uniforms?.length ?? 0));
     const total = sizes.reduce((a, b) => a + b, 0);
     const contents = new Uint32Array(total / 4);
-    this.#uniforms = total
-      ? gpu.createBuffer(total, {
-          label: `${label} uniforms`,
-          usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-        })
-      : undefined;
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    if (total) this.#uniforms = gpu.createBuffer(total, { label: `${label} uniforms`, usage });
 
     const buffer = ({ kind, index, bytes }: BufferRef): GPUBufferBinding => {
       // A slot may be larger than what lies in it now.
@@ -204,29 +194,23 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
       const array = (kind === 'input' ? inputs : outputs)[index]!;
       return { buffer: array.buffer, offset: array.byteOffset, size };
     };
-    const views = this.#textures.map((texture) => texture.createView());
-    const resource = (ref: BufferRef) => (ref.kind === 'texture' ? views[ref.index]! : buffer(ref));
     let offset = 0;
     this.#calls = plan.dispatches.map(({ kernel, buffers, copies }, i) => {
-      const pipeline = pipelines[i]!;
-      const entries: GPUBindGroupEntry[] = buffers.map((ref, binding) => ({
-        binding,
-        resource: resource(ref),
-      }));
+      const bound = buffers.map((ref) => (ref.kind === 'texture' ? this.#textures[ref.index]! : buffer(ref)));
       if (kernel.uniforms) {
         contents.set(kernel.uniforms, offset / 4);
         const size = 16 * Math.ceil((4 * kernel.uniforms.length) / 16);
-        entries.push({ binding: buffers.length, resource: { buffer: this.#uniforms!, offset, size } });
+        bound.push({ buffer: this.#uniforms!, offset, size });
         offset += sizes[i]!;
       }
-      const group = gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      const pipeline = pipelines[i]!;
       return {
         copies: copies.map(({ from, to }) => ({
           from: buffer(from),
           bytes: from.bytes,
           to: this.#textures[to.index]!,
         })),
-        ...{ pipeline, group, grid: kernel.grid },
+        ...{ pipeline, group: gpu.bindGroup(pipeline, bound), grid: kernel.grid },
       };
     });
     if (this.#uniforms) gpu.write(this.#uniforms, 0, contents);
@@ -250,14 +234,14 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   }
 
   encode(recorder: Recorder): void {
-    for (const call of this.#calls) dispatch(recorder, call);
+    for (const call of this.#calls) encodeCall(recorder, call);
   }
 
   /** The dispatches one by one, to be timed. */
   get dispatches(): Runnable['dispatches'] {
     return this.#calls.map((call, i) => ({
       kernel: this.program.plan.dispatches[i]!.kernel,
-      encode: (recorder) => dispatch(recorder, call),
+      encode: (recorder) => encodeCall(recorder, call),
     }));
   }
 

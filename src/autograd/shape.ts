@@ -36,6 +36,10 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(',')}]`;
 }
 
+/** Type and shape of a value: `f32[2,3]`. */
+export const formatType = ({ dtype, shape }: { readonly dtype: string; readonly shape: Shape }): string =>
+  `${dtype}${formatShape(shape)}`;
+
 /** The shape that operands broadcast to, aligned at their last axes; sizes must agree or be 1. */
 export function broadcastShapes(op: string, shapes: readonly Shape[]): number[] {
   const rank = Math.max(...shapes.map((s) => s.length));

@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { Params, Primitive } from './primitives.ts';
-import { type DType, formatShape, type Shape, sizeOf } from './shape.ts';
+import { type DType, formatShape, formatType, type Shape, sizeOf } from './shape.ts';
 
 let nextId = 0;
 
@@ -36,7 +36,7 @@ export class Tensor<P extends Primitive = Primitive> {
   /** Operators of the language do not apply: JavaScript would go on with NaN, or with one branch for all elements. */
   [Symbol.toPrimitive](): never {
     throw new CollimateError(
-      `a tensor, ${this.dtype}${formatShape(this.shape)} from ${this.op}, was used as a number or a string`,
+      `a tensor, ${formatType(this)} from ${this.op}, was used as a number or a string`,
       'Use add, mul, greater, where and the like instead of +, *, > and ?:, and printGraph(trace(f, specs)) to look.',
     );
   }

@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import { bind, input, ruleOf } from './bind.ts';
 import { add, broadcastLike, full } from './functions.ts';
-import { formatShape, sameShape } from './shape.ts';
+import { formatShape, formatType, sameShape } from './shape.ts';
 import { ancestors, describe, expectOptions, Tensor } from './tensor.ts';
 import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
@@ -118,7 +118,7 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
   const other = leaves.find((x) => x.dtype !== 'f32');
   if (other) {
     throw new CollimateError(
-      `an argument is ${other.dtype}${formatShape(other.shape)}, but only f32 can be differentiated`,
+      `an argument is ${formatType(other)}, but only f32 can be differentiated`,
       'Let the function close over tensors of other types.',
     );
   }
@@ -248,7 +248,7 @@ function tensorsLike(what: string, model: unknown, tree: unknown, batched: boole
     const expected = [...lead, ...model.shape];
     if (sameShape(value.shape, expected) && value.dtype === 'f32') continue;
     throw new CollimateError(
-      `${name}: expected f32${formatShape(expected)}, got ${value.dtype}${formatShape(value.shape)}`,
+      `${name}: expected f32${formatShape(expected)}, got ${formatType(value)}`,
       'Its trailing axes must be those of the tensor that it belongs to, its leading axes those of the others.',
     );
   }

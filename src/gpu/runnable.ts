@@ -19,6 +19,13 @@ export interface Queue {
   submit(programs: readonly Runnable[]): void;
 }
 
+/** A kernel with what it binds. */
+export interface Call {
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly grid: Kernel['grid'];
+}
+
 /** Encodes dispatches, in as few passes as copies between them allow. */
 export class Recorder {
   readonly #encoder: GPUCommandEncoder;
@@ -36,6 +43,13 @@ export class Recorder {
   get pass(): GPUComputePassEncoder {
     this.#pass ??= this.#encoder.beginComputePass(this.#describe?.());
     return this.#pass;
+  }
+
+  dispatch({ pipeline, group, grid }: Call): void {
+    const { pass } = this;
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...grid);
   }
 
   /** Copies the first `bytes` bytes of what is bound into a texture for dispatches to read. */

@@ -3,9 +3,7 @@
  *
  * While a Dawn promise is pending, the Node binding polls it on every turn of the event loop and so burns a whole core:
  * on a software adapter one of those that draw. Therefore the main thread naps once per turn while anything is
- * pending. A nap grows with the time waited, from 20 to 250 µs. Measured on 2 cores, busy → napping, matmuls of 512³ in one long wait: on lavapipe
- * 5.4 → 8.2 GFLOPS and on SwiftShader 0.9 → 1.15, the main thread's share of a core 36% → 6% (with other work beside;
- * alone it would take it all); an empty dispatch waited for takes 0.10 → 0.24 ms on lavapipe, 0.5 → 0.65 on SwiftShader.
+ * pending, from 20 to 250 µs, the longer the longer it has waited. docs/adapters.md has what that gains and costs.
  *
  * Signals and timers run between naps. Browsers poll on a thread of their own, so there this does nothing.
  */

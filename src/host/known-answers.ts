@@ -67,11 +67,8 @@ export async function checkDevice(gpu: Gpu): Promise<void> {
   const buffer = gpu.createBuffer(4 * COUNT);
   try {
     gpu.write(buffer, 0, Float32Array.from(given));
-    record(gpu.device, ({ pass }) => {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, gpu.bindGroup(pipeline, [buffer]));
-      pass.dispatchWorkgroups(COUNT / 64);
-    });
+    const group = gpu.bindGroup(pipeline, [buffer]);
+    record(gpu.device, (recorder) => recorder.dispatch({ pipeline, group, grid: [COUNT / 64, 1, 1] }));
     const got = new Float32Array(await gpu.read(buffer, 0, 4 * COUNT));
     const known = list(COUNT, (i) => 1.5 * given[(i & ~63) + 63 - (i & 63)]! - (i ^ 21));
     compareAnswers(gpu, '', got, known, 0);

@@ -138,7 +138,7 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
 }
 
 /**
- * Rows are features, columns places of the window and channels; k runs over the pixels of the responses. Where these
+ * Rows are output channels, columns places of the window and channels; k runs over the pixels of the responses. Where these
  * are `grouped`, the sums of blocks of them are added up before they are stored.
  */
 function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {

@@ -15,7 +15,7 @@ import {
   type ProductForm,
   type Tile,
 } from './product.ts';
-import { placesOf, type Window } from './window.ts';
+import { outputSides, type Window } from './window.ts';
 
 /** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
 export interface ConvSpec {
@@ -29,7 +29,7 @@ export interface ConvSpec {
   /** Of an image, ci. */
   readonly channels: number;
   /** Of a response, co. */
-  readonly features: number;
+  readonly outputChannels: number;
   /** Further problems. */
   readonly batch: readonly BatchDim[];
   /** What is stored in place of the result, over the space `[batch…, pixels, channels]`: see {@link finishes}. */
@@ -42,7 +42,7 @@ export const finishes = ({ part, window }: Pick<ConvSpec, 'part' | 'window'>): b
 
 /**
  * A convolution as a matrix product. Rows are pixels of the result and columns its channels, and k runs over the places of the
- * window and the other channels; for the weights, rows are features, columns places of the window and channels, and k runs over
+ * window and the other channels; for the weights, rows are output channels, columns places of the window and channels, and k runs over
  * the pixels of the responses.
  */
 interface ConvProduct {
@@ -61,20 +61,27 @@ interface ConvProduct {
   readonly phases: number;
 }
 
-export function productOf({ part, window, images, channels, features }: ConvSpec): ConvProduct {
-  const places = placesOf(window);
+export function productOf({ part, window, images, channels, outputChannels }: ConvSpec): ConvProduct {
+  const places = outputSides(window);
   const { image, size, stride } = window;
   const forward = { depth: channels, grid: places, looked: image, phases: 1 };
   switch (part) {
     case 'response':
-      return { ...forward, rows: images * places[0] * places[1], cols: features };
+      return { ...forward, rows: images * places[0] * places[1], cols: outputChannels };
     case 'image': {
       const grid = [Math.ceil(image[0] / stride[0]), Math.ceil(image[1] / stride[1])] as const;
       const rows = images * grid[0] * grid[1];
-      return { rows, cols: channels, depth: features, grid, looked: places, phases: stride[0] * stride[1] };
+      return {
+        rows,
+        cols: channels,
+        depth: outputChannels,
+        grid,
+        looked: places,
+        phases: stride[0] * stride[1],
+      };
     }
     case 'weight':
-      return { ...forward, rows: features, cols: size[0] * size[1] * channels, depth: features };
+      return { ...forward, rows: outputChannels, cols: size[0] * size[1] * channels, depth: outputChannels };
   }
 }
 
@@ -91,7 +98,7 @@ export interface ConvForm extends ProductForm {
 
 /** `width`: columns that are loaded and stored together, 1, 2 or 4. */
 export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits): ConvForm {
-  const { part, channels, features, batch, epilogue } = spec;
+  const { part, channels, outputChannels, batch, epilogue } = spec;
   const { depth, cols, grid } = productOf(spec);
   const sizes = sizesOf(spec);
   const operand = (size: number, row: number, stride: 'strideA' | 'strideB', to: 1 | 2 | 4) => {
@@ -102,7 +109,10 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
   };
   const [a, b] =
     part === 'weight'
-      ? [operand(sizes.response, features, 'strideA', 4), operand(sizes.image, channels, 'strideB', width)]
+      ? [
+          operand(sizes.response, outputChannels, 'strideA', 4),
+          operand(sizes.image, channels, 'strideB', width),
+        ]
       : [
           operand(part === 'response' ? sizes.image : sizes.response, depth, 'strideA', 4),
           operand(sizes.weight, depth, 'strideB', 4),
@@ -117,12 +127,12 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
 }
 
 /** Elements of the images, weights and responses of one problem. */
-function sizesOf({ window, images, channels, features }: ConvSpec) {
-  const [oh, ow] = placesOf(window);
+function sizesOf({ window, images, channels, outputChannels }: ConvSpec) {
+  const [oh, ow] = outputSides(window);
   return {
-    response: images * oh * ow * features,
+    response: images * oh * ow * outputChannels,
     image: images * window.image[0] * window.image[1] * channels,
-    weight: features * window.size[0] * window.size[1] * channels,
+    weight: outputChannels * window.size[0] * window.size[1] * channels,
   };
 }
 
@@ -205,10 +215,10 @@ export function convKernel(
   wgsl: string,
   traits: AdapterTraits,
 ): Kernel {
-  const { part, window, images, channels, features, batch, epilogue } = spec;
+  const { part, window, images, channels, outputChannels, batch, epilogue } = spec;
   checkBatch('conv', batch);
   const { rows, cols, depth, grid, looked, phases } = productOf(spec);
-  const [oh, ow] = placesOf(window);
+  const [oh, ow] = outputSides(window);
   const taps = window.size[0] * window.size[1];
   const problems = countOf(batch);
   const rowTiles = Math.ceil(rows / tile.rows);
@@ -234,7 +244,7 @@ export function convKernel(
     wgsl,
     ...{ bindings, uniforms },
     grid: foldGrid(groups, traits),
-    flops: 2 * problems * images * oh * ow * features * taps * channels,
+    flops: 2 * problems * images * oh * ow * outputChannels * taps * channels,
     bytes: 4 * problems * (sizes.response + sizes.image + sizes.weight) + epilogueBytes,
   };
 }

@@ -39,11 +39,11 @@ const usesBroadcast = ({ kind, subgroupSize }: AdapterTraits) =>
   kind === 'software' && subgroupSize >= 1 && subgroupSize <= 32;
 
 /** What is computed in words, and the class of those that are like it: numbers of images to the nearest power of two. */
-function problemOf({ part, window, images, channels, features, batch }: ConvSpec) {
+function problemOf({ part, window, images, channels, outputChannels, batch }: ConvSpec) {
   const { image, size, stride } = window;
   const times = countOf(batch);
   const words = (count: number) =>
-    `conv_${part} ${times > 1 ? `${times} × ` : ''}${count}x${image.join('x')}x${channels} * ${features}x${size.join('x')}${stride[0] * stride[1] > 1 ? ` stride ${stride.join('x')}` : ''}`;
+    `conv_${part} ${times > 1 ? `${times} × ` : ''}${count}x${image.join('x')}x${channels} * ${outputChannels}x${size.join('x')}${stride[0] * stride[1] > 1 ? ` stride ${stride.join('x')}` : ''}`;
   return { problem: words(images), class: words(2 ** Math.round(Math.log2(images))) };
 }
 

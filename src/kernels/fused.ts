@@ -118,45 +118,8 @@ export class Uniforms {
 
 const ELEMENT = { f32: ['f32', 'vec4f'], u32: ['u32', 'vec4u'], bool: ['u32', 'vec4u'] } as const;
 
-/** Types of the body's values: `F`, `I`, `U` and `B` as scalars or as vectors of four. */
-export function aliases(vector: boolean): string {
-  return vector
-    ? 'alias F = vec4f;\nalias I = vec4i;\nalias U = vec4u;\nalias B = vec4<bool>;'
-    : 'alias F = f32;\nalias I = i32;\nalias U = u32;\nalias B = bool;';
-}
-
 /** Leaves that one kernel reads through uniform bindings; adapters have twelve, and sizes take one. */
 const MOST_UNIFORM_LEAVES = 8;
-
-/**
- * Declares bindings for the leaves that read buffers, `bound` being their numbers in binding order. Where reading storage is
- * slow, vectors of buffers that are small enough are read through uniform bindings.
- */
-export function declareLeaves(
-  body: Body,
-  axes: readonly Axis[],
-  vector: boolean,
-  traits: AdapterTraits,
-  bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : [])),
-): { text: string; bound: readonly number[]; access: readonly Access[] } {
-  let uniforms = 0;
-  const declared = bound.map((j, binding): { text: string; access: Access } => {
-    const wide = vector && axes.at(-1)!.strides[j] === 1;
-    const type = ELEMENT[body.leaves[j]!.dtype][Number(wide)];
-    const last = body.space.reduce((at, size, i) => at + (size - 1) * body.leaves[j]!.strides[i]!, 0);
-    const vectors = Math.floor(last / 4) + 1;
-    const place = `@group(0) @binding(${binding})`;
-    if (wide && 16 * vectors <= uniformBytes(traits) && uniforms++ < MOST_UNIFORM_LEAVES) {
-      return { text: `${place} var<uniform> leaf${j}: array<${type}, ${vectors}>;`, access: 'uniform' };
-    }
-    return { text: `${place} var<storage, read> leaf${j}: array<${type}>;`, access: 'read' };
-  });
-  return {
-    text: declared.map(({ text }) => text).join('\n'),
-    bound,
-    access: declared.map(({ access }) => access),
-  };
-}
 
 export function declareResult(r: number, binding: number, dtype: Scalar, vector: boolean): string {
   return `@group(0) @binding(${binding}) var<storage, read_write> result${r}: array<${ELEMENT[dtype][Number(vector)]}>;`;
@@ -165,63 +128,6 @@ export function declareResult(r: number, binding: number, dtype: Scalar, vector:
 /** The expression that is stored for a result. */
 export function stored(expression: string, dtype: Scalar): string {
   return dtype === 'bool' ? `select(U(0u), U(1u), ${expression})` : expression;
-}
-
-/**
- * WGSL statements that split the linear index named `index` into coordinates `c<number>` of the given axes. Integer
- * division is slow on software adapters: this is for once a thread, not for once an element.
- */
-export function splitIndex(
-  index: string,
-  axes: readonly { number: number; size: number }[],
-  uniforms: Uniforms,
-): string[] {
-  if (!axes.length) return [];
-  const lines = [`var rest${axes[0]!.number} = ${index};`];
-  for (const { number, size } of [...axes].reverse()) {
-    const rest = `rest${axes[0]!.number}`;
-    if (number === axes[0]!.number) lines.push(`let c${number} = ${rest};`);
-    else {
-      const side = uniforms.add(`side${number}`, size);
-      lines.push(`let c${number} = ${rest} % ${side};`, `${rest} /= ${side};`);
-    }
-  }
-  return lines;
-}
-
-/**
- * Parts a body's statements into those that come out the same for all elements of a thread's loop, to be computed
- * before it, and the others. `varies` says of a leaf whether it changes along the loop; `load` gives its value.
- */
-export function hoist(
-  body: Body,
-  varies: (leaf: number) => boolean,
-  load: (leaf: number) => string,
-): { before: string[]; inside: string[] } {
-  const varying = new Set<string>();
-  const before: string[] = [];
-  const inside: string[] = [];
-  body.leaves.forEach((_, j) => {
-    if (varies(j)) varying.add(`x${j}`);
-    (varies(j) ? inside : before).push(`let x${j} = ${load(j)};`);
-  });
-  for (const { name, expression, uses } of body.lines) {
-    const changes = uses.some((used) => varying.has(used));
-    if (changes) varying.add(name);
-    (changes ? inside : before).push(`let ${name} = ${expression};`);
-  }
-  return { before, inside };
-}
-
-/** Stride of leaf `j` along axis `k` in the unit in which the leaf is read: elements, or vectors of four. */
-export function stepOf(body: Body, axes: readonly Axis[], j: number, k: number, vector: boolean): number {
-  const stride = axes[k]!.strides[j]!;
-  if (!vector) return stride;
-  const last = k === axes.length - 1;
-  const wide = body.leaves[j]!.source === 'buffer' && axes.at(-1)!.strides[j] === 1;
-  // The last axis counts vectors: a wide leaf steps by one vector, any other by four elements.
-  if (wide) return last ? 1 : stride / 4;
-  return last ? 4 * stride : stride;
 }
 
 /** Uniform field with the stride of leaf `j` along axis `a`, or a literal where that is 0 or 1. */
@@ -243,21 +149,114 @@ export function literal({ dtype, bits }: Leaf, j: number, uniforms: Uniforms): s
   return dtype === 'f32' ? `F(bitcast<f32>(${field}))` : `U(${field})`;
 }
 
-/** Loads leaf `j` from its buffer at an offset in elements (in vectors, for a leaf that is read as vectors). */
-export function loadLeaf(
-  leaf: Leaf,
-  j: number,
-  buffer: string,
-  at: string,
-  vector: boolean,
-  lastStride: number,
-  uniforms: Uniforms,
-): string {
-  if (leaf.source === 'literal') return literal(leaf, j, uniforms);
-  if (leaf.source === 'index') {
-    return vector && lastStride !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${lastStride}u` : `U(${at})`;
+/** A body over its coalesced axes as one shader computes it: for single elements, or for vectors of four neighbours along the last axis. */
+export class Shader {
+  readonly uniforms = new Uniforms();
+  /** Leaves that read buffers. */
+  readonly bound: readonly number[];
+
+  constructor(
+    readonly body: Body,
+    readonly axes: readonly Axis[],
+    readonly vector: boolean,
+  ) {
+    this.bound = body.leaves.flatMap((leaf, j) => (leaf.source === 'buffer' ? [j] : []));
   }
-  const value = `${buffer}[${at}]`;
-  const wide = !vector || lastStride === 1 ? value : `${leaf.dtype === 'f32' ? 'F' : 'U'}(${value})`;
-  return leaf.dtype === 'bool' ? `${wide} != U(0u)` : wide;
+
+  /** Types of the body's values: `F`, `I`, `U` and `B` as scalars or as vectors of four. */
+  get aliases(): string {
+    return this.vector
+      ? 'alias F = vec4f;\nalias I = vec4i;\nalias U = vec4u;\nalias B = vec4<bool>;'
+      : 'alias F = f32;\nalias I = i32;\nalias U = u32;\nalias B = bool;';
+  }
+
+  /** Declares bindings for leaves that read buffers. Where storage is slow, vectors of small buffers are read as uniforms. */
+  declareLeaves(traits: AdapterTraits, bound = this.bound): { text: string; access: readonly Access[] } {
+    const { body, axes } = this;
+    let uniforms = 0;
+    const declared = bound.map((j, binding): { text: string; access: Access } => {
+      const wide = this.vector && axes.at(-1)!.strides[j] === 1;
+      const type = ELEMENT[body.leaves[j]!.dtype][Number(wide)];
+      const last = body.space.reduce((at, size, i) => at + (size - 1) * body.leaves[j]!.strides[i]!, 0);
+      const vectors = Math.floor(last / 4) + 1;
+      const place = `@group(0) @binding(${binding})`;
+      if (wide && 16 * vectors <= uniformBytes(traits) && uniforms++ < MOST_UNIFORM_LEAVES) {
+        return { text: `${place} var<uniform> leaf${j}: array<${type}, ${vectors}>;`, access: 'uniform' };
+      }
+      return { text: `${place} var<storage, read> leaf${j}: array<${type}>;`, access: 'read' };
+    });
+    return {
+      text: declared.map(({ text }) => text).join('\n'),
+      access: declared.map(({ access }) => access),
+    };
+  }
+
+  /** Number of different elements of the leaves that read buffers. */
+  get elementsRead(): number {
+    const touched = (j: number) => this.axes.reduce((n, a) => (a.strides[j] === 0 ? n : n * a.size), 1);
+    return this.bound.reduce((sum, j) => sum + touched(j), 0);
+  }
+
+  /**
+   * WGSL statements that split the linear index named `index` into coordinates `c<number>` of the given axes. Integer
+   * division is slow on software adapters: this is for once a thread, not for once an element.
+   */
+  split(index: string, axes: readonly { number: number; size: number }[]): string[] {
+    if (!axes.length) return [];
+    const rest = `rest${axes[0]!.number}`;
+    const lines = [`var ${rest} = ${index};`];
+    for (const { number, size } of [...axes].reverse()) {
+      if (number === axes[0]!.number) lines.push(`let c${number} = ${rest};`);
+      else {
+        const side = this.uniforms.add(`side${number}`, size);
+        lines.push(`let c${number} = ${rest} % ${side};`, `${rest} /= ${side};`);
+      }
+    }
+    return lines;
+  }
+
+  /**
+   * Parts the statements into those that come out the same for all elements of a thread's loop, to be computed
+   * before it, and the others. `varies` says of a leaf whether it changes along the loop; `load` gives its value.
+   */
+  hoist(varies: (leaf: number) => boolean, load: (leaf: number) => string) {
+    const varying = new Set<string>();
+    const before: string[] = [];
+    const inside: string[] = [];
+    this.body.leaves.forEach((_, j) => {
+      if (varies(j)) varying.add(`x${j}`);
+      (varies(j) ? inside : before).push(`let x${j} = ${load(j)};`);
+    });
+    for (const { name, expression, uses } of this.body.lines) {
+      const changes = uses.some((used) => varying.has(used));
+      if (changes) varying.add(name);
+      (changes ? inside : before).push(`let ${name} = ${expression};`);
+    }
+    return { before, inside };
+  }
+
+  /** A coordinate along axis `k`, and how far leaf `j` steps for one step of it, in elements or in vectors of four. */
+  term(j: number, k: number, coordinate: string): { coordinate: string; stride: string } {
+    const { axes, body } = this;
+    const stride = axes[k]!.strides[j]!;
+    const last = k === axes.length - 1;
+    const wide = body.leaves[j]!.source === 'buffer' && axes.at(-1)!.strides[j] === 1;
+    // The last axis counts vectors: a wide leaf steps by one vector, any other by four elements.
+    const scale = last ? (wide ? 1 : 4) : wide ? 1 / 4 : 1;
+    return { coordinate, stride: strideOf(this.uniforms, j, k, this.vector ? stride * scale : stride) };
+  }
+
+  /** Loads leaf `j` from its buffer at an offset in elements (in vectors, for a leaf that is read as vectors). */
+  load(j: number, at: string, buffer = `leaf${j}`): string {
+    const { vector } = this;
+    const leaf = this.body.leaves[j]!;
+    const step = this.axes.at(-1)?.strides[j] ?? 0;
+    if (leaf.source === 'literal') return literal(leaf, j, this.uniforms);
+    if (leaf.source === 'index') {
+      return vector && step !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${step}u` : `U(${at})`;
+    }
+    const value = `${buffer}[${at}]`;
+    const wide = !vector || step === 1 ? value : `${leaf.dtype === 'f32' ? 'F' : 'U'}(${value})`;
+    return leaf.dtype === 'bool' ? `${wide} != U(0u)` : wide;
+  }
 }

@@ -2,19 +2,12 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import {
   type Axis,
-  aliases,
   type Body,
   coalesce,
-  declareLeaves,
   declareResult,
-  hoist,
-  loadLeaf,
   offset,
-  splitIndex,
-  stepOf,
+  Shader,
   stored,
-  strideOf,
-  Uniforms,
   vectorizable,
 } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
@@ -62,36 +55,34 @@ export function pointwise(
   const sides = [across, tiles, outerSize] as const;
   const direct = sides.every((side) => side <= traits.maxWorkgroupsPerDimension);
 
-  const uniforms = new Uniforms();
+  const shader = new Shader(body, axes, vector);
+  const { uniforms, bound } = shader;
   const fields = {
     columns: uniforms.add('columns', columns),
     rows: uniforms.add('rows', rows),
     perThread: uniforms.add('perThread', perThread),
   };
-  const place = direct ? ['let place = wg;'] : foldedPlace(sides, uniforms);
+  const place = direct ? ['let place = wg;'] : foldedPlace(sides, shader);
 
-  const { bound } = declareLeaves(body, axes, vector, traits);
   const replaced = new Map(inPlace.flatMap((leaf, r) => (leaf === undefined ? [] : [[leaf, r] as const])));
   const kept = bound.filter((j) => !replaced.has(j));
-  const { text, access } = declareLeaves(body, axes, vector, traits, kept);
-  const term = (j: number, k: number, coordinate: string) => ({
-    coordinate,
-    stride: strideOf(uniforms, j, k, stepOf(body, axes, j, k, vector)),
-  });
+  const { text, access } = shader.declareLeaves(traits, kept);
   const bases: string[] = [];
   const rowSteps: string[] = [];
   body.leaves.forEach((_, j) => {
-    const fixed = [...outer.map(({ number }) => term(j, number, `c${number}`)), term(j, lastAxis, 'column')];
+    const fixed = [
+      ...outer.map(({ number }) => shader.term(j, number, `c${number}`)),
+      shader.term(j, lastAxis, 'column'),
+    ];
     bases.push(`let base${j} = ${offset(fixed)};`);
-    rowSteps.push(offset([{ coordinate: `base${j}`, stride: '1u' }, term(j, rowAxis, 'row')]));
+    rowSteps.push(offset([{ coordinate: `base${j}`, stride: '1u' }, shader.term(j, rowAxis, 'row')]));
   });
   const load = (j: number) => {
     const r = replaced.get(j);
-    const buffer = r === undefined ? `leaf${j}` : `result${r}`;
-    return loadLeaf(body.leaves[j]!, j, buffer, rowSteps[j]!, vector, axes[lastAxis]!.strides[j]!, uniforms);
+    return shader.load(j, rowSteps[j]!, r === undefined ? undefined : `result${r}`);
   };
-  const { before, inside } = hoist(body, (j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
-  const outerLines = splitIndex('outer', outer, uniforms);
+  const { before, inside } = shader.hoist((j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
+  const outerLines = shader.split('outer', outer);
   // Where the last row is not full, columns behind its end have one row less.
   const full = axes.reduce((n, a) => n * a.size, 1) === size;
   const rowsHere = full
@@ -99,7 +90,7 @@ export function pointwise(
     : `(${uniforms.add('size', vector ? size / 4 : size)} - column + ${columns - 1}u) / ${columns}u`;
 
   const wgsl = `
-${aliases(vector)}
+${shader.aliases}
 ${text}
 ${body.results.map(({ dtype }, r) => declareResult(r, kept.length + r, dtype, vector)).join('\n')}
 ${uniforms.declaration(kept.length + body.results.length)}
@@ -126,14 +117,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
     uniforms: uniforms.values,
     grid: direct ? sides : foldGrid(outerSize * tiles * across, traits),
     flops: size * body.cost,
-    bytes: 4 * (size * body.results.length + bound.reduce((sum, j) => sum + footprint(axes, j), 0)),
+    bytes: 4 * (size * body.results.length + shader.elementsRead),
   };
 }
 
 /** The place of a group along three sides, where the grid had to be folded. */
 function foldedPlace(
   [across, tiles, outer]: readonly [number, number, number],
-  uniforms: Uniforms,
+  { uniforms }: Shader,
 ): string[] {
   const [x, y] = [uniforms.add('across', across), uniforms.add('tiles', tiles)];
   return [
@@ -158,9 +149,4 @@ function withRows(axes: readonly Axis[], leaves: number): Axis[] {
     { ...only, size: Math.ceil(only.size / width), strides: only.strides.map((s) => s * width) },
     { ...only, size: width },
   ];
-}
-
-/** Number of different elements of leaf `j` that the space touches. */
-export function footprint(axes: readonly { size: number; strides: number[] }[], j: number): number {
-  return axes.reduce((n, a) => (a.strides[j] === 0 ? n : n * a.size), 1);
 }

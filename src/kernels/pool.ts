@@ -2,7 +2,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { isNan } from './special.ts';
-import { placesOf, type Window } from './window.ts';
+import { outputSides, type Window } from './window.ts';
 
 /** Sizes of a max pooling: images x [images, h, w, channels], responses [images, oh, ow, channels]. */
 export interface PoolSpec {
@@ -24,7 +24,7 @@ const GROUP = 64;
 export function maxPool(spec: PoolSpec, traits: AdapterTraits): Kernel {
   const { part, window, channels, images, distinct } = spec;
   const { image, size, stride, padding } = window;
-  const [oh, ow] = placesOf(window);
+  const [oh, ow] = outputSides(window);
   const [whole, places] = [image[0] * image[1] * channels, oh * ow * channels];
   const elements = images * (part === 'cotangent' ? whole : places);
   const value = part === 'value';

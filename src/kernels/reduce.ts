@@ -1,23 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
-import {
-  aliases,
-  type Body,
-  bitsOf,
-  coalesce,
-  declareLeaves,
-  declareResult,
-  hoist,
-  loadLeaf,
-  offset,
-  splitIndex,
-  stepOf,
-  strideOf,
-  Uniforms,
-  vectorizable,
-} from './fused.ts';
+import { type Body, bitsOf, coalesce, declareResult, offset, Shader, vectorizable } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
-import { footprint } from './pointwise.ts';
 import { extreme } from './special.ts';
 
 /**
@@ -160,7 +144,8 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
 
   const aroundPart = around.length ? Math.ceil(product(around) / splits) : 1;
 
-  const uniforms = new Uniforms();
+  const shader = new Shader(body, axes, vector);
+  const { uniforms, bound } = shader;
   const field = {
     outputs: uniforms.add('outputs', outputs),
     groups: uniforms.add('results', outputs * splits),
@@ -171,32 +156,26 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
     total: uniforms.add('total', product(fold) * (vector && !keptVector ? 4 : 1)),
   };
   if (kinds.includes('max')) uniforms.add('lowest', bitsOf(-Infinity));
-  const { bound, text, access } = declareLeaves(body, axes, vector, traits);
+  const { text, access } = shader.declareLeaves(traits);
 
-  const term = (j: number, number: number, coordinate: string) => ({
-    coordinate,
-    stride: strideOf(uniforms, j, number, stepOf(body, axes, j, number, vector)),
-  });
   const at = (j: number, list: readonly { number: number }[]) =>
-    list.map(({ number }) => term(j, number, `c${number}`));
+    list.map(({ number }) => shader.term(j, number, `c${number}`));
   const bases = body.leaves.map((_, j) => `let base${j} = ${offset(at(j, stay))};`);
   const steps = body.leaves.map((_, j) =>
     offset([
       { coordinate: `base${j}`, stride: '1u' },
       ...at(j, around),
-      ...(inner ? [term(j, inner.number, 'r')] : []),
+      ...(inner ? [shader.term(j, inner.number, 'r')] : []),
     ]),
   );
-  const { before, inside } = hoist(
-    body,
+  const { before, inside } = shader.hoist(
     (j) => fold.some(({ number }) => axes[number]!.strides[j] !== 0),
-    (j) =>
-      loadLeaf(body.leaves[j]!, j, `leaf${j}`, steps[j]!, vector, axes.at(-1)?.strides[j] ?? 0, uniforms),
+    (j) => shader.load(j, steps[j]!),
   );
   const element = [...inside, ...body.results.map(({ expression }, i) => `let y${i} = ${expression};`)];
-  const outputLines = splitIndex('output', stay, uniforms);
+  const outputLines = shader.split('output', stay);
 
-  const aroundLines = splitIndex('q', around, uniforms);
+  const aroundLines = shader.split('q', around);
   const loops: Loop[] = [
     ...(around.length ? blocks('q', 'beginAround', 'endAround', 1, aroundPart, BLOCK, 1) : []),
     ...blocks('r', 'begin', 'end', rows, shareable / rows, moments ? MOMENTS_BLOCK : BLOCK, 2),
@@ -253,7 +232,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   });
 
   const wgsl = `
-${aliases(vector)}
+${shader.aliases}
 ${text}
 ${finish.map((_, r) => declareResult(r, bound.length + r, 'f32', keptVector)).join('\n')}
 ${uniforms.declaration(bound.length + finish.length)}
@@ -283,10 +262,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
     uniforms: uniforms.values,
     grid: foldGrid(Math.ceil((outputs * splits) / lanes), traits),
     flops: body.space.reduce((a, b) => a * b, 1) * (body.cost + kinds.length),
-    bytes:
-      4 *
-      (outputs * splits * (keptVector ? 4 : 1) * finish.length +
-        bound.reduce((s, j) => s + footprint(axes, j), 0)),
+    bytes: 4 * (outputs * splits * (keptVector ? 4 : 1) * finish.length + shader.elementsRead),
   };
 }
 

@@ -11,8 +11,8 @@ export interface Window {
   readonly padding: Sides;
 }
 
-/** Number of places of a window, down and across. */
-export function placesOf({ image, size, stride, padding }: Window): [number, number] {
+/** Number of output positions, down and across. */
+export function outputSides({ image, size, stride, padding }: Window): [number, number] {
   const along = (axis: 0 | 1) =>
     Math.floor((image[axis] + 2 * padding[axis] - size[axis]) / stride[axis]) + 1;
   return [along(0), along(1)];

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { conv2d, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import { checkWindow, placesOf, type Window } from '../kernels/window.ts';
+import { checkWindow, outputSides, type Window } from '../kernels/window.ts';
 import { whole } from '../schema.ts';
 import type { Normalizer, ParameterSpec, Weights } from '../train/network.ts';
 import { few, halfOf, minutes, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';
@@ -54,7 +54,7 @@ function architecture({ inputs, depth, channels, stem }: ConvResNetOptions): Arc
   const [height, width, inputChannels] = inputs;
   const window = stemWindow([height, width], stem);
   checkWindow('stem', window);
-  const places = placesOf(window);
+  const places = outputSides(window);
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
   const layer = (block: string, n: string, fanIn: number, size: number): Layer => ({
     weight: convParameter(`${block}.conv${n}`, channels, fanIn, size),

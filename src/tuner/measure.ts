@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { profile } from '../gpu/profile.ts';
-import { type Recorder, record } from '../gpu/runnable.ts';
+import { type Call, type Recorder, record } from '../gpu/runnable.ts';
 
 /** Times of one kernel, in microseconds. */
 export interface Times {
@@ -30,7 +30,7 @@ const MOST_BYTES = 2 ** 29;
 
 /** One kernel, ready to run a number of times. */
 interface Runner {
-  readonly encode: (recorder: Recorder) => void;
+  readonly call: Call;
   dispatches: number;
   readonly times: number[];
 }
@@ -74,12 +74,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
         return kernel.bindings[b] === 'texels' ? texels(buffer) : buffer;
       });
       const group = gpu.bindGroup(pipeline, [...bound, ...uniforms]);
-      const encode = ({ pass }: Recorder) => {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(...kernel.grid);
-      };
-      return { encode, dispatches: 1, times: [] };
+      return { call: { pipeline, group, grid: kernel.grid }, dispatches: 1, times: [] };
     });
     const running = runners.filter((runner) => runner !== null);
     // Some drivers compile at the first dispatch; the second tells how many to time at once.
@@ -107,8 +102,8 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
 
 /** Microseconds of one dispatch of each kernel. */
 async function timeRound(gpu: Gpu, runners: readonly Runner[]): Promise<number[]> {
-  const repeat = ({ encode, dispatches }: Runner, recorder: Recorder) => {
-    for (let i = 0; i < dispatches; i++) encode(recorder);
+  const repeat = ({ call, dispatches }: Runner, recorder: Recorder) => {
+    for (let i = 0; i < dispatches; i++) recorder.dispatch(call);
   };
   if (gpu.device.features.has('timestamp-query')) {
     const timings = await profile(gpu, (timed) => {

@@ -33,20 +33,15 @@ export class Tuner implements KernelChooser {
   readonly choices: Record<string, string>;
   /** Called when there are new {@link choices}, before what was chosen is used. */
   onChoice: () => void = () => {};
-  readonly #mode: TuneMode;
-  readonly #file: string;
-  readonly #measure: Measure;
-  readonly #now: () => number;
+  readonly #options: Required<Omit<TunerOptions, 'pinned'>>;
   readonly #known = new Map<string, Record<string, Choice>>();
   #left = ALTOGETHER;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ mode, pinned = {}, file = choicesFile(), measure, now }: TunerOptions) {
-    this.#mode = mode;
+  constructor({ pinned, ...options }: TunerOptions) {
+    const now = () => performance.now();
+    this.#options = { file: choicesFile(), measure: measureKernels, now, ...options };
     this.choices = { ...pinned };
-    this.#file = file;
-    this.#measure = measure ?? measureKernels;
-    this.#now = now ?? (() => performance.now());
   }
 
   /** One program at a time: measurements would disturb each other. */
@@ -84,7 +79,8 @@ export class Tuner implements KernelChooser {
     bytes: readonly number[],
   ): Promise<Kernel> {
     const [guess] = candidates as [Kernel];
-    if (this.#mode === 'off') return guess;
+    const { mode, file, measure, now } = this.#options;
+    if (mode === 'off') return guess;
     const adapter = adapterKey(gpu.info);
     const known = this.#knownOf(adapter);
     const earlier = known[name];
@@ -93,9 +89,9 @@ export class Tuner implements KernelChooser {
       return candidates.find(({ variant }) => variant === earlier.variant) ?? guess;
 
     if (this.#left <= 0) return guess;
-    const begin = this.#now();
-    const times = await this.#measure(gpu, candidates, bytes, Math.min(PER_CHOICE, this.#left));
-    this.#left -= this.#now() - begin;
+    const begin = now();
+    const times = await measure(gpu, candidates, bytes, Math.min(PER_CHOICE, this.#left));
+    this.#left -= now() - begin;
     if (!times?.[0]) return guess;
     const best = candidates[fastest(times)]!;
     const microseconds = candidates.map(({ variant }, i) => [variant!, rounded(times[i]?.median)]);
@@ -103,14 +99,15 @@ export class Tuner implements KernelChooser {
       ...{ variant: best.variant!, problem, sources },
       microseconds: Object.fromEntries(microseconds),
     };
-    addChoices(this.#file, adapter, { [name]: known[name] });
+    addChoices(file, adapter, { [name]: known[name] });
     return best;
   }
 
   #knownOf(adapter: string): Record<string, Choice> {
     let known = this.#known.get(adapter);
     if (!known) {
-      known = this.#mode === 'force' ? {} : { ...readChoices(this.#file)[adapter] };
+      const { mode, file } = this.#options;
+      known = mode === 'force' ? {} : { ...readChoices(file)[adapter] };
       this.#known.set(adapter, known);
     }
     return known;

@@ -6,7 +6,7 @@ import { rules } from '../../src/autograd/rules.ts';
 import { sizeOf } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors } from '../../src/autograd/tensor.ts';
-import { placesOf } from '../../src/kernels/window.ts';
+import { outputSides } from '../../src/kernels/window.ts';
 import {
   ANYTHING,
   castTo,
@@ -242,7 +242,7 @@ function paddingError(xs: readonly Bounded[], { data, error }: Bounded, run: Run
 function convTerms({ inputs, params: { part, window } }: Tensor<'conv'>): number {
   const [a, b] = inputs as [Tensor, Tensor];
   const taps = window.size[0] * window.size[1];
-  const places = placesOf(window);
+  const places = outputSides(window);
   if (part === 'weight') return a.shape.at(-4)! * places[0] * places[1];
   return taps * b.shape.at(-1)!;
 }
@@ -303,7 +303,7 @@ function poolError(
   const x = xs.at(-1)!;
   const [t] = xs as [Bounded];
   const [height, width, channels] = x.shape.slice(-3) as [number, number, number];
-  const [oh, ow] = placesOf(window);
+  const [oh, ow] = outputSides(window);
   const each = height * width * channels;
   const images = sizeOf(t.shape.slice(0, -3));
   const total = zeros(out.data);

@@ -4,7 +4,7 @@ import { orthonormalize } from '../../src/autograd/linalg.ts';
 import { broadcastShapes, sizeOf } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import type { Sides, Window } from '../../src/kernels/window.ts';
-import { placesOf } from '../../src/kernels/window.ts';
+import { outputSides } from '../../src/kernels/window.ts';
 import { type Builder, broadcastable, fitsBeside, LARGEST, MOST_WORK } from './builder.ts';
 
 /** What is drawn for a step beside its operation. */
@@ -102,7 +102,7 @@ const conv: Make = (b, { at, n }) => {
   const window = windowBy([h, w], n >> 1);
   const features = Math.min(b.side(n >> 4), 8);
   const lead = n & 2048 && x.rank > 4 ? x.shape.slice(0, -4) : [];
-  const y = () => b.fresh([...lead, images, ...placesOf(window), features]);
+  const y = () => b.fresh([...lead, images, ...outputSides(window), features]);
   switch (n % 3) {
     case 0:
       return c.conv('response', x, b.fresh([...lead, features, ...window.size, channels]), window);
@@ -122,7 +122,7 @@ const maxPool: Make = (b, { at, n }) => {
     case 0:
       return bind('maxPool', [b.fresh(x.shape), b.frozen(x)], { part: 'tangent', window });
     case 1: {
-      const u = b.fresh([...lead, ...placesOf(window), channels]);
+      const u = b.fresh([...lead, ...outputSides(window), channels]);
       return bind('maxPool', [u, b.frozen(x)], { part: 'cotangent', window });
     }
     default:

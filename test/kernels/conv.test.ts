@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { broadcastConv, type ConvSpec, conv, tiledConvs } from '../../src/kernels/conv.ts';
-import { placesOf, type Window } from '../../src/kernels/window.ts';
+import { outputSides, type Window } from '../../src/kernels/window.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
 
 const PARTS = ['response', 'image', 'weight'] as const;
@@ -13,19 +13,19 @@ const values = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * i * i + 78.233 * i + seed));
 
 /** Sizes of the operands and the result of one problem. */
-function sizesOf({ part, window, images, channels, features }: ConvSpec): [number, number, number] {
+function sizesOf({ part, window, images, channels, outputChannels }: ConvSpec): [number, number, number] {
   const pixels = (sides: readonly [number, number]) => images * sides[0] * sides[1];
   const x = pixels(window.image) * channels;
-  const y = pixels(placesOf(window)) * features;
-  const w = window.size[0] * window.size[1] * channels * features;
+  const y = pixels(outputSides(window)) * outputChannels;
+  const w = window.size[0] * window.size[1] * channels * outputChannels;
   return { response: [x, w, y], image: [y, w, x], weight: [y, x, w] }[part] as [number, number, number];
 }
 
 /** The result in float64 and Σ|a||b| of each element, summed place by place. */
 function reference(spec: ConvSpec, a: Float32Array, b: Float32Array) {
-  const { part, window, images, channels, features } = spec;
+  const { part, window, images, channels, outputChannels } = spec;
   const { image, size, stride, padding } = window;
-  const [oh, ow] = placesOf(window);
+  const [oh, ow] = outputSides(window);
   const [sum, scale] = [new Float64Array(sizesOf(spec)[2]), new Float64Array(sizesOf(spec)[2])];
   for (let n = 0; n < images; n++)
     for (let p = 0; p < oh; p++)
@@ -35,12 +35,12 @@ function reference(spec: ConvSpec, a: Float32Array, b: Float32Array) {
             const [h, w] = [p * stride[0] + r - padding[0], q * stride[1] + s - padding[1]];
             if (h < 0 || w < 0 || h >= image[0] || w >= image[1]) continue;
             for (let c = 0; c < channels; c++)
-              for (let f = 0; f < features; f++) {
+              for (let f = 0; f < outputChannels; f++) {
                 const tap = r * size[1] + s;
                 const x = ((n * image[0] + h) * image[1] + w) * channels + c;
-                const y = ((n * oh + p) * ow + q) * features + f;
+                const y = ((n * oh + p) * ow + q) * outputChannels + f;
                 const outer = (f * size[0] * size[1] + tap) * channels + c;
-                const turned = (c * size[0] * size[1] + tap) * features + f;
+                const turned = (c * size[0] * size[1] + tap) * outputChannels + f;
                 const [i, j, o] = { response: [x, outer, y], image: [y, turned, x], weight: [y, x, outer] }[
                   part
                 ] as [number, number, number];
@@ -79,12 +79,12 @@ const window = (image: number, size: number, stride = 1, padding = 0): Window =>
 
 /** In words: every branch of the sources, vectors and none, more than one tile, strides, blocks of a long sum. */
 const PROBLEMS: readonly [string, Omit<ConvSpec, 'part' | 'batch'>][] = [
-  ['3×3', { window: window(7, 3, 1, 1), images: 5, channels: 8, features: 12 }],
-  ['3×3 of odd channels', { window: window(6, 3, 1, 1), images: 3, channels: 3, features: 5 }],
-  ['3×3 in twos', { window: window(9, 3, 2, 1), images: 2, channels: 4, features: 36 }],
-  ['1×1 in twos', { window: window(5, 1, 2), images: 3, channels: 40, features: 4 }],
-  ['7×7 in threes', { window: window(16, 7, 3, 3), images: 1, channels: 6, features: 7 }],
-  ['a long sum', { window: window(32, 2), images: 9, channels: 4, features: 4 }],
+  ['3×3', { window: window(7, 3, 1, 1), images: 5, channels: 8, outputChannels: 12 }],
+  ['3×3 of odd channels', { window: window(6, 3, 1, 1), images: 3, channels: 3, outputChannels: 5 }],
+  ['3×3 in twos', { window: window(9, 3, 2, 1), images: 2, channels: 4, outputChannels: 36 }],
+  ['1×1 in twos', { window: window(5, 1, 2), images: 3, channels: 40, outputChannels: 4 }],
+  ['7×7 in threes', { window: window(16, 7, 3, 3), images: 1, channels: 6, outputChannels: 7 }],
+  ['a long sum', { window: window(32, 2), images: 9, channels: 4, outputChannels: 4 }],
 ];
 
 describe.each(PROBLEMS)('%s', (_, sizes) => {
@@ -118,7 +118,7 @@ test('of any window, batched, with operands repeated', () =>
       sides: fc.tuple(side, side),
       images: fc.integer({ min: 1, max: 3 }),
       channels: fc.integer({ min: 1, max: 9 }),
-      features: fc.integer({ min: 1, max: 9 }),
+      outputChannels: fc.integer({ min: 1, max: 9 }),
       repeat: fc.tuple(fc.boolean(), fc.boolean()),
       hardware: fc.boolean(),
     });
@@ -155,7 +155,7 @@ test('takes the sum over pixels in a fixed order', () =>
       window: window(9, 3, 1, 1),
       images: 4,
       channels: 8,
-      features: 8,
+      outputChannels: 8,
       batch: [],
     };
     const [a, b, size] = sizesOf(spec);

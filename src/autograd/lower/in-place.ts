@@ -1,6 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import type { Graph } from '../graph.ts';
-import { formatShape, sameShape, stridesOf } from '../shape.ts';
+import { formatType, sameShape, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { aliasRoot, type Expression } from './expression.ts';
 import type { Group } from './groups.ts';
@@ -12,7 +12,7 @@ export type Replaced = ReadonlyMap<Tensor, Tensor<'input'>>;
 
 /** Throws unless each output that replaces an input is like it, and no other replaces it. */
 export function checkPairs({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>, inPlace: InPlace): void {
-  const described = (t: Tensor | undefined) => (t ? `${t.dtype}${formatShape(t.shape)}` : 'none');
+  const described = (t: Tensor | undefined) => (t ? `${formatType(t)}` : 'none');
   const taken = new Set<number>();
   for (const [o, i] of inPlace) {
     const [output, input] = [described(outputs[o]), described(inputs[i])];

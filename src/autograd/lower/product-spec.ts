@@ -101,7 +101,7 @@ export function layOutConv(
     ...{ part, window },
     images: image.shape.at(-AXES)! * times,
     channels: image.shape.at(-1)!,
-    features: weight.shape.at(part === 'image' ? -1 : -AXES)!,
+    outputChannels: weight.shape.at(part === 'image' ? -1 : -AXES)!,
   };
   return laidOut(spec, batch, rows, others);
 }

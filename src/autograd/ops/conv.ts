@@ -1,11 +1,11 @@
 import { CollimateError } from '../../errors.ts';
 import { conv as convKernel } from '../../kernels/conv.ts';
-import { checkWindow, placesOf, type Window } from '../../kernels/window.ts';
+import { checkWindow, outputSides, type Window } from '../../kernels/window.ts';
 import { layOutConv } from '../lower/product-spec.ts';
 import { add, conv, reshape, sum, sumTo, transpose } from '../operations.ts';
 import type { Params } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, type Shape, sizeOf } from '../shape.ts';
+import { broadcastShapes, formatShape, formatType, type Shape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
@@ -22,7 +22,7 @@ const ROLES: Record<Part, readonly [Part, Part]> = {
 };
 
 type Size = 'n' | 'ci' | 'co';
-const NAMES: Record<Size, string> = { n: 'images', ci: 'channels', co: 'features' };
+const NAMES: Record<Size, string> = { n: 'images', ci: 'channels', co: 'output channels' };
 
 /** The sides of all three: known from the window, or to be the same wherever they stand. */
 function sidesOf(part: Part, window: Window): Record<Part, readonly (number | Size)[]> {
@@ -30,7 +30,7 @@ function sidesOf(part: Part, window: Window): Record<Part, readonly (number | Si
   return {
     image: ['n', ...window.image, 'ci'],
     weight: [outer, ...window.size, inner],
-    response: ['n', ...placesOf(window), 'co'],
+    response: ['n', ...outputSides(window), 'co'],
   };
 }
 
@@ -40,7 +40,7 @@ export const convRules: Pick<Rules, 'conv'> = {
       for (const t of [a!, b!]) {
         if (t.rank < AXES || t.dtype !== 'f32') {
           throw new CollimateError(
-            `conv: an operand is ${t.dtype}${formatShape(t.shape)}`,
+            `conv: an operand is ${formatType(t)}`,
             'Both must be f32 with four axes or more.',
           );
         }
@@ -64,7 +64,7 @@ export const convRules: Pick<Rules, 'conv'> = {
           if (before === size) return;
           throw new CollimateError(
             `conv: ${formatShape(a!.shape)} has ${before} ${NAMES[side]}, ${formatShape(b!.shape)} has ${size}`,
-            'Images are [n, height, width, channels], weights [features, height, width, channels] (for an image, turned round).',
+            'Images are [n, height, width, channels], weights [output channels, height, width, input channels] (for an image gradient, with channels swapped).',
           );
         });
       });
@@ -74,7 +74,7 @@ export const convRules: Pick<Rules, 'conv'> = {
     },
     reference: ([a, b], { part, window }, out) => {
       const { image, size, stride, padding } = window;
-      const [oh, ow] = placesOf(window);
+      const [oh, ow] = outputSides(window);
       const [one, other] = ROLES[part];
       const shapes = { [one]: a!.shape, [other]: b!.shape, [part]: out.shape } as Record<Part, Shape>;
       const batch = out.shape.slice(0, -AXES);
@@ -87,7 +87,7 @@ export const convRules: Pick<Rules, 'conv'> = {
       const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
       const co = shapes.weight.at(part === 'image' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
-      // How far apart channels and features of the weights are.
+      // How far apart channels and output channels of the weights are.
       const [stepC, stepF, stepTap] = part === 'image' ? [taps * co, 1, co] : [1, taps * ci, ci];
       const data = new Float64Array(sizeOf(out.shape));
       for (let p = 0; p < sizeOf(batch); p++) {
@@ -123,13 +123,13 @@ export const convRules: Pick<Rules, 'conv'> = {
       const bar = () => {
         switch (part) {
           case 'response':
-            return la ? conv('image', ct, turn(b!), window) : weightGradient(ct, a!, shape, window);
+            return la ? conv('image', ct, swapChannels(b!), window) : weightGradient(ct, a!, shape, window);
           case 'image':
             return la
-              ? conv('response', ct, turn(b!), window)
-              : turn(weightGradient(a!, ct, turn(b!).shape, window));
+              ? conv('response', ct, swapChannels(b!), window)
+              : swapChannels(weightGradient(a!, ct, swapChannels(b!).shape, window));
           case 'weight':
-            return la ? conv('response', b!, ct, window) : conv('image', a!, turn(ct), window);
+            return la ? conv('response', b!, ct, window) : conv('image', a!, swapChannels(ct), window);
         }
       };
       const own = sumTo(bar(), shape);
@@ -143,7 +143,7 @@ export const convRules: Pick<Rules, 'conv'> = {
 };
 
 /** Weights [co, kh, kw, ci] as [ci, kh, kw, co], and back: what is summed over lies innermost. */
-const turn = (w: Tensor): Tensor => transpose(w, [3, 1, 2, 0]);
+const swapChannels = (w: Tensor): Tensor => transpose(w, [3, 1, 2, 0]);
 
 /** Weights below this size have too few tiles to keep an adapter busy: the sum over images is cut into parts. */
 const SPLIT_BELOW = 2 ** 17;

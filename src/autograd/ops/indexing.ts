@@ -1,16 +1,14 @@
 import { type Shape, stridesOf } from '../shape.ts';
 
+/** Maps a linear index of `out` to that of the element which is `strides` away for each step along its axes. */
+export function stridedIndex(out: Shape, strides: readonly number[]): (i: number) => number {
+  const own = stridesOf(out);
+  return (i) => strides.reduce((at, s, axis) => at + s * (Math.floor(i / own[axis]!) % out[axis]!), 0);
+}
+
 /** Maps a linear index of `out` to the linear index of the element that broadcasting reads from `operand`. */
 export function broadcastIndex(out: Shape, operand: Shape): (i: number) => number {
-  const outStrides = stridesOf(out);
-  const strides = stridesOf(operand);
-  const lead = out.length - operand.length;
-  return (i) => {
-    let index = 0;
-    for (let axis = 0; axis < operand.length; axis++) {
-      const coordinate = Math.floor(i / outStrides[axis + lead]!) % out[axis + lead]!;
-      if (operand[axis] !== 1) index += coordinate * strides[axis]!;
-    }
-    return index;
-  };
+  const lead = new Array<number>(out.length - operand.length).fill(0);
+  const strides = stridesOf(operand).map((s, axis) => (operand[axis] === 1 ? 0 : s));
+  return stridedIndex(out, [...lead, ...strides]);
 }

@@ -3,7 +3,7 @@ import { matmul as matmulKernel } from '../../kernels/matmul.ts';
 import { layOutMatmul } from '../lower/product-spec.ts';
 import { add, matmul, reshape, sumTo } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, sizeOf } from '../shape.ts';
+import { broadcastShapes, formatShape, formatType, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
@@ -18,7 +18,7 @@ export const matmulRules: Pick<Rules, 'matmul'> = {
     shape: ([a, b], { transposeA, transposeB }) => {
       if (a!.rank < 2 || b!.rank < 2 || a!.dtype !== 'f32' || b!.dtype !== 'f32') {
         throw new CollimateError(
-          `matmul: operands are ${a!.dtype}${formatShape(a!.shape)} and ${b!.dtype}${formatShape(b!.shape)}`,
+          `matmul: operands are ${formatType(a!)} and ${formatType(b!)}`,
           'Both must be f32 with two axes or more.',
         );
       }

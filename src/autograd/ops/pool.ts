@@ -1,9 +1,9 @@
 import { CollimateError } from '../../errors.ts';
 import { maxPool as maxPoolKernel } from '../../kernels/pool.ts';
-import { checkWindow, placesOf, type Window } from '../../kernels/window.ts';
+import { checkWindow, outputSides, type Window } from '../../kernels/window.ts';
 import { bind } from '../bind.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf } from '../shape.ts';
+import { formatShape, formatType, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Axes of an image: height, width, channels. */
@@ -18,13 +18,13 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
       const x = inputs.at(-1)!;
       if (x.rank < AXES || inputs.some((t) => t.dtype !== 'f32')) {
         throw new CollimateError(
-          `maxPool: an operand is ${x.dtype}${formatShape(x.shape)}`,
+          `maxPool: an operand is ${formatType(x)}`,
           'Give f32 [… , height, width, channels].',
         );
       }
       checkWindow('maxPool', window);
       const [h, w, channels] = x.shape.slice(-AXES) as [number, number, number];
-      const places = [...placesOf(window), channels];
+      const places = [...outputSides(window), channels];
       const whole = [h, w, channels];
       const lead = inputs[0]!.shape.slice(0, -AXES);
       const given = part === 'cotangent' ? places : whole;
@@ -33,7 +33,7 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
       if (`${inputs[0]!.shape.slice(-AXES)}` !== `${given}` || `${[h, w]}` !== `${window.image}` || !fits) {
         throw new CollimateError(
           `maxPool: ${part} of ${inputs.map((t) => formatShape(t.shape)).join(' and ')} with images of ${window.image.join('×')}`,
-          'Directions have the shape of what they are directions of, and further leading axes.',
+          'Tangents and cotangents have the shape of their tensor, and further leading axes.',
         );
       }
       return { shape: [...lead, ...(part === 'cotangent' ? whole : places)], dtype: 'f32' };
@@ -41,7 +41,7 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
     reference: (inputs, { part, window }, out) => {
       const x = inputs.at(-1)!;
       const [height, width, channels] = x.shape.slice(-AXES) as [number, number, number];
-      const [oh, ow] = placesOf(window);
+      const [oh, ow] = outputSides(window);
       const data = new Float64Array(sizeOf(out.shape));
       const images = sizeOf(inputs[0]!.shape.slice(0, -AXES));
       const each = height * width * channels;

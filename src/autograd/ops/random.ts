@@ -2,7 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { philoxNormal, philoxUniform } from '../../kernels/philox.ts';
 import { random } from '../../kernels/random.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, holds, rangeOf, sizeOf } from '../shape.ts';
+import { formatType, holds, rangeOf, sizeOf } from '../shape.ts';
 
 /** Numbers that depend on key, stream and position only. */
 export const randomRules: Pick<Rules, 'random'> = {
@@ -15,10 +15,7 @@ export const randomRules: Pick<Rules, 'random'> = {
         );
       }
       if (key!.dtype !== 'u32' || key!.size !== 2) {
-        throw new CollimateError(
-          `random: the key is ${key!.dtype}${formatShape(key!.shape)}`,
-          'A key is u32[2].',
-        );
+        throw new CollimateError(`random: the key is ${formatType(key!)}`, 'A key is u32[2].');
       }
       return { shape, dtype: 'f32' };
     },

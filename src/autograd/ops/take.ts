@@ -2,7 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
-import { formatShape, holds, sizeOf } from '../shape.ts';
+import { formatType, holds, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { leafRules } from './leaves.ts';
 import { pointwiseRules } from './pointwise.ts';
@@ -28,7 +28,7 @@ export const takeRules: Pick<Rules, 'take'> = {
       const types = index!.dtype === 'u32' && ['u8', 'f32'].includes(table!.dtype);
       if (!types || index!.rank !== 1 || table!.rank === 0) {
         throw new CollimateError(
-          `take: table is ${table!.dtype}${formatShape(table!.shape)}, index is ${index!.dtype}${formatShape(index!.shape)}`,
+          `take: table is ${formatType(table!)}, index is ${formatType(index!)}`,
           'The table must be u8 or f32 with an axis or more, the index u32 with one.',
         );
       }
@@ -42,7 +42,7 @@ export const takeRules: Pick<Rules, 'take'> = {
       const beyond = literalValues(index!)?.data.find((i) => i >= rows);
       if (beyond !== undefined) {
         throw new CollimateError(
-          `take: row ${beyond} is beyond the table ${table!.dtype}${formatShape(table!.shape)}`,
+          `take: row ${beyond} is beyond the table ${formatType(table!)}`,
           `Take rows 0 to ${rows - 1}.`,
         );
       }

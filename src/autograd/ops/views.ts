@@ -3,7 +3,7 @@ import { broadcast, reshape, sumTo, transpose } from '../operations.ts';
 import type { Rules } from '../rule.ts';
 import { formatShape, sizeOf, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { broadcastIndex } from './indexing.ts';
+import { broadcastIndex, stridedIndex } from './indexing.ts';
 
 /** Bytes stay in the buffers that `take` reads. */
 export function expectNumbers(op: string, { dtype, shape }: Tensor): void {
@@ -53,14 +53,11 @@ export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast'> = {
     reference: ([x], { perm }, out) => {
       const lead = x!.shape.length - perm.length;
       const inStrides = stridesOf(x!.shape);
-      const strides = [...inStrides.slice(0, lead), ...perm.map((p) => inStrides[lead + p]!)];
-      const outStrides = stridesOf(out.shape);
-      return Float64Array.from({ length: x!.data.length }, (_, i) => {
-        let index = 0;
-        for (let a = 0; a < strides.length; a++)
-          index += (Math.floor(i / outStrides[a]!) % out.shape[a]!) * strides[a]!;
-        return x!.data[index]!;
-      });
+      const index = stridedIndex(out.shape, [
+        ...inStrides.slice(0, lead),
+        ...perm.map((p) => inStrides[lead + p]!),
+      ]);
+      return Float64Array.from(x!.data, (_, i) => x!.data[index(i)]!);
     },
     jvp: ([t], _, { params }) => (t ? transpose(t, params.perm) : null),
     transpose: (ct, _x, _l, { params: { perm } }) => [
