@@ -6,6 +6,7 @@ import { runTheory } from '../../src/cli/theory.ts';
 import { SWEEP_FILE, type SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
 import { readRecord } from '../../src/record.ts';
+import { writeIndex } from '../../src/report/index-page.ts';
 import { elements } from '../report/xml.ts';
 
 const SMALL = { preset: 'smoke', starts: '3', classes: '2,3', depth: '2,4,6', width: '8', steps: '1200' };
@@ -16,7 +17,7 @@ let record: SweepRecord;
 let status: number;
 beforeAll(async () => {
   root = fs.mkdtempSync(join(tmpdir(), 'collimate-theory-'));
-  out = join(root, 'theory');
+  out = join(root, 'sweeps/unconstrained-jacobians.smoke');
   status = await quietly(() => runTheory({ ...SMALL, out, strict: true }));
   record = readRecord(join(out, 'sweep.json'), SWEEP_FILE);
 });
@@ -93,6 +94,16 @@ describe('the Unconstrained Jacobians Model, optimized', () => {
     const slopes = table('slopes').filter(({ classes }) => classes === '2');
     expect(slopes.map(({ network }) => network)).toEqual(['initialization', 'trained', 'aligned solution']);
     expect(Number(slopes[1]!.slope)).toBeCloseTo(record.claims.find(({ id }) => id === 'depth')!.value!, 4);
+  });
+
+  test('the index takes its claims and its figure as those of any sweep', () => {
+    writeIndex(root);
+    const page = fs.readFileSync(join(root, 'index.md'), 'utf8');
+    const about = page.split('<a id="theory"></a>')[1]!.split('\n## ')[0];
+    expect(about).toContain('(sweeps/unconstrained-jacobians.smoke/report.html)');
+    expect(about).toContain('(sweeps/unconstrained-jacobians.smoke/figures/theory-course.png)');
+    expect(about).toContain('All 11 claims hold');
+    expect(page).not.toContain('Could not be read');
   });
 
   test('goes on with what is missing, to the same numbers, and refuses other settings', async () => {

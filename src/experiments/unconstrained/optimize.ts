@@ -16,40 +16,20 @@ import {
 import { checkSgd, sgd } from '../../train/sgd.ts';
 import { keyOf } from '../../train/state.ts';
 import { specsOf } from '../../train/trainer.ts';
+import type { TheorySettings } from './settings.ts';
 
-export interface OptimizerOptions {
-  /** Number S of models that are optimized side by side, each from a random start of its own. */
-  readonly starts: number;
-  readonly steps: number;
-  /** At the first step; falls to 0 along a cosine. */
-  readonly lr: number;
-  readonly momentum: number;
-  /** A start's gradient, over all of its parameters, is brought to this norm where it is longer. */
-  readonly clip: number;
-  readonly seed: number;
-}
+export type OptimizerOptions = Pick<TheorySettings, 'starts' | 'steps' | 'lr' | 'momentum' | 'clip' | 'seed'>;
 
 /**
  * Many models, each with parameters of its own, optimized by one step on the GPU: gradients of all of them, then SGD with
  * momentum. Without clipping, deep models with several classes overshoot in the first steps: a factor in one block multiplies the
- * gradients of all others.
+ * gradients of all others. Compiles the step and draws the starts; `width` must be a multiple of 8, at which all adapters can bind blocks.
  */
-export interface UnconstrainedOptimizer extends Disposable {
-  /** Queues steps and returns at once. */
-  queue(steps: number): void;
-  /** Cross-entropy and objective of each start, S numbers each, with the current parameters. */
-  values(): Promise<{ loss: number[]; objective: number[] }>;
-  /** Singular values of every J_i of every start, [L, S, d]. */
-  singularValues(): Promise<Float32Array>;
-  triples(): Promise<Triples>;
-}
-
-/** Compiles the step and draws the starts; `width` must be a multiple of 8, at which all adapters can bind blocks. */
 export async function unconstrainedOptimizer(
   gpu: Gpu,
   model: UnconstrainedOptions,
   options: OptimizerOptions,
-): Promise<UnconstrainedOptimizer> {
+) {
   const { depth, width, classes } = model;
   const { starts } = options;
   checkWhole('depth', depth, 1);
@@ -107,17 +87,20 @@ export async function unconstrainedOptimizer(
   own.unshift(...Object.values(bound));
   const floats = async (array: DeviceArray) => (await array.read()) as Float32Array;
   return {
-    queue: (steps) => gpu.submit([bound.gradient, bound.update], steps),
-    async values() {
+    /** Queues steps and returns at once. */
+    queue: (steps: number) => gpu.submit([bound.gradient, bound.update], steps),
+    /** Cross-entropy and objective of each start, S numbers each, with the current parameters. */
+    async values(): Promise<{ loss: number[]; objective: number[] }> {
       bound.gradient.submit();
       const [losses, objectives] = await Promise.all([loss.read(), objective.read()]);
       return { loss: [...losses], objective: [...objectives] };
     },
-    singularValues() {
+    /** Of every J_i of every start, [L, S, d]. */
+    singularValues(): Promise<Float32Array> {
       bound.values.submit();
       return floats(bound.values.outputs[0]!);
     },
-    async triples() {
+    async triples(): Promise<Triples> {
       bound.triples.submit();
       const { u, s, v } = bound.triples.result;
       const [us, ss, vs] = await Promise.all([u, s, v].map(floats));
