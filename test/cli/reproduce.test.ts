@@ -229,7 +229,7 @@ describe('list', () => {
     expect(experiment).toMatch(/^Epochs +2 +5 +500$/m);
     expect(experiment).toMatch(/^Parameters +[\d,]+ +[\d,]+ +21,282,122$/m);
     expect(sweep).toMatch(/^paper +\d+ +[\d.]+ (min|h|d)$/m);
-    expect(theory).toMatch(/^--preset quick +minutes/m);
+    expect(theory).toMatch(/^quick +\d+ .* minutes$/m);
     const { stderr } = await runCommand('reproduce', ['list', 'mnist-fx']);
     expect(stderr).toContain('Did you mean mnist-fc?');
   });

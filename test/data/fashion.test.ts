@@ -60,9 +60,17 @@ test.each<[string, (rows: unknown[], label: number) => unknown, string]>([
     (rows, label) => rows.slice(label === 4 ? 1 : 0),
     '4.json has 3 images where 4 are expected',
   ],
-  ['a short image', (rows, label) => (label === 2 ? [[1], ...rows.slice(1)] : rows), 'image 0 in'],
-  ['no byte', (rows, label) => (label ? rows : [Array(784).fill(0.5), ...rows.slice(1)]), 'is not 784 bytes'],
-  ['no images', () => 'none', '0.json has 0 images where 4 are expected'],
+  [
+    'a short image',
+    (rows, label) => (label === 2 ? [[1], ...rows.slice(1)] : rows),
+    '2.json: data[0]: expected 784 bytes, got a list of 1',
+  ],
+  [
+    'no byte',
+    (rows, label) => (label ? rows : [Array(784).fill(0.5), ...rows.slice(1)]),
+    '0.json: data[0]: expected 784 bytes',
+  ],
+  ['no images', () => 'none', '0.json: data: expected a list, got "none"'],
 ])('a package with %s is refused', (_, change, message) => {
   expect(() => readFashionPackage(packaged(change), { train: 3, test: 1 })).toThrow(message);
 });
@@ -70,5 +78,5 @@ test.each<[string, (rows: unknown[], label: number) => unknown, string]>([
 test('a package whose file is cut off is refused', () => {
   const folder = packaged();
   const path = put(join(folder, 'src/clothes/7.json'), '{"data":[[0,0');
-  expect(() => readFashionPackage(folder, { train: 3, test: 1 })).toThrow(`cannot read ${path}`);
+  expect(() => readFashionPackage(folder, { train: 3, test: 1 })).toThrow(`${path} is not JSON`);
 });
