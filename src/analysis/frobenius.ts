@@ -15,51 +15,51 @@ import type { Stage } from '../models/residual-network.ts';
 import { type LinearMap, productsOf, type SketchOptions } from './randomized-svd.ts';
 
 /**
- * Colours of the coordinates of h, flattened, such that unit vectors of one colour have images that do not overlap: the
+ * Colors of the coordinates of h, flattened, such that unit vectors of one color have images that do not overlap: the
  * squares of their sum's image add up to those of the single images (Curtis, Powell & Reid, *On the estimation of sparse
  * Jacobian matrices*, 1974). Under convolutions that see `reach` positions to each side, that are coordinates of one
  * channel 2·reach + 1 positions apart.
  */
-export function colouring({ shape, reach }: Stage): {
-  readonly colours: Uint32Array;
+export function coloring({ shape, reach }: Stage): {
+  readonly colors: Uint32Array;
   readonly count: number;
 } {
   const positions = shape.slice(0, -1);
   const channels = shape.at(-1)!;
   const periods = positions.map((size) => Math.min(size, 2 * reach + 1));
-  const colours = Uint32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, coordinate) => {
+  const colors = Uint32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, coordinate) => {
     let rest = Math.floor(coordinate / channels);
-    let colour = 0;
+    let color = 0;
     let weight = 1;
     for (let axis = positions.length - 1; axis >= 0; axis--) {
       const size = positions[axis]!;
-      colour += weight * ((rest % size) % periods[axis]!);
+      color += weight * ((rest % size) % periods[axis]!);
       weight *= periods[axis]!;
       rest = Math.floor(rest / size);
     }
-    return colour * channels + (coordinate % channels);
+    return color * channels + (coordinate % channels);
   });
-  return { colours, count: periods.reduce((a, b) => a * b, channels) };
+  return { colors, count: periods.reduce((a, b) => a * b, channels) };
 }
 
 /** Whether ‖J‖_F² of a stage's blocks is taken exactly rather than estimated: where probing takes no more products with J than the SVD. */
 export const isExact = (stage: Stage, sketch: SketchOptions): boolean =>
-  colouring(stage).count <= productsOf(sketch);
+  coloring(stage).count <= productsOf(sketch);
 
-/** Colours probed at once. */
+/** Colors probed at once. */
 export const PROBES = 64;
 
-/** ‖J e‖² for the sums e of unit vectors of one colour, summed over `count` from `first` (u32 [1]) on: [...batch, 1, 1]. */
+/** ‖J e‖² for the sums e of unit vectors of one color, summed over `count` from `first` (u32 [1]) on: [...batch, 1, 1]. */
 export function probedEnergy(
   map: LinearMap,
-  colours: Tensor,
+  colors: Tensor,
   first: Tensor,
   batch: readonly number[],
   count: number,
 ): Tensor {
-  const colour = add(iota([...batch.map(() => 1), count, 1], -2), first);
-  const units = cast(equal(colours, colour), 'f32');
-  return sum(square(map.apply(broadcast(units, [...batch, count, colours.size]))), [-2, -1]);
+  const color = add(iota([...batch.map(() => 1), count, 1], -2), first);
+  const units = cast(equal(colors, color), 'f32');
+  return sum(square(map.apply(broadcast(units, [...batch, count, colors.size]))), [-2, -1]);
 }
 
 /** Independent estimates of a Frobenius norm that is not taken exactly. */

@@ -76,9 +76,9 @@ export class JacobianPrograms {
   readonly overlaps = (ui: Tensor, uj: Tensor): Tensor =>
     sum(square(matmul(uj, ui, { transposeB: true })), -1);
 
-  /** Σ‖J e‖² [blocks, samples, 1, 1] over some colours from `first` (u32 [1]) on, of `colours` [d]. */
-  readonly probes = (weights: Weights, h: Tensor, colours: Tensor, first: Tensor): Tensor =>
-    probedEnergy(this.#map(weights, h), colours, first, h.shape.slice(0, 2), PROBES);
+  /** Σ‖J e‖² [blocks, samples, 1, 1] over some colors from `first` (u32 [1]) on, of `colors` [d]. */
+  readonly probes = (weights: Weights, h: Tensor, colors: Tensor, first: Tensor): Tensor =>
+    probedEnergy(this.#map(weights, h), colors, first, h.shape.slice(0, 2), PROBES);
 
   #identity(batch: readonly number[]): Tensor {
     const unit = cast(equal(iota([this.#dim, this.#dim]), iota([this.#dim, this.#dim], -2)), 'f32');

@@ -7,7 +7,7 @@ import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
 import { batchOf, isDense, sizeOf } from './batches.ts';
-import { colouring, ESTIMATES, isExact, PROBES } from './frobenius.ts';
+import { coloring, ESTIMATES, isExact, PROBES } from './frobenius.ts';
 import { type JacobianOptions, JacobianPrograms, stackedShapes } from './jacobian-programs.ts';
 
 /** Singular triples of J_i at each sample, in host memory: block i of the stage, sample n, triple k, coordinate d. */
@@ -200,10 +200,10 @@ export class ResidualJacobians implements Disposable {
     }
   }
 
-  /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one colour together. */
+  /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one color together. */
   async #probe(result: Float64Array): Promise<void> {
-    const { colours, count } = colouring(this.#stage);
-    using device = DeviceArray.from(this.#gpu, colours, [colours.length], 'u32');
+    const { colors, count } = coloring(this.#stage);
+    using device = DeviceArray.from(this.#gpu, colors, [colors.length], 'u32');
     using start = DeviceArray.zeros(this.#gpu, [1], 'u32');
     for (const { first, weights, points } of this.#groups) {
       const inputs = [weights, points, device, start];
@@ -211,9 +211,9 @@ export class ResidualJacobians implements Disposable {
         label: 'Frobenius norms',
       });
       using bound = program.bind(inputs);
-      // There is nothing of the colours beyond the last: they add nothing.
-      for (let colour = 0; colour < count; colour += PROBES) {
-        start.write([colour]);
+      // There is nothing of the colors beyond the last: they add nothing.
+      for (let color = 0; color < count; color += PROBES) {
+        start.write([color]);
         bound.submit();
         const part = await bound.outputs[0]!.read();
         part.forEach((x, i) => {

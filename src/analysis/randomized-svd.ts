@@ -51,7 +51,7 @@ export interface SketchOptions {
 
 export const FILTER_DEGREE = 4;
 /**
- * Least ratio of the sketch's least σ² to its largest at which a filter is Chebyshev's: there it amplifies the largest by
+ * Minimum ratio of the sketch's smallest σ² to its largest at which a filter is Chebyshev's: there it amplifies the largest by
  * 10,000, which float32 can hold.
  */
 const FLAT_FROM = 0.25;
@@ -107,7 +107,7 @@ export function randomizedSvd(
  * A polynomial of JᵀJ that tells its leading directions from the rest, applied to orthonormal ones. Where singular values are
  * many and close, as in wide convolutions, it is Chebyshev's T_m with the interval [0, b] mapped to [−1, 1] (Zhou, Saad, Tiago &
  * Chelikowsky, *Self-consistent-field calculations using Chebyshev-filtered subspace iteration*, 2006): what lies above b grows
- * far faster than under m power iterations. b is the least ‖J x‖² of the directions, at most the least σ² of the sketch. Where the
+ * far faster than under m power iterations. b is the minimum of ‖J x‖² over the directions, at most the smallest σ² of the sketch. Where the
  * spectrum falls steeply that polynomial would overflow, and two power iterations are enough. Each problem of the batch
  * takes its own: both are recurrences tₙ₊₁ = α·JᵀJ tₙ + β·tₙ + γ·tₙ₋₁.
  */

@@ -94,7 +94,7 @@ export const course = v.object({
   moments: v.array(v.object({ epoch: whole(), ...summary })),
 });
 export type Course = v.InferOutput<typeof course>;
-export type CourseMoment = Course['moments'][number];
+export type CourseSnapshot = Course['moments'][number];
 
 export const ANALYSIS_FORMAT = 'collimate/analysis@4';
 

@@ -6,7 +6,7 @@ export type AnalysisOptions = Analysis['settings'];
 
 /** The SVD of the small matrix between two bases takes no more. */
 const MAX_COLUMNS = 128;
-/** Columns beyond the spectrum at least. */
+/** Columns beyond the spectrum, at least. */
 const OVERSAMPLING = 8;
 
 /** Columns of the sketch for so many singular values: twice as many, in the fours and eights that kernels like. */
@@ -39,25 +39,25 @@ export function analysisSettings(
 ): AnalysisOptions {
   const { classes } = network.options;
   const dims = network.stages.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
-  const [least, most] = [Math.min(...dims), Math.max(...dims)];
+  const [minimum, maximum] = [Math.min(...dims), Math.max(...dims)];
   const positions = network.stages.some(({ shape }) => shape.length > 1);
-  const longest = Math.min(least, MAX_COLUMNS - (least > MAX_COLUMNS ? OVERSAMPLING : 0));
+  const longest = Math.min(minimum, MAX_COLUMNS - (minimum > MAX_COLUMNS ? OVERSAMPLING : 0));
   for (const name of ['triples', 'spectrum', 'sketchColumns'] as const)
-    checkWhole(name, chosen[name] ?? 1, 1, Math.min(least, MAX_COLUMNS));
+    checkWhole(name, chosen[name] ?? 1, 1, Math.min(minimum, MAX_COLUMNS));
   for (const name of ['powerIterations', 'filters'] as const) checkWhole(name, chosen[name] ?? 0, 0, 1000);
   const triples = chosen.triples ?? Math.min(classes, longest);
   const spectrum = chosen.spectrum ?? Math.max(triples, Math.min(3 * classes, longest));
   if (spectrum < triples || spectrum > MAX_COLUMNS) {
     throw new CollimateError(
       `${triples} triples and a spectrum of ${spectrum} singular values were asked for`,
-      `Ask for 1 to ${longest} triples, and for a spectrum at least as long, and of ${longest} at most.`,
+      `Ask for 1 to ${longest} triples, and for a spectrum at minimum as long, and of ${longest} at most.`,
     );
   }
-  const sketchColumns = chosen.sketchColumns ?? sketchFor(spectrum, least);
+  const sketchColumns = chosen.sketchColumns ?? sketchFor(spectrum, minimum);
   checkWhole('sketchColumns', sketchColumns, spectrum);
   const improved = positions
-    ? convolutional(spectrum, sketchColumns, most)
-    : { powerIterations: iterationsFor(sketchColumns, most), filters: 0 };
+    ? convolutional(spectrum, sketchColumns, maximum)
+    : { powerIterations: iterationsFor(sketchColumns, maximum), filters: 0 };
   return {
     triples,
     spectrum,

@@ -11,7 +11,7 @@ import { DEAD_BELOW } from './measures/dead-blocks.ts';
 import { list } from './measures/list.ts';
 import type { BlockAt, Measure, StageAt } from './measures/measure.ts';
 import type { AnalysisOptions } from './settings.ts';
-import { centreOf, principalPlane, type Rows } from './vectors.ts';
+import { centerOf, principalPlane, type Rows } from './vectors.ts';
 
 /** A stage at some samples. */
 export interface StageInput {
@@ -120,7 +120,7 @@ function leading(x: Float32Array, each: number, kept: number): Float32Array {
 function planeOfClasses(points: Rows, labels: readonly number[]) {
   const means = [...new Set(labels)]
     .sort((a, b) => a - b)
-    .map((c) => centreOf(points.filter((_, n) => labels[n] === c)));
+    .map((c) => centerOf(points.filter((_, n) => labels[n] === c)));
   return principalPlane(means.length > 1 ? means : points);
 }
 

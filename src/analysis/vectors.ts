@@ -13,8 +13,8 @@ export const norm = (a: Float64Array): number => Math.sqrt(dot(a, a));
 
 export const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((x, i) => x - b[i]!);
 
-/** The centre of some points. */
-export function centreOf(points: Rows): Float64Array {
+/** The center of some points. */
+export function centerOf(points: Rows): Float64Array {
   return points[0]!.map((_, d) => points.reduce((s, p) => s + p[d]!, 0) / points.length);
 }
 
@@ -22,24 +22,24 @@ export function centreOf(points: Rows): Float64Array {
 const NOTHING = 1e-12;
 
 /**
- * The leading principal directions of centred points, unit vectors in descending order of the sums of squares along them, as far as
+ * The leading principal directions of centered points, unit vectors in descending order of the sums of squares along them, as far as
  * there is anything along them. Found through the points' inner products, of which there are fewer than of coordinates.
  */
 export function principalDirections(
-  centred: Rows,
-  maximum = centred.length,
+  centered: Rows,
+  maximum = centered.length,
 ): { readonly direction: Float64Array; readonly energy: number }[] {
-  const n = centred.length;
+  const n = centered.length;
   const gram = Float64Array.from({ length: n * n }, (_, i) =>
-    dot(centred[Math.floor(i / n)]!, centred[i % n]!),
+    dot(centered[Math.floor(i / n)]!, centered[i % n]!),
   );
   const energies = singularFactor(gram, n, 's');
   const vectors = singularFactor(gram, n, 'v');
-  return centred.slice(0, maximum).flatMap((first, k) => {
+  return centered.slice(0, maximum).flatMap((first, k) => {
     const energy = energies[k]!;
     if (!(energy > NOTHING * energies[0]!)) return [];
     const direction = new Float64Array(first.length);
-    centred.forEach((p, i) => {
+    centered.forEach((p, i) => {
       const weight = vectors[k * n + i]! / Math.sqrt(energy);
       for (let d = 0; d < direction.length; d++) direction[d]! += weight * p[d]!;
     });
@@ -57,7 +57,7 @@ export interface Plane {
 }
 
 export function principalPlane(points: Rows): Plane {
-  const center = centreOf(points);
+  const center = centerOf(points);
   const centered = points.map((p) => minus(p, center));
   const found = principalDirections(centered, 2);
   const total = centered.reduce((sum, p) => sum + dot(p, p), 0);

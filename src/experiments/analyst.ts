@@ -1,5 +1,5 @@
 import { sizeOf } from '../analysis/batches.ts';
-import { FeatureReader } from '../analysis/features.ts';
+import { type FeatureReader, featureReader } from '../analysis/features.ts';
 import { type AnalysisSamples, classifierRows, measureNetwork } from '../analysis/measure.ts';
 import type { Images } from '../analysis/measures/measure.ts';
 import { all, type Measures } from '../analysis/results.ts';
@@ -61,7 +61,7 @@ export class Analyst implements Disposable {
     const { train, test } = this.#data;
     this.#state.load({ ...host, momentum: new Map() });
     this.#test ??= await Evaluator.create(gpu, network, weights, test);
-    this.#features ??= await FeatureReader.create(gpu, network, weights, train, COLLAPSE_IMAGES);
+    this.#features ??= await featureReader(gpu, network, weights, train, COLLAPSE_IMAGES);
     const { features, predicted } = await this.#features.read();
     const labels = this.#task.train.labels.subarray(0, predicted.length);
     const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { NetworkInfo } from '../analysis/network-info.ts';
 import {
   type Course,
-  type CourseMoment,
+  type CourseSnapshot,
   course,
   fitsNetwork,
   type Measures,
@@ -27,7 +27,7 @@ const COURSE_FILE = {
   remedy: 'Remove the file: it is made again from the snapshots by `npm run reproduce -- … --resume`.',
 } as const;
 
-/** Epochs at whose ends a run's moments are still to be measured, 0 for initialization; none in runs without snapshots. */
+/** Epochs at whose ends a run is still to be measured, 0 for initialization; none in runs without snapshots. */
 export function missingEpochs(
   folder: string,
   { epochs, snapshots }: Pick<RunConfig['settings'], 'epochs' | 'snapshots'>,
@@ -38,7 +38,7 @@ export function missingEpochs(
 }
 
 /**
- * Measures a trained run at initialization and at each of its snapshots, in brief, one moment after the other: what its
+ * Measures a trained run at initialization and at each of its snapshots, in brief, one after the other: what its
  * course.json holds already is not measured again. `initialization` is what its analysis says of that.
  */
 export async function measureCourse(
@@ -68,13 +68,13 @@ export async function measureCourse(
 }
 
 /** What has been measured so far of a network, if that is known. */
-export function readCourse(folder: string, network?: NetworkInfo): CourseMoment[] {
+export function readCourse(folder: string, network?: NetworkInfo): CourseSnapshot[] {
   const path = join(folder, COURSE);
   const { moments } = existsSync(path) ? readRecord(path, COURSE_FILE) : { moments: [] };
-  const strange = network && moments.find((moment) => !fitsNetwork(moment, network));
+  const strange = network && moments.find((one) => !fitsNetwork(one, network));
   if (!strange) return moments;
   throw new CollimateError(
-    `${path}: the moment of epoch ${strange.epoch} is of another network than analysis.json`,
+    `${path}: the snapshot of epoch ${strange.epoch} is of another network than analysis.json`,
     COURSE_FILE.remedy,
   );
 }

@@ -1,6 +1,6 @@
 import type { Evidence } from '../analysis/evidence.ts';
 import type { Shown } from '../analysis/measures/figure.ts';
-import type { Analysis, CourseMoment, EpochMetrics, Measures } from '../analysis/results.ts';
+import type { Analysis, CourseSnapshot, EpochMetrics, Measures } from '../analysis/results.ts';
 
 /** One trained network: what was measured in it and how its training went. */
 export interface RunData {
@@ -9,7 +9,7 @@ export interface RunData {
   analysis: Analysis;
   metrics: EpochMetrics[];
   /** From initialization on; only where weights were kept on the way. */
-  course?: CourseMoment[];
+  course?: CourseSnapshot[];
 }
 
 /** Everything a report shows. The page and the figures add no numbers of their own. */

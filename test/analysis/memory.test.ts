@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BUDGET_BYTES, batchOf } from '../../src/analysis/batches.ts';
-import { colouring, isExact } from '../../src/analysis/frobenius.ts';
+import { coloring, isExact } from '../../src/analysis/frobenius.ts';
 import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
 import { pathSamples, pathStep } from '../../src/analysis/measures/paths.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
@@ -115,7 +115,7 @@ describe('on an adapter that lets a binding span 128 MiB, the analysis', () => {
 
 test('a Frobenius norm is exact where probing takes no more products than the SVD', () => {
   const stage = { blocks: ['a'], shape: [14, 14, 16], reach: 2 };
-  expect(colouring(stage).count).toBe(400);
+  expect(coloring(stage).count).toBe(400);
   const sketch = { columns: 20, triples: 10, filters: 0 };
   expect(isExact(stage, { ...sketch, powerIterations: 9 })).toBe(true); // 2 · 20 · 10
   expect(isExact(stage, { ...sketch, powerIterations: 8 })).toBe(false);

@@ -1,7 +1,7 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { batchOf } from '../../src/analysis/batches.ts';
-import { colouring } from '../../src/analysis/frobenius.ts';
+import { coloring } from '../../src/analysis/frobenius.ts';
 import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { conv2d, relu } from '../../src/autograd/functions.ts';
@@ -358,17 +358,17 @@ test('measures are the same where memory holds one block at one sample at a time
   });
 });
 
-test('coordinates of one colour are so far apart that no output sees two of them', () => {
+test('coordinates of one color are so far apart that no output sees two of them', () => {
   const shape = [11, 7, 3];
-  const { colours, count } = colouring({ blocks: [], shape, reach: 2 });
+  const { colors, count } = coloring({ blocks: [], shape, reach: 2 });
   expect(count).toBe(5 * 5 * 3);
-  expect(new Set(colours).size).toBe(count);
-  for (let a = 0; a < colours.length; a++)
+  expect(new Set(colors).size).toBe(count);
+  for (let a = 0; a < colors.length; a++)
     for (let b = 0; b < a; b++) {
-      if (colours[a] !== colours[b]) continue;
+      if (colors[a] !== colors[b]) continue;
       const place = (i: number) => [Math.floor(i / 21), Math.floor(i / 3) % 7] as const;
       const apart = place(a).map((x, axis) => Math.abs(x - place(b)[axis]!));
       expect(Math.max(...apart)).toBeGreaterThanOrEqual(5);
     }
-  expect(colouring({ blocks: [], shape: [6], reach: 0 }).count).toBe(6);
+  expect(coloring({ blocks: [], shape: [6], reach: 0 }).count).toBe(6);
 });

@@ -1,6 +1,6 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
-import { FeatureReader } from '../../src/analysis/features.ts';
+import { featureReader } from '../../src/analysis/features.ts';
 import { classifierRows, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
 import { blockLoss } from '../../src/analysis/measures/block-loss.ts';
 import { neuralCollapse } from '../../src/analysis/measures/collapse.ts';
@@ -318,7 +318,7 @@ test.each([
     loaded.load(state);
     using device = upload(gpu, examples);
     // The last of two batches is not full.
-    using reader = await FeatureReader.create(gpu, network, loaded.weights, device, 1100);
+    using reader = await featureReader(gpu, network, loaded.weights, device, 1100);
     const { features, predicted } = await reader.read();
     const { x, labels } = select(examples, [...Array(1100).keys()]);
     const { h, logits } = infer(shape, fromFile(shape, state), x);

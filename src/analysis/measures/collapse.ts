@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { whole as integer } from '../../schema.ts';
 import { variation } from '../statistics.ts';
-import { centreOf, dot, minus, norm, principalDirections, type Rows } from '../vectors.ts';
+import { centerOf, dot, minus, norm, principalDirections, type Rows } from '../vectors.ts';
 import { maybe, ofNetwork, type Values } from './field.ts';
 import { type Features, type Images, type Scalar, SHARE } from './measure.ts';
 
@@ -85,12 +85,12 @@ export function neuralCollapse({ features, predicted, labels }: Features, weight
   const count = labels.length;
   const dim = weights[0]!.length;
   const { classes, sizes, means } = classMeans(features, labels, weights.length, dim);
-  const centre = centreOf(means);
-  const apart = means.map((m) => minus(m, centre));
+  const center = centerOf(means);
+  const apart = means.map((m) => minus(m, center));
   // Where all means are one to float32's rounding, what is left of them is noise.
-  const centred =
+  const centered =
     energyOf(apart) > ROUNDING ** 2 * energyOf(means) ? apart : apart.map((x) => x.map(() => 0));
-  const between = principalDirections(centred);
+  const between = principalDirections(centered);
 
   let within = 0;
   let elsewhere = 0;
@@ -108,9 +108,9 @@ export function neuralCollapse({ features, predicted, labels }: Features, weight
     examples: count,
     // Σ_B has energy / C along a direction, and Σ_W is a mean over C classes: these C cancel.
     nc1: between.length ? within / classes.length : null,
-    nc2Norms: relativeSpread(centred),
-    nc2Angles: farFromSimplex(centred),
-    nc3: distanceOfDirections(rows, centred),
+    nc2Norms: relativeSpread(centered),
+    nc2Angles: farFromSimplex(centered),
+    nc3: distanceOfDirections(rows, centered),
     nc4: between.length ? elsewhere / count : null,
     weightNorms: relativeSpread(rows),
     weightAngles: farFromSimplex(rows),

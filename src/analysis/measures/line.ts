@@ -1,6 +1,6 @@
 import { format } from '../../numbers.ts';
 import { spreadOf, variation } from '../statistics.ts';
-import { centreOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
+import { centerOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
 import { type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
 import { type FigureSpec, meanWithBand } from './figure.ts';
 import {
@@ -47,7 +47,7 @@ export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): V
   const units = steps.filter((_, i) => stepNorms[i]! > 0).map((s) => s.map((x) => x / norm(s)));
   const energy = path.reduce((sum, h) => sum + dot(h, h), 0);
   const still = !(stepNorms.reduce((sum, x) => sum + x * x, 0) > ROUNDING * energy);
-  const covered = still ? 0 : norm(centreOf(units));
+  const covered = still ? 0 : norm(centerOf(units));
   const cosines = steps
     .slice(1)
     .flatMap((s, i) =>
