@@ -208,6 +208,7 @@ describe('a figure', () => {
     expect(kept.map((f) => f.file)).toEqual([...files, 'course.svg']);
     elements(get(kept, 'course.svg'));
     expect(circles(get(kept, 'course.svg'))).toBe(12 * 3);
+    expect(get(kept, 'course.svg')).toContain('epoch (0: initialization)');
   });
 
   it('escapes its labels', () => {

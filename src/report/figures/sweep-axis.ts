@@ -69,7 +69,7 @@ export const valueAt = ({ cell, seed }: SweepRun, name: string): CellValue | und
   cell[name] ?? (name === 'seed' ? seed : undefined);
 
 /** The values of an axis that runs have. */
-export function valuesOf(runs: readonly SweepRun[], name: string): CellValue[] {
+function valuesOf(runs: readonly SweepRun[], name: string): CellValue[] {
   const values = [...new Set(runs.flatMap((run) => valueAt(run, name) ?? []))];
   return values.every(isNumber) ? values.sort((a, b) => a - b) : values;
 }
@@ -97,7 +97,7 @@ export interface Row {
 
 /** The columns that say where a run lies. */
 export const placeOf = (run: SweepRun, ...axes: string[]) => ({
-  ...Object.fromEntries(axes.flatMap((name) => [[name, valueAt(run, name)!] as const])),
+  ...Object.fromEntries(axes.map((name) => [name, valueAt(run, name)!] as const)),
   ...{ seed: run.seed, run: run.id },
 });
 

@@ -48,16 +48,17 @@ export function sweepScalars(record: SweepRecord, options: Kind<'scalars'>): Fig
       series && r.network === 'trained' ? hue(r[series]!) : networks[r.network as Network].color,
     quiet: (r) => r.network !== 'trained',
   };
+  const fits = options.slope === true && x.kind === 'log';
   const draw = (name: (typeof scalars)[number], width: number) => {
     const own = rows.filter((r) => r.measure === name);
     const y = valueAxis(name, own);
     const trained = own.filter((r) => r.network === 'trained' && (!y.log || r.value > 0));
-    const slopes = options.slope && x.kind === 'log' ? slopesInWords(trained, x.name, series) : '';
+    const slopes = fits ? slopesInWords(trained, x.name, series) : '';
     const note = slopes || meansInWords(trained, x.name, series);
     return panel({ title: labelOf(name), note, y }, own, { ...drawing, fits: slopes !== '' }, width);
   };
   const seeds = x.name === 'seed';
-  const through: LegendItem = [options.slope ? 'fitted power law' : 'mean over seeds', accent, 'line'];
+  const through: LegendItem = [fits ? 'fitted power law' : 'mean over seeds', accent, 'line'];
   const beside = [...shown]
     .reverse()
     .filter((n) => (n !== 'trained' || !series) && rows.some((r) => r.network === n));
