@@ -1,9 +1,9 @@
-import type { Property } from '../analysis/evidence.ts';
+import { type Property, properties } from '../analysis/evidence.ts';
 
 /** What the paper states of one property, in our words, and where to look for its evidence first. */
 export interface Statement {
   readonly property: Property;
-  /** The paper's name for it; empty where it has none. */
+  /** The paper's name for it, such as RA1; empty where it has none. */
   readonly mark: string;
   /** As a headline. */
   readonly short: string;
@@ -16,11 +16,8 @@ export interface Statement {
   readonly figure: string | null;
 }
 
-/** In the order of pages. */
-export const statements: readonly Statement[] = [
-  {
-    property: 'training',
-    mark: '',
+const table: Readonly<Record<Property, Omit<Statement, 'property' | 'mark'>>> = {
+  training: {
     short: 'Presupposed: the network learned its task',
     statement:
       'Residual Alignment is claimed of trained networks. Of one that has not learned its task nothing else is measurable, and nothing of a control that has not.',
@@ -28,9 +25,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['seed', 'dataset', 'no-skip'],
     figure: null,
   },
-  {
-    property: 'RA1',
-    mark: 'RA1',
+  RA1: {
     short: 'Representations of an input are equispaced on a line',
     statement:
       'From the first block to the last, the representation of an input moves along one straight line, in steps of one length.',
@@ -39,9 +34,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['seed', 'dataset', 'width'],
     figure: 'ra1-trajectories',
   },
-  {
-    property: 'RA2',
-    mark: 'RA2',
+  RA2: {
     short: 'Singular vectors of Residual Jacobians align with each other and across depth',
     statement:
       'The leading left and right singular vectors of a block’s Jacobian point the same way, and those of all blocks do: one basis serves them all.',
@@ -50,9 +43,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['seed', 'dataset', 'width'],
     figure: 'ra2-alignment',
   },
-  {
-    property: 'RA3',
-    mark: 'RA3',
+  RA3: {
     short: 'Residual Jacobians have rank at most C, the number of classes',
     statement: 'At most C singular values of a block’s Jacobian matter; all others are as good as zero.',
     evidence:
@@ -60,9 +51,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['seed', 'classes', 'dataset'],
     figure: 'ra3-spectra',
   },
-  {
-    property: 'RA4',
-    mark: 'RA4',
+  RA4: {
     short: 'The largest singular values scale inversely with depth',
     statement:
       'The deeper the network, the less each block does: the largest singular value falls as one over the number of blocks.',
@@ -71,9 +60,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['ra4-depth', 'seed'],
     figure: 'ra4-depth',
   },
-  {
-    property: 'no-skip',
-    mark: '',
+  'no-skip': {
     short: 'Without skip connections there is no alignment',
     statement:
       'The same networks without skip connections, trained as well as they can be, do not show Residual Alignment.',
@@ -81,9 +68,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['no-skip', 'seed'],
     figure: 'no-skip',
   },
-  {
-    property: 'scope',
-    mark: '',
+  scope: {
     short: 'It occurs across depths, widths, numbers of classes and datasets',
     statement:
       'Residual Alignment is no matter of one architecture or dataset: it appears at all depths, widths, numbers of classes and on all datasets tried.',
@@ -94,9 +79,7 @@ export const statements: readonly Statement[] = [
     ],
     figure: 'width',
   },
-  {
-    property: 'generalization',
-    mark: '',
+  generalization: {
     short: 'It comes with generalization',
     statement:
       'Networks that generalize align, and those that fit labels without meaning align less or not at all.',
@@ -104,9 +87,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['generalization', 'emergence'],
     figure: 'labels',
   },
-  {
-    property: 'collapse',
-    mark: '',
+  collapse: {
     short: 'It comes with neural collapse',
     statement:
       'As training goes on, alignment of the blocks and the collapse of last-layer features onto their class means emerge together.',
@@ -114,9 +95,7 @@ export const statements: readonly Statement[] = [
     sweeps: ['emergence', 'seed'],
     figure: 'collapse-course',
   },
-  {
-    property: 'theory',
-    mark: '',
+  theory: {
     short: 'It is optimal in the Unconstrained Jacobians Model',
     statement:
       'Where the Jacobians themselves are the parameters, under a penalty on their norms, two classes have an optimum with aligned singular vectors, Jacobians of rank one, and equal singular values.',
@@ -125,4 +104,9 @@ export const statements: readonly Statement[] = [
     sweeps: ['unconstrained-jacobians'],
     figure: 'theory-course',
   },
-];
+};
+
+export const statements: readonly Statement[] = properties.map((property) => ({
+  ...{ property, mark: property.startsWith('RA') ? property : '' },
+  ...table[property],
+}));
