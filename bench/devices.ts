@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Gpu } from '../src/gpu/device.ts';
+import { fileChoices } from '../src/host/choices.ts';
 import { openGpu } from '../src/host/open.ts';
 import { type TuneMode, Tuner } from '../src/tuner/tuner.ts';
 import type { Suite } from './suite.ts';
@@ -20,7 +21,7 @@ export class Devices implements Disposable {
     if (known) return known;
     const gpu = await openGpu({
       adapter: this.#adapter,
-      chooser: new Tuner({ mode: this.#tune }),
+      chooser: new Tuner({ mode: this.#tune, store: fileChoices() }),
       threads: threads === 'all' ? availableParallelism() : undefined,
     });
     this.#open.set(threads, gpu);

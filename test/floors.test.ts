@@ -20,7 +20,7 @@ const FLOORS = [
 ];
 const ENGINE = ['autograd', 'kernels', 'tuner', 'gpu'];
 const LIMITS = {
-  lines: { file: 350, engine: 9_640, rest: 21_400 },
+  lines: { file: 350, engine: 9_570, rest: 21_400 },
   /** Files that name one measure: tables, pages and checks are folded over all of them. */
   diagonalShare: 8,
 };
@@ -37,7 +37,7 @@ const linesIn = (some: readonly string[]) =>
 /** What a file imports, types too: relative paths as paths below src, packages by their names. */
 const imports = new Map(
   files.map((file) => {
-    const specifiers = [...read(file).matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((m) => m[1]!);
+    const specifiers = [...read(file).matchAll(/(?:from|import)\s*\(?\s*'([^'\n]+)'/g)].map((m) => m[1]!);
     const below = (s: string) => relative(SRC, resolve(SRC, dirname(file), s));
     return [file, specifiers.map((s) => (s.startsWith('.') ? below(s) : s))] as const;
   }),
@@ -96,7 +96,7 @@ describe('imports', () => {
 
   test('bring nothing into the engine that only Node has', () => {
     const foreign = files
-      .filter((file) => ENGINE.includes(floorOf(file)) && floorOf(file) !== 'tuner')
+      .filter((file) => ENGINE.includes(floorOf(file)))
       .flatMap((file) => imports.get(file)!.filter((target) => !imports.has(target)));
     expect(foreign).toEqual([]);
   });

@@ -20,6 +20,7 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
 import { findExperiment, resolveSettings } from '../experiments/settings.ts';
 import { DeviceTask } from '../experiments/task.ts';
+import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';
 import { networkOf } from '../models/networks.ts';
 import { parseNumber, type Range, whole } from '../settings/row.ts';
@@ -105,7 +106,11 @@ await main(async () => {
 
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
-  const tuner = new Tuner({ mode: tune ?? config?.tune ?? 'on', pinned: config?.kernels });
+  const tuner = new Tuner({
+    mode: tune ?? config?.tune ?? 'on',
+    store: fileChoices(),
+    pinned: config?.kernels,
+  });
   const opening = openGpu({ adapter, chooser: tuner });
   opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
   const { dataset } = findExperiment(checkpoint.info.experiment);

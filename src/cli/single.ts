@@ -6,6 +6,7 @@ import { describeRun } from '../experiments/run-config.ts';
 import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import { type GivenSettings, resolveSettings } from '../experiments/settings.ts';
 import { DivergedError } from '../experiments/train-run.ts';
+import { fileChoices } from '../host/choices.ts';
 import { verdictSentence } from '../report/verdicts.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
@@ -38,7 +39,7 @@ export async function runSingle(
   const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
 
   const tune = options.tune ?? resumed?.config.tune ?? 'on';
-  const tuner = new Tuner({ mode: tune, pinned: resumed?.config.kernels });
+  const tuner = new Tuner({ mode: tune, store: fileChoices(), pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
   const task = await fetchTask(experiment.dataset, settings, options.dataDir);

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
-import { choicesFile, readChoices } from '../tuner/choices.ts';
+import { choicesFile, readChoices } from '../host/choices.ts';
 import { main } from './main.ts';
 
 const program = new Command('npm run tune --').description(

@@ -11,6 +11,7 @@ import { forgetFailure, reasonOf, wholeRun } from '../experiments/sweep-record.t
 import { loadTask, type Task } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { DeviceLostError } from '../gpu/failures.ts';
+import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';
 import { writeReport } from '../report/write.ts';
 import { dataSettings } from '../settings/settings.ts';
@@ -33,7 +34,7 @@ import { runTheory } from './theory.ts';
  */
 
 async function serve(options: WorkerOptions): Promise<void> {
-  let tuner = new Tuner({ mode: options.tune });
+  let tuner = new Tuner({ mode: options.tune, store: fileChoices() });
   using gpu = await openGpu({
     adapter: options.adapter,
     threads: 0, // The other cores belong to other workers.
@@ -56,7 +57,7 @@ async function serve(options: WorkerOptions): Promise<void> {
     }
     if (begun && wholeRun(order.folder)) return; // by another process, since this one was asked
     const tune = begun?.tune ?? options.tune;
-    tuner = new Tuner({ mode: tune, pinned: begun?.kernels });
+    tuner = new Tuner({ mode: tune, store: fileChoices(), pinned: begun?.kernels });
     const task = await load(order);
     const config = begun
       ? goOn(begun, task.dataset, gpu.info)

@@ -1,18 +1,39 @@
+import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { Gpu, KernelChooser } from '../gpu/device.ts';
 import type { Kernel, KernelChoice, Work } from '../gpu/kernel.ts';
-import { adapterKey, addChoices, type Choice, choicesFile, fingerprint, readChoices } from './choices.ts';
 import { type Measure, measureKernels, type Times } from './measure.ts';
 
 /** `on` measures what is not known yet, `force` measures everything again, `off` takes the kernels' own guesses. */
 export type TuneMode = 'off' | 'on' | 'force';
 export const tuneModes: readonly TuneMode[] = ['off', 'on', 'force'];
 
+/** What was measured of one class of problems, and what it led to. */
+export interface Choice {
+  readonly variant: string;
+  /** The problem that was measured. */
+  readonly problem: string;
+  /** Median time of each candidate; null for one that the adapter could not run. */
+  readonly microseconds: Readonly<Record<string, number | null>>;
+  /** What the candidates were, by {@link ChoiceStore.fingerprint}. */
+  readonly sources: string;
+}
+
+/** Keeps choices by adapter and class of problem. */
+export interface ChoiceStore {
+  /** Tells candidates from others that were measured under the same names. */
+  fingerprint(kernels: readonly Kernel[]): string;
+  read(adapter: AdapterInfo): Record<string, Choice>;
+  add(adapter: AdapterInfo, classes: Readonly<Record<string, Choice>>): void;
+}
+
+const NOWHERE: ChoiceStore = { fingerprint: () => '', read: () => ({}), add() {} };
+
 export interface TunerOptions {
   readonly mode: TuneMode;
   /** Variants by problem that are to be used whatever was or would be measured, such as those of a run that goes on. */
   readonly pinned?: Readonly<Record<string, string>> | undefined;
-  /** Where choices are kept; by default {@link choicesFile}. */
-  readonly file?: string;
+  /** Where choices are kept from one process to the next; by default nowhere. */
+  readonly store?: ChoiceStore;
   /** How candidates are timed. */
   readonly measure?: Measure;
   readonly now?: () => number;
@@ -40,7 +61,7 @@ export class Tuner implements KernelChooser {
 
   constructor({ pinned, ...options }: TunerOptions) {
     const now = () => performance.now();
-    this.#options = { file: choicesFile(), measure: measureKernels, now, ...options };
+    this.#options = { store: NOWHERE, measure: measureKernels, now, ...options };
     this.choices = { ...pinned };
   }
 
@@ -79,12 +100,11 @@ export class Tuner implements KernelChooser {
     bytes: readonly number[],
   ): Promise<Kernel> {
     const [guess] = candidates as [Kernel];
-    const { mode, file, measure, now } = this.#options;
+    const { mode, store, measure, now } = this.#options;
     if (mode === 'off') return guess;
-    const adapter = adapterKey(gpu.info);
-    const known = this.#knownOf(adapter);
+    const known = this.#knownOf(gpu.info);
     const earlier = known[name];
-    const sources = fingerprint(candidates);
+    const sources = store.fingerprint(candidates);
     if (earlier?.sources === sources)
       return candidates.find(({ variant }) => variant === earlier.variant) ?? guess;
 
@@ -99,17 +119,15 @@ export class Tuner implements KernelChooser {
       ...{ variant: best.variant!, problem, sources },
       microseconds: Object.fromEntries(microseconds),
     };
-    addChoices(file, adapter, { [name]: known[name] });
+    store.add(gpu.info, { [name]: known[name] });
     return best;
   }
 
-  #knownOf(adapter: string): Record<string, Choice> {
-    let known = this.#known.get(adapter);
-    if (!known) {
-      const { mode, file } = this.#options;
-      known = mode === 'force' ? {} : { ...readChoices(file)[adapter] };
-      this.#known.set(adapter, known);
-    }
+  #knownOf(adapter: AdapterInfo): Record<string, Choice> {
+    const key = JSON.stringify(adapter);
+    const { mode, store } = this.#options;
+    const known = this.#known.get(key) ?? (mode === 'force' ? {} : store.read(adapter));
+    this.#known.set(key, known);
     return known;
   }
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AdapterInfo } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel, Work } from '../../src/gpu/kernel.ts';
+import { fileChoices } from '../../src/host/choices.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import { measureKernels, type Times } from '../../src/tuner/measure.ts';
 import { Tuner, type TunerOptions } from '../../src/tuner/tuner.ts';
@@ -54,7 +55,7 @@ function tuner(
   const measured: number[] = [];
   const made = new Tuner({
     mode: 'on',
-    file,
+    store: fileChoices(file),
     measure: async (_, kernels, [bytes]) => {
       measured.push(bytes! / 4);
       return kernels.map(({ variant }): Times | null => {
@@ -235,7 +236,7 @@ test('on the adapter at hand, measuring gives each candidate a time and leaves n
     expect(await measureKernels(gpu, candidates, [2 ** 30, 4096, 5120], 60_000)).toBeUndefined();
     expect(await measureKernels(gpu, candidates, [5120, 4096, 5120], -1)).toBeUndefined();
 
-    const own = new Tuner({ mode: 'on', file });
+    const own = new Tuner({ mode: 'on', store: fileChoices(file) });
     const [chosen] = await own.choose(gpu, [{ kernel: product, bytes: [5120, 4096, 5120] }]);
     expect(candidates.map(({ variant }) => variant)).toContain(chosen!.variant);
   });

@@ -8,6 +8,9 @@ import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { readRecord } from '../record.ts';
 import { atLeast0 } from '../schema.ts';
+import type { Choice, ChoiceStore } from '../tuner/tuner.ts';
+
+export { Tuner, type TunerOptions } from '../tuner/tuner.ts';
 
 const choice = v.object({
   variant: v.string(),
@@ -18,9 +21,6 @@ const choice = v.object({
   /** What the candidates were, by {@link fingerprint}. */
   sources: v.string(),
 });
-/** What was measured of one class of problems, and what it led to. */
-export type Choice = Readonly<v.InferOutput<typeof choice>>;
-
 /** Choices by adapter (see {@link adapterKey}) and class of problem. */
 export type Choices = Record<string, Record<string, Choice>>;
 
@@ -37,7 +37,7 @@ const CHOICES_FILE = {
  * A hash of the kernels' variants and sources, so that one that was rewritten is measured again. Numbers are left out:
  * they differ among the sizes of a class.
  */
-export function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): string {
+function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): string {
   const hash = createHash('sha256');
   for (const { variant, wgsl } of kernels) hash.update(`${variant}\0${wgsl.replaceAll(/\d+/g, '0')}\0`);
   return hash.digest('hex').slice(0, 16);
@@ -53,7 +53,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 /** What a choice depends on beside the problem. */
-export function adapterKey({ name, driver, threads }: AdapterInfo): string {
+function adapterKey({ name, driver, threads }: AdapterInfo): string {
   const pool = threads === undefined ? '' : `, ${threads} threads`;
   return `${name}, ${driver}${pool}, collimate ${version}`;
 }
@@ -70,7 +70,7 @@ export function readChoices(file: string): Choices {
 }
 
 /** Adds choices to what the file holds by now; without room or permission they are forgotten with a warning. */
-export function addChoices(file: string, adapter: string, classes: Readonly<Record<string, Choice>>): void {
+function addChoices(file: string, adapter: string, classes: Readonly<Record<string, Choice>>): void {
   try {
     const known = readChoices(file);
     const adapters = { ...known, [adapter]: { ...known[adapter], ...classes } };
@@ -80,3 +80,10 @@ export function addChoices(file: string, adapter: string, classes: Readonly<Reco
     console.error(`warning: the choice of kernels is not kept: ${(error as Error).message}`);
   }
 }
+
+/** Choices of kernels in a file, which a {@link Tuner} reads and adds to. */
+export const fileChoices = (file = choicesFile()): ChoiceStore => ({
+  fingerprint,
+  read: (adapter) => ({ ...readChoices(file)[adapterKey(adapter)] }),
+  add: (adapter, classes) => addChoices(file, adapterKey(adapter), classes),
+});
