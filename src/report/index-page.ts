@@ -61,7 +61,7 @@ function resultOf(evidence: readonly Gathered[]): string {
 }
 
 function method({ sweeps }: Collection): Report['method'] {
-  const names = new Set(sweeps.map(({ record }) => record.name));
+  const networks = new Set(sweeps.flatMap(({ record }) => (record.batched ? [] : [record.name])));
   const main = sweeps.find(({ record }) => record.name === 'seed') ?? sweeps[0];
   const records = sweeps.map(({ record }) => record);
   const ranOn = groupBy(
@@ -84,7 +84,8 @@ function method({ sweeps }: Collection): Report['method'] {
     ],
     deviations: [...notes].map(([note, all]) => {
       const of = distinct(all.map(({ name }) => name));
-      return `${note} (${of.length === names.size ? 'all sweeps' : of.join(', ')})`;
+      const everywhere = of.length === networks.size && of.every((name) => networks.has(name));
+      return `${note} (${everywhere ? 'all sweeps of networks' : of.join(', ')})`;
     }),
   };
 }

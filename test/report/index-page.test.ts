@@ -159,6 +159,16 @@ describe('the index', () => {
     expect(html).toContain('href="sweeps/ra4-depth.quick/data/ra4-depth.csv"');
   });
 
+  it('says of each note which sweeps have it, models apart from networks', () => {
+    const root = newRoot();
+    const first = sweep(root, 'seed', []);
+    const models = { ...first, name: 'models', batched: true, notes: ['Of models.'] };
+    write(root, 'sweeps/models.quick/sweep.json', models);
+    const { about } = made(root);
+    expect(about('method')).toContain(`${first.notes[0]} (all sweeps of networks)`);
+    expect(about('method')).toContain('Of models. (models)');
+  });
+
   it('says how to make theory of an earlier version again', () => {
     const root = newRoot();
     write(root, 'unconstrained-jacobians/quick/theory.json', { schema: 'collimate/theory@1' });
