@@ -1,15 +1,12 @@
 import type { Fields, Layout } from './measures/field.ts';
 import { offDiagonal } from './measures/field.ts';
-import { fold } from './measures/list.ts';
+import { fold, namesOf } from './measures/list.ts';
 import { stagesOf } from './network-info.ts';
 import { all, type Measures, type SampleMeasures } from './results.ts';
 import { meanOf, spreadOf } from './statistics.ts';
 
-const of = (fields: object, ...layouts: Layout[]): string[] =>
-  Object.entries(fields as Fields).flatMap(([name, { layout }]) => (layouts.includes(layout) ? [name] : []));
-const sampleFields = fold('sample');
-const paths = of(sampleFields, 'path');
-const pairs = of(sampleFields, 'pair');
+const paths = namesOf('sample', 'path');
+const pairs = namesOf('sample', 'pair');
 
 type Part = Readonly<Record<string, never>>;
 const joins: Readonly<Record<Exclude<Layout, 'whole'>, (parts: never[]) => unknown>> = {
@@ -63,9 +60,9 @@ export function summarize(
     ),
   }));
   return {
-    ...each([...paths, ...of(sampleFields, 'stage')], (name) => over((s) => value(s, name))),
+    ...each([...paths, ...namesOf('sample', 'stage')], (name) => over((s) => value(s, name))),
     ...each(pairs, (name) => over((s) => offDiagonal(value(s, name)))),
-    ...each(of(sampleFields, 'block'), (name) =>
+    ...each(namesOf('sample', 'block'), (name) =>
       Array.from({ length: depth }, (_, i) => over((s) => value(s, name)[i]!)),
     ),
     ...Object.fromEntries(

@@ -1,6 +1,5 @@
-import type { Field, Layout } from '../analysis/measures/field.ts';
 import type { Shown } from '../analysis/measures/figure.ts';
-import { fold } from '../analysis/measures/list.ts';
+import { fold, namesOf } from '../analysis/measures/list.ts';
 import { stagesOf } from '../analysis/network-info.ts';
 import { all, type Measures } from '../analysis/results.ts';
 import { scalar, scalarNames, series } from '../analysis/scalars.ts';
@@ -12,18 +11,13 @@ import { evidenceRow } from './verdicts.ts';
 
 type One = Shown<Measures>;
 
-const sampleFields = Object.entries<Field>(fold('sample') as never);
-const named = (...layouts: Layout[]) =>
-  sampleFields.flatMap(([name, { layout }]) => (layouts.includes(layout) ? [name] : []));
-const paths = named('path');
-const pairs = named('pair');
-const grids = named('grid');
+const paths = namesOf('sample', 'path');
+const pairs = namesOf('sample', 'pair');
+const grids = namesOf('sample', 'grid');
 /** What stages have: spreads, further summaries, and what is gathered in each. */
 const spread = [...paths, ...pairs];
 const columns = all.flatMap((m) => Object.entries(m.stageSummary ?? {}));
-const apart = Object.entries<Field>(fold('gathered') as never).flatMap(([name, { layout }]) =>
-  layout === 'stages' ? [name] : [],
-);
+const apart = namesOf('gathered', 'stages');
 
 /** Tables with a row for each scalar, stage, block, sample and pair, and those of measures that have their own. */
 const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {

@@ -7,6 +7,7 @@ import * as classifier from './classifier.ts';
 import * as collapse from './collapse.ts';
 import * as deadBlocks from './dead-blocks.ts';
 import * as effectiveRank from './effective-rank.ts';
+import type { Field, Layout } from './field.ts';
 import * as leftRight from './left-right.ts';
 import * as line from './line.ts';
 import * as paths from './paths.ts';
@@ -47,3 +48,9 @@ type Together<U> = (U extends unknown ? (part: U) => void : never) extends (all:
 /** One export of all measures together. */
 export const fold = <K extends string>(part: K): Together<Part<K>> =>
   Object.assign({}, ...list.map((measure) => measure[part as never] ?? {}));
+
+/** Names of the fields of some layouts. */
+export const namesOf = (part: 'sample' | 'gathered', ...layouts: Layout[]): string[] =>
+  Object.entries<Field>(fold(part) as never).flatMap(([name, { layout }]) =>
+    layouts.includes(layout) ? [name] : [],
+  );
