@@ -43,7 +43,7 @@ const MAX_BYTES = 2 ** 32 - 1;
 /** Waves that a class' pattern is the sum of, and their most periods across the image. */
 const WAVES = 4;
 const PERIODS = 3;
-/** Of the pattern in bytes around 128, of its share that each image keeps at minimum, and of the noise added to it. */
+/** Of the pattern in bytes around 128, of its share that each image keeps at least, and of the noise added to it. */
 const AMPLITUDE = 80;
 const MINIMUM_CONTRAST = 0.5;
 const NOISE = 24;

@@ -12,7 +12,13 @@ import {
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
 import { networkOf } from '../../src/models/networks.ts';
-import { controlSettings, defaults } from '../../src/settings/settings.ts';
+import {
+  controlSettings,
+  dataSettings,
+  defaults,
+  type SettingName,
+  settingNames,
+} from '../../src/settings/settings.ts';
 import type { Settings } from '../../src/settings/table.ts';
 
 const experiment = findExperiment('mnist-fc');
@@ -162,6 +168,25 @@ describe('settings', () => {
       refuseContradiction({ superclasses: true }, cifar100, resolveSettings(cifar100, {}), 'x');
     expect(other).toThrow('--superclasses is true, but the run in x was begun with false');
   });
+});
+
+test('a worker loads its images anew for settings that change the data, and for no others', () => {
+  const base = resolve({});
+  const others: Partial<Record<SettingName, unknown>> = {
+    activation: 'identity',
+    norm: 'none',
+    branch: 'pre-norm',
+  };
+  const key = (settings: Settings) => JSON.stringify(dataSettings(settings));
+  const reloads = (from: Settings) =>
+    settingNames.filter((name) => {
+      const value = from[name];
+      const other = typeof value === 'boolean' ? !value : (others[name] ?? Number(value ?? 0) + 1);
+      return key({ ...from, [name]: other }) !== key(from);
+    });
+  const data = ['images', 'randomLabels', 'superclasses', 'classes', 'resolution', 'validation'];
+  expect(reloads({ ...base, randomLabels: 0 })).toEqual(data);
+  expect(reloads({ ...base, randomLabels: 0.5 })).toEqual(['seed', ...data]);
 });
 
 test('an unknown experiment is refused with the nearest name', () => {
