@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Range } from '../settings/row.ts';
 import { optionOf, rowOf, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
@@ -8,15 +9,24 @@ export function addSettings(program: Command): void {
     const { type, what, paper } = rowOf(name);
     const option = optionOf(name);
     if (type === 'flag') program.option(paper ? option.replace('--', '--no-') : option, what);
-    else if ('whole' in type) {
-      const { minimum, maximum, above, word } = type;
-      const numbers = maximum >= 1e9 ? `${above ? 'above' : 'from'} ${minimum}` : `${minimum} to ${maximum}`;
-      program.option(
-        `${option} <number${word ? `|${word}` : ''}>`,
-        `${what}, ${numbers}${word ? `, or ${word}` : ''}`,
-      );
-    } else program.option(`${option} <name>`, `${what}: ${type.join(' or ')}`);
+    else if ('whole' in type) addNumber(program, option, what, type);
+    else program.option(`${option} <name>`, `${what}: ${type.join(' or ')}`);
   }
+}
+
+/** An option that is a number, or several with commas between. */
+export function addNumber(
+  program: Command,
+  option: string,
+  what: string,
+  { minimum, maximum, above, word }: Range,
+  several = false,
+): void {
+  const from = above ? `above ${minimum}` : maximum >= 1e9 ? `from ${minimum}` : `${minimum}`;
+  const words = [what, `${from}${maximum >= 1e9 ? '' : ` to ${maximum}`}`];
+  if (word) words.push(`or ${word}`);
+  if (several) words.push('with commas between');
+  program.option(`${option} <number${word ? `|${word}` : ''}${several ? 's' : ''}>`, words.join(', '));
 }
 
 /** The options that make an experiment's preset into settings. */

@@ -19,12 +19,13 @@ import {
   type GivenTheory,
   resolveTheory,
   type TheorySettings,
-  theoryOptions,
+  theoryRows,
   theoryTimes,
 } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
 import { verdictSentence } from '../report/verdicts.ts';
 import { commandLine } from './main.ts';
+import { addNumber } from './setting-options.ts';
 import { verdictLines } from './verdict-table.ts';
 
 export interface TheoryOptions extends GivenTheory {
@@ -41,7 +42,8 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
       'Optimizes the Unconstrained Jacobians Model from many random starts and checks what its theory concludes.',
     )
     .option('--preset <name>', LEVELS.map((level) => `${level} (${theoryTimes[level]})`).join(', '), 'quick');
-  for (const [flags, words] of theoryOptions) command.option(flags, words);
+  for (const [name, row] of Object.entries(theoryRows))
+    addNumber(command, `--${name}`, row.what, row, Array.isArray(row.smoke));
   command
     .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
     .option(

@@ -76,11 +76,15 @@ export interface GivenPlan extends GivenSettings {
   readonly seeds?: string;
 }
 
-export function parsePlan({ preset = 'quick', seeds, ...given }: GivenPlan): PlanOptions {
+/** A preset of all sweeps, as typed. */
+export function levelNamed(preset: string): Level {
   const level = LEVELS.find((known) => known === preset);
-  if (!level) {
-    throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
-  }
+  if (level) return level;
+  throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
+}
+
+export function parsePlan({ preset = 'quick', seeds, ...given }: GivenPlan): PlanOptions {
+  const level = levelNamed(preset);
   return {
     level,
     seeds:

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { CollimateError } from '../../errors.ts';
 import { above, numberIn, parseNumber, type Range, real, whole } from '../../settings/row.ts';
-import { LEVELS, type Level } from '../sweep.ts';
+import { type Level, levelNamed } from '../sweep.ts';
 
 /** What an optimization of the Unconstrained Jacobians Model can be told. */
 export interface TheorySettings {
@@ -32,7 +32,7 @@ interface Row<T> extends Range {
 }
 
 /** Every setting, in the order of `--help`; of those with several numbers each has its range. */
-const rows: { readonly [K in Name]: Row<TheorySettings[K]> } = {
+export const theoryRows: { readonly [K in Name]: Row<TheorySettings[K]> } = {
   starts: { what: 'random starts', ...whole(1, 1000), smoke: 10 },
   classes: {
     ...{ what: 'numbers of classes C', ...whole(2, 128) },
@@ -50,14 +50,14 @@ const rows: { readonly [K in Name]: Row<TheorySettings[K]> } = {
   clip: { what: 'maximum norm of the gradient of a start', ...above(0, 1e9), smoke: 0.1 },
   seed: { what: 'random seed of the starts', ...whole(0, Number.MAX_SAFE_INTEGER), smoke: 1 },
 };
-const names = Object.keys(rows) as Name[];
-const isList = (name: Name): boolean => Array.isArray(rows[name].smoke);
+const names = Object.keys(theoryRows) as Name[];
+const isList = (name: Name): boolean => Array.isArray(theoryRows[name].smoke);
 const fold = <T>(of: (name: Name) => T) =>
   Object.fromEntries(names.map((name) => [name, of(name)])) as Record<Name, T>;
 
 export const theoryPreset = (level: Level): TheorySettings =>
   fold((name) => {
-    const { smoke, quick = smoke, paper = quick } = rows[name];
+    const { smoke, quick = smoke, paper = quick } = theoryRows[name];
     return { smoke, quick, paper }[level];
   }) as unknown as TheorySettings;
 
@@ -71,34 +71,19 @@ export const theoryTimes: Readonly<Record<Level, string>> = {
 /** What the command line was given, as typed. */
 export type GivenTheory = Partial<Record<Name | 'preset', string | undefined>>;
 
-/** The options for settings: as commander has them, and in words. */
-export const theoryOptions = names.map((name): [flags: string, words: string] => {
-  const { what, minimum, maximum, above } = rows[name];
-  const numbers = `${above ? 'above' : 'from'} ${minimum}${maximum >= 1e9 ? '' : `, at most ${maximum}`}`;
-  return isList(name)
-    ? [`--${name} <numbers>`, `${what}, ${numbers}, with commas between`]
-    : [`--${name} <number>`, `${what}, ${numbers}`];
-});
-
 export const theorySettings = v.strictObject(
   fold((name) => {
-    const number = numberIn(rows[name]);
+    const number = numberIn(theoryRows[name]);
     return isList(name) ? v.array(number) : number;
   }),
 ) as unknown as v.GenericSchema<TheorySettings>;
 
 /** A preset's settings with the given ones in their places, all checked. */
 export function resolveTheory(given: GivenTheory): { preset: Level; settings: TheorySettings } {
-  const preset = LEVELS.find((level) => level === (given.preset ?? 'quick'));
-  if (!preset) {
-    throw new CollimateError(
-      `there is no preset ${given.preset} of unconstrained-jacobians`,
-      `There are ${LEVELS.join(', ')}.`,
-    );
-  }
+  const preset = levelNamed(given.preset ?? 'quick');
   const base = theoryPreset(preset);
   const settings = fold((name) => {
-    const number = (text: string) => parseNumber(`--${name}`, text, rows[name]);
+    const number = (text: string) => parseNumber(`--${name}`, text, theoryRows[name]);
     const text = given[name];
     if (text === undefined) return base[name];
     return isList(name) ? [...new Set(text.split(',').map(number))].sort((a, b) => a - b) : number(text);
