@@ -73,7 +73,11 @@ export function removeTemporaries(folder: string): void {
 export const remedyOf = (code: unknown): string | undefined =>
   new Map<unknown, string>(Object.entries(remedies)).get(code);
 
+const PERMISSIONS = 'Check the permissions of the folder, or write elsewhere with `--out`.';
 const remedies = {
+  EACCES: PERMISSIONS,
+  EPERM: PERMISSIONS,
+  EROFS: 'That disk takes no writes: write elsewhere with `--out`.',
   ENOSPC: 'The disk is full: make room, then go on with `--resume`. Earlier files are intact.',
   EDQUOT: 'Your quota is used up: make room, then go on with `--resume`. Earlier files are intact.',
   EEXIST: 'A file is where a folder is needed: write elsewhere with `--out`.',
@@ -86,7 +90,7 @@ const remedies = {
 /** The error for a write that failed, with the remedy that its cause asks for. */
 export function writeFailed(path: string, cause: unknown): CollimateError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const remedy = remedyOf(code) ?? 'Check the permissions of the folder, or write elsewhere with `--out`.';
+  const remedy = remedyOf(code) ?? PERMISSIONS;
   return new CollimateError(`cannot write ${path}: ${message}`, remedy, { cause });
 }
 

@@ -59,7 +59,7 @@ function install({ root, log, role, at, kind }: Fault): void {
     return;
   }
   const failure = (code: string, operation: string, path: string) =>
-    Object.assign(new Error(`${code}: made to fail, ${operation} '${path}'`), { code });
+    Object.assign(new Error(`${code}: made to fail, ${operation} '${path}'`), { code, syscall: operation });
   const functions = fs as unknown as Record<string, (...args: unknown[]) => unknown>;
   for (const operation of [...writes, ...others]) {
     const original = functions[operation]!;
