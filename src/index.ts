@@ -3,7 +3,8 @@
  *
  * Trace a function of tensors, differentiate it, compile it, run it: see the README for ten lines that do.
  */
-export { DeviceArray } from './autograd/array.ts';
+
+export { DeviceArray, type HostArray, type TypedArray } from './autograd/array.ts';
 export {
   add,
   amax,
@@ -50,7 +51,6 @@ export {
   where,
 } from './autograd/functions.ts';
 export { type Graph, printGraph, type Spec, trace } from './autograd/graph.ts';
-export type { HostArray, TypedArray } from './autograd/host-array.ts';
 export { interpret } from './autograd/interpret.ts';
 export { orthonormalize, svd } from './autograd/linalg.ts';
 export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';

@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
+import { expectData } from './array.ts';
 import { ruleOf } from './bind.ts';
 import { expectGraph, type Graph } from './graph.ts';
-import { expectData } from './host-array.ts';
 import type { NdArray } from './rule.ts';
 
 import { ancestors, type Tensor } from './tensor.ts';
@@ -26,11 +26,8 @@ export function interpret(
   });
   for (const node of ancestors(graph.outputs)) {
     if (known.has(node)) continue;
-    const data = ruleOf(node.op).reference(
-      node.inputs.map((x) => known.get(x)!),
-      node.params,
-      node,
-    );
+    const inputs = node.inputs.map((x) => known.get(x)!);
+    const data = ruleOf(node.op).reference(inputs, node.params, node);
     known.set(node, { shape: node.shape, dtype: node.dtype, data });
   }
   return graph.outputs.map((y) => known.get(y)!);

@@ -3,10 +3,9 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Kernel, Work } from '../gpu/kernel.ts';
 import type { DeviceMemory } from '../gpu/memory.ts';
 import type { Call, Recorder, Runnable } from '../gpu/runnable.ts';
-import { DeviceArray, expectGpu } from './array.ts';
+import { DeviceArray, expectGpu, type HostArray } from './array.ts';
 import { expectApart, fitting, replacements } from './binding.ts';
 import { type Graph, type Specs, trace } from './graph.ts';
-import type { HostArray } from './host-array.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import { expectOptions, type Tensor } from './tensor.ts';
@@ -66,7 +65,10 @@ export async function compileUnexamined<R>(
     );
   }
   const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: replacements(options.inPlace) });
-  const work = bufferSizes(lowered);
+  const work = lowered.dispatches.map(({ kernel, buffers }) => ({
+    kernel,
+    bytes: buffers.map(({ bytes }) => bytes),
+  }));
   const chosen = await choose(work);
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
   const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));
@@ -77,11 +79,6 @@ export async function compileUnexamined<R>(
     pipelines,
     options.label ?? (f.name || 'program'),
   );
-}
-
-/** The kernels of a plan, each with the bytes of its buffers. */
-function bufferSizes({ dispatches }: Plan): Work[] {
-  return dispatches.map(({ kernel, buffers }) => ({ kernel, bytes: buffers.map(({ bytes }) => bytes) }));
 }
 
 /** A compiled function: a fixed list of dispatches over planned memory. */

@@ -79,8 +79,6 @@ function pullBack(
   return inputs.map((x) => bars.get(x) ?? null);
 }
 
-const copyOf = (x: Tensor): Tensor => bind('copy', [x], {});
-
 /** Stands for a tangent with the shape of `x` and further leading axes; never part of a result. */
 const placeholder = (x: Tensor, lead: readonly number[] = []): Tensor =>
   input('tangent', [...lead, ...x.shape]);
@@ -122,7 +120,7 @@ function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Te
       'Let the function close over tensors of other types.',
     );
   }
-  const copies = leaves.map(copyOf);
+  const copies = leaves.map((x) => bind('copy', [x], {}));
   const out = f(...(treeUnflatten(args, copies) as unknown as A));
   tensorsOf(f.name || 'the function', out);
   return { copies, out };

@@ -1,9 +1,6 @@
 import { texelCapacity } from './texels.ts';
 import type { AdapterTraits } from './traits.ts';
 
-/** Where an adapter comes from: a GPU, an installed software driver, or the bundled one. */
-export type AdapterSource = 'hardware' | 'system' | 'swiftshader';
-
 /** What a run records about the adapter it ran on. */
 export interface AdapterInfo {
   readonly name: string;
@@ -13,7 +10,8 @@ export interface AdapterInfo {
   /** The API beneath WebGPU, where it is known. */
   readonly backend: 'vulkan' | 'metal' | 'd3d12' | undefined;
   readonly kind: AdapterTraits['kind'];
-  readonly source: AdapterSource;
+  /** A GPU, an installed software driver, or the bundled one. */
+  readonly source: 'hardware' | 'system' | 'swiftshader';
   /** Threads over which lavapipe spreads a dispatch, where they are set. */
   readonly threads?: number | undefined;
 }

@@ -11,21 +11,18 @@ export class DeviceLostError extends CollimateError {
   }
 }
 
+const SMALLER =
+  'make the batch, the number of samples or the network smaller, or choose an adapter with more memory';
+
 export function outOfMemory(what: string, bytes: number, limit: string): CollimateError {
-  return new CollimateError(
-    `cannot allocate ${what} of ${formatBytes(bytes)}: ${limit}`,
-    'make the batch, the number of samples or the network smaller, or choose an adapter with more memory',
-  );
+  return new CollimateError(`cannot allocate ${what} of ${formatBytes(bytes)}: ${limit}`, SMALLER);
 }
 
 /** An error that no error scope caught: a bug in the program, or in the driver. */
 export function uncaptured(error: GPUError): CollimateError {
   const kind = error.constructor.name;
   if (kind === 'GPUOutOfMemoryError') {
-    return new CollimateError(
-      `the GPU is out of memory: ${error.message}`,
-      'make the batch, the number of samples or the network smaller, or choose an adapter with more memory',
-    );
+    return new CollimateError(`the GPU is out of memory: ${error.message}`, SMALLER);
   }
   return new CollimateError(
     `the GPU refused an operation (${kind}): ${error.message.trim()}`,

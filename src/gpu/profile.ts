@@ -10,9 +10,6 @@ export interface Timing {
   readonly nanoseconds: number;
 }
 
-/** Encodes work to be timed. */
-export type TimedWork = (label: string, body: (recorder: Recorder) => void) => void;
-
 /** Two timestamps a pass; a query set holds 4096 of them. */
 export const maxPasses = 2048;
 
@@ -30,7 +27,10 @@ export function requireTimestamps(gpu: Gpu): void {
  * with the copies between them.
  * @throws CollimateError if the adapter has no timestamps, or for more than 2048 passes
  */
-export async function profile(gpu: Gpu, encode: (timed: TimedWork) => void): Promise<Timing[]> {
+export async function profile(
+  gpu: Gpu,
+  encode: (timed: (label: string, body: (recorder: Recorder) => void) => void) => void,
+): Promise<Timing[]> {
   const { device } = gpu;
   requireTimestamps(gpu);
   const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * maxPasses });

@@ -139,8 +139,7 @@ function sizesOf({ window, images, channels, outputChannels }: ConvSpec) {
 const SIZES = [
   ...['rows', 'cols', 'rowTiles', 'colTiles', 'groups', 'size', 'rowH', 'rowW', 'inH', 'inW', 'depth'],
   ...['channels', 'images', 'block', 'kernelH', 'kernelW', 'taps', 'strideH', 'strideW', 'padH', 'padW'],
-  ...['outH', 'outW', 'batch1', 'batch2'],
-  ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2', 'pad'],
+  ...['outH', 'outW', ...Object.keys(batchSizes([])), 'pad'],
 ];
 
 const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);

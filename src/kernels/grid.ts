@@ -1,5 +1,8 @@
 import type { AdapterTraits } from '../gpu/traits.ts';
 
+/** What a kernel is made for, by name. */
+export type Sizes<Name extends string> = Readonly<Record<Name, number>>;
+
 /**
  * Folds a linear number of workgroups into a grid whose sides the adapter allows. A shader recovers the linear
  * index with {@link LINEAR_GROUP} and must ignore indices at or beyond the true count.

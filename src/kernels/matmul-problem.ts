@@ -43,8 +43,15 @@ export interface MatmulForm extends ProductForm {
 
 /** Names of the uniforms, all `u32`: {@link matmulKernel} packs them in this order. */
 const SIZES = [
-  ...['m', 'n', 'k', 'rowTiles', 'colTiles', 'groups', 'batch1', 'batch2'],
-  ...['strideA0', 'strideA1', 'strideA2', 'strideB0', 'strideB1', 'strideB2', 'pad0', 'pad1'],
+  'm',
+  'n',
+  'k',
+  'rowTiles',
+  'colTiles',
+  'groups',
+  ...Object.keys(batchSizes([])),
+  'pad0',
+  'pad1',
 ];
 
 /** @throws CollimateError naming the first size that no product can have */

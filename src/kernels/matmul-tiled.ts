@@ -79,7 +79,6 @@ export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).tota
  * Where C has too few tiles to fill the GPU, several teams share the steps of k of one tile, and their sums are added in
  * order through workgroup memory.
  *
- * @param blocks see {@link blocksOf}
  * @param half  round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
  *              f32. For `splits: 1` only.
  */

@@ -8,7 +8,6 @@ import { countOf, groupOf, sharedSource } from './product.ts';
 import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
-export type { Epilogue } from './epilogue.ts';
 export type { MatmulSpec } from './matmul-problem.ts';
 
 /**
@@ -63,10 +62,8 @@ const PADDED_FROM = { operations: 2 ** 24, side: 64 };
  * Whether operands whose rows are no multiples of four should be padded, where loads by single numbers are slow: a product of
  * 997x1009x1013 ran at half the speed of 1024³ without.
  */
-function worthPadding(
-  { m, n, k, batch, transposeA, transposeB }: MatmulSpec,
-  traits: AdapterTraits,
-): boolean {
+function worthPadding(spec: MatmulSpec, traits: AdapterTraits): boolean {
+  const { m, n, k, batch, transposeA, transposeB } = spec;
   const [rowA, rowB] = [transposeA ? m : k, transposeB ? k : n];
   return (
     storageIsSlow(traits) &&

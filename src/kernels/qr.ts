@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
-import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 import { anyNonFinite, nanWhere } from './special.ts';
 import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
@@ -20,15 +20,6 @@ const PANEL = 8;
 /** Where lanes meet in workgroup memory, every four vectors are one more place to compile that at. */
 const PANEL_WITH_BARRIERS = 4;
 
-export interface QrSizes {
-  /** Vectors of a problem, r; at most `dim`. */
-  readonly vectors: number;
-  /** Problems, B. */
-  readonly batch: number;
-  /** Length of a vector, d. */
-  readonly dim: number;
-}
-
 /**
  * Orthonormal bases of B sets of r vectors: bindings Y (B, r, d) read, Q (B, r, d) written. In each problem Q's
  * vectors are orthonormal, whatever finite numbers Y holds (else they are NaN), and its first j span what the first j of Y span, as far as those are
@@ -40,7 +31,7 @@ export interface QrSizes {
  *
  * @throws CollimateError if r > d, or if d exceeds 128 times the lanes of a workgroup
  */
-export function qr(sizes: QrSizes, traits: AdapterTraits): Kernel {
+export function qr(sizes: Sizes<'vectors' | 'batch' | 'dim'>, traits: AdapterTraits): Kernel {
   const { vectors: r, batch, dim: d } = sizes;
   if (!(r >= 1 && r <= d)) {
     throw new CollimateError(

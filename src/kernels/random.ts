@@ -1,17 +1,9 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import { LOG_WGSL } from './exponential.ts';
-import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 import { PHILOX_WGSL } from './philox.ts';
 import { SINE_WGSL } from './trigonometry.ts';
-
-export interface RandomSpec {
-  distribution: 'uniform' | 'normal';
-  /** Number of elements. */
-  count: number;
-  /** Separates sequences that share a key. */
-  stream: number;
-}
 
 const GROUP = 64;
 
@@ -26,8 +18,11 @@ const TRANSFORM = {
     return vec4f(x.x, y.x, x.y, y.y);`,
 };
 
-/** Random numbers: bindings are the key u32[2] and the result f32[count]; a thread makes four of them. */
-export function random({ distribution, count, stream }: RandomSpec, traits: AdapterTraits): Kernel {
+/** Random numbers: bindings are the key u32[2] and the result f32[count]; a thread makes four. Streams separate sequences of a key. */
+export function random(
+  { distribution, count, stream }: Sizes<'count' | 'stream'> & { distribution: keyof typeof TRANSFORM },
+  traits: AdapterTraits,
+): Kernel {
   const blocks = Math.ceil(count / 4);
   return {
     name: `random_${distribution}`,

@@ -176,7 +176,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const outputLines = shader.split('output', stay);
 
   const aroundLines = shader.split('q', around);
-  const loops: Loop[] = [
+  const loops = [
     ...(around.length ? blocks('q', 'beginAround', 'endAround', 1, aroundPart, BLOCK, 1) : []),
     ...blocks('r', 'begin', 'end', rows, shareable / rows, moments ? MOMENTS_BLOCK : BLOCK, 2),
   ];
@@ -266,14 +266,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   };
 }
 
-/** A loop over elements, or over blocks of as many as its step. */
-interface Loop {
-  variable: string;
-  from: string;
-  to: string;
-  step: number;
-}
-
 /** Loops, outermost first, over `count` elements in steps of `unit`, in blocks of `first`, in blocks of those, and so on. */
 function blocks(
   variable: string,
@@ -283,8 +275,8 @@ function blocks(
   count: number,
   first: number,
   least: number,
-): Loop[] {
-  const loops: Loop[] = [];
+): { variable: string; from: string; to: string; step: number }[] {
+  const loops: ReturnType<typeof blocks> = [];
   let depth = least;
   while (first * BLOCK ** (depth - 1) < count) depth++;
   for (let level = depth - 1; level >= 0; level--) {

@@ -1,20 +1,13 @@
 import { CollimateError } from '../errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
-import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 import { anyNonFinite, nanWhere } from './special.ts';
 import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
 
 const MAX_SWEEPS = 30;
 const MAX_SIZE = 128;
-
-export interface SvdSizes {
-  /** Rows and columns of a matrix, n; at most 128. */
-  readonly size: number;
-  /** Problems, B. */
-  readonly batch: number;
-}
 
 /**
  * Singular values and right singular vectors of B square matrices A = Uᵀ diag(S) V: bindings A (B, n, n) read, and
@@ -30,7 +23,7 @@ export interface SvdSizes {
  * row i of the first block and, in turn, every row of the second, which go round the lanes. A block comes home
  * after L steps, so that row k is loaded and stored by lane k mod L alone, and lanes meet only in exchanges.
  */
-export function svd(sizes: SvdSizes, traits: AdapterTraits): Kernel {
+export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kernel {
   const { size: n, batch } = sizes;
   if (!(n >= 1 && n <= MAX_SIZE)) {
     throw new CollimateError(

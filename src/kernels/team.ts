@@ -1,30 +1,20 @@
 import type { AdapterTraits } from '../gpu/traits.ts';
 
-/** WGSL for the lanes that solve one problem together: a whole workgroup. */
-export interface Team {
-  readonly lanes: number;
-  /** Whether the team is one subgroup, so that its lanes can shuffle and need no barrier. */
-  readonly alone: boolean;
-  /**
-   * Has to stand first in the shader: directives, `const LANES`, and the reductions over lanes
-   * `teamSum(vec4f) -> vec4f` and `teamMax(vec4f) -> vec4f`, which give every lane the same bits. The shader must
-   * set the private variable `lane` to the local index first, and call them in uniform control flow.
-   */
-  readonly wgsl: string;
-}
-
 /** Values that a lane reads from workgroup memory between two barriers. */
 const RADIX = 8;
 
 /**
- * A team of a power of two lanes. Inside a subgroup it reduces by shuffles: on software adapters those are single
+ * WGSL for the lanes that solve one problem together, a whole workgroup of a power of two lanes. It has to stand first in the shader:
+ * directives, `const LANES`, and the reductions `teamSum(vec4f) -> vec4f` and `teamMax(vec4f) -> vec4f`, which give every lane the same
+ * bits. The shader must set the private variable `lane` to the local index first, and call them in uniform control flow. A team that
+ * is one subgroup, `alone`, can shuffle and needs no barrier. Inside a subgroup it reduces by shuffles: on software adapters those are single
  * instructions, where `subgroupAdd` is a loop over the lanes and a barrier costs hundreds. Subgroups (or, without
  * subgroup operations, all lanes) meet in workgroup memory.
  *
  * Relies on consecutive local indices filling a subgroup, as on every adapter known, and on no more than its
  * smallest size.
  */
-export function team(lanes: number, traits: AdapterTraits): Team {
+export function team(lanes: number, traits: AdapterTraits) {
   const subgroup = Math.min(Math.max(traits.subgroupSize, 1), lanes);
   const reduce = (name: string, combine: (x: string, y: string) => string) => {
     const steps = [];

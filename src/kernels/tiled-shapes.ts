@@ -1,4 +1,5 @@
 import type { AdapterTraits } from '../gpu/traits.ts';
+import type { Sizes } from './grid.ts';
 import { type TiledShape, tiledBytes, tiledThreads } from './matmul-tiled.ts';
 
 /**
@@ -20,16 +21,11 @@ const GPU_CORES = 128;
 /** Kernels worth trying for a product: a GPU compiles quickly, and the guesses are rough. */
 export const GPU_CANDIDATES = 5;
 
-/** Sizes of products. */
-export interface ProductSizes {
-  readonly rows: number;
-  readonly cols: number;
-  readonly depth: number;
-  readonly products: number;
-}
-
 /** All shapes that the adapter can run, first the one that should be the fastest. */
-export function tiledShapes(sizes: ProductSizes, traits: AdapterTraits): TiledShape[] {
+export function tiledShapes(
+  sizes: Sizes<'rows' | 'cols' | 'depth' | 'products'>,
+  traits: AdapterTraits,
+): TiledShape[] {
   const time = ({ rows, cols, cost }: (typeof SHAPES)[number]) =>
     Math.ceil((sizes.products * Math.ceil(sizes.rows / rows) * Math.ceil(sizes.cols / cols)) / GPU_CORES) *
     rows *

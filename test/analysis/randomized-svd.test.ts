@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { matrixMap, randomizedSvd } from '../../src/analysis/randomized-svd.ts';
+import type { HostArray } from '../../src/autograd/array.ts';
 import { matmul, mul } from '../../src/autograd/functions.ts';
-import type { HostArray } from '../../src/autograd/host-array.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { withGpu } from '../gpu/harness.ts';

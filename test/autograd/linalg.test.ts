@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { HostArray } from '../../src/autograd/array.ts';
 import * as c from '../../src/autograd/functions.ts';
-import type { HostArray } from '../../src/autograd/host-array.ts';
 import { orthonormalize, svd } from '../../src/autograd/linalg.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';

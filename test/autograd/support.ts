@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import type { HostArray } from '../../src/autograd/array.ts';
 import { type Graph, printGraph, type Spec, trace } from '../../src/autograd/graph.ts';
-import type { HostArray } from '../../src/autograd/host-array.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import type { Primitive } from '../../src/autograd/primitives.ts';
 import { compile, type Program } from '../../src/autograd/program.ts';

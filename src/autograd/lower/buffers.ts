@@ -91,10 +91,8 @@ function reaches({ nodes, users, kept }: Fusion): Map<Tensor, number> {
   for (const node of nodes.toReversed()) {
     const size = node.op === 'reduce' ? node.inputs[0]!.size : node.size;
     const beyond = kept.has(node) ? [] : users.get(node)!;
-    sizes.set(
-      node,
-      beyond.reduce((most, c) => Math.max(most, sizes.get(c)!), size),
-    );
+    const largest = beyond.reduce((most, user) => Math.max(most, sizes.get(user)!), size);
+    sizes.set(node, largest);
   }
   return sizes;
 }

@@ -4,7 +4,7 @@ import type { Params, Primitive } from '../primitives.ts';
 import { broadcastShapes, type Shape, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { ancestors } from '../tensor.ts';
-import { unitVectorAxis } from './unit-vectors.ts';
+import { expressionOf, isUnitReshape } from './expression.ts';
 
 /**
  * Rewrites a graph into an equal one that costs less: equal nodes become one, what does nothing goes away, products
@@ -16,15 +16,8 @@ export function simplify(outputs: readonly Tensor[]): Tensor[] {
   const rewriter = new Rewriter();
   const known = new Map<Tensor, Tensor>();
   for (const node of ancestors(outputs)) {
-    known.set(
-      node,
-      rewriter.make(
-        node.op,
-        node.inputs.map((x) => known.get(x)!),
-        node.params,
-        node,
-      ),
-    );
+    const inputs = node.inputs.map((x) => known.get(x)!);
+    known.set(node, rewriter.make(node.op, inputs, node.params, node));
   }
   // Rewriting may leave nodes behind that nothing uses; walking from the outputs forgets them.
   return outputs.map((y) => known.get(y)!);
@@ -191,4 +184,32 @@ function literalOf(x: Tensor): Tensor<'constant'> | undefined {
 function fullPermutation(perm: readonly number[], rank: number): number[] {
   const lead = rank - perm.length;
   return [...Array(lead).keys(), ...perm.map((p) => p + lead)];
+}
+
+/**
+ * The axis of a tensor along which its last axis holds, in their order, all unit vectors, whatever the other axes: how Jacobians
+ * are asked for whole, as the image of each unit vector. Undefined for any other tensor. Seen are equalities of two coordinates
+ * under views; they can be written otherwise.
+ */
+function unitVectorAxis(x: Tensor): number | undefined {
+  const cast = behindViews(x);
+  const equal = cast?.is('cast') ? behindViews(cast.inputs[0]!) : undefined;
+  if (equal?.op !== 'equal' || !equal.inputs.every((side) => behindViews(side)?.op === 'iota'))
+    return undefined;
+  const { leaves } = expressionOf([x], x.shape, () => false).body;
+  // A coordinate along an axis of length 1 has no axis.
+  const axes = leaves.map(({ strides }) => strides.indexOf(1));
+  const other = axes.find((axis) => axis !== x.rank - 1);
+  const both = axes.length === 2 && axes.includes(x.rank - 1) && other !== undefined && other >= 0;
+  return both && x.shape[other] === x.shape.at(-1) ? other : undefined;
+}
+
+/** What views show, as far as a kernel could look through them. */
+function behindViews(x: Tensor): Tensor | undefined {
+  let source = x;
+  for (;;) {
+    if (source.op === 'broadcast' || source.op === 'transpose' || isUnitReshape(source))
+      source = source.inputs[0]!;
+    else return source.op === 'reshape' ? undefined : source;
+  }
 }
