@@ -40,14 +40,14 @@ export class LockedError extends CollimateError {}
  * holder that was taken for gone although it only slept learns of it from {@link check}.
  */
 export class FolderLock {
-  private readonly beat: NodeJS.Timeout;
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #beat: NodeJS.Timeout;
 
-  private constructor(
-    private readonly folder: string,
-    private readonly path: string,
-    contents: string,
-  ) {
-    this.beat = setInterval(() => fs.writeFile(path, contents, { flag: 'r+' }, () => {}), BEAT_MS).unref();
+  private constructor(folder: string, path: string, contents: string) {
+    this.#folder = folder;
+    this.#path = path;
+    this.#beat = setInterval(() => fs.writeFile(path, contents, { flag: 'r+' }, () => {}), BEAT_MS).unref();
     process.on('exit', this.release);
   }
 
@@ -76,18 +76,18 @@ export class FolderLock {
 
   /** Throws if the lock was lost, as when this process was halted for longer than {@link SILENCE_MS}. */
   check(): void {
-    if (fs.existsSync(this.path)) return;
+    if (fs.existsSync(this.#path)) return;
     throw new CollimateError(
-      `this process no longer holds the run folder ${this.folder}: its lock file ${this.path} is gone`,
+      `this process no longer holds the run folder ${this.#folder}: its lock file ${this.#path} is gone`,
       'Another process may be writing there now. If none is, go on with `--resume`.',
     );
   }
 
   /** Idempotent; also called when the process exits. */
   readonly release = (): void => {
-    clearInterval(this.beat);
+    clearInterval(this.#beat);
     process.off('exit', this.release);
-    fs.rmSync(this.path, { force: true });
+    fs.rmSync(this.#path, { force: true });
   };
 }
 

@@ -31,13 +31,16 @@ export const readMetrics = (folder: string): EpochMetrics[] =>
  */
 export class RunFolder implements Disposable {
   /** Whether the metrics are known to end with a whole line. */
-  private metricsEndWhole = false;
-  private readonly subs = new Map<string, RunFolder>();
+  #metricsEndWhole = false;
+  readonly #subs = new Map<string, RunFolder>();
+  readonly #lock: FolderLock;
 
   private constructor(
     readonly path: string,
-    private readonly lock: FolderLock,
-  ) {}
+    lock: FolderLock,
+  ) {
+    this.#lock = lock;
+  }
 
   /** Begins a run in a folder that does not exist yet, or is empty. */
   static create(path: string): RunFolder {
@@ -82,37 +85,37 @@ export class RunFolder implements Disposable {
 
   /** A run inside this one, as the control is; it is locked, too, since it can be named by itself, and released with this one. */
   sub(name: string): RunFolder {
-    const known = this.subs.get(name);
+    const known = this.#subs.get(name);
     if (known) return known;
-    const path = this.locate(name);
+    const path = this.#locate(name);
     makeFolder(path);
     const run = new RunFolder(path, FolderLock.acquire(path));
-    this.subs.set(name, run);
+    this.#subs.set(name, run);
     return run;
   }
 
   has(name: string): boolean {
-    return fs.existsSync(this.locate(name));
+    return fs.existsSync(this.#locate(name));
   }
 
   writeBytes(name: string, bytes: Uint8Array): void {
-    this.write(name, bytes);
+    this.#write(name, bytes);
   }
 
   writeText(name: string, text: string): void {
-    this.write(name, text);
+    this.#write(name, text);
   }
 
   writeJson(name: string, value: unknown): void {
-    this.write(name, `${JSON.stringify(value, null, 2)}\n`);
+    this.#write(name, `${JSON.stringify(value, null, 2)}\n`);
   }
 
   remove(name: string): void {
-    fs.rmSync(this.locate(name), { force: true });
+    fs.rmSync(this.#locate(name), { force: true });
   }
 
   readBytes(name: string): Uint8Array {
-    const path = this.locate(name);
+    const path = this.#locate(name);
     try {
       return fs.readFileSync(path);
     } catch (cause) {
@@ -123,19 +126,19 @@ export class RunFolder implements Disposable {
 
   /** The contents of a JSON file, checked. */
   read<K extends RecordKind>(name: string, kind: K): v.InferOutput<K['schema']> {
-    return readRecord(this.locate(name), kind);
+    return readRecord(this.#locate(name), kind);
   }
 
   /** Adds one line to metrics.jsonl and brings it to disk: for every so often, not for every step. */
   appendMetrics(line: EpochMetrics): void {
-    this.lock.check();
+    this.#lock.check();
     // After `kill -9` or a full disk the last line may be torn, and would swallow this one.
-    if (!this.metricsEndWhole) this.truncateMetrics(() => true);
-    const path = this.locate(METRICS);
+    if (!this.#metricsEndWhole) this.truncateMetrics(() => true);
+    const path = this.#locate(METRICS);
     try {
       fs.appendFileSync(path, `${JSON.stringify(line)}\n`, { flush: true });
     } catch (cause) {
-      this.metricsEndWhole = false;
+      this.#metricsEndWhole = false;
       throw writeFailed(path, cause);
     }
   }
@@ -148,28 +151,28 @@ export class RunFolder implements Disposable {
   /** Keeps only the metrics that `keep` accepts, as those up to the checkpoint a run resumes from. */
   truncateMetrics(keep: (line: EpochMetrics) => boolean): void {
     const kept = this.readMetrics().filter(keep);
-    if (this.has(METRICS)) this.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    this.metricsEndWhole = true;
+    if (this.has(METRICS)) this.#write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    this.#metricsEndWhole = true;
   }
 
   /** Unlocks the folder and those inside. Also happens when the process exits. */
   release(): void {
-    for (const run of this.subs.values()) run.release();
-    this.lock.release();
+    for (const run of this.#subs.values()) run.release();
+    this.#lock.release();
   }
 
   [Symbol.dispose](): void {
     this.release();
   }
 
-  private write(name: string, contents: string | Uint8Array): void {
-    this.lock.check();
-    const path = this.locate(name);
+  #write(name: string, contents: string | Uint8Array): void {
+    this.#lock.check();
+    const path = this.#locate(name);
     makeFolder(dirname(path));
     writeAtomically(path, contents);
   }
 
-  private locate(name: string): string {
+  #locate(name: string): string {
     const path = resolve(this.path, name);
     if (relative(this.path, path).split(sep)[0] === '..')
       throw new Error(`${name} lies outside ${this.path}`);
