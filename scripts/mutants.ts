@@ -14,7 +14,7 @@ import { Sandbox } from './mutants/sandbox.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 /** What computes, judges or tabulates numbers. How pages look is not what mutants are made of. */
 const SOURCES =
-  /^src\/((autograd|kernels|train|analysis|experiments)\/|report\/(csv|data|evidence|numbers|sweep-tables|tables|verdicts)\.ts)/;
+  /^src\/((autograd|kernels|train|analysis|settings|experiments)\/|numbers\.ts|report\/(csv|data|gather|numbers|sweep|sweep-tables|tables|verdicts)\.ts)/;
 /** Test files are run in portions that take together up to these seconds, nearest to the mutant first. */
 const PORTION_SECONDS = [15, 60, Number.POSITIVE_INFINITY];
 
