@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
-import { layOutMatmul } from '../../src/autograd/lower/product-spec.ts';
+import { layOutConv, layOutMatmul } from '../../src/autograd/lower/product-spec.ts';
 import { simplify } from '../../src/autograd/lower/simplify.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors } from '../../src/autograd/tensor.ts';
@@ -94,6 +94,15 @@ describe('products', () => {
       m: 5,
       batch: [{ size: 6, strideA: 20, strideB: 0 }],
     });
+  });
+
+  it('take a batch of convolutions that share their weights for one of more images', () => {
+    const conv = (x: number[], w: number[]) =>
+      layOutConv(
+        trace((x: Tensor, w: Tensor) => c.conv2d(x, w), [of(x), of(w)]).outputs[0] as Tensor<'conv'>,
+      )!.spec;
+    expect(conv([5, 2, 6, 6, 4], [8, 4, 3, 3])).toMatchObject({ images: 10, channels: 4, batch: [] });
+    expect(conv([5, 2, 6, 6, 4], [5, 8, 4, 3, 3])).toMatchObject({ images: 2, batch: [{ size: 5 }] });
   });
 
   it('sum over a batch in one product where the gradient of a shared operand wants it', () => {
