@@ -114,6 +114,7 @@ describe('the index', () => {
     sweep(root, 'seed', [claim('RA1', { verdict: 'does not hold', value: 0.51 })], 'smoke');
     sweep(root, 'seed', [claim('RA1', { value: 0.97 })], 'quick');
     sweep(root, 'seed', [claim('RA1', { value: null, verdict: 'not measurable', values: [null] })], 'paper');
+    sweep(root, 'seed', [claim('RA1', { value: 0.12 })], 'another');
     sweep(root, 'dataset', [claim('RA1', { value: 0.96 })]);
     const { about, glance, html } = made(root);
     expect(about('RA1')).toContain('✓ holds');
