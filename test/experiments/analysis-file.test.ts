@@ -57,3 +57,27 @@ test.each<[string, object]>([
   write(JSON.stringify({ ...whole, [name]: { ...whole[name], ...inner } }));
   expect(() => readAnalysis(folder)).toThrow(message);
 });
+
+test('a list that is one too short is refused, but for those of any length', () => {
+  const accepted = new Set<string>();
+  let tried = 0;
+  const shorten = (value: unknown, path: string) => {
+    if (typeof value !== 'object' || value === null) return;
+    const inner = Array.isArray(value) ? value.map((x) => ['', x] as const) : Object.entries(value);
+    for (const [key, x] of inner) shorten(x, key ? `${path}.${key}` : path);
+    if (!Array.isArray(value) || value.length === 0) return;
+    const last = value.pop();
+    write(JSON.stringify(whole));
+    try {
+      readAnalysis(folder);
+      accepted.add(path);
+    } catch (error) {
+      expect(error).toBeInstanceOf(CollimateError);
+    }
+    value.push(last);
+    tried++;
+  };
+  shorten(whole.trained, 'trained');
+  expect(tried).toBeGreaterThan(50);
+  expect([...accepted]).toEqual(['trained.samples', 'trained.alignment']);
+});
