@@ -101,7 +101,7 @@ if (process.argv[1] === import.meta.filename) {
     if (bytes <= LIMIT) return 0;
     throw new CollimateError(
       `the archive is larger than ${formatBytes(LIMIT)}`,
-      'Look with `tar -tvf` at what has come in, and add what no command needs to `omitted` in scripts/archive.ts.',
+      'Find what is new with `tar -tvf`, and add what no command needs to `omitted` in scripts/archive.ts.',
     );
   });
 }

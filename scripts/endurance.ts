@@ -103,7 +103,7 @@ async function session(args: readonly string[], run: string, cache: string, fate
   if (status !== 0 && signal !== 'SIGKILL') {
     throw new CollimateError(
       `reproduce ${args.join(' ')} ended with ${status ?? signal}:\n${stderr.trimEnd()}`,
-      'The folder is left as it is: look there.',
+      'Look into the folder, which is left as it was.',
     );
   }
   return { begun, end: performance.now(), killed: signal === 'SIGKILL' } satisfies Session;
@@ -172,7 +172,7 @@ async function advance(root: string, state: State, seed: number, finish: boolean
   if (differ.length > 0) {
     throw new CollimateError(
       `${run}, which was killed ${mine.length} times, differs from ${join(root, 'whole')} in ${differ.join(', ')}`,
-      'That is a defect of Collimate: please report it with both folders.',
+      'This is a bug in Collimate: please report it with both folders.',
     );
   }
   rmSync(run, { recursive: true });
@@ -211,7 +211,10 @@ async function open(root: string, command: readonly string[]): Promise<State> {
   if (!existsSync(file)) return keep(root, await begin(root, command));
   const state = JSON.parse(readFileSync(file, 'utf8')) as State;
   if (`${state.command}` === `${command}`) return state;
-  throw new CollimateError(`${root} is about ${state.command.join(' ')}`, 'Name another folder by `--out`.');
+  throw new CollimateError(
+    `${root} is about ${state.command.join(' ')}`,
+    'Give another folder with `--out`.',
+  );
 }
 
 function keep(root: string, state: State): State {
@@ -221,14 +224,12 @@ function keep(root: string, state: State): State {
 
 async function endure(): Promise<number> {
   const program = new Command('npm run endurance --')
-    .description(
-      'Kills a run at random moments, and compares its end with that of a run that was left alone.',
-    )
-    .option('--kills <number>', 'in all', '50')
-    .option('--seed <number>', 'of the moments', '1')
-    .option('--seconds <number>', 'end after about so long; the same command goes on')
-    .option('--out <folder>', 'where the runs are', 'results/endurance')
-    .argument('[arguments...]', 'of `npm run reproduce`, behind another --')
+    .description('Kills a run at random times, and compares its result with that of an undisturbed run.')
+    .option('--kills <number>', 'total number of kills', '50')
+    .option('--seed <number>', 'random seed of the times', '1')
+    .option('--seconds <number>', 'stop after about this long; the same command continues')
+    .option('--out <folder>', 'folder of the runs', 'results/endurance')
+    .argument('[arguments...]', 'arguments of `npm run reproduce`, after another --')
     .option('--debug', 'print stack traces')
     .parse();
   const given = program.opts<{ kills: string; seed: string; seconds?: string; out: string }>();

@@ -17,21 +17,24 @@ const program = new Command('npm run explain --')
   .description('Prints what the engine makes of a function of tensors, step by step, without a GPU.')
   .argument('<what>', 'an expression, a kernel or an experiment')
   .argument('[tensors...]', "the expression's tensors, name=sides, and :u32 or :u8 where they are not f32")
-  .option('--sizes <list>', "a kernel's sizes, with commas or x between them")
+  .option('--sizes <list>', "a kernel's sizes, separated by commas or x")
   .option('--jvp <tensors>', 'its derivative along tangents of these tensors (d and their names)')
-  .option('--grad <tensors>', 'its gradient by these tensors, with commas between')
+  .option('--grad <tensors>', 'its gradient with respect to these tensors, separated by commas')
   .option('--graph', steps.graph.summary)
   .option('--simplified', steps.simplified.summary)
   .option('--groups', steps.groups.summary)
   .option('--plan', steps.plan.summary)
   .option('--wgsl', steps.wgsl.summary)
-  .option('--dispatch <number>', 'the WGSL of this dispatch alone')
+  .option('--dispatch <number>', 'only the WGSL of this dispatch')
   .addOption(
-    new Option('--traits <name>', 'for an adapter like these')
+    new Option('--traits <name>', 'for an adapter with these traits')
       .choices(Object.keys(knownTraits))
       .default('lavapipe'),
   )
-  .option('--adapter <name>', 'for an adapter of this machine: gpu, system, swiftshader or a part of a name')
+  .option(
+    '--adapter <name>',
+    'for an adapter of this machine: gpu, system, swiftshader or part of an adapter name',
+  )
   .option('--debug', 'print stack traces')
   .addHelpText(
     'after',

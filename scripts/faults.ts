@@ -212,7 +212,7 @@ async function enumerate(
   if (kept.commit !== commit())
     throw new CollimateError(
       `the faults in ${root} were tried at commit ${kept.commit}, and this is ${commit()}`,
-      'Go on at that commit, or name another folder with `--out`.',
+      'Continue at that commit, or give another folder with `--out`.',
     );
   const keyOf = ({ role, at, kind }: Plan) => `${role} ${at} ${kind}`;
   const tried = new Set(read<Trial>(log).map(keyOf));
@@ -240,12 +240,16 @@ if (process.argv[1] === import.meta.filename)
   await main(async () => {
     const program = new Command('npm run faults --')
       .description(
-        'Lets file operations fail and devices be lost, one a session, and compares what comes of it. The same command goes on with what is not tried yet.',
+        'Makes file operations fail and devices get lost, one per session, and compares the results. The same command continues with what has not been tried.',
       )
-      .argument('[what...]', 'run and sweep, of which files fail, and devices', ['run', 'sweep', 'devices'])
-      .option('--every <number>', 'only every so many-th operation', '1')
-      .option('--jobs <number>', 'sessions at a time', '1')
-      .option('--out <folder>', 'where the runs are', 'results/faults')
+      .argument('[what...]', 'run and sweep, where file operations fail, and devices', [
+        'run',
+        'sweep',
+        'devices',
+      ])
+      .option('--every <number>', 'try only every n-th operation', '1')
+      .option('--jobs <number>', 'concurrent sessions', '1')
+      .option('--out <folder>', 'folder of the runs', 'results/faults')
       .option('--debug', 'print stack traces')
       .parse();
     const { out, ...given } = program.opts<{ every: string; jobs: string; out: string }>();

@@ -25,13 +25,16 @@ interface Tried {
 }
 
 const { sample, seed, shard, only, limit, out } = new Command('mutants')
-  .description('Mutation testing: the share of small slips in the sources that the test suite notices.')
-  .option('--sample <number>', 'how many mutants, of all that there are', '500')
-  .option('--seed <number>', 'which ones', '1')
-  .option('--shard <i/n>', 'the i-th of n parts', '1/1')
-  .option('--only <path…>', 'of files whose path begins so')
-  .option('--limit <seconds>', 'of test files a mutant; one that these do not notice counts as survived')
-  .option('--out <folder>', 'where results are kept; the same command goes on with them', 'results/mutants')
+  .description('Mutation testing: the share of small mistakes in the sources that the test suite notices.')
+  .option('--sample <number>', 'number of mutants to sample', '500')
+  .option('--seed <number>', 'random seed of the sample', '1')
+  .option('--shard <i/n>', 'only part i of n', '1/1')
+  .option('--only <path…>', 'only mutants in files whose path begins with this')
+  .option(
+    '--limit <seconds>',
+    'of test files per mutant; a mutant that these do not notice counts as survived',
+  )
+  .option('--out <folder>', 'folder of the results; the same command continues them', 'results/mutants')
   .parse()
   .opts<Record<'sample' | 'seed' | 'shard' | 'out', string> & { only?: string; limit?: string }>();
 

@@ -10,9 +10,9 @@ import { accuracyCases, measureAccuracy } from './accuracy.ts';
 
 async function ulp(): Promise<number> {
   const program = new Command('ulp')
-    .description('measures the errors of the pointwise primitives on an adapter beside what is allowed')
+    .description('Measures the errors of the pointwise primitives on an adapter against what is allowed.')
     .option('--adapter <name>', 'as for reproduce')
-    .option('--points <number>', 'numbers, or pairs of them, that each primitive is tried on', '1000000')
+    .option('--points <number>', 'numbers, or pairs of them, to try each primitive on', '1000000')
     .option('--debug', 'print stack traces')
     .argument('[primitives...]', 'default: all')
     .parse();

@@ -3,7 +3,7 @@ import { Gpu } from '../gpu/device.ts';
 import { bytesOf, type DType, formatShape, formatType, holds, rangeOf, type Shape, sizeOf } from './shape.ts';
 import { describe, sides } from './tensor.ts';
 
-/** Host data as it is read back: f32 as floats, u32 and bool as u32, u8 as bytes. */
+/** Host data as read back: f32 as floats, u32 and bool as u32, u8 as bytes. */
 export type TypedArray = Float32Array | Uint32Array | Uint8Array;
 
 /** A dense array in host memory. */
@@ -125,7 +125,7 @@ export class DeviceArray implements Disposable {
   }
 
   /**
-   * Replaces the contents by host data, in order with submitted work.
+   * Replaces the contents with host data, in order with submitted work.
    * @throws CollimateError unless there are as many numbers as elements, and the type holds them; errors call the array `name`
    */
   write(data: ArrayLike<number>, name = 'an array'): void {

@@ -4,7 +4,7 @@ import { formatShape, formatType } from './shape.ts';
 import { ancestors, describe, type Tensor } from './tensor.ts';
 import { type AnyFunction, tensorsOf, treeMap } from './tree.ts';
 
-/** Shape and type of a value that a function is traced with. */
+/** Shape and type of an argument to trace a function with. */
 export interface Spec {
   readonly shape: readonly number[];
   readonly dtype?: 'f32' | 'u32' | 'u8';
@@ -33,7 +33,7 @@ const isShape = (x: unknown): x is readonly number[] =>
   Array.isArray(x) && x.length > 0 && x.every((d) => typeof d === 'number');
 
 /**
- * Runs a function of tensors once, on symbols, and keeps what it computes. Specs stand where tensors will.
+ * Runs a function of tensors once, on symbols, and records what it computes. Specs take the place of its tensors.
  * @throws CollimateError if it returns no tensor, or a tensor of another trace
  */
 export function trace<R>(f: AnyFunction<R>, specs: Specs): Graph<R> {
@@ -93,7 +93,7 @@ export function namesOf({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>):
   return new Map(named.map((x, i) => [x, `%${i}`]));
 }
 
-/** The graph as text: one line an operation, with shapes; the same text for the same computation. */
+/** The graph as text, one line per operation, with shapes; the same computation gives the same text. */
 export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   expectGraph('printGraph', graph);
   const { inputs, outputs } = graph;

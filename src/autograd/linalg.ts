@@ -6,7 +6,7 @@ import { expectTensors, type Tensor } from './tensor.ts';
 const SEGMENT = 256;
 
 /**
- * Of each set of vectors `x [… , r, d]`, an orthonormal set whose first j vectors span what the first j of `x` span, as far
+ * For each set of vectors `x [… , r, d]`, an orthonormal set whose first j vectors span what the first j of `x` span, as far
  * as those are independent.
  *
  * Long vectors are cut into segments, whose bases and the vectors' coordinates in them are cheap; the coordinates are

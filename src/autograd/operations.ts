@@ -5,15 +5,15 @@ import type { Params } from './primitives.ts';
 import { type DType, formatType, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor } from './tensor.ts';
 
-/** Operands of arithmetic: a number stands for a constant of the other operand's type. */
+/** An operand of arithmetic: a number is a constant of the other operand's type. */
 export type Operand = Tensor | number;
 
-/** A literal: a u32, or rounded to float32 (NaN and ±Infinity are such); it broadcasts to any shape. */
+/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
 export function constant(value: number, dtype: DType = 'f32'): Tensor {
   return bind('constant', [], { value, dtype });
 }
 
-/** Coordinates along one axis of a shape, as u32. */
+/** Each element's index along one axis of a shape, as u32. */
 export function iota(shape: Shape, axis = -1): Tensor {
   return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
 }
@@ -55,23 +55,23 @@ function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
   return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
 }
 
-/** Sum of f32 or u32; of u32 modulo 2³². */
+/** Sum of f32, or of u32 modulo 2³². */
 export const add = binary('add');
-/** Difference of f32 or u32; of u32 modulo 2³². */
+/** Difference of f32, or of u32 modulo 2³². */
 export const sub = binary('sub');
-/** Product of f32 or u32; of u32 modulo 2³². */
+/** Product of f32, or of u32 modulo 2³². */
 export const mul = binary('mul');
-/** Quotient; of u32 rounded down, and by zero the dividend. */
+/** Quotient; for u32 it is rounded down, and division by zero gives the dividend. */
 export const div = binary('div');
-/** Remainder of u32; by zero, 0. */
+/** Remainder of u32; 0 if the divisor is 0. */
 export const rem = binary('rem');
-/** The larger of two numbers, NaN where one is. Of equal f32 each has half of the derivative. */
+/** The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
 export const maximum = binary('max');
-/** The smaller of two numbers, NaN where one is. Of equal f32 each has half of the derivative. */
+/** The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
 export const minimum = binary('min');
-/** a > b, as bool: false where one is NaN. */
+/** a > b, as bool; false if either is NaN. */
 export const greater = binary('greater');
-/** a = b, as bool: false where one is NaN, and so `equal(x, x)` says what is a number. */
+/** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. */
 export const equal = binary('equal');
 
 /** −x. */
@@ -107,11 +107,11 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }
 
-/** Conversion; of f32 to u32 towards 0, with what lies beyond at 0 or 2³² − 256, and NaN at 0. */
+/** Converts; f32 to u32 rounds toward 0, clamps to 0 … 2³² − 256, and maps NaN to 0. */
 export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
 /** The identity, with a derivative of zero. */
 export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
-/** Position of `index` (u32) in the pseudo-random permutation of 0 … n−1 that `key` (u32) chooses; n or more stay. */
+/** Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay. */
 export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
   bind('shuffle', alignRanks('shuffle', [index, key]), { n });
 
@@ -126,13 +126,13 @@ export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
   return bind('reshape', [x], { from, to: shape });
 }
 
-/** Permutes the last axes; without `perm`, all of them in reverse. */
+/** Permutes the last axes by `perm` (default: reverses all axes). */
 export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
   expectTensors('transpose', [x]);
   return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
 }
 
-/** The last two axes in each other’s place, as JAX’s `mT`. */
+/** Swaps the last two axes, like JAX’s `mT`. */
 export const mT = (x: Tensor): Tensor => transpose(x, [1, 0]);
 
 /** Repeats axes of size 1 so that the trailing axes become `to`. */
@@ -178,16 +178,16 @@ function reduce(kind: Params['reduce']['kind'], x: Tensor, axes?: Axes): Tensor 
   return bind('reduce', [x], { kind, axes: list.sort((a, b) => a - b) });
 }
 
-/** Sum along `axes` (default: all), which stay with size 1. */
+/** Sum along `axes` (default: all), which are kept with size 1. */
 export const sum = (x: Tensor, axes?: Axes): Tensor => reduce('sum', x, axes);
-/** Largest element along `axes`, which stay with size 1; NaN where one is. Equal largest ones share the derivative. */
+/** Largest element along `axes`, which are kept with size 1; NaN if any is. Ties share the derivative equally. */
 export const amax = (x: Tensor, axes?: Axes): Tensor => reduce('max', x, axes);
-/** Biased variance (divides by n) along `axes`, which stay with size 1; NaN where an element is not finite. */
+/** Biased variance (divides by n) along `axes`, which are kept with size 1; NaN if any element is not finite. */
 export const variance = (x: Tensor, axes?: Axes): Tensor => reduce('variance', x, axes);
-/** Mean along `axes` (default: all), which stay with size 1. */
+/** Mean along `axes` (default: all), which are kept with size 1. */
 export const mean = (x: Tensor, axes?: Axes): Tensor => reduce('mean', x, axes);
 
-/** Product of the last two axes of two operands, each transposed first if asked; leading axes broadcast. */
+/** Matrix product over the last two axes, each operand transposed first on request; leading axes broadcast. */
 export function matmul(a: Tensor, b: Tensor, options: Partial<Params['matmul']> = {}): Tensor {
   expectOptions('matmul', options, ['transposeA', 'transposeB']);
   const { transposeA = false, transposeB = false } = options;
@@ -228,8 +228,8 @@ export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): 
 }
 
 /**
- * Largest elements under each place of a window, NaN where one is, images [… , n, height, width, channels]; by default
- * windows do not overlap. The derivative is that of the first largest one (the first NaN), as in PyTorch.
+ * Largest element at each position of a window over images [… , n, height, width, channels]; NaN if any is. By default
+ * windows do not overlap. The derivative goes to the first largest element (the first NaN), as in PyTorch.
  */
 export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
   expectTensors('maxPool2d', [x]);
@@ -242,14 +242,14 @@ export function globalAveragePool(x: Tensor): Tensor {
   return reshape(mean(x, [-3, -2]), [x.shape.at(-1)!], 3);
 }
 
-/** Rows of `table [n, d…]` (u8 or f32) by `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`; NaN beyond the table. */
+/** Rows of `table [n, d…]` (u8 or f32) at `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`; NaN out of range. */
 export function take(table: Tensor, index: Tensor, options: { scale?: number; shift?: number } = {}): Tensor {
   expectOptions('take', options, ['scale', 'shift']);
   const { scale = 1, shift = 0 } = options;
   return bind('take', [table, index], { scale, shift });
 }
 
-/** Numbers that depend on `key` (u32 [2]), `stream` and position only: uniform in [0, 1) or standard normal. */
+/** Random numbers, uniform in [0, 1) or standard normal, that depend on `key` (u32 [2]), `stream` and position alone. */
 export function random(
   key: Tensor,
   shape: Shape,
@@ -270,7 +270,7 @@ export function moveaxis(x: Tensor, from: number, to: number): Tensor {
 /** The largest finite float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
-/** ln Σ exp(x) along the last axis, which stays with size 1, without overflow; infinities and NaN go on. */
+/** ln Σ exp(x) along the last axis, which is kept with size 1, without overflow; infinities and NaN propagate. */
 export function logsumexp(x: Tensor): Tensor {
   const top = stopGradient(amax(x, -1));
   // ∞ − ∞ would be NaN.
@@ -278,7 +278,7 @@ export function logsumexp(x: Tensor): Tensor {
   return add(log(sum(exp(sub(x, shift)), -1)), shift);
 }
 
-/** Index of the first largest element along the last axis, as f32 [… , 1]; NaN counts as the largest. */
+/** Index of the first largest element along the last axis, as f32 [… , 1]; NaN counts as largest. */
 export function argmax(x: Tensor): Tensor {
   const top = amax(x, -1);
   const n = x.shape.at(-1)!;
@@ -289,7 +289,7 @@ export function argmax(x: Tensor): Tensor {
 
 /**
  * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
- * shape [1, 1]. It is NaN if a logit is, or if a label is none of the classes.
+ * shape [1, 1]. It is NaN if any logit is, or if a label is not a class.
  */
 export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
   expectTensors('softmaxCrossEntropy', [logits, labels]);

@@ -25,15 +25,15 @@ export interface CompileOptions {
   /** `[output, input]` pairs, by position: that output replaces that input, and both are bound to one array. */
   inPlace?: readonly (readonly [number, number])[];
   /**
-   * `f16` lets products of matrices round their operands to f16 (11 bits, up to 65504) where that may be faster; sums are f32
-   * all the same. By default everything is f32.
+   * `f16` lets matrix products round their operands to f16 (11 bits, up to 65504) where that may be faster; sums are still
+   * f32. By default everything is f32.
    */
   precision?: 'f32' | 'f16';
 }
 
 /**
- * Traces a function, differentiates what it asks to be differentiated, and compiles all kernels side by side. Before the first
- * use of a family of kernels the device computes a known answer with it.
+ * Traces a function, with its derivatives, and compiles all kernels in parallel. Before the first
+ * use of a kernel family the device must reproduce a known answer with it.
  * @throws WrongAnswers if that is wrong
  */
 export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {

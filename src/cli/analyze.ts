@@ -56,21 +56,24 @@ interface Options {
 }
 
 const program = new Command('npm run analyze --')
-  .description('Measures Residual Alignment in a network that `npm run reproduce` has trained.')
+  .description('Measures Residual Alignment in a trained network, from `npm run reproduce` or elsewhere.')
   .argument('<checkpoint>', 'a checkpoint.safetensors, or the folder of a run')
-  .option('--experiment <name>', 'the checkpoint holds weights alone, of the network of this experiment')
-  .option('--preset <name>', 'of that experiment', 'paper')
+  .option('--experiment <name>', 'the file holds bare weights, for the network of this experiment')
+  .option('--preset <name>', 'preset of that experiment', 'paper')
   .option(
     '--samples <number>',
     'training examples at which Jacobians are taken (default: as in its run, or 16)',
   )
-  .option('--triples <number>', 'leading singular triples compared (default: the number of classes)')
-  .option('--seed <number>', 'of the choice of samples and of the SVD (default: that of the training)')
+  .option('--triples <number>', 'leading singular triples to compare (default: the number of classes)')
+  .option('--seed <number>', 'random seed of the samples and the SVD (default: that of the training)')
   .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
-  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option(
+    '--adapter <name>',
+    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
+  )
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .addOption(tuneOption('as in its run, or on'))
-  .option('--out <file>', 'write the analysis, as analysis.json, to a new file')
+  .option('--out <file>', 'write the analysis, like analysis.json, to a new file')
   .option('--json', 'print the analysis as JSON')
   .option('--debug', 'print stack traces')
   .addHelpText(
@@ -82,7 +85,7 @@ Examples:
   npm run analyze -- checkpoint.safetensors --convention post-activation --out analysis.json
   npm run analyze -- weights.safetensors --experiment imagenette-resnet34
 
-Weights alone, such as torchvision's \`resnet34\` saved as safetensors, must have PyTorch's names and the shapes of the network, for any number of classes.`,
+Bare weights, such as torchvision's \`resnet34\` saved as safetensors, need PyTorch's names and the network's shapes, but may have any number of classes.`,
   );
 
 await main(async () => {
@@ -98,7 +101,10 @@ await main(async () => {
     convention: conventionOf(given.convention),
   };
   if (out !== undefined && existsSync(out)) {
-    throw new CollimateError(`${out} exists already`, 'Name a new file with `--out`, or remove it first.');
+    throw new CollimateError(
+      `${out} already exists`,
+      'Give a new file with `--out`, or remove this one first.',
+    );
   }
   if (out !== undefined) checkTarget(out);
   const { checkpoint, config } = open(path, experiment === undefined ? undefined : { experiment, preset });
@@ -146,11 +152,11 @@ function open(
   const file = isFolder ? join(path, CHECKPOINT) : path;
   let bytes: Uint8Array;
   try {
-    if (existsSync(file) && !statSync(file).isFile()) throw new Error('it is no file'); // /dev/zero has no end
+    if (existsSync(file) && !statSync(file).isFile()) throw new Error('it is not a file'); // /dev/zero has no end
     bytes = readFileSync(file);
   } catch (cause) {
     const message = `cannot read ${file}: ${(cause as Error).message}`;
-    throw new CollimateError(message, 'Name a checkpoint.safetensors, or the folder of a run.', { cause });
+    throw new CollimateError(message, 'Give a checkpoint.safetensors, or the folder of a run.', { cause });
   }
   if (own) return { checkpoint: weightsOf(bytes, file, own.experiment, own.preset), config: undefined };
   const folder = dirname(file);
@@ -173,8 +179,8 @@ function weightsOf(bytes: Uint8Array, file: string, name: string, preset: string
     console.error(
       `note: the network tells ${network.classes} classes apart, and ${title} shows ${classes}: ` +
         (known
-          ? 'outputs are put in an order in which its classes come first'
-          : `accuracies and neural collapse take the first ${classes} outputs for them`),
+          ? 'the outputs are reordered so that its classes come first'
+          : `accuracies and neural collapse use the first ${classes} outputs`),
     );
   }
   const { seed, images } = settings;

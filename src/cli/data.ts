@@ -47,15 +47,18 @@ const names = () =>
     ...new Set([...Object.keys(choices), ...Object.keys(datasets)]),
   ]);
 
-program.command('list', { isDefault: true }).description('what there is, and where').action(list);
+program
+  .command('list', { isDefault: true })
+  .description('lists the datasets and where they are')
+  .action(list);
 program
   .command('fetch')
-  .description('fetches from the publisher what is not there yet; goes on where it was cut off')
+  .description('fetches missing files from their publishers; continues interrupted downloads')
   .addArgument(names().argRequired())
   .action(fetchAll);
 program
   .command('verify')
-  .description('reads datasets whole and compares checksums (default: those that are there)')
+  .description('reads whole datasets and compares checksums (default: those present)')
   .addArgument(names())
   .action(verify);
 
@@ -115,7 +118,7 @@ async function verify(wanted: readonly string[]): Promise<void> {
       );
       for (const note of train.notes ?? []) console.log(`  ${note}`);
       if (!own) continue;
-      console.log('  They can be read, but are not known to be the published ones.');
+      console.log('  They are readable, but not known to be the published ones.');
     } catch (error) {
       console.log(`✗ ${name}`);
       reportError(error);

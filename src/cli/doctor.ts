@@ -98,14 +98,14 @@ function print({ versions, system, trials, chosen, advice }: Report): void {
   row('system', `${system.platform} ${system.arch} ${system.distribution} ${system.release}`.trim());
   if (system.platform === 'linux') {
     console.log('\nVulkan');
-    row('loader', system.loader ? 'libvulkan.so.1 is there' : 'libvulkan.so.1 is missing');
+    row('loader', system.loader ? 'libvulkan.so.1 found' : 'libvulkan.so.1 is missing');
     row('drivers', system.manifests.join('\n'.padEnd(26)) || 'none (no manifest in …/vulkan/icd.d)');
     const nodes = system.renderNodes.map(({ path, usable }) => path + (usable ? '' : ' (no permission)'));
     row('GPU devices', [...nodes, ...(system.nvidia ? ['NVIDIA'] : [])].join(', ') || 'none');
     if (system.container) row('container', 'yes');
     for (const [name, value] of Object.entries(system.environment)) row(name, value);
   }
-  console.log('\nAdapters, in the order in which they are preferred');
+  console.log('\nAdapters, in order of preference');
   for (const { adapter, result, warnings } of trials) {
     if (result.ok) row(`✓ ${adapter}`, `${result.info.name}: ${result.info.driver}`);
     else {
@@ -118,7 +118,7 @@ function print({ versions, system, trials, chosen, advice }: Report): void {
   if (best?.ok) {
     console.log(`\nChosen: ${chosen}`);
     printAdapter(best, row);
-  } else console.log('\nNo adapter to choose.');
+  } else console.log('\nNo adapter works.');
   if (advice.length > 0) console.log(`\nAdvice\n${advice.map((line) => `  • ${line}`).join('\n')}`);
 }
 
@@ -127,10 +127,10 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
   row('name', best.info.name);
   row('driver', best.info.driver);
   row('kind', `${traits.kind}${best.info.backend ? `, through ${best.info.backend}` : ''}`);
-  row('known answers', `right, ${best.milliseconds.toFixed(0)} ms after it was asked for`);
+  row('known answers', `right, ${best.milliseconds.toFixed(0)} ms after the request`);
   row('subgroups', traits.subgroupSize ? `${traits.subgroupSize} lanes` : 'no');
   row('half precision', features.includes('shader-f16') ? 'yes' : 'no');
-  row('timestamps', features.includes('timestamp-query') ? 'yes' : 'no, so no profiles');
+  row('timestamps', features.includes('timestamp-query') ? 'yes' : 'no, so no profiling');
   row(
     'buffer',
     `at most ${formatBytes(best.maxBufferBytes)}, ${formatBytes(traits.maxBindingBytes)} bound at once`,
@@ -146,12 +146,15 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
 }
 
 const program = new Command('doctor')
-  .description('Shows which WebGPU adapters there are, which one is chosen, and how to get a better one.')
-  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .description('Lists the WebGPU adapters, says which one is chosen, and how to get a better one.')
+  .option(
+    '--adapter <name>',
+    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
+  )
   .option('--json', 'print the findings as JSON')
   .addHelpText(
     'after',
-    '\nThe exit status is 0 if an adapter works, or the one asked for, and 1 if none does.',
+    '\nThe exit status is 0 if an adapter works (with --adapter, the requested one), else 1.',
   );
 
 const [first, adapter] = process.argv.slice(2);

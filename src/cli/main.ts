@@ -4,8 +4,8 @@ import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.
 
 /** The part of `--help` that says how a command ends. */
 export const exitStatuses = (done: string, work = 'the work'): string =>
-  `\nThe exit status is 0 ${done}, 1 after an error, such as a full disk, and where ${work} is stopped 128 and the number of the
-signal: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when the reader of the output has gone.`;
+  `\nThe exit status is 0 ${done}, 1 after an error such as a full disk, and 128 plus the signal number if ${work} is
+stopped: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when the reader of the output has gone.`;
 
 /**
  * Runs a command: its result is the exit status. An error is printed with its remedy, and with a stack trace only on
@@ -41,7 +41,7 @@ export function stopWhereOutputEnds(): void {
       if (failed) return; // Each write fails from now on.
       failed = true;
       if (cause.code === 'EPIPE') return requestStop(READER_GONE);
-      const remedy = 'Make room, or send the output elsewhere; a run goes on with `--resume`.';
+      const remedy = 'Make room, or send the output elsewhere; continue a run with `--resume`.';
       reportError(new CollimateError(`cannot write to ${name}: ${cause.message}`, remedy, { cause }));
       requestStop(1);
     });
@@ -59,7 +59,7 @@ export function reportError(thrown: unknown): number {
   } else {
     console.error(`error: ${error instanceof Error ? error.message : error}`);
     console.error(
-      'This is a bug in Collimate. Please report it, with what the command prints with --debug added.',
+      'This is a bug in Collimate. Please report it with the output of the same command with --debug added.',
     );
   }
   return error instanceof Interrupted ? error.status : 1;

@@ -140,5 +140,5 @@ export async function runAll(
   using interrupt = new Interrupt(() => {}, stop);
   await interrupt.graceful(() => Promise.all(workers.slice(0, orders.length).map(work)));
   if (failure) throw failure.error;
-  if (stopping) throw new Interrupted('stopped; every run that was begun has its checkpoint');
+  if (stopping) throw new Interrupted('stopped; every run that was started has its checkpoint');
 }

@@ -22,43 +22,50 @@ interface Options extends SingleOptions {
 
 const program = new Command('npm run reproduce --')
   .description(
-    'Trains residual networks and controls, and measures Residual Alignment in them: one experiment, or a sweep of many runs.',
+    'Trains residual networks and their controls and measures Residual Alignment in them: one experiment, or a sweep of many runs.',
   )
   .argument(
     '[name]',
-    'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` sweeps; `list` shows them',
+    'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` for every sweep; `list` shows them',
   )
-  .argument('[which]', 'with `list`: the experiment or sweep of which to show all presets')
-  .option('--preset <name>', 'smoke (seconds), quick (minutes, the default) or paper (hours)');
+  .argument('[which]', 'with `list`: show all presets of this experiment or sweep')
+  .option('--preset <name>', 'smoke (seconds), quick (minutes) or paper (hours) (default: quick)');
 addSettings(program);
 program
-  .option('--no-control', 'train no control without skip connections')
-  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option('--no-control', 'do not train the control without skip connections')
+  .option(
+    '--adapter <name>',
+    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
+  )
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .option(
     '--out <folder>',
-    'a new or empty folder (default: results/<experiment>/<time>-<seed>); of sweeps, where all results are (default: results)',
+    'for a run, a new or empty folder (default: results/<experiment>/<time>-<seed>); for sweeps, the folder of all results (default: results)',
   )
   .option(
     '--resume [folder]',
-    'continue a run that was cut off (default: the last one begun of those that are not done)',
+    'continue an interrupted run (default: the unfinished run that was started last)',
   )
-  .option('--seeds <number>', 'of sweeps: seeds 1 to this (default: 3)')
+  .option('--seeds <number>', 'for sweeps: use seeds 1 to this number (default: 3, or 1 with --preset smoke)')
   .option(
     '--jobs <number>',
-    'of sweeps: runs at a time (default: as many as cores beside a software adapter, else 1)',
+    'for sweeps: concurrent runs (default: one per core on a software adapter, else one per GPU)',
   )
   .option(
     '--shard <i/n>',
-    'of sweeps: make the i-th of n parts of the runs; the last to finish writes the pages',
+    'for sweeps: make only part i of n of the runs; the last part to finish writes the pages',
   )
-  .option('--checkpoint-every <seconds>', 'of training, about', '20')
-  .addOption(tuneOption('on, or as a run that goes on was begun'))
+  .option(
+    '--checkpoint-every <seconds>',
+    'write a checkpoint after about this many seconds of training',
+    '20',
+  )
+  .addOption(tuneOption('on, or that of the run being resumed'))
   .option('--strict', 'exit with status 1 if a claim does not hold')
   .option(
     '--trace <file>',
-    'write a timeline of the dispatches for ui.perfetto.dev at the end: of each program, such as a step of training ' +
-      'or of the analysis, ten runs each from the 1st, 100th, 1,000th … on',
+    'at the end, write a timeline of dispatches for ui.perfetto.dev: of each program, such as a training step ' +
+      'or an analysis step, ten runs each from the 1st, 100th, 1,000th … on',
   )
   .option('--json', 'print lines of JSON')
   .option('--debug', 'print stack traces')
@@ -69,14 +76,14 @@ Examples:
   npm run reproduce -- mnist-fc                          the main result, in minutes
   npm run reproduce -- mnist-fc --preset smoke           a first look, in seconds
   npm run reproduce -- mnist-fc --depth 16 --seed 2 --out results/deep
-  npm run reproduce -- mnist-fc --resume                 go on with the last run that was cut off
+  npm run reproduce -- mnist-fc --resume                 continue the last interrupted run
   npm run reproduce -- mnist-conv                        the same for convolutions
   npm run reproduce -- ra4-depth                         a sweep: many runs, one report, results/index.html
   npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
   npm run reproduce -- list                          experiments and sweeps, with times
   npm run reproduce -- list mnist-conv               presets of one, with sizes and settings
 
-Defaults of numbers depend on the preset: \`list NAME\` shows them. A run that is stopped leaves a checkpoint and prints the
+Numeric defaults depend on the preset; \`list NAME\` shows them. A stopped run leaves a checkpoint and prints the
 command that continues it.${exitStatuses('when the run is done', 'a run')}`,
   );
 
@@ -87,7 +94,7 @@ await main(async () => {
   const [name, which] = program.args;
   if (name === 'list') return list(which, options);
   if (which !== undefined) {
-    throw new CollimateError(`${which} is one argument too many`, 'Name one experiment or sweep.');
+    throw new CollimateError(`unexpected argument ${which}`, 'Name one experiment or sweep.');
   }
   if (name === undefined) return program.help({ error: true });
   const checkpointSeconds = parseNumber('--checkpoint-every', options.checkpointEvery, real(0, 86_400));
@@ -113,9 +120,9 @@ async function suite(
   const misplaced = (['resume', 'trace', 'seed'] as const).find((option) => options[option] !== undefined);
   if (misplaced) {
     const remedies = {
-      resume: 'Leave it out: a sweep goes on by itself with what is not there yet.',
+      resume: 'Leave it out: a sweep always continues with its missing runs.',
       trace: 'Trace a single run.',
-      seed: 'Give the number of seeds by --seeds, or make a single run.',
+      seed: 'Give the number of seeds with --seeds, or start a single run.',
     };
     throw new CollimateError(`--${misplaced} does not apply to a sweep`, remedies[misplaced]);
   }

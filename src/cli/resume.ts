@@ -37,14 +37,14 @@ export function findRun(
   if (typeof resume === 'string' && out !== undefined && resolve(out) !== resolve(resume)) {
     throw new CollimateError(
       `--out ${out} and --resume ${resume} contradict each other`,
-      'Leave out --out: a resumed run goes on in its folder.',
+      'Leave out --out: a resumed run stays in its folder.',
     );
   }
   const path = typeof resume === 'string' ? resume : (out ?? latestRun(experiment.name));
   const config = readConfig(path);
   if (config.experiment !== experiment.name) {
     throw new CollimateError(
-      `the run in ${path} is one of ${config.experiment}, not of ${experiment.name}`,
+      `the run in ${path} is of ${config.experiment}, not of ${experiment.name}`,
       `Use ${resumeCommand(config.experiment, path)}.`,
     );
   }
@@ -71,9 +71,9 @@ function latestRun(experiment: string): string {
   if (latest) return latest.folder;
   throw new CollimateError(
     runs.length > 0
-      ? `no run of ${experiment} in ${parent} was cut off: ${runs.length} are done, or cannot be read`
+      ? `there is no unfinished run of ${experiment} in ${parent}: all ${runs.length} are done or unreadable`
       : `there is no run of ${experiment} in ${parent}`,
-    'Name its folder, `--resume <folder>`, or begin a run without `--resume`.',
+    'Give its folder with `--resume <folder>`, or start a run without `--resume`.',
   );
 }
 
@@ -91,7 +91,7 @@ export function goOn(config: RunConfig, dataset: string, adapter: RunConfig['ada
   );
   if (known) return config;
   console.error(
-    `note: the run was begun on ${config.adapter.name}; on ${adapter.name} it ends in other bits`,
+    `note: the run was started on ${config.adapter.name}; on ${adapter.name} it ends with different bits`,
   );
   return { ...config, resumedOn: [...resumedOn, adapter] };
 }

@@ -25,7 +25,7 @@ export function addNumber(
   const from = above ? `above ${minimum}` : maximum >= 1e9 ? `from ${minimum}` : `${minimum}`;
   const words = [what, `${from}${maximum >= 1e9 ? '' : ` to ${maximum}`}`];
   if (word) words.push(`or ${word}`);
-  if (several) words.push('with commas between');
+  if (several) words.push('separated by commas');
   program.option(`${option} <number${word ? `|${word}` : ''}${several ? 's' : ''}>`, words.join(', '));
 }
 

@@ -63,7 +63,7 @@ export async function runSingle(
   const display = chooseDisplay(!!options.json);
   const howToGoOn = () => {
     display.close();
-    console.error(`To go on: ${resumeCommand(experiment.name, folder.path)}`);
+    console.error(`To continue: ${resumeCommand(experiment.name, folder.path)}`);
   };
   display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
   display.fact('folder', folder.path);

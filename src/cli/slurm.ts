@@ -24,7 +24,7 @@ export function checkTime(limit: string): void {
   if (seconds === undefined || seconds === 0 || seconds >= MIN_S) return; // sbatch refuses what it cannot read; 0 is no limit
   throw new CollimateError(
     `--time ${limit} is ${seconds} s, but a task is told to stop ${NOTICE_S} s before its limit, or up to 60 s earlier`,
-    `Give at least ${MIN_S / 60} minutes, such as --time 01:00:00: a shorter task would be queued again without end.`,
+    `Give at least ${MIN_S / 60} minutes, such as --time 01:00:00: a shorter task would be requeued forever.`,
   );
 }
 
@@ -107,7 +107,7 @@ export function sbatch(script: string, options: readonly string[]): string {
   if (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new CollimateError(
-      missing ? 'there is no sbatch here, the command that submits jobs to Slurm' : error.message,
+      missing ? 'cannot find sbatch, the command that submits jobs to Slurm' : error.message,
       `Run this where jobs are submitted, such as the login node of a cluster, or take ${script} there: \`sbatch ${quote(script)}\`.`,
       { cause: error },
     );
@@ -115,7 +115,7 @@ export function sbatch(script: string, options: readonly string[]): string {
   if (status !== 0) {
     throw new CollimateError(
       `sbatch refuses ${script}: ${stderr.trim() || `status ${status}`}`,
-      'Give what it asks for, such as --time, --partition or --gres; other options of sbatch go behind `--`.',
+      'Give what it asks for, such as --time, --partition or --gres; other sbatch options go after `--`.',
     );
   }
   return stdout.trim().split(';')[0]!; // The name of the cluster may follow.

@@ -85,7 +85,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
     } catch (error) {
       display.close();
       const status = reportError(error);
-      console.error(`To go on: ${commandLine('reproduce', process.argv.slice(2))}`);
+      console.error(`To continue: ${commandLine('reproduce', process.argv.slice(2))}`);
       return status;
     }
   }
@@ -99,7 +99,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
     console.log(JSON.stringify({ event: 'done', root, lacking: lacking.map(({ id }) => id), holds }));
   }
   if (failed > 0) {
-    console.error(`${failed} of ${ready.length} runs failed; the same command tries them again.`);
+    console.error(`${failed} of ${ready.length} runs failed; run the same command to retry them.`);
     return 1;
   }
   return options.strict && !holds ? 1 : 0;

@@ -48,28 +48,31 @@ function planned(name: string, description: string): Command {
     .description(description)
     .argument('<sweep>', 'such as ra4-depth, or `all`')
     .option('--preset <name>', `${LEVELS.join(', ')} (default: quick)`)
-    .option('--seeds <number>', 'seeds 1 to this (default: 3)')
-    .option('--out <folder>', 'where all results are', 'results');
+    .option('--seeds <number>', 'use seeds 1 to this number (default: 3, or 1 with --preset smoke)')
+    .option('--out <folder>', 'folder of all results', 'results');
   addSettings(command);
   return command
-    .option('--no-control', 'train no control without skip connections')
+    .option('--no-control', 'do not train the control without skip connections')
     .option('--debug', 'print stack traces');
 }
 
 const submit = planned(
   'submit',
-  'Submits the runs of a sweep to a cluster, in tasks that each make a part of them.',
+  'Submits the runs of a sweep to a cluster, as tasks that each make some of them.',
 )
-  .argument('[sbatch...]', 'other options of sbatch, behind --')
-  .requiredOption('--slurm', 'as an array job of Slurm')
+  .argument('[sbatch...]', 'other sbatch options, after --')
+  .requiredOption('--slurm', 'as a Slurm array job')
   .option('--shards <number>', `tasks (default: one for each run, at most ${MAX_TASKS})`)
-  .option('--time <limit>', 'of a task, which is requeued until its runs are done')
-  .option('--partition <name>', 'where tasks run')
-  .option('--gres <list>', 'what each task gets, such as gpu:1')
+  .option('--time <limit>', 'limit of each task, which is requeued until its runs are done')
+  .option('--partition <name>', 'partition in which tasks run')
+  .option('--gres <list>', 'resources of each task, such as gpu:1')
   .option('--dry-run', 'write the script and print it, but submit nothing')
-  .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+  .option(
+    '--adapter <name>',
+    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
+  )
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
-  .option('--jobs <number>', 'runs at a time in each task')
+  .option('--jobs <number>', 'concurrent runs in each task')
   .addOption(tuneOption())
   .addHelpText(
     'after',
@@ -77,7 +80,7 @@ const submit = planned(
 Example:
   npm run sweep -- submit --slurm ra4-depth --shards 8 --time 02:00:00 --gres gpu:1 -- --cpus-per-task=4
 
-The folder of results must be one that all nodes share. Fetch datasets before, by \`npm run data\`: nodes may have no network.`,
+All nodes must share the results folder. Fetch datasets first with \`npm run data\`: nodes may have no network.`,
   )
   .action((sweep: string, others: string[], options: Submission) =>
     main(async () => submitToSlurm(sweep, others, options)),
@@ -88,7 +91,7 @@ const status = planned('status', 'Shows which runs of a sweep are done, begun, f
 );
 
 await new Command('npm run sweep --')
-  .description('Hands sweeps to a cluster, and says how they stand. `npm run reproduce` makes them here.')
+  .description('Submits sweeps to a cluster and shows their progress. `npm run reproduce` makes them here.')
   .addCommand(submit)
   .addCommand(status)
   .parseAsync();
@@ -127,14 +130,14 @@ function submitToSlurm(sweep: string, others: readonly string[], options: Submis
   writeAtomically(file, script);
   if (dryRun) {
     process.stdout.write(script);
-    console.error(`Nothing is submitted. To do so: ${['sbatch', ...others, file].map(quote).join(' ')}`);
+    console.error(`Nothing was submitted. To submit: ${['sbatch', ...others, file].map(quote).join(' ')}`);
     return 0;
   }
   const job = sbatch(file, others);
   const plan = typed(submit, (option) => status.options.some((own) => own.attributeName() === option));
-  console.log(`Job ${job} is to make ${runs.length} runs; its logs are in ${logs}`);
+  console.log(`Submitted job ${job} with ${runs.length} runs; its logs are in ${logs}`);
   console.log(
-    `To see how it stands: ${commandLine('sweep', ['status', sweep, ...plan])}, or squeue --job ${job}`,
+    `To see its progress: ${commandLine('sweep', ['status', sweep, ...plan])}, or squeue --job ${job}`,
   );
   return 0;
 }
@@ -165,7 +168,7 @@ function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[]
   if (chosen.length === 0) {
     throw new CollimateError(
       `there is no sweep ${name}`,
-      `There are ${Object.keys(sweeps).join(', ')}, and all.`,
+      `Give one of ${Object.keys(sweeps).join(', ')}, or all.`,
     );
   }
   return { level: plan.level, runs: distinct(chosen.map((sweep) => planSweep(sweep, plan))) };

@@ -39,13 +39,16 @@ export interface TheoryOptions extends GivenTheory {
 export async function theoryCommand(args: readonly string[]): Promise<number> {
   const command = new Command(`npm run reproduce -- ${theorySweep.name}`)
     .description(
-      'Optimizes the Unconstrained Jacobians Model from many random starts and checks what its theory concludes.',
+      'Optimizes the Unconstrained Jacobians Model from many random starts and checks the conclusions of its theory.',
     )
     .option('--preset <name>', LEVELS.map((level) => `${level} (${theoryTimes[level]})`).join(', '), 'quick');
   for (const [name, row] of Object.entries(theoryRows))
     addNumber(command, `--${name}`, row.what, row, Array.isArray(row.smoke));
   command
-    .option('--adapter <name>', 'gpu, system, swiftshader or a part of a name (default: $COLLIMATE_ADAPTER)')
+    .option(
+      '--adapter <name>',
+      'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
+    )
     .option(
       '--out <folder>',
       `where results go (default: ${sweepFolder('results', theorySweep.name, '<preset>')})`,
@@ -53,9 +56,9 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
     .option('--strict', 'exit with status 1 if a claim does not hold')
     .option('--json', 'print lines of JSON')
     .option('--debug', 'print stack traces')
-    .addHelpText('after', '\nGive the same command again to go on after an interruption.')
+    .addHelpText('after', '\nRun the same command again to continue after an interruption.')
     .parse(args, { from: 'user' });
-  using _interrupt = new Interrupt(() => console.error('To go on, give the same command again.'));
+  using _interrupt = new Interrupt(() => console.error('To continue, run the same command again.'));
   return await runTheory(command.opts<TheoryOptions>());
 }
 
@@ -104,7 +107,7 @@ function openFolder(path: string, settings: TheorySettings): RunFolder {
   if (isDeepStrictEqual(folder.read(CONFIG, THEORY_CONFIG).settings, settings)) return folder;
   folder.release();
   throw new CollimateError(
-    `the folder ${path} holds results of other settings`,
-    'Name another folder with `--out`, or remove that one.',
+    `the folder ${path} holds results for other settings`,
+    'Give another folder with `--out`, or remove that one.',
   );
 }

@@ -5,5 +5,5 @@ import { tuneModes } from '../tuner/tuner.ts';
 export const tuneOption = (otherwise = 'on'): Option =>
   new Option(
     '--tune <mode>',
-    `choose kernels by timing them: what is not known yet (on), everything again (force), or nothing (off) (default: ${otherwise})`,
+    `choose kernels by timing them: those not timed yet (on), all of them again (force), or none (off) (default: ${otherwise})`,
   ).choices(tuneModes);

@@ -5,8 +5,8 @@ import { choicesFile, readChoices } from '../host/choices.ts';
 import { main } from './main.ts';
 
 const program = new Command('npm run tune --').description(
-  'Shows or forgets which kernels were found to be the fastest, and how long the candidates took. ' +
-    'Runs measure what is not known yet, unless `--tune off` is given.',
+  'Shows or deletes the record of the fastest kernels, with the time that each candidate took. ' +
+    'Runs time what is missing from it, unless given `--tune off`.',
 );
 program
   .command('show', { isDefault: true })
@@ -15,7 +15,7 @@ program
   .action(({ json }: { json?: boolean }) => show(!!json));
 program
   .command('reset')
-  .description('forget all choices')
+  .description('delete all choices')
   .action(() => {
     try {
       rmSync(choicesFile(), { force: true });
@@ -29,7 +29,7 @@ program
   });
 program
   .command('path')
-  .description('where the choices are kept')
+  .description('print where the choices are stored')
   .action(() => console.log(choicesFile()));
 
 await main(async () => {

@@ -52,7 +52,7 @@ async function serve(options: WorkerOptions): Promise<void> {
     if (begun && !isDeepStrictEqual(begun.settings, order.settings)) {
       throw new CollimateError(
         `the run in ${order.folder} was made with other settings`,
-        'Move that folder away, or name another root with `--out`.',
+        'Move that folder away, or give another root with `--out`.',
       );
     }
     if (begun && wholeRun(order.folder)) return; // by another process, since this one was asked

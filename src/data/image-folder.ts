@@ -8,15 +8,15 @@ import { packageVersion } from './packages.ts';
 import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
 
 export interface DecodeOptions {
-  /** The dataset's, which becomes part of its own. */
+  /** Becomes part of the dataset's name. */
   readonly name: string;
-  /** Height and width in pixels to which images are brought. */
+  /** Height and width in pixels to resize images to. */
   readonly side: number;
-  /** The folder where the pixels are kept, so that they are decoded once. */
+  /** The folder where decoded pixels are kept, so that images are decoded only once. */
   readonly cache: string;
   /** Called after each image. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Called with what is worth knowing but no failure. */
+  /** Called with notes that are not failures. */
   readonly say: (message: string) => void;
 }
 
@@ -28,16 +28,16 @@ const MAX_PIXELS = 2 ** 26;
 const MAX_BYTES = 2 ** 32 - 1;
 
 /**
- * Decodes images of any size: the shorter side is brought to `side`, the longer is cut at both ends. Grey ones get three equal
- * channels. The classes are the folders of `train` in the order of their names. The images come in the order of their names' hashes,
- * which mixes the classes and is the same everywhere.
+ * Decodes images of any size: resizes the shorter side to `side` and crops the longer at both ends. Gray images get three equal
+ * channels. The classes are the folders of `train` in alphabetical order. The images are ordered by the hashes of their names,
+ * which mixes the classes in the same way everywhere.
  * @throws CollimateError if `sharp` is not installed, there are no images, or one of them, which it names, cannot be decoded
  */
 export async function decodeImages(files: ImageFiles, options: DecodeOptions): Promise<DatasetSplit> {
   const { name, side, cache, say } = options;
   if (!Number.isInteger(side) || side < 8 || side > 1024) {
     throw new CollimateError(
-      `cannot bring images to ${side} pixels a side`,
+      `cannot resize images to ${side} pixels a side`,
       'Give a whole number from 8 to 1024.',
     );
   }
@@ -52,7 +52,7 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
       await keepPixels(cache, prefix, path, classes, parts);
     } catch (error) {
       say(
-        `note: the decoded images are not kept in ${path}, so they will be decoded again: ${(error as Error).message}`,
+        `note: cannot save the decoded images in ${path}, so they will be decoded again: ${(error as Error).message}`,
       );
     }
   }
@@ -78,9 +78,9 @@ async function decode(files: ImageFiles, { side, onProgress, say }: DecodeOption
   if (others.length > 0) {
     const what =
       others.length === 1
-        ? 'a file that is no image that is'
-        : `${others.length} files that are no images that are`;
-    say(`note: ${files.path} has ${what} read, such as ${others[0]}; left out`);
+        ? 'a file that is not a supported image'
+        : `${others.length} files that are not supported images`;
+    say(`note: ${files.path} has ${what}, such as ${others[0]}; skipped`);
   }
   const ordered = names
     .map((name) => ({ name, hash: sha256(name) }))
@@ -110,7 +110,7 @@ async function decode(files: ImageFiles, { side, onProgress, say }: DecodeOption
       } catch (cause) {
         throw new CollimateError(
           `the image ${name} in ${files.path} cannot be decoded: ${(cause as Error).message.trim()}`,
-          'It is damaged, or not what its name says: fetch the images again, or remove it.',
+          'Remove the image, or fetch it again: it is damaged, or not what its name says.',
           { cause },
         );
       }
@@ -130,17 +130,17 @@ function refuseVanished(path: string, names: readonly string[], others: readonly
   if (lost === undefined) return;
   const count = others.filter((name) => folderOf(name) === folderOf(lost)).length;
   throw new CollimateError(
-    `${path} has no image that is read in ${folderOf(lost)}: it has ${count} other ${count === 1 ? 'file' : 'files'}, such as ${lost}`,
-    'JPEG, PNG, WebP, GIF, TIFF and AVIF are read, by these endings: convert the files, or remove the folder.',
+    `${path} has no supported image in ${folderOf(lost)}: it has ${count} other ${count === 1 ? 'file' : 'files'}, such as ${lost}`,
+    'Convert the files, or remove the folder: JPEG, PNG, WebP, GIF, TIFF and AVIF are supported, under these endings.',
   );
 }
 
 function checkLayout(path: string, classes: readonly string[], tested: readonly string[]): void {
-  const remedy = 'Images lie in `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`.';
+  const remedy = 'Put images into `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`.';
   if (classes.length < 2 || classes.length > 256) {
     throw new CollimateError(
       `${path} has images of ${classes.length} classes to train on`,
-      `${remedy} 2 to 256 classes are read.`,
+      `${remedy} Give 2 to 256 classes.`,
     );
   }
   if (tested.length === 0) throw new CollimateError(`${path} has no images to test on`, remedy);

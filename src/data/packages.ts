@@ -11,7 +11,7 @@ export function packageFolder(name: string): string | undefined {
   }
 }
 
-/** The version of an installed npm package, which may not let its package.json be asked for. */
+/** The version of an installed npm package, even one that does not export its package.json. */
 export function packageVersion(name: string): string | undefined {
   try {
     const entry = createRequire(import.meta.url).resolve(name);

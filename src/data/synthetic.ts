@@ -8,11 +8,11 @@ export const syntheticImages: Dataset = {
   ...{ ...facts, channels: 3, classes: 10, trainedAt: 0.6 },
   settings: ['resolution'],
   deviation:
-    'The images are made on the spot: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
+    'The images are generated: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
   prefix: 'synthetic',
   sources: {},
-  about: 'as many as asked for, of any size',
-  where: () => 'made on the spot',
+  about: 'any number, of any size',
+  where: () => 'generated when needed',
   load: ({ size = facts.side, images }) =>
     makeImages({
       ...{ height: size, width: size },
@@ -52,9 +52,9 @@ const PATTERNS = 0;
 const IMAGES = 1;
 
 /**
- * Images that a network can learn, made on the spot: each class has a smooth periodic pattern, the sum of a few random waves
- * in each channel, and each image shows it moved round by any distance, at some contrast, and under noise. Because of the
- * moves a linear classifier does much worse. The same options give the same images everywhere.
+ * Generates images that a network can learn: each class has a smooth periodic pattern, the sum of a few random waves
+ * in each channel, and each image shows it cyclically shifted, at some contrast, with noise. Because of the
+ * shifts, a linear classifier does much worse. The same options give the same images everywhere.
  */
 export function makeImages(options: SyntheticOptions = {}): DatasetSplit {
   const shape = { ...DEFAULTS, ...options };

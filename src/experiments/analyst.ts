@@ -10,14 +10,14 @@ import { Evaluator } from '../train/evaluate.ts';
 import { type HostState, TrainingState } from '../train/state.ts';
 import { analysisSamples, type DeviceTask, type Task } from './task.ts';
 
-/** What an analysis can be told. */
+/** The options of an analysis. */
 export interface AnalysisRequest {
-  /** Of the training, from which initialization follows. */
+  /** Seed of the training, from which initialization follows. */
   readonly trainingSeed: number;
-  /** Of the choice of samples and of the sketch. */
+  /** Seed of the choice of samples and of the sketch. */
   readonly seed: number;
   readonly samples: number;
-  /** Number K of leading triples compared; by default that of the classes. */
+  /** Number K of leading triples to compare; default: the number of classes. */
   readonly triples?: number | undefined;
   readonly convention?: AnalysisOptions['convention'] | undefined;
 }
@@ -27,7 +27,7 @@ const COLLAPSE_IMAGES = 10_000;
 /** Numbers in the directions of all Jacobians from which on opening a device for them pays: about those of `mnist-fc`. */
 const WIDE_FROM = 1e6;
 
-/** Measures one network at as many steps as there are; what runs over whole data sets is compiled once. */
+/** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
 export class Analyst implements Disposable {
   readonly settings: AnalysisOptions;
   readonly #gpu: Gpu;
@@ -55,7 +55,7 @@ export class Analyst implements Disposable {
     this.#state = new TrainingState(gpu, network, { momentum: false });
   }
 
-  /** All measures at a step. `brief` ones take the training accuracy over the images of neural collapse only, and leave out what takes long. */
+  /** All measures at a step. If `brief`, training accuracy covers the images of neural collapse only, and slow measures are skipped. */
   async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
     const [gpu, network, { weights }] = [this.#gpu, this.#network, this.#state];
     const { train, test } = this.#data;

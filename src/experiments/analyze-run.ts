@@ -6,7 +6,7 @@ import { type HostState, initialState } from '../train/state.ts';
 import { type AnalysisRequest, Analyst } from './analyst.ts';
 import type { DeviceTask, Task } from './task.ts';
 
-/** Measures a network as trained, and in brief as it was at initialization. */
+/** Measures a network as trained, and briefly at initialization. */
 export async function analyzeRun(
   gpu: Gpu,
   task: Task,

@@ -6,7 +6,7 @@ const all = (Object.keys(datasets) as DatasetName[]).flatMap((dataset) =>
   models.map((model) => experimentOn(dataset, model)),
 );
 
-/** Every experiment there is, by name: each kind of network on each dataset. */
+/** All experiments by name: each kind of network on each dataset. */
 export const catalog: Readonly<Record<string, Experiment>> = Object.assign(
   Object.create(null), // `constructor` is the name of none
   Object.fromEntries(all.map((e) => [e.name, e])),

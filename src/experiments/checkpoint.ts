@@ -24,7 +24,7 @@ export const normalization = v.strictObject({
   std: v.pipe(v.array(above0()), v.minLength(1, 'a number for each channel'), v.readonly()),
 });
 
-/** What a checkpoint says besides its tensors, in its metadata. */
+/** A checkpoint's metadata. */
 const info = {
   experiment: v.string(),
   network: networkOptions,
@@ -95,10 +95,10 @@ function checksum(
   return hash.digest('hex');
 }
 
-const DAMAGED = 'Restore the file from a copy, or use a checkpoint that `npm run reproduce` has written.';
+const DAMAGED = 'Restore the file from a copy, or use a checkpoint written by `npm run reproduce`.';
 
 /**
- * Reads a checkpoint, and checks that it is as it was written, and has just the tensors of the network that it names. One of an
+ * Reads a checkpoint, and checks that it is intact and has exactly the tensors of the network it names. One of an
  * earlier version, without a checksum, is read with a warning.
  */
 export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoint {
@@ -106,13 +106,13 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   const fail = (message: string) => new CollimateError(`${fileName} ${message}`, DAMAGED);
   if (texts.format !== FORMAT) {
     throw otherFormat(fileName, texts.format, FORMAT, {
-      older: 'Train the network again, or use the version of Collimate that has written it.',
-      other: 'Use a checkpoint that `npm run reproduce` has written. Weights alone need `--experiment`.',
+      older: 'Train the network again, or use the version of Collimate that wrote it.',
+      other: 'Use a checkpoint written by `npm run reproduce`. Bare weights need `--experiment`.',
     });
   }
   const { sha256, ...summed } = texts;
   if (sha256 !== undefined && sha256 !== checksum(tensors, summed)) {
-    throw fail('is damaged: its contents do not have the checksum that it gives');
+    throw fail('is damaged: its contents do not match its checksum');
   }
   const found = checked(fieldsOf(texts, fileName), metadata, `${fileName}: its metadata`, DAMAGED);
   const { step, seed, format: _, sha256: __, ...info } = found;
@@ -127,7 +127,7 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
     throw fail(`contradicts itself: it is of step ${step}, and ${name} is ${data[0]}`);
   }
   if (sha256 === undefined) {
-    console.error(`warning: ${fileName} has no checksum, as earlier versions wrote it: damage may go unseen`);
+    console.error(`warning: ${fileName} has no checksum, as in earlier versions: damage may go unnoticed`);
   }
   return { info, state };
 }
@@ -227,9 +227,7 @@ function checkTensors(
     if (!tensor) throw fail(`lacks the tensor ${name}, which its network has`);
     const dtype = name.endsWith(BATCHES) ? 'I64' : 'F32';
     if (tensor.dtype !== dtype || `${tensor.shape}` !== `${shape}`) {
-      throw fail(
-        `has the tensor ${name} as ${tensor.dtype} [${tensor.shape}] where its network has ${dtype} [${shape}]`,
-      );
+      throw fail(`has the tensor ${name} as ${tensor.dtype} [${tensor.shape}], expected ${dtype} [${shape}]`);
     }
     if (tensor.dtype === 'F32' && !tensor.data.every(Number.isFinite)) {
       throw fail(`has values in the tensor ${name} that are not finite`);
@@ -239,5 +237,5 @@ function checkTensors(
     }
   }
   const extra = [...tensors.keys()].find((name) => !shapes.has(name));
-  if (extra !== undefined) throw fail(`has a tensor ${extra}, which its network has not`);
+  if (extra !== undefined) throw fail(`has a tensor ${extra}, which its network does not have`);
 }

@@ -24,7 +24,7 @@ export const COURSE = 'course.json';
 const COURSE_FILE = {
   format: 'collimate/course@1',
   schema: course,
-  remedy: 'Remove the file: it is made again from the snapshots by `npm run reproduce -- … --resume`.',
+  remedy: 'Remove the file; `npm run reproduce -- … --resume` makes it again from the snapshots.',
 } as const;
 
 /** Epochs at whose ends a run is still to be measured, 0 for initialization; none in runs without snapshots. */
@@ -83,7 +83,7 @@ export function readCourse(folder: string, network?: NetworkInfo): CourseSnapsho
 function snapshot(folder: RunFolder, epoch: number, run: Pick<RunConfig, 'network' | 'training'>) {
   const name = `${folder.path}/${snapshotFile(epoch)}`;
   const { info, state } = decodeCheckpoint(folder.readBytes(snapshotFile(epoch)), name);
-  const remedy = 'Remove the folder, and begin the run again.';
+  const remedy = 'Remove the folder, and start the run again.';
   for (const part of ['network', 'training'] as const) {
     refuseDifference(info[part], run[part], `${name}: its ${part}`, 'in config.json it is', remedy);
   }

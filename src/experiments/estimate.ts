@@ -48,10 +48,10 @@ const product = (shape: readonly number[]): number => shape.reduce((a, b) => a *
  * of a BatchNorm layer is used once at each of its places, the classifier's once.
  */
 export function forwardFlops({ parameters, norms }: Network): number {
-  const places = new Map(norms.map((norm) => [`${norm.name}.weight`, norm.places]));
+  const positions = new Map(norms.map((norm) => [`${norm.name}.weight`, norm.positions]));
   return parameters.reduce((flops, { shape }, i) => {
     if (shape.length < 2) return flops;
-    return flops + 2 * product(shape) * (places.get(parameters[i + 1]!.name) ?? 1);
+    return flops + 2 * product(shape) * (positions.get(parameters[i + 1]!.name) ?? 1);
   }, 0);
 }
 

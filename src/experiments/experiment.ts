@@ -78,7 +78,7 @@ export function applies(
   return of === undefined || name in sizes(datasets[dataset]) || variations.includes(name);
 }
 
-/** What claims have to know of the data of a run. */
+/** What claims need to know about a run's data. */
 export const dataFacts = (dataset: DatasetName, { randomLabels }: Pick<Settings, 'randomLabels'>) => ({
   trainedAt: datasets[dataset].trainedAt,
   randomLabels: randomLabels > 0,
@@ -91,14 +91,14 @@ export function imageShape(dataset: DatasetName, settings: Settings): [number, n
   return [resolution, resolution, channels];
 }
 
-/** The network of an experiment for images [height, width, channels]. */
+/** Options of an experiment's network for images [height, width, channels]. */
 export const networkOptions = (
   model: Model,
   settings: Settings,
   image: readonly [number, number, number],
 ): NetworkOptions => networks[model].optionsOf(settings, image);
 
-/** In which ways settings depart from what the paper states, and what it leaves open and we chose. */
+/** How settings depart from the paper's, and our choices where the paper states nothing. */
 export function deviations({ dataset, model }: Experiment, settings: Settings): string[] {
   const facts = datasets[dataset];
   return [

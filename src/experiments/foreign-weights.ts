@@ -4,12 +4,12 @@ import type { HostState } from '../train/state.ts';
 import { BATCHES, stateOf } from './checkpoint.ts';
 import { asFloat32, decodeSafetensors, type TensorData } from './safetensors.ts';
 
-/** What wrappers put in front of every name: DataParallel, `torch.compile`, and modules that hold the network. */
+/** Prefixes that wrappers add to every name: DataParallel, `torch.compile`, and modules that hold the network. */
 const PREFIXES = ['module.', '_orig_mod.', 'model.'];
 
 /**
  * The weights of a network from any safetensors file with PyTorch's names and shapes and nothing else, such as
- * torchvision's `resnet34`. The number of classes is the file's. Half and double precision are taken where float32 holds
+ * torchvision's `resnet34`. The number of classes is the file's. Half and double precision are accepted if float32 holds
  * each number exactly; prefixes of wrappers are left out; counts of batches are ignored, and may be missing.
  */
 export function decodeWeights(
@@ -46,7 +46,7 @@ export const IMAGENET_CLASSES = 1000;
 /** The classes of ImageNette, in the order of their WordNet numbers, among ImageNet's 1000. */
 export const IMAGENETTE_IN_IMAGENET = [0, 217, 482, 491, 497, 566, 569, 571, 574, 701];
 
-/** Reorders the outputs of a classifier, so that some come first and the others follow as they were. */
+/** Reorders the outputs of a classifier: those in `first` come first, the others follow in order. */
 export function bringForward(state: HostState, weight: string, first: readonly number[]): void {
   const classes = state.parameters.get(weight.replace(/weight$/, 'bias'))!.length;
   for (const name of [weight, weight.replace(/weight$/, 'bias')]) {

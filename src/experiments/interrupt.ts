@@ -10,7 +10,7 @@ export const READER_GONE = 141;
 /** Of the first request to stop. */
 let status = 1;
 
-/** A run that was stopped, after everything was saved; its status says by what. */
+/** A run was stopped and everything is saved; the status tells by what. */
 export class Interrupted extends CollimateError {
   readonly status = status;
 
@@ -26,22 +26,22 @@ const ECHO_MS = 500;
 /** Those that are in force. */
 const listening = new Set<Interrupt>();
 
-/** The one place that ends this process before its work is done. What is under way on a device comes to its end first. */
+/** The one place that ends this process before its work is done. Work under way on a device finishes first. */
 export async function leave(status: number): Promise<never> {
   await standStill();
   process.exit(status);
 }
 
-/** Asks for a stop as a signal does, for another reason: all that listen stop at a checkpoint; where none does, the process ends. */
+/** Requests a stop as a signal does: all listeners stop at a checkpoint; if there are none, the process ends. */
 export function requestStop(status: number): void {
   if (listening.size === 0) void leave(status);
   for (const interrupt of listening) interrupt.request(status);
 }
 
 /**
- * Turns signals into a request that the training loop meets at its next chunk of steps: Ctrl-C, SIGTERM, which batch systems send
- * before they take a machine back, SIGHUP, when a terminal closes, and {@link requestStop}. Where nothing needs to be saved first the
- * process ends, and at a second Ctrl-C at once; all files are whole at any moment.
+ * Turns signals into a request that the training loop honors at its next chunk of steps: Ctrl-C, SIGTERM, which batch systems send
+ * before they take a machine back, SIGHUP, when a terminal closes, and {@link requestStop}. If nothing needs saving first, the
+ * process ends, and at a second Ctrl-C at once; all files are whole at all times.
  */
 export class Interrupt implements Disposable {
   #requested: number | undefined;
@@ -51,7 +51,7 @@ export class Interrupt implements Disposable {
   readonly #onRequest: () => void;
 
   /**
-   * `leave` may print a last word, and bring something to its end while the work goes on; another Ctrl-C cuts that short.
+   * `leave` may print a last message and finish something while the work goes on; another Ctrl-C cuts that short.
    * `onRequest` is called at each request.
    */
   constructor(leave: () => void | Promise<void> = () => {}, onRequest: () => void = () => {}) {
@@ -65,12 +65,12 @@ export class Interrupt implements Disposable {
     return this.#requested !== undefined;
   }
 
-  /** Of a process that was asked to stop. */
+  /** Exit status of a process that was requested to stop. */
   get status(): number {
     return status;
   }
 
-  /** Runs something that looks at {@link requested} and saves its state by itself. */
+  /** Runs something that checks {@link requested} and saves its own state. */
   async graceful<T>(body: () => Promise<T>): Promise<T> {
     this.#saving++;
     try {

@@ -27,11 +27,11 @@ export function isLock(name: string): boolean {
   return name.startsWith(PREFIX);
 }
 
-/** A folder that another process is writing. */
+/** Another process is writing the folder. */
 export class LockedError extends CollimateError {}
 
 /**
- * Keeps two processes from writing one folder. Each puts down a file of its own, then looks for those of others, and
+ * Keeps two processes from writing one folder. Each creates its own lock file, then looks for those of others, and
  * withdraws if it finds one whose holder lives: of two that start together the later one to look sees the other, so
  * never both go on. A file whose holder is gone is swept away at once, since names are never used twice.
  *
@@ -79,7 +79,7 @@ export class FolderLock {
     if (fs.existsSync(this.#path)) return;
     throw new CollimateError(
       `this process no longer holds the run folder ${this.#folder}: its lock file ${this.#path} is gone`,
-      'Another process may be writing there now. If none is, go on with `--resume`.',
+      'Make sure that no other process is writing there, then continue with `--resume`.',
     );
   }
 
@@ -156,6 +156,6 @@ function held(folder: string, { path, holder }: { path: string; holder: Holder |
   const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
   return new LockedError(
     `${who} is writing the run folder ${folder}`,
-    `Wait until it is done or stop it, or name another folder with \`--out\`. If it is gone, delete ${path}.`,
+    `Wait until it is done, stop it, or give another folder with \`--out\`. If it is gone, remove ${path}.`,
   );
 }

@@ -3,7 +3,7 @@ const CHUNK_MS = 150;
 /** Below half of what the ring of losses holds, since two chunks are in flight. */
 const MAX_STEPS = 256;
 
-/** Watches how fast steps are done, and says how many to queue next. */
+/** Tracks how fast steps run, and decides how many to queue next. */
 export class Pace {
   /** Steps of the next chunk. */
   steps = 2;

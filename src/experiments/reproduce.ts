@@ -20,7 +20,7 @@ import { type TrainingSession, train } from './train-run.ts';
 /** The folder of the control inside a run's. */
 export const CONTROL = 'control';
 
-/** What the networks of a run are called wherever people read of them. */
+/** Display names of the networks of a run. */
 export const labels = {
   run: 'Residual network',
   control: 'No-skip control',
@@ -44,7 +44,7 @@ export interface Outcome {
 }
 
 /**
- * Trains and analyses the network of a run, then its control, and judges the claims. What the folder already holds is not
+ * Trains and analyzes the network of a run, then its control, and judges the claims. What the folder already holds is not
  * done again.
  */
 export async function reproduce(
@@ -90,7 +90,7 @@ export async function reproduce(
         expected,
         what,
         'by the checkpoint and by config.json',
-        'Remove the file: it is made again.',
+        'Remove the file; it will be made again.',
       );
       if (!missingEpochs(into.path, own.settings).length) return known;
     }

@@ -35,7 +35,7 @@ const adapter = v.object({
   threads: v.optional(whole(0)),
 });
 
-/** What a result was made by and on. */
+/** What made a result, and on what. */
 export const origin = {
   adapter,
   versions: v.record(v.string(), v.string()),
@@ -43,7 +43,7 @@ export const origin = {
   /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */
   commit: v.nullable(v.string()),
   command: v.string(),
-  started: v.custom<string>((x) => typeof x === 'string' && Date.parse(x) > 0, 'a moment in time'),
+  started: v.custom<string>((x) => typeof x === 'string' && Date.parse(x) > 0, 'a date and time'),
 };
 
 /** The shape of `config.json`: what it takes to repeat a run, and what it ran on. */
@@ -55,16 +55,16 @@ const config = v.object({
   network: networkOptions,
   training: trainingSchema,
   dataset: v.string(),
-  /** What has to be said of the data, a sentence each. */
+  /** What reports must say about the data, a sentence each. */
   notes: v.exactOptional(v.pipe(v.array(v.string()), v.readonly())),
   /** Mean and standard deviation of the training pixels by channel, scaled to [0, 1]: inputs are (x − mean) / std. */
   normalization,
   ...origin,
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
   resumedOn: v.exactOptional(v.pipe(v.array(adapter), v.readonly())),
-  /** How kernels are chosen, `--tune`; files of earlier versions do not say. */
+  /** How kernels are chosen, `--tune`; missing in files of earlier versions. */
   tune: v.exactOptional(v.picklist(tuneModes)),
-  /** Variant of the kernel used for each problem that there is more than one for; a resumed run uses the same. */
+  /** The kernel variant used for each problem with a choice; a resumed run uses the same. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
 });
 
@@ -86,8 +86,8 @@ const CONFIG_FILE = {
       ...{ network: networkFrom(network), normalization: normalizationFrom(normalization) },
     };
   },
-  remedy: 'Restore the file from a copy, or begin another run without `--resume`.',
-  older: 'Begin another run, or use the version of Collimate that has begun this one.',
+  remedy: 'Restore the file from a copy, or start another run without `--resume`.',
+  older: 'Start another run, or use the version of Collimate that started this one.',
 } as const;
 
 /** The configuration of a new run, or of its control. */
@@ -112,7 +112,7 @@ export function describeRun(
   };
 }
 
-/** What a result was made by and on, from this moment on. */
+/** What a result was made by and on, starting now. */
 export const originOf = (adapter: AdapterInfo, command: string): Origin => ({
   adapter,
   versions: versions(),
@@ -154,15 +154,15 @@ export const checkpointInfo = ({
 });
 
 /**
- * The config.json of a folder, which may be missing, edited, or of another version.
- * @throws CollimateError if it is not that of a run, or contradicts itself
+ * Reads the config.json of a folder, which may be missing, edited, or of another version.
+ * @throws CollimateError if it does not describe a run, or contradicts itself
  */
 export function readConfig(folder: string): RunConfig {
   const path = join(folder, CONFIG);
   if (!existsSync(path)) {
     throw new CollimateError(
       `${folder} is not the folder of a run: there is no ${path}`,
-      'Name the folder of a run, or begin one without `--resume`.',
+      'Give the folder of a run, or start one without `--resume`.',
     );
   }
   const { remedy } = CONFIG_FILE;
@@ -200,7 +200,7 @@ function versions(): Record<string, string> {
   return { [name!]: version!, node: process.versions.node, webgpu: dawn.version };
 }
 
-/** The commit that this package is checked out at, `-dirty` behind it where files differ; null where that is not known. */
+/** The commit that this package is checked out at, with `-dirty` appended if files differ; null if unknown. */
 export function commit(): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', root, ...args], {

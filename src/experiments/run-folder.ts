@@ -42,7 +42,7 @@ export class RunFolder implements Disposable {
     this.#lock = lock;
   }
 
-  /** Begins a run in a folder that does not exist yet, or is empty. */
+  /** Starts a run in a folder that is new or empty. */
   static create(path: string): RunFolder {
     makeFolder(path);
     refuseUsed(path);
@@ -56,12 +56,12 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** Goes on with a run that has its config.json; it may have been cut off before its first checkpoint: see {@link has}. */
+  /** Continues a run that has its config.json; it may have stopped before its first checkpoint: see {@link has}. */
   static resume(path: string): RunFolder {
     if (!fs.existsSync(join(path, CONFIG))) {
       throw new CollimateError(
         `${path} ${fs.existsSync(path) ? `is not the folder of a run: it holds no ${CONFIG}` : 'does not exist'}`,
-        'Name the folder of a run, or begin one without `--resume`.',
+        'Give the folder of a run, or start one without `--resume`.',
       );
     }
     const run = new RunFolder(path, FolderLock.acquire(path));
@@ -69,7 +69,7 @@ export class RunFolder implements Disposable {
     return run;
   }
 
-  /** Goes on with the run that a folder holds, or begins one in it: which, is known once no other process can begin one. */
+  /** Continues the run in a folder, or starts one: which of the two is decided once no other process can start one. */
   static open(path: string): RunFolder {
     makeFolder(path);
     const run = new RunFolder(path, FolderLock.acquire(path));
@@ -83,7 +83,7 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** A run inside this one, as the control is; it is locked, too, since it can be named by itself, and released with this one. */
+  /** A run inside this one, such as the control; it has its own lock, and is released with this one. */
   sub(name: string): RunFolder {
     const known = this.#subs.get(name);
     if (known) return known;
@@ -129,7 +129,7 @@ export class RunFolder implements Disposable {
     return readRecord(this.#locate(name), kind);
   }
 
-  /** Adds one line to metrics.jsonl and brings it to disk: for every so often, not for every step. */
+  /** Appends a line to metrics.jsonl and flushes it to disk; too slow for every step. */
   appendMetrics(line: EpochMetrics): void {
     this.#lock.check();
     // After `kill -9` or a full disk the last line may be torn, and would swallow this one.
@@ -143,19 +143,19 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** The epochs in metrics.jsonl, without a last line that was cut off in the middle; none where there is no file. */
+  /** The epochs in metrics.jsonl, without a torn last line; none if there is no file. */
   readMetrics(): EpochMetrics[] {
     return readMetrics(this.path);
   }
 
-  /** Keeps only the metrics that `keep` accepts, as those up to the checkpoint a run resumes from. */
+  /** Keeps only the metrics that `keep` accepts, such as those up to the checkpoint that a run resumes from. */
   truncateMetrics(keep: (line: EpochMetrics) => boolean): void {
     const kept = this.readMetrics().filter(keep);
     if (this.has(METRICS)) this.#write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
     this.#metricsEndWhole = true;
   }
 
-  /** Unlocks the folder and those inside. Also happens when the process exits. */
+  /** Unlocks the folder and those inside; also happens when the process exits. */
   release(): void {
     for (const run of this.#subs.values()) run.release();
     this.#lock.release();
@@ -202,7 +202,7 @@ export function defaultRunPath(experiment: string, seed: number, now: Date, root
   }
 }
 
-/** Makes a folder and those above it, where they are not there. */
+/** Makes a folder and its parents, if missing. */
 export function makeFolder(path: string): void {
   try {
     makeFolders(path);
@@ -215,11 +215,11 @@ function refuseUsed(path: string): void {
   const names = fs.readdirSync(path).filter((name) => !isLock(name) && !isTemporary(name));
   if (names.length === 0) return;
   if (names.includes(CONFIG)) {
-    const remedy = 'Go on with it by `--resume`, or name another folder with `--out`.';
+    const remedy = 'Continue it with `--resume`, or give another folder with `--out`.';
     throw new CollimateError(`the folder ${path} already holds a run`, remedy);
   }
   throw new CollimateError(
     `the folder ${path} is not empty: it holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`,
-    'Name a new or empty folder with `--out`.',
+    'Give a new or empty folder with `--out`.',
   );
 }

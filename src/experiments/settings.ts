@@ -8,7 +8,7 @@ import { classesOf, type Settings } from '../settings/table.ts';
 import { catalog } from './catalog.ts';
 import { applies, type Experiment, type Preset } from './experiment.ts';
 
-/** What the command line was given: texts as typed, or whether a flag is on; undefined where an option was left out. */
+/** Options as given on the command line: text as typed, or whether a flag is on; undefined if left out. */
 export type GivenSettings = {
   readonly [K in SettingName]?: (Settings[K] extends boolean ? boolean : string) | undefined;
 } & {
@@ -17,19 +17,19 @@ export type GivenSettings = {
   readonly control?: boolean | undefined;
 };
 
-/** The experiment of that name; an unknown one is refused with the nearest there is, `others` among them. */
+/** The experiment of that name. An unknown name is refused with the closest known one, including `others`. */
 export function findExperiment(name: string, others: readonly string[] = []): Experiment {
   return lookUp(catalog, name, 'experiment', others);
 }
 
 export const findPreset = ({ presets }: Experiment, name: string): Preset => lookUp(presets, name, 'preset');
 
-/** The given settings alone, checked as those of an experiment's default preset. */
+/** Only the given settings, checked against an experiment's default preset. */
 export function parseSettings(given: GivenSettings, experiment: Experiment): Partial<Settings> {
   return changesOf(given, experiment, experiment.presets[experiment.defaultPreset]!.settings);
 }
 
-/** A preset's settings with the given ones in their places, all checked. */
+/** A preset's settings with the given ones replaced, all checked. */
 export function resolveSettings(
   experiment: Experiment,
   given: GivenSettings,
@@ -95,7 +95,7 @@ const rangeIn =
     return maximum === undefined ? range : { ...range, maximum };
   };
 
-/** The settings of an experiment's runs as files have them. What limits each other is checked by {@link checkSettings}. */
+/** Schema of an experiment's settings in files; {@link checkSettings} checks how they limit each other. */
 export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings> {
   const { superclasses, ...base } = experiment.presets[experiment.defaultPreset]!.settings;
   const entries = settingNames
@@ -106,7 +106,7 @@ export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings
 
 /**
  * Checks settings that limit each other, or that do not apply to an experiment's network or data.
- * @throws CollimateError that names the first option in the way
+ * @throws CollimateError naming the first offending option
  */
 export function checkSettings(experiment: Experiment, settings: Settings): Settings {
   const { batch, images, samples, validation, classes, norm, branch, skip } = settings;
@@ -123,17 +123,14 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
   }
   if (validation > 0 && images + validation > facts.images) {
     refuse(
-      `--validation is ${validation}, but behind the first ${images} training images of ${facts.title} there are ${facts.images - images}`,
+      `--validation is ${validation}, but only ${facts.images - images} training images of ${facts.title} follow the first ${images}`,
       `Give --images ${facts.images - validation}, or fewer.`,
     );
   }
   for (const name of settingNames) refuseMisplaced(experiment, name, settings[name]);
   const available = classesOf(facts, settings);
   if (classes > available) {
-    refuse(
-      `--classes is ${classes} of the ${available} that ${facts.title} has`,
-      `Give at most ${available}.`,
-    );
+    refuse(`--classes is ${classes}, but ${facts.title} has ${available}`, `Give at most ${available}.`);
   }
   if (norm === 'none' && branch === 'pre-norm') throw contradiction('--norm none', '--branch pre-norm');
   if (skip) return settings;
@@ -143,12 +140,15 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
     refuse(`${optionOf(name)} is ${settings[name]} without skip connections`, `Leave it out: ${needsSkip}`);
   }
   if (settings.controlWeightDecay !== null) {
-    refuse('a network without skip connections is given a control', 'Give --no-control with --no-skip.');
+    refuse(
+      'a control was requested for a network without skip connections',
+      'Give --no-control with --no-skip.',
+    );
   }
   return settings;
 }
 
-/** Refuses a resumed run's settings to be changed. Names the first option that would. */
+/** Refuses options that would change the settings of a resumed run, naming the first. */
 export function refuseContradiction(
   given: GivenSettings,
   experiment: Experiment,
@@ -158,7 +158,7 @@ export function refuseContradiction(
   const refuse = (option: string, given: unknown, has: unknown): never => {
     throw new CollimateError(
       `${option} is ${given}, but the run in ${folder} was begun with ${has}`,
-      `Leave out ${option} to go on with that run, or leave out --resume to begin another.`,
+      `Leave out ${option} to continue that run, or leave out --resume to start another.`,
     );
   };
   if (given.preset !== undefined && given.preset !== run.preset) refuse('--preset', given.preset, run.preset);

@@ -34,7 +34,7 @@ export const failure = v.object({
 });
 export type Failure = Readonly<v.InferOutput<typeof failure>>;
 
-/** Notes why a run failed, unless another process makes it just now or has made it meanwhile. */
+/** Records why a run failed, unless another process is making it or has made it meanwhile. */
 export function noteFailure(root: string, run: Pick<PlannedRun, 'id'>, failure: Failure): void {
   const folder = runFolder(root, run);
   makeFolder(folder);
@@ -53,10 +53,10 @@ export function noteFailure(root: string, run: Pick<PlannedRun, 'id'>, failure: 
   }
 }
 
-/** Forgets why a run in a folder failed before, now that it is done. */
+/** Removes the record of an earlier failure, once the run in a folder is done. */
 export const forgetFailure = (folder: string): void => rmSync(failureFile(folder), { force: true });
 
-/** How a run stands, by the files in its folder. One whose files cannot be read has failed, which says so. */
+/** The status of a run, from the files in its folder. A run with unreadable files counts as failed. */
 export function standingOf(
   root: string,
   run: Pick<PlannedRun, 'id'>,
@@ -67,7 +67,7 @@ export function standingOf(
     const found = wholeRun(folder);
     if (found) return { status: 'done', found };
     if (!existsSync(path)) return { status: 'missing' };
-    const remedy = 'Remove the file: the run is then tried again.';
+    const remedy = 'Remove the file to retry the run.';
     return { status: 'failed', failure: readRecord(path, { schema: failure, remedy }) };
   } catch (error) {
     return { status: 'failed', failure: { reason: reasonOf(error), final: false } };
@@ -80,7 +80,7 @@ export function reasonOf(error: unknown): string {
   return [error.message, error.remedy].filter(Boolean).join('. ');
 }
 
-/** Joins the finished runs of a sweep, and judges its claims. */
+/** Joins the finished runs of a sweep and judges its claims. */
 export function recordOf(
   root: string,
   sweep: Sweep,
@@ -111,7 +111,7 @@ export function recordOf(
 
 const distinct = <T>(all: readonly T[], pick: (one: T) => string) => [...new Set(all.map(pick))].sort();
 
-/** The record of runs that answer a question, and of what they were made by. */
+/** The record of the runs that answer a question, with their provenance. */
 export function joinRuns(
   { name, title, question, axes, figures, notes = [] }: Question,
   preset: Level,
@@ -168,7 +168,7 @@ interface WholeRun {
 }
 
 /**
- * What the files of a finished run hold; undefined where one of them is missing.
+ * The contents of a finished run's files; undefined if one is missing.
  * @throws CollimateError if one is damaged
  */
 export function wholeRun(folder: string): WholeRun | undefined {

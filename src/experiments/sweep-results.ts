@@ -136,5 +136,5 @@ export type SweepRecord = Readonly<v.InferOutput<typeof record>>;
 export const SWEEP_FILE = {
   format: 'collimate/sweep@2',
   schema: record,
-  remedy: 'Remove the file, and give the command of its sweep again.',
+  remedy: 'Remove the file, and run the command of its sweep again.',
 } as const;

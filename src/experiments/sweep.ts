@@ -9,7 +9,7 @@ import type { Experiment } from './experiment.ts';
 import { checkSettings, findExperiment, type GivenSettings, parseSettings } from './settings.ts';
 import type { Axis, SweepFigure } from './sweep-results.ts';
 
-/** How much a sweep takes: seconds, to see that it runs; minutes a sweep; or the paper's settings throughout. */
+/** Scale of a sweep: seconds, to see that it runs; minutes per sweep; or the paper's settings throughout. */
 export const LEVELS = ['smoke', 'quick', 'paper'] as const;
 export type Level = (typeof LEVELS)[number];
 
@@ -22,14 +22,14 @@ export interface Base {
   readonly changes: Partial<Settings>;
 }
 
-/** A point of a sweep: where it lies on the axes, and what that changes. */
+/** A cell of a sweep: where it lies on the axes, and which settings that changes. */
 export interface SweepCell {
   readonly cell: Cell;
   readonly base: Base;
   readonly changes: Partial<Settings>;
 }
 
-/** A question put to many runs, as data, but for the runs and what is claimed of them. */
+/** A question that many runs answer, as data, except for its runs and claims. */
 export interface Question {
   readonly name: string;
   readonly title: string;
@@ -38,7 +38,7 @@ export interface Question {
   readonly summary: string;
   readonly axes: readonly Axis[];
   readonly figures: readonly SweepFigure[];
-  /** What a reader has to know of the choice of settings. */
+  /** What a reader must know about the choice of settings. */
   readonly notes?: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export interface Sweep extends Question {
   readonly runClaims?: readonly Cell[];
 }
 
-/** One run of a sweep, before it is known whether it was made. */
+/** One run of a sweep, made or not. */
 export interface PlannedRun {
   readonly id: string;
   readonly experiment: Experiment;
@@ -62,7 +62,7 @@ export interface PlannedRun {
 export interface PlanOptions {
   readonly level: Level;
   readonly seeds: readonly number[];
-  /** Settings of all runs in place of the sweep's own; refused where an axis decides them. */
+  /** Settings that override the sweep's own in all runs; refused where an axis sets them. */
   readonly changes: Partial<Settings>;
 }
 
@@ -71,7 +71,7 @@ const countFrom1 = (count: number): number[] => Array.from({ length: count }, (_
 /** One seed for `smoke`, else three. */
 export const defaultSeeds = (level: Level): number[] => countFrom1(level === 'smoke' ? 1 : 3);
 
-/** What a command line says of which runs of sweeps are meant. */
+/** Options that select the runs of a sweep, as typed. */
 export interface GivenPlan extends GivenSettings {
   readonly seeds?: string;
 }
@@ -80,7 +80,7 @@ export interface GivenPlan extends GivenSettings {
 export function levelNamed(preset: string): Level {
   const level = LEVELS.find((known) => known === preset);
   if (level) return level;
-  throw new CollimateError(`there is no preset ${preset} of sweeps`, `There are ${LEVELS.join(', ')}.`);
+  throw new CollimateError(`there is no preset ${preset} of sweeps`, `Give one of ${LEVELS.join(', ')}.`);
 }
 
 export function parsePlan({ preset = 'quick', seeds, ...given }: GivenPlan): PlanOptions {
@@ -131,7 +131,7 @@ function refuseAxis({ name }: Sweep, { changes }: SweepCell, given: Partial<Sett
   const both = Object.keys(given).find((setting) => setting in changes);
   if (both === undefined) return;
   throw new CollimateError(
-    `${name} decides ${both} itself, and ${both} ${given[both as keyof Settings]} was asked for`,
+    `${name} sets ${both} itself, and ${both} ${given[both as keyof Settings]} was requested`,
     'Leave that option out, or make a single run with it.',
   );
 }

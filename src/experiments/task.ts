@@ -21,7 +21,7 @@ import type { Experiment } from './experiment.ts';
 /** The images of a run, and how they are normalized. */
 export interface Task {
   readonly dataset: string;
-  /** What has to be said of the data in a report, a sentence each. */
+  /** What reports must say about the data, a sentence each. */
   readonly notes: readonly string[];
   readonly train: ImageDataset;
   readonly test: ImageDataset;
@@ -31,10 +31,10 @@ export interface Task {
   readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
-/** What decides which images a run sees, under which labels. */
+/** The settings that decide which images a run sees, with which labels. */
 export type DataSettings = Pick<Settings, 'classes' | 'images'> & Partial<Settings>;
 
-/** Loads the part of a dataset that the settings name. */
+/** Loads the part of a dataset that the settings select. */
 export async function loadTask(
   name: Experiment['dataset'],
   settings: DataSettings,
@@ -45,7 +45,7 @@ export async function loadTask(
   return taskOf(await loadDataset(name, { ...options, size, superclasses, images }), settings);
 }
 
-/** The part of a whole dataset that the settings name. */
+/** The part of a whole dataset that the settings select. */
 export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
   const { classes, images, validation = 0, seed = 0, randomLabels = 0 } = settings;
   checkWhole('images', images, 1);
@@ -57,7 +57,7 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
   const used = Math.min(images, train.count);
   if (used + validation > train.count) {
     throw new CollimateError(
-      `--validation is ${validation}, but behind the first ${used} training images of ${classes} classes there are ${train.count - used}`,
+      `--validation is ${validation}, but only ${train.count - used} training images of ${classes} classes follow the first ${used}`,
       `Give --images ${train.count - validation}, or fewer.`,
     );
   }

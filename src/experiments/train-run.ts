@@ -20,7 +20,7 @@ import { CHECKPOINT, METRICS, type RunFolder } from './run-folder.ts';
 import { snapshotEpochs, snapshotFile } from './snapshots.ts';
 import type { DeviceTask } from './task.ts';
 
-/** A loss beyond this, or none at all, ends a run: cross-entropy starts at about the logarithm of the class count. */
+/** A loss above this, or NaN, ends a run: cross-entropy starts near the logarithm of the class count. */
 export const DIVERGED_LOSS = 1e4;
 const IN_FLIGHT = 2;
 
@@ -48,14 +48,14 @@ export interface TrainingSession {
   readonly onEpoch: (metrics: EpochMetrics) => void;
 }
 
-/** A loss that is not finite or out of all bounds. Going on from the last checkpoint would end the same way. */
+/** The loss is not finite or far too large. Continuing from the last checkpoint would end the same way. */
 export class DivergedError extends CollimateError {}
 
 /** Cross-entropy vanishes on a device that computes nothing, or where float32 has nothing left to tell classes apart by. */
 const nothingLearned = (adapter: string, step: number): CollimateError =>
   new CollimateError(
     `training stopped: the loss is exactly 0 at step ${step} on ${adapter}`,
-    'check that it computes at all with `npm run doctor`; if it does, train for fewer epochs or with a larger --weight-decay',
+    'Check the adapter with `npm run doctor`; if it works, train for fewer epochs or with a larger --weight-decay.',
   );
 
 type Accuracies = Pick<EpochMetrics, 'testAccuracy' | 'validationAccuracy'>;
@@ -70,8 +70,8 @@ interface Chunk {
 
 /**
  * Trains one network in a folder, from its checkpoint if there is one, and returns its final state. The GPU always has
- * work queued; losses, test accuracies and checkpoints are read behind it. However often it is cut off, a run ends with
- * the same checkpoint and the same metrics (but for seconds).
+ * work queued; losses, test accuracies and checkpoints are read behind it. However often it is interrupted, a run ends with
+ * the same checkpoint and the same metrics (except seconds).
  */
 export async function train(
   gpu: Gpu,

@@ -16,7 +16,7 @@ export interface KernelChooser {
 
 /** What goes with a device beside its adapter. */
 export interface DeviceOptions {
-  /** Who decides between kernels that compute the same; by default each kernel itself is taken. */
+  /** Chooses between kernels that compute the same; default: each kernel's default variant. */
   readonly chooser?: KernelChooser | undefined;
   /** Lets the device compute known answers with kernels before a program first uses them. */
   readonly examine?: ((gpu: Gpu, kernels: readonly Kernel[]) => Promise<void>) | undefined;

@@ -7,12 +7,12 @@ import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.t
 
 /**
  * Adapter choice in Node. In order: a GPU, an installed software driver, the bundled SwiftShader.
- * `wish` is `gpu`, `system`, `swiftshader` or a part of an adapter's name; without one, the environment variable
+ * `requested` is `gpu`, `system`, `swiftshader` or a part of an adapter's name; without one, the environment variable
  * `COLLIMATE_ADAPTER` is asked. `threads` is the size of lavapipe's pool.
- * @throws CollimateError naming the wish and what there is instead
+ * @throws CollimateError naming the requested and what there is instead
  */
-export function findNodeAdapter(wish?: string, threads?: number): Promise<FoundAdapter> {
-  const found = last.then(() => withThreads(threads, (narrow) => find(wish, narrow)));
+export function findNodeAdapter(requested?: string, threads?: number): Promise<FoundAdapter> {
+  const found = last.then(() => withThreads(threads, (narrow) => find(requested, narrow)));
   last = found.catch(() => {});
   return found;
 }
@@ -27,8 +27,8 @@ export async function gpuNames(): Promise<string[]> {
 /** One search at a time, since drivers are chosen and set up by the environment, which all share. */
 let last: Promise<unknown> = Promise.resolve();
 
-async function find(wish: string | undefined, narrow: boolean): Promise<FoundAdapter> {
-  const wanted = (wish || process.env.COLLIMATE_ADAPTER || '').trim().toLowerCase();
+async function find(requested: string | undefined, narrow: boolean): Promise<FoundAdapter> {
+  const wanted = (requested || process.env.COLLIMATE_ADAPTER || '').trim().toLowerCase();
   const refusals: { from: string; reason: string; remedy?: string | undefined }[] = [];
   const attempt = async (from: string, ask: () => Promise<GPUAdapter | undefined>) => {
     try {

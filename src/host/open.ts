@@ -6,24 +6,24 @@ import { checkDevice, examineKernels, WrongAnswers } from './known-answers.ts';
 
 /** Which adapter to open, and how. */
 export interface OpenOptions {
-  /** `gpu`, `system`, `swiftshader` or a part of an adapter's name. Node only; `COLLIMATE_ADAPTER` is the default. */
+  /** `gpu`, `system`, `swiftshader` or part of an adapter name. Node only; default: `COLLIMATE_ADAPTER`. */
   readonly adapter?: string | undefined;
   /**
-   * Node only: over how many threads lavapipe spreads a dispatch, 0 for none beside its queue's own. More are better for few
-   * large dispatches, none for many small ones, which is what counts by default where there are but two cores.
+   * Node only: how many threads lavapipe spreads a dispatch over, 0 for only its queue's own. More are better for few
+   * large dispatches, none for many small ones, which the default favors on two cores.
    */
   readonly threads?: number | undefined;
-  /** Who decides between kernels that compute the same; by default each kernel itself is taken. */
+  /** Chooses between kernels that compute the same; default: each kernel's default variant. */
   readonly chooser?: KernelChooser | undefined;
-  /** Where to ask for an adapter; by default `navigator.gpu` in browsers, and Dawn in Node. */
+  /** Where to request an adapter; default: `navigator.gpu` in browsers, Dawn in Node. */
   readonly gpu?: GPU | undefined;
 }
 
 /**
- * Opens the best adapter there is, or the one asked for, with all its limits. It computes some known answers first (unless
- * `COLLIMATE_UNCHECKED` is set). One that gets them wrong is refused; where none was asked for, the next best software adapter
- * is taken in its place, and a warning says so.
- * @throws CollimateError if it cannot be had, with what was found instead, or computes wrong numbers
+ * Opens the best adapter there is, or the requested one, with all its limits. It must first reproduce known answers (unless
+ * `COLLIMATE_UNCHECKED` is set). An adapter that fails is refused; if none was requested, the next best software adapter
+ * takes its place, with a warning.
+ * @throws CollimateError if there is no such adapter, with what was found instead, or it computes wrong numbers
  */
 export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);

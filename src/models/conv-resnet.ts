@@ -54,15 +54,15 @@ function architecture({ inputs, depth, channels, stem }: ConvResNetOptions): Arc
   const [height, width, inputChannels] = inputs;
   const window = stemWindow([height, width], stem);
   checkWindow('stem', window);
-  const places = outputSides(window);
+  const sides = outputSides(window);
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
   const layer = (block: string, n: string, fanIn: number, size: number): Layer => ({
     weight: convParameter(`${block}.conv${n}`, channels, fanIn, size),
-    norm: { name: `${block}.bn${n}`, features: channels, places: places[0] * places[1] },
+    norm: { name: `${block}.bn${n}`, features: channels, positions: sides[0] * sides[1] },
   });
   return {
     input: inputs,
-    stages: [{ blocks, shape: [...places, channels], reach: BRANCH_REACH }],
+    stages: [{ blocks, shape: [...sides, channels], reach: BRANCH_REACH }],
     layers: [
       layer('stem', '', inputChannels, stem.size),
       ...blocks.flatMap((block) => [layer(block, '1', channels, 3), layer(block, '2', channels, 3)]),

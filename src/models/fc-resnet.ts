@@ -98,7 +98,7 @@ function architecture({ inputs, depth, width, norm = 'batch', branch }: FcResNet
       weight: { name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } },
       ...(norm === 'none'
         ? { bias: { name: `${linear}.bias`, shape: [width], init: { fanIn } } }
-        : { norm: { name: `${block}.bn${n}`, features: width, places: 1 } }),
+        : { norm: { name: `${block}.bn${n}`, features: width, positions: 1 } }),
     };
   };
   return {

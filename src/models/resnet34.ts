@@ -75,7 +75,7 @@ const isStrided = (block: string): boolean => /^layer[2-9]\.0$/.test(block);
 function architecture({ inputs, channels, skip }: ResNet34Options): Architecture {
   const [height, width, inputChannels] = inputs;
   const small = isSmall(inputs);
-  let places: Sides = small ? [height, width] : half([height, width]);
+  let sides: Sides = small ? [height, width] : half([height, width]);
   /** Weights are normal as torchvision draws them: with a variance of 2 over what one input feeds (He et al., ICCV 2015). */
   const layer = (conv: string, norm: string, from: number, to: number, size: number): Layer => ({
     weight: {
@@ -83,14 +83,14 @@ function architecture({ inputs, channels, skip }: ResNet34Options): Architecture
       shape: [to, from, size, size],
       init: { std: Math.sqrt(2 / (to * size ** 2)) },
     },
-    norm: { name: norm, features: to, places: places[0] * places[1] },
+    norm: { name: norm, features: to, positions: sides[0] * sides[1] },
   });
   const layers = [layer('conv1', 'bn1', inputChannels, channels, small ? 3 : 7)];
-  if (!small) places = half(places);
+  if (!small) sides = half(sides);
   let from = channels;
   const stages = STAGES.map((count, s) => {
     const to = channels * 2 ** s;
-    if (s > 0) places = half(places);
+    if (s > 0) sides = half(sides);
     const blocks = Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`);
     for (const block of blocks) {
       layers.push(layer(`${block}.conv1`, `${block}.bn1`, from, to, 3));
@@ -99,7 +99,7 @@ function architecture({ inputs, channels, skip }: ResNet34Options): Architecture
         layers.push(layer(`${block}.downsample.0`, `${block}.downsample.1`, from, to, 1));
       from = to;
     }
-    return { blocks, shape: [...places, to], reach: BRANCH_REACH };
+    return { blocks, shape: [...sides, to], reach: BRANCH_REACH };
   });
   return {
     ...{ input: inputs, layers, head: 'fc', blocks: stages.flatMap(({ blocks }) => blocks) },

@@ -69,7 +69,7 @@ export const settingLines = (settings: Settings): [string, string][] =>
     return text === false ? [] : [[labelOf(name), text]];
   });
 
-/** In which ways settings depart from what the paper states, and what it leaves open and we chose. */
+/** How settings depart from the paper's, and our choices where the paper states nothing. */
 export const settingDeviations = (context: Context<Settings>): string[] =>
   settingNames.flatMap((name) => {
     const value = context.settings[name];

@@ -71,7 +71,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   images: {
     label: 'Training images',
-    what: 'use the first of the training images only',
+    what: 'use only the first training images',
     ...{ type: whole(2, MANY), changes: 'data', recorded: true },
     maximumIn: ({ images }) => images,
     shown: silent,
@@ -86,14 +86,14 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     deviation: differs('Epochs', 500),
   },
   batch: {
-    what: 'images in a step',
+    what: 'images per step',
     ...{ type: whole(2, MANY), changes: 'training', paper: 128, recorded: true },
     maximumIn: ({ images }) => images,
     deviation: differs('Batch', 128),
   },
   lr: {
     label: 'Learning rate',
-    what: 'learning rate at the first step; it falls to 0 along a cosine',
+    what: 'initial learning rate; it decays to 0 along a cosine',
     ...{ type: above(0, 1e9), changes: 'training', paper: 0.1, recorded: true },
     shown: (lr) => `${lr} with cosine decay to 0`,
     deviation: differs('Learning rate', 0.1),
@@ -116,21 +116,21 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
         .join(' and ')} for ${convolutional ? 'convolutional' : 'fully connected'} networks.`,
   },
   randomLabels: {
-    what: 'share of the training images that get random labels',
+    what: 'share of the training images given random labels',
     ...{ type: real(0, 1), changes: 'data', default: 0, recorded: true },
     shown: (share) => `share ${share} of the training images`,
     deviation: (share) =>
       share > 0 &&
-      `Of the training images ${percentage(share)} have random labels, drawn from all classes alike.`,
+      `${percentage(share)} of the training images have random labels, drawn uniformly from all classes.`,
   },
   superclasses: {
-    what: 'the 20 superclasses of CIFAR-100',
+    what: 'use the 20 superclasses of CIFAR-100 as classes',
     ...{ type: 'flag', changes: 'data', of: 'datasets', default: false, recorded: true },
     shown: silent,
     deviation: (on, { dataset }) => on && `The classes are the ${dataset.superclasses} superclasses.`,
   },
   snapshots: {
-    what: 'epochs, evenly over their logarithm, whose weights are kept',
+    what: 'snapshots of the weights, after epochs evenly spaced on a log scale',
     ...{ type: whole(0, 1000), changes: 'training', default: 0, recorded: true },
   },
   controlWeightDecay: {
@@ -143,7 +143,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
       `The control's weight decay, ${decay}, is our choice: without skip connections the network hardly trains at a large one.`,
   },
   classes: {
-    what: 'use the first of the classes only',
+    what: 'use only the first classes',
     ...{ type: whole(2, 256), changes: 'data' },
     maximumIn: classesOf,
     shown: silent,
@@ -151,14 +151,14 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
       classes !== classesOf(dataset, settings) && `Only the first ${classes} classes are used.`,
   },
   resolution: {
-    what: 'height and width of images that have no size of their own',
+    what: 'height and width of images, for datasets without a fixed size',
     ...{ type: whole(8, 512), changes: 'data', of: 'datasets' },
     shown: (side) => `${side}×${side}`,
     deviation: (side, { dataset }) =>
-      dataset.deviation === undefined && `Images are brought to ${side}×${side}, which is our choice.`,
+      dataset.deviation === undefined && `Images are resized to ${side}×${side}, which is our choice.`,
   },
   validation: {
-    what: 'training images held back to test each epoch on',
+    what: 'training images held back for testing after each epoch',
     ...{ type: whole(0, MANY), changes: 'data', default: 0 },
     shown: (images) => `${images} training images held back`,
     deviation: (images) =>
@@ -166,7 +166,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   testEvery: {
     label: 'Epochs between tests',
-    what: 'epochs from one test to the next; the last one is always followed by one',
+    what: 'epochs between tests; the last epoch is always tested',
     ...{ type: whole(1, 100_000), changes: 'training', default: 1 },
   },
   samples: {
@@ -178,17 +178,17 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   width: { ...size, label: 'Width D', what: 'number D of features', type: whole(2, 8192) },
   channels: {
     ...size,
-    what: 'channels; of networks with stages those of the first',
+    what: 'channels; in networks with stages, those of the first',
     type: whole(1, 1024),
   },
   stride: {
     ...size,
-    what: 'stride of the stem: blocks work on maps that are smaller by it',
+    what: 'stride of the stem, which shrinks the maps of all blocks',
     type: whole(1, 32),
   },
   activation: {
     label: 'Activation σ',
-    what: 'σ after each block',
+    what: 'activation σ after each block',
     ...{ type: ['relu', 'identity'], changes: 'network', paper: 'relu' },
   },
   skip: {
@@ -199,9 +199,9 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     deviation: (skip) => !skip && 'The network has no skip connections: no claim is made of it.',
   },
   branchScale: {
-    what: 'factor of F in every block',
+    what: 'factor of the branch F in each block',
     ...{ type: { ...above(0, 100), word: 'learned' }, changes: 'network', default: 1 },
-    needsSkip: 'there is nothing beside the branch that it could be small against.',
+    needsSkip: 'the branch has nothing to be small against.',
     deviation: (scale, context) =>
       scale !== 1 &&
       (scale === 'learned'
@@ -212,7 +212,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     label: 'Stochastic depth',
     what: 'stochastic depth: probability that a step keeps a block',
     ...{ type: above(0, 1), changes: 'network', default: 1 },
-    needsSkip: 'where nothing leads around a block, a dropped one lets nothing through.',
+    needsSkip: 'a dropped block would let nothing through.',
     shown: (p) => `a block survives a step with probability ${p}`,
     deviation: (p, context) =>
       p < 1 &&
@@ -220,17 +220,17 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   norm: {
     label: 'BatchNorm',
-    what: 'BatchNorm, or none and biases instead',
+    what: 'BatchNorm, or biases in its place',
     ...{ type: ['batch', 'none'], changes: 'network', of: 'networks', default: 'batch' },
     shown: () => 'none; linear layers have biases',
   },
   branch: {
-    what: 'BatchNorm behind or in front of the linear layers of a branch',
+    what: 'BatchNorm after or before the linear layers of a branch',
     ...{ type: ['post-norm', 'pre-norm'], changes: 'network', of: 'networks', default: 'post-norm' },
-    shown: () => 'BatchNorm in front of its linear layers',
+    shown: () => 'BatchNorm before its linear layers',
   },
   dropout: {
-    what: 'rate of dropout before the last linear layer of each branch',
+    what: 'dropout rate before the last linear layer of each branch',
     ...{ type: real(0, 0.99), changes: 'network', of: 'networks', default: 0 },
     shown: (rate) => `rate ${rate} before the last linear layer of each branch`,
     deviation: (rate, context) =>

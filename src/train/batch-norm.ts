@@ -12,7 +12,7 @@ export interface BatchStatistics {
   readonly variance: Tensor;
 }
 
-/** Normalizes by the statistics of the batch (and of height and width), and leaves them in `seen` under the layer's name. */
+/** Normalizes by the statistics of the batch (over height and width, too), and records them in `seen` by layer name. */
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {
     const features = x.shape.at(-1)!;

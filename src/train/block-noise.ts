@@ -3,8 +3,8 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { BlockNoise, Network } from './network.ts';
 
 /**
- * Stochastic depth and dropout of a step. What is drawn depends on the seed, the step, the block and the place alone, so
- * that a resumed run goes on with the same numbers.
+ * Stochastic depth and dropout of a step. Random draws depend on the seed, step, block and position alone, so
+ * that a resumed run continues with the same numbers.
  */
 export function blockNoise(
   { survival, dropout }: Pick<Network, 'survival' | 'dropout'>,

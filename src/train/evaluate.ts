@@ -30,7 +30,7 @@ const BATCH = 1000;
 /** Bytes that one activation may take, well below what adapters let a binding span. */
 const ACTIVATION_BYTES = 64 * 2 ** 20;
 
-/** Counts correct classifications of a data set, in inference mode; all batches are queued without waiting. */
+/** Counts correct classifications of a dataset, in inference mode; all batches are queued without waiting. */
 export class Evaluator implements Disposable {
   readonly #gpu: Gpu;
   readonly #program: BoundProgram;
@@ -58,7 +58,7 @@ export class Evaluator implements Disposable {
     this.#correct = correct;
   }
 
-  /** `weights` are the arrays of parameters and running statistics, by name; of the examples, the first `count` are classified. */
+  /** `weights` holds parameters and running statistics by name; the first `count` examples are classified. */
   static async create(
     gpu: Gpu,
     network: Network,
@@ -98,7 +98,7 @@ export class Evaluator implements Disposable {
     );
   }
 
-  /** Share of the examples that the network classifies correctly, with the weights of this moment. */
+  /** Share of the examples that the network classifies correctly with its current weights. */
   async accuracy(): Promise<number> {
     this.#position.write([0]);
     this.#correct.write([0]);
@@ -120,7 +120,7 @@ export class Evaluator implements Disposable {
   }
 }
 
-/** Examples that run at once. */
+/** Examples evaluated at once. */
 export function evaluationBatch(
   network: Parameters<typeof largestActivation>[0],
   traits: Pick<AdapterTraits, 'maxBindingBytes'>,

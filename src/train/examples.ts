@@ -4,11 +4,11 @@ import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import type { Network } from './network.ts';
 
-/** Labelled examples that a GPU trains on. */
+/** Labeled examples that a GPU trains on. */
 export interface DeviceExamples {
   /**
-   * Bytes [n, features]; of images, channels are fastest. In GPU memory, or on the host where that is too small: then steps
-   * find them in a {@link Feed}.
+   * Bytes [n, features]; in images, channels vary fastest. In GPU memory, or on the host if that is too small: then steps
+   * read them from a {@link Feed}.
    */
   readonly images: DeviceArray | Uint8Array;
   /** u8 [n]. */
@@ -18,7 +18,7 @@ export interface DeviceExamples {
   readonly shift: readonly number[];
 }
 
-/** Throws unless there are as many bytes for each label as the network takes, and numbers to normalize them by. */
+/** Throws unless each label has as many bytes as the network takes, and each channel (or all) a scale and a shift. */
 export function checkExamples(
   { input }: Pick<Network, 'input'>,
   { images, labels, scale, shift }: DeviceExamples,
@@ -33,7 +33,7 @@ export function checkExamples(
   );
 }
 
-/** The normalized examples of some numbers (u32 [n]), [n, ...shape]. */
+/** The normalized examples at `index` (u32 [n]), [n, ...shape]. */
 export function inputsOf(
   images: Tensor,
   index: Tensor,

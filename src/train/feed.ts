@@ -11,9 +11,9 @@ const RING_BATCHES = 16;
 const RING_BYTES = 64 * 2 ** 20;
 
 /**
- * Where steps find their images. A set that lies in GPU memory is gathered from as it is. Of one that lies on the host,
+ * Where steps find their images. From a set in GPU memory, they gather directly. From a set on the host,
  * the batches of the next steps are written, in the order in which the steps take them, into a ring: each write is queued
- * before the steps that read it and behind those that read what it replaces, so that nobody waits.
+ * before the steps that read it and after those that read what it replaces, so nothing waits.
  */
 export class Feed implements Disposable {
   /** u8 [rows, features], what steps gather from. */
@@ -25,7 +25,7 @@ export class Feed implements Disposable {
   readonly #images: Uint8Array = new Uint8Array(0);
   readonly #order: (step: number, place: number) => number;
 
-  /** `order` says which example stands at a place of a step's batch. */
+  /** `order` gives the example at a position in a step's batch. */
   constructor(
     gpu: Gpu,
     { images, labels }: DeviceExamples,
@@ -53,13 +53,13 @@ export class Feed implements Disposable {
     this.table = DeviceArray.zeros(gpu, [this.#slots * this.#slotRows, features], 'u8', 'next batches');
   }
 
-  /** Rows of the table at which a step's batch lies, given the numbers of its examples, u32 [batch]. */
+  /** Rows of the table that hold a step's batch, given the numbers of its examples, u32 [batch]. */
   rows(step: Tensor, numbers: Tensor): Tensor {
     if (this.#slots === 0) return numbers;
     return add(mul(rem(step, this.#slots), this.#slotRows), iota([this.#batch]));
   }
 
-  /** Queues steps from number `first` on by `submit`, after what they read. */
+  /** Queues steps from number `first` on with `submit`, after writing what they read. */
   queue(first: number, count: number, submit: (steps: number) => void): void {
     if (this.#slots === 0) submit(count);
     for (let step = first; this.#slots > 0 && step < first + count; ) {

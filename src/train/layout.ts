@@ -11,7 +11,7 @@ export interface Entry {
 const ALIGNMENT = 64;
 
 /**
- * Many named arrays laid end to end in one, so that an optimizer step, a copy or a checkpoint treats them as one. The
+ * Many named arrays laid end to end in one, so that an optimizer step, copy or checkpoint treats them as one. The
  * gaps between them hold zeros.
  */
 export class Layout {
@@ -40,15 +40,15 @@ export class Layout {
     return Object.fromEntries(this.entries.map((e) => [e.name, whole.view(e.start, e.shape)]));
   }
 
-  /** Host data by name, as one. Throws if an entry is missing or has another size. */
+  /** Host data by name, as one array. Throws if an entry is missing or has the wrong size. */
   pack(values: ReadonlyMap<string, Float32Array>): Float32Array {
     const whole = new Float32Array(this.size);
     for (const { name, start, size, shape } of this.entries) {
       const data = values.get(name);
       if (data?.length !== size) {
         throw new CollimateError(
-          `${name} has ${data?.length ?? 'no'} values where the network has [${shape}]`,
-          'The values belong to a network with other settings.',
+          `${name} has ${data?.length ?? 'no'} values, expected [${shape}]`,
+          'Give the values of a network with the same settings.',
         );
       }
       whole.set(data, start);

@@ -14,14 +14,14 @@ export interface ParameterSpec {
 export interface NormSpec {
   readonly name: string;
   readonly features: number;
-  /** Places of an example that each feature is measured at: height × width of images, else 1. */
-  readonly places: number;
+  /** Output positions per example at which each feature is measured: height × width for images, else 1. */
+  readonly positions: number;
 }
 
 /** Normalizes activations [n, features] or [n, height, width, features] as the BatchNorm layer `name` would. */
 export type Normalizer = (x: Tensor, name: string, weights: Weights) => Tensor;
 
-/** What a training step does to the blocks, and inference does not. */
+/** What a training step does to the blocks but inference does not. */
 export interface BlockNoise {
   /** To a block's branch: stochastic depth keeps it or drops it. */
   readonly branch?: (branch: Tensor, block: string) => Tensor;
@@ -29,7 +29,7 @@ export interface BlockNoise {
   readonly inner?: (x: Tensor, block: string) => Tensor;
 }
 
-/** Numbers of an example that a network computes or takes at once, at most. */
+/** Maximum size of an activation or input of one example, in elements. */
 export const largestActivation = ({
   input,
   norms,
@@ -37,19 +37,19 @@ export const largestActivation = ({
 }: Pick<Network, 'input' | 'norms' | 'parameters'>): number =>
   Math.max(
     input.reduce((a, b) => a * b, 1),
-    ...norms.map(({ features, places }) => features * places),
+    ...norms.map(({ features, positions }) => features * positions),
     ...parameters.map(({ shape }) => shape[0]!), // what a layer without BatchNorm puts out
   );
 
-/** What the training loop has to know of a network. */
+/** What the training loop needs to know about a network. */
 export interface Network {
   /** Shape of one example: [features], or [height, width, channels]. */
   readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
-  /** Residual blocks that take part in stochastic depth, and the probability with which a step keeps each. */
+  /** Residual blocks with stochastic depth, and the probability that a step keeps each. */
   readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
-  /** Blocks with dropout, and the share that a step drops. */
+  /** Blocks with dropout, and the share of elements that a step drops. */
   readonly dropout?: { readonly blocks: readonly string[]; readonly rate: number } | undefined;
   /** Logits [n, classes] of examples [n, ...input]. */
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor;

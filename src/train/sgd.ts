@@ -13,7 +13,7 @@ export interface SgdOptions {
   readonly steps: number;
 }
 
-/** Throws where an option cannot be. */
+/** Throws if an option is out of range. */
 export function checkSgd({ lr, momentum, weightDecay, steps }: SgdOptions): void {
   checkReal('lr', lr, 0);
   checkReal('momentum', momentum, 0, 1);

@@ -5,7 +5,7 @@ import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
 import { Layout } from './layout.ts';
 import type { Network } from './network.ts';
 
-/** Everything that a run carries from step to step, in host memory. */
+/** Everything that training carries from step to step, in host memory. */
 export interface HostState {
   /** Steps done. */
   step: number;
@@ -21,10 +21,10 @@ export function keyOf(seed: number): [number, number] {
   return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
 }
 
-/** The u32 that orders the epochs of a run. */
+/** The u32 from which the order of each epoch follows. */
 export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(seed))[0];
 
-/** A network as PyTorch would initialize it; the numbers depend on the seed and on nothing else. */
+/** A network as PyTorch would initialize it; the numbers depend on the seed alone. */
 export function initialState(network: Network, seed: number): HostState {
   const parameters = new Map(
     network.parameters.map(({ name, shape, init }, stream) => {
@@ -92,7 +92,7 @@ export class TrainingState implements Disposable {
     this.step.write([host.step]);
   }
 
-  /** A copy in host memory, of the moment after everything queued so far. */
+  /** A snapshot in host memory, taken after everything queued so far. */
   async save(): Promise<HostState> {
     const [parameters, running, momentum, step] = await Promise.all([
       this.parameters.read(),

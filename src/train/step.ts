@@ -33,7 +33,7 @@ export const LOG_LENGTH = 1024;
 /** What each epoch's number is multiplied by, and then added to the seed, to choose the epoch's order. */
 const EPOCH_KEY = 0x9e3779b1;
 
-/** Number of the example that stands at a place of a step's batch, as {@link gradientStep} finds it on the GPU. */
+/** Number of the example at a position in a step's batch, as {@link gradientStep} finds it on the GPU. */
 export function exampleAt(step: number, place: number, count: number, batch: number, seed: number): number {
   const stepsPerEpoch = Math.floor(count / batch);
   const key = (Math.imul(Math.floor(step / stepsPerEpoch), EPOCH_KEY) + seed) >>> 0;
@@ -75,10 +75,7 @@ export function gradientStep(network: Network, examples: DeviceExamples, feed: F
   };
 }
 
-/**
- * What part of each batch statistic its running one takes over: a variance's follows the unbiased estimate, n/(n−1) times
- * the one that normalizes.
- */
+/** Weight of each batch statistic in its running one; a variance is made unbiased by n/(n−1). */
 export function statisticsRates(
   gpu: Gpu,
   network: Network,
@@ -87,8 +84,8 @@ export function statisticsRates(
 ): DeviceArray {
   const layout = state.statisticsLayout;
   const rates = new Map(
-    network.norms.flatMap(({ name, features, places }) => {
-      const n = batch * places;
+    network.norms.flatMap(({ name, features, positions }) => {
+      const n = batch * positions;
       return [
         [`${name}.running_mean`, new Float32Array(features).fill(MOMENTUM)] as const,
         [`${name}.running_var`, new Float32Array(features).fill((MOMENTUM * n) / (n - 1))] as const,

@@ -24,8 +24,8 @@ export interface StepRecord {
 }
 
 /**
- * The training loop. All of a step happens on the GPU: batch gather, forward and backward pass, SGD, the schedule,
- * running statistics, and a ring of losses that the host reads when it likes.
+ * The training loop. A whole step runs on the GPU: batch gather, forward and backward pass, SGD, the schedule,
+ * running statistics, and a ring of losses that the host reads at any time.
  */
 export class Trainer implements Disposable {
   readonly state: TrainingState;
@@ -56,7 +56,7 @@ export class Trainer implements Disposable {
     this.#log = log;
   }
 
-  /** Compiles the loop for a network and its training set. An epoch leaves out the last, partial batch. */
+  /** Compiles the loop for a network and its training set. An epoch skips the last, partial batch. */
   static async create(
     gpu: Gpu,
     network: Network,
@@ -70,7 +70,7 @@ export class Trainer implements Disposable {
     if (!Number.isInteger(options.batch) || options.batch < 2 || stepsPerEpoch < 1) {
       throw new CollimateError(
         `batch is ${options.batch}, with ${count} training examples`,
-        `Choose a whole number from 2 (BatchNorm needs two) to ${count}.`,
+        `Give a whole number from 2 (BatchNorm needs two) to ${count}.`,
       );
     }
     const seedValue = shuffleSeed(options.seed);
@@ -136,7 +136,7 @@ export class Trainer implements Disposable {
     return this.#queued;
   }
 
-  /** Losses of the last `count` (at most {@link LOG_LENGTH}) of the steps queued so far, once they have run. */
+  /** Losses of the last `count` steps queued so far (at most {@link LOG_LENGTH}), once they have run. */
   async records(count: number): Promise<StepRecord[]> {
     checkWhole('the number of records', count, 0);
     const end = this.#queued;
@@ -160,7 +160,7 @@ export class Trainer implements Disposable {
   }
 }
 
-/** The arrays of a structure as specs to trace with. */
+/** A structure of arrays, as specs to trace with. */
 export function specsOf(inputs: readonly unknown[]): unknown[] {
   const isArray = (x: unknown) => x instanceof DeviceArray;
   return treeMap(inputs, isArray, ({ shape, dtype }: DeviceArray) => ({ shape, dtype })) as unknown[];

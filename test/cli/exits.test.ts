@@ -43,7 +43,7 @@ const weights = (folder: string) =>
 
 /** The run goes on from its checkpoint by the command that was printed, to the bits of one that was left alone: `to` the end, or that of training. */
 async function goesOn(folder: string, stderr: string, to: 'the end' | 'the analysis'): Promise<void> {
-  expect(stderr).toContain(`To go on: npm run reproduce -- mnist-fc --resume ${folder}`);
+  expect(stderr).toContain(`To continue: npm run reproduce -- mnist-fc --resume ${folder}`);
   expect(stderr).not.toMatch(/^ +at /m);
   expect(fs.existsSync(join(folder, 'checkpoint.safetensors'))).toBe(true);
   expect(fs.existsSync(join(folder, 'report.html'))).toBe(false);
@@ -122,8 +122,8 @@ describe('a run stops at a checkpoint', () => {
       exit "$status"`;
       const { status, stderr } = inOwnWorld(script, ...(await start('src/cli/reproduce.ts')));
       expect(stderr).toContain(`cannot write ${join(disk, 'run', 'checkpoint.safetensors')}: ENOSPC`);
-      expect(stderr).toContain('The disk is full: make room, then go on with `--resume`.');
-      expect(stderr).toContain(`To go on: npm run reproduce -- mnist-fc --resume ${join(disk, 'run')}`);
+      expect(stderr).toContain('The disk is full: make room, then continue with `--resume`.');
+      expect(stderr).toContain(`To continue: npm run reproduce -- mnist-fc --resume ${join(disk, 'run')}`);
       expect(status).toBe(1);
       const kept = fs.readFileSync(join(root, 'kept', 'checkpoint.safetensors'));
       expect(decodeCheckpoint(kept, 'kept').state.step).toBeLessThan(300);

@@ -60,5 +60,7 @@ test('takes a run whose report is missing for one that was cut off', () => {
 test('says where nothing was cut off', () => {
   expect(() => findRun(experiment, true, {})).toThrow('there is no run of mnist-fc in results/mnist-fc');
   run('a', '2026-10-25T01:05:00Z', true);
-  expect(() => findRun(experiment, true, {})).toThrow('no run of mnist-fc in results/mnist-fc was cut off');
+  expect(() => findRun(experiment, true, {})).toThrow(
+    'there is no unfinished run of mnist-fc in results/mnist-fc',
+  );
 });

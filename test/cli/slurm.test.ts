@@ -153,7 +153,7 @@ describe('submit', () => {
     expect(script).toMatch(
       /reproduce\.ts width --preset smoke --seeds 2 --epochs 2 --no-control --out \S+\/results --shard/,
     );
-    expect(stdout).toContain(`Job 42 is to make ${runs} runs; its logs are in ${join(out, 'slurm')}`);
+    expect(stdout).toContain(`Submitted job 42 with ${runs} runs; its logs are in ${join(out, 'slurm')}`);
     expect(stdout).toContain(
       `npm run sweep -- status width --preset smoke --seeds 2 --out ${out} --epochs 2`,
     );
@@ -163,7 +163,7 @@ describe('submit', () => {
     const bin = put('other', '');
     const missing = await submit(bin, '--out', root);
     expect(missing).toMatchObject({ status: 1, stdout: '' });
-    expect(missing.stderr).toContain('there is no sbatch here');
+    expect(missing.stderr).toContain('cannot find sbatch');
     expect(missing.stderr).toContain(`sbatch ${join(root, 'slurm', 'width.smoke.sh')}`);
     put('sbatch', 'echo "sbatch: error: Invalid partition" >&2; exit 1');
     const { status, stderr } = await submit(bin, '--partition', 'moon', '--out', root);
@@ -174,7 +174,7 @@ describe('submit', () => {
   test('refuses what reproduce would refuse, before anything is queued', async () => {
     const bin = put('sbatch', 'echo 1');
     for (const [args, message] of [
-      [['--width', '3'], 'width decides width itself'],
+      [['--width', '3'], 'width sets width itself'],
       [['--epochs', 'many'], '--epochs is many'],
       [['--shards', '0'], '--shards is 0'],
     ] as const) {

@@ -115,7 +115,7 @@ test('a sweep that was cut off goes on, to the same bits', async () => {
   });
   expect(cut).toMatchObject({
     status: 143,
-    stderr: expect.stringContaining('To go on: npm run reproduce -- stochastic-depth'),
+    stderr: expect.stringContaining('To continue: npm run reproduce -- stochastic-depth'),
   });
   expect(fs.existsSync(join(folder, 'sweeps'))).toBe(false);
   expect((await runCommand([...TINY, '--out', folder])).status).toBe(0);
@@ -162,7 +162,7 @@ test('a run whose report is missing is not done, and a damaged record stops no o
   fs.writeFileSync(join(two!, 'analysis.json'), '{ "schema": ');
   const again = await runCommand([...TINY, '--out', folder]);
   expect(again.status).toBe(1);
-  expect(again.stderr).toContain('1 of 2 runs failed; the same command tries them again.');
+  expect(again.stderr).toContain('1 of 2 runs failed; run the same command to retry them.');
   expect(fs.existsSync(join(one!, 'report.html'))).toBe(true);
   expect(fs.existsSync(`${one}.failed.json`)).toBe(false);
   const { runs } = record(folder);
@@ -190,9 +190,9 @@ test('two sweeps that meet leave no failure beside a run that is done', () => {
 test.each([
   [['constructor', '--seeds', '2'], 'there is no experiment constructor'],
   [['width', '--preset', 'toString'], 'there is no preset toString of sweeps'],
-  [['width', '--seed', '2'], 'Give the number of seeds by --seeds'],
-  [['width', '--resume'], 'a sweep goes on by itself'],
-  [['width', '--width', '4'], 'width decides width itself'],
+  [['width', '--seed', '2'], 'Give the number of seeds with --seeds'],
+  [['width', '--resume'], 'a sweep always continues with its missing runs'],
+  [['width', '--width', '4'], 'width sets width itself'],
   [['width', '--shard', '3/2'], '--shard is 3/2'],
   [['width', '--preset', 'slow'], 'there is no preset slow of sweeps'],
   [['widht'], 'Did you mean width?'],

@@ -115,7 +115,7 @@ describe('the Unconstrained Jacobians Model, optimized', () => {
     await quietly(() => runTheory({ ...SMALL, out, json: true }));
     expect(readRecord(join(out, 'sweep.json'), SWEEP_FILE)).toEqual(record);
     expect(fs.statSync(kept).mtimeMs).toBe(before);
-    await expect(runTheory({ ...SMALL, seed: '2', out })).rejects.toThrow('holds results of other settings');
+    await expect(runTheory({ ...SMALL, seed: '2', out })).rejects.toThrow('holds results for other settings');
   });
 
   test('refuses a folder of an earlier version', async () => {

@@ -55,11 +55,7 @@ test('the npm package is split class by class, and the dataset says so', () => {
 });
 
 test.each<[string, (rows: unknown[], label: number) => unknown, string]>([
-  [
-    'an image missing',
-    (rows, label) => rows.slice(label === 4 ? 1 : 0),
-    '4.json has 3 images where 4 are expected',
-  ],
+  ['an image missing', (rows, label) => rows.slice(label === 4 ? 1 : 0), '4.json has 3 images, expected 4'],
   [
     'a short image',
     (rows, label) => (label === 2 ? [[1], ...rows.slice(1)] : rows),

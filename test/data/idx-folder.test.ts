@@ -35,7 +35,7 @@ test("a folder of one's own IDX files is read, of any number and size", async ()
 test('images of another size than is asked for are refused, with what to give', async () => {
   const load = loadDataset('idx', { dataDir: ownFolder(12) });
   await expect(load).rejects.toMatchObject({
-    message: expect.stringContaining('has the shape [30,12,12] where idx has [30,28,28]'),
+    message: expect.stringContaining('has the wrong shape for idx: expected [30,28,28], got [30,12,12]'),
     remedy: expect.stringContaining('give `--resolution`'),
   });
 });

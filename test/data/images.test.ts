@@ -101,7 +101,7 @@ test('images of other formats, of any case and in folders below are read, and wh
     for (const k of [0, 1, 2]) expect(Math.abs(train.images[768 * i + k]! - colour[k]!)).toBeLessThan(4);
   }
   expect(said).toEqual([
-    `note: ${folder} has 3 files that are no images that are read, such as train/loose.png; left out`,
+    `note: ${folder} has 3 files that are not supported images, such as train/loose.png; skipped`,
   ]);
 });
 
@@ -201,7 +201,7 @@ test('where pixels cannot be kept, that is said, and nothing half-written stays'
   rmSync(join(dataDir, 'imagenette', file!));
   mkdirSync(join(dataDir, 'imagenette', file!)); // a folder is in the way
   expect((await load()).train.images).toEqual(train.images);
-  expect(said[0]).toMatch(new RegExp(`^note: the decoded images are not kept in .*${file}`));
+  expect(said[0]).toMatch(new RegExp(`^note: cannot save the decoded images in .*${file}`));
   expect(kept()).toEqual([file]);
   expect(statSync(folder).isDirectory()).toBe(true);
 });
@@ -232,15 +232,15 @@ test.each<[string, () => unknown, string]>([
         images.set(`train/n03/${i}.bmp`, Buffer.from('BM'));
       }
     },
-    'has no image that is read in train/n03: it has 3 other files, such as train/n03/0.bmp',
+    'has no supported image in train/n03: it has 3 other files, such as train/n03/0.bmp',
   ],
   [
-    'a link to nothing',
+    'a broken link',
     () => {
       mkdirSync(join(unpack(), 'train/n01'), { recursive: true });
       symlinkSync('nowhere', join(dataDir, 'imagenette', FOLDER, 'train/n01/9.JPEG'));
     },
-    'train/n01/9.JPEG is a link to nothing',
+    'train/n01/9.JPEG is a broken link',
   ],
 ])('%s is refused and named', async (_, change, message) => {
   change();
@@ -251,6 +251,6 @@ test.each<[string, () => unknown, string]>([
 
 test('sizes out of range are refused; larger ones come from the larger images', async () => {
   unpack();
-  await expect(load({ size: 4 })).rejects.toThrow('cannot bring images to 4 pixels a side');
+  await expect(load({ size: 4 })).rejects.toThrow('cannot resize images to 4 pixels a side');
   await expect(load({ size: 200 })).rejects.toThrow('imagenette-320 is not there');
 });

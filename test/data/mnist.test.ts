@@ -76,7 +76,7 @@ test('a truncated file is named, with the bytes expected and found', async () =>
 
 test('files of another shape are refused', async () => {
   replace(labels, fs.readFileSync(join(packaged, 't10k-labels-idx1-ubyte')));
-  const message = `${join(own, 'mnist', labels)} has the shape [10000] where mnist has [60000]`;
+  const message = `${join(own, 'mnist', labels)} has the wrong shape for mnist: expected [60000], got [10000]`;
   await expect(loadDataset('mnist', { dataDir: own })).rejects.toThrow(message);
 });
 

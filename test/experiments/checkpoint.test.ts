@@ -139,11 +139,11 @@ describe('a checkpoint', () => {
   test.each<[string, (tensors: Tensors, metadata: Record<string, string>) => void]>([
     ['lacks the tensor head.bias, which its network has', (t) => t.delete('head.bias')],
     [
-      'has a tensor head.gain, which its network has not',
+      'has a tensor head.gain, which its network does not have',
       (t) => t.set('head.gain', { dtype: 'F32', shape: [1], data: Float32Array.of(1) }),
     ],
     [
-      'has the tensor head.bias as F32 [4] where its network has F32 [3]',
+      'has the tensor head.bias as F32 [4], expected F32 [3]',
       (t) => t.set('head.bias', { dtype: 'F32', shape: [4], data: new Float32Array(4) }),
     ],
     [

@@ -44,7 +44,7 @@ describe('settings', () => {
   test('of a network without skip connections have no control', () => {
     expect(resolve({ skip: false })).toMatchObject({ skip: false, controlWeightDecay: null });
     const settings = { ...resolve({}), skip: false };
-    expect(() => checkSettings(experiment, settings)).toThrow('is given a control');
+    expect(() => checkSettings(experiment, settings)).toThrow('a control was requested');
   });
 
   test('that a control cannot have are left out in it, the others kept', () => {
@@ -118,7 +118,7 @@ describe('settings', () => {
     [{ snapshots: '-1' }, '--snapshots is -1', 'Give a whole number from 0 to 1000.'],
     [
       { validation: '5000' },
-      '--validation is 5000, but behind the first 60000 training images of MNIST there are 0',
+      '--validation is 5000, but only 0 training images of MNIST follow the first 60000',
       'Give --images 55000, or fewer.',
     ],
     [
@@ -134,12 +134,12 @@ describe('settings', () => {
     [
       { skip: false, survival: '0.5' },
       '--survival is 0.5 without skip connections',
-      'Leave it out: where nothing leads around a block, a dropped one lets nothing through.',
+      'Leave it out: a dropped block would let nothing through.',
     ],
     [
       { skip: false, branchScale: 'learned' },
       '--branch-scale is learned without skip connections',
-      'Leave it out: there is nothing beside the branch that it could be small against.',
+      'Leave it out: the branch has nothing to be small against.',
     ],
     [
       { skip: false, controlWeightDecay: '1' },
@@ -240,7 +240,7 @@ test('what is unusual about blocks, labels and data is among the departures', ()
     'Dropout: a step drops 12.5% of what enters the last linear layer of each branch; the control has it too.',
   ]);
   expect(added({ randomLabels: 1 })).toEqual([
-    'Of the training images 100% have random labels, drawn from all classes alike.',
+    '100% of the training images have random labels, drawn uniformly from all classes.',
   ]);
   expect(added({ validation: 100 })[0]).toContain('100 training images are held back');
   expect(added({ skip: false, controlWeightDecay: null })[0]).toContain('no skip connections');
@@ -294,7 +294,7 @@ describe('experiments', () => {
     expect(superclasses({ preset: 'paper', classes: '3' }).classes).toBe(3);
     const asValues = { ...conv.presets.quick!.settings, superclasses: true, images: 1000, classes: 21 };
     expect(() => checkSettings(findExperiment('cifar100-conv'), asValues)).toThrow(
-      '--classes is 21 of the 20 that CIFAR-100 has',
+      '--classes is 21, but CIFAR-100 has 20',
     );
   });
 

@@ -69,7 +69,7 @@ describe('planning', () => {
   });
 
   test('what an axis decides cannot be given', () => {
-    expect(() => plan('ra4-depth', { depth: 4 })).toThrow('ra4-depth decides depth itself');
+    expect(() => plan('ra4-depth', { depth: 4 })).toThrow('ra4-depth sets depth itself');
   });
 });
 

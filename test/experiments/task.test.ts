@@ -77,7 +77,7 @@ describe('images held back', () => {
   test('are refused where there are too few', () => {
     expect(() => load({ classes: 2, validation: 10 })).toThrow(
       expect.objectContaining({
-        message: '--validation is 10, but behind the first 400 training images of 2 classes there are 0',
+        message: '--validation is 10, but only 0 training images of 2 classes follow the first 400',
         remedy: 'Give --images 390, or fewer.',
       }),
     );

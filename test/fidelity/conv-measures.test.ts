@@ -39,10 +39,10 @@ const oneStage = (options: { skip?: boolean; activation?: 'relu' | 'identity' } 
 class TwoStages extends ResidualNetwork {
   constructor() {
     const layer = (block: string, n: string, fanIn: number): Layer => {
-      const [features, places] = block.startsWith('b') ? [8, 9] : [4, 36];
+      const [features, positions] = block.startsWith('b') ? [8, 9] : [4, 36];
       return {
         weight: convParameter(`${block}.conv${n}`, features, fanIn, 3),
-        norm: { name: `${block}.bn${n}`, features, places },
+        norm: { name: `${block}.bn${n}`, features, positions },
       };
     };
     const blocks = ['a.0', 'a.1', 'b.0', 'b.1', 'b.2'];

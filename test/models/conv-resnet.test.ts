@@ -81,9 +81,9 @@ describe('a step of a convolutional network matches the interpreter in float64',
         expect(error, `gradient of ${name}`).toBeLessThan(1e-4 * norm(gradient) + floor);
       }
       const { statistics } = await state.save();
-      for (const { name, places } of network.norms) {
+      for (const { name, positions } of network.norms) {
         const { mean, variance } = wanted.statistics.get(name)!;
-        const n = TRAINING.batch * places;
+        const n = TRAINING.batch * positions;
         const running = {
           running_mean: mean.map((m) => 0.1 * m),
           running_var: variance.map((v) => 0.9 + (0.1 * v * n) / (n - 1)),

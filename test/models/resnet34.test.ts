@@ -154,7 +154,7 @@ describe('resnet34', () => {
     });
     const wider = new ResNet34({ ...SMALL, channels: 8 });
     expect(() => decodeWeights(file, 'a', wider.options)).toThrow(
-      'has the tensor conv1.weight as F32 [4,3,3,3] where its network has F32 [8,3,3,3]',
+      'has the tensor conv1.weight as F32 [4,3,3,3], expected F32 [8,3,3,3]',
     );
     tensors.delete('layer3.0.downsample.0.weight');
     expect(() => decodeWeights(encodeSafetensors(tensors), 'a', network.options)).toThrow(

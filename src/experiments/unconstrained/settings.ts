@@ -78,7 +78,7 @@ export const theorySettings = v.strictObject(
   }),
 ) as unknown as v.GenericSchema<TheorySettings>;
 
-/** A preset's settings with the given ones in their places, all checked. */
+/** A preset's settings with the given ones replaced, all checked. */
 export function resolveTheory(given: GivenTheory): { preset: Level; settings: TheorySettings } {
   const preset = levelNamed(given.preset ?? 'quick');
   const base = theoryPreset(preset);
