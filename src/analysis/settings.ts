@@ -50,7 +50,7 @@ export function analysisSettings(
   if (spectrum < triples || spectrum > MAX_COLUMNS) {
     throw new CollimateError(
       `${triples} triples and a spectrum of ${spectrum} singular values were asked for`,
-      `Ask for 1 to ${longest} triples, and for a spectrum at minimum as long, and of ${longest} at most.`,
+      `Ask for 1 to ${longest} triples, and for a spectrum at least as long, of at most ${longest}.`,
     );
   }
   const sketchColumns = chosen.sketchColumns ?? sketchFor(spectrum, minimum);

@@ -48,10 +48,10 @@ export function suiteDisplay(json: boolean) {
         : ending === 'done'
           ? 'done'
           : 'is being made by another process';
-      const left = show();
       const line = `[${ended}/${Math.max(runs.size, ended)}] ${id}: ${how}`;
       if (bar) process.stderr.write(`\x1b[2K\r${line}\n`);
-      else console.log(`${line}${ended >= runs.size ? '' : `, ${left} left`}`);
+      const left = show();
+      if (!bar) console.log(`${line}${ended >= runs.size ? '' : `, ${left} left`}`);
     },
     close() {
       bar?.stop();

@@ -17,10 +17,16 @@ export const isDone = (folder: string): boolean =>
   readAnalysis(folder)?.claims !== undefined && existsSync(join(folder, REPORT));
 
 const remedy = 'Remove the file: it is made again from the checkpoint by `npm run reproduce -- … --resume`.';
-export const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;
+const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;
 
 /** It differs in its claims alone, which are judged again. */
 const EARLIER = 'collimate/analysis@3';
+
+/** Whether the analysis in a run's folder has claims that are to be judged again. */
+export function isEarlier(folder: string): boolean {
+  const value = readJson(join(folder, ANALYSIS), remedy);
+  return isRecord(value) && value.schema === EARLIER;
+}
 
 /**
  * The analysis in a run's folder; undefined where there is none or one of an earlier version, which is to be made again from

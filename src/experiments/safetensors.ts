@@ -106,6 +106,12 @@ export function decodeSafetensors(
     );
   }
   const entries = Object.entries(described).map(([name, value]) => {
+    if (isRecord(value) && typeof value.dtype === 'string' && !Object.hasOwn(ARRAYS, value.dtype)) {
+      throw new CollimateError(
+        `${fileName} has tensor ${name} of type ${JSON.stringify(value.dtype)}`,
+        `Convert it to one of ${Object.keys(ARRAYS).join(', ')}.`,
+      );
+    }
     const { dtype, shape, data_offsets } = checked(
       value,
       entry,

@@ -10,7 +10,7 @@ import { readRecord } from '../record.ts';
 import { atLeast0 } from '../schema.ts';
 import type { Choice, ChoiceStore } from '../tuner/tuner.ts';
 
-export { Tuner, type TunerOptions } from '../tuner/tuner.ts';
+export { type TuneMode, Tuner, type TunerOptions, tuneModes } from '../tuner/tuner.ts';
 
 const choice = v.object({
   variant: v.string(),

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
-import { ANALYSIS, readAnalysis } from '../experiments/analysis-file.ts';
+import { ANALYSIS, isEarlier, readAnalysis } from '../experiments/analysis-file.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { SWEEP } from '../experiments/sweep-record.ts';
@@ -69,12 +69,19 @@ export function collect(root: string): Collection {
     .flatMap((folder) =>
       attempt(`${folder}/${ANALYSIS}`, () => readAnalysis(join(root, folder))).flatMap(
         (analysis): FoundRun[] => {
-          if (!analysis?.claims) return [];
-          const { claims, trained } = analysis;
           const described = existsSync(join(root, folder, CONFIG));
           const [config = null] = described
             ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
             : [];
+          if (!analysis?.claims) {
+            if (config && isEarlier(join(root, folder))) {
+              const remedy = `npm run reproduce -- ${config.experiment} --resume ${join(root, folder)}`;
+              const reason = `its claims are of an earlier version: \`${remedy}\` judges them again`;
+              damaged.push({ path: `${folder}/${ANALYSIS}`, reason });
+            }
+            return [];
+          }
+          const { claims, trained } = analysis;
           return [{ folder, name: folder, config, claims, testAccuracy: trained.testAccuracy }];
         },
       ),

@@ -39,8 +39,12 @@ export function pageOf({ method, files, sections, ...page }: Report, name = 'rep
       section('method', 'How it was made', [
         ...(intro === undefined ? [] : [{ kind: 'text' as const, text: intro }]),
         { kind: 'facts', groups },
-        { kind: 'heading', text: 'Deviations from the paper, and choices made by rule' },
-        deviations.length > 0 ? { kind: 'list', items: deviations } : { kind: 'text', text: 'None known.' },
+        ...(deviations.length > 0
+          ? [
+              { kind: 'heading' as const, text: 'Deviations from the paper, and choices made by rule' },
+              { kind: 'list' as const, items: deviations },
+            ]
+          : []),
       ]),
       section('files', 'Files', [
         {

@@ -116,7 +116,11 @@ export function resultSentence({ claims, run }: ReportData): string {
       named: (c) => `${c.title} (${c.property})`,
     },
   );
-  return `${after} ${percent(trained.testAccuracy)} test accuracy, ${sentence[0]!.toLowerCase()}${sentence.slice(1)}`;
+  const untrained = claims.some((c) => c.property === 'training' && c.verdict === 'does not hold');
+  return (
+    `${after} ${percent(trained.testAccuracy)} test accuracy, ${sentence[0]!.toLowerCase()}${sentence.slice(1)}` +
+    (untrained ? ' Accuracy is below what the paper’s networks reach.' : '')
+  );
 }
 
 function files(control: string | undefined): Inline[] {

@@ -1,4 +1,4 @@
-import { type Evidence, thresholdInWords } from '../analysis/evidence.ts';
+import { type Evidence, thresholdInWords, verdictOn } from '../analysis/evidence.ts';
 import type { Observation } from './csv.ts';
 import { defined, format, formatSpread } from './numbers.ts';
 import { type ColumnOf, type Link, rowsOf, type Table, tableOf, type Verdict } from './parts.ts';
@@ -11,8 +11,10 @@ export interface Shown extends Evidence {
 }
 
 /** What the value may be off by, where that shows in three decimals or leaves the verdict open. */
-const uncertaintyInWords = ({ uncertainty, verdict }: Evidence): string =>
-  defined(uncertainty) && (uncertainty >= 5e-4 || (verdict === 'not measurable' && uncertainty > 0))
+const uncertaintyInWords = ({ value, threshold, uncertainty }: Evidence): string =>
+  defined(uncertainty) &&
+  defined(value) &&
+  (uncertainty >= 5e-4 || verdictOn(value, threshold, uncertainty) === 'not measurable')
     ? `; known to ±${format(uncertainty)}, as singular values lie close`
     : '';
 

@@ -1,4 +1,4 @@
-import { ANALYSIS, ANALYSIS_FILE } from '../experiments/analysis-file.ts';
+import { readAnalysis } from '../experiments/analysis-file.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { readCourse } from '../experiments/course.ts';
 import { deviations } from '../experiments/experiment.ts';
@@ -29,7 +29,7 @@ const experimentOf = ({ experiment }: RunConfig) =>
   Object.hasOwn(catalog, experiment) ? catalog[experiment] : undefined;
 
 function runData(folder: RunFolder, label: string): RunData {
-  const analysis = folder.read(ANALYSIS, ANALYSIS_FILE);
+  const analysis = readAnalysis(folder.path)!; // It is made before.
   const course = readCourse(folder.path, analysis.network);
   return {
     label,

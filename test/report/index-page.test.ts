@@ -180,6 +180,17 @@ describe('the index', () => {
     expect(about('damaged')).toContain('npm run reproduce -- unconstrained-jacobians');
   });
 
+  it('says how to judge runs of an earlier version again', () => {
+    const root = newRoot();
+    const { run } = fixture({ depth: 4, samples: 2, control: false });
+    const folder = 'mnist-fc/20260101-100000-1';
+    write(root, `${folder}/analysis.json`, { ...run.analysis, schema: 'collimate/analysis@3' });
+    write(root, `${folder}/config.json`, config);
+    expect(made(root).about('damaged')).toMatch(
+      /analysis\.json: its claims are of an earlier version: `npm run reproduce -- mnist-fc --resume \S*20260101-100000-1`/,
+    );
+  });
+
   it('names files that it cannot read, and goes on', () => {
     const root = newRoot();
     sweep(root, 'seed', [claim('RA1')]);

@@ -101,8 +101,19 @@ describe('the report page', () => {
   it('says in its row why a claim is not measurable', () => {
     const data = fixture();
     const reason = 'the network has not learned its task: test accuracy 0.82, expected ≥ 0.92';
-    Object.assign(data.claims[1]!, { verdict: 'not measurable', reason });
+    const sure = { value: 0.9, threshold: { atLeast: 0.99 }, uncertainty: 1e-5 };
+    Object.assign(data.claims[1]!, { ...sure, verdict: 'not measurable', reason });
     expect(visible(page(data))).toMatch(new RegExp(`– not measurable\\s+${reason}`));
+    expect(visible(page(data))).not.toContain('singular values lie close');
+    Object.assign(data.claims[1]!, { value: 0.989995 });
+    expect(visible(page(data))).toContain('singular values lie close');
+  });
+
+  it('warns of a network that did not learn its task', () => {
+    const data = fixture();
+    expect(page(data)).not.toContain('Accuracy is below');
+    Object.assign(data.claims.find((c) => c.property === 'training')!, { verdict: 'does not hold' });
+    expect(page(data)).toContain('Accuracy is below');
   });
 
   it.each<[string, FixtureOptions]>([

@@ -70,6 +70,6 @@ export const depth: Sweep = {
     },
   ],
   notes: [
-    'RA4 says “inversely”, which is a slope of −1. At quick we measure −1.26 [−1.32, −1.20] over L = 4 to 16: σ₁ falls faster. Our threshold is −1.5 … −0.8.',
+    'RA4 says “inversely”, which is a slope of −1. Three seeds of the quick preset gave −1.26 [−1.32, −1.20] over L = 4 to 16: σ₁ falls faster. Our threshold is −1.5 … −0.8.',
   ],
 };
