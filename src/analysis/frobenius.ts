@@ -77,3 +77,13 @@ export function remainderEstimates(map: LinearMap, basis: Tensor, key: Tensor): 
   const inside = matmul(matmul(g, basis, { transposeB: true }), basis);
   return sum(square(map.applyTranspose(sub(g, inside))), -1);
 }
+
+/** ‖J‖_F²: the energy of the singular values found, and the mean of the estimates of the rest; with its standard error over its value. */
+export function withRemainder(sigma: Float32Array, estimates: Float32Array) {
+  const count = estimates.length;
+  const mean = estimates.reduce((a, b) => a + b, 0) / count;
+  const variance = estimates.reduce((a, b) => a + (b - mean) ** 2, 0) / (count - 1);
+  const found = sigma.reduce((a, b) => a + b * b, 0);
+  const value = found + mean;
+  return { value, relativeError: found > 0 ? Math.sqrt(variance / count) / value : 0 };
+}

@@ -7,7 +7,7 @@ import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { specsOf } from '../train/trainer.ts';
 import { batchOf, isDense, sizeOf } from './batches.ts';
-import { coloring, ESTIMATES, isExact, PROBES } from './frobenius.ts';
+import { coloring, ESTIMATES, isExact, PROBES, withRemainder } from './frobenius.ts';
 import { type JacobianOptions, JacobianPrograms, stackedShapes } from './jacobian-programs.ts';
 
 /** Singular triples of J_i at each sample, in host memory: block i of the stage, sample n, triple k, coordinate d. */
@@ -123,13 +123,13 @@ export class ResidualJacobians implements Disposable {
   #estimate(result: JacobianTriples, start: number, estimates: Float32Array): void {
     const { columns } = this.#options;
     for (let n = 0; n < estimates.length / ESTIMATES; n++) {
-      const own = estimates.subarray(n * ESTIMATES, (n + 1) * ESTIMATES);
-      const mean = own.reduce((a, b) => a + b, 0) / ESTIMATES;
-      const variance = own.reduce((a, b) => a + (b - mean) ** 2, 0) / (ESTIMATES - 1);
       const p = start + n;
-      const found = result.s.subarray(p * columns, (p + 1) * columns).reduce((a, b) => a + b * b, 0);
-      result.frobenius2[p] = found + mean;
-      result.frobeniusError[p] = found > 0 ? Math.sqrt(variance / ESTIMATES) / (found + mean) : 0;
+      const { value, relativeError } = withRemainder(
+        result.s.subarray(p * columns, (p + 1) * columns),
+        estimates.subarray(n * ESTIMATES, (n + 1) * ESTIMATES),
+      );
+      result.frobenius2[p] = value;
+      result.frobeniusError[p] = relativeError;
     }
   }
 
