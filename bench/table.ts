@@ -69,7 +69,7 @@ export function checkText(rows: readonly Row[]): string {
   return `Error against float64: ${error.toExponential(1)} of ${relativeTo}; ${tolerance} is allowed.`;
 }
 
-export const figureText = (name: string, value: number): string =>
+const figureText = (name: string, value: number): string =>
   name.endsWith('share') ? `${(100 * value).toFixed(1)}%` : digits(value);
 
 /** How many times our time a peer takes. */

@@ -12,7 +12,7 @@ export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer
   return givenVersion! < version ? 'older' : 'newer';
 }
 
-/** The error for a file in another format than is wanted, with what to do if it is an earlier one, or none of ours. */
+/** The error for a file in another format than expected, with what to do if it is an earlier one, or none of ours. */
 export function otherFormat(
   path: string,
   given: unknown,

@@ -42,7 +42,7 @@ export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, opti
   return program;
 }
 
-/** The same without known answers, and by default with each kernel's first guess: for whoever computes those. */
+/** The same without known answers, and by default with each kernel's first guess: for code that computes those. */
 export async function compileUnexamined<R>(
   gpu: Gpu,
   f: AnyFunction<R>,

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import { judgeRun } from '../analysis/claims.ts';
 import type { Analysis } from '../analysis/results.ts';
+import { judgeRun } from '../analysis/run-claims.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
@@ -15,10 +15,10 @@ import {
   IMAGENET_CLASSES,
   IMAGENETTE_IN_IMAGENET,
 } from '../experiments/foreign-weights.ts';
+import { findExperiment, resolveSettings } from '../experiments/given-settings.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
-import { findExperiment, resolveSettings } from '../experiments/settings.ts';
 import { DeviceTask } from '../experiments/task.ts';
 import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';

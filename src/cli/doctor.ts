@@ -52,7 +52,7 @@ function tryApart(adapter: string): Promise<Trial> {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(import.meta.url), ['--probe', adapter], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, COLLIMATE_DEBUG: '1' }, // Dawn's warnings are wanted here.
+      env: { ...process.env, COLLIMATE_DEBUG: '1' }, // It shows Dawn's warnings.
       timeout: 60_000,
     });
     let stderr = '';

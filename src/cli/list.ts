@@ -2,7 +2,7 @@ import { datasets } from '../data/datasets.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
 import { applies, type Experiment, imageShape } from '../experiments/experiment.ts';
-import { findExperiment } from '../experiments/settings.ts';
+import { findExperiment } from '../experiments/given-settings.ts';
 import { defaultSeeds, LEVELS, type Level, planSweep, type Sweep } from '../experiments/sweep.ts';
 import { sweeps } from '../experiments/sweeps/catalog.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
@@ -24,7 +24,8 @@ export async function list(
   const experiment = name === undefined || sweep ? undefined : findExperiment(name, [...Object.keys(sweeps)]);
   using gpu = await openGpu({ adapter });
   const rates = await measureRates(gpu);
-  const times = `Times: training${name === undefined ? ' at `--preset quick`' : ''}, estimated on ${gpu.info.name}.`;
+  const which = name === undefined ? ' at `--preset quick`' : '';
+  const times = `Estimated for ${gpu.info.name}: training and control${which}, without the analysis.`;
   if (json) {
     for (const each of experiment ? [experiment] : sweep ? [] : Object.values(catalog))
       presetLines(each, rates);

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
-import { findExperiment } from '../experiments/settings.ts';
+import { findExperiment } from '../experiments/given-settings.ts';
 import { parsePlan, type Sweep } from '../experiments/sweep.ts';
 import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
@@ -32,7 +32,7 @@ const program = new Command('npm run reproduce --')
   .option('--preset <name>', 'smoke (seconds), quick (minutes) or paper (hours) (default: quick)');
 addSettings(program);
 program
-  .option('--no-control', 'do not train the control without skip connections')
+  .option('--no-control', 'train no control (the same network without skip connections)')
   .option(
     '--adapter <name>',
     'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
@@ -80,8 +80,8 @@ Examples:
   npm run reproduce -- mnist-conv                        the same for convolutions
   npm run reproduce -- ra4-depth                         a sweep: many runs, one report, results/index.html
   npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
-  npm run reproduce -- list                          experiments and sweeps, with times
-  npm run reproduce -- list mnist-conv               presets of one, with sizes and settings
+  npm run reproduce -- list                              experiments and sweeps, with times
+  npm run reproduce -- list mnist-conv                   presets of one, with sizes and settings
 
 Numeric defaults depend on the preset; \`list NAME\` shows them. A stopped run leaves a checkpoint and prints the
 command that continues it.${exitStatuses('when the run is done', 'a run')}`,

@@ -1,17 +1,28 @@
 import type { Command } from 'commander';
+import { catalog } from '../experiments/catalog.ts';
+import { applies } from '../experiments/experiment.ts';
 import type { Range } from '../settings/row.ts';
-import { optionOf, rowOf, settingNames } from '../settings/settings.ts';
+import { optionOf, rowOf, type SettingName, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
 /** The options that stand for settings, all but `--preset` and `--no-control`. */
 export function addSettings(program: Command): void {
   for (const name of settingNames) {
-    const { type, what, paper } = rowOf(name);
+    const { type, what: meaning, paper } = rowOf(name);
+    const what = meaning + scopeOf(name);
     const option = optionOf(name);
     if (type === 'flag') program.option(paper ? option.replace('--', '--no-') : option, what);
     else if ('whole' in type) addNumber(program, option, what, type);
     else program.option(`${option} <name>`, `${what}: ${type.join(' or ')}`);
   }
+}
+
+/** The networks or datasets that a setting is for, where it is not for all. */
+function scopeOf(name: SettingName): string {
+  const { of } = rowOf(name);
+  if (of === undefined) return '';
+  const own = Object.values(catalog).filter((experiment) => applies(experiment, name));
+  return ` (${[...new Set(own.map(({ model, dataset }) => (of === 'networks' ? model : dataset)))].join(', ')})`;
 }
 
 /** An option that is a number, or several with commas between. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Experiment } from '../experiments/experiment.ts';
+import { type GivenSettings, resolveSettings } from '../experiments/given-settings.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { labels, reproduce } from '../experiments/reproduce.ts';
 import { describeRun } from '../experiments/run-config.ts';
 import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
-import { type GivenSettings, resolveSettings } from '../experiments/settings.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { fileChoices } from '../host/choices.ts';
 import { verdictSentence } from '../report/verdicts.ts';
@@ -13,7 +13,7 @@ import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetch-task.ts';
 import { commandLine, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
-import { traceInto } from './trace.ts';
+import { traceInto } from './tracer.ts';
 import { verdictLines } from './verdict-table.ts';
 
 /** What a single run can be told besides its settings. */

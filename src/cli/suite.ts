@@ -5,8 +5,8 @@ import { writeAtomically } from '../atomic-write.ts';
 import { ensureDataset } from '../data/fetch.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
+import { findExperiment } from '../experiments/given-settings.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
-import { findExperiment } from '../experiments/settings.ts';
 import {
   distinct,
   type Level,
@@ -15,6 +15,7 @@ import {
   planSweep,
   type Sweep,
 } from '../experiments/sweep.ts';
+import type { SweepRecord } from '../experiments/sweep-file.ts';
 import {
   noteFailure,
   reasonOf,
@@ -24,7 +25,6 @@ import {
   standingOf,
   sweepFolder,
 } from '../experiments/sweep-record.ts';
-import type { SweepRecord } from '../experiments/sweep-results.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';

@@ -52,7 +52,7 @@ function planned(name: string, description: string): Command {
     .option('--out <folder>', 'folder of all results', 'results');
   addSettings(command);
   return command
-    .option('--no-control', 'do not train the control without skip connections')
+    .option('--no-control', 'train no control (the same network without skip connections)')
     .option('--debug', 'print stack traces');
 }
 

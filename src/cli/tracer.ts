@@ -1,3 +1,4 @@
+import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { maxPasses, profile, requireTimestamps, type Timing } from '../gpu/profile.ts';
@@ -105,7 +106,7 @@ export class Tracer {
       const kernels = part.map(({ kernel }) => kernel);
       parts.push(timings.then((timings) => ({ label, run, kernels, submitted, timings })));
     }
-    // Times that never come are left out: the device's failure is told elsewhere.
+    // Times that never come are left out: the failure of the device is reported by itself.
     this.#pending.push(Promise.all(parts).catch(() => []));
   }
 
@@ -179,4 +180,25 @@ function names(gpu: string): TraceEvent[] {
     meta('process_name', 2, 0, 'host'),
     ...Object.entries(tracks).map(([name, { pid, tid }]) => meta('thread_name', pid, tid, name)),
   ];
+}
+
+/**
+ * Traces what a Gpu does until the end of the scope, and then writes it to a file.
+ * @throws CollimateError if the adapter has no timestamps or the file cannot be written, before anything runs
+ */
+export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
+  const tracer = new Tracer(gpu);
+  checkTarget(path);
+  gpu.tracer = tracer;
+  return Object.assign(tracer, {
+    async [Symbol.asyncDispose]() {
+      gpu.tracer = undefined;
+      write(path, await tracer.events());
+    },
+  });
+}
+
+function write(path: string, traceEvents: readonly object[]): void {
+  const lines = traceEvents.map((event) => JSON.stringify(event));
+  writeAtomically(path, `{"displayTimeUnit":"ns","traceEvents":[\n${lines.join(',\n')}\n]}\n`);
 }

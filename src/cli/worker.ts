@@ -1,12 +1,12 @@
 import { on } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { CollimateError } from '../errors.ts';
+import { findExperiment } from '../experiments/given-settings.ts';
 import { Interrupt, leave } from '../experiments/interrupt.ts';
 import { LockedError } from '../experiments/lock.ts';
 import { reproduce } from '../experiments/reproduce.ts';
 import { describeRun, readConfig } from '../experiments/run-config.ts';
 import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
-import { findExperiment } from '../experiments/settings.ts';
 import { forgetFailure, reasonOf, wholeRun } from '../experiments/sweep-record.ts';
 import { loadTask, type Task } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';

@@ -61,10 +61,7 @@ export async function ensureDataset(
  * fetch the same file at once write the same bytes to the same places, and none cuts off what another wrote.
  * @throws CollimateError if the server cannot be reached or sends another file than the published one, or the disk is full
  */
-export async function fetchFiles(
-  { name, source, folder, lacking }: Place,
-  options: FetchOptions,
-): Promise<void> {
+async function fetchFiles({ name, source, folder, lacking }: Place, options: FetchOptions): Promise<void> {
   const { onProgress } = options;
   const [command, offline] = [fetchCommand(name, options), offlineSource(source)];
   for (const file of lacking) {

@@ -21,7 +21,7 @@ export interface IdxImages {
   readonly remedy: string;
 }
 
-export const IDX_FILES = {
+const IDX_FILES = {
   train: { images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' },
   test: { images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' },
 } as const;

@@ -22,12 +22,6 @@ const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as c
 /** It differs in its claims alone, which are judged again. */
 const EARLIER = 'collimate/analysis@3';
 
-/** Whether the analysis in a run's folder has claims that are to be judged again. */
-export function isEarlier(folder: string): boolean {
-  const value = readJson(join(folder, ANALYSIS), remedy);
-  return isRecord(value) && value.schema === EARLIER;
-}
-
 /**
  * The analysis in a run's folder; undefined where there is none or one of an earlier version, which is to be made again from
  * the checkpoint.

@@ -1,6 +1,6 @@
 import { sizeOf } from '../analysis/batches.ts';
 import { type FeatureReader, featureReader } from '../analysis/features.ts';
-import { type AnalysisSamples, classifierRows, measureNetwork } from '../analysis/measure.ts';
+import { type AnalysisSamples, classifierRows, measureNetwork } from '../analysis/measure-network.ts';
 import type { Images } from '../analysis/measures/measure.ts';
 import { all, type Measures } from '../analysis/results.ts';
 import { type AnalysisOptions, analysisSettings } from '../analysis/settings.ts';

@@ -1,7 +1,7 @@
-import { judgeRun } from '../analysis/claims.ts';
 import type { Evidence } from '../analysis/evidence.ts';
 import { describe } from '../analysis/network-info.ts';
 import type { Analysis } from '../analysis/results.ts';
+import { judgeRun } from '../analysis/run-claims.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
 import type { Tuner } from '../tuner/tuner.ts';
@@ -10,10 +10,10 @@ import { analyzeRun } from './analyze-run.ts';
 import { refuseDifference } from './checkpoint.ts';
 import { measureCourse, missingEpochs } from './course.ts';
 import { dataFacts } from './experiment.ts';
+import { findExperiment } from './given-settings.ts';
 import { Interrupted } from './interrupt.ts';
 import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
 import { CONFIG, type RunFolder } from './run-folder.ts';
-import { findExperiment } from './settings.ts';
 import { DeviceTask, type Task } from './task.ts';
 import { type TrainingSession, train } from './train-run.ts';
 

@@ -21,8 +21,8 @@ import {
   type TrainingInfo,
 } from './checkpoint.ts';
 import { type Experiment, imageShape, networkOptions as optionsOfNetwork } from './experiment.ts';
+import { checkSettings, findExperiment, findPreset, settingsSchema } from './given-settings.ts';
 import { CONFIG } from './run-folder.ts';
-import { checkSettings, findExperiment, findPreset, settingsSchema } from './settings.ts';
 import { shapeOf, type Task } from './task.ts';
 
 const adapter = v.object({

@@ -16,7 +16,7 @@ import { CONTROL } from './reproduce.ts';
 import { type Origin, type RunConfig, readConfig } from './run-config.ts';
 import { makeFolder, readMetrics } from './run-folder.ts';
 import type { Level, PlannedRun, Question, Sweep } from './sweep.ts';
-import type { SweepRecord, SweepRun } from './sweep-results.ts';
+import type { SweepRecord, SweepRun } from './sweep-file.ts';
 
 export const SWEEP = 'sweep.json';
 

@@ -6,8 +6,8 @@ import { parseNumber, whole } from '../settings/row.ts';
 import { settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Experiment } from './experiment.ts';
-import { checkSettings, findExperiment, type GivenSettings, parseSettings } from './settings.ts';
-import type { Axis, SweepFigure } from './sweep-results.ts';
+import { checkSettings, findExperiment, type GivenSettings, parseSettings } from './given-settings.ts';
+import type { Axis, SweepFigure } from './sweep-file.ts';
 
 /** Scale of a sweep: seconds, to see that it runs; minutes per sweep; or the paper's settings throughout. */
 export const LEVELS = ['smoke', 'quick', 'paper'] as const;

@@ -1,4 +1,4 @@
-import type { AnalysisSamples } from '../analysis/measure.ts';
+import type { AnalysisSamples } from '../analysis/measure-network.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
 import {

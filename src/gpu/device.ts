@@ -227,7 +227,7 @@ export class Gpu implements Disposable {
     this.#disposed = true;
     this.memory.clear(this.#mapping);
     this.#pipelines.clear();
-    this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // What failed there was thrown to whoever waited.
+    this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // Those who waited for it got the error.
     // Dawn holds on to a listener, and by it to the device with its thread.
     this.device.removeEventListener('uncapturederror', this.#onError);
     this.device.destroy();

@@ -106,7 +106,7 @@ export class DeviceMemory {
     const made = make();
     quietly(this.#device.popErrorScope()).then(
       (error) => error && this.#fate.fail(outOfMemory(label, bytes, error.message)),
-      () => {}, // The device is lost; that is told elsewhere.
+      () => {}, // The device is lost, which is reported by itself.
     );
     this.#bytes += bytes;
     return made;

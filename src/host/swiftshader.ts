@@ -79,7 +79,7 @@ async function findPackage(): Promise<{ archive: string; version: string }> {
 }
 
 /**
- * Written beside and then renamed, so that whoever sees the folder sees all of it. If another process was faster, its
+ * Written beside and then renamed, so that a process that sees the folder sees all of it. If another process was faster, its
  * folder stays; a damaged one is moved away first, never overwritten, because a process may have it loaded.
  */
 async function unpack(archive: string, folder: string): Promise<void> {

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
-import { ANALYSIS, isEarlier, readAnalysis } from '../experiments/analysis-file.ts';
+import { ANALYSIS, REPORT, readAnalysis } from '../experiments/analysis-file.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
+import { SWEEP_FILE, type SweepRecord } from '../experiments/sweep-file.ts';
 import { SWEEP } from '../experiments/sweep-record.ts';
-import { SWEEP_FILE, type SweepRecord } from '../experiments/sweep-results.ts';
 import { type RecordKind, readRecord } from '../record.ts';
 import type { Shown } from './verdicts.ts';
 
@@ -74,7 +74,8 @@ export function collect(root: string): Collection {
             ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
             : [];
           if (!analysis?.claims) {
-            if (config && isEarlier(join(root, folder))) {
+            // A run is done once it has been judged: without claims, they are of an earlier version.
+            if (config && existsSync(join(root, folder, REPORT))) {
               const remedy = `npm run reproduce -- ${config.experiment} --resume ${join(root, folder)}`;
               const reason = `its claims are of an earlier version: \`${remedy}\` judges them again`;
               damaged.push({ path: `${folder}/${ANALYSIS}`, reason });

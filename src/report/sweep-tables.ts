@@ -1,5 +1,5 @@
 import { type ShownName, shown, shownNames } from '../analysis/scalars.ts';
-import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-results.ts';
+import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
 import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
 import { format, formatSpread, groupBy, spread } from './numbers.ts';

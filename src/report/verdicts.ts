@@ -19,7 +19,7 @@ const uncertaintyInWords = ({ value, threshold, uncertainty }: Evidence): string
     : '';
 
 /** In how many of several seeds a claim holds. */
-export const seedsInWords = ({ values, holding, verdict }: Evidence): string =>
+const seedsInWords = ({ values, holding, verdict }: Evidence): string =>
   values.length > 1 && verdict !== 'not measurable' ? `${holding} of ${values.length}` : '—';
 
 /** A value with its spread or interval, with as many digits as the verdict needs. */

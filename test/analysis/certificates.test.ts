@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRun } from '../../src/analysis/claims.ts';
 import { verdictOn } from '../../src/analysis/evidence.ts';
 import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
 import { diagonalShare, diagonalShareError } from '../../src/analysis/measures/alignment.ts';
 import { cosineError } from '../../src/analysis/measures/left-right.ts';
 import { gapsOf, vectorErrors } from '../../src/analysis/measures/spectrum.ts';
+import { judgeRun } from '../../src/analysis/run-claims.ts';
 import { broadcast, equal, full, iota, reshape, where } from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';

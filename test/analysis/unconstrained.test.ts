@@ -5,7 +5,7 @@ import {
   measureStart,
   type Triples,
 } from '../../src/analysis/unconstrained/measures.ts';
-import type { SweepRun } from '../../src/experiments/sweep-results.ts';
+import type { SweepRun } from '../../src/experiments/sweep-file.ts';
 import { theoryRecord } from '../../src/experiments/unconstrained/run.ts';
 import { theoryPreset } from '../../src/experiments/unconstrained/settings.ts';
 

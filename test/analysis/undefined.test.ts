@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type Claim, judge } from '../../src/analysis/claim.ts';
-import { judgeRun } from '../../src/analysis/claims.ts';
 import { verdictOn } from '../../src/analysis/evidence.ts';
 import { neuralCollapse } from '../../src/analysis/measures/collapse.ts';
 import { lineMeasures } from '../../src/analysis/measures/line.ts';
 import { inverseDepthFit } from '../../src/analysis/measures/scale.ts';
 import { fitPowerLaw } from '../../src/analysis/power-law.ts';
 import type { JudgedRun } from '../../src/analysis/quantity.ts';
+import { judgeRun } from '../../src/analysis/run-claims.ts';
 import { scalar } from '../../src/analysis/scalars.ts';
 import { variation } from '../../src/analysis/statistics.ts';
 import { measureStart } from '../../src/analysis/unconstrained/measures.ts';

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SweepRecord } from '../../src/experiments/sweep-file.ts';
 import { noteFailure } from '../../src/experiments/sweep-record.ts';
-import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
 import { type Ended, runCommand as runChild, runScript } from './child.ts';
 
 /** Two runs that take a second or so each, with and without stochastic depth. */

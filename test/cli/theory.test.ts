@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runTheory } from '../../src/cli/theory.ts';
-import { SWEEP_FILE, type SweepRecord } from '../../src/experiments/sweep-results.ts';
+import { SWEEP_FILE, type SweepRecord } from '../../src/experiments/sweep-file.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
 import { readRecord } from '../../src/record.ts';
 import { writeIndex } from '../../src/report/index-page.ts';

@@ -8,7 +8,7 @@ import {
   type GivenSettings,
   refuseContradiction,
   resolveSettings,
-} from '../../src/experiments/settings.ts';
+} from '../../src/experiments/given-settings.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
 import { networkOf } from '../../src/models/networks.ts';

@@ -4,7 +4,7 @@ import { type Evidence, verdictOn } from '../../src/analysis/evidence.ts';
 import type { Cell } from '../../src/analysis/quantity.ts';
 import { type ScalarName, scalars } from '../../src/analysis/scalars.ts';
 import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
-import type { Scalars, SweepRun } from '../../src/experiments/sweep-results.ts';
+import type { Scalars, SweepRun } from '../../src/experiments/sweep-file.ts';
 import { fcBase } from '../../src/experiments/sweeps/bases.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 

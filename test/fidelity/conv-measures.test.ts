@@ -2,7 +2,7 @@ import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { batchOf } from '../../src/analysis/batches.ts';
 import { coloring } from '../../src/analysis/frobenius.ts';
-import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { measureNetwork, type NetworkMeasures } from '../../src/analysis/measure-network.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { conv2d, relu } from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { judgeRun } from '../../src/analysis/claims.ts';
 import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis, EpochMetrics, Measures } from '../../src/analysis/results.ts';
+import { judgeRun } from '../../src/analysis/run-claims.ts';
 import { analyzeRun } from '../../src/experiments/analyze-run.ts';
 import { DeviceTask, taskOf } from '../../src/experiments/task.ts';
 import type { Gpu } from '../../src/gpu/device.ts';

@@ -1,7 +1,7 @@
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { featureReader } from '../../src/analysis/features.ts';
-import { classifierRows, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure.ts';
+import { classifierRows, measureNetwork, type NetworkMeasures } from '../../src/analysis/measure-network.ts';
 import { blockLoss } from '../../src/analysis/measures/block-loss.ts';
 import { neuralCollapse } from '../../src/analysis/measures/collapse.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
@@ -126,7 +126,7 @@ function expectClose(found: Nested, wanted: Nested, what: string, tolerance = 1e
 
 /**
  * Whether the leading k triples are told apart by their σ. Where they are not, as in a Jacobian of rank below k, their
- * directions are anybody's choice, and so is what is measured along them.
+ * directions are arbitrary, and so is what is measured along them.
  */
 function wellDefined(sigma: readonly number[], k: number): boolean {
   const gaps = sigma.slice(0, k).map((s, i) => s - (sigma[i + 1] ?? 0));

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Evidence } from '../../src/analysis/evidence.ts';
+import { findExperiment } from '../../src/experiments/given-settings.ts';
 import { describeRun } from '../../src/experiments/run-config.ts';
-import { findExperiment } from '../../src/experiments/settings.ts';
-import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
+import type { SweepRecord } from '../../src/experiments/sweep-file.ts';
 import { loadTask } from '../../src/experiments/task.ts';
 import { figures } from '../../src/report/figures.ts';
 import { writeIndex } from '../../src/report/index-page.ts';
@@ -186,6 +186,8 @@ describe('the index', () => {
     const folder = 'mnist-fc/20260101-100000-1';
     write(root, `${folder}/analysis.json`, { ...run.analysis, schema: 'collimate/analysis@3' });
     write(root, `${folder}/config.json`, config);
+    expect(made(root).markdown).not.toContain('Could not be read');
+    write(root, `${folder}/report.html`, '');
     expect(made(root).about('damaged')).toMatch(
       /analysis\.json: its claims are of an earlier version: `npm run reproduce -- mnist-fc --resume \S*20260101-100000-1`/,
     );

@@ -4,7 +4,7 @@ import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis } from '../../src/analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../../src/analysis/scalars.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
-import type { Scalars, SweepRecord, SweepRun } from '../../src/experiments/sweep-results.ts';
+import type { Scalars, SweepRecord, SweepRun } from '../../src/experiments/sweep-file.ts';
 import { spread } from '../../src/report/numbers.ts';
 import { fixture } from './fixture.ts';
 

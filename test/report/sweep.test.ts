@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SweepRecord } from '../../src/experiments/sweep-results.ts';
+import type { SweepRecord } from '../../src/experiments/sweep-file.ts';
 import { writeSweepReport } from '../../src/report/sweep.ts';
 import { isAmong, numbersOf, printed } from './numbers-in.ts';
 import { bare, visible } from './page-text.ts';

@@ -162,7 +162,7 @@ const BLOCKS = 16;
 
 type Pairs = Drawn['alignment'];
 /** The blocks, from 0, and the number of triples that a figure shows. */
-export function shownPairs(all: Pairs): { blocks: number[]; triples: number } {
+function shownPairs(all: Pairs): { blocks: number[]; triples: number } {
   const depth = all.length;
   const count = Math.min(depth, BLOCKS);
   const blocks = range(count).map((n) => (count === 1 ? 0 : Math.round((n * (depth - 1)) / (count - 1))));

@@ -11,7 +11,7 @@ import { layOutConv, layOutMatmul } from './product-spec.ts';
 /** A matrix product, or a convolution, which is one in its own way. */
 export type Product = Tensor<'matmul'> | Tensor<'conv'>;
 
-export const isProduct = (t: Tensor): t is Product => t.op === 'matmul' || t.op === 'conv';
+const isProduct = (t: Tensor): t is Product => t.op === 'matmul' || t.op === 'conv';
 
 /** A product whose kernel goes on to compute a chain of pointwise operations. */
 export interface Chain {

@@ -5,7 +5,7 @@ import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { type DatasetName, datasets } from '../../data/datasets.ts';
 import type { Settings } from '../../settings/table.ts';
 import { type AxisValues, axis, type Base, type Level } from '../sweep.ts';
-import type { Axis } from '../sweep-results.ts';
+import type { Axis } from '../sweep-file.ts';
 
 export { ALIGNMENT };
 

@@ -1,6 +1,6 @@
-import { findExperiment } from '../settings.ts';
+import { findExperiment } from '../given-settings.ts';
 import { type AxisValues, axis, grid, type Sweep } from '../sweep.ts';
-import type { SweepFigure } from '../sweep-results.ts';
+import type { SweepFigure } from '../sweep-file.ts';
 import { aligned, fcBase, MAIN } from './bases.ts';
 
 /** With small scales the decay of the brief base leaves nothing of branches: this one aligns at all scales. */

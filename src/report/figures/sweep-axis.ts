@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { Cell, CellValue } from '../../analysis/quantity.ts';
-import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
 import { blockColor, classColor } from '../colors.ts';
 import type { Observation } from '../csv.ts';
 import { format, range } from '../numbers.ts';

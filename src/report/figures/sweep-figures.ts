@@ -2,7 +2,7 @@ import { fitPowerLaw } from '../../analysis/power-law.ts';
 import type { CellValue } from '../../analysis/quantity.ts';
 import type { Analysis } from '../../analysis/results.ts';
 import { type ShownName, series } from '../../analysis/scalars.ts';
-import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
 import { accent, classColor, contrast, neutral } from '../colors.ts';
 import type { Observation } from '../csv.ts';
 import { blockTicks, defined, format, groupBy, logDomain, spread } from '../numbers.ts';

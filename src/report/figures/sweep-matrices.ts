@@ -1,6 +1,6 @@
 import type { Matrix } from '../../analysis/measures/figure.ts';
 import type { NetworkInfo } from '../../analysis/network-info.ts';
-import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-results.ts';
+import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
 import type { Observation } from '../csv.ts';
 import type { Figure } from '../parts.ts';
 import { figure } from '../svg.ts';

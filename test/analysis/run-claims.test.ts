@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRun } from '../../src/analysis/claims.ts';
 import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis } from '../../src/analysis/results.ts';
+import { judgeRun } from '../../src/analysis/run-claims.ts';
 import type { Spread } from '../../src/analysis/statistics.ts';
 import { fixture } from '../report/fixture.ts';
 
