@@ -7,22 +7,17 @@ import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { plan } from '../../src/autograd/lower/plan.ts';
 import { bytesOf } from '../../src/autograd/shape.ts';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import { ResNet34 } from '../../src/models/resnet34.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 
 const MEBI = 2 ** 20;
 const SAMPLES = 16;
 const TRIPLES = 30;
 
-const traits: AdapterTraits = {
-  ...{ kind: 'software', subgroupSize: 8, f16: false, offsetAlignment: 256 },
-  ...{ maxStorageBuffersPerStage: 8, maxUniformBytes: 65536, maxBindingBytes: 128 * MEBI },
-  maxTexelBytes: 128 * MEBI,
-  ...{ maxWorkgroupsPerDimension: 65535, maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
-};
+const traits = { ...softwareTraits, subgroupSize: 8, maxTexelBytes: 128 * MEBI };
 
 /** The place of the one program that takes no weights. */
 const OVERLAPS = 2;

@@ -8,20 +8,10 @@ import { grad } from '../../src/autograd/transform.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { testGpu } from '../gpu/harness.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 import { expectAgreement, indices, type Operand, of } from './support.ts';
 
-const traits: AdapterTraits = {
-  ...{
-    kind: 'software',
-    subgroupSize: 4,
-    f16: false,
-    offsetAlignment: 256,
-    maxUniformBytes: 65536,
-    maxTexelBytes: 0,
-  },
-  ...{ maxStorageBuffersPerStage: 8, maxBindingBytes: 2 ** 27, maxWorkgroupsPerDimension: 65535 },
-  ...{ maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 16384 },
-};
+const traits = softwareTraits;
 
 /** Names of the kernels that a function becomes. */
 const namesOf = (

@@ -10,24 +10,12 @@ import { simplify } from '../../src/autograd/lower/simplify.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { withGpu } from '../gpu/harness.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 import { randomFunctions } from './graphs.ts';
 import { evaluate, expectAgreement, expectClose, type Operand, of, poisoned, valuesOf } from './support.ts';
 
-const traits: AdapterTraits = {
-  kind: 'software',
-  subgroupSize: 4,
-  maxStorageBuffersPerStage: 8,
-  maxBindingBytes: 2 ** 27,
-  maxWorkgroupsPerDimension: 65535,
-  maxWorkgroupInvocations: 256,
-  maxWorkgroupStorageBytes: 16384,
-  maxUniformBytes: 65_536,
-  maxTexelBytes: 0,
-  offsetAlignment: 256,
-  f16: false,
-};
+const traits = softwareTraits;
 
 const planOf = (
   f: (...xs: Tensor[]) => unknown,

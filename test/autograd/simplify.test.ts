@@ -7,6 +7,7 @@ import { plan } from '../../src/autograd/lower/plan.ts';
 import { simplify } from '../../src/autograd/lower/simplify.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 import { randomFunctions } from './graphs.ts';
 import { countOps, expectClose, type Operand, of, valuesOf } from './support.ts';
 
@@ -215,19 +216,7 @@ describe('BatchNorm', () => {
         beta,
       ]);
     const operands = [of([32, 8]), of([8]), of([8]), of([32, 8])];
-    const { dispatches } = plan(trace(f, operands), {
-      kind: 'software',
-      subgroupSize: 4,
-      maxStorageBuffersPerStage: 16,
-      maxBindingBytes: 2 ** 27,
-      maxWorkgroupsPerDimension: 65535,
-      maxWorkgroupInvocations: 256,
-      maxWorkgroupStorageBytes: 16384,
-      maxUniformBytes: 65_536,
-      maxTexelBytes: 0,
-      offsetAlignment: 256,
-      f16: false,
-    });
+    const { dispatches } = plan(trace(f, operands), { ...softwareTraits, maxStorageBuffersPerStage: 16 });
     simplified(f, operands);
     expect(dispatches.map(({ kernel }) => kernel.name)).toMatchInlineSnapshot(`
       [

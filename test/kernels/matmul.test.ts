@@ -6,6 +6,7 @@ import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { type MatmulSpec, matmul, tiledVariants } from '../../src/kernels/matmul.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 
 type Batch = MatmulSpec['batch'];
 
@@ -194,16 +195,8 @@ describe('matmul, own variant, shapes of a network', () => {
 const ANY = product('nn', 140, 68, 100);
 /** Names of the variants for GPUs; any adapter can run them. */
 const TILED = tiledVariants(ANY, {
-  ...{
-    kind: 'hardware',
-    subgroupSize: 32,
-    f16: true,
-    maxUniformBytes: 65_536,
-    maxTexelBytes: 0,
-    offsetAlignment: 256,
-  },
-  ...{ maxStorageBuffersPerStage: 10, maxBindingBytes: 2 ** 30, maxWorkgroupsPerDimension: 65_535 },
-  ...{ maxWorkgroupInvocations: 256, maxWorkgroupStorageBytes: 32_768 },
+  ...softwareTraits,
+  ...{ kind: 'hardware', subgroupSize: 32, f16: true, maxWorkgroupStorageBytes: 32_768 },
 }).map(({ variant }) => variant!);
 
 /**

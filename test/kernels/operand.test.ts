@@ -1,16 +1,10 @@
 import { expect, test } from 'vitest';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
 import { operandOf } from '../../src/kernels/operand.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 
-const lavapipe: AdapterTraits = {
-  ...{ kind: 'software', subgroupSize: 8, f16: false, offsetAlignment: 16 },
-  ...{
-    maxStorageBuffersPerStage: 16,
-    maxUniformBytes: 65536,
-    maxBindingBytes: 2 ** 27,
-    maxTexelBytes: 2 ** 28,
-  },
-  ...{ maxWorkgroupsPerDimension: 65535, maxWorkgroupInvocations: 1024, maxWorkgroupStorageBytes: 32768 },
+const lavapipe = {
+  ...softwareTraits,
+  ...{ subgroupSize: 8, maxStorageBuffersPerStage: 16, maxTexelBytes: 2 ** 28, offsetAlignment: 16 },
 };
 const [few, many] = [2 ** 20, 2 ** 22];
 const access = (size: number, operations: number, traits = lavapipe, width: 1 | 4 = 4, batch = 1) =>

@@ -1,0 +1,16 @@
+import type { AdapterTraits } from '../../src/gpu/traits.ts';
+
+/** A software adapter without textures, for what is planned without a device. */
+export const softwareTraits: AdapterTraits = {
+  kind: 'software',
+  subgroupSize: 4,
+  maxStorageBuffersPerStage: 8,
+  maxBindingBytes: 2 ** 27,
+  maxWorkgroupsPerDimension: 65_535,
+  maxWorkgroupInvocations: 256,
+  maxWorkgroupStorageBytes: 16_384,
+  maxUniformBytes: 65_536,
+  maxTexelBytes: 0,
+  offsetAlignment: 256,
+  f16: false,
+};
