@@ -1,162 +1,30 @@
 import { CollimateError } from '../errors.ts';
 import type { Sides, Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
+import {
+  add,
+  alignRanks,
+  cast,
+  div,
+  equal,
+  exp,
+  greater,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  stopGradient,
+  sub,
+  where,
+} from './pointwise.ts';
 import type { Params } from './primitives.ts';
-import { type DType, formatType, type Shape, sameShape } from './shape.ts';
+import { formatType, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor } from './tensor.ts';
+import { fromEnd, iota, reshape, transpose } from './views.ts';
 
-/** An operand of arithmetic: a number is a constant of the other operand's type. */
-export type Operand = Tensor | number;
-
-/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
-export function constant(value: number, dtype: DType = 'f32'): Tensor {
-  return bind('constant', [], { value, dtype });
-}
-
-/** Each element's index along one axis of a shape, as u32. */
-export function iota(shape: Shape, axis = -1): Tensor {
-  return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
-}
-
-/** An axis as primitives count it: −1 is the last. */
-const fromEnd = (axis: number, rank: number): number =>
-  Number.isInteger(axis) && axis >= 0 && axis < rank ? axis - rank : axis;
-
-/** Numbers as literals of the other's type. */
-function literals(...pair: [Operand, Operand]): Tensor[] {
-  const u32 = pair.some((x) => typeof x !== 'number' && x?.dtype === 'u32');
-  return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
-}
-
-type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'greater' | 'equal';
-
-const binary =
-  (op: Binary) =>
-  (a: Operand, b: Operand): Tensor =>
-    bind(op, alignRanks(op, literals(a, b)), {});
-
-/**
- * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
- * applied again with further leading axes, each operand's own axes stay where they were.
- */
-function alignRanks(op: string, tensors: Tensor[]): Tensor[] {
-  expectTensors(op, tensors);
-  const rank = Math.max(...tensors.map((t) => t.rank));
-  return tensors.map((t) =>
-    t.rank === rank || t.is('constant')
-      ? t
-      : reshape(t, [...new Array<number>(rank - t.rank).fill(1), ...t.shape]),
-  );
-}
-
-/** The same for operations that have axes of their own: a lack of those is not made up for. */
-function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
-  expectTensors(op, tensors);
-  return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
-}
-
-/** Sum of f32, or of u32 modulo 2³². */
-export const add = binary('add');
-/** Difference of f32, or of u32 modulo 2³². */
-export const sub = binary('sub');
-/** Product of f32, or of u32 modulo 2³². */
-export const mul = binary('mul');
-/** Quotient; for u32 it is rounded down, and division by zero gives the dividend. */
-export const div = binary('div');
-/** Remainder of u32; 0 if the divisor is 0. */
-export const rem = binary('rem');
-/** The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
-export const maximum = binary('max');
-/** The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
-export const minimum = binary('min');
-/** a > b, as bool; false if either is NaN. */
-export const greater = binary('greater');
-/** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. */
-export const equal = binary('equal');
-
-/** −x. */
-export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
-/** eˣ. */
-export const exp = (x: Tensor): Tensor => bind('exp', [x], {});
-/** Natural logarithm; NaN of negative numbers. */
-export const log = (x: Tensor): Tensor => bind('log', [x], {});
-/** √x; NaN of negative numbers. */
-export const sqrt = (x: Tensor): Tensor => bind('sqrt', [x], {});
-/** 1/√x. */
-export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
-/** Cosine of an angle in radians. */
-export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
-/** Sine of an angle in radians. */
-export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
-/** Hyperbolic tangent. */
-export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
-/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
-export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
-/** x². */
-export const square = (x: Tensor): Tensor => mul(x, x);
-
-/**
- * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
- * repeated over it, whichever of them depend on what it is taken by.
- */
-export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Tensor =>
-  bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
-
-/** `a` where `condition` (bool) is true, else `b`. */
-export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
-}
-
-/** Converts; f32 to u32 rounds toward 0, clamps to 0 … 2³² − 256, and maps NaN to 0. */
-export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
-/** The identity, with a derivative of zero. */
-export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
-/** Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay. */
-export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
-  bind('shuffle', alignRanks('shuffle', [index, key]), { n });
-
-/** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
-export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
-
-/** The last axes (all, if their number is not given) with other sides. */
-export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
-  expectTensors('reshape', [x]);
-  const [shape, from] = [sides('reshape', to), last ?? x.rank];
-  if (from === to.length && sameShape(x.shape.slice(x.rank - from), shape)) return x;
-  return bind('reshape', [x], { from, to: shape });
-}
-
-/** Permutes the last axes by `perm` (default: reverses all axes). */
-export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
-  expectTensors('transpose', [x]);
-  return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
-}
-
-/** Swaps the last two axes, like JAX’s `mT`. */
-export const mT = (x: Tensor): Tensor => transpose(x, [1, 0]);
-
-/** Repeats axes of size 1 so that the trailing axes become `to`. */
-export function broadcast(x: Tensor, to: Shape): Tensor {
-  expectTensors('broadcast', [x]);
-  const shape = sides('broadcast', to);
-  if (sameShape(x.shape.slice(-to.length), shape)) return x;
-  return bind('broadcast', [x], { to: shape });
-}
-
-/** A tensor of one value. */
-export function full(value: number, shape: Shape): Tensor {
-  const ones = sides('full', shape).map(() => 1);
-  return broadcast(reshape(constant(value), ones), shape);
-}
-
-/** `x` repeated to the shape of `target`. */
-export function broadcastLike(x: Tensor, target: Tensor): Tensor {
-  if (sameShape(x.shape, target.shape)) return x;
-  return broadcast(
-    x.rank < target.rank ? reshape(x, [...new Array<number>(target.rank - x.rank).fill(1), ...x.shape]) : x,
-    target.shape,
-  );
-}
+export * from './pointwise.ts';
+export * from './views.ts';
 
 /** Sums over the axes along which `shape` was repeated to become that of `x`: the transpose of broadcasting. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
@@ -186,6 +54,12 @@ export const amax = (x: Tensor, axes?: Axes): Tensor => reduce('max', x, axes);
 export const variance = (x: Tensor, axes?: Axes): Tensor => reduce('variance', x, axes);
 /** Mean along `axes` (default: all), which are kept with size 1. */
 export const mean = (x: Tensor, axes?: Axes): Tensor => reduce('mean', x, axes);
+
+/** The same for operations that have axes of their own: a lack of those is not made up for. */
+function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
+  expectTensors(op, tensors);
+  return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
+}
 
 /** Matrix product over the last two axes, each operand transposed first on request; leading axes broadcast. */
 export function matmul(a: Tensor, b: Tensor, options: Partial<Params['matmul']> = {}): Tensor {
@@ -258,13 +132,6 @@ export function random(
   expectOptions('random', options, ['distribution', 'stream']);
   const { distribution = 'uniform', stream = 0 } = options;
   return bind('random', [key], { distribution, shape: sides('random', shape), stream });
-}
-
-/** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
-export function moveaxis(x: Tensor, from: number, to: number): Tensor {
-  const axes = [...x.shape.keys()];
-  const moved = axes.splice(from, 1);
-  return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));
 }
 
 /** The largest finite float32. */

@@ -1,9 +1,10 @@
 import { useRules } from './bind.ts';
+import { arithmeticRules } from './ops/arithmetic.ts';
 import { convRules } from './ops/conv.ts';
+import { elementaryRules } from './ops/elementary.ts';
 import { leafRules } from './ops/leaves.ts';
 import { linalgRules } from './ops/linalg.ts';
 import { matmulRules } from './ops/matmul.ts';
-import { pointwiseRules } from './ops/pointwise.ts';
 import { poolRules } from './ops/pool.ts';
 import { randomRules } from './ops/random.ts';
 import { reduceRules } from './ops/reduce.ts';
@@ -14,7 +15,8 @@ import type { Rules } from './rule.ts';
 /** The table of all primitives; a missing rule does not compile. */
 export const rules: Rules = {
   ...leafRules,
-  ...pointwiseRules,
+  ...arithmeticRules,
+  ...elementaryRules,
   ...viewRules,
   ...reduceRules,
   ...matmulRules,

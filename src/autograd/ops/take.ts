@@ -4,11 +4,14 @@ import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
 import { formatType, holds, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
+import { arithmeticRules } from './arithmetic.ts';
+import { elementaryRules } from './elementary.ts';
 import { leafRules } from './leaves.ts';
-import { pointwiseRules } from './pointwise.ts';
 import { viewRules } from './views.ts';
 
-const literalRules = { ...leafRules, ...viewRules, ...pointwiseRules } as Partial<Record<Primitive, unknown>>;
+const literalRules = { ...leafRules, ...viewRules, ...arithmeticRules, ...elementaryRules } as Partial<
+  Record<Primitive, unknown>
+>;
 
 /** What an index holds whatever is given at run time; undefined if it depends on that. */
 function literalValues(x: Tensor, known = new Map<Tensor, NdArray | undefined>()): NdArray | undefined {

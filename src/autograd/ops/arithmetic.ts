@@ -1,125 +1,15 @@
-import { CollimateError } from '../../errors.ts';
-import { EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { extreme, isNan, relu } from '../../kernels/special.ts';
-import { SINE_WGSL } from '../../kernels/trigonometry.ts';
-import {
-  add,
-  cos,
-  div,
-  greater,
-  mul,
-  neg,
-  sin,
-  square,
-  sub,
-  sumTo,
-  where,
-  zerosLike,
-} from '../operations.ts';
-import type { Params, Primitive } from '../primitives.ts';
-import type { NdArray, Rule, Rules, Signature, Step } from '../rule.ts';
-import { broadcastShapes, type DType, formatShape, holds, rangeOf } from '../shape.ts';
+import { add, div, greater, mul, neg, sub, sumTo, where, zerosLike } from '../operations.ts';
+import type { Rules, Signature } from '../rule.ts';
+import { holds, rangeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { broadcastIndex } from './indexing.ts';
+import { pointwise } from './pointwise-rule.ts';
 import { selectTangent, tangentOf, total } from './tangents.ts';
-import { expectNumbers } from './views.ts';
 
-type Jvp<P extends Primitive> = Rule<P>['jvp'];
-type Transpose<P extends Primitive> = Rule<P>['transpose'];
-
-interface Pointwise<P extends Primitive> {
-  /** dtypes of the operands; `same` stands for one common dtype, f32 or u32, which is also the result's. */
-  operands: readonly (DType | 'same' | 'any')[];
-  result?: DType | ((params: Params[P]) => DType);
-  f64: (...args: number[]) => number;
-  wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
-  cost?: number;
-  helpers?: (params: Params[P]) => string[];
-  scalarOnly?: boolean;
-  /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
-  u32?: (...args: number[]) => number;
-  /** What is wrong, beside types and shapes; and what to do. */
-  check?: (inputs: readonly Tensor[], params: Params[P]) => readonly [string, string] | undefined;
-  jvp: Jvp<P>;
-  transpose?: Transpose<P>;
-}
-
-function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
-  const { wgsl, cost = 1, helpers, scalarOnly = false } = spec;
-  const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
-  return {
-    shape: (inputs, params) => {
-      const dtype = resultType(op, spec, inputs, params);
-      const wrong = spec.check?.(inputs, params);
-      if (wrong) throw new CollimateError(`${op}: ${wrong[0]}`, wrong[1]);
-      const shapes = inputs.map((t) => t.shape);
-      return { shape: broadcastShapes(op, shapes), dtype };
-    },
-    reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
-    jvp: spec.jvp,
-    transpose: spec.transpose ?? 'nonlinear',
-    lowering: helpers ? { ...lowering, helpers } : lowering,
-  };
-}
-
-function resultType<P extends Primitive>(
-  op: P,
-  spec: Pointwise<P>,
-  inputs: readonly Tensor[],
-  params: Params[P],
-): DType {
-  let common: DType | undefined;
-  inputs.forEach((t, i) => {
-    expectNumbers(op, t);
-    const want = spec.operands[i]!;
-    const wanted = want === 'same' ? (common ?? (t.dtype === 'u32' ? 'u32' : 'f32')) : want;
-    if (want === 'same') common = wanted as DType;
-    if (wanted !== 'any' && t.dtype !== wanted) {
-      throw new CollimateError(
-        `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
-        'Convert it with cast.',
-      );
-    }
-  });
-  if (typeof spec.result === 'function') return spec.result(params);
-  return spec.result ?? common ?? 'f32';
-}
-
-function evaluate<P extends Primitive>(
-  spec: Pointwise<P>,
-  inputs: readonly NdArray[],
-  params: Params[P],
-  out: Signature,
-): Float64Array {
-  const u32 = out.dtype === 'u32';
-  const f = u32 ? (spec.u32 ?? spec.f64) : spec.f64;
-  const extra = 'n' in params ? [params.n as number] : [];
-  const maps = inputs.map((t) => broadcastIndex(out.shape, t.shape));
-  const size = out.shape.reduce((a, b) => a * b, 1);
-  return Float64Array.from({ length: size }, (_, i) => {
-    const value = f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra);
-    return u32 ? value >>> 0 : Number(value);
-  });
-}
-
-/** A function of one f32, with its derivative by it. */
-const elementary = <P extends Primitive>(
-  op: P,
-  {
-    derivative,
-    ...spec
-  }: Omit<Pointwise<P>, 'operands' | 'jvp'> & { derivative: (x: Tensor, out: Tensor) => Tensor },
-): Rule<P> =>
-  pointwise<P>(op, {
-    ...spec,
-    operands: ['f32'],
-    jvp: ([t], [x], out) => (t ? mul(t, derivative(x!, out)) : null),
-  });
-
-type PointwiseOp =
-  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'exp' | 'log' | 'sqrt' | 'rsqrt'
-  | 'cos' | 'sin' | 'tanh' | 'relu' | 'normalize' | 'greater' | 'equal' | 'where' | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
+type ArithmeticOp =
+  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'relu' | 'normalize' | 'greater' | 'equal' | 'where'
+  | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
 const asOperand = ([x]: readonly Tensor[]): Signature => ({ shape: x!.shape, dtype: x!.dtype });
 
@@ -129,7 +19,8 @@ const identity = {
   wgsl: ([x]: string[]) => x!,
 } as const;
 
-export const pointwiseRules: Pick<Rules, PointwiseOp> = {
+/** Arithmetic, comparisons, choices and conversions, element by element. */
+export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
   copy: { ...pointwise('copy', { ...identity, jvp: ([t]) => t! }), shape: asOperand },
   stopGradient: { ...pointwise('stopGradient', { ...identity, jvp: 'zero' }), shape: asOperand },
   add: pointwise('add', {
@@ -199,60 +90,6 @@ export const pointwiseRules: Pick<Rules, PointwiseOp> = {
     wgsl: ([x]) => `-${x}`,
     jvp: ([t]) => (t ? neg(t) : null),
     transpose: (ct) => [neg(ct)],
-  }),
-  exp: elementary('exp', {
-    f64: Math.exp,
-    wgsl: ([x]) => `exponential(${x})`,
-    helpers: () => [EXP_WGSL],
-    cost: 20,
-    // d eˣ = eˣ dx
-    derivative: (_, out) => out,
-  }),
-  log: pointwise('log', {
-    operands: ['f32'],
-    f64: Math.log,
-    wgsl: ([x]) => `logarithm(${x})`,
-    helpers: () => [LOG_WGSL],
-    cost: 20,
-    // d ln x = dx / x
-    jvp: ([t], [x]) => (t ? div(t, x!) : null),
-  }),
-  sqrt: elementary('sqrt', {
-    f64: Math.sqrt,
-    wgsl: ([x]) => `sqrt(${x})`,
-    cost: 4,
-    // d √x = dx / (2 √x)
-    derivative: (_, out) => div(0.5, out),
-  }),
-  rsqrt: elementary('rsqrt', {
-    f64: (x) => 1 / Math.sqrt(x),
-    // Not inverseSqrt: its error is only bounded to 2 ulp and software adapters use estimates.
-    wgsl: ([x]) => `F(1.0) / sqrt(${x})`,
-    cost: 4,
-    // d x^(−1/2) = −½ x^(−3/2) dx
-    derivative: (_, out) => mul(mul(out, mul(out, out)), -0.5),
-  }),
-  cos: elementary('cos', {
-    f64: Math.cos,
-    wgsl: ([x]) => `sine(${x}, 1u)`,
-    helpers: () => [SINE_WGSL],
-    cost: 80,
-    derivative: (x) => neg(sin(x)),
-  }),
-  sin: elementary('sin', {
-    f64: Math.sin,
-    wgsl: ([x]) => `sine(${x}, 0u)`,
-    helpers: () => [SINE_WGSL],
-    cost: 80,
-    derivative: (x) => cos(x),
-  }),
-  tanh: elementary('tanh', {
-    f64: Math.tanh,
-    wgsl: ([x]) => `hyperbolicTangent(${x})`,
-    helpers: () => [EXP_WGSL, TANH_WGSL],
-    cost: 40,
-    // d tanh(x) = (1 − tanh²x) dx
-    derivative: (_, out) => sub(1, square(out)),
   }),
   relu: pointwise('relu', {
     operands: ['f32'],

@@ -1,0 +1,102 @@
+import { CollimateError } from '../../errors.ts';
+import { mul } from '../operations.ts';
+import type { Params, Primitive } from '../primitives.ts';
+import type { NdArray, Rule, Signature, Step } from '../rule.ts';
+import { broadcastShapes, type DType, formatShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { broadcastIndex } from './indexing.ts';
+import { expectNumbers } from './views.ts';
+
+type Jvp<P extends Primitive> = Rule<P>['jvp'];
+type Transpose<P extends Primitive> = Rule<P>['transpose'];
+
+/** What tells a pointwise operation from others. */
+interface Pointwise<P extends Primitive> {
+  /** dtypes of the operands; `same` stands for one common dtype, f32 or u32, which is also the result's. */
+  operands: readonly (DType | 'same' | 'any')[];
+  result?: DType | ((params: Params[P]) => DType);
+  f64: (...args: number[]) => number;
+  wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
+  cost?: number;
+  helpers?: (params: Params[P]) => string[];
+  scalarOnly?: boolean;
+  /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
+  u32?: (...args: number[]) => number;
+  /** What is wrong, beside types and shapes; and what to do. */
+  check?: (inputs: readonly Tensor[], params: Params[P]) => readonly [string, string] | undefined;
+  jvp: Jvp<P>;
+  transpose?: Transpose<P>;
+}
+
+/** The rule of a pointwise operation. */
+export function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
+  const { wgsl, cost = 1, helpers, scalarOnly = false } = spec;
+  const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
+  return {
+    shape: (inputs, params) => {
+      const dtype = resultType(op, spec, inputs, params);
+      const wrong = spec.check?.(inputs, params);
+      if (wrong) throw new CollimateError(`${op}: ${wrong[0]}`, wrong[1]);
+      const shapes = inputs.map((t) => t.shape);
+      return { shape: broadcastShapes(op, shapes), dtype };
+    },
+    reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
+    jvp: spec.jvp,
+    transpose: spec.transpose ?? 'nonlinear',
+    lowering: helpers ? { ...lowering, helpers } : lowering,
+  };
+}
+
+function resultType<P extends Primitive>(
+  op: P,
+  spec: Pointwise<P>,
+  inputs: readonly Tensor[],
+  params: Params[P],
+): DType {
+  let common: DType | undefined;
+  inputs.forEach((t, i) => {
+    expectNumbers(op, t);
+    const want = spec.operands[i]!;
+    const wanted = want === 'same' ? (common ?? (t.dtype === 'u32' ? 'u32' : 'f32')) : want;
+    if (want === 'same') common = wanted as DType;
+    if (wanted !== 'any' && t.dtype !== wanted) {
+      throw new CollimateError(
+        `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
+        'Convert it with cast.',
+      );
+    }
+  });
+  if (typeof spec.result === 'function') return spec.result(params);
+  return spec.result ?? common ?? 'f32';
+}
+
+function evaluate<P extends Primitive>(
+  spec: Pointwise<P>,
+  inputs: readonly NdArray[],
+  params: Params[P],
+  out: Signature,
+): Float64Array {
+  const u32 = out.dtype === 'u32';
+  const f = u32 ? (spec.u32 ?? spec.f64) : spec.f64;
+  const extra = 'n' in params ? [params.n as number] : [];
+  const maps = inputs.map((t) => broadcastIndex(out.shape, t.shape));
+  const size = out.shape.reduce((a, b) => a * b, 1);
+  return Float64Array.from({ length: size }, (_, i) => {
+    const value = f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra);
+    return u32 ? value >>> 0 : Number(value);
+  });
+}
+
+/** A function of one f32, with its derivative by it. */
+export const elementary = <P extends Primitive>(
+  op: P,
+  {
+    derivative,
+    ...spec
+  }: Omit<Pointwise<P>, 'operands' | 'jvp'> & { derivative: (x: Tensor, out: Tensor) => Tensor },
+): Rule<P> =>
+  pointwise<P>(op, {
+    ...spec,
+    operands: ['f32'],
+    jvp: ([t], [x], out) => (t ? mul(t, derivative(x!, out)) : null),
+  });

@@ -1,0 +1,93 @@
+import { bind } from './bind.ts';
+import { expectTensors, type Tensor } from './tensor.ts';
+import { constant, reshape } from './views.ts';
+
+/** An operand of arithmetic: a number is a constant of the other operand's type. */
+export type Operand = Tensor | number;
+
+/** Numbers as literals of the other's type. */
+function literals(...pair: [Operand, Operand]): Tensor[] {
+  const u32 = pair.some((x) => typeof x !== 'number' && x?.dtype === 'u32');
+  return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
+}
+
+type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'greater' | 'equal';
+
+const binary =
+  (op: Binary) =>
+  (a: Operand, b: Operand): Tensor =>
+    bind(op, alignRanks(op, literals(a, b)), {});
+
+/**
+ * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
+ * applied again with further leading axes, each operand's own axes stay where they were.
+ */
+export function alignRanks(op: string, tensors: Tensor[]): Tensor[] {
+  expectTensors(op, tensors);
+  const rank = Math.max(...tensors.map((t) => t.rank));
+  return tensors.map((t) =>
+    t.rank === rank || t.is('constant')
+      ? t
+      : reshape(t, [...new Array<number>(rank - t.rank).fill(1), ...t.shape]),
+  );
+}
+
+/** Sum of f32, or of u32 modulo 2³². */
+export const add = binary('add');
+/** Difference of f32, or of u32 modulo 2³². */
+export const sub = binary('sub');
+/** Product of f32, or of u32 modulo 2³². */
+export const mul = binary('mul');
+/** Quotient; for u32 it is rounded down, and division by zero gives the dividend. */
+export const div = binary('div');
+/** Remainder of u32; 0 if the divisor is 0. */
+export const rem = binary('rem');
+/** The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
+export const maximum = binary('max');
+/** The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
+export const minimum = binary('min');
+/** a > b, as bool; false if either is NaN. */
+export const greater = binary('greater');
+/** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. */
+export const equal = binary('equal');
+
+/** −x. */
+export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
+/** eˣ. */
+export const exp = (x: Tensor): Tensor => bind('exp', [x], {});
+/** Natural logarithm; NaN of negative numbers. */
+export const log = (x: Tensor): Tensor => bind('log', [x], {});
+/** √x; NaN of negative numbers. */
+export const sqrt = (x: Tensor): Tensor => bind('sqrt', [x], {});
+/** 1/√x. */
+export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
+/** Cosine of an angle in radians. */
+export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
+/** Sine of an angle in radians. */
+export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
+/** Hyperbolic tangent. */
+export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
+/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
+export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
+/** x². */
+export const square = (x: Tensor): Tensor => mul(x, x);
+
+/**
+ * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
+ * repeated over it, whichever of them depend on what it is taken by.
+ */
+export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+  bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
+
+/** `a` where `condition` (bool) is true, else `b`. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
+}
+
+/** Converts; f32 to u32 rounds toward 0, clamps to 0 … 2³² − 256, and maps NaN to 0. */
+export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
+/** The identity, with a derivative of zero. */
+export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
+/** Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay. */
+export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
+  bind('shuffle', alignRanks('shuffle', [index, key]), { n });

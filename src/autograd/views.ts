@@ -1,0 +1,67 @@
+import { bind } from './bind.ts';
+import { type DType, type Shape, sameShape } from './shape.ts';
+import { expectTensors, sides, type Tensor } from './tensor.ts';
+
+/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
+export function constant(value: number, dtype: DType = 'f32'): Tensor {
+  return bind('constant', [], { value, dtype });
+}
+
+/** Each element's index along one axis of a shape, as u32. */
+export function iota(shape: Shape, axis = -1): Tensor {
+  return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
+}
+
+/** An axis as primitives count it: −1 is the last. */
+export const fromEnd = (axis: number, rank: number): number =>
+  Number.isInteger(axis) && axis >= 0 && axis < rank ? axis - rank : axis;
+
+/** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
+export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
+
+/** The last axes (all, if their number is not given) with other sides. */
+export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
+  expectTensors('reshape', [x]);
+  const [shape, from] = [sides('reshape', to), last ?? x.rank];
+  if (from === to.length && sameShape(x.shape.slice(x.rank - from), shape)) return x;
+  return bind('reshape', [x], { from, to: shape });
+}
+
+/** Permutes the last axes by `perm` (default: reverses all axes). */
+export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+  expectTensors('transpose', [x]);
+  return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
+}
+
+/** Swaps the last two axes, like JAX’s `mT`. */
+export const mT = (x: Tensor): Tensor => transpose(x, [1, 0]);
+
+/** Repeats axes of size 1 so that the trailing axes become `to`. */
+export function broadcast(x: Tensor, to: Shape): Tensor {
+  expectTensors('broadcast', [x]);
+  const shape = sides('broadcast', to);
+  if (sameShape(x.shape.slice(-to.length), shape)) return x;
+  return bind('broadcast', [x], { to: shape });
+}
+
+/** A tensor of one value. */
+export function full(value: number, shape: Shape): Tensor {
+  const ones = sides('full', shape).map(() => 1);
+  return broadcast(reshape(constant(value), ones), shape);
+}
+
+/** `x` repeated to the shape of `target`. */
+export function broadcastLike(x: Tensor, target: Tensor): Tensor {
+  if (sameShape(x.shape, target.shape)) return x;
+  return broadcast(
+    x.rank < target.rank ? reshape(x, [...new Array<number>(target.rank - x.rank).fill(1), ...x.shape]) : x,
+    target.shape,
+  );
+}
+
+/** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
+export function moveaxis(x: Tensor, from: number, to: number): Tensor {
+  const axes = [...x.shape.keys()];
+  const moved = axes.splice(from, 1);
+  return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));
+}
