@@ -1,6 +1,7 @@
 import { ensureDataset } from '../data/fetch.ts';
 import type { Experiment } from '../experiments/experiment.ts';
-import { loadTask, type Task } from '../experiments/task.ts';
+import { loadTask } from '../experiments/load-task.ts';
+import type { Task } from '../experiments/task.ts';
 import { fetchBar } from './fetch-bar.ts';
 
 const LINE_MS = 5_000;

@@ -1,14 +1,7 @@
 import type { AnalysisSamples } from '../analysis/measure-network.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
-import {
-  type DatasetOptions,
-  type DatasetSplit,
-  firstClasses,
-  type ImageDataset,
-  normalization,
-} from '../data/dataset.ts';
-import { loadDataset } from '../data/load.ts';
+import { type DatasetSplit, firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox } from '../kernels/philox.ts';
@@ -16,7 +9,6 @@ import { shuffleIndex } from '../kernels/shuffle.ts';
 import type { Settings } from '../settings/table.ts';
 import type { DeviceExamples } from '../train/examples.ts';
 import { keyOf } from '../train/state.ts';
-import type { Experiment } from './experiment.ts';
 
 /** The images of a run, and how they are normalized. */
 export interface Task {
@@ -33,17 +25,6 @@ export interface Task {
 
 /** The settings that decide which images a run sees, with which labels. */
 export type DataSettings = Pick<Settings, 'classes' | 'images'> & Partial<Settings>;
-
-/** Loads the part of a dataset that the settings select. */
-export async function loadTask(
-  name: Experiment['dataset'],
-  settings: DataSettings,
-  options: DatasetOptions = {},
-): Promise<Task> {
-  const { resolution: size, superclasses, validation = 0 } = settings;
-  const images = settings.images + validation;
-  return taskOf(await loadDataset(name, { ...options, size, superclasses, images }), settings);
-}
 
 /** The part of a whole dataset that the settings select. */
 export function taskOf(all: DatasetSplit, settings: DataSettings): Task {

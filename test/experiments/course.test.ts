@@ -6,10 +6,10 @@ import type { Analysis, Course } from '../../src/analysis/results.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { findExperiment } from '../../src/experiments/given-settings.ts';
 import { Interrupt } from '../../src/experiments/interrupt.ts';
+import { loadTask } from '../../src/experiments/load-task.ts';
 import { reproduce } from '../../src/experiments/reproduce.ts';
 import { describeRun } from '../../src/experiments/run-config.ts';
 import { RunFolder } from '../../src/experiments/run-folder.ts';
-import { loadTask } from '../../src/experiments/task.ts';
 import type { AdapterInfo } from '../../src/gpu/adapter.ts';
 import { withGpu } from '../gpu/harness.ts';
 

@@ -2,11 +2,11 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { loadTask } from '../../src/experiments/load-task.ts';
 import { describeRun } from '../../src/experiments/run-config.ts';
 import { planSweep } from '../../src/experiments/sweep.ts';
 import { recordOf, standingOf } from '../../src/experiments/sweep-record.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
-import { loadTask } from '../../src/experiments/task.ts';
 import { fixture } from '../report/fixture.ts';
 
 const sweep = sweeps['weight-decay']!;
