@@ -1,4 +1,4 @@
-import { ResidualJacobians } from '../../src/analysis/jacobians.ts';
+import { residualJacobians } from '../../src/analysis/jacobians.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { EPSILON } from '../../src/train/batch-norm.ts';
@@ -30,7 +30,7 @@ export const analysisSuite: Suite = {
     const settings = analysisSettings(network, { seed: 1, spectrum: TRIPLES });
     const each = SAMPLES * width;
     const perBlock = network.stages[0]!.blocks.map((_, i) => points.subarray(i * each, (i + 1) * each));
-    using jacobians = new ResidualJacobians(gpu, network, network.stages[0]!, state, perBlock, {
+    using jacobians = residualJacobians(gpu, network, network.stages[0]!, state, perBlock, {
       columns: settings.sketchColumns,
       triples: TRIPLES,
       powerIterations: settings.powerIterations,

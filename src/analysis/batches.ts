@@ -1,3 +1,4 @@
+import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError } from '../errors.ts';
 import type { AdapterTraits } from '../gpu/traits.ts';
 import type { Stage } from '../models/residual-network.ts';
@@ -15,8 +16,6 @@ const ARRAYS = 16;
 /** Bytes of an array as large as a batch of directions. */
 export const batchBytes = (traits: AdapterTraits): number =>
   Math.min(BUDGET_BYTES / ARRAYS, traits.maxBindingBytes);
-
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap. */
 export const isDense = (stage: Stage, traits: AdapterTraits): boolean =>

@@ -1,6 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { add, argmax, div, iota, minimum } from '../autograd/functions.ts';
-import { compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
@@ -9,7 +8,7 @@ import { evaluationBatch } from '../train/evaluate.ts';
 import { type DeviceExamples, inputsOf } from '../train/examples.ts';
 import { Feed } from '../train/feed.ts';
 import type { Weights } from '../train/network.ts';
-import { specsOf } from '../train/trainer.ts';
+import { bound } from './bound.ts';
 
 /** Reads what a network's classifier reads, and what it makes of that, for the first examples of a set, in inference mode. */
 export interface FeatureReader extends Disposable {
@@ -30,8 +29,10 @@ export async function featureReader(
   const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, count - 1));
   const position = DeviceArray.zeros(gpu, [1], 'u32', 'position');
   const inputs = [weights, feed.table, position];
-  const compiled = await compile(
+  const program = await bound(
     gpu,
+    'features',
+    inputs,
     (weights: Weights, images: Tensor, position: Tensor) => {
       const index = minimum(add(iota([batch]), position), count - 1);
       const rows = feed.rows(div(position, batch), index);
@@ -39,10 +40,7 @@ export async function featureReader(
       const { features, logits } = network.representations(weights, x, inferenceNorm);
       return { features, predicted: argmax(logits) };
     },
-    specsOf(inputs),
-    { label: 'features' },
   );
-  const program = compiled.bind(inputs);
   return {
     async read() {
       const { features, predicted } = program.result;

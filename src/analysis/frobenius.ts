@@ -10,6 +10,7 @@ import {
   sub,
   sum,
 } from '../autograd/functions.ts';
+import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Stage } from '../models/residual-network.ts';
 import { type LinearMap, productsOf, type SketchOptions } from './randomized-svd.ts';
@@ -27,7 +28,7 @@ export function coloring({ shape, reach }: Stage): {
   const positions = shape.slice(0, -1);
   const channels = shape.at(-1)!;
   const periods = positions.map((size) => Math.min(size, 2 * reach + 1));
-  const colors = Uint32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, coordinate) => {
+  const colors = Uint32Array.from({ length: sizeOf(shape) }, (_, coordinate) => {
     let rest = Math.floor(coordinate / channels);
     let color = 0;
     let weight = 1;

@@ -14,6 +14,7 @@ import {
   sum,
   where,
 } from '../autograd/functions.ts';
+import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { linearize } from '../autograd/transform.ts';
 import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
@@ -32,75 +33,68 @@ export interface JacobianOptions extends SketchOptions {
  * blocks, stacked (see {@link stackedShapes}), and h before these blocks at some samples, [blocks, samples, ...shape].
  * Directions are flattened: [blocks, samples, r, d].
  */
-export class JacobianPrograms {
-  readonly #network: ResidualNetwork;
-  readonly #stage: Stage;
-  readonly #options: JacobianOptions;
-  readonly #dim: number;
-
-  constructor(network: ResidualNetwork, stage: Stage, options: JacobianOptions) {
-    this.#network = network;
-    this.#stage = stage;
-    this.#options = options;
-    this.#dim = stage.shape.reduce((a, b) => a * b, 1);
-  }
-
-  /**
-   * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; the larger of ‖J v − s u‖² and ‖Jᵀu − s v‖²,
-   * from products of their own, residual2 [blocks, samples, K, 1]; and of ‖J‖_F² either the value or estimates of what is not in s. `key` (u32 [2]) is that of the sketch. With `dense`, J is held as a matrix: a
-   * product for each application instead of a pass through the branch.
-   */
-  readonly triples = (dense: boolean) => (weights: Weights, h: Tensor, key: Tensor) => {
-    const operator = this.#map(weights, h);
-    const batch = h.shape.slice(0, 2);
-    const images = dense ? operator.apply(this.#identity(batch)) : undefined;
-    const map = images ? matrixMap(images) : operator;
-    const { u, s, v, basis } = randomizedSvd(map, batch, this.#dim, { ...this.#options, key });
-    const values = leading(reshape(s, [s.shape.at(-1)!, 1], 1), this.#options.triples);
-    const off = (image: Tensor, x: Tensor) => sum(square(sub(image, mul(x, values))), -1);
-    const residual2 = maximum(off(operator.apply(v), u), off(operator.applyTranspose(u), v));
-    return {
-      ...{ u, s, v, residual2 },
-      ...(images && { frobenius2: sum(square(images), [-2, -1]) }),
-      ...(!isExact(this.#stage, this.#options) && { estimates: remainderEstimates(map, basis, key) }),
-    };
-  };
-
-  /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j, whose vectors are [1, samples, K, d]. */
-  readonly couplings = (weights: Weights, h: Tensor, uj: Tensor, vj: Tensor): Tensor => {
-    const directions = broadcast(vj, [...h.shape.slice(0, 2), ...vj.shape.slice(-2)]);
-    return matmul(uj, this.#map(weights, h).apply(directions), { transposeB: true });
-  };
-
-  /** Shares of unit vectors u_j [1, samples, k, d] that lie in the span of orthonormal ones u_i [blocks, samples, k, d], [blocks, samples, k]; rows of zeros count for nothing. */
-  readonly overlaps = (ui: Tensor, uj: Tensor): Tensor =>
-    sum(square(matmul(uj, ui, { transposeB: true })), -1);
-
-  /** Σ‖J e‖² [blocks, samples, 1, 1] over some colors from `first` (u32 [1]) on, of `colors` [d]. */
-  readonly probes = (weights: Weights, h: Tensor, colors: Tensor, first: Tensor): Tensor =>
-    probedEnergy(this.#map(weights, h), colors, first, h.shape.slice(0, 2), PROBES);
-
-  #identity(batch: readonly number[]): Tensor {
-    const unit = cast(equal(iota([this.#dim, this.#dim]), iota([this.#dim, this.#dim], -2)), 'f32');
-    return broadcast(reshape(unit, [...batch.map(() => 1), ...unit.shape]), [...batch, ...unit.shape]);
-  }
+export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options: JacobianOptions) {
+  const dim = sizeOf(stage.shape);
 
   /** The derivative of the stacked branches at their points. */
-  #map(weights: Weights, h: Tensor): LinearMap {
-    const { shape } = this.#stage;
-    const { options } = this.#network;
-    const branch = (x: Tensor) => this.#network.branch(weights, 'block', x, inferenceNorm);
+  function mapAt(weights: Weights, h: Tensor): LinearMap {
+    const branch = (x: Tensor) => network.branch(weights, 'block', x, inferenceNorm);
     const gated = (x: Tensor) => {
-      if (this.#options.convention === 'branch' || options.activation === 'identity') return branch(x);
+      if (options.convention === 'branch' || network.options.activation === 'identity') return branch(x);
       // σ′ at h + F(h), held fixed: it belongs to the block, not to the branch.
-      const open = greater(this.#network.join(h, branch(h)), 0);
+      const open = greater(network.join(h, branch(h)), 0);
       return where(open, branch(x), mul(x, 0));
     };
     const { apply, applyTranspose } = linearize(gated, h);
-    const whole = (t: Tensor) => reshape(moveaxis(t, -2, 0), shape, 1);
-    const flat = (t: Tensor) => moveaxis(reshape(t, [this.#dim], shape.length), 0, -2);
+    const whole = (t: Tensor) => reshape(moveaxis(t, -2, 0), stage.shape, 1);
+    const flat = (t: Tensor) => moveaxis(reshape(t, [dim], stage.shape.length), 0, -2);
     return { apply: (v) => flat(apply(whole(v))), applyTranspose: (u) => flat(applyTranspose(whole(u))[0]) };
   }
+
+  function identity(batch: readonly number[]): Tensor {
+    const unit = cast(equal(iota([dim, dim]), iota([dim, dim], -2)), 'f32');
+    return broadcast(reshape(unit, [...batch.map(() => 1), ...unit.shape]), [...batch, ...unit.shape]);
+  }
+
+  return {
+    /**
+     * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; the larger of ‖J v − s u‖² and
+     * ‖Jᵀu − s v‖², from products of their own, residual2 [blocks, samples, K, 1]; and of ‖J‖_F² either the value or estimates of
+     * what is not in s. `key` (u32 [2]) is that of the sketch. With `dense`, J is held as a matrix: a product for each application
+     * instead of a pass through the branch.
+     */
+    triples: (dense: boolean) => (weights: Weights, h: Tensor, key: Tensor) => {
+      const operator = mapAt(weights, h);
+      const batch = h.shape.slice(0, 2);
+      const images = dense ? operator.apply(identity(batch)) : undefined;
+      const map = images ? matrixMap(images) : operator;
+      const { u, s, v, basis } = randomizedSvd(map, batch, dim, { ...options, key });
+      const values = leading(reshape(s, [s.shape.at(-1)!, 1], 1), options.triples);
+      const off = (image: Tensor, x: Tensor) => sum(square(sub(image, mul(x, values))), -1);
+      const residual2 = maximum(off(operator.apply(v), u), off(operator.applyTranspose(u), v));
+      return {
+        ...{ u, s, v, residual2 },
+        ...(images && { frobenius2: sum(square(images), [-2, -1]) }),
+        ...(!isExact(stage, options) && { estimates: remainderEstimates(map, basis, key) }),
+      };
+    },
+
+    /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j, whose vectors are [1, samples, K, d]. */
+    couplings(weights: Weights, h: Tensor, uj: Tensor, vj: Tensor): Tensor {
+      const directions = broadcast(vj, [...h.shape.slice(0, 2), ...vj.shape.slice(-2)]);
+      return matmul(uj, mapAt(weights, h).apply(directions), { transposeB: true });
+    },
+
+    /**
+     * Shares of unit vectors u_j [1, samples, k, d] that lie in the span of orthonormal ones u_i [blocks, samples, k, d],
+     * [blocks, samples, k]; rows of zeros count for nothing.
+     */
+    overlaps: (ui: Tensor, uj: Tensor): Tensor => sum(square(matmul(uj, ui, { transposeB: true })), -1),
+
+    /** Σ‖J e‖² [blocks, samples, 1, 1] over some colors from `first` (u32 [1]) on, of `colors` [d]. */
+    probes: (weights: Weights, h: Tensor, colors: Tensor, first: Tensor): Tensor =>
+      probedEnergy(mapAt(weights, h), colors, first, h.shape.slice(0, 2), PROBES),
+  };
 }
 
 /**

@@ -1,14 +1,14 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { compile } from '../autograd/program.ts';
+import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
-import { specsOf } from '../train/trainer.ts';
-import { batchOf, isDense, sizeOf } from './batches.ts';
+import { batchOf, isDense } from './batches.ts';
+import { bound, floats } from './bound.ts';
 import { coloring, ESTIMATES, isExact, PROBES, withRemainder } from './frobenius.ts';
-import { type JacobianOptions, JacobianPrograms, stackedShapes } from './jacobian-programs.ts';
+import { type JacobianOptions, jacobianPrograms, stackedShapes } from './jacobian-programs.ts';
 
 /** Singular triples of J_i at each sample, in host memory: block i of the stage, sample n, triple k, coordinate d. */
 export interface JacobianTriples {
@@ -39,141 +39,73 @@ interface Group {
 /**
  * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks, at some samples, as operators: nothing here
  * sees a matrix, only batched JVPs and VJPs of the branch. Blocks are stacked along a leading axis and run together, as
- * many as memory allows.
+ * many as memory allows. `points` holds h before each block of the stage at each sample, [N, ...shape] each.
  */
-export class ResidualJacobians implements Disposable {
-  readonly #gpu: Gpu;
-  readonly #stage: Stage;
-  readonly #samples: number;
-  readonly #dim: number;
-  readonly #options: JacobianOptions;
-  readonly #programs: JacobianPrograms;
-  readonly #groups: Group[] = [];
-
-  /** `points` holds h before each block of the stage at each sample, [N, ...shape] each. */
-  constructor(
-    gpu: Gpu,
-    network: ResidualNetwork,
-    stage: Stage,
-    state: HostState,
-    points: readonly Float32Array[],
-    options: JacobianOptions,
-  ) {
-    this.#gpu = gpu;
-    this.#stage = stage;
-    this.#options = options;
-    this.#programs = new JacobianPrograms(network, stage, options);
-    this.#dim = sizeOf(stage.shape);
-    this.#samples = points[0]!.length / this.#dim;
-    const depth = stage.blocks.length;
-    const { blocks } = batchOf(stage, this.#samples, options, gpu.traits);
-    for (let first = 0; first < depth; first += blocks) {
-      const count = Math.min(blocks, depth - first);
-      const shape = [count, this.#samples, ...stage.shape];
-      const stacked = new Float32Array(sizeOf(shape));
-      for (let i = 0; i < count; i++) stacked.set(points[first + i]!, i * points[first]!.length);
-      this.#groups.push({
-        first,
-        blocks: count,
-        weights: stackBlocks(gpu, network, stage, state, first, count),
-        points: DeviceArray.from(gpu, stacked, shape),
-      });
-    }
+export function residualJacobians(
+  gpu: Gpu,
+  network: ResidualNetwork,
+  stage: Stage,
+  state: HostState,
+  points: readonly Float32Array[],
+  options: JacobianOptions,
+) {
+  const { columns, triples, seed } = options;
+  const programs = jacobianPrograms(network, stage, options);
+  const dim = sizeOf(stage.shape);
+  const samples = points[0]!.length / dim;
+  const depth = stage.blocks.length;
+  const { blocks: together } = batchOf(stage, samples, options, gpu.traits);
+  const groups: Group[] = [];
+  for (let first = 0; first < depth; first += together) {
+    const blocks = Math.min(together, depth - first);
+    const shape = [blocks, samples, ...stage.shape];
+    const stacked = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < blocks; i++) stacked.set(points[first + i]!, i * points[first]!.length);
+    const weights = stackBlocks(gpu, network, stage, state, first, blocks);
+    groups.push({ first, blocks, weights, points: DeviceArray.from(gpu, stacked, shape) });
   }
 
-  /** Leading singular triples of every J_i. */
-  async triples(): Promise<JacobianTriples> {
-    const { columns, triples, seed } = this.#options;
-    const problems = this.#stage.blocks.length * this.#samples;
-    const result: JacobianTriples = {
-      u: new Float32Array(problems * triples * this.#dim),
-      s: new Float32Array(problems * columns),
-      v: new Float32Array(problems * triples * this.#dim),
-      residual2: new Float32Array(problems * triples),
-      frobenius2: new Float64Array(problems),
-      frobeniusError: new Float64Array(problems),
-    };
-    const dense = isDense(this.#stage, this.#gpu.traits);
-    if (!dense && isExact(this.#stage, this.#options)) await this.#probe(result.frobenius2);
-    using key = DeviceArray.from(this.#gpu, keyOf(seed), [2], 'u32');
-    for (const { first, weights, points } of this.#groups) {
-      const inputs = [weights, points, key];
-      const program = await compile(this.#gpu, this.#programs.triples(dense), specsOf(inputs), {
-        label: 'randomized SVD',
-      });
-      using bound = program.bind(inputs);
-      bound.submit();
-      const { u, s, v, residual2, frobenius2, estimates } = bound.result;
-      const start = first * this.#samples;
-      const read = async (array: DeviceArray | undefined, into: Float32Array | Float64Array, each: number) =>
-        array && into.set((await array.read()) as Float32Array, start * each);
-      await Promise.all([
-        read(u, result.u, triples * this.#dim),
-        read(s, result.s, columns),
-        read(v, result.v, triples * this.#dim),
-        read(residual2, result.residual2, triples),
-        read(frobenius2, result.frobenius2, 1),
-      ]);
-      if (estimates) this.#estimate(result, start, (await estimates.read()) as Float32Array);
+  /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one color together. */
+  async function probe(result: Float64Array): Promise<void> {
+    const { colors, count } = coloring(stage);
+    using device = DeviceArray.from(gpu, colors, [colors.length], 'u32');
+    using start = DeviceArray.zeros(gpu, [1], 'u32');
+    for (const { first, weights, points } of groups) {
+      const inputs = [weights, points, device, start];
+      using program = await bound(gpu, 'Frobenius norms', inputs, programs.probes);
+      // There is nothing of the colors beyond the last: they add nothing.
+      for (let color = 0; color < count; color += PROBES) {
+        start.write([color]);
+        program.submit();
+        const part = await floats(program.outputs[0]!);
+        part.forEach((x, i) => {
+          result[first * samples + i]! += x;
+        });
+      }
     }
-    return result;
   }
 
   /** The energy found and the mean of the estimates of the rest, [problems, ESTIMATES], with its standard error. */
-  #estimate(result: JacobianTriples, start: number, estimates: Float32Array): void {
-    const { columns } = this.#options;
-    for (let n = 0; n < estimates.length / ESTIMATES; n++) {
+  function estimate({ s, frobenius2, frobeniusError }: JacobianTriples, start: number, rest: Float32Array) {
+    for (let n = 0; n < rest.length / ESTIMATES; n++) {
       const p = start + n;
+      const found = s.subarray(p * columns, (p + 1) * columns);
       const { value, relativeError } = withRemainder(
-        result.s.subarray(p * columns, (p + 1) * columns),
-        estimates.subarray(n * ESTIMATES, (n + 1) * ESTIMATES),
+        found,
+        rest.subarray(n * ESTIMATES, (n + 1) * ESTIMATES),
       );
-      result.frobenius2[p] = value;
-      result.frobeniusError[p] = relativeError;
+      frobenius2[p] = value;
+      frobeniusError[p] = relativeError;
     }
   }
 
-  /**
-   * U_jᵀ J_i V_j for all i and j, at each sample: [i][j] is [N, K, K], rows running over U's columns. `u` and `v`
-   * hold the first K vectors of each block, [L, N, K, d].
-   */
-  async couplings(u: Float32Array, v: Float32Array): Promise<Float32Array[][]> {
-    const result = this.#grid();
-    for (const group of this.#groups) {
-      const own = [group.weights, group.points];
-      await this.#pairs(result, group, 'couplings', this.#programs.couplings, own, [u, v]);
-    }
-    return result;
-  }
-
-  /**
-   * How much of the vectors of block j lies in the span of those of block i, at each sample: [i][j] is [N, k], squared lengths of
-   * projections. `u` [L, N, k, d] holds orthonormal vectors of each block, with zeros in the place of those that do not count.
-   */
-  async overlaps(u: Float32Array): Promise<Float32Array[][]> {
-    const result = this.#grid();
-    const each = u.length / result.length;
-    for (const group of this.#groups) {
-      const { first, blocks } = group;
-      const shape = [blocks, ...this.#vectorShape(u)];
-      using own = DeviceArray.from(this.#gpu, u.subarray(first * each, (first + blocks) * each), shape);
-      await this.#pairs(result, group, 'overlaps', this.#programs.overlaps, [own], [u]);
-    }
-    return result;
-  }
-
-  #grid(): Float32Array[][] {
-    return this.#stage.blocks.map(() => []);
-  }
+  const grid = (): Float32Array[][] => stage.blocks.map(() => []);
 
   /** Of vectors of every block, [L, N, k, d], the shape of one block's. */
-  #vectorShape(vectors: Float32Array): number[] {
-    const [samples, dim] = [this.#samples, this.#dim];
-    return [samples, vectors.length / (this.#stage.blocks.length * samples * dim), dim];
-  }
+  const vectorShape = (vectors: Float32Array) => [samples, vectors.length / (depth * samples * dim), dim];
 
   /** Fills in what a program says of a group's blocks i and each block j, given `own` of those and vectors of this one. */
-  async #pairs(
+  async function pairs(
     result: Float32Array[][],
     { first, blocks }: Group,
     label: string,
@@ -181,17 +113,14 @@ export class ResidualJacobians implements Disposable {
     own: readonly unknown[],
     vectors: readonly Float32Array[],
   ): Promise<void> {
-    const depth = result.length;
-    const others = vectors.map((x) => DeviceArray.zeros(this.#gpu, [1, ...this.#vectorShape(x)]));
+    const others = vectors.map((x) => DeviceArray.zeros(gpu, [1, ...vectorShape(x)]));
     try {
-      const inputs = [...own, ...others];
-      const compiled = await compile(this.#gpu, program, specsOf(inputs), { label });
-      using bound = compiled.bind(inputs);
+      using run = await bound(gpu, label, [...own, ...others], program);
       for (let j = 0; j < depth; j++) {
         for (const [k, x] of vectors.entries())
           others[k]!.write(x.subarray((j * x.length) / depth, ((j + 1) * x.length) / depth));
-        bound.submit();
-        const all = (await bound.outputs[0]!.read()) as Float32Array;
+        run.submit();
+        const all = await floats(run.outputs[0]!);
         const size = all.length / blocks;
         for (let i = 0; i < blocks; i++) result[first + i]![j] = all.slice(i * size, (i + 1) * size);
       }
@@ -200,39 +129,69 @@ export class ResidualJacobians implements Disposable {
     }
   }
 
-  /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one color together. */
-  async #probe(result: Float64Array): Promise<void> {
-    const { colors, count } = coloring(this.#stage);
-    using device = DeviceArray.from(this.#gpu, colors, [colors.length], 'u32');
-    using start = DeviceArray.zeros(this.#gpu, [1], 'u32');
-    for (const { first, weights, points } of this.#groups) {
-      const inputs = [weights, points, device, start];
-      const program = await compile(this.#gpu, this.#programs.probes, specsOf(inputs), {
-        label: 'Frobenius norms',
-      });
-      using bound = program.bind(inputs);
-      // There is nothing of the colors beyond the last: they add nothing.
-      for (let color = 0; color < count; color += PROBES) {
-        start.write([color]);
-        bound.submit();
-        const part = await bound.outputs[0]!.read();
-        part.forEach((x, i) => {
-          result[first * this.#samples + i]! += x;
-        });
+  return {
+    /** Leading singular triples of every J_i. */
+    async triples(): Promise<JacobianTriples> {
+      const problems = depth * samples;
+      const result: JacobianTriples = {
+        u: new Float32Array(problems * triples * dim),
+        s: new Float32Array(problems * columns),
+        v: new Float32Array(problems * triples * dim),
+        residual2: new Float32Array(problems * triples),
+        frobenius2: new Float64Array(problems),
+        frobeniusError: new Float64Array(problems),
+      };
+      const dense = isDense(stage, gpu.traits);
+      if (!dense && isExact(stage, options)) await probe(result.frobenius2);
+      using key = DeviceArray.from(gpu, keyOf(seed), [2], 'u32');
+      for (const { first, weights, points } of groups) {
+        using program = await bound(gpu, 'randomized SVD', [weights, points, key], programs.triples(dense));
+        program.submit();
+        const { estimates, ...found } = program.result;
+        const read = async (name: keyof typeof found) => {
+          const { [name]: array } = found;
+          if (array) result[name].set(await floats(array), (first * result[name].length) / depth);
+        };
+        await Promise.all((['u', 's', 'v', 'residual2', 'frobenius2'] as const).map(read));
+        if (estimates) estimate(result, first * samples, await floats(estimates));
       }
-    }
-  }
+      return result;
+    },
 
-  dispose(): void {
-    for (const { weights, points } of this.#groups.splice(0)) {
-      for (const array of Object.values(weights)) array.dispose();
-      points.dispose();
-    }
-  }
+    /**
+     * U_jᵀ J_i V_j for all i and j, at each sample: [i][j] is [N, K, K], rows running over U's columns. `u` and `v`
+     * hold the first K vectors of each block, [L, N, K, d].
+     */
+    async couplings(u: Float32Array, v: Float32Array): Promise<Float32Array[][]> {
+      const result = grid();
+      for (const group of groups) {
+        const own = [group.weights, group.points];
+        await pairs(result, group, 'couplings', programs.couplings, own, [u, v]);
+      }
+      return result;
+    },
 
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
+    /**
+     * How much of the vectors of block j lies in the span of those of block i, at each sample: [i][j] is [N, k], squared lengths of
+     * projections. `u` [L, N, k, d] holds orthonormal vectors of each block, with zeros in the place of those that do not count.
+     */
+    async overlaps(u: Float32Array): Promise<Float32Array[][]> {
+      const result = grid();
+      const each = u.length / depth;
+      for (const group of groups) {
+        const { first, blocks } = group;
+        const vectors = u.subarray(first * each, (first + blocks) * each);
+        using own = DeviceArray.from(gpu, vectors, [blocks, ...vectorShape(u)]);
+        await pairs(result, group, 'overlaps', programs.overlaps, [own], [u]);
+      }
+      return result;
+    },
+
+    [Symbol.dispose](): void {
+      for (const { weights, points } of groups.splice(0))
+        for (const array of [...Object.values(weights), points]) array.dispose();
+    },
+  };
 }
 
 /** Weights of consecutive blocks of a stage, stacked. */

@@ -1,12 +1,11 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { type HostState, TrainingState } from '../train/state.ts';
-import { specsOf } from '../train/trainer.ts';
+import { bound, floats } from './bound.ts';
 import { joinStages, summarize } from './join.ts';
 import { rowSpace } from './measures/classifier.ts';
 import type { Measures, SampleMeasures } from './results.ts';
@@ -85,25 +84,22 @@ async function representations(
   count: number,
 ): Promise<{ points: Float32Array[][]; branches: Float32Array[][]; logits: Float32Array }> {
   using inputs = DeviceArray.from(gpu, images, [count, ...network.input]);
-  const args = [loaded.weights, inputs];
-  const program = await compile(
+  using program = await bound(
     gpu,
+    'representations',
+    [loaded.weights, inputs],
     (weights: Weights, x: Tensor) => {
       const { points, branches, logits } = network.representations(weights, x, inferenceNorm);
       return { points, branches, logits };
     },
-    specsOf(args),
-    { label: 'representations' },
   );
-  using bound = program.bind(args);
-  bound.submit();
-  const { points, branches, logits } = bound.result;
-  const read = async (array: DeviceArray) => (await array.read()) as Float32Array;
+  program.submit();
+  const { points, branches, logits } = program.result;
   const readStages = (stages: readonly (readonly DeviceArray[])[]) =>
-    Promise.all(stages.map((stage) => Promise.all(stage.map(read))));
+    Promise.all(stages.map((stage) => Promise.all(stage.map(floats))));
   return {
     points: await readStages(points),
     branches: await readStages(branches),
-    logits: await read(logits),
+    logits: await floats(logits),
   };
 }

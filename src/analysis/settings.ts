@@ -1,3 +1,4 @@
+import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import type { Analysis } from './results.ts';
@@ -35,10 +36,10 @@ const convolutional = (spectrum: number, columns: number, dim: number) => ({
 /** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. */
 export function analysisSettings(
   network: ResidualNetwork,
-  chosen: Partial<AnalysisOptions> & { seed: number },
+  chosen: { [K in keyof AnalysisOptions]?: AnalysisOptions[K] | undefined } & { seed: number },
 ): AnalysisOptions {
   const { classes } = network.options;
-  const dims = network.stages.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+  const dims = network.stages.map(({ shape }) => sizeOf(shape));
   const [minimum, maximum] = [Math.min(...dims), Math.max(...dims)];
   const positions = network.stages.some(({ shape }) => shape.length > 1);
   const longest = Math.min(minimum, MAX_COLUMNS - (minimum > MAX_COLUMNS ? OVERSAMPLING : 0));

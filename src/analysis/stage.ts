@@ -5,8 +5,7 @@ import { range } from '../numbers.ts';
 import type { HostState } from '../train/state.ts';
 import { batchOf } from './batches.ts';
 import { isExact } from './frobenius.ts';
-import type { JacobianOptions } from './jacobian-programs.ts';
-import { type JacobianTriples, ResidualJacobians } from './jacobians.ts';
+import { type JacobianTriples, residualJacobians } from './jacobians.ts';
 import { DEAD_BELOW } from './measures/dead-blocks.ts';
 import { list } from './measures/list.ts';
 import type { BlockAt, Measure, StageAt } from './measures/measure.ts';
@@ -39,15 +38,8 @@ export async function measureStage(
   options: AnalysisOptions,
 ): Promise<StageMeasures> {
   const { stage, points, branches, labels, classifier } = input;
-  const { spectrum, triples: k } = options;
-  const jacobianOptions: JacobianOptions = {
-    columns: options.sketchColumns,
-    powerIterations: options.powerIterations,
-    filters: options.filters,
-    triples: spectrum,
-    convention: options.convention,
-    seed: options.seed,
-  };
+  const { spectrum, triples: k, sketchColumns: columns } = options;
+  const jacobianOptions = { ...options, columns, triples: spectrum };
   const count = labels.length;
   const dim = points[0]!.length / count;
   const at = (h: Float32Array, n: number) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim));
@@ -62,7 +54,7 @@ export async function measureStage(
   for (let first = 0; first < count; first += each) {
     const size = Math.min(each, count - first);
     const here = points.slice(0, -1).map((h) => h.subarray(first * dim, (first + size) * dim));
-    using jacobians = new ResidualJacobians(gpu, network, stage, state, here, jacobianOptions);
+    using jacobians = residualJacobians(gpu, network, stage, state, here, jacobianOptions);
     const triples = await jacobians.triples();
     const compared = (x: Float32Array) => leading(x, spectrum * dim, k * dim);
     const a = await jacobians.couplings(compared(triples.u), compared(triples.v));
@@ -88,14 +80,8 @@ export async function measureStage(
     blocks.forEach((own, n) => {
       const path = points.map((h) => at(h, first + n));
       const stageAt: StageAt = {
-        ...{
-          classes: network.options.classes,
-          triples: k,
-          shape: stage.shape,
-          classifier,
-          commonPlane,
-          path,
-        },
+        ...{ classes: network.options.classes, triples: k, shape: stage.shape },
+        ...{ classifier, commonPlane, path },
         branches: branches.map((f) => at(f, first + n)),
         plane: principalPlane(path),
         blocks: own,

@@ -6,7 +6,7 @@ import { judgeRun } from '../analysis/run-claims.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
-import { analyzeRun } from '../experiments/analyze-run.ts';
+import { analyzeRun } from '../experiments/analyst.ts';
 import { type CheckpointInfo, decodeCheckpoint } from '../experiments/checkpoint.ts';
 import { dataFacts, type Experiment, imageShape, networkOptions } from '../experiments/experiment.ts';
 import {

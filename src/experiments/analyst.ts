@@ -1,13 +1,15 @@
-import { sizeOf } from '../analysis/batches.ts';
-import { type FeatureReader, featureReader } from '../analysis/features.ts';
-import { type AnalysisSamples, classifierRows, measureNetwork } from '../analysis/measure-network.ts';
+import { featureReader } from '../analysis/features.ts';
+import { classifierRows, measureNetwork } from '../analysis/measure-network.ts';
 import type { Images } from '../analysis/measures/measure.ts';
-import { all, type Measures } from '../analysis/results.ts';
+import { describe } from '../analysis/network-info.ts';
+import { ANALYSIS_FORMAT, type Analysis, all, type Measures } from '../analysis/results.ts';
 import { type AnalysisOptions, analysisSettings } from '../analysis/settings.ts';
+import { sizeOf } from '../autograd/shape.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { type NetworkOptions, networkOf } from '../models/networks.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { Evaluator } from '../train/evaluate.ts';
-import { type HostState, TrainingState } from '../train/state.ts';
+import { type HostState, initialState, TrainingState } from '../train/state.ts';
 import { analysisSamples, type DeviceTask, type Task } from './task.ts';
 
 /** The options of an analysis. */
@@ -28,70 +30,80 @@ const COLLAPSE_IMAGES = 10_000;
 const WIDE_FROM = 1e6;
 
 /** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
-export class Analyst implements Disposable {
-  readonly settings: AnalysisOptions;
-  readonly #gpu: Gpu;
-  readonly #network: ResidualNetwork;
-  readonly #task: Task;
-  readonly #data: DeviceTask;
-  readonly #samples: AnalysisSamples;
-  readonly #state: TrainingState;
-  #test: Evaluator | undefined;
-  #train: Evaluator | undefined;
-  #features: FeatureReader | undefined;
-
-  constructor(gpu: Gpu, task: Task, data: DeviceTask, network: ResidualNetwork, request: AnalysisRequest) {
-    const { seed, triples, convention } = request;
-    this.settings = analysisSettings(network, {
-      seed,
-      ...(triples && { triples }),
-      ...(convention && { convention }),
-    });
-    this.#gpu = gpu;
-    this.#network = network;
-    this.#task = task;
-    this.#data = data;
-    this.#samples = analysisSamples(task, request.samples, seed);
-    this.#state = new TrainingState(gpu, network, { momentum: false });
-  }
-
-  /** All measures at a step. If `brief`, training accuracy covers the images of neural collapse only, and slow measures are skipped. */
-  async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
-    const [gpu, network, { weights }] = [this.#gpu, this.#network, this.#state];
-    const { train, test } = this.#data;
-    this.#state.load({ ...host, momentum: new Map() });
-    this.#test ??= await Evaluator.create(gpu, network, weights, test);
-    this.#features ??= await featureReader(gpu, network, weights, train, COLLAPSE_IMAGES);
-    const { features, predicted } = await this.#features.read();
-    const labels = this.#task.train.labels.subarray(0, predicted.length);
-    const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;
-    const images: Images = {
-      ...{ gpu, network, weights, test, brief, features: { features, predicted, labels } },
-      classifier: classifierRows(network, host),
-      testAccuracy: () => this.#test!.accuracy(),
-      trainAccuracy: async () =>
-        brief || predicted.length === this.#task.train.count ? correct : this.#trainAccuracy(),
+export function analystOf(
+  gpu: Gpu,
+  task: Task,
+  data: DeviceTask,
+  network: ResidualNetwork,
+  request: AnalysisRequest,
+) {
+  const { trainingSeed: _, samples: count, ...chosen } = request;
+  const settings = analysisSettings(network, chosen);
+  const samples = analysisSamples(task, count, request.seed);
+  const state = new TrainingState(gpu, network, { momentum: false });
+  const { weights } = state;
+  const own: Disposable[] = [state];
+  /** What is made when it is first asked for. */
+  const once = <T extends Disposable>(make: () => Promise<T>) => {
+    let made: Promise<T> | undefined;
+    return () => {
+      made ??= make().then((one) => {
+        own.unshift(one);
+        return one;
+      });
+      return made;
     };
-    const parts: object[] = [];
-    for (const { overImages } of all) if (overImages) parts.push(await overImages(images));
-    const atSamples = measureNetwork(await this.#measuringGpu(), network, host, this.#samples, this.settings);
-    return Object.assign(await atSamples, ...parts) as Measures;
-  }
+  };
+  const test = once(() => Evaluator.create(gpu, network, weights, data.test));
+  const train = once(() => Evaluator.create(gpu, network, weights, data.train));
+  const reader = once(() => featureReader(gpu, network, weights, data.train, COLLAPSE_IMAGES));
+  const vectors = network.stages.reduce((sum, { blocks, shape }) => sum + blocks.length * sizeOf(shape), 0);
+  /** Whether Jacobians are measured on all cores, as they are unless that is done before another device is ready. */
+  const wide = count * settings.sketchColumns * vectors >= WIDE_FROM;
 
-  /** Where Jacobians are measured: on all cores, unless that is done before another device is ready. */
-  #measuringGpu(): Promise<Gpu> | Gpu {
-    const vectors = this.#network.stages.map(({ blocks, shape }) => blocks.length * sizeOf(shape));
-    const directions = this.#samples.labels.length * this.settings.sketchColumns;
-    return directions * vectors.reduce((a, b) => a + b, 0) < WIDE_FROM ? this.#gpu : this.#gpu.wide();
-  }
+  return {
+    settings,
+    /** All measures at a step. If `brief`, training accuracy covers the images of neural collapse only, and slow measures are skipped. */
+    async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
+      state.load({ ...host, momentum: new Map() });
+      const evaluator = await test();
+      const { features, predicted } = await (await reader()).read();
+      const labels = task.train.labels.subarray(0, predicted.length);
+      const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;
+      const enough = brief || predicted.length === task.train.count;
+      const images: Images = {
+        ...{ gpu, network, weights, test: data.test, brief, features: { features, predicted, labels } },
+        classifier: classifierRows(network, host),
+        testAccuracy: () => evaluator.accuracy(),
+        trainAccuracy: async () => (enough ? correct : (await train()).accuracy()),
+      };
+      const parts: object[] = [];
+      for (const { overImages } of all) if (overImages) parts.push(await overImages(images));
+      const atSamples = measureNetwork(wide ? await gpu.wide() : gpu, network, host, samples, settings);
+      return Object.assign(await atSamples, ...parts) as Measures;
+    },
+    [Symbol.dispose](): void {
+      for (const one of own) one[Symbol.dispose]();
+    },
+  };
+}
 
-  /** Over all training images. */
-  async #trainAccuracy(): Promise<number> {
-    this.#train ??= await Evaluator.create(this.#gpu, this.#network, this.#state.weights, this.#data.train);
-    return this.#train.accuracy();
-  }
-
-  [Symbol.dispose](): void {
-    for (const own of [this.#test, this.#train, this.#features, this.#state]) own?.[Symbol.dispose]();
-  }
+/** Measures a network as trained, and briefly at initialization. */
+export async function analyzeRun(
+  gpu: Gpu,
+  task: Task,
+  data: DeviceTask,
+  options: NetworkOptions,
+  trained: HostState,
+  request: AnalysisRequest,
+): Promise<Analysis> {
+  const network = networkOf(options);
+  using analyst = analystOf(gpu, task, data, network, request);
+  return {
+    schema: ANALYSIS_FORMAT,
+    network: describe(network),
+    settings: analyst.settings,
+    initialization: await analyst.measure(initialState(network, request.trainingSeed), { brief: true }),
+    trained: await analyst.measure(trained, { brief: false }),
+  };
 }

@@ -13,7 +13,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
-import { Analyst } from './analyst.ts';
+import { analystOf } from './analyst.ts';
 import { decodeCheckpoint, refuseDifference } from './checkpoint.ts';
 import type { RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -52,13 +52,10 @@ export async function measureCourse(
   const { settings, network } = config;
   const missing = missingEpochs(folder.path, settings);
   if (!missing.length) return;
-  const { seed, samples: count } = settings;
+  const { seed, samples } = settings;
   const moments = readCourse(folder.path);
-  using analyst = new Analyst(gpu, task, data, networkOf(network), {
-    trainingSeed: seed,
-    seed,
-    samples: count,
-  });
+  const request = { trainingSeed: seed, seed, samples };
+  using analyst = analystOf(gpu, task, data, networkOf(network), request);
   for (const epoch of missing) {
     const measures =
       epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, config), { brief: true });

@@ -6,7 +6,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
 import type { Tuner } from '../tuner/tuner.ts';
 import { ANALYSIS, REPORT, readAnalysis } from './analysis-file.ts';
-import { analyzeRun } from './analyze-run.ts';
+import { analyzeRun } from './analyst.ts';
 import { refuseDifference } from './checkpoint.ts';
 import { measureCourse, missingEpochs } from './course.ts';
 import { dataFacts } from './experiment.ts';

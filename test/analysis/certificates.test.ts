@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { verdictOn } from '../../src/analysis/evidence.ts';
-import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
+import { jacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
 import { diagonalShare, diagonalShareError } from '../../src/analysis/measures/alignment.ts';
 import { cosineError } from '../../src/analysis/measures/left-right.ts';
 import { gapsOf, vectorErrors } from '../../src/analysis/measures/spectrum.ts';
@@ -36,7 +36,7 @@ const weights = Object.fromEntries(
 /** Residuals as a program has them, and in float64 from its triples, over σ_1; and the gaps' errors. */
 async function certificates(powerIterations: number, columns: number) {
   const sketch = { columns, powerIterations, filters: 0, triples: K, convention: 'branch', seed: 1 } as const;
-  const programs = new JacobianPrograms(network, stage!, sketch);
+  const programs = jacobianPrograms(network, stage!, sketch);
   const specs = [weights, { shape: [1, 1, D] }, { shape: [2], dtype: 'u32' as const }];
   const data = Object.values(weights).map(({ shape, i }) =>
     numbers(

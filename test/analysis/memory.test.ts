@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BUDGET_BYTES, batchOf } from '../../src/analysis/batches.ts';
 import { coloring, isExact } from '../../src/analysis/frobenius.ts';
-import { JacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
+import { jacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
 import { pathSamples, pathStep } from '../../src/analysis/measures/paths.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
@@ -27,7 +27,7 @@ function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][num
   const settings = analysisSettings(network, { seed: 1, triples: TRIPLES, spectrum: TRIPLES });
   const sketch = { ...settings, columns: settings.sketchColumns };
   const { samples, blocks } = batchOf(stage, SAMPLES, sketch, limits);
-  const programs = new JacobianPrograms(network, stage, sketch);
+  const programs = jacobianPrograms(network, stage, sketch);
   const dim = stage.shape.reduce((a, b) => a * b);
   const weights = Object.fromEntries(
     [...stackedShapes(network, stage, blocks)].map(([name, shape]) => [`block.${name}`, { shape }]),

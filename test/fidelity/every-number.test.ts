@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis, EpochMetrics, Measures } from '../../src/analysis/results.ts';
 import { judgeRun } from '../../src/analysis/run-claims.ts';
-import { analyzeRun } from '../../src/experiments/analyze-run.ts';
+import { analyzeRun } from '../../src/experiments/analyst.ts';
 import { DeviceTask, taskOf } from '../../src/experiments/task.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';

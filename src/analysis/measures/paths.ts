@@ -13,6 +13,7 @@ import {
   where,
 } from '../../autograd/functions.ts';
 import { compile } from '../../autograd/program.ts';
+import { sizeOf } from '../../autograd/shape.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import { linearize } from '../../autograd/transform.ts';
 import type { AdapterTraits } from '../../gpu/traits.ts';
@@ -21,8 +22,8 @@ import { defined, format } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
 import { inferenceNorm } from '../../train/batch-norm.ts';
 import type { Weights } from '../../train/network.ts';
-import { specsOf } from '../../train/trainer.ts';
-import { batchBytes, sizeOf } from '../batches.ts';
+import { batchBytes } from '../batches.ts';
+import { bound } from '../bound.ts';
 import { spreadOf } from '../statistics.ts';
 import { norm } from '../vectors.ts';
 import { type None, type Own, ofNetwork, type Summary, spreads, type Values } from './field.ts';
@@ -105,25 +106,20 @@ async function outputParts(
   even.write(initial);
 
   const inputsOf = (block: string, parts: DeviceArray) => [ofBlock(weights, block), h, parts];
-  const specs = specsOf(inputsOf(network.blocks[0]!, even));
-  const step = await compile(gpu, pathStep(network), specs, { label: 'paths' });
+  const step = await compile(gpu, pathStep(network), inputsOf(network.blocks[0]!, even), { label: 'paths' });
   for (const [i, block] of network.blocks.entries()) {
     const [from, to] = i % 2 === 0 ? [even, odd] : [odd, even];
     h.write(points[i]!);
-    using bound = step.bind(inputsOf(block, from), to);
-    bound.submit();
+    using program = step.bind(inputsOf(block, from), to);
+    program.submit();
   }
   const last = network.blocks.length % 2 === 0 ? even : odd;
   const head = weights[network.classifier]!;
-  const read = await compile(
-    gpu,
-    (parts: Tensor, w: Tensor) => matmul(network.features(parts), w, { transposeB: true }),
-    specsOf([last, head]),
-    { label: 'outputs of paths' },
+  using read = await bound(gpu, 'outputs of paths', [last, head], (parts: Tensor, w: Tensor) =>
+    matmul(network.features(parts), w, { transposeB: true }),
   );
-  using bound = read.bind([last, head]);
-  bound.submit();
-  const all = await bound.outputs[0]!.read();
+  read.submit();
+  const all = await read.outputs[0]!.read();
   const { classes } = network.options;
   return Array.from({ length: lengths }, (_, l) =>
     Array.from({ length: samples }, (_, n) => {

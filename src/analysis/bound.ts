@@ -1,0 +1,20 @@
+import type { DeviceArray } from '../autograd/array.ts';
+import { type BoundProgram, compile } from '../autograd/program.ts';
+import type { AnyFunction } from '../autograd/tree.ts';
+import type { Gpu } from '../gpu/device.ts';
+
+/** A function of tensors, compiled for some arrays and bound to them; `outputs` as for `bind`. */
+export async function bound<R>(
+  gpu: Gpu,
+  label: string,
+  inputs: readonly unknown[],
+  f: AnyFunction<R>,
+  outputs?: unknown,
+): Promise<BoundProgram<R>> {
+  const program = await compile(gpu, f, inputs, { label });
+  return program.bind(inputs, outputs);
+}
+
+/** The numbers of an array of type f32. */
+export const floats = async (array: DeviceArray): Promise<Float32Array> =>
+  (await array.read()) as Float32Array;
