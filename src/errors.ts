@@ -12,6 +12,10 @@ export class CollimateError extends Error {
   }
 }
 
+/** The error for a file that the system does not let be read. */
+export const unreadable = (path: string, cause: unknown, remedy: string): CollimateError =>
+  new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
+
 /** Throws unless a number is whole, and from `minimum` to `maximum`. */
 export function checkWhole(
   name: string,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type * as v from 'valibot';
-import { CollimateError } from './errors.ts';
+import { CollimateError, unreadable } from './errors.ts';
 import { otherFormat } from './format.ts';
 import { checked, isRecord } from './schema.ts';
 
@@ -34,7 +34,7 @@ function readText(path: string, remedy: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
+    throw unreadable(path, cause, remedy);
   }
 }
 

@@ -1,3 +1,5 @@
+import { moments } from './statistics.ts';
+
 /** A straight line through logarithms: y ≈ e^intercept · x^slope. */
 export interface PowerLaw {
   readonly slope: number;
@@ -14,11 +16,9 @@ export function fitPowerLaw(points: readonly (readonly [number, number])[]): Pow
   if (points.some(([x, y]) => !(x > 0 && y > 0 && Number.isFinite(x) && Number.isFinite(y)))) return null;
   const logs = points.map(([x, y]) => [Math.log(x), Math.log(y)] as const);
   const n = logs.length;
-  const mean = (pick: (p: readonly [number, number]) => number) => logs.reduce((s, p) => s + pick(p), 0) / n;
-  const [cx, cy] = [mean(([x]) => x), mean(([, y]) => y)];
-  const sxx = logs.reduce((s, [x]) => s + (x - cx) ** 2, 0);
+  const { cx, cy, sxx, sxy } = moments(logs);
   if (!(sxx > 1e-12)) return null;
-  const slope = logs.reduce((s, [x, y]) => s + (x - cx) * (y - cy), 0) / sxx;
+  const slope = sxy / sxx;
   const intercept = cy - slope * cx;
   if (n < 3) return { slope, intercept, interval: null };
   const residual = logs.reduce((s, [x, y]) => s + (y - intercept - slope * x) ** 2, 0);

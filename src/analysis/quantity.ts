@@ -1,6 +1,7 @@
 import type { Evidence } from './evidence.ts';
 import type { NetworkInfo } from './network-info.ts';
 import { fitPowerLaw } from './power-law.ts';
+import { moments } from './statistics.ts';
 
 export type CellValue = number | string;
 /** Where a run lies on the axes of a sweep; an axis that does not apply to it is left out. */
@@ -152,16 +153,9 @@ function best(runs: readonly JudgedRun[], axis: string, values: readonly CellVal
 
 /** Pearson's; null where there are fewer than three points, or one coordinate does not vary. */
 function correlation(points: readonly (readonly [number, number])[]): number | null {
-  const centered = ([0, 1] as const).map((axis) => {
-    const mean = points.reduce((sum, p) => sum + p[axis], 0) / points.length;
-    return points.map((p) => p[axis] - mean);
-  });
-  const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
-  const [x, y] = centered as [number[], number[]];
+  const { sxx, sxy, syy } = moments(points);
+  const energy = (axis: 0 | 1) => points.reduce((sum, p) => sum + p[axis] ** 2, 0);
   // Of a constant, rounding is left.
-  const varies = ([0, 1] as const).every((axis) => {
-    const energy = points.reduce((sum, p) => sum + p[axis] ** 2, 0);
-    return dot(centered[axis]!, centered[axis]!) > 1e-24 * energy;
-  });
-  return points.length >= 3 && varies ? dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)) : null;
+  const varies = sxx > 1e-24 * energy(0) && syy > 1e-24 * energy(1);
+  return points.length >= 3 && varies ? sxy / Math.sqrt(sxx * syy) : null;
 }

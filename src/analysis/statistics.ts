@@ -14,6 +14,15 @@ export function spreadOf(values: Iterable<number | null | undefined>): Spread {
   return { mean, std, min: Math.min(...known), max: Math.max(...known) };
 }
 
+/** Means of points, and sums of products of their deviations from these: what lines through them are made of. */
+export function moments(points: readonly (readonly [number, number])[]) {
+  const mean = (axis: 0 | 1) => points.reduce((sum, p) => sum + p[axis], 0) / points.length;
+  const [cx, cy] = [mean(0), mean(1)];
+  const sum = (of: (x: number, y: number) => number) =>
+    points.reduce((total, [x, y]) => total + of(x - cx, y - cy), 0);
+  return { cx, cy, sxx: sum((x) => x * x), sxy: sum((x, y) => x * y), syy: sum((_, y) => y * y) };
+}
+
 /** Mean of what is defined, null where nothing is. */
 export const meanOf = (values: Iterable<number | null | undefined>): number | null => spreadOf(values).mean;
 

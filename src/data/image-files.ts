@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import { sha256OfFile } from './checksum.ts';
 
@@ -57,7 +57,7 @@ export async function imagesInFolder(path: string): Promise<ImageFiles> {
     if (size > MAX_BYTES) {
       throw new CollimateError(
         `${join(path, name)} has ${size} bytes, expected at most ${MAX_BYTES} for an image`,
-        'Remove it, or put the right file there.',
+        REPLACE,
       );
     }
     key.update(`${name}\n${size}\n${mtimeMs}\n`);
@@ -79,7 +79,7 @@ async function filesBelow(root: string, folder = '', above: readonly string[] = 
     real = await realpath(path);
     names = above.includes(real) ? [] : await readdir(path);
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw brokenOrUnreadable(path, cause);
   }
   const found = await Promise.all(
     names.map(async (name) => {
@@ -93,14 +93,11 @@ async function filesBelow(root: string, folder = '', above: readonly string[] = 
 
 const statOf = (path: string): Promise<Stats> =>
   stat(path).catch((cause) => {
-    throw unreadable(path, cause);
+    throw brokenOrUnreadable(path, cause);
   });
 
-function unreadable(path: string, cause: unknown): CollimateError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return new CollimateError(
-    code === 'ENOENT' ? `${path} is a broken link` : `cannot read ${path}: ${message}`,
-    'Remove it, or put the right file there.',
-    { cause },
-  );
-}
+const REPLACE = 'Remove it, or put the right file there.';
+const brokenOrUnreadable = (path: string, cause: unknown): CollimateError =>
+  (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    ? new CollimateError(`${path} is a broken link`, REPLACE, { cause })
+    : unreadable(path, cause, REPLACE);

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
 import { sha256 } from './checksum.ts';
-import { checkDataset, type DatasetSplit, type ImageDataset, ownName } from './dataset.ts';
+import { type DatasetSplit, ownName, squareImages } from './dataset.ts';
 import { type ImageFiles, imagesAmong } from './image-files.ts';
 import { packageVersion } from './packages.ts';
 import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
@@ -57,18 +57,14 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
     }
   }
   const full = `${name}, ${side}×${side}`;
-  const dataset = ({ images, labels }: Part): ImageDataset =>
-    checkDataset({
-      name: files.published ? full : ownName(full, files.path),
-      images,
-      labels,
-      count: labels.length,
-      height: side,
-      width: side,
-      channels: CHANNELS,
-      classes,
-    });
-  return { train: dataset(parts[0]), test: dataset(parts[1]) };
+  const facts = {
+    name: files.published ? full : ownName(full, files.path),
+    side,
+    channels: CHANNELS,
+    classes,
+  };
+  const [train, test] = parts;
+  return { train: squareImages(train, facts), test: squareImages(test, facts) };
 }
 
 async function decode(files: ImageFiles, { side, onProgress, say }: DecodeOptions) {

@@ -9,7 +9,7 @@ import {
   writeAtomically,
   writeFailed,
 } from '../atomic-write.ts';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 import { type RecordKind, readLines, readRecord } from '../record.ts';
 import { FolderLock, isLock } from './lock.ts';
 
@@ -119,8 +119,7 @@ export class RunFolder implements Disposable {
     try {
       return fs.readFileSync(path);
     } catch (cause) {
-      const remedy = 'Check that it is there and that you may read it.';
-      throw new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
+      throw unreadable(path, cause, 'Check that it is there and that you may read it.');
     }
   }
 

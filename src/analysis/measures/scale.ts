@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
 import { type NetworkInfo, type StageRange, stagesOf } from '../network-info.ts';
-import { meanOf } from '../statistics.ts';
+import { meanOf, moments } from '../statistics.ts';
 import type { None, Own, Values } from './field.ts';
 import { deadIn, type FigureSpec } from './figure.ts';
 import { over, type RunClaim, type Scalar, SHARE } from './measure.ts';
@@ -38,18 +38,11 @@ export const stageSummary = {
 /** The curve a/(i + b) through values at i = first, first+1, …, by least squares on 1/value. */
 export function inverseDepthFit(values: readonly number[], first: number): InverseDepthFit | null {
   if (values.length < 3 || values.some((x) => !(x > 0))) return null;
-  const n = values.length;
-  const x = values.map((_, i) => first + i);
-  const y = values.map((value) => 1 / value);
-  const mean = (z: readonly number[]) => z.reduce((p, q) => p + q, 0) / n;
-  const [mx, my] = [mean(x), mean(y)];
-  const sxx = x.reduce((s, value) => s + (value - mx) ** 2, 0);
-  const sxy = x.reduce((s, value, i) => s + (value - mx) * (y[i]! - my), 0);
-  const syy = y.reduce((s, value) => s + (value - my) ** 2, 0);
+  const { cx, cy, sxx, sxy, syy } = moments(values.map((value, i) => [first + i, 1 / value]));
   const slope = sxy / sxx;
   // Values that are all one leave nothing to explain; what is left of them is rounding.
-  if (slope === 0 || !(syy > 1e-20 * n * my ** 2)) return null;
-  return { a: 1 / slope, b: my / slope - mx, r2: (sxy * sxy) / (sxx * syy) };
+  if (slope === 0 || !(syy > 1e-20 * values.length * cy ** 2)) return null;
+  return { a: 1 / slope, b: cy / slope - cx, r2: (sxy * sxy) / (sxx * syy) };
 }
 
 type Measures = Own<None, typeof spectrumSummary> & {
