@@ -1,5 +1,5 @@
 import { bind } from './bind.ts';
-import { type DType, type Shape, sameShape } from './shape.ts';
+import { type DType, type Shape, sameShape, sizeOf } from './shape.ts';
 import { expectTensors, sides, type Tensor } from './tensor.ts';
 
 /** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
@@ -19,12 +19,22 @@ export const fromEnd = (axis: number, rank: number): number =>
 /** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
 export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
 
-/** The last axes (all, if their number is not given) with other sides. */
+/** The last axes (all, if their number is not given) with other sides, of which one may be −1: what the others leave. */
 export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
   expectTensors('reshape', [x]);
-  const [shape, from] = [sides('reshape', to), last ?? x.rank];
-  if (from === to.length && sameShape(x.shape.slice(x.rank - from), shape)) return x;
+  const from = last ?? x.rank;
+  const old = x.shape.slice(x.rank - from);
+  const shape = sides('reshape', filled(to, sizeOf(old)));
+  if (from === shape.length && sameShape(old, shape)) return x;
   return bind('reshape', [x], { from, to: shape });
+}
+
+/** A shape with its −1, if it has just one, as the side with which it has `size` elements. */
+function filled(shape: Shape, size: number): Shape {
+  const at = Array.isArray(shape) ? shape.indexOf(-1) : -1;
+  if (at < 0) return shape;
+  const rest = sizeOf(shape.toSpliced(at, 1));
+  return rest > 0 && size % rest === 0 ? shape.with(at, size / rest) : shape;
 }
 
 /** Permutes the last axes by `perm` (default: reverses all axes). */

@@ -6,6 +6,7 @@ import { rules } from '../../src/autograd/rules.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, linearize } from '../../src/autograd/transform.ts';
 import { testGpu } from '../gpu/harness.ts';
+import { differences } from './derivatives.ts';
 import {
   countOps,
   dot,
@@ -322,24 +323,3 @@ describe('in float64', () => {
     }
   });
 });
-
-/** Central differences of `f` along tangents of its f32 operands. */
-function differences(
-  f: (...xs: Tensor[]) => Tensor,
-  operands: readonly Operand[],
-  values: readonly Float64Array[],
-  tangents: readonly Float64Array[],
-): Float64Array {
-  const h = 1e-5;
-  const at = (step: number) => {
-    let next = 0;
-    const moved = values.map((v, i) => {
-      if ((operands[i]!.dtype ?? 'f32') !== 'f32') return v;
-      const t = tangents[next++]!;
-      return v.map((x, j) => x + step * t[j]!);
-    });
-    return evaluate(f, operands, moved)[0]!.data;
-  };
-  const [up, down] = [at(h), at(-h)];
-  return up.map((x, i) => (x - down[i]!) / (2 * h));
-}

@@ -1,0 +1,156 @@
+import { CollimateError } from '../errors.ts';
+import {
+  type Axes,
+  add,
+  amax,
+  cast,
+  constant,
+  div,
+  equal,
+  exp,
+  fromEnd,
+  greater,
+  iota,
+  log,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  neg,
+  normalize,
+  type ReduceOptions,
+  reshape,
+  rsqrt,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  tanh,
+  variance,
+  where,
+} from './operations.ts';
+import { formatType, sameShape } from './shape.ts';
+import { expectOptions, expectTensors, sides, type Tensor } from './tensor.ts';
+
+/** The largest finite float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+/** The identity matrix [rows, columns]: 1 on the diagonal, 0 beside it. */
+export function eye(rows: number, columns = rows): Tensor {
+  const shape = sides('eye', [rows, columns]);
+  return cast(equal(iota(shape, -2), iota(shape, -1)), 'f32');
+}
+
+/** ln Σ exp(x) along an axis (default: the last), which is kept with size 1, without overflow; infinities and NaN propagate. */
+export function logsumexp(x: Tensor, axes: Axes = -1): Tensor {
+  const top = stopGradient(amax(x, axes));
+  // ∞ − ∞ would be NaN.
+  const shift = minimum(maximum(top, -LARGEST), LARGEST);
+  return add(log(sum(exp(sub(x, shift)), axes)), shift);
+}
+
+/**
+ * eˣ / Σ eˣ along an axis (default: the last), without overflow. −∞ gives 0; NaN, ∞, and nothing but −∞ give NaN along all
+ * of the axis, as in PyTorch.
+ * @example softmax(x) // [0, ln 3] → [0.25, 0.75]
+ */
+export function softmax(x: Tensor, axes: Axes = -1): Tensor {
+  const e = exp(sub(x, stopGradient(amax(x, axes))));
+  return div(e, sum(e, axes));
+}
+
+/**
+ * x − ln Σ eˣ along an axis (default: the last): the logarithm of {@link softmax}, without cancellation where that is tiny.
+ * @example logSoftmax(x) // [0, −200] → [0, −200]
+ */
+export function logSoftmax(x: Tensor, axes: Axes = -1): Tensor {
+  const shifted = sub(x, stopGradient(amax(x, axes)));
+  return sub(shifted, log(sum(exp(shifted), axes)));
+}
+
+/** Index of the first largest element along an axis (default: the last, kept with size 1), as f32; NaN counts as largest. */
+export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+  expectTensors('argmax', [x]);
+  expectOptions('argmax', options, ['keepDims']);
+  const along = fromEnd(axis, x.rank);
+  const top = amax(x, along);
+  const n = x.shape.at(along)!;
+  const index = neg(cast(iota([n, ...new Array<number>(-1 - along).fill(1)], along), 'f32'));
+  const first = where(equal(x, x), where(equal(x, top), index, -n), index);
+  return neg(amax(first, along, options));
+}
+
+/** Index of the first smallest element along an axis (default: the last, kept with size 1), as f32; NaN counts as smallest. */
+export const argmin = (x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor =>
+  argmax(neg(x), axis, options);
+
+/**
+ * 1 where the last axis, a new one of size `classes`, is at `index` (f32 or u32 of any shape), else 0: all zeros for what is no class.
+ * @example oneHot(index, 3) // [2, 0] → [[0, 0, 1], [1, 0, 0]]
+ */
+export function oneHot(index: Tensor, classes: number): Tensor {
+  expectTensors('oneHot', [index]);
+  const known = iota([classes]);
+  const same = equal(reshape(index, [1], 0), index.dtype === 'f32' ? cast(known, 'f32') : known);
+  return cast(same, 'f32');
+}
+
+/**
+ * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which differs from x Φ(x) by less than 5e-4 (Hendrycks & Gimpel, *Gaussian error linear
+ * units*, 2016).
+ */
+export function gelu(x: Tensor): Tensor {
+  const inner = mul(add(x, mul(mul(x, square(x)), 0.044715)), Math.sqrt(2 / Math.PI));
+  return mul(mul(x, 0.5), add(tanh(inner), 1));
+}
+
+/** How {@link layerNorm} normalizes. */
+export interface LayerNormOptions {
+  /** Axes that are normalized together (default: the last). */
+  readonly axes?: Axes;
+  /** A factor and a summand of the result, which broadcast (default: 1 and 0). */
+  readonly weight?: Tensor;
+  readonly bias?: Tensor;
+  /** Added to the variance (default: 1e-5). */
+  readonly epsilon?: number;
+}
+
+/**
+ * (x − mean) / √(variance + ε) · weight + bias, with mean and (biased) variance of each part along `axes` (Ba, Kiros & Hinton, *Layer
+ * normalization*, 2016). NaN throughout a part of which an element is not finite.
+ * @example layerNorm(x, { weight, bias }) // x [… , d], weight and bias [d]
+ */
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
+  expectTensors('layerNorm', [x]);
+  expectOptions('layerNorm', options, ['axes', 'weight', 'bias', 'epsilon']);
+  const { axes = -1, weight = constant(1), bias = constant(0), epsilon = 1e-5 } = options;
+  const rate = rsqrt(add(variance(x, axes), epsilon));
+  const y = normalize(x, mean(x, axes), rate, weight, bias);
+  if (sameShape(x.shape, y.shape)) return y;
+  throw new CollimateError(
+    `layerNorm: x is ${formatType(x)}, weight ${formatType(weight)}, bias ${formatType(bias)}`,
+    'Give weight and bias sides of x, or 1.',
+  );
+}
+
+/**
+ * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
+ * shape [1, 1]. It is NaN if any logit is, or if a label is not a class.
+ */
+export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  expectTensors('softmaxCrossEntropy', [logits, labels]);
+  const [n, classes] = logits.shape.slice(-2) as [number, number];
+  if (logits.rank < 2 || labels.dtype !== 'f32' || labels.shape.at(-1) !== n) {
+    throw new CollimateError(
+      `softmaxCrossEntropy: logits are ${formatType(logits)}, labels ${formatType(labels)}`,
+      'Give logits f32 [n, classes], and labels f32 [n].',
+    );
+  }
+  const label = reshape(labels, [n, 1], 1);
+  const chosen = equal(label, cast(iota([classes]), 'f32'));
+  const loss = sub(logsumexp(logits), sum(where(chosen, logits, 0), -1));
+  // 1/1, or 0/0 where no class is chosen: there the gradient is NaN, too.
+  const whole = cast(equal(cast(cast(label, 'u32'), 'f32'), label), 'f32');
+  const known = where(greater(classes, label), whole, 0);
+  return mean(mul(loss, div(known, known)), [-2, -1]);
+}
