@@ -1,0 +1,94 @@
+import type { CollimateError } from '../src/errors.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { DeviceLostError } from '../src/gpu/failures.ts';
+import { openGpu } from '../src/host/open.ts';
+import { Duel } from './duel.ts';
+import { type PageImages, unpack } from './images.ts';
+import type { Command, Report } from './protocol.ts';
+import type { PageSettings } from './settings.ts';
+
+/** Trains and measures, away from the thread that draws. */
+
+const report = (message: Report): void => postMessage(message);
+
+let images: PageImages;
+let opening: Promise<Gpu> | undefined;
+let duel: Duel | undefined;
+/** What the page said last of how to go on. */
+let [paused, stepsPerSecond] = [false, Number.POSITIVE_INFINITY];
+/** Settings to start with, once what runs has ended. */
+let wanted: PageSettings | undefined;
+let running = false;
+
+async function open(): Promise<Gpu> {
+  const gpu = await openGpu();
+  report({ type: 'opened', adapter: gpu.info.name });
+  return gpu;
+}
+
+/** Whether there is a device that goes on working. */
+async function isAlive(): Promise<boolean> {
+  try {
+    (await opening)?.check();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs duels one after the other, as long as there are settings for another. */
+async function run(): Promise<void> {
+  if (running) return;
+  running = true;
+  try {
+    opening ??= open();
+    const gpu = await opening;
+    while (wanted) {
+      const settings = wanted;
+      wanted = undefined;
+      using current = await Duel.create(gpu, images, settings, report);
+      duel = current;
+      Object.assign(duel, { paused, stepsPerSecond });
+      // Settings that came while kernels were compiled.
+      if (!wanted) await duel.run();
+      duel = undefined;
+      if (!wanted) report({ type: 'finished' });
+    }
+  } catch (error) {
+    const { message, remedy } = error as CollimateError;
+    const lost = error instanceof DeviceLostError;
+    report({
+      type: 'failed',
+      message,
+      remedy: lost ? 'Start again, perhaps with a smaller network.' : remedy,
+    });
+    if (!(await isAlive())) opening = undefined;
+  } finally {
+    duel = undefined;
+    running = false;
+  }
+}
+
+addEventListener('message', ({ data }: MessageEvent<Command>) => {
+  switch (data.type) {
+    case 'images':
+      images = unpack(data.bytes);
+      return;
+    case 'start':
+      wanted = data.settings;
+      duel?.stop();
+      run();
+      return;
+    case 'pause':
+    case 'resume':
+      paused = data.type === 'pause';
+      if (duel) duel.paused = paused;
+      return;
+    case 'step':
+      duel?.advance();
+      return;
+    case 'speed':
+      stepsPerSecond = data.stepsPerSecond;
+      if (duel) duel.stepsPerSecond = stepsPerSecond;
+  }
+});
