@@ -59,6 +59,7 @@ export {
 } from './autograd/functions.ts';
 export { type Graph, printGraph, type Spec, trace } from './autograd/graph.ts';
 export { interpret } from './autograd/interpret.ts';
+export { hessian, hvp, type JacobianOptions, jacobian } from './autograd/jacobian.ts';
 export { orthonormalize, svd } from './autograd/linalg.ts';
 export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';
 export type { DType, Shape } from './autograd/shape.ts';

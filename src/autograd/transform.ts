@@ -1,8 +1,9 @@
 import { CollimateError } from '../errors.ts';
-import { bind, input, ruleOf } from './bind.ts';
-import { add, broadcastLike, full } from './functions.ts';
+import { bind, input } from './bind.ts';
+import { full } from './functions.ts';
+import { pullBack, pushForward } from './propagate.ts';
 import { formatShape, formatType, sameShape } from './shape.ts';
-import { ancestors, describe, expectOptions, Tensor } from './tensor.ts';
+import { describe, expectOptions, Tensor } from './tensor.ts';
 import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
@@ -12,79 +13,13 @@ import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
  * derivatives of derivatives never mistake one variable for another.
  */
 
-/** Those nodes among the ancestors of `outputs` that depend on `inputs`, without the inputs themselves. */
-function dependents(outputs: readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
-  const marked = new Set<Tensor>(inputs);
-  return ancestors(outputs).filter((node) => {
-    if (marked.has(node) || !node.inputs.some((x) => marked.has(x))) return false;
-    marked.add(node);
-    return true;
-  });
-}
-
-/** Tangents of `outputs` when the `inputs` have the given ones; null is zero. */
-function pushForward(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
-  tangents: readonly (Tensor | null)[],
-): (Tensor | null)[] {
-  const known = new Map<Tensor, Tensor | null>(inputs.map((x, i) => [x, tangents[i]!]));
-  for (const node of dependents(outputs, inputs)) {
-    const own = node.inputs.map((x) => known.get(x) ?? null);
-    const { jvp } = ruleOf(node.op);
-    if (jvp === 'zero' || own.every((t) => t === null)) continue;
-    if (jvp === 'nondifferentiable') {
-      throw new CollimateError(
-        `${node.op} has no derivative`,
-        'Keep it outside of what is differentiated, or wrap its operand in stopGradient.',
-      );
-    }
-    const tangent = jvp(own, node.inputs, node);
-    known.set(node, tangent && broadcastLike(tangent, node));
-  }
-  return outputs.map((y) => known.get(y) ?? null);
-}
-
-/** Cotangents of `inputs` when the `outputs`, linear in them, have the given ones; null is zero. */
-function pullBack(
-  outputs: readonly (Tensor | null)[],
-  inputs: readonly Tensor[],
-  cotangents: readonly Tensor[],
-): (Tensor | null)[] {
-  const bars = new Map<Tensor, Tensor>();
-  const accumulate = (x: Tensor, bar: Tensor | null) => {
-    if (!bar) return;
-    const before = bars.get(x);
-    bars.set(x, before ? add(before, bar) : bar);
-  };
-  outputs.forEach((y, i) => {
-    if (y) accumulate(y, cotangents[i]!);
-  });
-  const nodes = dependents(
-    outputs.filter((y) => y !== null),
-    inputs,
-  );
-  const linear = new Set<Tensor>([...inputs, ...nodes]);
-  for (const node of nodes.reverse()) {
-    const bar = bars.get(node);
-    if (!bar) continue;
-    const { transpose } = ruleOf(node.op);
-    if (transpose === 'nonlinear') throw new Error(`${node.op} is not linear and cannot be transposed`);
-    const marks = node.inputs.map((x) => linear.has(x));
-    const contributions = transpose(bar, node.inputs, marks, node);
-    node.inputs.forEach((x, i) => {
-      if (marks[i]) accumulate(x, contributions[i] ?? null);
-    });
-  }
-  return inputs.map((x) => bars.get(x) ?? null);
-}
-
 /** Stands for a tangent with the shape of `x` and further leading axes; never part of a result. */
-const placeholder = (x: Tensor, lead: readonly number[] = []): Tensor =>
+export const placeholder = (x: Tensor, lead: readonly number[] = []): Tensor =>
   input('tangent', [...lead, ...x.shape]);
 
-// biome-ignore lint/suspicious/noExplicitAny: functions of any structures of tensors are differentiated
-type Args = readonly any[];
+/** Arguments of a function that is transformed: any structures of tensors. */
+// biome-ignore lint/suspicious/noExplicitAny: a function of more specific arguments must be assignable
+export type Args = readonly any[];
 
 function expectCall(f: unknown, args: unknown): void {
   if (typeof f === 'function' && Array.isArray(args)) return;
@@ -107,7 +42,7 @@ const filled = <T>(
   ) as T;
 
 /** Calls `f` at private copies of its tensor arguments. */
-function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
+export function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
   expectCall(f, args);
   const leaves = treeFlatten(args);
   if (leaves.length === 0) {
@@ -153,17 +88,7 @@ export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): 
   const outs = treeFlatten(out);
   const tangents = copies.map((x) => placeholder(x));
   const linear = pushForward(outs, copies, tangents);
-
-  /** The linear graph, recorded again for tangents with further leading axes. */
-  const replay = (vs: readonly Tensor[]): (Tensor | null)[] => {
-    const known = new Map<Tensor, Tensor>(tangents.map((t, i) => [t, vs[i]!]));
-    const latest = (x: Tensor) => known.get(x) ?? x;
-    const outputs = linear.filter((y) => y !== null);
-    for (const node of dependents(outputs, tangents)) {
-      known.set(node, bind(node.op, node.inputs.map(latest), node.params));
-    }
-    return linear.map((y) => y && latest(y));
-  };
+  const replay = (vs: readonly Tensor[]) => pushForward(linear, tangents, vs);
   return {
     value: out,
     apply: (...v) => {

@@ -1,0 +1,103 @@
+import { CollimateError } from '../errors.ts';
+import { cast, equal, full, iota, moveaxis, reshape } from './functions.ts';
+import { pullBack, pushForward } from './propagate.ts';
+import { type Shape, sizeOf } from './shape.ts';
+import { expectOptions, type Tensor } from './tensor.ts';
+import { type Args, grad, isolate, linearize, placeholder } from './transform.ts';
+import { type Mapped, treeFlatten, treeUnflatten } from './tree.ts';
+
+/** All unit vectors of a shape, [n, …shape] for its n elements. */
+const unitVectors = (shape: Shape): Tensor => {
+  const n = sizeOf(shape);
+  return reshape(cast(equal(iota([n, 1], 0), iota([n])), 'f32'), shape, 1);
+};
+
+/** How a Jacobian is computed: a tangent for each element of the argument, or a cotangent for each of the result. */
+export interface JacobianOptions {
+  /** By default whichever are fewer. */
+  mode?: 'forward' | 'reverse';
+}
+
+/**
+ * A function that gives the Jacobian of `f` with respect to its first argument: for a result [m…] of an argument
+ * [n…] it is [m…, n…]. Each tensor of a structure of results is replaced by one like the argument. All columns (or
+ * rows) are computed in one pass; for a product with some of them use {@link linearize}.
+ *
+ * @example
+ * const f = (x: Tensor) => mul(x, sum(x));
+ * const program = await compile(gpu, jacobian(f), [[3]]);
+ * (await program.run([1, 2, 3])).data; // [7, 1, 1, 2, 8, 2, 3, 3, 9]
+ */
+export function jacobian<A extends Args, R>(
+  f: (...args: A) => R,
+  options: JacobianOptions = {},
+): (...args: A) => Mapped<R, A[0]> {
+  expectOptions('jacobian', options, ['mode']);
+  const { mode } = options;
+  if (mode !== undefined && mode !== 'forward' && mode !== 'reverse') {
+    throw new CollimateError(`jacobian: there is no mode ${mode}`, 'Choose forward or reverse.');
+  }
+  return (...args) => {
+    const { copies, out } = isolate((x: A[0]) => f(...([x, ...args.slice(1)] as unknown as A)), [args[0]]);
+    const outs = treeFlatten(out);
+    const total = (tensors: readonly Tensor[]) => tensors.reduce((n, { size }) => n + size, 0);
+    const forward = mode ? mode === 'forward' : total(copies) <= total(outs);
+    // parts[j][i]: the derivative of result j by tensor i of the argument, null where it is zero.
+    const parts = forward ? columns(outs, copies) : rows(outs, copies);
+    const whole = outs.map((y, j) =>
+      treeUnflatten(
+        args[0],
+        copies.map((x, i) => parts[j]![i] ?? full(0, [...y.shape, ...x.shape])),
+      ),
+    );
+    return treeUnflatten(out, whole) as Mapped<R, A[0]>;
+  };
+}
+
+type Parts = (Tensor | null)[][];
+
+function columns(outs: readonly Tensor[], copies: readonly Tensor[]): Parts {
+  const images = copies.map((x, i) => {
+    const tangents = copies.map((_, k) => (k === i ? unitVectors(x.shape) : null));
+    return pushForward(outs, copies, tangents).map((t) => t && reshape(moveaxis(t, 0, -1), x.shape, 1));
+  });
+  return outs.map((_, j) => images.map((image) => image[j]!));
+}
+
+function rows(outs: readonly Tensor[], copies: readonly Tensor[]): Parts {
+  const tangents = copies.map((x) => placeholder(x));
+  return pushForward(outs, copies, tangents).map((linear, j) => {
+    const y = outs[j]!;
+    const vs = copies.map((x) => placeholder(x, [y.size]));
+    const bars = pullBack(pushForward([linear], tangents, vs), vs, [unitVectors(y.shape)]);
+    return bars.map((bar, i) => bar && reshape(bar, [...y.shape, ...copies[i]!.shape]));
+  });
+}
+
+/**
+ * A function that gives the Hessian of the scalar function `f` with respect to its first argument [n…]: [n…, n…]. In a structure,
+ * the block of second derivatives by `a` and `b` is found under `a`, then `b`. Forward mode over reverse mode.
+ *
+ * @example
+ * const f = (x: Tensor) => sum(mul(square(x), x));
+ * const program = await compile(gpu, hessian(f), [[2]]);
+ * (await program.run([1, 2])).data; // [6, 0, 0, 12]
+ */
+export const hessian = <A extends Args>(f: (...args: A) => Tensor): ((...args: A) => Mapped<A[0], A[0]>) =>
+  jacobian(grad(f), { mode: 'forward' });
+
+/**
+ * The Hessian of the scalar function `f` with respect to its first argument, times `v`, which is like that argument: forward mode
+ * over reverse mode, at a few times the cost of the gradient. The tensors of `v` may have further leading axes, the same
+ * for all, and so does the product: many vectors at once.
+ *
+ * @example
+ * const f = (x: Tensor) => sum(mul(square(x), x));
+ * const program = await compile(gpu, (x: Tensor, v: Tensor) => hvp(f, [x], v), [[2], [2]]);
+ * (await program.run([1, 2], [1, 1])).data; // [6, 12]
+ */
+export function hvp<A extends Args>(f: (...args: A) => Tensor, args: A, v: A[0]): A[0] {
+  const gradient = grad(f);
+  const [first, ...rest] = args;
+  return linearize((x: A[0]) => gradient(...([x, ...rest] as unknown as A)), first).apply(v);
+}
