@@ -1,6 +1,15 @@
-import envPaths from 'env-paths';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 /** Where drivers, datasets and choices of kernels are kept: `COLLIMATE_CACHE`, or the system's cache folder of this user. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env.COLLIMATE_CACHE || envPaths('collimate', { suffix: '' }).cache;
+  if (env.COLLIMATE_CACHE) return env.COLLIMATE_CACHE;
+  switch (process.platform) {
+    case 'darwin':
+      return join(homedir(), 'Library', 'Caches', 'collimate');
+    case 'win32':
+      return join(env.LOCALAPPDATA || join(homedir(), 'AppData', 'Local'), 'collimate', 'Cache');
+    default:
+      return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'collimate');
+  }
 }

@@ -22,6 +22,7 @@ import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
 import { DeviceTask } from '../experiments/task.ts';
 import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';
+import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { networkOf } from '../models/networks.ts';
 import { parseNumber, type Range, whole } from '../settings/row.ts';
 import type { TrainingOptions } from '../settings/table.ts';
@@ -29,7 +30,6 @@ import type { HostState } from '../train/state.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { fetchTask } from './fetch-task.ts';
 import { main } from './main.ts';
-import { measuresTable } from './measures-table.ts';
 import { tuneOption } from './tune-option.ts';
 import { verdictLines } from './verdict-table.ts';
 
@@ -109,6 +109,7 @@ await main(async () => {
   if (out !== undefined) checkTarget(out);
   const { checkpoint, config } = open(path, experiment === undefined ? undefined : { experiment, preset });
   const { network, training } = checkpoint.info;
+  needPackages('the table of measures', REPORT_PACKAGES);
 
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
@@ -132,6 +133,7 @@ await main(async () => {
   const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;
   if (json) process.stdout.write(text);
   else {
+    const { measuresTable } = await import('./measures-table.ts'); // late, for a quick start
     console.log(`${measuresTable(analysis)}\n`);
     const facts = dataFacts(dataset, { randomLabels: 0, ...training });
     if (network.skip) console.log(verdictLines(judgeRun(analysis, undefined, facts)));

@@ -1,10 +1,10 @@
-import { Presets, SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { EpochMetrics } from '../analysis/results.ts';
 import { labels, type NetworkName } from '../experiments/reproduce.ts';
 import type { TrainingProgress } from '../experiments/train-run.ts';
 import { percent } from '../report/numbers.ts';
+import { drawsBars, progressBar } from './bar.ts';
 import { clock } from './clock.ts';
-import { drawsBars } from './main.ts';
 
 /** Shows how a run goes: a bar on a terminal, plain lines elsewhere, lines of JSON for programs. */
 export interface Display {
@@ -90,7 +90,7 @@ function bar(): Display {
       stageLine(stage, network);
       if (stage !== 'train') return;
       const barsize = Math.max(5, Math.min(30, columns - 110));
-      current = new SingleBar({ format, barsize, fps: 8 }, Presets.shades_classic);
+      current = progressBar({ format, barsize, fps: 8 });
       const dots = { epoch: '…', loss: '…', train: '…', test: '…', rate: '…', left: 'starting' };
       current.start(1, 0, { label: labels[network].padEnd(16), ...dots });
     },

@@ -1,12 +1,12 @@
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { formatBytes } from '../gpu/failures.ts';
+import { packageVersion } from '../host/packages.ts';
 import { type Probe, probe } from '../host/probe.ts';
 import { remedies } from '../host/remedies.ts';
-import { swiftShaderVersion } from '../host/swiftshader.ts';
+import { SWIFTSHADER } from '../host/swiftshader.ts';
 import { type SystemFacts, systemFacts } from '../host/system.ts';
 import { main } from './main.ts';
 
@@ -34,7 +34,7 @@ async function examine(requested: string | undefined): Promise<Report> {
   const works = (name: string) => trials.find((trial) => trial.adapter === name)?.result.ok === true;
   const system = systemFacts();
   return {
-    versions: await versions(),
+    versions: versions(),
     system,
     trials,
     chosen: (requested ? [requested] : sources).find(works),
@@ -78,16 +78,15 @@ function tryApart(adapter: string): Promise<Trial> {
   });
 }
 
-async function versions(): Promise<Record<string, string>> {
+function versions(): Record<string, string> {
   const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
-  const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
   return {
     collimate: own.version,
     node: process.versions.node,
-    webgpu: version,
-    '@sparticuz/chromium': (await swiftShaderVersion()) ?? 'not installed',
+    webgpu: packageVersion('webgpu') ?? 'not installed',
+    [SWIFTSHADER]: packageVersion(SWIFTSHADER) ?? 'not installed',
   };
 }
 

@@ -1,7 +1,7 @@
-import { Presets, SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { FetchProgress } from '../data/fetch.ts';
 import { formatBytes } from '../gpu/failures.ts';
-import { drawsBars } from './main.ts';
+import { drawsBars, progressBar } from './bar.ts';
 
 const LINE_MS = 5_000;
 
@@ -35,7 +35,7 @@ function bar() {
         const format = '{file} {bar} {percentage}% · {bytes} of {of} · {eta_formatted} left';
         current = {
           file,
-          bar: new SingleBar({ format, barsize: 24, fps: 8, etaBuffer: 200 }, Presets.shades_classic),
+          bar: progressBar({ format, barsize: 24, fps: 8, etaBuffer: 200 }),
         };
         current.bar.start(total, received, { file, bytes: '', of: formatBytes(total) });
       }

@@ -80,10 +80,6 @@ function rootOf(error: unknown): unknown {
     : error;
 }
 
-/** Whether bars may be drawn: on a terminal that moves its cursor, unless its user has switched that off. */
-export const drawsBars = (): boolean =>
-  process.stderr.isTTY && process.env.TERM !== 'dumb' && !process.env.NO_COLOR;
-
 /** A word as it is typed in a shell. */
 export const quote = (word: string): string =>
   /^[\w./=+:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -7,6 +7,7 @@ import { describeRun } from '../experiments/run-config.ts';
 import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { fileChoices } from '../host/choices.ts';
+import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { verdictSentence } from '../report/verdicts.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
@@ -38,6 +39,7 @@ export async function runSingle(
   const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
   const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
 
+  needPackages('a report', REPORT_PACKAGES);
   const tune = options.tune ?? resumed?.config.tune ?? 'on';
   const tuner = new Tuner({ mode: tune, store: fileChoices(), pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);

@@ -1,6 +1,5 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { drawsBars, progressBar } from './bar.ts';
 import { clock } from './clock.ts';
-import { drawsBars } from './main.ts';
 import type { Ending } from './pool.ts';
 
 /** Shows how the runs of a suite go: a bar on a terminal below lines for what is done; lines alone elsewhere; JSON for programs. */
@@ -8,8 +7,7 @@ export function suiteDisplay(json: boolean) {
   const start = performance.now();
   const runs = new Map<string, { readonly cost: number; share: number }>();
   const format = '{bar} {percentage}% · {runs} · {left} left';
-  const bar =
-    json || !drawsBars() ? undefined : new SingleBar({ format, barsize: 30, fps: 4 }, Presets.shades_classic);
+  const bar = json || !drawsBars() ? undefined : progressBar({ format, barsize: 30, fps: 4 });
   let ended = 0;
 
   function show(): string {

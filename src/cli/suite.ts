@@ -28,6 +28,7 @@ import {
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';
+import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchBar } from './fetch-bar.ts';
 import { commandLine, reportError } from './main.ts';
@@ -54,6 +55,7 @@ export interface SuiteOptions extends PlanOptions {
 /** Makes the missing runs of sweeps, then their pages and the index. Returns the exit status. */
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
   const { root, level, shard, json, theory } = options;
+  needPackages('a report', REPORT_PACKAGES);
   makeFolder(root); // Before hours are spent on what cannot be written.
   const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, options) }));
   const all = distinct(plans.map(({ planned }) => planned)).map((run): Order => runOrder(root, run));

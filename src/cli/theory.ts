@@ -23,6 +23,7 @@ import {
   theoryTimes,
 } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
+import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { verdictSentence } from '../report/verdicts.ts';
 import { commandLine } from './main.ts';
 import { addNumber } from './setting-options.ts';
@@ -65,6 +66,7 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
 /** Optimizes, measures, judges and reports. Returns the exit status. */
 export async function runTheory(options: TheoryOptions): Promise<number> {
   const { preset, settings } = resolveTheory(options);
+  needPackages('a report', REPORT_PACKAGES);
   using gpu = await openGpu({ adapter: options.adapter });
   using folder = openFolder(options.out ?? sweepFolder('results', theorySweep.name, preset), settings);
   if (!folder.has(CONFIG)) {

@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { extract, type Header } from 'tar-stream';
+import type { Header } from 'tar-stream';
 import { CollimateError, unreadable } from '../errors.ts';
+import { needPackages } from '../host/packages.ts';
 
 /** Far above what any archive of ours holds: 13,394 images in ImageNette, 184 MB in CIFAR, 350 MB in ImageNette. */
 const MAX_ENTRIES = 50_000;
@@ -29,7 +30,8 @@ export async function readArchive(
 ): Promise<Archive> {
   const files = new Map<string, Uint8Array>();
   const hash = createHash('sha256');
-  const tar = extract();
+  needPackages('reading an archive', ['tar-stream']);
+  const tar = (await import('tar-stream')).extract();
   let entries = 0;
   tar.on('entry', (header, stream, next) => {
     stream.on('error', next); // It fails with the whole.

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
+import { needPackages, packageVersion } from '../host/packages.ts';
 import { sha256 } from './checksum.ts';
 import { type DatasetSplit, ownName, squareImages } from './dataset.ts';
 import { type ImageFiles, imagesAmong } from './image-files.ts';
-import { packageVersion } from './packages.ts';
 import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
 
 export interface DecodeOptions {
@@ -146,10 +146,11 @@ function checkLayout(path: string, classes: readonly string[], tested: readonly 
 
 /** Decodes one image and brings it to a square of three channels. */
 async function loadResize(): Promise<(bytes: Uint8Array, side: number) => Promise<Uint8Array>> {
+  needPackages('decoding images', ['sharp']);
   const { default: sharp } = await import('sharp').catch((cause: Error) => {
     throw new CollimateError(
       `the package sharp, which decodes images, cannot be loaded: ${cause.message.split('\n')[0]}`,
-      'Run `npm ci --include=optional`.',
+      'Run `npm install --include=optional sharp`.',
       { cause },
     );
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
-import { packageFolder } from './packages.ts';
+import { packageFolder } from '../host/packages.ts';
 
 /** A file as published. */
 export interface RemoteFile {

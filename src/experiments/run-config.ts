@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { arch, cpus, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
+import { packageVersion } from '../host/packages.ts';
 import { networkOptions } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
 import { checked, isRecord, whole } from '../schema.ts';
@@ -196,8 +196,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 function versions(): Record<string, string> {
   const { name, version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Record<string, string>;
-  const dawn = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
-  return { [name!]: version!, node: process.versions.node, webgpu: dawn.version };
+  return { [name!]: version!, node: process.versions.node, webgpu: packageVersion('webgpu')! };
 }
 
 /** The commit that this package is checked out at, with `-dirty` appended if files differ; null if unknown. */

@@ -3,6 +3,7 @@ import { CollimateError } from '../errors.ts';
 import { type FoundAdapter, infoOf, softwareNames } from '../gpu/adapter.ts';
 import { quietly } from '../gpu/wait.ts';
 import { withoutDawnWarnings } from './dawn-output.ts';
+import { needPackages } from './packages.ts';
 import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.ts';
 
 /**
@@ -121,12 +122,13 @@ async function withThreads<T>(threads: number | undefined, ask: (narrow: boolean
 }
 
 async function loadDawn(): Promise<typeof import('webgpu')> {
+  needPackages('an adapter in Node', ['webgpu']);
   try {
     return await import('webgpu');
   } catch (cause) {
     throw new CollimateError(
       `the package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
-      'it is made for linux (x64, arm64, with glibc), macOS and Windows: check `npm ci`',
+      'it is made for Linux (x64 or arm64, with glibc), macOS and Windows',
       { cause },
     );
   }

@@ -6,10 +6,10 @@ import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
-import { extract } from 'tar-fs';
 import { makeFolders } from '../atomic-write.ts';
 import { cacheFolder } from '../cache-folder.ts';
 import { CollimateError } from '../errors.ts';
+import { needPackages, packageFolder, packageVersion } from './packages.ts';
 
 /**
  * SwiftShader, a Vulkan driver in software, comes inside the npm package `@sparticuz/chromium`, together with a Vulkan
@@ -24,6 +24,8 @@ export interface SwiftShader {
   readonly loader: string;
 }
 
+/** The npm package that it comes in. */
+export const SWIFTSHADER = '@sparticuz/chromium';
 const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
 
 /**
@@ -37,11 +39,11 @@ export async function unpackSwiftShader(cache = cacheFolder()): Promise<SwiftSha
       'use a GPU, or install a Vulkan driver and choose it with --adapter system',
     );
   }
-  const { archive, version } = await findPackage();
-  const folder = join(cache, `swiftshader-${version}`);
+  const bundle = findBundle();
+  const folder = join(cache, `swiftshader-${bundle.version}`);
   if (!(await isWhole(folder))) {
     try {
-      await unpack(archive, folder);
+      await unpack(bundle, folder);
     } catch (cause) {
       if (cause instanceof CollimateError) throw cause;
       throw new CollimateError(
@@ -58,31 +60,28 @@ export async function unpackSwiftShader(cache = cacheFolder()): Promise<SwiftSha
   };
 }
 
-/** The version of the package with the bundled driver, or undefined if it is not installed. */
-export async function swiftShaderVersion(): Promise<string | undefined> {
-  return (await findPackage().catch(() => undefined))?.version;
+interface Bundle {
+  readonly version: string;
+  readonly archive: string;
+  /** Reads archives, and comes with that package. */
+  readonly tar: typeof import('tar-fs');
 }
 
-async function findPackage(): Promise<{ archive: string; version: string }> {
-  try {
-    const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
-    const root = entry.slice(0, entry.lastIndexOf('chromium') + 'chromium'.length);
-    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-    return { archive: join(root, 'bin', 'swiftshader.tar.br'), version };
-  } catch (cause) {
-    throw new CollimateError(
-      'the package @sparticuz/chromium, which holds SwiftShader, is not installed',
-      'it is an optional dependency: run `npm ci --include=optional`',
-      { cause },
-    );
-  }
+function findBundle(): Bundle {
+  needPackages('the bundled SwiftShader', [SWIFTSHADER]);
+  const folder = packageFolder(SWIFTSHADER)!;
+  return {
+    version: packageVersion(SWIFTSHADER)!,
+    archive: join(folder, 'bin', 'swiftshader.tar.br'),
+    tar: createRequire(join(folder, 'package.json'))('tar-fs'),
+  };
 }
 
 /**
  * Written beside and then renamed, so that a process that sees the folder sees all of it. If another process was faster, its
  * folder stays; a damaged one is moved away first, never overwritten, because a process may have it loaded.
  */
-async function unpack(archive: string, folder: string): Promise<void> {
+async function unpack({ archive, tar }: Bundle, folder: string): Promise<void> {
   const fresh = `${folder}.new-${randomUUID()}`;
   const old = `${folder}.old-${randomUUID()}`;
   try {
@@ -90,7 +89,7 @@ async function unpack(archive: string, folder: string): Promise<void> {
     await pipeline(
       createReadStream(archive),
       createBrotliDecompress(),
-      extract(fresh, {
+      tar.extract(fresh, {
         ignore: (_name, header) =>
           header?.type !== 'directory' && !wanted.includes(basename(header?.name ?? '')),
       }),

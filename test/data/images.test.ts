@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/load.ts';
-import { packageVersion } from '../../src/data/packages.ts';
+import { packageVersion } from '../../src/host/packages.ts';
 import { put, SOURCES, sourceOf, tarGz, temporaryFolder, withSource } from './support.ts';
 
 const FOLDER = 'imagenette2-160';
