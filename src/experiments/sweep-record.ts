@@ -138,9 +138,7 @@ function ofRuns(runs: readonly SweepRun[], where: Cell): Evidence[] {
   const own = runs.filter((run) => liesAt(run, where));
   const first = own.find((run) => run.claims.length > 0);
   return (first?.claims ?? []).map(({ id }) =>
-    joined(
-      own.map((run) => (run.status === 'done' ? run.claims.find((claim) => claim.id === id) : undefined)),
-    ),
+    joined(own.map((run) => run.claims.find((claim) => claim.id === id))),
   );
 }
 

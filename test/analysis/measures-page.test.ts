@@ -55,8 +55,13 @@ function section(measure: Measure): string[] {
       Object.entries(scalars).map(([name, { what }]) => [`\`${name}\``, what]),
     ),
     ...table(
-      ['claim', 'fully connected', 'convolutional'],
-      claims.map((claim) => [claim.title, thresholdOf(claim, 'fc'), thresholdOf(claim, 'conv')]),
+      ['claim', 'number', 'of blocks', 'fully connected', 'convolutional'],
+      claims.map((claim) => {
+        const { title, of, blocks } = claim;
+        const number = `\`${String(of.scalar)}\`${of.network ? ' of the control' : ''}`;
+        const least = blocks ? `${blocks} or more` : 'any';
+        return [title, number, least, thresholdOf(claim, 'fc'), thresholdOf(claim, 'conv')];
+      }),
     ),
     ...(files.length > 0 ? ['', `Shown in ${files.join(', ')}.`] : []),
   ];

@@ -15,3 +15,24 @@ it('takes requests that follow one another at once for one, and keeps the status
   expect(leave).not.toHaveBeenCalled();
   expect(interrupt.status).toBe(130);
 });
+
+it('lets a request that comes later end the process at once, though the first still waits for something', () => {
+  const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+  const now = vi.spyOn(performance, 'now');
+  try {
+    using interrupt = new Interrupt(() => new Promise(() => {}));
+    for (const [at, kills] of [
+      [0, 0],
+      [499, 0],
+      [501, 1],
+    ] as const) {
+      now.mockReturnValue(at);
+      interrupt.request(130);
+      expect(kill).toHaveBeenCalledTimes(kills);
+    }
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGINT');
+    expect(interrupt.status).toBe(130);
+  } finally {
+    vi.restoreAllMocks();
+  }
+});

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Evidence } from '../../src/analysis/evidence.ts';
 import { loadTask } from '../../src/experiments/load-task.ts';
 import { describeRun } from '../../src/experiments/run-config.ts';
 import { planSweep } from '../../src/experiments/sweep.ts';
@@ -9,16 +10,17 @@ import { recordOf, standingOf } from '../../src/experiments/sweep-record.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { fixture } from '../report/fixture.ts';
 
+const plan = { level: 'smoke', seeds: [1, 2], changes: {} } as const;
 const sweep = sweeps['weight-decay']!;
-const planned = planSweep(sweep, { level: 'smoke', seeds: [1, 2], changes: {} });
+const planned = planSweep(sweep, plan);
 const task = await loadTask('mnist', planned[0]!.settings);
 
 /** A root with the files of all runs of a sweep. */
-function makeRuns(): string {
+function makeRuns(runs = planned): string {
   const root = fs.mkdtempSync(join(tmpdir(), 'collimate-record-'));
   onTestFinished(() => fs.rmSync(root, { recursive: true }));
   const { run, claims } = fixture({ depth: 4, samples: 2, control: false, course: true, epochs: 3 });
-  for (const { id, experiment, preset, settings } of planned) {
+  for (const { id, experiment, preset, settings } of runs) {
     const put = (name: string, contents: unknown) => {
       const path = join(root, 'runs', id, name);
       fs.mkdirSync(dirname(path), { recursive: true });
@@ -111,5 +113,32 @@ test('a note of a failure that is damaged lets the run be tried again', () => {
       failure: { reason: expect.stringContaining(path), final: false },
     });
     expect(recordOf(root, sweep, 'smoke', planned).runs[1]!.status).toBe('done');
+  }
+});
+
+test('the claims of single runs are joined over seeds, each with its own', () => {
+  const seeds = planSweep(sweeps.seed!, plan);
+  const root = makeRuns(seeds);
+  const claimsOf = (i: number) => JSON.parse(fs.readFileSync(pathOf(i), 'utf8')).claims as Evidence[];
+  const pathOf = (i: number) => join(root, 'runs', seeds[i]!.id, 'analysis.json');
+  const changed = claimsOf(1).map((claim, i) => ({
+    ...claim,
+    value: i,
+    values: [i],
+    verdict: 'does not hold',
+  }));
+  const second = JSON.parse(fs.readFileSync(pathOf(1), 'utf8'));
+  fs.writeFileSync(pathOf(1), JSON.stringify({ ...second, claims: changed }));
+
+  const own = claimsOf(0);
+  const joined = () => recordOf(root, sweeps.seed!, 'smoke', seeds).claims.slice(0, own.length);
+  expect(own.length).toBeGreaterThanOrEqual(8);
+  expect(joined().map(({ id, values }) => ({ id, values }))).toEqual(
+    own.map(({ id, value }, i) => ({ id, values: [value, i] })),
+  );
+  fs.rmSync(join(root, 'runs', seeds[1]!.id, 'report.html'));
+  for (const [i, { values, verdict, reason }] of joined().entries()) {
+    expect({ values, verdict }).toEqual({ values: [own[i]!.value, null], verdict: 'not measurable' });
+    if (own[i]!.verdict !== 'not measurable') expect(reason).toBe('a run is missing (1 of 2 seeds)');
   }
 });

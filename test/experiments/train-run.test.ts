@@ -75,6 +75,19 @@ test('a loss of exactly 0 ends training', async () => {
   }
 });
 
+test('weights that are no longer finite are not kept, not even as a snapshot', async () => {
+  await withGpu(async (gpu) => {
+    using folder = RunFolder.create(join(root, 'diverging'));
+    const training = { ...info.training, images: 16, epochs: 4, lr: 1e20, weightDecay: 1e30, snapshots: 4 };
+    const few = await loadTask('mnist', { classes: 3, images: 16 });
+    const own = { ...info, training };
+    await expect(trainIn(gpu, folder, undefined, own, few)).rejects.toThrow(
+      /diverged: .* is not finite after step 0/,
+    );
+    expect(fs.existsSync(join(folder.path, snapshotFile(1)))).toBe(false);
+  });
+});
+
 test("another run's checkpoint is refused", async () => {
   await withGpu(async (gpu) => {
     using folder = RunFolder.create(join(root, 'mixed'));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SweepRecord } from '../../src/experiments/sweep-file.ts';
-import { writeSweepReport } from '../../src/report/sweep.ts';
+import { sharedSettings, writeSweepReport } from '../../src/report/sweep.ts';
 import { isAmong, numbersOf, printed } from './numbers-in.ts';
 import { bare, visible } from './page-text.ts';
 import { type SweepOptions, writeSweep } from './sweep-fixture.ts';
@@ -33,6 +33,16 @@ function filesOf({ name, preset }: SweepRecord) {
     read,
   };
 }
+
+it('names the settings that all runs share: not their seed, but where one run has all seeds, and no axis', () => {
+  const record = writeSweep(root, { name: 'shared' });
+  const names = (of: SweepRecord) => sharedSettings(of).map(([name]) => name);
+  const all = Object.keys(record.base);
+  const axes = record.axes.map(({ name }) => name);
+  expect(axes).toContain('depth');
+  expect(names(record)).toEqual(all.filter((name) => name !== 'seed' && !axes.includes(name)));
+  expect(names({ ...record, batched: true })).toEqual(all.filter((name) => !axes.includes(name)));
+});
 
 describe('the page of a sweep', () => {
   let whole: ReturnType<typeof made>;

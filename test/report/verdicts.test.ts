@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { verdictNote } from '../../src/report/verdicts.ts';
+import { verdictNote, verdictTable } from '../../src/report/verdicts.ts';
 import { fixture } from './fixture.ts';
 
 test('the note of a table explains what stands in some of its rows', () => {
@@ -12,4 +12,14 @@ test('the note of a table explains what stands in some of its rows', () => {
   expect(note).not.toMatch(/Brackets|dash/);
   expect(verdictNote([{ ...first!, interval: [0, 2] }, ...others], 'seeds')).toMatch(/Brackets/);
   expect(verdictNote([...others, { ...first!, control: null }], 'seeds')).toMatch(/A dash means/);
+});
+
+test('what a value may be off by is told from where it would show in three decimals, or leaves the verdict open', () => {
+  const [claim] = fixture({ depth: 4, samples: 2 }).claims;
+  const told = (value: number, uncertainty: number | null) =>
+    JSON.stringify(verdictTable([{ ...claim!, value, threshold: { atLeast: 0.9 }, uncertainty }])).includes(
+      'known to ±',
+    );
+  expect([told(1, null), told(1, 0), told(1, 4.9e-4), told(1, 5e-4)]).toEqual([false, false, false, true]);
+  expect([told(0.9002, 1e-4), told(0.9002, 3e-4)]).toEqual([false, true]);
 });
