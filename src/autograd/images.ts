@@ -1,7 +1,8 @@
-import type { Sides, Window } from '../kernels/window.ts';
+import { CollimateError } from '../errors.ts';
+import { checkWindow, outputSides, type Sides, type Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
-import { conv, mean, reshape, transpose } from './operations.ts';
-import { expectTensors, type Tensor } from './tensor.ts';
+import { conv, full, mean, mul, reshape, squeeze, transpose } from './operations.ts';
+import { expectOptions, expectTensors, type Tensor } from './tensor.ts';
 
 /** How a window moves: numbers stand for both sides. */
 export interface WindowOptions {
@@ -32,6 +33,35 @@ export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): 
 }
 
 /**
+ * The transpose of {@link conv2d}, by which it is linear in images [… , n, height, width, in], as a layer of its own: PyTorch's
+ * `conv_transpose2d`, with its layout of weights [… , in, out, height, width]. An image's side h becomes
+ * (h − 1) · stride − 2 padding + size + outputPadding.
+ * @example convTranspose2d(x, weight, { stride: 2, padding: 1 }) // with weights 4×4, images of twice the size
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  options: WindowOptions & { readonly outputPadding?: number | Sides } = {},
+): Tensor {
+  expectTensors('convTranspose2d', [x, weight]);
+  expectOptions('convTranspose2d', options, ['stride', 'padding', 'outputPadding']);
+  const [stride, padding, more] = [options.stride ?? 1, options.padding ?? 0, options.outputPadding ?? 0].map(
+    (side) => sidesOf(side),
+  ) as [Sides, Sides, Sides];
+  const size: Sides = [weight.shape.at(-2) ?? 0, weight.shape.at(-1) ?? 0];
+  const axis = more.findIndex((extra, i) => !Number.isInteger(extra) || extra < 0 || extra >= stride[i]!);
+  if (axis >= 0) {
+    throw new CollimateError(
+      `convTranspose2d: an output padding of ${more[axis]} for a stride of ${stride[axis]}`,
+      'Give a whole number below the stride.',
+    );
+  }
+  const side = (i: 0 | 1) => ((x.shape.at(i - 3) ?? 0) - 1) * stride[i] - 2 * padding[i] + size[i] + more[i];
+  const window = { image: [side(0), side(1)], size, stride, padding } as const;
+  return conv('image', x, weight.rank < 4 ? weight : transpose(weight, [1, 2, 3, 0]), window);
+}
+
+/**
  * Largest element at each position of a window over images [… , n, height, width, channels]; NaN if any is. By default
  * windows do not overlap. The derivative goes to the first largest element (the first NaN), as in PyTorch.
  */
@@ -39,6 +69,28 @@ export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOption
   expectTensors('maxPool2d', [x]);
   const window = windowOf(x, sidesOf(size), options, sidesOf(size));
   return bind('maxPool', [x], { part: 'value', window });
+}
+
+/**
+ * Mean at each position of a window over images [… , n, height, width, channels]; padding counts as zeros, as in PyTorch. By default
+ * windows do not overlap.
+ */
+export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
+  expectTensors('averagePool2d', [x]);
+  expectOptions('averagePool2d', options, ['stride', 'padding']);
+  const window = windowOf(x, sidesOf(size), options, sidesOf(size));
+  checkWindow('averagePool2d', window);
+  const [n, h, w, channels] = x.shape.slice(-4) as [number, number, number, number];
+  const [down, across] = outputSides(window);
+  const [rows, columns] = window.size;
+  if (`${window.stride}` === `${window.size}` && h === down * rows && w === across * columns) {
+    return squeeze(mean(reshape(x, [down, rows, across, columns, channels], 3), [-4, -2]), [-4, -2]);
+  }
+  // Channels do not mix: each is an image of its own.
+  const images = reshape(transpose(x, [0, 3, 1, 2]), [n * channels, h, w, 1], 4);
+  const sums = conv('response', images, full(1, [1, rows, columns, 1]), window);
+  const means = mul(sums, 1 / (rows * columns));
+  return transpose(reshape(means, [n, channels, down, across], 4), [0, 2, 3, 1]);
 }
 
 /** Mean over height and width of images [… , n, height, width, channels]: [… , n, channels]. */
