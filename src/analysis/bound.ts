@@ -1,17 +1,18 @@
 import type { DeviceArray } from '../autograd/array.ts';
-import { type BoundProgram, compile } from '../autograd/program.ts';
+import { type BoundProgram, type CompileOptions, compile } from '../autograd/program.ts';
 import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
 
-/** A function of tensors, compiled for some arrays and bound to them; `outputs` as for `bind`. */
+/** A function of tensors, compiled for some arrays and bound to them; `outputs` as for `bind`, `inPlace` as for `compile`. */
 export async function bound<R>(
   gpu: Gpu,
   label: string,
   inputs: readonly unknown[],
   f: AnyFunction<R>,
   outputs?: unknown,
+  inPlace: CompileOptions['inPlace'] = [],
 ): Promise<BoundProgram<R>> {
-  const program = await compile(gpu, f, inputs, { label });
+  const program = await compile(gpu, f, inputs, { label, inPlace });
   return program.bind(inputs, outputs);
 }
 

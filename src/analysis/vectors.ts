@@ -3,7 +3,8 @@ import { singularFactor } from '../autograd/ops/linalg-reference.ts';
 /** Vectors of the measures, which the host takes in float64; rows of a row-major matrix. */
 export type Rows = readonly Float64Array[];
 
-export function dot(a: Float64Array, b: Float64Array): number {
+/** In float64. */
+export function dot(a: Float64Array | Float32Array, b: Float64Array | Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;

@@ -46,14 +46,7 @@ export class RunFolder implements Disposable {
   static create(path: string): RunFolder {
     makeFolder(path);
     refuseUsed(path);
-    const run = RunFolder.open(path);
-    try {
-      refuseUsed(path); // by a process that has come and gone in between
-      return run;
-    } catch (error) {
-      run.release();
-      throw error;
-    }
+    return RunFolder.#locked(path, () => refuseUsed(path)); // by a process that has come and gone in between
   }
 
   /** Continues a run that has its config.json; it may have stopped before its first checkpoint: see {@link has}. */
@@ -64,17 +57,19 @@ export class RunFolder implements Disposable {
         'Give the folder of a run, or start one without `--resume`.',
       );
     }
-    const run = new RunFolder(path, FolderLock.acquire(path));
-    removeTemporaries(path);
-    return run;
+    return RunFolder.#locked(path);
   }
 
   /** Continues the run in a folder, or starts one: which of the two is decided once no other process can start one. */
   static open(path: string): RunFolder {
     makeFolder(path);
+    return RunFolder.#locked(path, (run) => run.has(CONFIG) || refuseUsed(path));
+  }
+
+  static #locked(path: string, check: (run: RunFolder) => void = () => {}): RunFolder {
     const run = new RunFolder(path, FolderLock.acquire(path));
     try {
-      if (!run.has(CONFIG)) refuseUsed(path);
+      check(run);
       removeTemporaries(path);
       return run;
     } catch (error) {
@@ -89,7 +84,7 @@ export class RunFolder implements Disposable {
     if (known) return known;
     const path = this.#locate(name);
     makeFolder(path);
-    const run = new RunFolder(path, FolderLock.acquire(path));
+    const run = RunFolder.#locked(path);
     this.#subs.set(name, run);
     return run;
   }
@@ -98,16 +93,15 @@ export class RunFolder implements Disposable {
     return fs.existsSync(this.#locate(name));
   }
 
-  writeBytes(name: string, bytes: Uint8Array): void {
-    this.#write(name, bytes);
-  }
-
-  writeText(name: string, text: string): void {
-    this.#write(name, text);
+  write(name: string, contents: string | Uint8Array): void {
+    this.#lock.check();
+    const path = this.#locate(name);
+    makeFolder(dirname(path));
+    writeAtomically(path, contents);
   }
 
   writeJson(name: string, value: unknown): void {
-    this.#write(name, `${JSON.stringify(value, null, 2)}\n`);
+    this.write(name, `${JSON.stringify(value, null, 2)}\n`);
   }
 
   remove(name: string): void {
@@ -150,7 +144,7 @@ export class RunFolder implements Disposable {
   /** Keeps only the metrics that `keep` accepts, such as those up to the checkpoint that a run resumes from. */
   truncateMetrics(keep: (line: EpochMetrics) => boolean): void {
     const kept = this.readMetrics().filter(keep);
-    if (this.has(METRICS)) this.#write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    if (this.has(METRICS)) this.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
     this.#metricsEndWhole = true;
   }
 
@@ -162,13 +156,6 @@ export class RunFolder implements Disposable {
 
   [Symbol.dispose](): void {
     this.release();
-  }
-
-  #write(name: string, contents: string | Uint8Array): void {
-    this.#lock.check();
-    const path = this.#locate(name);
-    makeFolder(dirname(path));
-    writeAtomically(path, contents);
   }
 
   #locate(name: string): string {

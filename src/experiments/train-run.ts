@@ -182,7 +182,7 @@ export async function train(
   function keep(state: HostState): void {
     checkFinite(state);
     const weights = { ...state, momentum: new Map() };
-    folder.writeBytes(snapshotFile(done / stepsPerEpoch), encodeCheckpoint({ info, state: weights }));
+    folder.write(snapshotFile(done / stepsPerEpoch), encodeCheckpoint({ info, state: weights }));
   }
 
   function checkFinite(state: HostState): void {
@@ -193,7 +193,7 @@ export async function train(
   function save(state: HostState): void {
     checkFinite(state);
     const progress = done < steps && { progress: { sums: { loss, accuracy }, seconds: seconds() } };
-    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: { ...info, ...progress }, state }));
+    folder.write(CHECKPOINT, encodeCheckpoint({ info: { ...info, ...progress }, state }));
     savedStep = done;
     if (done === steps) result = state;
   }

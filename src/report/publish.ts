@@ -35,7 +35,7 @@ export function publish(write: Write, report: Report, name = 'report'): void {
 export const into =
   (folder: RunFolder): Write =>
   (path, contents) =>
-    typeof contents === 'string' ? folder.writeText(path, contents) : folder.writeBytes(path, contents);
+    folder.write(path, contents);
 
 /** Below a folder, each file as a whole or not at all. */
 export const below =

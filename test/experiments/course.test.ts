@@ -103,7 +103,7 @@ test('a snapshot of another network, training or epoch is refused, with both val
     [{ info: { ...info, training: { ...training, seed: 2 } }, state }, 'training is {"seed":2,'],
     [{ info, state: { ...state, step: 8 } }, 'step is 8, and after epoch 1 it is 4'],
   ] as const) {
-    folder.writeBytes(name, encodeCheckpoint(other));
+    folder.write(name, encodeCheckpoint(other));
     fs.rmSync(join(folder.path, 'course.json'));
     await expect(run()).rejects.toThrow(`${folder.path}/${name}: its ${message}`);
     expect(course().moments.map(({ epoch }) => epoch)).toEqual([0]);

@@ -30,10 +30,10 @@ if (mode === 'race') {
   if (mode === 'exit') process.exit();
   run.writeJson('config.json', {});
   for (let step = 0; ; step++) {
-    run.writeBytes('checkpoint.safetensors', new Uint8Array(100_000).fill(step));
+    run.write('checkpoint.safetensors', new Uint8Array(100_000).fill(step));
     const metrics = { lr: 0.1, loss: 1, trainAccuracy: 0.5, testAccuracy: null, seconds: step };
     run.appendMetrics({ epoch: step + 1, step: step + 1, ...metrics });
-    run.sub('control').writeText('figures/a.svg', `${step}`);
+    run.sub('control').write('figures/a.svg', `${step}`);
     if (step === 20) console.log('written');
   }
 }

@@ -44,9 +44,9 @@ describe('files', () => {
   test('are read as they were written, in subfolders too, and nothing else is left', () => {
     using run = RunFolder.create(path);
     run.writeJson('config.json', { seed: 1 });
-    run.writeText('figures/spectra.svg', '<svg/>');
-    run.writeBytes('checkpoint.safetensors', Uint8Array.of(1, 2));
-    run.writeBytes('checkpoint.safetensors', Uint8Array.of(3));
+    run.write('figures/spectra.svg', '<svg/>');
+    run.write('checkpoint.safetensors', Uint8Array.of(1, 2));
+    run.write('checkpoint.safetensors', Uint8Array.of(3));
     const control = run.sub('control');
     control.writeJson('config.json', { seed: 2 });
     control.release();
@@ -70,28 +70,28 @@ describe('files', () => {
 
   test('outside the folder are not written', () => {
     using run = RunFolder.create(path);
-    expect(() => run.writeText('../a', '')).toThrow('../a lies outside');
+    expect(() => run.write('../a', '')).toThrow('../a lies outside');
   });
 
   test('that are missing or no JSON are named', () => {
     using run = RunFolder.create(path);
-    run.writeText('config.json', '{"seed"');
+    run.write('config.json', '{"seed"');
     expect(() => run.read('config.json', anything)).toThrow(`${join(path, 'config.json')} is not JSON`);
     expect(() => run.readBytes('a')).toThrow(`cannot read ${join(path, 'a')}: ENOENT`);
   });
 
   test.each(['ENOSPC', 'EIO'])('survive %s as they were', (code) => {
     using run = RunFolder.create(path);
-    run.writeText('checkpoint.safetensors', 'old');
+    run.write('checkpoint.safetensors', 'old');
     vi.spyOn(fs, 'writeFileSync').mockImplementationOnce((file, data) => {
       fs.appendFileSync(file as string, (data as string).slice(0, 2));
       throw Object.assign(diskFull(), { code });
     });
     const message = `cannot write ${join(path, 'checkpoint.safetensors')}: ENOSPC: no space left on device`;
-    expect(() => run.writeText('checkpoint.safetensors', 'newer')).toThrow(message);
+    expect(() => run.write('checkpoint.safetensors', 'newer')).toThrow(message);
     expect(fs.readFileSync(join(path, 'checkpoint.safetensors'), 'utf8')).toBe('old');
     expect(files(path).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-    run.writeText('checkpoint.safetensors', 'newer');
+    run.write('checkpoint.safetensors', 'newer');
     expect(fs.readFileSync(join(path, 'checkpoint.safetensors'), 'utf8')).toBe('newer');
   });
 });
@@ -146,7 +146,7 @@ describe('metrics', () => {
   ])('with the line %j are refused, last or not', (line, message) => {
     using run = RunFolder.create(path);
     for (const more of [`${JSON.stringify(epoch(3))}\n`, '']) {
-      run.writeText('metrics.jsonl', `${JSON.stringify(epoch(1))}\n${line}\n${more}`);
+      run.write('metrics.jsonl', `${JSON.stringify(epoch(1))}\n${line}\n${more}`);
       expect(() => run.readMetrics()).toThrow(`${join(path, 'metrics.jsonl')}, line 2`);
       expect(() => run.readMetrics()).toThrow(message);
     }
@@ -253,7 +253,7 @@ describe('the lock', () => {
   test('that was lost stops the writer', () => {
     using run = RunFolder.create(path);
     for (const name of fs.readdirSync(path)) fs.rmSync(join(path, name));
-    expect(() => run.writeText('a', '')).toThrow(`this process no longer holds the run folder ${path}`);
+    expect(() => run.write('a', '')).toThrow(`this process no longer holds the run folder ${path}`);
     expect(() => run.appendMetrics(epoch(1))).toThrow('no longer holds');
   });
 

@@ -116,13 +116,13 @@ test('a checkpoint that contradicts config.json or the metrics is refused, with 
     const bytes = encodeCheckpoint({ info: own, state });
     const line = { lr: 0.1, loss: 1, trainAccuracy: 0.5, testAccuracy: 0.5, seconds: 1 };
     const metrics = `${JSON.stringify({ epoch: 1, step: 37, ...line })}\n`;
-    folder.writeBytes(CHECKPOINT, bytes);
-    folder.writeText('metrics.jsonl', metrics);
+    folder.write(CHECKPOINT, bytes);
+    folder.write('metrics.jsonl', metrics);
     const { progress, ...finished } = own;
     const refused = async (message: string, other: Parameters<typeof train>[3] = info) => {
       await expect(trainIn(gpu, folder, undefined, other)).rejects.toThrow(message);
-      folder.writeBytes(CHECKPOINT, bytes);
-      folder.writeText('metrics.jsonl', metrics);
+      folder.write(CHECKPOINT, bytes);
+      folder.write('metrics.jsonl', metrics);
     };
     const name = `${folder.path}/${CHECKPOINT}`;
 
@@ -137,11 +137,11 @@ test('a checkpoint that contradicts config.json or the metrics is refused, with 
       ...info,
       normalization: { mean: [0.5], std: [1] },
     });
-    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: finished, state }));
+    folder.write(CHECKPOINT, encodeCheckpoint({ info: finished, state }));
     await refused(`${name} is of step ${state.step} of 74, and lacks the progress of an epoch`);
-    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: own, state: { ...state, step: 74 } }));
+    folder.write(CHECKPOINT, encodeCheckpoint({ info: own, state: { ...state, step: 74 } }));
     await refused(`${name} is of step 74 of 74, and has the progress of an epoch`);
-    folder.writeBytes(CHECKPOINT, encodeCheckpoint({ info: finished, state: { ...state, step: 75 } }));
+    folder.write(CHECKPOINT, encodeCheckpoint({ info: finished, state: { ...state, step: 75 } }));
     await refused(`${name} is of step 75, and the run has 74`);
     for (const [changed, has] of [
       ['', '[]'],
@@ -150,10 +150,10 @@ test('a checkpoint that contradicts config.json or the metrics is refused, with 
       [metrics.replace('"epoch":1', '"epoch":2'), '[[2,37]]'],
       [`${metrics}${metrics.replace('"epoch":1,"step":37', '"epoch":3,"step":111')}`, '[[1,37],[3,111]]'],
     ] as const) {
-      folder.writeText('metrics.jsonl', changed);
+      folder.write('metrics.jsonl', changed);
       await refused(`up to the checkpoint's step ${state.step}, is ${has}, and by the checkpoint [[1,37]]`);
     }
-    folder.writeBytes(CHECKPOINT, early);
+    folder.write(CHECKPOINT, early);
     using whole = RunFolder.create(join(root, 'whole'));
     expect(await trainIn(gpu, folder)).toEqual(await trainIn(gpu, whole));
   });
@@ -171,8 +171,8 @@ test('a run keeps the weights of some epochs, the same however it was cut off', 
       if (step > 74) throw new Error('cut off');
     };
     await expect(trainIn(gpu, folder, stop, own)).rejects.toThrow('cut off');
-    folder.writeBytes(CHECKPOINT, early);
-    folder.writeText(kept[1]!, 'of another life');
+    folder.write(CHECKPOINT, early);
+    folder.write(kept[1]!, 'of another life');
     await trainIn(gpu, folder, undefined, own);
 
     using other = RunFolder.create(join(root, 'whole'));

@@ -2,6 +2,7 @@ import { range } from '../../numbers.ts';
 import { diagonalShare } from '../measures/alignment.ts';
 import { COSINE, type Scalar } from '../measures/measure.ts';
 import { meanOf } from '../statistics.ts';
+import { dot } from '../vectors.ts';
 
 /**
  * What claims, tables and figures speak of: numbers of one model, from one start, at one step. The aligned solution is that of
@@ -142,13 +143,6 @@ function overlap(a: readonly Float32Array[], b: readonly Float32Array[], count: 
   let sum = 0;
   for (const x of a.slice(0, count)) for (const y of b.slice(0, count)) sum += dot(x, y) ** 2;
   return Math.sqrt(sum / count);
-}
-
-/** In float64. */
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }
 
 /** The paper's figure for one model, |U_jᵀ J_i V_j| / σ_{i,1} over the first C triples, and its mean diagonal share over i ≠ j. */

@@ -1,8 +1,8 @@
+import { bound, floats } from '../../analysis/bound.ts';
 import type { Triples } from '../../analysis/unconstrained/measures.ts';
 import { DeviceArray } from '../../autograd/array.ts';
 import { add, minimum, mul, reshape, rsqrt, square, sum } from '../../autograd/functions.ts';
 import { rightSvd, svd } from '../../autograd/linalg.ts';
-import { compile } from '../../autograd/program.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import { valueAndGrad } from '../../autograd/transform.ts';
 import { checkReal, checkWhole } from '../../errors.ts';
@@ -15,7 +15,6 @@ import {
 } from '../../models/unconstrained-jacobians.ts';
 import { checkSgd, sgd } from '../../train/sgd.ts';
 import { keyOf } from '../../train/state.ts';
-import { specsOf } from '../../train/trainer.ts';
 import type { TheorySettings } from './settings.ts';
 
 export type OptimizerOptions = Pick<TheorySettings, 'starts' | 'steps' | 'lr' | 'momentum' | 'clip' | 'seed'>;
@@ -39,11 +38,12 @@ export async function unconstrainedOptimizer(
   checkReal('penalty', model.penalty, 0);
   checkSgd({ ...options, weightDecay: 0 });
   const own: Disposable[] = [];
-  const zeros = (shape: number[], label: string, dtype?: 'u32') => {
-    const array = DeviceArray.zeros(gpu, shape, dtype, label);
-    own.push(array);
-    return array;
+  const keep = <T extends Disposable>(one: T): T => {
+    own.unshift(one);
+    return one;
   };
+  const zeros = (shape: number[], label: string, dtype?: 'u32') =>
+    keep(DeviceArray.zeros(gpu, shape, dtype, label));
   const pair = (label: string) => ({
     jacobians: zeros([depth, starts, width, width], `${label}: Jacobians`),
     classifier: zeros([starts, classes, width], `${label}: classifiers`),
@@ -63,46 +63,33 @@ export async function unconstrainedOptimizer(
   parameters.jacobians.write(drawn.jacobians);
   parameters.classifier.write(drawn.classifier);
 
-  const gradientInputs = [blocks(parameters)];
-  const updateInputs = [parameters, gradients, momenta, step];
-  const inPlace: [number, number][] = [
-    [0, 0],
-    [1, 1],
-    [2, 4],
-    [3, 5],
-    [4, 6],
-  ];
-  const [gradient, update, values, triples] = await Promise.all([
-    compile(gpu, gradientOf(model), specsOf(gradientInputs), { label: 'gradient' }),
-    compile(gpu, updateOf(options), specsOf(updateInputs), { label: 'update', inPlace }),
-    compile(gpu, (j: Tensor) => rightSvd(j).s, specsOf([parameters.jacobians]), { label: 'singular values' }),
-    compile(gpu, svd, specsOf([parameters.jacobians]), { label: 'singular triples' }),
+  const given = [blocks(parameters)];
+  const state = [parameters, gradients, momenta, step];
+  const inPlace = [0, 1, 4, 5, 6].map((input, output) => [output, input] as const);
+  const [gradient, update, singular, all] = await Promise.all([
+    bound(gpu, 'gradient', given, gradientOf(model), [blocks(gradients), loss, objective]),
+    bound(gpu, 'update', state, updateOf(options), [parameters, momenta, step], inPlace),
+    bound(gpu, 'singular values', [parameters.jacobians], (j: Tensor) => rightSvd(j).s),
+    bound(gpu, 'singular triples', [parameters.jacobians], svd),
   ]);
-  const bound = {
-    gradient: gradient.bind(gradientInputs, [blocks(gradients), loss, objective]),
-    update: update.bind(updateInputs, [parameters, momenta, step]),
-    values: values.bind([parameters.jacobians]),
-    triples: triples.bind([parameters.jacobians]),
-  };
-  own.unshift(...Object.values(bound));
-  const floats = async (array: DeviceArray) => (await array.read()) as Float32Array;
+  for (const program of [gradient, update, singular, all]) keep(program);
   return {
     /** Queues steps and returns at once. */
-    queue: (steps: number) => gpu.submit([bound.gradient, bound.update], steps),
+    queue: (steps: number) => gpu.submit([gradient, update], steps),
     /** Cross-entropy and objective of each start, S numbers each, with the current parameters. */
     async values(): Promise<{ loss: number[]; objective: number[] }> {
-      bound.gradient.submit();
+      gradient.submit();
       const [losses, objectives] = await Promise.all([loss.read(), objective.read()]);
       return { loss: [...losses], objective: [...objectives] };
     },
     /** Of every J_i of every start, [L, S, d]. */
     singularValues(): Promise<Float32Array> {
-      bound.values.submit();
-      return floats(bound.values.outputs[0]!);
+      singular.submit();
+      return floats(singular.outputs[0]!);
     },
     async triples(): Promise<Triples> {
-      bound.triples.submit();
-      const { u, s, v } = bound.triples.result;
+      all.submit();
+      const { u, s, v } = all.result;
       const [us, ss, vs] = await Promise.all([u, s, v].map(floats));
       return { u: us!, s: ss!, v: vs! };
     },

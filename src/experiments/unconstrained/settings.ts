@@ -3,63 +3,48 @@ import { CollimateError } from '../../errors.ts';
 import { above, numberIn, parseNumber, type Range, real, whole } from '../../settings/row.ts';
 import { type Level, levelNamed } from '../sweep.ts';
 
-/** What an optimization of the Unconstrained Jacobians Model can be told. */
-export interface TheorySettings {
-  /** Random starts S. */
-  readonly starts: number;
-  /** Numbers of classes C, each with all numbers of blocks L. */
-  readonly classes: readonly number[];
-  readonly depth: readonly number[];
-  /** Dimension d. */
-  readonly width: number;
-  /** λ. */
-  readonly penalty: number;
-  readonly steps: number;
-  readonly lr: number;
-  readonly momentum: number;
-  /** Norm that a start's gradient is brought to where it is longer. */
-  readonly clip: number;
-  readonly seed: number;
-}
-type Name = keyof TheorySettings;
-
-interface Row<T> extends Range {
+type Value = number | readonly number[];
+interface Row<T extends Value> extends Range, Readonly<Record<Level, T>> {
   readonly what: string;
-  readonly smoke: T;
-  /** The same as in `smoke` where left out, and in `paper` as in `quick`. */
-  readonly quick?: T;
-  readonly paper?: T;
 }
+/** A value of each preset: by default `quick` is as `smoke`, and `paper` as `quick`. */
+const row = <T extends Value>(
+  range: Range,
+  what: string,
+  smoke: T,
+  quick = smoke,
+  paper = quick,
+): Row<T> => ({
+  ...range,
+  ...{ what, smoke, quick, paper },
+});
 
 /** Every setting, in the order of `--help`; of those with several numbers each has its range. */
-export const theoryRows: { readonly [K in Name]: Row<TheorySettings[K]> } = {
-  starts: { what: 'random starts', ...whole(1, 1000), smoke: 10 },
-  classes: {
-    ...{ what: 'numbers of classes C', ...whole(2, 128) },
-    ...{ smoke: [2, 3], quick: [2, 3, 4, 10], paper: [2, 3, 4, 10, 20] },
-  },
-  depth: {
-    ...{ what: 'numbers of blocks L', ...whole(1, 1000) },
-    ...{ smoke: [4, 8, 16], quick: [2, 4, 8, 16, 32], paper: [2, 4, 8, 16, 32, 64] },
-  },
-  width: { what: 'dimension d, a multiple of 8', ...whole(8, 128), smoke: 16, quick: 32, paper: 64 },
-  penalty: { what: 'λ of the penalty', ...above(0, 10), smoke: 0.05 },
-  steps: { what: 'steps of the optimization', ...whole(1, 1_000_000), smoke: 1200, quick: 2000, paper: 6000 },
-  lr: { what: 'learning rate at the first step', ...above(0, 1e9), smoke: 0.05 },
-  momentum: { what: 'momentum, below 1', ...real(0, 0.9999), smoke: 0.98 },
-  clip: { what: 'maximum norm of the gradient of a start', ...above(0, 1e9), smoke: 0.1 },
-  seed: { what: 'random seed of the starts', ...whole(0, Number.MAX_SAFE_INTEGER), smoke: 1 },
+export const theoryRows = {
+  starts: row(whole(1, 1000), 'random starts', 10),
+  classes: row(whole(2, 128), 'numbers of classes C', [2, 3], [2, 3, 4, 10], [2, 3, 4, 10, 20]),
+  depth: row(whole(1, 1000), 'numbers of blocks L', [4, 8, 16], [2, 4, 8, 16, 32], [2, 4, 8, 16, 32, 64]),
+  width: row(whole(8, 128), 'dimension d, a multiple of 8', 16, 32, 64),
+  penalty: row(above(0, 10), 'λ of the penalty', 0.05),
+  steps: row(whole(1, 1_000_000), 'steps of the optimization', 1200, 2000, 6000),
+  lr: row(above(0, 1e9), 'learning rate at the first step', 0.05),
+  momentum: row(real(0, 0.9999), 'momentum, below 1', 0.98),
+  clip: row(above(0, 1e9), 'maximum norm of the gradient of a start', 0.1),
+  seed: row(whole(0, Number.MAX_SAFE_INTEGER), 'random seed of the starts', 1),
 };
+type Name = keyof typeof theoryRows;
+/** What an optimization of the Unconstrained Jacobians Model can be told. */
+export type TheorySettings = {
+  readonly [K in Name]: (typeof theoryRows)[K]['smoke'] extends number ? number : readonly number[];
+};
+
 const names = Object.keys(theoryRows) as Name[];
 const isList = (name: Name): boolean => Array.isArray(theoryRows[name].smoke);
 const fold = <T>(of: (name: Name) => T) =>
   Object.fromEntries(names.map((name) => [name, of(name)])) as Record<Name, T>;
 
 export const theoryPreset = (level: Level): TheorySettings =>
-  fold((name) => {
-    const { smoke, quick = smoke, paper = quick } = theoryRows[name];
-    return { smoke, quick, paper }[level];
-  }) as unknown as TheorySettings;
+  fold((name) => theoryRows[name][level]) as unknown as TheorySettings;
 
 /** How long they take, about. */
 export const theoryTimes: Readonly<Record<Level, string>> = {
