@@ -1,4 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
+import { sizeOf as product } from '../autograd/shape.ts';
 import { datasets } from '../data/datasets.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type Model, models, type NetworkOptions, networkOf, networks } from '../models/networks.ts';
@@ -41,8 +42,6 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
   };
 }
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
 /**
  * Multiplications and additions of one example's forward pass, those of linear layers and convolutions: the weight in front
  * of a BatchNorm layer is used once at each of its places, the classifier's once.
@@ -66,28 +65,27 @@ const PROBE_MS = 300;
 export async function measureRates(gpu: Gpu): Promise<Rates> {
   const rates = new Map<NetworkOptions, number>();
   for (const { probe } of models.map((model) => networks[model])) {
-    if (!rates.has(probe)) rates.set(probe, await measure(networkOf(probe)));
+    if (!rates.has(probe)) rates.set(probe, await measureRate(gpu, networkOf(probe)));
   }
   return Object.fromEntries(models.map((model) => [model, rates.get(networks[model].probe)])) as Rates;
+}
 
-  async function measure(network: Network): Promise<number> {
-    using images = DeviceArray.zeros(gpu, [PROBE.images, product(network.input)], 'u8', 'probe');
-    using labels = DeviceArray.zeros(gpu, [PROBE.images], 'u8', 'probe');
-    const data = { images, labels, scale: [1], shift: [0] };
-    using trainer = await Trainer.create(gpu, network, data, PROBE);
-    trainer.load(initialState(network, PROBE.seed));
-    const time = async (steps: number) => {
-      const start = performance.now();
-      trainer.queue(steps);
-      await gpu.idle();
-      return performance.now() - start;
-    };
-    await time(1);
-    let [steps, ms] = [1, await time(1)];
-    while (ms < PROBE_MS) {
-      steps = Math.min(4 * steps, Math.ceil((1.2 * PROBE_MS * steps) / ms));
-      ms = await time(steps);
-    }
-    return (1000 * steps * PROBE.batch * TRAINING * forwardFlops(network)) / ms;
+async function measureRate(gpu: Gpu, network: Network): Promise<number> {
+  using images = DeviceArray.zeros(gpu, [PROBE.images, product(network.input)], 'u8', 'probe');
+  using labels = DeviceArray.zeros(gpu, [PROBE.images], 'u8', 'probe');
+  using trainer = await Trainer.create(gpu, network, { images, labels, scale: [1], shift: [0] }, PROBE);
+  trainer.load(initialState(network, PROBE.seed));
+  const time = async (steps: number) => {
+    const start = performance.now();
+    trainer.queue(steps);
+    await gpu.idle();
+    return performance.now() - start;
+  };
+  await time(1);
+  let [steps, ms] = [1, await time(1)];
+  while (ms < PROBE_MS) {
+    steps = Math.min(4 * steps, Math.ceil((1.2 * PROBE_MS * steps) / ms));
+    ms = await time(steps);
   }
+  return (1000 * steps * PROBE.batch * TRAINING * forwardFlops(network)) / ms;
 }

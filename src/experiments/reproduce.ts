@@ -12,7 +12,7 @@ import { measureCourse, missingEpochs } from './course.ts';
 import { dataFacts } from './experiment.ts';
 import { findExperiment } from './given-settings.ts';
 import { Interrupted } from './interrupt.ts';
-import { checkpointInfo, controlOf, type RunConfig } from './run-config.ts';
+import { controlOf, type RunConfig } from './run-config.ts';
 import { CONFIG, type RunFolder } from './run-folder.ts';
 import { DeviceTask, type Task } from './task.ts';
 import { type TrainingSession, train } from './train-run.ts';
@@ -72,9 +72,11 @@ export async function reproduce(
     };
     record(into, own);
     session.onStage('train', network);
-    const { testEvery } = own.settings;
+    const { experiment, network: options, training, normalization } = own;
+    const { testEvery, seed, samples } = own.settings;
+    const info = { experiment, network: options, training, normalization };
     const state = await session.interrupt.graceful(() =>
-      train(gpu, data, into, checkpointInfo(own), { ...session, testEvery }),
+      train(gpu, data, into, info, { ...session, testEvery }),
     );
     if (session.interrupt.requested)
       throw new Interrupted('stopped after training; the checkpoint is written');
@@ -83,22 +85,15 @@ export async function reproduce(
       const what = `${into.path}/${ANALYSIS}: its network with the step, the samples and the seed that were measured`;
       const { network, trained, settings } = known;
       const has = { ...network, step: trained.step, samples: trained.samples.length, seed: settings.seed };
-      const { samples, seed } = own.settings;
-      const expected = { ...describe(networkOf(own.network)), step: state.step, samples, seed };
-      refuseDifference(
-        has,
-        expected,
-        what,
-        'by the checkpoint and by config.json',
-        'Remove the file; it will be made again.',
-      );
+      const expected = { ...describe(networkOf(options)), step: state.step, samples, seed };
+      const again = 'Remove the file; it will be made again.';
+      refuseDifference(has, expected, what, 'by the checkpoint and by config.json', again);
       if (!missingEpochs(into.path, own.settings).length) return known;
     }
     folder.remove(REPORT); // If there is one, it is of an earlier analysis.
     session.onStage('analyze', network);
-    const { seed, samples } = own.settings;
     const request = { trainingSeed: seed, seed, samples };
-    const analysis = known ?? (await analyzeRun(gpu, task, data, own.network, state, request));
+    const analysis = known ?? (await analyzeRun(gpu, task, data, options, state, request));
     if (!known) into.writeJson(ANALYSIS, analysis);
     await measureCourse(gpu, task, data, into, own, analysis.initialization);
     return analysis;

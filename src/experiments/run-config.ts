@@ -13,13 +13,7 @@ import { checked, isRecord, whole } from '../schema.ts';
 import { controlSettings, defaults, trainingOptions, trainingSchema } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import { type TuneMode, tuneModes } from '../tuner/tuner.ts';
-import {
-  networkFrom,
-  normalization,
-  normalizationFrom,
-  refuseDifference,
-  type TrainingInfo,
-} from './checkpoint.ts';
+import { networkFrom, normalization, normalizationFrom, refuseDifference } from './checkpoint.ts';
 import { type Experiment, imageShape, networkOptions as optionsOfNetwork } from './experiment.ts';
 import { checkSettings, findExperiment, findPreset, settingsSchema } from './given-settings.ts';
 import { CONFIG } from './run-folder.ts';
@@ -143,15 +137,6 @@ function optionsOf(
     training: trainingOptions({ ...settings, images }),
   };
 }
-
-export const checkpointInfo = ({
-  experiment,
-  network,
-  training,
-  normalization,
-}: RunConfig): TrainingInfo => ({
-  ...{ experiment, network, training, normalization },
-});
 
 /**
  * Reads the config.json of a folder, which may be missing, edited, or of another version.

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError } from '../errors.ts';
 import { checked, isRecord, whole } from '../schema.ts';
 
@@ -20,19 +21,10 @@ export type TensorData = {
   [D in Dtype]: {
     readonly dtype: D;
     readonly shape: readonly number[];
-    readonly data: Elements[D];
+    readonly data: (typeof ARRAYS)[D]['prototype'];
   };
 }[Dtype];
 
-interface Elements {
-  readonly F32: Float32Array;
-  readonly I64: BigInt64Array;
-  readonly U32: Uint32Array;
-  readonly U8: Uint8Array;
-  readonly F64: Float64Array;
-  readonly F16: Uint16Array;
-  readonly BF16: Uint16Array;
-}
 /** What the reference implementation allows a header. */
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = '__metadata__';
@@ -54,7 +46,7 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   for (const [name, { dtype, shape, data }] of tensors) {
-    if (name === METADATA || !(data instanceof ARRAYS[dtype]) || data.length !== product(shape)) {
+    if (name === METADATA || !(data instanceof ARRAYS[dtype]) || data.length !== sizeOf(shape)) {
       throw new Error(`tensor ${name}: ${data.length} elements cannot be ${dtype} [${shape}]`);
     }
   }
@@ -112,14 +104,10 @@ export function decodeSafetensors(
         `Convert it to one of ${Object.keys(ARRAYS).join(', ')}.`,
       );
     }
-    const { dtype, shape, data_offsets } = checked(
-      value,
-      entry,
-      `${fileName} describes tensor ${name} wrongly`,
-      remedy,
-    );
+    const what = `${fileName} describes tensor ${name} wrongly`;
+    const { dtype, shape, data_offsets } = checked(value, entry, what, remedy);
     const [begin, end] = data_offsets;
-    const expected = product(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+    const expected = sizeOf(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT;
     if (end - begin !== expected) {
       throw fail(`gives tensor ${name}, ${dtype} [${shape}], ${end - begin} bytes; it takes ${expected}`);
     }
@@ -192,10 +180,6 @@ function repeatedKey(json: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((total, size) => total * size, 1);
 }
 
 /**

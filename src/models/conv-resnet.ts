@@ -52,7 +52,11 @@ export class ConvResNet extends ResidualNetwork {
 
 function architecture({ inputs, depth, channels, stem }: ConvResNetOptions): Architecture {
   const [height, width, inputChannels] = inputs;
-  const window = stemWindow([height, width], stem);
+  const { size, stride, padding } = stem;
+  const window: Window = {
+    ...{ image: [height, width], size: [size, size] },
+    ...{ stride: [stride, stride], padding: [padding, padding] },
+  };
   checkWindow('stem', window);
   const sides = outputSides(window);
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
@@ -72,16 +76,6 @@ function architecture({ inputs, depth, channels, stem }: ConvResNetOptions): Arc
 
 /** Positions to each side that an output of the branch sees, through its two 3×3 convolutions. */
 export const BRANCH_REACH = 2;
-
-const stemWindow = (
-  image: Window['image'],
-  { size, stride, padding }: ConvResNetOptions['stem'],
-): Window => ({
-  image,
-  size: [size, size],
-  stride: [stride, stride],
-  padding: [padding, padding],
-});
 
 /** The weight of a convolution, as PyTorch initializes it by default. */
 export const convParameter = (name: string, out: number, fanIn: number, size: number): ParameterSpec => ({

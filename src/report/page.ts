@@ -3,6 +3,7 @@ import type { Data } from './csv.ts';
 import {
   type Facts,
   type FigurePart,
+  headed,
   type Inline,
   type Link,
   note,
@@ -37,14 +38,9 @@ export function pageOf({ method, files, sections, ...page }: Report, name = 'rep
     sections: [
       ...sections.filter(({ parts }) => parts.length > 0),
       section('method', 'How it was made', [
-        ...(intro === undefined ? [] : [{ kind: 'text' as const, text: intro }]),
+        ...(intro === undefined ? [] : [{ kind: 'text', text: intro } satisfies Part]),
         { kind: 'facts', groups },
-        ...(deviations.length > 0
-          ? [
-              { kind: 'heading' as const, text: 'Deviations from the paper, and choices made by rule' },
-              { kind: 'list' as const, items: deviations },
-            ]
-          : []),
+        ...headed('Deviations from the paper, and choices made by rule', deviations),
       ]),
       section('files', 'Files', [
         {

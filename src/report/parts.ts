@@ -40,6 +40,15 @@ export type Part =
 /** Small print. */
 export const note = (text: Inline): Part => ({ kind: 'text', text, note: true });
 
+/** A list under a heading; nothing where it is empty. */
+export const headed = (text: string, items: readonly Inline[]): Part[] =>
+  items.length > 0
+    ? [
+        { kind: 'heading', text },
+        { kind: 'list', items },
+      ]
+    : [];
+
 export type Row = [name: string, value: string];
 export interface Facts {
   readonly title: string;

@@ -6,6 +6,7 @@ import {
   type Inline,
   type Page,
   type Part,
+  pieces,
   type Table,
   type Verdict,
 } from './parts.ts';
@@ -41,7 +42,7 @@ export interface Format {
 
 export function render({ kicker, title, subtitle, result, sections }: Page, f: Format): string {
   const inline = (text: Inline): string =>
-    (typeof text === 'string' ? [text] : text)
+    pieces(text)
       .map((p) =>
         typeof p === 'string'
           ? f.text(p, true)

@@ -6,10 +6,10 @@ import type { Data } from './csv.ts';
 import { sweepBlocks, sweepCourse, sweepScalars } from './figures/sweep-figures.ts';
 import { type MatrixOf, sweepMatrices } from './figures/sweep-matrices.ts';
 import { link, type Report, verdicts } from './page.ts';
-import { type Figure, figureParts, note, type Part, type Row, section } from './parts.ts';
+import { type Figure, figureParts, headed, note, type Part, type Row, section } from './parts.ts';
 import { below, publish, type Write } from './publish.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
-import { capitalized, plural, verdictNote, verdictSentence } from './verdicts.ts';
+import { plural, verdictNote, verdictSentence } from './verdicts.ts';
 
 /** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
 export const writeSweepReport = (root: string, record: SweepRecord): void =>
@@ -101,19 +101,12 @@ export const sweepSentence = ({ claims, seeds, remarks = [] }: SweepRecord): str
 
 /** The runs that failed or are missing, with their reasons. */
 function absent({ runs }: SweepRecord): Part[] {
-  const of = (status: 'failed' | 'missing', title: (count: string) => string): Part[] => {
+  const of = (status: SweepRun['status'], words: string): Part[] => {
     const own = runs.filter((run) => run.status === status);
-    if (own.length === 0) return [];
     const items = own.map(({ id, reason }) => (reason === undefined ? id : `${id}: ${reason}`));
-    return [
-      { kind: 'heading', text: capitalized(title(plural(own.length, 'run'))) },
-      { kind: 'list', items },
-    ];
+    return headed(`${plural(own.length, 'run')} ${words}`, items);
   };
-  return [
-    ...of('failed', (count) => `${count} failed`),
-    ...of('missing', (count) => `${count} not done yet`),
-  ];
+  return [...of('failed', 'failed'), ...of('missing', 'not done yet')];
 }
 
 /** Settings that no axis changes. */

@@ -3,13 +3,16 @@ import { fold, namesOf } from '../analysis/measures/list.ts';
 import { stagesOf } from '../analysis/network-info.ts';
 import { all, type Measures } from '../analysis/results.ts';
 import { scalar, scalarNames, series } from '../analysis/scalars.ts';
-import { spreadOf } from '../analysis/statistics.ts';
+import { type Spread, spreadOf } from '../analysis/statistics.ts';
 import { range } from '../numbers.ts';
 import type { Data, Observation } from './csv.ts';
 import { type ReportData, type RunData, shown } from './data.ts';
 import { evidenceRow } from './verdicts.ts';
 
 type One = Shown<Measures>;
+
+/** Columns of a number that is a mean. */
+const withStd = (name: string, { mean, std }: Spread) => ({ [name]: mean, [`${name}Std`]: std });
 
 const paths = namesOf('sample', 'path');
 const pairs = namesOf('sample', 'pair');
@@ -24,25 +27,13 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
   measures: ({ measures, network }) =>
     scalarNames.map((name) => {
       const { from, spread, what } = scalar(name);
-      return {
-        measure: name,
-        value: from(measures, network),
-        std: spread?.(measures, network) ?? null,
-        what,
-      };
+      const std = spread?.(measures, network) ?? null;
+      return { measure: name, value: from(measures, network), std, what };
     }),
   stages: ({ measures }) =>
     measures.summary.perStage.map((own, stage) => ({
       stage: stage + 1,
-      ...Object.fromEntries(
-        spread.flatMap((name) => {
-          const { mean, std } = own[name as 'line'];
-          return [
-            [name, mean],
-            [`${name}Std`, std],
-          ];
-        }),
-      ),
+      ...Object.assign({}, ...spread.map((name) => withStd(name, own[name as 'line']))),
       ...Object.assign({}, ...columns.map(([name, { columns }]) => columns(own[name as never]))),
       ...Object.assign({}, ...apart.map((name) => measures[name as 'frobenius'][stage])),
     })),
@@ -72,18 +63,9 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
           );
         const found = pairs.map((name) => ({ name, ...over(name) }));
         if (found.every(({ mean }) => mean === null)) return [];
-        return [
-          {
-            ...{ jacobian: i + 1, basis: j + 1 },
-            ...Object.fromEntries(
-              found.flatMap(({ name, mean, std }) => [
-                [name, mean],
-                [`${name}Std`, std],
-              ]),
-            ),
-            ...Object.fromEntries(grids.map((name) => [name, over(name).mean])),
-          },
-        ];
+        const means = found.map(({ name, ...own }) => withStd(name, own));
+        const others = Object.fromEntries(grids.map((name) => [name, over(name).mean]));
+        return [Object.assign({ jacobian: i + 1, basis: j + 1 }, ...means, others)];
       }),
     ),
   ...fold('tables'),
