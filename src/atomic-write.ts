@@ -8,13 +8,16 @@ export function isTemporary(name: string): boolean {
   return /^\..+\.[0-9a-f]{12}\.tmp$/.test(name);
 }
 
+/** A name beside a file that no other process takes. */
+export const temporaryFor = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+
 /**
  * Writes a file so that, whatever happens, the old or the new one is there, whole: to a temporary file beside it, which
  * is brought to disk and then renamed. On failure the old file is as it was.
  */
 export function writeAtomically(path: string, contents: string | Uint8Array): void {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = temporaryFor(path);
   try {
     fs.writeFileSync(temporary, contents, { flag: 'wx', flush: true });
     fs.renameSync(temporary, path);
@@ -26,7 +29,7 @@ export function writeAtomically(path: string, contents: string | Uint8Array): vo
     }
     throw writeFailed(path, cause);
   }
-  flushFolder(folder);
+  flushFolder(dirname(path));
 }
 
 /**
@@ -52,7 +55,7 @@ export function checkTarget(path: string): void {
     makeFolders(dirname(path));
     if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory())
       throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
-    const trial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+    const trial = temporaryFor(path);
     fs.writeFileSync(trial, '', { flag: 'wx' });
     fs.rmSync(trial);
   } catch (cause) {

@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { makeFolders } from '../atomic-write.ts';
+import { makeFolders, temporaryFor } from '../atomic-write.ts';
 
 /** Images as bytes one after the other, and their labels. */
 export interface Part {
@@ -65,7 +65,7 @@ export async function keepPixels(
   parts: Parts,
 ): Promise<void> {
   makeFolders(folder);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = temporaryFor(path);
   try {
     await writeFile(temporary, summed(chunks(classes, parts)), { flag: 'wx', flush: true });
     await rename(temporary, path);

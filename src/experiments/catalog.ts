@@ -6,8 +6,14 @@ const all = (Object.keys(datasets) as DatasetName[]).flatMap((dataset) =>
   models.map((model) => experimentOn(dataset, model)),
 );
 
+/** A table by names, in order. */
+export const byName = <T extends { readonly name: string }>(
+  list: readonly T[],
+): Readonly<Record<string, T>> =>
+  Object.assign(
+    Object.create(null), // `constructor` is the name of none
+    Object.fromEntries(list.map((one) => [one.name, one])),
+  );
+
 /** All experiments by name: each kind of network on each dataset. */
-export const catalog: Readonly<Record<string, Experiment>> = Object.assign(
-  Object.create(null), // `constructor` is the name of none
-  Object.fromEntries(all.map((e) => [e.name, e])),
-);
+export const catalog: Readonly<Record<string, Experiment>> = byName(all);

@@ -1,13 +1,12 @@
-import { type Collection, collect } from './collection.ts';
+import { type Collection, collect, type FoundRun, type FoundSweep } from './collection.ts';
 import { type Gathered, gather } from './gather.ts';
 import { figureOf, glance, headline, statementParts } from './index-claims.ts';
-import { runTable, sweepTable } from './index-lists.ts';
-import { groupBy } from './numbers.ts';
+import { groupBy, percent } from './numbers.ts';
 import type { Report } from './page.ts';
-import { type Row, type Section, section } from './parts.ts';
+import { type Cell, type ColumnOf, type Part, type Row, type Section, section, tableOf } from './parts.ts';
 import { below, publish } from './publish.ts';
-import { sharedSettings } from './sweep.ts';
-import { evidenceRow, plural } from './verdicts.ts';
+import { sharedSettings, sweepSentence } from './sweep.ts';
+import { evidenceRow, plural, together } from './verdicts.ts';
 
 /** Writes the page over all that lies below a root: each claim of the paper with what was measured of it, then all sweeps and runs. */
 export function writeIndex(root: string): void {
@@ -88,4 +87,48 @@ function method({ sweeps }: Collection): Report['method'] {
       return `${note} (${everywhere ? 'all sweeps of networks' : of.join(', ')})`;
     }),
   };
+}
+
+const page = ({ folder, name }: { folder: string; name: string }): Cell => ({
+  text: [{ text: name, to: `${folder}/report.html` }],
+});
+const holding = ({ claims }: Pick<FoundRun, 'claims'>): string =>
+  `${claims.filter((c) => c.verdict === 'holds').length} of ${claims.length}`;
+
+/** A row for each sweep. */
+function sweepTable({ sweeps }: Collection): Part {
+  if (sweeps.length === 0)
+    return { kind: 'text', text: ['None yet: run ', { code: 'npm run reproduce -- all --preset quick' }] };
+  const columns: ColumnOf<FoundSweep>[] = [
+    ['Sweep', (sweep) => ({ ...page(sweep), small: sweep.record.question })],
+    [
+      'Runs',
+      ({ record: { runs } }) => `${runs.filter((r) => r.status === 'done').length} of ${runs.length}`,
+      'numeric',
+    ],
+    ['Seeds', ({ record }) => `${record.seeds.length}`, 'numeric'],
+    ['Result', ({ record }) => sweepSentence(record)],
+    ['Claims that hold', holding, 'numeric'],
+    ['Verdict', ({ claims }) => ({ text: '', verdict: together(claims) })],
+  ];
+  return tableOf('All sweeps', columns, sweeps);
+}
+
+/** A row for each run that belongs to no sweep. */
+function runTable({ runs }: Collection): Part {
+  if (runs.length === 0) return { kind: 'text', text: 'None but those of the sweeps.' };
+  const without = ({ claims }: FoundRun): string =>
+    claims
+      .filter((c) => c.verdict !== 'holds')
+      .map((c) => c.title + (c.verdict === 'not measurable' ? ' (not measurable)' : ''))
+      .join('; ') || '—';
+  const columns: ColumnOf<FoundRun>[] = [
+    ['Run', page],
+    ['Preset', ({ config }) => config?.preset ?? '—'],
+    ['Seed', ({ config }) => (config ? `${config.settings.seed}` : '—'), 'numeric'],
+    ['Test accuracy', ({ testAccuracy }) => percent(testAccuracy), 'numeric'],
+    ['Claims that hold', holding, 'numeric'],
+    ['Does not hold', without],
+  ];
+  return tableOf('All runs that belong to no sweep', columns, runs);
 }

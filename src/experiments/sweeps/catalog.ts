@@ -1,3 +1,4 @@
+import { byName } from '../catalog.ts';
 import type { Sweep } from '../sweep.ts';
 import { classes } from './classes.ts';
 import { dataset } from './dataset.ts';
@@ -17,10 +18,7 @@ const all: readonly Sweep[] = [
 ];
 
 /** Every sweep there is, by name, in the order in which the index tells of them. */
-export const sweeps: Readonly<Record<string, Sweep>> = Object.assign(
-  Object.create(null), // `constructor` is the name of none
-  Object.fromEntries(all.map((s) => [s.name, s])),
-);
+export const sweeps = byName(all);
 
 /** The sweep of that name, `all` of them, or none. */
 export const sweepsNamed = (name: string): readonly Sweep[] =>

@@ -11,12 +11,16 @@ export const axis = (label: string): Plot.ScaleOptions => ({
   labelArrow: 'none',
 });
 
-export const blockAxis = (depth: number): Plot.ScaleOptions => ({
-  ...axis('block i'),
-  domain: [0.5, depth + 0.5],
-  ticks: blockTicks(depth),
-  tickFormat: String,
-});
+/** Words and ticks for what is counted along a network: its blocks, from 1, or those of a path, from 0. */
+export const counted = {
+  block: { label: 'block i', from: 1, ticks: blockTicks },
+  length: { label: 'blocks on the path', from: 0, ticks: (depth: number) => [0, ...blockTicks(depth)] },
+};
+
+export function countAxis(what: keyof typeof counted, depth: number): Plot.ScaleOptions {
+  const { label, from, ticks } = counted[what];
+  return { ...axis(label), domain: [from - 0.5, depth + 0.5], ticks: ticks(depth), tickFormat: String };
+}
 
 /** A logarithmic axis, as a linear one of logarithms: Plot's own leaves out labels such as 8. */
 export const logAxis = (
@@ -29,14 +33,6 @@ export const logAxis = (
   domain: domain.map(Math.log10),
   ticks: ticks.map(Math.log10),
   tickFormat: (_: number, i: number) => logLabel(ticks[i]!),
-});
-
-/** Lengths of paths. */
-export const pathAxis = (depth: number): Plot.ScaleOptions => ({
-  ...axis('blocks on the path'),
-  domain: [-0.5, depth + 0.5],
-  ticks: [0, ...blockTicks(depth)],
-  tickFormat: String,
 });
 
 const margins = { marginTop: 8, marginLeft: 50, marginRight: 13, marginBottom: 40 };

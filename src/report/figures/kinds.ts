@@ -15,7 +15,7 @@ import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts'
 import { defined, logDomain, range, spread } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
 import { figure, type Legend, type Panel, panelWidth } from '../svg.ts';
-import { axis, blockAxis, chart, inside, logAxis, pathAxis, stageBoundaries } from './chart.ts';
+import { axis, chart, countAxis, inside, logAxis, stageBoundaries } from './chart.ts';
 import { matrixPanel, shades } from './matrix.ts';
 
 /** Draws a measure's figure of some networks: rows of panels as it says, with what all such figures say of stages. */
@@ -79,12 +79,7 @@ export function panel(
   const axes = equal
     ? equalScales(drawing, width, height)
     : {
-        x:
-          x === 'block'
-            ? blockAxis(network.depth)
-            : x === 'length'
-              ? pathAxis(network.depth)
-              : scaleOf(x, [], span, 7),
+        x: typeof x === 'string' ? countAxis(x, network.depth) : scaleOf(x, [], span, 7),
         y: scaleOf(y, valuesOf(drawing), span),
       };
   const marks = drawing.marks.map((mark) => plotted(mark, network, y.log === undefined ? undefined : span));

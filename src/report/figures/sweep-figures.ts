@@ -5,10 +5,10 @@ import { type ShownName, series } from '../../analysis/scalars.ts';
 import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
 import { accent, classColor, contrast, neutral } from '../colors.ts';
 import type { Observation } from '../csv.ts';
-import { blockTicks, defined, format, groupBy, logDomain, spread } from '../numbers.ts';
+import { defined, format, groupBy, logDomain, spread } from '../numbers.ts';
 import type { Figure } from '../parts.ts';
 import type { LegendItem, Panel } from '../svg.ts';
-import { axis, logAxis } from './chart.ts';
+import { axis, counted, logAxis } from './chart.ts';
 import * as sweep from './sweep-axis.ts';
 import { type Drawing, labelOf, panel, type ValueAxis, valueAxis } from './sweep-panel.ts';
 
@@ -104,7 +104,7 @@ export function sweepBlocks(
 ): Figure[] {
   const { measure, panels } = options;
   const { label, log = false, first = 1, from } = series[measure]!;
-  const at = first === 0 ? 'length' : 'block';
+  const at = first === 0 ? ('length' as const) : ('block' as const);
   const runs = sweep.runsAt(record, options.where).filter((run) => sweep.valueAt(run, panels) !== undefined);
   const rows = runs.flatMap((run) => {
     const analysis = analysisOf(run);
@@ -125,10 +125,8 @@ export function sweepBlocks(
     const own = rows.filter((r) => r[panels] === value);
     const depth = Math.max(...own.map((r) => r[at] as number));
     const end = spread(own.filter((r) => r[at] === depth).map((r) => r.value)).mean;
-    const x = {
-      ...{ name: at, kind: 'linear' as const, label: at === 'length' ? 'blocks on the path' : 'block i' },
-      values: at === 'length' ? [0, ...blockTicks(depth)] : blockTicks(depth),
-    };
+    const { label, ticks } = counted[at];
+    const x = { name: at, kind: 'linear' as const, label, values: ticks(depth) };
     const title = `${name} = ${sweep.valueInWords(value)}`;
     const note = `${at === 'length' ? 'longest path' : 'last block'} ${format(end)}`;
     return panel({ title, note, y }, own, { x, lineOf: (r) => r.run, color: (r) => color(r.seed!) }, width);
