@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import { checkTarget, writeAtomically } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { standalone } from '../src/report/svg.ts';
+import { readBenchFile } from './bench-file.ts';
 import { benchmarksPage } from './docs/page.ts';
-import { readBenchFile } from './result.ts';
 
 const program = new Command('npm run bench:docs --')
   .description('Makes docs/benchmarks.md and its figures from results of npm run bench.')

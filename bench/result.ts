@@ -1,8 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import * as v from 'valibot';
 import type { AdapterInfo } from '../src/gpu/adapter.ts';
-import { readRecord } from '../src/record.ts';
 import { finite, isRecord, measured } from '../src/schema.ts';
 import { type Roofline, shareOf } from './roofline.ts';
 
@@ -57,7 +54,7 @@ const row = v.object({
 });
 
 /** What a run of the benchmarks writes: `results/bench/<time>.json`. */
-const benchFile = v.object({
+export const benchFile = v.object({
   schema: v.literal(SCHEMA),
   /** When it began, ISO 8601. */
   date: v.string(),
@@ -103,18 +100,6 @@ export function completeRow(
       : {}),
   };
 }
-
-export function writeBenchFile(path: string, file: BenchFile): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
-}
-
-/** @throws CollimateError if it cannot be read, is no such file, or is of another schema */
-export const readBenchFile = (path: string): BenchFile =>
-  readRecord(path, {
-    schema: benchFile,
-    remedy: 'Give a file that this version of `npm run bench` wrote, such as results/bench/<time>.json.',
-  });
 
 /** What a row is called wherever rows are matched or named. */
 export const keyOf = ({ suite, name, size, threads }: Row): string => `${suite} ${name} ${size} ${threads}`;

@@ -49,7 +49,8 @@ const workOf = ({ kind, norm, depth, width, batch }: StepShape): Work => ({
   ...(kind === 'fc' ? { network: kind, inputs: INPUTS } : { network: kind, inputs: IMAGE, stem: STEM }),
 });
 
-async function timeOne(
+/** Adds the row of a step of one shape, and returns its median in milliseconds. */
+export async function timeOne(
   { gpu, time, add, peers }: Context,
   shape: StepShape,
   training: Training,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readBenchFile } from '../../bench/result.ts';
+import { readBenchFile } from '../../bench/bench-file.ts';
 import { run } from '../cli/child.ts';
 import { start } from '../start.ts';
 
