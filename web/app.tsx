@@ -1,11 +1,10 @@
-import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CollimateError } from '../src/errors.ts';
+import { Bench } from './bench/bench.tsx';
 import { useTraining } from './client.ts';
 import { Controls } from './controls.tsx';
-import { Accuracy, Scale, Shares, Spectra } from './pictures/charts.tsx';
-import { type Cell, Grids } from './pictures/grid.tsx';
-import { Paths } from './pictures/paths.tsx';
+import { Notice } from './notice.tsx';
+import { Gallery } from './pictures/gallery.tsx';
 import { namesOf } from './pictures/series.ts';
 import { defaults, fromLink, type PageSettings, toLink } from './settings.ts';
 import { Transport } from './transport.tsx';
@@ -32,8 +31,7 @@ export function App() {
   const { training, send, start } = useTraining(settings);
   const [paused, setPaused] = useState(false);
   const [hidden, setHidden] = useState(document.hidden);
-  const [cell, setCell] = useState<Cell>([0, 1]);
-  const [sample, setSample] = useState(0);
+  const [tab, setTab] = useState<'training' | 'bench'>('training');
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   const apply = (changed: PageSettings) => {
@@ -56,11 +54,15 @@ export function App() {
       document.removeEventListener('visibilitychange', see);
     };
   }, []);
-  useEffect(() => send({ type: paused || hidden ? 'pause' : 'resume' }), [paused, hidden]);
+  // Benchmarks have the device to themselves, and a page that nobody sees computes nothing.
+  const waits = tab === 'bench' ? 'while benchmarks run' : hidden ? 'while the page is hidden' : undefined;
+  useEffect(() => send({ type: paused || waits ? 'pause' : 'resume' }), [paused, waits]);
+  useEffect(() => {
+    document.title = `${hidden ? 'Paused while hidden' : 'Watch Residual Alignment emerge'} · Collimate`;
+  }, [hidden]);
 
   const names = namesOf(settings.skip);
-  const { pictures, moments, samples, steps, failure } = training;
-  const { classes } = settings;
+  const { failure } = training;
   return (
     <>
       <header>
@@ -81,54 +83,25 @@ export function App() {
           </button>
         </Notice>
       )}
-      <Transport
-        {...{ training, paused, settings, send }}
-        setPaused={setPaused}
-        restart={() => start(settings)}
-      />
-      <div class="columns">
-        <details class="settings" open={matchMedia('(min-width: 60rem)').matches}>
-          <summary>Settings</summary>
-          <Controls settings={settings} change={apply} />
-        </details>
-        <main>
-          <Card
-            title="Alignment"
-            caption="|UⱼᵀJᵢVⱼ|: the Jacobian of block i (row) in the singular bases of block j (column). Look for diagonals everywhere: framed squares, i = j, have one by construction."
-          >
-            <Grids {...{ pictures, names }} chosen={cell} choose={setCell} />
-          </Card>
-          <Card
-            title="Paths"
-            caption="Each image’s way through the blocks, from ring to disc, colored by its digit. Look for straight lines with evenly spaced dots."
-          >
-            <Paths {...{ pictures, samples, classes, names }} chosen={sample} choose={setSample} />
-          </Card>
-          <Card
-            title="Alignment over training"
-            caption="Share of the couplings, i ≠ j, that is diagonal (solid), and of a path’s variance that is on a line (dashed). Look for the two blue curves to rise and the orange ones to stay low."
-          >
-            <Shares {...{ moments, steps, names }} />
-          </Card>
-          <Card
-            title="Spectra"
-            caption={`Singular values of each block’s Jacobian, warm colors for early blocks. Look for a steep fall behind the dashed line, at C = ${classes}: the rank is at most the number of classes.`}
-          >
-            <Spectra {...{ pictures, names, classes }} />
-          </Card>
-          <Card
-            title="Scale"
-            caption="The largest singular value of each block. Look for a fall from block to block with skip connections."
-          >
-            <Scale {...{ pictures, names }} />
-          </Card>
-          <Card
-            title="Accuracy"
-            caption="Share of 1,000 test images that are read correctly. Look for how little it tells the two apart."
-          >
-            <Accuracy {...{ moments, steps, names }} />
-          </Card>
-        </main>
+      <Tabs tab={tab} choose={setTab} />
+      {tab === 'bench' && (
+        <div id="bench" role="tabpanel" aria-labelledby="tab-bench">
+          <Bench />
+        </div>
+      )}
+      <div hidden={tab !== 'training'} id="training" role="tabpanel" aria-labelledby="tab-training">
+        <Transport
+          {...{ training, paused, waits, settings, send }}
+          setPaused={setPaused}
+          restart={() => start(settings)}
+        />
+        <div class="columns">
+          <details class="settings" open={matchMedia('(min-width: 60rem)').matches}>
+            <summary>Settings</summary>
+            <Controls settings={settings} change={apply} />
+          </details>
+          <Gallery {...{ training, settings, names }} />
+        </div>
       </div>
       <footer>
         <p>
@@ -141,33 +114,34 @@ export function App() {
   );
 }
 
-function Card({ title, caption, children }: { title: string; caption: string; children: ComponentChildren }) {
-  return (
-    <section class="card">
-      <h2>{title}</h2>
-      <p class="caption">{caption}</p>
-      {children}
-    </section>
-  );
-}
+const TABS = { training: 'Training', bench: 'Bench' } as const;
+type Tab = keyof typeof TABS;
 
-function Notice({
-  title,
-  text,
-  children,
-}: {
-  title: string;
-  text: string | undefined;
-  children?: ComponentChildren;
-}) {
-  const sentence = (words: string) =>
-    words.replace(/^./, (letter) => letter.toUpperCase()).replace(/[^.]$/, '$&.');
+function Tabs({ tab, choose }: { tab: Tab; choose: (tab: Tab) => void }) {
+  const names = Object.keys(TABS) as Tab[];
+  const go = (to: Tab) => {
+    choose(to);
+    document.getElementById(`tab-${to}`)?.focus();
+  };
   return (
-    <div class="notice" role="alert">
-      <p>
-        <b>{sentence(title)}</b> {text && sentence(text)}
-      </p>
-      {children}
+    <div class="tabs" role="tablist" aria-label="Views">
+      {names.map((name) => (
+        <button
+          key={name}
+          type="button"
+          role="tab"
+          id={`tab-${name}`}
+          aria-controls={name}
+          aria-selected={name === tab}
+          tabIndex={name === tab ? 0 : -1}
+          onClick={() => choose(name)}
+          onKeyDown={({ key }) => {
+            if (key === 'ArrowLeft' || key === 'ArrowRight') go(names.find((other) => other !== name)!);
+          }}
+        >
+          {TABS[name]}
+        </button>
+      ))}
     </div>
   );
 }

@@ -1,10 +1,11 @@
 import { CollimateError } from '../src/errors.ts';
-import { analysisSamples, DeviceTask, taskOf } from '../src/experiments/task.ts';
+import { analysisSamples, DeviceTask } from '../src/experiments/task.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { BATCH, Contestant } from './contestant.ts';
-import { type PageImages, PIXELS, SAMPLES, TRAIN } from './images.ts';
+import { type PageImages, PIXELS, SAMPLES } from './images.ts';
 import type { Pair, Report } from './protocol.ts';
 import type { PageSettings } from './settings.ts';
+import { pageTask } from './task.ts';
 
 /** Milliseconds of a chunk of steps; the page hears of each. */
 const CHUNK = 100;
@@ -50,22 +51,22 @@ export class Duel implements Disposable {
 
   static async create(
     gpu: Gpu,
-    { split, normalization }: PageImages,
+    images: PageImages,
     settings: PageSettings,
     report: (report: Report) => void,
   ): Promise<Duel> {
     const { classes, seed, epochs, twinWeightDecay } = settings;
-    const task = { ...taskOf(split, { classes, images: TRAIN }), normalization };
+    const task = pageTask(images, classes);
     const samples = analysisSamples(task, SAMPLES, seed);
-    const images = task.train.count;
-    const steps = epochs * Math.floor(images / BATCH);
+    const { count } = task.train;
+    const steps = epochs * Math.floor(count / BATCH);
     const data = new DeviceTask(gpu, task);
     const twin = { ...settings, skip: false, weightDecay: twinWeightDecay };
     // One after the other: the twin's kernels are nearly all the same, and compiled by then.
     const first = await Contestant.create(gpu, data, samples, { ...settings, steps });
     const second = await Contestant.create(gpu, data, samples, { ...twin, steps });
     report({
-      ...{ type: 'started', steps, images },
+      ...{ type: 'started', steps, images: count },
       samples: samples.indices.map((index, n) => ({
         label: samples.labels[n]!,
         pixels: task.train.images.slice(index * PIXELS, (index + 1) * PIXELS),

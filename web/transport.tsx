@@ -13,13 +13,15 @@ interface Props {
   readonly training: Training;
   readonly settings: PageSettings;
   readonly paused: boolean;
+  /** Why training waits although it is not paused. */
+  readonly waits: string | undefined;
   readonly setPaused: (paused: boolean) => void;
   readonly restart: () => void;
   readonly send: (command: Command) => void;
 }
 
 /** Pause, step, restart, share; how fast, how far. */
-export function Transport({ training, settings, paused, setPaused, restart, send }: Props) {
+export function Transport({ training, settings, paused, waits, setPaused, restart, send }: Props) {
   const [speed, setSpeed] = useState(SPEEDS.length - 1);
   const [copied, setCopied] = useState<string>();
   const { step, steps, phase } = training;
@@ -83,7 +85,7 @@ export function Transport({ training, settings, paused, setPaused, restart, send
       </div>
       <progress max={steps} value={step} aria-label="Steps done" />
       <p class="status" role="status">
-        {copied ?? statusOf(training, paused)}
+        {copied ?? statusOf(training, paused, waits)}
       </p>
     </div>
   );
@@ -95,6 +97,7 @@ const speedText = (speed: number): string =>
 function statusOf(
   { phase, step, steps, stepsPerSecond, losses, pictures }: Training,
   paused: boolean,
+  waits: string | undefined,
 ): string {
   if (phase === 'opening') return 'Opening the GPU …';
   if (phase === 'compiling') return 'Compiling kernels …';
@@ -105,7 +108,9 @@ function statusOf(
       ? 'finished'
       : paused
         ? 'paused'
-        : step > 0 && `${format(stepsPerSecond, 0)} steps/s`,
+        : waits
+          ? `paused ${waits}`
+          : step > 0 && `${format(stepsPerSecond, 0)} steps/s`,
     losses && step > 0 && `loss ${format(losses[0], 2)} and ${format(losses[1], 2)}`,
     pictures && `test accuracy ${percent(pictures[0].testAccuracy)} and ${percent(pictures[1].testAccuracy)}`,
   ];

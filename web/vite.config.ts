@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 import { normalization } from '../src/data/dataset.ts';
@@ -27,13 +28,17 @@ function images(): Plugin {
   };
 }
 
-/** In a browser the engine takes its adapter from `navigator.gpu`. */
-function noNode(): Plugin {
-  const EMPTY = '\0no-node';
+/** What only Node can do is replaced: no adapter has to be found, and tasks are made of the page's images. */
+function inBrowser(): Plugin {
+  const EMPTY = '\0empty';
   return {
-    name: 'collimate-no-node',
+    name: 'collimate-in-browser',
     enforce: 'pre',
-    resolveId: (id) => (/node-adapter\.ts$/.test(id) ? EMPTY : undefined),
+    resolveId(id) {
+      if (id.endsWith('/node-adapter.ts')) return EMPTY;
+      if (id.endsWith('/experiments/load-task.ts')) return resolve(import.meta.dirname, 'bench/load-task.ts');
+      return undefined;
+    },
     load: (id) => (id === EMPTY ? 'export {}' : undefined),
   };
 }
@@ -42,7 +47,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // Relative, so that the page works from any path.
   base: './',
-  plugins: [images(), noNode()],
-  worker: { format: 'es', plugins: () => [noNode()] },
+  plugins: [images(), inBrowser()],
+  worker: { format: 'es', plugins: () => [inBrowser()] },
   build: { target: 'es2022', outDir: 'dist', emptyOutDir: true },
 });
