@@ -4,6 +4,7 @@ import { fuse } from '../src/autograd/lower/fuse.ts';
 import type { BufferRef } from '../src/autograd/lower/memory.ts';
 import { type Dispatch, plan } from '../src/autograd/lower/plan.ts';
 import { simplify } from '../src/autograd/lower/simplify.ts';
+import type { Spec } from '../src/autograd/signature.ts';
 import type { Tensor } from '../src/autograd/tensor.ts';
 import { grad, jvp, valueAndGrad } from '../src/autograd/transform.ts';
 import { CollimateError } from '../src/errors.ts';
@@ -129,7 +130,7 @@ function specOf(text: string, letters: ReadonlyMap<string, number>) {
   if (!name || !shape?.every((side) => Number.isInteger(side) && side > 0)) {
     throw new CollimateError(`'${text}' is no tensor`, 'Give its name and its sides, such as x=8,4.');
   }
-  return [name, { shape, dtype }] as const;
+  return [name, { shape, dtype: dtype as 'f32' | 'u32' | 'u8' }] as const;
 }
 
 /** An expression in the functions of the library. */
@@ -152,7 +153,7 @@ function functionOf(expression: string, names: readonly string[]): (tensors: Ten
 /** The function's graph, or that of its derivative. */
 function traceOf(
   f: (tensors: Tensors) => Tensor,
-  specs: Readonly<Record<string, object>>,
+  specs: Readonly<Record<string, Spec>>,
   { jvp: along, grad: by }: Variation,
 ): Graph {
   const names = (along ?? by)?.split(',') ?? [];

@@ -61,13 +61,14 @@ export {
   variance,
   where,
 } from './autograd/functions.ts';
-export { type Graph, printGraph, type Spec, trace } from './autograd/graph.ts';
+export { type Graph, printGraph, trace } from './autograd/graph.ts';
 export { interpret } from './autograd/interpret.ts';
 export { hessian, hvp, type JacobianOptions, jacobian } from './autograd/jacobian.ts';
 export { orthonormalize, svd } from './autograd/linalg.ts';
 export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';
 export type { DType, Shape } from './autograd/shape.ts';
-export type { Tensor } from './autograd/tensor.ts';
+export type { Spec, Specs } from './autograd/signature.ts';
+export type { Typed as Tensor } from './autograd/tensor.ts';
 export { grad, jvp, type Linearization, linearize, valueAndGrad, vjp } from './autograd/transform.ts';
 export { CollimateError } from './errors.ts';
 export type { Gpu } from './gpu/device.ts';

@@ -1,5 +1,6 @@
 import type { DeviceArray } from '../autograd/array.ts';
 import { type BoundProgram, type CompileOptions, compile } from '../autograd/program.ts';
+import type { As } from '../autograd/signature.ts';
 import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
 
@@ -9,7 +10,7 @@ export async function bound<R>(
   label: string,
   inputs: readonly unknown[],
   f: AnyFunction<R>,
-  outputs?: unknown,
+  outputs?: As<R, 'device'>,
   inPlace: CompileOptions['inPlace'] = [],
 ): Promise<BoundProgram<R>> {
   const program = await compile(gpu, f, inputs, { label, inPlace });

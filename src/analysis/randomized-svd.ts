@@ -87,7 +87,7 @@ export function randomizedSvd(
 ): SingularTriples {
   // One for all maps: deviates cost more than a product with them, and no result depends on which maps run together.
   const sketch = random(key, [...batch.map(() => 1), columns, dim], { distribution: 'normal' });
-  let x = broadcast(sketch, [...batch, columns, dim]);
+  let x: Tensor = broadcast(sketch, [...batch, columns, dim]);
   for (let i = 1; i < powerIterations; i++) x = orthonormalize(map.applyTranspose(map.apply(x)));
   for (let i = 0; i < filters; i++) x = orthonormalize(spectralFilter(map, x));
   if (powerIterations > 0) x = orthonormalize(map.applyTranspose(orthonormalize(map.apply(x))));

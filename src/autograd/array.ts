@@ -4,13 +4,18 @@ import { bytesOf, type DType, formatShape, formatType, holds, rangeOf, type Shap
 import { describe, sides } from './tensor.ts';
 
 /** Host data as read back: f32 as floats, u32 and bool as u32, u8 as bytes. */
-export type TypedArray = Float32Array | Uint32Array | Uint8Array;
+export type TypedArray<D extends DType = DType> = {
+  f32: Float32Array;
+  u32: Uint32Array;
+  bool: Uint32Array;
+  u8: Uint8Array;
+}[D];
 
 /** A dense array in host memory. */
-export interface HostArray {
+export interface HostArray<D extends DType = DType> {
   readonly shape: Shape;
-  readonly dtype: DType;
-  readonly data: TypedArray;
+  readonly dtype: D;
+  readonly data: TypedArray<D>;
 }
 
 /** Typed arrays that hold nothing but what the type holds. */
@@ -62,7 +67,7 @@ export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
  * A dense array in GPU memory: a whole buffer or a stretch of one. Views made with {@link view} share the buffer;
  * disposing of the array that owns it frees it.
  */
-export class DeviceArray implements Disposable {
+export class DeviceArray<D extends DType = DType> implements Disposable {
   #owner = false;
 
   private constructor(
@@ -70,11 +75,16 @@ export class DeviceArray implements Disposable {
     readonly buffer: GPUBuffer,
     readonly byteOffset: number,
     readonly shape: Shape,
-    readonly dtype: DType,
+    readonly dtype: D,
   ) {}
 
   /** A new array of zeros. */
-  static zeros(gpu: Gpu, shape: Shape, dtype: DType = 'f32', label?: string): DeviceArray {
+  static zeros<D extends DType = 'f32'>(
+    gpu: Gpu,
+    shape: Shape,
+    dtype = 'f32' as D,
+    label?: string,
+  ): DeviceArray<D> {
     expectGpu(label ?? 'array', gpu);
     const own = sides(label ?? 'array', shape);
     if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
@@ -87,13 +97,13 @@ export class DeviceArray implements Disposable {
   }
 
   /** A new array with a copy of host data. */
-  static from(
+  static from<D extends DType = 'f32'>(
     gpu: Gpu,
     data: ArrayLike<number>,
     shape: Shape,
-    dtype: DType = 'f32',
+    dtype = 'f32' as D,
     label?: string,
-  ): DeviceArray {
+  ): DeviceArray<D> {
     const array = DeviceArray.zeros(gpu, shape, dtype, label);
     try {
       array.write(data, label);
@@ -113,7 +123,7 @@ export class DeviceArray implements Disposable {
   }
 
   /** An array over a stretch of this one's buffer, from element `start` on. */
-  view(start: number, shape: Shape): DeviceArray {
+  view(start: number, shape: Shape): DeviceArray<D> {
     const own = sides('view', shape);
     if (this.dtype === 'u8' || !Number.isInteger(start) || start < 0 || start + sizeOf(own) > this.size) {
       throw new CollimateError(
@@ -134,10 +144,12 @@ export class DeviceArray implements Disposable {
   }
 
   /** The contents once everything submitted so far has run. */
-  async read(): Promise<TypedArray> {
+  async read(): Promise<TypedArray<D>> {
     const raw = await this.gpu.read(this.buffer, this.byteOffset, this.bytes);
-    if (this.dtype === 'f32') return new Float32Array(raw);
-    return this.dtype === 'u8' ? new Uint8Array(raw).slice(0, this.size) : new Uint32Array(raw);
+    const read = { f32: Float32Array, u32: Uint32Array, bool: Uint32Array, u8: Uint8Array }[
+      this.dtype as DType
+    ];
+    return new read(raw, 0, this.size) as TypedArray<D>;
   }
 
   dispose(): void {

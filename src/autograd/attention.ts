@@ -13,7 +13,7 @@ import {
   sum,
   where,
 } from './operations.ts';
-import { expectOptions, expectTensors, type Tensor } from './tensor.ts';
+import { expectOptions, expectTensors, type Tensor, type Typed } from './tensor.ts';
 
 /** What {@link attention} looks at. */
 export interface AttentionOptions {
@@ -32,12 +32,12 @@ export interface AttentionOptions {
  * @throws CollimateError where sizes or the mask do not fit
  * @example attention(q, k, v, { causal: true })
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Typed {
   expectTensors('attention', [q, k, v]);
   expectOptions('attention', options, ['mask', 'causal', 'scale']);
   const { mask, causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1) } = options;
   let scores = mul(matmul(q, k, { transposeB: true }), scale);
-  if (mask?.dtype === 'f32') scores = add(scores, mask);
+  if (mask?.dtype === 'f32') scores = add(scores, mask as Typed);
   else if (mask) scores = where(mask, scores, -Infinity);
   const [n, m] = scores.shape.slice(-2) as [number, number];
   if (causal) scores = where(greater(iota([1, m], -1), iota([n, 1], -2)), -Infinity, scores);

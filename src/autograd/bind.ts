@@ -20,8 +20,15 @@ export const ruleOf = (op: Primitive): Rule<Primitive> => table[op] as unknown a
 /** How a tensor's operation becomes part of a kernel. */
 export const loweringOf = (x: Tensor): Lowering<Primitive> => ruleOf(x.op).lowering;
 
-/** Applies a primitive: the one way in which nodes come into being. Throws where the shapes do not fit. */
-export function bind<P extends Primitive>(op: P, inputs: readonly Tensor[], params: Params[P]): Tensor<P> {
+/**
+ * Applies a primitive: the one way in which nodes come into being. Throws where the shapes do not fit. The type of elements
+ * is whichever the caller states, in the type that it returns.
+ */
+export function bind<P extends Primitive, D extends DType = DType>(
+  op: P,
+  inputs: readonly Tensor[],
+  params: Params[P],
+): Tensor<P> & { readonly dtype: D } {
   expectTensors(op, inputs);
   const { shape, dtype } = ruleOf(op).shape(inputs, params);
   if (sizeOf(shape) > 2 ** 32 - 1) {
@@ -30,7 +37,7 @@ export function bind<P extends Primitive>(op: P, inputs: readonly Tensor[], para
       'Kernels count in u32: use smaller sizes, or fewer at a time.',
     );
   }
-  return new Tensor(op, inputs, params, shape, dtype);
+  return new Tensor(op, inputs, params, shape, dtype) as Tensor<P> & { readonly dtype: D };
 }
 
 /** A node that stands for data given at run time. */

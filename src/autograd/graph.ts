@@ -1,20 +1,9 @@
 import { CollimateError } from '../errors.ts';
 import { input } from './bind.ts';
 import { formatShape, formatType } from './shape.ts';
+import type { Spec, Specs, TracedArgs } from './signature.ts';
 import { ancestors, describe, type Tensor } from './tensor.ts';
-import { type AnyFunction, tensorsOf, treeMap } from './tree.ts';
-
-/** Shape and type of an argument to trace a function with. */
-export interface Spec {
-  readonly shape: readonly number[];
-  readonly dtype?: 'f32' | 'u32' | 'u8';
-}
-
-/**
- * Structures of specs as a function's arguments are given when it is traced. A plain list of sides, `[2, 3]`, stands for a
- * spec of f32; scalars are `{ shape: [] }`.
- */
-export type Specs = readonly unknown[];
+import { tensorsOf, treeMap } from './tree.ts';
 
 /** A traced computation: what {@link trace} returns. */
 export interface Graph<R = unknown> {
@@ -36,7 +25,7 @@ const isShape = (x: unknown): x is readonly number[] =>
  * Runs a function of tensors once, on symbols, and records what it computes. Specs take the place of its tensors.
  * @throws CollimateError if it returns no tensor, or a tensor of another trace
  */
-export function trace<R>(f: AnyFunction<R>, specs: Specs): Graph<R> {
+export function trace<const S extends Specs, R>(f: (...args: TracedArgs<S>) => R, specs: S): Graph<R> {
   if (typeof f !== 'function' || !Array.isArray(specs)) {
     throw new CollimateError(
       `cannot trace ${describe(f)} with the specs ${describe(specs)}`,
@@ -53,7 +42,7 @@ export function trace<R>(f: AnyFunction<R>, specs: Specs): Graph<R> {
   };
   // A list of numbers is a shape, but not where the list of specs itself is.
   const args = specs.map((spec, i) => treeMap(spec, isLeaf, leaf, `${i}`));
-  const result = f(...args);
+  const result = f(...(args as TracedArgs<S>));
   const outputs = tensorsOf(f.name || 'the function', result);
   checkOutputs(f.name || 'the function', inputs, outputs);
   return { inputs, outputs, args, result };

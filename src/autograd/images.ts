@@ -2,7 +2,7 @@ import { CollimateError } from '../errors.ts';
 import { checkWindow, outputSides, type Sides, type Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
 import { conv, full, mean, mul, reshape, squeeze, transpose } from './operations.ts';
-import { expectOptions, expectTensors, type Tensor } from './tensor.ts';
+import { expectOptions, expectTensors, type Tensor, type Typed } from './tensor.ts';
 
 /** How a window moves: numbers stand for both sides. */
 export interface WindowOptions {
@@ -24,7 +24,7 @@ const windowOf = (x: Tensor, size: Sides, { stride, padding = 0 }: WindowOptions
  * Convolution (without flipping) of images [… , n, height, width, in] with weights in PyTorch's layout
  * [… , out, in, height, width]: responses [… , n, height, width, out]; leading axes broadcast.
  */
-export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Tensor {
+export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Typed {
   expectTensors('conv2d', [x, weight]);
   const size: Sides = [weight.shape.at(-2) ?? 0, weight.shape.at(-1) ?? 0];
   // Of too few axes, the rule of conv speaks.
@@ -65,7 +65,7 @@ export function convTranspose2d(
  * Largest element at each position of a window over images [… , n, height, width, channels]; NaN if any is. By default
  * windows do not overlap. The derivative goes to the first largest element (the first NaN), as in PyTorch.
  */
-export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
+export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Typed {
   expectTensors('maxPool2d', [x]);
   const window = windowOf(x, sidesOf(size), options, sidesOf(size));
   return bind('maxPool', [x], { part: 'value', window });
@@ -75,7 +75,7 @@ export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOption
  * Mean at each position of a window over images [… , n, height, width, channels]; padding counts as zeros, as in PyTorch. By default
  * windows do not overlap.
  */
-export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Tensor {
+export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Typed {
   expectTensors('averagePool2d', [x]);
   expectOptions('averagePool2d', options, ['stride', 'padding']);
   const window = windowOf(x, sidesOf(size), options, sidesOf(size));
@@ -94,6 +94,6 @@ export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOp
 }
 
 /** Mean over height and width of images [… , n, height, width, channels]: [… , n, channels]. */
-export function globalAveragePool(x: Tensor): Tensor {
+export function globalAveragePool(x: Tensor): Typed {
   return reshape(mean(x, [-3, -2]), [x.shape.at(-1)!], 3);
 }

@@ -30,23 +30,23 @@ import {
   where,
 } from './operations.ts';
 import { formatType, sameShape } from './shape.ts';
-import { expectOptions, expectTensors, sides, type Tensor } from './tensor.ts';
+import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
 /** The largest finite float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
 /** The identity matrix [rows, columns]: 1 on the diagonal, 0 beside it. */
-export function eye(rows: number, columns = rows): Tensor {
+export function eye(rows: number, columns = rows): Typed {
   const shape = sides('eye', [rows, columns]);
   return cast(equal(iota(shape, -2), iota(shape, -1)), 'f32');
 }
 
 /** ln Σ exp(x) along an axis (default: the last), which is kept with size 1, without overflow; infinities and NaN propagate. */
-export function logsumexp(x: Tensor, axes: Axes = -1): Tensor {
+export function logsumexp(x: Tensor, axes: Axes = -1): Typed {
   const top = stopGradient(amax(x, axes));
   // ∞ − ∞ would be NaN.
   const shift = minimum(maximum(top, -LARGEST), LARGEST);
-  return add(log(sum(exp(sub(x, shift)), axes)), shift);
+  return add(log(sum(exp(sub(x, shift)), axes)), shift as Typed);
 }
 
 /**
@@ -54,7 +54,7 @@ export function logsumexp(x: Tensor, axes: Axes = -1): Tensor {
  * of the axis, as in PyTorch.
  * @example softmax(x) // [0, ln 3] → [0.25, 0.75]
  */
-export function softmax(x: Tensor, axes: Axes = -1): Tensor {
+export function softmax(x: Tensor, axes: Axes = -1): Typed {
   const e = exp(sub(x, stopGradient(amax(x, axes))));
   return div(e, sum(e, axes));
 }
@@ -63,13 +63,13 @@ export function softmax(x: Tensor, axes: Axes = -1): Tensor {
  * x − ln Σ eˣ along an axis (default: the last): the logarithm of {@link softmax}, without cancellation where that is tiny.
  * @example logSoftmax(x) // [0, −200] → [0, −200]
  */
-export function logSoftmax(x: Tensor, axes: Axes = -1): Tensor {
+export function logSoftmax(x: Tensor, axes: Axes = -1): Typed {
   const shifted = sub(x, stopGradient(amax(x, axes)));
-  return sub(shifted, log(sum(exp(shifted), axes)));
+  return sub(shifted as Typed, log(sum(exp(shifted), axes)));
 }
 
 /** Index of the first largest element along an axis (default: the last, kept with size 1), as f32; NaN counts as largest. */
-export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor {
+export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Typed {
   expectTensors('argmax', [x]);
   expectOptions('argmax', options, ['keepDims']);
   const along = fromEnd(axis, x.rank);
@@ -81,14 +81,14 @@ export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Tenso
 }
 
 /** Index of the first smallest element along an axis (default: the last, kept with size 1), as f32; NaN counts as smallest. */
-export const argmin = (x: Tensor, axis = -1, options: ReduceOptions = {}): Tensor =>
+export const argmin = (x: Tensor, axis = -1, options: ReduceOptions = {}): Typed =>
   argmax(neg(x), axis, options);
 
 /**
  * 1 where the last axis, a new one of size `classes`, is at `index` (f32 or u32 of any shape), else 0: all zeros for what is no class.
  * @example oneHot(index, 3) // [2, 0] → [[0, 0, 1], [1, 0, 0]]
  */
-export function oneHot(index: Tensor, classes: number): Tensor {
+export function oneHot(index: Tensor, classes: number): Typed {
   expectTensors('oneHot', [index]);
   const known = iota([classes]);
   const same = equal(reshape(index, [1], 0), index.dtype === 'f32' ? cast(known, 'f32') : known);
@@ -99,9 +99,9 @@ export function oneHot(index: Tensor, classes: number): Tensor {
  * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which differs from x Φ(x) by less than 5e-4 (Hendrycks & Gimpel, *Gaussian error linear
  * units*, 2016).
  */
-export function gelu(x: Tensor): Tensor {
+export function gelu(x: Tensor): Typed {
   const inner = mul(add(x, mul(mul(x, square(x)), 0.044715)), Math.sqrt(2 / Math.PI));
-  return mul(mul(x, 0.5), add(tanh(inner), 1));
+  return mul(mul(x as Typed, 0.5), add(tanh(inner), 1));
 }
 
 /** How {@link layerNorm} normalizes. */
@@ -120,7 +120,7 @@ export interface LayerNormOptions {
  * normalization*, 2016). NaN throughout a part of which an element is not finite.
  * @example layerNorm(x, { weight, bias }) // x [… , d], weight and bias [d]
  */
-export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Typed {
   expectTensors('layerNorm', [x]);
   expectOptions('layerNorm', options, ['axes', 'weight', 'bias', 'epsilon']);
   const { axes = -1, weight = constant(1), bias = constant(0), epsilon = 1e-5 } = options;
@@ -137,7 +137,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
  * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
  * shape [1, 1]. It is NaN if any logit is, or if a label is not a class.
  */
-export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Typed {
   expectTensors('softmaxCrossEntropy', [logits, labels]);
   const [n, classes] = logits.shape.slice(-2) as [number, number];
   if (logits.rank < 2 || labels.dtype !== 'f32' || labels.shape.at(-1) !== n) {

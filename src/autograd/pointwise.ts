@@ -1,9 +1,10 @@
 import { bind } from './bind.ts';
-import { expectTensors, type Tensor } from './tensor.ts';
+import type { DType } from './shape.ts';
+import { expectTensors, type Tensor, type Typed } from './tensor.ts';
 import { constant, reshape } from './views.ts';
 
 /** An operand of arithmetic: a number is a constant of the other operand's type. */
-export type Operand = Tensor | number;
+export type Operand<D extends DType = DType> = Typed<D> | number;
 
 /** Numbers as literals of the other's type. */
 function literals(...pair: [Operand, Operand]): Tensor[] {
@@ -11,11 +12,16 @@ function literals(...pair: [Operand, Operand]): Tensor[] {
   return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
 }
 
-type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'greater' | 'equal';
+type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min';
 
 const binary =
   (op: Binary) =>
-  (a: Operand, b: Operand): Tensor =>
+  <D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Typed<D> =>
+    bind(op, alignRanks(op, literals(a, b)), {});
+
+const comparison =
+  (op: 'greater' | 'equal') =>
+  (a: Operand, b: Operand): Typed<'bool'> =>
     bind(op, alignRanks(op, literals(a, b)), {});
 
 /**
@@ -47,47 +53,47 @@ export const maximum = binary('max');
 /** The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
 export const minimum = binary('min');
 /** a > b, as bool; false if either is NaN. */
-export const greater = binary('greater');
+export const greater = comparison('greater');
 /** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. */
-export const equal = binary('equal');
+export const equal = comparison('equal');
 
 /** −x. */
-export const neg = (x: Tensor): Tensor => bind('neg', [x], {});
+export const neg = <D extends DType>(x: Typed<D>): Typed<D> => bind('neg', [x], {});
 /** eˣ. */
-export const exp = (x: Tensor): Tensor => bind('exp', [x], {});
+export const exp = (x: Tensor): Typed => bind('exp', [x], {});
 /** Natural logarithm; NaN of negative numbers. */
-export const log = (x: Tensor): Tensor => bind('log', [x], {});
+export const log = (x: Tensor): Typed => bind('log', [x], {});
 /** √x; NaN of negative numbers. */
-export const sqrt = (x: Tensor): Tensor => bind('sqrt', [x], {});
+export const sqrt = (x: Tensor): Typed => bind('sqrt', [x], {});
 /** 1/√x. */
-export const rsqrt = (x: Tensor): Tensor => bind('rsqrt', [x], {});
+export const rsqrt = (x: Tensor): Typed => bind('rsqrt', [x], {});
 /** Cosine of an angle in radians. */
-export const cos = (x: Tensor): Tensor => bind('cos', [x], {});
+export const cos = (x: Tensor): Typed => bind('cos', [x], {});
 /** Sine of an angle in radians. */
-export const sin = (x: Tensor): Tensor => bind('sin', [x], {});
+export const sin = (x: Tensor): Typed => bind('sin', [x], {});
 /** Hyperbolic tangent. */
-export const tanh = (x: Tensor): Tensor => bind('tanh', [x], {});
+export const tanh = (x: Tensor): Typed => bind('tanh', [x], {});
 /** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
-export const relu = (x: Tensor): Tensor => bind('relu', [x], {});
+export const relu = (x: Tensor): Typed => bind('relu', [x], {});
 /** x². */
-export const square = (x: Tensor): Tensor => mul(x, x);
+export const square = <D extends DType>(x: Typed<D>): Typed<D> => mul(x, x);
 
 /**
  * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
  * repeated over it, whichever of them depend on what it is taken by.
  */
-export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Typed =>
   bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
 
 /** `a` where `condition` (bool) is true, else `b`. */
-export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>, b: Operand<D>): Typed<D> {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }
 
 /** Converts; f32 to u32 rounds toward 0, clamps to 0 … 2³² − 256, and maps NaN to 0. */
-export const cast = (x: Tensor, dtype: 'f32' | 'u32'): Tensor => bind('cast', [x], { dtype });
+export const cast = <D extends 'f32' | 'u32'>(x: Tensor, dtype: D): Typed<D> => bind('cast', [x], { dtype });
 /** The identity, with a derivative of zero. */
-export const stopGradient = (x: Tensor): Tensor => bind('stopGradient', [x], {});
+export const stopGradient = <D extends DType>(x: Typed<D>): Typed<D> => bind('stopGradient', [x], {});
 /** Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay. */
-export const shuffle = (index: Tensor, key: Tensor, n: number): Tensor =>
+export const shuffle = (index: Tensor, key: Tensor, n: number): Typed<'u32'> =>
   bind('shuffle', alignRanks('shuffle', [index, key]), { n });

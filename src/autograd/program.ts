@@ -3,20 +3,23 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Kernel, Work } from '../gpu/kernel.ts';
 import type { DeviceMemory } from '../gpu/memory.ts';
 import type { Call, Recorder, Runnable } from '../gpu/runnable.ts';
-import { DeviceArray, expectGpu, type HostArray } from './array.ts';
+import { DeviceArray, expectGpu } from './array.ts';
 import { expectApart, fitting, replacements } from './binding.ts';
-import { type Graph, type Specs, trace } from './graph.ts';
+import { type Graph, trace } from './graph.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
+import type { As, GivenArgs, Specs, TracedArgs } from './signature.ts';
 import { expectOptions, type Tensor } from './tensor.ts';
-import { type AnyFunction, leavesLike, type Mapped, type Matched, treeUnflatten } from './tree.ts';
+import { leavesLike, treeUnflatten } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
-const isData = (x: unknown): x is ArrayLike<number> =>
-  ArrayBuffer.isView(x) || (Array.isArray(x) && typeof x[0] === 'number');
-
 /** What a program can run on in the place of a tensor. */
 type Data = DeviceArray | ArrayLike<number> | number;
+const isData = (x: unknown): x is Data =>
+  typeof x === 'number' ||
+  isDeviceArray(x) ||
+  ArrayBuffer.isView(x) ||
+  (Array.isArray(x) && typeof x[0] === 'number');
 
 /** How {@link compile} compiles. */
 export interface CompileOptions {
@@ -36,20 +39,25 @@ export interface CompileOptions {
  * use of a kernel family the device must reproduce a known answer with it.
  * @throws WrongAnswers if that is wrong
  */
-export async function compile<R>(gpu: Gpu, f: AnyFunction<R>, specs: Specs, options: CompileOptions = {}) {
+export async function compile<const S extends Specs, R>(
+  gpu: Gpu,
+  f: (...args: TracedArgs<S>) => R,
+  specs: S,
+  options: CompileOptions = {},
+): Promise<Program<R, TracedArgs<S>>> {
   const program = await compileUnexamined(gpu, f, specs, options, (work) => gpu.choose(work));
   await gpu.examine(program.plan.dispatches.map(({ kernel }) => kernel));
   return program;
 }
 
 /** The same without known answers, and by default with each kernel's first guess: for code that computes those. */
-export async function compileUnexamined<R>(
+export async function compileUnexamined<const S extends Specs, R>(
   gpu: Gpu,
-  f: AnyFunction<R>,
-  specs: Specs,
+  f: (...args: TracedArgs<S>) => R,
+  specs: S,
   options: CompileOptions = {},
   choose = async (work: readonly Work[]): Promise<readonly Kernel[]> => work.map(({ kernel }) => kernel),
-) {
+): Promise<Program<R, TracedArgs<S>>> {
   expectGpu('compile', gpu);
   expectOptions('compile', options, ['label', 'inPlace', 'precision']);
   const graph = trace(f, specs);
@@ -82,7 +90,8 @@ export async function compileUnexamined<R>(
 }
 
 /** A compiled function: a fixed list of dispatches over planned memory. */
-export class Program<R = unknown> {
+// biome-ignore lint/suspicious/noExplicitAny: a program of any function
+export class Program<R = any, A extends readonly unknown[] = any> {
   constructor(
     readonly gpu: Gpu,
     readonly graph: Graph<R>,
@@ -93,53 +102,50 @@ export class Program<R = unknown> {
 
   /**
    * Ties the program to arrays: bind groups are made once, and each run afterwards only encodes dispatches. Both
-   * arguments have the structures that the function takes and returns; without `outputs`, arrays are made, but for those that
-   * replace inputs in place.
+   * arguments have the structures that the function takes and returns. Host data are copied into arrays that go with the
+   * bound program, and without `outputs` so are the outputs, but for those that replace inputs in place.
    */
-  bind(inputs: unknown, outputs?: unknown): BoundProgram<R> {
+  bind(inputs: GivenArgs<A>, outputs?: As<R, 'device'>): BoundProgram<R, A> {
     const { args, result } = this.graph;
-    const arraysOf = (what: string, model: unknown, arrays: unknown) =>
-      leavesLike(`${this.label}: ${what}`, model, arrays, isDeviceArray).map((x) => fitting(this.gpu, x));
-    const given = arraysOf('input', args, inputs);
-    const results: (DeviceArray | undefined)[] =
-      outputs === undefined
-        ? this.graph.outputs.map((_, o) => given[this.plan.inPlace.get(o) ?? -1])
-        : arraysOf('output', result, outputs);
-    expectApart(this.label, this.plan, given, results);
     const made: DeviceArray[] = [];
-    const make = ({ shape, dtype }: Tensor): DeviceArray => {
-      const array = DeviceArray.zeros(this.gpu, shape, dtype, `${this.label} output`);
+    const keep = (array: DeviceArray): DeviceArray => {
       made.push(array);
       return array;
     };
-    const bound = this.graph.outputs.map((t, o) => results[o] ?? make(t));
-    return new BoundProgram(this, given, bound, made);
+    const upload = (data: Exclude<Data, DeviceArray>, { shape, dtype }: Tensor, name: string) =>
+      keep(DeviceArray.from(this.gpu, typeof data === 'number' ? [data] : data, shape, dtype, name));
+    try {
+      const given = leavesLike(`${this.label}: input`, args, inputs, isData).map(({ value, ...where }) =>
+        isDeviceArray(value)
+          ? fitting(this.gpu, { value, ...where })
+          : upload(value, where.model, where.name),
+      );
+      const results =
+        outputs === undefined
+          ? this.graph.outputs.map((_, o) => given[this.plan.inPlace.get(o) ?? -1])
+          : leavesLike(`${this.label}: output`, result, outputs, isDeviceArray).map((x) =>
+              fitting(this.gpu, x),
+            );
+      expectApart(this.label, this.plan, given, results);
+      const bound = this.graph.outputs.map(
+        ({ shape, dtype }, o) =>
+          results[o] ?? keep(DeviceArray.zeros(this.gpu, shape, dtype, `${this.label} output`)),
+      );
+      return new BoundProgram(this, given, bound, made);
+    } catch (error) {
+      for (const array of made) array.dispose();
+      throw error;
+    }
   }
 
   /** Runs once on host data (or device arrays) in the structure of the specs and reads everything back. */
-  async run(...args: unknown[]): Promise<Mapped<R, HostArray>> {
-    const own: DeviceArray[] = [];
-    const isLeaf = (x: unknown): x is Data => isDeviceArray(x) || isData(x) || typeof x === 'number';
-    const upload = ({ value, model: { shape, dtype }, name }: Matched<Data>) => {
-      if (isDeviceArray(value)) return value;
-      const data = typeof value === 'number' ? [value] : value;
-      const array = DeviceArray.from(this.gpu, data, shape, dtype, name);
-      own.push(array);
-      return array;
-    };
-    try {
-      const given = leavesLike(`${this.label}: input`, this.graph.args, args, isLeaf).map(upload);
-      using bound = this.bind(treeUnflatten(this.graph.args, given));
-      bound.submit();
-      const values = await Promise.all(
-        bound.outputs.map(
-          async (a): Promise<HostArray> => ({ shape: a.shape, dtype: a.dtype, data: await a.read() }),
-        ),
-      );
-      return treeUnflatten(this.graph.result, values);
-    } finally {
-      for (const array of own) array.dispose();
-    }
+  async run(...args: GivenArgs<A>): Promise<As<R, 'host'>> {
+    using bound = this.bind(args);
+    bound.submit();
+    const values = await Promise.all(
+      bound.outputs.map(async (a) => ({ shape: a.shape, dtype: a.dtype, data: await a.read() })),
+    );
+    return treeUnflatten(this.graph.result, values) as As<R, 'host'>;
   }
 }
 
@@ -153,7 +159,8 @@ function encodeCall(recorder: Recorder, call: CopyingCall): void {
 }
 
 /** A program with its arrays. */
-export class BoundProgram<R = unknown> implements Runnable, Disposable {
+// biome-ignore lint/suspicious/noExplicitAny: a program of any function
+export class BoundProgram<R = any, A extends readonly unknown[] = any> implements Runnable, Disposable {
   readonly #made: readonly DeviceArray[];
   readonly #slots: GPUBuffer[];
   readonly #textures: GPUTexture[];
@@ -165,8 +172,8 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
 
   /** `made` are arrays that go with it. */
   constructor(
-    readonly program: Program<R>,
-    inputs: readonly DeviceArray[],
+    readonly program: Program<R, A>,
+    readonly inputs: readonly DeviceArray[],
     readonly outputs: readonly DeviceArray[],
     made: readonly DeviceArray[],
   ) {
@@ -248,11 +255,16 @@ export class BoundProgram<R = unknown> implements Runnable, Disposable {
   }
 
   /** The output arrays in the structure that the function returns. */
-  get result(): Mapped<R, DeviceArray> {
-    return treeUnflatten(this.program.graph.result, this.outputs);
+  get result(): As<R, 'device'> {
+    return treeUnflatten(this.program.graph.result, this.outputs) as As<R, 'device'>;
   }
 
-  /** Frees temporaries and the outputs that {@link Program.bind} made. */
+  /** The input arrays in the structure that the function takes. */
+  get args(): As<A, 'device'> {
+    return treeUnflatten(this.program.graph.args, this.inputs) as As<A, 'device'>;
+  }
+
+  /** Frees temporaries and the arrays that {@link Program.bind} made. */
   dispose(): void {
     this.#disposed = true;
     const { gpu } = this.program;

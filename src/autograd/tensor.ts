@@ -42,6 +42,9 @@ export class Tensor<P extends Primitive = Primitive> {
   }
 }
 
+/** A tensor whose type of elements TypeScript knows. A {@link Tensor} alone may have any. */
+export type Typed<D extends DType = 'f32'> = Tensor & { readonly dtype: D };
+
 /** Throws unless all operands are tensors. */
 export function expectTensors(
   op: string,

@@ -3,8 +3,8 @@ import { bind, input } from './bind.ts';
 import { full } from './functions.ts';
 import { pullBack, pushForward } from './propagate.ts';
 import { formatShape, formatType, sameShape } from './shape.ts';
-import { describe, expectOptions, Tensor } from './tensor.ts';
-import { leavesLike, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
+import { describe, expectOptions, Tensor, type Typed } from './tensor.ts';
+import { leavesLike, type Mapped, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
  * Differentiation as a map from graphs to graphs. Forward mode follows the JVP rules; reverse mode is the transpose
@@ -65,8 +65,12 @@ export function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { cop
  * The value of `f` and its derivative along the tangents, one for each tensor in the arguments, in
  * the same structure: `[f(x), ∂f(x)·t]`.
  */
-export function jvp<A extends Args, R>(f: (...args: A) => R, args: A, tangents: unknown): [R, R] {
-  const { copies, out } = isolate(f, args);
+export function jvp<A extends Args, R>(
+  f: (...args: A) => R,
+  args: readonly [...A],
+  tangents: Mapped<A, Tensor>,
+): [R, R] {
+  const { copies, out } = isolate(f, args as A);
   const { given: ts } = tensorsLike('jvp: tangent', args, tangents, false);
   const outs = treeFlatten(out);
   return [out, filled(out, pushForward(outs, copies, ts), outs)];
@@ -77,9 +81,9 @@ export interface Linearization<A extends Args, R> {
   /** The value at the point. */
   readonly value: R;
   /** `J·v`; each tensor of `v` may have additional leading axes, the same for all, and so does the result. */
-  apply(...v: A): R;
+  apply(...v: Mapped<A, Tensor>): R;
   /** `Jᵀ·u`; each tensor of `u` may have additional leading axes, the same for all, and so does the result. */
-  applyTranspose(u: R): A;
+  applyTranspose(u: Mapped<R, Tensor>): A;
 }
 
 /** Linearizes `f` at a point: everything that does not depend on the tangents is computed once. */
@@ -104,7 +108,7 @@ export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): 
 }
 
 /** The value of `f` and a function from the cotangent of the value to those of the arguments. */
-export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u: R) => A] {
+export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u: Mapped<R, Tensor>) => A] {
   const { value, applyTranspose } = linearize(f, ...args);
   return [value, applyTranspose];
 }
@@ -116,8 +120,8 @@ export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u
 export function valueAndGrad<A extends Args, X>(
   f: (...args: A) => [Tensor, X],
   options: { hasAux: true },
-): (...args: A) => [[Tensor, X], A[0]];
-export function valueAndGrad<A extends Args>(f: (...args: A) => Tensor): (...args: A) => [Tensor, A[0]];
+): (...args: A) => [[Typed, X], A[0]];
+export function valueAndGrad<A extends Args>(f: (...args: A) => Tensor): (...args: A) => [Typed, A[0]];
 export function valueAndGrad<A extends Args>(
   f: (...args: A) => unknown,
   options: { hasAux?: boolean } = {},

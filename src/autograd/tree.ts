@@ -1,11 +1,11 @@
 import { CollimateError } from '../errors.ts';
 import { describe, isNothing, Tensor } from './tensor.ts';
 
-/** `Tree` with every tensor replaced by `U`. */
-export type Mapped<T, U> = T extends Tensor
-  ? U
-  : T extends readonly unknown[]
-    ? { [K in keyof T]: Mapped<T[K], U> }
+/** `T` with every tensor replaced by `U`. */
+export type Mapped<T, U> = 0 extends 1 & T // any
+  ? T
+  : T extends Tensor
+    ? U
     : T extends object
       ? { [K in keyof T]: Mapped<T[K], U> }
       : T;

@@ -1,14 +1,14 @@
 import { bind } from './bind.ts';
 import { type DType, type Shape, sameShape, sizeOf } from './shape.ts';
-import { expectTensors, sides, type Tensor } from './tensor.ts';
+import { expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
 /** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
-export function constant(value: number, dtype: DType = 'f32'): Tensor {
+export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' as D): Typed<D> {
   return bind('constant', [], { value, dtype });
 }
 
 /** Each element's index along one axis of a shape, as u32. */
-export function iota(shape: Shape, axis = -1): Tensor {
+export function iota(shape: Shape, axis = -1): Typed<'u32'> {
   return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
 }
 
@@ -17,10 +17,10 @@ export const fromEnd = (axis: number, rank: number): number =>
   Number.isInteger(axis) && axis >= 0 && axis < rank ? axis - rank : axis;
 
 /** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
-export const zerosLike = (x: Tensor, value = 0): Tensor => constant(value, x.dtype);
+export const zerosLike = <D extends DType>(x: Typed<D>, value = 0): Typed<D> => constant(value, x.dtype);
 
 /** The last axes (all, if their number is not given) with other sides, of which one may be −1: what the others leave. */
-export function reshape(x: Tensor, to: Shape, last?: number): Tensor {
+export function reshape<D extends DType>(x: Typed<D>, to: Shape, last?: number): Typed<D> {
   expectTensors('reshape', [x]);
   const from = last ?? x.rank;
   const old = x.shape.slice(x.rank - from);
@@ -38,16 +38,16 @@ function filled(shape: Shape, size: number): Shape {
 }
 
 /** Permutes the last axes by `perm` (default: reverses all axes). */
-export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+export function transpose<D extends DType>(x: Typed<D>, perm?: readonly number[]): Typed<D> {
   expectTensors('transpose', [x]);
   return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
 }
 
 /** Swaps the last two axes, like JAX’s `mT`. */
-export const mT = (x: Tensor): Tensor => transpose(x, [1, 0]);
+export const mT = <D extends DType>(x: Typed<D>): Typed<D> => transpose(x, [1, 0]);
 
 /** Repeats axes of size 1 so that the trailing axes become `to`. */
-export function broadcast(x: Tensor, to: Shape): Tensor {
+export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
   expectTensors('broadcast', [x]);
   const shape = sides('broadcast', to);
   if (sameShape(x.shape.slice(-to.length), shape)) return x;
@@ -55,13 +55,13 @@ export function broadcast(x: Tensor, to: Shape): Tensor {
 }
 
 /** A tensor of one value. */
-export function full(value: number, shape: Shape): Tensor {
+export function full(value: number, shape: Shape): Typed {
   const ones = sides('full', shape).map(() => 1);
   return broadcast(reshape(constant(value), ones), shape);
 }
 
 /** `x` repeated to the shape of `target`. */
-export function broadcastLike(x: Tensor, target: Tensor): Tensor {
+export function broadcastLike<D extends DType>(x: Typed<D>, target: Tensor): Typed<D> {
   if (sameShape(x.shape, target.shape)) return x;
   return broadcast(
     x.rank < target.rank ? reshape(x, [...new Array<number>(target.rank - x.rank).fill(1), ...x.shape]) : x,
@@ -70,7 +70,7 @@ export function broadcastLike(x: Tensor, target: Tensor): Tensor {
 }
 
 /** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
-export function moveaxis(x: Tensor, from: number, to: number): Tensor {
+export function moveaxis<D extends DType>(x: Typed<D>, from: number, to: number): Typed<D> {
   const axes = [...x.shape.keys()];
   const moved = axes.splice(from, 1);
   return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));

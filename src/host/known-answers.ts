@@ -1,7 +1,7 @@
 import * as c from '../autograd/functions.ts';
-import type { Spec } from '../autograd/graph.ts';
 import { orthonormalize, rightSvd } from '../autograd/linalg.ts';
 import { compileUnexamined } from '../autograd/program.ts';
+import type { Spec } from '../autograd/signature.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';

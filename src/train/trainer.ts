@@ -106,10 +106,10 @@ export class Trainer implements Disposable {
     const batchViews = state.statisticsLayout.views(batch);
     const programs = [
       gradient.bind(gradientInputs, [
-        network.parameters.map(({ name }) => gradientViews[name]),
+        network.parameters.map(({ name }) => gradientViews[name]!),
         network.norms.map(({ name }) => [
-          batchViews[`${name}.running_mean`],
-          batchViews[`${name}.running_var`],
+          batchViews[`${name}.running_mean`]!,
+          batchViews[`${name}.running_var`]!,
         ]),
         log,
       ]),

@@ -37,7 +37,7 @@ const weights = Object.fromEntries(
 async function certificates(powerIterations: number, columns: number) {
   const sketch = { columns, powerIterations, filters: 0, triples: K, convention: 'branch', seed: 1 } as const;
   const programs = jacobianPrograms(network, stage!, sketch);
-  const specs = [weights, { shape: [1, 1, D] }, { shape: [2], dtype: 'u32' as const }];
+  const specs = [weights, { shape: [1, 1, D] }, { shape: [2], dtype: 'u32' }] as const;
   const data = Object.values(weights).map(({ shape, i }) =>
     numbers(
       shape.reduce((a, b) => a * b),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
-import { printGraph, type Spec, trace } from '../../src/autograd/graph.ts';
+import { printGraph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { type Plan, plan } from '../../src/autograd/lower/plan.ts';
+import type { Spec } from '../../src/autograd/signature.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, linearize } from '../../src/autograd/transform.ts';
 import type { AnyFunction } from '../../src/autograd/tree.ts';

@@ -16,7 +16,7 @@ describe('Program.run', () => {
     y: c.add(c.mul(w, x), b),
     rest: [c.mul(k, 2)],
   });
-  const specs = [{ w: of([2]), b: of([]) }, [of([2])], of([])];
+  const specs = [{ w: of([2]), b: of([]) }, [of([2])], of([])] as const;
 
   it('takes numbers, arrays and device arrays in the structure of the function, and returns its structure', () =>
     withGpu(async (gpu) => {
@@ -59,30 +59,31 @@ describe('Program.run', () => {
       expect(again.map((y) => y!.data)).toEqual(first.map((y) => y!.data));
     }));
 
-  it.each<
-    [string, (p: { run: (...args: unknown[]) => Promise<unknown> }, gpu: Gpu) => unknown, RegExp | string]
-  >([
+  // biome-ignore lint/suspicious/noExplicitAny: what the function does not take
+  it.each<[string, (p: { run: (...args: any[]) => Promise<unknown> }, gpu: Gpu) => unknown, RegExp | string]>(
     [
-      'of another length',
-      (p) => p.run({ w: [1, 2, 3], b: 0 }, [[1, 2]], 1),
-      /shape \[2\] was given 3 numbers/,
+      [
+        'of another length',
+        (p) => p.run({ w: [1, 2, 3], b: 0 }, [[1, 2]], 1),
+        /shape \[2\] was given 3 numbers/,
+      ],
+      [
+        'that are too few',
+        (p) => p.run({ w: [1, 2], b: 0 }, [[1, 2]]),
+        'f: input 2: expected f32[], got nothing',
+      ],
+      [
+        'that are too many',
+        (p) => p.run({ w: [1, 2], b: 0 }, [[1, 2]], 1, [4]),
+        'f: input: expected a list of 3, got a list of 4',
+      ],
+      [
+        'under other names',
+        (p) => p.run({ v: [1, 2], b: 0 }, [[1, 2]], 1),
+        'f: input 0: expected {w, b}, got {v, b}',
+      ],
     ],
-    [
-      'that are too few',
-      (p) => p.run({ w: [1, 2], b: 0 }, [[1, 2]]),
-      'f: input 2: expected f32[], got nothing',
-    ],
-    [
-      'that are too many',
-      (p) => p.run({ w: [1, 2], b: 0 }, [[1, 2]], 1, [4]),
-      'f: input: expected a list of 3, got a list of 4',
-    ],
-    [
-      'under other names',
-      (p) => p.run({ v: [1, 2], b: 0 }, [[1, 2]], 1),
-      'f: input 0: expected {w, b}, got {v, b}',
-    ],
-  ])('refuses numbers %s, and leaves no buffer behind', (_, run, message) =>
+  )('refuses numbers %s, and leaves no buffer behind', (_, run, message) =>
     withGpu(async (gpu) => {
       const program = await compile(gpu, f, specs);
       await expectNoLeak(gpu, () => expect(run(program, gpu)).rejects.toThrow(message));
@@ -158,7 +159,7 @@ describe('Program.bind', () => {
         'step: input 0.w: expected f32[2,3], got f32[3,2]',
       );
       expect(() => program.bind([{ w }, floats])).toThrow('step: input 1: expected u32[4], got f32[4]');
-      expect(() => program.bind([{ w }])).toThrow('step: input 1: expected u32[4], got nothing');
+      expect(() => program.bind([{ w }] as never)).toThrow('step: input 1: expected u32[4], got nothing');
       expect(() => program.bind([{ w }, k], [total])).toThrow('step: output 1: expected u32[4], got nothing');
       expect(() => program.bind([{ w }, k], [total, floats])).toThrow(
         'step: output 1: expected u32[4], got f32[4]',

@@ -1,11 +1,12 @@
 import { expect } from 'vitest';
 import type { HostArray } from '../../src/autograd/array.ts';
-import { type Graph, printGraph, type Spec, trace } from '../../src/autograd/graph.ts';
+import { type Graph, printGraph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import type { Primitive } from '../../src/autograd/primitives.ts';
 import { compile, type Program } from '../../src/autograd/program.ts';
 import type { NdArray, Rule } from '../../src/autograd/rule.ts';
 import { rules } from '../../src/autograd/rules.ts';
+import type { Spec } from '../../src/autograd/signature.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors } from '../../src/autograd/tensor.ts';
 import { treeFlatten } from '../../src/autograd/tree.ts';

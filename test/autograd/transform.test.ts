@@ -32,7 +32,7 @@ describe('derivatives of derivatives', () => {
   });
 
   it('go on to any order', () => {
-    const derivatives = [c.sin];
+    const derivatives: ((x: Tensor) => Tensor)[] = [c.sin];
     for (let i = 0; i < 4; i++) derivatives.push(grad(derivatives[i]!));
     const want = [Math.sin, Math.cos, (x: number) => -Math.sin(x), (x: number) => -Math.cos(x), Math.sin];
     expectClose(
@@ -112,7 +112,7 @@ describe('conventions', () => {
   });
 
   it('gives the structure of the first argument, and leaves the others alone', () => {
-    const params = { w: of([2]), deep: [{ b: of([]) }, of([1])] };
+    const params = { w: of([2]), deep: [{ b: of([]) }, of([1])] } as const;
     const f = (p: { w: Tensor; deep: [{ b: Tensor }, Tensor] }, x: Tensor) =>
       c.sum(c.mul(c.add(c.mul(p.w, x), p.deep[0].b), p.deep[1]));
     const { result } = trace(grad(f), [params, of([2])]);
@@ -167,7 +167,11 @@ describe('errors', () => {
       () => jvp(c.sin, [x()], [c.full(1, [3, 2])]),
       /tangent 0: expected f32\[2\], got f32\[3,2\]/,
     ],
-    ['tangents of another number', () => jvp(c.sin, [x()], []), /tangent 0: expected f32\[2\], got nothing/],
+    [
+      'tangents of another number',
+      () => jvp(c.sin, [x()], [] as never),
+      /tangent 0: expected f32\[2\], got nothing/,
+    ],
     [
       'directions with different leading axes',
       () =>

@@ -70,7 +70,7 @@ describe('what belongs together has one name, in whatever order', () => {
       ]);
       const { data } = (await program.run({ toString: 1, 'a.b': 5, a: { b: 2 } })) as { data: Float32Array };
       expect([...data]).toEqual([9]);
-      await expect(program.run({ 'a.b': 5, a: { b: 2 } })).rejects.toThrow(
+      await expect(program.run({ 'a.b': 5, a: { b: 2 } } as never)).rejects.toThrow(
         'input 0.toString: expected f32[1], got nothing',
       );
     }));
@@ -81,7 +81,7 @@ describe('a structure is refused', () => {
   it.each<[string, () => unknown, string]>([
     [
       'with a name that is not there',
-      () => jvp(f, [point()], [{ w: one(), c: one() }]),
+      () => jvp(f, [point()], [{ w: one(), c: one() } as never]),
       'jvp: tangent 0: expected {b, w}, got {c, w}',
     ],
     [
@@ -91,7 +91,7 @@ describe('a structure is refused', () => {
     ],
     [
       'without a name',
-      () => jvp(f, [point()], [{ w: one() }]),
+      () => jvp(f, [point()], [{ w: one() } as never]),
       'jvp: tangent 0.b: expected f32[], got nothing',
     ],
     [
@@ -106,37 +106,37 @@ describe('a structure is refused', () => {
     ],
     [
       'that is a list where it should be a record',
-      () => jvp(f, [point()], [[one(), one()]]),
+      () => jvp(f, [point()], [[one(), one()] as never]),
       'jvp: tangent 0: expected {w, b}, got a list of 2',
     ],
     [
       'that is a record where it should be a list',
-      () => jvp((xs: Tensor[]) => xs[0]!, [[one()]], [{ 0: one() }]),
+      () => jvp((xs: Tensor[]) => xs[0]!, [[one()]], [{ 0: one() } as never]),
       'jvp: tangent 0: expected a list of 1, got {0}',
     ],
     [
       'that is too short',
-      () => jvp((a: Tensor, b: Tensor) => c.add(a, b), [x(), x()], [x()]),
+      () => jvp((a: Tensor, b: Tensor) => c.add(a, b), [x(), x()], [x()] as never),
       'jvp: tangent 1: expected f32[2], got nothing',
     ],
     [
       'that is too long',
-      () => jvp((a: Tensor) => a, [x()], [x(), x()]),
+      () => jvp((a: Tensor) => a, [x()], [x(), x()] as never),
       'jvp: tangent: expected a list of 1, got a list of 2',
     ],
     [
       'of numbers',
-      () => jvp((a: Tensor) => a, [x()], [[1, 1]]),
+      () => jvp((a: Tensor) => a, [x()], [[1, 1] as never]),
       'jvp: tangent 0: expected f32[2], got a list of 2',
     ],
     [
       'of typed arrays, which are no lists',
-      () => jvp((a: Tensor[]) => a[0]!, [[x()]], [new Float32Array(1)]),
+      () => jvp((a: Tensor[]) => a[0]!, [[x()]], [new Float32Array(1) as never]),
       'a structure holds a Float32Array of 1 at 0',
     ],
     [
       'with another number than the function was traced with',
-      () => jvp((a: Tensor, k: number) => c.mul(a, k), [x(), 2], [x(), 3]),
+      () => jvp((a: Tensor, k: number) => c.mul(a, k), [x(), 2], [x(), 3 as never]),
       'jvp: tangent 1: expected 2, got 3',
     ],
     [
@@ -163,19 +163,23 @@ describe('a structure is refused', () => {
     withGpu(async (gpu) => {
       const program = await compile(gpu, both, [{ w: of([1]), b: of([1]) }]);
       using a = DeviceArray.zeros(gpu, [1]);
-      const inputs = [{ w: a, b: a }];
-      expect(() => program.bind([{ w: a, B: a }])).toThrow('both: input 0: expected {b, w}, got {B, w}');
-      expect(() => program.bind({ w: a, b: a })).toThrow('both: input: expected a list of 1, got {w, b}');
-      expect(() => program.bind(inputs, { sum: a, far: a })).toThrow(
+      const inputs = [{ w: a, b: a }] as const;
+      expect(() => program.bind([{ w: a, B: a } as never])).toThrow(
+        'both: input 0: expected {b, w}, got {B, w}',
+      );
+      expect(() => program.bind({ w: a, b: a } as never)).toThrow(
+        'both: input: expected a list of 1, got {w, b}',
+      );
+      expect(() => program.bind(inputs, { sum: a, far: a } as never)).toThrow(
         'both: output far: expected {w}, got a DeviceArray f32[1]',
       );
-      expect(() => program.bind(inputs, [a, a])).toThrow(
+      expect(() => program.bind(inputs, [a, a] as never)).toThrow(
         'both: output: expected {sum, far}, got a list of 2',
       );
-      expect(() => program.bind(inputs, { sum: a })).toThrow(
+      expect(() => program.bind(inputs, { sum: a } as never)).toThrow(
         'both: output far.w: expected f32[1], got nothing',
       );
-      await expect(program.run({ w: 1, b: { w: 1 } })).rejects.toThrow(
+      await expect(program.run({ w: 1, b: { w: 1 } } as never)).rejects.toThrow(
         'both: input 0.b: expected f32[1], got {w}',
       );
     }));
@@ -188,7 +192,7 @@ describe('what is no tensor', () => {
       undefined,
     ];
     const args = (scale: number) => [one(), { scale, name: undefined }] as const;
-    expect(numbers(jvp(g, [...args(2)], [one()])[1])).toEqual([2]);
+    expect(numbers(jvp(g, [...args(2)], [one()] as never)[1])).toEqual([2]);
     expect(numbers(jvp(g, [...args(2)], [...args(2)])[1])).toEqual([2]);
     const map = linearize(g, ...args(3));
     expect(numbers(map.applyTranspose([one()] as never))).toEqual([3]);

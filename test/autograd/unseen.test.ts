@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
-import type { Spec } from '../../src/autograd/graph.ts';
 import { compile } from '../../src/autograd/program.ts';
+import type { Spec } from '../../src/autograd/signature.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
 import { shuffleIndex } from '../../src/kernels/shuffle.ts';

@@ -1,0 +1,61 @@
+import type { DeviceArray, HostArray } from './array.ts';
+import type { DType, Shape } from './shape.ts';
+import type { Tensor, Typed } from './tensor.ts';
+
+/** Shape and type of an argument to trace a function with: an array has both, too. */
+export interface Spec {
+  readonly shape: Shape;
+  /** Default: f32. */
+  readonly dtype?: DType;
+}
+
+/**
+ * Structures of specs as a function's arguments are given when it is traced. A plain list of sides, `[2, 3]`, stands for a
+ * spec of f32; scalars are `{ shape: [] }`.
+ */
+export type Specs = readonly unknown[];
+
+type Any<T> = 0 extends 1 & T ? true : unknown extends T ? true : false;
+type DTypeOf<S> = S extends { readonly dtype?: infer D }
+  ? [Extract<D, DType>] extends [never]
+    ? 'f32'
+    : Extract<D, DType>
+  : 'f32';
+
+/** What a function is traced with where specs have this type. */
+export type Traced<S> =
+  Any<S> extends true
+    ? // biome-ignore lint/suspicious/noExplicitAny: specs that TypeScript knows nothing of stand for any argument
+      any
+    : S extends { readonly shape: Shape }
+      ? Typed<DTypeOf<S>>
+      : S extends readonly []
+        ? []
+        : S extends Shape
+          ? Typed
+          : S extends object
+            ? { -readonly [K in keyof S]: Traced<S[K]> }
+            : S;
+
+/** The arguments that a function is traced with: a list of specs is none itself. */
+export type TracedArgs<S extends Specs> = { -readonly [K in keyof S]: Traced<S[K]> };
+
+/** `T` with every tensor replaced by an array of the same type of elements. */
+interface Arrays<D extends DType> {
+  host: HostArray<D>;
+  device: DeviceArray<D>;
+  /** What a program can run on. */
+  given: DeviceArray | ArrayLike<number> | number;
+}
+export type As<T, A extends keyof Arrays<DType>> =
+  Any<T> extends true
+    ? // biome-ignore lint/suspicious/noExplicitAny: of a function that TypeScript knows nothing of
+      any
+    : T extends Tensor
+      ? Arrays<T['dtype']>[A]
+      : T extends object
+        ? { readonly [K in keyof T]: As<T[K], A> }
+        : T;
+
+/** What a program can be run on in the place of the arguments of its function. */
+export type GivenArgs<A extends readonly unknown[]> = { readonly [K in keyof A]: As<A[K], 'given'> };
