@@ -70,6 +70,7 @@ export type { DType, Shape } from './autograd/shape.ts';
 export type { Spec, Specs } from './autograd/signature.ts';
 export type { Typed as Tensor } from './autograd/tensor.ts';
 export { grad, jvp, type Linearization, linearize, valueAndGrad, vjp } from './autograd/transform.ts';
+export { type Axes, vmap } from './autograd/vmap.ts';
 export { CollimateError } from './errors.ts';
 export type { Gpu } from './gpu/device.ts';
 export { type OpenOptions, openGpu } from './host/open.ts';

@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
-import { ruleOf } from './bind.ts';
-import { add, broadcastLike } from './operations.ts';
+import { bind, ruleOf } from './bind.ts';
+import { add, broadcastLike, reshape } from './operations.ts';
 import { ancestors, type Tensor } from './tensor.ts';
 
 /** Those nodes among the ancestors of `outputs` that depend on `inputs`, without the inputs themselves. */
@@ -68,4 +68,27 @@ export function pullBack(
     });
   }
   return inputs.map((x) => bars.get(x) ?? null);
+}
+
+/**
+ * The `outputs` recorded again with the tensors in the place of those that are `known` for them, which may each have one
+ * more leading axis: then so has what depends on it. Fills in what else is known then.
+ */
+export function replay(outputs: readonly Tensor[], known: Map<Tensor, Tensor>): Tensor[] {
+  for (const node of dependents(outputs, [...known.keys()])) {
+    const inputs = node.inputs.map((x) => known.get(x) ?? x);
+    const mapped = node.inputs.map((x, i) => inputs[i]!.rank > x.rank);
+    known.set(
+      node,
+      mapped.includes(true) ? batched(node, inputs, mapped) : bind(node.op, inputs, node.params),
+    );
+  }
+  return outputs.map((y) => known.get(y) ?? y);
+}
+
+function batched(node: Tensor, inputs: readonly Tensor[], mapped: readonly boolean[]): Tensor {
+  const { batch } = ruleOf(node.op);
+  if (batch) return batch(inputs, mapped, node);
+  const aligned = inputs.map((x, i) => (mapped[i] || x.is('constant') ? x : reshape(x, [1, ...x.shape])));
+  return bind(node.op, aligned, node.params);
 }

@@ -51,6 +51,8 @@ export type Lowering<P extends Primitive> =
  * All there is to know of a primitive, in one place. `jvp` maps tangents (null: zero) to the tangent of the output;
  * `zero` says that the derivative vanishes, `nondifferentiable` that there is none. `transpose` maps the cotangent of the
  * output to those of the operands marked in `linear`; only operations that are linear in some operand have one.
+ * `batch` is there where operands cannot just have one more leading axis, some of them and the others 1 in its place:
+ * it records the operation `node` once for each index of that axis, which those `mapped` of the operands have.
  */
 export interface Rule<P extends Primitive> {
   shape: (inputs: readonly Tensor[], params: Params[P]) => Signature;
@@ -67,6 +69,7 @@ export interface Rule<P extends Primitive> {
         out: Tensor<P>,
       ) => (Tensor | null)[])
     | 'nonlinear';
+  batch?: (inputs: readonly Tensor[], mapped: readonly boolean[], node: Tensor<P>) => Tensor;
   lowering: Lowering<P>;
 }
 

@@ -18,16 +18,32 @@ const TRANSFORM = {
     return vec4f(x.x, y.x, x.y, y.y);`,
 };
 
-/** Random numbers: bindings are the key u32[2] and the result f32[count]; a thread makes four. Streams separate sequences of a key. */
+/**
+ * Random numbers: bindings are the keys u32[keys, 2] and the result f32[keys, count]; a thread makes four. Streams separate
+ * sequences of a key.
+ */
 export function random(
-  { distribution, count, stream }: Sizes<'count' | 'stream'> & { distribution: keyof typeof TRANSFORM },
+  {
+    distribution,
+    count,
+    stream,
+    keys = 1,
+  }: Sizes<'count' | 'stream'> & { keys?: number; distribution: keyof typeof TRANSFORM },
   traits: AdapterTraits,
 ): Kernel {
   const blocks = Math.ceil(count / 4);
+  const groups = Math.ceil(blocks / GROUP);
+  // The shader for one key knows no others.
+  const many = keys > 1 && {
+    own: `
+  let own = (${LINEAR_GROUP}) / params.groups;
+  if (own >= params.keys) { return; }`,
+    group: `${LINEAR_GROUP} - own * params.groups`,
+  };
   return {
     name: `random_${distribution}`,
     wgsl: `
-struct Params { count: u32, stream: u32 }
+struct Params { count: u32, stream: u32${many ? ', keys: u32, groups: u32' : ''} }
 @group(0) @binding(0) var<storage, read> key: array<u32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;
@@ -38,17 +54,17 @@ ${LOG_WGSL}${SINE_WGSL}
 fn draw(u: vec4f) -> vec4f {${TRANSFORM[distribution]}
 }
 @compute @workgroup_size(${GROUP})
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let block = (${LINEAR_GROUP}) * ${GROUP}u + lane;
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {${many ? many.own : ''}
+  let block = (${many ? many.group : LINEAR_GROUP}) * ${GROUP}u + lane;
   if (block * 4u >= params.count) { return; }
-  let words = philox(vec4u(block, params.stream, 0u, 0u), vec2u(key[0], key[1]));
+  let words = philox(vec4u(block, params.stream, 0u, 0u), vec2u(${many ? 'key[2u * own], key[2u * own + 1u]' : 'key[0], key[1]'}));
   let values = draw(vec4f(words >> vec4u(8u)) * ${2 ** -24});
-  for (var j = 0u; j < min(4u, params.count - block * 4u); j++) { result[block * 4u + j] = values[j]; }
+  for (var j = 0u; j < min(4u, params.count - block * 4u); j++) { result[${many ? 'own * params.count + ' : ''}block * 4u + j] = values[j]; }
 }`,
     bindings: ['read', 'read_write'],
-    uniforms: Uint32Array.of(count, stream),
-    grid: foldGrid(Math.ceil(blocks / GROUP), traits),
+    uniforms: many ? Uint32Array.of(count, stream, keys, groups) : Uint32Array.of(count, stream),
+    grid: foldGrid(keys * groups, traits),
     flops: 0,
-    bytes: 4 * count,
+    bytes: 4 * count * keys,
   };
 }

@@ -5,6 +5,7 @@ import type { Primitive } from '../../src/autograd/primitives.ts';
 import { rules } from '../../src/autograd/rules.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, linearize } from '../../src/autograd/transform.ts';
+import { vmap } from '../../src/autograd/vmap.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { differences } from './derivatives.ts';
 import {
@@ -321,5 +322,35 @@ describe('in float64', () => {
         expectClose(column(batched[i]!.data), want.data, 1e-12);
       });
     }
+  });
+
+  /** Asserts that a function over an axis of operand `i`, or of all of them, gives at each index what it gives alone. */
+  const expectEach = (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], i: number) => {
+    const mapped = operands.map((_, j) => i < 0 || i === j);
+    const many = operands.map((x, j) => (mapped[j] ? { ...x, shape: [2, ...x.shape] } : x));
+    const values = valuesOf(many, 90);
+    const half = (v: Float64Array, k: number) => v.subarray((k * v.length) / 2, ((k + 1) * v.length) / 2);
+    const all = evaluate(vmap(f, [...mapped.map((is) => (is ? 0 : null))]), many, values);
+    for (const k of [0, 1]) {
+      const alone = values.map((v, j) => (mapped[j] ? half(v, k) : v));
+      evaluate(f, operands, alone).forEach((want, r) => {
+        expect(all[r]!.shape).toEqual([2, ...want.shape]);
+        expectClose(half(all[r]!.data, k), want.data, 1e-12, `${f} over operand ${i}`);
+      });
+    }
+  };
+
+  it.each(table)('$name over an axis gives at each index what it gives alone', ({ f, operands }) => {
+    for (let i = -1; i < operands.length; i++) expectEach(f, operands, i);
+  });
+
+  it.each(smooth)('and so do derivatives of $name', (x) => {
+    const { operands, within } = differentiable(x);
+    const both = within((f, xs, rest) => {
+      const at = linearize(f, ...xs);
+      return [at.apply(...rest.slice(0, -1)), ...at.applyTranspose(rest.at(-1)!)];
+    });
+    const all = [...x.operands, ...ahead([3], operands), of([3, ...shapeOf(x)])];
+    for (let i = -1; i < x.operands.length; i++) expectEach(both, all, i);
   });
 });

@@ -2,8 +2,10 @@ import { CollimateError } from '../../errors.ts';
 import { maxPool as maxPoolKernel } from '../../kernels/pool.ts';
 import { checkWindow, outputSides, type Window } from '../../kernels/window.ts';
 import { bind } from '../bind.ts';
+import { broadcast, reshape } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, formatType, sizeOf } from '../shape.ts';
+import { formatShape, formatType, type Shape, sizeOf } from '../shape.ts';
+
 import type { Tensor } from '../tensor.ts';
 
 /** Axes of an image: height, width, channels. */
@@ -71,6 +73,16 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
       pick(part === 'tangent' ? 'cotangent' : 'tangent', ct, x!, window),
       null,
     ],
+    batch: ([t, x], [own, chooses], { inputs: [model], params }) => {
+      if (!x || !chooses) return bind('maxPool', [t!, ...(x ? [x] : [])], params);
+      // As many images as there are tangents: leading axes of these that images lack stand behind the new one.
+      const lead = [x.shape[0]!, ...model!.shape.slice(0, -AXES)];
+      const whole = (y: Tensor, [first, ...rest]: Shape) => {
+        const ones = new Array<number>(lead.length + AXES - 1 - rest.length).fill(1);
+        return broadcast(reshape(y, [first!, ...ones, ...rest]), [...lead, ...y.shape.slice(-AXES)]);
+      };
+      return bind('maxPool', [whole(t!, own ? t!.shape : [1, ...t!.shape]), whole(x, x.shape)], params);
+    },
     lowering: {
       kind: 'kernel',
       make: ({ inputs, params }, traits) => {

@@ -14,20 +14,29 @@ export const randomRules: Pick<Rules, 'random'> = {
           `Streams are ${rangeOf('u32')}, distributions uniform or normal.`,
         );
       }
-      if (key!.dtype !== 'u32' || key!.size !== 2) {
-        throw new CollimateError(`random: the key is ${formatType(key!)}`, 'A key is u32[2].');
+      if (key!.dtype !== 'u32' || key!.shape.at(-1) !== 2) {
+        throw new CollimateError(
+          `random: the key is ${formatType(key!)}`,
+          'A key is u32[2], or u32 […, 2] for the numbers of many keys.',
+        );
       }
-      return { shape, dtype: 'f32' };
+      return { shape: [...key!.shape.slice(0, -1), ...shape], dtype: 'f32' };
     },
     reference: ([key], { distribution, shape, stream }) => {
       const generate = distribution === 'uniform' ? philoxUniform : philoxNormal;
-      return generate(sizeOf(shape), key!.data as unknown as [number, number], stream);
+      const keys = Array.from({ length: key!.data.length / 2 }, (_, i) => [
+        ...key!.data.slice(2 * i, 2 * i + 2),
+      ]);
+      return Float64Array.from(
+        keys.flatMap((key) => [...generate(sizeOf(shape), key as [number, number], stream)]),
+      );
     },
     jvp: 'zero',
     transpose: 'nonlinear',
     lowering: {
       kind: 'kernel',
-      make: ({ params }, traits) => random({ ...params, count: sizeOf(params.shape) }, traits),
+      make: ({ inputs: [key], params }, traits) =>
+        random({ ...params, count: sizeOf(params.shape), keys: key!.size / 2 }, traits),
     },
   },
 };

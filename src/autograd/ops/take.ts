@@ -1,5 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
+import { bind } from '../bind.ts';
+import { add, broadcast, greater, iota, mul, reshape, where } from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
 import { formatType, holds, sizeOf } from '../shape.ts';
@@ -65,6 +67,20 @@ export const takeRules: Pick<Rules, 'take'> = {
       return null;
     },
     transpose: 'nonlinear',
+    // Rows of one long table, in one list. An index beyond its own table is beyond the long one.
+    batch: ([table, index], [own, chooses], { inputs: [model], params }) => {
+      const rows = model!.shape[0]!;
+      const count = own ? table!.shape[0]! : index!.shape[0]!;
+      const lists = broadcast(chooses ? index! : reshape(index!, [1, index!.size]), [
+        count,
+        index!.shape.at(-1)!,
+      ]);
+      const long = own ? reshape(table!, [count * rows, ...model!.shape.slice(1)]) : table!;
+      const first = mul(iota([count, 1], 0), rows);
+      const list = own ? where(greater(rows, lists), add(lists, first), count * rows) : lists;
+      const taken = bind('take', [long, reshape(list, [lists.size])], params);
+      return reshape(taken, [...lists.shape, ...model!.shape.slice(1)]);
+    },
     lowering: {
       kind: 'kernel',
       make: ({ inputs: [table, index], params }, traits) =>
