@@ -5,10 +5,20 @@ import type { ConvShape } from './conv-reference.ts';
 /** The window of a network's first convolution. */
 type Stem = { readonly size: number; readonly stride: number; readonly padding: number };
 
+/** A layer of `groups` × `rows` vectors of `features` numbers, with its gradients. */
+export interface LayerWork {
+  readonly kind: 'layer';
+  readonly layer: 'attention' | 'layerNorm';
+  readonly groups: number;
+  readonly rows: number;
+  readonly features: number;
+}
+
 /** Work that all peers do alike; docs/peers.md defines each kind. */
 export type Work =
   | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
   | ({ kind: 'conv'; gradients: boolean } & ConvShape)
+  | LayerWork
   | ({ kind: 'step'; norm: boolean; depth: number; width: number; classes: number; batch: number } & (
       | { network: 'fc'; inputs: number }
       | { network: 'conv'; inputs: readonly [number, number, number]; stem: Stem }

@@ -5,6 +5,7 @@ import type { Suite } from './suite.ts';
 import { analysisSuite } from './suites/analysis.ts';
 import { convSuite } from './suites/conv.ts';
 import { dispatchSuite } from './suites/dispatch.ts';
+import { layersSuite } from './suites/layers.ts';
 import { linalgSuite } from './suites/linalg.ts';
 import { matmulSuite } from './suites/matmul.ts';
 import { normSuite } from './suites/norm.ts';
@@ -20,6 +21,7 @@ export const suites: readonly Suite[] = [
   pointwiseSuite,
   reduceSuite,
   normSuite,
+  layersSuite,
   linalgSuite,
   dispatchSuite,
   stepSuite,

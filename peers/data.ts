@@ -2,7 +2,7 @@
  * The numbers that every peer computes on, the same in each language (torch_peer.py has the twin of this file), so that
  * their results can be compared. A counter is hashed, not a generator run, to make any part of it by itself.
  */
-import type { ConvWork } from './serve.ts';
+import type { ConvWork, LayerWork } from './serve.ts';
 
 /** `length` numbers, uniform in ±`bound`, of the stream `seed`: the hash "lowbias32" of Chris Wellons. */
 export function uniform(seed: number, length: number, bound: number): Float32Array<ArrayBuffer> {
@@ -74,5 +74,23 @@ export function samples(values: Float32Array, [n, channels, height, width]: read
   const middle = Math.floor(height! / 2) * width! + Math.floor(width! / 2);
   let sum = 0;
   for (let i = 0; i < n!; i++) sum += values[(i * channels! + (i % channels!)) * height! * width! + middle]!;
+  return sum;
+}
+
+/** Operands of a layer, in order, and the cotangent of its output. */
+export function layerOperands({ layer, groups, rows, features }: LayerWork): Float32Array<ArrayBuffer>[] {
+  const whole = groups * rows * features;
+  const sizes = layer === 'attention' ? [whole, whole, whole, whole] : [whole, features, features, whole];
+  return sizes.map((length, i) => {
+    const [f, rate] = [i % 2 ? Math.cos : Math.sin, [0.37, 0.23, 0.41, 0.29][i]!];
+    return Float32Array.from({ length }, (_, j) => f(rate * j));
+  });
+}
+
+/** By what results of layers are compared: the sum over the first group's rows of the element of the row's number, modulo the features. */
+export function rowSamples(values: Float32Array, { rows, features }: LayerWork): number {
+  let sum = 0;
+  for (let i = 0; i < rows && i * features < values.length; i++)
+    sum += values[i * features + (i % features)]!;
   return sum;
 }

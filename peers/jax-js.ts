@@ -5,6 +5,7 @@ import {
   type AnalysisWork,
   CHECKED_STEPS,
   type ConvWork,
+  type LayerWork,
   type MatmulWork,
   type Peer,
   type Prepared,
@@ -34,6 +35,8 @@ async function prepare(jax: Jax, work: Work): Promise<Prepared> {
       return matmul(jax, work);
     case 'conv':
       return conv(jax, work);
+    case 'layer':
+      return layer(jax, work);
     case 'step':
       if (work.graph) throw new Unsupported('CUDA graphs are for CUDA');
       return step(jax, work);
@@ -99,6 +102,37 @@ async function conv(jax: Jax, work: ConvWork): Promise<Prepared> {
         const { shape } = result;
         sum += data.samples((await result.data()) as Float32Array, shape);
       }
+      return sum;
+    },
+  };
+}
+
+/** Attention by matmul: its `dotProductAttention` does not run in Node 20, whose iterators have no `map`. */
+async function layer(jax: Jax, work: LayerWork): Promise<Prepared> {
+  const { numpy: np, nn, jit, vjp, blockUntilReady } = jax;
+  const { groups, rows, features } = work;
+  const operands = data
+    .layerOperands(work)
+    .map((x) => (x.length === features ? np.array(x) : np.array(x).reshape([groups, rows, features])));
+  await blockUntilReady(operands);
+  const attention = (q: Array, k: Array, v: Array) =>
+    np.matmul(nn.softmax(np.matmul(q, k.transpose([0, 2, 1])).mul(1 / Math.sqrt(features)), -1), v);
+  const layerNorm = (x: Array, weight: Array, bias: Array) => nn.standardize(x, -1).mul(weight).add(bias);
+  const all = jit((a: Array, b: Array, c: Array, dy: Array) => {
+    const [y, pull] = vjp(work.layer === 'attention' ? attention : layerNorm, [a, b, c]);
+    return [y, ...pull(dy)];
+  });
+  const found = async (): Promise<Array[]> => {
+    const [a, b, c, dy] = operands.map((x) => x.ref) as [Array, Array, Array, Array];
+    return blockUntilReady(all(a, b, c, dy));
+  };
+  return {
+    async run() {
+      for (const result of await found()) result.dispose();
+    },
+    async check() {
+      let sum = 0;
+      for (const result of await found()) sum += data.rowSamples((await result.data()) as Float32Array, work);
       return sum;
     },
   };

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import type { Work as Asked } from '../bench/peer-client.ts';
+import type { Work as Asked, LayerWork } from '../bench/peer-client.ts';
 import { CollimateError } from '../src/errors.ts';
 import { infoOf } from '../src/gpu/adapter.ts';
 import { findNodeAdapter } from '../src/host/node-adapter.ts';
@@ -17,7 +17,8 @@ export type StepWork = Extract<Asked, { kind: 'step' }> & {
 };
 export type AnalysisWork = Extract<Asked, { kind: 'analysis' }>;
 export type ConvWork = Extract<Asked, { kind: 'conv' }>;
-export type Work = MatmulWork | ConvWork | StepWork | AnalysisWork;
+export type { LayerWork };
+export type Work = MatmulWork | ConvWork | LayerWork | StepWork | AnalysisWork;
 
 /** Work that is ready to be timed. */
 export interface Prepared {

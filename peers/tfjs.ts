@@ -7,6 +7,7 @@ import * as data from './data.ts';
 import {
   CHECKED_STEPS,
   type ConvWork,
+  type LayerWork,
   type MatmulWork,
   type Peer,
   type Prepared,
@@ -30,6 +31,7 @@ async function open(): Promise<Peer> {
     async prepare(work) {
       if (work.kind === 'matmul') return matmul(tf, work);
       if (work.kind === 'conv') return conv(tf, work);
+      if (work.kind === 'layer') return layer(tf, work);
       if (work.kind !== 'step') throw new Unsupported('tfjs has neither Jacobians nor an SVD');
       if (work.graph) throw new Unsupported('CUDA graphs are for CUDA');
       return step(tf, work);
@@ -89,6 +91,41 @@ function conv(tf: Tf, work: ConvWork): Prepared {
         sum += data.samples(await inOrder.data<'float32'>(), inOrder.shape);
         inOrder.dispose();
       }
+      tf.dispose(found);
+      return sum;
+    },
+  };
+}
+
+/** Neither layer is one operation, nor has gradients of its own. */
+function layer(tf: Tf, work: LayerWork): Prepared {
+  const { groups, rows, features } = work;
+  const [a, b, c, dy] = data
+    .layerOperands(work)
+    .map((x) =>
+      x.length === features ? tf.tensor1d(x) : tf.tensor3d(x, [groups, rows, features]),
+    ) as unknown as [Tensor, Tensor, Tensor, Tensor];
+  const attention = (q: Tensor, k: Tensor, v: Tensor) =>
+    tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(features))), v);
+  const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor) => {
+    const { mean, variance } = tf.moments(x, -1, true);
+    return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), weight), bias);
+  };
+  const both = tf.valueAndGrads(work.layer === 'attention' ? attention : layerNorm);
+  const results = (): Tensor[] => {
+    const { value, grads } = both([a, b, c], dy);
+    return [value, ...grads];
+  };
+  return {
+    async run() {
+      const found = results();
+      await found.at(-1)!.data();
+      tf.dispose(found);
+    },
+    async check() {
+      const found = results();
+      let sum = 0;
+      for (const result of found) sum += data.rowSamples(await result.data<'float32'>(), work);
       tf.dispose(found);
       return sum;
     },

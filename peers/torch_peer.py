@@ -98,6 +98,33 @@ def conv(images, height, width, inputChannels, outputChannels, size, stride, pad
     return run, lambda: sum(samples(t) for t in run())
 
 
+def layer(layer, groups, rows, features):
+    whole = groups * rows * features
+    sizes = [whole] * 4 if layer == "attention" else [whole, features, features, whole]
+    operands = []
+    for i, (size, rate) in enumerate(zip(sizes, [0.37, 0.23, 0.41, 0.29])):
+        x = (torch.cos if i % 2 else torch.sin)(rate * torch.arange(size, dtype=torch.float64)).float().to(device)
+        operands.append(x if size == features else x.reshape(groups, rows, features))
+    *inputs, dy = operands
+    for x in inputs:
+        x.requires_grad_()
+
+    def run():
+        if layer == "attention":
+            y = F.scaled_dot_product_attention(*inputs)
+        else:
+            y = F.layer_norm(inputs[0], (features,), *inputs[1:])
+        return [y, *torch.autograd.grad(y, inputs, dy)]
+
+    def samples(t):
+        """What results are compared by, as data.ts has it."""
+        first = t.detach().reshape(-1, features)[:rows]
+        i = torch.arange(len(first))
+        return first[i, i % features].double().sum().item()
+
+    return run, lambda: sum(samples(t) for t in run())
+
+
 class Block(nn.Module):
     def __init__(self, first, second):
         super().__init__()
@@ -196,7 +223,7 @@ def analysis(samples, depth, width, triples):
     return run, lambda: run()[1][:, 0].double().mean().item()
 
 
-KINDS = {"matmul": matmul, "conv": conv, "step": step, "analysis": analysis}
+KINDS = {"matmul": matmul, "conv": conv, "layer": layer, "step": step, "analysis": analysis}
 known = {}
 
 

@@ -34,6 +34,7 @@ test.each([
   ['pointwise', [5, 7], 3],
   ['reduce', [9, 8], 5],
   ['norm', [6, 8], 2],
+  ['layers', [2, 5, 8], 2],
   ['linalg', [3, 9, 5], 2],
 ])('what %s times is right, at a small size', async (name, size, count) => {
   const rows = await collect([size], (context) => findSuite(name).run(context));
