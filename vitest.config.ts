@@ -6,8 +6,12 @@ import { defineConfig } from 'vitest/config';
  * no test fails for being slow on a machine with other work.
  */
 export default defineConfig({
+  // Tests import the library by its name as users do, from the sources.
+  resolve: { tsconfigPaths: true },
   test: {
     include: ['test/**/*.test.ts'],
+    // How commands are named, as by src/cli/main.ts.
+    env: { COLLIMATE_PROGRAM: 'npm run' },
     globalSetup: 'test/scratch.ts',
     pool: 'forks',
     maxWorkers: 2,

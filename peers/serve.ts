@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Work as Asked, LayerWork } from '../bench/peer-client.ts';
 import { CollimateError } from '../src/errors.ts';
 import { infoOf } from '../src/gpu/adapter.ts';
-import { findNodeAdapter } from '../src/host/node-adapter.ts';
+import { findHostAdapter } from '../src/host/node-adapter.ts';
 
 export type MatmulWork = Extract<Asked, { kind: 'matmul' }>;
 export type StepWork = Extract<Asked, { kind: 'step' }> & {
@@ -118,7 +118,7 @@ async function time(run: () => Promise<unknown>): Promise<number> {
 async function provideAdapter(): Promise<string> {
   const { adapter } = parseArgs({ options: { adapter: { type: 'string' } } }).values;
   const threads = process.env.LP_NUM_THREADS === undefined ? availableParallelism() : undefined;
-  const found = await findNodeAdapter(adapter, threads);
+  const found = await findHostAdapter(adapter, threads);
   const gpu = { requestAdapter: async () => found.adapter };
   const navigator = { gpu, userAgent: `Node.js/${process.versions.node}` };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });

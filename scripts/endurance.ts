@@ -16,7 +16,7 @@ import { CONFIG } from '../src/experiments/run-folder.ts';
 import { parseNumber, whole } from '../src/settings/row.ts';
 import { differences, filesOf } from './run-differences.ts';
 
-const REPRODUCE = resolve(import.meta.dirname, '../src/cli/reproduce.ts');
+const PROGRAM = resolve(import.meta.dirname, '../src/cli/collimate.ts');
 /** A network with momentum, a control and snapshots, so small that a run takes seconds. */
 const TINY =
   'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --snapshots 2'.split(
@@ -66,7 +66,7 @@ interface Fate {
 /** Runs `reproduce` in a folder until it is done, or dead. */
 async function session(args: readonly string[], run: string, cache: string, fate?: Fate) {
   const env = { ...process.env, COLLIMATE_CACHE: cache };
-  const child = spawn(process.execPath, ['--import', 'tsx', REPRODUCE, ...args, '--json'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'reproduce', ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env,
   });

@@ -16,11 +16,9 @@ import { bundle } from './bundle.ts';
 import { type Counted, type Fault, isWrite, type Kind, VARIABLE } from './faults/inject.ts';
 import { differences, filesOf, lasting } from './run-differences.ts';
 
-const [REPRODUCE, WORKER, INJECT] = [
-  '../src/cli/reproduce.ts',
-  '../src/cli/worker.ts',
-  'faults/inject.ts',
-].map((file) => resolve(import.meta.dirname, file)) as [string, string, string];
+const [PROGRAM, WORKER, INJECT] = ['../src/cli/collimate.ts', '../src/cli/worker.ts', 'faults/inject.ts'].map(
+  (file) => resolve(import.meta.dirname, file),
+) as [string, string, string];
 const SMALL = '--preset smoke --depth 2 --width 16 --epochs 2 --samples 2 --tune off --checkpoint-every 1000';
 export const COMMANDS: Readonly<Record<'run' | 'sweep', readonly string[]>> = {
   run: `mnist-fc ${SMALL} --images 320 --batch 16`.split(' '),
@@ -63,7 +61,7 @@ export class Faults {
     this.#command = command;
     const folder = join(this.#root, 'bundle');
     rmSync(folder, { recursive: true, force: true });
-    this.#bundled = bundle([REPRODUCE, WORKER, INJECT], folder);
+    this.#bundled = bundle([PROGRAM, WORKER, INJECT], folder);
   }
 
   /** Leaves a run alone, and lists its operations: on files, or submits. */
@@ -100,7 +98,7 @@ export class Faults {
       ...(fault && { [VARIABLE]: JSON.stringify(fault) }),
     };
     return new Promise((done) => {
-      const child = spawn(process.execPath, [...imports, bundled.get(REPRODUCE)!, ...args], {
+      const child = spawn(process.execPath, [...imports, bundled.get(PROGRAM)!, 'reproduce', ...args], {
         stdio: ['ignore', 'ignore', 'pipe'],
         env,
       });

@@ -149,8 +149,14 @@ function documented(file: string): Map<string, boolean> {
   return names;
 }
 
-test('the library explains all that it exports', () => {
-  const all = documented('index.ts');
-  expect(all.size).toBeGreaterThan(60);
+test.each([
+  ['index.ts', 60],
+  ['models/index.ts', 10],
+  ['train/index.ts', 10],
+  ['analysis/index.ts', 10],
+  ['host/tuner.ts', 5],
+])('%s explains all that it exports', (face, least) => {
+  const all = documented(face);
+  expect(all.size).toBeGreaterThan(least);
   expect([...all].flatMap(([name, has]) => (has ? [] : [name]))).toEqual([]);
 });

@@ -4,9 +4,7 @@ import { bundle } from '../scripts/bundle.ts';
 
 /** What tests start as processes of their own, again and again. */
 const STARTED = [
-  ...['analyze', 'data', 'doctor', 'reproduce', 'sweep', 'tune', 'worker'].map(
-    (name) => `src/cli/${name}.ts`,
-  ),
+  ...['collimate', 'worker', 'probe'].map((name) => `src/cli/${name}.ts`),
   'bench/main.ts',
   'scripts/explain.ts',
   'test/experiments/run-child.ts',

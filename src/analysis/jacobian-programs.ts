@@ -23,6 +23,7 @@ import type { Weights } from '../train/network.ts';
 import { isExact, PROBES, probedEnergy, remainderEstimates } from './frobenius.ts';
 import { type LinearMap, leading, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
 
+/** How Residual Jacobians are decomposed. */
 export interface JacobianOptions extends SketchOptions {
   readonly convention: 'branch' | 'post-activation';
   readonly seed: number;

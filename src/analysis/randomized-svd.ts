@@ -39,6 +39,7 @@ export interface SingularTriples {
   readonly basis: Tensor;
 }
 
+/** Size and accuracy of a randomized singular value decomposition. */
 export interface SketchOptions {
   /** Directions of the sketch, r; at most the dimension. */
   readonly columns: number;

@@ -121,6 +121,7 @@ const analysisFields = v.object({
   /** Variant of the kernel used for each problem, where no `config.json` tells. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
 });
+/** What analysis.json holds: the network, the settings, and all measures at initialization and as trained. */
 export type Analysis = v.InferOutput<typeof analysisFields>;
 
 export const analysis = v.pipe(

@@ -3,6 +3,7 @@ import { CollimateError, checkWhole } from '../errors.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import type { Analysis } from './results.ts';
 
+/** The settings of an analysis, as analysis.json records them. */
 export type AnalysisOptions = Analysis['settings'];
 
 /** The SVD of the small matrix between two bases takes no more. */

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { Analysis } from '../analysis/results.ts';
 import { judgeRun } from '../analysis/run-claims.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
+import { command, invocation } from '../command.ts';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyst.ts';
@@ -29,7 +30,6 @@ import type { TrainingOptions } from '../settings/table.ts';
 import type { HostState } from '../train/state.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { fetchTask } from './fetch-task.ts';
-import { main } from './main.ts';
 import { tuneOption } from './tune-option.ts';
 import { verdictLines } from './verdict-table.ts';
 
@@ -55,8 +55,10 @@ interface Options {
   readonly json?: boolean;
 }
 
-const program = new Command('npm run analyze --')
-  .description('Measures Residual Alignment in a trained network, from `npm run reproduce` or elsewhere.')
+const program = new Command(invocation('analyze'))
+  .description(
+    `Measures Residual Alignment in a trained network, from \`${command('reproduce')}\` or elsewhere.`,
+  )
   .argument('<checkpoint>', 'a checkpoint.safetensors, or the folder of a run')
   .option('--experiment <name>', 'the file holds bare weights, for the network of this experiment')
   .option('--preset <name>', 'preset of that experiment', 'paper')
@@ -80,16 +82,17 @@ const program = new Command('npm run analyze --')
     'after',
     `
 Examples:
-  npm run analyze -- results/mnist-fc/20260101-120000-1
-  npm run analyze -- results/mnist-fc/20260101-120000-1/control --samples 64
-  npm run analyze -- checkpoint.safetensors --convention post-activation --out analysis.json
-  npm run analyze -- weights.safetensors --experiment imagenette-resnet34
+  ${command('analyze', 'results/mnist-fc/20260101-120000-1')}
+  ${command('analyze', 'results/mnist-fc/20260101-120000-1/control --samples 64')}
+  ${command('analyze', 'checkpoint.safetensors --convention post-activation --out analysis.json')}
+  ${command('analyze', 'weights.safetensors --experiment imagenette-resnet34')}
 
 Bare weights, such as torchvision's \`resnet34\` saved as safetensors, need PyTorch's names and the network's shapes, but may have any number of classes.`,
   );
 
-await main(async () => {
-  program.parse();
+/** Measures a network. Returns the exit status. */
+export async function run(words: readonly string[]): Promise<number> {
+  program.parse(words, { from: 'user' });
   const path = program.args[0]!;
   const { adapter, dataDir, out, json, tune, experiment, preset, ...given } = program.opts<Options>();
   const number = (option: string, text: string | undefined, range: Range) =>
@@ -143,7 +146,7 @@ await main(async () => {
     if (!json) console.log(`\nAnalysis: ${out}`);
   }
   return 0;
-});
+}
 
 /** The checkpoint at a path, and the configuration of its run where that lies beside it. */
 function open(

@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import { invocation } from '../command.ts';
 import type { DatasetOptions } from '../data/dataset.ts';
 import { type DatasetName, datasets } from '../data/datasets.ts';
 import { ensureDataset } from '../data/fetch.ts';
@@ -6,7 +7,7 @@ import { loadDataset, placeOf } from '../data/load.ts';
 import { dataFolder, lackingBytes } from '../data/locate.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { fetchBar } from './fetch-bar.ts';
-import { main, reportError } from './main.ts';
+import { reportError } from './main.ts';
 
 interface Choice {
   readonly dataset: DatasetName;
@@ -38,7 +39,7 @@ function about({ dataset, source }: Choice): string {
 /** Images of any size are only tried, not kept in a size of use. */
 const VERIFY_SIZE = 8;
 
-const program = new Command('npm run data --')
+const program = new Command(invocation('data'))
   .description('Shows, fetches and verifies the datasets.')
   .option('--data-dir <folder>', 'where they are kept (default: $COLLIMATE_DATA, or a folder in the cache)')
   .option('--debug', 'print stack traces');
@@ -63,10 +64,11 @@ program
   .action(verify);
 
 let status = 0;
-await main(async () => {
-  await program.parseAsync();
+/** Lists, fetches or verifies. Returns the exit status. */
+export async function run(words: readonly string[]): Promise<number> {
+  await program.parseAsync(words, { from: 'user' });
   return status;
-});
+}
 
 function optionsOf({ source }: Choice): DatasetOptions {
   return { source, ...program.opts<{ dataDir?: string }>() };

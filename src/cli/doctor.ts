@@ -1,14 +1,14 @@
 import { fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { invocation } from '../command.ts';
 import { formatBytes } from '../gpu/failures.ts';
+import { version } from '../host/home.ts';
 import { packageVersion } from '../host/packages.ts';
-import { type Probe, probe } from '../host/probe.ts';
+import type { Probe } from '../host/probe.ts';
 import { remedies } from '../host/remedies.ts';
 import { SWIFTSHADER } from '../host/swiftshader.ts';
 import { type SystemFacts, systemFacts } from '../host/system.ts';
-import { main } from './main.ts';
 
 /** An adapter that was tried, with what Dawn and the drivers wrote while it was. */
 interface Trial {
@@ -25,6 +25,7 @@ interface Report {
   readonly advice: readonly string[];
 }
 
+const PROBE = fileURLToPath(new URL('./probe.ts', import.meta.url));
 const sources = ['gpu', 'system', 'swiftshader'] as const;
 
 async function examine(requested: string | undefined): Promise<Report> {
@@ -50,7 +51,7 @@ async function examine(requested: string | undefined): Promise<Report> {
 /** Each adapter is tried in a process of its own: a driver may crash, hang, or say why it refuses on stderr only. */
 function tryApart(adapter: string): Promise<Trial> {
   return new Promise((resolve) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--probe', adapter], {
+    const child = fork(PROBE, [adapter], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: { ...process.env, COLLIMATE_DEBUG: '1' }, // It shows Dawn's warnings.
       timeout: 60_000,
@@ -79,11 +80,8 @@ function tryApart(adapter: string): Promise<Trial> {
 }
 
 function versions(): Record<string, string> {
-  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   return {
-    collimate: own.version,
+    collimate: version,
     node: process.versions.node,
     webgpu: packageVersion('webgpu') ?? 'not installed',
     [SWIFTSHADER]: packageVersion(SWIFTSHADER) ?? 'not installed',
@@ -144,7 +142,7 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
   );
 }
 
-const program = new Command('doctor')
+const program = new Command(invocation('doctor'))
   .description('Lists the WebGPU adapters, says which one is chosen, and how to get a better one.')
   .option(
     '--adapter <name>',
@@ -156,15 +154,11 @@ const program = new Command('doctor')
     '\nThe exit status is 0 if an adapter works (with --adapter, the requested one), else 1.',
   );
 
-const [first, adapter] = process.argv.slice(2);
-if (first === '--probe' && adapter && process.send) {
-  process.send(await probe(adapter), () => process.disconnect());
-} else {
-  await main(async () => {
-    const options = program.parse().opts<{ adapter?: string; json?: boolean }>();
-    const report = await examine((options.adapter || process.env.COLLIMATE_ADAPTER)?.trim().toLowerCase());
-    if (options.json) console.log(JSON.stringify(report, null, 2));
-    else print(report);
-    return report.chosen ? 0 : 1;
-  });
+/** Tries all adapters. Returns the exit status. */
+export async function run(words: readonly string[]): Promise<number> {
+  const options = program.parse(words, { from: 'user' }).opts<{ adapter?: string; json?: boolean }>();
+  const report = await examine((options.adapter || process.env.COLLIMATE_ADAPTER)?.trim().toLowerCase());
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  else print(report);
+  return report.chosen ? 0 : 1;
 }

@@ -1,6 +1,14 @@
 import { remedyOf } from '../atomic-write.ts';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.ts';
+
+/** How this process was started, for {@link command} and for the processes that it starts. */
+process.env.COLLIMATE_PROGRAM ??= import.meta.url.endsWith('.ts')
+  ? 'npm run'
+  : process.env.npm_command === 'exec'
+    ? 'npx collimate'
+    : 'collimate';
 
 /** The part of `--help` that says how a command ends. */
 export const exitStatuses = (done: string, work = 'the work'): string =>
@@ -11,12 +19,12 @@ stopped: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when t
  * Runs a command: its result is the exit status. An error is printed with its remedy, and with a stack trace only on
  * `--debug` or COLLIMATE_DEBUG; what was stopped ends with the status that shells expect.
  */
-export async function main(command: () => Promise<number>): Promise<void> {
+export async function main(work: () => Promise<number>): Promise<void> {
   stopWhereOutputEnds();
   if (process.argv.includes('--debug')) process.env.COLLIMATE_DEBUG ||= '1';
   try {
     refuseEmpty(process.argv.slice(2));
-    process.exitCode = await command();
+    process.exitCode = await work();
   } catch (error) {
     process.exitCode = reportError(error);
   }
@@ -86,4 +94,4 @@ export const quote = (word: string): string =>
 
 /** A command as it is typed in a shell. */
 export const commandLine = (script: string, args: readonly string[]): string =>
-  `npm run ${script} -- ${args.map(quote).join(' ')}`;
+  command(script, args.map(quote).join(' '));

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { command, invocation } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
 import { parsePlan, type Sweep } from '../experiments/sweep.ts';
@@ -6,7 +7,7 @@ import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { parseNumber, real, whole } from '../settings/row.ts';
 import { list } from './list.ts';
-import { exitStatuses, main } from './main.ts';
+import { exitStatuses } from './main.ts';
 import { addSettings } from './setting-options.ts';
 import { runSingle, type SingleOptions } from './single.ts';
 import { runSuite } from './suite.ts';
@@ -20,7 +21,7 @@ interface Options extends SingleOptions {
   readonly shard?: string;
 }
 
-const program = new Command('npm run reproduce --')
+const program = new Command(invocation('reproduce'))
   .description(
     'Trains residual networks and their controls and measures Residual Alignment in them: one experiment, or a sweep of many runs.',
   )
@@ -73,23 +74,24 @@ program
     'after',
     `
 Examples:
-  npm run reproduce -- mnist-fc                          the main result, in minutes
-  npm run reproduce -- mnist-fc --preset smoke           a first look, in seconds
-  npm run reproduce -- mnist-fc --depth 16 --seed 2 --out results/deep
-  npm run reproduce -- mnist-fc --resume                 continue the last interrupted run
-  npm run reproduce -- mnist-conv                        the same for convolutions
-  npm run reproduce -- ra4-depth                         a sweep: many runs, one report, results/index.html
-  npm run reproduce -- all --preset quick                every claim of the paper, in an hour on two cores
-  npm run reproduce -- list                              experiments and sweeps, with times
-  npm run reproduce -- list mnist-conv                   presets of one, with sizes and settings
+  ${command('reproduce', 'mnist-fc')}                          the main result, in minutes
+  ${command('reproduce', 'mnist-fc --preset smoke')}           a first look, in seconds
+  ${command('reproduce', 'mnist-fc --depth 16 --seed 2 --out results/deep')}
+  ${command('reproduce', 'mnist-fc --resume')}                 continue the last interrupted run
+  ${command('reproduce', 'mnist-conv')}                        the same for convolutions
+  ${command('reproduce', 'ra4-depth')}                         a sweep: many runs, one report, results/index.html
+  ${command('reproduce', 'all --preset quick')}                every claim of the paper, in an hour on two cores
+  ${command('reproduce', 'list')}                              experiments and sweeps, with times
+  ${command('reproduce', 'list mnist-conv')}                   presets of one, with sizes and settings
 
 Numeric defaults depend on the preset; \`list NAME\` shows them. A stopped run leaves a checkpoint and prints the
 command that continues it.${exitStatuses('when the run is done', 'a run')}`,
   );
 
-await main(async () => {
-  if (process.argv[2] === theorySweep.name) return theoryCommand(process.argv.slice(3));
-  program.parse();
+/** Makes an experiment or sweeps, or lists them. Returns the exit status. */
+export async function run(words: readonly string[]): Promise<number> {
+  if (words[0] === theorySweep.name) return theoryCommand(words.slice(1));
+  program.parse(words, { from: 'user' });
   const options = program.opts<Options>();
   const [name, which] = program.args;
   if (name === 'list') return list(which, options);
@@ -109,7 +111,7 @@ await main(async () => {
     );
   }
   return runSingle(experiment, options, checkpointSeconds);
-});
+}
 
 async function suite(
   all: readonly Sweep[],

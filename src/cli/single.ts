@@ -56,7 +56,7 @@ export async function runSingle(
         experiment,
         {
           ...{ preset, settings, tune },
-          command: commandLine('reproduce', process.argv.slice(2)),
+          command: commandLine('reproduce', process.argv.slice(3)),
         },
         task,
         gpu.info,

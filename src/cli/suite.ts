@@ -87,7 +87,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
     } catch (error) {
       display.close();
       const status = reportError(error);
-      console.error(`To continue: ${commandLine('reproduce', process.argv.slice(2))}`);
+      console.error(`To continue: ${commandLine('reproduce', process.argv.slice(3))}`);
       return status;
     }
   }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { writeAtomically } from '../atomic-write.ts';
+import { command, invocation } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { CONFIG, makeFolder } from '../experiments/run-folder.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
 import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, whole } from '../settings/row.ts';
-import { commandLine, main, quote } from './main.ts';
+import { commandLine, quote } from './main.ts';
 import { addSettings } from './setting-options.ts';
 import { checkTime, sbatch, slurmScript, timesIn } from './slurm.ts';
 import { tuneOption } from './tune-option.ts';
@@ -25,7 +26,7 @@ import { alignColumns } from './verdict-table.ts';
 
 /** Beyond that a part is too small to be worth a task that opens a device and reads the images. */
 const MAX_TASKS = 16;
-const REPRODUCE = fileURLToPath(new URL('./reproduce.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./collimate.ts', import.meta.url));
 
 /** What says which runs are meant, as for `reproduce`. */
 interface Plan extends GivenPlan {
@@ -42,6 +43,8 @@ interface Submission extends Plan {
 const SBATCH = ['time', 'partition', 'gres'];
 /** Options that go to `reproduce` in another form, or not at all. */
 const OWN = [...SBATCH, 'slurm', 'shards', 'dryRun', 'out', 'dataDir', 'debug'];
+
+let outcome = 0;
 
 function planned(name: string, description: string): Command {
   const command = new Command(name)
@@ -78,23 +81,31 @@ const submit = planned(
     'after',
     `
 Example:
-  npm run sweep -- submit --slurm ra4-depth --shards 8 --time 02:00:00 --gres gpu:1 -- --cpus-per-task=4
+  ${command('sweep', 'submit --slurm ra4-depth --shards 8 --time 02:00:00 --gres gpu:1 -- --cpus-per-task=4')}
 
-All nodes must share the results folder. Fetch datasets first with \`npm run data\`: nodes may have no network.`,
+All nodes must share the results folder. Fetch datasets first with \`${command('data')}\`: nodes may have no network.`,
   )
-  .action((sweep: string, others: string[], options: Submission) =>
-    main(async () => submitToSlurm(sweep, others, options)),
-  );
+  .action((sweep: string, others: string[], options: Submission) => {
+    outcome = submitToSlurm(sweep, others, options);
+  });
 
 const status = planned('status', 'Shows which runs of a sweep are done, begun, failed or missing.').action(
-  (sweep: string, options: Plan) => main(async () => printStatus(sweep, options)),
+  (sweep: string, options: Plan) => {
+    outcome = printStatus(sweep, options);
+  },
 );
 
-await new Command('npm run sweep --')
-  .description('Submits sweeps to a cluster and shows their progress. `npm run reproduce` makes them here.')
-  .addCommand(submit)
-  .addCommand(status)
-  .parseAsync();
+/** Submits a sweep, or shows how it stands. Returns the exit status. */
+export async function run(words: readonly string[]): Promise<number> {
+  await new Command(invocation('sweep'))
+    .description(
+      `Submits sweeps to a cluster and shows their progress. \`${command('reproduce')}\` makes them here.`,
+    )
+    .addCommand(submit)
+    .addCommand(status)
+    .parseAsync(words, { from: 'user' });
+  return outcome;
+}
 
 function submitToSlurm(sweep: string, others: readonly string[], options: Submission): number {
   const { level, runs } = planOf(sweep, options);
@@ -112,7 +123,13 @@ function submitToSlurm(sweep: string, others: readonly string[], options: Submis
         : parseNumber('--shards', shards, whole(1, 1000)),
     folder: process.cwd(),
     command: [
-      ...[process.execPath, '--import', 'tsx', REPRODUCE, sweep],
+      ...[
+        process.execPath,
+        ...(PROGRAM.endsWith('.ts') ? ['--import', 'tsx'] : []),
+        PROGRAM,
+        'reproduce',
+        sweep,
+      ],
       ...typed(submit, (option) => !OWN.includes(option)),
       ...Object.entries(places).flatMap(([option, path]) =>
         path === undefined ? [] : [option, resolve(path)],

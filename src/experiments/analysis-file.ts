@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ANALYSIS_FORMAT, type Analysis, analysis } from '../analysis/results.ts';
+import { command } from '../command.ts';
 import { ageOf } from '../format.ts';
 import { checkRecord, readJson } from '../record.ts';
 import { isRecord } from '../schema.ts';
@@ -16,7 +17,7 @@ export const REPORT = 'report.html';
 export const isDone = (folder: string): boolean =>
   readAnalysis(folder)?.claims !== undefined && existsSync(join(folder, REPORT));
 
-const remedy = 'Remove the file: it is made again from the checkpoint by `npm run reproduce -- … --resume`.';
+const remedy = `Remove the file: it is made again from the checkpoint by \`${command('reproduce', '… --resume')}\`.`;
 const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;
 
 /** It differs in its claims alone, which are judged again. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { otherFormat } from '../format.ts';
 import { networkOf, networkOptions } from '../models/networks.ts';
@@ -95,7 +96,7 @@ function checksum(
   return hash.digest('hex');
 }
 
-const DAMAGED = 'Restore the file from a copy, or use a checkpoint written by `npm run reproduce`.';
+const DAMAGED = `Restore the file from a copy, or use a checkpoint written by \`${command('reproduce')}\`.`;
 
 /**
  * Reads a checkpoint, and checks that it is intact and has exactly the tensors of the network it names. One of an
@@ -107,7 +108,7 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   if (texts.format !== FORMAT) {
     throw otherFormat(fileName, texts.format, FORMAT, {
       older: 'Train the network again, or use the version of Collimate that wrote it.',
-      other: 'Use a checkpoint written by `npm run reproduce`. Bare weights need `--experiment`.',
+      other: `Use a checkpoint written by \`${command('reproduce')}\`. Bare weights need \`--experiment\`.`,
     });
   }
   const { sha256, ...summed } = texts;

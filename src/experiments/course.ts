@@ -9,6 +9,7 @@ import {
   type Measures,
   summaryOf,
 } from '../analysis/results.ts';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
@@ -24,7 +25,7 @@ export const COURSE = 'course.json';
 const COURSE_FILE = {
   format: 'collimate/course@1',
   schema: course,
-  remedy: 'Remove the file; `npm run reproduce -- … --resume` makes it again from the snapshots.',
+  remedy: `Remove the file; \`${command('reproduce', '… --resume')}\` makes it again from the snapshots.`,
 } as const;
 
 /** Epochs at whose ends a run is still to be measured, 0 for initialization; none in runs without snapshots. */

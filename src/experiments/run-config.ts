@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { arch, cpus, platform, release } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
+import { root, version } from '../host/home.ts';
 import { packageVersion } from '../host/packages.ts';
 import { networkOptions } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
@@ -177,11 +177,8 @@ function within<T>(path: string, check: () => T): T {
   }
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-
 function versions(): Record<string, string> {
-  const { name, version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Record<string, string>;
-  return { [name!]: version!, node: process.versions.node, webgpu: packageVersion('webgpu')! };
+  return { collimate: version, node: process.versions.node, webgpu: packageVersion('webgpu')! };
 }
 
 /** The commit that this package is checked out at, with `-dirty` appended if files differ; null if unknown. */

@@ -1,4 +1,5 @@
 import type { EpochMetrics } from '../analysis/results.ts';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
@@ -55,7 +56,7 @@ export class DivergedError extends CollimateError {}
 const nothingLearned = (adapter: string, step: number): CollimateError =>
   new CollimateError(
     `training stopped: the loss is exactly 0 at step ${step} on ${adapter}`,
-    'Check the adapter with `npm run doctor`; if it works, train for fewer epochs or with a larger --weight-decay.',
+    `Check the adapter with \`${command('doctor')}\`; if it works, train for fewer epochs or with a larger --weight-decay.`,
   );
 
 type Accuracies = Pick<EpochMetrics, 'testAccuracy' | 'validationAccuracy'>;

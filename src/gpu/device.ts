@@ -1,3 +1,4 @@
+import { command } from '../command.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
 import { DeviceLostError, uncaptured } from './failures.ts';
@@ -79,7 +80,7 @@ export class Gpu implements Disposable {
     } catch (cause) {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
-        'run `npm run doctor`, or choose another adapter with --adapter',
+        `run \`${command('doctor')}\`, or choose another adapter with --adapter`,
         { cause },
       );
     }

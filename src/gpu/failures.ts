@@ -1,3 +1,4 @@
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 
 /** The device is gone: its driver crashed, it was unplugged, or it hung and was reset. Nothing on it can be read back. */
@@ -26,7 +27,7 @@ export function uncaptured(error: GPUError): CollimateError {
   }
   return new CollimateError(
     `the GPU refused an operation (${kind}): ${error.message.trim()}`,
-    'this is a bug in Collimate or in the GPU driver: please report it with the output of `npm run doctor`',
+    `this is a bug in Collimate or in the GPU driver: please report it with the output of \`${command('doctor')}\``,
   );
 }
 
@@ -41,7 +42,7 @@ export function shaderError(
   const text = errors.map((e) => `${name}:${e.lineNum}:${e.linePos}: ${e.message}\n${excerpt(wgsl, e)}`);
   return new CollimateError(
     `the kernel ${name} does not compile\n${text.length ? text.join('\n') : fallback.trim()}`,
-    'this is a bug in Collimate or in the shader compiler: please report it with the output of `npm run doctor`',
+    `this is a bug in Collimate or in the shader compiler: please report it with the output of \`${command('doctor')}\``,
   );
 }
 

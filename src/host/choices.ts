@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { makeFolders, writeAtomically } from '../atomic-write.ts';
@@ -9,6 +9,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import { readRecord } from '../record.ts';
 import { atLeast0 } from '../schema.ts';
 import type { Choice, ChoiceStore } from '../tuner/tuner.ts';
+import { version } from './home.ts';
 
 export { type TuneMode, Tuner, type TunerOptions, tuneModes } from '../tuner/tuner.ts';
 
@@ -47,10 +48,6 @@ function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): stri
 export function choicesFile(): string {
   return join(cacheFolder(), 'kernels.json');
 }
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** What a choice depends on beside the problem. */
 function adapterKey({ name, driver, threads }: AdapterInfo): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 /**
  * Dawn writes warnings straight to the process's stderr while it looks for adapters: limits that it lowered, drivers that
  * it passed over, a stack of its own where there is no driver. All of them are expected, and what follows from them is
- * said by errors and by `npm run doctor`. So they are kept from the terminal, except where COLLIMATE_DEBUG is set.
+ * said by errors and by `collimate doctor`. So they are kept from the terminal, except where COLLIMATE_DEBUG is set.
  */
 const EXPECTED = /^(Warning: .*|\s+at .*|)$/;
 

@@ -3,6 +3,7 @@ import { orthonormalize, rightSvd } from '../autograd/linalg.ts';
 import { compileUnexamined } from '../autograd/program.ts';
 import type { Spec } from '../autograd/signature.ts';
 import type { Tensor } from '../autograd/tensor.ts';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -14,7 +15,7 @@ export class WrongAnswers extends CollimateError {
   constructor(adapter: string, wrong: number, of: number, what: string, example: string) {
     super(
       `${adapter} computes ${wrong} of ${of} numbers${what} wrong: ${example}`,
-      'update its driver, or choose another adapter with --adapter: `npm run doctor` tells which there are',
+      `update its driver, or choose another adapter with --adapter: \`${command('doctor')}\` tells which there are`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { type FoundAdapter, infoOf, softwareNames } from '../gpu/adapter.ts';
 import { quietly } from '../gpu/wait.ts';
@@ -12,7 +13,7 @@ import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.t
  * `COLLIMATE_ADAPTER` is asked. `threads` is the size of lavapipe's pool.
  * @throws CollimateError naming the requested and what there is instead
  */
-export function findNodeAdapter(requested?: string, threads?: number): Promise<FoundAdapter> {
+export function findHostAdapter(requested?: string, threads?: number): Promise<FoundAdapter> {
   const found = last.then(() => withThreads(threads, (narrow) => find(requested, narrow)));
   last = found.catch(() => {});
   return found;
@@ -68,7 +69,7 @@ async function find(requested: string | undefined, narrow: boolean): Promise<Fou
   throw new CollimateError(
     `no WebGPU adapter${wanted && ` for '${wanted}'`}: ${reasons.join('; ')}`,
     refusals.findLast(({ remedy }) => remedy)?.remedy ??
-      'run `npm run doctor` to see which adapters there are and how to get a better one' +
+      `run \`${command('doctor')}\` to see which adapters there are and how to get a better one` +
         (wanted && ', or leave out --adapter and COLLIMATE_ADAPTER to take the best there is'),
   );
 }

@@ -1,7 +1,7 @@
+import { findHostAdapter } from '#host/adapter';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { FoundAdapter } from '../gpu/adapter.ts';
 import { Gpu, type KernelChooser } from '../gpu/device.ts';
-import { inNode } from '../gpu/wait.ts';
 import { checkDevice, examineKernels, WrongAnswers } from './known-answers.ts';
 
 /** Which adapter to open, and how. */
@@ -65,20 +65,11 @@ async function open(options: OpenOptions): Promise<Gpu> {
 
 async function findAdapter({ adapter, gpu, threads }: OpenOptions): Promise<FoundAdapter> {
   const given = gpu ?? globalThis.navigator?.gpu;
-  if (!given && inNode) {
-    const { findNodeAdapter } = await import('./node-adapter.ts');
-    return findNodeAdapter(adapter, threads);
-  }
-  const found = await given?.requestAdapter({ powerPreference: 'high-performance' });
-  if (given && found) return { adapter: found, languageFeatures: given.wgslLanguageFeatures };
-  if (!given && globalThis.isSecureContext === false) {
-    throw new CollimateError(
-      `the page ${globalThis.location?.origin ?? ''} is not secure, and browsers offer WebGPU to secure pages only`,
-      'serve it over https, or from localhost',
-    );
-  }
+  if (!given) return findHostAdapter(adapter, threads);
+  const found = await given.requestAdapter({ powerPreference: 'high-performance' });
+  if (found) return { adapter: found, languageFeatures: given.wgslLanguageFeatures };
   throw new CollimateError(
-    given ? 'this browser has no WebGPU adapter' : 'this browser does not offer WebGPU',
+    'this browser has no WebGPU adapter',
     'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
   );
 }

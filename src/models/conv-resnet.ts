@@ -27,6 +27,7 @@ const fields = {
 };
 const schema = v.strictObject({ kind: v.literal('conv'), ...fields });
 type Options = Readonly<v.InferOutput<typeof schema>>;
+/** Sizes of a {@link ConvResNet}: docs/models.md. */
 export type ConvResNetOptions = Omit<Options, 'kind'>;
 
 /**

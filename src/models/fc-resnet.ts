@@ -37,6 +37,7 @@ const fields = {
 };
 const schema = v.strictObject({ kind: v.literal('fc'), ...fields });
 type Options = Readonly<v.InferOutput<typeof schema>>;
+/** Sizes of an {@link FcResNet}: docs/models.md. */
 export type FcResNetOptions = Omit<Options, 'kind'>;
 
 /**

@@ -20,6 +20,7 @@ export const networks = table as unknown as Readonly<
   Record<Model, NetworkKind<NetworkOptions, NetworkOptions>>
 >;
 
+/** The names of all kinds of networks. */
 export const models = Object.keys(networks) as Model[];
 
 /** A network as files describe it. */

@@ -58,6 +58,7 @@ export interface Layer {
   readonly norm?: NormSpec;
 }
 
+/** What a residual network is made of, with the names of its parameters. */
 export interface Architecture {
   /** Shape of one example. */
   readonly input: readonly number[];

@@ -24,6 +24,7 @@ const fields = {
 };
 const schema = v.strictObject({ kind: v.literal('resnet34'), ...fields });
 type Options = Readonly<v.InferOutput<typeof schema>>;
+/** Sizes of a {@link ResNet34}: docs/models.md. */
 export type ResNet34Options = Omit<Options, 'kind'>;
 
 /** Channels of the first stage in the standard network. */

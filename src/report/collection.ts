@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { ANALYSIS, REPORT, readAnalysis } from '../experiments/analysis-file.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
@@ -76,7 +77,7 @@ export function collect(root: string): Collection {
           if (!analysis?.claims) {
             // A run is done once it has been judged: without claims, they are of an earlier version.
             if (config && existsSync(join(root, folder, REPORT))) {
-              const remedy = `npm run reproduce -- ${config.experiment} --resume ${join(root, folder)}`;
+              const remedy = command('reproduce', `${config.experiment} --resume ${join(root, folder)}`);
               const reason = `its claims are of an earlier version: \`${remedy}\` judges them again`;
               damaged.push({ path: `${folder}/${ANALYSIS}`, reason });
             }
@@ -87,7 +88,7 @@ export function collect(root: string): Collection {
         },
       ),
     );
-  const reason = 'it is of an earlier version: `npm run reproduce -- unconstrained-jacobians` makes it again';
+  const reason = `it is of an earlier version: \`${command('reproduce', 'unconstrained-jacobians')}\` makes it again`;
   for (const folder of holding(below(THEORY), 'theory.json'))
     damaged.push({ path: `${folder}/theory.json`, reason });
   return { root, sweeps, runs, damaged };

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { command } from '../command.ts';
 import type { Collection } from './collection.ts';
 import type { Gathered } from './gather.ts';
 import { type Cell, type ColumnOf, type FigurePart, type Inline, type Part, tableOf } from './parts.ts';
@@ -76,7 +77,7 @@ const lower = (text: string): string => text.replace(/^[A-Z](?=[a-z ])/, (c) => 
 
 const remedy = (sweeps: readonly string[]): Inline => [
   'Not measured: run ',
-  { code: `npm run reproduce -- ${sweeps[0]}` },
+  { code: command('reproduce', sweeps[0]) },
 ];
 
 /** A statement as a title. */

@@ -1,3 +1,4 @@
+import { command } from '../command.ts';
 import { type Collection, collect, type FoundRun, type FoundSweep } from './collection.ts';
 import { type Gathered, gather } from './gather.ts';
 import { figureOf, glance, headline, statementParts } from './index-claims.ts';
@@ -98,7 +99,7 @@ const holding = ({ claims }: Pick<FoundRun, 'claims'>): string =>
 /** A row for each sweep. */
 function sweepTable({ sweeps }: Collection): Part {
   if (sweeps.length === 0)
-    return { kind: 'text', text: ['None yet: run ', { code: 'npm run reproduce -- all --preset quick' }] };
+    return { kind: 'text', text: ['None yet: run ', { code: command('reproduce', 'all --preset quick') }] };
   const columns: ColumnOf<FoundSweep>[] = [
     ['Sweep', (sweep) => ({ ...page(sweep), small: sweep.record.question })],
     [

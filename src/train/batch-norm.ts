@@ -6,6 +6,7 @@ import type { Normalizer, Weights } from './network.ts';
 export const EPSILON = 1e-5;
 export const MOMENTUM = 0.1;
 
+/** Mean and variance of each channel over a batch. */
 export interface BatchStatistics {
   readonly mean: Tensor;
   /** Biased, as used for normalizing. */

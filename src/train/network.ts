@@ -3,6 +3,7 @@ import type { Tensor } from '../autograd/tensor.ts';
 /** Tensors by their PyTorch-style names, e.g. `blocks.0.bn1.weight`. */
 export type Weights = Readonly<Record<string, Tensor>>;
 
+/** A parameter: its name in files, its shape, and how it is initialized. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];

@@ -2,6 +2,7 @@ import { add, cast, cos, mul, sub } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { checkReal, checkWhole } from '../errors.ts';
 
+/** Learning rate, momentum and weight decay of SGD, with PyTorch’s meaning, and the steps of the schedule. */
 export interface SgdOptions {
   /** Learning rate at the first step. */
   readonly lr: number;

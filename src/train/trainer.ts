@@ -10,11 +10,13 @@ import { checkSgd, type SgdOptions } from './sgd.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
 import { exampleAt, gradientStep, LOG_LENGTH, statisticsRates, updateStep } from './step.ts';
 
+/** Options of SGD, the batch size, and the seed of the order of examples. */
 export interface TrainerOptions extends SgdOptions {
   readonly batch: number;
   readonly seed: number;
 }
 
+/** What a step logs. */
 export interface StepRecord {
   readonly step: number;
   /** Mean cross-entropy of the batch, before the step. */

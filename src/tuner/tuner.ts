@@ -5,6 +5,7 @@ import { type Measure, measureKernels, type Times } from './measure.ts';
 
 /** `on` measures what is not known yet, `force` measures everything again, `off` takes the kernels' own guesses. */
 export type TuneMode = 'off' | 'on' | 'force';
+/** All modes. */
 export const tuneModes: readonly TuneMode[] = ['off', 'on', 'force'];
 
 /** What was measured of one class of problems, and what it led to. */
@@ -28,6 +29,7 @@ export interface ChoiceStore {
 
 const NOWHERE: ChoiceStore = { fingerprint: () => '', read: () => ({}), add() {} };
 
+/** What a {@link Tuner} measures, and where it keeps what it finds. */
 export interface TunerOptions {
   readonly mode: TuneMode;
   /** Variants by problem that are to be used whatever was or would be measured, such as those of a run that goes on. */

@@ -8,9 +8,15 @@ export interface Ended {
   readonly stderr: string;
 }
 
-type Command = 'reproduce' | 'sweep' | 'analyze' | 'data' | 'doctor' | 'tune' | 'worker';
+type Command = 'reproduce' | 'list' | 'sweep' | 'analyze' | 'data' | 'doctor' | 'tune';
 type Env = Readonly<Record<string, string>>;
 type OnOutput = (stdout: string, child: ChildProcess) => void;
+
+/** The words behind `node` that start a command. */
+export const program = async (command: Command): Promise<string[]> => [
+  ...(await start('src/cli/collimate.ts')),
+  command,
+];
 
 /** Runs one of the commands in src/cli as its own process; `onOutput` sees what it has printed and may signal it. */
 export async function runCommand(
@@ -19,12 +25,12 @@ export async function runCommand(
   onOutput?: OnOutput,
   env?: Env,
 ): Promise<Ended> {
-  return run([process.execPath, ...(await start(`src/cli/${command}.ts`)), ...args], onOutput, env);
+  return run([process.execPath, ...(await program(command)), ...args], onOutput, env);
 }
 
 /** Runs a command as it is typed, through npm and from the sources. */
 export const runScript = (
-  command: Exclude<Command, 'worker'>,
+  command: Exclude<Command, 'list'>,
   args: readonly string[],
   env?: Env,
 ): Promise<Ended> => run(['npm', 'run', '--silent', command, '--', ...args], () => {}, env);

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { differences } from '../../scripts/run-differences.ts';
 import { reportError } from '../../src/cli/main.ts';
 import { decodeCheckpoint } from '../../src/experiments/checkpoint.ts';
+
 import { start } from '../start.ts';
-import { type Ended, run, runCommand } from './child.ts';
+import { type Ended, program, run, runCommand } from './child.ts';
 
 /** A run of one network in 300 steps. */
 const TINY =
@@ -34,7 +35,7 @@ async function inShell(
   args: readonly string[],
   redirection: string,
 ): Promise<Ended> {
-  const node = [process.execPath, ...(await start(`src/cli/${command}.ts`)), ...args];
+  const node = [process.execPath, ...(await program(command)), ...args];
   return run(['bash', '-c', `exec "$@" ${redirection}`, 'bash', ...node], undefined, env);
 }
 
@@ -120,7 +121,7 @@ describe('a run stops at a checkpoint', () => {
       node "\${again[@]}" mnist-fc --resume "$OUT/disk/run" >&2
       cp -r "$OUT/disk/run" "$OUT/roomy"
       exit "$status"`;
-      const { status, stderr } = inOwnWorld(script, ...(await start('src/cli/reproduce.ts')));
+      const { status, stderr } = inOwnWorld(script, ...(await program('reproduce')));
       expect(stderr).toContain(`cannot write ${join(disk, 'run', 'checkpoint.safetensors')}: ENOSPC`);
       expect(stderr).toContain('The disk is full: make room, then continue with `--resume`.');
       expect(stderr).toContain(`To continue: npm run reproduce -- mnist-fc --resume ${join(disk, 'run')}`);
@@ -238,7 +239,8 @@ test('two runs differ in what they hold, not in when they were made', () => {
 
 test('a process of a sweep ends with an error in words', async () => {
   const COLLIMATE_WORKER = JSON.stringify({ adapter: 'nope', tune: 'off', checkpointSeconds: 1 });
-  const { status, stderr } = await runCommand('worker', [], undefined, { ...env, COLLIMATE_WORKER });
+  const words = [process.execPath, ...(await start('src/cli/worker.ts'))];
+  const { status, stderr } = await run(words, undefined, { ...env, COLLIMATE_WORKER });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^error: no WebGPU adapter for 'nope'.*\n[^\n]+\n$/);
 });

@@ -132,7 +132,8 @@ describe('submit', () => {
         process.execPath,
         '--import',
         'tsx',
-        'src/cli/sweep.ts',
+        'src/cli/collimate.ts',
+        'sweep',
         ...WIDTH,
         ...given,
         '--time',
@@ -151,7 +152,7 @@ describe('submit', () => {
     expect(script).toContain(`#SBATCH --array=1-${runs}\n`);
     expect(script).toContain('#SBATCH --time=10\n');
     expect(script).toMatch(
-      /reproduce\.ts width --preset smoke --seeds 2 --epochs 2 --no-control --out \S+\/results --shard/,
+      /collimate\.ts reproduce width --preset smoke --seeds 2 --epochs 2 --no-control --out \S+\/results --shard/,
     );
     expect(stdout).toContain(`Submitted job 42 with ${runs} runs; its logs are in ${join(out, 'slurm')}`);
     expect(stdout).toContain(

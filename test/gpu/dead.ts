@@ -1,11 +1,11 @@
-import { findNodeAdapter } from '../../src/host/node-adapter.ts';
+import { findHostAdapter } from '../../src/host/node-adapter.ts';
 
 /**
  * The adapter of the tests, whose devices accept all dispatches and leave out those that `isDead` names, by the label of their
  * pipelines: what a GPU with a broken driver does.
  */
 export async function dyingGpu(isDead: (label: string) => boolean): Promise<GPU> {
-  const { adapter } = await findNodeAdapter();
+  const { adapter } = await findHostAdapter();
   const requestDevice = adapter.requestDevice.bind(adapter);
   adapter.requestDevice = async (descriptor) => {
     const device = await requestDevice(descriptor);

@@ -29,20 +29,20 @@ describe('a device that computes nothing', () => {
   });
 
   it('is replaced by the next adapter where none was asked for, and a warning says so', async () => {
-    const { findNodeAdapter } = node;
+    const { findHostAdapter } = node;
     const asked = process.env.COLLIMATE_ADAPTER;
     delete process.env.COLLIMATE_ADAPTER;
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     try {
       const dead = async () => ({ adapter: (await (await dyingGpu(() => true)).requestAdapter())! });
       const [first, second] = [await dead(), await dead()];
-      vi.mocked(findNodeAdapter).mockResolvedValueOnce(first);
+      vi.mocked(findHostAdapter).mockResolvedValueOnce(first);
       using gpu = await openGpu();
-      expect(vi.mocked(findNodeAdapter).mock.calls.at(-1)![0]).toMatch(/^(system|swiftshader)$/);
+      expect(vi.mocked(findHostAdapter).mock.calls.at(-1)![0]).toMatch(/^(system|swiftshader)$/);
       expect(warn.mock.calls).toEqual([
         [expect.stringMatching(new RegExp(`computes .* wrong.* ${gpu.info.name} is used instead`))],
       ]);
-      vi.mocked(findNodeAdapter).mockResolvedValueOnce(second);
+      vi.mocked(findHostAdapter).mockResolvedValueOnce(second);
       await expect(openGpu({ adapter: 'that one' })).rejects.toThrow('numbers wrong');
     } finally {
       if (asked !== undefined) process.env.COLLIMATE_ADAPTER = asked;

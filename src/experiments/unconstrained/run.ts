@@ -5,6 +5,7 @@ import { alignmentMatrix, tables } from '../../analysis/measures/alignment.ts';
 import { fitPowerLaw } from '../../analysis/power-law.ts';
 import type { Cell } from '../../analysis/quantity.ts';
 import { alignmentGrid, meanSigma, measureStart } from '../../analysis/unconstrained/measures.ts';
+import { command } from '../../command.ts';
 import { CollimateError } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { alignedOptimum } from '../../models/unconstrained-jacobians.ts';
@@ -46,7 +47,7 @@ const cellResults = v.object({
 export type TheoryCell = v.InferOutput<typeof cellResults>;
 const CELL_FILE = {
   schema: cellResults,
-  remedy: 'Remove the file: `npm run reproduce -- unconstrained-jacobians` makes it again.',
+  remedy: `Remove the file: \`${command('reproduce', 'unconstrained-jacobians')}\` makes it again.`,
 } as const;
 
 interface Model {

@@ -1,0 +1,60 @@
+/**
+ * Builds what the npm package holds, `dist`: `npm run build`, and before each `npm pack`. Modules that entries share are in chunks, so that
+ * whoever imports one function gets the rules of all, which register themselves; declarations stay a file each.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const DIST = join(ROOT, 'dist');
+
+const ENTRIES = {
+  index: 'index',
+  models: 'models/index',
+  train: 'train/index',
+  analysis: 'analysis/index',
+  tuner: 'host/tuner',
+  // What package.json's `imports` choose from.
+  'node-adapter': 'host/node-adapter',
+  'browser-adapter': 'host/browser-adapter',
+  'node-choices': 'host/choices',
+  'browser-choices': 'host/browser-choices',
+  // Programs
+  collimate: 'cli/collimate',
+  worker: 'cli/worker',
+  probe: 'cli/probe',
+};
+
+/** All that is built lies in one folder, and so beside each other. */
+const neighbors: Plugin = {
+  name: 'neighbors',
+  setup({ onLoad }) {
+    onLoad({ filter: /src\/cli\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll(
+        /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g,
+        "new URL('./$1.js', import.meta.url)",
+      ),
+      loader: 'ts',
+    }));
+  },
+};
+
+rmSync(DIST, { recursive: true, force: true });
+execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
+for (const file of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
+  if (!file.endsWith('.d.ts')) continue;
+  const path = join(DIST, file);
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/(from |import\()'(\.[^']+)\.ts'/g, "$1'$2.js'"));
+}
+await build({
+  entryPoints: Object.entries(ENTRIES).map(([out, source]) => ({ out, in: join(ROOT, `src/${source}.ts`) })),
+  outdir: DIST,
+  ...{ bundle: true, splitting: true, format: 'esm', platform: 'neutral', target: 'es2022' },
+  ...{ packages: 'external', external: ['node:*', '#host/*'], sourcemap: true, logLevel: 'warning' },
+  plugins: [neighbors],
+});

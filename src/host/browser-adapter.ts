@@ -1,0 +1,16 @@
+import { CollimateError } from '../errors.ts';
+import type { FoundAdapter } from '../gpu/adapter.ts';
+
+/** Stands for the search of node-adapter.ts where there is no Node: nothing but `navigator.gpu` gives adapters. */
+export function findHostAdapter(_requested?: string, _threads?: number): Promise<FoundAdapter> {
+  if (globalThis.isSecureContext === false) {
+    throw new CollimateError(
+      `the page ${globalThis.location?.origin ?? ''} is not secure, and browsers offer WebGPU to secure pages only`,
+      'serve it over https, or from localhost',
+    );
+  }
+  throw new CollimateError(
+    'this browser does not offer WebGPU',
+    'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
+  );
+}

@@ -1,0 +1,12 @@
+/** `collimate/tuner`: chooses kernels by timing them on the adapter at hand. See docs/adapters.md. */
+
+export { fileChoices } from '#host/choices';
+export type { KernelChooser } from '../gpu/device.ts';
+export {
+  type Choice,
+  type ChoiceStore,
+  type TuneMode,
+  Tuner,
+  type TunerOptions,
+  tuneModes,
+} from '../tuner/tuner.ts';

@@ -1,0 +1,14 @@
+/** `collimate/models`: the networks that experiments train. See docs/models.md. */
+
+export { ConvResNet, type ConvResNetOptions } from './conv-resnet.ts';
+export { FcResNet, type FcResNetOptions } from './fc-resnet.ts';
+export { type Model, models, type NetworkOptions, networkOf } from './networks.ts';
+export { type Architecture, type Layer, ResidualNetwork, type Stage } from './residual-network.ts';
+export { ResNet34, type ResNet34Options } from './resnet34.ts';
+export {
+  type AlignedOptimum,
+  alignedOptimum,
+  type UnconstrainedOptions,
+  type UnconstrainedParameters,
+  unconstrainedObjective,
+} from './unconstrained-jacobians.ts';
