@@ -10,6 +10,7 @@ export {
   amax,
   argmax,
   argmin,
+  array,
   attention,
   averagePool2d,
   broadcast,

@@ -57,7 +57,7 @@ function checkOutputs(name: string, inputs: readonly Tensor[], outputs: readonly
     );
   }
   const own = new Set<Tensor>(inputs);
-  const leaked = ancestors(outputs).find((x) => x.is('input') && !own.has(x));
+  const leaked = ancestors(outputs).find((x) => x.is('input') && !x.params.data && !own.has(x));
   if (!leaked?.is('input')) return;
   throw new CollimateError(
     `${name} uses input ${leaked.params.name}, ${formatType(leaked)}, of another trace`,
@@ -92,7 +92,11 @@ export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   const typed = (x: Tensor) => `${nameOf(x)}: ${formatType(x)}`;
   const lines = [`graph(${inputs.map((x) => `${typed(x)} ${x.params.name}`).join(', ')})`];
   for (const node of ancestors(outputs)) {
-    if (node.is('input') || node.is('constant')) continue;
+    if (node.is('constant')) continue;
+    if (node.is('input')) {
+      if (node.params.data) lines.push(`  ${typed(node)} = array()`);
+      continue;
+    }
     const params = Object.entries(node.params).filter(([, v]) => v !== false);
     const options = params.map(([k, v]) => (v === true ? k : `${k}=${formatParam(v)}`));
     const call = `${node.op}${options.length ? `{${options.join(' ')}}` : ''}`;

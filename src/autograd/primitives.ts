@@ -11,7 +11,8 @@ export type ReduceKind = 'sum' | 'mean' | 'max' | 'variance';
  * before is batch, so that a recorded operation can be applied again to operands with more leading axes.
  */
 export interface Params {
-  input: { name: string; shape: readonly number[]; dtype: DType };
+  /** Given at each run, or as `data`, of its type and as many as elements, with the graph. */
+  input: { name: string; shape: readonly number[]; dtype: DType; data?: ArrayLike<number> };
   constant: { value: number; dtype: DType };
   /** u32 coordinates along the last axis of `shape` but for `axis` (negative). */
   iota: { shape: readonly number[]; axis: number };

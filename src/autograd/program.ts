@@ -120,6 +120,7 @@ export class Program<R = any, A extends readonly unknown[] = any> {
           ? fitting(this.gpu, { value, ...where })
           : upload(value, where.model, where.name),
       );
+      given.push(...this.plan.constants.map((t) => upload(t.params.data!, t, t.params.name)));
       const results =
         outputs === undefined
           ? this.graph.outputs.map((_, o) => given[this.plan.inPlace.get(o) ?? -1])

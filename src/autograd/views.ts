@@ -1,3 +1,4 @@
+import { expectData, packed } from './array.ts';
 import { bind } from './bind.ts';
 import { type DType, type Shape, sameShape, sizeOf } from './shape.ts';
 import { expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
@@ -5,6 +6,24 @@ import { expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 /** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
 export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' as D): Typed<D> {
   return bind('constant', [], { value, dtype });
+}
+
+/**
+ * A constant array of numbers, row after row (default: of one axis). Programs that use it bring it to the device when their arrays are
+ * bound. Printed graphs do not show the numbers.
+ * @throws CollimateError unless there are as many numbers as elements, and the type holds them
+ * @example array([1, 2, 3, 4, 5, 6], [2, 3])
+ */
+export function array(
+  data: ArrayLike<number>,
+  shape: Shape = [data.length],
+  dtype: 'f32' | 'u32' | 'u8' = 'f32',
+): Tensor {
+  const own = sides('array', shape);
+  expectData('array', data, own, dtype);
+  // A copy: what is written into the data later is nothing to the graph.
+  const copy = packed(Array.from(data), dtype, data.length);
+  return bind('input', [], { name: 'array', shape: own, dtype, data: copy });
 }
 
 /** Each element's index along one axis of a shape, as u32. */

@@ -3,7 +3,7 @@ import type { AdapterTraits } from '../../gpu/traits.ts';
 import { bind } from '../bind.ts';
 import type { Graph } from '../graph.ts';
 import { bytesOf, formatShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { ancestors, type Tensor } from '../tensor.ts';
 import { type CopyingStep, withPadding, withTexels } from './copies.ts';
 import { emit } from './emit.ts';
 import { aliasRoot } from './expression.ts';
@@ -18,6 +18,8 @@ export type Dispatch = CopyingStep;
 /** A graph as a fixed list of dispatches over planned memory. Plain data: it knows no device. */
 export interface Plan {
   readonly dispatches: readonly Dispatch[];
+  /** Arrays of the graph's own, which are bound behind its inputs. */
+  readonly constants: readonly Tensor<'input'>[];
   /** Bytes of each slot. */
   readonly slots: readonly number[];
   /** Bytes of each texture. */
@@ -32,8 +34,9 @@ export function plan(
   { inPlace = new Map() }: Partial<Pick<Plan, 'inPlace'>> = {},
 ): Plan {
   checkPairs(graph, inPlace);
-  const { inputs } = graph;
   const outputs = ownOutputs(simplify(graph.outputs));
+  const constants = ancestors(outputs).filter((x) => x.is('input') && x.params.data) as Tensor<'input'>[];
+  const inputs = [...graph.inputs, ...constants];
   const replaced = new Map([...inPlace].map(([o, i]) => [aliasRoot(outputs[o]!), inputs[i]!]));
   const groups = readBeforeReplacing(fuse(outputs, traits, replaced), replaced);
   for (const t of [...inputs, ...groups.flatMap(({ nodes }) => nodes)]) checkBinding(t, traits);
@@ -41,7 +44,7 @@ export function plan(
   const emitted = groups.map((group) => emit(group, traits, replaced));
   const laid = placeValues({ inputs, outputs }, groups, emitted);
   const { steps, slots } = withPadding(laid.steps, laid.slots, traits);
-  return { ...withTexels(steps), slots, inPlace };
+  return { ...withTexels(steps), constants, slots, inPlace };
 }
 
 function checkBinding(t: Tensor, { maxBindingBytes }: AdapterTraits): void {

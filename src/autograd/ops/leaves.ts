@@ -14,7 +14,8 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
       }
       return { shape, dtype };
     },
-    reference: (_, { name }) => {
+    reference: (_, { name, data }) => {
+      if (data) return Float64Array.from(data);
       throw new CollimateError(
         `input ${name} belongs to another graph, and has no value here`,
         'Pass the tensor in as an argument.',
