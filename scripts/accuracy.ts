@@ -20,6 +20,8 @@ export interface AccuracyCase {
   readonly ulps: number;
   /** Or by this much, where that is more. */
   readonly absolute?: number;
+  /** A second operand that goes with a first, by a number from 0 to 1: every other pair is of these. */
+  readonly partner?: (a: number, t: number) => number;
   /** Places beside which, on both sides of zero, there are more points than elsewhere. */
   readonly critical?: readonly number[];
 }
@@ -55,7 +57,8 @@ const binary = (
   f: AccuracyCase['f'],
   exact: (a: number, b: number) => number,
   ulps = 0.5,
-): AccuracyCase => ({ name, f, dtype: 'f32', exact, arity: 2, ulps });
+  more: Partial<AccuracyCase> = {},
+): AccuracyCase => ({ name, f, dtype: 'f32', exact, arity: 2, ulps, ...more });
 const whole = (
   name: Primitive,
   f: AccuracyCase['f'],
@@ -65,6 +68,34 @@ const whole = (
 
 const truth = (f: (a: Tensor, b: Tensor) => Tensor) => (a: Tensor, b: Tensor) => c.where(f(a, b), 1, 0);
 const angles = [1, 2, 3, 4, 5, 100, 1e5].map((k) => k * HALF);
+
+/** Powers by IEEE 754, whose 1 JavaScript has NaN for. */
+function power(a: number, b: number): number {
+  const one = a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b));
+  return one ? 1 : a ** b;
+}
+
+/** The nearest whole number, as float32 rounds where its unit in the last place is 1. */
+const nearest = (x: number): number =>
+  Math.abs(x) < 2 ** 22 ? Math.sign(x) * (Math.fround(Math.abs(x) + 2 ** 23) - 2 ** 23) : roundHalf(x);
+/** Halves are all that there are between 2²² and 2²³. */
+const roundHalf = (x: number): number => (Number.isInteger(x / 2 - 0.25) ? x - 0.5 : Math.round(x));
+
+/** erf x by its alternating series below 2, and by the continued fraction of erfc x from there on. */
+function errorFunction(x: number): number {
+  const a = Math.abs(x);
+  if (!(a >= 2)) {
+    let [sum, term] = [x, x];
+    for (let n = 1; n < 60; n++) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = a;
+  for (let n = 120; n > 0; n--) fraction = a + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction));
+}
 
 /**
  * The intervals. +, −, × and ÷ are WebGPU's; the others are narrower: those of the conformance tests let log lose all digits
@@ -84,6 +115,27 @@ export const accuracyCases: readonly AccuracyCase[] = [
     (a, b) => c.where(c.greater(a, b), a, b),
     (a, b) => (a > b ? a : b),
   ),
+  binary(
+    'and',
+    truth((a, b) => c.and(c.greater(a, 1), c.greater(b, a))),
+    (a, b) => Number(a > 1 && b > a),
+  ),
+  binary(
+    'or',
+    truth((a, b) => c.or(c.greater(a, 1), c.greater(b, a))),
+    (a, b) => Number(a > 1 || b > a),
+  ),
+  binary('not', truth(c.notEqual), (a, b) => Number(a !== b)),
+  // Exponents for which the power is of any size that float32 has; whole ones for half of the bases.
+  binary('pow', c.pow, power, 3, {
+    partner: (a, t) => {
+      const b = (320 * t - 160) / Math.log2(Math.abs(a));
+      return a < 0 || t * 4096 - Math.floor(t * 4096) < 0.25 ? Math.round(b) : b;
+    },
+  }),
+  unary('abs', c.abs, Math.abs, 0.5),
+  unary('floor', c.floor, Math.floor, 0.5, { critical: [1, 2, 2 ** 22, 2 ** 23] }),
+  unary('round', c.round, nearest, 0.5, { critical: [0.5, 1.5, 2.5, 2 ** 22, 2 ** 23] }),
   unary('neg', c.neg, (x) => -x, 0.5),
   unary('relu', c.relu, (x) => Math.max(x, 0), 0.5),
   unary('sqrt', c.sqrt, Math.sqrt, 2.5, { critical: [1, 2, 4] }),
@@ -95,6 +147,8 @@ export const accuracyCases: readonly AccuracyCase[] = [
   unary('sin', c.sin, Math.sin, 2.5, { critical: [HALF / 2, ...angles, 657328, 6e8, 1e20] }),
   unary('cos', c.cos, Math.cos, 2.5, { critical: [HALF / 2, ...angles, 657328, 6e8, 1e20] }),
   unary('tanh', c.tanh, Math.tanh, 3, { critical: [0.55, 1, 9.01, 50] }),
+  unary('sigmoid', c.sigmoid, (x) => 1 / (1 + Math.exp(-x)), 4, { critical: [1, 17, 88, 103] }),
+  unary('erf', c.erf, errorFunction, 2, { critical: [0.92, 1, 2, 4] }),
   {
     // Both ways: whole numbers of f32 up to 2³² are exact in u32, and back.
     ...unary(
@@ -151,7 +205,10 @@ const special = [0, SMALLEST_NORMAL, 2 ** -149, 2 ** -127, 1, 2, LARGEST, 2 ** 1
 ]);
 
 /** Operands for `count` points: special values, neighbors of critical ones, then numbers of all exponents and of usual ones. */
-export function operandsOf({ arity, dtype, critical = [] }: AccuracyCase, count: number): Float64Array[] {
+export function operandsOf(
+  { arity, dtype, critical = [], partner }: AccuracyCase,
+  count: number,
+): Float64Array[] {
   if (dtype === 'u32') {
     const edge = [0, 1, 2, 3, 2 ** 24 - 1, 2 ** 24 + 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
     return Array.from({ length: arity }, (_, j) =>
@@ -175,6 +232,7 @@ export function operandsOf({ arity, dtype, critical = [] }: AccuracyCase, count:
       // A third is of the same size nearly, where sums cancel.
       const beside = wordOf(a[i]!) ^ (scatter(2 * i + 1) & 0x80ffffff);
       b[i] = floatOf(i % 3 ? scatter(2 * i + 1) : beside);
+      if (partner && i % 2) b[i] = Math.fround(partner(a[i]!, scatter(2 * i + 1) / 2 ** 32));
     }
     return [a, b];
   }

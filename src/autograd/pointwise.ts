@@ -12,7 +12,7 @@ function literals(...pair: [Operand, Operand]): Tensor[] {
   return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
 }
 
-type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min';
+type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'pow';
 
 const binary =
   (op: Binary) =>
@@ -20,7 +20,7 @@ const binary =
     bind(op, alignRanks(op, literals(a, b)), {});
 
 const comparison =
-  (op: 'greater' | 'equal') =>
+  (op: 'greater' | 'equal' | 'and' | 'or') =>
   (a: Operand, b: Operand): Typed<'bool'> =>
     bind(op, alignRanks(op, literals(a, b)), {});
 
@@ -57,6 +57,22 @@ export const greater = comparison('greater');
 /** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. */
 export const equal = comparison('equal');
 
+/** a < b, as bool; false if either is NaN. */
+export const less = (a: Operand, b: Operand): Typed<'bool'> => greater(b, a);
+/** a ≥ b, as bool; false if either is NaN. */
+export const greaterEqual = (a: Operand, b: Operand): Typed<'bool'> => or(greater(a, b), equal(a, b));
+/** a ≤ b, as bool; false if either is NaN. */
+export const lessEqual = (a: Operand, b: Operand): Typed<'bool'> => greaterEqual(b, a);
+/** a ≠ b, as bool; true if either is NaN. */
+export const notEqual = (a: Operand, b: Operand): Typed<'bool'> => not(equal(a, b));
+type Logical = (a: Tensor, b: Tensor) => Typed<'bool'>;
+/** Whether both of two bools are true. */
+export const and = comparison('and') as Logical;
+/** Whether one or both of two bools are true. */
+export const or = comparison('or') as Logical;
+/** The other bool. */
+export const not = (x: Tensor): Typed<'bool'> => bind('not', [x], {});
+
 /** −x. */
 export const neg = <D extends DType>(x: Typed<D>): Typed<D> => bind('neg', [x], {});
 /** eˣ. */
@@ -73,10 +89,30 @@ export const cos = (x: Tensor): Typed => bind('cos', [x], {});
 export const sin = (x: Tensor): Typed => bind('sin', [x], {});
 /** Hyperbolic tangent. */
 export const tanh = (x: Tensor): Typed => bind('tanh', [x], {});
+/** The logistic function 1 / (1 + e⁻ˣ). */
+export const sigmoid = (x: Tensor): Typed => bind('sigmoid', [x], {});
+/** The error function, 2/√π ∫ e^(−t²) dt from 0 to x. */
+export const erf = (x: Tensor): Typed => bind('erf', [x], {});
+/** Magnitude; the derivative is 0 at 0. */
+export const abs = (x: Tensor): Typed => bind('abs', [x], {});
+/** −1, 0 or 1; zeros keep their sign, and of NaN it is NaN. The derivative is 0. */
+export const sign = <D extends DType>(x: Typed<D>): Typed<D> =>
+  stopGradient(where(greater(x, 0), 1, where(greater(0, x), -1, x)));
+/** The largest whole number that is not above x. The derivative is 0. */
+export const floor = (x: Tensor): Typed => bind('floor', [x], {});
+/** The nearest whole number, of two the even one. The derivative is 0. */
+export const round = (x: Tensor): Typed => bind('round', [x], {});
 /** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
 export const relu = (x: Tensor): Typed => bind('relu', [x], {});
 /** x². */
 export const square = <D extends DType>(x: Typed<D>): Typed<D> => mul(x, x);
+const power = binary('pow');
+/**
+ * aᵇ, with the special values of IEEE 754: 1 if b is 0 or a is 1, even beside NaN; NaN for a < 0 unless b is whole. The
+ * derivative by b is 0 at a = 0 and NaN for a < 0; a literal b has none.
+ */
+export const pow = (a: Operand, b: Operand): Typed =>
+  b === 2 && typeof a !== 'number' ? square(a as Typed) : power(a as Operand<'f32'>, b as Operand<'f32'>);
 
 /**
  * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
@@ -85,7 +121,7 @@ export const square = <D extends DType>(x: Typed<D>): Typed<D> => mul(x, x);
 export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Typed =>
   bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
 
-/** `a` where `condition` (bool) is true, else `b`. */
+/** `a` where `condition` (bool) is true, else `b`; both may be bool too. */
 export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>, b: Operand<D>): Typed<D> {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }

@@ -34,11 +34,22 @@ export interface Params {
   cos: None;
   sin: None;
   tanh: None;
+  sigmoid: None;
+  erf: None;
+  /** `a` to the power `b`. */
+  pow: None;
+  abs: None;
+  floor: None;
+  /** To the nearest whole number, ties to even. */
+  round: None;
   relu: None;
   /** (x − mean) · rate · weight + bias, of these five. */
   normalize: None;
   greater: None;
   equal: None;
+  and: None;
+  or: None;
+  not: None;
   where: None;
   cast: { dtype: 'f32' | 'u32' };
   /** Pseudo-random bijection of 0 … n−1: inputs (index, round key). */

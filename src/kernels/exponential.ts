@@ -1,5 +1,5 @@
 /**
- * Exponential, logarithm and hyperbolic tangent in WGSL, to one or two units in the last place, for the types `F` and `U`:
+ * Exponential, logarithm, hyperbolic tangent and error function in WGSL, to one or two units in the last place, for the types `F` and `U`:
  * f32 and u32, or vectors of them. WGSL's own may err by 2⁻²¹ beside log(1) and by 3 + 2|x| units in eˣ, may take
  * zero, negative numbers and NaN for any, and differ between adapters. These consist of + − × ÷ and integer operations.
  * Products may be contracted with sums: what has to be exact is exact either way. Special values are told and made by
@@ -53,5 +53,19 @@ fn hyperbolicTangent(x: F) -> F {
   let small = a + a * z * (${horner('z', [-0.33333316, 0.13332586, -0.05385231, 0.02107168, -0.0062742396])});
   let large = 1.0 - 2.0 / (exponential(2.0 * min(a, F(10.0))) + 1.0);
   let y = bitcast<U>(select(large, small, a < F(0.55))) | (bits & U(0x80000000u));
+  return bitcast<F>(select(y, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
+}`;
+
+/** `errorFunction(x)` = erf x: an odd polynomial below 0.92, else 1 − e^(−p(|x|)) with the sign of x, which is 1 from 4 on. */
+export const ERF_WGSL = `
+fn errorFunction(x: F) -> F {
+  let bits = bitcast<U>(x);
+  let a = bitcast<F>(bits & U(0x7fffffffu));
+  let z = x * x;
+  // Of the smallest floats, the second term is subnormal.
+  let small = select(a * 1.1283792, a + a * (${horner('z', [0.12837917, -0.37612635, 0.11283697, -0.0268595, 0.0052012857, -8.1455929e-4, 8.3823732e-5])}), a > F(1e-30));
+  let b = min(a, F(4.0));
+  let large = 1.0 - exponential(-(${horner('b', [1.9567426e-4, 1.1276757, 0.63718224, 0.10393161, -0.022226924, 0.0030432183, -1.9593733e-4])}));
+  let y = bitcast<U>(select(large, small, a < F(0.92))) | (bits & U(0x80000000u));
   return bitcast<F>(select(y, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
 }`;

@@ -54,6 +54,88 @@ const known: [string, (x: Tensor) => Tensor, number[], number[]][] = [
     [50, -50, inf, -inf, Number.NaN, 1e-30, -0, 9],
     [1, -1, 1, -1, Number.NaN, 1e-30, -0, Math.tanh(9)],
   ],
+  // By mpmath.
+  [
+    'erf',
+    c.erf,
+    [0.5, -0.92, 0.9200001, 3, 3.9, 4, inf, -inf, Number.NaN, -0, 1e-30],
+    [
+      0.5204998778130465,
+      -0.80676773,
+      0.8067678,
+      0.9999779095030014,
+      0.9999999652,
+      1,
+      1,
+      -1,
+      Number.NaN,
+      -0,
+      1.1283792e-30,
+    ],
+  ],
+  [
+    'sigmoid',
+    c.sigmoid,
+    [0, 1, -1, -20, -87, 20, 100, inf, -inf, Number.NaN],
+    [
+      0.5,
+      0.7310585786300049,
+      0.2689414213699951,
+      2.0611536181902037e-9,
+      1.6458115e-38,
+      1,
+      1,
+      1,
+      0,
+      Number.NaN,
+    ],
+  ],
+  [
+    'round',
+    c.round,
+    [0.5, 1.5, 2.5, -0.5, -1.5, 8388607.5, 1e30, inf, Number.NaN, 0.49999997],
+    [0, 2, 2, -0, -2, 8388608, Math.fround(1e30), inf, Number.NaN, 0],
+  ],
+  [
+    'floor',
+    c.floor,
+    [0.5, -0.5, -1, 8388607.5, -1e-30, -0, inf, Number.NaN],
+    [0, -1, -1, 8388607, -1, -0, inf, Number.NaN],
+  ],
+  ['sign', c.sign, [3, -1e-30, 0, -0, inf, -inf, Number.NaN], [1, -1, 0, -0, 1, -1, Number.NaN]],
+  [
+    'the cube',
+    (x) => c.pow(x, 3),
+    [-2, 0, -0, -inf, inf, Number.NaN, 1e-20],
+    [-8, 0, -0, -inf, inf, Number.NaN, 0],
+  ],
+  [
+    'the power −3',
+    (x) => c.pow(x, -3),
+    [-2, 0, -0, -inf, inf, Number.NaN],
+    [-0.125, inf, -inf, -0, 0, Number.NaN],
+  ],
+  ['the power ½', (x) => c.pow(x, 0.5), [4, 0, -0, -inf, -1, inf], [2, 0, 0, inf, Number.NaN, inf]],
+  ['the power 0', (x) => c.pow(x, 0), [4, 0, -inf, Number.NaN], [1, 1, 1, 1]],
+  [
+    'the power ∞',
+    (x) => c.pow(x, inf),
+    [4, 0.5, 1, -1, -2, -0.5, 0, Number.NaN],
+    [inf, 0, 1, 1, inf, 0, 0, Number.NaN],
+  ],
+  ['the power −∞', (x) => c.pow(x, -inf), [4, 0.5, 1, -1, -2, -0.5, 0], [0, inf, 1, 1, 0, inf, inf]],
+  ['powers of 1', (x) => c.pow(1, x), [Number.NaN, inf, -3], [1, 1, 1]],
+  // As far as the base is from 1, so many units is an inexact logarithm off.
+  [
+    'powers beside 1',
+    (x) => c.pow(1 + 2 ** -23, x),
+    [2 ** 29, -(2 ** 29), 7e8],
+    [
+      Math.exp(2 ** 29 * Math.log1p(2 ** -23)),
+      Math.exp(-(2 ** 29) * Math.log1p(2 ** -23)),
+      Math.exp(7e8 * Math.log1p(2 ** -23)),
+    ],
+  ],
 ];
 
 describe('elementary functions, as vectors and one by one', () => {

@@ -54,6 +54,12 @@ const unary: Record<string, (x: Tensor) => Tensor> = {
   tanh: c.tanh,
   cos: c.cos,
   sin: c.sin,
+  sigmoid: c.sigmoid,
+  erf: c.erf,
+  abs: c.abs,
+  sign: c.sign,
+  floor: c.floor,
+  round: c.round,
   relu: c.relu,
   cast: (x) => c.cast(x, 'u32'),
 };
@@ -67,6 +73,15 @@ const binary: Record<string, (a: Tensor, b: Tensor) => Tensor> = {
   min: c.minimum,
   greater: c.greater,
   equal: c.equal,
+  pow: c.pow,
+  'less, and the others': (a, b) =>
+    c.add(
+      c.cast(c.less(a, b), 'u32'),
+      c.add(
+        c.mul(2, c.cast(c.lessEqual(a, b), 'u32')),
+        c.add(c.mul(4, c.cast(c.greaterEqual(a, b), 'u32')), c.mul(8, c.cast(c.notEqual(a, b), 'u32'))),
+      ),
+    ),
   where: (a, b) => c.where(c.greater(a, b), a, b),
   clamp: (a, b) => c.minimum(c.maximum(a, -1), c.maximum(b, 2)),
   'relu of a product': (a, b) => c.relu(c.mul(c.relu(a), b)),
@@ -82,9 +97,9 @@ describe('special values of every pointwise operation', () => {
     await sameOnGpu(f, ...pairs(255));
   });
 
-  it.each(Object.entries({ relu: c.relu, tanh: c.tanh, sqrt: c.sqrt }))('the derivative of %s', (_, f) =>
-    sameOnGpu((x) => grad((x: Tensor) => c.sum(f(x)))(x), column(SPECIAL)),
-  );
+  it.each(
+    Object.entries({ relu: c.relu, tanh: c.tanh, sqrt: c.sqrt, sigmoid: c.sigmoid, erf: c.erf, abs: c.abs }),
+  )('the derivative of %s', (_, f) => sameOnGpu((x) => grad((x: Tensor) => c.sum(f(x)))(x), column(SPECIAL)));
 
   it.each(['add', 'mul', 'max', 'min', 'where'] as const)('the derivative of %s', (op) =>
     sameOnGpu(
@@ -181,6 +196,9 @@ describe('terms do not cancel where float32 has them not cancel', () => {
     ['(a a) / a', (a) => c.div(c.mul(a, a), a)],
     ['(a b + a) − a b', (a, b) => c.sub(c.add(c.mul(a, b), a), c.mul(a, b))],
     ['|a|', (a) => c.maximum(a, c.neg(a))],
+    ['|a| − a', (a) => c.sub(c.abs(a), a)],
+    ['a − ⌊a⌋', (a) => c.sub(a, c.floor(a))],
+    ['the root of the square', (a) => c.pow(c.pow(a, 2), 0.5)],
     ['−|a|', (a) => c.minimum(c.neg(a), a)],
     ['max(a − b, b − a)', (a, b) => c.maximum(c.sub(a, b), c.sub(b, a))],
     ['ab + ac', (a, b) => c.add(c.mul(a, b), c.mul(a, c.neg(b)))],

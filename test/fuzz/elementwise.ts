@@ -75,6 +75,22 @@ const quotient: ErrorRule = ([a, b], [ea, eb], y, [dtype]) => {
   return change + rounded('div', Math.abs(y) + change);
 };
 
+/** Of a function that rises in steps. */
+const steps =
+  (f: (x: number) => number): ErrorRule =>
+  ([x], [e]) =>
+    e === 0 || Number.isNaN(x!) ? e! : between(e!, f(x! - e!), f(x! + e!), x!);
+
+/** Powers rise or fall with both operands between the corners of their intervals, where the base keeps its sign. */
+const powers: ErrorRule = ([a, b], [ea, eb], y) => {
+  if (ea === 0 && eb === 0) return rounded('pow', y);
+  if (eb === 0 && b === 0) return 0;
+  if (!(Math.abs(a!) > ea!) || (a! < 0 && eb! > 0) || !Number.isFinite(y)) return ANYTHING;
+  const corners = [a! - ea!, a! + ea!].flatMap((p) => [b! - eb!, b! + eb!].map((q) => p ** q));
+  const off = Math.max(...corners.map((corner) => Math.abs(corner - y)));
+  return off + rounded('pow', Math.abs(y) + off);
+};
+
 const toInteger: ErrorRule = ([x], [e], _, [dtype]) => {
   if (dtype !== 'f32') return e!;
   // Float32 has no number between 2³² − 256 and 2³²; NaN becomes any integer.
@@ -136,6 +152,19 @@ export const ELEMENTWISE = {
     Number.isNaN(x!) || e === ANYTHING
       ? e!
       : Math.min(e!, 2) + rounded('tanh', Math.min(1, Math.abs(y) + e!)),
+  sigmoid: ([x], [e], y) =>
+    Number.isNaN(x!) || e === ANYTHING ? e! : Math.min(e!, 1) + rounded('sigmoid', Math.min(1, y + e!)),
+  erf: ([x], [e], y) =>
+    Number.isNaN(x!) || e === ANYTHING
+      ? e!
+      : Math.min(2 * e!, 2) + rounded('erf', Math.min(1, Math.abs(y) + 2 * e!)),
+  pow: powers,
+  abs: exact,
+  floor: steps(Math.floor),
+  round: steps(Math.round),
+  and: exact,
+  or: exact,
+  not: exact,
   relu: ([x], [e]) => (x! + e! < 0 ? 0 : e!),
   max: extremum(1),
   min: extremum(-1),

@@ -198,6 +198,13 @@ export const STEPS = {
   cos: unary(c.cos),
   sin: unary(c.sin),
   tanh: unary(c.tanh),
+  sigmoid: unary(c.sigmoid),
+  erf: unary(c.erf),
+  pow: binary(c.pow),
+  abs: unary(c.abs),
+  sign: unary(c.sign),
+  floor: unary(c.floor),
+  round: unary(c.round),
   relu: unary(c.relu),
   normalize: (b, { at, n }) => {
     const x = b.float(at[0]);
@@ -210,6 +217,12 @@ export const STEPS = {
   },
   greater: binary(c.greater),
   equal: binary(c.equal),
+  logic: (b, step) => {
+    const [p, q] = [condition(b, step), condition(b, { ...step, n: step.n >> 1 })];
+    const other = fitsBeside(q, [p.shape]) ? q : c.not(p);
+    return [c.and, c.or, (x: Tensor, y: Tensor) => c.where(c.not(x), y, x)][step.n % 3]!(p, other);
+  },
+  orders: binary((x, y) => c.or(c.lessEqual(x, y), c.notEqual(x, y))),
   where: (b, step) => {
     const when = condition(b, step);
     const x = b.float(step.at[0], (t) => fitsBeside(t, [when.shape]));

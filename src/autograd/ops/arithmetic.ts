@@ -8,7 +8,7 @@ import { pointwise } from './pointwise-rule.ts';
 import { selectTangent, tangentOf, total } from './tangents.ts';
 
 type ArithmeticOp =
-  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'relu' | 'normalize' | 'greater' | 'equal' | 'where'
+  | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'relu' | 'normalize' | 'greater' | 'equal' | 'and' | 'or' | 'not' | 'where'
   | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
 const asOperand = ([x]: readonly Tensor[]): Signature => ({ shape: x!.shape, dtype: x!.dtype });
@@ -18,6 +18,15 @@ const identity = {
   f64: (x: number) => x,
   wgsl: ([x]: string[]) => x!,
 } as const;
+
+const logical = <P extends 'and' | 'or'>(op: P, operator: string, f64: (a: number, b: number) => number) =>
+  pointwise(op, {
+    operands: ['bool', 'bool'],
+    result: 'bool',
+    f64,
+    wgsl: ([a, b]) => `${a} ${operator} ${b}`,
+    jvp: 'zero',
+  });
 
 /** Arithmetic, comparisons, choices and conversions, element by element. */
 export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
@@ -129,8 +138,17 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
     wgsl: ([a, b]) => `${a} == ${b}`,
     jvp: 'zero',
   }),
+  and: logical('and', '&', (a, b) => a && b),
+  or: logical('or', '|', (a, b) => a || b),
+  not: pointwise('not', {
+    operands: ['bool'],
+    result: 'bool',
+    f64: (x) => 1 - x,
+    wgsl: ([x]) => `!${x}`,
+    jvp: 'zero',
+  }),
   where: pointwise('where', {
-    operands: ['bool', 'same', 'same'],
+    operands: ['bool', 'alike', 'alike'],
     f64: (c, a, b) => (c ? a : b),
     wgsl: ([c, a, b]) => `select(${b}, ${a}, ${c})`,
     jvp: ([, ta, tb], [c], out) => selectTangent(c!, [ta!, tb!], out),

@@ -1,11 +1,57 @@
-import { EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
+import { ERF_WGSL, EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
+import { POWER_WGSL } from '../../kernels/power.ts';
 import { SINE_WGSL } from '../../kernels/trigonometry.ts';
-import { cos, div, mul, neg, sin, square, sub } from '../operations.ts';
+import {
+  constant,
+  cos,
+  div,
+  equal,
+  exp,
+  log,
+  mul,
+  neg,
+  pow,
+  sign,
+  sin,
+  square,
+  sub,
+  where,
+} from '../operations.ts';
 import type { Rules } from '../rule.ts';
+import type { Tensor } from '../tensor.ts';
 import { elementary, pointwise } from './pointwise-rule.ts';
+import { total } from './tangents.ts';
 
-/** Functions of one f32. */
-export const elementaryRules: Pick<Rules, 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'cos' | 'sin' | 'tanh'> = {
+type ElementaryOp =
+  | 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'cos' | 'sin' | 'tanh' | 'sigmoid' | 'erf' | 'pow' | 'abs' | 'floor' | 'round'; // biome-ignore format: a list
+
+/** erf x = 2/√π e^(−x²) Σ 2ⁿ x²ⁿ⁺¹ / (1 · 3 ⋯ (2n + 1)), whose terms have one sign; it is ±1 from 6 on. */
+function erf64(x: number): number {
+  if (!(Math.abs(x) <= 6)) return Math.sign(x);
+  let [sum, term] = [0, x];
+  for (let n = 1; sum + term !== sum; n++) [sum, term] = [sum + term, (term * 2 * x * x) / (2 * n + 1)];
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+/** As in IEEE 754: JavaScript has NaN for powers of 1 and −1 that IEEE has 1 for. */
+const pow64 = (a: number, b: number): number =>
+  a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
+
+/** A whole number beside the largest float32 is even. */
+function roundEven(x: number): number {
+  const down = Math.floor(x);
+  const up = x - down > 0.5 || (x - down === 0.5 && down % 2 !== 0);
+  return up ? -Math.floor(-x) : down;
+}
+
+/** b − 1, or 1 where that would be −1: aᵇ⁻¹ then meets the factor b = 0. */
+const oneLess = (b: Tensor): Tensor =>
+  b.is('constant')
+    ? constant(b.params.value === 0 ? 1 : b.params.value - 1)
+    : where(equal(b, 0), 1, sub(b, 1));
+
+/** Functions of one f32, and powers. */
+export const elementaryRules: Pick<Rules, ElementaryOp> = {
   exp: elementary('exp', {
     f64: Math.exp,
     wgsl: ([x]) => `exponential(${x})`,
@@ -60,4 +106,44 @@ export const elementaryRules: Pick<Rules, 'exp' | 'log' | 'sqrt' | 'rsqrt' | 'co
     // d tanh(x) = (1 − tanh²x) dx
     derivative: (_, out) => sub(1, square(out)),
   }),
+  sigmoid: elementary('sigmoid', {
+    f64: (x) => 1 / (1 + Math.exp(-x)),
+    wgsl: ([x]) => `F(1.0) / (F(1.0) + exponential(-${x}))`,
+    helpers: () => [EXP_WGSL],
+    cost: 25,
+    // d σ(x) = σ(x) (1 − σ(x)) dx
+    derivative: (_, out) => mul(out, sub(1, out)),
+  }),
+  erf: elementary('erf', {
+    f64: erf64,
+    wgsl: ([x]) => `errorFunction(${x})`,
+    helpers: () => [EXP_WGSL, ERF_WGSL],
+    cost: 50,
+    // d erf(x) = 2/√π e^(−x²) dx
+    derivative: (x) => mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)),
+  }),
+  pow: pointwise('pow', {
+    operands: ['f32', 'f32'],
+    f64: pow64,
+    wgsl: ([a, b]) => `power(${a}, ${b})`,
+    helpers: () => [EXP_WGSL, POWER_WGSL],
+    cost: 100,
+    // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db
+    jvp: ([ta, tb], [a, b], out) =>
+      total(
+        [
+          ta ? mul(ta, mul(b!, pow(a!, oneLess(b!)))) : null,
+          tb ? mul(tb, mul(out, log(where(equal(a!, 0), 1, a!)))) : null,
+        ],
+        out,
+      ),
+  }),
+  abs: elementary('abs', { f64: Math.abs, wgsl: ([x]) => `abs(${x})`, derivative: (x) => sign(x) }),
+  floor: pointwise('floor', {
+    operands: ['f32'],
+    f64: Math.floor,
+    wgsl: ([x]) => `floor(${x})`,
+    jvp: 'zero',
+  }),
+  round: pointwise('round', { operands: ['f32'], f64: roundEven, wgsl: ([x]) => `round(${x})`, jvp: 'zero' }),
 };

@@ -10,10 +10,16 @@ import { expectNumbers } from './views.ts';
 type Jvp<P extends Primitive> = Rule<P>['jvp'];
 type Transpose<P extends Primitive> = Rule<P>['transpose'];
 
+/** The dtypes that operands may have in common; the first is expected where an operand has none of them. */
+const COMMON = { same: ['f32', 'u32'], alike: ['f32', 'u32', 'bool'] } as const satisfies Record<
+  string,
+  readonly DType[]
+>;
+
 /** What tells a pointwise operation from others. */
 interface Pointwise<P extends Primitive> {
-  /** dtypes of the operands; `same` stands for one common dtype, f32 or u32, which is also the result's. */
-  operands: readonly (DType | 'same' | 'any')[];
+  /** dtypes of the operands; `same` (numbers) and `alike` (also bool) stand for one common dtype, which is also the result's. */
+  operands: readonly (DType | keyof typeof COMMON | 'any')[];
   result?: DType | ((params: Params[P]) => DType);
   f64: (...args: number[]) => number;
   wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
@@ -57,8 +63,10 @@ function resultType<P extends Primitive>(
   inputs.forEach((t, i) => {
     expectNumbers(op, t);
     const want = spec.operands[i]!;
-    const wanted = want === 'same' ? (common ?? (t.dtype === 'u32' ? 'u32' : 'f32')) : want;
-    if (want === 'same') common = wanted as DType;
+    const choice: readonly DType[] | undefined =
+      want === 'same' || want === 'alike' ? COMMON[want] : undefined;
+    if (choice) common ??= choice.includes(t.dtype) ? t.dtype : choice[0]!;
+    const wanted = choice ? common! : want;
     if (wanted !== 'any' && t.dtype !== wanted) {
       throw new CollimateError(
         `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
