@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { featureReader } from '../../src/analysis/features.ts';
 import { DeviceTask, type Task } from '../../src/experiments/task.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
@@ -40,13 +41,16 @@ async function trained(gpu: Gpu, residentBytes: number | undefined) {
     state = await trainer.state.save();
     if (state.step < 240) continue;
     using evaluator = await Evaluator.create(gpu, network, trainer.state.weights, data.test);
-    return { state, accuracies: [await evaluator.accuracy(), await evaluator.accuracy()] };
+    using reader = await featureReader(gpu, network, trainer.state.weights, data.train, COUNT);
+    const accuracies = [await evaluator.accuracy(), await evaluator.accuracy()];
+    trainer.load(initialState(network, 2)); // Training leaves few features that are not 0.
+    return { state, accuracies, ...(await reader.read()) };
   }
   throw new Error('unreachable');
 }
 
 describe('a set on the host', () => {
-  test('trains and evaluates to the same bits as one in GPU memory', async () => {
+  test('trains, evaluates and is read to the same bits as one in GPU memory', async () => {
     await withGpu(async (gpu) => {
       const resident = await trained(gpu, undefined);
       const streamed = await trained(gpu, COUNT * FEATURES - 1);
@@ -54,6 +58,10 @@ describe('a set on the host', () => {
       expect(resident.state.step).toBe(240);
       expect(resident.accuracies[0]).toBeGreaterThan(0.25);
       expect(resident.accuracies[1]).toBe(resident.accuracies[0]);
+      expect(resident.features.length).toBe(COUNT * 8);
+      const last = resident.features.subarray(-8);
+      expect(last.some((x) => x !== 0)).toBe(true);
+      expect(last).not.toEqual(resident.features.subarray(-16, -8)); // The last batch is not full.
     });
   });
 
