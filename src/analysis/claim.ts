@@ -35,7 +35,7 @@ export interface Claim<N extends string = string>
 export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRun<N>[]): Evidence {
   const { property, id, title, measure, of, control } = claim;
   const facts = runs.find((run) => run.facts)?.facts;
-  const threshold = resolve(claim.threshold, facts);
+  const threshold = typeof claim.threshold === 'function' ? claim.threshold(facts as Facts) : claim.threshold;
   const seeds = [...new Set(runs.map(({ seed }) => seed))];
   const each = (network: NetworkName, quantity: Quantity<N> = of) =>
     seeds.map((seed) => take(quantity, network, runs, seed));
@@ -138,10 +138,6 @@ const vague = (value: number | null): string =>
   value === null || !Number.isFinite(value)
     ? 'the measure is undefined there'
     : 'the value may lie on either side of the threshold by what it may be off';
-
-/** A threshold, which may depend on the network. */
-const resolve = (threshold: Claim['threshold'], facts: JudgedRun['facts']): Threshold =>
-  typeof threshold === 'function' ? threshold(facts as Facts) : threshold;
 
 /** Test accuracy on MNIST from which a network counts as trained: what a linear classifier of the pixels reaches. */
 const LEARNED_AT = 0.92;

@@ -29,18 +29,6 @@ export interface FetchOptions extends PlaceOptions {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 
-/** One file on its way. */
-interface Transfer extends RemoteFile {
-  readonly folder: string;
-  /** Where it is received. */
-  readonly part: string;
-  /** What to run to go on. */
-  readonly command: string;
-  /** Where else to get it. */
-  readonly offline: string;
-  readonly onProgress: FetchOptions['onProgress'];
-}
-
 /** Fetches the missing files of a dataset, after saying so. Does nothing, without network access, if none are missing. */
 export async function ensureDataset(
   name: DatasetName,
@@ -61,101 +49,110 @@ export async function ensureDataset(
  * fetch the same file at once write the same bytes to the same places, and none cuts off what another wrote.
  * @throws CollimateError if the server cannot be reached or sends another file than the published one, or the disk is full
  */
-async function fetchFiles({ name, source, folder, lacking }: Place, options: FetchOptions): Promise<void> {
-  const { onProgress } = options;
-  const [command, offline] = [fetchCommand(name, options), offlineSource(source)];
-  for (const file of lacking) {
-    const part = join(folder, `${file.name}.part`);
-    await fetchFile({ ...file, folder, part, command, offline, onProgress });
-  }
+async function fetchFiles(place: Place, options: FetchOptions): Promise<void> {
+  for (const file of place.lacking) await fetchFile(place, file, options);
 }
 
-async function fetchFile(transfer: Transfer): Promise<void> {
-  const path = join(transfer.folder, transfer.name);
-  await writing(transfer, (async () => makeFolders(transfer.folder))());
+async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions): Promise<void> {
+  const { name, url, bytes, sha256 } = file;
+  const { folder } = place;
+  const command = fetchCommand(place.name, options);
+  const path = join(folder, name);
+  const part = `${path}.part`;
+
+  const notPublished = (trouble: string) =>
+    new CollimateError(
+      `${url} is not the published file: it ${trouble}`,
+      'Try again. If it fails again, the file has changed at its source: get the published one elsewhere, and put it ' +
+        `into ${folder} yourself.`,
+    );
+
+  /** Waits for something that writes; `lacking` is how many bytes are still to come. */
+  async function writing<T>(done: Promise<T>, lacking = 0): Promise<T> {
+    try {
+      return await done;
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      const full = code === 'ENOSPC' || code === 'EDQUOT';
+      const remedy = full
+        ? `The disk is full: make room for ${formatBytes(lacking)} and run \`${command}\` again, which continues from there`
+        : 'Check the permissions of the folder';
+      const elsewhere = `${remedy}, or choose another folder with \`--data-dir\`.`;
+      throw new CollimateError(`cannot write ${part}: ${message}`, elsewhere, { cause });
+    }
+  }
+
+  /** Goes on with the transfer until its end or a cut; returns whether all is there. */
+  async function receiveMore(): Promise<boolean> {
+    if ((await sizeOf(part)) > bytes) await rm(part, { force: true });
+    const before = await sizeOf(part);
+    if (before === bytes) return true;
+    const failure = await receive(before).catch((error: Error) => error);
+    if (failure instanceof CollimateError) throw failure;
+    const after = await sizeOf(part);
+    // What was cut off, but not for nothing, goes on.
+    if (!failure || after > before) return after === bytes;
+    const rest = after > 0 ? `, which continues after the ${after} of ${bytes} bytes received` : '';
+    throw new CollimateError(
+      `cannot fetch ${url}: ${reasonOf(failure)}`,
+      `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.${offlineSource(place.source)}`,
+      { cause: failure },
+    );
+  }
+
+  /** Receives the file from byte `from` on, or from its beginning where the server does not do that. */
+  async function receive(from: number): Promise<void> {
+    requireSafe(url);
+    const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) };
+    const response = await fetch(url, { headers });
+    requireSafe(response.url); // It may have been sent on.
+    const goesOn = from > 0 && response.status === 206;
+    if (response.status !== 200 && !goesOn) {
+      throw new CollimateError(
+        `cannot fetch ${url}: the server answers ${response.status} ${response.statusText}`.trimEnd(),
+        `Try again later, or get the file elsewhere and put it into ${folder} yourself.`,
+      );
+    }
+    const range = response.headers.get('content-range') ?? '';
+    const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range) ?? [];
+    const offered = goesOn ? total : response.headers.get('content-length');
+    if (offered && Number(offered) !== bytes) throw notPublished(`has ${offered} bytes, not ${bytes}`);
+    if (goesOn && Number(first) !== from) {
+      throw new CollimateError(
+        `cannot resume ${url}: requested the bytes from ${from} on, and the server sent others`,
+        `Remove ${part}, and run \`${command}\` again.`,
+      );
+    }
+    let received = goesOn ? from : 0;
+    const out = await writing(open(part, goesOn ? 'r+' : constants.O_WRONLY | constants.O_CREAT));
+    try {
+      for await (const chunk of response.body ?? []) {
+        if (received + chunk.length > bytes) {
+          await rm(part, { force: true });
+          throw notPublished(`has more than ${bytes} bytes`);
+        }
+        await writing(write(out, chunk, received), bytes - received);
+        received += chunk.length;
+        options.onProgress?.({ file: name, received, total: bytes });
+      }
+      await writing(out.sync());
+    } finally {
+      await out.close();
+    }
+    if (received < bytes) throw new Error(`the connection ended after ${received} of ${bytes} bytes`);
+  }
+
+  await writing((async () => makeFolders(folder))());
   try {
-    while (!(await receiveMore(transfer))) if (existsSync(path)) return;
-    await finish(transfer, path);
+    while (!(await receiveMore())) if (existsSync(path)) return;
+    const found = await sha256OfFile(part);
+    if (found === sha256) return await writing(rename(part, path));
+    await rm(part, { force: true });
+    throw notPublished(`has the SHA-256 checksum ${found}, where that of the published file is ${sha256}`);
   } catch (error) {
     // Another process was faster, and its checked file has the name by now.
     if (!existsSync(path)) throw error;
   }
-}
-
-/** Goes on with a transfer until its end or a cut; returns whether all is there. */
-async function receiveMore(transfer: Transfer): Promise<boolean> {
-  const { name, url, bytes, folder, part, command, offline } = transfer;
-  if ((await sizeOf(part)) > bytes) await rm(part, { force: true });
-  const before = await sizeOf(part);
-  if (before === bytes) return true;
-  const failure = await receive(transfer, before).catch((error: Error) => error);
-  if (failure instanceof CollimateError) throw failure;
-  const after = await sizeOf(part);
-  // What was cut off, but not for nothing, goes on.
-  if (!failure || after > before) return after === bytes;
-  const rest = after > 0 ? `, which continues after the ${after} of ${bytes} bytes received` : '';
-  throw new CollimateError(
-    `cannot fetch ${url}: ${reasonOf(failure)}`,
-    `Check the network and run \`${command}\` again${rest}, or put ${name} into ${folder} yourself.${offline}`,
-    { cause: failure },
-  );
-}
-
-/** Gives a whole file its name, if it is what was published. */
-async function finish(transfer: Transfer, path: string): Promise<void> {
-  const { sha256, part } = transfer;
-  const found = await sha256OfFile(part);
-  if (found !== sha256) {
-    await rm(part, { force: true });
-    throw notPublished(
-      transfer,
-      `has the SHA-256 checksum ${found}, where that of the published file is ${sha256}`,
-    );
-  }
-  await writing(transfer, rename(part, path));
-}
-
-/** Receives a file from byte `from` on, or from its beginning where the server does not do that. */
-async function receive(transfer: Transfer, from: number): Promise<void> {
-  const { name, url, bytes, folder, part, onProgress } = transfer;
-  requireSafe(url);
-  const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) };
-  const response = await fetch(url, { headers });
-  requireSafe(response.url); // It may have been sent on.
-  const goesOn = from > 0 && response.status === 206;
-  if (response.status !== 200 && !goesOn) {
-    throw new CollimateError(
-      `cannot fetch ${url}: the server answers ${response.status} ${response.statusText}`.trimEnd(),
-      `Try again later, or get the file elsewhere and put it into ${folder} yourself.`,
-    );
-  }
-  const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? [];
-  const offered = goesOn ? total : response.headers.get('content-length');
-  if (offered && Number(offered) !== bytes)
-    throw notPublished(transfer, `has ${offered} bytes, not ${bytes}`);
-  if (goesOn && Number(first) !== from) {
-    throw new CollimateError(
-      `cannot resume ${url}: requested the bytes from ${from} on, and the server sent others`,
-      `Remove ${part}, and run \`${transfer.command}\` again.`,
-    );
-  }
-  let received = goesOn ? from : 0;
-  const out = await writing(transfer, open(part, goesOn ? 'r+' : constants.O_WRONLY | constants.O_CREAT));
-  try {
-    for await (const chunk of response.body ?? []) {
-      if (received + chunk.length > bytes) {
-        await rm(part, { force: true });
-        throw notPublished(transfer, `has more than ${bytes} bytes`);
-      }
-      await writing(transfer, write(out, chunk, received), bytes - received);
-      received += chunk.length;
-      onProgress?.({ file: name, received, total: bytes });
-    }
-    await writing(transfer, out.sync());
-  } finally {
-    await out.close();
-  }
-  if (received < bytes) throw new Error(`the connection ended after ${received} of ${bytes} bytes`);
 }
 
 /** At its place in the file, whatever another process that fetches the same has written there or beyond. */
@@ -179,29 +176,4 @@ const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(
 function reasonOf(error: Error): string {
   const cause = error.cause as NodeJS.ErrnoException | undefined;
   return cause?.message || cause?.code || error.message;
-}
-
-const notPublished = ({ url, folder }: Transfer, trouble: string) =>
-  new CollimateError(
-    `${url} is not the published file: it ${trouble}`,
-    'Try again. If it fails again, the file has changed at its source: get the published one elsewhere, and put it ' +
-      `into ${folder} yourself.`,
-  );
-
-/** Waits for something that writes; `lacking` is how many bytes are still to come. */
-async function writing<T>({ part, command }: Transfer, done: Promise<T>, lacking = 0): Promise<T> {
-  try {
-    return await done;
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const full = code === 'ENOSPC' || code === 'EDQUOT';
-    const remedy = full
-      ? `The disk is full: make room for ${formatBytes(lacking)} and run \`${command}\` again, which continues from there`
-      : 'Check the permissions of the folder';
-    throw new CollimateError(
-      `cannot write ${part}: ${message}`,
-      `${remedy}, or choose another folder with \`--data-dir\`.`,
-      { cause },
-    );
-  }
 }

@@ -11,6 +11,7 @@ import {
   where,
 } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
+import { range } from '../numbers.ts';
 
 /** What an Unconstrained Jacobians Model is like; docs/theory.md defines it. */
 export interface UnconstrainedOptions {
@@ -84,29 +85,26 @@ export function alignedOptimum({
   };
   const objectiveAt = (s: number) =>
     Math.log1p(others * Math.exp(-margin(s))) + (penalty / 2) * others * (depth * s * s + s * (1 + s));
-  const roots = signChanges(pull, 1e-9, 1e3).map(([low, high]) => bisect(pull, low, high));
+  const roots = rootsOf(pull, 1e-9, 1e3);
   const best = roots.reduce((a, b) => (objectiveAt(b) < objectiveAt(a) ? b : a));
   return { sigma: best, objective: objectiveAt(best), stationary: roots.length };
 }
 
 const GRID = 4000;
 
-/** Neighbours on a geometric grid between which f changes its sign. */
-function signChanges(f: (x: number) => number, from: number, to: number): [number, number][] {
+/** Where f changes its sign between neighbors on a geometric grid, to the last bit or so. */
+function rootsOf(f: (x: number) => number, from: number, to: number): number[] {
+  const isPositive = (x: number) => f(x) > 0;
   const at = (i: number) => from * (to / from) ** (i / GRID);
-  return Array.from({ length: GRID }, (_, i): [number, number] => [at(i), at(i + 1)]).filter(
-    ([a, b]) => f(a) > 0 !== f(b) > 0,
-  );
-}
-
-/** Where f changes its sign, to the last bit or so. */
-function bisect(f: (x: number) => number, from: number, to: number): number {
-  let [low, high] = [from, to];
-  const sign = f(low) > 0;
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if (f(middle) > 0 === sign) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
+  return range(GRID).flatMap((i) => {
+    let [low, high] = [at(i), at(i + 1)];
+    const first = isPositive(low);
+    if (isPositive(high) === first) return [];
+    for (let n = 0; n < 60; n++) {
+      const middle = (low + high) / 2;
+      if (isPositive(middle) === first) low = middle;
+      else high = middle;
+    }
+    return [(low + high) / 2];
+  });
 }

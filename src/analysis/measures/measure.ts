@@ -188,9 +188,10 @@ export const byKind =
 export const SHARE = [0, 1] as const;
 export const COSINE = [-1, 1] as const;
 
-type Pick2<M> = (measures: M, network: NetworkInfo) => Spread | undefined;
 /** A mean over samples with its spread. */
-export const over = <M>(pick: Pick2<M>): Pick<Scalar<M>, 'from' | 'spread'> => ({
+export const over = <M>(
+  pick: (measures: M, network: NetworkInfo) => Spread | undefined,
+): Pick<Scalar<M>, 'from' | 'spread'> => ({
   from: (m, network) => pick(m, network)?.mean ?? null,
   spread: (m, network) => pick(m, network)?.std ?? null,
 });

@@ -125,13 +125,11 @@ async function makeCell(gpu: Gpu, model: Model, settings: TheorySettings): Promi
   const { models: initial } = await measure();
   const course: NonNullable<SweepRun['course']>[number][][] = range(starts).map(() => []);
   const isFollowed = depth === followed(settings.depth);
-  const looks = isFollowed ? LOOKS : 1;
-  let step = 0;
-  for (let look = 0; look <= looks; look++) {
-    const until = Math.round(steps * (look / looks) ** 2);
-    if (look > 0 && until === step) continue;
-    optimizer.queue(until - step);
-    step = until;
+  const looks = isFollowed ? range(LOOKS + 1).map((k) => Math.round(steps * (k / LOOKS) ** 2)) : [steps];
+  let done = 0;
+  for (const step of new Set(looks)) {
+    optimizer.queue(step - done);
+    done = step;
     if (!isFollowed) continue;
     const found = await values();
     const s = await optimizer.singularValues();

@@ -144,15 +144,8 @@ const pen = (ink: Ink, { depth, classes }: NetworkInfo): Pen =>
       ? (row) => classColor(row.label, classes)
       : (inks[ink] ?? ink);
 
-type Maker = (rows: readonly object[], options: object) => Plot.Markish;
-const makers: Readonly<Record<Exclude<Mark['mark'], 'cells'>, Maker>> = {
-  line: Plot.line as Maker,
-  dot: Plot.dot as Maker,
-  ruleX: Plot.ruleX as Maker,
-  ruleY: Plot.ruleY as Maker,
-  areaY: Plot.areaY as Maker,
-  text: Plot.text as Maker,
-};
+const { line, dot, ruleX, ruleY, areaY, text } = Plot;
+const makers = { line, dot, ruleX, ruleY, areaY, text };
 
 /** A mark; on a logarithmic scale, without what has no place there. */
 function plotted(
@@ -163,11 +156,11 @@ function plotted(
   const rows = span ? options.rows.flatMap((row) => placed(row, options, span, fit === true)) : options.rows;
   const { rows: _, ...channels } = options;
   if (mark === 'cells') return cells(rows, channels);
-  return makers[mark](rows, {
-    ...channels,
+  const pens = {
     ...(stroke && { stroke: pen(stroke, network) }),
     ...(fill && { fill: pen(fill, network) }),
-  });
+  };
+  return makers[mark](rows as object[], { ...channels, ...pens });
 }
 
 function placed(row: Mark['rows'][number], channels: object, [low, high]: [number, number], fit: boolean) {
