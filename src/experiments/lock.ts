@@ -30,65 +30,62 @@ export function isLock(name: string): boolean {
 /** Another process is writing the folder. */
 export class LockedError extends CollimateError {}
 
+/** A lock that this process holds. */
+export interface FolderLock {
+  /** Throws if the lock was lost, as when this process was halted for longer than {@link SILENCE_MS}. */
+  check(): void;
+  /** Idempotent; also called when the process exits. */
+  release(): void;
+}
+
 /**
- * Keeps two processes from writing one folder. Each creates its own lock file, then looks for those of others, and
- * withdraws if it finds one whose holder lives: of two that start together the later one to look sees the other, so
- * never both go on. A file whose holder is gone is swept away at once, since names are never used twice.
+ * Locks an existing folder, or throws naming the process that holds it: two processes never write one folder. Each creates its own
+ * lock file, then looks for those of others, and withdraws if it finds one whose holder lives: of two that start together the later
+ * one to look sees the other, so never both go on. A file whose holder is gone is swept away at once, since names are never used twice.
  *
  * Whether a holder on this machine lives is read from the system's table of processes, so that a folder is free the
  * moment its process was killed. Of others only a heartbeat is seen, in the time of the file system they share; a
- * holder that was taken for gone although it only slept learns of it from {@link check}.
+ * holder that was taken for gone although it only slept learns of it from {@link FolderLock.check}.
  */
-export class FolderLock {
-  readonly #folder: string;
-  readonly #path: string;
-  readonly #beat: NodeJS.Timeout;
-
-  private constructor(folder: string, path: string, contents: string) {
-    this.#folder = folder;
-    this.#path = path;
-    this.#beat = setInterval(() => fs.writeFile(path, contents, { flag: 'r+' }, () => {}), BEAT_MS).unref();
-    process.on('exit', this.release);
-  }
-
-  /** Locks an existing folder, or throws naming the process that holds it. */
-  static acquire(folder: string): FolderLock {
-    const contents = JSON.stringify(self());
-    for (let attempt = 1; ; attempt++) {
-      const path = join(folder, PREFIX + randomBytes(6).toString('hex'));
-      try {
-        writeAtomically(path, contents);
-      } catch (error) {
-        // Another process may just have got the lock and swept the temporary file away as a leftover.
-        const swept =
-          ((error as Error).cause as NodeJS.ErrnoException).code === 'ENOENT' && fs.existsSync(folder);
-        if (swept && attempt < ATTEMPTS) continue;
-        throw error;
-      }
-      const rival = findRival(folder, path);
-      if (!rival) return new FolderLock(folder, path, contents);
-      fs.rmSync(path, { force: true });
-      if (attempt === ATTEMPTS) throw held(folder, rival);
-      // Two that met may both have withdrawn: try again after times that are not the same.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 40 * attempt);
+export function lockFolder(folder: string): FolderLock {
+  const contents = JSON.stringify(self());
+  for (let attempt = 1; ; attempt++) {
+    const path = join(folder, PREFIX + randomBytes(6).toString('hex'));
+    try {
+      writeAtomically(path, contents);
+    } catch (error) {
+      // Another process may just have got the lock and swept the temporary file away as a leftover.
+      const swept =
+        ((error as Error).cause as NodeJS.ErrnoException).code === 'ENOENT' && fs.existsSync(folder);
+      if (swept && attempt < ATTEMPTS) continue;
+      throw error;
     }
+    const rival = findRival(folder, path);
+    if (!rival) return hold(folder, path, contents);
+    fs.rmSync(path, { force: true });
+    if (attempt === ATTEMPTS) throw held(folder, rival);
+    // Two that met may both have withdrawn: try again after times that are not the same.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 40 * attempt);
   }
+}
 
-  /** Throws if the lock was lost, as when this process was halted for longer than {@link SILENCE_MS}. */
-  check(): void {
-    if (fs.existsSync(this.#path)) return;
+/** Keeps a lock file alive until it is released. */
+function hold(folder: string, path: string, contents: string): FolderLock {
+  const beat = setInterval(() => fs.writeFile(path, contents, { flag: 'r+' }, () => {}), BEAT_MS).unref();
+  const release = () => {
+    clearInterval(beat);
+    process.off('exit', release);
+    fs.rmSync(path, { force: true });
+  };
+  process.on('exit', release);
+  const check = () => {
+    if (fs.existsSync(path)) return;
     throw new CollimateError(
-      `this process no longer holds the run folder ${this.#folder}: its lock file ${this.#path} is gone`,
+      `this process no longer holds the run folder ${folder}: its lock file ${path} is gone`,
       'Make sure that no other process is writing there, then continue with `--resume`.',
     );
-  }
-
-  /** Idempotent; also called when the process exits. */
-  readonly release = (): void => {
-    clearInterval(this.#beat);
-    process.off('exit', this.release);
-    fs.rmSync(this.#path, { force: true });
   };
+  return { check, release };
 }
 
 /** The holder of another lock in the folder, if one lives. Sweeps away the locks of those that do not. */

@@ -11,7 +11,7 @@ import {
 } from '../atomic-write.ts';
 import { CollimateError, unreadable } from '../errors.ts';
 import { type RecordKind, readLines, readRecord } from '../record.ts';
-import { FolderLock, isLock } from './lock.ts';
+import { type FolderLock, isLock, lockFolder } from './lock.ts';
 
 export const CONFIG = 'config.json';
 export const METRICS = 'metrics.jsonl';
@@ -35,11 +35,8 @@ export class RunFolder implements Disposable {
   readonly #subs = new Map<string, RunFolder>();
   readonly #lock: FolderLock;
 
-  private constructor(
-    readonly path: string,
-    lock: FolderLock,
-  ) {
-    this.#lock = lock;
+  private constructor(readonly path: string) {
+    this.#lock = lockFolder(path);
   }
 
   /** Starts a run in a folder that is new or empty. */
@@ -67,7 +64,7 @@ export class RunFolder implements Disposable {
   }
 
   static #locked(path: string, check: (run: RunFolder) => void = () => {}): RunFolder {
-    const run = new RunFolder(path, FolderLock.acquire(path));
+    const run = new RunFolder(path);
     try {
       check(run);
       removeTemporaries(path);

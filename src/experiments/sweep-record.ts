@@ -11,7 +11,7 @@ import { readRecord } from '../record.ts';
 import { isDone, readAnalysis } from './analysis-file.ts';
 import { missingEpochs, readCourse } from './course.ts';
 import { dataFacts, deviations } from './experiment.ts';
-import { FolderLock, LockedError } from './lock.ts';
+import { type FolderLock, LockedError, lockFolder } from './lock.ts';
 import { CONTROL } from './reproduce.ts';
 import { type Origin, type RunConfig, readConfig } from './run-config.ts';
 import { makeFolder, readMetrics } from './run-folder.ts';
@@ -40,7 +40,7 @@ export function noteFailure(root: string, run: Pick<PlannedRun, 'id'>, failure: 
   makeFolder(folder);
   let lock: FolderLock;
   try {
-    lock = FolderLock.acquire(folder);
+    lock = lockFolder(folder);
   } catch (error) {
     if (error instanceof LockedError) return;
     throw error;

@@ -7,7 +7,7 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import { SWEEP_FILE, type SweepRecord } from '../experiments/sweep-file.ts';
 import { SWEEP } from '../experiments/sweep-record.ts';
-import { type RecordKind, readRecord } from '../record.ts';
+import { readRecord } from '../record.ts';
 import type { Shown } from './verdicts.ts';
 
 /** Everything that lies under a root such as `results`, as far as an index tells of it. */
@@ -45,8 +45,6 @@ export function collect(root: string): Collection {
       return [];
     }
   };
-  const read = <K extends RecordKind>(path: string, kind: K) =>
-    attempt(path, () => readRecord(join(root, path), kind));
   const holding = (folders: readonly string[], file: string) =>
     folders.filter((folder) => existsSync(join(root, folder, file)));
   const below = (folder: string): string[] =>
@@ -58,36 +56,33 @@ export function collect(root: string): Collection {
       : [];
 
   const sweeps = holding(below('sweeps'), SWEEP).flatMap((folder) =>
-    read(`${folder}/${SWEEP}`, SWEEP_FILE).map((record): FoundSweep => {
-      const name = `${record.name} · ${record.preset}`;
-      return { folder, name, record, claims: record.claims };
-    }),
+    attempt(`${folder}/${SWEEP}`, () => readRecord(join(root, folder, SWEEP), SWEEP_FILE)).map(
+      (record): FoundSweep => {
+        const name = `${record.name} · ${record.preset}`;
+        return { folder, name, record, claims: record.claims };
+      },
+    ),
   );
   const shared = new Set(sweeps.flatMap(({ record }) => record.runs.map(({ id }) => `runs/${id}`)));
   const folders = [...below('').filter((f) => !['sweeps', 'runs', THEORY].includes(f)), ...below('runs')];
   const runs = holding(folders.flatMap(below), ANALYSIS)
     .filter((folder) => !shared.has(folder))
-    .flatMap((folder) =>
-      attempt(`${folder}/${ANALYSIS}`, () => readAnalysis(join(root, folder))).flatMap(
-        (analysis): FoundRun[] => {
-          const described = existsSync(join(root, folder, CONFIG));
-          const [config = null] = described
-            ? attempt(`${folder}/${CONFIG}`, () => readConfig(join(root, folder)))
-            : [];
-          if (!analysis?.claims) {
-            // A run is done once it has been judged: without claims, they are of an earlier version.
-            if (config && existsSync(join(root, folder, REPORT))) {
-              const remedy = command('reproduce', `${config.experiment} --resume ${join(root, folder)}`);
-              const reason = `its claims are of an earlier version: \`${remedy}\` judges them again`;
-              damaged.push({ path: `${folder}/${ANALYSIS}`, reason });
-            }
-            return [];
-          }
-          const { claims, trained } = analysis;
-          return [{ folder, name: folder, config, claims, testAccuracy: trained.testAccuracy }];
-        },
-      ),
-    );
+    .flatMap((folder): FoundRun[] => {
+      const path = join(root, folder);
+      const [found] = attempt(`${folder}/${ANALYSIS}`, () => ({ analysis: readAnalysis(path) }));
+      if (!found) return [];
+      const described = existsSync(join(path, CONFIG));
+      const [config = null] = described ? attempt(`${folder}/${CONFIG}`, () => readConfig(path)) : [];
+      const { claims, trained } = found.analysis ?? {};
+      if (claims) return [{ folder, name: folder, config, claims, testAccuracy: trained!.testAccuracy }];
+      // A run is done once it has been judged: without claims, they are of an earlier version.
+      if (config && existsSync(join(path, REPORT))) {
+        const remedy = command('reproduce', `${config.experiment} --resume ${path}`);
+        const reason = `its claims are of an earlier version: \`${remedy}\` judges them again`;
+        damaged.push({ path: `${folder}/${ANALYSIS}`, reason });
+      }
+      return [];
+    });
   const reason = `it is of an earlier version: \`${command('reproduce', 'unconstrained-jacobians')}\` makes it again`;
   for (const folder of holding(below(THEORY), 'theory.json'))
     damaged.push({ path: `${folder}/theory.json`, reason });
