@@ -38,7 +38,6 @@ function readText(path: string, remedy: string): string {
   }
 }
 
-/** The same of a text; `name` says where it comes from. */
 function parseRecord<K extends RecordKind>(text: string, name: string, kind: K): Contents<K> {
   const value = parseJson(text, name, kind.remedy);
   return checkRecord(value, name, kind);

@@ -70,7 +70,6 @@ interface JudgedSeed extends Pick<Evidence, 'value' | 'verdict'> {
   readonly reason?: string | undefined;
 }
 
-/** The evidence of several seeds as one. */
 function over(seeds: readonly JudgedSeed[]) {
   const { mean, std } = spreadOf(seeds.map(({ value }) => value));
   const open = seeds.filter((seed) => seed.verdict === 'not measurable');

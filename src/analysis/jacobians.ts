@@ -194,7 +194,6 @@ export function residualJacobians(
   };
 }
 
-/** Weights of consecutive blocks of a stage, stacked. */
 function stackBlocks(
   gpu: Gpu,
   network: ResidualNetwork,

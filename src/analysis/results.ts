@@ -25,14 +25,12 @@ import { type NetworkInfo, networkInfo } from './network-info.ts';
 const [sampleFields, gathered, wholes] = [fold('sample'), fold('gathered'), fold('whole')];
 const [summaries, stageSummaries] = [fold('summary'), fold('stageSummary')];
 
-/** The schemas of fields, of some layouts or of all. */
 const entries = <F extends object, L extends Layout = Layout>(fields: F, ...layouts: L[]) =>
   Object.fromEntries(
     Object.entries(fields as Fields)
       .filter(([, { layout }]) => layouts.length === 0 || layouts.includes(layout as L))
       .map(([name, { schema }]) => [name, schema]),
   ) as Layout extends L ? Entries<F> : Entries<Of<F, L>>;
-/** Spreads of fields of some layouts. */
 const spreadsOf = <F extends object, L extends Layout, S extends v.GenericSchema>(
   fields: F,
   schema: S,

@@ -4,7 +4,6 @@ import type { Facts, JudgedRun } from './quantity.ts';
 import { type Analysis, all } from './results.ts';
 import { type ScalarName, scalar, scalarsOf } from './scalars.ts';
 
-/** The claims of all measures. */
 const CLAIMS: readonly Claim<ScalarName>[] = all.flatMap(({ claims = [], property: own }) =>
   claims.map(({ blocks: minimum, of, ...claim }) => {
     const { network } = of;

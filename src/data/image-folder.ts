@@ -144,7 +144,6 @@ function checkLayout(path: string, classes: readonly string[], tested: readonly 
   if (unknown) throw new CollimateError(`${path} has val/${unknown} but no train/${unknown}`, remedy);
 }
 
-/** Decodes one image and brings it to a square of three channels. */
 async function loadResize(): Promise<(bytes: Uint8Array, side: number) => Promise<Uint8Array>> {
   needPackages('decoding images', ['sharp']);
   const { default: sharp } = await import('sharp').catch((cause: Error) => {

@@ -25,7 +25,6 @@ export const normalization = v.strictObject({
   std: v.pipe(v.array(above0()), v.minLength(1, 'a number for each channel'), v.readonly()),
 });
 
-/** A checkpoint's metadata. */
 const info = {
   experiment: v.string(),
   network: networkOptions,

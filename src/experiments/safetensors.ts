@@ -203,7 +203,6 @@ export function asFloat32({ dtype, data }: TensorData): Float32Array | undefined
   }
 }
 
-/** IEEE 754 binary16 from its bits. */
 function ofHalf(bits: number): number {
   const sign = bits >> 15 ? -1 : 1;
   const exponent = (bits >> 10) & 31;

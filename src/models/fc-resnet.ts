@@ -143,7 +143,6 @@ export const fc: NetworkKind<Options> = {
   },
 };
 
-/** The layers of the stem and of the branch. */
 function layersInWords({ norm, branch }: Pick<Settings, 'norm' | 'branch'>): string {
   if (norm === 'none')
     return 'stem Linear–ReLU, branch Linear–ReLU–Linear, with biases in place of BatchNorm';

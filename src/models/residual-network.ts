@@ -193,7 +193,6 @@ export abstract class ResidualNetwork implements Network {
   }
 }
 
-/** BatchNorm's two parameters. */
 const normParameters = ({ name, features }: NormSpec): ParameterSpec[] => [
   { name: `${name}.weight`, shape: [features], init: { value: 1 } },
   { name: `${name}.bias`, shape: [features], init: { value: 0 } },

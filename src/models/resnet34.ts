@@ -27,9 +27,7 @@ type Options = Readonly<v.InferOutput<typeof schema>>;
 /** Sizes of a {@link ResNet34}: docs/models.md. */
 export type ResNet34Options = Omit<Options, 'kind'>;
 
-/** Channels of the first stage in the standard network. */
 const STANDARD = 64;
-/** Basic blocks of each stage. */
 const STAGES = [3, 4, 6, 3];
 /** The side of small images. */
 const SMALL = 32;

@@ -96,7 +96,6 @@ const page = ({ folder, name }: { folder: string; name: string }): Cell => ({
 const holding = ({ claims }: Pick<FoundRun, 'claims'>): string =>
   `${claims.filter((c) => c.verdict === 'holds').length} of ${claims.length}`;
 
-/** A row for each sweep. */
 function sweepTable({ sweeps }: Collection): Part {
   if (sweeps.length === 0)
     return { kind: 'text', text: ['None yet: run ', { code: command('reproduce', 'all --preset quick') }] };

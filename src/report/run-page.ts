@@ -51,7 +51,6 @@ export function runPage(data: ReportData): Report {
   };
 }
 
-/** Every scalar measure of the network as trained, at initialization, and of the control. */
 function measureTable(data: ReportData): Table {
   const columns: ColumnOf<ScalarName>[] = [
     [

@@ -99,7 +99,6 @@ export const sweepSentence = ({ claims, seeds, remarks = [] }: SweepRecord): str
   return [verdicts, ...remarks].join(' ');
 };
 
-/** The runs that failed or are missing, with their reasons. */
 function absent({ runs }: SweepRecord): Part[] {
   const of = (status: SweepRun['status'], words: string): Part[] => {
     const own = runs.filter((run) => run.status === status);

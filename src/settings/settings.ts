@@ -26,7 +26,6 @@ export const optionOf = (name: string): string => `--${wordsOf(name, '-')}`;
 const wordsOf = (name: string, between: string): string =>
   name.replace(/[A-Z]/g, (letter) => `${between}${letter.toLowerCase()}`);
 
-/** What checkpoints record. */
 const recorded = settingNames.filter((name) => rows[name].recorded);
 
 /** Of some settings those that are not as by default. */

@@ -41,7 +41,6 @@ export interface Settings extends Required<TrainingOptions> {
   readonly branch: 'post-norm' | 'pre-norm';
   readonly dropout: number;
 }
-/** What all sizes of networks have in common. */
 const size = { changes: 'network', of: 'networks' } as const;
 /** Where only the data limit a number. */
 const MANY = 1e9;

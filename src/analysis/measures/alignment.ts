@@ -32,7 +32,6 @@ export const summary = {
     ),
   ),
 };
-/** Triples of which `alignment` is kept. */
 const KEPT_TRIPLES = 32;
 export const gathered = {
   alignment: perPair(

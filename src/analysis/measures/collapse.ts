@@ -119,7 +119,6 @@ export function neuralCollapse({ features, predicted, labels }: Features, weight
 
 const ROUNDING = 1e-7;
 
-/** ‖·‖_F² of a matrix. */
 const energyOf = (rows: Rows): number => rows.reduce((sum, x) => sum + dot(x, x), 0);
 
 /** The classes that there are examples of, in order, with their sizes and the means of their features. */
@@ -150,7 +149,6 @@ function nearest(points: Rows, x: Float64Array): number {
   return best;
 }
 
-/** Coefficient of variation of the norms of some vectors. */
 function relativeSpread(vectors: Rows): number | null {
   const norms = vectors.map(norm);
   return norms.some((x) => x > 0) ? variation(norms) : null;

@@ -82,7 +82,6 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
   },
 ];
 
-/** Standard errors of what is estimated, of all stages. */
 const errorsOf = (all: readonly Pick<Measures, 'frobenius'>[]) =>
   all.flatMap(({ frobenius }) =>
     frobenius.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : [])),

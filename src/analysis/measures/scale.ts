@@ -101,7 +101,6 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
   },
 ];
 
-/** The fitted curve between two blocks. */
 const curve = (found: InverseDepthFit | null, from: number, to: number) =>
   found === null || from >= to
     ? []

@@ -25,7 +25,6 @@ const DROPOUTS = axis(
   ['behind the last BatchNorm', { branch: 'pre-norm', dropout: 0.2 }],
 );
 
-/** Figures of blocks: what is drawn, its title, and its caption. */
 const BLOCKS = [
   [
     'branchRatio',

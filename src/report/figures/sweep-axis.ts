@@ -68,7 +68,6 @@ const [LETTER, FONT] = [6.6, 11.5];
 export const valueAt = ({ cell, seed }: SweepRun, name: string): CellValue | undefined =>
   cell[name] ?? (name === 'seed' ? seed : undefined);
 
-/** The values of an axis that runs have. */
 function valuesOf(runs: readonly SweepRun[], name: string): CellValue[] {
   const values = [...new Set(runs.flatMap((run) => valueAt(run, name) ?? []))];
   return values.every(isNumber) ? values.sort((a, b) => a - b) : values;
