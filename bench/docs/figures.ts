@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import { accent, contrast, neutral } from '../../src/report/colors.ts';
 import { axis, chart, logAxis } from '../../src/report/figures/chart.ts';
 import { logDomain, range } from '../../src/report/numbers.ts';
-import type { Figure } from '../../src/report/parts.ts';
+import type { Figure } from '../../src/report/page.ts';
 import { figure, type Legend, type Panel } from '../../src/report/svg.ts';
 import type { BenchFile, Row } from '../result.ts';
 import { fitLine } from '../statistics.ts';

@@ -1,4 +1,4 @@
-import type { Figure } from '../../src/report/parts.ts';
+import type { Figure } from '../../src/report/page.ts';
 import type { BenchFile, PeerTiming, Row } from '../result.ts';
 import { cellsOf, checkText, digits, formatTime, heads, ratioText, remarks, rooflineText } from '../table.ts';
 import { gflopsFigure, scalingFigure } from './figures.ts';

@@ -1,4 +1,4 @@
-import { pieces, type Table, verdictMarks } from '../report/parts.ts';
+import { pieces, type Table, verdictMarks } from '../report/page.ts';
 import { type Shown, verdictTable } from '../report/verdicts.ts';
 
 /** Claims with their verdicts as lines for a terminal, and below them why some are not measurable; empty where there are none. */

@@ -4,7 +4,7 @@ import { type ReportData, shown } from './data.ts';
 import { draw } from './figures/kinds.ts';
 import { coursePanels } from './figures/sweep-figures.ts';
 import { training } from './figures/training.ts';
-import type { Figure } from './parts.ts';
+import type { Figure } from './page.ts';
 import { figure } from './svg.ts';
 import { courseRows } from './tables.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { filesOf, verdictMarks } from './page.ts';
 import { stylesheet } from './page-style.ts';
-import { filesOf, verdictMarks } from './parts.ts';
 import { type Format, target } from './render.ts';
 import { escapeText } from './svg.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { command } from '../command.ts';
 import type { Collection } from './collection.ts';
 import type { Gathered } from './gather.ts';
-import { type Cell, type ColumnOf, type FigurePart, type Inline, type Part, tableOf } from './parts.ts';
+import { type Cell, type ColumnOf, type FigurePart, type Inline, type Part, tableOf } from './page.ts';
 import type { Statement } from './statements.ts';
 import { inlined } from './svg.ts';
 import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } from './verdicts.ts';

@@ -3,8 +3,16 @@ import { type Collection, collect, type FoundRun, type FoundSweep } from './coll
 import { type Gathered, gather } from './gather.ts';
 import { figureOf, glance, headline, statementParts } from './index-claims.ts';
 import { groupBy, percent } from './numbers.ts';
-import type { Report } from './page.ts';
-import { type Cell, type ColumnOf, type Part, type Row, type Section, section, tableOf } from './parts.ts';
+import {
+  type Cell,
+  type ColumnOf,
+  type Part,
+  type Report,
+  type Row,
+  type Section,
+  section,
+  tableOf,
+} from './page.ts';
 import { below, publish } from './publish.ts';
 import { sharedSettings, sweepSentence } from './sweep.ts';
 import { evidenceRow, plural, together } from './verdicts.ts';

@@ -1,4 +1,4 @@
-import { filesOf, verdictMarks } from './parts.ts';
+import { filesOf, verdictMarks } from './page.ts';
 import { type Format, target } from './render.ts';
 
 /** What Markdown or HTML would take for markup, and line ends. */

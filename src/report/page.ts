@@ -1,19 +1,168 @@
-import type { Origin, RunConfig } from '../experiments/run-config.ts';
+import type { Evidence } from '../analysis/evidence.ts';
 import type { Data } from './csv.ts';
-import {
-  type Facts,
-  type FigurePart,
-  headed,
-  type Inline,
-  type Link,
-  note,
-  type Page,
-  type Part,
-  type Row,
-  type Section,
-  section,
-} from './parts.ts';
-import { type Shown, verdictTable } from './verdicts.ts';
+
+/*
+ * What a page says, apart from how it is written down: html.ts and markdown.ts write the same page. Whatever is text
+ * here is plain text, which they escape.
+ */
+
+/** One page: of a run, of a sweep, or the index over all of them. */
+export interface Page {
+  /** Small print above the title: what made it. */
+  readonly kicker: string;
+  readonly title: string;
+  /** Small print below the title: what it is about. */
+  readonly subtitle?: string | undefined;
+  /** The result, in a sentence or a few. */
+  readonly result: string;
+  readonly sections: readonly Section[];
+}
+
+export interface Section {
+  /** Its name in links. */
+  readonly id: string;
+  readonly title: string;
+  readonly verdict?: Verdict;
+  readonly parts: readonly Part[];
+}
+
+export const section = (id: string, title: string, parts: readonly Part[]): Section => ({ id, title, parts });
+
+export type Part =
+  | { readonly kind: 'text'; readonly text: Inline; readonly note?: boolean }
+  | { readonly kind: 'heading'; readonly text: string }
+  | { readonly kind: 'list'; readonly items: readonly Inline[] }
+  /** Names with their values, group beside group. */
+  | { readonly kind: 'facts'; readonly groups: readonly Facts[] }
+  | FigurePart
+  | Table;
+
+/** Small print. */
+export const note = (text: Inline): Part => ({ kind: 'text', text, note: true });
+
+/** A list under a heading; nothing where it is empty. */
+export const headed = (text: string, items: readonly Inline[]): Part[] =>
+  items.length > 0
+    ? [
+        { kind: 'heading', text },
+        { kind: 'list', items },
+      ]
+    : [];
+
+export type Row = [name: string, value: string];
+export interface Facts {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+/** Text, or pieces of it of which some are links or what one types. */
+export type Inline = string | readonly Piece[];
+export type Piece = string | Link | { readonly code: string };
+export interface Link {
+  readonly text: string;
+  /** Relative to the page, not yet encoded; a part of the page itself where it begins with `#`. */
+  readonly to: string;
+}
+
+export interface Figure {
+  /** File name, such as `ra1-trajectories.svg`. */
+  readonly file: string;
+  readonly title: string;
+  /** Says what is drawn, then what to look for. */
+  readonly caption: string;
+  /** The rows that it draws, or names of the page's tables, `data/<name>.csv`, that hold them. */
+  readonly data?: readonly (string | Data)[];
+  /** A complete document, which can also be put inline. */
+  readonly svg: string;
+}
+
+export interface FigurePart {
+  readonly kind: 'figure';
+  readonly figure: Figure;
+  readonly number: number;
+  /** Where its files lie, relative to the page, as in `sweeps/seed.quick/`; the page's own where left out. */
+  readonly folder?: string;
+}
+
+/** The files of a figure, relative to the page. */
+export const filesOf = ({ figure: { file, data = [] }, folder = '' }: FigurePart) => ({
+  svg: `${folder}figures/${file}`,
+  png: `${folder}figures/${file.replace(/\.svg$/, '.png')}`,
+  data: data.map((table) => `${folder}data/${typeof table === 'string' ? table : table.name}.csv`),
+});
+
+/** Figures one below another, numbered. */
+export const figureParts = (figures: readonly Figure[]): FigurePart[] =>
+  figures.map((figure, i) => ({ kind: 'figure', figure, number: i + 1 }));
+
+export interface Table {
+  readonly kind: 'table';
+  /** Read out, not shown. */
+  readonly caption: string;
+  readonly columns: readonly Column[];
+  readonly groups: readonly Group[];
+  /** Whether rows become cards where the page is narrow; otherwise the table scrolls. */
+  readonly cards?: boolean;
+}
+
+export interface Column {
+  readonly label: string;
+  readonly numeric?: boolean;
+}
+
+export interface Group {
+  /** A row of its own: a mark, and what it stands for. */
+  readonly title?: { readonly mark: string; readonly text: string };
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** The first of a row names it. */
+export interface Cell {
+  readonly text: Inline;
+  readonly strong?: boolean;
+  /** Behind it, quietly: a spread. */
+  readonly after?: string;
+  /** Below it, small. */
+  readonly small?: Inline;
+  readonly verdict?: Verdict;
+}
+
+/** The head of a column, what it shows of an item, and whether that is a number. */
+export type ColumnOf<T> = readonly [
+  label: string,
+  of: (item: T) => Cell | string,
+  numeric?: 'numeric' | undefined,
+];
+
+/** A table with a row for each item. */
+export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], items: readonly T[]): Table => ({
+  ...{ kind: 'table', caption },
+  columns: columns.map(([label, , numeric]) => ({ label, numeric: numeric !== undefined })),
+  groups: [{ rows: rowsOf(columns, items) }],
+});
+
+/** The rows of a table, one for each item. */
+export const rowsOf = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): Cell[][] =>
+  items.map((item) =>
+    columns.map(([, of]) => {
+      const cell = of(item);
+      return typeof cell === 'string' ? { text: cell } : cell;
+    }),
+  );
+
+/** Of one claim, or of several as one; one without evidence is not measured. */
+export type Verdict = Evidence['verdict'] | 'holds in part' | 'not measured';
+
+export const verdictMarks: Record<Verdict, string> = {
+  holds: '✓',
+  'does not hold': '✗',
+  'holds in part': '◐',
+  'not measurable': '–',
+  'not measured': '–',
+};
+
+/** The pieces of a text. */
+export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);
 
 /** What pages of runs, of sweeps and the index differ in; {@link pageOf} adds what they share. */
 export interface Report extends Page {
@@ -70,35 +219,4 @@ export const ownFigures = (sections: readonly Section[]): FigurePart[] =>
     .flatMap(({ parts }) => parts)
     .filter((p): p is FigurePart => p.kind === 'figure' && p.folder === undefined);
 
-/** The claims of a page, and what their numbers mean. */
-export const verdicts = (claims: readonly Shown[], words: string, controlLabel?: string): Part[] =>
-  claims.length > 0
-    ? [verdictTable(claims, controlLabel), note(words)]
-    : [{ kind: 'text', text: 'No claim was judged.' }];
-
 export const link = (to: string): Link => ({ text: to, to });
-
-/** What a run was made with. */
-export const provenance = ({
-  adapter,
-  resumedOn = [],
-  versions,
-  system,
-  commit,
-  command,
-  started,
-}: Origin & Pick<RunConfig, 'resumedOn'>): Row[] => [
-  ['Command', command],
-  ['Adapter', adapter.name],
-  ['Driver', adapter.driver || 'not reported'],
-  ...resumedOn.map(({ name, driver }): Row => ['Resumed on', `${name}, ${driver}`]),
-  ['System', system],
-  [
-    'Versions',
-    Object.entries(versions)
-      .map((pair) => pair.join(' '))
-      .join(', '),
-  ],
-  ['Commit', commit ?? 'unknown'],
-  ['Started', started],
-];

@@ -9,7 +9,7 @@ import {
   pieces,
   type Table,
   type Verdict,
-} from './parts.ts';
+} from './page.ts';
 
 /** How a page is written down in one format: each function puts together what others of them made. */
 export interface Format {

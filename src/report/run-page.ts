@@ -4,19 +4,20 @@ import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
 import { type ReportData, shown } from './data.ts';
 import { figures } from './figures.ts';
 import { format, formatSpread, percent } from './numbers.ts';
-import { link, type Report, verdicts } from './page.ts';
 import {
   type ColumnOf,
   figureParts,
   type Inline,
+  link,
   note,
+  type Report,
   type Row,
   section,
   type Table,
   tableOf,
-} from './parts.ts';
+} from './page.ts';
 import { runTables } from './tables.ts';
-import { plural, verdictNote, verdictSentence } from './verdicts.ts';
+import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
 
 /** The page of a run: the verdicts, the figures, every measure, and what it takes to repeat them. */
 export function runPage(data: ReportData): Report {

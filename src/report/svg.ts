@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import type { Figure } from './parts.ts';
+import type { Figure } from './page.ts';
 
 /** A drawing with a heading, in pixels. */
 export interface Panel {

@@ -3,7 +3,7 @@ import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-file.t
 import type { Data, Observation } from './csv.ts';
 import { valueInWords } from './figures/sweep-axis.ts';
 import { format, formatSpread, groupBy, spread } from './numbers.ts';
-import { type ColumnOf, type Table, tableOf } from './parts.ts';
+import { type ColumnOf, type Table, tableOf } from './page.ts';
 import { evidenceRow } from './verdicts.ts';
 
 const networks = ['trained', 'initialization', 'control'] as const;

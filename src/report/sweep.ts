@@ -5,11 +5,20 @@ import type { SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
 import type { Data } from './csv.ts';
 import { sweepBlocks, sweepCourse, sweepScalars } from './figures/sweep-figures.ts';
 import { type MatrixOf, sweepMatrices } from './figures/sweep-matrices.ts';
-import { link, type Report, verdicts } from './page.ts';
-import { type Figure, figureParts, headed, note, type Part, type Row, section } from './parts.ts';
+import {
+  type Figure,
+  figureParts,
+  headed,
+  link,
+  note,
+  type Part,
+  type Report,
+  type Row,
+  section,
+} from './page.ts';
 import { below, publish, type Write } from './publish.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
-import { plural, verdictNote, verdictSentence } from './verdicts.ts';
+import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
 
 /** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
 export const writeSweepReport = (root: string, record: SweepRecord): void =>

@@ -1,7 +1,16 @@
 import { type Evidence, thresholdInWords, verdictOn } from '../analysis/evidence.ts';
 import type { Observation } from './csv.ts';
 import { defined, format, formatSpread } from './numbers.ts';
-import { type ColumnOf, type Link, rowsOf, type Table, tableOf, type Verdict } from './parts.ts';
+import {
+  type ColumnOf,
+  type Link,
+  note,
+  type Part,
+  rowsOf,
+  type Table,
+  tableOf,
+  type Verdict,
+} from './page.ts';
 import { statements } from './statements.ts';
 
 /** Evidence as a row of a table. */
@@ -86,6 +95,12 @@ export function verdictTable(claims: readonly Shown[], controlLabel?: string): T
     cards: true,
   };
 }
+
+/** The claims of a page, and what their numbers mean. */
+export const verdicts = (claims: readonly Shown[], words: string, controlLabel?: string): Part[] =>
+  claims.length > 0
+    ? [verdictTable(claims, controlLabel), note(words)]
+    : [{ kind: 'text', text: 'No claim was judged.' }];
 
 /** What the numbers of a verdict table mean. */
 export function verdictNote(claims: readonly Evidence[], over: 'samples' | 'seeds'): string {

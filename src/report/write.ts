@@ -7,8 +7,7 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
 import { settingLines } from '../settings/settings.ts';
 import type { RunData } from './data.ts';
-import { provenance } from './page.ts';
-import type { Row } from './parts.ts';
+import type { Row } from './page.ts';
 import { into, publish } from './publish.ts';
 import { runPage } from './run-page.ts';
 
@@ -63,4 +62,20 @@ const settingRows = ({ preset, settings, training, dataset }: RunConfig): Row[] 
   ['Preset', preset],
   ['Data', `${dataset}, ${training.images} training images of ${settings.classes} classes, standardized`],
   ...settingLines(settings),
+];
+
+const provenance = (run: RunConfig): Row[] => [
+  ['Command', run.command],
+  ['Adapter', run.adapter.name],
+  ['Driver', run.adapter.driver || 'not reported'],
+  ...(run.resumedOn ?? []).map(({ name, driver }): Row => ['Resumed on', `${name}, ${driver}`]),
+  ['System', run.system],
+  [
+    'Versions',
+    Object.entries(run.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', '),
+  ],
+  ['Commit', run.commit ?? 'unknown'],
+  ['Started', run.started],
 ];

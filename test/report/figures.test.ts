@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { figures } from '../../src/report/figures.ts';
-import type { Figure } from '../../src/report/parts.ts';
+import type { Figure } from '../../src/report/page.ts';
 import { type FixtureOptions, fixture } from './fixture.ts';
 import { elements } from './xml.ts';
 

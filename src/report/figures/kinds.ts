@@ -13,7 +13,7 @@ import { blocksInWords, type NetworkInfo, type StageRange, stagesOf } from '../.
 import type { Measures } from '../../analysis/results.ts';
 import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
 import { defined, logDomain, range, spread } from '../numbers.ts';
-import type { Figure } from '../parts.ts';
+import type { Figure } from '../page.ts';
 import { figure, type Legend, type Panel, panelWidth } from '../svg.ts';
 import { axis, chart, countAxis, inside, logAxis, stageBoundaries } from './chart.ts';
 import { matrixPanel, shades } from './matrix.ts';

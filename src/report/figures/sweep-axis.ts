@@ -4,7 +4,7 @@ import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep
 import { blockColor, classColor } from '../colors.ts';
 import type { Observation } from '../csv.ts';
 import { format, range } from '../numbers.ts';
-import type { Figure } from '../parts.ts';
+import type { Figure } from '../page.ts';
 import { figure, type LegendItem, type Panel, panelWidth } from '../svg.ts';
 import { axis, inside } from './chart.ts';
 

@@ -6,7 +6,7 @@ import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep
 import { accent, classColor, contrast, neutral } from '../colors.ts';
 import type { Observation } from '../csv.ts';
 import { defined, format, groupBy, logDomain, spread } from '../numbers.ts';
-import type { Figure } from '../parts.ts';
+import type { Figure } from '../page.ts';
 import type { LegendItem, Panel } from '../svg.ts';
 import { axis, counted, logAxis } from './chart.ts';
 import * as sweep from './sweep-axis.ts';

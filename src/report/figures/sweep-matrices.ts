@@ -2,7 +2,7 @@ import type { Matrix } from '../../analysis/measures/figure.ts';
 import type { NetworkInfo } from '../../analysis/network-info.ts';
 import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
 import type { Observation } from '../csv.ts';
-import type { Figure } from '../parts.ts';
+import type { Figure } from '../page.ts';
 import { figure } from '../svg.ts';
 import { matrixPanel, shades } from './matrix.ts';
 import * as sweep from './sweep-axis.ts';

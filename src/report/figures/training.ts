@@ -4,7 +4,7 @@ import { defined, format, percent, range } from '../../numbers.ts';
 import { accent, contrast } from '../colors.ts';
 import type { ReportData, RunData } from '../data.ts';
 import { logDomain } from '../numbers.ts';
-import type { Figure } from '../parts.ts';
+import type { Figure } from '../page.ts';
 import { figure } from '../svg.ts';
 import { panel } from './kinds.ts';
 
