@@ -71,12 +71,9 @@ const CONFIG_FILE = {
   complete(given: Record<string, unknown>) {
     const { settings, network, normalization } = given;
     const skip = isRecord(network) ? network.skip : true;
-    const unsaid = isRecord(settings)
-      ? Object.entries({ ...defaults, skip }).filter(([name]) => !(name in settings))
-      : [];
     return {
       ...given, // in the order in which it was written, so that a resumed run leaves the same file
-      settings: isRecord(settings) ? { ...settings, ...Object.fromEntries(unsaid) } : settings,
+      settings: isRecord(settings) ? { ...settings, ...defaults, skip, ...settings } : settings,
       ...{ network: networkFrom(network), normalization: normalizationFrom(normalization) },
     };
   },

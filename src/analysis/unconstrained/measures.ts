@@ -55,24 +55,12 @@ export interface ModelValues {
   readonly aligned: { readonly sigma: number; readonly objective: number } | null;
 }
 
-/** Of a block. */
-export interface BlockValues {
-  /** Number of σ_k ≥ 1e-2·σ_1. */
-  readonly rank: number;
-  /** The C + 1 leading singular values, or as many as there are. */
-  readonly sigma: readonly number[];
-}
-
 const RANK_FROM = 1e-2;
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
 
 /** Mean over blocks of the k-th singular value, from 0, of values [L, S, d]. */
-export const meanSigma = (
-  s: Float32Array,
-  { depth, starts, width }: TripleSizes,
-  start: number,
-  k: number,
-): number => mean(range(depth).map((i) => s[(i * starts + start) * width + k]!));
+export const meanSigma = (s: Float32Array, sizes: TripleSizes, start: number, k: number): number =>
+  mean(range(sizes.depth).map((i) => s[(i * sizes.starts + start) * sizes.width + k]!));
 
 /** What is measured of the model from start number `start`, as a whole and of each block. */
 export function measureStart(
@@ -80,18 +68,20 @@ export function measureStart(
   sizes: TripleSizes,
   start: number,
   { loss, objective, aligned }: ModelValues,
-): { readonly scalars: ModelScalars; readonly blocks: readonly BlockValues[] } {
+) {
   const { classes } = sizes;
   const all = blocksOf(triples, sizes, start);
   const blocks = all.map(({ s }) => ({
+    /** Number of σ_k ≥ 1e-2·σ_1. */
     rank: s[0]! > 0 ? s.filter((x) => x >= RANK_FROM * s[0]!).length : 0,
+    /** The C + 1 leading singular values, or as many as there are. */
     sigma: [...s.subarray(0, classes + 1)],
   }));
   const first = all.map(({ s }) => s[0]!);
   const alive = first.every((s) => s > 0);
   const top = agreement(all, () => classes - 1);
   const ranked = agreement(all, (i) => Math.min(blocks[i]!.rank, classes - 1));
-  const scalars = {
+  const scalars: ModelScalars = {
     ...{ loss, objective },
     excess: aligned && (objective - aligned.objective) / aligned.objective,
     sigma1: meanSigma(triples.s, sizes, start, 0),
