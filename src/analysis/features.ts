@@ -10,7 +10,7 @@ import { Feed } from '../train/feed.ts';
 import type { Weights } from '../train/network.ts';
 import { bound } from './bound.ts';
 
-/** Reads what a network's classifier reads, and what it makes of that, for the first examples of a set, in inference mode. */
+/** Reads the classifier's input and the predicted classes for the first examples of a set, in inference mode. */
 export interface FeatureReader extends Disposable {
   /** Features [count, D] and predicted classes [count], with the current weights. */
   read(): Promise<{ features: Float32Array; predicted: Uint32Array }>;

@@ -4,7 +4,7 @@ import type { NetworkInfo } from './network-info.ts';
 import { all, type Measures, type Summary } from './results.ts';
 import { modelScalars } from './unconstrained/measures.ts';
 
-/** Every scalar of every measure, by its name in tables and files: what claims, sweeps and their figures speak of. */
+/** Every scalar of every measure, by its name in tables and files: what claims, sweeps and their figures refer to. */
 export const scalars = fold('scalars');
 export type ScalarName = keyof typeof scalars;
 export const scalarNames = Object.keys(scalars) as ScalarName[];

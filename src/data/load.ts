@@ -17,5 +17,5 @@ export function placeOf(name: DatasetName, options: DatasetOptions): Place | und
 export async function loadDataset(name: DatasetName, options: DatasetOptions = {}): Promise<DatasetSplit> {
   const place = placeOf(name, options);
   if (place && place.lacking.length > 0) throw missing(place, options);
-  return datasets[name].load(options, place!); // It is only asked for by those that have sources.
+  return datasets[name].load(options, place!); // Only datasets with sources use it.
 }

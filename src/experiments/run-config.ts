@@ -34,7 +34,7 @@ export const origin = {
   adapter,
   versions: v.record(v.string(), v.string()),
   system: v.string(),
-  /** Of the source tree, with `-dirty` if it had changes; null where that cannot be told. */
+  /** Of the source tree, with `-dirty` if it had changes; null where that is unknown. */
   commit: v.nullable(v.string()),
   command: v.string(),
   started: v.custom<string>((x) => typeof x === 'string' && Date.parse(x) > 0, 'a date and time'),
@@ -154,7 +154,7 @@ export function readConfig(folder: string): RunConfig {
   within(path, () => findPreset(experiment, config.preset));
   checked(config, v.object({ settings: settingsSchema(experiment) }), path, remedy);
   within(path, () => checkSettings(experiment, settings));
-  // Of few classes there may be fewer images than were asked for.
+  // Few classes may have fewer images than were requested.
   const images = Math.min(training.images, settings.images);
   const { model, dataset } = experiment;
   const expected = optionsOf(model, settings, imageShape(dataset, settings), images);

@@ -10,7 +10,7 @@ import { SWEEP } from '../experiments/sweep-record.ts';
 import { readRecord } from '../record.ts';
 import type { Shown } from './verdicts.ts';
 
-/** Everything that lies under a root such as `results`, as far as an index tells of it. */
+/** What lies under a root such as `results`, as far as an index shows it. */
 export interface Collection {
   readonly root: string;
   readonly sweeps: readonly FoundSweep[];

@@ -149,7 +149,7 @@ export type Of<F, L extends Layout> = { [K in keyof F as F[K] extends { layout: 
 export type Entries<F> = {
   [K in keyof F]: F[K] extends { schema: infer S extends v.GenericSchema } ? S : never;
 };
-/** What is summarized of fields without being asked for: of the network, and of each stage. */
+/** What is summarized of fields by default: of the network, and of each stage. */
 export type SummaryEntries<F> = Instead<F, 'path' | 'stage' | 'pair', typeof spread> &
   Instead<F, 'block', typeof spreads>;
 /** A schema in place of those of fields of some layouts; optional where they are. */

@@ -19,7 +19,7 @@ import type { FigureSpec, Row, Shown } from './figure.ts';
 export interface Measure<S = never, M = never> {
   /** A headline of docs/measures.md. */
   readonly title: string;
-  /** The paper's property that it speaks to, where there is one: `RA1`. */
+  /** The paper's property that it belongs to, if any: `RA1`. */
   readonly property?: string;
   /** What its formulas leave open, in Markdown. */
   readonly about?: string;
@@ -138,7 +138,7 @@ export interface StageSummary<S = never> extends Pick<Summary, 'schema'> {
   columns(value: unknown): Row;
 }
 
-/** One number that says something of a network at one step: what claims, sweeps and their figures speak of. */
+/** One number that describes a network at one step: what claims, sweeps and their figures refer to. */
 export interface Scalar<M = never> {
   /** Of an axis or a column. */
   readonly label: string;

@@ -87,7 +87,7 @@ const errorsOf = (all: readonly Pick<Measures, 'frobenius'>[]) =>
     frobenius.flatMap(({ method, relativeError }) => (method === 'estimated' ? [relativeError] : [])),
   );
 
-/** How the Frobenius norms of the Jacobians were had. */
+/** How the Frobenius norms of the Jacobians were computed. */
 export const facts = {
   '‖J‖²': (...measured: Measures[]) => {
     const errors = errorsOf(measured);
@@ -97,7 +97,7 @@ export const facts = {
   },
 };
 
-/** How the sum over all k was had where it is not exact. */
+/** Says where the sum over all k is an estimate. */
 function estimated(all: readonly Shown<Drawn>[]): string {
   const errors = errorsOf(all.map(({ measures }) => measures));
   return errors.length

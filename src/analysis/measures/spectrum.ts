@@ -55,7 +55,7 @@ export const summary = {
   gap: later(overBlocks({ label: 'smallest gap' }, (s: Sample, i) => spreadOf(s.gap?.[i] ?? []).min)),
 };
 type Measures = Own<None, typeof summary> & Sampled<typeof sample>;
-/** What certificates are told by, for scalars of other measures. */
+/** What certificates are computed from, for scalars of other measures. */
 export type Certified = { readonly summary: Values<typeof summary> };
 
 /** Distance of each of the first `count` singular values to its nearest neighbor, over the first one. */

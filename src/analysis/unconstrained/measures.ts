@@ -5,7 +5,7 @@ import { meanOf } from '../statistics.ts';
 import { dot } from '../vectors.ts';
 
 /**
- * What claims, tables and figures speak of: numbers of one model, from one start, at one step. The aligned solution is that of
+ * What claims, tables and figures refer to: numbers of one model, from one start, at one step. The aligned solution is that of
  * `alignedOptimum`; there is none without skip connections. *Top* are the first C − 1 triples of each block, *ranked* those of them with
  * σ_k ≥ 1e-2·σ_1; of a pair of blocks, as many as both have. The overlap of two blocks is ‖U_iᵀU_j‖_F/√K, the root mean square cosine of
  * the angles between the spaces of their K vectors: |u_i·u_j| for one. Null is what compares with a zero block, or with none.

@@ -17,7 +17,7 @@ const all: readonly Sweep[] = [
   ...[noSkip, stochasticDepth, weightDecay, emergence, generalization, residualScaling],
 ];
 
-/** Every sweep there is, by name, in the order in which the index tells of them. */
+/** Every sweep there is, by name, in the order of the index. */
 export const sweeps = byName(all);
 
 /** The sweep of that name, `all` of them, or none. */

@@ -73,7 +73,7 @@ const twoClasses = (depths: number): Claim<ModelScalarName>[] => [
       ]),
 ];
 
-/** What is left of it with more classes: ours, as the theorem speaks of two. */
+/** What remains with more classes: ours, as the theorem is about two. */
 const MORE = [3, Number.POSITIVE_INFINITY] as const;
 const moreClasses: readonly Claim<ModelScalarName>[] = [
   worst('rest', MORE, {
