@@ -1,21 +1,35 @@
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { DeviceArray } from './array.ts';
+import type { Graph } from './graph.ts';
 import type { Plan } from './lower/plan.ts';
 import { formatType, sameShape } from './shape.ts';
-import { describe } from './tensor.ts';
-import type { Matched } from './tree.ts';
+import { describe, type Tensor } from './tensor.ts';
+import { leavesLike, type Matched, treeUnflatten } from './tree.ts';
 
-/** Which output replaces which input. */
-export function replacements(pairs: unknown = []): Map<number, number> {
-  const isPair = (x: unknown) => Array.isArray(x) && x.length === 2;
-  if (Array.isArray(pairs) && pairs.every(isPair)) {
-    const map = new Map<number, number>(pairs);
-    if (map.size === pairs.length) return map;
+/** Which output replaces which input, by number, where pairs of positions say which result replaces which argument. */
+export function replacements(
+  { inputs, outputs, args, result }: Graph,
+  pairs: unknown = [],
+): Map<number, number> {
+  const numbered = treeUnflatten(result, [...outputs.keys()]);
+  const results = outputs.includes(result as Tensor) ? [numbered] : Object.values(numbered as object);
+  const isPair = (x: unknown) => Array.isArray(x) && x.length === 2 && x[0] in results && x[1] in args;
+  const list = Array.isArray(pairs) && pairs.every(isPair) ? (pairs as [number, number][]) : undefined;
+  if (!list || new Set(list.map(([r]) => r)).size < list.length) {
+    throw new CollimateError(
+      `inPlace is ${Array.isArray(pairs) ? `[${pairs.join('; ')}]` : describe(pairs)}`,
+      `Give a list of pairs [result, argument], one for each of the ${results.length} results that replaces one of the ${args.length} arguments.`,
+    );
   }
-  throw new CollimateError(
-    `inPlace is ${Array.isArray(pairs) ? `[${pairs.join('; ')}]` : describe(pairs)}`,
-    'Give a list of pairs [output, input], one for each output that replaces an input.',
+  const places = new Map<Tensor, number>(inputs.map((x, i) => [x, i]));
+  const isNumber = (x: unknown) => typeof x === 'number';
+  return new Map(
+    list.flatMap(([r, a]) =>
+      leavesLike(`inPlace: result ${r}`, args[a], results[r], isNumber).map(
+        ({ value, model }) => [value, places.get(model)!] as const,
+      ),
+    ),
   );
 }
 

@@ -25,7 +25,10 @@ const isData = (x: unknown): x is Data =>
 export interface CompileOptions {
   /** Name for profiles. */
   label?: string;
-  /** `[output, input]` pairs, by position: that output replaces that input, and both are bound to one array. */
+  /**
+   * `[result, argument]` pairs, by position: that result, a tensor or a structure of them, replaces that argument, and both are
+   * bound to the same arrays.
+   */
   inPlace?: readonly (readonly [number, number])[];
   /**
    * `f16` lets matrix products round their operands to f16 (11 bits, up to 65504) where that may be faster; sums are still
@@ -39,7 +42,7 @@ export interface CompileOptions {
  * use of a kernel family the device must reproduce a known answer with it.
  * @throws WrongAnswers if that is wrong
  */
-export async function compile<const S extends Specs, R>(
+export async function compile<const S extends Specs, const R>(
   gpu: Gpu,
   f: (...args: TracedArgs<S>) => R,
   specs: S,
@@ -51,7 +54,7 @@ export async function compile<const S extends Specs, R>(
 }
 
 /** The same without known answers, and by default with each kernel's first guess: for code that computes those. */
-export async function compileUnexamined<const S extends Specs, R>(
+export async function compileUnexamined<const S extends Specs, const R>(
   gpu: Gpu,
   f: (...args: TracedArgs<S>) => R,
   specs: S,
@@ -72,7 +75,11 @@ export async function compileUnexamined<const S extends Specs, R>(
       'Leave out `precision`, or choose another adapter.',
     );
   }
-  const lowered = plan(graph, { ...gpu.traits, halfProducts }, { inPlace: replacements(options.inPlace) });
+  const lowered = plan(
+    graph,
+    { ...gpu.traits, halfProducts },
+    { inPlace: replacements(graph, options.inPlace) },
+  );
   const work = lowered.dispatches.map(({ kernel, buffers }) => ({
     kernel,
     bytes: buffers.map(({ bytes }) => bytes),

@@ -5,7 +5,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import type { DeviceExamples } from '../train/examples.ts';
-import { cosineRate } from '../train/sgd.ts';
+import { cosineRate } from '../train/schedules.ts';
 import { type HostState, initialState } from '../train/state.ts';
 import { type StepRecord, Trainer } from '../train/trainer.ts';
 import {

@@ -23,7 +23,6 @@ import { inferenceNorm } from './batch-norm.ts';
 import { checkExamples, type DeviceExamples, inputsOf } from './examples.ts';
 import { Feed } from './feed.ts';
 import { largestActivation, type Network, type Weights } from './network.ts';
-import { specsOf } from './trainer.ts';
 
 /** Examples in a step, where all activations fit into memory. */
 const BATCH = 1000;
@@ -73,20 +72,14 @@ export class Evaluator implements Disposable {
     const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, last));
     const position = DeviceArray.zeros(gpu, [1], 'u32', 'evaluation position');
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
-    const inputs = [weights, feed.table, examples.labels, position, correct];
-    const tensors = Object.keys(weights).length;
-    const program = await compile(
-      gpu,
-      evaluationStep(network, examples, count, feed, batch),
-      specsOf(inputs),
-      {
-        label: 'evaluation',
-        inPlace: [
-          [0, tensors + 2],
-          [1, tensors + 3],
-        ],
-      },
-    );
+    const inputs = [weights, feed.table, examples.labels, position, correct] as const;
+    const program = await compile(gpu, evaluationStep(network, examples, count, feed, batch), inputs, {
+      label: 'evaluation',
+      inPlace: [
+        [0, 3],
+        [1, 4],
+      ],
+    });
     return new Evaluator(
       gpu,
       program.bind(inputs, [position, correct]),

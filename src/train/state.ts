@@ -58,7 +58,7 @@ export class TrainingState implements Disposable {
   /** Those of the last batch, in the same layout. */
   readonly batch: DeviceArray;
   /** Steps done, u32[1]. */
-  readonly step: DeviceArray;
+  readonly step: DeviceArray<'u32'>;
   readonly #gpu: Gpu;
 
   constructor(gpu: Gpu, network: Network, options: { momentum: boolean }) {

@@ -15,7 +15,7 @@ import {
   take,
   where,
 } from '../autograd/functions.ts';
-import type { Tensor } from '../autograd/tensor.ts';
+import type { Tensor, Typed } from '../autograd/tensor.ts';
 import { valueAndGrad } from '../autograd/transform.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { shuffleIndex } from '../kernels/shuffle.ts';
@@ -24,7 +24,8 @@ import { blockNoise } from './block-noise.ts';
 import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Feed } from './feed.ts';
 import type { Network, Weights } from './network.ts';
-import { type SgdOptions, sgd } from './sgd.ts';
+import { sgd } from './optimizers.ts';
+import { cosine } from './schedules.ts';
 import type { TrainingState } from './state.ts';
 
 /** Steps whose losses are kept until they are read. */
@@ -95,18 +96,31 @@ export function statisticsRates(
   return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
 }
 
+/** How {@link updateStep} moves parameters: SGD whose learning rate falls as {@link cosine} says. */
+export interface TrainingOptions {
+  /** Learning rate at the first step. */
+  readonly lr: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Steps over which the learning rate falls to 0. */
+  readonly steps: number;
+}
+
 /** SGD, running statistics and the counter of steps. */
-export function updateStep(options: SgdOptions) {
+export function updateStep({ lr, steps, momentum: kept, weightDecay }: TrainingOptions) {
+  const optimizer = sgd({ lr: cosine({ lr, steps }), momentum: kept, weightDecay });
   return (
     parameters: Tensor,
     gradients: Tensor,
     running: Tensor,
     batch: Tensor,
     rates: Tensor,
-    step: Tensor,
+    step: Typed<'u32'>,
     momentum?: Tensor,
   ) => {
-    const next = sgd(parameters, gradients, momentum, step, options);
-    return [next.parameters, add(mul(running, 1 - MOMENTUM), mul(batch, rates)), add(step, 1), next.momentum];
+    const moments = momentum ? [momentum] : [];
+    const [next, state] = optimizer.update(parameters, gradients, { step, moments });
+    const statistics = add(mul(running, 1 - MOMENTUM), mul(batch, rates));
+    return [next, statistics, state.step, state.moments[0]];
   };
 }

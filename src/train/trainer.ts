@@ -1,17 +1,22 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
-import { treeMap } from '../autograd/tree.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { checkExamples, type DeviceExamples } from './examples.ts';
 import { Feed } from './feed.ts';
 import type { Network } from './network.ts';
-import { checkSgd, type SgdOptions } from './sgd.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
-import { exampleAt, gradientStep, LOG_LENGTH, statisticsRates, updateStep } from './step.ts';
+import {
+  exampleAt,
+  gradientStep,
+  LOG_LENGTH,
+  statisticsRates,
+  type TrainingOptions,
+  updateStep,
+} from './step.ts';
 
 /** Options of SGD, the batch size, and the seed of the order of examples. */
-export interface TrainerOptions extends SgdOptions {
+export interface TrainerOptions extends TrainingOptions {
   readonly batch: number;
   readonly seed: number;
 }
@@ -65,8 +70,8 @@ export class Trainer implements Disposable {
     examples: DeviceExamples,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    checkSgd(options);
     checkExamples(network, examples);
+    const updating = updateStep(options);
     const count = examples.labels.size;
     const stepsPerEpoch = Math.floor(count / options.batch);
     if (!Number.isInteger(options.batch) || options.batch < 2 || stepsPerEpoch < 1) {
@@ -92,14 +97,14 @@ export class Trainer implements Disposable {
       step,
       seed,
       log,
-    ];
-    const updateInputs = [parameters, gradients, running, batch, rates, step, momentum];
+    ] as const;
+    const updateInputs = [parameters, gradients, running, batch, rates, step, momentum] as const;
     const [gradient, update] = await Promise.all([
-      compile(gpu, gradientStep(network, examples, feed, options.batch), specsOf(gradientInputs), {
+      compile(gpu, gradientStep(network, examples, feed, options.batch), gradientInputs, {
         label: 'gradient',
-        inPlace: [[network.parameters.length + 2 * network.norms.length, network.parameters.length + 4]],
+        inPlace: [[2, 5]],
       }),
-      compile(gpu, updateStep(options), specsOf(updateInputs), {
+      compile(gpu, updating, updateInputs, {
         label: 'update',
         inPlace: [[0, 0], [1, 2], [2, 5], ...(momentum ? [[3, 6] as const] : [])],
       }),
@@ -160,10 +165,4 @@ export class Trainer implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** A structure of arrays, as specs to trace with. */
-export function specsOf(inputs: readonly unknown[]): unknown[] {
-  const isArray = (x: unknown) => x instanceof DeviceArray;
-  return treeMap(inputs, isArray, ({ shape, dtype }: DeviceArray) => ({ shape, dtype })) as unknown[];
 }

@@ -399,16 +399,8 @@ describe('tracing refuses', () => {
     }));
 
   it.each<[string, object, string]>([
-    [
-      'an output that is none',
-      { inPlace: [[1, 0]] },
-      'output 1 cannot replace input 0 in place: they are none and f32[2]',
-    ],
-    [
-      'an input that is none',
-      { inPlace: [[0, 3]] },
-      'output 0 cannot replace input 3 in place: they are f32[2] and none',
-    ],
+    ['an output that is none', { inPlace: [[1, 0]] }, 'inPlace is [1,0]'],
+    ['an input that is none', { inPlace: [[0, 3]] }, 'inPlace is [0,3]'],
     ['an option', { inplace: [[0, 0]] }, 'compile: there is no option inplace'],
     ['a precision', { precision: 'f64' }, 'there is no precision f64'],
   ])('%s', (_, options, message) =>

@@ -41,10 +41,7 @@ describe('Program.run', () => {
       const total = (x: Tensor) => c.sum(x);
       const program = await compile(gpu, (x: Tensor) => [total(x), total(x), c.mul(total(x), 2)], [of([3])]);
       using x = DeviceArray.from(gpu, [1, 2, 3], [3]);
-      using bound = program.bind(
-        [x],
-        [0, 64, 128].map((start) => whole.view(start, [1])),
-      );
+      using bound = program.bind([x], [0, 64, 128].map((start) => whole.view(start, [1])) as never);
       bound.submit();
       const values = await whole.read();
       expect([values[0], values[64], values[128]]).toEqual([6, 6, 12]);
@@ -160,7 +157,9 @@ describe('Program.bind', () => {
       );
       expect(() => program.bind([{ w }, floats])).toThrow('step: input 1: expected u32[4], got f32[4]');
       expect(() => program.bind([{ w }] as never)).toThrow('step: input 1: expected u32[4], got nothing');
-      expect(() => program.bind([{ w }, k], [total])).toThrow('step: output 1: expected u32[4], got nothing');
+      expect(() => program.bind([{ w }, k], [total] as never)).toThrow(
+        'step: output 1: expected u32[4], got nothing',
+      );
       expect(() => program.bind([{ w }, k], [total, floats])).toThrow(
         'step: output 1: expected u32[4], got f32[4]',
       );

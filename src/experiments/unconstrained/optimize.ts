@@ -3,7 +3,7 @@ import type { Triples } from '../../analysis/unconstrained/measures.ts';
 import { DeviceArray } from '../../autograd/array.ts';
 import { add, minimum, mul, reshape, rsqrt, square, sum } from '../../autograd/functions.ts';
 import { rightSvd, svd } from '../../autograd/linalg.ts';
-import type { Tensor } from '../../autograd/tensor.ts';
+import type { Tensor, Typed } from '../../autograd/tensor.ts';
 import { valueAndGrad } from '../../autograd/transform.ts';
 import { checkReal, checkWhole } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
@@ -13,7 +13,8 @@ import {
   type UnconstrainedParameters,
   unconstrainedObjective,
 } from '../../models/unconstrained-jacobians.ts';
-import { checkSgd, sgd } from '../../train/sgd.ts';
+import { sgd } from '../../train/optimizers.ts';
+import { cosine } from '../../train/schedules.ts';
 import { keyOf } from '../../train/state.ts';
 import type { TheorySettings } from './settings.ts';
 
@@ -36,7 +37,7 @@ export async function unconstrainedOptimizer(
   checkWhole('width', width, classes);
   checkWhole('starts', starts, 1);
   checkReal('penalty', model.penalty, 0);
-  checkSgd({ ...options, weightDecay: 0 });
+  const update = updateOf(options);
   const own: Disposable[] = [];
   const keep = <T extends Disposable>(one: T): T => {
     own.unshift(one);
@@ -65,17 +66,17 @@ export async function unconstrainedOptimizer(
 
   const given = [blocks(parameters)];
   const state = [parameters, gradients, momenta, step];
-  const inPlace = [0, 1, 4, 5, 6].map((input, output) => [output, input] as const);
-  const [gradient, update, singular, all] = await Promise.all([
+  const inPlace = [[0, 0], [1, 2], [2, 3]] as const; // biome-ignore format: pairs
+  const [gradient, updating, singular, all] = await Promise.all([
     bound(gpu, 'gradient', given, gradientOf(model), [blocks(gradients), loss, objective]),
-    bound(gpu, 'update', state, updateOf(options), [parameters, momenta, step], inPlace),
+    bound(gpu, 'update', state, update, [parameters, momenta, step], inPlace),
     bound(gpu, 'singular values', [parameters.jacobians], (j: Tensor) => rightSvd(j).s),
     bound(gpu, 'singular triples', [parameters.jacobians], svd),
   ]);
-  for (const program of [gradient, update, singular, all]) keep(program);
+  for (const program of [gradient, updating, singular, all]) keep(program);
   return {
     /** Queues steps and returns at once. */
-    queue: (steps: number) => gpu.submit([gradient, update], steps),
+    queue: (steps: number) => gpu.submit([gradient, updating], steps),
     /** Cross-entropy and objective of each start, S numbers each, with the current parameters. */
     async values(): Promise<{ loss: number[]; objective: number[] }> {
       gradient.submit();
@@ -111,28 +112,23 @@ const gradientOf = (model: UnconstrainedOptions) => (parameters: UnconstrainedPa
 
 type Pair = { readonly jacobians: Tensor; readonly classifier: Tensor };
 
-const updateOf =
-  ({ lr, momentum, steps, clip }: OptimizerOptions) =>
-  (parameters: Pair, gradients: Pair, momenta: Pair, step: Tensor) => {
+function updateOf({ lr, momentum, steps, clip }: OptimizerOptions) {
+  const optimizer = sgd({ lr: cosine({ lr, steps }), momentum });
+  return (parameters: Pair, gradients: Pair, momenta: Pair, step: Typed<'u32'>) => {
     const starts = gradients.classifier.shape[0]!;
     const squares = add(
       sum(square(gradients.jacobians), [-4, -2, -1]),
       reshape(sum(square(gradients.classifier), [-2, -1]), [1, starts, 1, 1]),
     );
     const factor = minimum(mul(rsqrt(add(squares, 1e-30)), clip), 1);
-    const next = (name: keyof Pair) => {
-      const scale = name === 'classifier' ? reshape(factor, [starts, 1, 1]) : factor;
-      const options = { lr, momentum, weightDecay: 0, steps };
-      const moved = sgd(parameters[name], mul(gradients[name], scale), momenta[name], step, options);
-      return { parameters: moved.parameters, momentum: moved.momentum! };
+    const clipped = {
+      jacobians: mul(gradients.jacobians, factor),
+      classifier: mul(gradients.classifier, reshape(factor, [starts, 1, 1])),
     };
-    const [jacobians, classifier] = [next('jacobians'), next('classifier')];
-    return [
-      { jacobians: jacobians.parameters, classifier: classifier.parameters },
-      { jacobians: jacobians.momentum, classifier: classifier.momentum },
-      add(step, 1),
-    ];
+    const [next, state] = optimizer.update(parameters, clipped, { step, moments: [momenta] });
+    return [next, state.moments[0]!, state.step];
   };
+}
 
 /**
  * Random starts: entries of J_i are normal with variance 1/(dL) with skip connections, so that representations grow by e^½ whatever
