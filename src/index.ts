@@ -62,6 +62,7 @@ export {
   shuffle,
   sigmoid,
   sign,
+  silu,
   sin,
   softmax,
   softmaxCrossEntropy,

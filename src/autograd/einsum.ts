@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import { equal, iota, matmul, mul, reshape, sum, transpose, where } from './operations.ts';
 import { formatShape, sizeOf } from './shape.ts';
-import { expectTensors, type Tensor } from './tensor.ts';
+import { expectTensors, type Tensor, type Typed } from './tensor.ts';
 
 /** A tensor with a name for each axis. Axes under `...` are called by their number from the end: `-1`, `-2`, … */
 interface Labeled {
@@ -17,7 +17,7 @@ interface Labeled {
  * @example einsum('bij,bjk->bik', a, b) // batches of matrix products
  * @example einsum('ii', a) // the trace; 'ij->ji' is the transpose, 'i,j->ij' the outer product
  */
-export function einsum(subscripts: string, ...operands: Tensor[]): Tensor {
+export function einsum(subscripts: string, ...operands: Tensor[]): Typed {
   expectTensors('einsum', operands);
   const fail: Fail = (
     what,
@@ -38,10 +38,8 @@ export function einsum(subscripts: string, ...operands: Tensor[]): Tensor {
   for (let next = others.shift(); next; next = others.shift()) {
     whole = product(whole, next, new Set([...result, ...others.flatMap(({ names }) => names)]));
   }
-  return ordered(
-    without(whole, (name) => !result.includes(name)),
-    result,
-  );
+  const summed = without(whole, (name) => !result.includes(name));
+  return ordered(summed, result) as Typed;
 }
 
 type Fail = (what: string, remedy?: string) => never;

@@ -42,7 +42,7 @@ export function convTranspose2d(
   x: Tensor,
   weight: Tensor,
   options: WindowOptions & { readonly outputPadding?: number | Sides } = {},
-): Tensor {
+): Typed {
   expectTensors('convTranspose2d', [x, weight]);
   expectOptions('convTranspose2d', options, ['stride', 'padding', 'outputPadding']);
   const [stride, padding, more] = [options.stride ?? 1, options.padding ?? 0, options.outputPadding ?? 0].map(

@@ -7,6 +7,7 @@ import {
   constant,
   div,
   equal,
+  erf,
   exp,
   fromEnd,
   greater,
@@ -21,6 +22,7 @@ import {
   type ReduceOptions,
   reshape,
   rsqrt,
+  sigmoid,
   square,
   stopGradient,
   sub,
@@ -95,13 +97,21 @@ export function oneHot(index: Tensor, classes: number): Typed {
   return cast(same, 'f32');
 }
 
+/** x · {@link sigmoid}(x), also called swish; NaN at −∞. */
+export const silu = (x: Tensor): Typed => mul(x as Typed, sigmoid(x));
+
 /**
- * ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which differs from x Φ(x) by less than 5e-4 (Hendrycks & Gimpel, *Gaussian error linear
- * units*, 2016).
+ * x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks & Gimpel, *Gaussian error linear units*,
+ * 2016). As in JAX, it is approximated, with an error below 5e-4, by ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) unless `approximate` is
+ * false. NaN at −∞.
+ * @example gelu(x, { approximate: false }) // as PyTorch's by default
  */
-export function gelu(x: Tensor): Typed {
-  const inner = mul(add(x, mul(mul(x, square(x)), 0.044715)), Math.sqrt(2 / Math.PI));
-  return mul(mul(x as Typed, 0.5), add(tanh(inner), 1));
+export function gelu(x: Tensor, options: { readonly approximate?: boolean } = {}): Typed {
+  expectTensors('gelu', [x]);
+  expectOptions('gelu', options, ['approximate']);
+  const inner = () => mul(add(x, mul(mul(x, square(x)), 0.044715)), Math.sqrt(2 / Math.PI));
+  const whole = options.approximate === false ? erf(mul(x, Math.SQRT1_2)) : tanh(inner());
+  return mul(mul(x as Typed, 0.5), add(whole, 1));
 }
 
 /** How {@link layerNorm} normalizes. */

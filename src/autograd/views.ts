@@ -14,11 +14,11 @@ export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' a
  * @throws CollimateError unless there are as many numbers as elements, and the type holds them
  * @example array([1, 2, 3, 4, 5, 6], [2, 3])
  */
-export function array(
+export function array<D extends 'f32' | 'u32' | 'u8' = 'f32'>(
   data: ArrayLike<number>,
   shape: Shape = [data.length],
-  dtype: 'f32' | 'u32' | 'u8' = 'f32',
-): Tensor {
+  dtype = 'f32' as D,
+): Typed<D> {
   const own = sides('array', shape);
   expectData('array', data, own, dtype);
   // A copy: what is written into the data later is nothing to the graph.

@@ -114,22 +114,32 @@ describe('one-hot vectors', () => {
   });
 });
 
-describe('gelu', () => {
-  it('has its derivatives', async () => {
-    await expectDerivatives(await testGpu(), c.gelu, [of([3, 8], -4, 4)]);
+describe('gelu and silu', () => {
+  const exact = (x: Tensor) => c.gelu(x, { approximate: false });
+
+  it('have their derivatives', async () => {
+    for (const f of [(x: Tensor) => c.gelu(x), exact, c.silu])
+      await expectDerivatives(await testGpu(), f, [of([3, 8], -4, 4)]);
   });
 
-  it('is near x Φ(x)', () => {
-    // From PyTorch’s documentation of the exact one: Φ(1) = 0.8413447.
-    const [zero, one, minus] = exactly(c.gelu, [3], [0, 1, -1]).data;
-    expect(zero).toBe(0);
-    expect(one).toBeCloseTo(0.841192, 6);
-    expect(minus).toBeCloseTo(-0.158808, 6);
+  it('have the values of PyTorch’s', () => {
+    const at = (f: (x: Tensor) => Tensor) => [...exactly(f, [4], [0, 1, -1, 3]).data];
+    expectClose(
+      at((x) => c.gelu(x)),
+      [0, 0.841192, -0.158808, 2.9963627],
+      1e-7,
+    );
+    expectClose(at(exact), [0, 0.8413447, -0.1586553, 2.9959502], 1e-7);
+    expectClose(at(c.silu), [0, 0.7310586, -0.2689414, 2.8577224], 1e-7);
   });
 
-  it('is x, or 0, of large numbers', async () => {
-    expect(await onGpu(c.gelu, [4], [40, 1e20, INF, NAN])).toEqual([40, Math.fround(1e20), INF, NAN]);
-    expect((await onGpu(c.gelu, [2], [-40, -1e20])).map(Math.abs)).toEqual([0, 0]);
+  it('are x, or 0, of large numbers', async () => {
+    const positive = [40, 1e20, INF, NAN];
+    for (const f of [(x: Tensor) => c.gelu(x), exact, c.silu]) {
+      expect(await onGpu(f, [4], positive)).toEqual(positive.map(Math.fround));
+      const [near, far, infinite] = await onGpu(f, [3], [-2000, -1e20, -INF]);
+      expect([Math.abs(near!), Math.abs(far!), infinite]).toEqual([0, 0, NAN]);
+    }
   });
 });
 
