@@ -3,8 +3,13 @@ import type { Analysis } from '../analysis/results.ts';
 import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
 import type { Data } from './csv.ts';
-import { sweepBlocks, sweepCourse, sweepScalars } from './figures/sweep-figures.ts';
-import { type MatrixOf, sweepMatrices } from './figures/sweep-matrices.ts';
+import {
+  type MatrixOf,
+  sweepBlocks,
+  sweepCourse,
+  sweepMatrices,
+  sweepScalars,
+} from './figures/sweep-figures.ts';
 import {
   type Figure,
   figureParts,
