@@ -1,10 +1,9 @@
 import type { Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
-import { alignRanks } from './pointwise.ts';
 import type { Params } from './primitives.ts';
 import { type DType, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
-import { fromEnd, reshape, transpose } from './views.ts';
+import { alignRanks, fromEnd, reshape, transpose } from './views.ts';
 
 export * from './pointwise.ts';
 export * from './views.ts';

@@ -1,7 +1,7 @@
 import { bind } from './bind.ts';
 import type { DType } from './shape.ts';
-import { expectTensors, type Tensor, type Typed } from './tensor.ts';
-import { constant, reshape } from './views.ts';
+import type { Tensor, Typed } from './tensor.ts';
+import { alignRanks, constant } from './views.ts';
 
 /** An operand of arithmetic: a number is a constant of the other operand's type. */
 export type Operand<D extends DType = DType> = Typed<D> | number;
@@ -23,20 +23,6 @@ const comparison =
   (op: 'greater' | 'equal' | 'and' | 'or') =>
   (a: Operand, b: Operand): Typed<'bool'> =>
     bind(op, alignRanks(op, literals(a, b)), {});
-
-/**
- * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
- * applied again with further leading axes, each operand's own axes stay where they were.
- */
-export function alignRanks(op: string, tensors: Tensor[]): Tensor[] {
-  expectTensors(op, tensors);
-  const rank = Math.max(...tensors.map((t) => t.rank));
-  return tensors.map((t) =>
-    t.rank === rank || t.is('constant')
-      ? t
-      : reshape(t, [...new Array<number>(rank - t.rank).fill(1), ...t.shape]),
-  );
-}
 
 /** Sum of f32, or of u32 modulo 2³². */
 export const add = binary('add');

@@ -62,6 +62,11 @@ export interface Params {
   /** Repeats along axes of size 1 so that the trailing axes become `to`. */
   broadcast: { to: readonly number[] };
 
+  /** `size` elements along an axis, from `start` on. */
+  slice: { axis: number; start: number; size: number };
+  /** Operands one after the other along an axis; along the others they broadcast. */
+  concat: { axis: number };
+
   /** Reduces along `axes`, which stay as axes of size 1. */
   reduce: { kind: ReduceKind; axes: readonly number[] };
   /** Product of the last two axes; leading axes broadcast. */

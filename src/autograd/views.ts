@@ -1,3 +1,4 @@
+import { CollimateError } from '../errors.ts';
 import { expectData, packed } from './array.ts';
 import { bind } from './bind.ts';
 import { type DType, type Shape, sameShape, sizeOf } from './shape.ts';
@@ -74,9 +75,9 @@ export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
 }
 
 /** A tensor of one value. */
-export function full(value: number, shape: Shape): Typed {
+export function full<D extends DType = 'f32'>(value: number, shape: Shape, dtype?: D): Typed<D> {
   const ones = sides('full', shape).map(() => 1);
-  return broadcast(reshape(constant(value), ones), shape);
+  return broadcast(reshape(constant(value, dtype), ones), shape);
 }
 
 /** `x` repeated to the shape of `target`. */
@@ -93,4 +94,63 @@ export function moveaxis<D extends DType>(x: Typed<D>, from: number, to: number)
   const axes = [...x.shape.keys()];
   const moved = axes.splice(from, 1);
   return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));
+}
+
+/**
+ * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
+ * applied again with further leading axes, each operand's own axes stay where they were.
+ */
+export function alignRanks(op: string, tensors: readonly Tensor[]): Tensor[] {
+  expectTensors(op, tensors);
+  const rank = Math.max(...tensors.map((t) => t.rank));
+  return tensors.map((t) =>
+    t.rank === rank || t.is('constant')
+      ? t
+      : reshape(t, [...new Array<number>(rank - t.rank).fill(1), ...t.shape]),
+  );
+}
+
+/**
+ * The elements `start` … `limit` − 1 along an axis, or lists of them for several: by default the last ones. They are read where they
+ * are, and not copied. For every k-th element, reshape k of them into an axis of their own first.
+ */
+export function slice<D extends DType>(
+  x: Typed<D>,
+  start: number | readonly number[],
+  limit: number | readonly number[],
+  axes?: number | readonly number[],
+): Typed<D> {
+  expectTensors('slice', [x]);
+  const [starts, limits] = [[start].flat(), [limit].flat()];
+  const list = axes === undefined ? starts.map((_, i) => i - starts.length) : [axes].flat();
+  return list.reduce((part, given, i) => {
+    const axis = fromEnd(given, x.rank);
+    const [first, size] = [starts[i]!, limits[i]! - starts[i]!];
+    if (first === 0 && size === part.shape.at(axis) && axis < 0) return part;
+    return bind('slice', [part], { axis, start: first, size });
+  }, x);
+}
+
+/** Tensors one after the other along an axis (default: the last); along the others they broadcast. */
+export function concat<D extends DType>(xs: readonly Typed<D>[], axis = -1): Typed<D> {
+  expectTensors('concat', xs);
+  if (!xs.length) throw new CollimateError('concat: there is no tensor', 'Give one or more.');
+  const aligned = alignRanks('concat', xs);
+  return xs.length === 1 ? xs[0]! : bind('concat', aligned, { axis: fromEnd(axis, aligned[0]!.rank) });
+}
+
+/** A tensor between so many elements of `value` before and after it along each of the last axes: `pad(x, [[0, 1], [2, 2]])`. */
+export function pad<D extends DType>(
+  x: Typed<D>,
+  widths: readonly (readonly [number, number])[],
+  value = 0,
+): Typed<D> {
+  expectTensors('pad', [x]);
+  return widths.reduce((inner, pair, i) => {
+    const axis = i - widths.length;
+    const sideOf = (a: number, n: number) => (a === inner.rank + axis ? n : 1);
+    const shape = (n: number) => inner.shape.map((_, a) => sideOf(a, n));
+    const parts = pair.map((n) => (n === 0 ? [] : [full(value, shape(n), x.dtype)]));
+    return concat([...parts[0]!, inner, ...parts[1]!], axis);
+  }, x);
 }

@@ -33,8 +33,11 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
   // Batch dimensions of the shader count from the innermost.
   const outer = Array.from({ length: batch }, (_, axis) => ({ axis, coordinate: `i${axis + 3 - batch}` }));
   const bound = leaves.flatMap((leaf, j) => (leaf.source === 'buffer' && j !== product ? [j] : []));
-  const wide = ({ source, strides }: Leaf) =>
-    vecC && source === 'buffer' && strides[colAxis] === 1 && strides.slice(0, -1).every((s) => s % 4 === 0);
+  const wide = ({ source, strides, start = 0 }: Leaf) =>
+    vecC &&
+    source === 'buffer' &&
+    strides[colAxis] === 1 &&
+    [start, ...strides.slice(0, -1)].every((s) => s % 4 === 0);
 
   const starts: { field: string; value: string }[] = [];
   const values = leaves.map((leaf, j) => {
@@ -44,7 +47,8 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
       coordinate,
       stride: strideOf(uniforms, j, axis, leaf.strides[axis]!),
     });
-    const start = offset(outer.map(({ axis, coordinate }) => term(axis, coordinate)));
+    const origin = leaf.start ? [{ coordinate: uniforms.add(`start${j}`, leaf.start), stride: '1u' }] : [];
+    const start = offset([...origin, ...outer.map(({ axis, coordinate }) => term(axis, coordinate))]);
     const within = [term(rowAxis, 'row')];
     if (start !== '0u') {
       starts.push({ field: `leaf${j}`, value: start });

@@ -16,6 +16,10 @@ export interface Leaf {
   readonly strides: readonly number[];
   /** `buffer` reads a binding; `index` has as its value the offset itself (a coordinate, times its stride). */
   readonly source: 'buffer' | 'index' | 'literal';
+  /** Where the first element of the space lies, if not at 0; it may be before the buffer, and others may be beyond. */
+  readonly start?: number;
+  /** Elements of the buffer, where those that the space has are others. */
+  readonly size?: number;
   /**
    * Of a literal. Kernels find it among their sizes, as compilers calculate with what they know: they refuse what is not finite,
    * take x · 0 for 0 and (x · 1e20) · 1e-20 for x, and lavapipe x / 0 too for 0.
@@ -81,7 +85,8 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
   return body.leaves.every((leaf, j) => {
     const step = last.strides[j]!;
     if (leaf.source !== 'buffer') return true;
-    return step === 0 || (step === 1 && axes.slice(0, -1).every((a) => a.strides[j]! % 4 === 0));
+    const aligned = [leaf.start ?? 0, ...axes.slice(0, -1).map((a) => a.strides[j]!)];
+    return step === 0 || (step === 1 && aligned.every((s) => s % 4 === 0));
   });
 }
 
@@ -178,7 +183,7 @@ export class Shader {
       const wide = this.vector && axes.at(-1)!.strides[j] === 1;
       const type = ELEMENT[body.leaves[j]!.dtype][Number(wide)];
       const last = body.space.reduce((at, size, i) => at + (size - 1) * body.leaves[j]!.strides[i]!, 0);
-      const vectors = Math.floor(last / 4) + 1;
+      const vectors = Math.ceil((body.leaves[j]!.size ?? last + 1) / 4);
       const place = `@group(0) @binding(${binding})`;
       if (wide && 16 * vectors <= uniformBytes(traits) && uniforms++ < MOST_UNIFORM_LEAVES) {
         return { text: `${place} var<uniform> leaf${j}: array<${type}, ${vectors}>;`, access: 'uniform' };
@@ -194,7 +199,8 @@ export class Shader {
   /** Number of different elements of the leaves that read buffers. */
   get elementsRead(): number {
     const touched = (j: number) => this.axes.reduce((n, a) => (a.strides[j] === 0 ? n : n * a.size), 1);
-    return this.bound.reduce((sum, j) => sum + touched(j), 0);
+    const most = (j: number) => this.body.leaves[j]!.size ?? Number.POSITIVE_INFINITY;
+    return this.bound.reduce((sum, j) => sum + Math.min(touched(j), most(j)), 0);
   }
 
   /**
@@ -233,6 +239,14 @@ export class Shader {
       (changes ? inside : before).push(`let ${name} = ${expression};`);
     }
     return { before, inside };
+  }
+
+  /** Where leaf `j` starts, as a term of its offset; none of those that start at 0. */
+  origin(j: number): { coordinate: string; stride: string }[] {
+    const { start = 0, source } = this.body.leaves[j]!;
+    if (start === 0) return [];
+    const wide = this.vector && source === 'buffer' && this.axes.at(-1)!.strides[j] === 1;
+    return [{ coordinate: this.uniforms.add(`start${j}`, wide ? start / 4 : start), stride: '1u' }];
   }
 
   /** A coordinate along axis `k`, and how far leaf `j` steps for one step of it, in elements or in vectors of four. */

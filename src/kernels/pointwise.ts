@@ -71,6 +71,7 @@ export function pointwise(
   const rowSteps: string[] = [];
   body.leaves.forEach((_, j) => {
     const fixed = [
+      ...shader.origin(j),
       ...outer.map(({ number }) => shader.term(j, number, `c${number}`)),
       shader.term(j, lastAxis, 'column'),
     ];

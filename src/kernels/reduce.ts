@@ -160,7 +160,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
 
   const at = (j: number, list: readonly { number: number }[]) =>
     list.map(({ number }) => shader.term(j, number, `c${number}`));
-  const bases = body.leaves.map((_, j) => `let base${j} = ${offset(at(j, stay))};`);
+  const bases = body.leaves.map((_, j) => `let base${j} = ${offset([...shader.origin(j), ...at(j, stay)])};`);
   const steps = body.leaves.map((_, j) =>
     offset([
       { coordinate: `base${j}`, stride: '1u' },

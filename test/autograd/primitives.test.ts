@@ -149,6 +149,53 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.broadcast(x, [3, 4]), [2, 1, 4]),
     on((x) => c.broadcast(c.exp(x), [2, 3, 5]), [2, 1, 1]),
   ],
+  slice: [
+    on((x) => c.slice(x, 1, 4), [3, 5]),
+    on(
+      (x) => c.mul(c.slice(x, [1, 4], [3, 8], [0, 2]), c.exp(c.slice(x, [0, 0], [2, 4], [0, -1]))),
+      [3, 2, 8],
+    ),
+    on((x) => c.sum(c.slice(c.mT(x), 2, 3, -2), -1), [2, 4, 6]),
+    on((x, w) => c.matmul(c.slice(x, 2, 5), w), [4, 6], [3, 2]),
+    on((x) => c.reshape(c.slice(c.broadcast(c.square(x), [4, 6]), [1, 2], [3, 4]), [4]), [1, 6]),
+    on((x) => c.mul(x, c.cast(c.slice(c.iota([3, 9], -1), 2, 7), 'f32')), [3, 5]),
+    on((i) => c.slice(c.greater(i, 3), 1, 3), u32([4, 5], 8)),
+  ],
+  concat: [
+    on((a, b) => c.concat([a, b]), [3, 2], [3, 4]),
+    on((a, b) => c.concat([c.exp(a), b, a], -2), [2, 4, 8], [1, 8]),
+    on((a, b) => c.sum(c.square(c.concat([a, b, c.sin(b)])), [-1, -2]), [2, 3, 4], [2, 3, 8]),
+    on((a) => c.concat([c.slice(a, 3, 5), c.slice(a, 0, 3)]), [4, 5]),
+    on((a) => c.concat([c.slice(a, 4, 12), c.slice(a, 0, 4)]), [4, 12]),
+    on((a) => c.add(a, c.slice(c.concat([a, c.cos(a)], 0), 1, 4, 0)), [3, 4]),
+    on((a) => c.concat([c.concat([a, c.neg(a)], -2), c.full(2, [1, 3]), c.mT(a)], 0), [3, 3]),
+    on(
+      (x) =>
+        c.pad(
+          x,
+          [
+            [2, 1],
+            [0, 3],
+          ],
+          -0.5,
+        ),
+      [2, 3, 5],
+    ),
+    on(
+      (x, w) =>
+        c.add(
+          c.matmul(x, w),
+          c.pad(c.square(x), [
+            [0, 0],
+            [4, 0],
+          ]),
+        ),
+      [4, 4],
+      [4, 8],
+    ),
+    on((i, j) => c.concat([i, j, c.iota([2, 3])]), u32([2, 1], 9), u32([2, 2], 9)),
+    on((i) => c.pad(i, [[1, 0]], 7), u32([5], 9)),
+  ],
   reduce: [
     on((x) => c.sum(x, -1), [3, 7]),
     on((x) => c.sum(x), [3, 2, 4]),

@@ -210,6 +210,33 @@ describe('Program.bind', () => {
     }));
 });
 
+describe('parts of arrays', () => {
+  it('read in place are not copied, however they start', () =>
+    withGpu(async (gpu) => {
+      const f = (x: Tensor) => c.sub(c.slice(x, 1, 9), c.slice(x, 4, 12));
+      const program = await compile(gpu, f, [of([3, 12])]);
+      expect(program.plan.dispatches).toHaveLength(1);
+      const { data } = await program.run(Array.from({ length: 36 }, (_, i) => i * i));
+      const want = Array.from({ length: 24 }, (_, i) => 12 * Math.floor(i / 8) + (i % 8) + 1);
+      expect([...data]).toEqual(want.map((i) => i * i - (i + 3) ** 2));
+    }));
+
+  it('replace their input only where all lies as it did', () =>
+    withGpu(async (gpu) => {
+      const last = (x: Tensor, y: Tensor) => c.concat([c.slice(x, 0, 6), y]);
+      const program = await compile(gpu, last, [of([8]), of([2])], { inPlace: [[0, 0]] });
+      using x = DeviceArray.from(gpu, [0, 1, 2, 3, 4, 5, 6, 7], [8]);
+      using y = DeviceArray.from(gpu, [-1, -2], [2]);
+      using bound = program.bind([x, y], x);
+      bound.submit();
+      expect([...(await x.read())]).toEqual([0, 1, 2, 3, 4, 5, -1, -2]);
+      const next = (x: Tensor, y: Tensor) => c.concat([c.slice(x, 2, 8), y]);
+      await expect(compile(gpu, next, [of([8]), of([2])], { inPlace: [[0, 0]] })).rejects.toThrow(
+        'in another order',
+      );
+    }));
+});
+
 describe('DeviceArray', () => {
   it('refuses data and views that do not fit, and leaves no buffer behind', () =>
     withGpu((gpu) => {

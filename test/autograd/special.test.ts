@@ -112,6 +112,37 @@ describe('special values of every pointwise operation', () => {
   );
 });
 
+it('parts and concatenations keep every value as it is', () =>
+  sameOnGpu((x) => {
+    const y = c.reshape(x, [4, 4]);
+    const joined = c.concat([c.slice(y, 1, 4), c.mul(y, -1), c.full(NAN, [4, 1])]);
+    return [
+      joined,
+      c.sum(
+        c.pad(
+          c.slice(y, 2, 4, 0),
+          [
+            [1, 0],
+            [0, 0],
+          ],
+          -INF,
+        ),
+        0,
+      ),
+      c.amax(
+        c.pad(
+          y,
+          [
+            [0, 0],
+            [2, 3],
+          ],
+          -INF,
+        ),
+        -1,
+      ),
+    ];
+  }, column(SPECIAL)));
+
 describe('literals', () => {
   it.each(SPECIAL)('%d in every place', (k) =>
     sameOnGpu(

@@ -115,7 +115,9 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
     case 'reshape':
     case 'transpose':
     case 'broadcast':
-      out.error.set(run([arrayOf(xs[0]!, xs[0]!.error)]));
+    case 'slice':
+    case 'concat':
+      out.error.set(run(xs.map((x) => arrayOf(x, x.error))));
       break;
     case 'neg':
       out.error.set(xs[0]!.error);

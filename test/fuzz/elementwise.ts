@@ -38,8 +38,8 @@ const between = (e: number, low: number, high: number, y: number): number => {
 
 const sum: (op: string) => ErrorRule =
   (op) =>
-  (_, [ea, eb], y) =>
-    ea! + eb! + rounded(op, y);
+  (_, [ea, eb], y, [dtype]) =>
+    ea! + eb! + (dtype === 'f32' ? rounded(op, y) : 0);
 /** Slopes are at most 1, and so are values. */
 const wave: (op: string) => ErrorRule =
   (op) =>
@@ -153,7 +153,9 @@ export const ELEMENTWISE = {
       ? e!
       : Math.min(e!, 2) + rounded('tanh', Math.min(1, Math.abs(y) + e!)),
   sigmoid: ([x], [e], y) =>
-    Number.isNaN(x!) || e === ANYTHING ? e! : Math.min(e!, 1) + rounded('sigmoid', Math.min(1, y + e!)),
+    Number.isNaN(x!) || e === ANYTHING
+      ? e!
+      : y * Math.min(Math.expm1(e!), 1 / y) + rounded('sigmoid', Math.min(1, y * Math.exp(e!))),
   erf: ([x], [e], y) =>
     Number.isNaN(x!) || e === ANYTHING
       ? e!

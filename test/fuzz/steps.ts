@@ -260,6 +260,33 @@ export const STEPS = {
     return c.transpose(x, permutation(rank, n));
   },
   broadcast,
+  slice: (b, { at, n }) => {
+    const x = b.find(at[0], (t) => t.rank > 0) ?? b.float(at[0], (t) => t.rank > 0);
+    const axis = n % x.rank;
+    const side = x.shape[axis]!;
+    const start = ((n >> 3) % 3 === 0 ? 4 * ((n >> 5) % 2) : n >> 5) % side;
+    return c.slice(x, start, start + 1 + ((n >> 8) % (side - start)), axis);
+  },
+  concat: (b, { at, n }) => {
+    const x =
+      b.find(at[0], (t) => t.rank > 0 && t.size <= LARGEST / 3 && t.dtype !== 'u8') ?? b.fresh([3, 4]);
+    const axis = -1 - (n % x.rank);
+    const fits = (t: Tensor) =>
+      t.dtype === x.dtype &&
+      t.rank === x.rank &&
+      t.size <= LARGEST / 3 &&
+      x.shape.every((d, i) => i === x.rank + axis || d === t.shape[i]);
+    const [y, z] = [b.find(at[1], fits) ?? x, b.find(at[2], fits) ?? x];
+    return c.concat(n & 64 ? [x, y] : [x, y, z], axis);
+  },
+  pad: (b, { at, n }) => {
+    const x = b.float(at[0], (t) => t.rank > 0 && t.size <= LARGEST / 5);
+    const widths = x.shape.slice(-2).map((_, i) => [(n >> (2 * i)) & 3, (n >> (4 + 2 * i)) & 3] as const);
+    const shape = x.shape.map(
+      (d, i) => d + (widths[i - x.rank + widths.length] ?? [0, 0]).reduce((p, q) => p + q),
+    );
+    return sizeOf(shape) <= LARGEST ? c.pad(x, widths, b.extreme ? Number.NEGATIVE_INFINITY : n & 1) : x;
+  },
   sum: (b, { at, n }) => {
     const x = b.float(at[0], (t) => t.rank > 0);
     return c.sum(x, axesBy(x.rank, n));

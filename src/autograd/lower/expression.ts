@@ -2,11 +2,12 @@ import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kern
 import { loweringOf } from '../bind.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Step } from '../rule.ts';
-import { type Shape, sameShape, stridesOf } from '../shape.ts';
+import { type Shape, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** For each axis of a tensor, the axis of the index space that runs along it; −1 where the tensor is repeated. */
-type AxisMap = readonly number[];
+/** For each axis of a tensor, the axis of the index space that runs along it, −1 where the tensor is repeated, and its first place. */
+type AxisMap = readonly { readonly to: number; readonly start: number }[];
+const REPEATED = { to: -1, start: 0 };
 
 /**
  * Compilers take floats for reals and let terms cancel: x − x is 0 for them even of ∞, (a + b) − a is b, a · (1 / a) is 1 and
@@ -77,13 +78,13 @@ class Writer {
     if (node.is('constant')) return this.#literal(node.params.value, node.dtype as Scalar);
     if (node.is('iota')) {
       const along = node.shape.map((_, axis) => Number(axis === node.rank + node.params.axis));
-      return this.#leaf(node, 'index', this.#spread(along, map));
+      return this.#leaf(node, 'index', along, map);
     }
     if (!isRoot && this.#materialized(node)) {
-      return this.#leaf(aliasRoot(node), 'buffer', this.#spread(stridesOf(node.shape), map));
+      return this.#leaf(aliasRoot(node), 'buffer', stridesOf(node.shape), map);
     }
     const seen = this.#names.get(node) ?? [];
-    const same = seen.find((other) => sameShape(other.map, map));
+    const same = seen.find((other) => sameMap(other.map, map));
     if (same) return same.name;
     const { kind } = loweringOf(node);
     if (kind !== 'view' && kind !== 'pointwise')
@@ -99,9 +100,13 @@ class Writer {
     const lowering = loweringOf(node);
     if (lowering.kind !== 'pointwise') throw new Error(`${node.op} is not pointwise`);
     const { wgsl, helpers, cost, scalarOnly = false } = lowering;
-    const given = node.inputs.map((x) =>
-      isDivisor(x, node) ? `U(${x.params.value >>> 0}u)` : this.#visit(x, operandMap(x, node, map), false),
-    );
+    const given = node.is('concat')
+      ? this.#joined(node, map)
+      : node.inputs.map((x) =>
+          isDivisor(x, node)
+            ? `U(${x.params.value >>> 0}u)`
+            : this.#visit(x, operandMap(x, node, map), false),
+        );
     for (const helper of helpers?.(node.params) ?? []) this.#helpers.add(helper);
     this.#cost += cost;
     this.#scalarOnly ||= scalarOnly;
@@ -114,9 +119,38 @@ class Writer {
     return this.#line(wgsl(args, node.params, dtype, step), args);
   }
 
-  #leaf(tensor: Tensor, source: 'buffer' | 'index', strides: number[]): string {
-    const dtype = tensor.dtype as Scalar;
-    return this.#nameOf(`${tensor.id} ${strides}`, { source, dtype, strides }, tensor);
+  /**
+   * Operands that lie one after the other along an axis, the place on it, and where all operands but the first start. Each is read
+   * everywhere: beyond its ends a buffer gives anything, and whoever asked does not take it.
+   */
+  #joined({ inputs, params: { axis }, rank }: Tensor<'concat'>, map: AxisMap): string[] {
+    const along = map[rank + axis]!;
+    const starts: number[] = [];
+    let next = 0;
+    const operands = inputs.map((x) => {
+      const shifted = map.with(rank + axis, { to: along.to, start: along.start - next });
+      starts.push(next);
+      next += x.shape.at(axis)!;
+      return this.#visit(x, operandMap(x, { rank }, shifted), false);
+    });
+    const { strides, start } = this.#spread([1], [along]);
+    const index: Leaf = { source: 'index', dtype: 'u32', strides, ...(start && { start }) };
+    const place = this.#nameOf(`place ${strides} ${start}`, index);
+    return [...operands, place, ...starts.slice(1).map((first) => this.#literal(first, 'u32'))];
+  }
+
+  /** `perAxis` are the strides along the axes of the tensor. */
+  #leaf(tensor: Tensor, source: 'buffer' | 'index', perAxis: readonly number[], map: AxisMap): string {
+    const { strides, start } = this.#spread(perAxis, map);
+    const last = this.#space.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, start);
+    const isPart = start !== 0 || (source === 'buffer' && last >= tensor.size);
+    const leaf = {
+      source,
+      dtype: tensor.dtype as Scalar,
+      strides,
+      ...(isPart && { start, size: tensor.size }),
+    };
+    return this.#nameOf(`${tensor.id} ${strides} ${start}`, leaf, tensor);
   }
 
   #literal(value: number, dtype: Scalar): string {
@@ -159,12 +193,15 @@ class Writer {
     return this.#lines[lineOf(name)]?.uses ?? [];
   }
 
-  #spread(perAxis: readonly number[], map: AxisMap): number[] {
+  /** Strides along the axes of the space, and the place of its first element. */
+  #spread(perAxis: readonly number[], map: AxisMap): { strides: number[]; start: number } {
     const strides = new Array<number>(this.#space.length).fill(0);
-    map.forEach((to, axis) => {
+    let first = 0;
+    map.forEach(({ to, start }, axis) => {
       if (to >= 0) strides[to] = perAxis[axis]!;
+      first += perAxis[axis]! * start;
     });
-    return strides;
+    return { strides, start: first };
   }
 }
 
@@ -184,19 +221,22 @@ function isDivisor(x: Tensor, node: Tensor): x is Tensor<'constant'> {
   return divides && x.is('constant') && x.dtype === 'u32' && x.params.value >>> 0 !== 0;
 }
 
-function alignedMap(shape: Shape, space: Shape): number[] {
+const sameMap = (a: AxisMap, b: AxisMap): boolean =>
+  a.length === b.length && a.every(({ to, start }, i) => to === b[i]!.to && start === b[i]!.start);
+
+function alignedMap(shape: Shape, space: Shape): AxisMap {
   const lead = space.length - shape.length;
-  return shape.map((d, axis) => (d === 1 ? -1 : axis + lead));
+  return shape.map((d, axis) => (d === 1 ? REPEATED : { to: axis + lead, start: 0 }));
 }
 
 /** Axes of an operand that broadcasts to `node`. */
-function operandMap(x: Tensor, node: Tensor, map: AxisMap): number[] {
+function operandMap(x: Tensor, node: { readonly rank: number }, map: AxisMap): AxisMap {
   const lead = node.rank - x.rank;
-  return x.shape.map((d, axis) => (d === 1 ? -1 : map[axis + lead]!));
+  return x.shape.map((d, axis) => (d === 1 ? REPEATED : map[axis + lead]!));
 }
 
 /** Axes of the operand of a view under the axes of its result. */
-function viewMap(node: Tensor, map: AxisMap): number[] {
+function viewMap(node: Tensor, map: AxisMap): AxisMap {
   const x = node.inputs[0]!;
   if (node.is('broadcast')) return operandMap(x, node, map);
   if (node.is('transpose')) {
@@ -207,10 +247,15 @@ function viewMap(node: Tensor, map: AxisMap): number[] {
     });
     return result;
   }
+  if (node.is('slice')) {
+    const { axis, start } = node.params;
+    const { to, start: before } = map.at(axis)!;
+    return map.with(axis, { to, start: before + start });
+  }
   // Only axes of size 1 come or go: the others keep their order.
   const whole = map.filter((_, axis) => node.shape[axis] !== 1);
   let next = 0;
-  return x.shape.map((d) => (d === 1 ? -1 : whole[next++]!));
+  return x.shape.map((d) => (d === 1 ? REPEATED : whole[next++]!));
 }
 
 /** Whether a reshape only adds or drops axes of size 1, so that kernels can look through it. */

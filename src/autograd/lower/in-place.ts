@@ -83,5 +83,8 @@ function readsInOrder(node: Tensor, input: Tensor, { body, buffers }: Expression
   const leaves = body.leaves.filter(({ source }) => source === 'buffer');
   const own = leaves.filter((_, b) => aliasRoot(buffers[b]!) === input);
   const dense = stridesOf(node.shape).map((stride, axis) => (node.shape[axis] === 1 ? 0 : stride));
-  return input.size === node.size && own.every(({ strides }) => sameShape(strides, dense));
+  return (
+    input.size === node.size &&
+    own.every(({ strides, start = 0 }) => start === 0 && sameShape(strides, dense))
+  );
 }

@@ -37,12 +37,7 @@ function erf64(x: number): number {
 const pow64 = (a: number, b: number): number =>
   a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
 
-/** A whole number beside the largest float32 is even. */
-function roundEven(x: number): number {
-  const down = Math.floor(x);
-  const up = x - down > 0.5 || (x - down === 0.5 && down % 2 !== 0);
-  return up ? -Math.floor(-x) : down;
-}
+const roundEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
 /** b − 1, or 1 where that would be −1: aᵇ⁻¹ then meets the factor b = 0. */
 const oneLess = (b: Tensor): Tensor =>

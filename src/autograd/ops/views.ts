@@ -1,7 +1,7 @@
 import { CollimateError } from '../../errors.ts';
-import { broadcast, reshape, sumTo, transpose } from '../operations.ts';
+import { broadcast, concat, full, pad, reshape, slice, sumTo, transpose } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, stridesOf } from '../shape.ts';
+import { broadcastShapes, formatShape, formatType, sizeOf, stridesOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastIndex, stridedIndex } from './indexing.ts';
 
@@ -14,8 +14,8 @@ export function expectNumbers(op: string, { dtype, shape }: Tensor): void {
   );
 }
 
-/** The same elements under other coordinates. All are linear, and each one's transpose is a view or a sum. */
-export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast'> = {
+/** The same elements under other coordinates. All are linear, and each one's transpose is a view, a sum or a concatenation. */
+export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast' | 'slice' | 'concat'> = {
   reshape: {
     shape: ([x], { from, to }) => {
       const old = x!.shape.slice(x!.rank - from);
@@ -88,5 +88,84 @@ export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast'> = {
     jvp: ([t], _, { params }) => (t ? broadcast(t, params.to) : null),
     transpose: (ct, [x]) => [sumTo(ct, x!.shape)],
     lowering: { kind: 'view' },
+  },
+  slice: {
+    shape: ([x], { axis, start, size }) => {
+      expectNumbers('slice', x!);
+      const whole = axis < 0 ? (x!.shape.at(axis) ?? 0) : 0;
+      if (![start, size].every(Number.isInteger) || start < 0 || size < 1 || start + size > whole) {
+        throw new CollimateError(
+          `slice: there are no elements ${start} to ${start + size - 1} along axis ${axis} of shape ${formatShape(x!.shape)}`,
+          `Give a start and a larger limit from 0 to ${whole}, and an axis that there is.`,
+        );
+      }
+      return { shape: x!.shape.with(axis, size), dtype: x!.dtype };
+    },
+    reference: ([x], { axis, start }, out) => {
+      const strides = stridesOf(x!.shape);
+      const index = stridedIndex(out.shape, strides);
+      const first = start * strides.at(axis)!;
+      return Float64Array.from({ length: sizeOf(out.shape) }, (_, i) => x!.data[first + index(i)]!);
+    },
+    jvp: ([t], _, { params: { axis, start, size } }) => (t ? slice(t, start, start + size, axis) : null),
+    transpose: (ct, [x], _, { params: { axis, start, size } }) => {
+      const after = x!.shape.at(axis)! - start - size;
+      return [pad(ct, [[start, after], ...new Array<[number, number]>(-1 - axis).fill([0, 0])])];
+    },
+    lowering: { kind: 'view' },
+  },
+  concat: {
+    shape: (inputs, { axis }) => {
+      for (const x of inputs) expectNumbers('concat', x);
+      const [first] = inputs as [Tensor];
+      const odd = inputs.find((x) => x.dtype !== first.dtype || !(axis < 0 && -axis <= x.rank));
+      if (odd) {
+        throw new CollimateError(
+          `concat: operands are ${formatType(first)} and ${formatType(odd)}, axis ${axis}`,
+          'Give operands of one type that have the axis, counted from the end: −1 is the last.',
+        );
+      }
+      const around = inputs.map((x) => x.shape.with(axis, 1));
+      const total = inputs.reduce((sum, x) => sum + x.shape.at(axis)!, 0);
+      return { shape: broadcastShapes('concat', around).with(axis, total), dtype: first.dtype };
+    },
+    reference: (inputs, { axis }, out) => {
+      const data = new Float64Array(sizeOf(out.shape));
+      const strides = stridesOf(out.shape);
+      let start = 0;
+      for (const x of inputs) {
+        const own = out.shape.with(axis, x.shape.at(axis)!);
+        const [from, to] = [broadcastIndex(own, x.shape), stridedIndex(own, strides)];
+        for (let i = 0; i < sizeOf(own); i++) data[start * strides.at(axis)! + to(i)] = x.data[from(i)]!;
+        start += x.shape.at(axis)!;
+      }
+      return data;
+    },
+    jvp: (ts, xs, { params: { axis } }) =>
+      concat(
+        xs.map((x, i) => ts[i] ?? full(0, x.shape)),
+        axis,
+      ),
+    transpose: (ct, xs, linear, { params: { axis } }) => {
+      let end = 0;
+      return xs.map((x, i) => {
+        const start = end;
+        end += x.shape.at(axis)!;
+        return linear[i] ? sumTo(slice(ct, start, end, axis), x.shape) : null;
+      });
+    },
+    lowering: {
+      kind: 'pointwise',
+      cost: 2,
+      // The operands, the place, and where all but the first of them start.
+      wgsl: (args) => {
+        const count = args.length / 2;
+        const from = (i: number): string =>
+          i === count - 1
+            ? args[i]!
+            : `select(${from(i + 1)}, ${args[i]}, ${args[count]} < ${args[count + 1 + i]})`;
+        return from(0);
+      },
+    },
   },
 };
