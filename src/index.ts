@@ -85,6 +85,7 @@ export { interpret } from './autograd/interpret.ts';
 export { hessian, hvp, type JacobianOptions, jacobian } from './autograd/jacobian.ts';
 export { orthonormalize, svd } from './autograd/linalg.ts';
 export { type BoundProgram, type CompileOptions, compile, type Program } from './autograd/program.ts';
+export { type ScanOptions, scan } from './autograd/scan.ts';
 export type { DType, Shape } from './autograd/shape.ts';
 export type { Spec, Specs } from './autograd/signature.ts';
 export type { Typed as Tensor } from './autograd/tensor.ts';

@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { Params, Primitive } from './primitives.ts';
-import type { Lowering, Rule, Rules } from './rule.ts';
+import type { Lowering, NdArray, Rule, Rules } from './rule.ts';
 import { type DType, formatShape, type Shape, sizeOf } from './shape.ts';
 import { expectTensors, sides, Tensor } from './tensor.ts';
 
@@ -43,4 +43,14 @@ export function bind<P extends Primitive, D extends DType = DType>(
 /** A node that stands for data given at run time. */
 export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor<'input'> {
   return bind('input', [], { name, shape: sides(`input ${name}`, shape), dtype });
+}
+
+/** Fills in what nodes, each behind its operands, are in float64. */
+export function evaluate(nodes: readonly Tensor[], known: Map<Tensor, NdArray>): void {
+  for (const node of nodes) {
+    if (known.has(node)) continue;
+    const inputs = node.inputs.map((x) => known.get(x)!);
+    const data = ruleOf(node.op).reference(inputs, node.params, node);
+    known.set(node, { shape: node.shape, dtype: node.dtype, data });
+  }
 }

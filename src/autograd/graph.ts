@@ -1,5 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import { input } from './bind.ts';
+import { type Loop, loopOf, valueIn } from './loop.ts';
 import { formatShape, formatType } from './shape.ts';
 import type { Spec, Specs, TracedArgs } from './signature.ts';
 import { ancestors, describe, type Tensor } from './tensor.ts';
@@ -91,10 +92,28 @@ export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
     x.is('constant') ? `${x.params.value}${x.dtype === 'f32' ? '' : 'u'}` : names.get(x)!;
   const typed = (x: Tensor) => `${nameOf(x)}: ${formatType(x)}`;
   const lines = [`graph(${inputs.map((x) => `${typed(x)} ${x.params.name}`).join(', ')})`];
-  for (const node of ancestors(outputs)) {
+  const nodes = ancestors(outputs);
+  const loops: Loop[] = [];
+  for (const node of nodes) {
     if (node.is('constant')) continue;
     if (node.is('input')) {
       if (node.params.data) lines.push(`  ${typed(node)} = array()`);
+      continue;
+    }
+    if (node.is('scan')) {
+      // The body stands before the first result of its loop.
+      const loop = loopOf(node);
+      const results = nodes.filter((x): x is Tensor<'scan'> => x.is('scan') && loopOf(x) === loop);
+      const body = { inputs: loop.symbols, outputs: [...new Set([...loop.next, ...results.map(valueIn)])] };
+      if (!loops.includes(loop)) {
+        const order = loop.reverse ? ' backward' : '';
+        lines.push(
+          `  loop ${loops.push(loop) - 1}, ${loop.length} steps${order}: ${printGraph(body).replaceAll('\n', '\n    ')}`,
+        );
+      }
+      const value = namesOf(body).get(valueIn(node));
+      const call = `scan{loop=${loops.indexOf(loop)} ${node.params.each ? 'each' : 'last'}=${value}}`;
+      lines.push(`  ${typed(node)} = ${call}(${node.inputs.map(nameOf).join(', ')})`);
       continue;
     }
     const params = Object.entries(node.params).filter(([, v]) => v !== false);

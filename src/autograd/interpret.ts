@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import { expectData } from './array.ts';
-import { ruleOf } from './bind.ts';
+import { evaluate } from './bind.ts';
 import { expectGraph, type Graph } from './graph.ts';
 import type { NdArray } from './rule.ts';
 
@@ -24,11 +24,6 @@ export function interpret(
     expectData(`interpret: input ${x.params.name}`, given, x.shape, x.dtype);
     known.set(x, { shape: x.shape, dtype: x.dtype, data: Float64Array.from(given) });
   });
-  for (const node of ancestors(graph.outputs)) {
-    if (known.has(node)) continue;
-    const inputs = node.inputs.map((x) => known.get(x)!);
-    const data = ruleOf(node.op).reference(inputs, node.params, node);
-    known.set(node, { shape: node.shape, dtype: node.dtype, data });
-  }
+  evaluate(ancestors(graph.outputs), known);
   return graph.outputs.map((y) => known.get(y)!);
 }

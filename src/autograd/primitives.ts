@@ -86,6 +86,12 @@ export interface Params {
   take: { scale: number; shift: number };
   /** Counter-based random numbers from a u32 key of shape [2]. */
   random: { distribution: 'uniform' | 'normal'; shape: readonly number[]; stream: number };
+  /** A value of a loop's body, by number, after the last step or at each: see loop.ts, where its type is. */
+  scan: {
+    loop: { readonly id: number; readonly length: number; readonly reverse: boolean };
+    value: number;
+    each: boolean;
+  };
   /** Orthonormal bases, see kernels/qr.ts. */
   orthonormalize: None;
   /** Singular values or right singular vectors, see kernels/svd.ts. */

@@ -191,29 +191,32 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
     this.#slots = plan.slots.map((bytes, i) => gpu.memory.borrowBuffer(bytes, `${label} slot ${i}`));
     this.#textures = plan.textures.map((bytes, i) => gpu.memory.borrowTexels(bytes, `${label} texture ${i}`));
 
-    // One buffer holds the uniforms of all dispatches; each stretch starts where the adapter lets a binding start.
-    const step = (words: number) => Math.ceil((4 * words) / 256) * 256;
-    const sizes = plan.dispatches.map(({ kernel }) => step(kernel.uniforms?.length ?? 0));
-    const total = sizes.reduce((a, b) => a + b, 0);
+    // One buffer holds the uniforms of all kernels; each stretch starts where the adapter lets a binding start.
+    const places = new Map<Kernel, number>();
+    let total = 0;
+    for (const { kernel } of plan.dispatches) {
+      if (!kernel.uniforms || places.has(kernel)) continue;
+      places.set(kernel, total);
+      total += Math.ceil((4 * kernel.uniforms.length) / 256) * 256;
+    }
     const contents = new Uint32Array(total / 4);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     if (total) this.#uniforms = gpu.createBuffer(total, { label: `${label} uniforms`, usage });
 
-    const buffer = ({ kind, index, bytes }: BufferRef): GPUBufferBinding => {
+    const buffer = ({ kind, index, bytes, offset = 0 }: BufferRef): GPUBufferBinding => {
       // A slot may be larger than what lies in it now.
       const size = Math.max(16 * Math.ceil(bytes / 16), 16);
-      if (kind === 'slot') return { buffer: this.#slots[index]!, size };
+      if (kind === 'slot') return { buffer: this.#slots[index]!, offset, size };
       const array = (kind === 'input' ? inputs : outputs)[index]!;
-      return { buffer: array.buffer, offset: array.byteOffset, size };
+      return { buffer: array.buffer, offset: array.byteOffset + offset, size };
     };
-    let offset = 0;
     this.#calls = plan.dispatches.map(({ kernel, buffers, copies }, i) => {
       const bound = buffers.map((ref) => (ref.kind === 'texture' ? this.#textures[ref.index]! : buffer(ref)));
       if (kernel.uniforms) {
+        const offset = places.get(kernel)!;
         contents.set(kernel.uniforms, offset / 4);
         const size = 16 * Math.ceil((4 * kernel.uniforms.length) / 16);
         bound.push({ buffer: this.#uniforms!, offset, size });
-        offset += sizes[i]!;
       }
       const pipeline = pipelines[i]!;
       return {

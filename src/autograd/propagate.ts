@@ -4,13 +4,25 @@ import { add, broadcastLike, reshape } from './operations.ts';
 import { ancestors, type Tensor } from './tensor.ts';
 
 /** Those nodes among the ancestors of `outputs` that depend on `inputs`, without the inputs themselves. */
-function dependents(outputs: readonly (Tensor | null)[], inputs: readonly Tensor[]): Tensor[] {
+export function dependents(outputs: readonly (Tensor | null)[], inputs: readonly Tensor[]): Tensor[] {
   const marked = new Set<Tensor>(inputs);
   return ancestors(outputs.filter((y) => y !== null)).filter((node) => {
     if (marked.has(node) || !node.inputs.some((x) => marked.has(x))) return false;
     marked.add(node);
     return true;
   });
+}
+
+/** Nodes in lists: results of one loop together, where the first of them is; all others alone. */
+function families(nodes: readonly Tensor[]): Tensor[][] {
+  const found = new Map<number | string, Tensor[]>();
+  for (const node of nodes) {
+    const key = node.is('scan') ? `${node.params.loop.id} ${node.inputs.map(({ id }) => id)}` : node.id;
+    const family = found.get(key);
+    if (family) family.push(node);
+    else found.set(key, [node]);
+  }
+  return [...found.values()];
 }
 
 /**
@@ -23,10 +35,16 @@ export function pushForward(
   tangents: readonly (Tensor | null)[],
 ): (Tensor | null)[] {
   const known = new Map<Tensor, Tensor | null>(inputs.map((x, i) => [x, tangents[i]!]));
-  for (const node of dependents(outputs, inputs)) {
+  for (const nodes of families(dependents(outputs, inputs))) {
+    const [node] = nodes as [Tensor];
     const own = node.inputs.map((x) => known.get(x) ?? null);
-    const { jvp } = ruleOf(node.op);
+    const { jvp, together } = ruleOf(node.op);
     if (jvp === 'zero' || own.every((t) => t === null)) continue;
+    if (together) {
+      const tangents = together.jvp(own, node.inputs, nodes);
+      for (const [i, out] of nodes.entries()) known.set(out, tangents[i]!);
+      continue;
+    }
     if (jvp === 'nondifferentiable') {
       throw new CollimateError(
         `${node.op} has no derivative`,
@@ -38,6 +56,10 @@ export function pushForward(
   }
   return outputs.map((y) => (y && known.get(y)) ?? null);
 }
+
+const refuse = ({ op }: Tensor): never => {
+  throw new Error(`${op} is not linear and cannot be transposed`);
+};
 
 /** Cotangents of `inputs` when the `outputs`, linear in them, have the given ones; null is zero. */
 export function pullBack(
@@ -56,13 +78,17 @@ export function pullBack(
   });
   const nodes = dependents(outputs, inputs);
   const linear = new Set<Tensor>([...inputs, ...nodes]);
-  for (const node of nodes.reverse()) {
-    const bar = bars.get(node);
-    if (!bar) continue;
-    const { transpose } = ruleOf(node.op);
-    if (transpose === 'nonlinear') throw new Error(`${node.op} is not linear and cannot be transposed`);
+  for (const family of families(nodes).reverse()) {
+    const [node] = family as [Tensor];
+    const given = family.map((out) => bars.get(out) ?? null);
+    if (given.every((ct) => ct === null)) continue;
+    const { transpose, together } = ruleOf(node.op);
     const marks = node.inputs.map((x) => linear.has(x));
-    const contributions = transpose(bar, node.inputs, marks, node);
+    const contributions = together
+      ? together.transpose(given, node.inputs, marks, family)
+      : transpose === 'nonlinear'
+        ? refuse(node)
+        : transpose(given[0]!, node.inputs, marks, node);
     node.inputs.forEach((x, i) => {
       if (marks[i]) accumulate(x, contributions[i] ?? null);
     });
@@ -74,16 +100,20 @@ export function pullBack(
  * The `outputs` recorded again with the tensors in the place of those that are `known` for them, which may each have one
  * more leading axis: then so has what depends on it. Fills in what else is known then.
  */
-export function replay(outputs: readonly Tensor[], known: Map<Tensor, Tensor>): Tensor[] {
-  for (const node of dependents(outputs, [...known.keys()])) {
+export function replay<Y extends Tensor | null>(outputs: readonly Y[], known: Map<Tensor, Tensor>): Y[] {
+  for (const nodes of families(dependents(outputs, [...known.keys()]))) {
+    const [node] = nodes as [Tensor];
     const inputs = node.inputs.map((x) => known.get(x) ?? x);
     const mapped = node.inputs.map((x, i) => inputs[i]!.rank > x.rank);
-    known.set(
-      node,
-      mapped.includes(true) ? batched(node, inputs, mapped) : bind(node.op, inputs, node.params),
-    );
+    const { together } = ruleOf(node.op);
+    const again = !mapped.includes(true)
+      ? nodes.map(({ op, params }) => bind(op, inputs, params))
+      : together
+        ? together.batch(inputs, mapped, nodes)
+        : [batched(node, inputs, mapped)];
+    for (const [i, out] of nodes.entries()) known.set(out, again[i]!);
   }
-  return outputs.map((y) => known.get(y) ?? y);
+  return outputs.map((y) => ((y && known.get(y)) ?? y) as Y);
 }
 
 function batched(node: Tensor, inputs: readonly Tensor[], mapped: readonly boolean[]): Tensor {

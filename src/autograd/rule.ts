@@ -45,7 +45,25 @@ export type Lowering<P extends Primitive> =
       kind: 'multi-output';
       parts: readonly Params[P][];
       make: (operand: Tensor, traits: AdapterTraits) => Kernel;
-    };
+    }
+  /** A loop: results of one on the same inputs are computed together, by the kernels of its body. */
+  | { kind: 'loop' };
+
+/** Transformations of several results of the same inputs, in the place of those of each: see {@link Rule}. */
+export interface Together<P extends Primitive> {
+  jvp: (
+    tangents: readonly (Tensor | null)[],
+    inputs: readonly Tensor[],
+    outs: readonly Tensor<P>[],
+  ) => (Tensor | null)[];
+  transpose: (
+    cts: readonly (Tensor | null)[],
+    inputs: readonly Tensor[],
+    linear: readonly boolean[],
+    outs: readonly Tensor<P>[],
+  ) => (Tensor | null)[];
+  batch: (inputs: readonly Tensor[], mapped: readonly boolean[], outs: readonly Tensor<P>[]) => Tensor[];
+}
 
 /**
  * All there is to know of a primitive, in one place. `jvp` maps tangents (null: zero) to the tangent of the output;
@@ -70,6 +88,7 @@ export interface Rule<P extends Primitive> {
       ) => (Tensor | null)[])
     | 'nonlinear';
   batch?: (inputs: readonly Tensor[], mapped: readonly boolean[], node: Tensor<P>) => Tensor;
+  together?: Together<P>;
   lowering: Lowering<P>;
 }
 

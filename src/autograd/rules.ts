@@ -8,6 +8,7 @@ import { matmulRules } from './ops/matmul.ts';
 import { poolRules } from './ops/pool.ts';
 import { randomRules } from './ops/random.ts';
 import { reduceRules } from './ops/reduce.ts';
+import { scanRules } from './ops/scan.ts';
 import { takeRules } from './ops/take.ts';
 import { viewRules } from './ops/views.ts';
 import type { Rules } from './rule.ts';
@@ -23,6 +24,7 @@ export const rules: Rules = {
   ...convRules,
   ...poolRules,
   ...takeRules,
+  ...scanRules,
   ...randomRules,
   ...linalgRules,
 };

@@ -3,6 +3,7 @@ import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import type { Primitive } from '../../src/autograd/primitives.ts';
 import { rules } from '../../src/autograd/rules.ts';
+import { scan } from '../../src/autograd/scan.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, linearize } from '../../src/autograd/transform.ts';
 import { vmap } from '../../src/autograd/vmap.ts';
@@ -240,6 +241,30 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((key) => c.random(key, [9], { distribution: 'normal', stream: 3 }), u32([2], 2 ** 32)),
   ],
   orthonormalize: [],
+  scan: [
+    on(
+      (x, w) => {
+        const [last, all] = scan(
+          (h: Tensor, x: Tensor) => {
+            const next = c.tanh(c.add(c.matmul(h, w), x));
+            return [next, c.mul(next, 2)];
+          },
+          c.full(0.5, [1, 3]),
+          x,
+        );
+        return c.add(all, last);
+      },
+      [4, 1, 3],
+      [3, 3],
+    ),
+    on(
+      (x, h) =>
+        scan((h: Tensor, x: Tensor) => [c.add(c.mul(h, x), 1), c.mul(h, h)], h, x, { reverse: true })[1],
+      [5],
+      [],
+    ),
+    on((k) => scan((sum: Tensor, k: Tensor) => [c.add(sum, k), null], c.constant(7, 'u32'), k)[0], u32([6])),
+  ],
   svd: [],
 };
 

@@ -150,6 +150,8 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
     case 'take':
       takeError(node as Tensor<'take'>, xs, out);
       break;
+    case 'scan':
+      throw new Error('random graphs have no loops');
     case 'orthonormalize':
     case 'svd':
       factorError(node, xs[0]!, out);

@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor.ts';
 import { aliasRoot, expressionOf, isUnitReshape } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 
-const hasKernel = (t: Tensor) => ['kernel', 'multi-output'].includes(loweringOf(t).kind);
+const hasKernel = (t: Tensor) => ['kernel', 'multi-output', 'loop'].includes(loweringOf(t).kind);
 
 /** Keeps what its operation says: inputs, what has a kernel and what such a kernel reads, reductions, what changes its sides, outputs. */
 export function keepByKind({ outputs, nodes, kept }: Fusion): void {

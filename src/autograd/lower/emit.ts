@@ -16,10 +16,17 @@ export interface Scratch {
   readonly bytes: number;
 }
 
+/** A stretch of a value's memory. A value of one step of a loop is another than that of the next, wherever it lies. */
+export interface Part {
+  readonly of: Tensor | Scratch;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 /** A kernel with what it binds: values, before it is known where they lie. */
 export interface Emitted {
   readonly kernel: Kernel;
-  readonly values: readonly (Tensor | Scratch)[];
+  readonly values: readonly (Tensor | Scratch | Part)[];
 }
 
 /** A group as the kernels that compute it. `replaced` are outputs that replace an input, by that input. */

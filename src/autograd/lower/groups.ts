@@ -6,7 +6,7 @@ import type { Fusion } from './fusion.ts';
 
 /** A dispatch to be: the nodes that one kernel computes into buffers. */
 export interface Group {
-  readonly kind: 'pointwise' | 'reduce' | 'kernel' | 'multi-output';
+  readonly kind: 'pointwise' | 'reduce' | 'kernel' | 'multi-output' | 'loop';
   /** Nodes whose values the kernel writes, each to a buffer of its own. */
   readonly nodes: readonly Tensor[];
   /** Tensors whose buffers the kernel reads. */
@@ -35,7 +35,8 @@ export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Gr
     const other = found.get(key);
     const together = other && groupOf([...other.nodes, node], undefined, fusion);
     const fits =
-      together && together.reads.length + together.nodes.length <= traits.maxStorageBuffersPerStage;
+      together?.kind === 'loop' ||
+      (together && together.reads.length + together.nodes.length <= traits.maxStorageBuffersPerStage);
     // A group that is full makes room for the next of its kind.
     if (other && !fits) found.set(`full ${node.id}`, other);
     found.set(key, { ...(fits ? together : group), level });
@@ -49,7 +50,8 @@ function groupOf(nodes: readonly Tensor[], chain: Chain | undefined, { materiali
   const operands = (chain?.product ?? node).inputs.map(aliasRoot);
   if (chain) return { kind: 'kernel', nodes, reads: [...new Set([...operands, ...chain.leaves])], chain };
   const { kind } = loweringOf(node);
-  if (kind === 'kernel' || kind === 'multi-output') return { kind, nodes, reads: [...new Set(operands)] };
+  if (kind === 'kernel' || kind === 'multi-output' || kind === 'loop')
+    return { kind, nodes, reads: [...new Set(operands)] };
   const reducing = kind === 'reduce';
   const roots = reducing ? nodes.map((n) => n.inputs[0]!) : nodes;
   const expression = expressionOf(roots, roots[0]!.shape, materialized, !reducing);
@@ -59,5 +61,6 @@ function groupOf(nodes: readonly Tensor[], chain: Chain | undefined, { materiali
 /** Nodes with equal keys are computed by one kernel: reductions over one space, factors of one matrix. */
 function siblings(node: Tensor, level: number): string | undefined {
   if (node.is('reduce')) return `reduce ${node.inputs[0]!.shape} ${node.params.axes} ${level}`;
+  if (node.is('scan')) return `scan ${node.params.loop.id} ${node.inputs.map(({ id }) => id)}`;
   return loweringOf(node).kind === 'multi-output' ? `${node.op} ${node.inputs[0]!.id}` : undefined;
 }

@@ -2,7 +2,7 @@ import type { Kernel } from '../../gpu/kernel.ts';
 import type { Graph } from '../graph.ts';
 import { bytesOf } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import type { Emitted, Scratch } from './emit.ts';
+import type { Emitted, Part, Scratch } from './emit.ts';
 import { aliasRoot } from './expression.ts';
 import type { Group } from './groups.ts';
 
@@ -12,6 +12,8 @@ export interface BufferRef {
   readonly index: number;
   /** Of the value; its place may be larger. */
   readonly bytes: number;
+  /** Where in that memory it starts, in bytes; at its beginning unless given. */
+  readonly offset?: number;
 }
 
 /** A kernel with where lies what it binds. */
@@ -79,7 +81,7 @@ export function placeValues(
   emitted: readonly (readonly Emitted[])[],
 ): { steps: Step[]; slots: readonly number[] } {
   const memory = new Memory('slot');
-  const refs = new Map<Tensor | Scratch, BufferRef>();
+  const refs = new Map<Tensor | Scratch | Part, BufferRef>();
   inputs.forEach((t, index) => {
     refs.set(t, { kind: 'input', index, bytes: bytesOf(t) });
   });
@@ -90,11 +92,19 @@ export function placeValues(
   groups.forEach(({ reads, nodes }, i) => {
     for (const t of [...reads, ...nodes]) lastUse.set(t, i);
   });
-  const refOf = (value: Tensor | Scratch) => refs.get(value instanceof Tensor ? aliasRoot(value) : value)!;
+  const refOf = (value: Tensor | Scratch | Part): BufferRef => {
+    if ('of' in value && !refs.has(value)) {
+      const { of, offset, bytes } = value;
+      refs.set(value, { ...refOf(of), offset, bytes });
+    }
+    return refs.get(value instanceof Tensor ? aliasRoot(value) : value)!;
+  };
   const steps = groups.flatMap(({ reads, nodes }, i) => {
     const scratch = new Set(
       emitted[i]!.flatMap(({ values }) =>
-        values.filter((value): value is Scratch => !(value instanceof Tensor)),
+        values
+          .map((value) => ('of' in value ? value.of : value))
+          .filter((value): value is Scratch => !(value instanceof Tensor)),
       ),
     );
     for (const t of nodes) if (!refs.has(t)) refs.set(t, memory.take(bytesOf(t)));

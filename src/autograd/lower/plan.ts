@@ -9,6 +9,7 @@ import { emit } from './emit.ts';
 import { aliasRoot } from './expression.ts';
 import { fuse } from './fuse.ts';
 import { checkPairs, checkReplacements, type InPlace, readBeforeReplacing } from './in-place.ts';
+import { emitLoop } from './loop.ts';
 import { placeValues } from './memory.ts';
 import { simplify } from './simplify.ts';
 
@@ -34,6 +35,17 @@ export function plan(
   { inPlace = new Map() }: Partial<Pick<Plan, 'inPlace'>> = {},
 ): Plan {
   checkPairs(graph, inPlace);
+  const laid = stepsOf(graph, traits, inPlace);
+  const { steps, slots } = withPadding(laid.steps, laid.slots, traits);
+  return { ...withTexels(steps), constants: laid.constants, slots, inPlace };
+}
+
+/** The same but for copies of values in other forms. */
+function stepsOf(
+  graph: Pick<Graph, 'inputs' | 'outputs'>,
+  traits: AdapterTraits,
+  inPlace: InPlace = new Map(),
+): ReturnType<typeof placeValues> & Pick<Plan, 'constants'> {
   const outputs = ownOutputs(simplify(graph.outputs));
   const constants = ancestors(outputs).filter((x) => x.is('input') && x.params.data) as Tensor<'input'>[];
   const inputs = [...graph.inputs, ...constants];
@@ -41,10 +53,12 @@ export function plan(
   const groups = readBeforeReplacing(fuse(outputs, traits, replaced), replaced);
   for (const t of [...inputs, ...groups.flatMap(({ nodes }) => nodes)]) checkBinding(t, traits);
   checkReplacements(groups, replaced, outputs);
-  const emitted = groups.map((group) => emit(group, traits, replaced));
-  const laid = placeValues({ inputs, outputs }, groups, emitted);
-  const { steps, slots } = withPadding(laid.steps, laid.slots, traits);
-  return { ...withTexels(steps), constants, slots, inPlace };
+  const emitted = groups.map((group) =>
+    group.kind === 'loop'
+      ? emitLoop(group, traits, (body) => stepsOf(body, traits))
+      : emit(group, traits, replaced),
+  );
+  return { ...placeValues({ inputs, outputs }, groups, emitted), constants };
 }
 
 function checkBinding(t: Tensor, { maxBindingBytes }: AdapterTraits): void {
