@@ -14,7 +14,8 @@ const REST = 150;
 /** A loss above this, or NaN, ends the training: it starts near the logarithm of the number of classes. */
 const DIVERGED_LOSS = 1e4;
 
-const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+export const sleep = (milliseconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 /**
  * A network and its twin without skip connections, training side by side. Two loops share the device: one queues steps in chunks, the

@@ -28,18 +28,15 @@ function images(): Plugin {
   };
 }
 
-/** What only Node can do is replaced: no adapter has to be found, and tasks are made of the page's images. */
-function inBrowser(): Plugin {
-  const EMPTY = '\0empty';
+/** Benchmarks train on the page's images: what reads them from files stays out. */
+function ownTasks(): Plugin {
   return {
-    name: 'collimate-in-browser',
+    name: 'collimate-own-tasks',
     enforce: 'pre',
-    resolveId(id) {
-      if (id.endsWith('/node-adapter.ts')) return EMPTY;
-      if (id.endsWith('/experiments/load-task.ts')) return resolve(import.meta.dirname, 'bench/load-task.ts');
-      return undefined;
-    },
-    load: (id) => (id === EMPTY ? 'export {}' : undefined),
+    resolveId: (id) =>
+      id.endsWith('/experiments/load-task.ts')
+        ? resolve(import.meta.dirname, 'bench/load-task.ts')
+        : undefined,
   };
 }
 
@@ -47,7 +44,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // Relative, so that the page works from any path.
   base: './',
-  plugins: [images(), inBrowser()],
-  worker: { format: 'es', plugins: () => [inBrowser()] },
+  plugins: [images()],
+  worker: { format: 'es', plugins: () => [ownTasks()] },
   build: { target: 'es2022', outDir: 'dist', emptyOutDir: true },
 });

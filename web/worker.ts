@@ -1,8 +1,8 @@
-import type { CollimateError } from '../src/errors.ts';
+import { CollimateError } from '../src/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { DeviceLostError } from '../src/gpu/failures.ts';
 import { openGpu } from '../src/host/open.ts';
-import { Duel } from './duel.ts';
+import { Duel, sleep } from './duel.ts';
 import { type PageImages, unpack } from './images.ts';
 import type { Command, Report } from './protocol.ts';
 import type { PageSettings } from './settings.ts';
@@ -26,13 +26,22 @@ async function open(): Promise<Gpu> {
   return gpu;
 }
 
-/** Whether there is a device that goes on working. */
-async function isAlive(): Promise<boolean> {
+/** What ended the training: a wait may say that it was broken off before the device says that it was lost. */
+async function causeOf(error: unknown): Promise<Partial<CollimateError>> {
+  const gpu = await opening?.catch(() => undefined);
+  if (!gpu) {
+    opening = undefined;
+    return error as Error;
+  }
+  if (!(error instanceof CollimateError)) await Promise.race([gpu.device.lost, sleep(1000)]);
   try {
-    (await opening)?.check();
-    return true;
-  } catch {
-    return false;
+    gpu.check();
+    return error as Error;
+  } catch (failure) {
+    opening = undefined;
+    const { message, remedy } = failure as CollimateError;
+    const lost = failure instanceof DeviceLostError;
+    return { message, remedy: lost ? 'Start again, perhaps with a smaller network.' : remedy };
   }
 }
 
@@ -55,14 +64,8 @@ async function run(): Promise<void> {
       if (!wanted) report({ type: 'finished' });
     }
   } catch (error) {
-    const { message, remedy } = error as CollimateError;
-    const lost = error instanceof DeviceLostError;
-    report({
-      type: 'failed',
-      message,
-      remedy: lost ? 'Start again, perhaps with a smaller network.' : remedy,
-    });
-    if (!(await isAlive())) opening = undefined;
+    const { message = String(error), remedy } = await causeOf(error);
+    report({ type: 'failed', message, remedy });
   } finally {
     duel = undefined;
     running = false;

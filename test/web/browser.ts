@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { type Browser, chromium, type Page, type ViewportSize } from 'playwright-core';
 import { build } from 'vite';
-import { afterAll, beforeAll, expect } from 'vitest';
-import type { Command, Report } from '../../web/protocol.ts';
+import { expect } from 'vitest';
+import type { Report } from '../../web/protocol.ts';
 
 /** Where Debian and others put Chromium; `CHROMIUM` says otherwise. */
 const EXECUTABLE =
@@ -44,58 +44,47 @@ export interface Opened {
 
 export interface OpenOptions {
   readonly viewport?: ViewportSize;
-  readonly colorScheme?: 'light' | 'dark';
   readonly insecure?: boolean;
   readonly browser?: Browser;
   readonly scale?: number;
+  /** What the worker runs first. */
+  readonly script?: string;
 }
 
-/** Builds the page, serves it and starts a browser, before the tests of a file. */
-export function useBrowser() {
-  let folder: string;
-  let server: Server;
-  let browser: Browser;
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'collimate-web-'));
-    const root = resolve(import.meta.dirname, '../../web');
-    await build({
-      configFile: join(root, 'vite.config.ts'),
-      logLevel: 'error',
-      build: { outDir: folder, emptyOutDir: true },
-    });
-    server = serve(folder);
-    await new Promise((ready) => server.listen(0, '127.0.0.1', () => ready(undefined)));
-    browser = await launch(WEBGPU);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-    rmSync(folder, { recursive: true });
-  });
+let shared: Promise<{ readonly port: number; readonly browser: Browser }> | undefined;
 
-  /** Opens the page with some settings in its address, in a window of its own. */
-  const open = async (link = '', options: OpenOptions = {}): Promise<Opened> => {
-    const { viewport = { width: 1280, height: 900 }, colorScheme = 'light', scale = 1 } = options;
-    const context = await (options.browser ?? browser).newContext({
-      ...{
-        viewport,
-        colorScheme,
-        deviceScaleFactor: scale,
-        permissions: ['clipboard-read', 'clipboard-write'],
-      },
+/** Builds the page, serves it and starts a browser, once for all files of tests; all end with this process. */
+async function start() {
+  const folder = mkdtempSync(join(tmpdir(), 'collimate-web-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  const configFile = resolve(import.meta.dirname, '../../web/vite.config.ts');
+  await build({ configFile, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+  const server = serve(folder).unref();
+  await new Promise((ready) => server.listen(0, '127.0.0.1', () => ready(undefined)));
+  return { port: (server.address() as AddressInfo).port, browser: await launch(WEBGPU) };
+}
+
+/** Opens the page with some settings in its address, in a window of its own. */
+export async function open(link = '', options: OpenOptions = {}): Promise<Opened> {
+  shared ??= start();
+  const { port, browser } = await shared;
+  const { viewport = { width: 1280, height: 900 }, scale: deviceScaleFactor = 1 } = options;
+  const permissions = ['clipboard-read', 'clipboard-write'];
+  const context = await (options.browser ?? browser).newContext({ viewport, deviceScaleFactor, permissions });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.addInitScript(listen);
+  if (options.script) {
+    await page.route('**/worker-*.js', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${options.script}\n${await response.text()}` });
     });
-    const page = await context.newPage();
-    const errors: string[] = [];
-    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-    page.on('pageerror', (error) => errors.push(String(error)));
-    await page.addInitScript(listen);
-    const { port } = server.address() as AddressInfo;
-    await page.goto(
-      `http://${options.insecure ? INSECURE : '127.0.0.1'}:${port}${PATH}${link && `#${link}`}`,
-    );
-    return { page, errors, ...reportsOf(page) };
-  };
-  return { open, launch };
+  }
+  const host = options.insecure ? INSECURE : '127.0.0.1';
+  await page.goto(`http://${host}:${port}${PATH}${link && `#${link}`}`);
+  return { page, errors, ...reportsOf(page) };
 }
 
 /** A headless browser. A missing one is a failure with its remedy: nothing is skipped. */
@@ -115,20 +104,19 @@ function serve(folder: string): Server {
   });
 }
 
-/** In the page: keeps workers and what they report. */
+/** In the page: keeps what workers report. */
 function listen(): void {
-  const seen: { reports: Report[]; workers: Worker[] } = { reports: [], workers: [] };
+  const seen: { reports: Report[] } = { reports: [] };
   Object.assign(globalThis, { seen });
   globalThis.Worker = class extends Worker {
     constructor(url: string | URL, options?: WorkerOptions) {
       super(url, options);
-      seen.workers.push(this);
       this.addEventListener('message', ({ data }) => seen.reports.push(data));
     }
   };
 }
 
-declare const seen: { readonly reports: Report[]; readonly workers: Worker[] };
+declare const seen: { readonly reports: Report[] };
 
 function reportsOf(page: Page): Pick<Opened, 'report' | 'reports'> {
   const reports = <T extends Report['type']>(type: T) =>
@@ -148,10 +136,6 @@ function reportsOf(page: Page): Pick<Opened, 'report' | 'reports'> {
     },
   };
 }
-
-/** Tells the page's worker something that no button says. */
-export const tell = (page: Page, command: Command): Promise<void> =>
-  page.evaluate((message) => seen.workers[0]!.postMessage(message), command);
 
 /** Asserts that nothing went wrong on the page, and closes its window. */
 export async function closeWell({ page, errors }: Opened): Promise<void> {

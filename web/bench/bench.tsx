@@ -106,7 +106,7 @@ export function Bench() {
             <tbody>
               {rows.map((row) => (
                 <tr key={`${row.name} ${row.size}`}>
-                  {cellsOf(row).map((cell, i) => (
+                  {[`${row.suite} ${row.name}`, ...cellsOf(row).slice(1)].map((cell, i) => (
                     <td key={heads[i]}>{cell}</td>
                   ))}
                   <td>{row.error ?? row.check?.error.toExponential(0)}</td>
