@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { command } from '../command.ts';
 import type { Collection } from './collection.ts';
 import type { Gathered } from './gather.ts';
-import { type Cell, type ColumnOf, type FigurePart, type Inline, type Part, tableOf } from './page.ts';
+import { type Cell, type ColumnOf, type FigurePart, type Inline, note, type Part, tableOf } from './page.ts';
 import type { Statement } from './statements.ts';
 import { inlined } from './svg.ts';
 import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } from './verdicts.ts';
@@ -38,37 +38,27 @@ export function glance(all: readonly Gathered[]): Part[] {
       }),
     ],
   ];
+  const evidence = all.flatMap((one) => one.evidence);
+  const meaning = verdictNote(evidence, 'seeds');
   const single = all.some((one) => one.single && one.evidence.length > 0);
+  const judged = single
+    ? 'Where no sweep has evidence, single runs are judged; ± is over their samples.'
+    : '';
   return [
     { ...tableOf('The claims of the paper, each with its most telling number', columns, all), cards: true },
-    {
-      ...{ kind: 'text', note: true },
-      text: [
-        verdictNote(
-          all.flatMap((one) => one.evidence),
-          'seeds',
-        ),
-        single ? 'Where no sweep has evidence, single runs are judged; ± is over their samples.' : '',
-        'The verdict is over all evidence: it holds in part where some does.',
-      ].join(' '),
-    },
+    note([meaning, judged, 'The verdict is over all evidence: it holds in part where some does.'].join(' ')),
   ];
 }
 
 /** The section of one statement. */
 export function statementParts({ statement, evidence, single }: Gathered, figure: Part | undefined): Part[] {
   const { sweeps, statement: words } = statement;
-  if (evidence.length === 0) {
-    return [
-      { kind: 'text', text: words },
-      { kind: 'text', text: remedy(sweeps), note: true },
-    ];
-  }
+  if (evidence.length === 0) return [{ kind: 'text', text: words }, note(remedy(sweeps))];
   const where = single ? ', in single runs: no sweep has evidence yet' : ', each for every seed';
   return [
     { kind: 'text', text: `${words} What to look at: ${lower(statement.evidence)}` },
     verdictTable(evidence),
-    { kind: 'text', text: verdictSentence(evidence, { where }), note: true },
+    note(verdictSentence(evidence, { where })),
     ...(figure ? [figure] : []),
   ];
 }
