@@ -19,11 +19,11 @@ interface Labeled {
  */
 export function einsum(subscripts: string, ...operands: Tensor[]): Typed {
   expectTensors('einsum', operands);
-  const fail: Fail = (
-    what,
-    remedy = "Write a letter for each axis, or '...' for several: 'bij,bjk->bik'.",
-  ) => {
-    throw new CollimateError(`einsum '${subscripts}': ${what}`, remedy);
+  const fail: Fail = (what) => {
+    throw new CollimateError(
+      `einsum '${subscripts}': ${what}`,
+      "Write a letter for each axis, the same for axes of one size, or '...' for several: 'bij,bjk->bik'.",
+    );
   };
   const letters = '(?:[a-zA-Z]*(?:\\.{3})?[a-zA-Z]*)';
   const text = `${subscripts}`.replaceAll(' ', '');
@@ -42,7 +42,7 @@ export function einsum(subscripts: string, ...operands: Tensor[]): Typed {
   return ordered(summed, result) as Typed;
 }
 
-type Fail = (what: string, remedy?: string) => never;
+type Fail = (what: string) => never;
 
 const isNumber = (name: string) => name.startsWith('-');
 
@@ -64,10 +64,7 @@ function checkSizes(given: readonly Labeled[], fail: Fail): void {
       const before = known.get(name);
       if (!before || (isNumber(name) && before.size === 1)) known.set(name, { size, i });
       else if (size !== before.size && !(isNumber(name) && size === 1))
-        fail(
-          `axis ${isNumber(name) ? `${name} of ...` : name} is ${before.size} in operand ${before.i} and ${size} in operand ${i}`,
-          'Make the sizes equal.',
-        );
+        fail(`axis ${name} is ${before.size} in operand ${before.i} and ${size} in operand ${i}`);
     });
   });
 }
@@ -92,11 +89,10 @@ function resultOf(term: string | undefined, given: readonly Labeled[], fail: Fai
 function onDiagonals({ x, names }: Labeled): Labeled {
   const second = names.findIndex((name, axis) => names.indexOf(name) < axis);
   if (second < 0) return { x, names };
-  const along = (axis: number) =>
-    iota(
-      x.shape.map((d, i) => (i === axis ? d : 1)),
-      axis,
-    );
+  const along = (axis: number) => {
+    const sides = names.map((_, i) => (i === axis ? -1 : 1));
+    return reshape(iota([x.shape[axis]!]), sides);
+  };
   // Not times 0: what is beside the diagonal may be infinite.
   const diagonal = where(equal(along(names.indexOf(names[second]!)), along(second)), x, 0);
   return onDiagonals({ x: sum(diagonal, second, { keepDims: false }), names: names.toSpliced(second, 1) });
@@ -122,14 +118,9 @@ function product(left: Labeled, right: Labeled, kept: ReadonlySet<string>): Labe
   if (!summed.length || names.length === batch.length) {
     const all = [...names, ...summed];
     const aligned = (t: Labeled) => {
+      const own = all.filter((name) => t.names.includes(name));
       const sides = all.map((name) => t.x.shape[t.names.indexOf(name)] ?? 1);
-      return reshape(
-        ordered(
-          t,
-          all.filter((name) => t.names.includes(name)),
-        ),
-        sides,
-      );
+      return reshape(ordered(t, own), sides);
     };
     return without({ x: mul(aligned(a), aligned(b)), names: all }, (name) => summed.includes(name));
   }
@@ -147,10 +138,6 @@ function product(left: Labeled, right: Labeled, kept: ReadonlySet<string>): Labe
 function ordered({ x, names }: Labeled, order: readonly string[]): Tensor {
   const perm = order.map((name) => names.indexOf(name));
   const stay = perm.findIndex((axis, i) => axis !== i);
-  return stay < 0
-    ? x
-    : transpose(
-        x,
-        perm.slice(stay).map((axis) => axis - stay),
-      );
+  const moved = perm.slice(stay).map((axis) => axis - stay);
+  return stay < 0 ? x : transpose(x, moved);
 }

@@ -1,11 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import { input } from '../../src/autograd/bind.ts';
 import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
+import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { grad } from '../../src/autograd/transform.ts';
+import { ancestors } from '../../src/autograd/tensor.ts';
+import { grad, vjp } from '../../src/autograd/transform.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { expectDerivatives } from './derivatives.ts';
-import { evaluate, expectAgreement, expectClose, numbers, type Operand, of, valuesOf } from './support.ts';
+import {
+  countOps,
+  evaluate,
+  expectAgreement,
+  expectClose,
+  numbers,
+  type Operand,
+  of,
+  valuesOf,
+} from './support.ts';
 
 const { NaN: NAN, POSITIVE_INFINITY: INF } = Number;
 type Options = Parameters<typeof c.attention>[3];
@@ -111,6 +123,42 @@ describe('attention', () => {
     expect([...got.data]).toEqual([NAN, 7, 7, 0]);
   });
 
+  it('gives in blocks of queries what a mask gives at once', async () => {
+    const [n, m] = [700, 650];
+    const below = () => c.greaterEqual(c.iota([n, 1], -2), c.iota([1, m], -1));
+    const thirds = c.greater(c.rem(c.add(c.iota([n, m], -1), c.iota([n, 1], -2)), 3), 0);
+    const both = (...xs: Tensor[]) =>
+      [
+        masked(() => ({ causal: true, mask: thirds })),
+        masked(() => ({ mask: c.and(below(), thirds) })),
+      ].flatMap((f) => {
+        const [y, pull] = vjp(f, xs[0]!, xs[1]!, xs[2]!);
+        return [y, ...pull(xs[3]!)];
+      });
+    const operands = [...operandsOf([2], n, m, 4, 3), of([2, n, 3])];
+    const program = await compile(await testGpu(), both, operands);
+    const results = (await program.run(...valuesOf(operands))) as unknown as { data: Float32Array }[];
+    for (let i = 0; i < 4; i++) expectClose(results[i]!.data, results[4 + i]!.data, 3e-6, `result ${i}`);
+    expect(
+      countOps(
+        trace(
+          masked(() => ({ causal: true })),
+          operands.slice(0, 3),
+        ),
+      ).concat,
+    ).toBe(1);
+  });
+
+  it('takes no more scores at a time than a binding spans', () => {
+    const { outputs } = trace(
+      masked(() => ({})),
+      operandsOf([8], 4096, 4096, 64, 64),
+    );
+    expect(outputs[0]!.shape).toEqual([8, 4096, 64]);
+    const sizes = ancestors(outputs).map(({ size }) => size);
+    expect(Math.max(...sizes)).toBe(2 ** 25);
+  });
+
   it('says what does not fit', () => {
     const at =
       (...shapes: number[][]) =>
@@ -118,5 +166,10 @@ describe('attention', () => {
         trace((q, k, v) => c.attention(q, k, v), shapes);
     expect(at([4, 3], [5, 2], [5, 2])).toThrow('the inner sizes differ: 3');
     expect(at([4, 3], [5, 3], [6, 2])).toThrow('the inner sizes differ: 5');
+    expect(at([4], [5, 3], [6, 2])).toThrow('operands are f32[4] and f32[5,3]');
+    const mask = input('mask', [6, 5]);
+    expect(() => c.attention(input('q', [4, 3]), input('k', [5, 3]), input('v', [5, 2]), { mask })).toThrow(
+      'axis -2 is 4 in one and 6 in another',
+    );
   });
 });

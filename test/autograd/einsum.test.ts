@@ -221,7 +221,7 @@ describe('einsum', () => {
         [3, 4],
         [2, 4],
       ],
-      'axis -1 of ... is 3 in operand 0 and 2 in operand 1',
+      'axis -1 is 3 in operand 0 and 2 in operand 1',
     ],
     ['ij', [[3, 4, 5]], "'ij' names 2 axes, operand 0 of shape [3,4,5] has 3"],
     ['i...jk', [[3, 4]], "'i...jk' names 3 axes, operand 0 of shape [3,4] has 2"],

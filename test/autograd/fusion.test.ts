@@ -154,6 +154,10 @@ describe('functions of classification', () => {
   const agree = async (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], values?: number[][]) =>
     expectAgreement(await testGpu(), f, operands, values ? { values } : {});
 
+  it('a slice of more than a uniform binding spans', async () => {
+    await agree((x) => c.exp(c.slice(x, 0, 2, -2)), [of([513, 64])]);
+  });
+
   it('logsumexp of huge numbers', async () => {
     const program = await agree(
       (x) => c.logsumexp(x),

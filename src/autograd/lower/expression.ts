@@ -143,7 +143,7 @@ class Writer {
   #leaf(tensor: Tensor, source: 'buffer' | 'index', perAxis: readonly number[], map: AxisMap): string {
     const { strides, start } = this.#spread(perAxis, map);
     const last = this.#space.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, start);
-    const isPart = start !== 0 || (source === 'buffer' && last >= tensor.size);
+    const isPart = start !== 0 || (source === 'buffer' && last + 1 !== tensor.size);
     const leaf = {
       source,
       dtype: tensor.dtype as Scalar,
