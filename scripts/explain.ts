@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { main } from '../src/cli/main.ts';
-import type { AdapterTraits } from '../src/gpu/traits.ts';
+import type { AdapterTraits } from '../src/gpu/kernel.ts';
 import { openGpu } from '../src/host/open.ts';
 import { knownTraits, type Step, steps, subjectOf, subjects } from './explanation.ts';
 

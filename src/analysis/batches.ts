@@ -1,6 +1,6 @@
 import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError } from '../errors.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 import type { Stage } from '../models/residual-network.ts';
 import { PROBES } from './frobenius.ts';
 import type { SketchOptions } from './randomized-svd.ts';

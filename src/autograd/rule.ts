@@ -1,5 +1,4 @@
-import type { Kernel } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import type { Params, Primitive } from './primitives.ts';
 import type { DType, Shape } from './shape.ts';
 import type { Tensor } from './tensor.ts';

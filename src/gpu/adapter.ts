@@ -1,5 +1,5 @@
+import type { AdapterTraits } from './kernel.ts';
 import { texelCapacity } from './texels.ts';
-import type { AdapterTraits } from './traits.ts';
 
 /** What a run records about the adapter it ran on. */
 export interface AdapterInfo {

@@ -3,11 +3,10 @@ import { CollimateError, checkWhole } from '../errors.ts';
 import { type AdapterInfo, deviceDescriptor, type FoundAdapter, infoOf, traitsOf } from './adapter.ts';
 import { DeviceLostError, uncaptured } from './failures.ts';
 import { Fate } from './fate.ts';
-import type { Kernel, Work } from './kernel.ts';
+import type { AdapterTraits, Kernel, Work } from './kernel.ts';
 import { DeviceMemory } from './memory.ts';
 import { Pipelines, type Shader } from './pipelines.ts';
 import { type Queue, type Runnable, submitAll } from './runnable.ts';
-import type { AdapterTraits } from './traits.ts';
 import { quietly } from './wait.ts';
 
 /** Decides which of the kernels that compute the same is used: each one, or another of its {@link Kernel.choice}. */
@@ -32,7 +31,6 @@ export interface DeviceOptions {
  * later {@link pipeline}, {@link read}, {@link idle} and {@link check}, and by {@link dispose} if nothing threw it before.
  */
 export class Gpu implements Disposable {
-  readonly device: GPUDevice;
   readonly traits: AdapterTraits;
   readonly info: AdapterInfo;
   /** Sees everything that {@link submit} queues, and times some of it. */
@@ -46,13 +44,14 @@ export class Gpu implements Disposable {
    * both reject the same promise.
    */
   readonly #mapping = new Set<GPUBuffer>();
-  readonly #options: DeviceOptions;
   #wide: Promise<Gpu> | undefined;
   #disposed = false;
 
-  private constructor(found: FoundAdapter, device: GPUDevice, options: DeviceOptions) {
-    this.device = device;
-    this.#options = options;
+  private constructor(
+    found: FoundAdapter,
+    readonly device: GPUDevice,
+    private readonly options: DeviceOptions,
+  ) {
     this.info = infoOf(found);
     this.traits = traitsOf(found, this.info.kind);
     const most = found.memory ?? Number.POSITIVE_INFINITY;
@@ -92,7 +91,7 @@ export class Gpu implements Disposable {
    * as long as this one.
    */
   wide(): Promise<Gpu> {
-    const { openWide } = this.#options;
+    const { openWide } = this.options;
     if (!openWide || this.tracer) return Promise.resolve(this);
     this.#wide ??= openWide();
     return this.#wide;
@@ -128,12 +127,12 @@ export class Gpu implements Disposable {
 
   /** The kernels to compile for some work: where there is a choice, what the {@link DeviceOptions.chooser} says. */
   async choose(work: readonly Work[]): Promise<readonly Kernel[]> {
-    return this.#options.chooser?.choose(this, work) ?? work.map(({ kernel }) => kernel);
+    return this.options.chooser?.choose(this, work) ?? work.map(({ kernel }) => kernel);
   }
 
   /** Makes sure, before a program first uses some kernels, that they compute what they should: {@link DeviceOptions.examine}. */
   async examine(kernels: readonly Kernel[]): Promise<void> {
-    await this.#options.examine?.(this, kernels);
+    await this.options.examine?.(this, kernels);
   }
 
   /** A bind group of group 0: buffers, or parts of them, and textures, in the order of the shader's bindings. */

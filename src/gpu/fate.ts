@@ -14,7 +14,6 @@ export class Fate {
     this.#waits.clear();
   }
 
-  /** Throws the failure, if there is one. */
   check(): void {
     if (!this.#failure) return;
     this.#thrown = true;

@@ -11,9 +11,6 @@ const storageUsage = () =>
 
 /** The buffers and textures of a device: counted, kept within the memory there is, and lent again when they come back. */
 export class DeviceMemory {
-  readonly #device: GPUDevice;
-  readonly #fate: Fate;
-  readonly #limit: { readonly name: string; readonly most: number };
   readonly #buffers = new Set<GPUBuffer>();
   /** With the bytes of each. */
   readonly #textures = new Map<GPUTexture, number>();
@@ -22,27 +19,26 @@ export class DeviceMemory {
   #bytes = 0;
 
   /** `most` bytes may be taken together; errors call the adapter by its `name`. */
-  constructor(device: GPUDevice, fate: Fate, limit: { name: string; most: number }) {
-    this.#device = device;
-    this.#fate = fate;
-    this.#limit = limit;
-  }
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly fate: Fate,
+    private readonly limit: { readonly name: string; readonly most: number },
+  ) {}
 
   /** See {@link Gpu.createBuffer}. */
   createBuffer(bytes: number, options: { label?: string; usage?: number } = {}): GPUBuffer {
-    this.#fate.check();
+    this.fate.check();
     const { label = 'a buffer', usage = storageUsage() } = options;
     if (!(bytes >= 0)) throw new CollimateError(`cannot allocate ${label} of ${bytes} bytes`);
     const size = Math.max(Math.ceil(bytes / 16) * 16, 16);
-    const limit = this.#device.limits.maxBufferSize;
+    const limit = this.device.limits.maxBufferSize;
     if (size > limit)
-      throw outOfMemory(label, size, `${this.#limit.name} allows ${formatBytes(limit)} in one buffer`);
-    const buffer = this.#allocate(size, label, () => this.#device.createBuffer({ size, usage, label }));
+      throw outOfMemory(label, size, `${this.limit.name} allows ${formatBytes(limit)} in one buffer`);
+    const buffer = this.#allocate(size, label, () => this.device.createBuffer({ size, usage, label }));
     this.#buffers.add(buffer);
     return buffer;
   }
 
-  /** Whether a buffer was made here, and not destroyed since. */
   holds(buffer: GPUBuffer): boolean {
     return this.#buffers.has(buffer);
   }
@@ -71,7 +67,7 @@ export class DeviceMemory {
     if (spare) return spare;
     const descriptor = texelTexture(bytes);
     const texture = this.#allocate(descriptor.bytes, label, () =>
-      this.#device.createTexture({ ...descriptor, label }),
+      this.device.createTexture({ ...descriptor, label }),
     );
     this.#textures.set(texture, descriptor.bytes);
     return texture;
@@ -87,25 +83,24 @@ export class DeviceMemory {
     if (this.#textures.delete(texture)) texture.destroy();
   }
 
-  /** Buffers and textures in use. */
   get live(): number {
     const spare = this.#spareBuffers.count + this.#spareTextures.count;
     return this.#buffers.size + this.#textures.size - spare;
   }
 
   #allocate<T>(bytes: number, label: string, make: () => T): T {
-    if (this.#bytes + bytes > this.#limit.most) {
+    if (this.#bytes + bytes > this.limit.most) {
       this.#spareBuffers.clear();
       this.#spareTextures.clear();
     }
-    if (this.#bytes + bytes > this.#limit.most) {
-      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.#limit.most)} of memory are taken`;
+    if (this.#bytes + bytes > this.limit.most) {
+      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.limit.most)} of memory are taken`;
       throw outOfMemory(label, bytes, used);
     }
-    this.#device.pushErrorScope('out-of-memory');
+    this.device.pushErrorScope('out-of-memory');
     const made = make();
-    quietly(this.#device.popErrorScope()).then(
-      (error) => error && this.#fate.fail(outOfMemory(label, bytes, error.message)),
+    quietly(this.device.popErrorScope()).then(
+      (error) => error && this.fate.fail(outOfMemory(label, bytes, error.message)),
       () => {}, // The device is lost, which is reported by itself.
     );
     this.#bytes += bytes;

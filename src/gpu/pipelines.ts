@@ -15,16 +15,14 @@ const MOST_KEPT = 512;
 
 /** The compiled pipelines of a device, by their sources. */
 export class Pipelines {
-  readonly #device: GPUDevice;
-  readonly #fate: Fate;
   /** In the order in which they were last asked for. */
   readonly #known = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
 
-  constructor(device: GPUDevice, fate: Fate) {
-    this.#device = device;
-    this.#fate = fate;
-  }
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly fate: Fate,
+  ) {}
 
   /** See {@link Gpu.pipeline}. */
   get(shader: Shader): Promise<GPUComputePipeline> {
@@ -59,8 +57,8 @@ export class Pipelines {
           ? { storageTexture: { access: 'read-only' as const, format: TEXEL_FORMAT as GPUTextureFormat } }
           : { buffer: { type: types[kind] } }),
       }));
-      const group = this.#device.createBindGroupLayout({ entries });
-      layout = this.#device.createPipelineLayout({ bindGroupLayouts: [group] });
+      const group = this.device.createBindGroupLayout({ entries });
+      layout = this.device.createPipelineLayout({ bindGroupLayouts: [group] });
       this.#layouts.set(key, layout);
     }
     return layout;
@@ -69,18 +67,17 @@ export class Pipelines {
   async #compile(shader: Shader): Promise<GPUComputePipeline> {
     const { name, wgsl } = shader;
     const layout = this.#layout(shader);
-    this.#device.pushErrorScope('validation');
-    const module = this.#device.createShaderModule({ code: wgsl, label: name });
+    this.device.pushErrorScope('validation');
+    const module = this.device.createShaderModule({ code: wgsl, label: name });
     // What the scope catches is asked for below, in better words.
-    quietly(this.#device.popErrorScope()).catch(() => {});
+    quietly(this.device.popErrorScope()).catch(() => {});
     try {
       const compute = { module, entryPoint: 'main' };
-      return await this.#fate.settled(
-        this.#device.createComputePipelineAsync({ layout, compute, label: name }),
-      );
+      const compiled = this.device.createComputePipelineAsync({ layout, compute, label: name });
+      return await this.fate.settled(compiled);
     } catch (error) {
-      this.#fate.check();
-      const { messages } = await this.#fate.settled(module.getCompilationInfo());
+      this.fate.check();
+      const { messages } = await this.fate.settled(module.getCompilationInfo());
       throw shaderError(name, wgsl, messages, (error as Error).message);
     }
   }

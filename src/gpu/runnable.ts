@@ -28,20 +28,18 @@ export interface Call {
 
 /** Encodes dispatches, in as few passes as copies between them allow. */
 export class Recorder {
-  readonly #encoder: GPUCommandEncoder;
-  readonly #describe: (() => GPUComputePassDescriptor) | undefined;
   #pass: GPUComputePassEncoder | undefined;
 
   /** `describe` is asked for each pass, where they are timed: then one, if empty, begins before the first copy. */
-  constructor(encoder: GPUCommandEncoder, describe?: () => GPUComputePassDescriptor) {
-    this.#encoder = encoder;
-    this.#describe = describe;
+  constructor(
+    private readonly encoder: GPUCommandEncoder,
+    private readonly describe?: () => GPUComputePassDescriptor,
+  ) {
     if (describe) this.#pass = encoder.beginComputePass(describe());
   }
 
-  /** The pass for the next dispatches. */
   get pass(): GPUComputePassEncoder {
-    this.#pass ??= this.#encoder.beginComputePass(this.#describe?.());
+    this.#pass ??= this.encoder.beginComputePass(this.describe?.());
     return this.#pass;
   }
 
@@ -55,17 +53,15 @@ export class Recorder {
   /** Copies the first `bytes` bytes of what is bound into a texture for dispatches to read. */
   copyToTexels(from: GPUBufferBinding, bytes: number, texture: GPUTexture): void {
     this.end();
-    copyToTexels(this.#encoder, from, bytes, texture);
+    copyToTexels(this.encoder, from, bytes, texture);
   }
 
-  /** Ends the last pass. */
   end(): void {
     this.#pass?.end();
     this.#pass = undefined;
   }
 }
 
-/** Queues what `body` encodes. */
 export function record(device: GPUDevice, body: (recorder: Recorder) => void): void {
   const encoder = device.createCommandEncoder();
   const recorder = new Recorder(encoder);

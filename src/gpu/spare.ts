@@ -9,12 +9,9 @@ const ROOM = 2;
  */
 export class Spare<T> {
   readonly #kept: { readonly item: T; readonly bytes: number }[] = [];
-  readonly #drop: (item: T) => void;
 
   /** `drop` frees an item for good. */
-  constructor(drop: (item: T) => void) {
-    this.#drop = drop;
-  }
+  constructor(private readonly drop: (item: T) => void) {}
 
   get count(): number {
     return this.#kept.length;
@@ -35,12 +32,11 @@ export class Spare<T> {
     while (total > MOST_BYTES) {
       const oldest = this.#kept.shift()!;
       total -= oldest.bytes;
-      this.#drop(oldest.item);
+      this.drop(oldest.item);
     }
   }
 
-  /** Drops everything. */
   clear(): void {
-    for (const { item } of this.#kept.splice(0)) this.#drop(item);
+    for (const { item } of this.#kept.splice(0)) this.drop(item);
   }
 }

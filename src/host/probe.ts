@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 import { openGpu } from './open.ts';
 
 /** What trying an adapter showed. Plain data: it crosses from a child process. */

@@ -1,5 +1,5 @@
 import { BLOCK_PIXELS, type ConvForm, convPlace } from './conv-problem.ts';
-import { columnOf, fourRows, range, storeSums, subgroupShader } from './product.ts';
+import { columnOf, fourAlong, fourRows, range, storeSums, subgroupShader, sumsOf } from './product.ts';
 
 /** A tile of `rows` × `columns`·lanes; every lane keeps `columns` columns of all rows. */
 export interface ConvTile {
@@ -19,23 +19,6 @@ export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: numbe
   return form.part === 'weight' ? weightSource(form, tile, lanes, grouped) : pixelSource(form, tile, lanes);
 }
 
-const sumType = (columns: number) => (columns >= 4 ? 'vec4f' : columns === 2 ? 'vec2f' : 'f32');
-
-/** Sums of a lane: `c{row}_{v}`, each of up to four columns. */
-function sumsOf({ rows, columns }: ConvTile, letter = 'c') {
-  const width = Math.min(columns, 4);
-  const vectors = columns / width;
-  const names = range(rows, (r) => range(vectors, (v) => `${letter}${r}_${v}`));
-  const declare = names.map((row) => row.map((c) => `var ${c} = ${sumType(columns)}();`).join(' '));
-  /** Adds the products of the four k of `r{row}` with those of the columns `b{j}`. */
-  const add = (row: number) =>
-    names[row]!.map((c, v) => {
-      const dots = range(width, (j) => `dot(r${row}, b${v * width + j})`);
-      return `${c} += ${width === 1 ? dots[0] : `${sumType(columns)}(${dots.join(', ')})`};`;
-    });
-  return { width, vectors, names, declare, add };
-}
-
 const frame = (form: ConvForm, tile: ConvTile, lanes: number, body: string): string =>
   subgroupShader(form.memory, lanes, `${convPlace(form, tile.rows, tile.columns * lanes)}\n  ${body}`);
 
@@ -44,7 +27,7 @@ function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
   const { a, guardK, strided } = form;
   const vecA = a.width === 4;
   const forward = form.part === 'response';
-  const sums = sumsOf(tile);
+  const sums = sumsOf(tile.rows, tile.columns);
   const perLane = tile.rows / lanes;
   const rows = range(perLane, (i) => i);
   const shiftA = vecA ? ' >> 2u' : '';
@@ -111,7 +94,7 @@ function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
     r += select(0u, ${stepR}, line);
     dy += select(0u, 1u, line);
   }
-  ${storeRows(form, sums, tile, lanes)}`,
+  ${storeRows(form, sums, lanes)}`,
   );
 }
 
@@ -127,11 +110,7 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
       ...columns.map((_, j) => {
         if (vec) return `let b${j} = fetchB(bFrom${j} + bTap + (k >> 2u));`;
         // Zeros on both sides: 0 · ∞ is no part of the sum.
-        const element = (u: number) =>
-          guardK
-            ? `select(0.0, fetchB(bFrom${j} + bTap + min(k + ${u}u, s.depth - 1u)), k + ${u}u < s.depth)`
-            : `fetchB(bFrom${j} + bTap + k + ${u}u)`;
-        return `let b${j} = vec4f(${range(4, element).join(', ')});`;
+        return `let b${j} = ${fourAlong('fetchB', `bFrom${j} + bTap`, 's.depth', guardK)};`;
       }),
     ],
   };
@@ -144,8 +123,8 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
 function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {
   const { guardK } = form;
   const vecA = form.a.width === 4;
-  const sums = sumsOf(tile);
-  const totals = sumsOf(tile, 't');
+  const sums = sumsOf(tile.rows, tile.columns);
+  const totals = sumsOf(tile.rows, tile.columns, 't');
   // A vector's columns lie at one place of the window where their number divides the channels'.
   const vecB = form.b.width === sums.width;
   const quads = Math.ceil(tile.rows / (4 * lanes));
@@ -158,7 +137,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
   };
   const rows = range(tile.rows, (r) => [...fourRows(r, lanes, 'a'), ...sums.add(r)]).flat();
 
-  const starts = range(vecB ? sums.vectors : tile.columns, (j) => {
+  const starts = range(vecB ? tile.columns / sums.width : tile.columns, (j) => {
     const column = vecB
       ? columnOf(sums.width, lanes, j)
       : `${columnOf(sums.width, lanes, Math.floor(j / sums.width))} + ${j % sums.width}u`;
@@ -174,7 +153,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
   const loadB = starts.flatMap((_, j) =>
     range(4, (u) => {
       const unit = vecB && sums.width > 1 ? ` / ${sums.width}u` : '';
-      const zero = vecB ? `${sumType(tile.columns)}()` : '0.0';
+      const zero = vecB ? `${sums.type}()` : '0.0';
       return `let w${j}_${u} = (q + ${u}u) * s.strideW + dx${j}; let ok${j}_${u} = in${j} & (w${j}_${u} < s.inW)${guardK ? ` & (q + ${u}u < s.rowW)` : ''};
           let v${j}_${u} = select(${zero}, fetchB((from${j} + select(0u, w${j}_${u} * s.channels, ok${j}_${u}))${unit}), ok${j}_${u});`;
     }),
@@ -213,8 +192,8 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
       p = select(p, 0u, whole);
       bImage += select(0u, s.inH * s.inW * s.channels, whole);
     }
-    ${grouped ? `${totals.names.flatMap((row, r) => row.map((total, v) => `${total} += ${sums.names[r]![v]};`)).join('\n    ')}\n    }` : ''}
-    ${storeRows(form, grouped ? totals : sums, tile, lanes)}
+    ${grouped ? `${sums.addTo(totals).join('\n    ')}\n    }` : ''}
+    ${storeRows(form, grouped ? totals : sums, lanes)}
   }`,
   );
 }
@@ -223,17 +202,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
 const STORED_ROWS = 4;
 
 /** Stores the sums, or adds them to those of earlier blocks. */
-const storeRows = (
-  form: ConvForm,
-  { names, width }: ReturnType<typeof sumsOf>,
-  { rows }: ConvTile,
-  lanes: number,
-) =>
-  storeSums(
-    names,
-    's.rows',
-    width,
-    lanes,
-    Math.min(STORED_ROWS, rows),
-    form.part === 'weight' ? 'start > 0u, true' : 'false, true',
-  );
+const storeRows = ({ part }: ConvForm, sums: ReturnType<typeof sumsOf>, lanes: number): string => {
+  const flags = part === 'weight' ? 'start > 0u, true' : 'false, true';
+  return storeSums(sums, 's.rows', lanes, Math.min(STORED_ROWS, sums.names.length), flags);
+};

@@ -1,5 +1,4 @@
-import type { Kernel } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { type ConvTile, convBroadcastSource } from './conv-broadcast.ts';
 import { type ConvSpec, convForm, convKernel, finishes, groupOfPixels, productOf } from './conv-problem.ts';
 import { convTiles } from './conv-tiled.ts';

@@ -3,8 +3,7 @@
  * buffers through strides. The text depends on the structure only; sizes and strides are uniforms.
  */
 
-import type { Access } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { Access, AdapterTraits } from '../gpu/kernel.ts';
 import { uniformBytes } from './storage.ts';
 
 /** Storage types: bool is kept as a u32 of 0 or 1. */

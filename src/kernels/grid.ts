@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 
 /** What a kernel is made for, by name. */
 export type Sizes<Name extends string> = Readonly<Record<Name, number>>;

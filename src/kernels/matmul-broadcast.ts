@@ -1,5 +1,15 @@
 import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
-import { columnOf, fourRows, range, storeSums, subgroupShader, type Tile } from './product.ts';
+import {
+  columnOf,
+  fourAlong,
+  fourRows,
+  openBlocks,
+  range,
+  storeSums,
+  subgroupShader,
+  sumsOf,
+  type Tile,
+} from './product.ts';
 
 /** A tile of `rows` × `vectors` vectors of 4·lanes columns; every lane keeps 4·vectors columns of all rows. */
 export interface BroadcastTile {
@@ -44,28 +54,19 @@ export function broadcastSource(
   const { rows, vectors } = tile;
   const a = operandA(form, rows, lanes, guardK);
   const b = operandB(form, vectors, lanes, guardK);
-  const sums = range(rows, (r) => range(vectors, (v) => `c${r}_${v}`));
-  const products = sums.flatMap((row, r) => [
-    ...a.row(r),
-    ...row.map((sum, v) => `${sum} += vec4f(${range(4, (c) => `dot(r${r}, b${4 * v + c})`).join(', ')});`),
-  ]);
-  const totals = range(rows, (r) => range(vectors, (v) => `t${r}_${v}`));
-  const declare = (names: string[][]) =>
-    names.map((row) => row.map((name) => `var ${name} = vec4f();`).join(' ')).join('\n    ');
-  const store = (names: string[][]) =>
-    storeSums(names, 's.m', 4, lanes, storedRows(form), 'start > 0u, last');
-  const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
+  const sums = sumsOf(rows, 4 * vectors);
+  const totals = sumsOf(rows, 4 * vectors, 't');
+  const products = range(rows, (r) => [...a.row(r), ...sums.add(r)]).flat();
+  const store = (own: typeof sums) => storeSums(own, 's.m', lanes, storedRows(form), 'start > 0u, last');
   const body = `${locateTile(broadcastTile(tile, lanes))}
   let length = s.k;
   ${[...a.before, ...b.before].join('\n  ')}
-  ${group ? `for (var low = 0u; low < length; low += ${group}u) {\n  let high = min(low + ${group}u, length);\n  ${declare(totals)}` : ''}
-  ${block ? `for (var start = ${from}; start < ${to}; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
-    let end = ${block ? `min(start + ${block}u, ${to});\n    let last = end == length` : 'length'};
-    ${declare(sums)}
+  ${openBlocks(block, group, totals.declare.join('\n    '))}
+    ${sums.declare.join('\n    ')}
     for (var k = start; k < end; k += 4u) {
       ${[...a.loads, ...b.loads, ...products].join('\n      ')}
     }
-    ${group ? totals.flatMap((row, r) => row.map((total, v) => `${total} += ${sums[r]![v]};`)).join('\n    ') : store(sums)}
+    ${group ? sums.addTo(totals).join('\n    ') : store(sums)}
   }
   ${group ? `let start = low;\n  let last = high == length;\n  ${store(totals)}\n  }` : ''}`;
   return subgroupShader(matmulMemory(form), lanes, body);
@@ -103,12 +104,7 @@ function operand(
       ),
       loads: starts.map((_, i) => {
         if (vec) return `let ${name}${i} = fetch${buffer}(${name}From${i} + (k >> 2u));`;
-        const values = range(4, (u) =>
-          guardK
-            ? `select(0.0, fetch${buffer}(${name}From${i} + min(k + ${u}u, length - 1u)), k + ${u}u < length)`
-            : `fetch${buffer}(${name}From${i} + k + ${u}u)`,
-        );
-        return `let ${name}${i} = vec4f(${values.join(', ')});`;
+        return `let ${name}${i} = ${fourAlong(`fetch${buffer}`, `${name}From${i}`, 'length', guardK)};`;
       }),
     };
   }

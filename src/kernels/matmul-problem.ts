@@ -1,6 +1,5 @@
 import { checkWhole } from '../errors.ts';
-import type { Kernel } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { type Epilogue, epilogueCode, storeFour } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { operandOf } from './operand.ts';

@@ -1,5 +1,5 @@
 import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
-import { groupOf, range, type Tile } from './product.ts';
+import { fourAlong, groupOf, openBlocks, range, type Tile } from './product.ts';
 
 /** A product as its loads and stores: how its operands lie in memory is hidden behind them. */
 export interface TiledProblem {
@@ -20,7 +20,6 @@ export interface TiledProblem {
 
 /** How a workgroup shares out a tile of C. Sides are multiples of four. */
 export interface TiledShape {
-  /** The tile. */
   readonly rows: number;
   readonly cols: number;
   /** The part of it that a thread keeps in registers. */
@@ -44,7 +43,6 @@ export function blocksOf(steps: number, shape: TiledShape): readonly [block: num
   return [block, groupOf(steps, block)];
 }
 
-/** What a kernel of some shape is called, but for its tile. */
 export const tiledName = ({ threadRows, threadCols, splits }: TiledShape, half = false): string =>
   `tiled${half ? ' f16' : ''} ${threadRows}x${threadCols}${splits > 1 ? ` of ${splits} teams` : ''} in`;
 
@@ -96,7 +94,6 @@ export function tiledSource(
   const wide = half ? (text: string) => `vec4f(${text})` : (text: string) => text;
   const quads = (count: number) => range(count / 4, (i) => i);
   const [block, group] = blocks;
-  const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
   const sum = (r: number, q: number) => `c${r}_${q}`;
   const total = (r: number, q: number) => (group ? `t${r}_${q}` : sum(r, q));
   const each = (line: (r: number, q: number) => string) =>
@@ -126,9 +123,7 @@ fn main(
   let colThread = member % ${colThreads}u;
   let sliceA = team * ${team}u;
   let sliceB = sliceA + ${depth * strideA}u;
-  ${group ? `for (var low = 0u; low < length; low += ${group}u) {\n  let high = min(low + ${group}u, length);\n  ${each((r, q) => `var ${total(r, q)} = vec4f();`).join('\n  ')}` : ''}
-  ${block ? `for (var start = ${from}; start < ${to}; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
-    let end = ${block ? `min(start + ${block}u, ${to});\n    let last = end == length` : 'length'};
+  ${openBlocks(block, group, each((r, q) => `var ${total(r, q)} = vec4f();`).join('\n  '))}
     ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
     var v = array<vec4f, ${4 * copies.count}>();
     for (var next = start; next < end + ${step}u; next += ${step}u) {
@@ -271,11 +266,7 @@ function loadAlong(buffer: string, x: string, extent: string, vec: boolean): str
   // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
   if (vec)
     return `${row}\n  return select(vec4f(), fetch${buffer}((row0 + min(k, s.k - 4u)) >> 2u), k < s.k);`;
-  const values = range(
-    4,
-    (u) => `select(0.0, fetch${buffer}(row0 + min(k + ${u}u, s.k - 1u)), k + ${u}u < s.k)`,
-  );
-  return `${row}\n  return vec4f(${values.join(', ')});`;
+  return `${row}\n  return ${fourAlong(`fetch${buffer}`, 'row0', 's.k', true)};`;
 }
 
 /** Four neighbours from column `x` on in row `k` of a matrix `[k, X]`. */

@@ -1,5 +1,4 @@
-import type { Kernel } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
 import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
 import { blocksOf, matrices, tiledName, tiledSource } from './matmul-tiled.ts';

@@ -1,6 +1,5 @@
-import type { Access } from '../gpu/kernel.ts';
+import type { Access, AdapterTraits } from '../gpu/kernel.ts';
 import { TEXEL_FORMAT, TEXELS_PER_ROW } from '../gpu/texels.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
 import { uniformBytes } from './storage.ts';
 
 /** How a kernel reads an operand. */

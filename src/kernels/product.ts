@@ -15,7 +15,6 @@ export interface BatchDim {
   readonly strideB: number;
 }
 
-/** The part of the output that one workgroup computes. */
 export interface Tile {
   readonly rows: number;
   readonly cols: number;
@@ -44,25 +43,18 @@ export function checkBatch(op: string, batch: readonly BatchDim[]): void {
   );
 }
 
-/** Number of matrices along all dimensions. */
 export const countOf = (batch: readonly BatchDim[]): number =>
   batch.reduce((count, { size }) => count * size, 1);
 
 /** What {@link LOCATE_PRODUCT} reads, by name. */
 export function batchSizes(batch: readonly BatchDim[]): Record<string, number> {
-  const missing = Array.from({ length: MOST_DIMS - batch.length }, () => ({
-    size: 1,
-    strideA: 0,
-    strideB: 0,
-  }));
+  const missing = new Array<BatchDim>(MOST_DIMS - batch.length).fill({ size: 1, strideA: 0, strideB: 0 });
   const dims = [...missing, ...batch];
-  const named = (name: string, values: number[], first = 0) =>
-    Object.fromEntries(values.map((value, i) => [`${name}${i + first}`, value]));
-  return {
-    ...named('batch', dims.slice(1).map(({ size }) => size), 1), // biome-ignore format: a table
-    ...named('strideA', dims.map(({ strideA }) => strideA)), // biome-ignore format: a table
-    ...named('strideB', dims.map(({ strideB }) => strideB)), // biome-ignore format: a table
-  };
+  return Object.fromEntries([
+    ...dims.slice(1).map(({ size }, i) => [`batch${i + 1}`, size]),
+    ...dims.map(({ strideA }, i) => [`strideA${i}`, strideA]),
+    ...dims.map(({ strideB }, i) => [`strideB${i}`, strideB]),
+  ]);
 }
 
 /** WGSL of a product's place along the batch dimensions, `i0` … `i2`, and of where its operands start, `atA` and `atB`. */
@@ -134,15 +126,52 @@ export function range<T>(count: number, f: (i: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => f(i));
 }
 
+const sumType = (columns: number) => (columns >= 4 ? 'vec4f' : columns === 2 ? 'vec2f' : 'f32');
+
+/** A lane's sums of `columns` columns of `rows` rows: variables `{letter}{row}_{v}`, each of up to four columns. */
+export function sumsOf(rows: number, columns: number, letter = 'c') {
+  const width = Math.min(columns, 4);
+  const type = sumType(columns);
+  const names = range(rows, (r) => range(columns / width, (v) => `${letter}${r}_${v}`));
+  const declare = names.map((row) => row.map((c) => `var ${c} = ${type}();`).join(' '));
+  /** Adds the products of the four k of `r{row}` with those of the columns `b{j}`. */
+  const add = (row: number) =>
+    names[row]!.map((c, v) => {
+      const dots = range(width, (j) => `dot(r${row}, b${v * width + j})`);
+      return `${c} += ${width === 1 ? dots[0] : `${type}(${dots.join(', ')})`};`;
+    });
+  const addTo = (totals: { readonly names: string[][] }) =>
+    names.flatMap((row, r) => row.map((c, v) => `${totals.names[r]![v]} += ${c};`));
+  return { width, type, names, declare, add, addTo };
+}
+
 /**
- * WGSL that stores a lane's sums, `names[row][vector]` of `width` columns, from `row0` to at most `rows`; `flags` are the last
- * arguments of `storeC`. Each store is code for every lane, and 32 of them took half of the compile time: so the loop stores a few
+ * Opens loops over k: over groups of blocks, with what `totals` declares, and over blocks, from `start` to `end`, of which one is
+ * the `last`. See {@link groupOf}.
+ */
+export function openBlocks(block: number, group: number, totals: string): string {
+  const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
+  return `${group ? `for (var low = 0u; low < length; low += ${group}u) {\n  let high = min(low + ${group}u, length);\n  ${totals}` : ''}
+  ${block ? `for (var start = ${from}; start < ${to}; start += ${block}u)` : 'const start = 0u;\n  const last = true;'} {
+    let end = ${block ? `min(start + ${block}u, ${to});\n    let last = end == length` : 'length'};`;
+}
+
+/** Four values of an operand along k, which may end before them where `guardK`: then they are zeros. */
+export function fourAlong(fetch: string, from: string, length: string, guardK: boolean): string {
+  const value = (u: number) =>
+    guardK
+      ? `select(0.0, ${fetch}(${from} + min(k + ${u}u, ${length} - 1u)), k + ${u}u < ${length})`
+      : `${fetch}(${from} + k + ${u}u)`;
+  return `vec4f(${range(4, value).join(', ')})`;
+}
+
+/**
+ * WGSL that stores a lane's sums from `row0` to at most `rows`; `flags` are the last arguments of `storeC`. Each store is code for every lane, and 32 of them took half of the compile time: so the loop stores a few
  * rows, `at`, and moves the others up.
  */
 export function storeSums(
-  names: readonly (readonly string[])[],
+  { names, width }: ReturnType<typeof sumsOf>,
   rows: string,
-  width: number,
   lanes: number,
   at: number,
   flags: string,
@@ -173,7 +202,6 @@ fn main(
 }
 `;
 
-/** First column of vector v of a lane. */
 export const columnOf = (width: number, lanes: number, v: number): string =>
   `col0 + ${width}u * (lane + ${v * lanes}u)`;
 

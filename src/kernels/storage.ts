@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 
 /** Lanes from which on loads from storage are slow. */
 const MANY_LANES = 8;

@@ -1,6 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import type { Kernel } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 import { anyNonFinite, nanWhere } from './special.ts';
 import { keepsInWorkgroup } from './storage.ts';

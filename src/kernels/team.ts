@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 
 /** Values that a lane reads from workgroup memory between two barriers. */
 const RADIX = 8;

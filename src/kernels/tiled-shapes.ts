@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 import type { Sizes } from './grid.ts';
 import { type TiledShape, tiledBytes, tiledThreads } from './matmul-tiled.ts';
 

@@ -18,7 +18,7 @@ import { type BoundProgram, compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits } from '../gpu/kernel.ts';
 import { inferenceNorm } from './batch-norm.ts';
 import { checkExamples, type DeviceExamples, inputsOf } from './examples.ts';
 import { Feed } from './feed.ts';

@@ -5,7 +5,7 @@ import { trace } from '../../src/autograd/graph.ts';
 import { plan } from '../../src/autograd/lower/plan.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { softwareTraits } from '../gpu/traits.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { randomFunctions } from './graphs.ts';
 import { expectAgreement, indices, type Operand, of } from './support.ts';

@@ -3,7 +3,7 @@ import * as c from '../../src/autograd/functions.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad } from '../../src/autograd/transform.ts';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { numbers, poisoned } from './support.ts';
 

@@ -11,8 +11,8 @@ import type { Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors } from '../../src/autograd/tensor.ts';
 import { treeFlatten } from '../../src/autograd/tree.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { TEXEL_BYTES } from '../../src/gpu/texels.ts';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
 
 /** An operand of a function under test: its shape and where its values lie. */
 export interface Operand extends Spec {

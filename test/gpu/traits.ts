@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 
 /** A software adapter without textures, for what is planned without a device. */
 export const softwareTraits: AdapterTraits = {

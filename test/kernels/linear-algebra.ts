@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 
 /** Reproducible normal deviates. */
 export function normals(seed: number): () => number {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { qr } from '../../src/kernels/qr.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
 import {

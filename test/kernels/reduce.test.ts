@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import type { Body } from '../../src/kernels/fused.ts';
 import { type ReduceKind, reduce } from '../../src/kernels/reduce.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
-import type { AdapterTraits } from '../../src/gpu/traits.ts';
+import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { svd } from '../../src/kernels/svd.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
 import { dot, normals, orthonormal, seeds, unorthogonality, withoutSubgroups } from './linear-algebra.ts';

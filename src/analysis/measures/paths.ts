@@ -16,7 +16,7 @@ import { compile } from '../../autograd/program.ts';
 import { sizeOf } from '../../autograd/shape.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import { linearize } from '../../autograd/transform.ts';
-import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { AdapterTraits } from '../../gpu/kernel.ts';
 import type { ResidualNetwork } from '../../models/residual-network.ts';
 import { defined, format } from '../../numbers.ts';
 import { measured } from '../../schema.ts';

@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { AdapterTraits } from '../../gpu/kernel.ts';
 import { pad, roundUp } from '../../kernels/pad.ts';
 import { type BufferRef, Memory, type Step } from './memory.ts';
 

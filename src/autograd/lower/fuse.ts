@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { AdapterTraits } from '../../gpu/kernel.ts';
 import type { Tensor } from '../tensor.ts';
 import { keepByKind, keepWhereCheaper } from './buffers.ts';
 import { chainsAfterProducts } from './epilogue.ts';

@@ -1,4 +1,4 @@
-import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { AdapterTraits } from '../../gpu/kernel.ts';
 import { ancestors, type Tensor } from '../tensor.ts';
 import { aliasRoot } from './expression.ts';
 

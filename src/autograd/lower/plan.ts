@@ -1,5 +1,5 @@
 import { CollimateError } from '../../errors.ts';
-import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { AdapterTraits } from '../../gpu/kernel.ts';
 import { bind } from '../bind.ts';
 import type { Graph } from '../graph.ts';
 import { bytesOf, formatShape } from '../shape.ts';
