@@ -1,5 +1,4 @@
-import type { Kernel } from '../gpu/kernel.ts';
-import type { AdapterTraits } from '../gpu/traits.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 
 const GROUP = 64;

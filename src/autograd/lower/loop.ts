@@ -1,5 +1,5 @@
 import { CollimateError } from '../../errors.ts';
-import type { AdapterTraits } from '../../gpu/traits.ts';
+import type { AdapterTraits } from '../../gpu/kernel.ts';
 import { copyRows } from '../../kernels/rows.ts';
 import type { Graph } from '../graph.ts';
 import { loopOf, valueIn } from '../loop.ts';
