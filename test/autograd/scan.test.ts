@@ -188,9 +188,14 @@ describe('a loop is what it would be written out', () => {
 
 describe('on the device', () => {
   /** Rows that lie where bindings can start, and such that do not. */
-  it.each([16, 256])('with offsets in steps of %i bytes', async (offsetAlignment) => {
-    await expectAgreement(await testGpu(), all(looped), operands, { traits: { offsetAlignment } });
-  });
+  it.each([1, 16])(
+    'with rows that start at multiples of %i times what the adapter asks for',
+    async (times) => {
+      const gpu = await testGpu();
+      const offsetAlignment = times * gpu.traits.offsetAlignment;
+      await expectAgreement(gpu, all(looped), operands, { traits: { offsetAlignment } });
+    },
+  );
 
   it('backward, with results at each step of all kinds', async () => {
     const f = (h: Tensor, xs: Tensor, k: Tensor) =>
