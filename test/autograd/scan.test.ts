@@ -1,14 +1,17 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import { printGraph, trace } from '../../src/autograd/graph.ts';
-import { jacobian } from '../../src/autograd/jacobian.ts';
+import { hvp, jacobian } from '../../src/autograd/jacobian.ts';
 import { orthonormalize } from '../../src/autograd/linalg.ts';
 import { plan } from '../../src/autograd/lower/plan.ts';
 import { scan } from '../../src/autograd/scan.ts';
+import { broadcastShapes } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, linearize, valueAndGrad } from '../../src/autograd/transform.ts';
 import { vmap } from '../../src/autograd/vmap.ts';
 import { testGpu } from '../gpu/harness.ts';
+import { randomFunctions } from './graphs.ts';
 import { evaluate, expectAgreement, expectClose, indices, type Operand, of, valuesOf } from './support.ts';
 
 type F = (...xs: Tensor[]) => unknown;
@@ -184,6 +187,49 @@ describe('a loop is what it would be written out', () => {
     };
     same(all(f), all(g), [of([2]), of([2]), of([3, 2])]);
   });
+});
+
+it('of random bodies, loops are what they would be written out, and so are derivatives', () => {
+  fc.assert(
+    fc.property(randomFunctions([1, 2], { steps: 5 }), fc.boolean(), ({ f, operands }, reverse) => {
+      const shapes = [...operands, ...trace(f, operands).outputs].map(({ shape }) => shape);
+      const base = broadcastShapes('base', shapes);
+      const whole = (x: Tensor) => c.broadcastLike(x, c.full(0, base));
+      const step =
+        (w: Tensor) =>
+        (h: Tensor, x: Tensor): [Tensor, Tensor] => {
+          const [next, y] = f(h, x, w) as [Tensor, Tensor];
+          return [whole(c.tanh(next)), y];
+        };
+      const result = (h: Tensor, ys: Tensor) => c.add(scalar(c.sum(c.square(h))), scalar(c.sum(c.sin(ys))));
+      const looped = (h: Tensor, xs: Tensor, w: Tensor) =>
+        result(...scan(step(w), whole(h), xs, { reverse }));
+      const unrolled = (h: Tensor, xs: Tensor, w: Tensor) => {
+        let next = whole(h);
+        let total: Tensor = c.constant(0);
+        for (let k = 0; k < 3; k++) {
+          const [handed, y] = step(w)(next, row(xs, reverse ? 2 - k : k));
+          next = handed;
+          total = c.add(total, scalar(c.sum(c.sin(y))));
+        }
+        return c.add(scalar(c.sum(c.square(next))), total);
+      };
+      const [h, x, w] = operands as [Operand, Operand, Operand];
+      const some = [h, of([3, ...x.shape]), w];
+      same(all(looped), all(unrolled), some, 1e-10);
+      const products =
+        (f: typeof looped): F =>
+        (...xs) =>
+          hvp((xs: Tensor[]) => scalar(f(xs[0]!, xs[1]!, xs[2]!)), [xs.slice(0, 3)], xs.slice(3));
+      same(
+        products(looped),
+        products(unrolled),
+        [...some, ...some.map(({ shape }) => of([2, ...shape]))],
+        1e-9,
+      );
+    }),
+    { numRuns: 40, seed: 6 },
+  );
 });
 
 describe('on the device', () => {
