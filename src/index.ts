@@ -61,6 +61,7 @@ export {
   reshape,
   round,
   rsqrt,
+  scatterAdd,
   shuffle,
   sigmoid,
   sign,

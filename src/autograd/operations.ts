@@ -3,7 +3,7 @@ import { bind } from './bind.ts';
 import type { Params } from './primitives.ts';
 import { type DType, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
-import { alignRanks, fromEnd, reshape, transpose } from './views.ts';
+import { alignRanks, fromEnd, reshape } from './views.ts';
 
 export * from './pointwise.ts';
 export * from './views.ts';
@@ -75,12 +75,32 @@ export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window:
   return bind('conv', alignBatches('conv', [a, b], 4), { part, window });
 }
 
-/** Rows of `table [n, d…]` (u8 or f32) at `index` (u32 [b]), as f32 [b, d…], times `scale` plus `shift`; NaN out of range. */
-export function take(table: Tensor, index: Tensor, options: { scale?: number; shift?: number } = {}): Typed {
-  expectOptions('take', options, ['scale', 'shift']);
-  const { scale = 1, shift = 0 } = options;
-  return bind('take', [table, index], { scale, shift });
+/**
+ * Elements of `table` (u8 or f32) at `index` (u32) along an axis (default: the first), in whose place the axes of `index` are; as
+ * f32, times `scale` plus `shift`. Out of range there is NaN, whose derivative is dropped.
+ */
+export function take(
+  table: Tensor,
+  index: Tensor,
+  options: { axis?: number; scale?: number; shift?: number } = {},
+): Typed {
+  expectOptions('take', options, ['axis', 'scale', 'shift']);
+  expectTensors('take', [table, index]);
+  const { axis: given = 0, scale = 1, shift = 0 } = options;
+  const axis = fromEnd(given, table.rank);
+  const list = index.rank === 1 ? index : reshape(index, [index.size]);
+  const taken = bind('take', [table, list], { axis, scale, shift }) as Typed;
+  const at = table.rank + axis;
+  return list === index ? taken : reshape(taken, table.shape.toSpliced(at, 1, ...index.shape));
 }
+
+/**
+ * Sums of the parts of `updates` (f32) along an axis (default: the first) that have the same `index` (u32 [b]): `rows` of them, 0
+ * where there is none. They are added in their order, so that the same data give the same bits; those with an index out of
+ * range are dropped.
+ */
+export const scatterAdd = (updates: Tensor, index: Tensor, rows: number, axis = 0): Typed =>
+  bind('scatterAdd', [updates, index], { axis: fromEnd(axis, updates.rank), rows });
 
 /** Random numbers, uniform in [0, 1) or standard normal, that depend on `key` (u32 [2]), `stream` and position alone. */
 export function random(
@@ -91,11 +111,4 @@ export function random(
   expectOptions('random', options, ['distribution', 'stream']);
   const { distribution = 'uniform', stream = 0 } = options;
   return bind('random', [key], { distribution, shape: sides('random', shape), stream });
-}
-
-/** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
-export function moveaxis<D extends DType>(x: Typed<D>, from: number, to: number): Typed<D> {
-  const axes = [...x.shape.keys()];
-  const moved = axes.splice(from, 1);
-  return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));
 }

@@ -82,8 +82,10 @@ export interface Params {
    * `tangent` of t and x, `cotangent` of u and x.
    */
   maxPool: { part: 'value' | 'tangent' | 'cotangent'; window: Window };
-  /** Rows of a table by index, times `scale` plus `shift`. */
-  take: { scale: number; shift: number };
+  /** Elements of a table along an axis by a list of indices, times `scale` plus `shift`. */
+  take: { axis: number; scale: number; shift: number };
+  /** The transpose of `take`: sums of those along an axis that have the same index, of `rows`. */
+  scatterAdd: { axis: number; rows: number };
   /** Counter-based random numbers from a u32 key of shape [2]. */
   random: { distribution: 'uniform' | 'normal'; shape: readonly number[]; stream: number };
   /** A value of a loop's body, by number, after the last step or at each: see loop.ts, where its type is. */

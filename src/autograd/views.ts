@@ -91,9 +91,11 @@ export function broadcastLike<D extends DType>(x: Typed<D>, target: Tensor): Typ
 
 /** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
 export function moveaxis<D extends DType>(x: Typed<D>, from: number, to: number): Typed<D> {
+  const [at, place] = [from, to].map((axis) => (axis < 0 ? x.rank + axis : axis)) as [number, number];
+  if (at === place) return x;
   const axes = [...x.shape.keys()];
-  const moved = axes.splice(from, 1);
-  return transpose(x, axes.toSpliced(to < 0 ? x.rank + to : to, 0, ...moved));
+  const moved = axes.splice(at, 1);
+  return transpose(x, axes.toSpliced(place, 0, ...moved));
 }
 
 /**

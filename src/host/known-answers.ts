@@ -142,6 +142,11 @@ const problems = {
     specs: [of(9, 4)],
     answer: (x) => list(36, (i) => x[(8 - Math.floor(i / 4)) * 4 + (i % 4)]!),
   },
+  scatter: {
+    f: (x) => c.scatterAdd(x, c.rem(c.iota([9]), 4), 5),
+    specs: [of(9, 4)],
+    answer: (x) => list(20, (i) => total(9, (r) => (r % 4 === Math.floor(i / 4) ? x[4 * r + (i % 4)]! : 0))),
+  },
   random: {
     f: (key) => c.random(key, [64]),
     specs: [{ shape: [2], dtype: 'u32' }],

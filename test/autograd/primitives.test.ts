@@ -235,6 +235,15 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((t, i) => c.take(t, i, { scale: 1 / 255, shift: -0.5 }), image([6, 7]), u32([5], 6)),
     on((t, i) => c.take(t, i), image([6, 2, 4]), u32([5], 9)),
     on((i) => c.take(c.cast(c.iota([6, 3], -2), 'f32'), i), u32([5], 6)),
+    on((t, i) => c.take(t, i, { scale: -0.5, shift: 2 }), [6, 8], u32([50], 6)),
+    on((t, i) => c.take(c.sin(t), i, { axis: 1 }), [2, 5, 3], u32([2, 3], 5)),
+    on((t, i) => c.take(t, i, { axis: -1 }), [3, 300], u32([7], 300)),
+  ],
+  scatterAdd: [
+    on((x, i) => c.scatterAdd(x, i, 6), [5, 7], u32([5], 6)),
+    on((x, i) => c.scatterAdd(c.square(x), i, 3), [9, 2, 4], u32([9], 5)),
+    on((x, i) => c.scatterAdd(x, i, 40), [500], u32([500], 40)),
+    on((x, i) => c.scatterAdd(x, i, 9, -2), [2, 3, 5, 4], u32([5], 11)),
   ],
   random: [
     on((key) => c.random(key, [3, 7]), u32([2], 2 ** 32)),

@@ -152,6 +152,9 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
       break;
     case 'scan':
       throw new Error('random graphs have no loops');
+    case 'scatterAdd':
+      scatterError(xs, out, run);
+      break;
     case 'orthonormalize':
     case 'svd':
       factorError(node, xs[0]!, out);
@@ -360,15 +363,17 @@ function poolError(
 }
 
 function takeError(
-  { params: { scale, shift } }: Tensor<'take'>,
+  { params: { axis, scale, shift } }: Tensor<'take'>,
   [table, index]: readonly Bounded[],
   { data, error }: Bounded,
 ): void {
-  const rows = table!.shape[0]!;
-  const width = table!.data.length / rows;
+  const rows = table!.shape.at(axis)!;
+  const width = axis === -1 ? 1 : sizeOf(table!.shape.slice(axis + 1));
+  const count = index!.data.length;
   for (let i = 0; i < data.length; i++) {
-    const number = Math.floor(i / width);
-    const at = Math.min(index!.data[number]!, rows - 1) * width + (i % width);
+    const number = Math.floor(i / width) % count;
+    const outer = Math.floor(i / width / count);
+    const at = (outer * rows + Math.min(index!.data[number]!, rows - 1)) * width + (i % width);
     const x = table!.data[at]!;
     if (index!.error[number] !== 0) error[i] = ANYTHING;
     else if (!Number.isFinite(x)) error[i] = table!.error[at]!;
@@ -380,6 +385,26 @@ function takeError(
         ULP * (Math.abs(data[i]!) + Math.abs(shift)) +
         SMALLEST;
     }
+  }
+}
+
+/** Terms are added one by one. */
+function scatterError([x, index]: readonly Bounded[], { data, error }: Bounded, run: Run): void {
+  const of = (values: Float64Array) => run([arrayOf(x!, values), index!]);
+  const finite = (v: number) => (Number.isFinite(v) ? v : 0);
+  const [spread, sizes] = [
+    of(x!.error),
+    of(x!.data.map((v, i) => Math.abs(finite(v)) + finite(x!.error[i]!))),
+  ];
+  const terms = index!.data.length;
+  for (let i = 0; i < data.length; i++) {
+    if (!isCertain(index!)) error[i] = ANYTHING;
+    else if (!Number.isFinite(data[i]!) && spread[i] === 0) error[i] = 0;
+    else
+      error[i] =
+        sizes[i]! > LARGEST
+          ? ANYTHING
+          : spread[i]! + terms * ULP * sizes[i]! + (sizes[i]! > 0 ? terms * NORMAL : 0);
   }
 }
 

@@ -131,12 +131,14 @@ const maxPool: Make = (b, { at, n }) => {
 };
 
 const take: Make = (b, { at, n }) => {
-  const table = n % 2 ? b.frozen(b.float(at[0], (t) => t.rank >= 1)) : b.fresh(b.shape(n >> 2), 'u8');
-  const rows = table.shape[0]!;
+  const table = n % 2 ? b.float(at[0], (t) => t.rank >= 1) : b.fresh(b.shape(n >> 2), 'u8');
+  const axis = table.dtype === 'u8' ? 0 : (n >> 9) % table.rank;
+  const rows = table.shape[axis]!;
   const count = Math.max(1, Math.min(b.side(n >> 3), Math.floor(LARGEST / (table.size / rows))));
   const known = n & 4 ? b.find(at[1], (t) => t.dtype === 'u32' && t.rank === 1) : undefined;
   const scale = [1, 1 / 255, -2][(n >> 5) % 3]!;
   return c.take(table, known ? c.rem(known, rows) : b.fresh([count], 'u32', rows), {
+    axis,
     scale,
     shift: [0, 0.5][(n >> 7) % 2]!,
   });
@@ -328,6 +330,13 @@ export const STEPS = {
   conv,
   maxPool,
   take,
+  scatterAdd: (b, { at, n }) => {
+    const x = b.float(at[0], (t) => t.rank >= 1);
+    const axis = (n >> 9) % x.rank;
+    const count = x.shape[axis]!;
+    const rows = Math.max(1, Math.min(b.side(n >> 3), Math.floor((LARGEST * count) / x.size)));
+    return c.scatterAdd(x, b.fresh([count], 'u32', rows + (n % 2)), rows, axis);
+  },
   random: (b, { n }) =>
     c.random(b.fresh([2], 'u32'), b.shape(n >> 1), {
       distribution: n % 2 ? 'normal' : 'uniform',

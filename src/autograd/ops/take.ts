@@ -1,11 +1,24 @@
 import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
+import { scatter } from '../../kernels/scatter.ts';
 import { bind } from '../bind.ts';
-import { add, broadcast, greater, iota, mul, reshape, where } from '../operations.ts';
+import {
+  add,
+  broadcast,
+  greater,
+  iota,
+  less,
+  moveaxis,
+  mul,
+  reshape,
+  scatterAdd,
+  take,
+  where,
+} from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
-import { formatType, holds, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { formatType, holds, type Shape, sizeOf } from '../shape.ts';
+import { sides, type Tensor } from '../tensor.ts';
 import { arithmeticRules } from './arithmetic.ts';
 import { elementaryRules } from './elementary.ts';
 import { leafRules } from './leaves.ts';
@@ -26,15 +39,47 @@ function literalValues(x: Tensor, known = new Map<Tensor, NdArray | undefined>()
   return known.get(x);
 }
 
-/** Rows of a table: `take(table [n, d…], index u32 [b]) → f32 [b, d…]`; beyond the table there is NaN. */
-export const takeRules: Pick<Rules, 'take'> = {
+/** An axis in the middle of a shape: how many elements of it there are, of what size, how often. */
+const around = (shape: Shape, axis: number) => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  rows: shape.at(axis)!,
+  width: axis === -1 ? 1 : sizeOf(shape.slice(axis + 1)),
+});
+
+/**
+ * What `record` gives of `x` along its first axis by one list, for each of as many lists; `x` may be another each time (`own`), and so may
+ * the list. What is different each time is laid one after the other: where a list says `rows` or more, beyond all of it.
+ */
+function byLists(
+  [x, index]: readonly Tensor[],
+  [own, chooses]: readonly boolean[],
+  axis: number,
+  rows: number,
+  record: (x: Tensor, list: Tensor, count: number) => Tensor,
+): Tensor {
+  const count = own ? x!.shape[0]! : index!.shape[0]!;
+  const lists = broadcast(chooses ? index! : reshape(index!, [1, index!.size]), [
+    count,
+    index!.shape.at(-1)!,
+  ]);
+  const first = mul(iota([count, 1], 0), rows);
+  const list = own ? where(greater(rows, lists), add(lists, first), count * rows) : lists;
+  const moved = moveaxis(x!, axis, own ? 1 : 0);
+  const long = own ? reshape(moved, [count * moved.shape[1]!, ...moved.shape.slice(2)]) : moved;
+  const made = record(long, reshape(list, [list.size]), count);
+  return moveaxis(reshape(made, [count, made.shape[0]! / count, ...made.shape.slice(1)]), 1, axis);
+}
+
+/** Elements of a table along an axis, and sums of such; beyond the table there is NaN. */
+export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
   take: {
-    shape: ([table, index], { scale, shift }) => {
+    shape: ([table, index], { axis, scale, shift }) => {
+      const rows = axis < 0 ? table!.shape.at(axis) : undefined;
       const types = index!.dtype === 'u32' && ['u8', 'f32'].includes(table!.dtype);
-      if (!types || index!.rank !== 1 || table!.rank === 0) {
+      if (!types || index!.rank !== 1 || rows === undefined) {
         throw new CollimateError(
-          `take: table is ${formatType(table!)}, index is ${formatType(index!)}`,
-          'The table must be u8 or f32 with an axis or more, the index u32 with one.',
+          `take: table is ${formatType(table!)}, index is ${formatType(index!)}, axis ${axis}`,
+          'The table must be u8 or f32 with that axis, the index u32 with one.',
         );
       }
       if (![scale, shift].every((x) => Number.isFinite(x) && holds('f32', x))) {
@@ -43,7 +88,6 @@ export const takeRules: Pick<Rules, 'take'> = {
           'Give finite float32 numbers.',
         );
       }
-      const rows = table!.shape[0]!;
       const beyond = literalValues(index!)?.data.find((i) => i >= rows);
       if (beyond !== undefined) {
         throw new CollimateError(
@@ -51,49 +95,79 @@ export const takeRules: Pick<Rules, 'take'> = {
           `Take rows 0 to ${rows - 1}.`,
         );
       }
-      return { shape: [...index!.shape, ...table!.shape.slice(1)], dtype: 'f32' };
+      return { shape: table!.shape.with(axis, index!.size), dtype: 'f32' };
     },
-    reference: ([table, index], { scale, shift }, out) => {
-      const rows = table!.shape[0]!;
-      const width = table!.data.length / rows;
+    reference: ([table, index], { axis, scale, shift }, out) => {
+      const { rows, width } = around(table!.shape, axis);
+      const count = index!.data.length;
       return Float64Array.from({ length: sizeOf(out.shape) }, (_, i) => {
-        const row = index!.data[Math.floor(i / width)]!;
-        return row < rows ? table!.data[row * width + (i % width)]! * scale + shift : Number.NaN;
+        const number = Math.floor(i / width);
+        const row = index!.data[number % count]!;
+        const at = (Math.floor(number / count) * rows + row) * width + (i % width);
+        return row < rows ? table!.data[at]! * scale + shift : Number.NaN;
       });
     },
-    // Tables of floats may be differentiated one day; the data sets that this is for are not.
-    jvp: ([t]) => {
-      if (t) throw new CollimateError('take: the table has no derivative', 'Take rows of data only.');
-      return null;
+    jvp: ([t], [, index], { params: { axis, scale } }) => (t ? take(t, index!, { axis, scale }) : null),
+    transpose: (ct, [table, index], _, { params: { axis, scale } }) => [
+      scatterAdd(scale === 1 ? ct : mul(ct, scale), index!, table!.shape.at(axis)!, axis),
+      null,
+    ],
+    batch: (inputs, mapped, { inputs: [model], params }) =>
+      mapped[1]
+        ? byLists(inputs, mapped, params.axis, model!.shape.at(params.axis)!, (table, list) =>
+            bind('take', [table, list], { ...params, axis: -table.rank }),
+          )
+        : bind('take', inputs, params),
+    lowering: {
+      kind: 'kernel',
+      make: ({ inputs: [table, index], params: { axis, scale, shift } }, traits) => {
+        const source = table!.dtype as 'u8' | 'f32';
+        return gather({ source, ...around(table!.shape, axis), count: index!.size, scale, shift }, traits);
+      },
     },
-    transpose: 'nonlinear',
-    // Rows of one long table, in one list. An index beyond its own table is beyond the long one.
-    batch: ([table, index], [own, chooses], { inputs: [model], params }) => {
-      const rows = model!.shape[0]!;
-      const count = own ? table!.shape[0]! : index!.shape[0]!;
-      const lists = broadcast(chooses ? index! : reshape(index!, [1, index!.size]), [
-        count,
-        index!.shape.at(-1)!,
+  },
+  scatterAdd: {
+    shape: ([updates, index], { axis, rows }) => {
+      const types = updates!.dtype === 'f32' && index!.dtype === 'u32' && index!.rank === 1;
+      if (!types || axis >= 0 || index!.size !== updates!.shape.at(axis)) {
+        throw new CollimateError(
+          `scatterAdd: updates are ${formatType(updates!)}, index is ${formatType(index!)}, axis ${axis}`,
+          'Give updates of f32, and an index of u32 for each along the axis.',
+        );
+      }
+      return { shape: sides('scatterAdd', updates!.shape.with(axis, rows)), dtype: 'f32' };
+    },
+    reference: ([updates, index], { axis, rows }, out) => {
+      const { rows: count, width } = around(updates!.shape, axis);
+      const sums = new Float64Array(sizeOf(out.shape));
+      updates!.data.forEach((x, i) => {
+        const number = Math.floor(i / width);
+        const row = index!.data[number % count]!;
+        if (row < rows) sums[(Math.floor(number / count) * rows + row) * width + (i % width)]! += x;
+      });
+      return sums;
+    },
+    jvp: ([t], [, index], { params: { axis, rows } }) => (t ? scatterAdd(t, index!, rows, axis) : null),
+    // What was dropped has a cotangent of 0, where take gives NaN.
+    transpose: (ct, [, index], _, { params: { axis, rows } }) => {
+      const inside = reshape(less(index!, rows), [index!.size, ...new Array<number>(-1 - axis).fill(1)]);
+      return [where(inside, take(ct, index!, { axis }), 0), null];
+    },
+    batch: (inputs, mapped, { params: { axis, rows } }) => {
+      if (!mapped[1]) return bind('scatterAdd', inputs, { axis, rows });
+      const [updates, index] = inputs as [Tensor, Tensor];
+      const all = broadcast(reshape(updates, mapped[0] ? updates.shape : [1, ...updates.shape]), [
+        index.shape[0]!,
+        ...updates.shape.slice(Number(mapped[0])),
       ]);
-      const long = own ? reshape(table!, [count * rows, ...model!.shape.slice(1)]) : table!;
-      const first = mul(iota([count, 1], 0), rows);
-      const list = own ? where(greater(rows, lists), add(lists, first), count * rows) : lists;
-      const taken = bind('take', [long, reshape(list, [lists.size])], params);
-      return reshape(taken, [...lists.shape, ...model!.shape.slice(1)]);
+      return byLists([all, index], [true, true], axis, rows, (x, list, count) =>
+        scatterAdd(x, list, count * rows),
+      );
     },
     lowering: {
       kind: 'kernel',
-      make: ({ inputs: [table, index], params }, traits) =>
-        gather(
-          {
-            source: table!.dtype as 'u8' | 'f32',
-            rows: table!.shape[0]!,
-            width: table!.size / table!.shape[0]!,
-            count: index!.size,
-            ...params,
-          },
-          traits,
-        ),
+      make: ({ inputs: [updates, index], params: { axis, rows } }, traits) =>
+        scatter({ ...around(updates!.shape, axis), rows, count: index!.size }, traits),
     },
   },
 };
