@@ -31,7 +31,7 @@ test.each(DOCS)('lines of prose in %s end before column 110', (file) => {
   expect(long.filter((line) => line.trim().includes(' '))).toEqual([]);
 });
 
-const SOURCES = ['src', 'test', 'bench', 'peers', 'scripts'];
+const SOURCES = ['src', 'test', 'bench', 'peers', 'scripts', 'web'];
 
 test.each(DOCS)('the sources that %s names exist', (file) => {
   const text = readFileSync(join(ROOT, file), 'utf8');

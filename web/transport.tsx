@@ -4,10 +4,7 @@ import type { Training } from './client.ts';
 import { commandOf } from './command.ts';
 import { percent } from './pictures/series.ts';
 import type { Command } from './protocol.ts';
-import type { PageSettings } from './settings.ts';
-
-/** Steps a second: as fast as it goes is the last. */
-const SPEEDS = [2, 5, 10, 20, 40, 80, 160, Number.POSITIVE_INFINITY];
+import { type PageSettings, SPEED, SPEEDS } from './settings.ts';
 
 interface Props {
   readonly training: Training;
@@ -22,7 +19,7 @@ interface Props {
 
 /** Pause, step, restart, share; how fast, how far. */
 export function Transport({ training, settings, paused, waits, setPaused, restart, send }: Props) {
-  const [speed, setSpeed] = useState(SPEEDS.length - 1);
+  const [speed, setSpeed] = useState(SPEEDS.indexOf(SPEED));
   const [copied, setCopied] = useState<string>();
   const { step, steps, phase } = training;
   const copy = async (what: string, text: string) => {

@@ -5,7 +5,7 @@ import { openGpu } from '../src/host/open.ts';
 import { Duel, sleep } from './duel.ts';
 import { type PageImages, unpack } from './images.ts';
 import type { Command, Report } from './protocol.ts';
-import type { PageSettings } from './settings.ts';
+import { type PageSettings, SPEED } from './settings.ts';
 
 /** Trains and measures, away from the thread that draws. */
 
@@ -15,7 +15,7 @@ let images: PageImages;
 let opening: Promise<Gpu> | undefined;
 let duel: Duel | undefined;
 /** What the page said last of how to go on. */
-let [paused, stepsPerSecond] = [false, Number.POSITIVE_INFINITY];
+let [paused, stepsPerSecond] = [false, SPEED];
 /** Settings to start with, once what runs has ended. */
 let wanted: PageSettings | undefined;
 let running = false;

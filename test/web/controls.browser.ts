@@ -131,7 +131,7 @@ it('cells and paths are chosen by pointer and by keyboard', async () => {
   const opened = await open(SMALL);
   const { page, report } = opened;
   await report('pictures');
-  const grid = page.getByRole('application', { name: /^Matrices of with skip connections/ });
+  const grid = page.getByRole('application', { name: /^Matrices of with skips/ });
   const detail = page.locator('.card').first().locator('.detail').first();
   expect(await detail.textContent()).toContain('block 1 in the bases of block 2');
   await grid.press('ArrowDown');

@@ -25,6 +25,7 @@ async function memoryOf(page: Page): Promise<number> {
 it('memory stays flat over 2,000 steps', async () => {
   const opened = await open('depth=2&width=16&epochs=40');
   const { page, report } = opened;
+  await page.getByLabel('Speed').press('End');
   /** Buffers alive at each picture so far; what the test has kept of the reports is let go. */
   const buffers = () =>
     page.evaluate(() =>

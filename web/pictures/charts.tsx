@@ -15,6 +15,12 @@ interface Drawn {
   readonly names: Names;
 }
 
+/** 0.01 as 10⁻². */
+const power = (x: number): string => {
+  const exponent = Math.round(Math.log10(x));
+  return exponent === 0 ? '1' : `10⁻${'⁰¹²³⁴⁵⁶⁷⁸⁹'[-exponent]}`;
+};
+
 /** Singular values below this share of the first are not drawn. */
 const FLOOR = 1e-4;
 
@@ -25,7 +31,7 @@ export function Spectra({ pictures, names, classes }: Drawn & { classes: number 
       {names.map(({ name, color }, n) => {
         const spectra = pictures?.[n]?.spectra ?? [];
         const rows = spectra.flatMap((values, i) =>
-          values.map((value, k) => ({ block: i + 1, k: k + 1, value: Math.max(value, FLOOR) })),
+          values.flatMap((value, k) => (value >= FLOOR ? [{ block: i + 1, k: k + 1, value }] : [])),
         );
         const stroke = (row: { block: number }) => blockColor(row.block, spectra.length);
         return (
@@ -36,7 +42,7 @@ export function Spectra({ pictures, names, classes }: Drawn & { classes: number 
               height={190}
               options={{
                 x: { label: 'k', ticks: 5 },
-                y: { label: 'σₖ / σ₁', type: 'log', domain: [FLOOR, 1], ticks: 4, tickFormat: '~e' },
+                y: { label: 'σₖ / σ₁', type: 'log', domain: [FLOOR, 1], ticks: 4, tickFormat: power },
                 color: { type: 'identity' },
                 marks: [
                   Plot.ruleX([classes + 0.5], {

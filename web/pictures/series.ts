@@ -5,7 +5,7 @@ import type { Pair } from '../protocol.ts';
 export type Names = Pair<{ readonly name: string; readonly color: string }>;
 
 export const namesOf = (skip: boolean): Names => [
-  { name: skip ? 'with skip connections' : 'without, too', color: accent },
+  { name: skip ? 'with skips' : 'without, too', color: accent },
   { name: 'twin, without', color: contrast },
 ];
 
