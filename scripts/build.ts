@@ -41,16 +41,35 @@ const neighbors: Plugin = {
   },
 };
 
+const FACES = ['index', 'models/index', 'train/index', 'analysis/index', 'host/tuner'].map(
+  (face) => `${face}.d.ts`,
+);
+
 rmSync(DIST, { recursive: true, force: true });
 execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
   cwd: ROOT,
   stdio: 'inherit',
 });
+const names = new Set<string>();
 for (const file of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
   if (!file.endsWith('.d.ts')) continue;
   const path = join(DIST, file);
-  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/(from |import\()'(\.[^']+)\.ts'/g, "$1'$2.js'"));
+  const text = readFileSync(path, 'utf8').replaceAll(/(from |import\()'(\.[^']+)\.ts'/g, "$1'$2.js'");
+  for (const [name] of text.replaceAll(/\/\*[\s\S]*?\*\//g, '').matchAll(/\bGPU(?:[A-Z][a-z]\w*)?\b/g))
+    names.add(name);
+  const depth = file.split('/').length - 1;
+  const reference = `/// <reference path="${'../'.repeat(depth) || './'}globals.d.ts" />\n`;
+  writeFileSync(path, FACES.includes(file) ? reference + text : text);
 }
+/*
+ * TypeScript has WebGPU's interfaces since version 6, in its library for browsers. Elsewhere these stand for them; where they are known,
+ * an interface without members adds nothing.
+ */
+const interfaces = [...names].sort().map((name) => `interface ${name} {}\n`);
+writeFileSync(
+  join(DIST, 'globals.d.ts'),
+  `/// <reference lib="esnext.disposable" />\n${interfaces.join('')}`,
+);
 await build({
   entryPoints: Object.entries(ENTRIES).map(([out, source]) => ({ out, in: join(ROOT, `src/${source}.ts`) })),
   outdir: DIST,

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Where drivers, datasets and choices of kernels are kept: `COLLIMATE_CACHE`, or the system's cache folder of this user. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+export function cacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
   if (env.COLLIMATE_CACHE) return env.COLLIMATE_CACHE;
   switch (process.platform) {
     case 'darwin':

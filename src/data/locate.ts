@@ -53,7 +53,7 @@ export interface Place {
 }
 
 /** Where datasets are kept: COLLIMATE_DATA, or `data` in the user's cache folder. */
-export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
+export function dataFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
   return env.COLLIMATE_DATA || join(cacheFolder(env), 'data');
 }
 
