@@ -18,7 +18,7 @@ import { REPORT_PACKAGES } from '../src/host/packages.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const MODULES = join(ROOT, 'node_modules');
 /** What `npm install collimate` may bring beside `webgpu`, and what the engine may weigh in a browser. */
-const LIMITS = { packages: 10, gzip: 60_000 };
+const LIMITS = { packages: 10, gzip: 70_000 };
 const NODE_22 = 'node@22.23.3';
 
 const { node22 } = parseArgs({ options: { node22: { type: 'boolean' } } }).values;
@@ -85,12 +85,13 @@ gpu.dispose();
 export { nothing } from 'collimate';
 `;
 
-/** For bundlers. The first is the engine as a page may use it; it prints a graph, for which it needs the rules of its operations. */
+/** For bundlers. The first is the engine as a page may use it; it counts the inputs of a graph, for which it needs the rules of all operations. */
 const BUNDLED = {
   engine: `
-import { compile, grad, matmul, openGpu, printGraph, relu, sum, trace, valueAndGrad } from 'collimate';
-export { compile, openGpu, valueAndGrad };
-console.log(printGraph(trace(grad((w, x) => sum(relu(matmul(x, w)))), [[3, 2], [4, 3]])));`,
+import { compile, matmul, mean, openGpu, relu, square, trace, valueAndGrad } from 'collimate';
+export { compile, openGpu };
+const { inputs } = trace(valueAndGrad((w, x) => mean(square(relu(matmul(x, w))))), [[3, 2], [4, 3]]);
+console.log(inputs.length);`,
   everything: `
 import * as engine from 'collimate';
 import * as analysis from 'collimate/analysis';
@@ -111,12 +112,20 @@ const bundlers = {
   async Vite(entry: string, outDir: string) {
     await vite({
       ...{ root: user, configFile: false, logLevel: 'silent' },
-      build: { outDir, minify: true, lib: { entry, formats: ['es'], fileName: 'out' } },
+      build: {
+        outDir,
+        rolldownOptions: {
+          input: entry,
+          preserveEntrySignatures: 'strict',
+          output: { entryFileNames: 'main.js' },
+        },
+      },
     });
   },
   async webpack(entry: string, path: string) {
     const stats = await new Promise<webpack.Stats | undefined>((done, fail) => {
       const output = { path, module: true, library: { type: 'module' } } as const;
+      const quiet = { experiments: { outputModule: true }, performance: false } as const;
       webpack(
         {
           mode: 'production',
@@ -124,7 +133,7 @@ const bundlers = {
           context: user,
           entry,
           output,
-          experiments: { outputModule: true },
+          ...quiet,
         },
         (error, result) => (error ? fail(error) : done(result)),
       );
@@ -152,7 +161,7 @@ async function bundle(bundler: keyof typeof bundlers): Promise<string> {
     expect(gzip <= LIMITS.gzip, `the engine is ${gzip} bytes with gzip, expected at most ${LIMITS.gzip}`);
     const main = files.find((file) => /^(engine|out|main)\./.test(file))!;
     const printed = run(process.execPath, [join(out, main)]);
-    expect(printed.includes('matmul'), `the bundle prints no graph: ${printed}`);
+    expect(printed.trim() === '2', `the bundle makes no graph: ${printed}`);
   }
   return `${sizes.join(', ')} with gzip; no module of Node`;
 }
