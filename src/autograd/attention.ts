@@ -33,7 +33,7 @@ export interface AttentionOptions {
  * [… , n, e]; leading axes, such as batch and heads, broadcast (Vaswani et al., *Attention is all you need*, 2017). A query that sees no
  * key gives zeros. What is not seen does not count, but where it is NaN or infinite in v.
  * @throws CollimateError where sizes or the mask do not fit
- * @example attention(q, k, v, { causal: true })
+ * @example attention(array([1, 2], [2, 1]), array([0, 0], [2, 1]), array([4, 6], [2, 1]), { causal: true }) // [[4], [5]]
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Typed {
   expectTensors('attention', [q, k, v]);

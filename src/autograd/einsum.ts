@@ -14,8 +14,8 @@ interface Labeled {
  * sums over all letters that the result does not have. Without `->`, the result has the letters that occur once, by the alphabet.
  * `...` stands for axes that broadcast. Operands are multiplied from left to right, as matrices where letters are summed.
  * @throws CollimateError that names the letter and both sizes where these differ
- * @example einsum('bij,bjk->bik', a, b) // batches of matrix products
- * @example einsum('ii', a) // the trace; 'ij->ji' is the transpose, 'i,j->ij' the outer product
+ * @example einsum('ij,j->i', array([1, 2, 3, 4], [2, 2]), array([1, 1])) // [3, 7]; 'bij,bjk->bik' are batches of products
+ * @example einsum('ii', array([1, 2, 3, 4], [2, 2])) // 5, the trace; 'ij->ji' is the transpose, 'i,j->ij' the outer product
  */
 export function einsum(subscripts: string, ...operands: Tensor[]): Typed {
   expectTensors('einsum', operands);

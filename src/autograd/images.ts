@@ -36,7 +36,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): 
  * The transpose of {@link conv2d}, by which it is linear in images [… , n, height, width, in], as a layer of its own: PyTorch's
  * `conv_transpose2d`, with its layout of weights [… , in, out, height, width]. An image's side h becomes
  * (h − 1) · stride − 2 padding + size + outputPadding.
- * @example convTranspose2d(x, weight, { stride: 2, padding: 1 }) // with weights 4×4, images of twice the size
+ * @example convTranspose2d(array([2], [1, 1, 1, 1]), array([1, 2, 3, 4], [1, 1, 2, 2])) // [2, 4, 6, 8], of height and width 2
  */
 export function convTranspose2d(
   x: Tensor,
@@ -74,6 +74,7 @@ export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOption
 /**
  * Mean at each position of a window over images [… , n, height, width, channels]; padding counts as zeros, as in PyTorch. By default
  * windows do not overlap.
+ * @example averagePool2d(array([1, 2, 3, 4], [1, 2, 2, 1]), 2) // [2.5]
  */
 export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Typed {
   expectTensors('averagePool2d', [x]);

@@ -37,13 +37,19 @@ import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './
 /** The largest finite float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
-/** The identity matrix [rows, columns]: 1 on the diagonal, 0 beside it. */
+/**
+ * The identity matrix [rows, columns]: 1 on the diagonal, 0 beside it.
+ * @example eye(2) // [[1, 0], [0, 1]]
+ */
 export function eye(rows: number, columns = rows): Typed {
   const shape = sides('eye', [rows, columns]);
   return cast(equal(iota(shape, -2), iota(shape, -1)), 'f32');
 }
 
-/** ln Σ exp(x) along an axis (default: the last), which is kept with size 1, without overflow; infinities and NaN propagate. */
+/**
+ * ln Σ exp(x) along an axis (default: the last), which is kept with size 1, without overflow; infinities and NaN propagate.
+ * @example logsumexp(array([0, Math.log(3)])) // [1.386294]
+ */
 export function logsumexp(x: Tensor, axes: Axes = -1): Typed {
   const top = stopGradient(amax(x, axes));
   // ∞ − ∞ would be NaN.
@@ -54,7 +60,7 @@ export function logsumexp(x: Tensor, axes: Axes = -1): Typed {
 /**
  * eˣ / Σ eˣ along an axis (default: the last), without overflow. −∞ gives 0; NaN, ∞, and nothing but −∞ give NaN along all
  * of the axis, as in PyTorch.
- * @example softmax(x) // [0, ln 3] → [0.25, 0.75]
+ * @example softmax(array([0, Math.log(3)])) // [0.25, 0.75]
  */
 export function softmax(x: Tensor, axes: Axes = -1): Typed {
   const e = exp(sub(x, stopGradient(amax(x, axes))));
@@ -63,14 +69,17 @@ export function softmax(x: Tensor, axes: Axes = -1): Typed {
 
 /**
  * x − ln Σ eˣ along an axis (default: the last): the logarithm of {@link softmax}, without cancellation where that is tiny.
- * @example logSoftmax(x) // [0, −200] → [0, −200]
+ * @example logSoftmax(array([0, -200])) // [0, -200]
  */
 export function logSoftmax(x: Tensor, axes: Axes = -1): Typed {
   const shifted = sub(x, stopGradient(amax(x, axes)));
   return sub(shifted as Typed, log(sum(exp(shifted), axes)));
 }
 
-/** Index of the first largest element along an axis (default: the last, kept with size 1), as f32; NaN counts as largest. */
+/**
+ * Index of the first largest element along an axis (default: the last, kept with size 1), as f32; NaN counts as largest.
+ * @example argmax(array([1, 3, 3, 2])) // [1]
+ */
 export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Typed {
   expectTensors('argmax', [x]);
   expectOptions('argmax', options, ['keepDims']);
@@ -82,13 +91,16 @@ export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Typed
   return neg(amax(first, along, options));
 }
 
-/** Index of the first smallest element along an axis (default: the last, kept with size 1), as f32; NaN counts as smallest. */
+/**
+ * Index of the first smallest element along an axis (default: the last, kept with size 1), as f32; NaN counts as smallest.
+ * @example argmin(array([1, 3, 0, 0])) // [2]
+ */
 export const argmin = (x: Tensor, axis = -1, options: ReduceOptions = {}): Typed =>
   argmax(neg(x), axis, options);
 
 /**
  * 1 where the last axis, a new one of size `classes`, is at `index` (f32 or u32 of any shape), else 0: all zeros for what is no class.
- * @example oneHot(index, 3) // [2, 0] → [[0, 0, 1], [1, 0, 0]]
+ * @example oneHot(array([2, 0]), 3) // [[0, 0, 1], [1, 0, 0]]
  */
 export function oneHot(index: Tensor, classes: number): Typed {
   expectTensors('oneHot', [index]);
@@ -97,14 +109,17 @@ export function oneHot(index: Tensor, classes: number): Typed {
   return cast(same, 'f32');
 }
 
-/** x · {@link sigmoid}(x), also called swish; NaN at −∞. */
+/**
+ * x · {@link sigmoid}(x), also called swish; NaN at −∞.
+ * @example silu(array([1, -1])) // [0.731059, -0.268941]
+ */
 export const silu = (x: Tensor): Typed => mul(x as Typed, sigmoid(x));
 
 /**
  * x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks & Gimpel, *Gaussian error linear units*,
  * 2016). As in JAX, it is approximated, with an error below 5e-4, by ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) unless `approximate` is
  * false. NaN at −∞.
- * @example gelu(x, { approximate: false }) // as PyTorch's by default
+ * @example gelu(array([1, -1]), { approximate: false }) // [0.841345, -0.158655], as PyTorch's by default
  */
 export function gelu(x: Tensor, options: { readonly approximate?: boolean } = {}): Typed {
   expectTensors('gelu', [x]);
@@ -128,7 +143,7 @@ export interface LayerNormOptions {
 /**
  * (x − mean) / √(variance + ε) · weight + bias, with mean and (biased) variance of each part along `axes` (Ba, Kiros & Hinton, *Layer
  * normalization*, 2016). NaN throughout a part of which an element is not finite.
- * @example layerNorm(x, { weight, bias }) // x [… , d], weight and bias [d]
+ * @example layerNorm(array([1, 3, 5, 5], [2, 2]), { bias: array([1, 2]) }) // [[0.000005, 2.999995], [1, 2]]
  */
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Typed {
   expectTensors('layerNorm', [x]);
@@ -146,6 +161,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Typed {
 /**
  * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
  * shape [1, 1]. It is NaN if any logit is, or if a label is not a class.
+ * @example softmaxCrossEntropy(array([0, 0], [1, 2]), array([1])) // [[0.693147]]
  */
 export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Typed {
   expectTensors('softmaxCrossEntropy', [logits, labels]);

@@ -13,7 +13,7 @@ export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' a
  * A constant array of numbers, row after row (default: of one axis). Programs that use it bring it to the device when their arrays are
  * bound. Printed graphs do not show the numbers.
  * @throws CollimateError unless there are as many numbers as elements, and the type holds them
- * @example array([1, 2, 3, 4, 5, 6], [2, 3])
+ * @example array([1, 2, 3, 4], [2, 2]) // [[1, 2], [3, 4]]
  */
 export function array<D extends 'f32' | 'u32' | 'u8' = 'f32'>(
   data: ArrayLike<number>,
