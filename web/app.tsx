@@ -69,10 +69,11 @@ export function App() {
         <h1>Watch Residual Alignment emerge</h1>
         <p>
           Two small networks learn to read handwritten digits, in this page, on your GPU.{' '}
-          <b style={{ color: names[0].color }}>One</b> has skip connections,{' '}
-          <b style={{ color: names[1].color }}>its twin</b> has none. Training makes all blocks of the first
-          read and write along the same few directions, and carries each image along a straight line to its
-          class; the twin learns the digits otherwise.
+          <b style={{ color: names[0].ink }}>One</b> has skip connections
+          {settings.skip ? '' : ' (you switched them off)'}, <b style={{ color: names[1].ink }}>its twin</b>{' '}
+          has none. With them, training makes all blocks read and write along the same few directions, and
+          carries each image along a straight line to its class. Without them, a network learns the digits
+          otherwise.
         </p>
       </header>
       {wrong && <Notice title={wrong.message} text={`${wrong.remedy} The defaults are used instead.`} />}

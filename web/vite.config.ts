@@ -44,7 +44,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // Relative, so that the page works from any path.
   base: './',
-  plugins: [images()],
+  plugins: [images(), ownTasks()],
   worker: { format: 'es', plugins: () => [ownTasks()] },
   build: { target: 'es2022', outDir: 'dist', emptyOutDir: true },
 });

@@ -28,7 +28,7 @@ const FLOOR = 1e-4;
 export function Spectra({ pictures, names, classes }: Drawn & { classes: number }) {
   return (
     <div class="pair">
-      {names.map(({ name, color }, n) => {
+      {names.map(({ name, ink }, n) => {
         const spectra = pictures?.[n]?.spectra ?? [];
         const rows = spectra.flatMap((values, i) =>
           values.flatMap((value, k) => (value >= FLOOR ? [{ block: i + 1, k: k + 1, value }] : [])),
@@ -36,7 +36,7 @@ export function Spectra({ pictures, names, classes }: Drawn & { classes: number 
         const stroke = (row: { block: number }) => blockColor(row.block, spectra.length);
         return (
           <div key={name}>
-            <h3 style={{ color }}>{name}</h3>
+            <h3 style={{ color: ink }}>{name}</h3>
             <Chart
               label={`Singular values of the blocks of ${name}`}
               height={190}

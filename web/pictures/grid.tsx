@@ -53,12 +53,12 @@ export function Grids({ pictures, names, chosen, choose }: GridProps) {
   const [i, j] = chosen.map((x) => Math.min(x, depth - 1)) as [number, number];
   return (
     <div class="pair">
-      {names.map(({ name, color }, n) => {
+      {names.map(({ name, color, ink }, n) => {
         const matrices = pictures?.[n]?.alignment ?? [];
         const matrix = matrices[i]?.[j];
         return (
           <div key={name}>
-            <h3 style={{ color }}>{name}</h3>
+            <h3 style={{ color: ink }}>{name}</h3>
             <Canvas
               label={`Matrices of ${name}, row i and column j; chosen: block ${i + 1} in the bases of block ${j + 1}`}
               draw={(context, width, _, ink) => drawGrid(context, width, ink, matrices, color, [i, j])}

@@ -34,12 +34,12 @@ export function Paths({ pictures, samples, classes, names, chosen, choose }: Pat
   const sample = samples[chosen];
   return (
     <div class="pair">
-      {names.map(({ name, color }, n) => {
+      {names.map(({ name, ink }, n) => {
         const picture = pictures?.[n];
         const paths = picture?.paths ?? [];
         return (
           <div key={name}>
-            <h3 style={{ color }}>{name}</h3>
+            <h3 style={{ color: ink }}>{name}</h3>
             <Canvas
               label={`Paths of ${samples.length} images through ${name}; chosen: image ${chosen + 1}, a ${sample?.label}`}
               draw={(context, width) => drawPaths(context, width, paths, samples, classes, chosen)}

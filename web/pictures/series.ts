@@ -1,12 +1,12 @@
 import { accent, contrast } from '../../src/report/colors.ts';
 import type { Pair } from '../protocol.ts';
 
-/** What the two networks are called, and their colors. */
-export type Names = Pair<{ readonly name: string; readonly color: string }>;
+/** What the two networks are called, their colors, and the same for text, which needs more contrast. */
+export type Names = Pair<{ readonly name: string; readonly color: string; readonly ink: string }>;
 
 export const namesOf = (skip: boolean): Names => [
-  { name: skip ? 'with skips' : 'without, too', color: accent },
-  { name: 'twin, without', color: contrast },
+  { name: skip ? 'with skips' : 'without, too', color: accent, ink: 'var(--network)' },
+  { name: 'twin, without', color: contrast, ink: 'var(--twin)' },
 ];
 
 export const percent = (share: number): string => `${Math.round(100 * share)}%`;
