@@ -3,22 +3,14 @@ import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 
 const GROUP = 64;
 
+type Rows = Sizes<'count' | 'width' | 'pitch' | 'to'> & { readonly start?: number; readonly step?: 1 | -1 };
+
 /**
- * Copies `count` rows of `width` words, which lie `pitch` words apart, to where they lie `to` apart. Row r is number `first` + r of
- * the source, or where `last` is given, `last` − r; of two sources, even rows lie in one and odd ones in the other.
+ * Copies `count` rows of `width` words, which lie `pitch` words apart, to where they lie `to` apart: those of the source from number
+ * `start` on, or back. Of two sources, even rows lie in one and odd ones in the other.
  */
-export function copyRows(
-  {
-    count,
-    width,
-    pitch,
-    to,
-    first = 0,
-    last,
-  }: Sizes<'count' | 'width' | 'pitch' | 'to'> & { first?: number; last?: number },
-  sources: 1 | 2,
-  traits: AdapterTraits,
-): Kernel {
+export function copyRows(rows: Rows, sources: 1 | 2, traits: AdapterTraits): Kernel {
+  const { count, width, pitch, to, start = 0, step = 1 } = rows;
   const total = count * to;
   const second = sources === 2 ? '@group(0) @binding(1) var<storage, read> odd: array<u32>;\n' : '';
   return {
@@ -40,7 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   }
 }`,
     bindings: [...new Array<'read'>(sources).fill('read'), 'read_write'],
-    uniforms: Uint32Array.of(total, width, pitch, to, last ?? first, last === undefined ? 1 : 2 ** 32 - 1),
+    uniforms: Uint32Array.of(total, width, pitch, to, start, step),
     grid: foldGrid(Math.ceil(total / GROUP), traits),
     flops: 0,
     bytes: 8 * count * width,

@@ -45,8 +45,11 @@ export function emitLoop(
     for (const [i, x] of loop.carries.entries()) if (used.has(x)) live.add(i);
   }
   const carried = [...live].sort((a, b) => a - b);
-  const kept = (value: Tensor) => carried.some((i) => value === loop.carries[i] || value === loop.next[i]);
-  const others = results.filter((node, i) => node.params.each && !kept(wanted[i]!));
+  /** The carry whose values at each step a result is, if any. */
+  const carryOf = (node: Tensor<'scan'>) =>
+    carried.find((i) => [loop.carries[i], loop.next[i]].includes(valueIn(node)));
+  const lists = results.filter(({ params }) => params.each);
+  const others = lists.filter((node) => carryOf(node) === undefined);
 
   const before: Emitted[] = [];
   const after: Emitted[] = [];
@@ -67,11 +70,11 @@ export function emitLoop(
   function carry(i: number): (step: number) => Value {
     const [x, y, start] = [loop.carries[i]!, loop.next[i]!, inputs[i]!];
     const width = bytesOf(x);
-    const lists = results.filter((node, r) => node.params.each && (wanted[r] === x || wanted[r] === y));
+    const own = lists.filter((node) => carryOf(node) === i);
     const last = results.find(
       (node, r) => !node.params.each && wanted[r] === y && loop.next.indexOf(y) === i,
     );
-    if (!lists.length) {
+    if (!own.length) {
       const pair: Scratch[] = [{ bytes: width }, { bytes: width }];
       const between = (step: number): Value => ({ of: pair[step % 2]!, offset: 0, bytes: width });
       return (step) => (step === 0 ? start : step === length && last ? last : between(step));
@@ -85,9 +88,9 @@ export function emitLoop(
     const one = copyRows({ ...words, count: 1 }, 1, traits);
     before.push({ kernel: one, values: [start, at(0)] });
     if (last) after.push({ kernel: one, values: [at(length), last] });
-    for (const node of lists) {
+    for (const node of own) {
       const first = Number(valueIn(node) === y);
-      const order = reverse ? { last: length - 1 + first } : { first };
+      const order = reverse ? ({ start: length - 1 + first, step: -1 } as const) : { start: first };
       const kernel = copyRows({ ...words, count: length, ...order }, 2, traits);
       after.push({ kernel, values: [rows[0]!.of, rows[1]!.of, node] });
     }
@@ -106,10 +109,10 @@ export function emitLoop(
     const written = [...handOn.map((at) => at(step + 1)), ...ys.map((y) => part(y, row))];
     const known = new Map<BufferRef, Value>();
     const valueAt = (ref: BufferRef): Value => {
-      const { kind, index, offset = 0, bytes } = ref;
-      const base = (kind === 'slot' ? slots : kind === 'input' ? bound : written)[index] as Value;
       const found = known.get(ref);
       if (found) return found;
+      const { kind, index, offset = 0, bytes } = ref;
+      const base = (kind === 'slot' ? slots : kind === 'input' ? bound : written)[index] as Value;
       // What all steps share keeps its identity, so that copies of it in other forms are made once.
       const own = kind === 'input' && !offset ? base : within(base, offset, bytes);
       known.set(ref, own);
