@@ -9,6 +9,7 @@ COPY package.json package-lock.json ./
 # With the development dependencies that `bench` and `test` run on, without those that only check the source.
 RUN npm ci \
  && rm -rf node_modules/typescript node_modules/@typescript node_modules/@biomejs \
+           node_modules/@arethetypeswrong node_modules/webpack node_modules/playwright-core \
            node_modules/webgpu/dist/darwin-* node_modules/webgpu/dist/win32-* \
            node_modules/@sparticuz/chromium/bin/chromium.br
 

@@ -18,6 +18,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** What of node_modules no command needs: checkers, types, other systems' binaries, the browser around SwiftShader. */
 const omitted = [
   /^(typescript|@typescript|@biomejs|@types|@webgpu|\.bin\/(tsc|biome)|\.vite.*|\.cache)(\/|$)/,
+  /^(@arethetypeswrong|publint|webpack|@webassemblyjs|terser|caniuse-lite|playwright-core)(\/|$)/, // check the package, and the page
   /^webgpu\/dist\/(?!linux-x64)/,
   /^lightningcss/, // which vite loads for style sheets only
   /^@img\/sharp-(?!(libvips-)?linux-x64(\/|$))/,

@@ -50,6 +50,8 @@ test('the archive leaves out what no command needs', () => {
     '@img/sharp-libvips-linuxmusl-x64/lib',
     '@img/sharp-webcontainers-wasm32/lib',
     'typescript',
+    'webpack/lib/index.js',
+    '@arethetypeswrong/core/node_modules/typescript/lib/tsc.js',
     '@biomejs/cli-linux-x64',
     '.bin/tsc',
     'd3/dist/d3.js.map',
