@@ -1,9 +1,10 @@
 import type { Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
+import { add, neg } from './pointwise.ts';
 import type { Params } from './primitives.ts';
 import { type DType, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
-import { alignRanks, fromEnd, reshape } from './views.ts';
+import { alignRanks, fromEnd, pad, reshape, slice } from './views.ts';
 
 export * from './pointwise.ts';
 export * from './views.ts';
@@ -52,10 +53,39 @@ export function squeeze<D extends DType>(x: Typed<D>, axes: readonly number[]): 
 export const sum = reduce('sum', 'sum');
 /** Largest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally. */
 export const amax = reduce('max', 'amax');
+/** Smallest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally. */
+export const amin: Float = (x, axes, options) => neg(amax(neg(x as Typed), axes, options));
+/** Product along `axes` (default: all), which are kept with size 1; the derivative is right with zeros, too. */
+export const prod = reduce('prod', 'prod') as Float;
 /** Biased variance (divides by n) along `axes` (default: all), kept with size 1; NaN if any element is not finite. */
 export const variance = reduce('variance', 'variance') as Float;
 /** Mean along `axes` (default: all), which are kept with size 1. */
 export const mean = reduce('mean', 'mean') as Float;
+
+/** Elements that are summed one after the other; more are summed in blocks. */
+const LONGEST = 256;
+
+/** Sums of all elements up to each along an axis (default: the last), itself included; with `reverse`, from the end on. */
+export function cumsum(x: Tensor, axis = -1, options: { reverse?: boolean } = {}): Typed {
+  expectOptions('cumsum', options, ['reverse']);
+  expectTensors('cumsum', [x]);
+  const { reverse = false } = options;
+  const at = fromEnd(axis, x.rank);
+  const along = (t: Tensor, axis: number): Typed => bind('cumsum', [t], { axis, reverse });
+  const n = x.shape.at(at) ?? 0;
+  if (n <= LONGEST || at >= 0) return along(x, at);
+  const size = 2 ** Math.ceil(Math.log2(n) / 2);
+  const count = Math.ceil(n / size);
+  const widths = (before: number, after: number, rest: number) =>
+    [[before, after], ...new Array<[number, number]>(rest).fill([0, 0])] as [number, number][];
+  const whole = pad(x, widths(0, count * size - n, -1 - at));
+  const within = along(reshape(whole, whole.shape.toSpliced(x.rank + at, 1, count, size)), at);
+  const totals = along(reverse ? slice(within, 0, 1, at) : slice(within, size - 1, size, at), at - 1);
+  const before = reverse
+    ? pad(slice(totals, 1, count, at - 1), widths(0, 1, -at))
+    : pad(slice(totals, 0, count - 1, at - 1), widths(1, 0, -at));
+  return slice(reshape(add(within, before), whole.shape), 0, n, at);
+}
 
 /** The same for operations that have axes of their own: a lack of those is not made up for. */
 function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {

@@ -4,7 +4,7 @@ import type { DType } from './shape.ts';
 type None = Record<string, never>;
 
 /** What a reduction does with the elements along its axes. `variance` is the biased one (divides by n). */
-export type ReduceKind = 'sum' | 'mean' | 'max' | 'variance';
+export type ReduceKind = 'sum' | 'mean' | 'max' | 'prod' | 'variance';
 
 /**
  * Every primitive and its static parameters. Axes are negative: they count from the last one, and whatever stands
@@ -69,6 +69,8 @@ export interface Params {
 
   /** Reduces along `axes`, which stay as axes of size 1. */
   reduce: { kind: ReduceKind; axes: readonly number[] };
+  /** Sums of all elements up to each along an axis, itself included; from the end on if `reverse`. */
+  cumsum: { axis: number; reverse: boolean };
   /** Product of the last two axes; leading axes broadcast. */
   matmul: { transposeA: boolean; transposeB: boolean };
   /**

@@ -1,6 +1,7 @@
 import { useRules } from './bind.ts';
 import { arithmeticRules } from './ops/arithmetic.ts';
 import { convRules } from './ops/conv.ts';
+import { cumsumRules } from './ops/cumsum.ts';
 import { elementaryRules } from './ops/elementary.ts';
 import { leafRules } from './ops/leaves.ts';
 import { linalgRules } from './ops/linalg.ts';
@@ -20,6 +21,7 @@ export const rules: Rules = {
   ...elementaryRules,
   ...viewRules,
   ...reduceRules,
+  ...cumsumRules,
   ...matmulRules,
   ...convRules,
   ...poolRules,

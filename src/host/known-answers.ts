@@ -142,6 +142,11 @@ const problems = {
     specs: [of(9, 4)],
     answer: (x) => list(36, (i) => x[(8 - Math.floor(i / 4)) * 4 + (i % 4)]!),
   },
+  cumsum: {
+    f: (x) => c.cumsum(x),
+    specs: [of(4, 9)],
+    answer: (x) => x.map((_, i) => total((i % 9) + 1, (k) => x[i - k]!)),
+  },
   scatter: {
     f: (x) => c.scatterAdd(x, c.rem(c.iota([9]), 4), 5),
     specs: [of(9, 4)],

@@ -7,7 +7,7 @@ import { extreme } from './special.ts';
  * `moments` gives of each stretch what {@link MOMENTS_WGSL} keeps, in four results; `merged` is the variance of what such
  * stretches, four results of the body, are together.
  */
-export type ReduceKind = 'sum' | 'mean' | 'max' | 'variance' | 'moments' | 'merged';
+export type ReduceKind = 'sum' | 'mean' | 'max' | 'prod' | 'variance' | 'moments' | 'merged';
 
 export interface ReduceSpec {
   /** What is reduced; for each reduction one result of the body, or four. */
@@ -75,6 +75,7 @@ function accumulator(kind: ReduceKind, i: number, [y, ...more]: readonly string[
     return { name, type: 'F', start, join, variables: [[block, start, join(block, y!)]], block };
   };
   if (kind === 'sum' || kind === 'mean') return plain('F(0.0)', (a, b) => `${a} + ${b}`);
+  if (kind === 'prod') return plain('F(1.0)', (a, b) => `${a} * ${b}`);
   if (kind === 'max') {
     return plain('F(bitcast<f32>(params.lowest))', (a, b, types) => extreme('max', a, b, types));
   }

@@ -206,6 +206,17 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.variance(x, 0), [6, 4]),
     on((x) => c.variance(x), [3, 5]),
     on((x) => c.mean(x, -1), [3, 8]),
+    on((x) => c.amin(x, -1), [3, 7]),
+    on((x) => c.prod(x, -1), [3, 7]),
+    on((x) => c.prod(x, [0, 2]), [2, 3, 4]),
+    on((x) => c.prod(c.concat([c.mul(x, 0), x, c.sin(x)], 1), 1), [4, 2]),
+  ],
+  cumsum: [
+    on((x) => c.cumsum(x), [3, 7]),
+    on((x) => c.cumsum(c.square(x), 0, { reverse: true }), [5, 4]),
+    on((x) => c.cumsum(x, -2), [2, 3, 4]),
+    on((x) => c.cumsum(x), [2, 300]),
+    on((x) => c.cumsum(x, 0, { reverse: true }), [261, 2]),
   ],
   matmul: [
     on((a, b) => c.matmul(a, b), [3, 5], [5, 4]),

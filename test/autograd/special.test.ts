@@ -265,6 +265,10 @@ describe('reductions', () => {
         c.sum(x, axis),
         c.mean(x, axis),
         c.amax(x, axis),
+        c.amin(x, axis),
+        c.prod(x, axis),
+        c.cumsum(x, axis),
+        c.cumsum(x, axis, { reverse: true }),
         c.variance(x, axis),
       ];
       return [...all(x, -1), ...all(y, 0), c.amax(c.neg(c.relu(x)), -1)];
@@ -279,7 +283,10 @@ describe('reductions', () => {
       [-INF, 17],
     ] as const) {
       const data = Array.from({ length: n }, (_, i) => (i === place ? value : Math.fround(Math.sin(i))));
-      await sameOnGpu((x) => [c.sum(x), c.amax(x), c.amax(c.neg(x)), c.mean(x)], column(data));
+      await sameOnGpu(
+        (x) => [c.sum(x), c.amax(x), c.amax(c.neg(x)), c.mean(x), c.prod(c.add(1, c.mul(x, 1e-4)))],
+        column(data),
+      );
     }
     await sameOnGpu((x) => c.amax(x), column(new Array<number>(n).fill(-INF)));
   });

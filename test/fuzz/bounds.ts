@@ -153,7 +153,10 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
     case 'scan':
       throw new Error('random graphs have no loops');
     case 'scatterAdd':
-      scatterError(xs, out, run);
+      chainError(xs, out, run, xs[1]!.data.length);
+      break;
+    case 'cumsum':
+      chainError(xs, out, run, xs[0]!.shape.at((node.params as Params['cumsum']).axis)!);
       break;
     case 'orthonormalize':
     case 'svd':
@@ -263,6 +266,7 @@ function reduceError(
   const n = x.data.length / data.length;
   const [size, spread, squares] = [zeros(data), zeros(data), zeros(data)];
   const top = zeros(data);
+  const [most, bits] = [zeros(data).fill(1), zeros(data)];
   const [wild, odd, infinite] = [zeros(data), zeros(data), zeros(data)];
   for (let i = 0; i < x.data.length; i++) {
     const o = map(i);
@@ -275,6 +279,11 @@ function reduceError(
       spread[o]! += e;
       squares[o]! += e * e;
       top[o] = Math.max(top[o]!, Math.abs(v) + e);
+      most[o]! *= Math.abs(v) + e;
+      bits[o]! +=
+        v === 0 && e === 0
+          ? 0
+          : Math.max(Math.abs(Math.log2(Math.abs(v) + e)), v === 0 ? 0 : Math.abs(Math.log2(Math.abs(v))));
     }
     if (kind === 'max') error[o] = Math.max(error[o]!, e);
   }
@@ -284,6 +293,10 @@ function reduceError(
     if (odd[o]) error[o] = 0;
     else if (wild[o]) error[o] = ANYTHING;
     else if (kind === 'max') continue;
+    // Whatever the order, no product on the way overflows or vanishes.
+    else if (kind === 'prod')
+      error[o] =
+        infinite[o] || !(bits[o]! < 120) ? ANYTHING : (most[o]! - Math.abs(y)) * 1.0001 + n * ULP * most[o]!;
     else if (kind === 'variance') {
       if (infinite[o]) error[o] = 0;
       else if (4 * n * top[o]! ** 2 > LARGEST) error[o] = ANYTHING;
@@ -389,16 +402,15 @@ function takeError(
 }
 
 /** Terms are added one by one. */
-function scatterError([x, index]: readonly Bounded[], { data, error }: Bounded, run: Run): void {
-  const of = (values: Float64Array) => run([arrayOf(x!, values), index!]);
+function chainError([x, index]: readonly Bounded[], { data, error }: Bounded, run: Run, terms: number): void {
+  const of = (values: Float64Array) => run([arrayOf(x!, values), index ?? x!]);
   const finite = (v: number) => (Number.isFinite(v) ? v : 0);
   const [spread, sizes] = [
     of(x!.error),
     of(x!.data.map((v, i) => Math.abs(finite(v)) + finite(x!.error[i]!))),
   ];
-  const terms = index!.data.length;
   for (let i = 0; i < data.length; i++) {
-    if (!isCertain(index!)) error[i] = ANYTHING;
+    if (index && !isCertain(index)) error[i] = ANYTHING;
     else if (!Number.isFinite(data[i]!) && spread[i] === 0) error[i] = 0;
     else
       error[i] =

@@ -301,6 +301,18 @@ export const STEPS = {
     const x = b.float(at[0], (t) => t.rank > 0);
     return c.amax(x, axesBy(x.rank, n));
   },
+  amin: (b, { at, n }) => {
+    const x = b.float(at[0], (t) => t.rank > 0);
+    return c.amin(x, axesBy(x.rank, n));
+  },
+  prod: (b, { at, n }) => {
+    const x = b.float(at[0], (t) => t.rank > 0);
+    return c.prod(x, axesBy(x.rank, n));
+  },
+  cumsum: (b, { at, n }) => {
+    const x = b.float(at[0], (t) => t.rank > 0);
+    return c.cumsum(x, n % x.rank, { reverse: (n & 64) > 0 });
+  },
   variance: (b, { at, n }) => {
     const x = b.float(at[0], (t) => t.rank > 0);
     return c.variance(x, axesBy(x.rank, n));

@@ -66,8 +66,8 @@ function emitPointwise({ nodes, expression }: Group, traits: AdapterTraits, orig
 const SPLIT_LENGTH = 4096;
 const SPLIT_WAYS = 64;
 /** The kinds of the two steps: what each part gives, and how parts are put together. */
-const WITHIN = { sum: 'sum', mean: 'sum', max: 'max', variance: 'moments' } as const;
-const BETWEEN = { sum: 'sum', mean: 'mean', max: 'max', variance: 'merged' } as const;
+const WITHIN = { sum: 'sum', mean: 'sum', max: 'max', prod: 'prod', variance: 'moments' } as const;
+const BETWEEN = { sum: 'sum', mean: 'mean', max: 'max', prod: 'prod', variance: 'merged' } as const;
 
 function emitReduce({ nodes, expression }: Group, traits: AdapterTraits): Emitted[] {
   const { body, buffers } = expression!;

@@ -1,4 +1,4 @@
-import { type Shape, stridesOf } from '../shape.ts';
+import { type Shape, sizeOf, stridesOf } from '../shape.ts';
 
 /** Maps a linear index of `out` to that of the element which is `strides` away for each step along its axes. */
 export function stridedIndex(out: Shape, strides: readonly number[]): (i: number) => number {
@@ -12,3 +12,10 @@ export function broadcastIndex(out: Shape, operand: Shape): (i: number) => numbe
   const strides = stridesOf(operand).map((s, axis) => (operand[axis] === 1 ? 0 : s));
   return stridedIndex(out, [...lead, ...strides]);
 }
+
+/** An axis in the middle of a shape: how many elements of it there are, of what size, how often. */
+export const around = (shape: Shape, axis: number) => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  rows: shape.at(axis)!,
+  width: axis === -1 ? 1 : sizeOf(shape.slice(axis + 1)),
+});

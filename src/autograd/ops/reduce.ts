@@ -1,9 +1,35 @@
 import { CollimateError } from '../../errors.ts';
-import { broadcastLike, div, equal, mean, mul, sub, sum, where, zerosLike } from '../operations.ts';
+import {
+  broadcastLike,
+  concat,
+  div,
+  equal,
+  full,
+  mean,
+  mul,
+  pad,
+  prod,
+  slice,
+  sub,
+  sum,
+  where,
+  zerosLike,
+} from '../operations.ts';
 import type { Rules } from '../rule.ts';
 import { formatShape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
+
+/** For each element the product of all others along an axis, by halves: without division, so that zeros are as good as any. */
+function others(x: Tensor, axis: number): Tensor {
+  const n = x.shape.at(axis)!;
+  if (n === 1) return full(1, x.shape);
+  const half = Math.ceil(n / 2);
+  const even = pad(x, [[0, n % 2], ...new Array<[0, 0]>(-1 - axis).fill([0, 0])], 1);
+  const [a, b] = [slice(even, 0, half, axis), slice(even, half, 2 * half, axis)];
+  const rest = others(mul(a, b), axis);
+  return slice(concat([mul(rest, b), mul(rest, a)], axis), 0, n, axis);
+}
 
 export const reduceRules: Pick<Rules, 'reduce'> = {
   reduce: {
@@ -36,6 +62,7 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
         return acc;
       };
       if (kind === 'max') return fold(-Infinity, (acc, v) => Math.max(acc, v));
+      if (kind === 'prod') return fold(1, (acc, v) => acc * v);
       const total = fold(0, (acc, v) => acc + v);
       if (kind === 'sum') return total;
       if (kind === 'mean') return total.map((x) => x / n);
@@ -54,6 +81,11 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
           const attained = equal(x!, out);
           const pick = (x: Tensor) => sum(where(attained, x, 0), axes);
           return div(pick(t), pick(zerosLike(x!, 1)));
+        }
+        case 'prod': {
+          // d Π x = Σ dx_i Π_{j ≠ i} x_j, axis by axis
+          const factors = axes.map((axis, i) => others(i ? prod(x!, axes.slice(0, i)) : x!, axis));
+          return sum(factors.reduce(mul, t), axes);
         }
         case 'variance': {
           // d var(x) = 2 mean((x − mean x) dx), since Σ(x − mean x) = 0

@@ -17,10 +17,11 @@ import {
 } from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
-import { formatType, holds, type Shape, sizeOf } from '../shape.ts';
+import { formatType, holds, sizeOf } from '../shape.ts';
 import { sides, type Tensor } from '../tensor.ts';
 import { arithmeticRules } from './arithmetic.ts';
 import { elementaryRules } from './elementary.ts';
+import { around } from './indexing.ts';
 import { leafRules } from './leaves.ts';
 import { viewRules } from './views.ts';
 
@@ -38,13 +39,6 @@ function literalValues(x: Tensor, known = new Map<Tensor, NdArray | undefined>()
   known.set(x, data && { shape: x.shape, dtype: x.dtype, data });
   return known.get(x);
 }
-
-/** An axis in the middle of a shape: how many elements of it there are, of what size, how often. */
-const around = (shape: Shape, axis: number) => ({
-  outer: sizeOf(shape.slice(0, axis)),
-  rows: shape.at(axis)!,
-  width: axis === -1 ? 1 : sizeOf(shape.slice(axis + 1)),
-});
 
 /**
  * What `record` gives of `x` along its first axis by one list, for each of as many lists; `x` may be another each time (`own`), and so may
