@@ -35,6 +35,8 @@ export interface CompileOptions {
    * f32. By default everything is f32.
    */
   precision?: 'f32' | 'f16';
+  /** Is called for each kernel that is compiled, with how many are and how many there will be. */
+  onProgress?: (done: number, total: number) => void;
 }
 
 /**
@@ -62,7 +64,7 @@ export async function compileUnexamined<const S extends Specs, const R>(
   choose = async (work: readonly Work[]): Promise<readonly Kernel[]> => work.map(({ kernel }) => kernel),
 ): Promise<Program<R, TracedArgs<S>>> {
   expectGpu('compile', gpu);
-  expectOptions('compile', options, ['label', 'inPlace', 'precision']);
+  expectOptions('compile', options, ['label', 'inPlace', 'precision', 'onProgress']);
   const graph = trace(f, specs);
   const { precision = 'f32' } = options;
   const halfProducts = precision === 'f16';
@@ -86,7 +88,13 @@ export async function compileUnexamined<const S extends Specs, const R>(
   }));
   const chosen = await choose(work);
   const dispatches = lowered.dispatches.map((dispatch, i) => ({ ...dispatch, kernel: chosen[i]! }));
-  const pipelines = await Promise.all(chosen.map((kernel) => gpu.pipeline(kernel)));
+  let done = 0;
+  const compiled = async (kernel: Kernel) => {
+    const pipeline = await gpu.pipeline(kernel);
+    options.onProgress?.(++done, chosen.length);
+    return pipeline;
+  };
+  const pipelines = await Promise.all(chosen.map(compiled));
   return new Program(
     gpu,
     graph,

@@ -195,7 +195,8 @@ function missing(beta: number, t: Tensor): Tensor {
  * The Euclidean norm of all numbers in a structure of tensors together, a scalar.
  *
  * @example
- * const norm = globalNorm({ w, b });
+ * const norm = await compile(gpu, (x, y) => globalNorm({ x, y }), [[2], [1]]);
+ * (await norm.run([3, 4], [12])).data; // [13]
  */
 export function globalNorm(tree: unknown): Typed {
   const squares = treeFlatten(tree).map((x) => reshape(sum(square(x as Typed)), []));
@@ -206,7 +207,8 @@ export function globalNorm(tree: unknown): Typed {
  * Gradients, multiplied by `most` / (‖g‖ + 1e-6) where the norm of all of them together is larger, as in PyTorch.
  *
  * @example
- * const clipped = clipByGlobalNorm(grad(loss)(params), 1);
+ * const clip = await compile(gpu, (x) => clipByGlobalNorm(x, 1), [[2]]);
+ * (await clip.run([30, 40])).data; // [0.6, 0.8]
  */
 export function clipByGlobalNorm<P>(gradients: P, most: number): P {
   checkReal('most', most, 0);

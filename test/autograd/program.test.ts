@@ -122,6 +122,32 @@ describe('compile', () => {
       );
     }));
 
+  it('says how many of the kernels are compiled', () =>
+    withGpu(async (gpu) => {
+      const seen: [number, number][] = [];
+      const options = { onProgress: (done: number, total: number) => void seen.push([done, total]) };
+      const { plan } = await compile(gpu, (x: Tensor) => [c.mul(x, 2), c.matmul(x, x)], [[8, 8]], options);
+      const total = plan.dispatches.length;
+      expect(seen).toEqual(Array.from({ length: total }, (_, i) => [i + 1, total]));
+    }));
+
+  it('replaces an argument by a result of the same structure only', () =>
+    withGpu(async (gpu) => {
+      const f = (p: { a: Tensor; b: Tensor }, x: Tensor) => [x, { b: c.add(p.b, 1), a: c.mul(p.a, x) }];
+      const specs = [{ a: [2], b: [3] }, [2]] as const;
+      const bound = (await compile(gpu, f, specs, { inPlace: [[1, 0]] })).bind([
+        { a: [1, 2], b: [0, 0, 0] },
+        [3, 4],
+      ]);
+      gpu.submit([bound], 2);
+      expect([...(await bound.args[0].a.read())]).toEqual([9, 32]);
+      expect([...(await bound.args[0].b.read())]).toEqual([2, 2, 2]);
+      bound.dispose();
+      await expect(compile(gpu, f, specs, { inPlace: [[0, 0]] })).rejects.toThrow(
+        'inPlace: result 0: expected {a, b}, got',
+      );
+    }));
+
   it('asks the chooser that the device was opened with', async () => {
     const { traits } = await testGpu();
     const other = matmulVariants(
@@ -139,6 +165,23 @@ describe('compile', () => {
 });
 
 describe('Program.bind', () => {
+  it('copies host data, shows its arrays in the function’s structure, and frees what it made', () =>
+    withGpu(async (gpu) => {
+      const f = ({ w }: { w: Tensor }, x: Tensor) => ({ y: c.mul(w, x) });
+      const program = await compile(gpu, f, [{ w: [2] }, { shape: [] }]);
+      const live = gpu.liveBuffers;
+      const bound = program.bind([{ w: [1, 2] }, 3]);
+      bound.submit();
+      expect([...(await bound.result.y.read())]).toEqual([3, 6]);
+      bound.args[0].w.write([5, 7]);
+      bound.submit();
+      expect([...(await bound.result.y.read())]).toEqual([15, 21]);
+      bound.dispose();
+      expect(gpu.liveBuffers).toBe(live);
+      expect(() => program.bind([{ w: [1, 2] }, [3, 4]])).toThrow('input 1 of shape [] was given 2 numbers');
+      expect(gpu.liveBuffers).toBe(live);
+    }));
+
   it('says which array is wrong', () =>
     withGpu(async (gpu) => {
       const program = await compile(
