@@ -118,7 +118,7 @@ export function take(
   expectTensors('take', [table, index]);
   const { axis: given = 0, scale = 1, shift = 0 } = options;
   const axis = fromEnd(given, table.rank);
-  const list = index.rank === 1 ? index : reshape(index, [index.size]);
+  const list = index.rank === 1 || index.dtype !== 'u32' ? index : reshape(index, [index.size]);
   const taken = bind('take', [table, list], { axis, scale, shift }) as Typed;
   const at = table.rank + axis;
   return list === index ? taken : reshape(taken, table.shape.toSpliced(at, 1, ...index.shape));
