@@ -142,7 +142,7 @@ export function loadLibrary(path: string): boolean {
     process.dlopen({ exports: {} }, path, RTLD_LAZY | RTLD_GLOBAL | RTLD_NODELETE);
     return true;
   } catch (error) {
-    return (error as Error).message.includes('self-register');
+    return /self-register|napi_register/.test((error as Error).message); // Node's words, and Bun's
   }
 }
 
