@@ -155,7 +155,7 @@ it('gathers a shuffled batch', () => {
       %5: u32[4] = add(%3, %4)
       %6: u32[4] = rem(%5, 10u)
       %7: u32[4] = shuffle{n=10}(%6, %2)
-      %8: f32[4,6] = take{scale=0.00392156862745098 shift=0}(%0, %7)
+      %8: f32[4,6] = take{axis=-2 scale=0.00392156862745098 shift=0}(%0, %7)
       return %8"
   `);
 });
