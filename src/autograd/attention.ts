@@ -1,22 +1,5 @@
-import {
-  add,
-  amax,
-  concat,
-  div,
-  equal,
-  exp,
-  greater,
-  iota,
-  matmul,
-  mul,
-  slice,
-  stopGradient,
-  sub,
-  sum,
-  where,
-} from './operations.ts';
-import { broadcastShapes, sizeOf } from './shape.ts';
-import { expectOptions, expectTensors, type Tensor, type Typed } from './tensor.ts';
+import * as c from './operations.ts';
+import { broadcastShapes, expectOptions, expectTensors, sizeOf, type Tensor, type Typed } from './tensor.ts';
 
 /** What {@link attention} looks at. */
 export interface AttentionOptions {
@@ -39,34 +22,34 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   expectTensors('attention', [q, k, v]);
   expectOptions('attention', options, ['mask', 'causal', 'scale']);
   const { scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1), causal = false, mask } = options;
-  if (q.rank < 2 || k.rank < 2) return matmul(q, k); // Its rule says what is wrong.
+  if (q.rank < 2 || k.rank < 2) return c.matmul(q, k); // Its rule says what is wrong.
   const [n, m] = [q.shape.at(-2)!, k.shape.at(-2)!];
   const rows = rowsAtOnce(q, k, causal);
   const blocks = Array.from({ length: Math.ceil(n / rows) }, (_, i) => {
     const [from, to] = [i * rows, Math.min((i + 1) * rows, n)];
     const keys = causal ? Math.min(to, m) : m;
     // What does not have as many is repeated, or refused.
-    const queriesOf = (x: Tensor) => (x.shape.at(-2) === n ? slice(x, from, to, -2) : x);
-    const keysOf = (x: Tensor, axis: number) => (x.shape.at(axis) === m ? slice(x, 0, keys, axis) : x);
-    let scores = mul(matmul(queriesOf(q), keysOf(k, -2), { transposeB: true }), scale);
+    const queriesOf = (x: Tensor) => (x.shape.at(-2) === n ? c.slice(x, from, to, -2) : x);
+    const keysOf = (x: Tensor, axis: number) => (x.shape.at(axis) === m ? c.slice(x, 0, keys, axis) : x);
+    let scores = c.mul(c.matmul(queriesOf(q), keysOf(k, -2), { transposeB: true }), scale);
     const seen = mask && keysOf(queriesOf(mask), -1);
-    if (seen?.dtype === 'f32') scores = add(scores, seen as Typed);
-    else if (seen) scores = where(seen, scores, -Infinity);
-    const row = add(iota([to - from, 1], -2), from);
-    if (causal) scores = where(greater(iota([1, keys], -1), row), -Infinity, scores);
+    if (seen?.dtype === 'f32') scores = c.add(scores, seen as Typed);
+    else if (seen) scores = c.where(seen, scores, -Infinity);
+    const row = c.add(c.iota([to - from, 1], -2), from);
+    if (causal) scores = c.where(c.greater(c.iota([1, keys], -1), row), -Infinity, scores);
     return weighted(scores, keysOf(v, -2));
   });
-  return concat(blocks, -2);
+  return c.concat(blocks, -2);
 }
 
 /** Means of values by weights: exponentials of scores. */
 function weighted(scores: Tensor, v: Tensor): Typed {
-  const top = amax(scores, -1);
+  const top = c.amax(scores, -1);
   // Nothing but −∞: a query that sees nothing.
-  const e = exp(sub(scores, stopGradient(where(greater(top, -Infinity), top, 0))));
-  const total = sum(e, -1);
+  const e = c.exp(c.sub(scores, c.stopGradient(c.where(c.greater(top, -Infinity), top, 0))));
+  const total = c.sum(e, -1);
   // Divided by the total at last, exponentials are taken once, and of n · e numbers instead of n · m.
-  return div(matmul(e, v), where(equal(total, 0), 1, total));
+  return c.div(c.matmul(e, v), c.where(c.equal(total, 0), 1, total));
 }
 
 /** Causal attention is cut into at most so many blocks of queries, which leave out the keys behind them; and into none shorter than this. */

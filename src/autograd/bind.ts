@@ -1,8 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import type { Params, Primitive } from './primitives.ts';
 import type { Lowering, NdArray, Rule, Rules } from './rule.ts';
-import { type DType, formatShape, type Shape, sizeOf } from './shape.ts';
-import { expectTensors, sides, Tensor } from './tensor.ts';
+import { type DType, expectTensors, formatShape, type Shape, sides, sizeOf, Tensor } from './tensor.ts';
 
 let table: Rules;
 

@@ -3,8 +3,7 @@ import type { Gpu } from '../gpu/device.ts';
 import type { DeviceArray } from './array.ts';
 import type { Graph } from './graph.ts';
 import type { Plan } from './lower/plan.ts';
-import { formatType, sameShape } from './shape.ts';
-import { describe, type Tensor } from './tensor.ts';
+import { describe, formatType, sameShape, type Tensor } from './tensor.ts';
 import { leavesLike, type Matched, treeUnflatten } from './tree.ts';
 
 /** Which output replaces which input, by number, where pairs of positions say which result replaces which argument. */

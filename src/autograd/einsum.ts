@@ -1,7 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import { equal, iota, matmul, mul, reshape, sum, transpose, where } from './operations.ts';
-import { formatShape, sizeOf } from './shape.ts';
-import { expectTensors, type Tensor, type Typed } from './tensor.ts';
+import { expectTensors, formatShape, sizeOf, type Tensor, type Typed } from './tensor.ts';
 
 /** A tensor with a name for each axis. Axes under `...` are called by their number from the end: `-1`, `-2`, … */
 interface Labeled {

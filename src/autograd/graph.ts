@@ -1,9 +1,8 @@
 import { CollimateError } from '../errors.ts';
 import { input } from './bind.ts';
 import { type Loop, loopOf, valueIn } from './loop.ts';
-import { formatShape, formatType } from './shape.ts';
 import type { Spec, Specs, TracedArgs } from './signature.ts';
-import { ancestors, describe, type Tensor } from './tensor.ts';
+import { ancestors, describe, formatShape, formatType, type Tensor } from './tensor.ts';
 import { tensorsOf, treeMap } from './tree.ts';
 
 /** A traced computation: what {@link trace} returns. */

@@ -1,8 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import { cast, equal, full, iota, moveaxis, reshape } from './functions.ts';
 import { pullBack, pushForward } from './propagate.ts';
-import { type Shape, sizeOf } from './shape.ts';
-import { expectOptions, type Tensor } from './tensor.ts';
+import { expectOptions, type Shape, sizeOf, type Tensor } from './tensor.ts';
 import { type Args, grad, isolate, linearize, placeholder } from './transform.ts';
 import { type Mapped, treeFlatten, treeUnflatten } from './tree.ts';
 

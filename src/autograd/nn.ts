@@ -1,36 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import {
-  type Axes,
-  add,
-  amax,
-  cast,
-  constant,
-  div,
-  equal,
-  erf,
-  exp,
-  fromEnd,
-  greater,
-  iota,
-  log,
-  maximum,
-  mean,
-  minimum,
-  mul,
-  neg,
-  normalize,
-  type ReduceOptions,
-  reshape,
-  rsqrt,
-  sigmoid,
-  square,
-  stopGradient,
-  sub,
-  sum,
-  tanh,
-  variance,
-  where,
-} from './operations.ts';
+import * as c from './operations.ts';
 import { formatType, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
@@ -43,18 +12,18 @@ const LARGEST = (2 - 2 ** -23) * 2 ** 127;
  */
 export function eye(rows: number, columns = rows): Typed {
   const shape = sides('eye', [rows, columns]);
-  return cast(equal(iota(shape, -2), iota(shape, -1)), 'f32');
+  return c.cast(c.equal(c.iota(shape, -2), c.iota(shape, -1)), 'f32');
 }
 
 /**
  * ln Σ exp(x) along an axis (default: the last), which is kept with size 1, without overflow; infinities and NaN propagate.
  * @example logsumexp(array([0, Math.log(3)])) // [1.386294]
  */
-export function logsumexp(x: Tensor, axes: Axes = -1): Typed {
-  const top = stopGradient(amax(x, axes));
+export function logsumexp(x: Tensor, axes: c.Axes = -1): Typed {
+  const top = c.stopGradient(c.amax(x, axes));
   // ∞ − ∞ would be NaN.
-  const shift = minimum(maximum(top, -LARGEST), LARGEST);
-  return add(log(sum(exp(sub(x, shift)), axes)), shift as Typed);
+  const shift = c.minimum(c.maximum(top, -LARGEST), LARGEST);
+  return c.add(c.log(c.sum(c.exp(c.sub(x, shift)), axes)), shift as Typed);
 }
 
 /**
@@ -62,41 +31,41 @@ export function logsumexp(x: Tensor, axes: Axes = -1): Typed {
  * of the axis, as in PyTorch.
  * @example softmax(array([0, Math.log(3)])) // [0.25, 0.75]
  */
-export function softmax(x: Tensor, axes: Axes = -1): Typed {
-  const e = exp(sub(x, stopGradient(amax(x, axes))));
-  return div(e, sum(e, axes));
+export function softmax(x: Tensor, axes: c.Axes = -1): Typed {
+  const e = c.exp(c.sub(x, c.stopGradient(c.amax(x, axes))));
+  return c.div(e, c.sum(e, axes));
 }
 
 /**
  * x − ln Σ eˣ along an axis (default: the last): the logarithm of {@link softmax}, without cancellation where that is tiny.
  * @example logSoftmax(array([0, -200])) // [0, -200]
  */
-export function logSoftmax(x: Tensor, axes: Axes = -1): Typed {
-  const shifted = sub(x, stopGradient(amax(x, axes)));
-  return sub(shifted as Typed, log(sum(exp(shifted), axes)));
+export function logSoftmax(x: Tensor, axes: c.Axes = -1): Typed {
+  const shifted = c.sub(x, c.stopGradient(c.amax(x, axes)));
+  return c.sub(shifted as Typed, c.log(c.sum(c.exp(shifted), axes)));
 }
 
 /**
  * Index of the first largest element along an axis (default: the last, kept with size 1), as f32; NaN counts as largest.
  * @example argmax(array([1, 3, 3, 2])) // [1]
  */
-export function argmax(x: Tensor, axis = -1, options: ReduceOptions = {}): Typed {
+export function argmax(x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typed {
   expectTensors('argmax', [x]);
   expectOptions('argmax', options, ['keepDims']);
-  const along = fromEnd(axis, x.rank);
-  const top = amax(x, along);
+  const along = c.fromEnd(axis, x.rank);
+  const top = c.amax(x, along);
   const n = x.shape.at(along)!;
-  const index = neg(cast(iota([n, ...new Array<number>(-1 - along).fill(1)], along), 'f32'));
-  const first = where(equal(x, x), where(equal(x, top), index, -n), index);
-  return neg(amax(first, along, options));
+  const index = c.neg(c.cast(c.iota([n, ...new Array<number>(-1 - along).fill(1)], along), 'f32'));
+  const first = c.where(c.equal(x, x), c.where(c.equal(x, top), index, -n), index);
+  return c.neg(c.amax(first, along, options));
 }
 
 /**
  * Index of the first smallest element along an axis (default: the last, kept with size 1), as f32; NaN counts as smallest.
  * @example argmin(array([1, 3, 0, 0])) // [2]
  */
-export const argmin = (x: Tensor, axis = -1, options: ReduceOptions = {}): Typed =>
-  argmax(neg(x), axis, options);
+export const argmin = (x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typed =>
+  argmax(c.neg(x), axis, options);
 
 /**
  * 1 where the last axis, a new one of size `classes`, is at `index` (f32 or u32 of any shape), else 0: all zeros for what is no class.
@@ -104,16 +73,16 @@ export const argmin = (x: Tensor, axis = -1, options: ReduceOptions = {}): Typed
  */
 export function oneHot(index: Tensor, classes: number): Typed {
   expectTensors('oneHot', [index]);
-  const known = iota([classes]);
-  const same = equal(reshape(index, [1], 0), index.dtype === 'f32' ? cast(known, 'f32') : known);
-  return cast(same, 'f32');
+  const known = c.iota([classes]);
+  const same = c.equal(c.reshape(index, [1], 0), index.dtype === 'f32' ? c.cast(known, 'f32') : known);
+  return c.cast(same, 'f32');
 }
 
 /**
  * x · {@link sigmoid}(x), also called swish; NaN at −∞.
  * @example silu(array([1, -1])) // [0.731059, -0.268941]
  */
-export const silu = (x: Tensor): Typed => mul(x as Typed, sigmoid(x));
+export const silu = (x: Tensor): Typed => c.mul(x as Typed, c.sigmoid(x));
 
 /**
  * x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks & Gimpel, *Gaussian error linear units*,
@@ -124,15 +93,15 @@ export const silu = (x: Tensor): Typed => mul(x as Typed, sigmoid(x));
 export function gelu(x: Tensor, options: { readonly approximate?: boolean } = {}): Typed {
   expectTensors('gelu', [x]);
   expectOptions('gelu', options, ['approximate']);
-  const inner = () => mul(add(x, mul(mul(x, square(x)), 0.044715)), Math.sqrt(2 / Math.PI));
-  const whole = options.approximate === false ? erf(mul(x, Math.SQRT1_2)) : tanh(inner());
-  return mul(mul(x as Typed, 0.5), add(whole, 1));
+  const inner = () => c.mul(c.add(x, c.mul(c.mul(x, c.square(x)), 0.044715)), Math.sqrt(2 / Math.PI));
+  const whole = options.approximate === false ? c.erf(c.mul(x, Math.SQRT1_2)) : c.tanh(inner());
+  return c.mul(c.mul(x as Typed, 0.5), c.add(whole, 1));
 }
 
 /** How {@link layerNorm} normalizes. */
 export interface LayerNormOptions {
   /** Axes that are normalized together (default: the last). */
-  readonly axes?: Axes;
+  readonly axes?: c.Axes;
   /** A factor and a summand of the result, which broadcast (default: 1 and 0). */
   readonly weight?: Tensor;
   readonly bias?: Tensor;
@@ -148,9 +117,9 @@ export interface LayerNormOptions {
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Typed {
   expectTensors('layerNorm', [x]);
   expectOptions('layerNorm', options, ['axes', 'weight', 'bias', 'epsilon']);
-  const { axes = -1, weight = constant(1), bias = constant(0), epsilon = 1e-5 } = options;
-  const rate = rsqrt(add(variance(x, axes), epsilon));
-  const y = normalize(x, mean(x, axes), rate, weight, bias);
+  const { axes = -1, weight = c.constant(1), bias = c.constant(0), epsilon = 1e-5 } = options;
+  const rate = c.rsqrt(c.add(c.variance(x, axes), epsilon));
+  const y = c.normalize(x, c.mean(x, axes), rate, weight, bias);
   if (sameShape(x.shape, y.shape)) return y;
   throw new CollimateError(
     `layerNorm: x is ${formatType(x)}, weight ${formatType(weight)}, bias ${formatType(bias)}`,
@@ -172,11 +141,11 @@ export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Typed {
       'Give logits f32 [n, classes], and labels f32 [n].',
     );
   }
-  const label = reshape(labels, [n, 1], 1);
-  const chosen = equal(label, cast(iota([classes]), 'f32'));
-  const loss = sub(logsumexp(logits), sum(where(chosen, logits, 0), -1));
+  const label = c.reshape(labels, [n, 1], 1);
+  const chosen = c.equal(label, c.cast(c.iota([classes]), 'f32'));
+  const loss = c.sub(logsumexp(logits), c.sum(c.where(chosen, logits, 0), -1));
   // 1/1, or 0/0 where no class is chosen: there the gradient is NaN, too.
-  const whole = cast(equal(cast(cast(label, 'u32'), 'f32'), label), 'f32');
-  const known = where(greater(classes, label), whole, 0);
-  return mean(mul(loss, div(known, known)), [-2, -1]);
+  const whole = c.cast(c.equal(c.cast(c.cast(label, 'u32'), 'f32'), label), 'f32');
+  const known = c.where(c.greater(classes, label), whole, 0);
+  return c.mean(c.mul(loss, c.div(known, known)), [-2, -1]);
 }

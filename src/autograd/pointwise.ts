@@ -1,6 +1,5 @@
 import { bind } from './bind.ts';
-import type { DType } from './shape.ts';
-import type { Tensor, Typed } from './tensor.ts';
+import type { DType, Tensor, Typed } from './tensor.ts';
 import { alignRanks, constant } from './views.ts';
 
 /** An operand of arithmetic: a number is a constant of the other operand's type. */

@@ -1,7 +1,6 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import type { Params, Primitive } from './primitives.ts';
-import type { DType, Shape } from './shape.ts';
-import type { Tensor } from './tensor.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
 
 /** Host data of the interpreter: everything is held in float64, also integers and booleans (0 or 1). */
 export interface NdArray {

@@ -2,8 +2,7 @@ import { CollimateError } from '../errors.ts';
 import { input } from './bind.ts';
 import './functions.ts';
 import { bindLoop } from './loop.ts';
-import { formatType, sameShape } from './shape.ts';
-import { describe, expectOptions, Tensor } from './tensor.ts';
+import { describe, expectOptions, formatType, sameShape, Tensor } from './tensor.ts';
 import { leavesLike, type Mapped, treeFlatten, treeMap, treeUnflatten } from './tree.ts';
 
 /** How {@link scan} goes. */

@@ -1,6 +1,5 @@
 import type { DeviceArray, HostArray } from './array.ts';
-import type { DType, Shape } from './shape.ts';
-import type { Tensor, Typed } from './tensor.ts';
+import type { DType, Shape, Tensor, Typed } from './tensor.ts';
 
 /** Shape and type of an argument to trace a function with: an array has both, too. */
 export interface Spec {

@@ -2,6 +2,8 @@ import { CollimateError } from '../errors.ts';
 import type { Params, Primitive } from './primitives.ts';
 import { type DType, formatShape, formatType, type Shape, sizeOf } from './shape.ts';
 
+export * from './shape.ts';
+
 let nextId = 0;
 
 /**

@@ -2,8 +2,7 @@ import { CollimateError } from '../errors.ts';
 import { bind, input } from './bind.ts';
 import { full } from './functions.ts';
 import { pullBack, pushForward } from './propagate.ts';
-import { formatShape, formatType, sameShape } from './shape.ts';
-import { describe, expectOptions, Tensor, type Typed } from './tensor.ts';
+import { describe, expectOptions, formatShape, formatType, sameShape, Tensor, type Typed } from './tensor.ts';
 import { leavesLike, type Mapped, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**

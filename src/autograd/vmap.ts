@@ -2,8 +2,7 @@ import { CollimateError } from '../errors.ts';
 import { input } from './bind.ts';
 import { broadcast, moveaxis, reshape } from './functions.ts';
 import { replay } from './propagate.ts';
-import { formatType } from './shape.ts';
-import { describe, Tensor } from './tensor.ts';
+import { describe, formatType, Tensor } from './tensor.ts';
 import type { Args } from './transform.ts';
 import { tensorsOf, treeFlatten, treeMap, treeUnflatten } from './tree.ts';
 

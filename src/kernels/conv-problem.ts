@@ -2,18 +2,7 @@ import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { type Epilogue, epilogueCode, storeFour } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { operandOf } from './operand.ts';
-import {
-  type BatchDim,
-  batchSizes,
-  bindProduct,
-  checkBatch,
-  countOf,
-  declareProduct,
-  groupOf,
-  LOCATE_PRODUCT,
-  type ProductForm,
-  type Tile,
-} from './product.ts';
+import * as product from './product.ts';
 import { outputSides, type Window } from './window.ts';
 
 /** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
@@ -30,7 +19,7 @@ export interface ConvSpec {
   /** Of a response, co. */
   readonly outputChannels: number;
   /** Further problems. */
-  readonly batch: readonly BatchDim[];
+  readonly batch: readonly product.BatchDim[];
   /** What is stored in place of the result, over the space `[batch…, pixels, channels]`: see {@link finishes}. */
   readonly epilogue?: Epilogue;
 }
@@ -85,7 +74,7 @@ export function productOf({ part, window, images, channels, outputChannels }: Co
 }
 
 /** What the source of a shader depends on; everything else about the sizes lies in the uniforms. */
-export interface ConvForm extends ProductForm {
+export interface ConvForm extends product.ProductForm {
   readonly part: ConvSpec['part'];
   /** Whether the innermost part of k, `depth` or the width of the responses, is no multiple of four. */
   readonly guardK: boolean;
@@ -138,7 +127,7 @@ function sizesOf({ window, images, channels, outputChannels }: ConvSpec) {
 const SIZES = [
   ...['rows', 'cols', 'rowTiles', 'colTiles', 'groups', 'size', 'rowH', 'rowW', 'inH', 'inW', 'depth'],
   ...['channels', 'images', 'block', 'kernelH', 'kernelW', 'taps', 'strideH', 'strideW', 'padH', 'padW'],
-  ...['outH', 'outW', ...Object.keys(batchSizes([])), 'pad'],
+  ...['outH', 'outW', ...Object.keys(product.batchSizes([])), 'pad'],
 ];
 
 const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
@@ -163,7 +152,7 @@ function memory(form: Omit<ConvForm, 'memory'>, width: number, whole: boolean): 
         : width === 1
           ? [put('start + col', 'v')]
           : [put('start + col', 'v[0]'), `if (col + 1u < s.cols) { ${put('start + col + 1u', 'v[1]')} }`];
-  return `${declareProduct(SIZES, form, vecC ? vector(width) : 'f32', ['c', 'phaseH', 'phaseW'])}
+  return `${product.declareProduct(SIZES, form, vecC ? vector(width) : 'f32', ['c', 'phaseH', 'phaseW'])}
 fn storeC(at: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last: bool) {
   if ((row < s.rows) & (col < s.cols)) {
     ${index}
@@ -191,7 +180,7 @@ export function convPlace({ strided, epilogue }: ConvForm, tileRows: number, til
   let col0 = group % s.colTiles * ${tileCols}u;
   let row0 = tileRow % s.rowTiles * ${tileRows}u;
   ${phase}
-  ${LOCATE_PRODUCT}
+  ${product.LOCATE_PRODUCT}
   let place = Place(${['product * s.size', 'phaseH', 'phaseW', ...(epilogue?.starts ?? []).map(({ value }) => value)].join(', ')});`;
 }
 
@@ -200,7 +189,7 @@ export const BLOCK_PIXELS = 2048;
 
 /** As many as {@link groupOf}, in whole blocks; not 0 where an image alone has more than a block. */
 export function groupOfPixels(images: number, pixels: number): number {
-  const group = groupOf(images * pixels, BLOCK_PIXELS);
+  const group = product.groupOf(images * pixels, BLOCK_PIXELS);
   return pixels > 2 * BLOCK_PIXELS ? Math.max(group, 16 * BLOCK_PIXELS) : group;
 }
 
@@ -208,17 +197,17 @@ export function groupOfPixels(images: number, pixels: number): number {
 export function convKernel(
   spec: ConvSpec,
   form: ConvForm,
-  tile: Tile,
+  tile: product.Tile,
   structure: string,
   wgsl: string,
   traits: AdapterTraits,
 ): Kernel {
   const { part, window, images, channels, outputChannels, batch, epilogue } = spec;
-  checkBatch('conv', batch);
+  product.checkBatch('conv', batch);
   const { rows, cols, depth, grid, looked, phases } = productOf(spec);
   const [oh, ow] = outputSides(window);
   const taps = window.size[0] * window.size[1];
-  const problems = countOf(batch);
+  const problems = product.countOf(batch);
   const rowTiles = Math.ceil(rows / tile.rows);
   const colTiles = Math.ceil(cols / tile.cols);
   const groups = problems * phases * rowTiles * colTiles;
@@ -231,11 +220,11 @@ export function convKernel(
     ...{ strideH: window.stride[0], strideW: window.stride[1] },
     ...{ padH: window.padding[0], padW: window.padding[1] },
     ...{ outH: window.image[0], outW: window.image[1] },
-    ...batchSizes(batch),
+    ...product.batchSizes(batch),
     pad: 0,
   };
   const ordered = SIZES.map((name) => values[name]!);
-  const { bindings, uniforms, epilogueBytes } = bindProduct(ordered, form, epilogue);
+  const { bindings, uniforms, epilogueBytes } = product.bindProduct(ordered, form, epilogue);
   return {
     name: `conv_${part}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,

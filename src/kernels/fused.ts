@@ -60,11 +60,11 @@ export interface Axis {
 }
 
 /** Merges neighbouring axes that every leaf runs through as if they were one, and drops axes of size 1. */
-export function coalesce(body: Body, reduced: readonly boolean[]): Axis[] {
+export function coalesce(body: Body, reduced: readonly boolean[] = []): Axis[] {
   const axes: Axis[] = [];
   body.space.forEach((size, i) => {
     if (size === 1) return;
-    const axis = { size, reduced: reduced[i]!, strides: body.leaves.map((leaf) => leaf.strides[i]!) };
+    const axis = { size, reduced: reduced[i] ?? false, strides: body.leaves.map((leaf) => leaf.strides[i]!) };
     const outer = axes.at(-1);
     if (
       outer &&
@@ -93,17 +93,14 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
 export class Uniforms {
   readonly #names: string[] = [];
   readonly #values: number[] = [];
-  readonly #variable: string;
 
-  constructor(variable = 'params') {
-    this.#variable = variable;
-  }
+  constructor(private readonly variable = 'params') {}
 
   /** Adds a field and returns the expression that reads it. */
   add(name: string, value: number): string {
     this.#names.push(name);
     this.#values.push(value);
-    return `${this.#variable}.${name}`;
+    return `${this.variable}.${name}`;
   }
 
   get values(): Uint32Array {
@@ -116,7 +113,7 @@ export class Uniforms {
   }
 
   declaration(binding: number): string {
-    return `struct Params { ${this.fields} }\n@group(0) @binding(${binding}) var<uniform> ${this.#variable}: Params;`;
+    return `struct Params { ${this.fields} }\n@group(0) @binding(${binding}) var<uniform> ${this.variable}: Params;`;
   }
 }
 
@@ -124,10 +121,6 @@ const ELEMENT = { f32: ['f32', 'vec4f'], u32: ['u32', 'vec4u'], bool: ['u32', 'v
 
 /** Leaves that one kernel reads through uniform bindings; adapters have twelve, and sizes take one. */
 const MOST_UNIFORM_LEAVES = 8;
-
-export function declareResult(r: number, binding: number, dtype: Scalar, vector: boolean): string {
-  return `@group(0) @binding(${binding}) var<storage, read_write> result${r}: array<${ELEMENT[dtype][Number(vector)]}>;`;
-}
 
 /** The expression that is stored for a result. */
 export function stored(expression: string, dtype: Scalar): string {
@@ -193,6 +186,17 @@ export class Shader {
       text: declared.map(({ text }) => text).join('\n'),
       access: declared.map(({ access }) => access),
     };
+  }
+
+  /** Declares bindings for results, from the given one on. */
+  declareResults(
+    first: number,
+    vector = this.vector,
+    dtypes = this.body.results.map((r) => r.dtype),
+  ): string {
+    const declare = (dtype: Scalar, r: number) =>
+      `@group(0) @binding(${first + r}) var<storage, read_write> result${r}: array<${ELEMENT[dtype][Number(vector)]}>;`;
+    return dtypes.map(declare).join('\n');
   }
 
   /** Number of different elements of the leaves that read buffers. */

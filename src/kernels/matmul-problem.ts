@@ -4,17 +4,7 @@ import { type Epilogue, epilogueCode, storeFour } from './epilogue.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { operandOf } from './operand.ts';
 import { roundUp } from './pad.ts';
-import {
-  type BatchDim,
-  batchSizes,
-  bindProduct,
-  checkBatch,
-  countOf,
-  declareProduct,
-  LOCATE_PRODUCT,
-  type ProductForm,
-  type Tile,
-} from './product.ts';
+import * as product from './product.ts';
 
 /** Sizes and layout of C = A·B, optionally batched; matrices are dense and row-major, strides count elements. */
 export interface MatmulSpec {
@@ -25,7 +15,7 @@ export interface MatmulSpec {
   readonly transposeA: boolean;
   /** B is stored as `[n, k]` rather than `[k, n]`. */
   readonly transposeB: boolean;
-  readonly batch: readonly BatchDim[];
+  readonly batch: readonly product.BatchDim[];
   /** What is stored in place of the product. */
   readonly epilogue?: Epilogue;
   /** Whether the operands are padded: their sides, and k, rounded up to multiples of four, with zeros behind the ends. */
@@ -33,7 +23,7 @@ export interface MatmulSpec {
 }
 
 /** What a product's shader source depends on; everything else about its sizes lies in the uniforms. */
-export interface MatmulForm extends ProductForm {
+export interface MatmulForm extends product.ProductForm {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** Whether C is stored in fours. Operands are read in fours where rows and matrices all start at multiples of four. */
@@ -48,7 +38,7 @@ const SIZES = [
   'rowTiles',
   'colTiles',
   'groups',
-  ...Object.keys(batchSizes([])),
+  ...Object.keys(product.batchSizes([])),
   'pad0',
   'pad1',
 ];
@@ -56,7 +46,7 @@ const SIZES = [
 /** @throws CollimateError naming the first size that no product can have */
 export function checkMatmul({ m, n, k, batch }: MatmulSpec): void {
   for (const [name, size] of Object.entries({ m, n, k })) checkWhole(`matmul: ${name}`, size, 1);
-  checkBatch('matmul', batch);
+  product.checkBatch('matmul', batch);
 }
 
 export function matmulForm(spec: MatmulSpec, traits: AdapterTraits): MatmulForm {
@@ -88,20 +78,21 @@ export const productName = ({ transposeA, transposeB }: MatmulSpec): string =>
 export function matmulKernel(
   spec: MatmulSpec,
   form: MatmulForm,
-  tile: Tile,
+  tile: product.Tile,
   structure: string,
   wgsl: string,
   traits: AdapterTraits,
 ): Kernel {
   const { m, n, batch, epilogue, transposeA, transposeB, padded = false } = spec;
   const k = padded ? roundUp(spec.k) : spec.k;
-  const products = countOf(batch);
+  const products = product.countOf(batch);
   const rowTiles = Math.ceil(m / tile.rows);
   const colTiles = Math.ceil(n / tile.cols);
   const groups = products * rowTiles * colTiles;
-  const sizes = [m, n, k, rowTiles, colTiles, groups, ...Object.values(batchSizes(batch)), 0, 0];
-  const { bindings, uniforms, epilogueBytes } = bindProduct(sizes, form, epilogue);
-  const distinct = (stride: 'strideA' | 'strideB') => countOf(batch.filter((dim) => dim[stride] !== 0));
+  const sizes = [m, n, k, rowTiles, colTiles, groups, ...Object.values(product.batchSizes(batch)), 0, 0];
+  const { bindings, uniforms, epilogueBytes } = product.bindProduct(sizes, form, epilogue);
+  const distinct = (stride: 'strideA' | 'strideB') =>
+    product.countOf(batch.filter((dim) => dim[stride] !== 0));
   return {
     name: `${productName(spec)}${epilogue ? '+pointwise' : ''}`,
     variant: `${structure} ${tile.rows}x${tile.cols}`,
@@ -126,7 +117,7 @@ export function matmulKernel(
 export function matmulMemory(form: MatmulForm): string {
   const { vecC, epilogue } = form;
   const starts = epilogue?.starts ?? [];
-  return `${declareProduct(SIZES, form, vecC ? 'vec4f' : 'f32', ['c'])}
+  return `${product.declareProduct(SIZES, form, vecC ? 'vec4f' : 'f32', ['c'])}
 fn placeC(product: u32, i0: u32, i1: u32, i2: u32) -> Place {
   return Place(product * s.m * s.n${starts.map(({ value }) => `, ${value}`).join('')});
 }
@@ -139,13 +130,13 @@ fn storeC(at: Place, row: u32, col: u32, v: vec4f, add: bool, last: bool) {
 }
 
 /** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */
-export function locateTile(tile: Tile): string {
+export function locateTile(tile: product.Tile): string {
   return `let group = ${LINEAR_GROUP};
   if (group >= s.groups) { return; }
   let tileRow = group / s.colTiles;
   let col0 = (group % s.colTiles) * ${tile.cols}u;
   let row0 = (tileRow % s.rowTiles) * ${tile.rows}u;
   let product = tileRow / s.rowTiles;
-  ${LOCATE_PRODUCT}
+  ${product.LOCATE_PRODUCT}
   let place = placeC(product, i0, i1, i2);`;
 }

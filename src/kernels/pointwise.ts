@@ -1,14 +1,5 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import {
-  type Axis,
-  type Body,
-  coalesce,
-  declareResult,
-  offset,
-  Shader,
-  stored,
-  vectorizable,
-} from './fused.ts';
+import { type Axis, type Body, coalesce, offset, Shader, stored, vectorizable } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 
 const HARDWARE_LANES = 64;
@@ -28,13 +19,7 @@ export function pointwise(
   inPlace: readonly (number | undefined)[] = [],
 ): Kernel {
   const size = body.space.reduce((a, b) => a * b, 1);
-  const axes = withRows(
-    coalesce(
-      body,
-      body.space.map(() => false),
-    ),
-    body.leaves.length,
-  );
+  const axes = withRows(coalesce(body), body.leaves.length);
   const vector = vectorizable(body, axes) && size % 4 === 0;
   const [rowAxis, lastAxis] = [axes.length - 2, axes.length - 1];
   const columns = axes[lastAxis]!.size / (vector ? 4 : 1);
@@ -92,7 +77,7 @@ export function pointwise(
   const wgsl = `
 ${shader.aliases}
 ${text}
-${body.results.map(({ dtype }, r) => declareResult(r, kept.length + r, dtype, vector)).join('\n')}
+${shader.declareResults(kept.length)}
 ${uniforms.declaration(kept.length + body.results.length)}
 ${body.helpers.join('\n')}
 @compute @workgroup_size(${lanes})

@@ -1,5 +1,5 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import { type Body, bitsOf, coalesce, declareResult, offset, Shader, vectorizable } from './fused.ts';
+import { type Body, bitsOf, coalesce, offset, Shader, vectorizable } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { extreme } from './special.ts';
 
@@ -234,7 +234,7 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const wgsl = `
 ${shader.aliases}
 ${text}
-${finish.map((_, r) => declareResult(r, bound.length + r, 'f32', keptVector)).join('\n')}
+${shader.declareResults(bound.length, keptVector, new Array(finish.length).fill('f32'))}
 ${uniforms.declaration(bound.length + finish.length)}
 ${moments ? MOMENTS_WGSL : ''}${moments && across ? ACROSS_WGSL : ''}
 ${rows > 1 ? running.map(({ name, type }) => `var<workgroup> all_${name}: array<${type}, ${rows * lanes}>;`).join('\n') : ''}

@@ -5,8 +5,7 @@ import { reduce } from '../../kernels/reduce.ts';
 import { bind, loweringOf } from '../bind.ts';
 import type { Primitive, ReduceKind } from '../primitives.ts';
 import type { Lowering } from '../rule.ts';
-import { bytesOf, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { bytesOf, sizeOf, type Tensor } from '../tensor.ts';
 import { aliasRoot } from './expression.ts';
 import type { Group } from './groups.ts';
 

@@ -2,8 +2,7 @@ import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kern
 import { loweringOf } from '../bind.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Step } from '../rule.ts';
-import { type Shape, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { type Shape, stridesOf, type Tensor } from '../tensor.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it, −1 where the tensor is repeated, and its first place. */
 type AxisMap = readonly { readonly to: number; readonly start: number }[];

@@ -1,7 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import type { Graph } from '../graph.ts';
-import { formatType, sameShape, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { formatType, sameShape, stridesOf, type Tensor } from '../tensor.ts';
 import { aliasRoot, type Expression } from './expression.ts';
 import type { Group } from './groups.ts';
 

@@ -1,7 +1,6 @@
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { Graph } from '../graph.ts';
-import { bytesOf } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import { bytesOf, Tensor } from '../tensor.ts';
 import type { Emitted, Part, Scratch } from './emit.ts';
 import { aliasRoot } from './expression.ts';
 import type { Group } from './groups.ts';

@@ -1,7 +1,6 @@
 import type { ConvSpec } from '../../kernels/conv.ts';
 import type { MatmulSpec } from '../../kernels/matmul.ts';
-import { sizeOf, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { sizeOf, stridesOf, type Tensor } from '../tensor.ts';
 
 /** Strides along the axes of a result of another tensor that is read beside a product's operands. */
 type Other = readonly number[];

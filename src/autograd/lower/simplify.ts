@@ -1,9 +1,7 @@
 import { bind } from '../bind.ts';
 import { broadcastLike, constant } from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
-import { broadcastShapes, type Shape, sameShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
-import { ancestors } from '../tensor.ts';
+import { ancestors, broadcastShapes, type Shape, sameShape, type Tensor } from '../tensor.ts';
 import { expressionOf, isUnitReshape } from './expression.ts';
 
 /**

@@ -2,8 +2,7 @@ import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { extreme, isNan, relu } from '../../kernels/special.ts';
 import { add, div, greater, mul, neg, sub, sumTo, where, zerosLike } from '../operations.ts';
 import type { Rules, Signature } from '../rule.ts';
-import { holds, rangeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { holds, rangeOf, type Tensor } from '../tensor.ts';
 import { pointwise } from './pointwise-rule.ts';
 import { selectTangent, tangentOf, total } from './tangents.ts';
 

@@ -5,8 +5,7 @@ import { layOutConv } from '../lower/product-spec.ts';
 import { add, conv, reshape, sum, sumTo, transpose } from '../operations.ts';
 import type { Params } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, formatType, type Shape, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { broadcastShapes, formatShape, formatType, type Shape, sizeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 type Part = Params['conv']['part'];

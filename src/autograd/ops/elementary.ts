@@ -1,22 +1,7 @@
 import { ERF_WGSL, EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
 import { POWER_WGSL } from '../../kernels/power.ts';
 import { SINE_WGSL } from '../../kernels/trigonometry.ts';
-import {
-  constant,
-  cos,
-  div,
-  equal,
-  exp,
-  log,
-  mul,
-  neg,
-  pow,
-  sign,
-  sin,
-  square,
-  sub,
-  where,
-} from '../operations.ts';
+import * as c from '../operations.ts';
 import type { Rules } from '../rule.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementary, pointwise } from './pointwise-rule.ts';
@@ -42,8 +27,8 @@ const roundEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.rou
 /** b − 1, or 1 where that would be −1: aᵇ⁻¹ then meets the factor b = 0. */
 const oneLess = (b: Tensor): Tensor =>
   b.is('constant')
-    ? constant(b.params.value === 0 ? 1 : b.params.value - 1)
-    : where(equal(b, 0), 1, sub(b, 1));
+    ? c.constant(b.params.value === 0 ? 1 : b.params.value - 1)
+    : c.where(c.equal(b, 0), 1, c.sub(b, 1));
 
 /** Functions of one f32, and powers. */
 export const elementaryRules: Pick<Rules, ElementaryOp> = {
@@ -62,14 +47,14 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     helpers: () => [LOG_WGSL],
     cost: 20,
     // d ln x = dx / x
-    jvp: ([t], [x]) => (t ? div(t, x!) : null),
+    jvp: ([t], [x]) => (t ? c.div(t, x!) : null),
   }),
   sqrt: elementary('sqrt', {
     f64: Math.sqrt,
     wgsl: ([x]) => `sqrt(${x})`,
     cost: 4,
     // d √x = dx / (2 √x)
-    derivative: (_, out) => div(0.5, out),
+    derivative: (_, out) => c.div(0.5, out),
   }),
   rsqrt: elementary('rsqrt', {
     f64: (x) => 1 / Math.sqrt(x),
@@ -77,21 +62,21 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     wgsl: ([x]) => `F(1.0) / sqrt(${x})`,
     cost: 4,
     // d x^(−1/2) = −½ x^(−3/2) dx
-    derivative: (_, out) => mul(mul(out, mul(out, out)), -0.5),
+    derivative: (_, out) => c.mul(c.mul(out, c.mul(out, out)), -0.5),
   }),
   cos: elementary('cos', {
     f64: Math.cos,
     wgsl: ([x]) => `sine(${x}, 1u)`,
     helpers: () => [SINE_WGSL],
     cost: 80,
-    derivative: (x) => neg(sin(x)),
+    derivative: (x) => c.neg(c.sin(x)),
   }),
   sin: elementary('sin', {
     f64: Math.sin,
     wgsl: ([x]) => `sine(${x}, 0u)`,
     helpers: () => [SINE_WGSL],
     cost: 80,
-    derivative: (x) => cos(x),
+    derivative: (x) => c.cos(x),
   }),
   tanh: elementary('tanh', {
     f64: Math.tanh,
@@ -99,7 +84,7 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     helpers: () => [EXP_WGSL, TANH_WGSL],
     cost: 40,
     // d tanh(x) = (1 − tanh²x) dx
-    derivative: (_, out) => sub(1, square(out)),
+    derivative: (_, out) => c.sub(1, c.square(out)),
   }),
   sigmoid: elementary('sigmoid', {
     f64: (x) => 1 / (1 + Math.exp(-x)),
@@ -107,7 +92,7 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     helpers: () => [EXP_WGSL],
     cost: 25,
     // d σ(x) = σ(x) (1 − σ(x)) dx
-    derivative: (_, out) => mul(out, sub(1, out)),
+    derivative: (_, out) => c.mul(out, c.sub(1, out)),
   }),
   erf: elementary('erf', {
     f64: erf64,
@@ -115,7 +100,7 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     helpers: () => [EXP_WGSL, ERF_WGSL],
     cost: 50,
     // d erf(x) = 2/√π e^(−x²) dx
-    derivative: (x) => mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)),
+    derivative: (x) => c.mul(c.exp(c.neg(c.square(x))), 2 / Math.sqrt(Math.PI)),
   }),
   pow: pointwise('pow', {
     operands: ['f32', 'f32'],
@@ -127,13 +112,13 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     jvp: ([ta, tb], [a, b], out) =>
       total(
         [
-          ta ? mul(ta, mul(b!, pow(a!, oneLess(b!)))) : null,
-          tb ? mul(tb, mul(out, log(where(equal(a!, 0), 1, a!)))) : null,
+          ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null,
+          tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null,
         ],
         out,
       ),
   }),
-  abs: elementary('abs', { f64: Math.abs, wgsl: ([x]) => `abs(${x})`, derivative: (x) => sign(x) }),
+  abs: elementary('abs', { f64: Math.abs, wgsl: ([x]) => `abs(${x})`, derivative: (x) => c.sign(x) }),
   floor: pointwise('floor', {
     operands: ['f32'],
     f64: Math.floor,

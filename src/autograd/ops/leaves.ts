@@ -1,7 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, holds, rangeOf, sizeOf, stridesOf } from '../shape.ts';
-import { describe } from '../tensor.ts';
+import { describe, formatShape, holds, rangeOf, sizeOf, stridesOf } from '../tensor.ts';
 
 const leaf = { jvp: 'zero', transpose: 'nonlinear', lowering: { kind: 'leaf' } } as const;
 

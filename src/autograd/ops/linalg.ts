@@ -2,8 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { qr } from '../../kernels/qr.ts';
 import { svd } from '../../kernels/svd.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { formatShape, type Tensor } from '../tensor.ts';
 import { orthonormalRows, singularFactor } from './linalg-reference.ts';
 
 function expectMatrices(op: string, { rank, dtype, shape }: Tensor): void {

@@ -3,8 +3,7 @@ import { matmul as matmulKernel } from '../../kernels/matmul.ts';
 import { layOutMatmul } from '../lower/product-spec.ts';
 import { add, matmul, reshape, sumTo } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, formatType, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { broadcastShapes, formatShape, formatType, sizeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 /** Rows and columns of an operand after its transposition. */

@@ -2,8 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { mul } from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Signature, Step } from '../rule.ts';
-import { broadcastShapes, type DType, formatShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { broadcastShapes, type DType, formatShape, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 import { expectNumbers } from './views.ts';
 

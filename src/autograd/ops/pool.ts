@@ -4,9 +4,8 @@ import { checkWindow, outputSides, type Window } from '../../kernels/window.ts';
 import { bind } from '../bind.ts';
 import { broadcast, reshape } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, formatType, type Shape, sizeOf } from '../shape.ts';
 
-import type { Tensor } from '../tensor.ts';
+import { formatShape, formatType, type Shape, sizeOf, type Tensor } from '../tensor.ts';
 
 /** Axes of an image: height, width, channels. */
 const AXES = 3;

@@ -16,8 +16,7 @@ import {
   zerosLike,
 } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 /** For each element the product of all others along an axis, by halves: without division, so that zeros are as good as any. */

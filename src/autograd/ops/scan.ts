@@ -3,8 +3,7 @@ import { type Body, bindLoop, type Loop, loopOf, valueIn } from '../loop.ts';
 import { add, broadcast, moveaxis, reshape } from '../operations.ts';
 import { dependents, pullBack, pushForward, replay } from '../propagate.ts';
 import type { NdArray, Rules } from '../rule.ts';
-import { type Shape, sizeOf } from '../shape.ts';
-import { ancestors, type Tensor } from '../tensor.ts';
+import { ancestors, type Shape, sizeOf, type Tensor } from '../tensor.ts';
 
 type Maybe = Tensor | null;
 

@@ -1,8 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import { broadcast, concat, full, pad, reshape, slice, sumTo, transpose } from '../operations.ts';
 import type { Rules } from '../rule.ts';
-import { broadcastShapes, formatShape, formatType, sizeOf, stridesOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { broadcastShapes, formatShape, formatType, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
 import { broadcastIndex, stridedIndex } from './indexing.ts';
 
 /** Bytes stay in the buffers that `take` reads. */
