@@ -43,12 +43,10 @@ export function jacobian<A extends Args, R>(
     const forward = mode ? mode === 'forward' : total(copies) <= total(outs);
     // parts[j][i]: the derivative of result j by tensor i of the argument, null where it is zero.
     const parts = forward ? columns(outs, copies) : rows(outs, copies);
-    const whole = outs.map((y, j) =>
-      treeUnflatten(
-        args[0],
-        copies.map((x, i) => parts[j]![i] ?? full(0, [...y.shape, ...x.shape])),
-      ),
-    );
+    const whole = outs.map((y, j) => {
+      const blocks = copies.map((x, i) => parts[j]![i] ?? full(0, [...y.shape, ...x.shape]));
+      return treeUnflatten(args[0], blocks);
+    });
     return treeUnflatten(out, whole) as Mapped<R, A[0]>;
   };
 }

@@ -34,11 +34,10 @@ const filled = <T>(
   tensors: readonly (Tensor | null)[],
   models: readonly Tensor[],
   lead: readonly number[] = [],
-) =>
-  treeUnflatten(
-    tree,
-    tensors.map((t, i) => t ?? full(0, [...lead, ...models[i]!.shape])),
-  ) as T;
+) => {
+  const all = tensors.map((t, i) => t ?? full(0, [...lead, ...models[i]!.shape]));
+  return treeUnflatten(tree, all) as T;
+};
 
 /** Calls `f` at private copies of its tensor arguments. */
 export function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { copies: Tensor[]; out: R } {
@@ -136,10 +135,8 @@ export function valueAndGrad<A extends Args>(
         'Pass it in another argument than the first, or make a tensor of it.',
       );
     }
-    const { copies, out } = isolate(
-      (first: A[0]) => f(...([first, ...args.slice(1)] as unknown as A)),
-      [args[0]],
-    );
+    const ofFirst = (first: A[0]) => f(...([first, ...args.slice(1)] as unknown as A));
+    const { copies, out } = isolate(ofFirst, [args[0]]);
     const value = (options.hasAux ? (out as readonly unknown[])[0] : out) as Tensor;
     if (!(value instanceof Tensor) || value.size !== 1 || value.dtype !== 'f32') {
       throw new CollimateError(

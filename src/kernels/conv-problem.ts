@@ -114,7 +114,6 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
   return { ...form, memory: memory(form, width, cols % width === 0) };
 }
 
-/** Elements of the images, weights and responses of one problem. */
 function sizesOf({ window, images, channels, outputChannels }: ConvSpec) {
   const [oh, ow] = outputSides(window);
   return {

@@ -27,7 +27,6 @@ export function convTiles(form: ConvForm): TiledProblem {
   };
 }
 
-/** Four values: at once where they are a vector, else one by one. */
 const four = (vec: boolean, load: (u: number) => string) =>
   vec ? load(0) : `vec4f(${range(4, load).join(', ')})`;
 

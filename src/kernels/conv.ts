@@ -61,7 +61,6 @@ function broadcastTile(spec: ConvSpec, lanes: number): ConvTile {
   };
 }
 
-/** The kernel for software adapters with a tile of some size. */
 export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTraits): Kernel {
   const lanes = traits.subgroupSize;
   const form = convForm(spec, tile.columns >= 4 ? 4 : tile.columns === 2 ? 2 : 1, traits);

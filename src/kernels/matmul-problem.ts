@@ -32,15 +32,9 @@ export interface MatmulForm extends product.ProductForm {
 
 /** Names of the uniforms, all `u32`: {@link matmulKernel} packs them in this order. */
 const SIZES = [
-  'm',
-  'n',
-  'k',
-  'rowTiles',
-  'colTiles',
-  'groups',
+  ...['m', 'n', 'k', 'rowTiles', 'colTiles', 'groups'],
   ...Object.keys(product.batchSizes([])),
-  'pad0',
-  'pad1',
+  ...['pad0', 'pad1'],
 ];
 
 /** @throws CollimateError naming the first size that no product can have */
@@ -99,10 +93,7 @@ export function matmulKernel(
     wgsl,
     ...{ bindings, uniforms },
     ...(padded && {
-      padded: [
-        transposeA ? ([spec.k, m] as const) : ([m, spec.k] as const),
-        transposeB ? ([n, spec.k] as const) : ([spec.k, n] as const),
-      ],
+      padded: [transposeA ? [spec.k, m] : [m, spec.k], transposeB ? [n, spec.k] : [spec.k, n]],
     }),
     grid: foldGrid(groups, traits),
     flops: products * m * n * (2 * spec.k + (epilogue?.body.cost ?? 0)),

@@ -32,23 +32,16 @@ export function operandOf(
   traits: AdapterTraits,
 ): Operand {
   const span = batch.reduce((span, { size, stride }) => span + (size - 1) * stride, size);
-  return { access: accessOf(4 * span, width, batch.length > 0, operations, traits), width, size: span };
-}
-
-function accessOf(
-  bytes: number,
-  width: number,
-  batched: boolean,
-  operations: number,
-  traits: AdapterTraits,
-): Operand['access'] {
+  const bytes = 4 * span;
   const most = uniformBytes(traits);
-  if (most === 0 || width < 4) return 'read';
   const capacity = traits.subgroupSize <= TEXEL_LANES ? traits.maxTexelBytes : 0;
   const small = bytes < COPIED_FROM.bytes || operations < COPIED_FROM.operations;
-  if (bytes <= most && batched) return 'read';
-  if (bytes <= most && (small || bytes > capacity)) return 'uniform';
-  return bytes <= capacity ? 'texels' : 'read';
+  const access = (): Operand['access'] => {
+    if (most === 0 || width < 4 || (bytes <= most && batch.length > 0)) return 'read';
+    if (bytes <= most && (small || bytes > capacity)) return 'uniform';
+    return bytes <= capacity ? 'texels' : 'read';
+  };
+  return { access: access(), width, size: span };
 }
 
 /** WGSL of the operand's binding, and of `fetch<name>(i)`, which loads the i-th element, or the i-th `width` of them. */

@@ -32,22 +32,16 @@ function mulhi(a: number, b: number): number {
   return ah * bh + Math.floor(mid / 65536) + Math.floor(low / 65536);
 }
 
-/** Four u32 words. */
-export function philox(
-  counter: readonly [number, number, number, number],
-  key: readonly [number, number],
-): [number, number, number, number] {
+type Key = readonly [number, number];
+type Words = readonly [number, number, number, number];
+
+export function philox(counter: Words, key: Key): Words {
   let [x, y, z, w] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < ROUNDS; round++) {
-    [x, y, z, w] = [
-      (mulhi(M[1], z) ^ y ^ k0) >>> 0,
-      Math.imul(M[1], z) >>> 0,
-      (mulhi(M[0], x) ^ w ^ k1) >>> 0,
-      Math.imul(M[0], x) >>> 0,
-    ];
-    k0 = (k0 + W[0]) >>> 0;
-    k1 = (k1 + W[1]) >>> 0;
+    const [a, b] = [mulhi(M[1], z) ^ y ^ k0, mulhi(M[0], x) ^ w ^ k1];
+    [x, y, z, w] = [a >>> 0, Math.imul(M[1], z) >>> 0, b >>> 0, Math.imul(M[0], x) >>> 0];
+    [k0, k1] = [(k0 + W[0]) >>> 0, (k1 + W[1]) >>> 0];
   }
   return [x, y, z, w];
 }
@@ -55,32 +49,23 @@ export function philox(
 /** The number in [0, 1) made of the upper 24 bits of a word: exact in float32. */
 const unit = (word: number): number => (word >>> 8) * 2 ** -24;
 
-function generate(
-  count: number,
-  key: readonly [number, number],
-  stream: number,
-  map: (words: [number, number, number, number]) => number[],
-): Float64Array {
+function generate(count: number, key: Key, stream: number, map: (words: Words) => number[]): Float64Array {
   const out = new Float64Array(Math.ceil(count / 4) * 4);
   for (let c = 0; 4 * c < count; c++) out.set(map(philox([c, stream, 0, 0], key)), 4 * c);
   return out.slice(0, count);
 }
 
 /** `count` numbers uniform in [0, 1). */
-export function philoxUniform(count: number, key: readonly [number, number], stream = 0): Float64Array {
+export function philoxUniform(count: number, key: Key, stream = 0): Float64Array {
   return generate(count, key, stream, (words) => words.map(unit));
 }
 
 /** `count` standard normal numbers, by Box and Muller's transformation of pairs of words. */
-export function philoxNormal(count: number, key: readonly [number, number], stream = 0): Float64Array {
-  return generate(count, key, stream, ([a, b, c, d]) =>
-    [
-      [a, b],
-      [c, d],
-    ].flatMap(([u, v]) => {
-      const radius = Math.sqrt(-2 * Math.log(unit(u!) + 2 ** -25));
-      const angle = 2 * Math.PI * unit(v!);
-      return [radius * Math.cos(angle), radius * Math.sin(angle)];
-    }),
-  );
+export function philoxNormal(count: number, key: Key, stream = 0): Float64Array {
+  const pair = (u: number, v: number) => {
+    const radius = Math.sqrt(-2 * Math.log(unit(u) + 2 ** -25));
+    const angle = 2 * Math.PI * unit(v);
+    return [radius * Math.cos(angle), radius * Math.sin(angle)];
+  };
+  return generate(count, key, stream, ([a, b, c, d]) => [...pair(a, b), ...pair(c, d)]);
 }

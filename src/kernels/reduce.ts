@@ -134,12 +134,8 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
   const moments = running.some(({ type }) => type === 'Moments');
   const lanes = traits.kind === 'hardware' ? 32 : Math.max(traits.subgroupSize, 4);
   const memory = running.reduce((n, { type }) => n + (type === 'F' ? 1 : 4), 0) * lanes * (vector ? 16 : 4);
-  const room = Math.min(
-    shareable / 4,
-    MAX_ROWS,
-    traits.maxWorkgroupInvocations / lanes,
-    traits.maxWorkgroupStorageBytes / memory,
-  );
+  const { maxWorkgroupInvocations: most, maxWorkgroupStorageBytes: storage } = traits;
+  const room = Math.min(shareable / 4, MAX_ROWS, most / lanes, storage / memory);
   const rows = traits.kind === 'hardware' ? 2 ** Math.floor(Math.log2(Math.max(room, 1))) : 1;
 
   const aroundPart = around.length ? Math.ceil(product(around) / splits) : 1;
@@ -168,10 +164,8 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
       ...(inner ? [shader.term(j, inner.number, 'r')] : []),
     ]),
   );
-  const { before, inside } = shader.hoist(
-    (j) => fold.some(({ number }) => axes[number]!.strides[j] !== 0),
-    (j) => shader.load(j, steps[j]!),
-  );
+  const varies = (j: number) => fold.some(({ number }) => axes[number]!.strides[j] !== 0);
+  const { before, inside } = shader.hoist(varies, (j) => shader.load(j, steps[j]!));
   const element = [...inside, ...body.results.map(({ expression }, i) => `let y${i} = ${expression};`)];
   const outputLines = shader.split('output', stay);
 

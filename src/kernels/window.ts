@@ -28,11 +28,8 @@ export function checkWindow(op: string, { image, size, stride, padding }: Window
   }
   for (const axis of [0, 1] as const) {
     const name = axis === 0 ? 'height' : 'width';
-    for (const [what, value, least] of [
-      ['window', size[axis], 1],
-      ['stride', stride[axis], 1],
-      ['padding', padding[axis], 0],
-    ] as const) {
+    for (const [what, sides] of Object.entries({ window: size, stride, padding })) {
+      const [value, least] = [sides[axis], what === 'padding' ? 0 : 1];
       if (!Number.isInteger(value) || value < least)
         fail(`the ${what}'s ${name} is ${value}`, `Give a whole number, at least ${least}.`);
     }

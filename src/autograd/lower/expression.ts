@@ -38,8 +38,6 @@ export function expressionOf(
 }
 
 class Writer {
-  readonly #space: Shape;
-  readonly #materialized: (t: Tensor) => boolean;
   readonly #leaves: Leaf[] = [];
   readonly #buffers: Tensor[] = [];
   readonly #lines: Line[] = [];
@@ -52,19 +50,19 @@ class Writer {
   #scalarOnly = false;
   #operations = 0;
 
-  constructor(space: Shape, materialized: (t: Tensor) => boolean) {
-    this.#space = space;
-    this.#materialized = materialized;
-  }
+  constructor(
+    private readonly space: Shape,
+    private readonly materialized: (t: Tensor) => boolean,
+  ) {}
 
   write(roots: readonly Tensor[], computeRoots: boolean): Expression {
     const results = roots.map((root) => ({
-      expression: this.#visit(root, alignedMap(root.shape, this.#space), computeRoots),
+      expression: this.#visit(root, alignedMap(root.shape, this.space), computeRoots),
       dtype: root.dtype as Scalar,
     }));
     return {
       body: {
-        ...{ space: this.#space, leaves: this.#leaves, lines: this.#lines, results },
+        ...{ space: this.space, leaves: this.#leaves, lines: this.#lines, results },
         ...{ helpers: [...this.#helpers], scalarOnly: this.#scalarOnly, cost: this.#cost },
       },
       buffers: this.#buffers,
@@ -79,7 +77,7 @@ class Writer {
       const along = node.shape.map((_, axis) => Number(axis === node.rank + node.params.axis));
       return this.#leaf(node, 'index', along, map);
     }
-    if (!isRoot && this.#materialized(node)) {
+    if (!isRoot && this.materialized(node)) {
       return this.#leaf(aliasRoot(node), 'buffer', stridesOf(node.shape), map);
     }
     const seen = this.#names.get(node) ?? [];
@@ -141,7 +139,7 @@ class Writer {
   /** `perAxis` are the strides along the axes of the tensor. */
   #leaf(tensor: Tensor, source: 'buffer' | 'index', perAxis: readonly number[], map: AxisMap): string {
     const { strides, start } = this.#spread(perAxis, map);
-    const last = this.#space.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, start);
+    const last = this.space.reduce((at, side, axis) => at + (side - 1) * strides[axis]!, start);
     const isPart = start !== 0 || (source === 'buffer' && last + 1 !== tensor.size);
     const leaf = {
       source,
@@ -154,7 +152,7 @@ class Writer {
 
   #literal(value: number, dtype: Scalar): string {
     const bits = dtype === 'f32' ? bitsOf(value) : value >>> 0;
-    const strides = this.#space.map(() => 0);
+    const strides = this.space.map(() => 0);
     return this.#nameOf(`${dtype} ${bits}`, { source: 'literal', dtype, bits, strides });
   }
 
@@ -194,7 +192,7 @@ class Writer {
 
   /** Strides along the axes of the space, and the place of its first element. */
   #spread(perAxis: readonly number[], map: AxisMap): { strides: number[]; start: number } {
-    const strides = new Array<number>(this.#space.length).fill(0);
+    const strides = new Array<number>(this.space.length).fill(0);
     let first = 0;
     map.forEach(({ to, start }, axis) => {
       if (to >= 0) strides[to] = perAxis[axis]!;

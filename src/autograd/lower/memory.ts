@@ -26,36 +26,29 @@ export interface Step {
 export class Memory {
   /** Bytes of each place. */
   readonly sizes: number[] = [];
-  readonly #kind: 'slot' | 'texture';
-  readonly #first: number;
   /** Places that hold nothing, by size. */
   readonly #free: number[] = [];
 
   /** Places are counted from `first` on. */
-  constructor(kind: 'slot' | 'texture', first = 0) {
-    this.#kind = kind;
-    this.#first = first;
-  }
+  constructor(
+    private readonly kind: 'slot' | 'texture',
+    private readonly first = 0,
+  ) {}
 
   take(bytes: number): BufferRef {
     // If none fits, growing the largest free one wastes the least.
-    const at = Math.min(
-      this.#find((size) => size >= bytes),
-      this.#free.length - 1,
-    );
+    const fits = this.#find((size) => size >= bytes);
+    const at = Math.min(fits, this.#free.length - 1);
     const index = at < 0 ? this.sizes.push(bytes) - 1 : this.#free.splice(at, 1)[0]!;
     this.sizes[index] = Math.max(this.sizes[index]!, bytes);
-    return { kind: this.#kind, index: this.#first + index, bytes };
+    return { kind: this.kind, index: this.first + index, bytes };
   }
 
   release(ref: BufferRef): void {
-    const index = ref.index - this.#first;
+    const index = ref.index - this.first;
     const own = this.sizes[index]!;
-    this.#free.splice(
-      this.#find((size) => size > own),
-      0,
-      index,
-    );
+    const at = this.#find((size) => size > own);
+    this.#free.splice(at, 0, index);
   }
 
   /** Where among the free ones the first is whose size is large enough. */

@@ -164,10 +164,8 @@ class Rewriter {
     const single = x.op === 'broadcast' ? x.inputs[0]! : undefined;
     if (kind !== 'sum' || !single || axes.some((a) => (single.shape.at(a) ?? 1) !== 1)) return null;
     const count = axes.reduce((n, a) => n * x.shape.at(a)!, 1);
-    const multiple = broadcastLike(
-      this.make('mul', [single, this.#literal(count, x)], {}),
-      bind('reduce', [x], params),
-    );
+    const product = this.make('mul', [single, this.#literal(count, x)], {});
+    const multiple = broadcastLike(product, bind('reduce', [x], params));
     return this.make(multiple.op, multiple.inputs, multiple.params, multiple);
   }
 }

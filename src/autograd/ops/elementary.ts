@@ -109,14 +109,11 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     helpers: () => [EXP_WGSL, POWER_WGSL],
     cost: 100,
     // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db
-    jvp: ([ta, tb], [a, b], out) =>
-      total(
-        [
-          ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null,
-          tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null,
-        ],
-        out,
-      ),
+    jvp: ([ta, tb], [a, b], out) => {
+      const first = ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null;
+      const second = tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null;
+      return total([first, second], out);
+    },
   }),
   abs: elementary('abs', { f64: Math.abs, wgsl: ([x]) => `abs(${x})`, derivative: (x) => c.sign(x) }),
   floor: pointwise('floor', {

@@ -14,10 +14,8 @@ export function tangentOf(
   second: Tensor,
   out: Tensor,
 ): Tensor | null {
-  const half = total(
-    [ta, tb].map((t) => (t ? mul(t!, 0.5) : null)),
-    out,
-  );
+  const halves = [ta, tb].map((t) => (t ? mul(t, 0.5) : null));
+  const half = total(halves, out);
   return half && selectTangent(first, [ta!, selectTangent(second, [tb!, half], out)], out);
 }
 

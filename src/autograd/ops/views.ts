@@ -59,12 +59,10 @@ export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast' | 'sli
       return Float64Array.from(x!.data, (_, i) => x!.data[index(i)]!);
     },
     jvp: ([t], _, { params }) => (t ? transpose(t, params.perm) : null),
-    transpose: (ct, _x, _l, { params: { perm } }) => [
-      transpose(
-        ct,
-        perm.map((_, i) => perm.indexOf(i)),
-      ),
-    ],
+    transpose: (ct, _x, _l, { params: { perm } }) => {
+      const inverse = perm.map((_, i) => perm.indexOf(i));
+      return [transpose(ct, inverse)];
+    },
     lowering: { kind: 'view' },
   },
   broadcast: {
