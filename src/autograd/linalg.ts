@@ -1,6 +1,6 @@
 import { bind } from './bind.ts';
 import * as c from './functions.ts';
-import { expectTensors, type Tensor } from './tensor.ts';
+import { expectTensors, type Tensor, type Typed } from './tensor.ts';
 
 /** Elements of a vector that one subgroup of eight lanes keeps in registers: beyond, the kernel needs barriers. */
 const SEGMENT = 256;
@@ -14,7 +14,7 @@ const SEGMENT = 256;
  * Langou, *Communication-optimal parallel and sequential QR and LU factorizations*, SIAM J. Sci. Comput. 2012). Most of
  * the work is products of matrices, and however few the sets, there are many segments to work on side by side.
  */
-export function orthonormalize(x: Tensor): Tensor {
+export function orthonormalize(x: Tensor): Typed {
   expectTensors('orthonormalize', [x]);
   if (x.rank < 2) return bind('orthonormalize', [x], {}); // Its rule says what is wrong.
   const [r, d] = x.shape.slice(-2) as [number, number];
@@ -54,13 +54,13 @@ const split = (x: Tensor, count: number): Tensor =>
   c.transpose(c.reshape(x, [x.shape.at(-2)!, count, x.shape.at(-1)! / count], 2), [1, 0, 2]);
 
 /** [… , count, r, m] → [… , r, count·m]. */
-function join(x: Tensor): Tensor {
+function join(x: Typed): Typed {
   const [count, r, m] = x.shape.slice(-3) as [number, number, number];
   return c.reshape(c.transpose(x, [1, 0, 2]), [r, count * m], 3);
 }
 
 /** Vectors cut, or continued by zeros, to another length. */
-function resize(x: Tensor, to: number): Tensor {
+function resize(x: Tensor, to: number): Typed {
   const d = x.shape.at(-1)!;
   const others = Array.from({ length: x.rank - 1 }, (_, i) => i);
   const index = to > d ? c.minimum(c.iota([to]), d - 1) : c.iota([to]);
@@ -70,8 +70,8 @@ function resize(x: Tensor, to: number): Tensor {
 }
 
 /** Singular values `s [… , n]` of square matrices `a [… , n, n]`, falling, and right singular vectors, rows of `v`. */
-export function rightSvd(a: Tensor): { s: Tensor; v: Tensor } {
-  const part = (p: 's' | 'v') => bind('svd', [a], { part: p });
+export function rightSvd(a: Tensor): { s: Typed; v: Typed } {
+  const part = (p: 's' | 'v'): Typed => bind('svd', [a], { part: p });
   return { s: part('s'), v: part('v') };
 }
 
@@ -79,14 +79,14 @@ export function rightSvd(a: Tensor): { s: Tensor; v: Tensor } {
  * Left singular vectors from images `x [… , r, n]` of orthonormal right ones in the order of falling singular values,
  * sₖ uₖ: where sₖ is lost in the rounding of s₁, uₖ is a unit vector orthogonal to all before.
  */
-export function leftVectors(x: Tensor): Tensor {
+export function leftVectors(x: Tensor): Typed {
   const q = orthonormalize(x);
   const along = c.sum(c.mul(q, x), -1);
   return c.mul(q, c.where(c.greater(0, along), c.full(-1, along.shape), c.full(1, along.shape)));
 }
 
 /** Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors. */
-export function svd(a: Tensor): { u: Tensor; s: Tensor; v: Tensor } {
+export function svd(a: Tensor): { u: Typed; s: Typed; v: Typed } {
   const { s, v } = rightSvd(a);
   return { u: leftVectors(c.matmul(v, a, { transposeB: true })), s, v };
 }
