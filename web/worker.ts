@@ -12,7 +12,9 @@ import { type PageSettings, SPEED } from './settings.ts';
 const report = (message: Report): void => postMessage(message);
 
 let images: PageImages;
-let opening: Promise<Gpu> | undefined;
+/** Opened while the page fetches the images. */
+let opening: Promise<Gpu> | undefined = open();
+opening.catch(() => {}); // Reported by the first start.
 let duel: Duel | undefined;
 /** What the page said last of how to go on. */
 let [paused, stepsPerSecond] = [false, SPEED];

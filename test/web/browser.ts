@@ -137,6 +137,14 @@ function reportsOf(page: Page): Pick<Opened, 'report' | 'reports'> {
   };
 }
 
+/** What the browser's processes for pages and for the device are, as the browser tells it. */
+export async function processesOf(page: Page) {
+  const session = await page.context().browser()!.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo.filter(({ type }) => type === 'renderer' || type === 'GPU');
+}
+
 /** Asserts that nothing went wrong on the page, and closes its window. */
 export async function closeWell({ page, errors }: Opened): Promise<void> {
   expect(errors, 'errors on the console').toEqual([]);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { Report } from '../../web/protocol.ts';
-import { closeWell, open } from './browser.ts';
+import { closeWell, open, processesOf } from './browser.ts';
 
 declare const gc: () => void;
 
@@ -12,12 +12,9 @@ declare const seen: { readonly reports: Report[] };
 async function memoryOf(page: Page): Promise<number> {
   await page.evaluate(() => gc());
   await page.workers()[0]!.evaluate(() => gc());
-  const session = await page.context().browser()!.newBrowserCDPSession();
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  await session.detach();
-  const held = processInfo
-    .filter(({ type }) => type === 'renderer' || type === 'GPU')
-    .map(({ id }) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]));
+  const held = (await processesOf(page)).map(({ id }) =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]),
+  );
   return held.reduce((a, b) => a + b, 0) / 1024;
 }
 
