@@ -25,7 +25,10 @@ export interface OpenOptions {
  * takes its place, with a warning.
  * @throws CollimateError if there is no such adapter, with what was found instead, or it computes wrong numbers
  */
-export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
+export const openGpu = (options: OpenOptions = {}): Promise<Gpu> => openFrom(findHostAdapter, options);
+
+/** The same, where the host searches for adapters in its own way. */
+export async function openFrom(find: typeof findHostAdapter, options: OpenOptions = {}): Promise<Gpu> {
   if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
   if (typeof (options.adapter ?? '') !== 'string') {
     throw new CollimateError(`there is no adapter ${options.adapter}`, 'Give a part of its name.');
@@ -35,7 +38,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   let refused: WrongAnswers | undefined;
   for (const adapter of [options.adapter, ...(asked ? [] : ['system', 'swiftshader'])]) {
     try {
-      const gpu = await open({ ...options, adapter });
+      const gpu = await open(find, { ...options, adapter });
       if (refused) console.warn(`${refused.message}. ${gpu.info.name} is used instead.`);
       return gpu;
     } catch (error) {
@@ -46,13 +49,13 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   throw refused;
 }
 
-async function open(options: OpenOptions): Promise<Gpu> {
-  const found = await findAdapter(options);
+async function open(find: typeof findHostAdapter, options: OpenOptions): Promise<Gpu> {
+  const found = await findAdapter(find, options);
   const threads = found.wideThreads;
   const gpu = await Gpu.create(found, {
     chooser: options.chooser,
     examine: examineKernels,
-    openWide: threads === undefined ? undefined : () => openGpu({ ...options, threads }),
+    openWide: threads === undefined ? undefined : () => openFrom(find, { ...options, threads }),
   });
   try {
     await checkDevice(gpu);
@@ -63,9 +66,12 @@ async function open(options: OpenOptions): Promise<Gpu> {
   }
 }
 
-async function findAdapter({ adapter, gpu, threads }: OpenOptions): Promise<FoundAdapter> {
+async function findAdapter(
+  find: typeof findHostAdapter,
+  { adapter, gpu, threads }: OpenOptions,
+): Promise<FoundAdapter> {
   const given = gpu ?? globalThis.navigator?.gpu;
-  if (!given) return findHostAdapter(adapter, threads);
+  if (!given) return find(adapter, threads);
   const found = await given.requestAdapter({ powerPreference: 'high-performance' });
   if (found) return { adapter: found, languageFeatures: given.wgslLanguageFeatures };
   throw new CollimateError(

@@ -153,11 +153,6 @@ describe('errors', () => {
       /svd has no derivative/,
     ],
     [
-      'a table that is differentiated',
-      () => grad((x: Tensor) => c.sum(c.take(x, index())))(x()),
-      /take: the table/,
-    ],
-    [
       'a tangent of another shape',
       () => jvp(c.sin, [x()], [c.full(1, [3])]),
       /tangent 0: expected f32\[2\], got f32\[3\]/,

@@ -3,11 +3,9 @@ import { conv2d, matmul, maxPool2d, mul, random, sum, take } from '../../src/aut
 import { orthonormalize, rightSvd } from '../../src/autograd/linalg.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import * as node from '../../src/host/node-adapter.ts';
-import { openGpu } from '../../src/host/open.ts';
+import { findHostAdapter } from '../../src/host/node-adapter.ts';
+import { openFrom, openGpu } from '../../src/host/open.ts';
 import { dyingGpu } from '../gpu/dead.ts';
-
-vi.mock(import('../../src/host/node-adapter.ts'), { spy: true });
 
 afterEach(() => {
   delete process.env.COLLIMATE_UNCHECKED;
@@ -29,21 +27,19 @@ describe('a device that computes nothing', () => {
   });
 
   it('is replaced by the next adapter where none was asked for, and a warning says so', async () => {
-    const { findHostAdapter } = node;
     const asked = process.env.COLLIMATE_ADAPTER;
     delete process.env.COLLIMATE_ADAPTER;
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     try {
       const dead = async () => ({ adapter: (await (await dyingGpu(() => true)).requestAdapter())! });
-      const [first, second] = [await dead(), await dead()];
-      vi.mocked(findHostAdapter).mockResolvedValueOnce(first);
-      using gpu = await openGpu();
-      expect(vi.mocked(findHostAdapter).mock.calls.at(-1)![0]).toMatch(/^(system|swiftshader)$/);
+      const find = vi.fn(findHostAdapter).mockResolvedValueOnce(await dead());
+      using gpu = await openFrom(find);
+      expect(find.mock.calls.at(-1)![0]).toMatch(/^(system|swiftshader)$/);
       expect(warn.mock.calls).toEqual([
         [expect.stringMatching(new RegExp(`computes .* wrong.* ${gpu.info.name} is used instead`))],
       ]);
-      vi.mocked(findHostAdapter).mockResolvedValueOnce(second);
-      await expect(openGpu({ adapter: 'that one' })).rejects.toThrow('numbers wrong');
+      find.mockResolvedValueOnce(await dead());
+      await expect(openFrom(find, { adapter: 'that one' })).rejects.toThrow('numbers wrong');
     } finally {
       if (asked !== undefined) process.env.COLLIMATE_ADAPTER = asked;
     }

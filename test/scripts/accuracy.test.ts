@@ -30,6 +30,7 @@ it('tries every pointwise primitive of one operation on numbers, and numbers of 
   );
   const tried = new Set(accuracyCases.map(({ name }) => name.split(' ')[0]!));
   expect(pointwise.filter((op) => !tried.has(op)).sort()).toEqual([
+    'concat',
     'copy',
     'normalize',
     'shuffle',
