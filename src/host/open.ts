@@ -4,6 +4,9 @@ import type { FoundAdapter } from '../gpu/adapter.ts';
 import { Gpu, type KernelChooser } from '../gpu/device.ts';
 import { checkDevice, examineKernels, WrongAnswers } from './known-answers.ts';
 
+/** Finds the requested adapter, or the best, with so many threads. */
+type Search = (requested?: string, threads?: number) => Promise<FoundAdapter>;
+
 /** Which adapter to open, and how. */
 export interface OpenOptions {
   /** `gpu`, `system`, `swiftshader` or part of an adapter name. Node only; default: `COLLIMATE_ADAPTER`. */
@@ -28,7 +31,7 @@ export interface OpenOptions {
 export const openGpu = (options: OpenOptions = {}): Promise<Gpu> => openFrom(findHostAdapter, options);
 
 /** The same, where the host searches for adapters in its own way. */
-export async function openFrom(find: typeof findHostAdapter, options: OpenOptions = {}): Promise<Gpu> {
+export async function openFrom(find: Search, options: OpenOptions = {}): Promise<Gpu> {
   if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
   if (typeof (options.adapter ?? '') !== 'string') {
     throw new CollimateError(`there is no adapter ${options.adapter}`, 'Give a part of its name.');
@@ -49,7 +52,7 @@ export async function openFrom(find: typeof findHostAdapter, options: OpenOption
   throw refused;
 }
 
-async function open(find: typeof findHostAdapter, options: OpenOptions): Promise<Gpu> {
+async function open(find: Search, options: OpenOptions): Promise<Gpu> {
   const found = await findAdapter(find, options);
   const threads = found.wideThreads;
   const gpu = await Gpu.create(found, {
@@ -66,10 +69,7 @@ async function open(find: typeof findHostAdapter, options: OpenOptions): Promise
   }
 }
 
-async function findAdapter(
-  find: typeof findHostAdapter,
-  { adapter, gpu, threads }: OpenOptions,
-): Promise<FoundAdapter> {
+async function findAdapter(find: Search, { adapter, gpu, threads }: OpenOptions): Promise<FoundAdapter> {
   const given = gpu ?? globalThis.navigator?.gpu;
   if (!given) return find(adapter, threads);
   const found = await given.requestAdapter({ powerPreference: 'high-performance' });
