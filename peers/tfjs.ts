@@ -76,6 +76,20 @@ function conv(tf: Tf, work: ConvWork): Prepared {
     const { value, grads } = both([x, w as Tensor], dy);
     return [value, ...grads];
   };
+  return repeated(tf, results, async (result, i) => {
+    const inOrder = result.transpose(i < 2 ? [0, 3, 1, 2] : [3, 2, 0, 1]);
+    const sum = data.samples(await inOrder.data<'float32'>(), inOrder.shape);
+    inOrder.dispose();
+    return sum;
+  });
+}
+
+/** Work that has several results, each of which `sample` sums up. */
+function repeated(
+  tf: Tf,
+  results: () => Tensor[],
+  sample: (result: Tensor, i: number) => Promise<number>,
+): Prepared {
   return {
     // Everything is submitted in order, so when one result is there all are; the last is the smallest.
     async run() {
@@ -86,11 +100,7 @@ function conv(tf: Tf, work: ConvWork): Prepared {
     async check() {
       const found = results();
       let sum = 0;
-      for (const [i, result] of found.entries()) {
-        const inOrder = result.transpose(i < 2 ? [0, 3, 1, 2] : [3, 2, 0, 1]);
-        sum += data.samples(await inOrder.data<'float32'>(), inOrder.shape);
-        inOrder.dispose();
-      }
+      for (const [i, result] of found.entries()) sum += await sample(result, i);
       tf.dispose(found);
       return sum;
     },
@@ -116,20 +126,7 @@ function layer(tf: Tf, work: LayerWork): Prepared {
     const { value, grads } = both([a, b, c], dy);
     return [value, ...grads];
   };
-  return {
-    async run() {
-      const found = results();
-      await found.at(-1)!.data();
-      tf.dispose(found);
-    },
-    async check() {
-      const found = results();
-      let sum = 0;
-      for (const result of found) sum += data.rowSamples(await result.data<'float32'>(), work);
-      tf.dispose(found);
-      return sum;
-    },
-  };
+  return repeated(tf, results, async (result) => data.rowSamples(await result.data<'float32'>(), work));
 }
 
 /** A layer without a bias, with BatchNorm by the batch's own statistics if there is any. */

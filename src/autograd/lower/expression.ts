@@ -118,7 +118,7 @@ class Writer {
 
   /**
    * Operands that lie one after the other along an axis, the place on it, and where all operands but the first start. Each is read
-   * everywhere: beyond its ends a buffer gives anything, and whoever asked does not take it.
+   * everywhere: what is read beyond its ends is arbitrary, and is not selected.
    */
   #joined({ inputs, params: { axis }, rank }: Tensor<'concat'>, map: AxisMap): string[] {
     const along = map[rank + axis]!;
