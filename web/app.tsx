@@ -34,17 +34,21 @@ export function App() {
   const [tab, setTab] = useState<'training' | 'bench'>('training');
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
+  /** Starts with these settings, in place of others that were to follow. */
+  const begin = (wanted: PageSettings, after = 0) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => start(wanted), after);
+  };
   const apply = (changed: PageSettings) => {
     setAddress({ settings: changed });
     history.replaceState(null, '', address(changed));
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => start(changed), SETTLED);
+    begin(changed, SETTLED);
   };
   useEffect(() => {
     const follow = () => {
       const read = readAddress();
       setAddress(read);
-      start(read.settings);
+      begin(read.settings);
     };
     const see = () => setHidden(document.hidden);
     addEventListener('hashchange', follow);
@@ -79,7 +83,7 @@ export function App() {
       {wrong && <Notice title={wrong.message} text={`${wrong.remedy} The defaults are used instead.`} />}
       {failure && (
         <Notice title={failure.message} text={failure.remedy}>
-          <button type="button" onClick={() => start(settings)}>
+          <button type="button" onClick={() => begin(settings)}>
             Start again
           </button>
         </Notice>
@@ -94,7 +98,7 @@ export function App() {
         <Transport
           {...{ training, paused, waits, settings, send }}
           setPaused={setPaused}
-          restart={() => start(settings)}
+          restart={() => begin(settings)}
         />
         <div class="columns">
           <details class="settings" open={matchMedia('(min-width: 60rem)').matches}>

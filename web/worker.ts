@@ -66,12 +66,14 @@ async function run(): Promise<void> {
       if (!wanted) report({ type: 'finished' });
     }
   } catch (error) {
-    const { message = String(error), remedy } = await causeOf(error);
-    report({ type: 'failed', message, remedy });
-  } finally {
     duel = undefined;
+    const { message = String(error), remedy } = await causeOf(error);
+    if (!wanted) report({ type: 'failed', message, remedy });
+  } finally {
     running = false;
   }
+  // Settings that came while the cause was looked for.
+  if (wanted) run();
 }
 
 addEventListener('message', ({ data }: MessageEvent<Command>) => {

@@ -30,8 +30,10 @@ it('a link sets sliders and networks, and a slider sets the link and other netwo
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
   await page.getByRole('button', { name: 'Copy command' }).click();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('--depth 3 --width 16');
-  // As where an address is typed.
-  await page.evaluate(() => {
+  // As where an address is typed, at once after a slider was moved: it is the last word.
+  await page.locator('#setting-depth').evaluate((slider: HTMLInputElement) => {
+    slider.value = '5';
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
     location.hash = 'depth=4&width=16&classes=2';
   });
   await blocksOf(opened, 4);
