@@ -52,11 +52,11 @@ async function run(): Promise<void> {
   if (running) return;
   running = true;
   try {
-    opening ??= open();
-    const gpu = await opening;
     while (wanted) {
       const settings = wanted;
       wanted = undefined;
+      opening ??= open();
+      const gpu = await opening;
       using current = await Duel.create(gpu, images, settings, report);
       duel = current;
       Object.assign(duel, { paused, stepsPerSecond });
