@@ -168,7 +168,7 @@ async function bundle(bundler: keyof typeof bundlers): Promise<string> {
 
 /** The compilers: ours, and an older one that another package brings. */
 const COMPILERS = {
-  'TypeScript 7': join(MODULES, 'typescript/bin/tsc'),
+  'TypeScript 7': join(MODULES, '@typescript/native/bin/tsc'),
   'TypeScript 5': join(MODULES, '@arethetypeswrong/core/node_modules/typescript/bin/tsc'),
 };
 const MODES = { nodenext: ['nodenext', 'nodenext'], bundler: ['esnext', 'bundler'] } as const;
@@ -263,6 +263,11 @@ try {
     const printed = collimate('reproduce', 'stochastic-depth', ...tiny, ...small);
     expect(/^Index: .*index\.html$/m.test(printed), `there is no index: ${printed}`);
     return 'writes an index, from a process of its own';
+  });
+
+  await row('npm run docs', () => {
+    run('npm', ['run', 'docs', '--', '--out', join(work, 'docs')], { cwd: ROOT });
+    return 'the reference, without a warning';
   });
 
   await row('publint', async () => {

@@ -2,10 +2,13 @@
  * Collimate: tensors, automatic differentiation and hand-written kernels on WebGPU.
  *
  * Trace a function of tensors, differentiate it, compile it, run it: see the README for ten lines that do.
+ *
+ * @module collimate
  */
 
 export { DeviceArray, type HostArray, type TypedArray } from './autograd/array.ts';
 export {
+  type AttentionOptions,
   abs,
   add,
   amax,
@@ -37,6 +40,7 @@ export {
   greater,
   greaterEqual,
   iota,
+  type LayerNormOptions,
   layerNorm,
   less,
   lessEqual,
@@ -53,11 +57,13 @@ export {
   neg,
   not,
   notEqual,
+  type Operand,
   oneHot,
   or,
   pad,
   pow,
   prod,
+  type ReduceOptions,
   random,
   relu,
   rem,
@@ -82,6 +88,7 @@ export {
   tanh,
   transpose,
   variance,
+  type WindowOptions,
   where,
 } from './autograd/functions.ts';
 export { type Graph, printGraph, trace } from './autograd/graph.ts';

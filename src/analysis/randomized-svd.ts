@@ -23,7 +23,9 @@ import type { Tensor } from '../autograd/tensor.ts';
 
 /** A batch of linear maps, seen through its action on r vectors of each: both functions take and give […, r, d]. */
 export interface LinearMap {
+  /** J·v for each vector v. */
   apply(v: Tensor): Tensor;
+  /** Jᵀ·u for each vector u. */
   applyTranspose(u: Tensor): Tensor;
 }
 
@@ -44,7 +46,7 @@ export interface SketchOptions {
   /** Directions of the sketch, r; at most the dimension. */
   readonly columns: number;
   readonly powerIterations: number;
-  /** Spectral filters before the last power iteration, each of {@link FILTER_DEGREE} products with JᵀJ. */
+  /** Spectral filters before the last power iteration, each of four products with JᵀJ. */
   readonly filters: number;
   /** Triples whose vectors are computed, k; at most `columns`. */
   readonly triples: number;

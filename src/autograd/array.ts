@@ -152,6 +152,7 @@ export class DeviceArray<D extends DType = DType> implements Disposable {
     return new read(raw, 0, this.size) as TypedArray<D>;
   }
 
+  /** Frees its buffer. Programs that are bound to it cannot be submitted any more. */
   dispose(): void {
     if (this.#owner) this.gpu.destroyBuffer(this.buffer);
   }

@@ -22,7 +22,7 @@ const windowOf = (x: Tensor, size: Sides, { stride, padding = 0 }: WindowOptions
 
 /**
  * Convolution (without flipping) of images [… , n, height, width, in] with weights in PyTorch's layout
- * [… , out, in, height, width]: responses [… , n, height, width, out]; leading axes broadcast.
+ * [… , out, in, height, width]. The result is [… , n, height, width, out]; leading axes broadcast.
  */
 export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Typed {
   expectTensors('conv2d', [x, weight]);

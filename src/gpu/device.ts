@@ -9,8 +9,9 @@ import { Pipelines, type Shader } from './pipelines.ts';
 import { type Queue, type Runnable, submitAll } from './runnable.ts';
 import { quietly } from './wait.ts';
 
-/** Decides which of the kernels that compute the same is used: each one, or another of its {@link Kernel.choice}. */
+/** Decides which of the kernels that compute the same is used: each one, or another of its `choice`. */
 export interface KernelChooser {
+  /** A kernel for each piece of work, in order. */
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
@@ -106,6 +107,7 @@ export class Gpu implements Disposable {
     return this.memory.createBuffer(bytes, options);
   }
 
+  /** Frees a buffer of {@link createBuffer}; what was submitted before still runs. */
   destroyBuffer(buffer: GPUBuffer): void {
     this.memory.destroyBuffer(buffer);
   }
@@ -125,12 +127,12 @@ export class Gpu implements Disposable {
     return this.#pipelines.get(kernel);
   }
 
-  /** The kernels to compile for some work: where there is a choice, what the {@link DeviceOptions.chooser} says. */
+  /** The kernels to compile for some work: where there is a choice, what the device's chooser says. */
   async choose(work: readonly Work[]): Promise<readonly Kernel[]> {
     return this.options.chooser?.choose(this, work) ?? work.map(({ kernel }) => kernel);
   }
 
-  /** Makes sure, before a program first uses some kernels, that they compute what they should: {@link DeviceOptions.examine}. */
+  /** Makes sure, before a program first uses some kernels, that they compute what they should. */
   async examine(kernels: readonly Kernel[]): Promise<void> {
     await this.options.examine?.(this, kernels);
   }

@@ -1,4 +1,4 @@
-/** `collimate/tuner`: chooses kernels by timing them on the adapter at hand. See docs/adapters.md. */
+/** Chooses kernels by timing them on the adapter at hand. See docs/adapters.md. @module collimate/tuner */
 
 export { fileChoices } from '#host/choices';
 export type { KernelChooser } from '../gpu/device.ts';

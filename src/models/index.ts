@@ -1,4 +1,4 @@
-/** `collimate/models`: the networks that experiments train. See docs/models.md. */
+/** The networks that experiments train. See docs/models.md. @module collimate/models */
 
 export { ConvResNet, type ConvResNetOptions } from './conv-resnet.ts';
 export { FcResNet, type FcResNetOptions } from './fc-resnet.ts';

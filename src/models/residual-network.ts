@@ -154,7 +154,7 @@ export abstract class ResidualNetwork implements Network {
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
-  /** What the classifier reads of h_{L+1} [… , n, ...shape]: its mean over positions, [… , n, features]. */
+  /** What the classifier reads of h_{L+1} [… , n, ...shape], which is its mean over positions, [… , n, features]. */
   features(last: Tensor): Tensor {
     return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
   }

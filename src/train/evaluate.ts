@@ -101,6 +101,7 @@ export class Evaluator implements Disposable {
     return (await this.#correct.read())[0]! / this.#count;
   }
 
+  /** Frees what it made; state and examples are others'. */
   dispose(): void {
     this.#program.dispose();
     this.#position.dispose();

@@ -8,7 +8,7 @@ import type { Network } from './network.ts';
 export interface DeviceExamples {
   /**
    * Bytes [n, features]; in images, channels vary fastest. In GPU memory, or on the host if that is too small: then steps
-   * read them from a {@link Feed}.
+   * read them piece by piece.
    */
   readonly images: DeviceArray | Uint8Array;
   /** u8 [n]. */

@@ -1,4 +1,4 @@
-/** `collimate/train`: training on the GPU, where a step is one submit. */
+/** Training on the GPU, where a step is one submit. @module collimate/train */
 
 export { type BatchStatistics, inferenceNorm, trainingNorm } from './batch-norm.ts';
 export { Evaluator } from './evaluate.ts';

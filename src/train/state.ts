@@ -82,6 +82,7 @@ export class TrainingState implements Disposable {
     return { ...this.parameterLayout.views(this.parameters), ...this.statisticsLayout.views(this.running) };
   }
 
+  /** Copies a state to the GPU, with all that {@link HostState} holds. */
   load(host: HostState): void {
     this.parameters.write(this.parameterLayout.pack(host.parameters));
     this.running.write(this.statisticsLayout.pack(host.statistics));
@@ -108,6 +109,7 @@ export class TrainingState implements Disposable {
     };
   }
 
+  /** Frees its arrays. */
   dispose(): void {
     for (const array of [
       this.parameters,

@@ -96,7 +96,7 @@ export function statisticsRates(
   return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
 }
 
-/** How {@link updateStep} moves parameters: SGD whose learning rate falls as {@link cosine} says. */
+/** How a step moves parameters: SGD whose learning rate falls as {@link cosine} says. */
 export interface TrainingOptions {
   /** Learning rate at the first step. */
   readonly lr: number;

@@ -143,7 +143,7 @@ export class Trainer implements Disposable {
     return this.#queued;
   }
 
-  /** Losses of the last `count` steps queued so far (at most {@link LOG_LENGTH}), once they have run. */
+  /** Losses of the last `count` steps queued so far (at most 1,024), once they have run. */
   async records(count: number): Promise<StepRecord[]> {
     checkWhole('the number of records', count, 0);
     const end = this.#queued;
@@ -156,6 +156,7 @@ export class Trainer implements Disposable {
     });
   }
 
+  /** Frees what it made, its state included; examples are others'. */
   dispose(): void {
     for (const program of this.programs) program.dispose();
     for (const own of this.#own) own[Symbol.dispose]();

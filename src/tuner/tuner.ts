@@ -23,7 +23,9 @@ export interface Choice {
 export interface ChoiceStore {
   /** Tells candidates from others that were measured under the same names. */
   fingerprint(kernels: readonly Kernel[]): string;
+  /** What was chosen on an adapter, by class of problems. */
   read(adapter: AdapterInfo): Record<string, Choice>;
+  /** Keeps choices beside those that are there. */
   add(adapter: AdapterInfo, classes: Readonly<Record<string, Choice>>): void;
 }
 
@@ -38,6 +40,7 @@ export interface TunerOptions {
   readonly store?: ChoiceStore;
   /** How candidates are timed. */
   readonly measure?: Measure;
+  /** The clock, in milliseconds (default: `performance.now`). */
   readonly now?: () => number;
 }
 
