@@ -1,8 +1,11 @@
 import { Command, Option } from 'commander';
 import { main } from '../src/cli/main.ts';
+import { catalog } from '../src/experiments/catalog.ts';
 import type { AdapterTraits } from '../src/gpu/kernel.ts';
 import { openGpu } from '../src/host/open.ts';
 import { knownTraits, type Step, steps, subjectOf, subjects } from './explanation.ts';
+import { machineText, summary } from './machine-report.ts';
+import * as machine from './null-gpu.ts';
 
 type Options = Partial<Record<Step, true>> & {
   readonly sizes?: string;
@@ -11,6 +14,7 @@ type Options = Partial<Record<Step, true>> & {
   readonly dispatch?: string;
   readonly traits: keyof typeof knownTraits;
   readonly adapter?: string;
+  readonly for?: machine.NullGpuName | 'all';
 };
 
 const program = new Command('npm run explain --')
@@ -35,6 +39,12 @@ const program = new Command('npm run explain --')
     '--adapter <name>',
     'for an adapter of this machine: gpu, system, swiftshader or part of an adapter name',
   )
+  .addOption(
+    new Option(
+      '--for <gpu>',
+      "what this GPU's compiler makes of it: registers, instructions, limits; needs drivers of Mesa, but no GPU",
+    ).choices([...Object.keys(machine.nullGpus), 'all']),
+  )
   .option('--debug', 'print stack traces')
   .addHelpText(
     'after',
@@ -48,13 +58,17 @@ Examples:
   npm run explain -- walk --grad w                       the function of docs/engine.md, step by step
   npm run explain -- matmul --sizes 512,512,512 --traits gpu
   npm run explain -- 'sum(exp(x), -1)' x=64,10 --grad x --plan
-  npm run explain -- mnist-fc --plan                     forward and backward pass of a training step`,
+  npm run explain -- mnist-fc --plan                     forward and backward pass of a training step
+  npm run explain -- matmul --sizes 4096 --for navi31    machine code of a product, in numbers
+  npm run explain -- mnist-fc --for navi31               of all kernels of its training and analysis
+  npm run explain -- everything --for all                compiles all kernels for all GPUs; fails where one spills`,
   );
 
 await main(async () => {
   program.parse();
   const [what, ...tensors] = program.args as [string, ...string[]];
-  const { sizes, jvp, grad, dispatch, traits, adapter, ...named } = program.opts<Options>();
+  const { sizes, jvp, grad, dispatch, traits, adapter, for: gpu, ...named } = program.opts<Options>();
+  if (gpu) return explainMachineCode(what, tensors, { sizes, jvp, grad }, gpu);
   const subject = subjectOf(what, tensors, { sizes, jvp, grad });
   const target = adapter === undefined ? knownTraits[traits] : await traitsOf(adapter);
   const chosen = (Object.keys(steps) as Step[]).filter(
@@ -64,6 +78,36 @@ await main(async () => {
   console.log(shown.map((step) => steps[step].text(subject.graph, target, dispatch)).join('\n\n'));
   return 0;
 });
+
+/** On a GPU that is not there, compiles; elsewhere starts that, and prints what came of it. */
+async function explainMachineCode(
+  what: string,
+  tensors: readonly string[],
+  variation: Parameters<typeof subjectOf>[2],
+  name: machine.NullGpuName | 'all',
+): Promise<number> {
+  const everything = what === 'everything';
+  const experiments = everything ? ['mnist-fc', 'mnist-conv'] : what in catalog ? [what] : [];
+  const kernels = everything ? subjects.map((line) => line.split(' ')[0]!) : experiments.length ? [] : [what];
+  const graphs = kernels.map((kernel) => subjectOf(kernel, tensors, variation).graph);
+  if (machine.onNullGpu()) {
+    await machine.recordCompilation(async (open) => {
+      for (const experiment of experiments) await machine.compileExperiment(experiment);
+      if (graphs.length === 0) return;
+      using gpu = await open();
+      for (const graph of graphs) await machine.compileGraph(gpu, graph);
+    });
+    return 0;
+  }
+  let spilling = 0;
+  const names = Object.keys(machine.nullGpus) as machine.NullGpuName[];
+  for (const gpu of name === 'all' ? names.filter(machine.isInstalled) : [name]) {
+    const all = await machine.compileFor(gpu);
+    console.log(everything ? summary(all, gpu) : machineText(all, gpu, experiments.length === 0));
+    spilling += all.filter(({ code }) => code!.spilled > 0).length;
+  }
+  return everything && spilling > 0 ? 1 : 0;
+}
 
 async function traitsOf(adapter: string): Promise<AdapterTraits> {
   using gpu = await openGpu({ adapter });

@@ -110,7 +110,8 @@ export function subjectOf(what: string, tensors: readonly string[], variation: V
 function sizesOf(example: Example | undefined, given: string | undefined): Map<string, number> {
   const letters = example?.sizes.split(',').filter((text) => text !== '') ?? [];
   const defaults = letters.map((text) => text.split('=') as [string, string]);
-  const sizes = given?.split(/[x,]/).map(Number) ?? defaults.map(([, size]) => Number(size));
+  const several = given?.split(/[x,]/).map(Number) ?? defaults.map(([, size]) => Number(size));
+  const sizes = several.length === 1 && defaults.length > 0 ? defaults.map(() => several[0]!) : several;
   if (sizes.length !== defaults.length || sizes.some((size) => !Number.isInteger(size) || size < 1)) {
     throw new CollimateError(
       `--sizes: expected ${defaults.map(([letter]) => letter).join(',') || 'none'}, got ${given}`,

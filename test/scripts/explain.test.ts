@@ -91,7 +91,7 @@ test.each([
   ['relu(x', ['x=3'], {}, "cannot evaluate 'relu(x'"],
   ['relux(x)', ['x=3'], {}, 'relux is not defined'],
   ['relu(x)', ['x=a'], {}, "'x=a' is no tensor"],
-  ['matmul', [], { sizes: '3' }, '--sizes: expected M,N,K, got 3'],
+  ['matmul', [], { sizes: '3,4' }, '--sizes: expected M,N,K, got 3,4'],
   ['relu(x)', ['x=3'], { sizes: '3' }, '--sizes: expected none, got 3'],
   ['walk', [], { grad: 'y' }, "there is no tensor 'y' to differentiate by"],
 ])('%s of %o by %o is refused', (what, tensors, variation, message) => {
