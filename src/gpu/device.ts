@@ -57,7 +57,8 @@ export class Gpu implements Disposable {
     this.traits = traitsOf(found, this.info.kind);
     const most = found.memory ?? Number.POSITIVE_INFINITY;
     this.memory = new DeviceMemory(device, this.#fate, { name: this.info.name, most });
-    this.#pipelines = new Pipelines(device, this.#fate);
+    // A driver of a GPU and SwiftShader compile when a pipeline is made, lavapipe when it is first used.
+    this.#pipelines = new Pipelines(device, this.#fate, this.info.source === 'system');
     device.addEventListener('uncapturederror', this.#onError);
     device.lost.then(({ reason, message }) => {
       if (!this.#disposed) this.#fate.fail(new DeviceLostError(message || reason));

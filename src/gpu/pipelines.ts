@@ -1,41 +1,59 @@
 import { shaderError } from './failures.ts';
 import type { Fate } from './fate.ts';
-import type { Kernel } from './kernel.ts';
-import { TEXEL_FORMAT } from './texels.ts';
+import type { Access, Kernel } from './kernel.ts';
+import { record } from './runnable.ts';
+import { TEXEL_FORMAT, texelTexture } from './texels.ts';
 import { quietly } from './wait.ts';
 
 /** A kernel to be compiled; its layout is taken from the source if nothing is said of its bindings. */
 export type Shader = Pick<Kernel, 'name' | 'wgsl'> & Partial<Pick<Kernel, 'bindings' | 'uniforms'>>;
 
-/**
- * Pipelines that are kept although no program may need them any more: several times as many as a run has. One that falls out is
- * freed with the last program that uses it, and compiled anew if it is asked for again.
- */
-const MOST_KEPT = 512;
+/** Pipelines that are kept although no program may need them any more: twice as many as `mnist-conv` has. */
+const RECENT = 256;
 
-/** The compiled pipelines of a device, by their sources. */
+/** The compiled pipelines of a device, by their sources: as long as a program holds them, and the most recent ones. */
 export class Pipelines {
+  readonly #compiling = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #known = new Map<string, WeakRef<GPUComputePipeline>>();
+  readonly #gone = new FinalizationRegistry<string>((wgsl) => {
+    if (!this.#known.get(wgsl)?.deref()) this.#known.delete(wgsl);
+  });
   /** In the order in which they were last asked for. */
-  readonly #known = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #recent = new Set<GPUComputePipeline>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
+  /** What pipelines are bound to before their first use: zeros to read, and a place where none is written. */
+  #dummies?: { readonly zeros: GPUBuffer; readonly target: GPUBuffer; readonly texels: GPUTexture };
 
+  /** `defers` says that the driver puts compilation off to a pipeline's first dispatch. */
   constructor(
     private readonly device: GPUDevice,
     private readonly fate: Fate,
+    private readonly defers: boolean,
   ) {}
 
   /** See {@link Gpu.pipeline}. */
   get(shader: Shader): Promise<GPUComputePipeline> {
-    const pipeline = this.#known.get(shader.wgsl) ?? this.#compile(shader);
-    this.#known.delete(shader.wgsl);
-    this.#known.set(shader.wgsl, pipeline);
-    if (this.#known.size > MOST_KEPT) this.#known.delete(this.#known.keys().next().value!);
+    const { wgsl } = shader;
+    const known = this.#known.get(wgsl)?.deref();
+    if (known) return Promise.resolve(this.#keep(known));
+    const compiling =
+      this.#compiling.get(wgsl) ?? this.#compile(shader).finally(() => this.#compiling.delete(wgsl));
+    this.#compiling.set(wgsl, compiling);
+    return compiling;
+  }
+
+  #keep(pipeline: GPUComputePipeline): GPUComputePipeline {
+    this.#recent.delete(pipeline);
+    this.#recent.add(pipeline);
+    if (this.#recent.size > RECENT) this.#recent.delete(this.#recent.values().next().value!);
     return pipeline;
   }
 
   clear(): void {
     this.#known.clear();
+    this.#recent.clear();
     this.#layouts.clear();
+    for (const dummy of Object.values(this.#dummies ?? {})) dummy.destroy();
   }
 
   /**
@@ -43,9 +61,8 @@ export class Pipelines {
    * each size of a uniform binding, and for each it takes a pool of descriptors, every one a memory mapping on lavapipe:
    * the system's limit of them is met after some hundred layouts.
    */
-  #layout({ bindings, uniforms }: Shader): GPUPipelineLayout | 'auto' {
-    if (!bindings) return 'auto';
-    const kinds = [...bindings, ...(uniforms ? ['uniform' as const] : [])];
+  #layout(kinds: readonly Access[] | undefined): GPUPipelineLayout | 'auto' {
+    if (!kinds) return 'auto';
     const key = kinds.join();
     let layout = this.#layouts.get(key);
     if (!layout) {
@@ -65,8 +82,9 @@ export class Pipelines {
   }
 
   async #compile(shader: Shader): Promise<GPUComputePipeline> {
-    const { name, wgsl } = shader;
-    const layout = this.#layout(shader);
+    const { name, wgsl, bindings, uniforms } = shader;
+    const kinds = bindings && [...bindings, ...(uniforms ? ['uniform' as const] : [])];
+    const layout = this.#layout(kinds);
     this.device.pushErrorScope('validation');
     const module = this.device.createShaderModule({ code: wgsl, label: name });
     // What the scope catches is asked for below, in better words.
@@ -74,11 +92,40 @@ export class Pipelines {
     try {
       const compute = { module, entryPoint: 'main' };
       const compiled = this.device.createComputePipelineAsync({ layout, compute, label: name });
-      return await this.fate.settled(compiled);
+      const pipeline = await this.fate.settled(compiled);
+      if (this.defers && kinds) await this.#warmUp(pipeline, kinds);
+      this.#known.set(wgsl, new WeakRef(pipeline));
+      this.#gone.register(pipeline, wgsl);
+      return this.#keep(pipeline);
     } catch (error) {
       this.fate.check();
       const { messages } = await this.fate.settled(module.getCompilationInfo());
       throw shaderError(name, wgsl, messages, (error as Error).message);
     }
+  }
+
+  /** Dispatches no workgroups. Their number is read from a buffer, since Dawn warns of a 0. */
+  async #warmUp(pipeline: GPUComputePipeline, kinds: readonly Access[]): Promise<void> {
+    const { device } = this;
+    const size = device.limits.maxUniformBufferBindingSize;
+    const { STORAGE, UNIFORM, INDIRECT } = GPUBufferUsage;
+    this.#dummies ??= {
+      zeros: device.createBuffer({ size, usage: STORAGE | UNIFORM | INDIRECT }),
+      target: device.createBuffer({ size, usage: STORAGE }),
+      texels: device.createTexture(texelTexture(1)),
+    };
+    const { zeros, target, texels } = this.#dummies;
+    const entries = kinds.map((kind, binding): GPUBindGroupEntry => {
+      if (kind === 'texels') return { binding, resource: texels.createView() };
+      const written = { buffer: target, offset: 256 * binding, size: 256 };
+      return { binding, resource: kind === 'read_write' ? written : { buffer: zeros } };
+    });
+    const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+    record(device, ({ pass }) => {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroupsIndirect(zeros, 0);
+    });
+    await this.fate.settled(device.queue.onSubmittedWorkDone());
   }
 }

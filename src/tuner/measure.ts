@@ -77,11 +77,9 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
       return { call: { pipeline, group, grid: kernel.grid }, dispatches: 1, times: [] };
     });
     const running = runners.filter((runner) => runner !== null);
-    // Some drivers compile at the first dispatch; the second tells how many to time at once.
-    const guess = running.slice(0, 1);
-    await timeRound(gpu, guess);
-    if (performance.now() > deadline) return undefined;
-    const [microseconds] = (await timeRound(gpu, guess)) as [number];
+    // The first dispatch may be slow; the second tells how many to time at once.
+    await timeRound(gpu, running.slice(0, 1));
+    const [microseconds] = (await timeRound(gpu, running.slice(0, 1))) as [number];
     if ((microseconds / 1000) * running.length * ROUNDS.least > milliseconds) return undefined;
     const dispatches = Math.min(Math.max(Math.ceil(PASS_MICROSECONDS / microseconds), 1), MOST_DISPATCHES);
     await timeRound(gpu, running.slice(1));

@@ -1,4 +1,5 @@
 /** A process of its own, started by `runChild`: what it does is named by its argument. */
+import { compile, matmul, mean, softmax, square, type Tensor, valueAndGrad } from 'collimate';
 import { CollimateError } from '../../src/errors.ts';
 import { leave } from '../../src/experiments/interrupt.ts';
 import { openGpu } from '../../src/host/open.ts';
@@ -39,6 +40,21 @@ const scenes: Record<string, () => Promise<void>> = {
         .pipeline({ name: 'slow', wgsl: `${slowKernel.wgsl}\nconst unique = ${i};` })
         .then(() => console.log('went on'));
     await leave(3);
+  },
+  /** Prints the seconds of all cores that compilation takes, and those of the first run. */
+  async first() {
+    using gpu = await openGpu();
+    const seconds = async <T>(body: Promise<T>): Promise<[number, T]> => {
+      const before = process.cpuUsage();
+      const value = await body;
+      const { user, system } = process.cpuUsage(before);
+      return [(user + system) / 1e6, value];
+    };
+    const loss = (w: Tensor, x: Tensor) => mean(square(softmax(matmul(x, w))));
+    const specs = [[32, 16], [64, 32]] as const; // biome-ignore format: pairs
+    const [compiling, program] = await seconds(compile(gpu, valueAndGrad(loss), specs));
+    const [running] = await seconds(program.run(new Float32Array(512), new Float32Array(2048)));
+    console.log(JSON.stringify({ compiling, running }));
   },
   async wait() {
     const gpu = await openGpu();
