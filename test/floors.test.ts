@@ -20,7 +20,7 @@ const FLOORS = [
 ];
 const ENGINE = ['autograd', 'kernels', 'tuner', 'gpu'];
 const LIMITS = {
-  lines: { file: 350, engine: 11_658, rest: 20_879 },
+  lines: { file: 350, engine: 11_675, rest: 20_896 },
   /** Files that name one measure: tables, pages and checks are folded over all of them. */
   diagonalShare: 8,
 };
@@ -34,12 +34,19 @@ const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
 const linesIn = (some: readonly string[]) =>
   some.reduce((sum, file) => sum + read(file).trimEnd().split('\n').length, 0);
 
+/** Names such as `#host/adapter`, each with the files among which conditions choose. */
+const conditional: Record<string, Record<string, string>> = JSON.parse(read('package.json')).imports;
+
 /** What a file imports, types too: relative paths as paths below src, packages by their names. */
 const imports = new Map(
   files.map((file) => {
     const specifiers = [...read(file).matchAll(/(?:from|import)\s*\(?\s*'([^'\n]+)'/g)].map((m) => m[1]!);
     const below = (s: string) => relative(SRC, resolve(SRC, dirname(file), s));
-    return [file, specifiers.map((s) => (s.startsWith('.') ? below(s) : s))] as const;
+    const targets = (s: string) =>
+      s in conditional
+        ? Object.values(conditional[s]!).map((path) => relative(SRC, resolve(SRC, path)))
+        : [s.startsWith('.') ? below(s) : s];
+    return [file, specifiers.flatMap(targets)] as const;
   }),
 );
 
@@ -71,6 +78,7 @@ function circles(): string[] {
 describe('imports', () => {
   test('reach no floor above', () => {
     expect(files.length).toBeGreaterThan(40);
+    expect(imports.get('host/open.ts')).toContain('host/node-adapter.ts');
     const upward = files.flatMap((file) => {
       const floor = FLOORS.indexOf(floorOf(file));
       if (floor < 0) return []; // What stands in src itself stands beside the floors.

@@ -1,8 +1,8 @@
-import { CollimateError } from '../src/errors.ts';
+import type { CollimateError } from '../src/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { DeviceLostError } from '../src/gpu/failures.ts';
 import { openGpu } from '../src/host/open.ts';
-import { Duel, sleep } from './duel.ts';
+import { Duel } from './duel.ts';
 import { type PageImages, unpack } from './images.ts';
 import type { Command, Report } from './protocol.ts';
 import { type PageSettings, SPEED } from './settings.ts';
@@ -28,23 +28,17 @@ async function open(): Promise<Gpu> {
   return gpu;
 }
 
-/** What ended the training: a wait may say that it was broken off before the device says that it was lost. */
+/** What ended the training; the next one gets another device if this one failed, or did not open. */
 async function causeOf(error: unknown): Promise<Partial<CollimateError>> {
-  const gpu = await opening?.catch(() => undefined);
-  if (!gpu) {
-    opening = undefined;
-    return error as Error;
-  }
-  if (!(error instanceof CollimateError)) await Promise.race([gpu.device.lost, sleep(1000)]);
+  let cause = error as Error;
   try {
-    gpu.check();
-    return error as Error;
+    (await opening)?.check();
   } catch (failure) {
     opening = undefined;
-    const { message, remedy } = failure as CollimateError;
-    const lost = failure instanceof DeviceLostError;
-    return { message, remedy: lost ? 'Start again, perhaps with a smaller network.' : remedy };
+    cause = failure as Error;
   }
+  if (!(cause instanceof DeviceLostError)) return cause;
+  return { message: cause.message, remedy: 'Start again, perhaps with a smaller network.' };
 }
 
 /** Runs duels one after the other, as long as there are settings for another. */

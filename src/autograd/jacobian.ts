@@ -2,7 +2,7 @@ import { CollimateError } from '../errors.ts';
 import { cast, equal, full, iota, moveaxis, reshape } from './functions.ts';
 import { pullBack, pushForward } from './propagate.ts';
 import { expectOptions, type Shape, sizeOf, type Tensor } from './tensor.ts';
-import { type Args, grad, isolate, linearize, placeholder } from './transform.ts';
+import { type Args, grad, isolate, linearize, placeholder, tensorsLike } from './transform.ts';
 import { type Mapped, treeFlatten, treeUnflatten } from './tree.ts';
 
 /** All unit vectors of a shape, [n, …shape] for its n elements. */
@@ -96,5 +96,7 @@ export const hessian = <A extends Args>(f: (...args: A) => Tensor): ((...args: A
 export function hvp<A extends Args>(f: (...args: A) => Tensor, args: A, v: A[0]): A[0] {
   const gradient = grad(f);
   const [first, ...rest] = args;
-  return linearize((x: A[0]) => gradient(...([x, ...rest] as unknown as A)), first).apply(v);
+  const hessian = linearize((x: A[0]) => gradient(...([x, ...rest] as unknown as A)), first);
+  tensorsLike('hvp: v', first, v, true);
+  return hessian.apply(v);
 }

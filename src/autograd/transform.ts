@@ -108,7 +108,11 @@ export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): 
 /** The value of `f` and a function from the cotangent of the value to those of the arguments. */
 export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u: Mapped<R, Tensor>) => A] {
   const { value, applyTranspose } = linearize(f, ...args);
-  return [value, applyTranspose];
+  const pullback = (u: Mapped<R, Tensor>) => {
+    tensorsLike('vjp: cotangent', value, u, true);
+    return applyTranspose(u);
+  };
+  return [value, pullback];
 }
 
 /**
@@ -161,7 +165,7 @@ export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) =>
  * The tensors of a structure like that of `model`, in the model's order, and the leading axes that each has in front of its
  * model's, if it may have any.
  */
-function tensorsLike(what: string, model: unknown, tree: unknown, batched: boolean) {
+export function tensorsLike(what: string, model: unknown, tree: unknown, batched: boolean) {
   const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
   const matched = leavesLike(what, model, tree, isTensor);
   const [first] = matched;

@@ -5,7 +5,7 @@ import type { Analysis } from '../analysis/results.ts';
 import { judgeRun } from '../analysis/run-claims.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { command, invocation } from '../command.ts';
-import { datasets } from '../data/datasets.ts';
+import { datasets, packagesOf } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyst.ts';
 import { type CheckpointInfo, decodeCheckpoint } from '../experiments/checkpoint.ts';
@@ -112,7 +112,8 @@ export async function run(words: readonly string[]): Promise<number> {
   if (out !== undefined) checkTarget(out);
   const { checkpoint, config } = open(path, experiment === undefined ? undefined : { experiment, preset });
   const { network, training } = checkpoint.info;
-  needPackages('the table of measures', REPORT_PACKAGES);
+  const { dataset } = findExperiment(checkpoint.info.experiment);
+  needPackages('the analysis', [...REPORT_PACKAGES, ...packagesOf([dataset], dataDir)]);
 
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
@@ -123,7 +124,6 @@ export async function run(words: readonly string[]): Promise<number> {
   });
   const opening = openGpu({ adapter, chooser: tuner });
   opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
-  const { dataset } = findExperiment(checkpoint.info.experiment);
   const task = await fetchTask(dataset, dataOf(checkpoint.info, dataset), dataDir);
   using gpu = await opening;
   using data = new DeviceTask(gpu, task);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { packagesOf } from '../data/datasets.ts';
 import type { Experiment } from '../experiments/experiment.ts';
 import { type GivenSettings, resolveSettings } from '../experiments/given-settings.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
@@ -39,7 +40,8 @@ export async function runSingle(
   const resumed = options.resume ? findRun(experiment, options.resume, options) : undefined;
   const { preset, settings } = resumed?.config ?? resolveSettings(experiment, options);
 
-  needPackages('a report', REPORT_PACKAGES);
+  const images = packagesOf([experiment.dataset], options.dataDir);
+  needPackages('the experiment', [...REPORT_PACKAGES, ...images]);
   const tune = options.tune ?? resumed?.config.tune ?? 'on';
   const tuner = new Tuner({ mode: tune, store: fileChoices(), pinned: resumed?.config.kernels });
   const opening = openAdapter(options.adapter, resumed?.config, tuner);

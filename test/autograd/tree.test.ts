@@ -3,6 +3,7 @@ import { DeviceArray } from '../../src/autograd/array.ts';
 import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
+import { hvp } from '../../src/autograd/jacobian.ts';
 import { compile } from '../../src/autograd/program.ts';
 import { Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, linearize, vjp } from '../../src/autograd/transform.ts';
@@ -97,12 +98,12 @@ describe('a structure is refused', () => {
     [
       'that is flat where it should be nested',
       () => vjp(both, point())[1]({ sum: one(), far: one() } as never),
-      'linearize: cotangent far: expected {w}, got the tensor f32[]',
+      'vjp: cotangent far: expected {w}, got the tensor f32[]',
     ],
     [
       'that is nested where it should be flat',
       () => vjp(f, point())[1]({ w: one() } as never),
-      'linearize: cotangent: expected f32[], got {w}',
+      'vjp: cotangent: expected f32[], got {w}',
     ],
     [
       'that is a list where it should be a record',
@@ -118,6 +119,11 @@ describe('a structure is refused', () => {
       'that is too short',
       () => jvp((a: Tensor, b: Tensor) => c.add(a, b), [x(), x()], [x()] as never),
       'jvp: tangent 1: expected f32[2], got nothing',
+    ],
+    [
+      'that is no vector to multiply a Hessian by',
+      () => hvp((p: Pair) => f(p), [point()], { w: one() } as never),
+      'hvp: v b: expected f32[], got nothing',
     ],
     [
       'that is too long',

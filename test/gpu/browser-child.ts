@@ -1,9 +1,20 @@
-/** Prints, as JSON, how a device is refused in what looks like a browser page without WebGPU: the argument says if it is secure. */
-const [secure] = process.argv.slice(2);
+/**
+ * Prints, as JSON, how a device is refused in what looks like a browser page: one that is `secure` but has no WebGPU, one that is
+ * `insecure`, or one whose adapter is `used up`.
+ */
+const [kind] = process.argv.slice(2);
 const { log } = console;
+const requestAdapter = async () => ({
+  ...{
+    info: { vendor: '', architecture: '', device: '', description: 'Voodoo 2' },
+    limits: {},
+    features: new Set(),
+  },
+  requestDevice: () => Promise.reject(new Error('the adapter was consumed')),
+});
 const page = {
-  navigator: { userAgent: 'Mozilla/5.0' },
-  isSecureContext: secure === 'secure',
+  navigator: { userAgent: 'Mozilla/5.0', gpu: kind === 'used up' ? { requestAdapter } : undefined },
+  isSecureContext: kind !== 'insecure',
   location: { origin: 'http://192.0.2.1' },
 };
 for (const [name, value] of Object.entries({ ...page, process: undefined, require: undefined }))

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
-describe('in a browser without WebGPU, opening a device', () => {
+describe('in a browser, opening a device', () => {
   const bundle = join(inject('scratch'), `browser-${process.pid}.mjs`);
 
   beforeAll(async () => {
@@ -20,6 +20,11 @@ describe('in a browser without WebGPU, opening a device', () => {
       'insecure',
       'the page http://192.0.2.1 is not secure, and browsers offer WebGPU to secure pages only',
       /https/,
+    ],
+    [
+      'used up',
+      'the adapter Voodoo 2 gives no device: the adapter was consumed',
+      /^close .* restart the browser$/,
     ],
   ])('is refused on a page that is %s', (page, message, remedy) => {
     const refusal = JSON.parse(execFileSync(process.execPath, [bundle, page], { encoding: 'utf8' }));

@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DeviceLostError, formatBytes } from '../../src/gpu/failures.ts';
+import { Fate } from '../../src/gpu/fate.ts';
 import { openGpu } from '../../src/host/open.ts';
 import { openForTest, runKernel, withGpu } from './harness.ts';
 import { submitSlow } from './slow.ts';
@@ -189,6 +190,17 @@ describe('a failure of the device', () => {
     gpu.device.destroy();
     await expect(waiting).rejects.toThrow(DeviceLostError);
     await expect(gpu.idle()).rejects.toMatchObject({ remedy: expect.stringContaining('--resume') });
+  });
+
+  it('is a DeviceLostError even where a mapping is broken off first', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const broken = Promise.reject(Object.assign(new Error('Buffer was unmapped'), { name: 'AbortError' }));
+    const lost = new Fate();
+    setTimeout(() => lost.fail(new DeviceLostError('')), 900);
+    const waits = [lost, new Fate()].map((fate) => expect(fate.settled(broken)).rejects);
+    const told = [waits[0]!.toThrow(DeviceLostError), waits[1]!.toThrow('Buffer was unmapped')];
+    await vi.advanceTimersByTimeAsync(1000).finally(() => vi.useRealTimers());
+    await Promise.all(told);
   });
 
   it('is told when navigator.gpu has no adapter', async () => {

