@@ -13,8 +13,12 @@ export interface Leaf {
   readonly dtype: Scalar;
   /** Elements to step for one step along each axis of the space. */
   readonly strides: readonly number[];
-  /** `buffer` reads a binding; `index` has as its value the offset itself (a coordinate, times its stride). */
-  readonly source: 'buffer' | 'index' | 'literal';
+  /**
+   * `buffer` reads a binding; `index` has as its value the offset itself (a coordinate, times its stride), and `value` what the
+   * kernel has at hand under `name`. A `place` is none of the values but says where one lies.
+   */
+  readonly source: 'buffer' | 'index' | 'literal' | 'value' | 'place';
+  readonly name?: string;
   /** Where the first element of the space lies, if not at 0; it may be before the buffer, and others may be beyond. */
   readonly start?: number;
   /** Elements of the buffer, where those that the space has are others. */
@@ -83,7 +87,7 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
   if (body.scalarOnly || !last || last.size % 4 !== 0) return false;
   return body.leaves.every((leaf, j) => {
     const step = last.strides[j]!;
-    if (leaf.source !== 'buffer') return true;
+    if (leaf.source !== 'buffer' && leaf.source !== 'place') return true;
     const aligned = [leaf.start ?? 0, ...axes.slice(0, -1).map((a) => a.strides[j]!)];
     return step === 0 || (step === 1 && aligned.every((s) => s % 4 === 0));
   });
@@ -91,25 +95,23 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
 
 /** Collects the fields of a uniform struct of u32. */
 export class Uniforms {
-  readonly #names: string[] = [];
-  readonly #values: number[] = [];
+  readonly #fields = new Map<string, number>();
 
   constructor(private readonly variable = 'params') {}
 
-  /** Adds a field and returns the expression that reads it. */
+  /** Adds a field, unless it is there, and returns the expression that reads it. */
   add(name: string, value: number): string {
-    this.#names.push(name);
-    this.#values.push(value);
+    this.#fields.set(name, value);
     return `${this.variable}.${name}`;
   }
 
   get values(): Uint32Array {
-    return Uint32Array.from(this.#values);
+    return Uint32Array.from(this.#fields.values());
   }
 
   /** Members of the struct. */
   get fields(): string {
-    return this.#names.map((name) => `${name}: u32`).join(', ');
+    return [...this.#fields.keys()].map((name) => `${name}: u32`).join(', ');
   }
 
   declaration(binding: number): string {
@@ -189,14 +191,10 @@ export class Shader {
   }
 
   /** Declares bindings for results, from the given one on. */
-  declareResults(
-    first: number,
-    vector = this.vector,
-    dtypes = this.body.results.map((r) => r.dtype),
-  ): string {
-    const declare = (dtype: Scalar, r: number) =>
-      `@group(0) @binding(${first + r}) var<storage, read_write> result${r}: array<${ELEMENT[dtype][Number(vector)]}>;`;
-    return dtypes.map(declare).join('\n');
+  declareResults(first: number, results: readonly { dtype: Scalar; wide: boolean }[]): string {
+    const declare = ({ dtype, wide }: (typeof results)[number], r: number) =>
+      `@group(0) @binding(${first + r}) var<storage, read_write> result${r}: array<${ELEMENT[dtype][Number(wide)]}>;`;
+    return results.map(declare).join('\n');
   }
 
   /** Number of different elements of the leaves that read buffers. */
@@ -226,17 +224,20 @@ export class Shader {
 
   /**
    * Parts the statements into those that come out the same for all elements of a thread's loop, to be computed
-   * before it, and the others. `varies` says of a leaf whether it changes along the loop; `load` gives its value.
+   * before it, and the others. `varies` says of a leaf whether it changes along the loop; `load` gives its value. With `needed`,
+   * only those of these names are there.
    */
-  hoist(varies: (leaf: number) => boolean, load: (leaf: number) => string) {
+  hoist(varies: (leaf: number) => boolean, load: (leaf: number) => string, needed?: ReadonlySet<string>) {
     const varying = new Set<string>();
     const before: string[] = [];
     const inside: string[] = [];
-    this.body.leaves.forEach((_, j) => {
+    this.body.leaves.forEach(({ source }, j) => {
+      if (source === 'place' || !(needed?.has(`x${j}`) ?? true)) return;
       if (varies(j)) varying.add(`x${j}`);
       (varies(j) ? inside : before).push(`let x${j} = ${load(j)};`);
     });
     for (const { name, expression, uses } of this.body.lines) {
+      if (!(needed?.has(name) ?? true)) continue;
       const changes = uses.some((used) => varying.has(used));
       if (changes) varying.add(name);
       (changes ? inside : before).push(`let ${name} = ${expression};`);
@@ -257,7 +258,7 @@ export class Shader {
     const { axes, body } = this;
     const stride = axes[k]!.strides[j]!;
     const last = k === axes.length - 1;
-    const wide = body.leaves[j]!.source === 'buffer' && axes.at(-1)!.strides[j] === 1;
+    const wide = ['buffer', 'place'].includes(body.leaves[j]!.source) && axes.at(-1)!.strides[j] === 1;
     // The last axis counts vectors: a wide leaf steps by one vector, any other by four elements.
     const scale = last ? (wide ? 1 : 4) : wide ? 1 / 4 : 1;
     return { coordinate, stride: strideOf(this.uniforms, j, k, this.vector ? stride * scale : stride) };
@@ -269,6 +270,7 @@ export class Shader {
     const leaf = this.body.leaves[j]!;
     const step = this.axes.at(-1)?.strides[j] ?? 0;
     if (leaf.source === 'literal') return literal(leaf, j, this.uniforms);
+    if (leaf.source === 'value') return leaf.name!;
     if (leaf.source === 'index') {
       return vector && step !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${step}u` : `U(${at})`;
     }

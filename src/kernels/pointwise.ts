@@ -77,7 +77,10 @@ export function pointwise(
   const wgsl = `
 ${shader.aliases}
 ${text}
-${shader.declareResults(kept.length)}
+${shader.declareResults(
+  kept.length,
+  body.results.map(({ dtype }) => ({ dtype, wide: vector })),
+)}
 ${uniforms.declaration(kept.length + body.results.length)}
 ${body.helpers.join('\n')}
 @compute @workgroup_size(${lanes})

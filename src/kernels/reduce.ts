@@ -11,7 +11,17 @@ import {
   type ReduceKind,
   SCALARS,
 } from './accumulate.ts';
-import { type Body, bitsOf, coalesce, offset, Shader, vectorizable } from './fused.ts';
+import {
+  type Body,
+  bitsOf,
+  coalesce,
+  type Leaf,
+  offset,
+  type Scalar,
+  Shader,
+  stored,
+  vectorizable,
+} from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
 
 export type { ReduceKind } from './accumulate.ts';
@@ -25,18 +35,56 @@ export interface ReduceSpec {
   reduced: readonly boolean[];
   /** Reduce this many stretches separately: the results get a leading axis of that size. Not for `mean` and `variance`. */
   splits?: number;
+  stages?: Stages;
 }
 
+/**
+ * What one kernel goes on to compute of its reductions, whose results are leaves of the body ({@link totalLeaf}): further reductions,
+ * and elements, which are the body's results behind the reduced ones. A workgroup goes through its part of the space again for each stage.
+ */
+export interface Stages {
+  /** The stage of each reduction, from 0 on: those of later stages may need the earlier ones. */
+  readonly order: readonly number[];
+  /** Whether a reduction is stored, too. */
+  readonly stored: readonly boolean[];
+  /** Whether a result is stored for each element of the space; if not, once for all that are reduced together. */
+  readonly each: readonly boolean[];
+}
+
+/** The leaf that stands for the total of reduction `i`. */
+export const totalLeaf = (i: number, axes: number): Leaf => ({
+  ...{ dtype: 'f32', source: 'value', name: `total${i}` },
+  strides: new Array<number>(axes).fill(0),
+});
+
 const MAX_ROWS = 16;
+/** Threads that share the elements of a few results, where these are needed again, and workgroups that there should be. */
+const STAGED = { threads: 256, groups: 16 };
+
+/** The names of leaves and lines that some results need. */
+function neededFor({ lines, results }: Body, which: readonly number[]): ReadonlySet<string> {
+  const needed = new Set(which.map((r) => results[r]!.expression));
+  for (const { name, expression } of lines.toReversed()) {
+    if (needed.has(name)) for (const used of expression.match(/\b[tx]\d+\b/g) ?? []) needed.add(used);
+  }
+  return needed;
+}
 
 /**
  * Reduces a fused expression along some axes of its space. Bindings: the buffer leaves, then the results, dense over
  * the axes that stay. A thread reduces one result, or four neighbours; on hardware the rows of a workgroup share
  * the work and combine through workgroup memory, on software adapters (where that is slow) one thread does it all.
  */
-export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits: AdapterTraits): Kernel {
+export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
+  const { kinds, reduced, splits = 1, stages } = spec;
+  // Where each element lies is one more leaf, so that axes are merged only where results allow it.
+  const dense = stages
+    ? [{ dtype: 'f32', source: 'place', strides: denseStrides(spec.body.space) } as const]
+    : [];
+  const body = { ...spec.body, leaves: [...spec.body.leaves, ...dense] };
   const axes = coalesce(body, reduced);
-  const vector = vectorizable(body, axes);
+  const hardware = traits.kind === 'hardware';
+  const vector = vectorizable(body, axes) && !(stages && hardware);
   const last = axes.length - 1;
   const keptVector = vector && !axes[last]!.reduced;
   const numbered = axes.map((a, number) => ({
@@ -58,12 +106,17 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
     const own = Array.from({ length: kind === 'merged' ? 4 : 1 }, () => `y${taken++}`);
     return accumulator(kind, i, own);
   });
-  const moments = running.some(({ type }) => type === 'Moments');
-  const lanes = traits.kind === 'hardware' ? 32 : Math.max(traits.subgroupSize, 4);
+  const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
+  const lanes = hardware
+    ? stages
+      ? Math.min(Math.max(power(outputs / STAGED.groups), 4), 32)
+      : 32
+    : Math.max(traits.subgroupSize, 4);
   const memory = running.reduce((n, { type }) => n + (type === 'F' ? 1 : 4), 0) * lanes * (vector ? 16 : 4);
   const { maxWorkgroupInvocations: most, maxWorkgroupStorageBytes: storage } = traits;
-  const room = Math.min(shareable / 4, MAX_ROWS, most / lanes, storage / memory);
-  const rows = traits.kind === 'hardware' ? 2 ** Math.floor(Math.log2(Math.max(room, 1))) : 1;
+  const mostRows = stages ? STAGED.threads / lanes : MAX_ROWS;
+  const room = Math.min(shareable / 4, mostRows, most / lanes, storage / memory);
+  const rows = hardware ? power(room) : 1;
 
   const aroundPart = around.length ? Math.ceil(product(around) / splits) : 1;
 
@@ -92,54 +145,62 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
     ]),
   );
   const varies = (j: number) => fold.some(({ number }) => axes[number]!.strides[j] !== 0);
-  const { before, inside } = shader.hoist(varies, (j) => shader.load(j, steps[j]!));
-  const element = [...inside, ...body.results.map(({ expression }, i) => `let y${i} = ${expression};`)];
+  const load = (j: number) => shader.load(j, steps[j]!);
   const outputLines = shader.split('output', stay);
-
   const aroundLines = shader.split('q', around);
-  const loops = [
-    ...(around.length ? blocks('q', 'beginAround', 'endAround', 1, aroundPart, BLOCK, 1) : []),
-    ...blocks('r', 'begin', 'end', rows, shareable / rows, moments ? MOMENTS_BLOCK : BLOCK, 2),
-  ];
-  const shifted = running.flatMap(({ variables }, i) => (variables.length > 1 ? [i] : []));
 
-  /** The loops from one on; its values are called by its number. */
-  const nest = (i: number): string[] => {
-    const { variable, from, to, step } = loops[i]!;
-    const first = `${from}${rows > 1 && variable === 'r' ? ' + local.y' : ''}`;
-    const loop = `for (var ${variable} = ${first}; ${variable} < ${to}; ${variable} += ${step}u) {`;
-    const value = ({ name }: Accumulator, level: number) => `${name}_${level}`;
-    if (i < loops.length - 1) {
-      return [
-        ...running.map((a) => `var ${value(a, i)} = ${a.start};`),
-        loop,
-        ...(variable === 'q' ? aroundLines : []),
-        ...nest(i + 1),
-        ...running.map((a) => `${value(a, i)} = ${a.join(value(a, i), value(a, i + 1))};`),
-        '}',
+  /** The loops of some reductions: what comes before them, and themselves, whose results are the `running` ones' `{name}_0`. */
+  const passOver = (which: readonly number[]) => {
+    const own = which.map((i) => running[i]!);
+    const moments = own.some(({ type }) => type === 'Moments');
+    const { before, inside } = shader.hoist(varies, load, stages && neededFor(body, which));
+    const values = stages ? which : body.results.map((_, i) => i);
+    const element = [...inside, ...values.map((i) => `let y${i} = ${body.results[i]!.expression};`)];
+    const loops = [
+      ...(around.length ? blocks('q', 'beginAround', 'endAround', 1, aroundPart, BLOCK, 1) : []),
+      ...blocks('r', 'begin', 'end', rows, shareable / rows, moments ? MOMENTS_BLOCK : BLOCK, 2),
+    ];
+    const shifted = which.filter((i) => running[i]!.variables.length > 1);
+
+    /** The loops from one on; its values are called by its number. */
+    const nest = (i: number): string[] => {
+      const { variable, from, to, step } = loops[i]!;
+      const first = `${from}${rows > 1 && variable === 'r' ? ' + local.y' : ''}`;
+      const loop = `for (var ${variable} = ${first}; ${variable} < ${to}; ${variable} += ${step}u) {`;
+      const value = ({ name }: Accumulator, level: number) => `${name}_${level}`;
+      if (i < loops.length - 1) {
+        return [
+          ...own.map((a) => `var ${value(a, i)} = ${a.start};`),
+          loop,
+          ...(variable === 'q' ? aroundLines : []),
+          ...nest(i + 1),
+          ...own.map((a) => `${value(a, i)} = ${a.join(value(a, i), value(a, i + 1))};`),
+          '}',
+        ];
+      }
+      const variables = own.flatMap((a) => a.variables);
+      const counted = [
+        `let first = ${first};`,
+        `let count = f32((max(${to}, first) - first + ${rows - 1}u) / ${rows}u);`,
+        'let share = 1.0 / max(count, 1.0);',
+        ...shifted.map((j) => `var shift${j} = F(0.0);`),
+        `{ let r = min(first, end - 1u); ${[...element, ...shifted.map((j) => `shift${j} = y${j};`)].join(' ')} }`,
       ];
-    }
-    const variables = running.flatMap((a) => a.variables);
-    const counted = [
-      `let first = ${first};`,
-      `let count = f32((max(${to}, first) - first + ${rows - 1}u) / ${rows}u);`,
-      'let share = 1.0 / max(count, 1.0);',
-      ...shifted.map((j) => `var shift${j} = F(0.0);`),
-      `{ let r = min(first, end - 1u); ${[...element, ...shifted.map((j) => `shift${j} = y${j};`)].join(' ')} }`,
-    ];
-    return [
-      ...(shifted.length ? counted : []),
-      ...variables.map(([name, start]) => `var ${name} = ${start};`),
-      loop,
-      ...element,
-      ...variables.map(([name, , next]) => `${name} = ${next};`),
-      '}',
-      ...running.map((a) => `let ${value(a, i)} = ${a.block};`),
-    ];
+      return [
+        ...(shifted.length ? counted : []),
+        ...variables.map(([name, start]) => `var ${name} = ${start};`),
+        loop,
+        ...element,
+        ...variables.map(([name, , next]) => `${name} = ${next};`),
+        '}',
+        ...own.map((a) => `let ${value(a, i)} = ${a.block};`),
+      ];
+    };
+    return [...before, ...nest(0), ...(rows > 1 ? [combineRows(own, rows, lanes)] : [])];
   };
 
   const across = vector && !keptVector;
-  const finish = running.flatMap(({ name, join, type }, i): string[] => {
+  const finish = running.map(({ name, join, type }, i): string[] => {
     const total = `${name}_0`;
     if (type === 'Moments') {
       const parts = ['shift', 'mean', 'squares', 'count'].map((part) =>
@@ -152,11 +213,86 @@ export function reduce({ body, kinds, reduced, splits = 1 }: ReduceSpec, traits:
     return [kinds[i] === 'mean' ? `(${value}) / f32(${field.total})` : value];
   });
 
+  const one = (value: string) => (across ? `(${value}).x` : value);
+  const further = stages ? body.results.slice(kinds.length) : [];
+  const made = stages
+    ? kinds.flatMap((_, i) => (stages.stored[i] ? [{ value: one(`total${i}`), dtype: 'f32' as Scalar }] : []))
+    : finish.flat().map((value) => ({ value, dtype: 'f32' as Scalar }));
+  const declared = [
+    ...made.map(({ dtype }) => ({ dtype, wide: keptVector })),
+    ...further.map(({ dtype }, i) => ({ dtype, wide: stages!.each[i] ? vector : keptVector })),
+  ];
+
+  /** Stage by stage the totals, and then the elements. */
+  const staged = ({ order, each }: Stages): string[] => {
+    const numbers = [...new Set(order)].sort((a, b) => a - b);
+    const stage = (number: number) => {
+      const own = order.flatMap((of, i) => (of === number ? [i] : []));
+      const rest =
+        rows > 1
+          ? [
+              'workgroupBarrier();',
+              ...own.map((i) => `${running[i]!.name}_0 = all_${running[i]!.name}[local.x];`),
+            ]
+          : [];
+      return [
+        ...own.map((i) => `var total${i}: F;`),
+        '{',
+        ...passOver(own),
+        ...rest,
+        ...own.map((i) => `total${i} = F(${finish[i]});`),
+        '}',
+      ];
+    };
+    const place = (r: number) => made.length + r;
+    const store = (every: boolean) =>
+      further.flatMap(({ expression, dtype }, r) => {
+        if (each[r] !== every) return [];
+        const value = stored(expression, dtype);
+        return [
+          every
+            ? `result${place(r)}[${steps.at(-1)}] = ${value};`
+            : `result${place(r)}[result] = ${one(value)};`,
+        ];
+      });
+    const lines = (every: boolean) =>
+      shader.hoist(
+        varies,
+        load,
+        neededFor(
+          body,
+          further.flatMap((_, r) => (each[r] === every ? [kinds.length + r] : [])),
+        ),
+      );
+    const [elements, once] = [lines(true), lines(false)];
+    const start = rows > 1 ? 'local.y' : '0u';
+    const loop = [
+      ...elements.before,
+      ...(around.length ? [`for (var q = 0u; q < ${field.around}; q++) {`, ...aroundLines] : []),
+      `for (var r = ${start}; r < ${field.length}; r += ${rows}u) {`,
+      ...elements.inside,
+      ...store(true),
+      '}',
+      ...(around.length ? ['}'] : []),
+    ];
+    return [
+      ...numbers.flatMap(stage),
+      'if (valid) {',
+      ...(each.includes(true) ? loop : []),
+      '}',
+      'if (valid && local.y == 0u) {',
+      ...(each.includes(false) ? [...once.before, ...once.inside, ...store(false)] : []),
+    ];
+  };
+  const moments = running.some(({ type }) => type === 'Moments');
+  const all = kinds.map((_, i) => i);
+  const lines = stages ? staged(stages) : [...passOver(all), 'if (valid && local.y == 0u) {'];
+
   const wgsl = `
 ${shader.aliases}
 ${text}
-${shader.declareResults(bound.length, keptVector, new Array(finish.length).fill('f32'))}
-${uniforms.declaration(bound.length + finish.length)}
+${shader.declareResults(bound.length, declared)}
+${uniforms.declaration(bound.length + declared.length)}
 ${moments ? MOMENTS_WGSL : ''}${moments && across ? ACROSS_WGSL : ''}
 ${rows > 1 ? running.map(({ name, type }) => `var<workgroup> all_${name}: array<${type}, ${rows * lanes}>;`).join('\n') : ''}
 ${body.helpers.join('\n')}
@@ -170,19 +306,25 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   let end = min(begin + ${field.lengthPart}, ${field.length});
   let beginAround = ${around.length ? `part * ${field.aroundPart}` : '0u'};
   let endAround = min(beginAround + ${field.aroundPart}, ${field.around});
-  ${[...outputLines, ...bases, ...before, ...nest(0)].join('\n  ')}
-  ${rows > 1 ? combineRows(running, rows, lanes) : ''}
-  if (valid && local.y == 0u) {
-    ${finish.map((value, r) => `result${r}[result] = ${value};`).join('\n    ')}
+  ${[...outputLines, ...bases, ...lines].join('\n  ')}
+    ${made.map(({ value }, r) => `result${r}[result] = ${value};`).join('\n    ')}
   }
 }`;
+  const stayed = outputs * splits * (keptVector ? 4 : 1);
+  const elements = body.space.reduce((a, b) => a * b, 1);
+  const whole = stages?.each.filter((every) => every).length ?? 0;
   return {
-    name: `reduce_${kinds.join('_')}`,
+    name: `reduce_${kinds.join('_')}${stages ? '+pointwise' : ''}`,
     wgsl,
-    bindings: [...access, ...finish.map(() => 'read_write' as const)],
+    bindings: [...access, ...declared.map(() => 'read_write' as const)],
     uniforms: uniforms.values,
     grid: foldGrid(Math.ceil((outputs * splits) / lanes), traits),
-    flops: body.space.reduce((a, b) => a * b, 1) * (body.cost + kinds.length),
-    bytes: 4 * (outputs * splits * (keptVector ? 4 : 1) * finish.length + shader.elementsRead),
+    flops: elements * (body.cost + kinds.length),
+    bytes: 4 * (stayed * (declared.length - whole) + elements * whole + shader.elementsRead),
   };
+}
+
+/** Elements from one place to the next along each axis of a dense space. */
+function denseStrides(space: readonly number[]): number[] {
+  return space.map((_, axis) => space.slice(axis + 1).reduce((a, b) => a * b, 1));
 }

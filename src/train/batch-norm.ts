@@ -1,4 +1,4 @@
-import { add, mean, normalize, reshape, rsqrt, variance } from '../autograd/functions.ts';
+import { add, mean, normalize, rsqrt, variance } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Normalizer, Weights } from './network.ts';
 
@@ -16,9 +16,8 @@ export interface BatchStatistics {
 /** Normalizes by the statistics of the batch (over height and width, too), and records them in `seen` by layer name. */
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {
-    const features = x.shape.at(-1)!;
-    const rows = reshape(x, [x.size / features, features]);
-    const statistics = { mean: mean(rows, -2), variance: variance(rows, -2) };
+    const axes = x.shape.slice(1).map((_, i) => -2 - i);
+    const statistics = { mean: mean(x, axes), variance: variance(x, axes) };
     seen[name] = statistics;
     return affine(x, statistics, name, weights);
   };

@@ -68,8 +68,16 @@ const SPLIT_WAYS = 64;
 const WITHIN = { sum: 'sum', mean: 'sum', max: 'max', prod: 'prod', variance: 'moments' } as const;
 const BETWEEN = { sum: 'sum', mean: 'mean', max: 'max', prod: 'prod', variance: 'merged' } as const;
 
-function emitReduce({ nodes, expression }: Group, traits: AdapterTraits): Emitted[] {
+function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits): Emitted[] {
   const { body, buffers } = expression!;
+  if (staged) {
+    const kinds = staged.reductions.map(({ params }) => params.kind);
+    const [{ params, inputs }] = staged.reductions as [Tensor<'reduce'>];
+    const reduced = inputs[0]!.shape.map((_, axis) => params.axes.includes(axis - inputs[0]!.rank));
+    return [
+      { kernel: reduce({ body, kinds, reduced, stages: staged }, traits), values: [...buffers, ...nodes] },
+    ];
+  }
   const [{ params, size: results }] = nodes as [Tensor<'reduce'>];
   const kinds = (nodes as readonly Tensor<'reduce'>[]).map((node) => node.params.kind);
   const reduced = body.space.map((_, axis) => params.axes.includes(axis - body.space.length));

@@ -4,15 +4,16 @@ import { keepByKind, keepWhereCheaper } from './buffers.ts';
 import { chainsAfterProducts } from './epilogue.ts';
 import { beginFusion } from './fusion.ts';
 import { type Group, groupsOf } from './groups.ts';
+import { inStages } from './stages.ts';
 
 /** Decides which values get buffers and which kernels compute them: the groups, in an order in which they can run. */
 export function fuse(
   outputs: readonly Tensor[],
   traits: AdapterTraits,
   replaced: ReadonlyMap<Tensor, Tensor> = new Map(),
-): Group[] {
+): readonly Group[] {
   const fusion = beginFusion(outputs, traits, replaced);
   keepByKind(fusion);
   keepWhereCheaper(fusion);
-  return groupsOf(fusion, chainsAfterProducts(fusion));
+  return inStages(groupsOf(fusion, chainsAfterProducts(fusion)), fusion);
 }

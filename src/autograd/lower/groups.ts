@@ -1,8 +1,16 @@
+import type { Stages } from '../../kernels/reduce.ts';
 import { loweringOf } from '../bind.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Chain } from './epilogue.ts';
 import { aliasRoot, type Expression, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
+
+/** Reductions, and what is computed of them, in the order of an expression's results. */
+export interface Staged extends Stages {
+  readonly reductions: readonly Tensor<'reduce'>[];
+  /** What else the kernel computes, whether it is stored or not. */
+  readonly inside: readonly Tensor[];
+}
 
 /** A dispatch to be: the nodes that one kernel computes into buffers. */
 export interface Group {
@@ -15,6 +23,10 @@ export interface Group {
   readonly expression?: Expression;
   /** The product whose kernel goes on to compute the node. */
   readonly chain?: Chain;
+  /** Reductions whose totals are used further on in the same kernel. */
+  readonly staged?: Staged;
+  /** Higher than those of all groups whose values it reads. */
+  readonly level: number;
 }
 
 /**
@@ -25,11 +37,11 @@ export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Gr
   const { nodes, kept, traits } = fusion;
   const inside = new Set<Tensor>([...chains.values()].map(({ product }) => product));
   const levels = new Map<Tensor, number>();
-  const found = new Map<string, Group & { level: number }>();
+  const found = new Map<string, Group>();
   for (const node of nodes) {
     if (!kept.has(node) || node.op === 'input' || inside.has(node)) continue;
     const group = groupOf([node], chains.get(node), fusion);
-    const level = 1 + Math.max(0, ...group.reads.map((x) => levels.get(x) ?? 0));
+    const level = 1 + group.reads.reduce((most, x) => Math.max(most, levels.get(x) ?? 0), 0);
     levels.set(node, level);
     const key = siblings(node, level) ?? `${node.id}`;
     const other = found.get(key);
@@ -45,7 +57,11 @@ export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Gr
   return [...found.values()].sort((a, b) => a.level - b.level || last(a) - last(b));
 }
 
-function groupOf(nodes: readonly Tensor[], chain: Chain | undefined, { materialized }: Fusion): Group {
+function groupOf(
+  nodes: readonly Tensor[],
+  chain: Chain | undefined,
+  { materialized }: Fusion,
+): Omit<Group, 'level'> {
   const [node] = nodes as [Tensor];
   const operands = (chain?.product ?? node).inputs.map(aliasRoot);
   if (chain) return { kind: 'kernel', nodes, reads: [...new Set([...operands, ...chain.leaves])], chain };

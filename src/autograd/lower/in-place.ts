@@ -25,6 +25,25 @@ export function checkPairs({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'
   }
 }
 
+/** Groups in their order, but each behind those `before` it. */
+export function afterOthers(
+  groups: readonly Group[],
+  before: (group: Group) => readonly Group[],
+): readonly Group[] {
+  const order = new Set<Group>();
+  const open = new Map<Group, Group[]>();
+  for (const group of groups) {
+    const path = [group];
+    for (let last = path.at(-1); last; last = path.at(-1)) {
+      if (!open.has(last)) open.set(last, before(last).toReversed());
+      const next = open.get(last)!.pop();
+      if (!next) order.add(path.pop()!);
+      else if (!open.has(next)) path.push(next);
+    }
+  }
+  return [...order];
+}
+
 /** Moves each group that overwrites an input behind all groups that read it, as far as its own users allow. */
 export function readBeforeReplacing(groups: readonly Group[], replaced: Replaced): readonly Group[] {
   if (!replaced.size) return groups;
@@ -35,24 +54,14 @@ export function readBeforeReplacing(groups: readonly Group[], replaced: Replaced
     ...reads.flatMap((t) => maker.get(t) ?? []),
     ...nodes.flatMap((node) => readers.get(replaced.get(node)!) ?? []),
   ];
-  const order = new Set<Group>();
-  const open = new Map<Group, Group[]>();
-  for (const group of groups) {
-    const path = [group];
-    for (let last = path.at(-1); last; last = path.at(-1)) {
-      if (!open.has(last)) open.set(last, before(last).reverse());
-      const next = open.get(last)!.pop();
-      if (!next) order.add(path.pop()!);
-      else if (!open.has(next)) path.push(next);
-    }
-  }
+  const order = afterOthers(groups, before);
   // A reader of the input that needs the output too cannot come before it: then the order stays, and will be refused.
   const made = new Set<Group>();
   for (const group of order) {
     if (group.reads.some((t) => maker.has(t) && !made.has(maker.get(t)!))) return groups;
     made.add(group);
   }
-  return [...order];
+  return order;
 }
 
 /** Throws where a kernel would replace an input that another reads later, or that it reads itself in another order. */
