@@ -1,4 +1,4 @@
-import { add, mean, normalize, rsqrt, variance } from '../autograd/functions.ts';
+import { add, mean, normalize, reshape, rsqrt, variance } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Normalizer, Weights } from './network.ts';
 
@@ -17,7 +17,10 @@ export interface BatchStatistics {
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {
     const axes = x.shape.slice(1).map((_, i) => -2 - i);
-    const statistics = { mean: mean(x, axes), variance: variance(x, axes) };
+    // Another view of images, so that gradients through both statistics are added up before the others join them.
+    const batch = x.rank > 2 ? reshape(x, [1, ...x.shape]) : x;
+    const each = (of: Tensor) => reshape(of, [x.shape.at(-1)!]);
+    const statistics = { mean: each(mean(batch, axes)), variance: each(variance(batch, axes)) };
     seen[name] = statistics;
     return affine(x, statistics, name, weights);
   };

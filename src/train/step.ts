@@ -67,10 +67,7 @@ export function gradientStep(network: Network, examples: DeviceExamples, feed: F
     const entry = where(equal(iota([1, 2]), 0), value, accuracy);
     return [
       network.parameters.map(({ name }) => gradients[name]!),
-      network.norms.map(({ name, features }) => {
-        const { mean, variance } = seen[name]!;
-        return [reshape(mean, [features]), reshape(variance, [features])];
-      }),
+      network.norms.map(({ name }) => [seen[name]!.mean, seen[name]!.variance]),
       where(here, entry, log),
     ];
   };
