@@ -1,12 +1,24 @@
 import { CollimateError } from '../errors.ts';
 import { Gpu } from '../gpu/device.ts';
-import { bytesOf, type DType, formatShape, formatType, holds, rangeOf, type Shape, sizeOf } from './shape.ts';
+import {
+  ARRAYS,
+  bytesOf,
+  type DType,
+  expectType,
+  formatShape,
+  formatType,
+  holds,
+  rangeOf,
+  type Shape,
+  sizeOf,
+} from './shape.ts';
 import { describe, sides } from './tensor.ts';
 
-/** Host data as read back: f32 as floats, u32 and bool as u32, u8 as bytes. */
+/** Host data as read back: f32 as floats, bool as u32, u8 as bytes. */
 export type TypedArray<D extends DType = DType> = {
   f32: Float32Array;
   u32: Uint32Array;
+  i32: Int32Array;
   bool: Uint32Array;
   u8: Uint8Array;
 }[D];
@@ -18,14 +30,6 @@ export interface HostArray<D extends DType = DType> {
   readonly data: TypedArray<D>;
 }
 
-/** Typed arrays that hold nothing but what the type holds. */
-const SAFE = {
-  f32: [Float32Array, Uint32Array, Int32Array, Uint16Array, Int16Array, Uint8Array, Int8Array],
-  u32: [Uint32Array, Uint16Array, Uint8Array, Uint8ClampedArray],
-  u8: [Uint8Array, Uint8ClampedArray],
-  bool: [],
-};
-
 /** @throws CollimateError unless `data` are as many numbers as an array has, and its type holds them */
 export function expectData(what: string, data: ArrayLike<number>, shape: Shape, dtype: DType): void {
   const size = sizeOf(shape);
@@ -36,7 +40,7 @@ export function expectData(what: string, data: ArrayLike<number>, shape: Shape, 
       `Give ${size} in a typed array or a list, row after row.`,
     );
   }
-  if (SAFE[dtype].some((kind) => data instanceof kind)) return;
+  if (data instanceof ARRAYS[dtype] && dtype !== 'bool') return;
   for (let i = 0; i < size; i++) {
     const x: unknown = data[i];
     if (typeof x === 'number' && holds(dtype, x)) continue;
@@ -48,13 +52,12 @@ export function expectData(what: string, data: ArrayLike<number>, shape: Shape, 
 }
 
 /** Data that were found to be right, as they lie in a buffer. */
-export function packed(data: ArrayLike<number>, dtype: DType, bytes: number): TypedArray {
-  if (dtype === 'f32') return data instanceof Float32Array ? data : new Float32Array(data);
-  if (dtype !== 'u8') return data instanceof Uint32Array ? data : new Uint32Array(data);
-  if (data instanceof Uint8Array && data.length === bytes) return data;
-  const padded = new Uint8Array(bytes);
-  padded.set(data);
-  return padded;
+export function packed(data: ArrayLike<number>, dtype: DType, length = data.length): TypedArray {
+  const Typed = ARRAYS[dtype];
+  if (data instanceof Typed && data.length === length) return data;
+  const copy = new Typed(length);
+  copy.set(data);
+  return copy;
 }
 
 /** Throws where something else is in the place of a device. */
@@ -87,9 +90,7 @@ export class DeviceArray<D extends DType = DType> implements Disposable {
   ): DeviceArray<D> {
     expectGpu(label ?? 'array', gpu);
     const own = sides(label ?? 'array', shape);
-    if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
-      throw new CollimateError(`${label ?? 'array'}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');
-    }
+    expectType(label ?? 'array', dtype);
     const buffer = gpu.createBuffer(bytesOf({ shape: own, dtype }), label ? { label } : {});
     const array = new DeviceArray(gpu, buffer, 0, own, dtype);
     array.#owner = true;
@@ -140,16 +141,17 @@ export class DeviceArray<D extends DType = DType> implements Disposable {
    */
   write(data: ArrayLike<number>, name = 'an array'): void {
     expectData(name, data, this.shape, this.dtype);
-    this.gpu.write(this.buffer, this.byteOffset, packed(data, this.dtype, this.bytes));
+    this.gpu.write(
+      this.buffer,
+      this.byteOffset,
+      packed(data, this.dtype, this.bytes / ARRAYS[this.dtype].BYTES_PER_ELEMENT),
+    );
   }
 
   /** The contents once everything submitted so far has run. */
   async read(): Promise<TypedArray<D>> {
     const raw = await this.gpu.read(this.buffer, this.byteOffset, this.bytes);
-    const read = { f32: Float32Array, u32: Uint32Array, bool: Uint32Array, u8: Uint8Array }[
-      this.dtype as DType
-    ];
-    return new read(raw, 0, this.size) as TypedArray<D>;
+    return new ARRAYS[this.dtype as DType](raw, 0, this.size) as TypedArray<D>;
   }
 
   /** Frees its buffer. Programs that are bound to it cannot be submitted any more. */

@@ -88,7 +88,7 @@ export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   const { inputs, outputs } = graph;
   const names = namesOf(graph);
   const nameOf = (x: Tensor): string =>
-    x.is('constant') ? `${x.params.value}${x.dtype === 'f32' ? '' : 'u'}` : names.get(x)!;
+    x.is('constant') ? `${x.params.value}${x.dtype === 'f32' ? '' : x.dtype[0]}` : names.get(x)!;
   const typed = (x: Tensor) => `${nameOf(x)}: ${formatType(x)}`;
   const lines = [`graph(${inputs.map((x) => `${typed(x)} ${x.params.name}`).join(', ')})`];
   const nodes = ancestors(outputs);

@@ -1,6 +1,6 @@
 import { CollimateError } from '../errors.ts';
 import * as c from './operations.ts';
-import { formatType, sameShape } from './shape.ts';
+import { formatType, type Numeric, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
 /** The largest finite float32. */
@@ -65,16 +65,15 @@ export function argmax(x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typ
  * @example argmin(array([1, 3, 0, 0])) // [2]
  */
 export const argmin = (x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typed =>
-  argmax(c.neg(x), axis, options);
+  argmax(c.reversed(x), axis, options);
 
 /**
- * 1 where the last axis, a new one of size `classes`, is at `index` (f32 or u32 of any shape), else 0: all zeros for what is no class.
+ * 1 where the last axis, a new one of size `classes`, is at `index` (numbers of any shape), else 0: all zeros for what is no class.
  * @example oneHot(array([2, 0]), 3) // [[0, 0, 1], [1, 0, 0]]
  */
 export function oneHot(index: Tensor, classes: number): Typed {
   expectTensors('oneHot', [index]);
-  const known = c.iota([classes]);
-  const same = c.equal(c.reshape(index, [1], 0), index.dtype === 'f32' ? c.cast(known, 'f32') : known);
+  const same = c.equal(c.reshape(index, [1], 0), c.cast(c.iota([classes]), index.dtype as Numeric));
   return c.cast(same, 'f32');
 }
 

@@ -1,10 +1,10 @@
 import type { Window } from '../kernels/window.ts';
 import { bind } from './bind.ts';
-import { add, neg } from './pointwise.ts';
+import { add, neg, sub } from './pointwise.ts';
 import type { Params } from './primitives.ts';
-import { type DType, type Shape, sameShape } from './shape.ts';
+import { type DType, isInteger, type Shape, sameShape } from './shape.ts';
 import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
-import { alignRanks, fromEnd, pad, reshape, slice } from './views.ts';
+import { alignRanks, constant, fromEnd, pad, reshape, slice } from './views.ts';
 
 export * from './pointwise.ts';
 export * from './views.ts';
@@ -49,14 +49,18 @@ export function squeeze<D extends DType>(x: Typed<D>, axes: readonly number[]): 
   return reshape(x, x.shape.filter(stays));
 }
 
-/** Sum along `axes` (default: all), which are kept with size 1. */
+/** Sum along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². */
 export const sum = reduce('sum', 'sum');
 /** Largest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally. */
 export const amax = reduce('max', 'amax');
+/** Numbers in reverse order; of integers, whose smallest has no negative, −1 − x. */
+export const reversed = <D extends DType>(x: Typed<D>): Typed<D> =>
+  isInteger(x?.dtype) ? sub(constant(x.dtype === 'u32' ? 2 ** 32 - 1 : -1, x.dtype), x) : neg(x);
 /** Smallest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally. */
-export const amin: Float = (x, axes, options) => neg(amax(neg(x as Typed), axes, options));
-/** Product along `axes` (default: all), which are kept with size 1; the derivative is right with zeros, too. */
-export const prod = reduce('prod', 'prod') as Float;
+export const amin = <D extends DType>(x: Typed<D>, axes?: Axes, options?: ReduceOptions): Typed<D> =>
+  reversed(amax(reversed(x), axes, options));
+/** Product along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². The derivative is right with zeros, too. */
+export const prod = reduce('prod', 'prod');
 /** Biased variance (divides by n) along `axes` (default: all), kept with size 1; NaN if any element is not finite. */
 export const variance = reduce('variance', 'variance') as Float;
 /** Mean along `axes` (default: all), which are kept with size 1. */
@@ -66,12 +70,16 @@ export const mean = reduce('mean', 'mean') as Float;
 const LONGEST = 256;
 
 /** Sums of all elements up to each along an axis (default: the last), itself included; with `reverse`, from the end on. */
-export function cumsum(x: Tensor, axis = -1, options: { reverse?: boolean } = {}): Typed {
+export function cumsum<D extends DType>(
+  x: Typed<D>,
+  axis = -1,
+  options: { reverse?: boolean } = {},
+): Typed<D> {
   expectOptions('cumsum', options, ['reverse']);
   expectTensors('cumsum', [x]);
   const { reverse = false } = options;
   const at = fromEnd(axis, x.rank);
-  const along = (t: Tensor, axis: number): Typed => bind('cumsum', [t], { axis, reverse });
+  const along = (t: Tensor, axis: number): Typed<D> => bind('cumsum', [t], { axis, reverse });
   const n = x.shape.at(at) ?? 0;
   if (n <= LONGEST || at >= 0) return along(x, at);
   const size = 2 ** Math.ceil(Math.log2(n) / 2);
@@ -106,8 +114,8 @@ export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window:
 }
 
 /**
- * Elements of `table` (u8 or f32) at `index` (u32) along an axis (default: the first), in whose place the axes of `index` are; as
- * f32, times `scale` plus `shift`. Out of range there is NaN, whose derivative is dropped.
+ * Elements of `table` (u8 or f32) at `index` (u32 or i32) along an axis (default: the first), in whose place the axes of `index` are; as
+ * f32, times `scale` plus `shift`. Out of range, below 0 too, there is NaN, whose derivative is dropped.
  */
 export function take(
   table: Tensor,
@@ -118,14 +126,14 @@ export function take(
   expectTensors('take', [table, index]);
   const { axis: given = 0, scale = 1, shift = 0 } = options;
   const axis = fromEnd(given, table.rank);
-  const list = index.rank === 1 || index.dtype !== 'u32' ? index : reshape(index, [index.size]);
+  const list = index.rank === 1 || !isInteger(index.dtype) ? index : reshape(index, [index.size]);
   const taken = bind('take', [table, list], { axis, scale, shift }) as Typed;
   const at = table.rank + axis;
   return list === index ? taken : reshape(taken, table.shape.toSpliced(at, 1, ...index.shape));
 }
 
 /**
- * Sums of the parts of `updates` (f32) along an axis (default: the first) that have the same `index` (u32 [b]): `rows` of them, 0
+ * Sums of the parts of `updates` (f32) along an axis (default: the first) that have the same `index` (u32 or i32 [b]): `rows` of them, 0
  * where there is none. They are added in their order, so that the same data give the same bits; those with an index out of
  * range are dropped.
  */

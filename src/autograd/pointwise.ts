@@ -1,5 +1,5 @@
 import { bind } from './bind.ts';
-import type { DType, Tensor, Typed } from './tensor.ts';
+import { type DType, isInteger, type Numeric, type Tensor, type Typed } from './tensor.ts';
 import { alignRanks, constant } from './views.ts';
 
 /** An operand of arithmetic: a number is a constant of the other operand's type. */
@@ -7,8 +7,8 @@ export type Operand<D extends DType = DType> = Typed<D> | number;
 
 /** Numbers as literals of the other's type. */
 function literals(...pair: [Operand, Operand]): Tensor[] {
-  const u32 = pair.some((x) => typeof x !== 'number' && x?.dtype === 'u32');
-  return pair.map((x) => (typeof x === 'number' ? constant(x, u32 ? 'u32' : 'f32') : x));
+  const types = pair.map((x) => (typeof x === 'number' ? 'f32' : x?.dtype));
+  return pair.map((x) => (typeof x === 'number' ? constant(x, types.find(isInteger) ?? 'f32') : x));
 }
 
 type Binary = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'pow';
@@ -23,15 +23,15 @@ const comparison =
   (a: Operand, b: Operand): Typed<'bool'> =>
     bind(op, alignRanks(op, literals(a, b)), {});
 
-/** Sum of f32, or of u32 modulo 2³². */
+/** Sum of f32, or of integers modulo 2³². */
 export const add = binary('add');
-/** Difference of f32, or of u32 modulo 2³². */
+/** Difference of f32, or of integers modulo 2³². */
 export const sub = binary('sub');
-/** Product of f32, or of u32 modulo 2³². */
+/** Product of f32, or of integers modulo 2³². */
 export const mul = binary('mul');
-/** Quotient; for u32 it is rounded down, and division by zero gives the dividend. */
+/** Quotient; of integers it is rounded toward 0, division by zero gives the dividend, and −2³¹ / −1 is −2³¹. */
 export const div = binary('div');
-/** Remainder of u32; 0 if the divisor is 0. */
+/** Remainder of integers, with the sign of the dividend; 0 if the divisor is 0. */
 export const rem = binary('rem');
 /** The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
 export const maximum = binary('max');
@@ -58,7 +58,7 @@ export const or = comparison('or') as Logical;
 /** The other bool. */
 export const not = (x: Tensor): Typed<'bool'> => bind('not', [x], {});
 
-/** −x. */
+/** −x, of f32 or i32. */
 export const neg = <D extends DType>(x: Typed<D>): Typed<D> => bind('neg', [x], {});
 /** eˣ. */
 export const exp = (x: Tensor): Typed => bind('exp', [x], {});
@@ -78,8 +78,8 @@ export const tanh = (x: Tensor): Typed => bind('tanh', [x], {});
 export const sigmoid = (x: Tensor): Typed => bind('sigmoid', [x], {});
 /** The error function, 2/√π ∫ e^(−t²) dt from 0 to x. */
 export const erf = (x: Tensor): Typed => bind('erf', [x], {});
-/** Magnitude; the derivative is 0 at 0. */
-export const abs = (x: Tensor): Typed => bind('abs', [x], {});
+/** Magnitude of f32 or i32 (that of −2³¹ is −2³¹); the derivative is 0 at 0. */
+export const abs = <D extends DType>(x: Typed<D>): Typed<D> => bind('abs', [x], {});
 /** −1, 0 or 1; zeros keep their sign, and of NaN it is NaN. The derivative is 0. */
 export const sign = <D extends DType>(x: Typed<D>): Typed<D> =>
   stopGradient(where(greater(x, 0), 1, where(greater(0, x), -1, x)));
@@ -111,8 +111,12 @@ export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>,
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }
 
-/** Converts; f32 to u32 rounds toward 0, clamps to 0 … 2³² − 256, and maps NaN to 0. */
-export const cast = <D extends 'f32' | 'u32'>(x: Tensor, dtype: D): Typed<D> => bind('cast', [x], { dtype });
+/**
+ * Converts. Of f32, integers are rounded toward 0 and clamped to 0 … 2³² − 256 (u32) or −2³¹ … 2³¹ − 128 (i32); NaN becomes 0. Between
+ * u32 and i32, the bits stay.
+ */
+export const cast = <D extends Numeric>(x: Tensor, dtype: D): Typed<D> =>
+  x?.dtype === dtype ? (x as Typed<D>) : bind('cast', [x], { dtype });
 /** The identity, with a derivative of zero. */
 export const stopGradient = <D extends DType>(x: Typed<D>): Typed<D> => bind('stopGradient', [x], {});
 /** Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay. */

@@ -1,5 +1,5 @@
 import type { Window } from '../kernels/window.ts';
-import type { DType } from './shape.ts';
+import type { DType, Numeric } from './shape.ts';
 
 type None = Record<string, never>;
 
@@ -51,7 +51,7 @@ export interface Params {
   or: None;
   not: None;
   where: None;
-  cast: { dtype: 'f32' | 'u32' };
+  cast: { dtype: Numeric };
   /** Pseudo-random bijection of 0 … n−1: inputs (index, round key). */
   shuffle: { n: number };
 

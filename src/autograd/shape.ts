@@ -3,22 +3,54 @@ import { CollimateError } from '../errors.ts';
 /** Sizes of the axes of a tensor, outermost first; none for a scalar. */
 export type Shape = readonly number[];
 
-/** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 an element. */
-export type DType = 'f32' | 'u32' | 'bool' | 'u8';
+/** Typed arrays of each type of elements. */
+export const ARRAYS = {
+  f32: Float32Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  bool: Uint32Array,
+  u8: Uint8Array,
+};
 
-/** The largest number of each type that is not of floats. */
-const LARGEST = { u32: 2 ** 32 - 1, u8: 255, bool: 1 };
+/** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 an element. */
+export type DType = keyof typeof ARRAYS;
+
+/** Types of integers that there is arithmetic of, and of all numbers that there is. */
+export type Integer = 'u32' | 'i32';
+export type Numeric = 'f32' | Integer;
+
+/** The smallest and the largest number of each type that is not of floats. */
+const RANGES: Record<Exclude<DType, 'f32'>, readonly [number, number]> = {
+  u32: [0, 2 ** 32 - 1],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u8: [0, 255],
+  bool: [0, 1],
+};
+
+export const isInteger = (dtype: DType): dtype is Integer => dtype === 'u32' || dtype === 'i32';
+export const isNumeric = (dtype: DType): dtype is Numeric => dtype === 'f32' || isInteger(dtype);
+
+/** A whole number as a type has it: integers are those modulo 2³². */
+export const wrap = (dtype: DType, x: number): number =>
+  dtype === 'u32' ? x >>> 0 : dtype === 'i32' ? x | 0 : x;
 
 /** Whether a type can hold a number; floats are rounded, whole numbers never. */
 export function holds(dtype: DType, x: number): boolean {
   if (typeof x !== 'number') return false;
   if (dtype === 'f32') return !Number.isFinite(x) || Number.isFinite(Math.fround(x));
-  return Number.isInteger(x) && x >= 0 && x <= LARGEST[dtype];
+  const [least, most] = RANGES[dtype];
+  return Number.isInteger(x) && x >= least && x <= most;
 }
 
 /** The numbers that a type holds, in words. */
 export const rangeOf = (dtype: DType): string =>
-  dtype === 'f32' ? 'numbers of at most 3.4e38' : `whole numbers from 0 to ${LARGEST[dtype]}`;
+  dtype === 'f32' ? 'numbers of at most 3.4e38' : `whole numbers from ${RANGES[dtype].join(' to ')}`;
+
+/** Throws where there is no such type. */
+export function expectType(what: string, dtype: string): void {
+  if (Object.hasOwn(ARRAYS, dtype)) return;
+  throw new CollimateError(`${what}: there is no type ${dtype}`, 'Choose f32, u32, i32 or u8.');
+}
 
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, d) => product * d, 1);

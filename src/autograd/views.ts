@@ -1,10 +1,10 @@
 import { CollimateError } from '../errors.ts';
 import { expectData, packed } from './array.ts';
 import { bind } from './bind.ts';
-import { type DType, type Shape, sameShape, sizeOf } from './shape.ts';
+import { type DType, type Numeric, type Shape, sameShape, sizeOf } from './shape.ts';
 import { expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
-/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or a u32; it broadcasts to any shape. */
+/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or an integer; it broadcasts to any shape. */
 export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' as D): Typed<D> {
   return bind('constant', [], { value, dtype });
 }
@@ -15,7 +15,7 @@ export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' a
  * @throws CollimateError unless there are as many numbers as elements, and the type holds them
  * @example array([1, 2, 3, 4], [2, 2]) // [[1, 2], [3, 4]]
  */
-export function array<D extends 'f32' | 'u32' | 'u8' = 'f32'>(
+export function array<D extends Numeric | 'u8' = 'f32'>(
   data: ArrayLike<number>,
   shape: Shape = [data.length],
   dtype = 'f32' as D,
@@ -23,7 +23,7 @@ export function array<D extends 'f32' | 'u32' | 'u8' = 'f32'>(
   const own = sides('array', shape);
   expectData('array', data, own, dtype);
   // A copy: what is written into the data later is nothing to the graph.
-  const copy = packed(Array.from(data), dtype, data.length);
+  const copy = packed(Array.from(data), dtype);
   return bind('input', [], { name: 'array', shape: own, dtype, data: copy });
 }
 
@@ -133,12 +133,22 @@ export function slice<D extends DType>(
   }, x);
 }
 
+/** Operands of one concatenation: every adapter's kernels can bind eight arrays, and one is the result. */
+const MOST_JOINED = 7;
+
 /** Tensors one after the other along an axis (default: the last); along the others they broadcast. */
 export function concat<D extends DType>(xs: readonly Typed<D>[], axis = -1): Typed<D> {
   expectTensors('concat', xs);
   if (!xs.length) throw new CollimateError('concat: there is no tensor', 'Give one or more.');
-  const aligned = alignRanks('concat', xs);
-  return xs.length === 1 ? xs[0]! : bind('concat', aligned, { axis: fromEnd(axis, aligned[0]!.rank) });
+  if (xs.length === 1) return xs[0]!;
+  const aligned = alignRanks('concat', xs) as Typed<D>[];
+  const at = fromEnd(axis, aligned[0]!.rank);
+  const each = Math.ceil(xs.length / MOST_JOINED);
+  const parts = aligned.flatMap((x, i) => {
+    if (each === 1) return x;
+    return i % each ? [] : concat(aligned.slice(i, i + each), at);
+  });
+  return bind('concat', parts, { axis: at });
 }
 
 /** A tensor between so many elements of `value` before and after it along each of the last axes: `pad(x, [[0, 1], [2, 2]])`. */

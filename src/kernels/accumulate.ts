@@ -1,3 +1,4 @@
+import { SCALARS, type Scalar } from './fused.ts';
 import { extreme } from './special.ts';
 
 /**
@@ -14,7 +15,7 @@ export const BLOCK = 32;
 /** Elements of a block whose moments are taken: the fewer, the less an outlier that the others are compared with costs. */
 export const MOMENTS_BLOCK = 16;
 /** Types of floats and of their bits, by themselves. */
-export const SCALARS = ['f32', 'u32'] as const;
+export const ALONE = ['f32', 'u32'] as const;
 
 /**
  * Numbers of elements, means and sums of squared deviations from the means, of several stretches, and their union (Chan,
@@ -44,7 +45,8 @@ fn across(m: Moments) -> Total {
 /** How one reduction goes on: a running value of each level of blocks, and variables of the innermost. */
 export interface Accumulator {
   name: string;
-  type: 'F' | 'Moments';
+  dtype: Scalar;
+  type: 'F' | 'U' | 'I' | 'Moments';
   start: string;
   join: (a: string, b: string, types?: readonly [string, string]) => string;
   /** In a block of elements: variables, each with its start and how an element changes it, and the block's value. */
@@ -52,20 +54,32 @@ export interface Accumulator {
   block: string;
 }
 
-/** Reduction `i`, whose element is `y`, or four of them. */
-export function accumulator(kind: ReduceKind, i: number, [y, ...more]: readonly string[]): Accumulator {
+/** The smallest number of each type: WGSL has no literal of −∞. */
+const LOWEST = { f32: 'F(bitcast<f32>(params.lowest))', i32: 'I(-2147483648)', u32: 'U()', bool: 'U()' };
+
+/** Reduction `i`, whose element is `y`, or four of them, of a type. */
+export function accumulator(
+  kind: ReduceKind,
+  dtype: Scalar,
+  i: number,
+  [y, ...more]: readonly string[],
+): Accumulator {
   const name = `s${i}`;
+  const type = SCALARS[dtype].value;
   const plain = (start: string, join: Accumulator['join']): Accumulator => {
     const block = `b${i}`;
-    return { name, type: 'F', start, join, variables: [[block, start, join(block, y!)]], block };
+    return { name, dtype, type, start, join, variables: [[block, start, join(block, y!)]], block };
   };
-  if (kind === 'sum' || kind === 'mean') return plain('F(0.0)', (a, b) => `${a} + ${b}`);
-  if (kind === 'prod') return plain('F(1.0)', (a, b) => `${a} * ${b}`);
+  if (kind === 'sum' || kind === 'mean') return plain(`${type}(0)`, (a, b) => `${a} + ${b}`);
+  if (kind === 'prod') return plain(`${type}(1)`, (a, b) => `${a} * ${b}`);
   if (kind === 'max') {
-    return plain('F(bitcast<f32>(params.lowest))', (a, b, types) => extreme('max', a, b, types));
+    return plain(LOWEST[dtype], (a, b, types) =>
+      dtype === 'f32' ? extreme('max', a, b, types) : `max(${a}, ${b})`,
+    );
   }
   const moments = {
     name,
+    dtype,
     type: 'Moments',
     start: 'Moments()',
     join: (a: string, b: string) => `united(${a}, ${b})`,

@@ -1,9 +1,19 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
+import type { Scalar } from './fused.ts';
 import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
 
-/** Running sums of the rows of `outer` matrices, a thread for each column: x f32[outer, rows, width] read, the same written. */
+/** Running sums of the rows of `outer` matrices, a thread for each column: x [outer, rows, width] of a type read, the same written. */
 export function cumsum(
-  { outer, rows, width, reverse }: Sizes<'outer' | 'rows' | 'width'> & { readonly reverse: boolean },
+  {
+    outer,
+    rows,
+    width,
+    reverse,
+    dtype,
+  }: Sizes<'outer' | 'rows' | 'width'> & {
+    readonly reverse: boolean;
+    readonly dtype: Exclude<Scalar, 'bool'>;
+  },
   traits: AdapterTraits,
 ): Kernel {
   const lanes = traits.kind === 'software' ? Math.max(traits.subgroupSize, 4) : 64;
@@ -12,15 +22,15 @@ export function cumsum(
     name: 'cumsum',
     wgsl: `
 struct Params { columns: u32, rows: u32, width: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<${dtype}>;
+@group(0) @binding(1) var<storage, read_write> y: array<${dtype}>;
 @group(0) @binding(2) var<uniform> params: Params;
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let column = (${LINEAR_GROUP}) * ${lanes}u + lane;
   if (column >= params.columns) { return; }
   let start = column / params.width * params.rows * params.width + column % params.width;
-  var sum = 0.0;
+  var sum = ${dtype}();
   for (var row = 0u; row < params.rows; row++) {
     let i = start + ${reverse ? '(params.rows - 1u - row)' : 'row'} * params.width;
     sum += x[i];

@@ -1,4 +1,4 @@
-import { type Body, type Leaf, literal, offset, type Scalar, strideOf, Uniforms } from './fused.ts';
+import { type Body, elementType, type Leaf, literal, offset, SCALARS, strideOf, Uniforms } from './fused.ts';
 
 /** What becomes of a product's elements before they are stored, together with elements of other tensors. */
 export interface Epilogue {
@@ -21,8 +21,6 @@ export interface EpilogueCode {
   /** Statements that compute `result` from `sum`, four neighbours of C, whose numbers of columns are `columns`. */
   readonly statements: readonly string[];
 }
-
-const TYPES: Record<Scalar, [string, string]> = { f32: ['f32', 'F'], u32: ['u32', 'U'], bool: ['u32', 'U'] };
 
 /** The shader's part for an epilogue; `vecC` says that four neighbours always lie at a multiple of four. */
 export function epilogueCode({ body, product }: Epilogue, vecC: boolean): EpilogueCode {
@@ -57,11 +55,10 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
     const { stride } = term(colAxis, '');
     const at = offset(within);
     if (leaf.source === 'index') return `U(${at}) + columns * ${stride}`;
-    const [, type] = TYPES[leaf.dtype];
     const element = (c: number) => `leaf${j}[${at} + columns[${c}] * ${stride}]`;
     const value = wide(leaf)
       ? `leaf${j}[(${at} + col) >> 2u]`
-      : `${type}(${stride === '0u' ? `leaf${j}[${at}]` : [0, 1, 2, 3].map(element).join(', ')})`;
+      : `${SCALARS[leaf.dtype].value}(${stride === '0u' ? `leaf${j}[${at}]` : [0, 1, 2, 3].map(element).join(', ')})`;
     return leaf.dtype === 'bool' ? `${value} != U(0u)` : value;
   });
   return {
@@ -69,8 +66,7 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
       [
         'alias F = vec4f;\nalias I = vec4i;\nalias U = vec4u;',
         ...bound.map((j, i) => {
-          const type = TYPES[leaves[j]!.dtype][0];
-          const element = wide(leaves[j]!) ? `vec4<${type}>` : type;
+          const element = elementType(leaves[j]!.dtype, wide(leaves[j]!));
           return `@group(0) @binding(${binding + i}) var<storage, read> leaf${j}: array<${element}>;`;
         }),
         ...helpers,

@@ -6,8 +6,20 @@
 import type { Access, AdapterTraits } from '../gpu/kernel.ts';
 import { uniformBytes } from './storage.ts';
 
-/** Storage types: bool is kept as a u32 of 0 or 1. */
-export type Scalar = 'f32' | 'u32' | 'bool';
+/** Types of elements, as they are stored (bool as a u32 of 0 or 1), and as the vector in use that holds their values. */
+export const SCALARS = {
+  f32: { stored: 'f32', value: 'F' },
+  u32: { stored: 'u32', value: 'U' },
+  i32: { stored: 'i32', value: 'I' },
+  bool: { stored: 'u32', value: 'U' },
+} as const;
+export type Scalar = keyof typeof SCALARS;
+
+/** The type of an element in a buffer, or of four. */
+export const elementType = (dtype: Scalar, wide: boolean): string => {
+  const { stored } = SCALARS[dtype];
+  return wide ? `vec4<${stored}>` : stored;
+};
 
 export interface Leaf {
   readonly dtype: Scalar;
@@ -119,8 +131,6 @@ export class Uniforms {
   }
 }
 
-const ELEMENT = { f32: ['f32', 'vec4f'], u32: ['u32', 'vec4u'], bool: ['u32', 'vec4u'] } as const;
-
 /** Leaves that one kernel reads through uniform bindings; adapters have twelve, and sizes take one. */
 const MOST_UNIFORM_LEAVES = 8;
 
@@ -145,7 +155,8 @@ export function offset(terms: readonly { coordinate: string; stride: string }[])
 /** The value of a literal, leaf `j`. */
 export function literal({ dtype, bits }: Leaf, j: number, uniforms: Uniforms): string {
   const field = uniforms.add(`literal${j}`, bits!);
-  return dtype === 'f32' ? `F(bitcast<f32>(${field}))` : `U(${field})`;
+  const { stored, value } = SCALARS[dtype];
+  return `${value}(bitcast<${stored}>(${field}))`;
 }
 
 /** A body over its coalesced axes as one shader computes it: for single elements, or for vectors of four neighbours along the last axis. */
@@ -175,7 +186,7 @@ export class Shader {
     let uniforms = 0;
     const declared = bound.map((j, binding): { text: string; access: Access } => {
       const wide = this.vector && axes.at(-1)!.strides[j] === 1;
-      const type = ELEMENT[body.leaves[j]!.dtype][Number(wide)];
+      const type = elementType(body.leaves[j]!.dtype, wide);
       const last = body.space.reduce((at, size, i) => at + (size - 1) * body.leaves[j]!.strides[i]!, 0);
       const vectors = Math.ceil((body.leaves[j]!.size ?? last + 1) / 4);
       const place = `@group(0) @binding(${binding})`;
@@ -193,7 +204,7 @@ export class Shader {
   /** Declares bindings for results, from the given one on. */
   declareResults(first: number, results: readonly { dtype: Scalar; wide: boolean }[]): string {
     const declare = ({ dtype, wide }: (typeof results)[number], r: number) =>
-      `@group(0) @binding(${first + r}) var<storage, read_write> result${r}: array<${ELEMENT[dtype][Number(wide)]}>;`;
+      `@group(0) @binding(${first + r}) var<storage, read_write> result${r}: array<${elementType(dtype, wide)}>;`;
     return results.map(declare).join('\n');
   }
 
@@ -275,7 +286,7 @@ export class Shader {
       return vector && step !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${step}u` : `U(${at})`;
     }
     const value = `${buffer}[${at}]`;
-    const wide = !vector || step === 1 ? value : `${leaf.dtype === 'f32' ? 'F' : 'U'}(${value})`;
+    const wide = !vector || step === 1 ? value : `${SCALARS[leaf.dtype].value}(${value})`;
     return leaf.dtype === 'bool' ? `${wide} != U(0u)` : wide;
   }
 }

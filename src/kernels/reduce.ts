@@ -2,6 +2,7 @@ import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import {
   ACROSS_WGSL,
   type Accumulator,
+  ALONE,
   accumulator,
   BLOCK,
   blocks,
@@ -9,7 +10,6 @@ import {
   MOMENTS_BLOCK,
   MOMENTS_WGSL,
   type ReduceKind,
-  SCALARS,
 } from './accumulate.ts';
 import {
   type Body,
@@ -17,6 +17,7 @@ import {
   coalesce,
   type Leaf,
   offset,
+  SCALARS,
   type Scalar,
   Shader,
   stored,
@@ -52,8 +53,8 @@ export interface Stages {
 }
 
 /** The leaf that stands for the total of reduction `i`. */
-export const totalLeaf = (i: number, axes: number): Leaf => ({
-  ...{ dtype: 'f32', source: 'value', name: `total${i}` },
+export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
+  ...{ dtype, source: 'value', name: `total${i}` },
   strides: new Array<number>(axes).fill(0),
 });
 
@@ -104,7 +105,7 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
   let taken = 0;
   const running = kinds.map((kind, i) => {
     const own = Array.from({ length: kind === 'merged' ? 4 : 1 }, () => `y${taken++}`);
-    return accumulator(kind, i, own);
+    return accumulator(kind, body.results[taken - 1]!.dtype, i, own);
   });
   const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
   const lanes = hardware
@@ -112,7 +113,8 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
       ? Math.min(Math.max(power(outputs / STAGED.groups), 4), 32)
       : 32
     : Math.max(traits.subgroupSize, 4);
-  const memory = running.reduce((n, { type }) => n + (type === 'F' ? 1 : 4), 0) * lanes * (vector ? 16 : 4);
+  const memory =
+    running.reduce((n, { type }) => n + (type === 'Moments' ? 4 : 1), 0) * lanes * (vector ? 16 : 4);
   const { maxWorkgroupInvocations: most, maxWorkgroupStorageBytes: storage } = traits;
   const mostRows = stages ? STAGED.threads / lanes : MAX_ROWS;
   const room = Math.min(shareable / 4, mostRows, most / lanes, storage / memory);
@@ -208,16 +210,17 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
       );
       return kinds[i] === 'moments' ? parts : [`${parts[2]} / ${parts[3]}`];
     }
-    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, SCALARS)})`;
-    const value = across ? join(pair('x', 'y'), pair('z', 'w'), SCALARS) : total;
+    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, ALONE)})`;
+    const value = across ? join(pair('x', 'y'), pair('z', 'w'), ALONE) : total;
     return [kinds[i] === 'mean' ? `(${value}) / f32(${field.total})` : value];
   });
 
   const one = (value: string) => (across ? `(${value}).x` : value);
   const further = stages ? body.results.slice(kinds.length) : [];
-  const made = stages
-    ? kinds.flatMap((_, i) => (stages.stored[i] ? [{ value: one(`total${i}`), dtype: 'f32' as Scalar }] : []))
-    : finish.flat().map((value) => ({ value, dtype: 'f32' as Scalar }));
+  const made = running.flatMap(({ dtype }, i) => {
+    const values = stages ? (stages.stored[i] ? [one(`total${i}`)] : []) : finish[i]!;
+    return values.map((value) => ({ value, dtype }));
+  });
   const declared = [
     ...made.map(({ dtype }) => ({ dtype, wide: keptVector })),
     ...further.map(({ dtype }, i) => ({ dtype, wide: stages!.each[i] ? vector : keptVector })),
@@ -225,6 +228,7 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
 
   /** Stage by stage the totals, and then the elements. */
   const staged = ({ order, each }: Stages): string[] => {
+    const typeOf = (i: number) => SCALARS[running[i]!.dtype].value;
     const numbers = [...new Set(order)].sort((a, b) => a - b);
     const stage = (number: number) => {
       const own = order.flatMap((of, i) => (of === number ? [i] : []));
@@ -236,11 +240,11 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
             ]
           : [];
       return [
-        ...own.map((i) => `var total${i}: F;`),
+        ...own.map((i) => `var total${i}: ${typeOf(i)};`),
         '{',
         ...passOver(own),
         ...rest,
-        ...own.map((i) => `total${i} = F(${finish[i]});`),
+        ...own.map((i) => `total${i} = ${typeOf(i)}(${finish[i]});`),
         '}',
       ];
     };

@@ -9,6 +9,7 @@ import { CollimateError } from '../../src/errors.ts';
 
 const x = input('x', [2, 3]);
 const k = input('k', [4], 'u32');
+const i = input('i', [4], 'i32');
 const bytes = input('bytes', [4, 2], 'u8');
 const flag = c.greater(x, 0);
 const image = input('image', [1, 5, 5, 2]);
@@ -36,7 +37,13 @@ it.each<[string, () => unknown, string]>([
   ['a broadcast', () => c.broadcast(x, [4, 3]), 'broadcast: shape [2,3] cannot be repeated to [4,3]'],
   ['an axis', () => c.sum(x, -3), 'sum: axis -3 is not in shape [2,3]'],
   ['an axis given twice', () => c.amax(x, [1, -1]), 'max: axis -1 is not in shape [2,3], or given twice'],
-  ['integers to reduce', () => c.sum(k), 'sum: operand is u32'],
+  ['bools to reduce', () => c.sum(c.greater(x, 0)), 'sum: the operand is bool'],
+  ['integers to average', () => c.mean(k), 'mean: the operand is u32'],
+  ['numbers without a sign', () => c.neg(k), 'neg: operand 0 of shape [4] is u32, expected f32'],
+  ['integers of two types', () => c.add(i, k), 'add: operand 1 of shape [4] is u32, expected i32'],
+  ['integers to multiply', () => c.matmul(c.reshape(i, [2, 2]), c.reshape(i, [2, 2])), 'i32[2,2]'],
+  ['a literal beyond i32', () => c.sub(2 ** 31, i), 'constant: 2147483648 is not a i32 literal'],
+  ['a negative row', () => c.take(x, c.constant(-1, 'i32')), 'take: row -1 is beyond the table f32[2,3]'],
   ['an index', () => c.take(x, x), 'take: table is f32[2,3], index is f32[2,3]'],
   ['a key', () => c.random(k, [2]), 'random: the key is u32[4]'],
   ['a literal', () => c.add(k, Number.POSITIVE_INFINITY), 'constant: Infinity is not a u32 literal'],
@@ -131,7 +138,7 @@ it.each<[string, () => unknown, string]>([
   ['bytes to convert', () => c.cast(bytes, 'f32'), 'cast: an operand is u8[4,2]'],
   ['bytes to permute', () => c.transpose(bytes), 'transpose: an operand is u8[4,2]'],
   ['bytes to repeat', () => c.broadcast(bytes, [3, 4, 2]), 'broadcast: an operand is u8[4,2]'],
-  ['bytes to sum', () => c.sum(bytes), 'sum: operand is u8'],
+  ['bytes to sum', () => c.sum(bytes), 'sum: the operand is u8'],
   ['a conversion', () => c.cast(x, anything('bool')), 'cast: there is no conversion to bool'],
   ['a row beyond the table', () => c.take(x, c.iota([3])), 'take: row 2 is beyond the table f32[2,3]'],
   [

@@ -4,7 +4,7 @@ import * as c from '../../src/autograd/functions.ts';
 import { printGraph, trace } from '../../src/autograd/graph.ts';
 import { interpret } from '../../src/autograd/interpret.ts';
 import { compile } from '../../src/autograd/program.ts';
-import type { Tensor } from '../../src/autograd/tensor.ts';
+import type { Numeric, Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp, valueAndGrad } from '../../src/autograd/transform.ts';
 import { CollimateError } from '../../src/errors.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
@@ -409,7 +409,7 @@ describe('tracing refuses', () => {
 });
 
 describe('data', () => {
-  const cases: [string, ArrayLike<number>, 'f32' | 'u32' | 'u8', string][] = [
+  const cases: [string, ArrayLike<number>, Numeric | 'u8', string][] = [
     ['a negative byte', [255, -1], 'u8', 'element 1 is -1, which u8 does not hold'],
     ['too large a byte', [256, 0], 'u8', 'element 0 is 256, which u8 does not hold'],
     ['a fraction of a byte', Float32Array.of(0.5, 1), 'u8', 'element 0 is 0.5, which u8 does not hold'],
@@ -417,6 +417,8 @@ describe('data', () => {
     ['a fraction', [0, 1.7], 'u32', 'element 1 is 1.7, which u32 does not hold'],
     ['NaN', [Number.NaN, 0], 'u32', 'element 0 is NaN, which u32 does not hold'],
     ['more than u32', [0, 2 ** 32], 'u32', 'element 1 is 4294967296, which u32 does not hold'],
+    ['more than i32', Uint32Array.of(7, 2 ** 31), 'i32', 'element 1 is 2147483648, which i32 does not hold'],
+    ['less than i32', [-(2 ** 31) - 1, 0], 'i32', 'element 0 is -2147483649, which i32 does not hold'],
     ['more than f32', [0, -1e39], 'f32', 'element 1 is -1e+39, which f32 does not hold'],
     ['nothing', anything([null, 1]), 'f32', 'element 0 is nothing, which f32 does not hold'],
     ['rows', anything([[1], [2]]), 'f32', 'element 0 is a list of 1, which f32 does not hold'],
@@ -435,7 +437,7 @@ describe('data', () => {
 
   it('keeps what its type holds, from any array', () =>
     withGpu(async (gpu) => {
-      const kept = async (data: ArrayLike<number>, dtype: 'f32' | 'u32' | 'u8') => {
+      const kept = async (data: ArrayLike<number>, dtype: Numeric | 'u8') => {
         using array = DeviceArray.from(gpu, data, [data.length], dtype);
         return [...(await array.read())];
       };
@@ -443,6 +445,8 @@ describe('data', () => {
       expect(await kept(Int8Array.of(3, 127), 'u8')).toEqual([3, 127]);
       expect(await kept([2 ** 32 - 1, 0], 'u32')).toEqual([2 ** 32 - 1, 0]);
       expect(await kept(Float64Array.of(16, 3), 'u32')).toEqual([16, 3]);
+      expect(await kept([-(2 ** 31), 2 ** 31 - 1], 'i32')).toEqual([-(2 ** 31), 2 ** 31 - 1]);
+      expect(await kept(Uint8Array.of(16, 3), 'i32')).toEqual([16, 3]);
       const special = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 3.4e38];
       expect(await kept(special, 'f32')).toEqual(special.map(Math.fround));
       expect(await kept(Int16Array.of(-3, 4), 'f32')).toEqual([-3, 4]);

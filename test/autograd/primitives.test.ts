@@ -35,6 +35,8 @@ const on = (f: Case['f'], ...operands: (Operand | readonly number[])[]): Case =>
 
 const positive = (...shape: number[]) => of(shape, 0.3, 3);
 const u32 = (shape: number[], high = 1000): Operand => indices(shape, high);
+const i32 = (shape: number[], high = 1000): Operand => ({ shape, dtype: 'i32', low: -high, high });
+const ANY = 2 ** 31 - 128;
 const image = (shape: number[]): Operand => ({ shape, dtype: 'u8' });
 
 /** Windows of any size, stride and padding, with an image and channels to move over: the same ones each time. */
@@ -53,7 +55,7 @@ const windows = Array.from({ length: 6 }, (_, i) => {
   };
 });
 
-/** Every primitive: a missing one does not compile. Binary ones also meet a shape that they repeat, and u32. */
+/** Every primitive: a missing one does not compile. Binary ones also meet a shape that they repeat, and integers. */
 const cases: { [P in Primitive]: readonly Case[] } = {
   input: [on((x) => x, [3, 5])],
   constant: [
@@ -61,6 +63,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.add(c.full(1e-7, [3]), c.mul(x, 0)), [3]),
     on((x) => c.mul(c.mul(x, 16_777_217), 3.4e-30), [3]),
     on((k) => c.sub(c.maximum(k, 0x9e3779b9), 2 ** 32 - 5), u32([5], 2 ** 32)),
+    on((k) => c.sub(c.maximum(k, -(2 ** 31)), 2 ** 31 - 1), i32([5], ANY)),
   ],
   iota: [
     on((x) => c.mul(x, c.cast(c.iota([3, 4, 2], -2), 'f32')), [3, 4, 2]),
@@ -72,22 +75,43 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on(c.add, [3, 4], [3, 4]),
     on(c.add, [2, 3, 4], [3, 1]),
     on(c.add, u32([5], 2 ** 32), u32([5], 2 ** 32)),
+    on(c.add, i32([2, 8], ANY), i32([8], ANY)),
   ],
-  sub: [on(c.sub, [3, 4], [3, 4]), on(c.sub, [4], [3, 1]), on(c.sub, u32([5]), u32([5]))],
+  sub: [
+    on(c.sub, [3, 4], [3, 4]),
+    on(c.sub, [4], [3, 1]),
+    on(c.sub, u32([5]), u32([5])),
+    on(c.sub, i32([9], ANY), i32([9], ANY)),
+  ],
   mul: [
     on(c.mul, [3, 4], [3, 4]),
     on(c.mul, [3, 1], [2, 1, 5]),
     on(c.mul, u32([5], 2 ** 32), u32([5], 2 ** 32)),
+    on(c.mul, i32([16], ANY), i32([16], ANY)),
   ],
   div: [
     on(c.div, [3, 4], positive(3, 4)),
     on(c.div, [1, 4], positive(3, 1)),
     on((a, b) => c.div(a, c.add(b, 1)), u32([9]), u32([9], 20)),
+    on((a, b) => c.add(c.div(a, b), c.div(a, -7)), i32([40]), i32([40], 9)),
   ],
-  rem: [on((a, b) => c.rem(a, c.add(b, 1)), u32([9]), u32([9], 20))],
-  max: [on(c.maximum, [3, 4], [3, 4]), on(c.maximum, [3, 4], [4]), on(c.maximum, u32([9]), u32([9]))],
-  min: [on(c.minimum, [3, 4], [3, 4]), on(c.minimum, [1], [3, 4]), on(c.minimum, u32([9]), u32([9]))],
-  neg: [on(c.neg, [3, 5])],
+  rem: [
+    on((a, b) => c.rem(a, c.add(b, 1)), u32([9]), u32([9], 20)),
+    on((a, b) => c.add(c.rem(a, b), c.rem(a, -7)), i32([40]), i32([40], 9)),
+  ],
+  max: [
+    on(c.maximum, [3, 4], [3, 4]),
+    on(c.maximum, [3, 4], [4]),
+    on(c.maximum, u32([9]), u32([9])),
+    on(c.maximum, i32([9]), i32([9])),
+  ],
+  min: [
+    on(c.minimum, [3, 4], [3, 4]),
+    on(c.minimum, [1], [3, 4]),
+    on(c.minimum, u32([9]), u32([9])),
+    on(c.minimum, i32([8]), i32([8])),
+  ],
+  neg: [on(c.neg, [3, 5]), on(c.neg, i32([3, 8], ANY))],
   exp: [on(c.exp, [3, 5])],
   log: [on(c.log, positive(3, 5))],
   sqrt: [on(c.sqrt, positive(3, 5))],
@@ -105,7 +129,11 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.pow(2.5, x), [9]),
     on((x) => c.pow(x, -1.5), positive(2, 8)),
   ],
-  abs: [on(c.abs, [3, 5]), on((x) => c.mul(c.sign(x), c.abs(c.exp(x))), [4, 8])],
+  abs: [
+    on(c.abs, [3, 5]),
+    on((x) => c.mul(c.sign(x), c.abs(c.exp(x))), [4, 8]),
+    on((k) => c.sub(c.abs(k), c.sign(k)), i32([9])),
+  ],
   floor: [on((x) => c.mul(c.floor(x), x), of([40], -9, 9))],
   round: [on((x) => c.mul(c.round(x), x), of([40], -9, 9))],
   relu: [on(c.relu, [3, 8])],
@@ -117,9 +145,11 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((a, b) => c.where(c.greater(a, b), a, c.neg(b)), [3, 4], [3, 1]),
     on((a, b) => c.cast(c.greater(a, b), 'u32'), u32([20], 3), u32([20], 3)),
     on(c.greater, [2, 8], [8]),
+    on(c.greater, i32([4, 8], 3), i32([8], 3)),
   ],
   equal: [
     on((a, b) => c.cast(c.equal(a, b), 'f32'), u32([20], 3), u32([20], 3)),
+    on((a, b) => c.cast(c.equal(a, b), 'i32'), i32([20], 2), i32([20], 2)),
     on((a) => c.where(c.equal(c.relu(a), 0), a, c.mul(a, a)), [12]),
   ],
   and: [
@@ -133,10 +163,14 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((a, b) => c.where(c.greater(c.stopGradient(a), 0), c.mul(a, b), c.sin(b)), [3, 4], [3, 4]),
     on((a, b) => c.where(c.greater(c.iota([4]), 1), a, b), [3, 1], [4]),
     on((a, b) => c.where(c.equal(c.rem(a, 2), 0), a, b), u32([9]), u32([9])),
+    on((a, b) => c.where(c.less(a, 0), b, -5), i32([3, 8]), i32([8])),
   ],
   cast: [
     on((x) => c.cast(x, 'f32'), u32([9])),
     on((x) => c.cast(x, 'u32'), of([2, 9], -300, 300)),
+    on((x) => c.cast(x, 'i32'), of([2, 9], -300, 300)),
+    on((k) => c.cast(k, 'f32'), i32([8])),
+    on((k) => c.cast(c.add(c.cast(k, 'u32'), 1), 'i32'), i32([9], ANY)),
     on((x) => c.add(x, c.cast(c.cast(x, 'u32'), 'f32')), positive(7)),
   ],
   shuffle: [on((i, key) => c.shuffle(i, key, 37), u32([2, 37], 37), u32([1], 2 ** 32))],
@@ -196,6 +230,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     ),
     on((i, j) => c.concat([i, j, c.iota([2, 3])]), u32([2, 1], 9), u32([2, 2], 9)),
     on((i) => c.pad(i, [[1, 0]], 7), u32([5], 9)),
+    on((i) => c.pad(c.concat([i, c.cast(c.iota([2, 1]), 'i32')]), [[3, 4]], -7), i32([2, 4])),
   ],
   reduce: [
     on((x) => c.sum(x, -1), [3, 7]),
@@ -210,6 +245,9 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.prod(x, -1), [3, 7]),
     on((x) => c.prod(x, [0, 2]), [2, 3, 4]),
     on((x) => c.prod(c.concat([c.mul(x, 0), x, c.sin(x)], 1), 1), [4, 2]),
+    on((k) => c.sum(k, -1), u32([3, 7], 2 ** 32)),
+    on((k) => c.add(c.add(c.sum(k), c.prod(k)), c.sub(c.amin(k), c.amax(k))), i32([5, 4], ANY)),
+    on((k) => c.amin(c.concat([k, c.amax(k, 0)], 0), 0), i32([3, 8])),
   ],
   cumsum: [
     on((x) => c.cumsum(x), [3, 7]),
@@ -217,6 +255,8 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((x) => c.cumsum(x, -2), [2, 3, 4]),
     on((x) => c.cumsum(x), [2, 300]),
     on((x) => c.cumsum(x, 0, { reverse: true }), [261, 2]),
+    on((k) => c.cumsum(k, 1), i32([2, 261], ANY)),
+    on((k) => c.cumsum(k), u32([2, 8], 2 ** 32)),
   ],
   matmul: [
     on((a, b) => c.matmul(a, b), [3, 5], [5, 4]),
@@ -225,6 +265,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((a, b) => c.matmul(a, b, { transposeA: true, transposeB: true }), [5, 3], [4, 5]),
     on((a, b) => c.matmul(a, b), [2, 3, 3, 5], [5, 4]),
     on((a) => c.matmul(a, a), [2, 4, 4]),
+    on((a, b, k) => c.where(c.greater(k, 0), c.matmul(a, b), c.cast(k, 'f32')), [3, 5], [5, 8], i32([8])),
   ],
   conv: [
     on((x, w) => c.conv2d(x, w), [2, 5, 4, 3], [2, 3, 3, 2]),
@@ -249,12 +290,14 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     on((t, i) => c.take(t, i, { scale: -0.5, shift: 2 }), [6, 8], u32([50], 6)),
     on((t, i) => c.take(c.sin(t), i, { axis: 1 }), [2, 5, 3], u32([2, 3], 5)),
     on((t, i) => c.take(t, i, { axis: -1 }), [3, 300], u32([7], 300)),
+    on((t, i) => c.where(c.less(i, 0), -1, c.take(t, i)), [9], i32([3, 8], 9)),
   ],
   scatterAdd: [
     on((x, i) => c.scatterAdd(x, i, 6), [5, 7], u32([5], 6)),
     on((x, i) => c.scatterAdd(c.square(x), i, 3), [9, 2, 4], u32([9], 5)),
     on((x, i) => c.scatterAdd(x, i, 40), [500], u32([500], 40)),
     on((x, i) => c.scatterAdd(x, i, 9, -2), [2, 3, 5, 4], u32([5], 11)),
+    on((x, i) => c.scatterAdd(x, i, 5), [9, 4], i32([9], 8)),
   ],
   random: [
     on((key) => c.random(key, [3, 7]), u32([2], 2 ** 32)),
@@ -284,6 +327,10 @@ const cases: { [P in Primitive]: readonly Case[] } = {
       [],
     ),
     on((k) => scan((sum: Tensor, k: Tensor) => [c.add(sum, k), null], c.constant(7, 'u32'), k)[0], u32([6])),
+    on(
+      (k) => scan((least: Tensor, k: Tensor) => [c.minimum(least, k), least], c.constant(0, 'i32'), k)[1],
+      i32([6]),
+    ),
   ],
   svd: [],
 };

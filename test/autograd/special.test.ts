@@ -1,6 +1,7 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
-import type { Tensor } from '../../src/autograd/tensor.ts';
+import { compile } from '../../src/autograd/program.ts';
+import { holds, type Integer, type Tensor } from '../../src/autograd/tensor.ts';
 import { grad, jvp } from '../../src/autograd/transform.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { expectSameClass } from './support.ts';
@@ -14,9 +15,9 @@ const PAIRS = SPECIAL.flatMap((a) => SPECIAL.map((b) => [a, b] as const));
 interface Given {
   readonly shape: readonly number[];
   readonly data: readonly number[];
-  readonly dtype?: 'u32';
+  readonly dtype?: Integer;
 }
-const column = (data: readonly number[], dtype?: 'u32'): Given => ({
+const column = (data: readonly number[], dtype?: Integer): Given => ({
   shape: [data.length],
   data,
   ...(dtype && { dtype }),
@@ -176,38 +177,78 @@ describe('literals', () => {
   it('are not multiplied with each other', () =>
     sameOnGpu((x) => c.neg(c.mul(c.neg(c.mul(x, 1e-30)), 1e-30)), column([1e30, -2e30])));
 
-  it('of u32 are whole numbers modulo 2³², and division by 0 is defined', async () => {
-    const gpu = await testGpu();
-    const large = column([5, 0, 4294967295, 7, 4294967290], 'u32');
-    await expectSameClass(
-      gpu,
-      (x) => [
-        c.div(x, 0),
-        c.rem(x, 0),
-        c.div(0, x),
-        c.rem(3, x),
-        c.div(x, 3),
-        c.rem(x, 4294967295),
-        c.div(x, c.sub(x, x)),
-        c.rem(x, c.sub(x, x)),
-        c.add(x, 4294967295),
-        c.mul(x, 4294967295),
-        c.add(c.mul(c.constant(4294967295, 'u32'), c.constant(4294967295, 'u32')), x),
-        c.sub(c.constant(5, 'u32'), c.constant(7, 'u32')),
-        c.div(c.constant(7, 'u32'), c.constant(0, 'u32')),
-        c.cast(x, 'f32'),
-        c.cast(x, 'u32'),
-      ],
-      [large],
-      [large.data],
+  const [LEAST, MOST] = [-(2 ** 31), 2 ** 31 - 1];
+  /** Around the ends, where sums and products wrap, and around 0. */
+  const ENDS = {
+    i32: [LEAST, LEAST + 1, -46341, -7, -2, -1, 0, 1, 3, 46341, MOST - 1, MOST],
+    u32: [0, 1, 2, 3, 7, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 7, 2 ** 32 - 2, 2 ** 32 - 1],
+  };
+
+  /** All of some integers in one, by arithmetic that loses none of them. */
+  const mixed = (xs: readonly Tensor[]) => xs.reduce((all, x) => c.add(c.mul(all, 31), x));
+  const both = [c.add, c.sub, c.mul, c.div, c.rem, c.maximum, c.minimum];
+  const orders = [c.greater, c.less, c.equal, c.notEqual, c.greaterEqual, c.lessEqual];
+
+  it.each(['i32', 'u32'] as const)('of %s wrap around, and every quotient is defined', async (dtype) => {
+    const all = ENDS[dtype];
+    const [a, b] = [all.flatMap((x) => all.map(() => x)), all.flatMap(() => all)];
+    const f = (a: Tensor, b: Tensor) => [
+      mixed(both.map((g) => g(a, b))),
+      mixed(all.flatMap((k) => [c.div(a, k), c.rem(a, k)])),
+      mixed(all.flatMap((k) => [c.div(k, b), c.rem(k, b)])),
+      mixed([...orders.map((g) => g(a, b)), c.greater(c.add(a, b), a)].map((x) => c.cast(x, dtype))),
+      mixed([c.where(c.less(a, b), a, b), ...(dtype === 'i32' ? [c.neg(a), c.abs(a), c.sign(a)] : [])]),
+      ...(['f32', 'u32', 'i32'] as const).map((to) => c.cast(a, to)),
+    ];
+    await same({ kinds: SOFTWARE }, f, column(a, dtype), column(b, dtype));
+    // Not a whole number of vectors.
+    await same({ kinds: SOFTWARE }, f, column(a.slice(1), dtype), column(b.slice(1), dtype));
+  });
+
+  it.each(['i32', 'u32'] as const)('of %s alone, as literals', (dtype) => {
+    const pairs = ENDS[dtype].flatMap((a) => [LEAST, -1, 0, 3, 2 ** 32 - 1].map((b) => [a, b] as const));
+    const held = pairs.filter((pair) => pair.every((k) => holds(dtype, k)));
+    const literal = (k: number) => c.constant(k, dtype);
+    return same(
+      { kinds: SOFTWARE },
+      (x) => both.map((g) => c.add(x, mixed(held.map(([a, b]) => g(literal(a), literal(b)))))),
+      column([1], dtype),
     );
   });
 
-  it('u32 of f32 beyond its range', () =>
-    sameOnGpu(
-      (x) => c.cast(x, 'u32'),
-      column([NAN, INF, -INF, -1, -0.5, 0.99, 4294967040, 4294967296, 1e20, 3e9, -1e20]),
-    ));
+  it.each([
+    ['i32', [LEAST, LEAST, MOST - 127, MOST - 127, 0, 0, 0, -2, 2 ** 24 + 2]],
+    ['u32', [0, 0, 2 ** 32 - 256, 2 ** 32 - 256, 0, 0, 0, 0, 2 ** 24 + 2]],
+  ] as const)('%s of f32 beyond its range', async (dtype, want) => {
+    const floats = [-INF, -1e20, INF, 2 ** 32, NAN, 0.99, -0.99, -2.5, 2 ** 24 + 2];
+    const gpu = await testGpu();
+    const program = await compile(gpu, (x: Tensor) => c.cast(x, dtype), [column(floats)]);
+    expect([...(await program.run(floats)).data]).toEqual(want);
+    await sameOnGpu(
+      (x) => c.cast(x, dtype),
+      column([...floats, 2 ** 31, 2 ** 31 - 128, LEAST, LEAST - 256, 3e9]),
+    );
+  });
+
+  it.each(['i32', 'u32'] as const)(
+    'are reduced exactly: %s in rows, columns and stretches',
+    async (dtype) => {
+      const shapes = [[64, 4], [9001], [5, 37], [2, 5, 3, 8]];
+      for (const shape of dtype === 'i32' ? shapes : shapes.slice(0, 2)) {
+        const size = shape.reduce((x, y) => x * y, 1);
+        const data = Array.from({ length: size }, (_, k) => {
+          const x = Math.imul(k + 1, 0x9e3779b9);
+          return dtype === 'u32' ? x >>> 0 : x;
+        });
+        const f = (x: Tensor) =>
+          (shape.length > 1 ? [0, -1, undefined] : [0]).flatMap((axis) => [
+            ...[c.sum, c.prod, c.amax, c.amin].map((g) => g(c.add(x, 1), axis)),
+            ...(axis === undefined ? [] : [c.cumsum(x, axis), c.argmax(x, axis), c.argmin(x, axis)]),
+          ]);
+        await sameOnGpu(f, { shape, data, dtype });
+      }
+    },
+  );
 });
 
 describe('terms do not cancel where float32 has them not cancel', () => {

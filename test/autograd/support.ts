@@ -130,7 +130,8 @@ export async function expectAgreement(
 const NORMAL = 2 ** -126;
 
 /**
- * Asserts that a function gives on the GPU numbers of the class that the references give, with each value rounded to float32: NaN,
+ * Asserts that a function gives on the GPU the integers and bools, and numbers of the class, that the references give, with each value
+ * rounded to float32: NaN,
  * infinities by their signs, the same number up to rounding, or 0 (of either sign). Where float32 has a subnormal value on
  * the way, it may as well have been 0: the result may then be that of either.
  */
@@ -144,10 +145,12 @@ export async function expectSameClass(
   const program = await compile(poisoned(gpu, traits), f, operands);
   const wants = [(x: number) => x, flush].map((kept) => float32(program.graph, values, kept));
   const isHost = (x: unknown): x is HostArray => ArrayBuffer.isView((x as HostArray).data);
-  treeFlatten(await program.run(...values), isHost).forEach(({ data }, r) => {
+  treeFlatten(await program.run(...values), isHost).forEach(({ data, dtype }, r) => {
     const near = (got: number, want: number) =>
       Object.is(got, want) ||
-      (Number.isFinite(got) &&
+      (dtype !== 'f32' && got === want) ||
+      (dtype === 'f32' &&
+        Number.isFinite(got) &&
         Number.isFinite(want) &&
         Math.abs(got - want) <= 1e-5 * Math.abs(want) + NORMAL + slack);
     data.forEach((got, i) => {

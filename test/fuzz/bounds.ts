@@ -260,9 +260,15 @@ function convTerms({ inputs, params: { part, window } }: Tensor<'conv'>): number
 function reduceError(
   { params: { kind } }: Tensor<'reduce'>,
   x: Bounded,
-  { shape, data, error }: Bounded,
+  { shape, dtype, data, error }: Bounded,
 ): void {
   const map = broadcastIndex(x.shape, shape);
+  if (dtype !== 'f32') {
+    x.error.forEach((e, i) => {
+      if (e) error[map(i)] = ANYTHING;
+    });
+    return;
+  }
   const n = x.data.length / data.length;
   const [size, spread, squares] = [zeros(data), zeros(data), zeros(data)];
   const top = zeros(data);
@@ -386,9 +392,11 @@ function takeError(
   for (let i = 0; i < data.length; i++) {
     const number = Math.floor(i / width) % count;
     const outer = Math.floor(i / width / count);
-    const at = (outer * rows + Math.min(index!.data[number]!, rows - 1)) * width + (i % width);
+    const row = index!.data[number]!;
+    const at = (outer * rows + row) * width + (i % width);
     const x = table!.data[at]!;
     if (index!.error[number] !== 0) error[i] = ANYTHING;
+    else if (!(row >= 0 && row < rows)) error[i] = 0;
     else if (!Number.isFinite(x)) error[i] = table!.error[at]!;
     else {
       const product = Math.abs(scale * x);
@@ -402,7 +410,16 @@ function takeError(
 }
 
 /** Terms are added one by one. */
-function chainError([x, index]: readonly Bounded[], { data, error }: Bounded, run: Run, terms: number): void {
+function chainError(
+  [x, index]: readonly Bounded[],
+  { dtype, data, error }: Bounded,
+  run: Run,
+  terms: number,
+): void {
+  if (dtype !== 'f32') {
+    error.set(run([arrayOf(x!, x!.error.map(Math.sign))]));
+    return;
+  }
   const of = (values: Float64Array) => run([arrayOf(x!, values), index ?? x!]);
   const finite = (v: number) => (Number.isFinite(v) ? v : 0);
   const [spread, sizes] = [

@@ -1,13 +1,13 @@
 import { input } from '../../src/autograd/bind.ts';
 import * as c from '../../src/autograd/functions.ts';
-import { broadcastShapes, type DType, sizeOf } from '../../src/autograd/shape.ts';
+import { broadcastShapes, type DType, isInteger, type Numeric, sizeOf } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 
 /** What an input has to hold. */
 export interface FuzzInput {
   readonly shape: readonly number[];
-  readonly dtype: 'f32' | 'u32' | 'u8';
-  /** Numbers below this, where they are indices; otherwise anything. */
+  readonly dtype: Numeric | 'u8';
+  /** Numbers below this, where they are indices (of i32, a fifth below 0); otherwise anything. */
   readonly below?: number;
 }
 /** Elements of the largest value, and multiplications of the largest product. */
@@ -79,11 +79,12 @@ export class Builder {
     const shape = whole
       .map((d, i) => ((n >> (i + 3)) & 1 ? 1 : d))
       .slice(Math.min(dropped, whole.length - 1));
-    return this.fresh(whole.length ? shape : [], dtype === 'u32' ? 'u32' : 'f32');
+    return this.fresh(whole.length ? shape : [], isInteger(dtype) ? dtype : 'f32');
   }
 
   literal(n: number, dtype: DType): Tensor {
-    const list = dtype === 'u32' ? INTEGERS : this.extreme ? [...LITERALS, ...EXTREME_LITERALS] : LITERALS;
+    const floats = this.extreme ? [...LITERALS, ...EXTREME_LITERALS] : LITERALS;
+    const list = isInteger(dtype) ? INTEGERS[dtype] : floats;
     return c.constant(list[n % list.length]!, dtype);
   }
 
@@ -94,7 +95,10 @@ export class Builder {
 }
 const LITERALS = [1, -1, 0.5, 2, -0.1, 3, 0.75, 1e-3];
 const EXTREME_LITERALS = [0, 1e20, 1e-20, -3e38, 1e-30, 1e30];
-const INTEGERS = [1, 2, 7, 3, 0xffffffff, 0];
+const INTEGERS = {
+  u32: [1, 2, 7, 3, 0xffffffff, 0],
+  i32: [1, -1, 7, -3, 2 ** 31 - 1, -(2 ** 31), 0],
+};
 
 /** Whether shapes broadcast together. */
 export const broadcastable = (shapes: readonly (readonly number[])[]) =>

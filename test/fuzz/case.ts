@@ -1,4 +1,5 @@
 import { input } from '../../src/autograd/bind.ts';
+import { isInteger } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { ancestors } from '../../src/autograd/tensor.ts';
 import { linearize } from '../../src/autograd/transform.ts';
@@ -98,10 +99,12 @@ function valuesFor({ shape, dtype, below }: FuzzInput, seed: number, style: Styl
   const size = shape.reduce((a, b) => a * b, 1);
   const [unit, other] = [numbers(size, seed, 0, 1), numbers(size, seed + 7919, 0, 1)];
   if (dtype === 'u8') return unit.map((u) => Math.floor(256 * u));
-  if (dtype === 'u32') {
-    if (below !== undefined) return unit.map((u) => Math.floor(below * u));
+  if (isInteger(dtype)) {
+    // Of i32, as far below 0 as above, but of indices.
+    const least = dtype === 'u32' ? 0 : below === undefined ? -0.5 : -0.2;
     const wild = style === 'wide' || style === 'special';
-    return unit.map((u, i) => Math.floor((wild && other[i]! < 0.3 ? 2 ** 32 - 256 : 9) * u));
+    const most = (i: number) => below ?? (wild && other[i]! < 0.3 ? 2 ** 32 - 256 : 9);
+    return unit.map((u, i) => Math.floor(most(i) * (least + u * (below === undefined ? 1 : 1 - least))));
   }
   const special = (i: number) => SPECIAL[Math.floor(SPECIAL.length * unit[i]!)]!;
   switch (style) {

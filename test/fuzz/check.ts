@@ -1,5 +1,6 @@
 import { DeviceArray } from '../../src/autograd/array.ts';
 import { type BoundProgram, compile, type Program } from '../../src/autograd/program.ts';
+import { wrap } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import type { AdapterTraits, Kernel, Work } from '../../src/gpu/kernel.ts';
@@ -200,7 +201,7 @@ function compare(
     }
     if (!(slack > 1e-3 * Math.abs(want))) tally.sharp++;
     else tally.loose++;
-    const got = dtype === 'f32' ? floats[i]! : bits[i]!;
+    const got = dtype === 'f32' ? floats[i]! : wrap(dtype, bits[i]!);
     const same = Number.isFinite(want) ? Math.abs(got - want) <= slack : Object.is(got, want);
     if (!same) wrong ??= `is ${got} at element ${i} of ${data.length}, not ${want} ± ${slack}`;
   }

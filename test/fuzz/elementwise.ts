@@ -1,5 +1,5 @@
 import { accuracyCases } from '../../scripts/accuracy.ts';
-import type { DType } from '../../src/autograd/shape.ts';
+import type { DType, Numeric } from '../../src/autograd/shape.ts';
 
 /** A unit in the last place, relative. */
 export const ULP = 2 ** -23;
@@ -64,7 +64,7 @@ const comparison: ErrorRule = ([a, b], [ea, eb]) => {
 };
 
 const quotient: ErrorRule = ([a, b], [ea, eb], y, [dtype]) => {
-  if (dtype === 'u32') return ea! + eb!;
+  if (dtype !== 'f32') return ea! + eb!;
   if (isNaNForSure(a!, ea!) || isNaNForSure(b!, eb!)) return 0;
   if (ea === 0 && eb === 0) return rounded('div', y);
   const least = Math.abs(b!) - eb!;
@@ -91,13 +91,13 @@ const powers: ErrorRule = ([a, b], [ea, eb], y) => {
   return off + rounded('pow', Math.abs(y) + off);
 };
 
-const toInteger: ErrorRule = ([x], [e], _, [dtype]) => {
-  if (dtype !== 'f32') return e!;
-  // Float32 has no number between 2³² − 256 and 2³²; NaN becomes any integer.
-  if (Number.isNaN(x!) || x! > 2 ** 32 - 256) return ANYTHING;
-  const whole = (t: number) => Math.max(Math.trunc(t), 0);
-  return whole(x! - e!) === whole(x! + e!) ? 0 : 1;
-};
+const toInteger =
+  (least: number, most: number): ErrorRule =>
+  ([x], [e], _, [dtype]) => {
+    if (dtype !== 'f32') return e!;
+    const whole = (t: number) => Math.trunc(Math.min(Math.max(t, least), most));
+    return e === 0 || whole(x! - e!) === whole(x! + e!) ? 0 : 1;
+  };
 
 /** A function that rises from `from` on, and is NaN below. */
 const rising =
@@ -178,9 +178,10 @@ export const ELEMENTWISE = {
   },
 } satisfies Partial<Record<string, ErrorRule>>;
 
-export const castTo: Record<'f32' | 'u32', ErrorRule> = {
-  f32: (_, [e], y, [dtype]) => e! + (dtype === 'u32' && y > 2 ** 24 ? ULP * y : 0),
-  u32: toInteger,
+export const castTo: Record<Numeric, ErrorRule> = {
+  f32: (_, [e], y, [dtype]) => e! + (dtype !== 'f32' && Math.abs(y) > 2 ** 24 ? ULP * Math.abs(y) : 0),
+  u32: toInteger(0, 2 ** 32 - 256),
+  i32: toInteger(-(2 ** 31), 2 ** 31 - 128),
 };
 
 export type { ErrorRule };

@@ -1,7 +1,7 @@
 import { bind } from '../../src/autograd/bind.ts';
 import * as c from '../../src/autograd/functions.ts';
 import { orthonormalize } from '../../src/autograd/linalg.ts';
-import { broadcastShapes, sizeOf } from '../../src/autograd/shape.ts';
+import { broadcastShapes, type Integer, isInteger, sizeOf } from '../../src/autograd/shape.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import type { Sides, Window } from '../../src/kernels/window.ts';
 import { outputSides } from '../../src/kernels/window.ts';
@@ -41,7 +41,7 @@ const binary =
 
 /** Integers: there are some by then, or coordinates. */
 const integer = (b: Builder, nth: number, fits: (t: Tensor) => boolean = () => true): Tensor =>
-  b.find(nth, (t) => t.dtype === 'u32' && fits(t)) ?? c.iota(b.shape(41 * nth + 6), -1);
+  b.find(nth, (t) => isInteger(t.dtype) && fits(t)) ?? c.iota(b.shape(41 * nth + 6), -1);
 
 const integers =
   (f: (x: Tensor, y: Tensor) => Tensor): Make =>
@@ -49,6 +49,16 @@ const integers =
     const x = integer(b, at[0]);
     return f(x, b.partner(at[1], n, x));
   };
+
+/** Integers that have axes. */
+const axial =
+  (f: (x: Tensor, axes: number[], n: number) => Tensor): Make =>
+  (b, { at, n }) => {
+    const x = integer(b, at[0], (t) => t.rank > 0);
+    return f(x, axesBy(x.rank, n), n);
+  };
+
+const typeOf = (n: number): Integer => (n & 1 ? 'u32' : 'i32');
 
 const condition = (b: Builder, { at, n }: Choices): Tensor => {
   const known = b.find(at[2], (t) => t.dtype === 'bool');
@@ -135,9 +145,9 @@ const take: Make = (b, { at, n }) => {
   const axis = table.dtype === 'u8' ? 0 : (n >> 9) % table.rank;
   const rows = table.shape[axis]!;
   const count = Math.max(1, Math.min(b.side(n >> 3), Math.floor(LARGEST / (table.size / rows))));
-  const known = n & 4 ? b.find(at[1], (t) => t.dtype === 'u32' && t.rank === 1) : undefined;
+  const known = n & 4 ? b.find(at[1], (t) => isInteger(t.dtype) && t.rank === 1) : undefined;
   const scale = [1, 1 / 255, -2][(n >> 5) % 3]!;
-  return c.take(table, known ? c.rem(known, rows) : b.fresh([count], 'u32', rows), {
+  return c.take(table, known ? c.rem(c.cast(known, 'u32'), rows) : b.fresh([count], typeOf(n >> 8), rows), {
     axis,
     scale,
     shift: [0, 0.5][(n >> 7) % 2]!,
@@ -179,8 +189,9 @@ const broadcast: Make = (b, { at, n }) => {
 /** Every operation, and some idioms that passes of the compiler look for. */
 export const STEPS = {
   input: (b, { n }) => b.fresh(b.shape(n)),
-  integers: (b, { n }) => b.fresh(b.shape(n >> 1), 'u32'),
-  constant: (b, { n }) => c.broadcastLike(b.literal(n, n & 64 ? 'u32' : 'f32'), b.fresh(b.shape(n >> 2))),
+  integers: (b, { n }) => b.fresh(b.shape(n >> 1), typeOf(n)),
+  constant: (b, { n }) =>
+    c.broadcastLike(b.literal(n, n & 64 ? typeOf(n >> 7) : 'f32'), b.fresh(b.shape(n >> 2))),
   full: (b, { n }) => c.full(b.extreme ? (n % 7) - 3 : (n % 3) + 1, b.shape(n >> 3)),
   iota: (b, { n }) => c.iota(b.shape(n), -1 - ((n >> 3) % b.shape(n).length)),
   copy: (b, { at }) => bind('copy', [b.find(at[0], () => true) ?? b.float(0)], {}),
@@ -239,20 +250,28 @@ export const STEPS = {
   uAdd: integers(c.add),
   uSub: integers(c.sub),
   uMul: integers(c.mul),
-  uDiv: integers((x, y) => c.div(x, c.maximum(y, 1))),
-  uRem: integers((x, y) => c.rem(x, c.maximum(y, 1))),
+  uDiv: integers(c.div),
+  uRem: integers(c.rem),
   uMax: integers(c.maximum),
   uMin: integers(c.minimum),
   uGreater: integers(c.greater),
   uEqual: integers(c.equal),
+  uSign: (b, { at, n }) => {
+    const x = b.find(at[0], (t) => t.dtype === 'i32') ?? b.fresh(b.shape(n), 'i32');
+    return [c.neg, c.abs, c.sign][n % 3]!(x);
+  },
+  uSum: axial((x, axes) => c.sum(x, axes)),
+  uProd: axial((x, axes) => c.prod(x, axes)),
+  uExtreme: axial((x, axes, n) => [c.amax, c.amin][n % 2]!(x, axes)),
+  uCumsum: axial((x, _, n) => c.cumsum(x, n % x.rank, { reverse: (n & 64) > 0 })),
   shuffle: (b, { at, n }) => {
     const x = integer(b, at[0]);
     const size = [1, 2, 5, 16, 100][n % 5]!;
-    return c.shuffle(c.rem(x, size), n & 8 ? b.fresh([1], 'u32') : c.constant(n, 'u32'), size);
+    return c.shuffle(c.rem(c.cast(x, 'u32'), size), n & 8 ? b.fresh([1], 'u32') : c.constant(n, 'u32'), size);
   },
-  castToInteger: (b, { at }) => {
-    const x = b.find(at[0], (t) => t.dtype !== 'u32') ?? b.float(at[0]);
-    return c.cast(x, 'u32');
+  castToInteger: (b, { at, n }) => {
+    const x = b.find(at[0], (t) => t.dtype !== typeOf(n)) ?? b.float(at[0]);
+    return c.cast(x, typeOf(n));
   },
   castToFloat: (b, { at }) => c.cast(b.find(at[0], (t) => t.dtype !== 'f32') ?? integer(b, at[0]), 'f32'),
   reshape,
@@ -347,7 +366,7 @@ export const STEPS = {
     const axis = (n >> 9) % x.rank;
     const count = x.shape[axis]!;
     const rows = Math.max(1, Math.min(b.side(n >> 3), Math.floor((LARGEST * count) / x.size)));
-    return c.scatterAdd(x, b.fresh([count], 'u32', rows + (n % 2)), rows, axis);
+    return c.scatterAdd(x, b.fresh([count], typeOf(n >> 5), rows + (n % 2)), rows, axis);
   },
   random: (b, { n }) =>
     c.random(b.fresh([2], 'u32'), b.shape(n >> 1), {

@@ -1,5 +1,5 @@
 import type { AdapterTraits, Kernel } from '../../gpu/kernel.ts';
-import type { Body } from '../../kernels/fused.ts';
+import type { Body, Scalar } from '../../kernels/fused.ts';
 import { pointwise } from '../../kernels/pointwise.ts';
 import { reduce } from '../../kernels/reduce.ts';
 import { bind, loweringOf } from '../bind.ts';
@@ -92,7 +92,7 @@ function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits)
   );
   const within = { body, kinds: kinds.map((kind) => WITHIN[kind]), reduced, splits: SPLIT_WAYS };
   const between = kinds.map((kind, r) => ({
-    body: partsBody(kind, parts[r]!.length, results, length),
+    body: partsBody(kind, nodes[r]!.dtype as Scalar, parts[r]!.length, results, length),
     kinds: [BETWEEN[kind]],
     reduced: [true, false],
   }));
@@ -103,15 +103,15 @@ function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits)
 }
 
 /** What the second step of a reduction over `length` elements reads: `count` results of each of its parts. */
-function partsBody(kind: ReduceKind, count: number, results: number, length: number): Body {
+function partsBody(kind: ReduceKind, dtype: Scalar, count: number, results: number, length: number): Body {
   const parts = Array.from({ length: count }, (_, j) => j);
   // The mean of means: shares of the whole could be too small for float32.
   const value = (j: number) => (kind === 'mean' ? `x${j} / F(${length / SPLIT_WAYS}f)` : `x${j}`);
   return {
     space: [SPLIT_WAYS, results],
-    leaves: parts.map(() => ({ dtype: 'f32', source: 'buffer', strides: [results, 1] })),
+    leaves: parts.map(() => ({ dtype, source: 'buffer', strides: [results, 1] })),
     lines: [],
-    results: parts.map((j) => ({ expression: value(j), dtype: 'f32' })),
+    results: parts.map((j) => ({ expression: value(j), dtype })),
     helpers: [],
     scalarOnly: kind === 'variance',
     cost: 0,

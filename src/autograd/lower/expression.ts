@@ -1,8 +1,8 @@
-import { type Body, bitsOf, type Leaf, type Line, type Scalar } from '../../kernels/fused.ts';
+import { type Body, bitsOf, type Leaf, type Line, SCALARS, type Scalar } from '../../kernels/fused.ts';
 import { loweringOf } from '../bind.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Step } from '../rule.ts';
-import { type Shape, stridesOf, type Tensor } from '../tensor.ts';
+import { type Integer, isInteger, type Shape, stridesOf, type Tensor, type Typed } from '../tensor.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it, −1 where the tensor is repeated, and its first place. */
 type AxisMap = readonly { readonly to: number; readonly start: number }[];
@@ -101,7 +101,7 @@ class Writer {
       ? this.#joined(node, map)
       : node.inputs.map((x) =>
           isDivisor(x, node)
-            ? `U(${x.params.value >>> 0}u)`
+            ? `${SCALARS[x.dtype].value}(${x.params.value})`
             : this.#visit(x, operandMap(x, node, map), false),
         );
     for (const helper of helpers?.(node.params) ?? []) this.#helpers.add(helper);
@@ -213,9 +213,9 @@ export function aliasRoot(t: Tensor): Tensor {
 }
 
 /** Whether a literal divides whole numbers, which compilers make a product, right for any but 0: that is x / 0 = x, x mod 0 = 0. */
-function isDivisor(x: Tensor, node: Tensor): x is Tensor<'constant'> {
+function isDivisor(x: Tensor, node: Tensor): x is Tensor<'constant'> & Typed<Integer> {
   const divides = (node.op === 'div' || node.op === 'rem') && x === node.inputs[1];
-  return divides && x.is('constant') && x.dtype === 'u32' && x.params.value >>> 0 !== 0;
+  return divides && x.is('constant') && isInteger(x.dtype) && x.params.value !== 0;
 }
 
 const sameMap = (a: AxisMap, b: AxisMap): boolean =>

@@ -1,7 +1,7 @@
 import { bind } from '../bind.ts';
 import { broadcastLike, constant } from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
-import { ancestors, broadcastShapes, type Shape, sameShape, type Tensor } from '../tensor.ts';
+import { ancestors, broadcastShapes, type Shape, sameShape, type Tensor, wrap } from '../tensor.ts';
 import { expressionOf, isUnitReshape } from './expression.ts';
 
 /**
@@ -78,7 +78,9 @@ class Rewriter {
   }
 
   #literal(value: number, like: Tensor): Tensor {
-    return this.make('constant', [], { value, dtype: like.dtype }, constant(value, like.dtype));
+    const { dtype } = like;
+    const whole = wrap(dtype, value);
+    return this.make('constant', [], { value: whole, dtype }, constant(whole, dtype));
   }
 
   #repeated(value: number, like: Tensor, shape: Shape): Tensor {

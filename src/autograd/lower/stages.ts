@@ -158,7 +158,7 @@ function withTotals(
       return leaf;
     }
     aligned &&= !leaf.start && sameShape(leaf.strides, strides);
-    return totalLeaf(i, kept.length);
+    return totalLeaf(i, leaf.dtype, kept.length);
   });
   return aligned ? { body: { ...body, leaves }, buffers: outside, operations } : undefined;
 }

@@ -1,8 +1,9 @@
+import { SCALARS } from '../../kernels/fused.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { extreme, isNan, relu } from '../../kernels/special.ts';
 import { add, div, greater, mul, neg, sub, sumTo, where, zerosLike } from '../operations.ts';
 import type { Rules, Signature } from '../rule.ts';
-import { holds, rangeOf, type Tensor } from '../tensor.ts';
+import { holds, isInteger, isNumeric, rangeOf, type Tensor, wrap } from '../tensor.ts';
 import { pointwise } from './pointwise-rule.ts';
 import { selectTangent, tangentOf, total } from './tangents.ts';
 
@@ -49,7 +50,7 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
   mul: pointwise('mul', {
     operands: ['same', 'same'],
     f64: (a, b) => a * b,
-    u32: Math.imul,
+    integer: Math.imul,
     wgsl: ([a, b]) => `${a} * ${b}`,
     // d(a b) = da b + a db
     jvp: ([ta, tb], [a, b], out) => total([ta ? mul(ta, b!) : null, tb ? mul(a!, tb) : null], out),
@@ -62,7 +63,7 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
     operands: ['same', 'same'],
     f64: (a, b) => a / b,
     // As in WGSL, x / 0 = x and x mod 0 = 0.
-    u32: (a, b) => (b ? Math.floor(a / b) : a),
+    integer: (a, b) => (b ? Math.trunc(a / b) : a),
     wgsl: ([a, b]) => `${a} / ${b}`,
     cost: 4,
     // d(a / b) = da / b − (a / b) / b db
@@ -71,8 +72,7 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
     transpose: (ct, [a, b]) => [sumTo(div(ct, b!), a!.shape), null],
   }),
   rem: pointwise('rem', {
-    operands: ['u32', 'u32'],
-    result: 'u32',
+    operands: ['integer', 'integer'],
     f64: (a, b) => (b ? a % b : 0),
     wgsl: ([a, b]) => `${a} % ${b}`,
     cost: 4,
@@ -93,7 +93,7 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
     jvp: (t, [a, b], out) => tangentOf(t, greater(b!, a!), greater(a!, b!), out),
   }),
   neg: pointwise('neg', {
-    operands: ['f32'],
+    operands: ['signed'],
     f64: (x) => -x,
     wgsl: ([x]) => `-${x}`,
     jvp: ([t]) => (t ? neg(t) : null),
@@ -157,20 +157,29 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
       lb ? sumTo(where(c!, zerosLike(ct), ct), b!.shape) : null,
     ],
   }),
-  cast: pointwise('cast', {
-    operands: ['any'],
-    result: ({ dtype }) => dtype,
-    check: (_, { dtype }) =>
-      dtype === 'f32' || dtype === 'u32'
-        ? undefined
-        : [`there is no conversion to ${dtype}`, 'Convert to f32 or u32; for a bool, compare.'],
-    f64: (x) => x,
-    // Of floats that are too large, the largest below 2³², as in WGSL; of NaN, 0.
-    u32: (x) => (x < 2 ** 32 ? Math.max(x, 0) : x >= 2 ** 32 ? 2 ** 32 - 256 : 0),
-    wgsl: ([x], { dtype }, from) =>
-      dtype === 'f32' ? `F(${x})` : from === 'f32' ? `select(U(${x}), U(0u), ${isNan(x!)})` : `U(${x})`,
-    jvp: 'zero',
-  }),
+  cast: {
+    ...pointwise('cast', {
+      operands: ['any'],
+      result: ({ dtype }) => dtype,
+      check: (_, { dtype }) =>
+        isNumeric(dtype)
+          ? undefined
+          : [`there is no conversion to ${dtype}`, 'Convert to f32, u32 or i32; for a bool, compare.'],
+      f64: (x) => x,
+      wgsl: ([x], { dtype }, from) => {
+        const type = SCALARS[dtype].value;
+        const value = `${type}(${x})`;
+        return from === 'f32' && isInteger(dtype) ? `select(${value}, ${type}(), ${isNan(x!)})` : value;
+      },
+      jvp: 'zero',
+    }),
+    // Of floats beyond an integer's range, the nearest float within, as in WGSL; of NaN, 0.
+    reference: ([x], { dtype }) => {
+      if (x!.dtype !== 'f32' || !isInteger(dtype)) return x!.data.map((v) => wrap(dtype, v));
+      const [least, most] = dtype === 'u32' ? [0, 2 ** 32 - 256] : [-(2 ** 31), 2 ** 31 - 128];
+      return x!.data.map((v) => Math.trunc(Math.min(Math.max(v, least), most)) || 0);
+    },
+  },
   shuffle: pointwise('shuffle', {
     operands: ['u32', 'u32'],
     result: 'u32',

@@ -115,7 +115,12 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
       return total([first, second], out);
     },
   }),
-  abs: elementary('abs', { f64: Math.abs, wgsl: ([x]) => `abs(${x})`, derivative: (x) => c.sign(x) }),
+  abs: elementary('abs', {
+    operands: ['signed'],
+    f64: Math.abs,
+    wgsl: ([x]) => `abs(${x})`,
+    derivative: (x) => c.sign(x),
+  }),
   floor: pointwise('floor', {
     operands: ['f32'],
     f64: Math.floor,

@@ -1,6 +1,15 @@
 import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
-import { describe, formatShape, holds, rangeOf, sizeOf, stridesOf } from '../tensor.ts';
+import {
+  describe,
+  expectType,
+  formatShape,
+  holds,
+  isNumeric,
+  rangeOf,
+  sizeOf,
+  stridesOf,
+} from '../tensor.ts';
 
 const leaf = { jvp: 'zero', transpose: 'nonlinear', lowering: { kind: 'leaf' } } as const;
 
@@ -8,9 +17,7 @@ const leaf = { jvp: 'zero', transpose: 'nonlinear', lowering: { kind: 'leaf' } }
 export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
   input: {
     shape: (_, { name, shape, dtype }) => {
-      if (!['f32', 'u32', 'bool', 'u8'].includes(dtype)) {
-        throw new CollimateError(`input ${name}: there is no type ${dtype}`, 'Choose f32, u32 or u8.');
-      }
+      expectType(`input ${name}`, dtype);
       return { shape, dtype };
     },
     reference: (_, { name, data }) => {
@@ -24,13 +31,13 @@ export const leafRules: Pick<Rules, 'input' | 'constant' | 'iota'> = {
   },
   constant: {
     shape: (_, { value, dtype }) => {
-      const typed = dtype === 'f32' || dtype === 'u32';
+      const typed = isNumeric(dtype);
       if (!typed || !holds(dtype, value)) {
         throw new CollimateError(
           `constant: ${describe(value)} is not a ${dtype} literal`,
           typed
             ? `Give ${rangeOf(dtype)}, or cast the other operand.`
-            : 'Literals are f32 or u32: for a bool, compare two numbers.',
+            : 'Literals are f32, u32 or i32: for a bool, compare two numbers.',
         );
       }
       return { shape: [], dtype };

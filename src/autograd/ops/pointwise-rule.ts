@@ -2,7 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { mul } from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Signature, Step } from '../rule.ts';
-import { broadcastShapes, type DType, formatShape, type Tensor } from '../tensor.ts';
+import { broadcastShapes, type DType, formatShape, isInteger, type Tensor, wrap } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 import { expectNumbers } from './views.ts';
 
@@ -10,14 +10,16 @@ type Jvp<P extends Primitive> = Rule<P>['jvp'];
 type Transpose<P extends Primitive> = Rule<P>['transpose'];
 
 /** The dtypes that operands may have in common; the first is expected where an operand has none of them. */
-const COMMON = { same: ['f32', 'u32'], alike: ['f32', 'u32', 'bool'] } as const satisfies Record<
-  string,
-  readonly DType[]
->;
+const COMMON = {
+  same: ['f32', 'u32', 'i32'],
+  alike: ['f32', 'u32', 'i32', 'bool'],
+  signed: ['f32', 'i32'],
+  integer: ['u32', 'i32'],
+} as const satisfies Record<string, readonly DType[]>;
 
 /** What tells a pointwise operation from others. */
 interface Pointwise<P extends Primitive> {
-  /** dtypes of the operands; `same` (numbers) and `alike` (also bool) stand for one common dtype, which is also the result's. */
+  /** dtypes of the operands; names of lists stand for one of these in common, which is also the result's. */
   operands: readonly (DType | keyof typeof COMMON | 'any')[];
   result?: DType | ((params: Params[P]) => DType);
   f64: (...args: number[]) => number;
@@ -25,8 +27,8 @@ interface Pointwise<P extends Primitive> {
   cost?: number;
   helpers?: (params: Params[P]) => string[];
   scalarOnly?: boolean;
-  /** The function in integers modulo 2³², where it is not `f64` wrapped around. */
-  u32?: (...args: number[]) => number;
+  /** The function of integers, which is wrapped around, where it is not `f64`. */
+  integer?: (...args: number[]) => number;
   /** What is wrong, beside types and shapes; and what to do. */
   check?: (inputs: readonly Tensor[], params: Params[P]) => readonly [string, string] | undefined;
   jvp: Jvp<P>;
@@ -62,8 +64,7 @@ function resultType<P extends Primitive>(
   inputs.forEach((t, i) => {
     expectNumbers(op, t);
     const want = spec.operands[i]!;
-    const choice: readonly DType[] | undefined =
-      want === 'same' || want === 'alike' ? COMMON[want] : undefined;
+    const choice: readonly DType[] | undefined = COMMON[want as keyof typeof COMMON];
     if (choice) common ??= choice.includes(t.dtype) ? t.dtype : choice[0]!;
     const wanted = choice ? common! : want;
     if (wanted !== 'any' && t.dtype !== wanted) {
@@ -83,27 +84,27 @@ function evaluate<P extends Primitive>(
   params: Params[P],
   out: Signature,
 ): Float64Array {
-  const u32 = out.dtype === 'u32';
-  const f = u32 ? (spec.u32 ?? spec.f64) : spec.f64;
+  const f = isInteger(out.dtype) ? (spec.integer ?? spec.f64) : spec.f64;
   const extra = 'n' in params ? [params.n as number] : [];
   const maps = inputs.map((t) => broadcastIndex(out.shape, t.shape));
   const size = out.shape.reduce((a, b) => a * b, 1);
   return Float64Array.from({ length: size }, (_, i) => {
     const value = f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra);
-    return u32 ? value >>> 0 : Number(value);
+    return wrap(out.dtype, Number(value));
   });
 }
 
-/** A function of one f32, with its derivative by it. */
+/** A function of one number, of f32 where nothing else is said, with its derivative by it. */
 export const elementary = <P extends Primitive>(
   op: P,
   {
     derivative,
     ...spec
-  }: Omit<Pointwise<P>, 'operands' | 'jvp'> & { derivative: (x: Tensor, out: Tensor) => Tensor },
+  }: Omit<Pointwise<P>, 'operands' | 'jvp'> &
+    Partial<Pick<Pointwise<P>, 'operands'>> & { derivative: (x: Tensor, out: Tensor) => Tensor },
 ): Rule<P> =>
   pointwise<P>(op, {
-    ...spec,
     operands: ['f32'],
+    ...spec,
     jvp: ([t], [x], out) => (t ? mul(t, derivative(x!, out)) : null),
   });

@@ -15,8 +15,9 @@ import {
   where,
   zerosLike,
 } from '../operations.ts';
+import type { ReduceKind } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
-import { formatShape, sizeOf, type Tensor } from '../tensor.ts';
+import { formatShape, isInteger, sizeOf, type Tensor, wrap } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
 /** For each element the product of all others along an axis, by halves: without division, so that zeros are as good as any. */
@@ -30,19 +31,21 @@ function others(x: Tensor, axis: number): Tensor {
   return slice(concat([mul(rest, b), mul(rest, a)], axis), 0, n, axis);
 }
 
+/** What there is of integers, too. */
+const WHOLE: readonly ReduceKind[] = ['sum', 'max', 'prod'];
+
 export const reduceRules: Pick<Rules, 'reduce'> = {
   reduce: {
     shape: ([x], { kind, axes }) => {
       const bad = axes.find((a, i) => !Number.isInteger(a) || a >= 0 || -a > x!.rank || axes.indexOf(a) < i);
-      if (bad !== undefined || x!.dtype !== 'f32') {
-        const why =
-          bad === undefined
-            ? `operand is ${x!.dtype}`
-            : `axis ${bad} is not in shape ${formatShape(x!.shape)}, or given twice`;
+      if (bad !== undefined) {
         throw new CollimateError(
-          `${kind}: ${why}`,
-          'Reductions take f32 and axes counted from the end: −1 is the last.',
+          `${kind}: axis ${bad} is not in shape ${formatShape(x!.shape)}, or given twice`,
+          'Reductions take axes counted from the end: −1 is the last.',
         );
+      }
+      if (x!.dtype !== 'f32' && !(isInteger(x!.dtype) && WHOLE.includes(kind))) {
+        throw new CollimateError(`${kind}: the operand is ${x!.dtype}`, 'Convert it with cast to f32.');
       }
       return {
         shape: x!.shape.map((d, i) => (axes.includes(i - x!.rank) ? 1 : d)),
@@ -61,8 +64,10 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
         return acc;
       };
       if (kind === 'max') return fold(-Infinity, (acc, v) => Math.max(acc, v));
-      if (kind === 'prod') return fold(1, (acc, v) => acc * v);
-      const total = fold(0, (acc, v) => acc + v);
+      const { dtype } = out;
+      if (kind === 'prod')
+        return fold(1, isInteger(dtype) ? (a, v) => wrap(dtype, Math.imul(a, v)) : (a, v) => a * v);
+      const total = fold(0, (acc, v) => wrap(dtype, acc + v));
       if (kind === 'sum') return total;
       if (kind === 'mean') return total.map((x) => x / n);
       return fold(0, (acc, v, o) => acc + (v - total[o]! / n) ** 2).map((s) => s / n);

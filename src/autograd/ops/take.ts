@@ -5,6 +5,7 @@ import { bind } from '../bind.ts';
 import {
   add,
   broadcast,
+  cast,
   greater,
   iota,
   less,
@@ -17,7 +18,7 @@ import {
 } from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
-import { formatType, holds, sizeOf } from '../shape.ts';
+import { formatType, holds, isInteger, sizeOf } from '../shape.ts';
 import { sides, type Tensor } from '../tensor.ts';
 import { arithmeticRules } from './arithmetic.ts';
 import { elementaryRules } from './elementary.ts';
@@ -52,7 +53,7 @@ function byLists(
   record: (x: Tensor, list: Tensor, count: number) => Tensor,
 ): Tensor {
   const count = own ? x!.shape[0]! : index!.shape[0]!;
-  const lists = broadcast(chooses ? index! : reshape(index!, [1, index!.size]), [
+  const lists = broadcast(chooses ? cast(index!, 'u32') : reshape(cast(index!, 'u32'), [1, index!.size]), [
     count,
     index!.shape.at(-1)!,
   ]);
@@ -64,16 +65,16 @@ function byLists(
   return moveaxis(reshape(made, [count, made.shape[0]! / count, ...made.shape.slice(1)]), 1, axis);
 }
 
-/** Elements of a table along an axis, and sums of such; beyond the table there is NaN. */
+/** Elements of a table along an axis, and sums of such; beyond the table there is NaN. As a u32, a negative index is beyond any. */
 export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
   take: {
     shape: ([table, index], { axis, scale, shift }) => {
       const rows = axis < 0 ? table!.shape.at(axis) : undefined;
-      const types = index!.dtype === 'u32' && ['u8', 'f32'].includes(table!.dtype);
+      const types = isInteger(index!.dtype) && ['u8', 'f32'].includes(table!.dtype);
       if (!types || index!.rank !== 1 || rows === undefined) {
         throw new CollimateError(
           `take: table is ${formatType(table!)}, index is ${formatType(index!)}, axis ${axis}`,
-          'The table must be u8 or f32 with that axis, the index u32 with one.',
+          'The table must be u8 or f32 with that axis, the index u32 or i32 with one.',
         );
       }
       if (![scale, shift].every((x) => Number.isFinite(x) && holds('f32', x))) {
@@ -82,7 +83,7 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
           'Give finite float32 numbers.',
         );
       }
-      const beyond = literalValues(index!)?.data.find((i) => i >= rows);
+      const beyond = literalValues(index!)?.data.find((i) => i < 0 || i >= rows);
       if (beyond !== undefined) {
         throw new CollimateError(
           `take: row ${beyond} is beyond the table ${formatType(table!)}`,
@@ -96,7 +97,7 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
       const count = index!.data.length;
       return Float64Array.from({ length: sizeOf(out.shape) }, (_, i) => {
         const number = Math.floor(i / width);
-        const row = index!.data[number % count]!;
+        const row = index!.data[number % count]! >>> 0;
         const at = (Math.floor(number / count) * rows + row) * width + (i % width);
         return row < rows ? table!.data[at]! * scale + shift : Number.NaN;
       });
@@ -122,11 +123,11 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
   },
   scatterAdd: {
     shape: ([updates, index], { axis, rows }) => {
-      const types = updates!.dtype === 'f32' && index!.dtype === 'u32' && index!.rank === 1;
+      const types = updates!.dtype === 'f32' && isInteger(index!.dtype) && index!.rank === 1;
       if (!types || axis >= 0 || index!.size !== updates!.shape.at(axis)) {
         throw new CollimateError(
           `scatterAdd: updates are ${formatType(updates!)}, index is ${formatType(index!)}, axis ${axis}`,
-          'Give updates of f32, and an index of u32 for each along the axis.',
+          'Give updates of f32, and an index of u32 or i32 for each along the axis.',
         );
       }
       return { shape: sides('scatterAdd', updates!.shape.with(axis, rows)), dtype: 'f32' };
@@ -136,7 +137,7 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
       const sums = new Float64Array(sizeOf(out.shape));
       updates!.data.forEach((x, i) => {
         const number = Math.floor(i / width);
-        const row = index!.data[number % count]!;
+        const row = index!.data[number % count]! >>> 0;
         if (row < rows) sums[(Math.floor(number / count) * rows + row) * width + (i % width)]! += x;
       });
       return sums;
@@ -144,7 +145,10 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
     jvp: ([t], [, index], { params: { axis, rows } }) => (t ? scatterAdd(t, index!, rows, axis) : null),
     // What was dropped has a cotangent of 0, where take gives NaN.
     transpose: (ct, [, index], _, { params: { axis, rows } }) => {
-      const inside = reshape(less(index!, rows), [index!.size, ...new Array<number>(-1 - axis).fill(1)]);
+      const inside = reshape(less(cast(index!, 'u32'), rows), [
+        index!.size,
+        ...new Array<number>(-1 - axis).fill(1),
+      ]);
       return [where(inside, take(ct, index!, { axis }), 0), null];
     },
     batch: (inputs, mapped, { params: { axis, rows } }) => {
