@@ -5,7 +5,7 @@
 import * as c from '../src/autograd/functions.ts';
 import type { Primitive } from '../src/autograd/primitives.ts';
 import { compile } from '../src/autograd/program.ts';
-import type { DType } from '../src/autograd/shape.ts';
+import { ARRAYS, type Numeric, wrap } from '../src/autograd/shape.ts';
 import type { Tensor } from '../src/autograd/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 
@@ -13,7 +13,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 export interface AccuracyCase {
   readonly name: string;
   readonly f: (...xs: Tensor[]) => Tensor;
-  readonly dtype: 'f32' | 'u32';
+  readonly dtype: Numeric;
   readonly exact: (...xs: number[]) => number;
   readonly arity: 1 | 2;
   /** What the result may be off by, in units in the last place (ULP) of the exact result; a half is correct rounding. */
@@ -59,12 +59,18 @@ const binary = (
   ulps = 0.5,
   more: Partial<AccuracyCase> = {},
 ): AccuracyCase => ({ name, f, dtype: 'f32', exact, arity: 2, ulps, ...more });
+/** A function of integers of both types, exact and then modulo 2³². */
 const whole = (
   name: Primitive,
   f: AccuracyCase['f'],
-  exact: (...xs: number[]) => number,
+  exact: (a: bigint, b: bigint) => bigint,
   arity: 1 | 2 = 2,
-): AccuracyCase => ({ name: `${name} u32`, f, dtype: 'u32', exact, arity, ulps: 0 });
+): AccuracyCase[] =>
+  (['u32', 'i32'] as const).map((dtype) => ({
+    ...{ name: `${name} ${dtype}`, f, dtype, arity, ulps: 0 },
+    exact: (a, b = 0) =>
+      Number(BigInt[dtype === 'u32' ? 'asUintN' : 'asIntN'](32, exact(BigInt(a!), BigInt(b)))),
+  }));
 
 const truth = (f: (a: Tensor, b: Tensor) => Tensor) => (a: Tensor, b: Tensor) => c.where(f(a, b), 1, 0);
 const angles = [1, 2, 3, 4, 5, 100, 1e5].map((k) => k * HALF);
@@ -160,32 +166,33 @@ export const accuracyCases: readonly AccuracyCase[] = [
     ),
     name: 'cast f32',
   },
-  whole('add', c.add, (a, b) => (a + b) % 2 ** 32),
-  whole('sub', c.sub, (a, b) => (a - b + 2 ** 32) % 2 ** 32),
-  whole('mul', c.mul, (a, b) => Math.imul(a, b) >>> 0),
-  whole(
-    'div',
-    (a, b) => c.div(a, c.maximum(b, 1)),
-    (a, b) => Math.floor(a / Math.max(b, 1)),
-  ),
-  whole(
-    'rem',
-    (a, b) => c.rem(a, c.maximum(b, 1)),
-    (a, b) => a % Math.max(b, 1),
-  ),
-  whole('max', c.maximum, Math.max),
-  whole('min', c.minimum, Math.min),
-  whole('greater', truth(c.greater), (a, b) => Number(a > b)),
-  whole('equal', truth(c.equal), (a, b) => Number(a === b)),
   {
-    ...whole(
+    ...unary(
       'cast',
-      (x) => c.cast(x, 'f32'),
-      (x) => x,
-      1,
+      (x) => c.cast(c.cast(x, 'i32'), 'f32'),
+      (x) => Math.trunc(Math.min(Math.max(x || 0, -(2 ** 31)), 2 ** 31 - 128)),
+      0.5,
+      { critical: [1, 2 ** 24, 2 ** 31] },
     ),
-    ulps: 1,
+    name: 'cast f32 i32',
   },
+  ...whole('add', c.add, (a, b) => a + b),
+  ...whole('sub', c.sub, (a, b) => a - b),
+  ...whole('mul', c.mul, (a, b) => a * b),
+  ...whole('div', c.div, (a, b) => (b ? a / b : a)),
+  ...whole('rem', c.rem, (a, b) => (b ? a % b : 0n)),
+  ...whole('max', c.maximum, (a, b) => (a > b ? a : b)),
+  ...whole('min', c.minimum, (a, b) => (a < b ? a : b)),
+  ...whole('greater', truth(c.greater), (a, b) => BigInt(a > b)),
+  ...whole('equal', truth(c.equal), (a, b) => BigInt(a === b)),
+  whole('neg', c.neg, (a) => -a, 1)[1]!,
+  whole('abs', c.abs, (a) => (a < 0n ? -a : a), 1)[1]!,
+  ...whole(
+    'cast',
+    (x) => c.cast(x, 'f32'),
+    (a) => a,
+    1,
+  ).map((x) => ({ ...x, ulps: 1 })),
 ];
 
 /** Words in a fixed, scattered order. */
@@ -209,13 +216,15 @@ export function operandsOf(
   { arity, dtype, critical = [], partner }: AccuracyCase,
   count: number,
 ): Float64Array[] {
-  if (dtype === 'u32') {
+  if (dtype !== 'f32') {
     const edge = [0, 1, 2, 3, 2 ** 24 - 1, 2 ** 24 + 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
     return Array.from({ length: arity }, (_, j) =>
       Float64Array.from({ length: count }, (_, i) => {
-        if (i < edge.length ** 2) return edge[j ? Math.floor(i / edge.length) : i % edge.length]!;
+        if (i < edge.length ** 2)
+          return wrap(dtype, edge[j ? Math.floor(i / edge.length) : i % edge.length]!);
         // Every other pair is of a small and a large number.
-        return scatter(2 * i + j) >>> (i % 2 && j ? 16 + (scatter(i) % 16) : 0);
+        const [word, fewer] = [wrap(dtype, scatter(2 * i + j)), i % 2 && j ? 16 + (scatter(i) % 16) : 0];
+        return dtype === 'u32' ? word >>> fewer : word >> fewer;
       }),
     );
   }
@@ -286,13 +295,13 @@ function errorOf(got: number, exact: number): number {
 
 export async function measureAccuracy(gpu: Gpu, test: AccuracyCase, count: number): Promise<Accuracy> {
   const operands = operandsOf(test, count);
-  const spec = { shape: [count], dtype: test.dtype as DType };
+  const spec = { shape: [count], dtype: test.dtype };
   const program = await compile(
     gpu,
     test.f,
     operands.map(() => spec),
   );
-  const typed = operands.map((x) => (test.dtype === 'f32' ? Float32Array.from(x) : Uint32Array.from(x)));
+  const typed = operands.map((x) => ARRAYS[test.dtype].from(x));
   const { data } = (await program.run(...typed)) as { data: ArrayLike<number> };
   let [worst, outside, example, flushes] = [0, 0, '', false];
   let at: number[] = [];

@@ -27,7 +27,7 @@ async function ulp(): Promise<number> {
     if (program.args.length && !program.args.includes(test.name)) continue;
     const { name, worst, at, allowed, outside, example, flushes } = await measureAccuracy(gpu, test, count);
     const where = worst > 0.5 ? at.map(short).join(', ') : '';
-    const subnormals = test.dtype === 'u32' ? '' : flushes ? 'taken for zero' : 'kept';
+    const subnormals = test.dtype !== 'f32' ? '' : flushes ? 'taken for zero' : 'kept';
     console.log(`| ${name} | ${worst.toFixed(2)} | ${where} | ${allowed} | ${outside} | ${subnormals} |`);
     if (outside) failures.push(example);
   }

@@ -85,6 +85,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
   ],
   mul: [
     on(c.mul, [3, 4], [3, 4]),
+    on((x) => c.mul(c.cast(x, 'f32'), x), [3]),
     on(c.mul, [3, 1], [2, 1, 5]),
     on(c.mul, u32([5], 2 ** 32), u32([5], 2 ** 32)),
     on(c.mul, i32([16], ANY), i32([16], ANY)),
@@ -230,6 +231,8 @@ const cases: { [P in Primitive]: readonly Case[] } = {
     ),
     on((i, j) => c.concat([i, j, c.iota([2, 3])]), u32([2, 1], 9), u32([2, 2], 9)),
     on((i) => c.pad(i, [[1, 0]], 7), u32([5], 9)),
+    // More than one kernel could read.
+    on((...xs) => c.concat(xs, 0), ...Array.from({ length: 17 }, () => [2, 3])),
     on((i) => c.pad(c.concat([i, c.cast(c.iota([2, 1]), 'i32')]), [[3, 4]], -7), i32([2, 4])),
   ],
   reduce: [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as c from '../../src/autograd/functions.ts';
 import { compile } from '../../src/autograd/program.ts';
-import { holds, type Integer, type Tensor } from '../../src/autograd/tensor.ts';
+import { holds, type Integer, type Tensor, wrap } from '../../src/autograd/tensor.ts';
 import { grad, jvp } from '../../src/autograd/transform.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { expectSameClass } from './support.ts';
@@ -236,10 +236,7 @@ describe('literals', () => {
       const shapes = [[64, 4], [9001], [5, 37], [2, 5, 3, 8]];
       for (const shape of dtype === 'i32' ? shapes : shapes.slice(0, 2)) {
         const size = shape.reduce((x, y) => x * y, 1);
-        const data = Array.from({ length: size }, (_, k) => {
-          const x = Math.imul(k + 1, 0x9e3779b9);
-          return dtype === 'u32' ? x >>> 0 : x;
-        });
+        const data = Array.from({ length: size }, (_, k) => wrap(dtype, Math.imul(k + 1, 0x9e3779b9)));
         const f = (x: Tensor) =>
           (shape.length > 1 ? [0, -1, undefined] : [0]).flatMap((axis) => [
             ...[c.sum, c.prod, c.amax, c.amin].map((g) => g(c.add(x, 1), axis)),
@@ -247,6 +244,13 @@ describe('literals', () => {
           ]);
         await sameOnGpu(f, { shape, data, dtype });
       }
+      // What is made of totals in the same kernel.
+      const data = Array.from({ length: 960 }, (_, k) => wrap(dtype, Math.imul(k + 1, 0x9e3779b9)));
+      const f = (x: Tensor) => {
+        const over = c.sub(x, c.amin(x, -1));
+        return [over, c.sum(c.mul(over, c.prod(x, -1)), -1), c.cast(c.sum(x, -1), 'f32')];
+      };
+      await sameOnGpu(f, { shape: [160, 6], data, dtype });
     },
   );
 });

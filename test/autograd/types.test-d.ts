@@ -1,8 +1,10 @@
 import { expectTypeOf } from 'vitest';
 import {
+  abs,
   add,
   cast,
   compile,
+  cumsum,
   DeviceArray,
   equal,
   type Gpu,
@@ -68,6 +70,19 @@ knows('that arrays are specs', async (gpu) => {
     inputs,
   );
   expectTypeOf(program.bind(inputs).result[1]).toEqualTypeOf<DeviceArray<'u32'>>();
+});
+
+knows('integers from their specs, through functions of them, to their arrays', async (gpu) => {
+  const program = await compile(
+    gpu,
+    (k) => [add(k, -1), sum(abs(k)), cast(k, 'f32'), cumsum(cast(k, 'u32'))] as const,
+    [{ shape: [4], dtype: 'i32' }],
+  );
+  const [next, total, floats, sums] = await program.run(Int32Array.of(1, -2, 3, 4));
+  expectTypeOf(next.data).toEqualTypeOf<Int32Array>();
+  expectTypeOf(total).toEqualTypeOf<HostArray<'i32'>>();
+  expectTypeOf(floats.data).toEqualTypeOf<Float32Array>();
+  expectTypeOf(sums.data).toEqualTypeOf<Uint32Array>();
 });
 
 knows('where specs do not fit a function', async (gpu) => {
