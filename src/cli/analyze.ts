@@ -127,7 +127,7 @@ export async function run(words: readonly string[]): Promise<number> {
   const task = await fetchTask(dataset, dataOf(checkpoint.info, dataset), dataDir);
   using gpu = await opening;
   using data = new DeviceTask(gpu, task);
-  const analysis = await analyzeRun(gpu, task, data, network, checkpoint.state, {
+  const analysis = await analyzeRun(data, network, checkpoint.state, {
     ...chosen,
     trainingSeed: training.seed,
     seed: chosen.seed ?? training.seed,

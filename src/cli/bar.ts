@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Options, SingleBar } from 'cli-progress';
+import type { MultiBar, Options, SingleBar } from 'cli-progress';
 import { packageFolder } from '../host/packages.ts';
 
 /** Draws bars; without it, lines are printed. */
@@ -12,8 +12,16 @@ export const drawsBars = (): boolean =>
   !process.env.NO_COLOR &&
   packageFolder(PACKAGE) !== undefined;
 
+const load = () => createRequire(import.meta.url)(PACKAGE) as typeof import('cli-progress');
+
 /** A bar, where {@link drawsBars} holds. */
 export function progressBar(options: Options): SingleBar {
-  const { Presets, SingleBar } = createRequire(import.meta.url)(PACKAGE) as typeof import('cli-progress');
+  const { Presets, SingleBar } = load();
   return new SingleBar(options, Presets.shades_classic);
+}
+
+/** The same for bars below each other. */
+export function progressBars(options: Options): MultiBar {
+  const { Presets, MultiBar } = load();
+  return new MultiBar(options, Presets.shades_classic);
 }

@@ -1,9 +1,9 @@
-import type { SingleBar } from 'cli-progress';
+import type { MultiBar, SingleBar } from 'cli-progress';
 import type { EpochMetrics } from '../analysis/results.ts';
 import { labels, type NetworkName } from '../experiments/reproduce.ts';
 import type { TrainingProgress } from '../experiments/train-run.ts';
 import { percent } from '../report/numbers.ts';
-import { drawsBars, progressBar } from './bar.ts';
+import { drawsBars, progressBars } from './bar.ts';
 import { clock } from './clock.ts';
 
 /** Shows how a run goes: a bar on a terminal, plain lines elsewhere, lines of JSON for programs. */
@@ -11,8 +11,8 @@ export interface Display {
   /** A fact, such as which adapter is used. */
   fact(name: string, value: unknown): void;
   stage(stage: 'train' | 'analyze', network: NetworkName): void;
-  progress(progress: TrainingProgress): void;
-  epoch(metrics: EpochMetrics): void;
+  progress(progress: TrainingProgress, network: NetworkName): void;
+  epoch(metrics: EpochMetrics, network: NetworkName): void;
   /** Leaves the terminal as it was. */
   close(): void;
 }
@@ -26,49 +26,45 @@ export function chooseDisplay(json: boolean): Display {
 }
 
 function jsonLines(): Display {
-  let network: NetworkName = 'run';
-  let last = Number.NEGATIVE_INFINITY;
+  const isDue = every(1000);
   const print = (event: string, fields: object) => console.log(JSON.stringify({ event, ...fields }));
   return {
     fact: (name, value) => print('fact', { name, value }),
-    stage(stage, which) {
-      network = which;
-      last = Number.NEGATIVE_INFINITY;
-      print('stage', { stage, network });
+    stage: (stage, network) => print('stage', { stage, network }),
+    progress(progress, network) {
+      if (isDue(progress, network)) print('progress', { network, ...progress });
     },
-    progress(progress) {
-      if (progress.step < progress.steps && performance.now() - last < 1000) return;
-      last = performance.now();
-      print('progress', { network, ...progress });
-    },
-    epoch: (metrics) => print('epoch', { network, ...metrics }),
+    epoch: (metrics, network) => print('epoch', { network, ...metrics }),
     close() {},
+  };
+}
+
+/** Whether a network's progress is to be told: first and last, and once in so many milliseconds. */
+function every(ms: number): (progress: TrainingProgress, network: NetworkName) => boolean {
+  const last = new Map<NetworkName, number>();
+  return ({ step, steps }, network) => {
+    const now = performance.now();
+    if (step < steps && now - (last.get(network) ?? Number.NEGATIVE_INFINITY) < ms) return false;
+    last.set(network, now);
+    return true;
   };
 }
 
 const factLine = (name: string, value: unknown) => console.log(`${`${name}:`.padEnd(10)} ${value}`);
 
-function stageLine(stage: 'train' | 'analyze', network: NetworkName): void {
-  if (stage === 'analyze') console.log(`${labels[network]}: measuring its Residual Jacobians`);
-}
+const stageLine = (network: NetworkName) => `${labels[network]}: measuring its Residual Jacobians`;
 
 function plainLines(): Display {
-  let label = '';
-  let last = Number.NEGATIVE_INFINITY;
+  const isDue = every(LINE_MS);
   return {
     fact: factLine,
     stage(stage, network) {
-      label = labels[network];
-      last = Number.NEGATIVE_INFINITY;
-      stageLine(stage, network);
+      if (stage === 'analyze') console.log(stageLine(network));
     },
-    progress(progress) {
-      const ends = progress.step === progress.steps;
-      if (!ends && performance.now() - last < LINE_MS) return;
-      last = performance.now();
-      console.log(
-        `${label}: step ${progress.step}/${progress.steps}, ${Object.values(words(progress)).join(', ')}`,
-      );
+    progress(progress, network) {
+      if (!isDue(progress, network)) return;
+      const { step, steps } = progress;
+      console.log(`${labels[network]}: step ${step}/${steps}, ${Object.values(words(progress)).join(', ')}`);
     },
     epoch() {},
     close() {},
@@ -78,28 +74,25 @@ function plainLines(): Display {
 function bar(): Display {
   const columns = process.stderr.columns || 80;
   const format = '{label} {bar} {percentage}% · {epoch} · {loss} · {train} · {test} · {rate} · {left}';
-  let current: SingleBar | undefined;
-  const close = () => {
-    current?.stop();
-    current = undefined;
-  };
+  let all: MultiBar | undefined;
+  const bars = new Map<NetworkName, SingleBar>();
   return {
     fact: factLine,
     stage(stage, network) {
-      close();
-      stageLine(stage, network);
-      if (stage !== 'train') return;
-      const barsize = Math.max(5, Math.min(30, columns - 110));
-      current = progressBar({ format, barsize, fps: 8 });
+      if (stage === 'analyze') return all?.log(`${stageLine(network)}\n`);
+      all ??= progressBars({ format, barsize: Math.max(5, Math.min(30, columns - 110)), fps: 8 });
       const dots = { epoch: '…', loss: '…', train: '…', test: '…', rate: '…', left: 'starting' };
-      current.start(1, 0, { label: labels[network].padEnd(16), ...dots });
+      bars.set(network, all.create(1, 0, { label: labels[network].padEnd(16), ...dots }));
     },
-    progress(progress) {
-      current?.setTotal(progress.steps);
-      current?.update(progress.step, words(progress));
+    progress(progress, network) {
+      bars.get(network)?.setTotal(progress.steps);
+      bars.get(network)?.update(progress.step, words(progress));
     },
     epoch() {},
-    close,
+    close() {
+      all?.stop();
+      all = undefined;
+    },
   };
 }
 

@@ -5,12 +5,11 @@ import { describe } from '../analysis/network-info.ts';
 import { ANALYSIS_FORMAT, type Analysis, all, type Measures } from '../analysis/results.ts';
 import { type AnalysisOptions, analysisSettings } from '../analysis/settings.ts';
 import { sizeOf } from '../autograd/shape.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { type NetworkOptions, networkOf } from '../models/networks.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import { type HostState, initialState, TrainingState } from '../train/state.ts';
-import { analysisSamples, type DeviceTask, type Task } from './task.ts';
+import { analysisSamples, type DeviceTask } from './task.ts';
 
 /** The options of an analysis. */
 export interface AnalysisRequest {
@@ -30,13 +29,8 @@ const COLLAPSE_IMAGES = 10_000;
 const WIDE_FROM = 1e6;
 
 /** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
-export function analystOf(
-  gpu: Gpu,
-  task: Task,
-  data: DeviceTask,
-  network: ResidualNetwork,
-  request: AnalysisRequest,
-) {
+export function analystOf(data: DeviceTask, network: ResidualNetwork, request: AnalysisRequest) {
+  const { gpu, task } = data;
   const { trainingSeed: _, samples: count, ...chosen } = request;
   const settings = analysisSettings(network, chosen);
   const samples = analysisSamples(task, count, request.seed);
@@ -90,15 +84,13 @@ export function analystOf(
 
 /** Measures a network as trained, and briefly at initialization. */
 export async function analyzeRun(
-  gpu: Gpu,
-  task: Task,
   data: DeviceTask,
   options: NetworkOptions,
   trained: HostState,
   request: AnalysisRequest,
 ): Promise<Analysis> {
   const network = networkOf(options);
-  using analyst = analystOf(gpu, task, data, network, request);
+  using analyst = analystOf(data, network, request);
   return {
     schema: ANALYSIS_FORMAT,
     network: describe(network),

@@ -11,7 +11,6 @@ import {
 } from '../analysis/results.ts';
 import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
 import { analystOf } from './analyst.ts';
@@ -19,7 +18,7 @@ import { decodeCheckpoint, refuseDifference } from './checkpoint.ts';
 import type { RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
 import { snapshotEpochs, snapshotFile } from './snapshots.ts';
-import type { DeviceTask, Task } from './task.ts';
+import type { DeviceTask } from './task.ts';
 
 export const COURSE = 'course.json';
 const COURSE_FILE = {
@@ -43,8 +42,6 @@ export function missingEpochs(
  * course.json holds already is not measured again. `initialization` is what its analysis says of that.
  */
 export async function measureCourse(
-  gpu: Gpu,
-  task: Task,
   data: DeviceTask,
   folder: RunFolder,
   config: RunConfig,
@@ -56,7 +53,7 @@ export async function measureCourse(
   const { seed, samples } = settings;
   const moments = readCourse(folder.path);
   const request = { trainingSeed: seed, seed, samples };
-  using analyst = analystOf(gpu, task, data, networkOf(network), request);
+  using analyst = analystOf(data, networkOf(network), request);
   for (const epoch of missing) {
     const measures =
       epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, config), { brief: true });

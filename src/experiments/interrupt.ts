@@ -70,13 +70,17 @@ export class Interrupt implements Disposable {
     return status;
   }
 
-  /** Runs something that checks {@link requested} and saves its own state. */
-  async graceful<T>(body: () => Promise<T>): Promise<T> {
+  /**
+   * Runs something that checks {@link requested} and saves its own state. Where that was the last to be saved and `others`, which
+   * need no saving, are at work, the process ends without them.
+   */
+  async graceful<T>(body: () => Promise<T>, others = () => false): Promise<T> {
     this.#saving++;
     try {
       return await body();
     } finally {
       this.#saving--;
+      if (this.requested && this.#saving === 0 && others()) await this.#end();
     }
   }
 
@@ -96,8 +100,16 @@ export class Interrupt implements Disposable {
       process.removeAllListeners('SIGINT');
       process.kill(process.pid, 'SIGINT');
     }
+    void this.#end();
+  }
+
+  async #end(): Promise<void> {
     this.#leaving = true;
-    (async () => this.#leave())().finally(() => leave(status));
+    try {
+      await this.#leave();
+    } finally {
+      await leave(status);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import type { Evidence } from '../analysis/evidence.ts';
 import { describe } from '../analysis/network-info.ts';
-import type { Analysis } from '../analysis/results.ts';
+import type { Analysis, EpochMetrics } from '../analysis/results.ts';
 import { judgeRun } from '../analysis/run-claims.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
@@ -11,11 +12,11 @@ import { refuseDifference } from './checkpoint.ts';
 import { measureCourse, missingEpochs } from './course.ts';
 import { dataFacts } from './experiment.ts';
 import { findExperiment } from './given-settings.ts';
-import { Interrupted } from './interrupt.ts';
+import { type Interrupt, Interrupted } from './interrupt.ts';
 import { controlOf, type RunConfig } from './run-config.ts';
 import { CONFIG, type RunFolder } from './run-folder.ts';
 import { DeviceTask, type Task } from './task.ts';
-import { type TrainingSession, train } from './train-run.ts';
+import { type TrainingProgress, type TrainingSession, train } from './train-run.ts';
 
 /** The folder of the control inside a run's. */
 export const CONTROL = 'control';
@@ -28,13 +29,14 @@ export const labels = {
 } as const;
 export type NetworkName = Exclude<keyof typeof labels, 'plain'>;
 
-export interface ReproduceSession extends Omit<TrainingSession, 'onProgress' | 'onEpoch' | 'testEvery'> {
+export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSeconds'> {
+  readonly interrupt: Interrupt;
   /** Chooses the device's kernels; its choices are recorded before they are used. */
   readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
   /** What begins now, for one of the networks. */
   readonly onStage: (stage: 'train' | 'analyze', network: NetworkName) => void;
-  readonly onProgress: TrainingSession['onProgress'];
-  readonly onEpoch: TrainingSession['onEpoch'];
+  readonly onProgress: (progress: TrainingProgress, network: NetworkName) => void;
+  readonly onEpoch: (metrics: EpochMetrics, network: NetworkName) => void;
 }
 
 export interface Outcome {
@@ -44,8 +46,8 @@ export interface Outcome {
 }
 
 /**
- * Trains and analyzes the network of a run, then its control, and judges the claims. What the folder already holds is not
- * done again.
+ * Trains and analyzes the network of a run and its control, beside it on the device's twin if there is one, or else after it,
+ * and judges the claims. What the folder already holds is not done again.
  */
 export async function reproduce(
   gpu: Gpu,
@@ -62,24 +64,38 @@ export async function reproduce(
     'of the images at hand',
     remedy,
   );
-  using data = new DeviceTask(gpu, task);
-  const record = (into: RunFolder, own: RunConfig) =>
-    into.writeJson(CONFIG, { ...own, kernels: { ...session.tuner.choices } });
-  const runOne = async (network: NetworkName, into: RunFolder, own: RunConfig) => {
-    session.tuner.onChoice = () => {
-      record(folder, config);
-      if (into !== folder) record(into, own);
-    };
-    record(into, own);
+  const { interrupt, tuner, checkpointSeconds } = session;
+  const begun = new Map<RunFolder, RunConfig>();
+  const record = () => {
+    const kernels = Object.fromEntries(Object.entries(tuner.choices).sort()); // whichever network met them first
+    for (const [into, own] of begun) into.writeJson(CONFIG, { ...own, kernels });
+  };
+  tuner.onChoice = record;
+  /** Whether the run failed, so that its control is to stop at a checkpoint as well. */
+  let failed = false;
+  const stop = {
+    get requested() {
+      return failed || interrupt.requested;
+    },
+  };
+  let analyses = 0;
+
+  async function runOne(network: NetworkName, into: RunFolder, own: RunConfig, data: DeviceTask) {
+    begun.set(into, own);
+    record();
     session.onStage('train', network);
     const { experiment, network: options, training, normalization } = own;
     const { testEvery, seed, samples } = own.settings;
     const info = { experiment, network: options, training, normalization };
-    const state = await session.interrupt.graceful(() =>
-      train(gpu, data, into, info, { ...session, testEvery }),
+    const reporting = {
+      onProgress: (progress: TrainingProgress) => session.onProgress(progress, network),
+      onEpoch: (metrics: EpochMetrics) => session.onEpoch(metrics, network),
+    };
+    const state = await interrupt.graceful(
+      () => train(data, into, info, { testEvery, checkpointSeconds, interrupt: stop, ...reporting }),
+      () => analyses > 0,
     );
-    if (session.interrupt.requested)
-      throw new Interrupted('stopped after training; the checkpoint is written');
+    if (stop.requested) throw new Interrupted('stopped after training; the checkpoint is written');
     const known = readAnalysis(into.path);
     if (known) {
       const what = `${into.path}/${ANALYSIS}: its network with the step, the samples and the seed that were measured`;
@@ -92,18 +108,32 @@ export async function reproduce(
     }
     folder.remove(REPORT); // If there is one, it is of an earlier analysis.
     session.onStage('analyze', network);
+    analyses++;
     const request = { trainingSeed: seed, seed, samples };
-    const analysis = known ?? (await analyzeRun(gpu, task, data, options, state, request));
+    const analysis = known ?? (await analyzeRun(data, options, state, request));
     if (!known) into.writeJson(ANALYSIS, analysis);
-    await measureCourse(gpu, task, data, into, own, analysis.initialization);
+    await measureCourse(data, into, own, analysis.initialization);
+    analyses--;
     return analysis;
-  };
+  }
 
-  const analysis = await runOne('run', folder, config);
-  const control =
+  using data = new DeviceTask(gpu, task);
+  const runControl =
     config.settings.controlWeightDecay === null
       ? undefined
-      : await runOne('control', folder.sub(CONTROL), controlOf(config, task));
+      : async (on: DeviceTask) => runOne('control', folder.sub(CONTROL), controlOf(config, task), on);
+  const isNew = !folder.has(ANALYSIS) && !folder.has(join(CONTROL, ANALYSIS));
+  const twin = runControl && isNew ? await gpu.twin() : undefined;
+  using beside = twin && new DeviceTask(twin, task);
+  const running = runOne('run', folder, config, data);
+  const ahead = beside && runControl?.(beside);
+  ahead?.catch(() => {}); // Reported when it is its turn.
+  const analysis = await running.catch(async (error) => {
+    failed = true;
+    await ahead?.catch(() => {});
+    throw error;
+  });
+  const control = await (ahead ?? runControl?.(data));
   const { dataset } = findExperiment(config.experiment);
   // No claim is made of a plain network.
   const claims = config.settings.skip ? judgeRun(analysis, control, dataFacts(dataset, config.settings)) : [];

@@ -93,17 +93,19 @@ export const featuresOf = ({ height, width, channels }: ImageDataset): number =>
 /** Bytes of images that are put into GPU memory, where one binding may span as many; of larger sets, steps get the batches that they need. */
 const RESIDENT_BYTES = 2 ** 30;
 
-/** A task's images as bytes, ready for steps on the GPU. */
+/** A task on a device: its images as bytes, ready for steps there. */
 export class DeviceTask implements Disposable {
   readonly train: DeviceExamples;
   readonly test: DeviceExamples;
   readonly validation: DeviceExamples | undefined;
 
   constructor(
-    gpu: Gpu,
-    { train, test, validation, normalization: { mean, std } }: Task,
+    readonly gpu: Gpu,
+    readonly task: Task,
     residentBytes = Math.min(RESIDENT_BYTES, gpu.traits.maxBindingBytes),
   ) {
+    const { train, test, validation } = task;
+    const { mean, std } = task.normalization;
     const affine = { scale: std.map((s) => 1 / (255 * s)), shift: mean.map((m, c) => -m / std[c]!) };
     const put = (dataset: ImageDataset, label: string): DeviceExamples => {
       const { images, labels, count } = dataset;

@@ -1,7 +1,6 @@
 import type { EpochMetrics } from '../analysis/results.ts';
 import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { networkOf } from '../models/networks.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import type { DeviceExamples } from '../train/examples.ts';
@@ -42,7 +41,7 @@ export interface TrainingProgress {
 export interface TrainingSession {
   /** Epochs from one test to the next. */
   readonly testEvery: number;
-  readonly interrupt: Interrupt;
+  readonly interrupt: Pick<Interrupt, 'requested'>;
   /** Seconds of training after which a checkpoint is due. */
   readonly checkpointSeconds: number;
   readonly onProgress: (progress: TrainingProgress) => void;
@@ -75,12 +74,12 @@ interface Chunk {
  * the same checkpoint and the same metrics (except seconds).
  */
 export async function train(
-  gpu: Gpu,
   data: DeviceTask,
   folder: RunFolder,
   info: TrainingInfo,
   session: TrainingSession,
 ): Promise<HostState> {
+  const { gpu } = data;
   const { epochs, batch, seed } = info.training;
   const network = networkOf(info.network);
   const stepsPerEpoch = Math.floor(data.train.labels.size / batch);

@@ -10,11 +10,15 @@ import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.t
 /**
  * Adapter choice in Node. In order: a GPU, an installed software driver, the bundled SwiftShader.
  * `requested` is `gpu`, `system`, `swiftshader` or a part of an adapter's name; without one, the environment variable
- * `COLLIMATE_ADAPTER` is asked. `threads` is the size of lavapipe's pool.
+ * `COLLIMATE_ADAPTER` is asked. `threads` is the size of lavapipe's pool. Devices of adapters found `apart` from others
+ * compute beside theirs.
  * @throws CollimateError naming the requested and what there is instead
  */
-export function findHostAdapter(requested?: string, threads?: number): Promise<FoundAdapter> {
-  const found = last.then(() => withThreads(threads, (narrow) => find(requested, narrow)));
+export function findHostAdapter(requested?: string, threads?: number, apart = false): Promise<FoundAdapter> {
+  const found = last.then(() => {
+    instance = apart ? 1 : 0;
+    return withThreads(threads, (narrow) => find(requested, narrow));
+  });
   last = found.catch(() => {});
   return found;
 }
@@ -28,6 +32,8 @@ export async function gpuNames(): Promise<string[]> {
 
 /** One search at a time, since drivers are chosen and set up by the environment, which all share. */
 let last: Promise<unknown> = Promise.resolve();
+/** Which of two instances of Dawn that search uses: lavapipe computes for the devices of one in turns. */
+let instance = 0;
 
 async function find(requested: string | undefined, narrow: boolean): Promise<FoundAdapter> {
   const wanted = (requested || process.env.COLLIMATE_ADAPTER || '').trim().toLowerCase();
@@ -92,7 +98,7 @@ const instances = new Map<string, Promise<GPU>>();
 
 function dawn(...flags: string[]): Promise<GPU> {
   const all = [...toggles(), ...flags];
-  const key = JSON.stringify([all, process.env.VK_DRIVER_FILES, process.env.LP_NUM_THREADS]);
+  const key = JSON.stringify([instance, all, process.env.VK_DRIVER_FILES, process.env.LP_NUM_THREADS]);
   let gpu = instances.get(key);
   if (!gpu) {
     gpu = loadDawn().then(({ create, globals }) => {

@@ -33,14 +33,14 @@ async function trainIn(
   gpu: Gpu,
   folder: RunFolder,
   onProgress: (progress: TrainingProgress) => void = () => {},
-  own: Parameters<typeof train>[3] = info,
+  own: Parameters<typeof train>[2] = info,
   images: Task = task,
   testEvery = 1,
 ) {
   using data = new DeviceTask(gpu, images);
   using interrupt = new Interrupt();
   const session = { interrupt, testEvery, checkpointSeconds: 0, onProgress, onEpoch: () => {} };
-  return await train(gpu, data, folder, own, session);
+  return await train(data, folder, own, session);
 }
 
 test('a lost device ends training with the last checkpoint whole, from which it ends in the same bits', async () => {
@@ -96,7 +96,7 @@ test("another run's checkpoint is refused", async () => {
     using interrupt = new Interrupt();
     const session = { interrupt, testEvery: 1, checkpointSeconds: 0, onProgress() {}, onEpoch() {} };
     const other = { ...info, training: { ...info.training, lr: 0.2 } };
-    await expect(train(gpu, data, folder, other, session)).rejects.toThrow(
+    await expect(train(data, folder, other, session)).rejects.toThrow(
       'belongs to another run: its training is',
     );
   });
@@ -119,7 +119,7 @@ test('a checkpoint that contradicts config.json or the metrics is refused, with 
     folder.write(CHECKPOINT, bytes);
     folder.write('metrics.jsonl', metrics);
     const { progress, ...finished } = own;
-    const refused = async (message: string, other: Parameters<typeof train>[3] = info) => {
+    const refused = async (message: string, other: Parameters<typeof train>[2] = info) => {
       await expect(trainIn(gpu, folder, undefined, other)).rejects.toThrow(message);
       folder.write(CHECKPOINT, bytes);
       folder.write('metrics.jsonl', metrics);
