@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { checkTarget } from '../src/atomic-write.ts';
 import { commandLine, main } from '../src/cli/main.ts';
-import { tuneOption } from '../src/cli/tune-option.ts';
+import { tuneOption } from '../src/cli/options.ts';
 import { parseNumber, real } from '../src/settings/row.ts';
 import type { TuneMode } from '../src/tuner/tuner.ts';
 import { readBenchFile, writeBenchFile } from './bench-file.ts';

@@ -30,7 +30,7 @@ import type { TrainingOptions } from '../settings/table.ts';
 import type { HostState } from '../train/state.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { fetchTask } from './fetch-task.ts';
-import { tuneOption } from './tune-option.ts';
+import { adapterOption, tuneOption } from './options.ts';
 import { verdictLines } from './verdict-table.ts';
 
 /** A network with its weights. */
@@ -69,10 +69,7 @@ const program = new Command(invocation('analyze'))
   .option('--triples <number>', 'leading singular triples to compare (default: the number of classes)')
   .option('--seed <number>', 'random seed of the samples and the SVD (default: that of the training)')
   .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
-  .option(
-    '--adapter <name>',
-    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
-  )
+  .addOption(adapterOption())
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .addOption(tuneOption('as in its run, or on'))
   .option('--out <file>', 'write the analysis, like analysis.json, to a new file')

@@ -5,3 +5,13 @@ export function clock(seconds: number): string {
   const two = (n: number) => `${n}`.padStart(2, '0');
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
+
+/** Whether so many milliseconds have passed `since` then, and since it last said so; it does at once where it must. */
+export function every(ms: number, since = Number.NEGATIVE_INFINITY): (must?: boolean) => boolean {
+  return (must = false) => {
+    const now = performance.now();
+    if (!must && now - since < ms) return false;
+    since = now;
+    return true;
+  };
+}

@@ -4,7 +4,7 @@ import { labels, type NetworkName } from '../experiments/reproduce.ts';
 import type { TrainingProgress } from '../experiments/train-run.ts';
 import { percent } from '../report/numbers.ts';
 import { drawsBars, progressBars } from './bar.ts';
-import { clock } from './clock.ts';
+import { clock, every } from './clock.ts';
 
 /** Shows how a run goes: a bar on a terminal, plain lines elsewhere, lines of JSON for programs. */
 export interface Display {
@@ -26,27 +26,17 @@ export function chooseDisplay(json: boolean): Display {
 }
 
 function jsonLines(): Display {
-  const isDue = every(1000);
+  const isDue = { run: every(1000), control: every(1000) };
   const print = (event: string, fields: object) => console.log(JSON.stringify({ event, ...fields }));
   return {
     fact: (name, value) => print('fact', { name, value }),
     stage: (stage, network) => print('stage', { stage, network }),
     progress(progress, network) {
-      if (isDue(progress, network)) print('progress', { network, ...progress });
+      const ends = progress.step === progress.steps;
+      if (isDue[network](ends)) print('progress', { network, ...progress });
     },
     epoch: (metrics, network) => print('epoch', { network, ...metrics }),
     close() {},
-  };
-}
-
-/** Whether a network's progress is to be told: first and last, and once in so many milliseconds. */
-function every(ms: number): (progress: TrainingProgress, network: NetworkName) => boolean {
-  const last = new Map<NetworkName, number>();
-  return ({ step, steps }, network) => {
-    const now = performance.now();
-    if (step < steps && now - (last.get(network) ?? Number.NEGATIVE_INFINITY) < ms) return false;
-    last.set(network, now);
-    return true;
   };
 }
 
@@ -55,15 +45,15 @@ const factLine = (name: string, value: unknown) => console.log(`${`${name}:`.pad
 const stageLine = (network: NetworkName) => `${labels[network]}: measuring its Residual Jacobians`;
 
 function plainLines(): Display {
-  const isDue = every(LINE_MS);
+  const isDue = { run: every(LINE_MS), control: every(LINE_MS) };
   return {
     fact: factLine,
     stage(stage, network) {
       if (stage === 'analyze') console.log(stageLine(network));
     },
     progress(progress, network) {
-      if (!isDue(progress, network)) return;
       const { step, steps } = progress;
+      if (!isDue[network](step === steps)) return;
       console.log(`${labels[network]}: step ${step}/${steps}, ${Object.values(words(progress)).join(', ')}`);
     },
     epoch() {},

@@ -5,10 +5,11 @@ import { invocation } from '../command.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { version } from '../host/home.ts';
 import { packageVersion } from '../host/packages.ts';
-import type { Probe } from '../host/probe.ts';
 import { remedies } from '../host/remedies.ts';
 import { SWIFTSHADER } from '../host/swiftshader.ts';
 import { type SystemFacts, systemFacts } from '../host/system.ts';
+import { adapterOption } from './options.ts';
+import type { Probe } from './probe.ts';
 
 /** An adapter that was tried, with what Dawn and the drivers wrote while it was. */
 interface Trial {
@@ -144,10 +145,7 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
 
 const program = new Command(invocation('doctor'))
   .description('Lists the WebGPU adapters, says which one is chosen, and how to get a better one.')
-  .option(
-    '--adapter <name>',
-    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
-  )
+  .addOption(adapterOption())
   .option('--json', 'print the findings as JSON')
   .addHelpText(
     'after',

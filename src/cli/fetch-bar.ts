@@ -2,6 +2,7 @@ import type { SingleBar } from 'cli-progress';
 import type { FetchProgress } from '../data/fetch.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { drawsBars, progressBar } from './bar.ts';
+import { every } from './clock.ts';
 
 const LINE_MS = 5_000;
 
@@ -11,12 +12,11 @@ export function fetchBar(): { onProgress(progress: FetchProgress): void; close()
 }
 
 function lines() {
-  let last = performance.now();
+  const isDue = every(LINE_MS, performance.now());
   return {
     onProgress({ file, received, total }: FetchProgress) {
-      if (received < total && performance.now() - last < LINE_MS) return;
-      last = performance.now();
-      console.error(`${file}: ${formatBytes(received)} of ${formatBytes(total)}`);
+      if (isDue(received >= total))
+        console.error(`${file}: ${formatBytes(received)} of ${formatBytes(total)}`);
     },
     close() {},
   };

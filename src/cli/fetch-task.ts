@@ -2,6 +2,7 @@ import { ensureDataset } from '../data/fetch.ts';
 import type { Experiment } from '../experiments/experiment.ts';
 import { loadTask } from '../experiments/load-task.ts';
 import type { Task } from '../experiments/task.ts';
+import { every } from './clock.ts';
 import { fetchBar } from './fetch-bar.ts';
 
 const LINE_MS = 5_000;
@@ -18,11 +19,9 @@ export async function fetchTask(
   } finally {
     bar.close();
   }
-  let last = performance.now();
+  const isDue = every(LINE_MS, performance.now());
   const onDecode = (done: number, total: number) => {
-    if (performance.now() - last < LINE_MS) return;
-    last = performance.now();
-    console.error(`${dataset}: ${done} of ${total} images decoded`);
+    if (isDue()) console.error(`${dataset}: ${done} of ${total} images decoded`);
   };
   return loadTask(dataset, settings, { dataDir, onDecode });
 }

@@ -8,11 +8,11 @@ import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { parseNumber, real, whole } from '../settings/row.ts';
 import { list } from './list.ts';
 import { exitStatuses } from './main.ts';
+import { adapterOption, tuneOption } from './options.ts';
 import { addSettings } from './setting-options.ts';
 import { runSingle, type SingleOptions } from './single.ts';
 import { runSuite } from './suite.ts';
 import { theoryCommand } from './theory.ts';
-import { tuneOption } from './tune-option.ts';
 
 interface Options extends SingleOptions {
   readonly checkpointEvery: string;
@@ -34,10 +34,7 @@ const program = new Command(invocation('reproduce'))
 addSettings(program);
 program
   .option('--no-control', 'train no control (the same network without skip connections)')
-  .option(
-    '--adapter <name>',
-    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
-  )
+  .addOption(adapterOption())
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .option(
     '--out <folder>',

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { packagesOf } from '../data/datasets.ts';
 import type { Experiment } from '../experiments/experiment.ts';
 import { type GivenSettings, resolveSettings } from '../experiments/given-settings.ts';
@@ -9,14 +8,13 @@ import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder
 import { DivergedError } from '../experiments/train-run.ts';
 import { fileChoices } from '../host/choices.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
-import { verdictSentence } from '../report/verdicts.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetch-task.ts';
 import { commandLine, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './tracer.ts';
-import { verdictLines } from './verdict-table.ts';
+import { conclude } from './verdict-table.ts';
 
 /** What a single run can be told besides its settings. */
 export interface SingleOptions extends GivenSettings {
@@ -90,14 +88,7 @@ export async function runSingle(
     display.close();
     const { writeReport } = await import('../report/write.ts'); // late, for a quick start
     writeReport(folder);
-    const holds = claims.every((claim) => claim.verdict === 'holds');
-    if (options.json) {
-      console.log(JSON.stringify({ event: 'done', folder: folder.path, holds, claims }));
-    } else {
-      console.log(`\n${verdictLines(claims)}\n\n${verdictSentence(claims)}`);
-      console.log(`Report: ${join(folder.path, 'report.html')}`);
-    }
-    return options.strict && !holds ? 1 : 0;
+    return conclude(claims, folder.path, options);
   } catch (error) {
     display.close();
     const status = reportError(error);

@@ -19,9 +19,9 @@ import { runFolder, standingOf } from '../experiments/sweep-record.ts';
 import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, whole } from '../settings/row.ts';
 import { commandLine, quote } from './main.ts';
+import { adapterOption, tuneOption } from './options.ts';
 import { addSettings } from './setting-options.ts';
 import { checkTime, sbatch, slurmScript, timesIn } from './slurm.ts';
-import { tuneOption } from './tune-option.ts';
 import { alignColumns } from './verdict-table.ts';
 
 /** Beyond that a part is too small to be worth a task that opens a device and reads the images. */
@@ -70,10 +70,7 @@ const submit = planned(
   .option('--partition <name>', 'partition in which tasks run')
   .option('--gres <list>', 'resources of each task, such as gpu:1')
   .option('--dry-run', 'write the script and print it, but submit nothing')
-  .option(
-    '--adapter <name>',
-    'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
-  )
+  .addOption(adapterOption())
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .option('--jobs <number>', 'concurrent runs in each task')
   .addOption(tuneOption())

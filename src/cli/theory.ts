@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { CollimateError } from '../errors.ts';
@@ -24,10 +23,10 @@ import {
 } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
-import { verdictSentence } from '../report/verdicts.ts';
 import { commandLine } from './main.ts';
+import { adapterOption } from './options.ts';
 import { addNumber } from './setting-options.ts';
-import { verdictLines } from './verdict-table.ts';
+import { conclude } from './verdict-table.ts';
 
 export interface TheoryOptions extends GivenTheory {
   readonly adapter?: string | undefined;
@@ -46,10 +45,7 @@ export async function theoryCommand(args: readonly string[]): Promise<number> {
   for (const [name, row] of Object.entries(theoryRows))
     addNumber(command, `--${name}`, row.what, row, Array.isArray(row.smoke));
   command
-    .option(
-      '--adapter <name>',
-      'gpu, system, swiftshader or part of an adapter name (default: $COLLIMATE_ADAPTER)',
-    )
+    .addOption(adapterOption())
     .option(
       '--out <folder>',
       `where results go (default: ${sweepFolder('results', theorySweep.name, '<preset>')})`,
@@ -92,14 +88,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   const { drawSweep } = await import('../report/sweep.ts'); // late, for a quick start
   const { into } = await import('../report/publish.ts');
   drawSweep(into(folder), record, theoryDetails(cells));
-  const { claims } = record;
-  const holds = claims.every(({ verdict }) => verdict === 'holds');
-  say(
-    'done',
-    { folder: folder.path, holds, claims },
-    `\n${verdictLines(claims)}\n\n${verdictSentence(claims)}\nReport: ${join(folder.path, 'report.html')}`,
-  );
-  return options.strict && !holds ? 1 : 0;
+  return conclude(record.claims, folder.path, options);
 }
 
 /** A new folder, or that of the same settings, which goes on with what is not there yet. */

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { pieces, type Table, verdictMarks } from '../report/page.ts';
-import { type Shown, verdictTable } from '../report/verdicts.ts';
+import { type Shown, verdictSentence, verdictTable } from '../report/verdicts.ts';
 
 /** Claims with their verdicts as lines for a terminal, and below them why some are not measurable; empty where there are none. */
 export function verdictLines(claims: readonly Shown[]): string {
@@ -8,6 +9,21 @@ export function verdictLines(claims: readonly Shown[]): string {
   return [tableLines(verdictTable(claims)), ...[...reasons].map((why) => `Not measurable: ${why}.`)].join(
     '\n',
   );
+}
+
+/** Prints how the claims of a folder came out, the last of a command's output. Returns the exit status. */
+export function conclude(
+  claims: readonly Shown[],
+  folder: string,
+  { json, strict }: { readonly json?: boolean | undefined; readonly strict?: boolean | undefined },
+): number {
+  const holds = claims.every(({ verdict }) => verdict === 'holds');
+  if (json) console.log(JSON.stringify({ event: 'done', folder, holds, claims }));
+  else {
+    const report = join(folder, 'report.html');
+    console.log(`\n${verdictLines(claims)}\n\n${verdictSentence(claims)}\nReport: ${report}`);
+  }
+  return strict && !holds ? 1 : 0;
 }
 
 /** A table without its small print; the mark of a group stands in front of its rows. */
