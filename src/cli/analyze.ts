@@ -6,7 +6,7 @@ import { judgeRun } from '../analysis/run-claims.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
 import { command, invocation } from '../command.ts';
 import { datasets, packagesOf } from '../data/datasets.ts';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyst.ts';
 import { type CheckpointInfo, decodeCheckpoint } from '../experiments/checkpoint.ts';
 import { dataFacts, type Experiment, imageShape, networkOptions } from '../experiments/experiment.ts';
@@ -157,8 +157,7 @@ function open(
     if (existsSync(file) && !statSync(file).isFile()) throw new Error('it is not a file'); // /dev/zero has no end
     bytes = readFileSync(file);
   } catch (cause) {
-    const message = `cannot read ${file}: ${(cause as Error).message}`;
-    throw new CollimateError(message, 'Give a checkpoint.safetensors, or the folder of a run.', { cause });
+    throw unreadable(file, cause, 'Give a checkpoint.safetensors, or the folder of a run.');
   }
   if (own) return { checkpoint: weightsOf(bytes, file, own.experiment, own.preset), config: undefined };
   const folder = dirname(file);

@@ -8,6 +8,7 @@ import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder
 import { DivergedError } from '../experiments/train-run.ts';
 import { fileChoices } from '../host/choices.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
+import { openTwin } from '../host/twin.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetch-task.ts';
@@ -48,19 +49,12 @@ export async function runSingle(
   using gpu = await opening;
   await using tracer = options.trace === undefined ? undefined : traceInto(options.trace, gpu);
   using folder = resumed
-    ? RunFolder.resume(resumed.path)
+    ? RunFolder.open(resumed.path)
     : RunFolder.create(options.out ?? defaultRunPath(experiment.name, settings.seed, new Date()));
+  const command = commandLine('reproduce', process.argv.slice(3));
   const config = resumed
     ? goOn(resumed.config, task.dataset, gpu.info)
-    : describeRun(
-        experiment,
-        {
-          ...{ preset, settings, tune },
-          command: commandLine('reproduce', process.argv.slice(3)),
-        },
-        task,
-        gpu.info,
-      );
+    : describeRun(experiment, { preset, settings, tune, command }, task, gpu.info);
 
   const display = chooseDisplay(!!options.json);
   const howToGoOn = () => {
@@ -78,6 +72,7 @@ export async function runSingle(
       interrupt,
       tuner,
       checkpointSeconds,
+      ...(!tracer && { openTwin: () => openTwin(gpu, { chooser: tuner }) }), // A timeline is of one device.
       onStage(stage, network) {
         tracer?.phase(`${stage}: ${labels[network]}`);
         display.stage(stage, network);

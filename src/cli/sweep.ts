@@ -120,13 +120,11 @@ function submitToSlurm(sweep: string, others: readonly string[], options: Submis
         : parseNumber('--shards', shards, whole(1, 1000)),
     folder: process.cwd(),
     command: [
-      ...[
-        process.execPath,
-        ...(PROGRAM.endsWith('.ts') ? ['--import', 'tsx'] : []),
-        PROGRAM,
-        'reproduce',
-        sweep,
-      ],
+      process.execPath,
+      ...(PROGRAM.endsWith('.ts') ? ['--import', 'tsx'] : []),
+      PROGRAM,
+      'reproduce',
+      sweep,
       ...typed(submit, (option) => !OWN.includes(option)),
       ...Object.entries(places).flatMap(([option, path]) =>
         path === undefined ? [] : [option, resolve(path)],

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { Command } from 'commander';
 import { invocation } from '../command.ts';
-import { CollimateError } from '../errors.ts';
 import { choicesFile, readChoices } from '../host/choices.ts';
 
 const program = new Command(invocation('tune')).description(
@@ -16,17 +15,7 @@ program
 program
   .command('reset')
   .description('delete all choices')
-  .action(() => {
-    try {
-      rmSync(choicesFile(), { force: true });
-    } catch (cause) {
-      throw new CollimateError(
-        `cannot remove ${choicesFile()}: ${(cause as Error).message}`,
-        'Remove it by hand.',
-        { cause },
-      );
-    }
-  });
+  .action(() => rmSync(choicesFile(), { force: true }));
 program
   .command('path')
   .description('print where the choices are stored')

@@ -33,6 +33,8 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
   readonly interrupt: Interrupt;
   /** Chooses the device's kernels; its choices are recorded before they are used. */
   readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
+  /** Opens a device that computes beside the given one; undefined if nothing is gained by that. */
+  readonly openTwin?: () => Promise<Gpu | undefined>;
   /** What begins now, for one of the networks. */
   readonly onStage: (stage: 'train' | 'analyze', network: NetworkName) => void;
   readonly onProgress: (progress: TrainingProgress, network: NetworkName) => void;
@@ -46,7 +48,7 @@ export interface Outcome {
 }
 
 /**
- * Trains and analyzes the network of a run and its control, beside it on the device's twin if there is one, or else after it,
+ * Trains and analyzes the network of a run and its control, beside it on a twin of the device if there is one, or else after it,
  * and judges the claims. What the folder already holds is not done again.
  */
 export async function reproduce(
@@ -123,7 +125,7 @@ export async function reproduce(
       ? undefined
       : async (on: DeviceTask) => runOne('control', folder.sub(CONTROL), controlOf(config, task), on);
   const isNew = !folder.has(ANALYSIS) && !folder.has(join(CONTROL, ANALYSIS));
-  const twin = runControl && isNew ? await gpu.twin() : undefined;
+  using twin = runControl && isNew ? await session.openTwin?.() : undefined;
   using beside = twin && new DeviceTask(twin, task);
   const running = runOne('run', folder, config, data);
   const ahead = beside && runControl?.(beside);

@@ -46,17 +46,6 @@ export class RunFolder implements Disposable {
     return RunFolder.#locked(path, () => refuseUsed(path)); // by a process that has come and gone in between
   }
 
-  /** Continues a run that has its config.json; it may have stopped before its first checkpoint: see {@link has}. */
-  static resume(path: string): RunFolder {
-    if (!fs.existsSync(join(path, CONFIG))) {
-      throw new CollimateError(
-        `${path} ${fs.existsSync(path) ? `is not the folder of a run: it holds no ${CONFIG}` : 'does not exist'}`,
-        'Give the folder of a run, or start one without `--resume`.',
-      );
-    }
-    return RunFolder.#locked(path);
-  }
-
   /** Continues the run in a folder, or starts one: which of the two is decided once no other process can start one. */
   static open(path: string): RunFolder {
     makeFolder(path);

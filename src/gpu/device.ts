@@ -23,8 +23,6 @@ export interface DeviceOptions {
   readonly examine?: ((gpu: Gpu, kernels: readonly Kernel[]) => Promise<void>) | undefined;
   /** Opens the device for {@link Gpu.wide}. */
   readonly openWide?: (() => Promise<Gpu>) | undefined;
-  /** Opens the device for {@link Gpu.twin}. */
-  readonly openTwin?: ((openWide: () => Promise<Gpu>) => Promise<Gpu>) | undefined;
 }
 
 /**
@@ -48,7 +46,6 @@ export class Gpu implements Disposable {
    */
   readonly #mapping = new Set<GPUBuffer>();
   #wide: Promise<Gpu> | undefined;
-  #twin: Promise<Gpu> | undefined;
   #disposed = false;
 
   private constructor(
@@ -102,15 +99,6 @@ export class Gpu implements Disposable {
     if (!openWide || this.tracer) return Promise.resolve(this);
     this.#wide ??= openWide();
     return this.#wide;
-  }
-
-  /**
-   * Another device of the same adapter that computes while this one does, each on a core of its own; none where one of them keeps
-   * all cores busy, and while a timeline is made. The two share {@link wide}. It lives as long as this one.
-   */
-  async twin(): Promise<Gpu | undefined> {
-    if (!this.tracer) this.#twin ??= this.options.openTwin?.(() => this.wide());
-    return this.#twin;
   }
 
   /**
@@ -244,7 +232,7 @@ export class Gpu implements Disposable {
     this.#disposed = true;
     this.memory.clear(this.#mapping);
     this.#pipelines.clear();
-    for (const other of [this.#wide, this.#twin]) other?.then((gpu) => gpu.dispose()).catch(() => {}); // Those who waited for it got the error.
+    this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // Those who waited for it got the error.
     // Dawn holds on to a listener, and by it to the device with its thread.
     this.device.removeEventListener('uncapturederror', this.#onError);
     this.device.destroy();

@@ -4,8 +4,10 @@ import type { FoundAdapter } from '../gpu/adapter.ts';
 import { type DeviceOptions, Gpu, type KernelChooser } from '../gpu/device.ts';
 import { checkDevice, examineKernels, WrongAnswers } from './known-answers.ts';
 
-/** Finds the requested adapter, or the best, with so many threads; `apart` from those found before, so that their devices do not wait for each other. */
-type Search = (requested?: string, threads?: number, apart?: boolean) => Promise<FoundAdapter>;
+/** Finds the requested adapter, or the best, with so many threads. */
+type Search = (requested?: string, threads?: number) => Promise<FoundAdapter>;
+/** `openWide` opens the device for {@link Gpu.wide} where the adapter knows no better. */
+type Options = OpenOptions & Pick<DeviceOptions, 'openWide'>;
 
 /** Which adapter to open, and how. */
 export interface OpenOptions {
@@ -31,10 +33,7 @@ export interface OpenOptions {
 export const openGpu = (options: OpenOptions = {}): Promise<Gpu> => openFrom(findHostAdapter, options);
 
 /** The same, where the host searches for adapters in its own way. */
-export async function openFrom(
-  find: Search,
-  options: OpenOptions & Pick<DeviceOptions, 'openWide'> = {},
-): Promise<Gpu> {
+export async function openFrom(find: Search, options: Options = {}): Promise<Gpu> {
   if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
   if (typeof (options.adapter ?? '') !== 'string') {
     throw new CollimateError(`there is no adapter ${options.adapter}`, 'Give a part of its name.');
@@ -55,17 +54,13 @@ export async function openFrom(
   throw refused;
 }
 
-async function open(find: Search, options: OpenOptions & Pick<DeviceOptions, 'openWide'>): Promise<Gpu> {
+async function open(find: Search, options: Options): Promise<Gpu> {
   const found = await findAdapter(find, options);
-  const { chooser, openWide } = options;
   const threads = found.wideThreads;
-  const apart: Search = (requested) => find(requested, 0, true);
   const gpu = await Gpu.create(found, {
-    ...{ chooser, openWide, examine: examineKernels },
-    ...(threads !== undefined && {
-      openWide: () => openFrom(find, { ...options, threads }),
-      openTwin: (openWide) => openFrom(apart, { ...options, openWide }),
-    }),
+    chooser: options.chooser,
+    examine: examineKernels,
+    openWide: threads === undefined ? options.openWide : () => openFrom(find, { ...options, threads }),
   });
   try {
     await checkDevice(gpu);

@@ -116,7 +116,7 @@ describe('metrics', () => {
     fs.writeFileSync(join(path, 'config.json'), '{}');
     const line = (step: number) => `${JSON.stringify(epoch(step))}\n`;
     fs.writeFileSync(join(path, 'metrics.jsonl'), `${line(1)}${line(2)}${line(3).slice(0, 20)}`);
-    using run = RunFolder.resume(path);
+    using run = RunFolder.open(path);
     expect(run.readMetrics()).toEqual([1, 2].map(epoch));
     run.appendMetrics(epoch(3));
     expect(fs.readFileSync(join(path, 'metrics.jsonl'), 'utf8')).toBe([1, 2, 3].map(line).join(''));
@@ -183,15 +183,6 @@ describe('opening', () => {
     expect(() => RunFolder.create(path)).toThrow(/^cannot write .*: EACCES: permission denied$/);
   });
 
-  test('what is no run is not resumed', () => {
-    expect(() => RunFolder.resume(path)).toThrow(`${path} does not exist`);
-    fs.mkdirSync(path);
-    expect(() => RunFolder.resume(path)).toThrow(
-      `${path} is not the folder of a run: it holds no config.json`,
-    );
-    expect(files(path)).toEqual([]);
-  });
-
   test('the default folder is named by time and seed, once', () => {
     const now = new Date(2026, 0, 2, 3, 4, 5);
     const first = defaultRunPath('mnist-fc', 7, now, root);
@@ -216,9 +207,9 @@ describe('the lock', () => {
   test('refuses a second opening, naming who holds it', () => {
     using run = RunFolder.create(path);
     run.writeJson('config.json', {});
-    expect(() => RunFolder.resume(path)).toThrow(new RegExp(`^process ${process.pid} on .* is writing`));
+    expect(() => RunFolder.open(path)).toThrow(new RegExp(`^process ${process.pid} on .* is writing`));
     run.release();
-    RunFolder.resume(path).release();
+    RunFolder.open(path).release();
   });
 
   test('is of the runs inside, too, by whatever name they are opened', () => {
@@ -226,27 +217,27 @@ describe('the lock', () => {
     const control = run.sub('control');
     control.writeJson('config.json', {});
     expect(run.sub('control')).toBe(control);
-    expect(() => RunFolder.resume(control.path)).toThrow('is writing');
+    expect(() => RunFolder.open(control.path)).toThrow('is writing');
     run.release();
-    using alone = RunFolder.resume(control.path);
+    using alone = RunFolder.open(control.path);
     alone.release();
     expect(files(path)).toEqual(['config.json']);
   });
 
   test('of a process that is gone, or whose number is another one’s now, is swept away at once', () => {
     lockOf({ pid: 2 ** 22 + 1, started: '1' });
-    RunFolder.resume(path).release();
+    RunFolder.open(path).release();
     fs.rmSync(path, { recursive: true });
     const lock = lockOf(process.platform === 'linux' ? { started: '1' } : { pid: 2 ** 22 + 1 });
-    RunFolder.resume(path).release();
+    RunFolder.open(path).release();
     expect(fs.existsSync(lock)).toBe(false);
   });
 
   test('of another machine is respected while it beats, and swept away when silent', () => {
     const lock = lockOf({ machine: 'elsewhere', host: 'other', pid: 2 ** 22 + 1 });
-    expect(() => RunFolder.resume(path)).toThrow(`process ${2 ** 22 + 1} on other is writing`);
+    expect(() => RunFolder.open(path)).toThrow(`process ${2 ** 22 + 1} on other is writing`);
     fs.utimesSync(lock, Date.now() / 1000 - 120, Date.now() / 1000 - 120);
-    RunFolder.resume(path).release();
+    RunFolder.open(path).release();
     expect(fs.existsSync(lock)).toBe(false);
   });
 
@@ -284,7 +275,7 @@ test('a run that was killed at any moment is reopened at once and whole', async 
     writer.kill('SIGKILL');
     await once(writer, 'exit');
 
-    using run = RunFolder.resume(path);
+    using run = RunFolder.open(path);
     run.sub('control');
     const checkpoint = run.readBytes('checkpoint.safetensors');
     expect(checkpoint.length).toBe(100_000);
