@@ -17,10 +17,8 @@ export interface BatchStatistics {
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {
     const axes = x.shape.slice(1).map((_, i) => -2 - i);
-    // Another view of images, so that gradients through both statistics are added up before the others join them.
-    const batch = x.rank > 2 ? reshape(x, [1, ...x.shape]) : x;
     const each = (of: Tensor) => reshape(of, [x.shape.at(-1)!]);
-    const statistics = { mean: each(mean(batch, axes)), variance: each(variance(batch, axes)) };
+    const statistics = { mean: each(mean(x, axes)), variance: each(variance(x, axes)) };
     seen[name] = statistics;
     return affine(x, statistics, name, weights);
   };

@@ -123,4 +123,15 @@ describe.each(variants)('reductions and what is made of their totals, %s', (_, t
       { traits },
     );
   });
+
+  it('small kernels side by side, and those that only outputs need', async () => {
+    const xs = [of([6, 5]), of([6, 5]), of([6, 5])];
+    expect(await agree((...all) => all.map((x) => c.transpose(x)), xs)).toEqual(['pointwise']);
+    const f = (x: Tensor, y: Tensor) => {
+      const z = c.cumsum(c.transpose(c.cumsum(x, -1)), -1);
+      return [c.mul(x, 2), c.exp(z), c.mul(y, 3), c.sum(x, -2), c.sum(y, -2)];
+    };
+    const names = await agree(f as (...given: Tensor[]) => unknown, xs.slice(0, 2));
+    expect(names).toEqual(['cumsum', 'pointwise', 'cumsum', 'pointwise', 'reduce_sum_sum', 'pointwise']);
+  });
 });

@@ -1,6 +1,6 @@
 import { totalLeaf } from '../../kernels/reduce.ts';
 import { sameShape, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
-import { aliasRoot, type Expression, expressionOf } from './expression.ts';
+import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 import type { Group } from './groups.ts';
 import { afterOthers } from './in-place.ts';
@@ -118,7 +118,7 @@ function join(
   const further = inside.filter(wanted);
   const roots = [...reductions.map((t) => t.inputs[0]!), ...further];
   const computed = new Set(inside);
-  const whole = expressionOf(roots, space, (t) => materialized(t) && !computed.has(t), false);
+  const whole = expressionOf(roots, space, (t) => materialized(t) && !computed.has(behind(t)), false);
   if (whole.operations > MOST_OPERATIONS) return undefined;
   const expression = withTotals(whole, reductions, like.shape);
   if (!expression || expression.buffers.some((t) => computed.has(t))) return undefined;
@@ -131,13 +131,24 @@ function join(
   return { kind: 'reduce', level: second.level, nodes, reads: expression.buffers, expression, staged };
 }
 
-/** Whether a tensor has a shape, but for leading axes of size 1 that it may lack. */
-const isLike = (t: Tensor, shape: readonly number[]): boolean => {
-  const lead = shape.length - t.rank;
-  return (
-    lead >= 0 && sameShape(t.shape, shape.slice(lead)) && shape.slice(0, lead).every((side) => side === 1)
-  );
-};
+/** What kernels see in a tensor that may be another with more or fewer axes of size 1. */
+function behind(t: Tensor): Tensor {
+  let root = t;
+  while (isUnitReshape(root)) root = root.inputs[0]!;
+  return root;
+}
+
+/** Whether a tensor has a shape, whatever the number of leading axes of size 1. */
+function isLike(t: Tensor, shape: readonly number[]): boolean {
+  const sides = (all: readonly number[]) =>
+    all.slice(
+      Math.max(
+        0,
+        all.findIndex((side) => side !== 1),
+      ),
+    );
+  return t.size === sizeOf(shape) && (t.size === 1 || sameShape(sides(t.shape), sides(shape)));
+}
 
 /** An expression whose leaves read totals at hand rather than buffers of them; undefined where one is read elsewhere than it is reduced. */
 function withTotals(
