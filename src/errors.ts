@@ -1,6 +1,7 @@
 /**
  * A failure the user can act on: `message` says what went wrong and names the thing and its value,
  * `remedy` says what to do about it. The command line prints both and no stack trace.
+ * @example new CollimateError('lr is -1', 'Give a positive number.').remedy // 'Give a positive number.'
  */
 export class CollimateError extends Error {
   readonly remedy: string | undefined;

@@ -17,12 +17,6 @@ test('the code in the README runs as printed, and learns', () => {
       cwd: ROOT,
       encoding: 'utf8',
     });
-    // What is printed is TypeScript that compiles strictly.
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      '{ "extends": "../../tsconfig.json", "include": ["example.ts"] }',
-    );
-    execFileSync('npx', ['tsc', '--noEmit', '-p', folder], { cwd: ROOT, encoding: 'utf8' });
     const losses = printed
       .trim()
       .split('\n')

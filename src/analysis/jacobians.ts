@@ -40,6 +40,14 @@ interface Group {
  * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks, at some samples, as operators: nothing here
  * sees a matrix, only batched JVPs and VJPs of the branch. Blocks are stacked along a leading axis and run together, as
  * many as memory allows. `points` holds h before each block of the stage at each sample, [N, ...shape] each.
+ *
+ * @example
+ * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const options = analysisSettings(network, { seed: 1 });
+ * const points = network.blocks.map(() => new Float32Array(8).fill(1)); // one sample
+ * const [stage, state] = [network.stages[0]!, initialState(network, 1)];
+ * using jacobians = residualJacobians(gpu, network, stage, state, points, { ...options, columns: options.sketchColumns });
+ * (await jacobians.triples()).frobenius2.length; // 2
  */
 export function residualJacobians(
   gpu: Gpu,

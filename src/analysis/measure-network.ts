@@ -28,7 +28,16 @@ export type NetworkMeasures = Pick<
   'step' | 'samples' | 'summary' | 'deadBlocks' | 'frobenius' | 'alignment'
 >;
 
-/** Takes all measures (docs/measures.md) of a network at the given samples. */
+/**
+ * Takes all measures (docs/measures.md) of a network at the given samples.
+ *
+ * @example
+ * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const samples = { inputs: new Float32Array([0, 1, 1, 0]), labels: [0, 1], indices: [0, 1] };
+ * const options = analysisSettings(network, { seed: 1 });
+ * const measures = await measureNetwork(gpu, network, initialState(network, 1), samples, options);
+ * measures.samples.length; // 2
+ */
 export async function measureNetwork(
   gpu: Gpu,
   network: ResidualNetwork,

@@ -11,6 +11,7 @@ export interface PowerLaw {
 /**
  * Least squares of log y on log x over points [x, y], both positive; null where fewer than two x differ. A point that is not
  * positive has no logarithm: there is no fit then.
+ * @example fitPowerLaw([[1, 8], [2, 4], [4, 2]])!.slope // -1
  */
 export function fitPowerLaw(points: readonly (readonly [number, number])[]): PowerLaw | null {
   if (points.some(([x, y]) => !(x > 0 && y > 0 && Number.isFinite(x) && Number.isFinite(y)))) return null;

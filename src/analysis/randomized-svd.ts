@@ -67,7 +67,10 @@ const SMALLEST = 1e-30;
 export const productsOf = ({ columns, powerIterations, filters }: SketchOptions): number =>
   2 * columns * (powerIterations + filters * FILTER_DEGREE + 1);
 
-/** A batch of maps held as matrices: row j of `images [… , d, d]` is the image of the j-th unit vector. */
+/**
+ * A batch of maps held as matrices: row j of `images [… , d, d]` is the image of the j-th unit vector.
+ * @example matrixMap(array([1, 2, 3, 4], [2, 2])).apply(array([1, 0], [1, 2])) // [[1, 2]]
+ */
 export const matrixMap = (images: Tensor): LinearMap => ({
   apply: (v) => matmul(v, images),
   applyTranspose: (u) => matmul(u, images, { transposeB: true }),
@@ -81,6 +84,10 @@ export const matrixMap = (images: Tensor): LinearMap => ({
  * not, and leave noise in the place of what lies below 3e-4 of the largest, for the last to work on. No product of the
  * map with its transpose is ever formed. With `columns` = d it is a full SVD.
  * `batch` is the shape before vectors and dimension.
+ *
+ * @example
+ * const options = { columns: 2, powerIterations: 1, filters: 0, triples: 1, key: array([1, 2], [2], 'u32') };
+ * randomizedSvd(matrixMap(array([0, 2, 1, 0], [2, 2])), [], 2, options).s; // [2, 1]
  */
 export function randomizedSvd(
   map: LinearMap,

@@ -34,7 +34,7 @@ const convolutional = (spectrum: number, columns: number, dim: number) => ({
   filters: (dim > 16384 ? 3 : dim > 4096 ? 2 : 1) + (2 * spectrum > columns ? 1 : 0),
 });
 
-/** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. */
+/** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. Example: {@link measureNetwork} */
 export function analysisSettings(
   network: ResidualNetwork,
   chosen: { [K in keyof AnalysisOptions]?: AnalysisOptions[K] | undefined } & { seed: number },

@@ -6,7 +6,7 @@ export interface Spread {
   readonly max: number | null;
 }
 
-/** Of the values that are finite numbers. */
+/** Of the values that are finite numbers. @example spreadOf([1, 3, null]).mean // 2 */
 export function spreadOf(values: Iterable<number | null | undefined>): Spread {
   const known = [...values].filter((x): x is number => x != null && Number.isFinite(x));
   if (known.length === 0) return { mean: null, std: null, min: null, max: null };

@@ -69,6 +69,11 @@ export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
 /**
  * A dense array in GPU memory: a whole buffer or a stretch of one. Views made with {@link view} share the buffer;
  * disposing of the array that owns it frees it.
+ *
+ * @example
+ * const array = DeviceArray.from(gpu, [1, 2, 3, 4], [2, 2]);
+ * await array.view(2, [2]).read(); // [3, 4]
+ * array.dispose();
  */
 export class DeviceArray<D extends DType = DType> implements Disposable {
   #owner = false;

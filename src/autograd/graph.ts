@@ -24,6 +24,7 @@ const isShape = (x: unknown): x is readonly number[] =>
 /**
  * Runs a function of tensors once, on symbols, and records what it computes. Specs take the place of its tensors.
  * @throws CollimateError if it returns no tensor, or a tensor of another trace
+ * @example trace((x) => exp(x), [[2]]).outputs[0]!.shape // [2]
  */
 export function trace<const S extends Specs, R>(f: (...args: TracedArgs<S>) => R, specs: S): Graph<R> {
   if (typeof f !== 'function' || !Array.isArray(specs)) {
@@ -82,7 +83,10 @@ export function namesOf({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>):
   return new Map(named.map((x, i) => [x, `%${i}`]));
 }
 
-/** The graph as text, one line per operation, with shapes; the same computation gives the same text. */
+/**
+ * The graph as text, one line per operation, with shapes; the same computation gives the same text.
+ * @example printGraph(trace((x) => exp(x), [[2]])) // 'graph(%0: f32[2] 0)\n  %1: f32[2] = exp(%0)\n  return %1'
+ */
 export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   expectGraph('printGraph', graph);
   const { inputs, outputs } = graph;

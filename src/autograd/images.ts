@@ -23,6 +23,7 @@ const windowOf = (x: Tensor, size: Sides, { stride, padding = 0 }: WindowOptions
 /**
  * Convolution (without flipping) of images [… , n, height, width, in] with weights in PyTorch's layout
  * [… , out, in, height, width]. The result is [… , n, height, width, out]; leading axes broadcast.
+ * @example conv2d(array([1, 2, 3, 4], [1, 2, 2, 1]), array([1, 1, 1, 1], [1, 1, 2, 2])) // [10], of height and width 1
  */
 export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Typed {
   expectTensors('conv2d', [x, weight]);
@@ -64,6 +65,7 @@ export function convTranspose2d(
 /**
  * Largest element at each position of a window over images [… , n, height, width, channels]; NaN if any is. By default
  * windows do not overlap. The derivative goes to the first largest element (the first NaN), as in PyTorch.
+ * @example maxPool2d(array([1, 2, 3, 4], [1, 2, 2, 1]), 2) // [4]
  */
 export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Typed {
   expectTensors('maxPool2d', [x]);
@@ -94,7 +96,10 @@ export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOp
   return transpose(reshape(means, [n, channels, down, across], 4), [0, 2, 3, 1]);
 }
 
-/** Mean over height and width of images [… , n, height, width, channels]: [… , n, channels]. */
+/**
+ * Mean over height and width of images [… , n, height, width, channels]: [… , n, channels].
+ * @example globalAveragePool(array([1, 2, 3, 4], [1, 2, 2, 1])) // [2.5]
+ */
 export function globalAveragePool(x: Tensor): Typed {
   return reshape(mean(x, [-3, -2]), [x.shape.at(-1)!], 3);
 }

@@ -6,7 +6,10 @@ import type { NdArray } from './rule.ts';
 
 import { ancestors, type Tensor } from './tensor.ts';
 
-/** Evaluates a graph on the CPU in float64: the oracle that everything else is tested against. */
+/**
+ * Evaluates a graph on the CPU in float64: the oracle that everything else is tested against.
+ * @example interpret(trace((x) => exp(x), [[2]]), [[0, 1]])[0]!.data // [1, 2.7182818]
+ */
 export function interpret(
   graph: Pick<Graph, 'inputs' | 'outputs'>,
   values: readonly ArrayLike<number>[],

@@ -13,6 +13,7 @@ const SEGMENT = 256;
  * shorter vectors of the same inner products, and orthonormalized in their turn (TSQR: Demmel, Grigori, Hoemmen &
  * Langou, *Communication-optimal parallel and sequential QR and LU factorizations*, SIAM J. Sci. Comput. 2012). Most of
  * the work is products of matrices, and however few the sets, there are many segments to work on side by side.
+ * @example orthonormalize(array([3, 4, 0, 1], [2, 2])) // [[0.6, 0.8], [-0.8, 0.6]]
  */
 export function orthonormalize(x: Tensor): Typed {
   expectTensors('orthonormalize', [x]);
@@ -85,7 +86,10 @@ export function leftVectors(x: Tensor): Typed {
   return c.mul(q, c.where(c.greater(0, along), c.full(-1, along.shape), c.full(1, along.shape)));
 }
 
-/** Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors. */
+/**
+ * Singular value decomposition of square matrices `a [… , n, n]`: rows of `u` and `v` are singular vectors.
+ * @example svd(array([0, 2, 1, 0], [2, 2])).s // [2, 1]
+ */
 export function svd(a: Tensor): { u: Typed; s: Typed; v: Typed } {
   const { s, v } = rightSvd(a);
   return { u: leftVectors(c.matmul(v, a, { transposeB: true })), s, v };

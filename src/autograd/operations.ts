@@ -49,27 +49,42 @@ export function squeeze<D extends DType>(x: Typed<D>, axes: readonly number[]): 
   return reshape(x, x.shape.filter(stays));
 }
 
-/** Sum along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². */
+/** Sum along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². @example sum(array([1, 2, 3])) // [6] */
 export const sum = reduce('sum', 'sum');
-/** Largest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally. */
+/**
+ * Largest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally.
+ * @example amax(array([1, 3, 2, 0], [2, 2]), -1) // [[3], [2]]
+ */
 export const amax = reduce('max', 'amax');
 /** Numbers in reverse order; of integers, whose smallest has no negative, −1 − x. */
 export const reversed = <D extends DType>(x: Typed<D>): Typed<D> =>
   isInteger(x?.dtype) ? sub(constant(x.dtype === 'u32' ? 2 ** 32 - 1 : -1, x.dtype), x) : neg(x);
-/** Smallest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally. */
+/**
+ * Smallest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally.
+ * @example amin(array([1, 3, 2, 0], [2, 2]), -1) // [[1], [0]]
+ */
 export const amin = <D extends DType>(x: Typed<D>, axes?: Axes, options?: ReduceOptions): Typed<D> =>
   reversed(amax(reversed(x), axes, options));
-/** Product along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². The derivative is right with zeros, too. */
+/**
+ * Product along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². The derivative is right with zeros, too.
+ * @example prod(array([2, 3, 4])) // [24]
+ */
 export const prod = reduce('prod', 'prod');
-/** Biased variance (divides by n) along `axes` (default: all), kept with size 1; NaN if any element is not finite. */
+/**
+ * Biased variance (divides by n) along `axes` (default: all), kept with size 1; NaN if any element is not finite.
+ * @example variance(array([1, 3])) // [1]
+ */
 export const variance = reduce('variance', 'variance') as Float;
-/** Mean along `axes` (default: all), which are kept with size 1. */
+/** Mean along `axes` (default: all), which are kept with size 1. @example mean(array([1, 2, 3, 6], [2, 2]), -1) // [[1.5], [4.5]] */
 export const mean = reduce('mean', 'mean') as Float;
 
 /** Elements that are summed one after the other; more are summed in blocks. */
 const LONGEST = 256;
 
-/** Sums of all elements up to each along an axis (default: the last), itself included; with `reverse`, from the end on. */
+/**
+ * Sums of all elements up to each along an axis (default: the last), itself included; with `reverse`, from the end on.
+ * @example cumsum(array([1, 2, 3])) // [1, 3, 6]
+ */
 export function cumsum<D extends DType>(
   x: Typed<D>,
   axis = -1,
@@ -101,7 +116,10 @@ function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
   return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
 }
 
-/** Matrix product over the last two axes, each operand transposed first on request; leading axes broadcast. */
+/**
+ * Matrix product over the last two axes, each operand transposed first on request; leading axes broadcast.
+ * @example matmul(array([1, 2, 3, 4], [2, 2]), array([1, 10], [2, 1])) // [[21], [43]]
+ */
 export function matmul(a: Tensor, b: Tensor, options: Partial<Params['matmul']> = {}): Typed {
   expectOptions('matmul', options, ['transposeA', 'transposeB']);
   const { transposeA = false, transposeB = false } = options;
@@ -116,6 +134,7 @@ export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window:
 /**
  * Elements of `table` (u8 or f32) at `index` (u32 or i32) along an axis (default: the first), in whose place the axes of `index` are; as
  * f32, times `scale` plus `shift`. Out of range, below 0 too, there is NaN, whose derivative is dropped.
+ * @example take(array([10, 20, 30]), array([2, 0], [2], 'u32')) // [30, 10]
  */
 export function take(
   table: Tensor,
@@ -136,11 +155,15 @@ export function take(
  * Sums of the parts of `updates` (f32) along an axis (default: the first) that have the same `index` (u32 or i32 [b]): `rows` of them, 0
  * where there is none. They are added in their order, so that the same data give the same bits; those with an index out of
  * range are dropped.
+ * @example scatterAdd(array([1, 2, 3]), array([0, 1, 0], [3], 'u32'), 2) // [4, 2]
  */
 export const scatterAdd = (updates: Tensor, index: Tensor, rows: number, axis = 0): Typed =>
   bind('scatterAdd', [updates, index], { axis: fromEnd(axis, updates.rank), rows });
 
-/** Random numbers, uniform in [0, 1) or standard normal, that depend on `key` (u32 [2]), `stream` and position alone. */
+/**
+ * Random numbers, uniform in [0, 1) or standard normal, that depend on `key` (u32 [2]), `stream` and position alone.
+ * @example random(array([1, 2], [2], 'u32'), [2]) // [0.021864, 0.596962]
+ */
 export function random(
   key: Tensor,
   shape: Shape,

@@ -23,78 +23,88 @@ const comparison =
   (a: Operand, b: Operand): Typed<'bool'> =>
     bind(op, alignRanks(op, literals(a, b)), {});
 
-/** Sum of f32, or of integers modulo 2³². */
+/** Sum of f32, or of integers modulo 2³². @example add(array([1, 2]), 10) // [11, 12] */
 export const add = binary('add');
-/** Difference of f32, or of integers modulo 2³². */
+/** Difference of f32, or of integers modulo 2³². @example sub(10, array([1, 2])) // [9, 8] */
 export const sub = binary('sub');
-/** Product of f32, or of integers modulo 2³². */
+/** Product of f32, or of integers modulo 2³². @example mul(array([1, 2]), array([3, 4])) // [3, 8] */
 export const mul = binary('mul');
-/** Quotient; of integers it is rounded toward 0, division by zero gives the dividend, and −2³¹ / −1 is −2³¹. */
+/**
+ * Quotient; of integers it is rounded toward 0, division by zero gives the dividend, and −2³¹ / −1 is −2³¹.
+ * @example div(array([7, 9]), 2) // [3.5, 4.5]; of u32, [3, 4]
+ */
 export const div = binary('div');
-/** Remainder of integers, with the sign of the dividend; 0 if the divisor is 0. */
+/** Remainder of integers, with the sign of the dividend; 0 if the divisor is 0. @example rem(iota([5]), 3) // [0, 1, 2, 0, 1] */
 export const rem = binary('rem');
-/** The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
+/**
+ * The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally.
+ * @example maximum(array([-1, 2]), 0) // [0, 2]
+ */
 export const maximum = binary('max');
-/** The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally. */
+/**
+ * The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally.
+ * @example minimum(array([-1, 2]), 0) // [-1, 0]
+ */
 export const minimum = binary('min');
-/** a > b, as bool; false if either is NaN. */
+/** a > b, as bool; false if either is NaN. @example greater(array([1, 2]), 1) // [0, 1] */
 export const greater = comparison('greater');
-/** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. */
+/** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. @example equal(array([1, 2]), 1) // [1, 0] */
 export const equal = comparison('equal');
 
-/** a < b, as bool; false if either is NaN. */
+/** a < b, as bool; false if either is NaN. @example less(array([1, 2]), 2) // [1, 0] */
 export const less = (a: Operand, b: Operand): Typed<'bool'> => greater(b, a);
-/** a ≥ b, as bool; false if either is NaN. */
+/** a ≥ b, as bool; false if either is NaN. @example greaterEqual(array([1, 2]), 2) // [0, 1] */
 export const greaterEqual = (a: Operand, b: Operand): Typed<'bool'> => or(greater(a, b), equal(a, b));
-/** a ≤ b, as bool; false if either is NaN. */
+/** a ≤ b, as bool; false if either is NaN. @example lessEqual(array([1, 2]), 1) // [1, 0] */
 export const lessEqual = (a: Operand, b: Operand): Typed<'bool'> => greaterEqual(b, a);
-/** a ≠ b, as bool; true if either is NaN. */
+/** a ≠ b, as bool; true if either is NaN. @example notEqual(array([1, 2]), 1) // [0, 1] */
 export const notEqual = (a: Operand, b: Operand): Typed<'bool'> => not(equal(a, b));
 type Logical = (a: Tensor, b: Tensor) => Typed<'bool'>;
-/** Whether both of two bools are true. */
+/** Whether both of two bools are true. @example and(less(iota([4]), 3), greater(iota([4]), 0)) // [0, 1, 1, 0] */
 export const and = comparison('and') as Logical;
-/** Whether one or both of two bools are true. */
+/** Whether one or both of two bools are true. @example or(less(iota([4]), 1), greater(iota([4]), 2)) // [1, 0, 0, 1] */
 export const or = comparison('or') as Logical;
-/** The other bool. */
+/** The other bool. @example not(less(iota([3]), 1)) // [0, 1, 1] */
 export const not = (x: Tensor): Typed<'bool'> => bind('not', [x], {});
 
-/** −x, of f32 or i32. */
+/** −x, of f32 or i32. @example neg(array([1, -2])) // [-1, 2] */
 export const neg = <D extends DType>(x: Typed<D>): Typed<D> => bind('neg', [x], {});
-/** eˣ. */
+/** eˣ. @example exp(array([0, 1])) // [1, 2.718282] */
 export const exp = (x: Tensor): Typed => bind('exp', [x], {});
-/** Natural logarithm; NaN of negative numbers. */
+/** Natural logarithm; NaN of negative numbers. @example log(array([1, Math.E])) // [0, 1] */
 export const log = (x: Tensor): Typed => bind('log', [x], {});
-/** √x; NaN of negative numbers. */
+/** √x; NaN of negative numbers. @example sqrt(array([4, 9])) // [2, 3] */
 export const sqrt = (x: Tensor): Typed => bind('sqrt', [x], {});
-/** 1/√x. */
+/** 1/√x. @example rsqrt(array([4, 25])) // [0.5, 0.2] */
 export const rsqrt = (x: Tensor): Typed => bind('rsqrt', [x], {});
-/** Cosine of an angle in radians. */
+/** Cosine of an angle in radians. @example cos(array([0, Math.PI])) // [1, -1] */
 export const cos = (x: Tensor): Typed => bind('cos', [x], {});
-/** Sine of an angle in radians. */
+/** Sine of an angle in radians. @example sin(array([0, Math.PI / 2])) // [0, 1] */
 export const sin = (x: Tensor): Typed => bind('sin', [x], {});
-/** Hyperbolic tangent. */
+/** Hyperbolic tangent. @example tanh(array([0, 1])) // [0, 0.761594] */
 export const tanh = (x: Tensor): Typed => bind('tanh', [x], {});
-/** The logistic function 1 / (1 + e⁻ˣ). */
+/** The logistic function 1 / (1 + e⁻ˣ). @example sigmoid(array([0, 1])) // [0.5, 0.731059] */
 export const sigmoid = (x: Tensor): Typed => bind('sigmoid', [x], {});
-/** The error function, 2/√π ∫ e^(−t²) dt from 0 to x. */
+/** The error function, 2/√π ∫ e^(−t²) dt from 0 to x. @example erf(array([0, 1])) // [0, 0.842701] */
 export const erf = (x: Tensor): Typed => bind('erf', [x], {});
-/** Magnitude of f32 or i32 (that of −2³¹ is −2³¹); the derivative is 0 at 0. */
+/** Magnitude of f32 or i32 (that of −2³¹ is −2³¹); the derivative is 0 at 0. @example abs(array([-2, 3])) // [2, 3] */
 export const abs = <D extends DType>(x: Typed<D>): Typed<D> => bind('abs', [x], {});
-/** −1, 0 or 1; zeros keep their sign, and of NaN it is NaN. The derivative is 0. */
+/** −1, 0 or 1; zeros keep their sign, and of NaN it is NaN. The derivative is 0. @example sign(array([-2, 0, 3])) // [-1, 0, 1] */
 export const sign = <D extends DType>(x: Typed<D>): Typed<D> =>
   stopGradient(where(greater(x, 0), 1, where(greater(0, x), -1, x)));
-/** The largest whole number that is not above x. The derivative is 0. */
+/** The largest whole number that is not above x. The derivative is 0. @example floor(array([1.5, -1.5])) // [1, -2] */
 export const floor = (x: Tensor): Typed => bind('floor', [x], {});
-/** The nearest whole number, of two the even one. The derivative is 0. */
+/** The nearest whole number, of two the even one. The derivative is 0. @example round(array([1.5, 2.5, -0.6])) // [2, 2, -1] */
 export const round = (x: Tensor): Typed => bind('round', [x], {});
-/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. */
+/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. @example relu(array([-1, 2])) // [0, 2] */
 export const relu = (x: Tensor): Typed => bind('relu', [x], {});
-/** x². */
+/** x². @example square(array([-3, 4])) // [9, 16] */
 export const square = <D extends DType>(x: Typed<D>): Typed<D> => mul(x, x);
 const power = binary('pow');
 /**
  * aᵇ, with the special values of IEEE 754: 1 if b is 0 or a is 1, even beside NaN; NaN for a < 0 unless b is whole. The
  * derivative by b is 0 at a = 0 and NaN for a < 0; a literal b has none.
+ * @example pow(array([2, 9]), array([3, 0.5])) // [8, 3]
  */
 export const pow = (a: Operand, b: Operand): Typed =>
   b === 2 && typeof a !== 'number' ? square(a as Typed) : power(a as Operand<'f32'>, b as Operand<'f32'>);
@@ -106,7 +116,10 @@ export const pow = (a: Operand, b: Operand): Typed =>
 export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Typed =>
   bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
 
-/** `a` where `condition` (bool) is true, else `b`; both may be bool too. */
+/**
+ * `a` where `condition` (bool) is true, else `b`; both may be bool too.
+ * @example where(greater(array([-1, 2]), 0), array([10, 20]), 0) // [0, 20]
+ */
 export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>, b: Operand<D>): Typed<D> {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }
@@ -114,11 +127,15 @@ export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>,
 /**
  * Converts. Of f32, integers are rounded toward 0 and clamped to 0 … 2³² − 256 (u32) or −2³¹ … 2³¹ − 128 (i32); NaN becomes 0. Between
  * u32 and i32, the bits stay.
+ * @example cast(array([2.7, -1]), 'u32') // [2, 0]
  */
 export const cast = <D extends Numeric>(x: Tensor, dtype: D): Typed<D> =>
   x?.dtype === dtype ? (x as Typed<D>) : bind('cast', [x], { dtype });
-/** The identity, with a derivative of zero. */
+/** The identity, with a derivative of zero. @example grad((x: Tensor) => sum(mul(x, stopGradient(x))))(array([3])) // [3], and not 6 */
 export const stopGradient = <D extends DType>(x: Typed<D>): Typed<D> => bind('stopGradient', [x], {});
-/** Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay. */
+/**
+ * Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay.
+ * @example shuffle(iota([4]), constant(1, 'u32'), 4) // [2, 3, 1, 0]
+ */
 export const shuffle = (index: Tensor, key: Tensor, n: number): Typed<'u32'> =>
   bind('shuffle', alignRanks('shuffle', [index, key]), { n });

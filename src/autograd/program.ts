@@ -43,6 +43,10 @@ export interface CompileOptions {
  * Traces a function, with its derivatives, and compiles all kernels in parallel. Before the first
  * use of a kernel family the device must reproduce a known answer with it.
  * @throws WrongAnswers if that is wrong
+ *
+ * @example
+ * const double = await compile(gpu, (x) => mul(x, 2), [[3]]);
+ * (await double.run([1, 2, 3])).data; // [2, 4, 6]
  */
 export async function compile<const S extends Specs, const R>(
   gpu: Gpu,

@@ -25,7 +25,7 @@ const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
  * @example
  * const sums = (xs: Tensor) => scan((sum: Tensor, x: Tensor) => [add(sum, x), mul(sum, x)], full(0, []), xs);
  * const program = await compile(gpu, sums, [[4]]);
- * await program.run([1, 2, 3, 4]); // 10, and [0, 2, 9, 24]
+ * (await program.run([1, 2, 3, 4]))[1].data; // [0, 2, 9, 24]
  */
 export function scan<C, X, Y>(
   // The empty list lets a list of carries be taken for one of their number.

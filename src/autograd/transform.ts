@@ -62,6 +62,7 @@ export function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { cop
 /**
  * The value of `f` and its derivative along the tangents, one for each tensor in the arguments, in
  * the same structure: `[f(x), ∂f(x)·t]`.
+ * @example jvp((x: Tensor) => square(x), [array([3])], [array([1])])[1] // [6]
  */
 export function jvp<A extends Args, R>(
   f: (...args: A) => R,
@@ -84,7 +85,10 @@ export interface Linearization<A extends Args, R> {
   applyTranspose(u: Mapped<R, Tensor>): A;
 }
 
-/** Linearizes `f` at a point: everything that does not depend on the tangents is computed once. */
+/**
+ * Linearizes `f` at a point: everything that does not depend on the tangents is computed once.
+ * @example linearize((x: Tensor) => square(x), array([1, 2])).apply(array([1, 10])) // [2, 40]
+ */
 export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): Linearization<A, R> {
   const { copies, out } = isolate(f, args);
   const outs = treeFlatten(out);
@@ -105,7 +109,10 @@ export function linearize<A extends Args, R>(f: (...args: A) => R, ...args: A): 
   };
 }
 
-/** The value of `f` and a function from the cotangent of the value to those of the arguments. */
+/**
+ * The value of `f` and a function from the cotangent of the value to those of the arguments.
+ * @example vjp((x: Tensor) => square(x), array([1, 2]))[1](array([1, 10]))[0] // [2, 40]
+ */
 export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u: Mapped<R, Tensor>) => A] {
   const { value, applyTranspose } = linearize(f, ...args);
   const pullback = (u: Mapped<R, Tensor>) => {
@@ -118,6 +125,7 @@ export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u
 /**
  * A function that gives the value of `f`, a scalar, and its gradient with respect to the first argument, in that
  * argument's structure. With `hasAux`, `f` returns `[scalar, aux]` and so does the value.
+ * @example valueAndGrad((x: Tensor) => sum(square(x)))(array([1, 2]))[0] // [5]; [1] is the gradient, [2, 4]
  */
 export function valueAndGrad<A extends Args, X>(
   f: (...args: A) => [Tensor, X],
@@ -155,7 +163,10 @@ export function valueAndGrad<A extends Args>(
   };
 }
 
-/** A function that gives the gradient of the scalar function `f` with respect to its first argument. */
+/**
+ * A function that gives the gradient of the scalar function `f` with respect to its first argument.
+ * @example grad((x: Tensor) => sum(square(x)))(array([1, 2])) // [2, 4]
+ */
 export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) => A[0] {
   const both = valueAndGrad(f);
   return (...args) => both(...args)[1];

@@ -4,7 +4,7 @@ import { bind } from './bind.ts';
 import { type DType, type Numeric, type Shape, sameShape, sizeOf } from './shape.ts';
 import { expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
-/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or an integer; it broadcasts to any shape. */
+/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or an integer; it broadcasts to any shape. @example constant(2) // 2 */
 export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' as D): Typed<D> {
   return bind('constant', [], { value, dtype });
 }
@@ -27,7 +27,7 @@ export function array<D extends Numeric | 'u8' = 'f32'>(
   return bind('input', [], { name: 'array', shape: own, dtype, data: copy });
 }
 
-/** Each element's index along one axis of a shape, as u32. */
+/** Each element's index along one axis of a shape, as u32. @example iota([2, 2], 0) // [[0, 0], [1, 1]] */
 export function iota(shape: Shape, axis = -1): Typed<'u32'> {
   return bind('iota', [], { shape: sides('iota', shape), axis: fromEnd(axis, shape.length) });
 }
@@ -39,7 +39,10 @@ export const fromEnd = (axis: number, rank: number): number =>
 /** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
 export const zerosLike = <D extends DType>(x: Typed<D>, value = 0): Typed<D> => constant(value, x.dtype);
 
-/** The last axes (all, if their number is not given) with other sides, of which one may be −1: what the others leave. */
+/**
+ * The last axes (all, if their number is not given) with other sides, of which one may be −1: what the others leave.
+ * @example reshape(iota([4]), [2, -1]) // [[0, 1], [2, 3]]
+ */
 export function reshape<D extends DType>(x: Typed<D>, to: Shape, last?: number): Typed<D> {
   expectTensors('reshape', [x]);
   const from = last ?? x.rank;
@@ -57,16 +60,16 @@ function filled(shape: Shape, size: number): Shape {
   return rest > 0 && size % rest === 0 ? shape.with(at, size / rest) : shape;
 }
 
-/** Permutes the last axes by `perm` (default: reverses all axes). */
+/** Permutes the last axes by `perm` (default: reverses all axes). @example transpose(array([1, 2, 3, 4], [2, 2])) // [[1, 3], [2, 4]] */
 export function transpose<D extends DType>(x: Typed<D>, perm?: readonly number[]): Typed<D> {
   expectTensors('transpose', [x]);
   return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
 }
 
-/** Swaps the last two axes, like JAX’s `mT`. */
+/** Swaps the last two axes, like JAX’s `mT`. @example mT(array([1, 2, 3, 4], [2, 2])) // [[1, 3], [2, 4]] */
 export const mT = <D extends DType>(x: Typed<D>): Typed<D> => transpose(x, [1, 0]);
 
-/** Repeats axes of size 1 so that the trailing axes become `to`. */
+/** Repeats axes of size 1 so that the trailing axes become `to`. @example broadcast(array([1, 2], [1, 2]), [2, 2]) // [[1, 2], [1, 2]] */
 export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
   expectTensors('broadcast', [x]);
   const shape = sides('broadcast', to);
@@ -74,7 +77,7 @@ export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
   return bind('broadcast', [x], { to: shape });
 }
 
-/** A tensor of one value. */
+/** A tensor of one value. @example full(7, [2]) // [7, 7] */
 export function full<D extends DType = 'f32'>(value: number, shape: Shape, dtype?: D): Typed<D> {
   const ones = sides('full', shape).map(() => 1);
   return broadcast(reshape(constant(value, dtype), ones), shape);
@@ -115,6 +118,7 @@ export function alignRanks(op: string, tensors: readonly Tensor[]): Tensor[] {
 /**
  * The elements `start` … `limit` − 1 along an axis, or lists of them for several: by default the last ones. They are read where they
  * are, and not copied. For every k-th element, reshape k of them into an axis of their own first.
+ * @example slice(iota([5]), 1, 3) // [1, 2]
  */
 export function slice<D extends DType>(
   x: Typed<D>,
@@ -136,7 +140,10 @@ export function slice<D extends DType>(
 /** Operands of one concatenation: every adapter's kernels can bind eight arrays, and one is the result. */
 const MOST_JOINED = 7;
 
-/** Tensors one after the other along an axis (default: the last); along the others they broadcast. */
+/**
+ * Tensors one after the other along an axis (default: the last); along the others they broadcast.
+ * @example concat([array([1]), array([2, 3])]) // [1, 2, 3]
+ */
 export function concat<D extends DType>(xs: readonly Typed<D>[], axis = -1): Typed<D> {
   expectTensors('concat', xs);
   if (!xs.length) throw new CollimateError('concat: there is no tensor', 'Give one or more.');
@@ -151,7 +158,10 @@ export function concat<D extends DType>(xs: readonly Typed<D>[], axis = -1): Typ
   return bind('concat', parts, { axis: at });
 }
 
-/** A tensor between so many elements of `value` before and after it along each of the last axes: `pad(x, [[0, 1], [2, 2]])`. */
+/**
+ * A tensor between so many elements of `value` before and after it along each of the last axes: `pad(x, [[0, 1], [2, 2]])`.
+ * @example pad(array([1, 2]), [[1, 0]]) // [0, 1, 2]
+ */
 export function pad<D extends DType>(
   x: Typed<D>,
   widths: readonly (readonly [number, number])[],

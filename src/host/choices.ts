@@ -78,7 +78,7 @@ function addChoices(file: string, adapter: string, classes: Readonly<Record<stri
   }
 }
 
-/** Choices of kernels in a file, which a {@link Tuner} reads and adds to. */
+/** Choices of kernels in a file, which a tuner reads and adds to. Example: {@link Tuner} */
 export const fileChoices = (file = choicesFile()): ChoiceStore => ({
   fingerprint,
   read: (adapter) => ({ ...readChoices(file)[adapterKey(adapter)] }),

@@ -29,6 +29,11 @@ export interface OpenOptions {
  * `COLLIMATE_UNCHECKED` is set). An adapter that fails is refused; if none was requested, the next best software adapter
  * takes its place, with a warning.
  * @throws CollimateError if there is no such adapter, with what was found instead, or it computes wrong numbers
+ *
+ * @example
+ * const gpu = await openGpu(); // or { adapter: 'swiftshader' }
+ * const program = await compile(gpu, (x) => square(x), [[2]]);
+ * (await program.run([2, 3])).data; // [4, 9]
  */
 export const openGpu = (options: OpenOptions = {}): Promise<Gpu> => openFrom(findHostAdapter, options);
 

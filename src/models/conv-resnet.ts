@@ -34,6 +34,11 @@ export type ConvResNetOptions = Omit<Options, 'kind'>;
  * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) with the branch
  * F = conv3×3–BN–ReLU–conv3×3–BN, all of one resolution and number of channels, global average pooling and a linear classifier.
  * No biases beside BatchNorm's and the classifier's.
+ *
+ * @example
+ * const stem = { size: 3, stride: 1, padding: 1 };
+ * const shape = { inputs: [28, 28, 1], depth: 8, channels: 64, stem } as const;
+ * new ConvResNet({ ...shape, classes: 10, activation: 'relu', skip: true }).stages[0]!.shape; // [28, 28, 64]
  */
 export class ConvResNet extends ResidualNetwork {
   declare readonly options: Options;

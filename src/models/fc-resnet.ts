@@ -44,6 +44,7 @@ export type FcResNetOptions = Omit<Options, 'kind'>;
  * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
  * is Linear–BN–ReLU–Linear–BN, or `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, or without BatchNorm Linear–ReLU–Linear. No
  * biases beside BatchNorm's and the classifier's, where there is BatchNorm.
+ * @example new FcResNet({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
  */
 export class FcResNet extends ResidualNetwork {
   declare readonly options: Options;

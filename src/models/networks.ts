@@ -29,7 +29,10 @@ export const networkOptions = v.variant(
   models.map((kind) => networks[kind].schema) as never,
 ) as unknown as v.GenericSchema<NetworkOptions>;
 
-/** The network that the options describe. */
+/**
+ * The network that the options describe.
+ * @example networkOf({ kind: 'fc', inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
+ */
 export function networkOf(options: NetworkOptions): ResidualNetwork {
   if (Object.hasOwn(networks, options.kind)) return networks[options.kind].create(options);
   throw new CollimateError(

@@ -72,7 +72,7 @@ export interface Architecture {
   readonly head?: string;
 }
 
-/** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. */
+/** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. Example: {@link FcResNet} */
 export abstract class ResidualNetwork implements Network {
   readonly options: BlockOptions & { readonly kind: string };
   readonly input: readonly number[];

@@ -37,6 +37,7 @@ const SMALL = 32;
  * projection (1×1 convolution and BatchNorm) in its skip connection. Names and shapes of the weights are those of
  * torchvision's `resnet34`, and so is the initialization. Images up to 32×32 get a stem of 3×3 without stride and pooling, as is
  * usual for them. Without skip connections there are no projections either: a block is σ(F(h)) everywhere.
+ * @example new ResNet34({ inputs: [224, 224, 3], channels: 64, classes: 10, activation: 'relu', skip: true }).blocks.length // 16
  */
 export class ResNet34 extends ResidualNetwork {
   declare readonly options: Options;

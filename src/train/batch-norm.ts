@@ -13,7 +13,10 @@ export interface BatchStatistics {
   readonly variance: Tensor;
 }
 
-/** Normalizes by the statistics of the batch (over height and width, too), and records them in `seen` by layer name. */
+/**
+ * Normalizes by the statistics of the batch (over height and width, too), and records them in `seen` by layer name.
+ * @example trainingNorm({})(array([1, 3], [2, 1]), 'bn', { 'bn.weight': array([1]), 'bn.bias': array([0]) }) // [-0.999995, 0.999995]
+ */
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {
     const axes = x.shape.slice(1).map((_, i) => -2 - i);
@@ -24,7 +27,7 @@ export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer 
   };
 }
 
-/** Normalizes by the running statistics. */
+/** Normalizes by the running statistics. Example: {@link TrainingState} */
 export const inferenceNorm: Normalizer = (x, name, weights) =>
   affine(
     x,

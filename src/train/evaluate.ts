@@ -29,7 +29,7 @@ const BATCH = 1000;
 /** Bytes that one activation may take, well below what adapters let a binding span. */
 const ACTIVATION_BYTES = 64 * 2 ** 20;
 
-/** Counts correct classifications of a dataset, in inference mode; all batches are queued without waiting. */
+/** Counts correct classifications of a dataset, in inference mode; all batches are queued without waiting. Example: {@link Trainer} */
 export class Evaluator implements Disposable {
   readonly #gpu: Gpu;
   readonly #program: BoundProgram;

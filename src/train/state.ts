@@ -24,7 +24,10 @@ export function keyOf(seed: number): [number, number] {
 /** The u32 from which the order of each epoch follows. */
 export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(seed))[0];
 
-/** A network as PyTorch would initialize it; the numbers depend on the seed alone. */
+/**
+ * A network as PyTorch would initialize it; the numbers depend on the seed alone.
+ * @example initialState(new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true }), 1).parameters.size // 17
+ */
 export function initialState(network: Network, seed: number): HostState {
   const parameters = new Map(
     network.parameters.map(({ name, shape, init }, stream) => {
@@ -46,7 +49,17 @@ export function initialState(network: Network, seed: number): HostState {
   return { step: 0, parameters, statistics, momentum: new Map() };
 }
 
-/** The same in GPU memory: one array each for parameters, gradients, momenta and statistics. */
+/**
+ * The same in GPU memory: one array each for parameters, gradients, momenta and statistics.
+ *
+ * @example
+ * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const state = new TrainingState(gpu, network, { momentum: false });
+ * state.load(initialState(network, 1));
+ * const f = (weights: Weights, x: Tensor) => network.forward(weights, x, inferenceNorm);
+ * const logits = await compile(gpu, f, [state.weights, [3, 2]]);
+ * logits.graph.outputs[0]!.shape; // [3, 2]
+ */
 export class TrainingState implements Disposable {
   readonly parameterLayout: Layout;
   readonly statisticsLayout: Layout;

@@ -53,6 +53,7 @@ const ALTOGETHER = 4000;
 /**
  * Chooses kernels by measuring them, once for each adapter and class of problems. What it finds is kept in a file. When the
  * time is spent, or a measurement fails, the guess is used and nothing kept.
+ * @example const gpu = await openGpu({ chooser: new Tuner({ mode: 'on', store: fileChoices() }) });
  */
 export class Tuner implements KernelChooser {
   /** The variant in use for each problem met so far, and what was pinned. */
