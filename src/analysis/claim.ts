@@ -39,11 +39,12 @@ export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRu
   const seeds = [...new Set(runs.map(({ seed }) => seed))];
   const each = (network: NetworkName, quantity: Quantity<N> = of) =>
     seeds.map((seed) => take(quantity, network, runs, seed));
-  const found = each(of.network ?? 'trained');
+  const { network = 'trained' } = of;
+  const found = each(network);
   const [only] = found;
   const certainty =
     found.length === 1 && only!.runs.length === 1
-      ? only!.runs[0]!.certainty?.(of.network ?? 'trained', of.scalar)
+      ? only!.runs[0]!.certainty?.(network, of.scalar)
       : undefined;
   const judged = found.map(({ value, runs, lacking }) => {
     const reason = lacking ?? unmet(claim, runs);
@@ -58,9 +59,9 @@ export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRu
     ...(certainty && { spread: certainty.spread }),
     ...(fit?.interval && { interval: fit.interval }),
     ...(certainty?.uncertainty != null && { uncertainty: certainty.uncertainty }),
-    atInitialization: mean(each(of.network === 'control' ? 'controlInitialization' : 'initialization')),
+    atInitialization: mean(each(network === 'control' ? 'controlInitialization' : 'initialization')),
     control: mean(
-      control ? each('trained', { ...of, ...control, at: { ...of.at, ...control.at } }) : each('control'),
+      control ? each(network, { ...of, ...control, at: { ...of.at, ...control.at } }) : each('control'),
     ),
     ...(control && { controlLabel: control.label }),
   };

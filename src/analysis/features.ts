@@ -1,5 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { add, argmax, div, iota, minimum } from '../autograd/functions.ts';
+import { add, argmax, concat, div, iota, minimum, reshape } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
@@ -12,8 +12,11 @@ import { bound } from './bound.ts';
 
 /** Reads the classifier's input and the predicted classes for the first examples of a set, in inference mode. */
 export interface FeatureReader extends Disposable {
-  /** Features [count, D] and predicted classes [count], with the current weights. */
-  read(): Promise<{ features: Float32Array; predicted: Uint32Array }>;
+  /**
+   * Features [count, D] and predicted classes [count], with the current weights; and the classes that the classifier would predict if the
+   * network ended before each of the last stage's blocks, [count] each.
+   */
+  read(): Promise<{ features: Float32Array; predicted: Uint32Array; early: Uint32Array[] }>;
 }
 
 /** `weights` are the arrays of parameters and running statistics, by name; of the examples, the first `maximum` are read. */
@@ -37,24 +40,32 @@ export async function featureReader(
       const index = minimum(add(iota([batch]), position), count - 1);
       const rows = feed.rows(div(position, batch), index);
       const x = inputsOf(images, rows, examples, network.input);
-      const { features, logits } = network.representations(weights, x, inferenceNorm);
-      return { features, predicted: argmax(logits) };
+      const { points, features, logits } = network.representations(weights, x, inferenceNorm);
+      const early = points
+        .at(-1)!
+        .slice(0, -1)
+        .map((h) => network.classify(weights, network.features(h)));
+      const predicted = [...early, logits].map((each) => reshape(argmax(each), [1, batch]));
+      return { features, predicted: concat(predicted, -2) };
     },
   );
   return {
     async read() {
       const { features, predicted } = program.result;
       const dim = features.shape[1]!;
-      const all = { features: new Float32Array(count * dim), predicted: new Uint32Array(count) };
+      const all = new Float32Array(count * dim);
+      const ends = Array.from({ length: predicted.shape[0]! }, () => new Uint32Array(count));
       for (let step = 0; step * batch < count; step++) {
         position.write([step * batch]);
         feed.queue(step, 1, () => gpu.submit([program]));
         const rows = Math.min(batch, count - step * batch);
         const [own, classes] = await Promise.all([features.read(), predicted.read()]);
-        all.features.set(own.subarray(0, rows * dim), step * batch * dim);
-        all.predicted.set(classes.subarray(0, rows), step * batch);
+        all.set(own.subarray(0, rows * dim), step * batch * dim);
+        ends.forEach((end, l) => {
+          end.set(classes.subarray(l * batch, l * batch + rows), step * batch);
+        });
       }
-      return all;
+      return { features: all, predicted: ends.pop()!, early: ends };
     },
     [Symbol.dispose]() {
       for (const own of [program, position, feed]) own.dispose();

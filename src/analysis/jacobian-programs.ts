@@ -109,17 +109,17 @@ export function stackedShapes(
 ): Map<string, readonly number[]> {
   const prefix = `${stage.blocks[0]}.`;
   const ones = stage.shape.map(() => 1);
-  const own = ({ name }: { name: string }) => name.startsWith(prefix);
-  const parameters = network.parameters.filter(own).map(({ name, shape }) => [name, shape] as const);
-  const statistics = network.norms
-    .filter(own)
-    .flatMap(({ name, features }) =>
-      ['running_mean', 'running_var'].map((kind) => [`${name}.${kind}`, [features]] as const),
-    );
+  const parameters = network.parameters.map(({ name, shape }) => [name, shape] as const);
+  const statistics = network.norms.flatMap(({ name, features }) =>
+    ['running_mean', 'running_var'].map((kind) => [`${name}.${kind}`, [features]] as const),
+  );
+  const shapes = network.ofBlocks<readonly number[]>(Object.fromEntries([...parameters, ...statistics]));
   return new Map(
-    [...parameters, ...statistics].map(([name, shape]) => [
-      name.slice(prefix.length),
-      shape.length === 1 ? [count, ...ones, ...shape] : [count, ...shape],
-    ]),
+    Object.entries(shapes)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, shape]) => [
+        name.slice(prefix.length),
+        shape.length === 1 ? [count, ...ones, ...shape] : [count, ...shape],
+      ]),
   );
 }

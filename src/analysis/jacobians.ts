@@ -210,13 +210,13 @@ function stackBlocks(
   first: number,
   count: number,
 ): Record<string, DeviceArray> {
-  const all = new Map([...state.parameters, ...state.statistics]);
+  const all = network.ofBlocks(Object.fromEntries([...state.parameters, ...state.statistics]));
   const shapes = [...stackedShapes(network, stage, count)];
   return Object.fromEntries(
     shapes.map(([name, shape]) => {
       const stacked = new Float32Array(sizeOf(shape));
       stage.blocks.slice(first, first + count).forEach((block, i) => {
-        stacked.set(all.get(`${block}.${name}`)!, (i * stacked.length) / count);
+        stacked.set(all[`${block}.${name}`]!, (i * stacked.length) / count);
       });
       return [`block.${name}`, DeviceArray.from(gpu, stacked, shape)];
     }),

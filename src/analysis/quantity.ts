@@ -44,7 +44,7 @@ export interface JudgedRun<N extends string = string>
 export interface Quantity<N extends string = string> {
   readonly scalar: N;
   /** Default: the trained network. */
-  readonly network?: 'control';
+  readonly network?: 'control' | 'initialization';
   readonly at?: Place;
   /** An axis. Default, of a minimum or maximum: all. */
   readonly over?: string;

@@ -61,12 +61,13 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
     async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
       state.load({ ...host, momentum: new Map() });
       const evaluator = await test();
-      const { features, predicted } = await (await reader()).read();
+      const read = await (await reader()).read();
+      const { predicted } = read;
       const labels = task.train.labels.subarray(0, predicted.length);
       const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;
       const enough = brief || predicted.length === task.train.count;
       const images: Images = {
-        ...{ gpu, network, weights, test: data.test, brief, features: { features, predicted, labels } },
+        ...{ gpu, network, weights, test: data.test, brief, features: { ...read, labels } },
         classifier: classifierRows(network, host),
         testAccuracy: () => evaluator.accuracy(),
         trainAccuracy: async () => (enough ? correct : (await train()).accuracy()),

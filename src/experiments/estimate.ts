@@ -44,13 +44,13 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
 
 /**
  * Multiplications and additions of one example's forward pass, those of linear layers and convolutions: the weight in front
- * of a BatchNorm layer is used once at each of its places, the classifier's once.
+ * of a BatchNorm layer is used once at each of its places, the classifier's once; what layers share, by each.
  */
 export function forwardFlops({ parameters, norms }: Network): number {
   const positions = new Map(norms.map((norm) => [`${norm.name}.weight`, norm.positions]));
-  return parameters.reduce((flops, { shape }, i) => {
+  return parameters.reduce((flops, { shape, uses = 1 }, i) => {
     if (shape.length < 2) return flops;
-    return flops + 2 * product(shape) * (positions.get(parameters[i + 1]!.name) ?? 1);
+    return flops + 2 * product(shape) * uses * (positions.get(parameters[i + 1]!.name) ?? 1);
   }, 0);
 }
 

@@ -13,6 +13,7 @@ import {
   checkedOptions,
   type Layer,
   ResidualNetwork,
+  SHARED,
 } from './residual-network.ts';
 
 const fields = {
@@ -34,6 +35,11 @@ const fields = {
   dropout: v.exactOptional(
     v.custom<number>((x) => (x as number) >= 0 && (x as number) < 1, 'a rate from 0 up to, but not, 1'),
   ),
+  /**
+   * Whether all blocks share their linear layers: one block, iterated. BatchNorm layers stay each block's own, without which tied
+   * residual networks hardly train (Jastrzębski et al., ICLR 2018). Default: false.
+   */
+  tied: v.exactOptional(v.boolean()),
 };
 const schema = v.strictObject({ kind: v.literal('fc'), ...fields });
 type Options = Readonly<v.InferOutput<typeof schema>>;
@@ -43,8 +49,13 @@ export type FcResNetOptions = Omit<Options, 'kind'>;
 /**
  * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
  * is Linear–BN–ReLU–Linear–BN, or `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, or without BatchNorm Linear–ReLU–Linear. No
+<<<<<<< HEAD
  * biases beside BatchNorm's and the classifier's, where there is BatchNorm.
  * @example new FcResNet({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
+=======
+ * biases beside BatchNorm's and the classifier's, where there is BatchNorm. Linear layers that blocks share are called
+ * `shared.linear1` and `shared.linear2`.
+>>>>>>> 7dd4c4b (Ask whether a network that iterates one block is aligned by construction: --tied, recurrent-depth, accuracy at earlier points)
  */
 export class FcResNet extends ResidualNetwork {
   declare readonly options: Options;
@@ -89,17 +100,26 @@ export class FcResNet extends ResidualNetwork {
   }
 }
 
-function architecture({ inputs, depth, width, norm = 'batch', branch }: FcResNetOptions): Architecture {
+function architecture(options: FcResNetOptions): Architecture {
+  const { inputs, depth, width, norm = 'batch', branch, tied = false } = options;
   if (norm === 'none' && branch === 'pre-norm') {
     throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
   }
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
   const layer = (block: string, n: string, fanIn: number): Layer => {
-    const linear = `${block}.linear${n}`;
+    const inner = tied && block !== 'stem';
+    const linear = `${inner ? SHARED : block}.linear${n}`;
+    // The first block declares what all share.
+    const declares = !inner || block === blocks[0];
     return {
-      weight: { name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } },
+      ...(declares && {
+        weight: {
+          ...{ name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } },
+          ...(inner && { uses: depth }),
+        },
+      }),
       ...(norm === 'none'
-        ? { bias: { name: `${linear}.bias`, shape: [width], init: { fanIn } } }
+        ? declares && { bias: { name: `${linear}.bias`, shape: [width], init: { fanIn } } }
         : { norm: { name: `${block}.bn${n}`, features: width, positions: 1 } }),
     };
   };
@@ -119,13 +139,13 @@ export const fc: NetworkKind<Options> = {
   schema,
   create: (options) => new FcResNet(options),
   sizes: () => ({ depth: 8, width: 128 }),
-  variations: ['norm', 'branch', 'dropout'],
+  variations: ['norm', 'branch', 'dropout', 'tied'],
   decays: [5e-2, 1e-2],
   optionsOf: (settings, [height, width, channels]) => ({
     ...{ kind: 'fc', inputs: height * width * channels },
     ...{ depth: settings.depth!, width: settings.width! },
     ...sharedOptions(settings),
-    ...unusual(settings, 'norm', 'branch', 'dropout'),
+    ...unusual(settings, 'norm', 'branch', 'dropout', 'tied'),
   }),
   presets: (dataset) => ({
     smoke: {

@@ -50,9 +50,13 @@ export interface Stage {
   readonly reach: number;
 }
 
+/** What the names of parameters begin with that all blocks share. */
+export const SHARED = 'shared';
+
 /** A linear layer or a convolution, and what belongs to it. */
 export interface Layer {
-  readonly weight: ParameterSpec;
+  /** Left out where the blocks before have declared it: see {@link SHARED}. */
+  readonly weight?: ParameterSpec;
   readonly bias?: ParameterSpec;
   /** The BatchNorm layer behind it, or in front. */
   readonly norm?: NormSpec;
@@ -92,7 +96,7 @@ export abstract class ResidualNetwork implements Network {
     const features = stages.at(-1)!.shape.at(-1)!;
     this.norms = layers.flatMap(({ norm = [] }) => norm);
     this.parameters = [
-      ...layers.flatMap(({ weight, bias = [], norm }) =>
+      ...layers.flatMap(({ weight = [], bias = [], norm }) =>
         [weight, bias, norm ? normParameters(norm) : []].flat(),
       ),
       { name: `${head}.weight`, shape: [options.classes, features], init: { fanIn: features } },
@@ -121,6 +125,15 @@ export abstract class ResidualNetwork implements Network {
   get survival(): Network['survival'] {
     const { survival: probability = 1 } = this.options;
     return probability < 1 ? { blocks: this.blocks, probability } : undefined;
+  }
+
+  /** What is given by name, with what blocks share under the name of each block, too. */
+  ofBlocks<T>(given: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+    const shared = Object.keys(given).filter((name) => name.startsWith(`${SHARED}.`));
+    const each = this.blocks.flatMap((block) =>
+      shared.map((name) => [block + name.slice(SHARED.length), given[name]!] as const),
+    );
+    return { ...given, ...Object.fromEntries(each) };
   }
 
   /** h_1 of examples [n, ...input]. */
@@ -159,6 +172,12 @@ export abstract class ResidualNetwork implements Network {
     return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
   }
 
+  /** Logits [… , n, classes] of what the classifier reads. */
+  classify(weights: Weights, features: Tensor): Tensor {
+    const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
+    return add(logits, weights[`${this.#head}.bias`]!);
+  }
+
   /**
    * h before each of a stage's blocks and after its last one, `points[stage]`, and F of these blocks, `branches[stage]`, each
    * [n, ...shape]; what the classifier reads, and the logits.
@@ -176,7 +195,8 @@ export abstract class ResidualNetwork implements Network {
   }
 
   /** h before each block and after the last, F of each, what the classifier reads, and the logits. */
-  #run(weights: Weights, x: Tensor, norm: Normalizer, noise: BlockNoise = {}) {
+  #run(given: Weights, x: Tensor, norm: Normalizer, noise: BlockNoise = {}) {
+    const weights = this.ofBlocks(given);
     const path = [this.stem(weights, x, norm)];
     const branches: Tensor[] = [];
     for (const block of this.blocks) {
@@ -188,8 +208,7 @@ export abstract class ResidualNetwork implements Network {
       path.push(this.join(shortcut, branch));
     }
     const features = this.features(path.at(-1)!);
-    const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
-    return { path, branches, features, logits: add(logits, weights[`${this.#head}.bias`]!) };
+    return { path, branches, features, logits: this.classify(weights, features) };
   }
 }
 

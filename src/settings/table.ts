@@ -40,6 +40,7 @@ export interface Settings extends Required<TrainingOptions> {
   readonly norm: 'batch' | 'none';
   readonly branch: 'post-norm' | 'pre-norm';
   readonly dropout: number;
+  readonly tied: boolean;
 }
 const size = { changes: 'network', of: 'networks' } as const;
 /** Where only the data limit a number. */
@@ -235,5 +236,13 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     deviation: (rate, context) =>
       rate > 0 &&
       `Dropout: a step drops ${percentage(rate)} of what enters the last linear layer of each branch${ofControl(context, 'has it too')}.`,
+  },
+  tied: {
+    label: 'Tied blocks',
+    what: 'share the linear layers of all blocks',
+    ...{ type: 'flag', changes: 'network', of: 'networks', default: false },
+    shown: () => 'all blocks share their linear layers',
+    deviation: (tied, context) =>
+      tied && `All blocks share their linear layers${ofControl(context, 'shares them too')}.`,
   },
 };

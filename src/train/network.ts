@@ -9,6 +9,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; normal; or a constant. */
   readonly init: { readonly fanIn: number } | { readonly std: number } | { readonly value: number };
+  /** How many layers have it; default: 1. */
+  readonly uses?: number;
 }
 
 /** A BatchNorm layer: its running statistics are called `<name>.running_mean` and `<name>.running_var`. */

@@ -151,6 +151,19 @@ describe('claims', () => {
     expect(value({ take: 'min', at: { depth: [7, 8] } })).toBeNull();
   });
 
+  test('may be about networks before training, and are then compared with others before training', () => {
+    const untrained = (line: number) => ({ initialization: { ...nothing, line } });
+    const runs = [
+      made({ blocks: 'tied' }, 1, { line: 0.1 }, untrained(0.9)),
+      made({ blocks: 'own' }, 1, { line: 0.2 }, untrained(0.3)),
+    ];
+    const of = { scalar: 'line', network: 'initialization', at: { blocks: 'tied' } } as const;
+    const control = { label: 'own', at: { blocks: 'own' } };
+    expect(judge<ScalarName>({ ...words, threshold: { atLeast: 0.9 }, of, control }, runs)).toMatchObject({
+      ...{ value: 0.9, verdict: 'holds', atInitialization: 0.9, control: 0.3 },
+    });
+  });
+
   test('choose by validation, the same for all seeds', () => {
     const accuracies = { 0: [0.9, 0.6], 1: [0.8, 0.8] };
     const runs = Object.entries(accuracies).flatMap(([decay, each]) =>

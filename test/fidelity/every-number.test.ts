@@ -326,6 +326,9 @@ const TABLES: Record<string, () => Row[]> = {
         inverseDepthR2: SCALARS['inverse-depth']!(m),
         deadBlocks: plain(m.deadBlocks.length),
         branchRatioMax: most(s.branchRatio),
+        halfAccuracyLost: plain(
+          m.earlyAccuracy.at(-1)! - m.earlyAccuracy[Math.ceil(m.summary.sigma1.length / 2)]!,
+        ),
         nc1: plain(c.nc1),
         nc2Norms: plain(c.nc2Norms),
         nc2Angles: plain(c.nc2Angles),

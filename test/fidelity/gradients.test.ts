@@ -64,6 +64,14 @@ const SETTINGS: Record<string, Setting> = {
     shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, branch: 'pre-norm' },
     ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2, dropout: 0.3 },
   },
+  'tied blocks': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, tied: true },
+    ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2 },
+  },
+  'tied blocks without BatchNorm': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, tied: true, norm: 'none' },
+    ...{ count: 100, batch: 32, momentum: 0.5, weightDecay: 1e-2 },
+  },
   'BatchNorm behind, dropout, no skip': {
     shape: { ...SMALL, classes: 5, activation: 'relu', skip: false },
     ...{ count: 100, batch: 32, momentum: 0, weightDecay: 0, dropout: 0.6 },

@@ -20,7 +20,7 @@ import {
   type PathMeasures,
   type ReferenceMeasures,
 } from './reference/measures.ts';
-import { accuracyOf, infer, type Shape } from './reference/network.ts';
+import { accuracyOf, infer, logitsOf, type Shape } from './reference/network.ts';
 import { parseSafetensors } from './reference/safetensors.ts';
 import {
   distance,
@@ -222,6 +222,7 @@ test.each<[string, Partial<Shape>]>([
   ['without BatchNorm, and half of each branch', { norm: 'none', branchScale: 0.5 }],
   ['with learned branch scales', { branchScale: 'learned' }],
   ['with BatchNorm in front', { branch: 'pre-norm' }],
+  ['with tied blocks', { tied: true }],
 ])('a network %s', async (_, change) => {
   await withGpu(async (gpu) => {
     const shape = { ...RELU, depth: 3, ...change };
@@ -319,7 +320,7 @@ test.each([
     using device = upload(gpu, examples);
     // The last of two batches is not full.
     using reader = await featureReader(gpu, network, loaded.weights, device, 1100);
-    const { features, predicted } = await reader.read();
+    const { features, predicted, early } = await reader.read();
     const { x, labels } = select(examples, [...Array(1100).keys()]);
     const { h, logits } = infer(shape, fromFile(shape, state), x);
     const rows = (a: Float64Array, width: number) =>
@@ -327,6 +328,12 @@ test.each([
     const wanted = rows(logits, shape.classes).map((row) => row.indexOf(Math.max(...row)));
     expect(distance(features, h.at(-1)!) / norm(h.at(-1)!)).toBeLessThan(1e-5);
     expect(wanted.filter((c, n) => c !== predicted[n]).length).toBeLessThanOrEqual(1);
+    expect(early).toHaveLength(shape.depth);
+    for (const [l, classes] of early.entries()) {
+      const sooner = rows(logitsOf(shape, fromFile(shape, state), h[l]!), shape.classes);
+      const off = sooner.filter((row, n) => row.indexOf(Math.max(...row)) !== classes[n]);
+      expect(off.length, `classes at h_${l + 1}`).toBeLessThanOrEqual(1);
+    }
 
     const weights = classifierRows(network, state);
     const { examples: count, ...found } = neuralCollapse({ features, predicted, labels }, weights);

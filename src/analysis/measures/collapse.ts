@@ -81,7 +81,10 @@ export const scalars = {
  * these are: μ_G is the mean of the class means, and Σ_W that of the classes' covariances. `weights` holds the
  * classifier's row of each class.
  */
-export function neuralCollapse({ features, predicted, labels }: Features, weights: Rows): Collapse {
+export function neuralCollapse(
+  { features, predicted, labels }: Omit<Features, 'early'>,
+  weights: Rows,
+): Collapse {
   const count = labels.length;
   const dim = weights[0]!.length;
   const { classes, sizes, means } = classMeans(features, labels, weights.length, dim);

@@ -6,6 +6,7 @@ import * as branch from './branch.ts';
 import * as classifier from './classifier.ts';
 import * as collapse from './collapse.ts';
 import * as deadBlocks from './dead-blocks.ts';
+import * as earlyExit from './early-exit.ts';
 import * as effectiveRank from './effective-rank.ts';
 import type { Field, Layout } from './field.ts';
 import * as leftRight from './left-right.ts';
@@ -32,6 +33,7 @@ export const list = [
   deadBlocks,
   branch,
   blockLoss,
+  earlyExit,
   paths,
   collapse,
 ] as const;

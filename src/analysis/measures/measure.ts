@@ -128,6 +128,8 @@ export interface Features {
   /** [N, D]. */
   readonly features: Float32Array;
   readonly predicted: ArrayLike<number>;
+  /** What it would make of them if the network ended before each of the last stage's blocks. */
+  readonly early: readonly ArrayLike<number>[];
   readonly labels: ArrayLike<number>;
 }
 

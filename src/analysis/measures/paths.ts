@@ -105,7 +105,8 @@ async function outputParts(
   initial.set(points[0]!);
   even.write(initial);
 
-  const inputsOf = (block: string, parts: DeviceArray) => [ofBlock(weights, block), h, parts] as const;
+  const given = network.ofBlocks(weights);
+  const inputsOf = (block: string, parts: DeviceArray) => [ofBlock(given, block), h, parts] as const;
   const step = await compile(gpu, pathStep(network), inputsOf(network.blocks[0]!, even), { label: 'paths' });
   for (const [i, block] of network.blocks.entries()) {
     const [from, to] = i % 2 === 0 ? [even, odd] : [odd, even];

@@ -6,6 +6,7 @@ import { emergence } from './emergence.ts';
 import { generalization } from './generalization.ts';
 import { noSkip } from './no-skip.ts';
 import { depth } from './ra4-depth.ts';
+import { recurrentDepth } from './recurrent-depth.ts';
 import { residualScaling } from './residual-scaling.ts';
 import { seed } from './seed.ts';
 import { stochasticDepth } from './stochastic-depth.ts';
@@ -14,7 +15,7 @@ import { width } from './width.ts';
 
 const all: readonly Sweep[] = [
   ...[seed, depth, width, dataset, classes],
-  ...[noSkip, stochasticDepth, weightDecay, emergence, generalization, residualScaling],
+  ...[noSkip, stochasticDepth, weightDecay, emergence, generalization, residualScaling, recurrentDepth],
 ];
 
 /** Every sweep there is, by name, in the order of the index. */

@@ -5,7 +5,7 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { collapseOf } from './collapse.ts';
 import { fitInverse, jacobian, measure } from './measures.ts';
-import { accuracyOf, infer, type Shape, type Tensors } from './network.ts';
+import { accuracyOf, infer, logitsOf, type Shape, type Tensors } from './network.ts';
 
 export interface Images {
   /** Normalized, [count, inputs]. */
@@ -153,6 +153,10 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
   const predicted = rows(all.logits, classes).map(largest);
   const head = rows(tensors.get('head.weight')!, width);
   const features = rows(all.h.at(-1)!, width);
+  const accuracyAt = (h: Float64Array) => {
+    const classed = rows(logitsOf(shape, tensors, h), classes).map(largest);
+    return average(classed.map((c, n) => Number(c === train.labels[n])));
+  };
   const accuracy = (without?: number) => accuracyOf(shape, tensors, test.x, test.labels, without);
   return {
     step: given.step,
@@ -182,6 +186,7 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       pathShares: shape.skip ? lengths : null,
     },
     collapse: { examples: train.labels.length, ...collapseOf(features, train.labels, predicted, head) },
+    earlyAccuracy: all.h.map(accuracyAt),
     blockLoss:
       brief || !shape.skip ? null : Array.from({ length: depth }, (_, i) => accuracy() - accuracy(i)),
     blockLossExamples: brief || !shape.skip ? null : test.labels.length,

@@ -5,6 +5,7 @@ import {
   type Inference,
   infer,
   inferenceNorm,
+  layerName,
   type Shape,
   scaleOf,
   type Tensors,
@@ -26,7 +27,7 @@ export function jacobian(
   let j = Matrix.eye(width).mul(scaleOf(shape, tensors, i));
   let relus = 0;
   for (const layer of branchLayers(shape)) {
-    const name = `blocks.${i}.${layer}`;
+    const name = layerName(shape, i, layer);
     if (layer === 'relu') j = Matrix.diag(open(inner[i]![relus++]!)).mmul(j);
     else if (layer.startsWith('bn')) j = Matrix.diag([...inferenceNorm(tensors, name).a]).mmul(j);
     else if (layer.startsWith('linear')) {

@@ -16,6 +16,8 @@ export interface Shape {
   readonly branch?: 'post-norm' | 'pre-norm';
   /** Factor of the branch; `learned`: the parameter `blocks.<i>.scale`. */
   readonly branchScale?: number | 'learned';
+  /** Whether the blocks' linear layers are one: `shared.linear1`, `shared.linear2`. */
+  readonly tied?: boolean;
 }
 
 /** Parameters and running statistics by PyTorch's names; matrices are [out, in]. */
@@ -141,6 +143,10 @@ function chain(x: Batch, ...layers: ((x: Batch) => Layer)[]): Layer {
   };
 }
 
+/** The name that parameters of a block's layer begin with. */
+export const layerName = ({ tied }: Shape, block: number, layer: string): string =>
+  tied && layer.startsWith('linear') ? `shared.${layer}` : `blocks.${block}.${layer}`;
+
 /** Names of the layers of a branch, in order. */
 export function branchLayers({
   norm,
@@ -166,6 +172,10 @@ export function trainingPass(
   const gradients: Tensors = new Map();
   const statistics = new Map<string, Statistics>();
   const get = (name: string) => tensors.get(name)!;
+  const collect = (name: string, gradient: Float64Array) => {
+    const others = gradients.get(name);
+    gradients.set(name, others ? plus(others, gradient) : gradient);
+  };
 
   const linearLayer = (name: string, fanIn: number) => (input: Batch) => {
     const weight = get(`${name}.weight`);
@@ -175,8 +185,8 @@ export function trainingPass(
       output: bias ? product.map((v, i) => v + bias[i % width]!) : product,
       backward: (dy: Batch) => {
         const { dw, dx } = linearBackward(dy, input, weight, fanIn);
-        gradients.set(`${name}.weight`, dw);
-        if (bias) gradients.set(`${name}.bias`, columnSums(dy, width));
+        collect(`${name}.weight`, dw);
+        if (bias) collect(`${name}.bias`, columnSums(dy, width));
         return dx;
       },
     };
@@ -227,7 +237,7 @@ export function trainingPass(
     const make = {
       relu: () => reluLayer,
       drop: () => factorLayer(factors?.[i]),
-      linear: (name: string) => linearLayer(`blocks.${i}.${name}`, width),
+      linear: (name: string) => linearLayer(layerName(shape, i, name), width),
       bn: (name: string) => normLayer(`blocks.${i}.${name}`),
     };
     const layers = branchLayers(shape).map((name) => make[name.replace(/\d/, '') as keyof typeof make](name));
@@ -267,7 +277,8 @@ export function trainingPass(
   return { loss, accuracy: right / count, gradients, statistics };
 }
 
-function logitsOf({ width, classes }: Shape, tensors: Tensors, h: Batch): Batch {
+/** What the classifier makes of any h. */
+export function logitsOf({ width, classes }: Shape, tensors: Tensors, h: Batch): Batch {
   const bias = tensors.get('head.bias')!;
   return linear(h, tensors.get('head.weight')!, width).map((v, i) => v + bias[i % classes]!);
 }
@@ -366,7 +377,7 @@ export function infer(shape: Shape, tensors: Tensors, x: Batch, without?: number
       if (name === 'relu') {
         gates.push(f);
         f = relu(f);
-      } else if (name.startsWith('linear')) f = layer(f, width, `blocks.${i}.${name}`);
+      } else if (name.startsWith('linear')) f = layer(f, width, layerName(shape, i, name));
       else if (name.startsWith('bn')) f = normed(f, `blocks.${i}.${name}`);
     }
     const scale = i === without ? 0 : scaleOf(shape, tensors, i);
