@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { verdictOn } from '../../src/analysis/evidence.ts';
 import { jacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
 import { diagonalShare, diagonalShareError } from '../../src/analysis/measures/alignment.ts';
-import { cosineError } from '../../src/analysis/measures/left-right.ts';
+import { cosineError, summary } from '../../src/analysis/measures/left-right.ts';
 import { gapsOf, vectorErrors } from '../../src/analysis/measures/spectrum.ts';
 import { judgeRun } from '../../src/analysis/run-claims.ts';
 import { broadcast, equal, full, iota, reshape, where } from '../../src/autograd/functions.ts';
@@ -170,4 +170,11 @@ describe('a verdict on an uncertain number', () => {
       uncertainty: 2 * (share - 0.65),
     });
   });
+});
+
+test('left and right vectors are summarized over the top three triples, fewer where there are no more', () => {
+  const sample = (leftRight: number[][]) => ({ leftRight }) as Parameters<typeof summary.leftRight.of>[0][0];
+  const samples = [sample([[1, 0.5, 0, -8, 9], [0.25]]), sample([[0.5, 0.5, 0.5, 7], [0.75]])];
+  expect(summary.leftRight.of(samples, 2).map(({ mean }) => mean)).toEqual([0.5, 0.5]);
+  expect(summary.leftRight.of(samples.slice(1), 1)[0]).toMatchObject({ min: 0.5, max: 0.5 });
 });

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { thresholdInWords } from '../../src/analysis/evidence.ts';
 import type { Fields } from '../../src/analysis/measures/field.ts';
-import type { Measure, RunClaim } from '../../src/analysis/measures/measure.ts';
+import type { Measure, RunClaim, Scalar } from '../../src/analysis/measures/measure.ts';
 import { all } from '../../src/analysis/results.ts';
+import { modelScalars } from '../../src/analysis/unconstrained/measures.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] =>
   rows.length === 0
@@ -78,6 +79,18 @@ const page = (): string =>
         '`src/analysis/measures/`, and `npx vitest run measures-page -u` writes this page.',
     ),
     ...all.flatMap((measure) => section(measure as Measure)),
+    ...['', '## The Unconstrained Jacobians Model', ''],
+    'Scalars of a start, and the axis on which figures show them ([theory.md](theory.md)).',
+    ...table(
+      ['scalar', 'what it is', 'axis'],
+      Object.entries<Pick<Scalar, 'label' | 'log' | 'domain'>>(modelScalars).map(
+        ([name, { label, log, domain }]) => [
+          `\`${name}\``,
+          label,
+          log ? 'logarithmic' : (domain?.join(' to ') ?? ''),
+        ],
+      ),
+    ),
     '',
   ].join('\n');
 

@@ -56,6 +56,9 @@ describe('the Unconstrained Jacobians Model, optimized', () => {
       ({ cell }) => cell.classes === 2 && cell.depth === 6 && cell.skip === 'with',
     );
     expect(deepest.map(({ seed }) => seed)).toEqual([1, 2, 3]);
+    expect(deepest.map(({ id }) => id)).toEqual(
+      [1, 2, 3].map((start) => `${record.name}/classes=2,depth=6,skip=true,start=${start}`),
+    );
     expect(new Set(deepest.map(({ initialization }) => initialization!.objective)).size).toBe(3);
     for (const { trained } of deepest) expect(trained!.excess).toBeCloseTo(0, 4);
     expect(deepest[0]!.course!.map(({ step }) => step)).toContain(1200);

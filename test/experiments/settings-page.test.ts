@@ -1,18 +1,22 @@
 import { expect, test } from 'vitest';
 import { type DatasetName, datasets } from '../../src/data/datasets.ts';
 import { applies } from '../../src/experiments/experiment.ts';
+import { theoryRows } from '../../src/experiments/unconstrained/settings.ts';
 import { models, networks } from '../../src/models/networks.ts';
+import type { Range } from '../../src/settings/row.ts';
 import { optionOf, rowOf, type SettingName, settingNames } from '../../src/settings/settings.ts';
 
 const datasetNames = Object.keys(datasets) as DatasetName[];
 
+function rangeInWords({ minimum, maximum, above, word }: Range): string {
+  const most = maximum >= 1e9 ? '' : ` to ${maximum.toLocaleString('en', { maximumFractionDigits: 4 })}`;
+  return `${above ? 'above' : 'from'} ${minimum}${most}${word ? `, or \`${word}\`` : ''}`;
+}
+
 function typeInWords(name: SettingName): string {
   const { type } = rowOf(name);
   if (type === 'flag') return 'on or off';
-  if (!('whole' in type)) return type.map((word) => `\`${word}\``).join(', ');
-  const { minimum, maximum, above, word } = type;
-  const most = maximum >= 1e9 ? '' : ` to ${maximum.toLocaleString('en', { maximumFractionDigits: 4 })}`;
-  return `${above ? 'above' : 'from'} ${minimum}${most}${word ? `, or \`${word}\`` : ''}`;
+  return 'whole' in type ? rangeInWords(type) : type.map((word) => `\`${word}\``).join(', ');
 }
 
 /** In the preset `paper`: one value, or those of the networks or datasets. */
@@ -53,6 +57,17 @@ const page = (): string =>
       const option = type === 'flag' && paper ? optionOf(name).replace('--', '--no-') : optionOf(name);
       const cells = [`\`${option}\``, typeInWords(name), paperInWords(name), scope(name), changes, what];
       return `| ${cells.join(' | ')} |`;
+    }),
+    '',
+    '## The Unconstrained Jacobians Model',
+    '',
+    'The settings of `npm run reproduce -- unconstrained-jacobians` ([theory.md](theory.md)), in each preset.',
+    '',
+    '| option | value | smoke | quick | paper | |',
+    '|---|---|---|---|---|---|',
+    ...Object.entries(theoryRows).map(([name, { what, smoke, quick, paper, ...range }]) => {
+      const presets = [smoke, quick, paper].map((value) => [value].flat().join(', '));
+      return `| ${[`\`--${name}\``, rangeInWords(range), ...presets, what].join(' | ')} |`;
     }),
     '',
   ].join('\n');

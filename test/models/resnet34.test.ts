@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { bringForward, decodeWeights } from '../../src/experiments/foreign-weights.ts';
+import {
+  bringForward,
+  decodeWeights,
+  IMAGENETTE_IN_IMAGENET,
+} from '../../src/experiments/foreign-weights.ts';
 import { encodeSafetensors, type TensorData } from '../../src/experiments/safetensors.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
@@ -170,6 +174,14 @@ describe('resnet34', () => {
     const row = (c: number) => weight!.subarray(32 * c, 32 * (c + 1));
     expect(state.parameters.get('fc.bias')).toEqual(Float32Array.from([3, 1, 0, 2, 4], (c) => bias![c]!));
     expect([...state.parameters.get(classifier)!]).toEqual([3, 1, 0, 2, 4].flatMap((c) => [...row(c)]));
+  });
+
+  test('the classes of ImageNette are those of ImageNet, by the names that both have', () => {
+    const imagenet = {
+      'tench': 0, 'English springer': 217, 'cassette player': 482, 'chain saw': 491, 'church': 497,
+      'French horn': 566, 'garbage truck': 569, 'gas pump': 571, 'golf ball': 574, 'parachute': 701,
+    }; // biome-ignore format: a table
+    expect(IMAGENETTE_IN_IMAGENET).toEqual(Object.values(imagenet));
   });
 
   test('weights are taken from under the prefixes of wrappers', () => {
