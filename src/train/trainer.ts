@@ -47,33 +47,19 @@ export interface StepRecord {
  * await evaluator.accuracy(); // 1
  */
 export class Trainer implements Disposable {
-  readonly state: TrainingState;
-  readonly stepsPerEpoch: number;
-  readonly #gpu: Gpu;
-  /** What a step runs, in this order. */
-  readonly programs: readonly BoundProgram[];
-  readonly #feed: Feed;
-  readonly #own: readonly Disposable[];
-  readonly #log: DeviceArray;
   #queued = 0;
 
   private constructor(
-    gpu: Gpu,
-    state: TrainingState,
-    stepsPerEpoch: number,
-    programs: readonly BoundProgram[],
-    feed: Feed,
-    own: readonly DeviceArray[],
-    log: DeviceArray,
-  ) {
-    this.#gpu = gpu;
-    this.state = state;
-    this.stepsPerEpoch = stepsPerEpoch;
-    this.programs = programs;
-    this.#feed = feed;
-    this.#own = [feed, ...own];
-    this.#log = log;
-  }
+    private readonly gpu: Gpu,
+    readonly state: TrainingState,
+    readonly stepsPerEpoch: number,
+    /** What a step runs, in this order. */
+    readonly programs: readonly BoundProgram[],
+    private readonly feed: Feed,
+    private readonly own: readonly DeviceArray[],
+    private readonly log: DeviceArray,
+    private readonly steps: number,
+  ) {}
 
   /** Compiles the loop for a network and its training set. An epoch skips the last, partial batch. */
   static async create(
@@ -134,13 +120,22 @@ export class Trainer implements Disposable {
       ]),
       update.bind(updateInputs, [parameters, running, step, momentum]),
     ];
-    return new Trainer(gpu, state, stepsPerEpoch, programs, feed, [seed, log, rates], log);
+    return new Trainer(gpu, state, stepsPerEpoch, programs, feed, [seed, log, rates], log, options.steps);
   }
 
-  /** Queues the next `count` steps and returns at once. */
+  /**
+   * Queues the next `count` steps and returns at once.
+   * @throws CollimateError beyond the last of the `steps` in the trainer's options
+   */
   queue(count: number): void {
     checkWhole('the number of steps to queue', count, 0);
-    this.#feed.queue(this.#queued, count, (steps) => this.#gpu.submit(this.programs, steps));
+    if (this.#queued + count > this.steps) {
+      throw new CollimateError(
+        `cannot queue ${count} steps after step ${this.#queued}: the trainer has ${this.steps}`,
+        'Queue fewer, or create the trainer with more `steps`.',
+      );
+    }
+    this.feed.queue(this.#queued, count, (steps) => this.gpu.submit(this.programs, steps));
     this.#queued += count;
   }
 
@@ -160,7 +155,7 @@ export class Trainer implements Disposable {
     checkWhole('the number of records', count, 0);
     const end = this.#queued;
     const available = Math.min(count, end, LOG_LENGTH);
-    const log = await this.#log.read();
+    const log = await this.log.read();
     return Array.from({ length: available }, (_, i) => {
       const step = end - available + i;
       const at = 2 * (step % LOG_LENGTH);
@@ -171,7 +166,7 @@ export class Trainer implements Disposable {
   /** Frees what it made, its state included; examples are others'. */
   dispose(): void {
     for (const program of this.programs) program.dispose();
-    for (const own of this.#own) own[Symbol.dispose]();
+    for (const own of [this.feed, ...this.own]) own[Symbol.dispose]();
     this.state.dispose();
   }
 

@@ -132,6 +132,12 @@ describe('a training loop refuses', () => {
       }
       using trainer = await Trainer.create(gpu, network, examples, options);
       expect(() => trainer.queue(1.5)).toThrow('the number of steps to queue is 1.5');
+      trainer.load({ ...initialState(network, 1), step: options.steps - 1 });
+      expect(() => trainer.queue(2)).toThrow(
+        `cannot queue 2 steps after step ${options.steps - 1}: the trainer has ${options.steps}`,
+      );
+      trainer.queue(1);
+      expect(trainer.step).toBe(options.steps);
       await expect(trainer.records(-1)).rejects.toThrow('the number of records is -1');
       const { weights } = trainer.state;
       await expect(Evaluator.create(gpu, network, weights, examples, 5)).rejects.toThrow(
