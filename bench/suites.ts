@@ -5,6 +5,7 @@ import type { Suite } from './suite.ts';
 import { analysisSuite } from './suites/analysis.ts';
 import { convSuite } from './suites/conv.ts';
 import { dispatchSuite } from './suites/dispatch.ts';
+import { hostSuite } from './suites/host.ts';
 import { layersSuite } from './suites/layers.ts';
 import { linalgSuite } from './suites/linalg.ts';
 import { matmulSuite } from './suites/matmul.ts';
@@ -24,6 +25,7 @@ export const suites: readonly Suite[] = [
   layersSuite,
   linalgSuite,
   dispatchSuite,
+  hostSuite,
   stepSuite,
   scalingSuite,
   analysisSuite,

@@ -31,6 +31,14 @@ export interface StepShape {
 export const mnistFc: StepShape = { kind: 'fc', norm: true, depth: 8, width: 128, batch: 128 };
 export const mnistConv: StepShape = { kind: 'conv', norm: true, depth: 10, width: 32, batch: 128 };
 
+/** Of which steps are timed. */
+export const stepShapes: readonly StepShape[] = [mnistFc, { ...mnistFc, norm: false }, mnistConv];
+
+export const nameOf = ({ kind, norm }: StepShape): string =>
+  `${kind === 'conv' ? 'conv ' : ''}${norm ? 'with' : 'without'} BatchNorm`;
+export const sizeOf = ({ kind, depth, width, batch }: StepShape): string =>
+  `L=${depth} ${kind === 'fc' ? 'D' : 'C'}=${width} batch=${batch}`;
+
 export const CLASSES = 10;
 const SEED = 1;
 const optimizer = { lr: 0.01, momentum: 0.9, weightDecay: 0, steps: 1_000_000, seed: SEED };

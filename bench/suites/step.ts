@@ -7,10 +7,12 @@ import {
   IMAGE,
   INPUTS,
   loadData,
-  mnistConv,
   mnistFc,
+  nameOf,
   STEM,
   type StepShape,
+  sizeOf,
+  stepShapes,
   Training,
   timeSteps,
 } from '../training.ts';
@@ -29,7 +31,7 @@ export const stepSuite: Suite = {
   threads: 'default',
   async run(context) {
     using data = await loadData(context.gpu);
-    for (const shape of [mnistFc, { ...mnistFc, norm: false }, mnistConv]) {
+    for (const shape of stepShapes) {
       using training = await Training.create(context.gpu, data, shape);
       const median = await timeOne(context, shape, training);
       if (shape === mnistFc) await queueMany(context, shape, training, median);
@@ -37,11 +39,6 @@ export const stepSuite: Suite = {
     }
   },
 };
-
-const sizeOf = ({ kind, depth, width, batch }: StepShape) =>
-  `L=${depth} ${kind === 'fc' ? 'D' : 'C'}=${width} batch=${batch}`;
-const nameOf = ({ kind, norm }: StepShape) =>
-  `${kind === 'conv' ? 'conv ' : ''}${norm ? 'with' : 'without'} BatchNorm`;
 
 /** The same step for peers. */
 const workOf = ({ kind, norm, depth, width, batch }: StepShape): Work => ({

@@ -29,6 +29,8 @@ export interface Call {
 /** Encodes dispatches, in as few passes as copies between them allow. */
 export class Recorder {
   #pass: GPUComputePassEncoder | undefined;
+  /** What is set in the pass. */
+  #pipeline: GPUComputePipeline | undefined;
 
   /** `describe` is asked for each pass, where they are timed: then one, if empty, begins before the first copy. */
   constructor(
@@ -43,11 +45,14 @@ export class Recorder {
     return this.#pass;
   }
 
-  dispatch({ pipeline, group, grid }: Call): void {
+  /** In Node each call of the pass, and each argument, costs more than all else here: docs/gpu.md. */
+  dispatch({ pipeline, group, grid: [x, y, z] }: Call): void {
     const { pass } = this;
-    pass.setPipeline(pipeline);
+    if (pipeline !== this.#pipeline) pass.setPipeline(pipeline);
+    this.#pipeline = pipeline;
     pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...grid);
+    if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+    else pass.dispatchWorkgroups(x, y, z);
   }
 
   /** Copies the first `bytes` bytes of what is bound into a texture for dispatches to read. */
@@ -58,7 +63,7 @@ export class Recorder {
 
   end(): void {
     this.#pass?.end();
-    this.#pass = undefined;
+    this.#pass = this.#pipeline = undefined;
   }
 }
 

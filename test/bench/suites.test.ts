@@ -4,12 +4,15 @@ import { completeRow, type Row } from '../../bench/result.ts';
 import { measureRoofline } from '../../bench/roofline.ts';
 import { stepProfile } from '../../bench/step-profile.ts';
 import type { Context } from '../../bench/suite.ts';
+import { timeHost } from '../../bench/suites/host.ts';
 import { findSuite } from '../../bench/suites.ts';
 import { timePass } from '../../bench/timing.ts';
-import { loadData, Training } from '../../bench/training.ts';
+import { loadData, mnistConv, mnistFc, Training } from '../../bench/training.ts';
+import { knownTraits } from '../../scripts/explanation.ts';
 import { mul } from '../../src/autograd/functions.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
+import type { AdapterTraits, Work } from '../../src/gpu/kernel.ts';
 import { withGpu } from '../gpu/harness.ts';
 
 const roofline = { gflops: 1, gbps: 1, arithmetic: '', copy: '', clock: 'gpu' } as const;
@@ -79,14 +82,54 @@ test.each([
 ] as const)('a training step of %s does what float64 does (BatchNorm: %s)', (kind, norm) =>
   withGpu(async (gpu) => {
     using data = await loadData(gpu);
-    using training = await Training.create(gpu, data, { kind, norm, depth: 2, width: 12, batch: 9 });
+    const shape = { kind, norm, depth: 2, width: 12, batch: 9 };
+    using training = await Training.create(gpu, data, shape);
     const { error, tolerance } = await training.check();
     expect(error).toBeLessThan(tolerance);
     const profiled = await stepProfile(gpu, training);
     expect(profiled).toMatch(kind === 'fc' ? /^matmul_/m : /^conv_/m);
     expect(profiled).toContain(`${training.dispatches.length} dispatches`);
+    const { clock, milliseconds, figures } = await timeHost(gpu, shape, training, 0);
+    expect(clock).toBe('host');
+    expect(figures!['µs per dispatch']! * training.dispatches.length).toBeCloseTo(1000 * milliseconds!.min);
+    expect(figures!['share of encoding']).toBeGreaterThan(0);
+    expect(figures!['share of encoding']).toBeLessThan(1);
   }),
 );
+
+/** The device in the place of one with other traits: programs are planned for that, compiled to nothing, and never run. */
+function planningFor(gpu: Gpu, traits: AdapterTraits): Gpu {
+  const own: Record<PropertyKey, unknown> = {
+    traits,
+    choose: async (work: readonly Work[]) => work.map(({ kernel }) => kernel),
+    pipeline: async () => ({}),
+    examine: async () => {},
+    bindGroup: () => ({}),
+  };
+  return new Proxy(gpu, {
+    get(target, name) {
+      const value = own[name] ?? Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+// The host pays for each (docs/gpu.md): lower these numbers where you can, and raise them only for something better.
+test('a step takes no more dispatches than it is known to take', () =>
+  withGpu(async (gpu) => {
+    using data = await loadData(gpu);
+    const count = async (maxStorageBuffersPerStage: number) => {
+      const planning = planningFor(gpu, { ...knownTraits.gpu, maxStorageBuffersPerStage });
+      using fc = await Training.create(planning, data, mnistFc);
+      using conv = await Training.create(planning, data, mnistConv);
+      return { fc: fc.dispatches.length, conv: conv.dispatches.length };
+    };
+    // As many buffers as a kernel may bind in Node and in browsers, and on any adapter.
+    expect({ 16: await count(16), 8: await count(8) }).toEqual({
+      16: { fc: 99, conv: 135 },
+      8: { fc: 127, conv: 221 },
+    });
+  }));
 
 test('without timestamps the wall is the clock, and every pass that is timed runs', () =>
   withGpu(async (gpu) => {
