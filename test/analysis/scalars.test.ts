@@ -43,6 +43,17 @@ describe('a scalar', () => {
     expect([of('sigma1First').value, of('sigma1Last').value]).toEqual([8, 1]);
   });
 
+  test('of energy may be off by twice the error of σ₁ and that of the norm', () => {
+    const { run } = fixture({ depth: 2, samples: 2, control: false });
+    const { network, trained } = run.analysis;
+    const measured = {
+      ...trained,
+      frobenius: [{ method: 'estimated', relativeError: 0.25 }],
+      summary: { ...trained.summary, residual: [0.125, 0.5].map(known) },
+    } as unknown as typeof trained;
+    expect(scalar('topEnergy').uncertainty!(measured, network)).toBeCloseTo(2 * Math.SQRT2 * 0.5 + 0.25, 12);
+  });
+
   test('of left and right vectors passes over the first three blocks, if there are more', () => {
     expect(trained({}, { leftRight: [0, 0, 0, 0.8, 0.7, 0.9, 0.9, 0.9] })('leftRight').value).toBe(0.7);
     expect(trained({ depth: 2 }, { leftRight: [0.1, 0.5] })('leftRight').value).toBe(0.5);

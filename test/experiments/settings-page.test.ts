@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type DatasetName, datasets } from '../../src/data/datasets.ts';
-import { applies } from '../../src/experiments/experiment.ts';
+import { applies, experimentOn } from '../../src/experiments/experiment.ts';
 import { theoryRows } from '../../src/experiments/unconstrained/settings.ts';
 import { models, networks } from '../../src/models/networks.ts';
 import type { Range } from '../../src/settings/row.ts';
@@ -41,6 +41,18 @@ function scope(name: SettingName): string {
   return those.join(', ');
 }
 
+/** What presets change of `paper` in networks on MNIST. */
+const presetRows = (): string[] =>
+  models.flatMap((model) => {
+    const { name: experiment, presets } = experimentOn('mnist', model);
+    const { paper, ...others } = presets;
+    return Object.entries(others).map(([preset, { settings }]) => {
+      const changed = settingNames.filter((name) => settings[name] !== paper!.settings[name]);
+      const words = changed.map((name) => `\`${optionOf(name)} ${settings[name]}\``);
+      return `| \`${experiment} --preset ${preset}\` | ${words.join(', ')} |`;
+    });
+  });
+
 /** docs/settings.md, from the table of settings. */
 const page = (): string =>
   [
@@ -58,6 +70,12 @@ const page = (): string =>
       const cells = [`\`${option}\``, typeInWords(name), paperInWords(name), scope(name), changes, what];
       return `| ${cells.join(' | ')} |`;
     }),
+    '',
+    'What the other presets change of `paper`, on MNIST:',
+    '',
+    '| preset | settings |',
+    '|---|---|',
+    ...presetRows(),
     '',
     '## The Unconstrained Jacobians Model',
     '',
