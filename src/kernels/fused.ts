@@ -105,6 +105,20 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
   });
 }
 
+/** Elements from one place to the next along each axis of a dense space. */
+export function denseStrides(space: readonly number[]): number[] {
+  return space.map((_, axis) => space.slice(axis + 1).reduce((a, b) => a * b, 1));
+}
+
+/** The names of leaves and lines that some results need. */
+export function neededFor({ lines, results }: Body, which: readonly number[]): ReadonlySet<string> {
+  const needed = new Set(which.map((r) => results[r]!.expression));
+  for (const { name, expression } of lines.toReversed()) {
+    if (needed.has(name)) for (const used of expression.match(/\b[tx]\d+\b/g) ?? []) needed.add(used);
+  }
+  return needed;
+}
+
 /** Collects the fields of a uniform struct of u32. */
 export class Uniforms {
   readonly #fields = new Map<string, number>();
@@ -180,8 +194,12 @@ export class Shader {
       : 'alias F = f32;\nalias I = i32;\nalias U = u32;\nalias B = bool;';
   }
 
-  /** Declares bindings for leaves that read buffers. Where storage is slow, vectors of small buffers are read as uniforms. */
-  declareLeaves(traits: AdapterTraits, bound = this.bound): { text: string; access: readonly Access[] } {
+  /** Declares bindings for leaves that read buffers, from the `first` on. Where storage is slow, vectors of small buffers are read as uniforms. */
+  declareLeaves(
+    traits: AdapterTraits,
+    bound = this.bound,
+    first = 0,
+  ): { text: string; access: readonly Access[] } {
     const { body, axes } = this;
     let uniforms = 0;
     const declared = bound.map((j, binding): { text: string; access: Access } => {
@@ -189,7 +207,7 @@ export class Shader {
       const type = elementType(body.leaves[j]!.dtype, wide);
       const last = body.space.reduce((at, size, i) => at + (size - 1) * body.leaves[j]!.strides[i]!, 0);
       const vectors = Math.ceil((body.leaves[j]!.size ?? last + 1) / 4);
-      const place = `@group(0) @binding(${binding})`;
+      const place = `@group(0) @binding(${first + binding})`;
       if (wide && 16 * vectors <= uniformBytes(traits) && uniforms++ < MOST_UNIFORM_LEAVES) {
         return { text: `${place} var<uniform> leaf${j}: array<${type}, ${vectors}>;`, access: 'uniform' };
       }

@@ -16,6 +16,8 @@ export interface TiledProblem {
   /** Whether four rows or columns are loaded at a time, rather than four k. */
   readonly acrossA: boolean;
   readonly acrossB: boolean;
+  /** WGSL of what all threads go on to do when the tile is stored. */
+  readonly finish?: string;
 }
 
 /** How a workgroup shares out a tile of C. Sides are multiples of four. */
@@ -164,6 +166,7 @@ fn main(
           )
     }
   }
+  ${problem.finish ?? ''}
 }
 `;
 }

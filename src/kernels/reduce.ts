@@ -15,7 +15,9 @@ import {
   type Body,
   bitsOf,
   coalesce,
+  denseStrides,
   type Leaf,
+  neededFor,
   offset,
   SCALARS,
   type Scalar,
@@ -24,6 +26,9 @@ import {
   vectorizable,
 } from './fused.ts';
 import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { type MatmulSpec, productName } from './matmul-problem.ts';
+import { tiledName, tiledThreads } from './matmul-tiled.ts';
+import { stripesOf, stripesSource } from './stripes.ts';
 
 export type { ReduceKind } from './accumulate.ts';
 
@@ -50,7 +55,13 @@ export interface Stages {
   readonly stored: readonly boolean[];
   /** Whether a result is stored for each element of the space; if not, once for all that are reduced together. */
   readonly each: readonly boolean[];
+  /** The product that a leaf stands for ({@link STRIPE_VALUE}), whose rows are reduced; its operands are bound before the leaves. */
+  readonly product?: MatmulSpec;
 }
+
+/** Bytes of workgroup memory for each thread that takes part in reductions. */
+export const bytesToReduce = (kinds: readonly ReduceKind[]): number =>
+  kinds.reduce((bytes, kind) => bytes + (kind === 'variance' ? 16 : 4), 0);
 
 /** The leaf that stands for the total of reduction `i`. */
 export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
@@ -61,15 +72,6 @@ export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
 const MAX_ROWS = 16;
 /** Threads that share the elements of a few results, where these are needed again, and workgroups that there should be. */
 const STAGED = { threads: 256, groups: 16 };
-
-/** The names of leaves and lines that some results need. */
-function neededFor({ lines, results }: Body, which: readonly number[]): ReadonlySet<string> {
-  const needed = new Set(which.map((r) => results[r]!.expression));
-  for (const { name, expression } of lines.toReversed()) {
-    if (needed.has(name)) for (const used of expression.match(/\b[tx]\d+\b/g) ?? []) needed.add(used);
-  }
-  return needed;
-}
 
 /**
  * Reduces a fused expression along some axes of its space. Bindings: the buffer leaves, then the results, dense over
@@ -107,18 +109,21 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
     const own = Array.from({ length: kind === 'merged' ? 4 : 1 }, () => `y${taken++}`);
     return accumulator(kind, body.results[taken - 1]!.dtype, i, own);
   });
+  const stripe = stages?.product && stripesOf(stages.product, bytesToReduce(kinds), traits)!;
   const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
-  const lanes = hardware
-    ? stages
-      ? Math.min(Math.max(power(outputs / STAGED.groups), 4), 32)
-      : 32
-    : Math.max(traits.subgroupSize, 4);
-  const memory =
+  const lanes = stripe
+    ? stripe.cols
+    : hardware
+      ? stages
+        ? Math.min(Math.max(power(outputs / STAGED.groups), 4), 32)
+        : 32
+      : Math.max(traits.subgroupSize, 4);
+  const bytes =
     running.reduce((n, { type }) => n + (type === 'Moments' ? 4 : 1), 0) * lanes * (vector ? 16 : 4);
   const { maxWorkgroupInvocations: most, maxWorkgroupStorageBytes: storage } = traits;
   const mostRows = stages ? STAGED.threads / lanes : MAX_ROWS;
-  const room = Math.min(shareable / 4, mostRows, most / lanes, storage / memory);
-  const rows = hardware ? power(room) : 1;
+  const room = Math.min(shareable / 4, mostRows, most / lanes, storage / bytes);
+  const rows = stripe ? tiledThreads(stripe) / stripe.cols : hardware ? power(room) : 1;
 
   const aroundPart = around.length ? Math.ceil(product(around) / splits) : 1;
 
@@ -134,7 +139,10 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
     total: uniforms.add('total', product(fold) * (vector && !keptVector ? 4 : 1)),
   };
   if (kinds.includes('max')) uniforms.add('lowest', bitsOf(-Infinity));
-  const { text, access } = shader.declareLeaves(traits);
+  const { m = 0, n = 0, k = 0 } = stages?.product ?? {};
+  if (stripe) for (const [name, size] of Object.entries({ m, n, k })) uniforms.add(name, size);
+  const operands = stripe ? 2 : 0;
+  const { text, access } = shader.declareLeaves(traits, bound, operands);
 
   const at = (j: number, list: readonly { number: number }[]) =>
     list.map(({ number }) => shader.term(j, number, `c${number}`));
@@ -292,17 +300,15 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
   const all = kinds.map((_, i) => i);
   const lines = stages ? staged(stages) : [...passOver(all), 'if (valid && local.y == 0u) {'];
 
-  const wgsl = `
+  const memory = `
 ${shader.aliases}
 ${text}
-${shader.declareResults(bound.length, declared)}
-${uniforms.declaration(bound.length + declared.length)}
+${shader.declareResults(operands + bound.length, declared)}
+${uniforms.declaration(operands + bound.length + declared.length)}
 ${moments ? MOMENTS_WGSL : ''}${moments && across ? ACROSS_WGSL : ''}
 ${rows > 1 ? running.map(({ name, type }) => `var<workgroup> all_${name}: array<${type}, ${rows * lanes}>;`).join('\n') : ''}
-${body.helpers.join('\n')}
-@compute @workgroup_size(${lanes}, ${rows})
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_id) local: vec3u) {
-  let result = (${LINEAR_GROUP}) * ${lanes}u + local.x;
+${body.helpers.join('\n')}`;
+  const work = `let result = (${LINEAR_GROUP}) * ${lanes}u + local.x;
   let valid = result < ${field.groups};
   let output = select(0u, result${splits > 1 ? ` % ${field.outputs}` : ''}, valid);
   let part = ${splits > 1 ? `select(0u, result / ${field.outputs}, valid)` : '0u'};
@@ -312,23 +318,29 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   let endAround = min(beginAround + ${field.aroundPart}, ${field.around});
   ${[...outputLines, ...bases, ...lines].join('\n  ')}
     ${made.map(({ value }, r) => `result${r}[result] = ${value};`).join('\n    ')}
-  }
+  }`;
+  const wgsl = stripe
+    ? stripesSource(stages!.product!, stripe, memory, work, traits)
+    : `${memory}
+@compute @workgroup_size(${lanes}, ${rows})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  ${work}
 }`;
   const stayed = outputs * splits * (keptVector ? 4 : 1);
   const elements = body.space.reduce((a, b) => a * b, 1);
   const whole = stages?.each.filter((every) => every).length ?? 0;
   return {
-    name: `reduce_${kinds.join('_')}${stages ? '+pointwise' : ''}`,
+    name: `${stripe ? `${productName(stages!.product!)}+` : ''}reduce_${kinds.join('_')}${stages ? '+pointwise' : ''}`,
+    ...(stripe && { variant: `${tiledName(stripe)} ${stripe.rows}x${stripe.cols}` }),
     wgsl,
-    bindings: [...access, ...declared.map(() => 'read_write' as const)],
+    bindings: [
+      ...new Array<'read'>(operands).fill('read'),
+      ...access,
+      ...declared.map(() => 'read_write' as const),
+    ],
     uniforms: uniforms.values,
     grid: foldGrid(Math.ceil((outputs * splits) / lanes), traits),
-    flops: elements * (body.cost + kinds.length),
-    bytes: 4 * (stayed * (declared.length - whole) + elements * whole + shader.elementsRead),
+    flops: elements * (body.cost + kinds.length + 2 * k),
+    bytes: 4 * (k * (m + n) + stayed * (declared.length - whole) + elements * whole + shader.elementsRead),
   };
-}
-
-/** Elements from one place to the next along each axis of a dense space. */
-function denseStrides(space: readonly number[]): number[] {
-  return space.map((_, axis) => space.slice(axis + 1).reduce((a, b) => a * b, 1));
 }

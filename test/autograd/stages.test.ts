@@ -23,14 +23,16 @@ function batchNorm(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   return c.normalize(x, c.mean(x, axes), rate, weight, bias);
 }
 
-describe.each(variants)('reductions and what is made of their totals, %s', (_, traits) => {
-  const agree = async (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], tolerance?: number) => {
-    const program = await expectAgreement(await testGpu(), f, operands, {
-      traits,
-      ...(tolerance && { tolerance }),
-    });
+const agreeingWith =
+  (traits: Partial<AdapterTraits>) =>
+  async (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], tolerance?: number) => {
+    const options = { traits, ...(tolerance && { tolerance }) };
+    const program = await expectAgreement(await testGpu(), f, operands, options);
     return program.plan.dispatches.map(({ kernel }) => kernel.name);
   };
+
+describe.each(variants)('reductions and what is made of their totals, %s', (_, traits) => {
+  const agree = agreeingWith(traits);
   /** Software adapters have enough to do only with so many results. */
   const together = (names: string[], results: number) =>
     traits.kind || results >= 128 ? names : expect.any(Array);
@@ -133,5 +135,48 @@ describe.each(variants)('reductions and what is made of their totals, %s', (_, t
     };
     const names = await agree(f as (...given: Tensor[]) => unknown, xs.slice(0, 2));
     expect(names).toEqual(['cumsum', 'pointwise', 'cumsum', 'pointwise', 'reduce_sum_sum', 'pointwise']);
+  });
+});
+
+describe.each([variants[0]!, variants[2]!])('products and their reductions, %s', (_, traits) => {
+  const agree = agreeingWith(traits);
+
+  it.each([
+    [40, 16, 7, false, true],
+    [2, 20, 4, false, false],
+    [33, 17, 65, true, false],
+    [36, 24, 8, true, true],
+  ])('products whose rows are reduced, %i by %i', async (m, n, k, transposeA, transposeB) => {
+    const operands = [
+      of(transposeA ? [k, m] : [m, k]),
+      of(transposeB ? [n, k] : [k, n]),
+      of([n], 0.5, 1.5),
+      of([n]),
+      of([m, n]),
+    ];
+    const layer = (x: Tensor, w: Tensor, a: Tensor, b: Tensor, h: Tensor) =>
+      c.relu(c.add(h, batchNorm(c.matmul(x, w, { transposeA, transposeB }), a, b)));
+    const product = `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`;
+    const names = await agree(layer as (...xs: Tensor[]) => unknown, operands, 1e-4);
+    if (traits.maxStorageBuffersPerStage)
+      expect(names).toEqual([`${product}+reduce_variance_mean+pointwise`]);
+    // A product that is needed elsewhere, and one with a chain before what is reduced.
+    const more = (x: Tensor, w: Tensor, h: Tensor) => {
+      const y = c.matmul(x, w, { transposeA, transposeB });
+      const z = c.where(c.greater(h, 0), y, h);
+      return [y, c.sum(z, -2), c.mul(z, c.mean(z, -2)), c.cumsum(z, -1)];
+    };
+    await agree(more as (...xs: Tensor[]) => unknown, [operands[0]!, operands[1]!, operands[4]!], 1e-4);
+  });
+
+  it('products of stacked rows, and what cannot be taken in stripes', async () => {
+    const centered = (y: Tensor) => c.sub(y, c.mean(y, [-3, -2]));
+    await agree((x, w) => centered(c.matmul(x!, w!)), [of([3, 8, 12]), of([12, 16])], 1e-4);
+    await agree((x, w) => centered(c.matmul(x!, w!)), [of([3, 8, 12]), of([3, 12, 16])], 1e-4);
+    const rows = (y: Tensor) => c.sub(y, c.mean(y, -1));
+    await agree((x, w) => rows(c.matmul(x!, w!)), [of([24, 12]), of([12, 16])], 1e-4);
+    const first = (y: Tensor) => c.sub(y, c.mean(y, -2));
+    await agree((x, w) => first(c.matmul(x!, w!)), [of([300, 12]), of([12, 16])], 1e-4);
+    await agree((x, w) => first(c.transpose(c.matmul(x!, w!))), [of([24, 12]), of([12, 16])], 1e-4);
   });
 });

@@ -74,9 +74,8 @@ function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits)
     const kinds = staged.reductions.map(({ params }) => params.kind);
     const [{ params, inputs }] = staged.reductions as [Tensor<'reduce'>];
     const reduced = inputs[0]!.shape.map((_, axis) => params.axes.includes(axis - inputs[0]!.rank));
-    return [
-      { kernel: reduce({ body, kinds, reduced, stages: staged }, traits), values: [...buffers, ...nodes] },
-    ];
+    const kernel = reduce({ body, kinds, reduced, stages: staged }, traits);
+    return [{ kernel, values: [...staged.operands, ...buffers, ...nodes] }];
   }
   const [{ params, size: results }] = nodes as [Tensor<'reduce'>];
   const kinds = (nodes as readonly Tensor<'reduce'>[]).map((node) => node.params.kind);
@@ -85,7 +84,12 @@ function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits)
   const counts = kinds.map((kind) => (kind === 'variance' ? 4 : 1));
   const bindings = counts.reduce((sum, count) => sum + count, buffers.length);
   if (length < SPLIT_LENGTH || results >= SPLIT_WAYS || bindings > traits.maxStorageBuffersPerStage) {
-    return [{ kernel: reduce({ body, kinds, reduced }, traits), values: [...buffers, ...nodes] }];
+    return [
+      {
+        kernel: reduce({ body, kinds, reduced }, traits),
+        values: [...buffers, ...nodes],
+      },
+    ];
   }
   const parts = counts.map((count) =>
     Array.from({ length: count }, () => ({ bytes: 4 * SPLIT_WAYS * results })),

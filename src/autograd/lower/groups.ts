@@ -10,6 +10,8 @@ export interface Staged extends Stages {
   readonly reductions: readonly Tensor<'reduce'>[];
   /** What else the kernel computes, whether it is stored or not. */
   readonly inside: readonly Tensor[];
+  /** Those of the product, if there is one. */
+  readonly operands: readonly Tensor[];
 }
 
 /** A dispatch to be: the nodes that one kernel computes into buffers. */

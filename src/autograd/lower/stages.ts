@@ -1,9 +1,12 @@
-import { totalLeaf } from '../../kernels/reduce.ts';
-import { sameShape, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
+import type { MatmulSpec } from '../../kernels/matmul.ts';
+import { bytesToReduce, totalLeaf } from '../../kernels/reduce.ts';
+import { STRIPE_VALUE, stripesOf } from '../../kernels/stripes.ts';
+import { type Shape, sameShape, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
 import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 import type { Group } from './groups.ts';
 import { afterOthers } from './in-place.ts';
+import { layOutMatmul } from './product-spec.ts';
 
 /** Elements that one workgroup reduces and goes through again: of more, all cores should have their part. */
 const MOST_REDUCED = 4096;
@@ -67,6 +70,23 @@ export function inStages(groups: readonly Group[], fusion: Fusion): readonly Gro
     merged.add(own);
     for (const part of own.parts) for (const node of part.nodes) current.set(node, own);
   }
+  for (const last of [...merged]) {
+    if (!last.group.staged) continue;
+    for (const to of new Set(last.group.reads.flatMap((t) => current.get(t) ?? []))) {
+      const parts = new Set([...to.parts, ...last.parts]);
+      const group =
+        to.group.kind === 'kernel' &&
+        !between(to, last.group) &&
+        withProduct(to.group, last.group, (t) => wanted(t, parts), fusion);
+      if (!group) continue;
+      const own = { group, parts, low: to.low };
+      merged.delete(to);
+      merged.delete(last);
+      merged.add(own);
+      for (const part of parts) for (const node of part.nodes) current.set(node, own);
+      break;
+    }
+  }
   if (merged.size === groups.length) return groups;
   const maker = new Map(
     [...merged].flatMap(({ group }) => group.nodes.map((node) => [node, group] as const)),
@@ -100,7 +120,7 @@ function join(
   first: Group,
   second: Group,
   wanted: (t: Tensor) => boolean,
-  { materialized, replaced, traits }: Fusion,
+  fusion: Fusion,
 ): Group | undefined {
   if ((second.kind !== 'reduce' && second.kind !== 'pointwise') || second.staged) return undefined;
   const isReduce = (t: Tensor): t is Tensor<'reduce'> => t.op === 'reduce';
@@ -111,24 +131,70 @@ function join(
     isReduce(t)
       ? sameShape(t.inputs[0]!.shape, space) && sameShape(t.params.axes, like.params.axes)
       : [space, like.shape].some((shape) => isLike(t, shape));
-  if (!second.nodes.every((t) => fits(t) && !replaced.has(t))) return undefined;
+  if (!second.nodes.every((t) => fits(t) && !fusion.replaced.has(t))) return undefined;
 
   const reductions = [...earlier, ...second.nodes.filter(isReduce)];
   const inside = [...(first.staged?.inside ?? []), ...second.nodes.filter((t) => !isReduce(t))];
-  const further = inside.filter(wanted);
+  return stagedGroup({ reductions, inside, level: second.level }, wanted, fusion);
+}
+
+/** A product and reductions of it as one group; undefined where no workgroup has all rows of some columns. */
+function withProduct(
+  made: Group,
+  { level, reads, staged }: Group,
+  wanted: (t: Tensor) => boolean,
+  fusion: Fusion,
+): Group | undefined {
+  const [node] = made.nodes as [Tensor];
+  const product = made.chain?.product ?? node;
+  const [like] = staged!.reductions as [Tensor<'reduce'>];
+  const sides = like.inputs[0]!.shape.filter((side) => side > 1);
+  const { replaced, traits } = fusion;
+  if (!product.is('matmul') || traits.halfProducts || replaced.has(node) || !reads.includes(node))
+    return undefined;
+  const { spec } = layOutMatmul(product);
+  const columns = like.shape.at(-1) === spec.n && like.size === spec.n;
+  const kinds = staged!.reductions.map(({ params }) => params.kind);
+  if (!columns || !sameShape(sides, [spec.m, spec.n]) || !stripesOf(spec, bytesToReduce(kinds), traits))
+    return undefined;
+  if ([...replaced.values()].some((t) => made.reads.includes(t))) return undefined;
+  const inside = [...(made.chain ? [node] : []), ...staged!.inside];
+  return stagedGroup({ reductions: staged!.reductions, inside, level, product, spec }, wanted, fusion);
+}
+
+interface Parts {
+  readonly reductions: readonly Tensor<'reduce'>[];
+  readonly inside: readonly Tensor[];
+  readonly level: number;
+  readonly product?: Tensor<'matmul'>;
+  readonly spec?: MatmulSpec;
+}
+
+function stagedGroup(
+  { reductions, inside, level, product, spec }: Parts,
+  wanted: (t: Tensor) => boolean,
+  { materialized, traits }: Fusion,
+): Group | undefined {
+  const [like] = reductions as [Tensor<'reduce'>];
+  const space = like.inputs[0]!.shape;
+  const further = [...(product ? [product] : []), ...inside].filter(wanted);
   const roots = [...reductions.map((t) => t.inputs[0]!), ...further];
   const computed = new Set(inside);
-  const whole = expressionOf(roots, space, (t) => materialized(t) && !computed.has(behind(t)), false);
+  const atHand = (t: Tensor) => behind(t) === product || (materialized(t) && !computed.has(behind(t)));
+  const whole = expressionOf(roots, space, atHand, false);
   if (whole.operations > MOST_OPERATIONS) return undefined;
-  const expression = withTotals(whole, reductions, like.shape);
+  const expression = withTotals(whole, reductions, product);
   if (!expression || expression.buffers.some((t) => computed.has(t))) return undefined;
+  const operands = product?.inputs.map(aliasRoot) ?? [];
   const stored = reductions.map(wanted);
   const nodes = [...reductions.filter((_, i) => stored[i]), ...further];
-  if (expression.buffers.length + nodes.length > traits.maxStorageBuffersPerStage) return undefined;
+  if (operands.length + expression.buffers.length + nodes.length > traits.maxStorageBuffersPerStage)
+    return undefined;
   const each = further.map((t) => isLike(t, space));
   const order = orderOf(expression, reductions.length);
-  const staged = { reductions, inside, order, stored, each };
-  return { kind: 'reduce', level: second.level, nodes, reads: expression.buffers, expression, staged };
+  const staged = { reductions, inside, order, stored, each, operands, ...(spec && { product: spec }) };
+  const reads = [...new Set([...operands, ...expression.buffers])];
+  return { kind: 'reduce', level, nodes, reads, expression, staged };
 }
 
 /** What kernels see in a tensor that may be another with more or fewer axes of size 1. */
@@ -150,13 +216,18 @@ function isLike(t: Tensor, shape: readonly number[]): boolean {
   return t.size === sizeOf(shape) && (t.size === 1 || sameShape(sides(t.shape), sides(shape)));
 }
 
-/** An expression whose leaves read totals at hand rather than buffers of them; undefined where one is read elsewhere than it is reduced. */
+/**
+ * An expression whose leaves read totals, and elements of a product, at hand rather than from buffers; undefined where one is read elsewhere
+ * than it is made.
+ */
 function withTotals(
   { body, buffers, operations }: Expression,
   reductions: readonly Tensor<'reduce'>[],
-  kept: readonly number[],
+  product?: Tensor,
 ): Expression | undefined {
-  const strides = stridesOf(kept).map((stride, axis) => (kept[axis] === 1 ? 0 : stride));
+  const [like] = reductions as [Tensor<'reduce'>];
+  const dense = (shape: Shape) => stridesOf(shape).map((stride, axis) => (shape[axis] === 1 ? 0 : stride));
+  const [kept, all] = [dense(like.shape), dense(like.inputs[0]!.shape)];
   const outside: Tensor[] = [];
   let read = 0;
   let aligned = true;
@@ -164,12 +235,14 @@ function withTotals(
     if (leaf.source !== 'buffer') return leaf;
     const buffer = buffers[read++]!;
     const i = reductions.indexOf(buffer as Tensor<'reduce'>);
-    if (i < 0) {
+    if (i < 0 && buffer !== product) {
       outside.push(buffer);
       return leaf;
     }
-    aligned &&= !leaf.start && sameShape(leaf.strides, strides);
-    return totalLeaf(i, leaf.dtype, kept.length);
+    aligned &&= !leaf.start && sameShape(leaf.strides, i < 0 ? all : kept);
+    return i < 0
+      ? { ...leaf, source: 'value' as const, name: STRIPE_VALUE }
+      : totalLeaf(i, leaf.dtype, like.rank);
   });
   return aligned ? { body: { ...body, leaves }, buffers: outside, operations } : undefined;
 }
@@ -182,7 +255,8 @@ function orderOf({ body }: Expression, count: number): number[] {
   for (let i = 0; i < count; i++) {
     // Those that come first have been given their stages, as each joined behind what it reads.
     body.leaves.forEach(({ source, name }, j) => {
-      if (source === 'value') stageOf.set(`x${j}`, 1 + (order[Number(name!.slice('total'.length))] ?? 0));
+      if (source === 'value' && name !== STRIPE_VALUE)
+        stageOf.set(`x${j}`, 1 + (order[Number(name!.slice('total'.length))] ?? 0));
     });
     for (const { name, uses } of body.lines) stageOf.set(name, after(uses));
     order.push(after([body.results[i]!.expression]));
