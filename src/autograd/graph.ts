@@ -103,6 +103,7 @@ export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
       if (node.params.data) lines.push(`  ${typed(node)} = array()`);
       continue;
     }
+    let options: string[];
     if (node.is('scan')) {
       // The body stands before the first result of its loop.
       const loop = loopOf(node);
@@ -115,12 +116,11 @@ export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
         );
       }
       const value = namesOf(body).get(valueIn(node));
-      const call = `scan{loop=${loops.indexOf(loop)} ${node.params.each ? 'each' : 'last'}=${value}}`;
-      lines.push(`  ${typed(node)} = ${call}(${node.inputs.map(nameOf).join(', ')})`);
-      continue;
+      options = [`loop=${loops.indexOf(loop)}`, `${node.params.each ? 'each' : 'last'}=${value}`];
+    } else {
+      const params = Object.entries(node.params).filter(([, v]) => v !== false);
+      options = params.map(([k, v]) => (v === true ? k : `${k}=${formatParam(v)}`));
     }
-    const params = Object.entries(node.params).filter(([, v]) => v !== false);
-    const options = params.map(([k, v]) => (v === true ? k : `${k}=${formatParam(v)}`));
     const call = `${node.op}${options.length ? `{${options.join(' ')}}` : ''}`;
     lines.push(`  ${typed(node)} = ${call}(${node.inputs.map(nameOf).join(', ')})`);
   }

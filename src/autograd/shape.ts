@@ -20,12 +20,7 @@ export type Integer = 'u32' | 'i32';
 export type Numeric = 'f32' | Integer;
 
 /** The smallest and the largest number of each type that is not of floats. */
-const RANGES: Record<Exclude<DType, 'f32'>, readonly [number, number]> = {
-  u32: [0, 2 ** 32 - 1],
-  i32: [-(2 ** 31), 2 ** 31 - 1],
-  u8: [0, 255],
-  bool: [0, 1],
-};
+const RANGES = { u32: [0, 2 ** 32 - 1], i32: [-(2 ** 31), 2 ** 31 - 1], u8: [0, 255], bool: [0, 1] } as const;
 
 export const isInteger = (dtype: DType): dtype is Integer => dtype === 'u32' || dtype === 'i32';
 export const isNumeric = (dtype: DType): dtype is Numeric => dtype === 'f32' || isInteger(dtype);

@@ -2,7 +2,7 @@ import { SCALARS } from '../../kernels/fused.ts';
 import { shuffleIndex, shuffleWgsl } from '../../kernels/shuffle.ts';
 import { extreme, isNan, relu } from '../../kernels/special.ts';
 import { add, div, greater, mul, neg, sub, sumTo, where, zerosLike } from '../operations.ts';
-import type { Rules, Signature } from '../rule.ts';
+import type { Rules } from '../rule.ts';
 import { holds, isInteger, isNumeric, rangeOf, type Tensor, wrap } from '../tensor.ts';
 import { pointwise } from './pointwise-rule.ts';
 import { selectTangent, tangentOf, total } from './tangents.ts';
@@ -11,10 +11,8 @@ type ArithmeticOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'max' | 'min' | 'neg' | 'relu' | 'normalize' | 'greater' | 'equal' | 'and' | 'or' | 'not' | 'where'
   | 'cast' | 'shuffle' | 'copy' | 'stopGradient'; // biome-ignore format: a list
 
-const asOperand = ([x]: readonly Tensor[]): Signature => ({ shape: x!.shape, dtype: x!.dtype });
-
 const identity = {
-  operands: ['any'],
+  operands: ['alike'],
   f64: (x: number) => x,
   wgsl: ([x]: string[]) => x!,
 } as const;
@@ -30,8 +28,8 @@ const logical = <P extends 'and' | 'or'>(op: P, operator: string, f64: (a: numbe
 
 /** Arithmetic, comparisons, choices and conversions, element by element. */
 export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
-  copy: { ...pointwise('copy', { ...identity, jvp: ([t]) => t! }), shape: asOperand },
-  stopGradient: { ...pointwise('stopGradient', { ...identity, jvp: 'zero' }), shape: asOperand },
+  copy: pointwise('copy', { ...identity, jvp: ([t]) => t! }),
+  stopGradient: pointwise('stopGradient', { ...identity, jvp: 'zero' }),
   add: pointwise('add', {
     operands: ['same', 'same'],
     f64: (a, b) => a + b,
@@ -159,7 +157,7 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
   }),
   cast: {
     ...pointwise('cast', {
-      operands: ['any'],
+      operands: ['alike'],
       result: ({ dtype }) => dtype,
       check: (_, { dtype }) =>
         isNumeric(dtype)

@@ -1,15 +1,7 @@
 import { CollimateError } from '../../errors.ts';
 import type { Rules } from '../rule.ts';
-import {
-  describe,
-  expectType,
-  formatShape,
-  holds,
-  isNumeric,
-  rangeOf,
-  sizeOf,
-  stridesOf,
-} from '../tensor.ts';
+import { expectType, formatShape, holds, isNumeric, rangeOf, sizeOf, stridesOf } from '../shape.ts';
+import { describe } from '../tensor.ts';
 
 const leaf = { jvp: 'zero', transpose: 'nonlinear', lowering: { kind: 'leaf' } } as const;
 

@@ -1,8 +1,8 @@
 import { CollimateError } from '../../errors.ts';
 import { mul } from '../operations.ts';
 import type { Params, Primitive } from '../primitives.ts';
-import type { NdArray, Rule, Signature, Step } from '../rule.ts';
-import { broadcastShapes, type DType, formatShape, isInteger, type Tensor, wrap } from '../tensor.ts';
+import type { Rule, Step } from '../rule.ts';
+import { broadcastShapes, type DType, formatShape, isInteger, sizeOf, type Tensor, wrap } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 import { expectNumbers } from './views.ts';
 
@@ -20,7 +20,7 @@ const COMMON = {
 /** What tells a pointwise operation from others. */
 interface Pointwise<P extends Primitive> {
   /** dtypes of the operands; names of lists stand for one of these in common, which is also the result's. */
-  operands: readonly (DType | keyof typeof COMMON | 'any')[];
+  operands: readonly (DType | keyof typeof COMMON)[];
   result?: DType | ((params: Params[P]) => DType);
   f64: (...args: number[]) => number;
   wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
@@ -41,57 +41,39 @@ export function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<
   const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
   return {
     shape: (inputs, params) => {
-      const dtype = resultType(op, spec, inputs, params);
+      let common: DType | undefined;
+      inputs.forEach((t, i) => {
+        expectNumbers(op, t);
+        const want = spec.operands[i]!;
+        const choice: readonly DType[] | undefined = COMMON[want as keyof typeof COMMON];
+        if (choice) common ??= choice.includes(t.dtype) ? t.dtype : choice[0]!;
+        const wanted = choice ? common! : want;
+        if (t.dtype !== wanted) {
+          throw new CollimateError(
+            `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
+            'Convert it with cast.',
+          );
+        }
+      });
       const wrong = spec.check?.(inputs, params);
       if (wrong) throw new CollimateError(`${op}: ${wrong[0]}`, wrong[1]);
+      const dtype =
+        typeof spec.result === 'function' ? spec.result(params) : (spec.result ?? common ?? 'f32');
       const shapes = inputs.map((t) => t.shape);
       return { shape: broadcastShapes(op, shapes), dtype };
     },
-    reference: (inputs, params, out) => evaluate(spec, inputs, params, out),
+    reference: (inputs, params, { shape, dtype }) => {
+      const f = isInteger(dtype) ? (spec.integer ?? spec.f64) : spec.f64;
+      const extra = 'n' in params ? [params.n as number] : [];
+      const maps = inputs.map((t) => broadcastIndex(shape, t.shape));
+      return Float64Array.from({ length: sizeOf(shape) }, (_, i) =>
+        wrap(dtype, Number(f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra))),
+      );
+    },
     jvp: spec.jvp,
     transpose: spec.transpose ?? 'nonlinear',
     lowering: helpers ? { ...lowering, helpers } : lowering,
   };
-}
-
-function resultType<P extends Primitive>(
-  op: P,
-  spec: Pointwise<P>,
-  inputs: readonly Tensor[],
-  params: Params[P],
-): DType {
-  let common: DType | undefined;
-  inputs.forEach((t, i) => {
-    expectNumbers(op, t);
-    const want = spec.operands[i]!;
-    const choice: readonly DType[] | undefined = COMMON[want as keyof typeof COMMON];
-    if (choice) common ??= choice.includes(t.dtype) ? t.dtype : choice[0]!;
-    const wanted = choice ? common! : want;
-    if (wanted !== 'any' && t.dtype !== wanted) {
-      throw new CollimateError(
-        `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
-        'Convert it with cast.',
-      );
-    }
-  });
-  if (typeof spec.result === 'function') return spec.result(params);
-  return spec.result ?? common ?? 'f32';
-}
-
-function evaluate<P extends Primitive>(
-  spec: Pointwise<P>,
-  inputs: readonly NdArray[],
-  params: Params[P],
-  out: Signature,
-): Float64Array {
-  const f = isInteger(out.dtype) ? (spec.integer ?? spec.f64) : spec.f64;
-  const extra = 'n' in params ? [params.n as number] : [];
-  const maps = inputs.map((t) => broadcastIndex(out.shape, t.shape));
-  const size = out.shape.reduce((a, b) => a * b, 1);
-  return Float64Array.from({ length: size }, (_, i) => {
-    const value = f(...inputs.map((t, j) => t.data[maps[j]!(i)]!), ...extra);
-    return wrap(out.dtype, Number(value));
-  });
 }
 
 /** A function of one number, of f32 where nothing else is said, with its derivative by it. */

@@ -1,20 +1,5 @@
 import { CollimateError } from '../../errors.ts';
-import {
-  broadcastLike,
-  concat,
-  div,
-  equal,
-  full,
-  mean,
-  mul,
-  pad,
-  prod,
-  slice,
-  sub,
-  sum,
-  where,
-  zerosLike,
-} from '../operations.ts';
+import * as c from '../operations.ts';
 import type { ReduceKind } from '../primitives.ts';
 import type { Rules } from '../rule.ts';
 import { formatShape, isInteger, sizeOf, type Tensor, wrap } from '../tensor.ts';
@@ -23,12 +8,12 @@ import { broadcastIndex } from './indexing.ts';
 /** For each element the product of all others along an axis, by halves: without division, so that zeros are as good as any. */
 function others(x: Tensor, axis: number): Tensor {
   const n = x.shape.at(axis)!;
-  if (n === 1) return full(1, x.shape);
+  if (n === 1) return c.full(1, x.shape);
   const half = Math.ceil(n / 2);
-  const even = pad(x, [[0, n % 2], ...new Array<[0, 0]>(-1 - axis).fill([0, 0])], 1);
-  const [a, b] = [slice(even, 0, half, axis), slice(even, half, 2 * half, axis)];
-  const rest = others(mul(a, b), axis);
-  return slice(concat([mul(rest, b), mul(rest, a)], axis), 0, n, axis);
+  const even = c.pad(x, [[0, n % 2], ...new Array<[0, 0]>(-1 - axis).fill([0, 0])], 1);
+  const [a, b] = [c.slice(even, 0, half, axis), c.slice(even, half, 2 * half, axis)];
+  const rest = others(c.mul(a, b), axis);
+  return c.slice(c.concat([c.mul(rest, b), c.mul(rest, a)], axis), 0, n, axis);
 }
 
 /** What there is of integers, too. */
@@ -77,29 +62,29 @@ export const reduceRules: Pick<Rules, 'reduce'> = {
       const { kind, axes } = out.params;
       switch (kind) {
         case 'sum':
-          return sum(t, axes);
+          return c.sum(t, axes);
         case 'mean':
-          return mean(t, axes);
+          return c.mean(t, axes);
         case 'max': {
           // d max(x) = mean of dx over the places where x attains it
-          const attained = equal(x!, out);
-          const pick = (x: Tensor) => sum(where(attained, x, 0), axes);
-          return div(pick(t), pick(zerosLike(x!, 1)));
+          const attained = c.equal(x!, out);
+          const pick = (x: Tensor) => c.sum(c.where(attained, x, 0), axes);
+          return c.div(pick(t), pick(c.zerosLike(x!, 1)));
         }
         case 'prod': {
           // d Π x = Σ dx_i Π_{j ≠ i} x_j, axis by axis
-          const factors = axes.map((axis, i) => others(i ? prod(x!, axes.slice(0, i)) : x!, axis));
-          return sum(factors.reduce(mul, t), axes);
+          const factors = axes.map((axis, i) => others(i ? c.prod(x!, axes.slice(0, i)) : x!, axis));
+          return c.sum(factors.reduce(c.mul, t), axes);
         }
         case 'variance': {
           // d var(x) = 2 mean((x − mean x) dx), since Σ(x − mean x) = 0
-          return mul(mean(mul(sub(x!, mean(x!, axes)), t), axes), 2);
+          return c.mul(c.mean(c.mul(c.sub(x!, c.mean(x!, axes)), t), axes), 2);
         }
       }
     },
     transpose: (ct, [x], _, { params: { kind } }) => {
-      if (kind === 'sum') return [broadcastLike(ct, x!)];
-      if (kind === 'mean') return [broadcastLike(mul(ct, ct.size / x!.size), x!)];
+      if (kind === 'sum') return [c.broadcastLike(ct, x!)];
+      if (kind === 'mean') return [c.broadcastLike(c.mul(ct, ct.size / x!.size), x!)];
       throw new Error(`reduce ${kind} is not linear`);
     },
     lowering: { kind: 'reduce' },

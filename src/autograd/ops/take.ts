@@ -2,20 +2,7 @@ import { CollimateError } from '../../errors.ts';
 import { gather } from '../../kernels/gather.ts';
 import { scatter } from '../../kernels/scatter.ts';
 import { bind } from '../bind.ts';
-import {
-  add,
-  broadcast,
-  cast,
-  greater,
-  iota,
-  less,
-  moveaxis,
-  mul,
-  reshape,
-  scatterAdd,
-  take,
-  where,
-} from '../operations.ts';
+import * as c from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
 import { formatType, holds, isInteger, sizeOf } from '../shape.ts';
@@ -53,16 +40,16 @@ function byLists(
   record: (x: Tensor, list: Tensor, count: number) => Tensor,
 ): Tensor {
   const count = own ? x!.shape[0]! : index!.shape[0]!;
-  const lists = broadcast(chooses ? cast(index!, 'u32') : reshape(cast(index!, 'u32'), [1, index!.size]), [
-    count,
-    index!.shape.at(-1)!,
-  ]);
-  const first = mul(iota([count, 1], 0), rows);
-  const list = own ? where(greater(rows, lists), add(lists, first), count * rows) : lists;
-  const moved = moveaxis(x!, axis, own ? 1 : 0);
-  const long = own ? reshape(moved, [count * moved.shape[1]!, ...moved.shape.slice(2)]) : moved;
-  const made = record(long, reshape(list, [list.size]), count);
-  return moveaxis(reshape(made, [count, made.shape[0]! / count, ...made.shape.slice(1)]), 1, axis);
+  const lists = c.broadcast(
+    chooses ? c.cast(index!, 'u32') : c.reshape(c.cast(index!, 'u32'), [1, index!.size]),
+    [count, index!.shape.at(-1)!],
+  );
+  const first = c.mul(c.iota([count, 1], 0), rows);
+  const list = own ? c.where(c.greater(rows, lists), c.add(lists, first), count * rows) : lists;
+  const moved = c.moveaxis(x!, axis, own ? 1 : 0);
+  const long = own ? c.reshape(moved, [count * moved.shape[1]!, ...moved.shape.slice(2)]) : moved;
+  const made = record(long, c.reshape(list, [list.size]), count);
+  return c.moveaxis(c.reshape(made, [count, made.shape[0]! / count, ...made.shape.slice(1)]), 1, axis);
 }
 
 /** Elements of a table along an axis, and sums of such; beyond the table there is NaN. As a u32, a negative index is beyond any. */
@@ -102,9 +89,9 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
         return row < rows ? table!.data[at]! * scale + shift : Number.NaN;
       });
     },
-    jvp: ([t], [, index], { params: { axis, scale } }) => (t ? take(t, index!, { axis, scale }) : null),
+    jvp: ([t], [, index], { params: { axis, scale } }) => (t ? c.take(t, index!, { axis, scale }) : null),
     transpose: (ct, [table, index], _, { params: { axis, scale } }) => [
-      scatterAdd(scale === 1 ? ct : mul(ct, scale), index!, table!.shape.at(axis)!, axis),
+      c.scatterAdd(scale === 1 ? ct : c.mul(ct, scale), index!, table!.shape.at(axis)!, axis),
       null,
     ],
     batch: (inputs, mapped, { inputs: [model], params }) =>
@@ -142,24 +129,24 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
       });
       return sums;
     },
-    jvp: ([t], [, index], { params: { axis, rows } }) => (t ? scatterAdd(t, index!, rows, axis) : null),
+    jvp: ([t], [, index], { params: { axis, rows } }) => (t ? c.scatterAdd(t, index!, rows, axis) : null),
     // What was dropped has a cotangent of 0, where take gives NaN.
     transpose: (ct, [, index], _, { params: { axis, rows } }) => {
-      const inside = reshape(less(cast(index!, 'u32'), rows), [
+      const inside = c.reshape(c.less(c.cast(index!, 'u32'), rows), [
         index!.size,
         ...new Array<number>(-1 - axis).fill(1),
       ]);
-      return [where(inside, take(ct, index!, { axis }), 0), null];
+      return [c.where(inside, c.take(ct, index!, { axis }), 0), null];
     },
     batch: (inputs, mapped, { params: { axis, rows } }) => {
       if (!mapped[1]) return bind('scatterAdd', inputs, { axis, rows });
       const [updates, index] = inputs as [Tensor, Tensor];
-      const all = broadcast(reshape(updates, mapped[0] ? updates.shape : [1, ...updates.shape]), [
+      const all = c.broadcast(c.reshape(updates, mapped[0] ? updates.shape : [1, ...updates.shape]), [
         index.shape[0]!,
         ...updates.shape.slice(Number(mapped[0])),
       ]);
       return byLists([all, index], [true, true], axis, rows, (x, list, count) =>
-        scatterAdd(x, list, count * rows),
+        c.scatterAdd(x, list, count * rows),
       );
     },
     lowering: {
