@@ -19,7 +19,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const omitted = [
   /^(typescript|@typescript|@biomejs|@types|@webgpu|\.bin\/(tsc|biome)|\.vite.*|\.cache)(\/|$)/,
   /^(@arethetypeswrong|publint|webpack|@webassemblyjs|terser|caniuse-lite|playwright-core)(\/|$)/, // check the package, and the page
-  /^(typedoc|@gerrit0|@shikijs)(\/|$)/, // write the reference
+  /^(typedoc|@gerrit0|@shikijs|lunr|markdown-it)(\/|$)/, // write the reference
   /^webgpu\/dist\/(?!linux-x64)/,
   /^lightningcss/, // which vite loads for style sheets only
   /^@img\/sharp-(?!(libvips-)?linux-x64(\/|$))/,
