@@ -39,7 +39,7 @@ const program = new Command('npm run bench --')
   .addOption(tuneOption())
   .option(
     '--peers [names]',
-    'time jax-js, tfjs-webgpu and torch, or a comma-separated list of them, in turns with us, at matmul, conv, step and analysis',
+    `time ${peerNames.join(', ')}, or a comma-separated list of them, in turns with us, at matmul, conv, step and analysis`,
   )
   .option('--python <path>', 'a Python with PyTorch (default: python3, then /usr/bin/python3)')
   .option('--compare <file>', 'say what got slower or faster since an earlier results file')
@@ -124,12 +124,12 @@ await main(async () => {
         );
         rows.push(row);
         console.log(rowLine(row));
+        writeBenchFile(out, results()); // Each: the later ones may take long, or be cut off.
       },
       say: (text) => console.log(text),
     });
     const checked = checkText(rows.filter((row) => row.suite === suite.name));
     if (checked) console.log(checked);
-    writeBenchFile(out, results()); // After each suite: the later ones may take long.
   }
   console.log(`\nResults: ${out}`);
   if (before) console.log(`\n${renderComparison(before, results())}`);

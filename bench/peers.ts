@@ -126,7 +126,7 @@ export class Peers implements Disposable {
   }
 }
 
-export const peerNames = ['jax-js', 'tfjs-webgpu', 'torch'] as const;
+export const peerNames = ['jax-js', 'tfjs-webgpu', 'torch', 'torch-graph', 'torch-compile'] as const;
 
 /**
  * The peers in a comma-separated list.
@@ -155,12 +155,16 @@ function commands(adapter: string, python: string | undefined): (PeerCommand | M
         }
       : { name, problem: 'its packages are not installed: npm ci --prefix peers' };
   const interpreter = python ?? ['python3', '/usr/bin/python3'].find(hasTorch);
+  const torch = (name: string, ...mode: string[]): PeerCommand | Missing =>
+    interpreter
+      ? { name, command: interpreter, args: ['torch_peer.py', ...mode], cwd: folder }
+      : { name, problem: 'python3 cannot import torch: name one that can with --python' };
   return [
     node('jax-js', 'jax-js.ts'),
     node('tfjs-webgpu', 'tfjs.ts'),
-    interpreter
-      ? { name: 'torch', command: interpreter, args: ['torch_peer.py'], cwd: folder }
-      : { name: 'torch', problem: 'python3 cannot import torch: name one that can with --python' },
+    torch('torch'),
+    torch('torch-graph', 'graph'),
+    torch('torch-compile', 'compile'),
   ];
 }
 

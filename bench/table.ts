@@ -28,14 +28,15 @@ export function formatTime(milliseconds: number): string {
 export const digits = (x: number): string =>
   Math.abs(x) >= 100 || x === 0 ? x.toFixed(0) : String(Number(x.toPrecision(3)));
 
-const rate = (amount: number, milliseconds: number): string =>
+/** In billions a second. */
+export const rateText = (amount: number, milliseconds: number): string =>
   amount ? digits(amount / milliseconds / 1e6) : '–';
 
 /** A row's cells under {@link heads}, but for the last, which is text of any length. */
 export function cellsOf(row: Row): string[] {
   const { name, size, milliseconds: t, clock, share } = row;
   const timed = t ? [formatTime(t.median), `${formatTime(t.p25)} – ${formatTime(t.p75)}`] : ['error', '–'];
-  const rates = t ? [rate(row.flops, t.median), rate(row.bytes, t.median)] : ['–', '–'];
+  const rates = t ? [rateText(row.flops, t.median), rateText(row.bytes, t.median)] : ['–', '–'];
   return [name, size, ...timed, ...rates, share === null ? '–' : `${(100 * share).toFixed(0)}%`, clock];
 }
 

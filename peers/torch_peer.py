@@ -1,4 +1,7 @@
-"""PyTorch eager, on CUDA if there is one, else on the CPU with its own number of threads.
+"""PyTorch, on CUDA if there is one, else on the CPU with its own number of threads.
+
+`torch_peer.py` alone runs everything eagerly; `torch_peer.py graph` captures training steps and replays them as CUDA
+graphs, and `torch_peer.py compile` compiles them with torch.compile.
 
 Speaks the protocol of docs/peers.md; data.ts has the twin of the numbers made here.
 """
@@ -35,6 +38,16 @@ import torch.nn.functional as F
 from torch import nn
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
+
+mode = sys.argv[1] if len(sys.argv) > 1 else "eager"
+if mode == "graph" and device.type != "cuda":
+    say({"unavailable": "CUDA graphs are for CUDA, which this PyTorch does not see"})
+    sys.exit(0)
+if mode == "compile" and not hasattr(torch, "compile"):
+    say({"unavailable": f"PyTorch {torch.__version__} has no torch.compile: install 2.0 or newer"})
+    sys.exit(0)
 
 
 def uniform(seed, length, bound):
@@ -164,9 +177,7 @@ def network(network, norm, depth, width, inputs, classes, stem=None):
     return nn.Sequential(first, nn.ReLU(), *blocks, *pool, linear(width, classes, bias=True)).to(device)
 
 
-def step(inputs, classes, batch, graph=False, **options):
-    if graph and device.type != "cuda":
-        raise Unsupported("CUDA graphs are for CUDA")
+def step(inputs, classes, batch, **options):
     shape = inputs if isinstance(inputs, list) else [inputs]
     x = uniform(INPUTS, batch * math.prod(shape), 1).reshape(batch, *shape)
     x = (channels_first(x) if len(shape) == 3 else x).to(device)
@@ -174,14 +185,18 @@ def step(inputs, classes, batch, graph=False, **options):
     model = network(inputs=inputs, classes=classes, **options)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
+    forward = lambda: F.cross_entropy(model(x), y)
+    if mode == "compile":
+        forward = torch.compile(forward)
+
     def train():
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model(x), y)
+        loss = forward()
         loss.backward()
         optimizer.step()
         return loss.detach()
 
-    run = captured(train) if graph else train
+    run = captured(train) if mode == "graph" else train
     return run, lambda: [run() for _ in range(CHECKED_STEPS)][-1].item()
 
 
@@ -243,7 +258,7 @@ def answer(work, repeat, times=1):
         first, _ = timed(run)
     else:
         kind, options = work["kind"], {name: value for name, value in work.items() if name != "kind"}
-        if kind not in KINDS:
+        if kind not in KINDS or (mode != "eager" and kind != "step"):
             raise Unsupported(f"no {kind} here")
         run, compute = KINDS[kind](**options)
         first, check = timed(compute)
@@ -260,7 +275,8 @@ def describe():
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-say({"ready": {"name": "torch", "version": torch.__version__, "device": describe()}})
+name = "torch" if mode == "eager" else f"torch-{mode}"
+say({"ready": {"name": name, "version": torch.__version__, "device": describe()}})
 for line in sys.stdin:
     if not line.strip():
         continue

@@ -38,7 +38,9 @@ function compareAnswers(
   const wrong = known.filter(off).length;
   if (wrong === 0) return;
   const first = known.findIndex(off);
-  const example = `number ${first} is ${got[first]} instead of ${known[first]}`;
+  const example = known.every((_, i) => got[i] === 0)
+    ? 'all are 0'
+    : `number ${first} is ${got[first]} instead of ${known[first]}`;
   throw new WrongAnswers(info.name, wrong, known.length, what, example);
 }
 
@@ -65,7 +67,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
  * @throws WrongAnswers if it does not
  */
 export async function checkDevice(gpu: Gpu): Promise<void> {
-  if (isUnchecked()) return;
+  if (!isUnchecked()) await askDevice(gpu);
+}
+
+async function askDevice(gpu: Gpu): Promise<void> {
   const pipeline = await gpu.pipeline(kernel);
   const given = list(COUNT, (i) => 0.5 * i + 1);
   const buffer = gpu.createBuffer(4 * COUNT);
@@ -210,19 +215,28 @@ export async function examineKernels(gpu: Gpu, kernels: readonly Kernel[]): Prom
   if (isUnchecked()) return;
   const known = asked.get(gpu.device) ?? new Map<Family, Promise<void>>();
   asked.set(gpu.device, known);
-  const check = async (family: Family): Promise<void> => {
-    const problem: Problem = problems[family];
-    const sizes = problem.specs.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
-    const data = problem.data ?? sizes.map((size) => list(size, spread));
-    const program = await compileUnexamined(gpu, problem.f, problem.specs, { label: 'known answers' });
-    const { data: got } = await program.run(...data);
-    const what = ` of ${family === 'texels' ? 'a product read from textures' : family}`;
-    compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
-  };
   await Promise.all(
     familiesOf(kernels).map((family) => {
-      if (!known.has(family)) known.set(family, check(family));
+      if (!known.has(family)) known.set(family, askFamily(gpu, family));
       return known.get(family);
     }),
   );
 }
+
+async function askFamily(gpu: Gpu, family: Family): Promise<void> {
+  const problem: Problem = problems[family];
+  const sizes = problem.specs.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+  const data = problem.data ?? sizes.map((size) => list(size, spread));
+  const program = await compileUnexamined(gpu, problem.f, problem.specs, { label: 'known answers' });
+  const { data: got } = await program.run(...data);
+  const what = ` of ${family === 'texels' ? 'a product read from textures' : family}`;
+  compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
+}
+
+/** All questions that devices are asked, by name, whether or not `COLLIMATE_UNCHECKED` is set. Each throws {@link WrongAnswers}. */
+export const questions: Readonly<Record<string, (gpu: Gpu) => Promise<void>>> = {
+  device: askDevice,
+  ...Object.fromEntries(
+    (Object.keys(problems) as Family[]).map((family) => [family, (gpu: Gpu) => askFamily(gpu, family)]),
+  ),
+};

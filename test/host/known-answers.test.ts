@@ -61,7 +61,7 @@ describe('a device that gets one family of kernels wrong is refused before the f
   ])('%s', async (family, f, specs) => {
     using gpu = await openGpu({ gpu: await dyingGpu((label) => label.startsWith(family)) });
     await expect(compile(gpu, f, specs)).rejects.toThrow(
-      new RegExp(`${gpu.info.name} computes \\d+ of \\d+ numbers of ${family} wrong: number`),
+      new RegExp(`${gpu.info.name} computes \\d+ of \\d+ numbers of ${family} wrong: (number|all are 0)`),
     );
     // Others are right.
     if (family !== 'pointwise') await compile(gpu, (x: Tensor) => mul(x, 3), square);

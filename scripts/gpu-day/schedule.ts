@@ -1,0 +1,89 @@
+/** A part of the day: a process that is ended when its time is up. */
+export interface Part {
+  /** Names its log, and its results if it has any. */
+  readonly name: string;
+  /** Its share of the time that is left, beside the weights of those after it. */
+  readonly weight: number;
+  /** Seconds below which it is not worth starting; may depend on how long earlier parts took. */
+  readonly least: number | ((seconds: ReadonlyMap<string, number>) => number);
+}
+
+/** How a part's process ended. */
+export interface Ending {
+  /** Null if a signal ended it. */
+  readonly status: number | null;
+  /** Whether it was ended because its time was up. */
+  readonly timedOut: boolean;
+  /** Why there was no process, if there was none. */
+  readonly problem?: string;
+}
+
+/** What became of a part. */
+export interface Result {
+  readonly name: string;
+  /** `done`, `failed`, `cut off` by its own limit, `stopped` by a signal to the day, or `not started`. */
+  readonly outcome: 'done' | 'failed' | 'cut off' | 'stopped' | 'not started';
+  /** Why it is not `done`. */
+  readonly reason: string;
+  /** Seconds that it took, and that it was given. */
+  readonly seconds: number;
+  readonly limit: number;
+}
+
+/** What a day needs of the world. */
+export interface World<P extends Part> {
+  /** Seconds since the day began. */
+  now(): number;
+  /** Whether somebody asked the day to end. */
+  stopped(): boolean;
+  /** Runs a part for so many seconds at most. */
+  start(part: P, limit: number): Promise<Ending>;
+  /** Takes a result as soon as it is there. */
+  record(result: Result, part: P): void;
+}
+
+/**
+ * Runs parts in their order, the most valuable first, for `seconds` altogether. Each is given a share of what is left by its
+ * weight, and at least the least it needs, so what one leaves goes to all after it. One for which too little is left is not
+ * started; one that fails does not keep the others from running.
+ */
+export async function runDay<P extends Part>(
+  parts: readonly P[],
+  seconds: number,
+  world: World<P>,
+): Promise<void> {
+  const took = new Map<string, number>();
+  for (const [i, part] of parts.entries()) {
+    const begun = world.now();
+    const left = seconds - begun;
+    const weights = parts.slice(i).reduce((sum, { weight }) => sum + weight, 0);
+    const least = typeof part.least === 'number' ? part.least : part.least(took);
+    const limit = Math.min(left, Math.max(least, (left * part.weight) / weights));
+    const about = { name: part.name, limit };
+    if (world.stopped()) {
+      world.record({ ...about, outcome: 'not started', reason: 'the day was stopped', seconds: 0 }, part);
+    } else if (left < least) {
+      const reason = `${Math.max(0, left).toFixed(0)} s were left, and it needs ${least.toFixed(0)}`;
+      world.record({ ...about, outcome: 'not started', reason, seconds: 0 }, part);
+    } else {
+      const ending = await world.start(part, limit);
+      const spent = world.now() - begun;
+      took.set(part.name, spent);
+      world.record({ ...about, ...judge(ending, limit, world.stopped()), seconds: spent }, part);
+    }
+  }
+}
+
+function judge(
+  { status, timedOut, problem }: Ending,
+  limit: number,
+  stopped: boolean,
+): Pick<Result, 'outcome' | 'reason'> {
+  if (timedOut) return { outcome: 'cut off', reason: `its ${limit.toFixed(0)} s were up` };
+  if (status === 0) return { outcome: 'done', reason: '' };
+  if (stopped) return { outcome: 'stopped', reason: 'the day was stopped' };
+  return {
+    outcome: 'failed',
+    reason: problem ?? (status === null ? 'a signal ended it' : `its exit status is ${status}`),
+  };
+}
