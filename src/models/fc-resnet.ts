@@ -49,13 +49,9 @@ export type FcResNetOptions = Omit<Options, 'kind'>;
 /**
  * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
  * is Linear–BN–ReLU–Linear–BN, or `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, or without BatchNorm Linear–ReLU–Linear. No
-<<<<<<< HEAD
- * biases beside BatchNorm's and the classifier's, where there is BatchNorm.
- * @example new FcResNet({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
-=======
  * biases beside BatchNorm's and the classifier's, where there is BatchNorm. Linear layers that blocks share are called
  * `shared.linear1` and `shared.linear2`.
->>>>>>> 7dd4c4b (Ask whether a network that iterates one block is aligned by construction: --tied, recurrent-depth, accuracy at earlier points)
+ * @example new FcResNet({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
  */
 export class FcResNet extends ResidualNetwork {
   declare readonly options: Options;
