@@ -124,11 +124,12 @@ test('a step takes no more dispatches than it is known to take', () =>
       using conv = await Training.create(planning, data, mnistConv);
       return { fc: fc.dispatches.length, conv: conv.dispatches.length };
     };
-    // As many buffers as a kernel may bind in Node and in browsers, and on any adapter.
-    expect({ 16: await count(16), 8: await count(8) }).toEqual({
-      16: { fc: 99, conv: 135 },
-      8: { fc: 127, conv: 221 },
-    });
+    // As many buffers as a kernel may bind in Node, and by WebGPU's defaults.
+    const [node, least] = [await count(16), await count(8)];
+    expect(node.fc).toBeLessThanOrEqual(66);
+    expect(node.conv).toBeLessThanOrEqual(135);
+    expect(least.fc).toBeLessThanOrEqual(119);
+    expect(least.conv).toBeLessThanOrEqual(221);
   }));
 
 test('without timestamps the wall is the clock, and every pass that is timed runs', () =>
