@@ -79,7 +79,8 @@ export function tiledConvs(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   const problems = countOf(spec.batch);
   const form = convForm(spec, 4, traits);
   const kernel = (shape: TiledShape) => {
-    const wgsl = tiledSource(convTiles(form), shape, blocksOf(length, shape));
+    const even = (spec.part === 'weight' ? grid[1] % 4 : depth % shape.depth) === 0;
+    const wgsl = tiledSource(convTiles(form, even), shape, blocksOf(length, shape));
     return convKernel(spec, form, shape, tiledName(shape), wgsl, traits);
   };
   return tiledShapes({ rows, cols, depth: length, products: problems * phases }, traits).map(kernel);

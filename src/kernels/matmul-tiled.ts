@@ -6,11 +6,19 @@ export interface TiledProblem {
   /** WGSL of the bindings, and of `storeC(place, row, col, v, add, last)`: see {@link matmulMemory}. */
   readonly memory: string;
   /**
-   * WGSL of `loadA(at, row, k)` and `loadB(at, col, k)`, which give four values of the operand that starts at element `at`: of
-   * the four rows or columns from the given one on, or of the four k from the given one on. Rows and columns beyond the end can
-   * be any, as their results are not stored; k beyond the end give zeros.
+   * WGSL of `originA(at, row, k) -> vec4u`, which gives what a thread keeps of the operand that starts at element `at` and its place
+   * in a slice, and of `loadA(origin, ahead, u) -> vec4f`, which gives four values of the slice that starts at `ahead`: of the four
+   * rows from `row` on at step `k + u`, or of the four k from `k` on, u being 0. Of `originB` and `loadB` likewise, with columns.
+   * Rows and columns beyond the end can be any, as their results are not stored; k beyond the end give zeros.
    */
   readonly loads: string;
+  /**
+   * Whether there are `keptA` and `keptB`, of the same arguments, which say that zeros take the place of what was loaded. Asked when
+   * the values are used, not before: a load that nothing waits for is on its way while a slice is multiplied.
+   */
+  readonly kept: boolean;
+  /** Whether slices of all teams end where k does, and loads behind its end are not to be asked for. */
+  readonly whole: boolean;
   /** WGSL that finds the workgroup's tile: `row0`, `col0`, `length` of k, `place`, and where operands start, `atA`, `atB`. */
   readonly locate: (tile: Tile) => string;
   /** Whether four rows or columns are loaded at a time, rather than four k. */
@@ -67,6 +75,9 @@ function layout({ rows, cols, depth, splits }: TiledShape) {
 
 export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).total;
 
+/** Steps of k whose multiply-adds stand one after the other in the shader: places in workgroup memory are then constants. */
+const UNROLLED = 4;
+
 /**
  * The matrix product for GPUs: a workgroup computes a tile of C, a thread a part of it, in outer products.
  *
@@ -107,6 +118,17 @@ export function tiledSource(
   const row = (r: number) => `4u * (rowThread + ${Math.floor(r / 4) * rowThreads}u) + ${r % 4}u`;
   const col = (q: number) => `colThread + ${q * colThreads}u`;
   const step = depth * splits;
+  const multiply = range(UNROLLED, (u) => [
+    ...quads(threadRows).map(
+      (i) => `let a${u}_${i} = ${wide(`slices[atA + ${u * strideA + i * rowThreads}u]`)};`,
+    ),
+    ...quads(threadCols).map(
+      (q) => `let b${u}_${q} = ${wide(`slices[atB + ${u * strideB + q * colThreads}u]`)};`,
+    ),
+    ...each(
+      (r, q) => `${sum(r, q)} = fma(vec4f(a${u}_${Math.floor(r / 4)}[${r % 4}]), b${u}_${q}, ${sum(r, q)});`,
+    ),
+  ]).flat();
 
   return `${half ? 'enable f16;\n' : ''}${problem.memory}
 ${problem.loads}
@@ -119,39 +141,36 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   ${problem.locate(shape)}
-  let team = thread / ${threads}u;
-  let member = thread % ${threads}u;
+  ${splits > 1 ? `let team = thread / ${threads}u;` : 'const team = 0u;'}
+  let member = thread${splits > 1 ? ` % ${threads}u` : ''};
   let rowThread = member / ${colThreads}u;
   let colThread = member % ${colThreads}u;
   let sliceA = team * ${team}u;
   let sliceB = sliceA + ${depth * strideA}u;
+  let fromA = sliceA + rowThread;
+  let fromB = sliceB + colThread;
+  var v = array<vec4f, ${4 * copies.count}>();
+  ${problem.kept ? `var kept = array<bool, ${4 * copies.count}>();` : ''}
+  ${copies.origins.join('\n  ')}
+  {
+    let ahead = team * ${depth}u;
+    ${copies.fetch.join('\n    ')}
+  }
   ${openBlocks(block, group, each((r, q) => `var ${total(r, q)} = vec4f();`).join('\n  '))}
     ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
-    var v = array<vec4f, ${4 * copies.count}>();
-    for (var next = start; next < end + ${step}u; next += ${step}u) {
-      if (next > start) {
-        ${copies.store.join('\n        ')}
-        workgroupBarrier();
-      }
-      if (next < end) {
-        let ahead = next + team * ${depth}u;
+    for (var next = start; next < end; next += ${step}u) {
+      ${copies.store.join('\n      ')}
+      workgroupBarrier();
+      {
+        let ahead = ${problem.whole ? `min(next + ${step}u, length - ${step}u)` : `next + ${step}u`} + team * ${depth}u;
         ${copies.fetch.join('\n        ')}
       }
-      if (next > start) {
-        for (var k = 0u; k < ${depth}u; k++) {
-          ${quads(threadRows)
-            .map(
-              (i) =>
-                `let a${i} = ${wide(`slices[sliceA + k * ${strideA}u + rowThread + ${i * rowThreads}u]`)};`,
-            )
-            .join('\n          ')}
-          ${quads(threadCols)
-            .map((q) => `let b${q} = ${wide(`slices[sliceB + k * ${strideB}u + ${col(q)}]`)};`)
-            .join('\n          ')}
-          ${each((r, q) => `${sum(r, q)} = fma(vec4f(a${Math.floor(r / 4)}[${r % 4}]), b${q}, ${sum(r, q)});`).join('\n          ')}
-        }
-        workgroupBarrier();
+      for (var k = 0u; k < ${depth}u; k += ${UNROLLED}u) {
+        let atA = fromA + k * ${strideA}u;
+        let atB = fromB + k * ${strideB}u;
+        ${multiply.join('\n        ')}
       }
+      workgroupBarrier();
     }
     ${group ? `${each((r, q) => `${total(r, q)} += ${sum(r, q)};`).join('\n    ')}\n  }\n  let start = low;\n  let last = high == length;` : ''}
     ${
@@ -186,8 +205,8 @@ function addTeams(shape: TiledShape, writes: readonly string[]): string {
     workgroupBarrier();`;
 }
 
-/** WGSL that loads a thread's share of the next slices to registers, and that stores it to workgroup memory. */
-function copying({ acrossA, acrossB }: TiledProblem, shape: TiledShape, half: boolean) {
+/** WGSL that finds a thread's share of slices, that loads it to registers, and that stores it to workgroup memory. */
+function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, half: boolean) {
   const { rows, cols, depth } = shape;
   const { strideA, strideB } = layout(shape);
   const threads = teamThreads(shape);
@@ -199,84 +218,102 @@ function copying({ acrossA, acrossB }: TiledProblem, shape: TiledShape, half: bo
   const blocks = blocksA + operands[1]!.blocks;
   const count = Math.ceil(blocks / threads);
 
-  /** `text` of the operand that copy `i` of this thread belongs to, with where its block lies. */
-  const copy = (i: number, text: (operand: (typeof operands)[number]) => string): string => {
+  /** `text` of the operand that copy `i` of this thread belongs to, whose number among all copies is `all`. */
+  const copy = (i: number, text: (operand: (typeof operands)[number]) => string[]): string => {
     const [first, last] = [i * threads, Math.min((i + 1) * threads, blocks) - 1];
-    const body = operands.map((operand, o) => {
-      // Threads run along the operand's rows as they lie in memory.
-      const [quad, k] = operand.across
-        ? [`block % ${operand.quads}u`, `block / ${operand.quads}u * 4u`]
-        : [`block / ${depth / 4}u`, `block % ${depth / 4}u * 4u`];
-      return `let block = all - ${o * blocksA}u; let quad = ${quad}; let k = ${k};\n    ${text(operand)}`;
-    });
-    const chosen =
-      last < blocksA
-        ? body[0]
-        : first >= blocksA
-          ? body[1]
-          : `if (all < ${blocksA}u) { ${body[0]} } else { ${body[1]} }`;
+    const [a, b] = operands.map((operand) => text(operand).join('\n    '));
+    const either = a === b ? a : `if (all < ${blocksA}u) { ${a} } else { ${b} }`;
     const guard = (i + 1) * threads > blocks ? `if (all < ${blocks}u) ` : '';
-    return `{ let all = member + ${first}u;\n    ${guard}{ ${chosen} } }`;
+    return `{ let all = member + ${first}u;\n    ${guard}{ ${last < blocksA ? a : first >= blocksA ? b : either} } }`;
   };
+  const at = (i: number, u: number, across: boolean) => `origin${i}_${across ? 0 : u}`;
 
+  const origins = range(count, (i) => [
+    `var to${i} = 0u;`,
+    ...range(acrossA && acrossB ? 1 : 4, (u) => `var origin${i}_${u} = vec4u();`),
+    copy(i, ({ name, x, across, quads, stride }) => {
+      // Threads run along the operand's rows as they lie in memory.
+      const [quad, k] = across
+        ? [`block % ${quads}u`, `block / ${quads}u * 4u`]
+        : [`block / ${depth / 4}u`, `block % ${depth / 4}u * 4u`];
+      return [
+        `let block = all - ${name === 'A' ? 0 : blocksA}u; let quad = ${quad}; let k = ${k};`,
+        `to${i} = slice${name} + k * ${stride}u + quad;`,
+        ...range(
+          across ? 1 : 4,
+          (u) => `${at(i, u, across)} = origin${name}(at${name}, ${x} + quad * 4u + ${u}u, k);`,
+        ),
+      ];
+    }),
+  ]).flat();
   const fetch = range(count, (i) =>
-    copy(i, ({ name, x, across }) =>
+    copy(i, ({ name, across }) =>
       range(4, (u) => {
-        const [dx, dk] = across ? ['', ` + ${u}u`] : [` + ${u}u`, ''];
-        return `v[${4 * i + u}] = load${name}(at${name}, ${x} + quad * 4u${dx}, ahead + k${dk});`;
-      }).join('\n    '),
+        const given = `(${at(i, u, across)}, ahead, ${across ? u : 0}u)`;
+        return `v[${4 * i + u}] = load${name}${given};${kept ? ` kept[${4 * i + u}] = kept${name}${given};` : ''}`;
+      }),
     ),
   );
+  const value = (j: number) => (kept ? `select(vec4f(), v[${j}], kept[${j}])` : `v[${j}]`);
   const store = range(count, (i) =>
-    copy(i, ({ name, across, stride }) =>
-      range(4, (u) => {
+    copy(i, ({ across, stride }) => [
+      ...range(4, (u) => `let v${u} = ${value(4 * i + u)};`),
+      ...range(4, (u) => {
         // Where k is the contiguous axis, the block is turned.
-        const value = across
-          ? `v[${4 * i + u}]`
-          : `vec4f(${range(4, (x) => `v[${4 * i + x}][${u}]`).join(', ')})`;
-        return `slices[slice${name} + (k + ${u}u) * ${stride}u + quad] = ${half ? `vec4h(${value})` : value};`;
-      }).join('\n    '),
-    ),
+        const four = across ? `v${u}` : `vec4f(${range(4, (x) => `v${x}[${u}]`).join(', ')})`;
+        return `slices[to${i} + ${u * stride}u] = ${half ? `vec4h(${four})` : four};`;
+      }),
+    ]),
   );
-  return { count, fetch, store };
+  return { count, origins, fetch, store };
 }
 
 /**
  * Dense matrices. A load runs along the operand's rows as they lie in memory: the four k where k is the contiguous axis
- * (A, Bᵀ), else four rows or columns (Aᵀ, B). What is beyond the end is clamped to what exists.
+ * (A, Bᵀ), else four rows or columns (Aᵀ, B). Rows and columns beyond the end are clamped to what exists.
  */
-export const matrices = (form: MatmulForm): TiledProblem => ({
-  memory: matmulMemory(form),
-  loads: loads(form),
-  locate: (tile) => `${locateTile(tile)}\n  let length = s.k;`,
-  acrossA: form.transposeA,
-  acrossB: !form.transposeB,
-});
+export const matrices = (form: MatmulForm, k: number, { depth, splits }: TiledShape): TiledProblem => {
+  const { transposeA, transposeB, a, b } = form;
+  const kept = k % (depth * splits) > 0 || a.width < 4 || b.width < 4;
+  const operands = [
+    { name: 'A', extent: 's.m', across: transposeA, vec: a.width === 4, kept },
+    { name: 'B', extent: 's.n', across: !transposeB, vec: b.width === 4, kept },
+  ] as const;
+  return {
+    memory: matmulMemory(form),
+    loads: operands.map(loads).join('\n'),
+    ...{ kept, whole: !kept },
+    locate: (tile) => `${locateTile(tile)}\n  let length = s.k;`,
+    acrossA: transposeA,
+    acrossB: !transposeB,
+  };
+};
 
-function loads({ transposeA, transposeB, a, b }: MatmulForm): string {
-  const [vecA, vecB] = [a.width === 4, b.width === 4];
-  return `fn loadA(at: u32, row: u32, k: u32) -> vec4f {
-  ${transposeA ? loadAcross('A', 'row', 's.m', vecA) : loadAlong('A', 'row', 's.m', vecA)}
+interface MatrixLoads {
+  readonly name: 'A' | 'B';
+  readonly extent: string;
+  readonly across: boolean;
+  readonly vec: boolean;
+  readonly kept: boolean;
 }
-fn loadB(at: u32, col: u32, k: u32) -> vec4f {
-  ${transposeB ? loadAlong('B', 'col', 's.n', vecB) : loadAcross('B', 'col', 's.n', vecB)}
+
+/** The loads of a matrix `[extent, k]`, or across one `[k, extent]`; the origin of one that is read by vectors is the first's number. */
+function loads({ name, extent, across, vec, kept }: MatrixLoads): string {
+  const start = across
+    ? `at + k * ${extent} + min(x, ${extent} - 4u)`
+    : `at + min(x, ${extent} - 1u) * s.k + k`;
+  const vector = across ? `o.x + (ahead + u) * (${extent} >> 2u)` : 'o.x + (ahead >> 2u)';
+  const values = vec
+    ? `return fetch${name}(${kept ? `select(0u, ${vector}, kept${name}(o, ahead, u))` : vector});`
+    : across
+      ? `let row = o.y + min(o.w + ahead + u, s.k - 1u) * ${extent};
+  return vec4f(${range(4, (c) => `fetch${name}(row + min(o.z + ${c}u, ${extent} - 1u))`).join(', ')});`
+      : `let row = o.y + min(o.z, ${extent} - 1u) * s.k;
+  let k = o.w + ahead;
+  return ${fourAlong(`fetch${name}`, 'row', 's.k', true)};`;
+  return `fn origin${name}(at: u32, x: u32, k: u32) -> vec4u { return vec4u(${vec ? `(${start}) >> 2u` : '0u'}, at, x, k); }
+fn kept${name}(o: vec4u, ahead: u32, u: u32) -> bool { return o.w + ahead + u < s.k; }
+fn load${name}(o: vec4u, ahead: u32, u: u32) -> vec4f {
+  ${values}
 }`;
-}
-
-/** Four values along k of row `x` of a matrix `[X, k]`. */
-function loadAlong(buffer: string, x: string, extent: string, vec: boolean): string {
-  const row = `let row0 = at + min(${x}, ${extent} - 1u) * s.k;`;
-  // Of a vector, k is a multiple of four, so four values lie inside together or outside together.
-  if (vec)
-    return `${row}\n  return select(vec4f(), fetch${buffer}((row0 + min(k, s.k - 4u)) >> 2u), k < s.k);`;
-  return `${row}\n  return ${fourAlong(`fetch${buffer}`, 'row0', 's.k', true)};`;
-}
-
-/** Four neighbours from column `x` on in row `k` of a matrix `[k, X]`. */
-function loadAcross(buffer: string, x: string, extent: string, vec: boolean): string {
-  const row = `let row0 = at + min(k, s.k - 1u) * ${extent};`;
-  const value = vec
-    ? `fetch${buffer}((row0 + min(${x}, ${extent} - 4u)) >> 2u)`
-    : `vec4f(${range(4, (c) => `fetch${buffer}(row0 + min(${x} + ${c}u, ${extent} - 1u))`).join(', ')})`;
-  return `${row}\n  return select(vec4f(), ${value}, k < s.k);`;
 }

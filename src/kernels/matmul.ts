@@ -143,7 +143,8 @@ export function tiledVariants(
     .map((shape) => {
       const half = Boolean(traits.halfProducts) && shape.splits === 1;
       const more = [shape, blocksOf(k, shape), half] as const;
-      const wgsl = sharedSource(form, ['tiled', ...more], () => tiledSource(matrices(form), ...more));
+      const problem = matrices(form, k, shape);
+      const wgsl = sharedSource(form, ['tiled', problem.whole, ...more], () => tiledSource(problem, ...more));
       return matmulKernel(spec, form, shape, tiledName(shape, half), wgsl, traits);
     });
 }

@@ -57,7 +57,7 @@ export function stripesSource(
   traits: AdapterTraits,
 ): string {
   const form = matmulForm(spec, traits);
-  const problem = matrices(form);
+  const problem = matrices(form, spec.k, shape);
   const locate = `let col0 = (${LINEAR_GROUP}) * ${COLUMNS}u;
   let row0 = 0u;
   let atA = 0u;

@@ -81,6 +81,7 @@ const window = (image: number, size: number, stride = 1, padding = 0): Window =>
 const PROBLEMS: readonly [string, Omit<ConvSpec, 'part' | 'batch'>][] = [
   ['3×3', { window: window(7, 3, 1, 1), images: 5, channels: 8, outputChannels: 12 }],
   ['3×3 of odd channels', { window: window(6, 3, 1, 1), images: 3, channels: 3, outputChannels: 5 }],
+  ['3×3 in twos of eights', { window: window(7, 3, 2, 1), images: 2, channels: 8, outputChannels: 8 }],
   ['3×3 in twos', { window: window(9, 3, 2, 1), images: 2, channels: 4, outputChannels: 36 }],
   ['1×1 in twos', { window: window(5, 1, 2), images: 3, channels: 40, outputChannels: 4 }],
   ['7×7 in threes', { window: window(16, 7, 3, 3), images: 1, channels: 6, outputChannels: 7 }],
