@@ -2,7 +2,7 @@
  * Packs Node, the dependencies and the project into one archive that runs on a Linux machine without Node, npm or a
  * network: `npm run archive -- [--out <file>.tar.xz]`. There, unpack it and run `./collimate doctor`. See docs/ci.md.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -20,6 +20,10 @@ const omitted = [
   /^(typescript|@typescript|@biomejs|@types|@webgpu|\.bin\/(tsc|biome)|\.vite.*|\.cache)(\/|$)/,
   /^(@arethetypeswrong|publint|webpack|@webassemblyjs|terser|caniuse-lite|playwright-core)(\/|$)/, // check the package, and the page
   /^(typedoc|@gerrit0|@shikijs|lunr|markdown-it)(\/|$)/, // write the reference
+  /^(oxc-parser|@oxc-parser)(\/|$)/, // builds the package
+  /^koffi\/(src|lib|vendor|doc)(\/|$)/, // its sources
+  /^@koromix\/koffi-linux-x64\/musl/,
+  /^d3\/dist\/d3(\.min)?\.js$|^@observablehq\/plot\/dist\//, // for pages without modules
   /^webgpu\/dist\/(?!linux-x64)/,
   /^lightningcss/, // which vite loads for style sheets only
   /^@img\/sharp-(?!(libvips-)?linux-x64(\/|$))/,
@@ -50,6 +54,15 @@ export function stage(folder: string): void {
   mkdirSync(join(folder, 'node/bin'), { recursive: true });
   cpSync(process.execPath, join(folder, 'node/bin/node'));
   cpSync(join(ROOT, 'scripts/collimate'), join(folder, 'collimate'));
+  stripSymbols(
+    ['node/bin/node', 'node_modules/webgpu/dist/linux-x64/dawn.node'].map((file) => join(folder, file)),
+  );
+}
+
+/** Takes symbols out of programs, where binutils are installed. */
+function stripSymbols(files: readonly string[]): void {
+  const { error } = spawnSync('strip', files, { stdio: 'inherit' });
+  if (error) console.error(`note: the archive keeps symbols: ${error.message}`);
 }
 
 /** The project as it stands, less what git ignores. */
@@ -92,7 +105,8 @@ if (process.argv[1] === import.meta.filename) {
         ['--create', '--xz', '--sort=name', '--owner=0', '--group=0', '-f', resolve(out), name],
         {
           cwd: temporary,
-          env: { ...process.env, XZ_OPT: '-9 --threads=0 --block-size=64MiB' },
+          // Programs are most of it: jumps of x86 to one place look alike with their targets made absolute.
+          env: { ...process.env, XZ_OPT: '--x86 --lzma2=preset=9 --threads=0 --block-size=64MiB' },
         },
       );
     } finally {

@@ -3,19 +3,28 @@ import type { BenchFile, PeerTiming, Row } from '../result.ts';
 import { cellsOf, checkText, digits, formatTime, heads, ratioText, remarks, rooflineText } from '../table.ts';
 import { gflopsFigure, scalingFigure } from './figures.ts';
 
+/** What `npm run gpu-day` left: its table as Markdown, and its results as one file. */
+export interface Day {
+  readonly table: string;
+  readonly bench: BenchFile | undefined;
+}
+
 /** The page as Markdown, and the figures that it shows from `images/`. The same files give the same page. */
-export function benchmarksPage(files: readonly BenchFile[]): { markdown: string; figures: Figure[] } {
+export function benchmarksPage(
+  files: readonly BenchFile[],
+  days: readonly Day[] = [],
+): { markdown: string; figures: Figure[] } {
   const figures: Figure[] = [];
   const slugs = new Set<string>();
-  const sections = files.map((file) => {
-    const slug = freshSlug(file, slugs);
-    return section(file, slug, (figure) => {
+  const show = (file: BenchFile) =>
+    section(file, freshSlug(file, slugs), (figure) => {
       if (!figure) return '';
       figures.push(figure);
       return `![${figure.caption}](images/${figure.file})`;
     });
-  });
-  return { markdown: `${[intro, ...sections].join('\n\n')}\n`, figures };
+  const gpus = days.flatMap(({ table, bench }) => [table, ...(bench ? [show(bench)] : [])]);
+  const parts = [intro, ...files.map(show), days.length ? gpusIntro : noGpus, ...gpus];
+  return { markdown: `${parts.join('\n\n')}\n`, figures };
 }
 
 const intro = `<!-- Made by npm run bench:docs from results of npm run bench. Changes made here are lost. -->
@@ -29,6 +38,17 @@ wall's, around many queued dispatches (\`wall\`), or the host's alone (\`host\`)
 kernels have to compute, and what they have to move at least once. *Roofline* is the share of the speed that
 the ceilings measured in the same run allow at that ratio of operations to bytes; it exceeds 100% where data
 stays in caches. Everything timed was checked against float64 in the same run.`;
+
+const gpusIntro = `## GPUs
+
+What \`npm run gpu-day\` found, part by part, and then what it measured.`;
+
+/** What stands where numbers of GPUs will. */
+export const noGpus = `## GPUs
+
+There are no numbers yet: no GPU has run these kernels. On a machine with one, \`npm run gpu-day -- --out day\`
+takes them within minutes ([ci.md](ci.md#measuring-a-gpu)), and \`npm run bench:docs -- <results.json…> day\`
+puts them here.`;
 
 /** `llvmpipe` of `llvmpipe-llvm-15-0-6-256-bits`; with a number where that is taken. */
 function freshSlug({ adapter }: BenchFile, taken: Set<string>): string {

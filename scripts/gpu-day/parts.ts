@@ -46,7 +46,7 @@ export function tasks(folder: string, adapter: string): Task[] {
           const [value] = last(chosen, new RegExp(`^  ${name} +(.*)$`, 'gm'));
           return value ? [`${/^(name|driver)$/.test(name) ? '' : `${name}: `}${value}`] : [];
         });
-        return facts.length ? [facts.join(', ')] : last(log, /^ {2}✗ \S+ +(.*)$/gm);
+        return facts.length ? [facts.join(', ')] : last(log, new RegExp(`^  ✗ ${adapter} +(.*)$`, 'gm'));
       },
     },
     {

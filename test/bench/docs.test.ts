@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { benchmarksPage } from '../../bench/docs/page.ts';
+import { benchmarksPage, noGpus } from '../../bench/docs/page.ts';
 import { standalone } from '../../src/report/svg.ts';
 import { elements } from '../report/xml.ts';
 import { benchFile, row } from './fixture.ts';
@@ -64,4 +64,14 @@ test('the figures of the page in docs/ are there', () => {
   const shown = [...text.matchAll(/\]\((images\/[^)]+)\)/g)].map((match) => match[1]!);
   expect(shown.length).toBeGreaterThan(0);
   for (const file of shown) expect(existsSync(join(docs, file)), file).toBe(true);
+});
+
+test('the page says that there are no numbers of GPUs until a day has taken some', () => {
+  const text = readFileSync(resolve(import.meta.dirname, '../../docs/benchmarks.md'), 'utf8');
+  expect(page.markdown).toContain(noGpus);
+  expect(text).toContain(noGpus);
+  const measured = benchmarksPage([benchFile()], [{ table: '| doctor | done |', bench: benchFile() }]);
+  expect(measured.markdown).not.toContain(noGpus);
+  expect(measured.markdown).toMatch(/\n## GPUs\n[\s\S]*\n\| doctor \| done \|\n\n## llvmpipe-llvm-15\n/);
+  expect(new Set(measured.figures.map(({ file }) => file)).size).toBe(4);
 });
