@@ -55,7 +55,7 @@ export const SHARED = 'shared';
 
 /** A linear layer or a convolution, and what belongs to it. */
 export interface Layer {
-  /** Left out where the blocks before have declared it: see {@link SHARED}. */
+  /** Left out where the blocks before have declared it, and share it. */
   readonly weight?: ParameterSpec;
   readonly bias?: ParameterSpec;
   /** The BatchNorm layer behind it, or in front. */
