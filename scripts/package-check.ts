@@ -18,7 +18,7 @@ import { REPORT_PACKAGES } from '../src/host/packages.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const MODULES = join(ROOT, 'node_modules');
 /** What `npm install collimate` may bring beside `webgpu`, and what the engine may weigh in a browser. */
-const LIMITS = { packages: 10, gzip: 70_000 };
+const LIMITS = { packages: 10, gzip: 73_000 };
 const NODE_22 = 'node@22.23.3';
 
 const { node22 } = parseArgs({ options: { node22: { type: 'boolean' } } }).values;
