@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
 import { type Graph, namesOf, printGraph, trace } from '../src/autograd/graph.ts';
+import { lateKernels } from '../src/autograd/late.ts';
 import { fuse } from '../src/autograd/lower/fuse.ts';
 import type { BufferRef } from '../src/autograd/lower/memory.ts';
 import { type Dispatch, plan } from '../src/autograd/lower/plan.ts';
@@ -14,6 +15,9 @@ import type { AdapterTraits, Kernel } from '../src/gpu/kernel.ts';
 import * as library from '../src/index.ts';
 import { networkOf } from '../src/models/networks.ts';
 import { trainingNorm } from '../src/train/batch-norm.ts';
+
+// What is explained is planned without waiting.
+await Promise.all(Object.values(lateKernels).map((kernels) => kernels.load()));
 
 const common = { maxUniformBytes: 2 ** 16, maxTexelBytes: 2 ** 27, maxWorkgroupsPerDimension: 65_535 };
 const software = { ...common, kind: 'software', maxWorkgroupStorageBytes: 2 ** 15 } as const;

@@ -3,6 +3,7 @@ import { closeSync, createReadStream, existsSync, mkdtempSync, openSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Graph } from '../src/autograd/graph.ts';
+import { loadWanted } from '../src/autograd/late.ts';
 import { plan } from '../src/autograd/lower/plan.ts';
 import { run } from '../src/cli/reproduce.ts';
 import { CollimateError } from '../src/errors.ts';
@@ -200,6 +201,7 @@ export async function recordCompilation(work: (gpu: () => Promise<Gpu>) => Promi
 
 /** Compiles a graph's kernels. */
 export async function compileGraph(gpu: Gpu, graph: Graph): Promise<void> {
+  await loadWanted();
   for (const { kernel } of plan(graph, gpu.traits).dispatches) await gpu.pipeline(kernel);
 }
 

@@ -1,7 +1,7 @@
 /** Asks an adapter every known answer, each whatever the others gave: a child of `npm run gpu-day`. */
 import { main } from '../../src/cli/main.ts';
 import { CollimateError } from '../../src/errors.ts';
-import { questions } from '../../src/host/known-answers.ts';
+import { questions } from '../../src/host/known-problems.ts';
 import { openGpu } from '../../src/host/open.ts';
 
 await main(async () => {

@@ -29,7 +29,9 @@ export function bind<P extends Primitive, D extends DType = DType>(
   params: Params[P],
 ): Tensor<P> & { readonly dtype: D } {
   expectTensors(op, inputs);
-  const { shape, dtype } = ruleOf(op).shape(inputs, params);
+  const rule = ruleOf(op);
+  const { shape, dtype } = rule.shape(inputs, params);
+  rule.late?.want();
   if (sizeOf(shape) > 2 ** 32 - 1) {
     throw new CollimateError(
       `${op}: the result of shape ${formatShape(shape)} has ${sizeOf(shape)} elements`,

@@ -6,6 +6,7 @@ import type { Call, Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, expectGpu } from './array.ts';
 import { expectApart, fitting, replacements } from './binding.ts';
 import { type Graph, trace } from './graph.ts';
+import { loadWanted } from './late.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import type { As, GivenArgs, Specs, TracedArgs } from './signature.ts';
@@ -70,6 +71,7 @@ export async function compileUnexamined<const S extends Specs, const R>(
   expectGpu('compile', gpu);
   expectOptions('compile', options, ['label', 'inPlace', 'precision', 'onProgress']);
   const graph = trace(f, specs);
+  await loadWanted();
   const { precision = 'f32' } = options;
   const halfProducts = precision === 'f16';
   if (!halfProducts && precision !== 'f32') {

@@ -1,4 +1,5 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
+import type { Late } from './late.ts';
 import type { Params, Primitive } from './primitives.ts';
 import type { DType, Shape, Tensor } from './tensor.ts';
 
@@ -87,6 +88,8 @@ export interface Rule<P extends Primitive> {
     | 'nonlinear';
   batch?: (inputs: readonly Tensor[], mapped: readonly boolean[], node: Tensor<P>) => Tensor;
   together?: Together<P>;
+  /** A module that `lowering` needs. */
+  late?: Late<unknown>;
   lowering: Lowering<P>;
 }
 

@@ -2,7 +2,7 @@ import { findHostAdapter } from '#host/adapter';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { FoundAdapter } from '../gpu/adapter.ts';
 import { type DeviceOptions, Gpu, type KernelChooser } from '../gpu/device.ts';
-import { checkDevice, examineKernels, WrongAnswers } from './known-answers.ts';
+import { checkDevice, WrongAnswers } from './known-answers.ts';
 
 /** Finds the requested adapter, or the best, with so many threads. */
 type Search = (requested?: string, threads?: number) => Promise<FoundAdapter>;
@@ -64,7 +64,8 @@ async function open(find: Search, options: Options): Promise<Gpu> {
   const threads = found.wideThreads;
   const gpu = await Gpu.create(found, {
     chooser: options.chooser,
-    examine: examineKernels,
+    // Before the first kernels of a page, but not before the page.
+    examine: async (...asked) => (await import('./known-problems.ts')).examineKernels(...asked),
     openWide: threads === undefined ? options.openWide : () => openFrom(find, { ...options, threads }),
   });
   try {

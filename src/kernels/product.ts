@@ -89,7 +89,7 @@ export function bindProduct(
   sizes: readonly number[],
   { a, b, epilogue: code }: ProductForm,
   epilogue?: Epilogue,
-) {
+): { bindings: Access[]; uniforms: Uint32Array; epilogueBytes: number } {
   const bound = code?.bound ?? [];
   const bindings: Access[] = [a.access, b.access, 'read_write', ...bound.map(() => 'read' as const)];
   return {

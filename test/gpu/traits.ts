@@ -1,4 +1,8 @@
+import { lateKernels } from '../../src/autograd/late.ts';
 import type { AdapterTraits } from '../../src/gpu/kernel.ts';
+
+// What is planned for it is planned without waiting.
+await Promise.all(Object.values(lateKernels).map((kernels) => kernels.load()));
 
 /** A software adapter without textures, for what is planned without a device. */
 export const softwareTraits: AdapterTraits = {

@@ -1,7 +1,7 @@
 import type { Kernel } from '../../gpu/kernel.ts';
-import { conv, takesEpilogue } from '../../kernels/conv.ts';
 import { matmul } from '../../kernels/matmul.ts';
 import { loweringOf } from '../bind.ts';
+import { lateKernels } from '../late.ts';
 import { sameShape, type Tensor } from '../tensor.ts';
 import { aliasRoot, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
@@ -95,6 +95,7 @@ function chainOf(product: Product, end: Tensor, { materialized, traits }: Fusion
 
   if (product.is('conv')) {
     const laid = layOutConv(product, given);
+    const { conv, takesEpilogue } = lateKernels.conv.module;
     if (!laid || laid.spec.batch.length > 3 || !takesEpilogue(laid.spec, traits)) return undefined;
     const { spec, strides } = laid;
     const channels = product.shape.at(-1)!;

@@ -1,6 +1,6 @@
 import { CollimateError } from '../../errors.ts';
-import { conv as convKernel } from '../../kernels/conv.ts';
 import { checkWindow, outputSides, type Window } from '../../kernels/window.ts';
+import { lateKernels } from '../late.ts';
 import { layOutConv } from '../lower/product-spec.ts';
 import { add, conv, reshape, sum, sumTo, transpose } from '../operations.ts';
 import type { Params } from '../primitives.ts';
@@ -134,9 +134,10 @@ export const convRules: Pick<Rules, 'conv'> = {
       const own = sumTo(bar(), shape);
       return la ? [own, null] : [null, own];
     },
+    late: lateKernels.conv,
     lowering: {
       kind: 'kernel',
-      make: (node, traits) => convKernel(layOutConv(node)!.spec, traits),
+      make: (node, traits) => lateKernels.conv.module.conv(layOutConv(node)!.spec, traits),
     },
   },
 };

@@ -1,6 +1,6 @@
 import { CollimateError } from '../../errors.ts';
-import { cumsum as kernel } from '../../kernels/cumsum.ts';
 import { bind } from '../bind.ts';
+import { lateKernels } from '../late.ts';
 import type { Rules } from '../rule.ts';
 import { formatType, isNumeric, type Numeric, wrap } from '../shape.ts';
 import { around } from './indexing.ts';
@@ -32,10 +32,14 @@ export const cumsumRules: Pick<Rules, 'cumsum'> = {
     transpose: (ct, _x, _l, { params: { axis, reverse } }) => [
       bind('cumsum', [ct], { axis, reverse: !reverse }),
     ],
+    late: lateKernels.cumsum,
     lowering: {
       kind: 'kernel',
       make: ({ inputs: [x], params: { axis, reverse } }, traits) =>
-        kernel({ ...around(x!.shape, axis), reverse, dtype: x!.dtype as Numeric }, traits),
+        lateKernels.cumsum.module.cumsum(
+          { ...around(x!.shape, axis), reverse, dtype: x!.dtype as Numeric },
+          traits,
+        ),
     },
   },
 };

@@ -1,6 +1,5 @@
 import { ERF_WGSL, EXP_WGSL, LOG_WGSL, TANH_WGSL } from '../../kernels/exponential.ts';
-import { POWER_WGSL } from '../../kernels/power.ts';
-import { SINE_WGSL } from '../../kernels/trigonometry.ts';
+import { lateKernels } from '../late.ts';
 import * as c from '../operations.ts';
 import type { Rules } from '../rule.ts';
 import type { Tensor } from '../tensor.ts';
@@ -64,20 +63,26 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     // d x^(−1/2) = −½ x^(−3/2) dx
     derivative: (_, out) => c.mul(c.mul(out, c.mul(out, out)), -0.5),
   }),
-  cos: elementary('cos', {
-    f64: Math.cos,
-    wgsl: ([x]) => `sine(${x}, 1u)`,
-    helpers: () => [SINE_WGSL],
-    cost: 80,
-    derivative: (x) => c.neg(c.sin(x)),
-  }),
-  sin: elementary('sin', {
-    f64: Math.sin,
-    wgsl: ([x]) => `sine(${x}, 0u)`,
-    helpers: () => [SINE_WGSL],
-    cost: 80,
-    derivative: (x) => c.cos(x),
-  }),
+  cos: {
+    late: lateKernels.trigonometry,
+    ...elementary('cos', {
+      f64: Math.cos,
+      wgsl: ([x]) => `sine(${x}, 1u)`,
+      helpers: () => [lateKernels.trigonometry.module.SINE_WGSL],
+      cost: 80,
+      derivative: (x) => c.neg(c.sin(x)),
+    }),
+  },
+  sin: {
+    late: lateKernels.trigonometry,
+    ...elementary('sin', {
+      f64: Math.sin,
+      wgsl: ([x]) => `sine(${x}, 0u)`,
+      helpers: () => [lateKernels.trigonometry.module.SINE_WGSL],
+      cost: 80,
+      derivative: (x) => c.cos(x),
+    }),
+  },
   tanh: elementary('tanh', {
     f64: Math.tanh,
     wgsl: ([x]) => `hyperbolicTangent(${x})`,
@@ -102,19 +107,22 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     // d erf(x) = 2/√π e^(−x²) dx
     derivative: (x) => c.mul(c.exp(c.neg(c.square(x))), 2 / Math.sqrt(Math.PI)),
   }),
-  pow: pointwise('pow', {
-    operands: ['f32', 'f32'],
-    f64: pow64,
-    wgsl: ([a, b]) => `power(${a}, ${b})`,
-    helpers: () => [EXP_WGSL, POWER_WGSL],
-    cost: 100,
-    // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db
-    jvp: ([ta, tb], [a, b], out) => {
-      const first = ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null;
-      const second = tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null;
-      return total([first, second], out);
-    },
-  }),
+  pow: {
+    late: lateKernels.power,
+    ...pointwise('pow', {
+      operands: ['f32', 'f32'],
+      f64: pow64,
+      wgsl: ([a, b]) => `power(${a}, ${b})`,
+      helpers: () => [EXP_WGSL, lateKernels.power.module.POWER_WGSL],
+      cost: 100,
+      // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db
+      jvp: ([ta, tb], [a, b], out) => {
+        const first = ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null;
+        const second = tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null;
+        return total([first, second], out);
+      },
+    }),
+  },
   abs: elementary('abs', {
     operands: ['signed'],
     f64: Math.abs,

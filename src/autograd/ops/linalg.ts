@@ -1,6 +1,5 @@
 import { CollimateError } from '../../errors.ts';
-import { qr } from '../../kernels/qr.ts';
-import { svd } from '../../kernels/svd.ts';
+import { lateKernels } from '../late.ts';
 import type { Rules } from '../rule.ts';
 import { formatShape, type Tensor } from '../tensor.ts';
 import { orthonormalRows, singularFactor } from './linalg-reference.ts';
@@ -40,12 +39,13 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
     },
     jvp: 'nondifferentiable',
     transpose: 'nonlinear',
+    late: lateKernels.qr,
     lowering: {
       kind: 'multi-output',
       parts: [{}],
       make: (x, traits) => {
         const [r, d] = [x.shape.at(-2)!, x.shape.at(-1)!];
-        return qr({ vectors: r, batch: x.size / (r * d), dim: d }, traits);
+        return lateKernels.qr.module.qr({ vectors: r, batch: x.size / (r * d), dim: d }, traits);
       },
     },
   },
@@ -72,12 +72,13 @@ export const linalgRules: Pick<Rules, 'orthonormalize' | 'svd'> = {
     },
     jvp: 'nondifferentiable',
     transpose: 'nonlinear',
+    late: lateKernels.svd,
     lowering: {
       kind: 'multi-output',
       parts: [{ part: 's' }, { part: 'v' }],
       make: (a, traits) => {
         const n = a.shape.at(-1)!;
-        return svd({ size: n, batch: a.size / (n * n) }, traits);
+        return lateKernels.svd.module.svd({ size: n, batch: a.size / (n * n) }, traits);
       },
     },
   },

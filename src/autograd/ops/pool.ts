@@ -1,7 +1,7 @@
 import { CollimateError } from '../../errors.ts';
-import { maxPool as maxPoolKernel } from '../../kernels/pool.ts';
 import { checkWindow, outputSides, type Window } from '../../kernels/window.ts';
 import { bind } from '../bind.ts';
+import { lateKernels } from '../late.ts';
 import { broadcast, reshape } from '../operations.ts';
 import type { Rules } from '../rule.ts';
 
@@ -82,11 +82,12 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
       };
       return bind('maxPool', [whole(t!, own ? t!.shape : [1, ...t!.shape]), whole(x, x.shape)], params);
     },
+    late: lateKernels.pool,
     lowering: {
       kind: 'kernel',
       make: ({ inputs, params }, traits) => {
         const x = inputs.at(-1)!;
-        return maxPoolKernel(
+        return lateKernels.pool.module.maxPool(
           {
             ...params,
             channels: x.shape.at(-1)!,

@@ -1,6 +1,6 @@
 import { CollimateError } from '../../errors.ts';
 import { philoxNormal, philoxUniform } from '../../kernels/philox.ts';
-import { random } from '../../kernels/random.ts';
+import { lateKernels } from '../late.ts';
 import type { Rules } from '../rule.ts';
 import { formatType, holds, rangeOf, sizeOf } from '../shape.ts';
 
@@ -33,10 +33,14 @@ export const randomRules: Pick<Rules, 'random'> = {
     },
     jvp: 'zero',
     transpose: 'nonlinear',
+    late: lateKernels.random,
     lowering: {
       kind: 'kernel',
       make: ({ inputs: [key], params }, traits) =>
-        random({ ...params, count: sizeOf(params.shape), keys: key!.size / 2 }, traits),
+        lateKernels.random.module.random(
+          { ...params, count: sizeOf(params.shape), keys: key!.size / 2 },
+          traits,
+        ),
     },
   },
 };

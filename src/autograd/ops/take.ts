@@ -1,7 +1,6 @@
 import { CollimateError } from '../../errors.ts';
-import { gather } from '../../kernels/gather.ts';
-import { scatter } from '../../kernels/scatter.ts';
 import { bind } from '../bind.ts';
+import { lateKernels } from '../late.ts';
 import * as c from '../operations.ts';
 import type { Primitive } from '../primitives.ts';
 import type { NdArray, Rule, Rules } from '../rule.ts';
@@ -100,11 +99,15 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
             bind('take', [table, list], { ...params, axis: -table.rank }),
           )
         : bind('take', inputs, params),
+    late: lateKernels.gather,
     lowering: {
       kind: 'kernel',
       make: ({ inputs: [table, index], params: { axis, scale, shift } }, traits) => {
         const source = table!.dtype as 'u8' | 'f32';
-        return gather({ source, ...around(table!.shape, axis), count: index!.size, scale, shift }, traits);
+        return lateKernels.gather.module.gather(
+          { source, ...around(table!.shape, axis), count: index!.size, scale, shift },
+          traits,
+        );
       },
     },
   },
@@ -149,10 +152,14 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
         c.scatterAdd(x, list, count * rows),
       );
     },
+    late: lateKernels.scatter,
     lowering: {
       kind: 'kernel',
       make: ({ inputs: [updates, index], params: { axis, rows } }, traits) =>
-        scatter({ ...around(updates!.shape, axis), rows, count: index!.size }, traits),
+        lateKernels.scatter.module.scatter(
+          { ...around(updates!.shape, axis), rows, count: index!.size },
+          traits,
+        ),
     },
   },
 };

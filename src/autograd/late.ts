@@ -1,0 +1,43 @@
+/** Modules that operations recorded so far need, and that are not there yet. */
+const wanted = new Set<Late<unknown>>();
+
+/**
+ * A module of kernels that few programs need: pages that use none of them do not load it. Operations say that they want it
+ * when they are recorded, and {@link loadWanted} is awaited before kernels are made.
+ */
+export class Late<T> {
+  #module: T | undefined;
+
+  constructor(private readonly get: () => Promise<T>) {}
+
+  want(): void {
+    if (!this.#module) wanted.add(this);
+  }
+
+  async load(): Promise<void> {
+    this.#module = await this.get();
+    wanted.delete(this);
+  }
+
+  get module(): T {
+    if (!this.#module) throw new Error('a module of kernels is not loaded: await loadWanted()');
+    return this.#module;
+  }
+}
+
+export async function loadWanted(): Promise<void> {
+  await Promise.all([...wanted].map((module) => module.load()));
+}
+
+export const lateKernels = {
+  conv: new Late(() => import('../kernels/conv.ts')),
+  cumsum: new Late(() => import('../kernels/cumsum.ts')),
+  gather: new Late(() => import('../kernels/gather.ts')),
+  pool: new Late(() => import('../kernels/pool.ts')),
+  power: new Late(() => import('../kernels/power.ts')),
+  qr: new Late(() => import('../kernels/qr.ts')),
+  random: new Late(() => import('../kernels/random.ts')),
+  scatter: new Late(() => import('../kernels/scatter.ts')),
+  svd: new Late(() => import('../kernels/svd.ts')),
+  trigonometry: new Late(() => import('../kernels/trigonometry.ts')),
+};

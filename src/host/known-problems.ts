@@ -1,0 +1,166 @@
+import * as c from '../autograd/functions.ts';
+import { orthonormalize, rightSvd } from '../autograd/linalg.ts';
+import { compileUnexamined } from '../autograd/program.ts';
+import type { Spec } from '../autograd/signature.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import { philoxUniform } from '../kernels/philox.ts';
+import { askDevice, compareAnswers, isUnchecked, list } from './known-answers.ts';
+
+const total = (count: number, f: (i: number) => number): number => list(count, f).reduce((a, b) => a + b);
+
+/** A small problem: a function, what it is given, and what it should return, by formulas of their own. */
+interface Problem {
+  readonly f: (...xs: Tensor[]) => Tensor;
+  readonly specs: readonly Spec[];
+  /** By default, numbers from −2 to 2. */
+  readonly data?: readonly number[][];
+  readonly answer: (...data: number[][]) => number[];
+}
+
+const of = (...shape: number[]): Spec => ({ shape });
+const spread = (i: number) => Math.fround(((4 * ((i + 1) * 0.6180339887)) % 4) - 2);
+
+const product = (m: number, k: number, n: number): Problem => ({
+  f: (a, b) => c.matmul(a, b),
+  specs: [of(m, k), of(k, n)],
+  answer: (a, b) => list(m * n, (i) => total(k, (l) => a[Math.floor(i / n) * k + l]! * b[l * n + (i % n)]!)),
+});
+
+/** Rows that are constant on the columns that leave the same remainder by three: they span what these columns' sums see. */
+const STEPS = [1, -2, 0.5, 1.5, 1, -1, 0.25, 2, 1];
+
+/** A problem of each family of kernels, by the first word of their names, and one for reads from textures. */
+const problems = {
+  pointwise: {
+    f: (x) => c.where(c.greater(x, 0), c.exp(x), c.div(x, c.add(c.mul(x, x), 1))),
+    specs: [of(9, 7)],
+    answer: (x) => x.map((v) => (v > 0 ? Math.exp(v) : v / (v * v + 1))),
+  },
+  reduce: {
+    f: (x) => c.add(c.sum(x, -1), c.amax(x, -1)),
+    specs: [of(5, 67)],
+    answer: (x) => {
+      const rows = list(5, (r) => x.slice(67 * r, 67 * (r + 1)));
+      return rows.map((row) => total(67, (i) => row[i]!) + Math.max(...row));
+    },
+  },
+  matmul: product(20, 24, 12),
+  conv: {
+    f: (x, w) => c.conv2d(x, w, { padding: 1 }),
+    specs: [of(2, 5, 6, 4), of(8, 4, 3, 3)],
+    answer: (x, w) =>
+      list(2 * 5 * 6 * 8, (i) => {
+        const [image, row, col] = [Math.floor(i / 240), Math.floor(i / 48) % 5, Math.floor(i / 8) % 6];
+        return total(4 * 9, (tap) => {
+          const [h, v] = [row - 1 + (Math.floor(tap / 3) % 3), col - 1 + (tap % 3)];
+          if (h < 0 || h > 4 || v < 0 || v > 5) return 0;
+          return x[((image * 5 + h) * 6 + v) * 4 + Math.floor(tap / 9)]! * w[(i % 8) * 36 + tap]!;
+        });
+      }),
+  },
+  max: {
+    f: (x) => c.maxPool2d(x, 2),
+    specs: [of(1, 6, 4, 4)],
+    answer: (x) =>
+      list(24, (i) => {
+        const start = Math.floor(i / 8) * 32 + (Math.floor(i / 4) % 2) * 8 + (i % 4);
+        return Math.max(...[0, 4, 16, 20].map((step) => x[start + step]!));
+      }),
+  },
+  gather: {
+    f: (x) => c.take(x, c.sub(8, c.iota([9]))),
+    specs: [of(9, 4)],
+    answer: (x) => list(36, (i) => x[(8 - Math.floor(i / 4)) * 4 + (i % 4)]!),
+  },
+  cumsum: {
+    f: (x) => c.cumsum(x),
+    specs: [of(4, 9)],
+    answer: (x) => x.map((_, i) => total((i % 9) + 1, (k) => x[i - k]!)),
+  },
+  scatter: {
+    f: (x) => c.scatterAdd(x, c.rem(c.iota([9]), 4), 5),
+    specs: [of(9, 4)],
+    answer: (x) => list(20, (i) => total(9, (r) => (r % 4 === Math.floor(i / 4) ? x[4 * r + (i % 4)]! : 0))),
+  },
+  random: {
+    f: (key) => c.random(key, [64]),
+    specs: [{ shape: [2], dtype: 'u32' }],
+    data: [[7, 8]],
+    answer: (key) => [...philoxUniform(64, key as [number, number], 0)],
+  },
+  // The projection onto the rows of x, of which all orthonormal bases have the same: here it takes means.
+  qr: {
+    f: (x) => {
+      const q = orthonormalize(x);
+      return c.matmul(q, q, { transposeA: true });
+    },
+    specs: [of(3, 11)],
+    data: [list(33, (i) => STEPS[3 * Math.floor(i / 11) + ((i % 11) % 3)]!)],
+    answer: () =>
+      list(121, (i) => {
+        const [row, col] = [Math.floor(i / 11) % 3, (i % 11) % 3];
+        return row === col ? 1 / [4, 4, 3][row]! : 0;
+      }),
+  },
+  // 6 … 1 times the rows of a reflection, I − vvᵀ/3 of ones v, and the same rising.
+  svd: {
+    f: (x) => rightSvd(x).s,
+    specs: [of(2, 6, 6)],
+    data: [
+      list(72, (i) => {
+        const row = Math.floor(i / 6) % 6;
+        return (i < 36 ? 6 - row : row + 1) * (Number(row === i % 6) - 1 / 3);
+      }),
+    ],
+    answer: () => list(12, (i) => 6 - (i % 6)),
+  },
+  texels: product(128, 128, 128),
+} satisfies Record<string, Problem>;
+
+type Family = keyof typeof problems;
+
+/** The families of some kernels that have a problem. */
+const familiesOf = (kernels: readonly Kernel[]): Family[] => {
+  const names = kernels.map(({ name }) => name.split(/[_+]/)[0]!);
+  const texels = kernels.some(({ bindings }) => bindings.includes('texels'));
+  return [...new Set(texels ? [...names, 'texels'] : names)].filter((name) => name in problems) as Family[];
+};
+
+/** What each device has been asked, by families. */
+const asked = new WeakMap<GPUDevice, Map<Family, Promise<void>>>();
+
+/**
+ * Lets a device solve, before the first use of each family of kernels, a small problem of it.
+ * @throws WrongAnswers naming the family that it gets wrong
+ */
+export async function examineKernels(gpu: Gpu, kernels: readonly Kernel[]): Promise<void> {
+  if (isUnchecked()) return;
+  const known = asked.get(gpu.device) ?? new Map<Family, Promise<void>>();
+  asked.set(gpu.device, known);
+  await Promise.all(
+    familiesOf(kernels).map((family) => {
+      if (!known.has(family)) known.set(family, askFamily(gpu, family));
+      return known.get(family);
+    }),
+  );
+}
+
+async function askFamily(gpu: Gpu, family: Family): Promise<void> {
+  const problem: Problem = problems[family];
+  const sizes = problem.specs.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+  const data = problem.data ?? sizes.map((size) => list(size, spread));
+  const program = await compileUnexamined(gpu, problem.f, problem.specs, { label: 'known answers' });
+  const { data: got } = await program.run(...data);
+  const what = ` of ${family === 'texels' ? 'a product read from textures' : family}`;
+  compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
+}
+
+/** All questions that devices are asked, by name, whether or not `COLLIMATE_UNCHECKED` is set. Each throws {@link WrongAnswers}. */
+export const questions: Readonly<Record<string, (gpu: Gpu) => Promise<void>>> = {
+  device: askDevice,
+  ...Object.fromEntries(
+    (Object.keys(problems) as Family[]).map((family) => [family, (gpu: Gpu) => askFamily(gpu, family)]),
+  ),
+};
