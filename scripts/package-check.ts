@@ -18,7 +18,7 @@ import { REPORT_PACKAGES } from '../src/host/packages.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const MODULES = join(ROOT, 'node_modules');
 /** What `npm install collimate` may bring beside `webgpu`, and what a page with the engine loads before it runs. */
-const LIMITS = { packages: 10, gzip: 60_000 };
+const LIMITS = { packages: 10, gzip: 62_500 };
 const NODE_22 = 'node@22.23.3';
 
 const { node22 } = parseArgs({ options: { node22: { type: 'boolean' } } }).values;

@@ -64,7 +64,7 @@ async function open(find: Search, options: Options): Promise<Gpu> {
   const threads = found.wideThreads;
   const gpu = await Gpu.create(found, {
     chooser: options.chooser,
-    // Before the first kernels of a page, but not before the page.
+    // Loaded with the first program, not with the page.
     examine: async (...asked) => (await import('./known-problems.ts')).examineKernels(...asked),
     openWide: threads === undefined ? options.openWide : () => openFrom(find, { ...options, threads }),
   });
