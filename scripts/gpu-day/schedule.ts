@@ -4,7 +4,7 @@ export interface Part {
   readonly name: string;
   /** Its share of the time that is left, beside the weights of those after it. */
   readonly weight: number;
-  /** Seconds below which it is not worth starting; may depend on how long earlier parts took. */
+  /** Seconds below which it is not worth starting; may depend on how long earlier parts took, Infinity if cut off. */
   readonly least: number | ((seconds: ReadonlyMap<string, number>) => number);
 }
 
@@ -63,12 +63,14 @@ export async function runDay<P extends Part>(
     if (world.stopped()) {
       world.record({ ...about, outcome: 'not started', reason: 'the day was stopped', seconds: 0 }, part);
     } else if (left < least) {
-      const reason = `${Math.max(0, left).toFixed(0)} s were left, and it needs ${least.toFixed(0)}`;
+      const reason = Number.isFinite(least)
+        ? `${Math.max(0, left).toFixed(0)} s were left, and it needs ${least.toFixed(0)}`
+        : 'a shorter part was cut off before it';
       world.record({ ...about, outcome: 'not started', reason, seconds: 0 }, part);
     } else {
       const ending = await world.start(part, limit);
       const spent = world.now() - begun;
-      took.set(part.name, spent);
+      took.set(part.name, ending.timedOut ? Number.POSITIVE_INFINITY : spent);
       world.record({ ...about, ...judge(ending, limit, world.stopped()), seconds: spent }, part);
     }
   }

@@ -68,6 +68,13 @@ describe('time is handed out by weight', () => {
     const results = await day(60, fake('a', 20), fake('b', 1, { least: (took) => 3 * took.get('a')! }));
     expect(results.map(({ outcome }) => outcome)).toEqual(['done', 'not started']);
   });
+
+  it('and what was cut off is no measure of what comes after it', async () => {
+    const longer = fake('b', 1, { least: (took) => 3 * took.get('a')! });
+    const results = await day(600, fake('a', 400, { weight: 0.1 }), longer, fake('c', 1));
+    expect(results.map(({ outcome }) => outcome)).toEqual(['cut off', 'not started', 'done']);
+    expect(results[1]!.reason).toBe('a shorter part was cut off before it');
+  });
 });
 
 describe('a part that ends badly', () => {
