@@ -49,14 +49,20 @@ export class Interrupt implements Disposable {
   #leaving = false;
   readonly #leave: () => void | Promise<void>;
   readonly #onRequest: () => void;
+  readonly #exit: (status: number) => unknown;
 
   /**
-   * `leave` may print a last message and finish something while the work goes on; another Ctrl-C cuts that short.
-   * `onRequest` is called at each request.
+   * `whenLeaving` may print a last message and finish something while the work goes on; another Ctrl-C cuts that short.
+   * `onRequest` is called at each request, and `exit` when nothing is left to wait for.
    */
-  constructor(leave: () => void | Promise<void> = () => {}, onRequest: () => void = () => {}) {
-    this.#leave = leave;
+  constructor(
+    whenLeaving: () => void | Promise<void> = () => {},
+    onRequest: () => void = () => {},
+    exit: (status: number) => unknown = leave,
+  ) {
+    this.#leave = whenLeaving;
     this.#onRequest = onRequest;
+    this.#exit = exit;
     listening.add(this);
     for (const signal of Object.keys(SIGNALS)) process.on(signal, this.#onSignal);
   }
@@ -108,7 +114,7 @@ export class Interrupt implements Disposable {
     try {
       await this.#leave();
     } finally {
-      await leave(status);
+      await this.#exit(status);
     }
   }
 

@@ -1,8 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { Interrupt } from '../../src/experiments/interrupt.ts';
 
-vi.mock('../../src/gpu/wait.ts', () => ({ standStill: async () => {} })); // It is for good.
-
 it('takes requests that follow one another at once for one, and keeps the status of the first', async () => {
   const onRequest = vi.fn();
   const leave = vi.fn();
@@ -19,28 +17,24 @@ it('takes requests that follow one another at once for one, and keeps the status
 });
 
 it('does not wait for what needs no saving once everything is saved', async () => {
-  const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
-  try {
-    const left = vi.fn();
-    using interrupt = new Interrupt(left);
-    const training = () =>
-      interrupt.graceful(
-        async () => interrupt.request(130),
-        () => true,
-      );
-    await interrupt.graceful(
-      async () => {
-        await training();
-        expect(left).not.toHaveBeenCalled(); // Another is still to be saved.
-      },
+  const left = vi.fn();
+  const exit = vi.fn();
+  using interrupt = new Interrupt(left, () => {}, exit);
+  const training = () =>
+    interrupt.graceful(
+      async () => interrupt.request(130),
       () => true,
     );
-    expect(left).toHaveBeenCalledTimes(1);
-    expect(exit).toHaveBeenCalledTimes(1);
-    expect(exit).toHaveBeenCalledWith(interrupt.status);
-  } finally {
-    vi.restoreAllMocks();
-  }
+  await interrupt.graceful(
+    async () => {
+      await training();
+      expect(left).not.toHaveBeenCalled(); // Another is still to be saved.
+    },
+    () => true,
+  );
+  expect(left).toHaveBeenCalledTimes(1);
+  expect(exit).toHaveBeenCalledTimes(1);
+  expect(exit).toHaveBeenCalledWith(interrupt.status);
 });
 
 it('lets a request that comes later end the process at once, though the first still waits for something', () => {
