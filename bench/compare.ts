@@ -1,4 +1,5 @@
-import { type BenchFile, keyOf, type Row, type Statistics } from './result.ts';
+import { type BenchFile, keyOf, type Row } from './result.ts';
+import type { Statistics } from './statistics.ts';
 
 import { formatTime, renderTable } from './table.ts';
 

@@ -2,12 +2,10 @@ import * as v from 'valibot';
 import type { AdapterInfo } from '../src/gpu/adapter.ts';
 import { finite, isRecord, measured } from '../src/schema.ts';
 import { type Roofline, shareOf } from './roofline.ts';
+import { statistics } from './statistics.ts';
 
 /** Grows whenever a reader of older files would go wrong. */
 export const SCHEMA = 1;
-
-/** Of times in milliseconds. */
-const statistics = v.object({ n: finite, median: finite, p25: finite, p75: finite, min: finite });
 
 /** How wrong the outputs of what was timed are, against float64, and how wrong they may be. */
 const check = v.object({
@@ -70,7 +68,6 @@ export const benchFile = v.object({
   rows: v.array(row),
 });
 
-export type Statistics = Readonly<v.InferOutput<typeof statistics>>;
 export type Check = Readonly<v.InferOutput<typeof check>>;
 export type PeerTiming = Readonly<v.InferOutput<typeof peerTiming>>;
 export type Row = Readonly<v.InferOutput<typeof row>>;

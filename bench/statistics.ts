@@ -1,5 +1,10 @@
 import { Bench } from 'tinybench';
-import type { Statistics } from './result.ts';
+import * as v from 'valibot';
+import { finite } from '../src/schema.ts';
+
+/** Of times in milliseconds. */
+export const statistics = v.object({ n: finite, median: finite, p25: finite, p75: finite, min: finite });
+export type Statistics = Readonly<v.InferOutput<typeof statistics>>;
 
 /** @param samples at least one */
 export function statisticsOf(samples: readonly number[]): Statistics {

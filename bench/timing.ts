@@ -1,8 +1,7 @@
 import type { Gpu } from '../src/gpu/device.ts';
 import { profile } from '../src/gpu/profile.ts';
 import { type Recorder, record } from '../src/gpu/runnable.ts';
-import type { Statistics } from './result.ts';
-import { type SampleOptions, sample } from './statistics.ts';
+import { type SampleOptions, type Statistics, sample } from './statistics.ts';
 
 /** What is timed as one: a pass, or more with copies between them. */
 export type Encode = (recorder: Recorder) => void;

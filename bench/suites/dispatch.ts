@@ -1,5 +1,5 @@
 import type { Gpu } from '../../src/gpu/device.ts';
-import type { Statistics } from '../result.ts';
+import type { Statistics } from '../statistics.ts';
 import { sample } from '../statistics.ts';
 import type { Context, Suite } from '../suite.ts';
 import { type Encode, submit, timePass, wall } from '../timing.ts';

@@ -1,4 +1,5 @@
-import type { BenchFile, Row, Statistics } from '../../bench/result.ts';
+import type { BenchFile, Row } from '../../bench/result.ts';
+import type { Statistics } from '../../bench/statistics.ts';
 
 /** Statistics around a median, with the quartiles so far off, relatively. */
 export const around = (median: number, spread = 0.01): Statistics => ({
