@@ -49,6 +49,7 @@ export function runWithin(child: Child, seconds: number, stop: AbortSignal): Pro
       1000 * (seconds - grace),
     );
     stop.addEventListener('abort', end);
+    if (stop.aborted) end();
     const finish = (status: number | null, problem?: string) => {
       if (ended) return;
       ended = true;

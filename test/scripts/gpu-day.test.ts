@@ -275,13 +275,9 @@ describe('npm run gpu-day', () => {
       if (stdout.includes('doctor: at most')) child.kill('SIGTERM');
     });
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(143);
-    expect(stdout).toMatch(/\ndoctor +stopped .*\nknown-answers +not started .*\n/);
-    expect(
-      new Set(
-        readSummary(out)
-          .parts.slice(1)
-          .map(({ outcome }) => outcome),
-      ),
-    ).toEqual(new Set(['not started']));
+    // A doctor that was quicker than the signal is done.
+    const outcomes = readSummary(out).parts.map(({ outcome }) => outcome);
+    expect(outcomes.join()).toMatch(/^(done,)?(done|stopped)(,not started)+$/);
+    expect(stdout).toMatch(/\nmnist-fc-paper +not started .*\n/);
   });
 });
