@@ -270,20 +270,25 @@ function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, ha
 
 /**
  * Dense matrices. A load runs along the operand's rows as they lie in memory: the four k where k is the contiguous axis
- * (A, Bᵀ), else four rows or columns (Aᵀ, B). Rows and columns beyond the end are clamped to what exists.
+ * (A, Bᵀ), else four rows or columns (Aᵀ, B). Rows and columns beyond the end are clamped to what exists. `sizes` has m, n and k.
  */
-export const matrices = (form: MatmulForm, k: number, { depth, splits }: TiledShape): TiledProblem => {
+export const matrices = (
+  form: MatmulForm,
+  k: number,
+  { depth, splits }: TiledShape,
+  sizes = 's',
+): TiledProblem => {
   const { transposeA, transposeB, a, b } = form;
   const kept = k % (depth * splits) > 0 || a.width < 4 || b.width < 4;
   const operands = [
-    { name: 'A', extent: 's.m', across: transposeA, vec: a.width === 4, kept },
-    { name: 'B', extent: 's.n', across: !transposeB, vec: b.width === 4, kept },
+    { name: 'A', extent: `${sizes}.m`, across: transposeA, vec: a.width === 4, kept },
+    { name: 'B', extent: `${sizes}.n`, across: !transposeB, vec: b.width === 4, kept },
   ] as const;
   return {
     memory: matmulMemory(form),
-    loads: operands.map(loads).join('\n'),
+    loads: operands.map((operand) => loads(operand, `${sizes}.k`)).join('\n'),
     ...{ kept, whole: !kept },
-    locate: (tile) => `${locateTile(tile)}\n  let length = s.k;`,
+    locate: (tile) => `${locateTile(tile)}\n  let length = ${sizes}.k;`,
     acrossA: transposeA,
     acrossB: !transposeB,
   };
@@ -298,21 +303,21 @@ interface MatrixLoads {
 }
 
 /** The loads of a matrix `[extent, k]`, or across one `[k, extent]`; the origin of one that is read by vectors is the first's number. */
-function loads({ name, extent, across, vec, kept }: MatrixLoads): string {
+function loads({ name, extent, across, vec, kept }: MatrixLoads, length: string): string {
   const start = across
     ? `at + k * ${extent} + min(x, ${extent} - 4u)`
-    : `at + min(x, ${extent} - 1u) * s.k + k`;
+    : `at + min(x, ${extent} - 1u) * ${length} + k`;
   const vector = across ? `o.x + (ahead + u) * (${extent} >> 2u)` : 'o.x + (ahead >> 2u)';
   const values = vec
     ? `return fetch${name}(${kept ? `select(0u, ${vector}, kept${name}(o, ahead, u))` : vector});`
     : across
-      ? `let row = o.y + min(o.w + ahead + u, s.k - 1u) * ${extent};
+      ? `let row = o.y + min(o.w + ahead + u, ${length} - 1u) * ${extent};
   return vec4f(${range(4, (c) => `fetch${name}(row + min(o.z + ${c}u, ${extent} - 1u))`).join(', ')});`
-      : `let row = o.y + min(o.z, ${extent} - 1u) * s.k;
+      : `let row = o.y + min(o.z, ${extent} - 1u) * ${length};
   let k = o.w + ahead;
-  return ${fourAlong(`fetch${name}`, 'row', 's.k', true)};`;
+  return ${fourAlong(`fetch${name}`, 'row', length, true)};`;
   return `fn origin${name}(at: u32, x: u32, k: u32) -> vec4u { return vec4u(${vec ? `(${start}) >> 2u` : '0u'}, at, x, k); }
-fn kept${name}(o: vec4u, ahead: u32, u: u32) -> bool { return o.w + ahead + u < s.k; }
+fn kept${name}(o: vec4u, ahead: u32, u: u32) -> bool { return o.w + ahead + u < ${length}; }
 fn load${name}(o: vec4u, ahead: u32, u: u32) -> vec4f {
   ${values}
 }`;

@@ -44,19 +44,26 @@ export function operandOf(
   return { access: access(), width, size: span };
 }
 
-/** WGSL of the operand's binding, and of `fetch<name>(i)`, which loads the i-th element, or the i-th `width` of them. */
-export function declareOperand(binding: number, name: string, { access, width, size }: Operand): string {
+/**
+ * WGSL of the operand's binding, called `variable`, and of `fetch<name>(i)`, which loads the i-th element, or the i-th `width` of them.
+ */
+export function declareOperand(
+  binding: number,
+  name: string,
+  { access, width, size }: Operand,
+  variable = name,
+): string {
   const type = width === 1 ? 'f32' : `vec${width}f`;
-  const variable = {
-    read: `var<storage, read> ${name}: array<${type}>;`,
-    uniform: `var<uniform> ${name}: array<${type}, ${size / width}>;`,
-    texels: `var ${name}: texture_storage_2d<${TEXEL_FORMAT}, read>;`,
+  const declaration = {
+    read: `var<storage, read> ${variable}: array<${type}>;`,
+    uniform: `var<uniform> ${variable}: array<${type}, ${size / width}>;`,
+    texels: `var ${variable}: texture_storage_2d<${TEXEL_FORMAT}, read>;`,
   }[access];
   const value =
     access === 'texels'
-      ? `textureLoad(${name}, vec2u(i % ${TEXELS_PER_ROW}u, i / ${TEXELS_PER_ROW}u))`
-      : `${name}[i]`;
-  return `@group(0) @binding(${binding}) ${variable}\nfn fetch${name}(i: u32) -> ${type} { return ${value}; }`;
+      ? `textureLoad(${variable}, vec2u(i % ${TEXELS_PER_ROW}u, i / ${TEXELS_PER_ROW}u))`
+      : `${variable}[i]`;
+  return `@group(0) @binding(${binding}) ${declaration}\nfn fetch${name}(i: u32) -> ${type} { return ${value}; }`;
 }
 
 /** For the names of variants: which operands are not read from storage, `, A texels, B uniform,`. */

@@ -57,7 +57,7 @@ export function stripesSource(
   traits: AdapterTraits,
 ): string {
   const form = matmulForm(spec, traits);
-  const problem = matrices(form, spec.k, shape);
+  const problem = matrices(form, spec.k, shape, 'params');
   const locate = `let col0 = (${LINEAR_GROUP}) * ${COLUMNS}u;
   let row0 = 0u;
   let atA = 0u;
@@ -68,10 +68,9 @@ export function stripesSource(
   return tiledSource(
     {
       ...problem,
-      loads: problem.loads.replace(/\bs\.([mnk])\b/g, 'params.$1'),
       // Shaders of reductions have another B.
       memory: `${declareOperand(0, 'A', form.a)}
-${declareOperand(1, 'B', form.b).replace(/\bB\b/g, 'right')}
+${declareOperand(1, 'B', form.b, 'right')}
 ${memory}
 var<workgroup> stripe: array<f32, ${shape.rows * COLUMNS}>;
 fn storeC(at: u32, row: u32, col: u32, v: vec4f, add: bool, last: bool) {

@@ -1,4 +1,4 @@
-import type { Stages } from '../../kernels/reduce.ts';
+import type { Stages } from '../../kernels/reduce-passes.ts';
 import { loweringOf } from '../bind.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Chain } from './epilogue.ts';

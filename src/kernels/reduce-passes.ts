@@ -1,0 +1,225 @@
+import {
+  type Accumulator,
+  ALONE,
+  BLOCK,
+  blocks,
+  combineRows,
+  MOMENTS_BLOCK,
+  type ReduceKind,
+} from './accumulate.ts';
+import { neededFor, offset, SCALARS, type Shader, stored } from './fused.ts';
+import type { MatmulSpec } from './matmul-problem.ts';
+
+/**
+ * What one kernel goes on to compute of its reductions, whose results are leaves of the body (`totalLeaf`): further reductions,
+ * and elements, which are the body's results behind the reduced ones. A workgroup goes through its part of the space again for each stage.
+ */
+export interface Stages {
+  /** The stage of each reduction, from 0 on: those of later stages may need the earlier ones. */
+  readonly order: readonly number[];
+  /** Whether a reduction is stored, too. */
+  readonly stored: readonly boolean[];
+  /** Whether a result is stored for each element of the space; if not, once for all that are reduced together. */
+  readonly each: readonly boolean[];
+  /** The product that a leaf stands for (`STRIPE_VALUE`), whose rows are reduced; its operands are bound before the leaves. */
+  readonly product?: MatmulSpec;
+}
+
+/** An axis of a coalesced space, with the number that names its coordinate. */
+export interface NumberedAxis {
+  readonly number: number;
+  /** In elements, or in vectors of four. */
+  readonly size: number;
+}
+
+/** How threads share the work of a reduction. */
+export interface Sharing {
+  /** Axes that stay, and those that are reduced. */
+  readonly stay: readonly NumberedAxis[];
+  readonly fold: readonly NumberedAxis[];
+  /** Whether a thread reduces four neighbours to one: then its totals are joined. */
+  readonly across: boolean;
+  /** Results of a workgroup, and threads for each of them. */
+  readonly lanes: number;
+  readonly rows: number;
+  /** Elements along the last reduced axis, and along those around it, that a thread or the rows of one take. */
+  readonly lengthPart: number;
+  readonly aroundPart: number;
+}
+
+/** The statements with which a workgroup goes through its part of a space, once or stage by stage. */
+export class Passes {
+  /** Before all passes: the coordinates of a thread's result, and where each leaf starts there. */
+  readonly opening: readonly string[];
+  readonly #steps: readonly string[];
+  readonly #around: readonly NumberedAxis[];
+  readonly #aroundLines: readonly string[];
+
+  /** `sizes` are uniforms: of the loops, and of all elements that come to one result. */
+  constructor(
+    private readonly shader: Shader,
+    private readonly running: readonly Accumulator[],
+    private readonly kinds: readonly ReduceKind[],
+    private readonly sharing: Sharing,
+    private readonly sizes: Readonly<Record<'around' | 'length' | 'total', string>>,
+  ) {
+    const { stay, fold } = sharing;
+    const inner = fold.at(-1);
+    this.#around = fold.slice(0, -1);
+    const at = (j: number, list: readonly NumberedAxis[]) =>
+      list.map(({ number }) => shader.term(j, number, `c${number}`));
+    const { leaves } = shader.body;
+    const bases = leaves.map((_, j) => `let base${j} = ${offset([...shader.origin(j), ...at(j, stay)])};`);
+    this.#steps = leaves.map((_, j) =>
+      offset([
+        { coordinate: `base${j}`, stride: '1u' },
+        ...at(j, this.#around),
+        ...(inner ? [shader.term(j, inner.number, 'r')] : []),
+      ]),
+    );
+    this.opening = [...shader.split('output', stay), ...bases];
+    this.#aroundLines = shader.split('q', this.#around);
+  }
+
+  /** Those of the body's statements that some results need, before a thread's loops and inside; all statements by default. */
+  #statements(needed?: readonly number[]) {
+    const { shader } = this;
+    const varies = (j: number) =>
+      this.sharing.fold.some(({ number }) => shader.axes[number]!.strides[j] !== 0);
+    const load = (j: number) => shader.load(j, this.#steps[j]!);
+    return shader.hoist(varies, load, needed && neededFor(shader.body, needed));
+  }
+
+  /** The loops of all reductions, whose results are called `{name}_0`. */
+  all(): string[] {
+    const { results } = this.shader.body;
+    return this.#loops(
+      this.running.map((_, i) => i),
+      results.map((_, i) => i),
+    );
+  }
+
+  /** The loops of some reductions, which read these of the body's results; `needed` are all that their statements are for. */
+  #loops(which: readonly number[], values: readonly number[], needed?: readonly number[]): string[] {
+    const { rows, lanes, lengthPart, aroundPart } = this.sharing;
+    const own = which.map((i) => this.running[i]!);
+    const { before, inside } = this.#statements(needed);
+    const { results } = this.shader.body;
+    const element = [...inside, ...values.map((i) => `let y${i} = ${results[i]!.expression};`)];
+    const moments = own.some(({ type }) => type === 'Moments');
+    const loops = [
+      ...(this.#around.length ? blocks('q', 'beginAround', 'endAround', 1, aroundPart, BLOCK, 1) : []),
+      ...blocks('r', 'begin', 'end', rows, lengthPart / rows, moments ? MOMENTS_BLOCK : BLOCK, 2),
+    ];
+    const shifted = which.filter((i) => this.running[i]!.variables.length > 1);
+    const value = ({ name }: Accumulator, level: number) => `${name}_${level}`;
+
+    /** The loops from one on; its values are called by its number. */
+    const nest = (i: number): string[] => {
+      const { variable, from, to, step } = loops[i]!;
+      const first = `${from}${rows > 1 && variable === 'r' ? ' + local.y' : ''}`;
+      const loop = `for (var ${variable} = ${first}; ${variable} < ${to}; ${variable} += ${step}u) {`;
+      if (i < loops.length - 1) {
+        return [
+          ...own.map((a) => `var ${value(a, i)} = ${a.start};`),
+          loop,
+          ...(variable === 'q' ? this.#aroundLines : []),
+          ...nest(i + 1),
+          ...own.map((a) => `${value(a, i)} = ${a.join(value(a, i), value(a, i + 1))};`),
+          '}',
+        ];
+      }
+      const variables = own.flatMap((a) => a.variables);
+      const counted = [
+        `let first = ${first};`,
+        `let count = f32((max(${to}, first) - first + ${rows - 1}u) / ${rows}u);`,
+        'let share = 1.0 / max(count, 1.0);',
+        ...shifted.map((j) => `var shift${j} = F(0.0);`),
+        `{ let r = min(first, end - 1u); ${[...element, ...shifted.map((j) => `shift${j} = y${j};`)].join(' ')} }`,
+      ];
+      return [
+        ...(shifted.length ? counted : []),
+        ...variables.map(([name, start]) => `var ${name} = ${start};`),
+        loop,
+        ...element,
+        ...variables.map(([name, , next]) => `${name} = ${next};`),
+        '}',
+        ...own.map((a) => `let ${value(a, i)} = ${a.block};`),
+      ];
+    };
+    return [...before, ...nest(0), ...(rows > 1 ? [combineRows(own, rows, lanes)] : [])];
+  }
+
+  /** What reduction `i` comes to: one value, or the four of `moments`. */
+  totals(i: number): string[] {
+    const { across } = this.sharing;
+    const { name, join, type } = this.running[i]!;
+    const total = `${name}_0`;
+    if (type === 'Moments') {
+      const parts = ['shift', 'mean', 'squares', 'count'].map((part) =>
+        across ? `across(${total}).${part}` : `F(${total}.${part})`,
+      );
+      return this.kinds[i] === 'moments' ? parts : [`${parts[2]} / ${parts[3]}`];
+    }
+    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, ALONE)})`;
+    const value = across ? join(pair('x', 'y'), pair('z', 'w'), ALONE) : total;
+    return [this.kinds[i] === 'mean' ? `(${value}) / f32(${this.sizes.total})` : value];
+  }
+
+  /** A value of a thread's result where it has four neighbours of one. */
+  one(value: string): string {
+    return this.sharing.across ? `(${value}).x` : value;
+  }
+
+  /**
+   * Stage by stage the totals, `total{i}`, and then the elements, and what is stored once for each result. `further` are results of
+   * the body behind the reduced ones, which are stored from the `first` result of the kernel on.
+   */
+  staged({ order, each }: Stages, first: number): string[] {
+    const { rows } = this.sharing;
+    const { results } = this.shader.body;
+    const count = this.kinds.length;
+    const stage = (number: number): string[] => {
+      const own = order.flatMap((of, i) => (of === number ? [i] : []));
+      const typeOf = (i: number) => SCALARS[this.running[i]!.dtype].value;
+      const shared = own.map((i) => `${this.running[i]!.name}_0 = all_${this.running[i]!.name}[local.x];`);
+      return [
+        ...own.map((i) => `var total${i}: ${typeOf(i)};`),
+        '{',
+        ...this.#loops(own, own, own),
+        ...(rows > 1 ? ['workgroupBarrier();', ...shared] : []),
+        ...own.map((i) => `total${i} = ${typeOf(i)}(${this.totals(i)});`),
+        '}',
+      ];
+    };
+    const made = (every: boolean) => {
+      const which = each.flatMap((is, r) => (is === every ? [r] : []));
+      const store = which.map((r) => {
+        const value = stored(results[count + r]!.expression, results[count + r]!.dtype);
+        return every
+          ? `result${first + r}[${this.#steps.at(-1)}] = ${value};`
+          : `result${first + r}[result] = ${this.one(value)};`;
+      });
+      return { ...this.#statements(which.map((r) => count + r)), store };
+    };
+    const [elements, once] = [made(true), made(false)];
+    const around = this.#around.length > 0;
+    const loop = [
+      ...elements.before,
+      ...(around ? [`for (var q = 0u; q < ${this.sizes.around}; q++) {`, ...this.#aroundLines] : []),
+      `for (var r = ${rows > 1 ? 'local.y' : '0u'}; r < ${this.sizes.length}; r += ${rows}u) {`,
+      ...elements.inside,
+      ...elements.store,
+      '}',
+      ...(around ? ['}'] : []),
+    ];
+    return [
+      ...[...new Set(order)].sort((a, b) => a - b).flatMap(stage),
+      'if (valid) {',
+      ...(each.includes(true) ? loop : []),
+      '}',
+      'if (valid && local.y == 0u) {',
+      ...(each.includes(false) ? [...once.before, ...once.inside, ...once.store] : []),
+    ];
+  }
+}
