@@ -34,9 +34,12 @@ export interface ReduceSpec {
 export const bytesToReduce = (kinds: readonly ReduceKind[]): number =>
   kinds.reduce((bytes, kind) => bytes + (kind === 'variance' ? 16 : 4), 0);
 
-/** The leaf that stands for the total of reduction `i`. */
+/** The name of the total of reduction `i`. */
+export const totalName = (i: number): string => `total${i}`;
+
+/** The leaf that stands for that. */
 export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
-  ...{ dtype, source: 'value', name: `total${i}` },
+  ...{ dtype, source: 'value', name: totalName(i) },
   strides: new Array<number>(axes).fill(0),
 });
 

@@ -1,5 +1,5 @@
 import type { MatmulSpec } from '../../kernels/matmul.ts';
-import { bytesToReduce, totalLeaf } from '../../kernels/reduce.ts';
+import { bytesToReduce, totalLeaf, totalName } from '../../kernels/reduce.ts';
 import { STRIPE_VALUE, stripesOf } from '../../kernels/stripes.ts';
 import { type Shape, sameShape, sizeOf, stridesOf, type Tensor } from '../tensor.ts';
 import { aliasRoot, type Expression, expressionOf, isUnitReshape } from './expression.ts';
@@ -251,12 +251,13 @@ function withTotals(
 function orderOf({ body }: Expression, count: number): number[] {
   const order: number[] = [];
   const stageOf = new Map<string, number>();
+  const totals = Array.from({ length: count }, (_, i) => totalName(i));
   const after = (names: readonly string[]) => Math.max(0, ...names.map((name) => stageOf.get(name) ?? 0));
   for (let i = 0; i < count; i++) {
     // Those that come first have been given their stages, as each joined behind what it reads.
     body.leaves.forEach(({ source, name }, j) => {
       if (source === 'value' && name !== STRIPE_VALUE)
-        stageOf.set(`x${j}`, 1 + (order[Number(name!.slice('total'.length))] ?? 0));
+        stageOf.set(`x${j}`, 1 + (order[totals.indexOf(name!)] ?? 0));
     });
     for (const { name, uses } of body.lines) stageOf.set(name, after(uses));
     order.push(after([body.results[i]!.expression]));

@@ -29,6 +29,17 @@ const oneLess = (b: Tensor): Tensor =>
     ? c.constant(b.params.value === 0 ? 1 : b.params.value - 1)
     : c.where(c.equal(b, 0), 1, c.sub(b, 1));
 
+/** sin(x + quarter · π/2) */
+const sinusoid = <P extends 'cos' | 'sin'>(op: P, quarter: 0 | 1, derivative: (x: Tensor) => Tensor) =>
+  elementary(op, {
+    late: lateKernels.trigonometry,
+    f64: Math[op],
+    wgsl: ([x]) => `sine(${x}, ${quarter}u)`,
+    helpers: () => [lateKernels.trigonometry.module.SINE_WGSL],
+    cost: 80,
+    derivative,
+  });
+
 /** Functions of one f32, and powers. */
 export const elementaryRules: Pick<Rules, ElementaryOp> = {
   exp: elementary('exp', {
@@ -63,26 +74,9 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     // d x^(−1/2) = −½ x^(−3/2) dx
     derivative: (_, out) => c.mul(c.mul(out, c.mul(out, out)), -0.5),
   }),
-  cos: {
-    late: lateKernels.trigonometry,
-    ...elementary('cos', {
-      f64: Math.cos,
-      wgsl: ([x]) => `sine(${x}, 1u)`,
-      helpers: () => [lateKernels.trigonometry.module.SINE_WGSL],
-      cost: 80,
-      derivative: (x) => c.neg(c.sin(x)),
-    }),
-  },
-  sin: {
-    late: lateKernels.trigonometry,
-    ...elementary('sin', {
-      f64: Math.sin,
-      wgsl: ([x]) => `sine(${x}, 0u)`,
-      helpers: () => [lateKernels.trigonometry.module.SINE_WGSL],
-      cost: 80,
-      derivative: (x) => c.cos(x),
-    }),
-  },
+  // d cos x = −sin x dx, d sin x = cos x dx
+  cos: sinusoid('cos', 1, (x) => c.neg(c.sin(x))),
+  sin: sinusoid('sin', 0, (x) => c.cos(x)),
   tanh: elementary('tanh', {
     f64: Math.tanh,
     wgsl: ([x]) => `hyperbolicTangent(${x})`,
@@ -107,22 +101,20 @@ export const elementaryRules: Pick<Rules, ElementaryOp> = {
     // d erf(x) = 2/√π e^(−x²) dx
     derivative: (x) => c.mul(c.exp(c.neg(c.square(x))), 2 / Math.sqrt(Math.PI)),
   }),
-  pow: {
+  pow: pointwise('pow', {
+    operands: ['f32', 'f32'],
     late: lateKernels.power,
-    ...pointwise('pow', {
-      operands: ['f32', 'f32'],
-      f64: pow64,
-      wgsl: ([a, b]) => `power(${a}, ${b})`,
-      helpers: () => [EXP_WGSL, lateKernels.power.module.POWER_WGSL],
-      cost: 100,
-      // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db
-      jvp: ([ta, tb], [a, b], out) => {
-        const first = ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null;
-        const second = tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null;
-        return total([first, second], out);
-      },
-    }),
-  },
+    f64: pow64,
+    wgsl: ([a, b]) => `power(${a}, ${b})`,
+    helpers: () => [EXP_WGSL, lateKernels.power.module.POWER_WGSL],
+    cost: 100,
+    // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db
+    jvp: ([ta, tb], [a, b], out) => {
+      const first = ta ? c.mul(ta, c.mul(b!, c.pow(a!, oneLess(b!)))) : null;
+      const second = tb ? c.mul(tb, c.mul(out, c.log(c.where(c.equal(a!, 0), 1, a!)))) : null;
+      return total([first, second], out);
+    },
+  }),
   abs: elementary('abs', {
     operands: ['signed'],
     f64: Math.abs,

@@ -18,7 +18,7 @@ const COMMON = {
 } as const satisfies Record<string, readonly DType[]>;
 
 /** What tells a pointwise operation from others. */
-interface Pointwise<P extends Primitive> {
+interface Pointwise<P extends Primitive> extends Pick<Rule<P>, 'late'> {
   /** dtypes of the operands; names of lists stand for one of these in common, which is also the result's. */
   operands: readonly (DType | keyof typeof COMMON)[];
   result?: DType | ((params: Params[P]) => DType);
@@ -37,7 +37,7 @@ interface Pointwise<P extends Primitive> {
 
 /** The rule of a pointwise operation. */
 export function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<P> {
-  const { wgsl, cost = 1, helpers, scalarOnly = false } = spec;
+  const { wgsl, cost = 1, helpers, scalarOnly = false, late } = spec;
   const lowering = { kind: 'pointwise', wgsl, cost, scalarOnly } as const;
   return {
     shape: (inputs, params) => {
@@ -72,6 +72,7 @@ export function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<
     },
     jvp: spec.jvp,
     transpose: spec.transpose ?? 'nonlinear',
+    ...(late && { late }),
     lowering: helpers ? { ...lowering, helpers } : lowering,
   };
 }
