@@ -1,6 +1,5 @@
 import type { CollimateError } from '../src/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { DeviceLostError } from '../src/gpu/failures.ts';
 import { openGpu } from '../src/host/open.ts';
 import { Duel } from './duel.ts';
 import { type PageImages, unpack } from './images.ts';
@@ -30,15 +29,13 @@ async function open(): Promise<Gpu> {
 
 /** What ended the training; the next one gets another device if this one failed, or did not open. */
 async function causeOf(error: unknown): Promise<Partial<CollimateError>> {
-  let cause = error as Error;
   try {
     (await opening)?.check();
+    return error as Error;
   } catch (failure) {
     opening = undefined;
-    cause = failure as Error;
+    return failure as Error;
   }
-  if (!(cause instanceof DeviceLostError)) return cause;
-  return { message: cause.message, remedy: 'Start again, perhaps with a smaller network.' };
 }
 
 /** Runs duels one after the other, as long as there are settings for another. */

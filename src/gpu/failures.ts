@@ -7,7 +7,9 @@ export class DeviceLostError extends CollimateError {
   constructor(reason: string) {
     super(
       `the GPU device was lost: ${reason || 'no reason given'}`,
-      'start again; a training run goes on from its last checkpoint with --resume',
+      inNode
+        ? 'start again; a training run goes on from its last checkpoint with --resume'
+        : 'start again, perhaps with a smaller network',
     );
     this.name = 'DeviceLostError';
   }
