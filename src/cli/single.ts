@@ -8,7 +8,7 @@ import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder
 import { DivergedError } from '../experiments/train-run.ts';
 import { fileChoices } from '../host/choices.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
-import { openTwin } from '../host/twin.ts';
+import { openSecond } from '../host/second-device.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetch-task.ts';
@@ -72,7 +72,7 @@ export async function runSingle(
       interrupt,
       tuner,
       checkpointSeconds,
-      ...(!tracer && { openTwin: () => openTwin(gpu, { chooser: tuner }) }), // A timeline is of one device.
+      ...(!tracer && { openSecond: () => openSecond(gpu, { chooser: tuner }) }), // A timeline is of one device.
       onStage(stage, network) {
         tracer?.phase(`${stage}: ${labels[network]}`);
         display.stage(stage, network);

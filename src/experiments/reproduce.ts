@@ -34,7 +34,7 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
   /** Chooses the device's kernels; its choices are recorded before they are used. */
   readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
   /** Opens a device that computes beside the given one; undefined if nothing is gained by that. */
-  readonly openTwin?: () => Promise<Gpu | undefined>;
+  readonly openSecond?: () => Promise<Gpu | undefined>;
   /** What begins now, for one of the networks. */
   readonly onStage: (stage: 'train' | 'analyze', network: NetworkName) => void;
   readonly onProgress: (progress: TrainingProgress, network: NetworkName) => void;
@@ -48,7 +48,7 @@ export interface Outcome {
 }
 
 /**
- * Trains and analyzes the network of a run and its control, beside it on a twin of the device if there is one, or else after it,
+ * Trains and analyzes the network of a run and its control, beside it on a second device if there is one, or else after it,
  * and judges the claims. What the folder already holds is not done again.
  */
 export async function reproduce(
@@ -125,8 +125,8 @@ export async function reproduce(
       ? undefined
       : async (on: DeviceTask) => runOne('control', folder.sub(CONTROL), controlOf(config, task), on);
   const isNew = !folder.has(ANALYSIS) && !folder.has(join(CONTROL, ANALYSIS));
-  using twin = runControl && isNew ? await session.openTwin?.() : undefined;
-  using beside = twin && new DeviceTask(twin, task);
+  using second = runControl && isNew ? await session.openSecond?.() : undefined;
+  using beside = second && new DeviceTask(second, task);
   const running = runOne('run', folder, config, data);
   const ahead = beside && runControl?.(beside);
   ahead?.catch(() => {}); // Reported when it is its turn.

@@ -42,7 +42,7 @@ async function make(
     const config = describeRun(experiment, { preset: 'quick', settings, command: '' }, task, gpu.info);
     await reproduce(gpu, task, folder, config, {
       ...{ interrupt, checkpointSeconds: 60, onProgress() {}, onEpoch() {} },
-      openTwin: async () => (beside ? await openForTest() : undefined),
+      openSecond: async () => (beside ? await openForTest() : undefined),
       tuner: new Tuner({ mode: 'off' }),
       onStage: (stage, network) => stages.push(`${stage} ${network}`),
       ...on,

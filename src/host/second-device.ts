@@ -7,7 +7,7 @@ import { type OpenOptions, openFrom } from './open.ts';
  * Opens another device of a software adapter that computes on one core, to compute beside it on another; undefined where one
  * device takes all there is. The two share {@link Gpu.wide}, which is disposed of with either.
  */
-export async function openTwin(gpu: Gpu, options: OpenOptions): Promise<Gpu | undefined> {
+export async function openSecond(gpu: Gpu, options: OpenOptions): Promise<Gpu | undefined> {
   if (gpu.info.threads !== 0 || availableParallelism() < 2) return undefined;
   const apart = (name?: string) => findHostAdapter(name, 0, true);
   return openFrom(apart, { ...options, adapter: gpu.info.name, openWide: () => gpu.wide() });
