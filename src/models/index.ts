@@ -4,7 +4,7 @@ export { ConvResNet, type ConvResNetOptions } from './conv-resnet.ts';
 export { FcResNet, type FcResNetOptions } from './fc-resnet.ts';
 export { type Model, models, type NetworkOptions, networkOf } from './networks.ts';
 export { type Architecture, type Layer, ResidualNetwork, type Stage } from './residual-network.ts';
-export { ResNet34, type ResNet34Options } from './resnet34.ts';
+export { ResNet, type ResNetOptions } from './resnet.ts';
 export {
   type AlignedOptimum,
   alignedOptimum,

@@ -5,7 +5,7 @@ import { conv } from './conv-resnet.ts';
 import { fc } from './fc-resnet.ts';
 import type { NetworkKind } from './network-kind.ts';
 import type { ResidualNetwork } from './residual-network.ts';
-import { resnet34 } from './resnet34.ts';
+import { resnet34 } from './resnet.ts';
 
 const table = { fc, conv, resnet34 };
 

@@ -10,7 +10,7 @@ import { bytesOf } from '../../src/autograd/shape.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
-import { ResNet34 } from '../../src/models/resnet34.ts';
+import { ResNet } from '../../src/models/resnet.ts';
 import { softwareTraits } from '../gpu/traits.ts';
 
 const MEBI = 2 ** 20;
@@ -56,7 +56,7 @@ function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][num
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
 describe('on an adapter that lets a binding span 128 MiB, the analysis', () => {
-  const network = new ResNet34({
+  const network = new ResNet({
     ...{ inputs: [32, 32, 3], channels: 64, classes: 10, activation: 'relu', skip: true },
   });
 

@@ -3,7 +3,7 @@ import { catalog } from '../../src/experiments/catalog.ts';
 import { forwardFlops, measureRates, sizeOf } from '../../src/experiments/estimate.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
-import { ResNet34 } from '../../src/models/resnet34.ts';
+import { ResNet } from '../../src/models/resnet.ts';
 import { withGpu } from '../gpu/harness.ts';
 
 const shared = { classes: 10, activation: 'relu', skip: true } as const;
@@ -15,7 +15,7 @@ test('operations of a forward pass are those of its products', () => {
   const conv = new ConvResNet({ inputs: [28, 28, 1], depth: 2, channels: 4, stem, ...shared });
   expect(forwardFlops(conv)).toBe(2 * (196 * 9 * 4 + 4 * 196 * 9 * 4 * 4 + 4 * 10));
   // 3.6 billion multiply–adds at 224×224, as He et al. (2016) count them.
-  const standard = new ResNet34({ inputs: [224, 224, 3], channels: 64, ...shared, classes: 1000 });
+  const standard = new ResNet({ inputs: [224, 224, 3], channels: 64, ...shared, classes: 1000 });
   expect(forwardFlops(standard) / 2e9).toBeCloseTo(3.66, 1);
 });
 

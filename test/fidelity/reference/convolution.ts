@@ -101,7 +101,19 @@ interface Blocks {
   readonly activation: 'relu' | 'identity';
 }
 
-/** A basic block: with a projection where the file has one. */
+/** F of a basic block, or of a bottleneck where the file has a third convolution; its 3×3 convolution has the stride (ResNet v1.5). */
+export function branchOf(x: Image, tensors: Tensors, name: string, stride: number): Image {
+  const layer = (h: Image, n: number, size: number, step = 1) =>
+    batchNorm(
+      conv(h, tensors.get(`${name}.conv${n}.weight`)!, size, step, (size - 1) / 2),
+      tensors,
+      `${name}.bn${n}`,
+    );
+  if (!tensors.has(`${name}.conv3.weight`)) return layer(relu(layer(x, 1, 3, stride)), 2, 3);
+  return layer(relu(layer(relu(layer(x, 1, 1)), 2, 3, stride)), 3, 1);
+}
+
+/** A block: with a projection where the file has one. */
 function block(
   x: Image,
   tensors: Tensors,
@@ -109,25 +121,27 @@ function block(
   stride: number,
   { skip, activation }: Blocks,
 ): Image {
-  const weight = (layer: string) => tensors.get(`${name}.${layer}.weight`)!;
-  const inner = relu(batchNorm(conv(x, weight('conv1'), 3, stride, 1), tensors, `${name}.bn1`));
-  const branch = batchNorm(conv(inner, weight('conv2'), 3, 1, 1), tensors, `${name}.bn2`);
-  const projects = tensors.has(`${name}.downsample.0.weight`);
-  const shortcut = projects
-    ? batchNorm(conv(x, weight('downsample.0'), 1, stride), tensors, `${name}.downsample.1`)
+  const branch = branchOf(x, tensors, name, stride);
+  const projection = tensors.get(`${name}.downsample.0.weight`);
+  const shortcut = projection
+    ? batchNorm(conv(x, projection, 1, stride), tensors, `${name}.downsample.1`)
     : x;
   const sum = skip ? plus(shortcut, branch) : branch;
   return activation === 'relu' ? relu(sum) : sum;
 }
 
-/** torchvision's `resnet34`, but for the stem of small images. */
-export function resnet34Logits(x: Image, tensors: Tensors, options: Blocks): number[] {
-  const small = x.height <= 32 && x.width <= 32;
+/** torchvision's ResNets, or such with a stem for small images where the first convolution is 3×3. */
+export function resnetLogits(
+  x: Image,
+  tensors: Tensors,
+  { layers = [3, 4, 6, 3], ...options }: Blocks & { layers?: readonly number[] },
+): number[] {
   const first = tensors.get('conv1.weight')!;
+  const small = first.length / x.channels / tensors.get('bn1.weight')!.length === 9;
   const stem = small ? conv(x, first, 3, 1, 1) : conv(x, first, 7, 2, 3);
   let h = relu(batchNorm(stem, tensors, 'bn1'));
   if (!small) h = maxPool(h, 3, 2, 1);
-  [3, 4, 6, 3].forEach((count, stage) => {
+  layers.forEach((count, stage) => {
     for (let i = 0; i < count; i++)
       h = block(h, tensors, `layer${stage + 1}.${i}`, stage > 0 && i === 0 ? 2 : 1, options);
   });

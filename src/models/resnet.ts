@@ -21,44 +21,56 @@ const fields = {
   inputs: imageSides,
   /** Channels of the first stage, 64 in the standard network; each later stage has twice as many as the one before. */
   channels: whole(1, 65_536),
+  /** `basic`: two 3×3 convolutions. `bottleneck`: 1×1, 3×3, 1×1, and h has four times the channels. Default: basic. */
+  block: v.exactOptional(v.picklist(['basic', 'bottleneck'])),
+  /** Blocks of each stage; default: 3, 4, 6, 3. The first of a stage may have a projection: others are measured. */
+  layers: v.exactOptional(v.pipe(v.array(whole(2, 1000)), v.minLength(1, 'a stage or more'), v.readonly())),
+  /** `small`: a 3×3 convolution; `large`: 7×7 and pooling, each with stride 2. Default: small for images up to 32×32. */
+  stem: v.exactOptional(v.picklist(['small', 'large'])),
 };
 const schema = v.strictObject({ kind: v.literal('resnet34'), ...fields });
 type Options = Readonly<v.InferOutput<typeof schema>>;
-/** Sizes of a {@link ResNet34}: docs/models.md. */
-export type ResNet34Options = Omit<Options, 'kind'>;
+/** Sizes of a {@link ResNet}: docs/models.md. */
+export type ResNetOptions = Omit<Options, 'kind'>;
 
 const STANDARD = 64;
 const STAGES = [3, 4, 6, 3];
+/** Channels of h to those inside a bottleneck. */
+const EXPANSION = 4;
 /** The side of small images. */
 const SMALL = 32;
 
 /**
- * ResNet-34 (He et al., CVPR 2016): four stages of basic blocks, the first block of the later ones with stride 2 and a
- * projection (1×1 convolution and BatchNorm) in its skip connection. Names and shapes of the weights are those of
- * torchvision's `resnet34`, and so is the initialization. Images up to 32×32 get a stem of 3×3 without stride and pooling, as is
- * usual for them. Without skip connections there are no projections either: a block is σ(F(h)) everywhere.
- * @example new ResNet34({ inputs: [224, 224, 3], channels: 64, classes: 10, activation: 'relu', skip: true }).blocks.length // 16
+ * ResNet-34, or one of 18, 50, 101 or 152 layers (He et al., CVPR 2016): stages of blocks, the first block of the later ones with
+ * stride 2. Where a block changes the shape of h, its skip connection has a projection (1×1 convolution and BatchNorm). Names and
+ * shapes of the weights are torchvision's and timm's, and so is the initialization. Images up to 32×32 get a stem of 3×3 without
+ * stride and pooling, as is usual for them. Without skip connections there are no projections either: a block is σ(F(h)) everywhere.
+ * @example new ResNet({ inputs: [224, 224, 3], channels: 64, classes: 10, activation: 'relu', skip: true }).blocks.length // 16
  */
-export class ResNet34 extends ResidualNetwork {
+export class ResNet extends ResidualNetwork {
   declare readonly options: Options;
-  constructor(options: ResNet34Options) {
+  constructor(options: ResNetOptions) {
     super({ ...checkedOptions(fields, options), kind: 'resnet34' }, architecture(options));
   }
 
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
-    const small = isSmall(this.input);
+    const small = isSmall(this.options);
     const window = small ? { padding: 1 } : { stride: 2, padding: 3 };
     const h = relu(norm(conv2d(x, weights['conv1.weight']!, window), 'bn1', weights));
     return small ? h : maxPool2d(h, 3, { stride: 2, padding: 1 });
   }
 
   protected override layers(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
-    return convBranch(weights, block, h, norm, isStrided(block) ? 2 : 1);
+    const stride = strideOf(block);
+    if (this.options.block !== 'bottleneck') return convBranch(weights, block, h, norm, stride);
+    const conv = (x: Tensor, n: 1 | 2 | 3, window = {}) =>
+      norm(conv2d(x, weights[`${block}.conv${n}.weight`]!, window), `${block}.bn${n}`, weights);
+    return conv(relu(conv(relu(conv(h, 1)), 2, { stride, padding: 1 })), 3);
   }
 
   protected override shortcut(weights: Weights, block: string, h: Tensor, norm: Normalizer): Tensor {
-    if (!isStrided(block)) return h;
-    const projected = conv2d(h, weights[`${block}.downsample.0.weight`]!, { stride: 2 });
+    if (!isProjected(block, this.options)) return h;
+    const projected = conv2d(h, weights[`${block}.downsample.0.weight`]!, { stride: strideOf(block) });
     return norm(projected, `${block}.downsample.1`, weights);
   }
 }
@@ -66,44 +78,58 @@ export class ResNet34 extends ResidualNetwork {
 /** Sides after a step of stride 2, whose windows of odd size are padded evenly. */
 const half = ([height, width]: Sides): Sides => [Math.ceil(height / 2), Math.ceil(width / 2)];
 
-/** Images of this size keep their resolution in the stem. */
-const isSmall = ([height, width]: readonly number[]): boolean => Math.max(height!, width!) <= SMALL;
+const isSmall = ({ inputs: [height, width], stem }: Pick<ResNetOptions, 'inputs' | 'stem'>): boolean =>
+  stem ? stem === 'small' : Math.max(height, width) <= SMALL;
 
-/** Whether a block has a stride of 2, and with it a projection in its skip connection, if there is one. */
-const isStrided = (block: string): boolean => /^layer[2-9]\.0$/.test(block);
+const strideOf = (block: string): 1 | 2 => (/^layer\d+\.0$/.test(block) && block !== 'layer1.0' ? 2 : 1);
 
-function architecture({ inputs, channels, skip }: ResNet34Options): Architecture {
+/** Whether a block changes the shape of h, and has a projection in its skip connection, if there is one. */
+const isProjected = (block: string, { block: kind }: Pick<ResNetOptions, 'block'>): boolean =>
+  strideOf(block) === 2 || (block === 'layer1.0' && kind === 'bottleneck');
+
+function architecture(options: ResNetOptions): Architecture {
+  const { inputs, channels, skip, block: kind = 'basic', layers: counts = STAGES } = options;
   const [height, width, inputChannels] = inputs;
-  const small = isSmall(inputs);
+  const small = isSmall(options);
   let sides: Sides = small ? [height, width] : half([height, width]);
   /** Weights are normal as torchvision draws them: with a variance of 2 over what one input feeds (He et al., ICCV 2015). */
-  const layer = (conv: string, norm: string, from: number, to: number, size: number): Layer => ({
+  const layer = (conv: string, norm: string, from: number, to: number, size: number, at = sides): Layer => ({
     weight: {
       name: `${conv}.weight`,
       shape: [to, from, size, size],
       init: { std: Math.sqrt(2 / (to * size ** 2)) },
     },
-    norm: { name: norm, features: to, positions: sides[0] * sides[1] },
+    norm: { name: norm, features: to, positions: at[0] * at[1] },
   });
   const layers = [layer('conv1', 'bn1', inputChannels, channels, small ? 3 : 7)];
   if (!small) sides = half(sides);
   let from = channels;
-  const stages = STAGES.map((count, s) => {
-    const to = channels * 2 ** s;
+  const stages = counts.map((count, s) => {
+    const inner = channels * 2 ** s;
+    const to = kind === 'basic' ? inner : EXPANSION * inner;
+    const before = sides;
     if (s > 0) sides = half(sides);
     const blocks = Array.from({ length: count }, (_, i) => `layer${s + 1}.${i}`);
-    for (const block of blocks) {
-      layers.push(layer(`${block}.conv1`, `${block}.bn1`, from, to, 3));
-      layers.push(layer(`${block}.conv2`, `${block}.bn2`, to, to, 3));
-      if (isStrided(block) && skip)
+    for (const [i, block] of blocks.entries()) {
+      const own = (n: 1 | 2 | 3, a: number, b: number, size: number, at = sides) =>
+        layer(`${block}.conv${n}`, `${block}.bn${n}`, a, b, size, at);
+      layers.push(
+        ...(kind === 'basic'
+          ? [own(1, from, to, 3), own(2, to, to, 3)]
+          : [own(1, from, inner, 1, i ? sides : before), own(2, inner, inner, 3), own(3, inner, to, 1)]),
+      );
+      if (isProjected(block, options) && skip)
         layers.push(layer(`${block}.downsample.0`, `${block}.downsample.1`, from, to, 1));
       from = to;
     }
-    return { blocks, shape: [...sides, to], reach: BRANCH_REACH };
+    return { blocks, shape: [...sides, to], reach: kind === 'basic' ? BRANCH_REACH : 1 };
   });
   return {
     ...{ input: inputs, layers, head: 'fc', blocks: stages.flatMap(({ blocks }) => blocks) },
-    stages: stages.map((stage) => ({ ...stage, blocks: stage.blocks.filter((b) => !isStrided(b)) })),
+    stages: stages.map((stage) => ({
+      ...stage,
+      blocks: stage.blocks.filter((b) => !isProjected(b, options)),
+    })),
   };
 }
 
@@ -111,7 +137,7 @@ export const resnet34: NetworkKind<Options> = {
   title: 'ResNet-34',
   convolutional: true,
   schema,
-  create: (options) => new ResNet34(options),
+  create: (options) => new ResNet(options),
   sizes: () => ({ channels: STANDARD }),
   variations: [],
   decays: [1e-1],

@@ -9,15 +9,15 @@ import {
 import { encodeSafetensors, type TensorData } from '../../src/experiments/safetensors.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
-import { ResNet34, type ResNet34Options } from '../../src/models/resnet34.ts';
+import { ResNet, type ResNetOptions } from '../../src/models/resnet.ts';
 import { inferenceNorm } from '../../src/train/batch-norm.ts';
 import type { Weights } from '../../src/train/network.ts';
 import { type HostState, initialState } from '../../src/train/state.ts';
-import { convNetLogits, imageOf, resnet34Logits } from '../fidelity/reference/convolution.ts';
+import { convNetLogits, imageOf, resnetLogits } from '../fidelity/reference/convolution.ts';
 import { randomNumbers, referenceState } from '../fidelity/support.ts';
 import { withGpu } from '../gpu/harness.ts';
 
-const SMALL: ResNet34Options = {
+const SMALL: ResNetOptions = {
   inputs: [12, 12, 3],
   channels: 4,
   classes: 5,
@@ -46,16 +46,22 @@ function someState(network: ResidualNetwork): HostState {
   return state;
 }
 
-const LOGITS: Record<string, ResNet34Options> = {
+const BOTTLENECKS: ResNetOptions = { ...SMALL, block: 'bottleneck', layers: [2, 2] };
+
+const LOGITS: Record<string, ResNetOptions> = {
   'the small stem': SMALL,
   'the stem of large images': { ...SMALL, inputs: [37, 34, 3] },
+  'two blocks a stage, as in resnet18': { ...SMALL, layers: [2, 2, 2, 2] },
+  'bottlenecks, as in resnet50': { ...BOTTLENECKS, inputs: [12, 11, 3], layers: [2, 3, 2] },
+  'the stem of large images on small ones': { ...BOTTLENECKS, stem: 'large', inputs: [17, 16, 3] },
+  'bottlenecks without skip connections': { ...BOTTLENECKS, skip: false },
   'no skip connections, σ = identity': { ...SMALL, skip: false, activation: 'identity' },
 };
 
-describe('logits of resnet34 match plain loops in float64', () => {
+describe('logits of ResNets match plain loops in float64', () => {
   test.each(Object.entries(LOGITS))('%s', async (_, options) => {
-    const network = new ResNet34(options);
-    await expectLogits(network, options.inputs, (x, tensors) => resnet34Logits(x, tensors, options));
+    const network = new ResNet(options);
+    await expectLogits(network, options.inputs, (x, tensors) => resnetLogits(x, tensors, options));
   });
 
   test('and those of the network of constant resolution', async () => {
@@ -104,8 +110,8 @@ async function expectLogits(
   });
 }
 
-describe('resnet34', () => {
-  const standard = new ResNet34({ ...SMALL, inputs: [224, 224, 3], channels: 64, classes: 1000 });
+describe('ResNets', () => {
+  const standard = new ResNet({ ...SMALL, inputs: [224, 224, 3], channels: 64, classes: 1000 });
 
   test("has the names, shapes and number of parameters of torchvision's", () => {
     const shapes = new Map(standard.parameters.map(({ name, shape }) => [name, shape]));
@@ -128,16 +134,16 @@ describe('resnet34', () => {
       { blocks: [1, 2, 3, 4, 5].map((i) => `layer3.${i}`), shape: [14, 14, 256], reach: 2 },
       { blocks: ['layer4.1', 'layer4.2'], shape: [7, 7, 512], reach: 2 },
     ]);
-    expect(new ResNet34(SMALL).stages[0]!.shape).toEqual([12, 12, 4]);
+    expect(new ResNet(SMALL).stages[0]!.shape).toEqual([12, 12, 4]);
   });
 
   test('has no projections without skip connections', () => {
-    const names = new ResNet34({ ...SMALL, skip: false }).parameters.map(({ name }) => name);
+    const names = new ResNet({ ...SMALL, skip: false }).parameters.map(({ name }) => name);
     expect(names.filter((name) => name.includes('downsample'))).toEqual([]);
   });
 
   test("loads a file with torchvision's names, with or without counts of batches", () => {
-    const network = new ResNet34(SMALL);
+    const network = new ResNet(SMALL);
     const state = someState(network);
     const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
     const tensors = new Map<string, TensorData>(
@@ -156,7 +162,7 @@ describe('resnet34', () => {
       network: network.options,
       state,
     });
-    const wider = new ResNet34({ ...SMALL, channels: 8 });
+    const wider = new ResNet({ ...SMALL, channels: 8 });
     expect(() => decodeWeights(file, 'a', wider.options)).toThrow(
       'has the tensor conv1.weight as F32 [4,3,3,3], expected F32 [8,3,3,3]',
     );
@@ -167,8 +173,8 @@ describe('resnet34', () => {
   });
 
   test('outputs are reordered with their biases', () => {
-    const { classifier, options } = new ResNet34(SMALL);
-    const state = initialState(new ResNet34(options), 3);
+    const { classifier, options } = new ResNet(SMALL);
+    const state = initialState(new ResNet(options), 3);
     const [weight, bias] = [classifier, 'fc.bias'].map((name) => state.parameters.get(name)!);
     bringForward(state, classifier, [3, 1]);
     const row = (c: number) => weight!.subarray(32 * c, 32 * (c + 1));
@@ -185,7 +191,7 @@ describe('resnet34', () => {
   });
 
   test('weights are taken from under the prefixes of wrappers', () => {
-    const network = new ResNet34(SMALL);
+    const network = new ResNet(SMALL);
     const state = someState(network);
     const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
     const all = [...state.parameters, ...state.statistics];
