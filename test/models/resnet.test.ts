@@ -127,6 +127,21 @@ describe('ResNets', () => {
     expect(shapes.has('layer1.0.downsample.0.weight')).toBe(false);
   });
 
+  test.each([
+    ['resnet18', 'basic', [2, 2, 2, 2], 11_689_512],
+    ['resnet50', 'bottleneck', [3, 4, 6, 3], 25_557_032],
+    ['resnet101', 'bottleneck', [3, 4, 23, 3], 44_549_160],
+    ['resnet152', 'bottleneck', [3, 8, 36, 3], 60_192_808],
+  ] as const)("as many as torchvision's %s", (_, block, layers, total) => {
+    const { parameters, stages } = new ResNet({ ...standard.options, block, layers });
+    const sizes = parameters.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+    expect(sizes.reduce((a, b) => a + b)).toBe(total);
+    // All blocks but those with projections, which bottlenecks have in the first stage, too.
+    expect(stages.map(({ blocks }) => blocks.length)).toEqual(
+      layers.map((count, s) => count - (s > 0 || block === 'bottleneck' ? 1 : 0)),
+    );
+  });
+
   test('has a stage between each two changes of size', () => {
     expect(standard.stages).toEqual([
       { blocks: ['layer1.0', 'layer1.1', 'layer1.2'], shape: [56, 56, 64], reach: 2 },
