@@ -1,14 +1,11 @@
-import { DeviceArray } from '../autograd/array.ts';
-import { add, argmax, concat, div, iota, minimum, reshape } from '../autograd/functions.ts';
-import type { Tensor } from '../autograd/tensor.ts';
+import type { DeviceArray } from '../autograd/array.ts';
+import { argmax, concat, reshape } from '../autograd/functions.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import { evaluationBatch } from '../train/evaluate.ts';
-import { type DeviceExamples, inputsOf } from '../train/examples.ts';
-import { Feed } from '../train/feed.ts';
-import type { Weights } from '../train/network.ts';
-import { bound } from './bound.ts';
+import type { DeviceExamples } from '../train/examples.ts';
+import { batchReader } from './batch-reader.ts';
 
 /** Reads the classifier's input and the predicted classes for the first examples of a set, in inference mode. */
 export interface FeatureReader extends Disposable {
@@ -29,17 +26,10 @@ export async function featureReader(
 ): Promise<FeatureReader> {
   const count = Math.min(maximum, examples.labels.size);
   const batch = evaluationBatch(network, gpu.traits);
-  const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, count - 1));
-  const position = DeviceArray.zeros(gpu, [1], 'u32', 'position');
-  const inputs = [weights, feed.table, position];
-  const program = await bound(
-    gpu,
-    'features',
-    inputs,
-    (weights: Weights, images: Tensor, position: Tensor) => {
-      const index = minimum(add(iota([batch]), position), count - 1);
-      const rows = feed.rows(div(position, batch), index);
-      const x = inputsOf(images, rows, examples, network.input);
+  const reader = await batchReader(
+    ...([gpu, network, weights, examples] as const),
+    { label: 'features', count, batch },
+    (weights, x) => {
       const { points, features, logits } = network.representations(weights, x, inferenceNorm);
       const early = points
         .at(-1)!
@@ -51,24 +41,19 @@ export async function featureReader(
   );
   return {
     async read() {
-      const { features, predicted } = program.result;
-      const dim = features.shape[1]!;
-      const all = new Float32Array(count * dim);
-      const ends = Array.from({ length: predicted.shape[0]! }, () => new Uint32Array(count));
-      for (let step = 0; step * batch < count; step++) {
-        position.write([step * batch]);
-        feed.queue(step, 1, () => gpu.submit([program]));
-        const rows = Math.min(batch, count - step * batch);
-        const [own, classes] = await Promise.all([features.read(), predicted.read()]);
-        all.set(own.subarray(0, rows * dim), step * batch * dim);
+      const all = new Float32Array(count * network.stages.at(-1)!.shape.at(-1)!);
+      const points = network.stages.at(-1)!.blocks.length + 1;
+      const ends = Array.from({ length: points }, () => new Uint32Array(count));
+      for await (const { result, start, rows } of reader.read()) {
+        const [own, classes] = await Promise.all([result.features.read(), result.predicted.read()]);
+        const dim = all.length / count;
+        all.set(own.subarray(0, rows * dim), start * dim);
         ends.forEach((end, l) => {
-          end.set(classes.subarray(l * batch, l * batch + rows), step * batch);
+          end.set(classes.subarray(l * batch, l * batch + rows), start);
         });
       }
       return { features: all, predicted: ends.pop()!, early: ends };
     },
-    [Symbol.dispose]() {
-      for (const own of [program, position, feed]) own.dispose();
-    },
+    [Symbol.dispose]: () => reader[Symbol.dispose](),
   };
 }

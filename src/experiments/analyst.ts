@@ -67,7 +67,15 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
       const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;
       const enough = brief || predicted.length === task.train.count;
       const images: Images = {
-        ...{ gpu, network, weights, test: data.test, brief, features: { ...read, labels } },
+        ...{
+          gpu,
+          network,
+          weights,
+          train: data.train,
+          test: data.test,
+          brief,
+          features: { ...read, labels },
+        },
         classifier: classifierRows(network, host),
         testAccuracy: () => evaluator.accuracy(),
         trainAccuracy: async () => (enough ? correct : (await train()).accuracy()),

@@ -326,6 +326,9 @@ const TABLES: Record<string, () => Row[]> = {
         inverseDepthR2: SCALARS['inverse-depth']!(m),
         deadBlocks: plain(m.deadBlocks.length),
         branchRatioMax: most(s.branchRatio),
+        blockInfluence: plain(average(s.blockInfluence.map(({ mean }) => mean!))),
+        linearity: plain(spreadOf(m.linearity).mean),
+        linearityOfStep: plain(spreadOf(m.linearityOfStep).mean),
         halfAccuracyLost: plain(
           m.earlyAccuracy.at(-1)! - m.earlyAccuracy[Math.ceil(m.summary.sigma1.length / 2)]!,
         ),
@@ -352,7 +355,7 @@ const TABLES: Record<string, () => Row[]> = {
       })),
     ),
   blocks: () =>
-    expectedRows(({ summary: s, samples, blockLoss }, { depth }) =>
+    expectedRows(({ summary: s, samples, blockLoss, linearity, linearityOfStep }, { depth }) =>
       numbers(depth).flatMap((i) => {
         const spreads = {
           step: spreadOf(samples.map((sample) => sample.stepNorms[i]!)),
@@ -368,6 +371,9 @@ const TABLES: Record<string, () => Row[]> = {
         return [
           ...Object.entries(spreads).map(([measure, spread]) => ({ ...block, measure, ...spread })),
           ...(blockLoss ? [{ ...block, measure: 'blockLoss', mean: blockLoss[i], ...undefinedSpread }] : []),
+          { ...block, measure: 'blockInfluence', ...s.blockInfluence[i] },
+          { ...block, measure: 'linearity', mean: linearity[i], ...undefinedSpread },
+          { ...block, measure: 'linearityOfStep', mean: linearityOfStep[i], ...undefinedSpread },
         ];
       }),
     ),

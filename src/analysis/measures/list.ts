@@ -1,6 +1,7 @@
 import * as accuracy from './accuracy.ts';
 import * as alignedDimension from './aligned-dimension.ts';
 import * as alignment from './alignment.ts';
+import * as blockInfluence from './block-influence.ts';
 import * as blockLoss from './block-loss.ts';
 import * as branch from './branch.ts';
 import * as classifier from './classifier.ts';
@@ -11,6 +12,7 @@ import * as effectiveRank from './effective-rank.ts';
 import type { Field, Layout } from './field.ts';
 import * as leftRight from './left-right.ts';
 import * as line from './line.ts';
+import * as linearity from './linearity.ts';
 import * as paths from './paths.ts';
 import * as rank from './rank.ts';
 import * as scale from './scale.ts';
@@ -33,6 +35,8 @@ export const list = [
   deadBlocks,
   branch,
   blockLoss,
+  blockInfluence,
+  linearity,
   earlyExit,
   paths,
   collapse,

@@ -112,6 +112,7 @@ export interface Images {
   readonly gpu: Gpu;
   readonly network: ResidualNetwork;
   readonly weights: Readonly<Record<string, DeviceArray>>;
+  readonly train: DeviceExamples;
   readonly test: DeviceExamples;
   /** Whether what takes long is left out, where many steps are measured. */
   readonly brief: boolean;

@@ -122,6 +122,7 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       // In float64 triples are right.
       residual: measured.sigma.map((s) => s.slice(0, spectrum).map((): Maybe => (s[0] === 0 ? null : 0))),
       gap: measured.sigma.map((s) => gapsOf(s).slice(0, triples)),
+      blockInfluence: paths[n]!.slice(1).map((h, i) => 1 - cosine(h, paths[n]![i]!)),
       effectiveRank: measured.sigma.map((s) => (s[0] === 0 ? null : effectiveRank(s.slice(0, spectrum)))),
       diagonalShareError: measured.diagonalShare.map((row) => row.map((share): Maybe => share && 0)),
       numericalRank: measured.sigma.map(
@@ -157,6 +158,14 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
     const classed = rows(logitsOf(shape, tensors, h), classes).map(largest);
     return average(classed.map((c, n) => Number(c === train.labels[n])));
   };
+  const linearity = (residual: boolean) =>
+    all.h.slice(1).map((after, i) => {
+      const before = all.h[i]!;
+      return linearityOf(
+        rows(before, width),
+        rows(residual ? after : after.map((v, k) => v - before[k]!), width),
+      );
+    });
   const accuracy = (without?: number) => accuracyOf(shape, tensors, test.x, test.labels, without);
   return {
     step: given.step,
@@ -183,9 +192,12 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
       effectiveRank: perBlock((s, i) => s.effectiveRank[i]!),
       sigma1,
       branchRatio: perBlock((s, i) => s.branchRatio[i]!),
+      blockInfluence: perBlock((s, i) => s.blockInfluence[i]!),
       pathShares: shape.skip ? lengths : null,
     },
     collapse: { examples: train.labels.length, ...collapseOf(features, train.labels, predicted, head) },
+    linearity: linearity(true),
+    linearityOfStep: linearity(false),
     earlyAccuracy: all.h.map(accuracyAt),
     blockLoss:
       brief || !shape.skip ? null : Array.from({ length: depth }, (_, i) => accuracy() - accuracy(i)),
@@ -194,6 +206,20 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
 }
 
 export type ReferenceAnalysis = ReturnType<typeof measuresOf>;
+
+const cosine = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, v, d) => sum + v * b[d]!, 0) / (Math.hypot(...a) * Math.hypot(...b));
+
+/** 1 − min_A ‖XA − Y‖² of centered X and Y of norm 1: what of Y lies in the span of the columns of X. */
+function linearityOf(x: readonly number[][], y: readonly number[][]): Maybe {
+  const [a, b] = [x, y].map((m) => new Matrix(m.map((row) => [...row])).center('column'));
+  const whole = b!.norm() ** 2;
+  if (whole === 0) return null;
+  const svd = new SingularValueDecomposition(a!, { autoTranspose: true });
+  const rank = svd.diagonal.filter((s) => s > 1e-6 * svd.diagonal[0]!).length;
+  const basis = svd.leftSingularVectors.subMatrix(0, x.length - 1, 0, rank - 1);
+  return basis.transpose().mmul(b!).norm() ** 2 / whole;
+}
 
 /** 2 to the entropy, in bits, of the shares of the squares. */
 function effectiveRank(sigma: readonly number[]): number {

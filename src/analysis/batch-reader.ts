@@ -1,0 +1,101 @@
+import { DeviceArray } from '../autograd/array.ts';
+import { add, div, iota, minimum } from '../autograd/functions.ts';
+import { sizeOf } from '../autograd/shape.ts';
+import type { As } from '../autograd/signature.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { ResidualNetwork } from '../models/residual-network.ts';
+import { inferenceNorm } from '../train/batch-norm.ts';
+import { evaluationBatch } from '../train/evaluate.ts';
+import { type DeviceExamples, inputsOf } from '../train/examples.ts';
+import { Feed } from '../train/feed.ts';
+import type { Network, Weights } from '../train/network.ts';
+import { BUDGET_BYTES } from './batches.ts';
+import { bound, floats } from './bound.ts';
+
+/** A function of images, compiled for batches of a set. */
+export interface BatchReader<R> extends Disposable {
+  /**
+   * What it makes of each batch with the current weights: results are to be read before the next batch is asked for, and of these the
+   * first `rows` count.
+   */
+  read(): AsyncGenerator<{
+    readonly result: As<R, 'device'>;
+    readonly start: number;
+    readonly rows: number;
+  }>;
+}
+
+/** `weights` are the arrays of parameters and running statistics, by name; of the examples, the first `count` are read. */
+export async function batchReader<R>(
+  gpu: Gpu,
+  network: Network,
+  weights: Readonly<Record<string, DeviceArray>>,
+  examples: DeviceExamples,
+  { label, count, batch }: { readonly label: string; readonly count: number; readonly batch: number },
+  of: (weights: Weights, x: Tensor) => R,
+): Promise<BatchReader<R>> {
+  const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, count - 1));
+  const position = DeviceArray.zeros(gpu, [1], 'u32', 'position');
+  const inputs = [weights, feed.table, position];
+  const program = await bound(gpu, label, inputs, (weights: Weights, images: Tensor, position: Tensor) => {
+    const index = minimum(add(iota([batch]), position), count - 1);
+    const rows = feed.rows(div(position, batch), index);
+    return of(weights, inputsOf(images, rows, examples, network.input));
+  });
+  return {
+    async *read() {
+      for (let start = 0; start < count; start += batch) {
+        position.write([start]);
+        feed.queue(start / batch, 1, () => gpu.submit([program]));
+        yield { result: program.result, start, rows: Math.min(batch, count - start) };
+      }
+    },
+    [Symbol.dispose]() {
+      for (const own of [program, position, feed]) own.dispose();
+    },
+  };
+}
+
+/**
+ * h at all points of each stage at the first `count` examples of a set, as rows of features: positions of an image one after the other,
+ * every `stride`-th of all rows of a stage.
+ */
+export async function readPoints(
+  gpu: Gpu,
+  network: ResidualNetwork,
+  weights: Readonly<Record<string, DeviceArray>>,
+  examples: DeviceExamples,
+  count: number,
+  stride: (stage: number) => number = () => 1,
+): Promise<Float32Array[][]> {
+  const bytes = network.stages.reduce((sum, s) => sum + 4 * (s.blocks.length + 1) * sizeOf(s.shape), 0);
+  const most = Math.max(1, Math.floor(BUDGET_BYTES / 2 / bytes));
+  const options = {
+    label: 'points',
+    count,
+    batch: Math.min(count, most, evaluationBatch(network, gpu.traits)),
+  };
+  using reader = await batchReader(gpu, network, weights, examples, options, (weights, x) => ({
+    points: network.representations(weights, x, inferenceNorm).points,
+  }));
+  const all = network.stages.map(({ blocks, shape }, s) => {
+    const rows = Math.ceil((count * (sizeOf(shape) / shape.at(-1)!)) / stride(s));
+    return [...blocks, ''].map(() => new Float32Array(rows * shape.at(-1)!));
+  });
+  for await (const { result, start, rows } of reader.read())
+    for (const [s, { shape }] of network.stages.entries()) {
+      const features = shape.at(-1)!;
+      const positions = sizeOf(shape) / features;
+      const every = stride(s);
+      for (const [l, point] of result.points[s]!.entries()) {
+        const found = await floats(point);
+        const first = every * Math.ceil((start * positions) / every);
+        for (let row = first; row < (start + rows) * positions; row += every) {
+          const from = (row - start * positions) * features;
+          all[s]![l]!.set(found.subarray(from, from + features), (row / every) * features);
+        }
+      }
+    }
+  return all;
+}

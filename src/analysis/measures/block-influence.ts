@@ -1,0 +1,41 @@
+import { meanOf } from '../statistics.ts';
+import { dot, norm } from '../vectors.ts';
+import { later, type Own, ofBlock } from './field.ts';
+import type { Scalar, StageAt } from './measure.ts';
+
+export const title = 'Block influence';
+export const about = `How much a block turns what passes it: small where it could be left out, say Men et al. (*ShortGPT: layers in large
+language models are more redundant than you expect*, 2024), who average over tokens; here, over the positions of an image.`;
+
+export const sample = {
+  blockInfluence: later(
+    ofBlock(
+      '1 − cosine of h_i and h_{i+1}, mean over positions; `null` where one of them is zero everywhere',
+      { label: '1 − cosine of hᵢ and hᵢ₊₁' },
+    ),
+  ),
+};
+type Measures = Own<typeof sample>;
+
+export const at = ({ path, shape }: StageAt) => ({
+  blockInfluence: path.slice(1).map((h, i) => influence(path[i]!, h, shape.at(-1)!)),
+});
+
+/** 1 − cosine of two arrays of vectors of so many features, mean over those of which neither is zero. */
+function influence(a: Float64Array, b: Float64Array, features: number): number | null {
+  const found: number[] = [];
+  for (let start = 0; start < a.length; start += features) {
+    const [x, y] = [a, b].map((h) => h.subarray(start, start + features)) as [Float64Array, Float64Array];
+    const lengths = norm(x) * norm(y);
+    if (lengths > 0) found.push(1 - dot(x, y) / lengths);
+  }
+  return meanOf(found);
+}
+
+export const scalars = {
+  blockInfluence: {
+    label: 'block influence',
+    what: 'block influence 1 − cosine of h_i and h_{i+1}, mean over blocks',
+    from: ({ summary }) => meanOf((summary.blockInfluence ?? []).map(({ mean }) => mean)),
+  },
+} satisfies Record<string, Scalar<Measures>>;

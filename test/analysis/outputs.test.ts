@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import { readPoints } from '../../src/analysis/batch-reader.ts';
+import { at } from '../../src/analysis/measures/block-influence.ts';
+import { linearities } from '../../src/analysis/measures/linearity.ts';
+import type { StageAt } from '../../src/analysis/measures/measure.ts';
+import { ConvResNet } from '../../src/models/conv-resnet.ts';
+import { FcResNet } from '../../src/models/fc-resnet.ts';
+import type { ResidualNetwork } from '../../src/models/residual-network.ts';
+import { type HostState, initialState, TrainingState } from '../../src/train/state.ts';
+import { infer, type Shape } from '../fidelity/reference/network.ts';
+import { distance, norm, randomNumbers, select, syntheticExamples, upload } from '../fidelity/support.ts';
+import { withGpu } from '../gpu/harness.ts';
+
+const influence = (path: number[][], shape: number[]) =>
+  at({ path: path.map((h) => Float64Array.from(h)), shape } as unknown as StageAt).blockInfluence;
+
+test('block influence is a mean over positions that are not zero', () => {
+  const steps = [
+    [3, 4, 1, 0, 0, 0],
+    [4, 3, 0, 2, 5, 5],
+    [0, 0, 0, 0, 0, 0],
+  ];
+  expect(influence(steps, [3, 1, 2])).toEqual([(1 - 24 / 25 + 1) / 2, null]);
+  expect(
+    influence(
+      [
+        [1, 2],
+        [2, 4],
+        [-1, -2],
+      ],
+      [2],
+    ),
+  ).toEqual([expect.closeTo(0), expect.closeTo(2)]);
+});
+
+/** Rows of a matrix times another, and a shift. */
+function mapped(x: Float32Array, features: number, matrix: (i: number, j: number) => number) {
+  return x.map((_, k) => {
+    const row = x.subarray(features * Math.floor(k / features));
+    let sum = 1;
+    for (let i = 0; i < features; i++) sum += row[i]! * matrix(i, k % features);
+    return sum;
+  });
+}
+
+test('linearity is 1 of an affine map, also of few directions, and the share of a step that one explains', () => {
+  const next = randomNumbers(3);
+  const [rows, features] = [4000, 5];
+  const noise = () => Float32Array.from({ length: rows * features }, () => next() - 0.5);
+  const x = noise();
+  const thin = mapped(x, features, (i, j) => (i < 2 ? Math.cos(3 * i + j) : 0));
+  const off = noise();
+  const half = thin.map((v, k) => v + Math.sqrt(12) * Math.abs(off[k]!)); // Of a variance of its own: 1/4.
+  const found = linearities([x, thin, half, half], features);
+  expect(found[0]).toEqual([expect.closeTo(1, 9), expect.closeTo(1, 9)]);
+  const variance = (h: Float32Array) => {
+    const means = Array.from(
+      { length: features },
+      (_, j) => h.reduce((s, v, k) => s + (k % features === j ? v : 0), 0) / rows,
+    );
+    return h.reduce((s, v, k) => s + (v - means[k % features]!) ** 2, 0) / rows;
+  };
+  expect(found[1]![0]).toBeCloseTo(1 - (features * 0.25) / variance(half), 2);
+  expect(found[1]![1]).toBeCloseTo(0, 2);
+  expect(found[2]).toEqual([expect.closeTo(1, 9), null]); // Nothing is added.
+  const still = new Float32Array(rows * features).fill(3);
+  expect(linearities([x, still, x], features)).toEqual([
+    [null, expect.closeTo(1, 9)],
+    [expect.closeTo(0, 9), expect.closeTo(0, 9)],
+  ]);
+});
+
+const SHAPE: Shape = { inputs: 6, depth: 3, width: 5, classes: 3, activation: 'relu', skip: true };
+const CONV = new ConvResNet({
+  ...{ inputs: [3, 2, 1], depth: 2, channels: 2, classes: 3, activation: 'relu', skip: true },
+  stem: { size: 3, stride: 1, padding: 1 },
+});
+
+test('points are read in batches, and of positions some', async () => {
+  await withGpu(async (gpu) => {
+    const examples = syntheticExamples(1003, 6, 3);
+    using device = upload(gpu, examples);
+    const pointsOf = async (network: ResidualNetwork, state: HostState, stride?: number) => {
+      using loaded = new TrainingState(gpu, network, { momentum: false });
+      loaded.load(state);
+      // The last of two batches is not full.
+      const [points] = await readPoints(
+        gpu,
+        network,
+        loaded.weights,
+        device,
+        1003,
+        stride ? () => stride : undefined,
+      );
+      return points!;
+    };
+    const fc = new FcResNet(SHAPE);
+    const state = initialState(fc, 2);
+    const tensors = new Map(
+      [...state.parameters, ...state.statistics].map(([name, w]) => [name, Float64Array.from(w)]),
+    );
+    const { h } = infer(SHAPE, tensors, select(examples, [...Array(1003).keys()]).x);
+    const found = await pointsOf(fc, state);
+    expect(found).toHaveLength(4);
+    for (const [l, point] of found.entries()) expect(distance(point, h[l]!) / norm(h[l]!)).toBeLessThan(1e-5);
+
+    const conv = initialState(CONV, 2);
+    const [all, some] = [await pointsOf(CONV, conv), await pointsOf(CONV, conv, 7)];
+    expect(all.map(({ length }) => length)).toEqual([12036, 12036, 12036]);
+    for (const [l, point] of some.entries())
+      expect(point).toEqual(all[l]!.filter((_, k) => Math.floor(k / 2) % 7 === 0));
+  });
+});
