@@ -3,7 +3,7 @@ import { CollimateError } from '../errors.ts';
 import type { AdapterTraits } from '../gpu/kernel.ts';
 import type { Stage } from '../models/residual-network.ts';
 import { PROBES } from './frobenius.ts';
-import type { SketchOptions } from './randomized-svd.ts';
+import { productsOf, type SketchOptions } from './randomized-svd.ts';
 
 /**
  * Bytes that a program of the analysis takes on the device in all, weights left out. Only where the directions of a single
@@ -17,9 +17,14 @@ const ARRAYS = 16;
 export const batchBytes = (traits: AdapterTraits): number =>
   Math.min(BUDGET_BYTES / ARRAYS, traits.maxBindingBytes);
 
-/** Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap. */
-export const isDense = (stage: Stage, traits: AdapterTraits): boolean =>
-  stage.shape.length === 1 && 4 * stage.shape[0]! ** 2 <= batchBytes(traits);
+/**
+ * Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap; those of a token
+ * only where that takes no more products than the SVD, since each goes through attention.
+ */
+export const isDense = (stage: Stage, sketch: SketchOptions, traits: AdapterTraits): boolean =>
+  stage.shape.length === 1 &&
+  4 * stage.shape[0]! ** 2 <= batchBytes(traits) &&
+  (!stage.tokens || stage.shape[0]! <= productsOf(sketch));
 
 /**
  * How many samples, and how many blocks of a stage at these samples, run together: as many as let one batch of directions
@@ -30,11 +35,13 @@ export const isDense = (stage: Stage, traits: AdapterTraits): boolean =>
 export function batchOf(
   stage: Stage,
   samples: number,
-  { columns }: SketchOptions,
+  sketch: SketchOptions,
   traits: AdapterTraits,
 ): { readonly samples: number; readonly blocks: number } {
+  const { columns } = sketch;
   const dim = sizeOf(stage.shape);
-  const each = 4 * dim * (isDense(stage, traits) ? dim : Math.max(columns, PROBES));
+  const { peak = dim } = stage;
+  const each = 4 * peak * (isDense(stage, sketch, traits) ? dim : Math.max(columns, PROBES));
   if (each > traits.maxBindingBytes) {
     throw new CollimateError(
       `${columns} directions of ${stage.shape.join('×')} numbers take ${each} bytes, more than the ${traits.maxBindingBytes} that this adapter lets one binding span`,

@@ -34,7 +34,7 @@ export async function featureReader(
       const early = points
         .at(-1)!
         .slice(0, -1)
-        .map((h) => network.classify(weights, network.features(h)));
+        .map((h) => network.classify(weights, network.features(h, weights)));
       const predicted = [...early, logits].map((each) => reshape(argmax(each), [1, batch]));
       return { features, predicted: concat(predicted, -2) };
     },

@@ -9,6 +9,7 @@ import {
   moveaxis,
   mul,
   reshape,
+  slice,
   square,
   sub,
   sum,
@@ -17,7 +18,7 @@ import {
 import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { linearize } from '../autograd/transform.ts';
-import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { isExact, PROBES, probedEnergy, remainderEstimates } from './frobenius.ts';
@@ -31,22 +32,24 @@ export interface JacobianOptions extends SketchOptions {
 
 /**
  * What is computed of a stage's Residual Jacobians, as functions to be traced. Their first arguments are the weights of some
- * blocks, stacked (see {@link stackedShapes}), and h before these blocks at some samples, [blocks, samples, ...shape].
+ * blocks, stacked (see {@link stackedShapes}), and h before these blocks at some samples, [blocks, samples, ...state].
  * Directions are flattened: [blocks, samples, r, d].
  */
 export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options: JacobianOptions) {
   const dim = sizeOf(stage.shape);
 
-  /** The derivative of the stacked branches at their points. */
+  /** The derivative of the stacked branches at their points, by one token of these if there are tokens. */
   function mapAt(weights: Weights, h: Tensor): LinearMap {
-    const branch = (x: Tensor) => network.branch(weights, 'block', x, inferenceNorm);
+    const { tokens } = stage;
+    const at = tokens ? reshape(slice(h, tokens.from, tokens.from + 1, -2), stage.shape, 2) : h;
+    const branch = (x: Tensor) => network.tokenBranch(weights, 'block', h, x, inferenceNorm);
     const gated = (x: Tensor) => {
       if (options.convention === 'branch' || network.options.activation === 'identity') return branch(x);
       // σ′ at h + F(h), held fixed: it belongs to the block, not to the branch.
-      const open = greater(network.join(h, branch(h)), 0);
+      const open = greater(network.join(h, branch(h), weights, 'block'), 0);
       return where(open, branch(x), mul(x, 0));
     };
-    const { apply, applyTranspose } = linearize(gated, h);
+    const { apply, applyTranspose } = linearize(gated, at);
     const whole = (t: Tensor) => reshape(moveaxis(t, -2, 0), stage.shape, 1);
     const flat = (t: Tensor) => moveaxis(reshape(t, [dim], stage.shape.length), 0, -2);
     return { apply: (v) => flat(apply(whole(v))), applyTranspose: (u) => flat(applyTranspose(whole(u))[0]) };
@@ -100,7 +103,7 @@ export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options
 
 /**
  * Shapes of a block's weights with those of `count` blocks along a leading axis, by their names below the block:
- * matrices and kernels become [count, …], vectors [count, 1, …, features], so that they broadcast over samples and positions.
+ * kernels become [count, …], matrices and vectors [count, 1, …, features], so that they broadcast over samples and positions.
  */
 export function stackedShapes(
   network: ResidualNetwork,
@@ -108,7 +111,10 @@ export function stackedShapes(
   count: number,
 ): Map<string, readonly number[]> {
   const prefix = `${stage.blocks[0]}.`;
-  const ones = stage.shape.map(() => 1);
+  const ones = stateShape(stage).map(() => 1);
+  // Kernels of convolutions have four axes: blocks are told apart by their channels.
+  const lead = (shape: readonly number[]) =>
+    shape.length === 1 ? ones : shape.length === 2 ? ones.slice(1) : [];
   const parameters = network.parameters.map(({ name, shape }) => [name, shape] as const);
   const statistics = network.norms.flatMap(({ name, features }) =>
     ['running_mean', 'running_var'].map((kind) => [`${name}.${kind}`, [features]] as const),
@@ -117,9 +123,6 @@ export function stackedShapes(
   return new Map(
     Object.entries(shapes)
       .filter(([name]) => name.startsWith(prefix))
-      .map(([name, shape]) => [
-        name.slice(prefix.length),
-        shape.length === 1 ? [count, ...ones, ...shape] : [count, ...shape],
-      ]),
+      .map(([name, shape]) => [name.slice(prefix.length), [count, ...lead(shape), ...shape]]),
   );
 }

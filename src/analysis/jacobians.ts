@@ -3,7 +3,7 @@ import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { batchOf, isDense } from './batches.ts';
 import { bound, floats } from './bound.ts';
@@ -32,14 +32,14 @@ interface Group {
   readonly first: number;
   readonly blocks: number;
   readonly weights: Record<string, DeviceArray>;
-  /** [blocks, N, ...shape]. */
+  /** [blocks, N, ...state]. */
   readonly points: DeviceArray;
 }
 
 /**
  * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks, at some samples, as operators: nothing here
  * sees a matrix, only batched JVPs and VJPs of the branch. Blocks are stacked along a leading axis and run together, as
- * many as memory allows. `points` holds h before each block of the stage at each sample, [N, ...shape] each.
+ * many as memory allows. `points` holds h before each block of the stage at each sample, [N, ...state] each, all tokens if there are any.
  *
  * @example
  * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
@@ -60,13 +60,13 @@ export function residualJacobians(
   const { columns, triples, seed } = options;
   const programs = jacobianPrograms(network, stage, options);
   const dim = sizeOf(stage.shape);
-  const samples = points[0]!.length / dim;
+  const samples = points[0]!.length / sizeOf(stateShape(stage));
   const depth = stage.blocks.length;
   const { blocks: together } = batchOf(stage, samples, options, gpu.traits);
   const groups: Group[] = [];
   for (let first = 0; first < depth; first += together) {
     const blocks = Math.min(together, depth - first);
-    const shape = [blocks, samples, ...stage.shape];
+    const shape = [blocks, samples, ...stateShape(stage)];
     const stacked = new Float32Array(sizeOf(shape));
     for (let i = 0; i < blocks; i++) stacked.set(points[first + i]!, i * points[first]!.length);
     const weights = stackBlocks(gpu, network, stage, state, first, blocks);
@@ -149,7 +149,7 @@ export function residualJacobians(
         frobenius2: new Float64Array(problems),
         frobeniusError: new Float64Array(problems),
       };
-      const dense = isDense(stage, gpu.traits);
+      const dense = isDense(stage, options, gpu.traits);
       if (!dense && isExact(stage, options)) await probe(result.frobenius2);
       using key = DeviceArray.from(gpu, keyOf(seed), [2], 'u32');
       for (const { first, weights, points } of groups) {

@@ -1,6 +1,7 @@
+import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import { range } from '../numbers.ts';
 import type { HostState } from '../train/state.ts';
 import { batchOf } from './batches.ts';
@@ -15,9 +16,9 @@ import { centerOf, principalPlane, type Rows } from './vectors.ts';
 /** A stage at some samples. */
 export interface StageInput {
   readonly stage: Stage;
-  /** h before each of the stage's blocks and after the last one, [N, ...shape] each. */
+  /** h before each of the stage's blocks and after the last one, [N, ...state] each. */
   readonly points: readonly Float32Array[];
-  /** F of each block, [N, ...shape] each. */
+  /** F of each block, [N, ...state] each. */
   readonly branches: readonly Float32Array[];
   readonly labels: readonly number[];
   readonly classifier: Rows | null;
@@ -41,8 +42,11 @@ export async function measureStage(
   const { spectrum, triples: k, sketchColumns: columns } = options;
   const jacobianOptions = { ...options, columns, triples: spectrum };
   const count = labels.length;
-  const dim = points[0]!.length / count;
-  const at = (h: Float32Array, n: number) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim));
+  const [whole, dim] = [stateShape(stage), stage.shape].map(sizeOf) as [number, number];
+  // Of tokens, the path of the one that Jacobians are of.
+  const own = (stage.tokens?.to ?? 0) * dim;
+  const at = (h: Float32Array, n: number) =>
+    Float64Array.from(h.subarray(n * whole + own, n * whole + own + dim));
   const commonPlane = planeOfClasses(
     labels.map((_, n) => at(points.at(-1)!, n)),
     labels,
@@ -53,7 +57,7 @@ export async function measureStage(
   const { samples: each } = batchOf(stage, count, jacobianOptions, gpu.traits);
   for (let first = 0; first < count; first += each) {
     const size = Math.min(each, count - first);
-    const here = points.slice(0, -1).map((h) => h.subarray(first * dim, (first + size) * dim));
+    const here = points.slice(0, -1).map((h) => h.subarray(first * whole, (first + size) * whole));
     using jacobians = residualJacobians(gpu, network, stage, state, here, jacobianOptions);
     const triples = await jacobians.triples();
     const compared = (x: Float32Array) => leading(x, spectrum * dim, k * dim);

@@ -5,6 +5,8 @@ export { FcResNet, type FcResNetOptions } from './fc-resnet.ts';
 export { type Model, models, type NetworkOptions, networkOf } from './networks.ts';
 export { type Architecture, type Layer, ResidualNetwork, type Stage } from './residual-network.ts';
 export { ResNet, type ResNetOptions } from './resnet.ts';
+export { Transformer } from './transformer.ts';
+export type { TransformerOptions } from './transformer-shape.ts';
 export {
   type AlignedOptimum,
   alignedOptimum,

@@ -36,6 +36,11 @@ export const imageSides = v.pipe(
 /** Options of a network of any kind. */
 export type BlockOptions = Readonly<v.InferOutput<v.ObjectSchema<typeof blockOptions, undefined>>>;
 
+/** Refuses options that do not fit each other. */
+export function refuseOptions(what: string, remedy: string): never {
+  throw new CollimateError(what, remedy);
+}
+
 /** Passes options on if each is as it is declared. @throws CollimateError that names the first that is not */
 export const checkedOptions = <O extends object>(fields: v.ObjectEntries, options: O): O =>
   checked(options, v.object(fields), 'the options of the network', 'Give the network other options.') as O;
@@ -44,11 +49,19 @@ export const checkedOptions = <O extends object>(fields: v.ObjectEntries, option
 export interface Stage {
   /** Names of the blocks, such as `blocks.0` or `layer2.1`: the prefix of their weights. */
   readonly blocks: readonly string[];
-  /** Shape of h for one example: [D], or [height, width, channels]. */
+  /** Shape of what Jacobians act on, h of one example or of one token: [D], [tokens, D], or [height, width, channels]. */
   readonly shape: readonly number[];
   /** Positions to each side that an output of a branch sees: 2 for two 3×3 convolutions, 0 where h has no positions. */
   readonly reach: number;
+  /** Where h is [count, ...shape] and Jacobians are of F's token `to` by h's token `from`: {@link ResidualNetwork.tokenBranch}. */
+  readonly tokens?: { readonly count: number; readonly from: number; readonly to: number };
+  /** Numbers of the largest value inside a branch, where that is more than `shape` has. */
+  readonly peak?: number;
 }
+
+/** Shape of h for one example, in a stage. */
+export const stateShape = ({ shape, tokens }: Stage): readonly number[] =>
+  tokens ? [tokens.count, ...shape] : shape;
 
 /** What the names of parameters begin with that all blocks share. */
 export const SHARED = 'shared';
@@ -72,8 +85,10 @@ export interface Architecture {
   readonly stages: readonly Stage[];
   /** All blocks in order, those with a projection too; default: those of the stages. */
   readonly blocks?: readonly string[];
-  /** Name of the classifier; default: `head`. */
+  /** Name of the classifier; default: `head`. Its weight may be one of the layers'. */
   readonly head?: string;
+  /** Whether it has a bias; default: true. */
+  readonly headBias?: boolean;
 }
 
 /** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. Example: {@link FcResNet} */
@@ -87,7 +102,7 @@ export abstract class ResidualNetwork implements Network {
   readonly #head: string;
 
   constructor(options: ResidualNetwork['options'], { input, layers, stages, ...rest }: Architecture) {
-    const { blocks = stages.flatMap((stage) => stage.blocks), head = 'head' } = rest;
+    const { blocks = stages.flatMap((stage) => stage.blocks), head = 'head', headBias = true } = rest;
     this.options = options;
     this.input = input;
     this.stages = stages;
@@ -99,8 +114,10 @@ export abstract class ResidualNetwork implements Network {
       ...layers.flatMap(({ weight = [], bias = [], norm }) =>
         [weight, bias, norm ? normParameters(norm) : []].flat(),
       ),
-      { name: `${head}.weight`, shape: [options.classes, features], init: { fanIn: features } },
-      { name: `${head}.bias`, shape: [options.classes], init: { fanIn: features } },
+      ...(layers.some(({ weight }) => weight?.name === `${head}.weight`)
+        ? []
+        : [{ name: `${head}.weight`, shape: [options.classes, features], init: { fanIn: features } }]),
+      ...(headBias ? [{ name: `${head}.bias`, shape: [options.classes], init: { fanIn: features } }] : []),
       ...(options.branchScale === 'learned'
         ? blocks.map((block) => ({ name: `${block}.scale`, shape: [1], init: { value: 0 } }))
         : []),
@@ -141,8 +158,20 @@ export abstract class ResidualNetwork implements Network {
 
   /** F of a block at h [… , n, ...shape]; `block` is the prefix under which its weights are given. */
   branch(weights: Weights, block: string, h: Tensor, norm: Normalizer, noise: BlockNoise = {}): Tensor {
+    return this.scaled(this.layers(weights, block, h, norm, noise), weights, block);
+  }
+
+  /**
+   * F's token of a block at h [… , ...state], as a function of h's token x [… , ...shape] by which Jacobians are taken: see
+   * {@link Stage.tokens}. Where there are no tokens, x is h.
+   */
+  tokenBranch(weights: Weights, block: string, _h: Tensor, x: Tensor, norm: Normalizer): Tensor {
+    return this.branch(weights, block, x, norm);
+  }
+
+  /** F with its factor. */
+  protected scaled(f: Tensor, weights: Weights, block: string): Tensor {
     const { branchScale = 1 } = this.options;
-    const f = this.layers(weights, block, h, norm, noise);
     if (branchScale === 1) return f;
     return mul(f, branchScale === 'learned' ? weights[`${block}.scale`]! : branchScale);
   }
@@ -161,21 +190,22 @@ export abstract class ResidualNetwork implements Network {
     return h;
   }
 
-  /** σ(h + F(h)), or σ(F(h)) without skip connections. */
-  join(h: Tensor, branch: Tensor): Tensor {
+  /** σ(h + F(h)), or σ(F(h)) without skip connections, behind a block. */
+  join(h: Tensor, branch: Tensor, _weights: Weights, _block: string): Tensor {
     const sum = this.options.skip ? add(h, branch) : branch;
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
   /** What the classifier reads of h_{L+1} [… , n, ...shape], which is its mean over positions, [… , n, features]. */
-  features(last: Tensor): Tensor {
+  features(last: Tensor, _weights: Weights): Tensor {
     return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
   }
 
   /** Logits [… , n, classes] of what the classifier reads. */
   classify(weights: Weights, features: Tensor): Tensor {
     const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
-    return add(logits, weights[`${this.#head}.bias`]!);
+    const bias = weights[`${this.#head}.bias`];
+    return bias ? add(logits, bias) : logits;
   }
 
   /**
@@ -184,10 +214,10 @@ export abstract class ResidualNetwork implements Network {
    */
   representations(weights: Weights, x: Tensor, norm: Normalizer) {
     const { path, branches, features, logits } = this.#run(weights, x, norm);
-    const firsts = this.stages.map(({ blocks }) => this.blocks.indexOf(blocks[0]!));
-    const ofStages = (tensors: readonly Tensor[], more: number) =>
-      firsts.map((first, s) => tensors.slice(first, first + this.stages[s]!.blocks.length + more));
-    return { points: ofStages(path, 1), branches: ofStages(branches, 0), features, logits };
+    // Stages may take turns; behind its last block, a stage ends where the next block begins.
+    const places = this.stages.map(({ blocks }) => blocks.map((block) => this.blocks.indexOf(block)));
+    const points = places.map((own) => [...own, own.at(-1)! + 1].map((i) => path[i]!));
+    return { points, branches: places.map((own) => own.map((i) => branches[i]!)), features, logits };
   }
 
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor {
@@ -205,9 +235,9 @@ export abstract class ResidualNetwork implements Network {
       const own = this.branch(weights, block, h, norm, noise);
       const branch = noise.branch?.(own, block) ?? own;
       branches.push(branch);
-      path.push(this.join(shortcut, branch));
+      path.push(this.join(shortcut, branch, weights, block));
     }
-    const features = this.features(path.at(-1)!);
+    const features = this.features(path.at(-1)!, weights);
     return { path, branches, features, logits: this.classify(weights, features) };
   }
 }

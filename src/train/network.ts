@@ -9,7 +9,7 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; normal; or a constant. */
   readonly init: { readonly fanIn: number } | { readonly std: number } | { readonly value: number };
-  /** How many layers have it; default: 1. */
+  /** How often one example is multiplied by it: by how many layers, or at how many tokens; default: 1. */
   readonly uses?: number;
 }
 
@@ -37,10 +37,12 @@ export const largestActivation = ({
   input,
   norms,
   parameters,
-}: Pick<Network, 'input' | 'norms' | 'parameters'>): number =>
+  activation = 0,
+}: Pick<Network, 'input' | 'norms' | 'parameters' | 'activation'>): number =>
   Math.max(
     input.reduce((a, b) => a * b, 1),
     ...norms.map(({ features, positions }) => features * positions),
+    activation,
     ...parameters.map(({ shape }) => shape[0]!), // what a layer without BatchNorm puts out
   );
 
@@ -50,6 +52,8 @@ export interface Network {
   readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
+  /** Numbers of the largest activation of one example, where neither BatchNorm layers nor parameters say so. */
+  readonly activation?: number;
   /** Residual blocks with stochastic depth, and the probability that a step keeps each. */
   readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
   /** Blocks with dropout, and the share of elements that a step drops. */

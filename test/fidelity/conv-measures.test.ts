@@ -132,7 +132,7 @@ function jacobian(
   if (convention === 'branch') return j;
   const [joined] = inFloat64(
     state,
-    (w, x) => network.join(x!, network.branch(w, block, x!, inferenceNorm)),
+    (w, x) => network.join(x!, network.branch(w, block, x!, inferenceNorm), w, block),
     h,
   );
   return Matrix.diag([...joined!].map((y) => (y > 0 ? 1 : 0))).mmul(j);

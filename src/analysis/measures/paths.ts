@@ -42,7 +42,7 @@ const fits = (lengths: readonly unknown[] | null, { depth }: { depth: number }) 
 
 export const sample = {
   pathShares: ofNetwork(
-    'share of the output that paths of each length carry. `null` in networks of several stages or without skip connections',
+    'share of the output that paths of each length carry. `null` in networks of several stages, in transformers, and without skip connections',
     v.nullable(v.array(measured)),
     fits,
   ),
@@ -60,9 +60,12 @@ export const summary = {
 };
 type Measures = Own<None, typeof summary>;
 
-/** Whether all blocks follow upon each other with skip connections around them, so that paths have lengths. */
+/**
+ * Whether all blocks follow upon each other with skip connections around them, so that paths have lengths. Those of transformers
+ * end in a norm, behind which what paths carry does not add up.
+ */
 const hasPaths = ({ options, stages, blocks }: ResidualNetwork): boolean =>
-  options.skip && stages.length === 1 && stages[0]!.blocks.length === blocks.length;
+  options.skip && stages.length === 1 && stages[0]!.blocks.length === blocks.length && !stages[0]!.peak;
 
 /** Shares of each sample; null where nothing reaches the output. */
 export async function atSamples(given: SamplesAt): Promise<Sample[]> {
@@ -117,7 +120,7 @@ async function outputParts(
   const last = network.blocks.length % 2 === 0 ? even : odd;
   const head = weights[network.classifier]!;
   using read = await bound(gpu, 'outputs of paths', [last, head], (parts: Tensor, w: Tensor) =>
-    matmul(network.features(parts), w, { transposeB: true }),
+    matmul(network.features(parts, {}), w, { transposeB: true }),
   );
   read.submit();
   const all = await read.outputs[0]!.read();
@@ -151,7 +154,7 @@ export const pathStep =
     const length = reshape(iota([lengths]), [lengths, ...h.shape.map(() => 1)]);
     const sum = add(parts, where(equal(length, 0), 0, longer));
     if (network.options.activation === 'identity') return sum;
-    return where(greater(network.join(h, branch.value), 0), sum, 0);
+    return where(greater(network.join(h, branch.value, weights, 'block'), 0), sum, 0);
   };
 
 export const series = {

@@ -1,0 +1,222 @@
+import * as v from 'valibot';
+import {
+  add,
+  array,
+  attention,
+  cast,
+  concat,
+  conv2d,
+  gelu,
+  layerNorm,
+  matmul,
+  mean,
+  mul,
+  relu,
+  reshape,
+  rsqrt,
+  silu,
+  slice,
+  softmax,
+  square,
+  sub,
+  take,
+  transpose,
+} from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import { range } from '../numbers.ts';
+import type { Normalizer, Weights } from '../train/network.ts';
+import { checkedOptions, ResidualNetwork } from './residual-network.ts';
+import { architecture, fields, peakOf, sizesOf, type TransformerOptions } from './transformer-shape.ts';
+
+/** The sequence that a block reads, in stretches, and those of its tokens, from number `first` on, for which it is computed. */
+interface Read {
+  readonly tokens: readonly Tensor[];
+  readonly own: Tensor;
+  readonly first: number;
+}
+
+/**
+ * Transformers as residual networks (Vaswani et al., 2017; Dosovitskiy et al., 2021; Radford et al., 2019), one for all families:
+ * what tells these apart are options. h is [tokens, D]. Layer l adds attention and an MLP:
+ * h ← h + attention(norm h), h ← h + mlp(norm h), or with `order: 'post'` h ← norm(h + attention(h)), h ← norm(h + mlp(h)).
+ *
+ * Names and shapes of parameters: {@link architecture}.
+ *
+ * With `branches: 'apart'` blocks are called `blocks.0.attention` and `blocks.0.mlp`, one stage each; with `together`, `blocks.0`,
+ * and F is all that a layer adds. Rotary features i and i + r/2 of the r that turn belong together, as in GPT-NeoX and Llama.
+ * @example
+ * const options = { kind: 'gpt', inputs: 8, vocabulary: 10, depth: 2, width: 16, heads: 2, causal: true } as const;
+ * new Transformer({ ...options, classes: 10, activation: 'identity', skip: true }).blocks.length; // 2
+ */
+export class Transformer extends ResidualNetwork {
+  declare readonly options: TransformerOptions;
+  readonly activation: number;
+  readonly #sizes: ReturnType<typeof sizesOf>;
+
+  constructor(options: TransformerOptions) {
+    checkedOptions({ kind: v.picklist(['vit', 'gpt']), ...fields }, options);
+    const sizes = sizesOf(options);
+    super(options, architecture(options, sizes));
+    this.#sizes = sizes;
+    this.activation = peakOf(sizes);
+  }
+
+  stem(weights: Weights, x: Tensor): Tensor {
+    const { inputs, patch, classToken, positions = 'learned', width } = this.options;
+    const { tokens, cells } = this.#sizes;
+    let h: Tensor;
+    if (typeof inputs === 'number') h = take(weights['embedding.weight']!, cast(x, 'u32'));
+    else {
+      const patches = conv2d(x, weights['patches.weight']!, { stride: patch! });
+      h = add(reshape(patches, [cells, width], 3), weights['patches.bias']!);
+    }
+    if (classToken) h = concat([reshape(weights.class!, [1, 1, width]), h], -2);
+    return positions === 'learned' ? add(h, reshape(weights['positions.weight']!, [tokens, width])) : h;
+  }
+
+  protected override layers(weights: Weights, block: string, h: Tensor): Tensor {
+    return this.#layers(weights, block, { tokens: [h], own: h, first: 0 });
+  }
+
+  override tokenBranch(weights: Weights, block: string, h: Tensor, x: Tensor, norm: Normalizer): Tensor {
+    const { tokens } = this.stages[0]!;
+    if (!tokens) return super.tokenBranch(weights, block, h, x, norm);
+    const { count, from, to } = tokens;
+    const token = reshape(x, [1, x.shape.at(-1)!], 1);
+    const part = (start: number, end: number) => (start < end ? [slice(h, start, end, -2)] : []);
+    const seen = this.options.causal ? to + 1 : count;
+    const read = {
+      tokens: [...part(0, from), token, ...part(from + 1, seen)],
+      own: from === to ? token : slice(h, to, to + 1, -2),
+      first: to,
+    };
+    return reshape(this.scaled(this.#layers(weights, block, read), weights, block), [x.shape.at(-1)!], 2);
+  }
+
+  /** What blocks add, of the tokens that are read for. */
+  #layers(weights: Weights, block: string, read: Read): Tensor {
+    if (weights[`${block}.query.weight`]) return this.#attention(weights, block, read);
+    if (weights[`${block}.down.weight`]) return this.#mlp(weights, block, read.own);
+    const { skip, order, parallel } = this.options;
+    const [first, second] = [`${block}.attention`, `${block}.mlp`];
+    const seen = this.#attention(weights, first, read);
+    if (parallel) return add(seen, this.#mlp(weights, second, read.own));
+    const sum = skip ? add(read.own, seen) : seen;
+    const between = order === 'post' ? this.#norm(weights, first, sum) : sum;
+    const own = this.#mlp(weights, second, between);
+    if (!skip) return own;
+    return order === 'post' ? add(sub(between, read.own), own) : add(seen, own);
+  }
+
+  #attention(weights: Weights, name: string, { tokens, own, first }: Read): Tensor {
+    const { causal = false } = this.options;
+    const { heads, groups, headWidth } = this.#sizes;
+    const normed = new Map([...tokens, own].map((t) => [t, this.#before(weights, name, t)]));
+    const project = (to: 'query' | 'key' | 'value', t: Tensor, position: number) => {
+      const each = to === 'query' ? heads / groups : 1;
+      const y = linear(weights, `${name}.${to}`, normed.get(t)!);
+      const split = transpose(reshape(y, [t.shape.at(-2)!, groups, each, headWidth], 2), [1, 2, 0, 3]);
+      return to === 'value' ? split : this.#turned(split, position);
+    };
+    const starts = tokens.map((_, i) => tokens.slice(0, i).reduce((sum, t) => sum + t.shape.at(-2)!, 0));
+    const query = project('query', own, first);
+    const [keys, values] = (['key', 'value'] as const).map((to) =>
+      tokens.map((t, i) => project(to, t, starts[i]!)),
+    ) as [Tensor[], Tensor[]];
+    const read =
+      tokens.length === 1 && own === tokens[0]
+        ? attention(query, keys[0]!, values[0]!, { causal })
+        : inStretches(query, keys, values);
+    const merged = reshape(transpose(read, [2, 0, 1, 3]), [own.shape.at(-2)!, heads * headWidth], 4);
+    return this.#after(weights, name, linear(weights, `${name}.out`, merged));
+  }
+
+  #mlp(weights: Weights, name: string, h: Tensor): Tensor {
+    const { mlp = 'gelu' } = this.options;
+    const x = this.#before(weights, name, h);
+    const up = linear(weights, `${name}.up`, x);
+    const inner =
+      mlp === 'gated-silu'
+        ? mul(silu(linear(weights, `${name}.gate`, x)), up)
+        : mlp === 'relu'
+          ? relu(up)
+          : gelu(up, { approximate: mlp === 'gelu-tanh' });
+    return this.#after(weights, name, linear(weights, `${name}.down`, inner));
+  }
+
+  #before(weights: Weights, name: string, h: Tensor): Tensor {
+    return this.options.order === 'post' ? h : this.#norm(weights, name, h);
+  }
+
+  #after(weights: Weights, name: string, y: Tensor): Tensor {
+    return this.options.layerScale === undefined ? y : mul(y, weights[`${name}.layerScale`]!);
+  }
+
+  /** The norm of an attention or an MLP, or without a name the final one. */
+  #norm(weights: Weights, name: string, x: Tensor): Tensor {
+    const { norm = 'layer', epsilon = 1e-5 } = this.options;
+    const of = (kind: string) => weights[[name, 'norm', kind].filter(Boolean).join('.')]!;
+    if (norm === 'layer') return layerNorm(x, { weight: of('weight'), bias: of('bias'), epsilon });
+    return mul(mul(x, rsqrt(add(mean(square(x), -1), epsilon))), of('weight'));
+  }
+
+  /** Queries or keys [… , tokens, d] at positions from `first` on, turned. */
+  #turned(x: Tensor, first: number): Tensor {
+    const { positions, rotaryShare = 1, rotaryBase = 10_000 } = this.options;
+    if (positions !== 'rotary') return x;
+    const [count, width] = x.shape.slice(-2) as [number, number];
+    const half = Math.floor((rotaryShare * width) / 2);
+    const angles = range(count).flatMap((t) =>
+      range(half).map((i) => (first + t) * rotaryBase ** (-i / half)),
+    );
+    const [cos, sin] = [Math.cos, Math.sin].map((f) => array(angles.map(f), [count, half])) as [
+      Tensor,
+      Tensor,
+    ];
+    const part = (from: number, to: number) => (from < to ? [slice(x, from, to, -1)] : []);
+    const [a, b] = [...part(0, half), ...part(half, 2 * half)] as [Tensor, Tensor];
+    return concat(
+      [sub(mul(a, cos), mul(b, sin)), add(mul(b, cos), mul(a, sin)), ...part(2 * half, width)],
+      -1,
+    );
+  }
+
+  override join(h: Tensor, branch: Tensor, weights: Weights, block: string): Tensor {
+    const sum = super.join(h, branch, weights, block);
+    if (this.options.order !== 'post') return sum;
+    return this.#norm(weights, `${block}.mlp.norm.weight` in weights ? `${block}.mlp` : block, sum);
+  }
+
+  /** h_{L+1} of the token that the classifier reads, or its mean over tokens, normalized. */
+  override features(last: Tensor, weights: Weights): Tensor {
+    const { width } = this.options;
+    const { tokens, read, finalNorm } = this.#sizes;
+    const at = read === 'first' ? 0 : tokens - 1;
+    const token = read === 'mean' ? mean(last, -2) : slice(last, at, at + 1, -2);
+    const x = reshape(token, [width], 2);
+    return finalNorm ? this.#norm(weights, '', x) : x;
+  }
+}
+
+/** x Wᵀ + b with W [out, in]. */
+function linear(weights: Weights, name: string, x: Tensor): Tensor {
+  const product = matmul(x, weights[`${name}.weight`]!, { transposeB: true });
+  const bias = weights[`${name}.bias`];
+  return bias ? add(product, bias) : product;
+}
+
+/** Attention of queries to all keys, which with their values are in stretches: only those that have tangents bring any. */
+function inStretches(query: Tensor, keys: readonly Tensor[], values: readonly Tensor[]): Tensor {
+  const scale = 1 / Math.sqrt(query.shape.at(-1)!);
+  const scores = keys.map((k) => matmul(query, k, { transposeB: true }));
+  const shares = softmax(mul(concat(scores, -1), scale));
+  let start = 0;
+  return values
+    .map((value) => {
+      const end = start + value.shape.at(-2)!;
+      const share = slice(shares, start, end, -1);
+      start = end;
+      return matmul(share, value);
+    })
+    .reduce((sum, x) => add(sum, x));
+}
