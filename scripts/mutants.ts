@@ -5,22 +5,22 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { main } from '../src/cli/main.ts';
 import { type Mutant, mutantsOf, nameOf } from './mutants/operators.ts';
-import { Sandbox } from './mutants/sandbox.ts';
+import { TestOrder, typescript } from './mutants/order.ts';
+import { type Outcome, Sandbox } from './mutants/sandbox.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** What computes, judges or tabulates numbers. How pages look is not what mutants are made of. */
 const SOURCES =
   /^src\/((autograd|kernels|train|analysis|settings|experiments)\/|numbers\.ts|report\/(csv|data|gather|numbers|sweep|sweep-tables|tables|verdicts)\.ts)/;
-/** Test files are run in portions that take together up to these seconds, nearest to the mutant first. */
-const PORTION_SECONDS = [15, 60, Number.POSITIVE_INFINITY];
 
 interface Tried {
   readonly mutant: string;
   readonly killedBy: string | null;
+  /** Of the processors. */
   readonly seconds: number;
 }
 
@@ -37,14 +37,6 @@ const { sample, seed, shard, only, limit, out } = new Command('mutants')
   .option('--out <folder>', 'folder of the results; the same command continues them', 'results/mutants')
   .parse()
   .opts<Record<'sample' | 'seed' | 'shard' | 'out', string> & { only?: string; limit?: string }>();
-
-function typescript(folder: string): string[] {
-  const all = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
-  return all
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => `${folder}/${file}`)
-    .sort();
-}
 
 /** A sample that stays the same where lines stay the same. */
 function chosen(): Mutant[] {
@@ -66,32 +58,6 @@ function chosen(): Mutant[] {
     .map(({ mutant }) => mutant);
 }
 
-/** Each test file with the sources that it imports, directly or not, and over how many files each is reached. */
-function testImports(): Map<string, Map<string, number>> {
-  const direct = new Map<string, string[]>();
-  const importsOf = (file: string): string[] => {
-    let known = direct.get(file);
-    if (!known) {
-      const text = existsSync(join(ROOT, file)) ? readFileSync(join(ROOT, file), 'utf8') : '';
-      const found = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g);
-      known = [...found].map(([, path]) => relative(ROOT, resolve(ROOT, dirname(file), path!)));
-      // These run commands in processes of their own.
-      if (/^test\/(cli|scripts)\//.test(file)) known.push(...typescript('src/cli'));
-      direct.set(file, known);
-    }
-    return known;
-  };
-  const tests = typescript('test').filter((file) => file.endsWith('.test.ts'));
-  return new Map(
-    tests.map((test) => {
-      const reached = new Map<string, number>([[test, 0]]);
-      for (const [file, hops] of reached)
-        for (const next of importsOf(file)) if (!reached.has(next)) reached.set(next, hops + 1);
-      return [test, reached];
-    }),
-  );
-}
-
 await main(async () => {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
     cwd: ROOT,
@@ -99,20 +65,25 @@ await main(async () => {
   }).trim();
   mkdirSync(out, { recursive: true });
   const results = join(out, `${commit}-${seed}.jsonl`);
-  const known = existsSync(results) ? readFileSync(results, 'utf8').trim().split('\n').filter(Boolean) : [];
-  const tried = new Map(known.map((line) => JSON.parse(line) as Tried).map((t) => [t.mutant, t]));
+  const tried = new Map(readTried(results).map((t) => [t.mutant, t]));
   const mutants = chosen();
 
   using sandbox = new Sandbox();
   const seconds = await baseline(sandbox, join(out, `${commit}-times.json`));
-  const imports = testImports();
+  const order = new TestOrder(seconds);
+  // Also of other commits and seeds.
+  for (const file of readdirSync(out).filter((file) => file.endsWith('.jsonl')))
+    for (const { mutant, killedBy } of readTried(join(out, file)))
+      order.notice(mutant.slice(0, mutant.indexOf(':')), killedBy);
   for (const mutant of mutants) {
     const name = nameOf(mutant);
     if (tried.has(name)) continue;
-    const start = performance.now();
-    const killedBy = await attempt(sandbox, mutant, seconds, imports);
-    const result = { mutant: name, killedBy, seconds: Math.round((performance.now() - start) / 1000) };
+    const tests = within(order.of(mutant.file), seconds);
+    const { passed, by, cpu } = await attempt(sandbox, mutant, tests, seconds);
+    const killedBy = passed ? null : (by ?? 'unknown');
+    const result = { mutant: name, killedBy, seconds: Math.round(cpu) };
     tried.set(name, result);
+    order.notice(mutant.file, killedBy);
     appendFileSync(results, `${JSON.stringify(result)}\n`);
     console.log(
       `${killedBy ? 'killed  ' : 'SURVIVED'} ${result.seconds} s  ${name}${killedBy ? `  (${killedBy})` : ''}`,
@@ -127,43 +98,39 @@ await main(async () => {
   return 0;
 });
 
+function readTried(path: string): Tried[] {
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').filter(Boolean) : [];
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** The first of these test files that take at most `--limit` seconds together. */
+function within(tests: readonly string[], seconds: Readonly<Record<string, number>>): string[] {
+  let left = Number(limit ?? Number.POSITIVE_INFINITY);
+  return tests.filter((test) => {
+    const fits = seconds[test]! <= left;
+    if (fits) left -= seconds[test]!;
+    return fits;
+  });
+}
+
 /** How long each test file takes, from a run of all on unchanged sources, which has to pass. */
 async function baseline(sandbox: Sandbox, path: string): Promise<Record<string, number>> {
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
-  const { passed, by, seconds } = await sandbox.test([], { bail: false, timeoutSeconds: 3600 });
+  const all = typescript('test').filter((file) => file.endsWith('.test.ts'));
+  const { passed, by, seconds } = await sandbox.test(all, () => 600);
   if (!passed) throw new Error(`the suite fails on unchanged sources: ${by}`);
   writeFileSync(path, JSON.stringify(Object.fromEntries(seconds)));
   return Object.fromEntries(seconds);
 }
 
-/** The test file that notices a mutant, or null. */
-async function attempt(
+function attempt(
   sandbox: Sandbox,
-  mutant: Mutant,
+  { file, start, end, mutated }: Mutant,
+  tests: readonly string[],
   seconds: Readonly<Record<string, number>>,
-  imports: ReadonlyMap<string, ReadonlyMap<string, number>>,
-): Promise<string | null> {
-  const { file, start, end, mutated } = mutant;
+): Promise<Outcome> {
   const text = readFileSync(join(ROOT, file), 'utf8');
-  const folder = dirname(file).replace(/^src/, 'test');
-  const hops = (test: string) =>
-    test === file.replace(/^src/, 'test').replace(/\.ts$/, '.test.ts')
-      ? -1
-      : (imports.get(test)?.get(file) ?? Number.MAX_VALUE) / (dirname(test) === folder ? 2 : 1);
-  const order = Object.keys(seconds).sort((a, b) => hops(a) - hops(b) || seconds[a]! - seconds[b]!);
-  const portions: string[][] = PORTION_SECONDS.map(() => []);
-  let total = 0;
-  for (const test of order) {
-    total += seconds[test]!;
-    if (total > Number(limit ?? Number.POSITIVE_INFINITY)) break;
-    portions[PORTION_SECONDS.findIndex((most) => total <= most)]!.push(test);
-  }
-  return sandbox.with(file, text.slice(0, start) + mutated + text.slice(end), async () => {
-    for (const files of portions.filter((files) => files.length)) {
-      const expected = files.reduce((sum, test) => sum + seconds[test]!, 0);
-      const { passed, by } = await sandbox.test(files, { bail: true, timeoutSeconds: 60 + 5 * expected });
-      if (!passed) return by ?? 'unknown';
-    }
-    return null;
-  });
+  return sandbox.with(file, text.slice(0, start) + mutated + text.slice(end), () =>
+    sandbox.test(tests, (test) => seconds[test]!),
+  );
 }

@@ -10,11 +10,13 @@ export interface Mutant {
   readonly end: number;
   readonly original: string;
   readonly mutated: string;
+  /** Which one it is, from 1, of those on its line that read the same. */
+  readonly nth: number;
 }
 
 /** What the same mutant is called in later runs, as long as its line is not edited. */
-export const nameOf = ({ file, line, original, mutated }: Mutant): string =>
-  `${file}:${line} ${original} → ${mutated}`;
+export const nameOf = ({ file, line, original, mutated, nth }: Mutant): string =>
+  `${file}:${line} ${original} → ${mutated}${nth > 1 ? ` (${nth})` : ''}`;
 
 type Edit = Pick<Mutant, 'start' | 'end' | 'mutated'>;
 type Fields = Readonly<Record<string, unknown>>;
@@ -49,13 +51,18 @@ export function mutantsOf(file: string, text: string): Mutant[] {
   const edits: Edit[] = [];
   visit(program, (node) => edits.push(...editsOf(node as unknown as Fields, text)));
   const lines = [...text.matchAll(/\n/g)].map(({ index }) => index);
+  const alike = new Map<string, number>();
   return edits
     .sort((a, b) => a.start - b.start || a.mutated.localeCompare(b.mutated))
-    .map(({ start, end, mutated }) => ({
-      file,
-      line: lines.findLastIndex((at) => at < start) + 2,
-      ...{ start, end, mutated, original: text.slice(start, end) },
-    }));
+    .map(({ start, end, mutated }) => {
+      const mutant = {
+        ...{ file, line: lines.findLastIndex((at) => at < start) + 2, nth: 1 },
+        ...{ start, end, mutated, original: text.slice(start, end) },
+      };
+      const nth = (alike.get(nameOf(mutant)) ?? 0) + 1;
+      alike.set(nameOf(mutant), nth);
+      return { ...mutant, nth };
+    });
 }
 
 function visit(node: Node, found: (node: Node) => void): void {
