@@ -39,7 +39,13 @@ export function analysisSettings(
   network: ResidualNetwork,
   chosen: { [K in keyof AnalysisOptions]?: AnalysisOptions[K] | undefined } & { seed: number },
 ): AnalysisOptions {
-  const { classes } = network.options;
+  const { classes, skip } = network.options;
+  if (chosen.convention === 'post-activation' && skip && !network.carriesOn) {
+    throw new CollimateError(
+      'the convention post-activation does not apply to blocks around which h does not go on',
+      'Leave it at branch.',
+    );
+  }
   const dims = network.stages.map(({ shape }) => sizeOf(shape));
   const [minimum, maximum] = [Math.min(...dims), Math.max(...dims)];
   const positions = network.stages.some(({ shape }) => shape.length > 1);

@@ -109,7 +109,7 @@ export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings
  * @throws CollimateError naming the first offending option
  */
 export function checkSettings(experiment: Experiment, settings: Settings): Settings {
-  const { batch, images, samples, validation, classes, norm, branch, skip } = settings;
+  const { batch, images, samples, validation, classes, norm, branch, shortcut, tied, skip } = settings;
   const facts = datasets[experiment.dataset];
   const refuse = (what: string, remedy: string): never => {
     throw new CollimateError(what, remedy);
@@ -133,6 +133,13 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
     refuse(`--classes is ${classes}, but ${facts.title} has ${available}`, `Give at most ${available}.`);
   }
   if (norm === 'none' && branch === 'pre-norm') throw contradiction('--norm none', '--branch pre-norm');
+  const unfit = [
+    norm === 'none' && '--norm none',
+    branch === 'pre-norm' && '--branch pre-norm',
+    tied && '--tied',
+  ];
+  const [first] = unfit.filter((option) => option !== false);
+  if (shortcut === 'dense' && first) throw contradiction('--shortcut dense', first);
   if (skip) return settings;
   for (const name of settingNames) {
     const { needsSkip, default: usual } = rowOf(name);

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import { add, matmul, relu } from '../autograd/functions.ts';
+import { add, concat, full, matmul, mul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
+import { range } from '../numbers.ts';
 import { whole } from '../schema.ts';
 import { unusual } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
@@ -26,8 +27,13 @@ const fields = {
   width: whole(1, 65_536),
   /** Default: `batch`. Without BatchNorm linear layers have biases. */
   norm: v.exactOptional(v.picklist(['batch', 'none'])),
-  /** Where BatchNorm stands in the branch; default: `post-norm`. */
-  branch: v.exactOptional(v.picklist(['post-norm', 'pre-norm'])),
+  /** Where BatchNorm stands in the branch, or `inception`: parallel paths before its last layer. Default: `post-norm`. */
+  branch: v.exactOptional(v.picklist(['post-norm', 'pre-norm', 'inception'])),
+  /**
+   * What skip connections carry: h; `dense`: all that was written before, h ← [h, F(h)] (Huang et al., CVPR 2017), in a
+   * fixed width of which each block has a slice; `input`: h_1. Default: `residual`.
+   */
+  shortcut: v.exactOptional(v.picklist(['residual', 'dense', 'input'])),
   /**
    * Dropout (Srivastava et al., JMLR 2014) in front of the last linear layer of every branch: the share that a training step
    * drops. The rest is divided by its own share, so that inference has nothing to scale. Default: 0.
@@ -50,7 +56,8 @@ export type FcResNetOptions = Omit<Options, 'kind'>;
  * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
  * is Linear–BN–ReLU–Linear–BN, or `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, or without BatchNorm Linear–ReLU–Linear. No
  * biases beside BatchNorm's and the classifier's, where there is BatchNorm. Linear layers that blocks share are called
- * `shared.linear1` and `shared.linear2`.
+ * `shared.linear1` and `shared.linear2`. An `inception` branch has paths of one, two and three layers Linear–BN–ReLU in place of
+ * its first, `blocks.0.paths.1.linear2`, whose outputs lie side by side.
  * @example new FcResNet({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
  */
 export class FcResNet extends ResidualNetwork {
@@ -65,6 +72,14 @@ export class FcResNet extends ResidualNetwork {
     return rate > 0 ? { blocks: this.blocks, rate } : undefined;
   }
 
+  override get carriesOn(): boolean {
+    return super.carriesOn && this.options.shortcut !== 'input';
+  }
+
+  protected override shortcut(_: Weights, __: string, h: Tensor, ___: Normalizer, first: Tensor): Tensor {
+    return this.options.shortcut === 'input' ? first : h;
+  }
+
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
     return relu(this.#norm(this.#linear(x, 'stem.linear', weights), 'stem.bn', weights, norm));
   }
@@ -76,13 +91,23 @@ export class FcResNet extends ResidualNetwork {
     norm: Normalizer,
     { inner = (x) => x }: BlockNoise,
   ): Tensor {
-    const linear = (x: Tensor, n: 1 | 2) => this.#linear(x, `${block}.linear${n}`, weights);
-    const normalize = (x: Tensor, n: 1 | 2) => this.#norm(x, `${block}.bn${n}`, weights, norm);
-    if (this.options.branch === 'pre-norm') {
+    const linear = (x: Tensor, n: number, path = '') =>
+      this.#linear(x, `${block}${path}.linear${n}`, weights);
+    const normalize = (x: Tensor, n: number, path = '') =>
+      this.#norm(x, `${block}${path}.bn${n}`, weights, norm);
+    const { branch, width } = this.options;
+    if (branch === 'pre-norm') {
       const x = relu(normalize(linear(relu(normalize(h, 1)), 1), 2));
       return linear(inner(x, block), 2);
     }
-    return normalize(linear(inner(relu(normalize(linear(h, 1), 1)), block), 2), 2);
+    const layer = (x: Tensor, n: number, path?: string) => relu(normalize(linear(x, n, path), n, path));
+    const hidden =
+      branch === 'inception'
+        ? concat(
+            pathsOf(width).map(({ path, layers }) => range(layers, 1).reduce((x, n) => layer(x, n, path), h)),
+          )
+        : layer(h, 1);
+    return normalize(linear(inner(hidden, block), 2), 2);
   }
 
   /** x Wᵀ + b with W [out, in], PyTorch's layout; b only where there is no BatchNorm. */
@@ -92,40 +117,99 @@ export class FcResNet extends ResidualNetwork {
   }
 
   #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {
-    return this.options.norm === 'none' ? x : norm(x, name, weights);
+    if (this.options.norm === 'none') return x;
+    if (this.options.shortcut !== 'dense') return norm(x, name, weights);
+    // γ(x̂ + β): where γ and x are 0, so are all gradients, and a feature that a block does not write stays 0.
+    const scale = weights[`${name}.weight`]!;
+    return mul(norm(x, name, { ...weights, [`${name}.weight`]: full(1, scale.shape) }), scale);
   }
 }
 
+/** The paths of an inception branch: what stands before the names of their layers, numbers of layers, and widths. */
+const pathsOf = (width: number) =>
+  range(3).map((i) => {
+    const quarter = Math.floor(width / 4);
+    return { path: `.paths.${i}`, layers: i + 1, own: i === 0 ? width - 2 * quarter : quarter };
+  });
+
+type Span = readonly [from: number, to: number];
+
+/** In a concatenating network, what is written before block i, from 0, and what block i writes. The stem has what is left. */
+function spansOf(
+  i: number,
+  { depth, width }: FcResNetOptions,
+): { readonly reads: Span; readonly writes: Span } {
+  const each = Math.floor(width / (depth + 1));
+  const start = width - (depth - i) * each;
+  return { reads: [0, start], writes: [start, start + each] };
+}
+
+/** A linear layer `<block><path>.linear<n>`; in a concatenating network, with the inputs that it reads and the outputs that it writes. */
+interface Linear {
+  readonly block: string;
+  readonly path?: string;
+  readonly n: number | '';
+  readonly from: number;
+  readonly to: number;
+  readonly reads?: Span | undefined;
+  readonly writes?: Span | undefined;
+}
+
 function architecture(options: FcResNetOptions): Architecture {
-  const { inputs, depth, width, norm = 'batch', branch, tied = false } = options;
+  const { inputs, depth, width, norm = 'batch', branch = 'post-norm', shortcut, tied = false } = options;
+  const dense = shortcut === 'dense';
   if (norm === 'none' && branch === 'pre-norm') {
     throw new CollimateError('branch is pre-norm in a network without BatchNorm', 'Leave it at post-norm.');
   }
-  const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}`);
-  const layer = (block: string, n: string, fanIn: number): Layer => {
+  if (dense && (norm === 'none' || branch === 'pre-norm' || tied || width <= depth)) {
+    throw new CollimateError(
+      `shortcut is dense in a network with norm ${norm}, branch ${branch}, tied ${tied}, depth ${depth} and width ${width}`,
+      'Leave norm, branch and tied at their defaults, and give a width above the depth.',
+    );
+  }
+  const blocks = range(depth).map((i) => `blocks.${i}`);
+  const layer = ({ block, path = '', n, from, to, reads = [0, from], writes = [0, to] }: Linear): Layer => {
     const inner = tied && block !== 'stem';
-    const linear = `${inner ? SHARED : block}.linear${n}`;
+    const linear = `${inner ? SHARED : block}${path}.linear${n}`;
     // The first block declares what all share.
     const declares = !inner || block === blocks[0];
+    const init = { fanIn: reads[1] };
     return {
       ...(declares && {
         weight: {
-          ...{ name: `${linear}.weight`, shape: [width, fanIn], init: { fanIn } },
+          ...{ name: `${linear}.weight`, shape: [to, from], init },
+          ...(dense && { within: [writes, reads] }),
           ...(inner && { uses: depth }),
         },
       }),
       ...(norm === 'none'
-        ? declares && { bias: { name: `${linear}.bias`, shape: [width], init: { fanIn } } }
-        : { norm: { name: `${block}.bn${n}`, features: width, positions: 1 } }),
+        ? declares && { bias: { name: `${linear}.bias`, shape: [to], init } }
+        : {
+            norm: {
+              name: `${block}${path}.bn${n}`,
+              features: to,
+              positions: 1,
+              ...(dense && { within: writes }),
+            },
+          }),
     };
   };
+  const layersOf = (block: string, i: number) => {
+    const { reads, writes } = dense ? spansOf(i, options) : {};
+    const first =
+      branch === 'inception'
+        ? pathsOf(width).flatMap(({ path, layers, own }) => [
+            layer({ block, path, n: 1, from: width, to: own, reads }),
+            ...range(layers - 1, 2).map((n) => layer({ block, path, n, from: own, to: own })),
+          ])
+        : [layer({ block, n: 1, from: width, to: width, reads })];
+    return [...first, layer({ block, n: 2, from: width, to: width, writes })];
+  };
+  const writes = dense ? spansOf(0, options).reads : undefined;
   return {
     input: [inputs],
     stages: [{ blocks, shape: [width], reach: 0 }],
-    layers: [
-      layer('stem', '', inputs),
-      ...blocks.flatMap((block) => [layer(block, '1', width), layer(block, '2', width)]),
-    ],
+    layers: [layer({ block: 'stem', n: '', from: inputs, to: width, writes }), ...blocks.flatMap(layersOf)],
   };
 }
 
@@ -135,13 +219,13 @@ export const fc: NetworkKind<Options> = {
   schema,
   create: (options) => new FcResNet(options),
   sizes: () => ({ depth: 8, width: 128 }),
-  variations: ['norm', 'branch', 'dropout', 'tied'],
+  variations: ['norm', 'branch', 'shortcut', 'dropout', 'tied'],
   decays: [5e-2, 1e-2],
   optionsOf: (settings, [height, width, channels]) => ({
     ...{ kind: 'fc', inputs: height * width * channels },
     ...{ depth: settings.depth!, width: settings.width! },
     ...sharedOptions(settings),
-    ...unusual(settings, 'norm', 'branch', 'dropout', 'tied'),
+    ...unusual(settings, 'norm', 'branch', 'shortcut', 'dropout', 'tied'),
   }),
   presets: (dataset) => ({
     smoke: {
@@ -163,6 +247,10 @@ export const fc: NetworkKind<Options> = {
 function layersInWords({ norm, branch }: Pick<Settings, 'norm' | 'branch'>): string {
   if (norm === 'none')
     return 'stem Linear–ReLU, branch Linear–ReLU–Linear, with biases in place of BatchNorm';
-  const layers = branch === 'pre-norm' ? 'BN–ReLU–Linear–BN–ReLU–Linear' : 'Linear–BN–ReLU–Linear–BN';
-  return `stem Linear–BN–ReLU, branch ${layers}`;
+  const layers = {
+    'post-norm': 'Linear–BN–ReLU–Linear–BN',
+    'pre-norm': 'BN–ReLU–Linear–BN–ReLU–Linear',
+    inception: 'of one to three layers Linear–BN–ReLU side by side, then Linear–BN',
+  };
+  return `stem Linear–BN–ReLU, branch ${layers[branch]}`;
 }

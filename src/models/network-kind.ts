@@ -43,7 +43,7 @@ export interface NetworkKind<O, P = object> {
 /** Options that every network has. */
 export const sharedOptions = (settings: Settings) => {
   const { classes, activation, skip } = settings;
-  return { classes, activation, skip, ...unusual(settings, 'survival', 'branchScale') };
+  return { classes, activation, skip, ...unusual(settings, 'skipScale', 'survival', 'branchScale') };
 };
 
 /** With momentum, alignment shows soonest; it then takes less weight decay. */

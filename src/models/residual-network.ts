@@ -14,6 +14,8 @@ export const blockOptions = {
   activation: v.picklist(['relu', 'identity']),
   /** Without skip connections, h ← σ(F(h)). */
   skip: v.boolean(),
+  /** α in h ← σ(α h + F(h)); default: 1. */
+  skipScale: v.exactOptional(above0('a number above 0')),
   /**
    * Stochastic depth (Huang et al., ECCV 2016): the probability p, the same for all blocks, with which a training step
    * keeps a block's branch. A kept branch is divided by p, so that inference is h ← σ(h + F(h)) as without, and the
@@ -185,14 +187,31 @@ export abstract class ResidualNetwork implements Network {
     noise: BlockNoise,
   ): Tensor;
 
-  /** What the skip connection of a block carries. */
-  protected shortcut(_weights: Weights, _block: string, h: Tensor, _norm: Normalizer): Tensor {
+  /** What the skip connection of a block carries; `first` is h_1. */
+  protected shortcut(
+    _weights: Weights,
+    _block: string,
+    h: Tensor,
+    _norm: Normalizer,
+    _first: Tensor,
+  ): Tensor {
     return h;
+  }
+
+  /** Whether what a block puts out goes on past the next one. */
+  get carriesOn(): boolean {
+    return this.options.skip;
+  }
+
+  /** What is added of what a skip connection carries. */
+  carried(h: Tensor): Tensor {
+    const { skipScale = 1 } = this.options;
+    return skipScale === 1 ? h : mul(h, skipScale);
   }
 
   /** σ(h + F(h)), or σ(F(h)) without skip connections, behind a block. */
   join(h: Tensor, branch: Tensor, _weights: Weights, _block: string): Tensor {
-    const sum = this.options.skip ? add(h, branch) : branch;
+    const sum = this.options.skip ? add(this.carried(h), branch) : branch;
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
@@ -231,7 +250,7 @@ export abstract class ResidualNetwork implements Network {
     const branches: Tensor[] = [];
     for (const block of this.blocks) {
       const h = path.at(-1)!;
-      const shortcut = this.options.skip ? this.shortcut(weights, block, h, norm) : h;
+      const shortcut = this.options.skip ? this.shortcut(weights, block, h, norm, path[0]!) : h;
       const own = this.branch(weights, block, h, norm, noise);
       const branch = noise.branch?.(own, block) ?? own;
       branches.push(branch);
@@ -242,7 +261,7 @@ export abstract class ResidualNetwork implements Network {
   }
 }
 
-const normParameters = ({ name, features }: NormSpec): ParameterSpec[] => [
-  { name: `${name}.weight`, shape: [features], init: { value: 1 } },
+const normParameters = ({ name, features, within }: NormSpec): ParameterSpec[] => [
+  { name: `${name}.weight`, shape: [features], init: { value: 1 }, ...(within && { within: [within] }) },
   { name: `${name}.bias`, shape: [features], init: { value: 0 } },
 ];

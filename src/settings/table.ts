@@ -34,11 +34,13 @@ export interface Settings extends Required<TrainingOptions> {
   readonly stride?: number;
   readonly activation: 'relu' | 'identity';
   readonly skip: boolean;
+  readonly skipScale: number;
   /** `learned`: a parameter of each block, 0 at first. */
   readonly branchScale: number | 'learned';
   readonly survival: number;
   readonly norm: 'batch' | 'none';
-  readonly branch: 'post-norm' | 'pre-norm';
+  readonly branch: 'post-norm' | 'pre-norm' | 'inception';
+  readonly shortcut: 'residual' | 'dense' | 'input';
   readonly dropout: number;
   readonly tied: boolean;
 }
@@ -198,6 +200,13 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     shown: (skip) => !skip && 'none',
     deviation: (skip) => !skip && 'The network has no skip connections: no claim is made of it.',
   },
+  skipScale: {
+    what: 'factor of what skip connections carry',
+    ...{ type: above(0, 100), changes: 'network', default: 1 },
+    needsSkip: 'there is nothing to scale.',
+    deviation: (scale, context) =>
+      scale !== 1 && `Skip connections have the factor ${scale}${ofControl(context, 'has none')}.`,
+  },
   branchScale: {
     what: 'factor of the branch F in each block',
     ...{ type: { ...above(0, 100), word: 'learned' }, changes: 'network', default: 1 },
@@ -225,9 +234,17 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     shown: () => 'none; linear layers have biases',
   },
   branch: {
-    what: 'BatchNorm after or before the linear layers of a branch',
-    ...{ type: ['post-norm', 'pre-norm'], changes: 'network', of: 'networks', default: 'post-norm' },
-    shown: () => 'BatchNorm before its linear layers',
+    what: 'BatchNorm after or before the linear layers of a branch, or parallel paths of one to three layers',
+    ...{ type: ['post-norm', 'pre-norm', 'inception'], changes: 'network', of: 'networks' },
+    default: 'post-norm',
+  },
+  shortcut: {
+    what: 'what skip connections carry: h; all h before, side by side (dense); or the stem’s output (input)',
+    ...{ type: ['residual', 'dense', 'input'], changes: 'network', of: 'networks', default: 'residual' },
+    needsSkip: 'there is nothing to carry it.',
+    deviation: (kind, context) =>
+      kind !== 'residual' &&
+      `Skip connections carry ${kind === 'dense' ? 'all that blocks before wrote, side by side' : 'the stem’s output'}${ofControl(context, 'has none')}.`,
   },
   dropout: {
     what: 'dropout rate before the last linear layer of each branch',

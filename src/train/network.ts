@@ -9,6 +9,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; normal; or a constant. */
   readonly init: { readonly fanIn: number } | { readonly std: number } | { readonly value: number };
+  /** Where on each axis it is not 0 at first, from and to before; default: everywhere. */
+  readonly within?: readonly (readonly [from: number, to: number])[];
   /** How often one example is multiplied by it: by how many layers, or at how many tokens; default: 1. */
   readonly uses?: number;
 }
@@ -19,6 +21,8 @@ export interface NormSpec {
   readonly features: number;
   /** Output positions per example at which each feature is measured: height × width for images, else 1. */
   readonly positions: number;
+  /** Where its scale is not 0 at first; default: everywhere. */
+  readonly within?: readonly [from: number, to: number];
 }
 
 /** Normalizes activations [n, features] or [n, height, width, features] as the BatchNorm layer `name` would. */

@@ -3,7 +3,7 @@ import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
 import { Layout } from './layout.ts';
-import type { Network } from './network.ts';
+import type { Network, ParameterSpec } from './network.ts';
 
 /** Everything that training carries from step to step, in host memory. */
 export interface HostState {
@@ -30,15 +30,10 @@ export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(
  */
 export function initialState(network: Network, seed: number): HostState {
   const parameters = new Map(
-    network.parameters.map(({ name, shape, init }, stream) => {
-      const size = shape.reduce((a, b) => a * b, 1);
-      if ('value' in init) return [name, new Float32Array(size).fill(init.value)];
-      if ('std' in init) {
-        return [name, Float32Array.from(philoxNormal(size, keyOf(seed), stream), (z) => z * init.std)];
-      }
-      const bound = 1 / Math.sqrt(init.fanIn);
-      return [name, Float32Array.from(philoxUniform(size, keyOf(seed), stream), (u) => (2 * u - 1) * bound)];
-    }),
+    network.parameters.map((parameter, stream) => [
+      parameter.name,
+      initialValues(parameter, keyOf(seed), stream),
+    ]),
   );
   const statistics = new Map(
     network.norms.flatMap(({ name, features }) => [
@@ -47,6 +42,26 @@ export function initialState(network: Network, seed: number): HostState {
     ]),
   );
   return { step: 0, parameters, statistics, momentum: new Map() };
+}
+
+function initialValues({ shape, init, within }: ParameterSpec, key: [number, number], stream: number) {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const values = drawn(size, init, key, stream);
+  if (!within) return values;
+  const outer = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const isInside = (i: number) =>
+    within.every(([from, to], axis) => {
+      const at = Math.floor(i / outer[axis]!) % shape[axis]!;
+      return at >= from && at < to;
+    });
+  return values.map((x, i) => (isInside(i) ? x : 0));
+}
+
+function drawn(size: number, init: ParameterSpec['init'], key: [number, number], stream: number) {
+  if ('value' in init) return new Float32Array(size).fill(init.value);
+  if ('std' in init) return Float32Array.from(philoxNormal(size, key, stream), (z) => z * init.std);
+  const bound = 1 / Math.sqrt(init.fanIn);
+  return Float32Array.from(philoxUniform(size, key, stream), (u) => (2 * u - 1) * bound);
 }
 
 /**

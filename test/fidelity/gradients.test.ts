@@ -64,6 +64,14 @@ const SETTINGS: Record<string, Setting> = {
     shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, branch: 'pre-norm' },
     ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2, dropout: 0.3 },
   },
+  'scaled skip connections': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, skipScale: 0.5 },
+    ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2 },
+  },
+  'skip connections from the stem, tied blocks': {
+    shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, shortcut: 'input', tied: true },
+    ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2 },
+  },
   'tied blocks': {
     shape: { ...SMALL, classes: 5, activation: 'relu', skip: true, tied: true },
     ...{ count: 100, batch: 32, momentum: 0.9, weightDecay: 1e-2 },

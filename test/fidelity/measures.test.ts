@@ -218,12 +218,14 @@ test('a network without skip connections', async () => {
   });
 });
 
-test.each<[string, Partial<Shape>]>([
+test.each<[string, Partial<Shape>, Convention[]?]>([
   ['without BatchNorm, and half of each branch', { norm: 'none', branchScale: 0.5 }],
   ['with learned branch scales', { branchScale: 'learned' }],
   ['with BatchNorm in front', { branch: 'pre-norm' }],
   ['with tied blocks', { tied: true }],
-])('a network %s', async (_, change) => {
+  ['with scaled skip connections', { skipScale: 0.6 }],
+  ['with skip connections from the stem', { shortcut: 'input' }, ['branch']],
+])('a network %s', async (_, change, conventions = ['branch', 'post-activation']) => {
   await withGpu(async (gpu) => {
     const shape = { ...RELU, depth: 3, ...change };
     const state = initialState(new FcResNet(shape), 4);
@@ -232,7 +234,7 @@ test.each<[string, Partial<Shape>]>([
     for (const [name, values] of [...state.parameters, ...state.statistics]) {
       if (/scale$|bn|bias$/.test(name)) values.set(values.map((v) => v + 0.2 + 0.6 * next()));
     }
-    for (const convention of ['branch', 'post-activation'] as const) {
+    for (const convention of conventions) {
       const { ours, wanted } = await bothMeasures(gpu, shape, state, { convention });
       expectMeasures(ours, wanted);
     }

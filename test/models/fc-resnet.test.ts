@@ -9,7 +9,7 @@ test('options that no network can have are refused', () => {
   const refused = (changes: object, message: string) =>
     expect(() => new FcResNet({ ...options, ...changes })).toThrow(message);
   refused({ norm: 'layer' }, 'norm: expected "batch" or "none", got "layer"');
-  refused({ branch: 'pre' }, 'branch: expected "post-norm" or "pre-norm", got "pre"');
+  refused({ branch: 'pre' }, 'branch: expected "post-norm" or "pre-norm" or "inception", got "pre"');
   refused({ norm: 'none', branch: 'pre-norm' }, 'branch is pre-norm in a network without BatchNorm');
   for (const dropout of [1, -0.1, Number.NaN]) refused({ dropout }, 'dropout: expected a rate from 0 up to');
   refused({ activation: 'tanh' }, 'activation: expected "relu" or "identity", got "tanh"');

@@ -9,9 +9,11 @@ import { vectorErrorsAt } from './spectrum.ts';
 
 export const title = 'Alignment across depth';
 export const property = 'RA2';
+/** Of σ_{i,1}: the norm of A_ij where it stands for 0. */
+const ROUNDING = 1e-5;
 export const about = `A_ij = U_jᵀ J_i V_j, with the first K columns of U_j and V_j, is diagonal where the Jacobians of blocks i and j share
 their singular vectors; of random K×K matrices the diagonal share is 1/K. What is of two blocks is \`null\` where these are of different
-stages, or one of them is dead.
+stages, or one of them is dead; so is the share where only rounding of J_i lies in the bases of block j (‖A_ij‖_F ≤ 1e-5·σ_{i,1}).
 
 \`diagonalShareError\`, of A with the ε_k of block j (see [Certificates](results.md#certificates)): each A_kk moves by at most m_k = ε_k (‖what
 stands beside it in its row‖ + ‖in its column‖) + ε_k² |A_kk|, and the share by √Σ(2 |A_kk| m_k + m_k²)² / ‖A‖_F², as these movements
@@ -48,9 +50,10 @@ export function at({ blocks, triples, coupling: matrix }: StageAt): Values<typeo
     blocks.map((other, j) => {
       if (own.dead || other.dead) return null;
       const a = matrix(i, j);
+      const lost = dot(a, a) <= (ROUNDING * own.found[0]!) ** 2;
       return {
-        share: diagonalShare(a, triples),
-        error: diagonalShareError(a, triples, errors[j]!),
+        share: lost ? null : diagonalShare(a, triples),
+        error: lost ? null : diagonalShareError(a, triples, errors[j]!),
         coupling: coupling(a, Float64Array.from(own.sigma.slice(0, triples))),
       };
     }),

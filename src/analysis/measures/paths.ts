@@ -64,8 +64,8 @@ type Measures = Own<None, typeof summary>;
  * Whether all blocks follow upon each other with skip connections around them, so that paths have lengths. Those of transformers
  * end in a norm, behind which what paths carry does not add up.
  */
-const hasPaths = ({ options, stages, blocks }: ResidualNetwork): boolean =>
-  options.skip && stages.length === 1 && stages[0]!.blocks.length === blocks.length && !stages[0]!.peak;
+const hasPaths = ({ carriesOn, stages, blocks }: ResidualNetwork): boolean =>
+  carriesOn && stages.length === 1 && stages[0]!.blocks.length === blocks.length && !stages[0]!.peak;
 
 /** Shares of each sample; null where nothing reaches the output. */
 export async function atSamples(given: SamplesAt): Promise<Sample[]> {
@@ -152,7 +152,7 @@ export const pathStep =
     const images = branch.apply(parts);
     const longer = reshape(take(reshape(images, [lengths, h.size]), before), parts.shape);
     const length = reshape(iota([lengths]), [lengths, ...h.shape.map(() => 1)]);
-    const sum = add(parts, where(equal(length, 0), 0, longer));
+    const sum = add(network.carried(parts), where(equal(length, 0), 0, longer));
     if (network.options.activation === 'identity') return sum;
     return where(greater(network.join(h, branch.value, weights, 'block'), 0), sum, 0);
   };

@@ -99,7 +99,10 @@ export function measure(
         const branch = shape.skip ? s.map((v, d) => v - path[i]![d]!) : s;
         return Math.sqrt(sumOfSquares(branch) / sumOfSquares(path[i]!));
       }),
-      pathShares: shape.skip ? pathShares(path[0]!, branches, gates, weight) : null,
+      pathShares:
+        shape.skip && shape.shortcut !== 'input'
+          ? pathShares(path[0]!, branches, gates, weight, shape.skipScale)
+          : null,
     };
   });
 }
@@ -113,6 +116,7 @@ export function pathShares(
   jacobians: Matrix[],
   gates: number[][],
   weight: Matrix,
+  skipScale = 1,
 ): number[] {
   const depth = jacobians.length;
   const sums = Array.from({ length: depth + 1 }, () => Matrix.zeros(first.length, 1));
@@ -123,7 +127,7 @@ export function pathShares(
       if ((set >> i) & 1) {
         x = jacobians[i]!.mmul(x);
         through++;
-      }
+      } else x = Matrix.mul(x, skipScale);
       x = Matrix.columnVector(gates[i]!.map((gate, d) => gate * x.get(d, 0)));
     }
     sums[through]!.add(x);

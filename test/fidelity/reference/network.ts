@@ -18,6 +18,9 @@ export interface Shape {
   readonly branchScale?: number | 'learned';
   /** Whether the blocks' linear layers are one: `shared.linear1`, `shared.linear2`. */
   readonly tied?: boolean;
+  /** Factor of what goes past a branch, and whether that is h_1 and not h. */
+  readonly skipScale?: number;
+  readonly shortcut?: 'residual' | 'input';
 }
 
 /** Parameters and running statistics by PyTorch's names; matrices are [out, in]. */
@@ -147,6 +150,10 @@ function chain(x: Batch, ...layers: ((x: Batch) => Layer)[]): Layer {
 export const layerName = ({ tied }: Shape, block: number, layer: string): string =>
   tied && layer.startsWith('linear') ? `shared.${layer}` : `blocks.${block}.${layer}`;
 
+/** What goes past a branch. */
+const carried = ({ skipScale = 1, shortcut }: Shape, h: Batch, first: Batch): Batch =>
+  (shortcut === 'input' ? first : h).map((v) => skipScale * v);
+
 /** Names of the layers of a branch, in order. */
 export function branchLayers({
   norm,
@@ -242,7 +249,7 @@ export function trainingPass(
     };
     const layers = branchLayers(shape).map((name) => make[name.replace(/\d/, '') as keyof typeof make](name));
     const branch = chain(h, ...layers, scaleLayer(`blocks.${i}.scale`));
-    const sum = skip ? plus(h, branch.output) : branch.output;
+    const sum = skip ? plus(carried(shape, h, stem.output), branch.output) : branch.output;
     h = activation === 'relu' ? relu(sum) : sum;
     return { branch, sum };
   });
@@ -268,12 +275,15 @@ export function trainingPass(
   gradients.set('head.weight', head.dw);
   gradients.set('head.bias', columnSums(dlogits, classes));
   let dh: Batch = head.dx;
+  let dfirst: Batch = dh.map(() => 0);
   for (const { branch, sum } of blocks.reverse()) {
     const dsum = activation === 'relu' ? reluBackward(dh, sum) : dh;
-    const through = branch.backward(dsum);
-    dh = skip ? plus(through, dsum) : through;
+    const past = dsum.map((d) => (skip ? d * (shape.skipScale ?? 1) : 0));
+    const fromStem = shape.shortcut === 'input';
+    dh = fromStem ? branch.backward(dsum) : plus(branch.backward(dsum), past);
+    if (fromStem) dfirst = plus(dfirst, past);
   }
-  stem.backward(dh);
+  stem.backward(plus(dh, dfirst));
   return { loss, accuracy: right / count, gradients, statistics };
 }
 
@@ -383,7 +393,7 @@ export function infer(shape: Shape, tensors: Tensors, x: Batch, without?: number
     const scale = i === without ? 0 : scaleOf(shape, tensors, i);
     const branch = f.map((v) => scale * v);
     inner.push(gates);
-    sum.push(skip ? plus(h[i]!, branch) : branch);
+    sum.push(skip ? plus(carried(shape, h[i]!, h[0]!), branch) : branch);
     h.push(activation === 'relu' ? relu(sum[i]!) : sum[i]!);
   }
   return { h, inner, sum, logits: logitsOf(shape, tensors, h[depth]!) };
