@@ -143,7 +143,8 @@ test('files that an earlier version wrote are read', () => {
   const text = fs.readFileSync(join(earlier, 'config.json'), 'utf8');
   const { settings, ...rest } = JSON.parse(text);
   // What settings meant that there were not yet.
-  expect(readConfig(earlier)).toEqual({ ...rest, settings: { ...settings, tied: false } });
+  const since = { tied: false, skipScale: 1, shortcut: 'residual' };
+  expect(readConfig(earlier)).toEqual({ ...rest, settings: { ...settings, ...since } });
   expect(readMetrics(earlier).map(({ epoch, step }) => [epoch, step])).toEqual([
     [1, 234],
     [2, 468],

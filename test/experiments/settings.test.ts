@@ -112,7 +112,7 @@ describe('settings', () => {
       'Give a number above 0 and at most 100, or learned.',
     ],
     [{ norm: 'layer' }, '--norm is layer', 'Give batch or none.'],
-    [{ branch: 'pre' }, '--branch is pre', 'Give post-norm or pre-norm.'],
+    [{ branch: 'pre' }, '--branch is pre', 'Give post-norm or pre-norm or inception.'],
     [{ dropout: '1' }, '--dropout is 1', 'Give a number from 0 to 0.99.'],
     [{ randomLabels: '50%' }, '--random-labels is "50%"', 'Give a number from 0 to 1.'],
     [{ snapshots: '-1' }, '--snapshots is -1', 'Give a whole number from 0 to 1000.'],
@@ -125,6 +125,11 @@ describe('settings', () => {
       { superclasses: true },
       '--superclasses does not apply to mnist-fc, whose dataset is mnist',
       'Leave it out: it applies to cifar100.',
+    ],
+    [
+      { shortcut: 'dense', tied: true },
+      '--shortcut dense and --tied contradict each other',
+      'Leave one of them out.',
     ],
     [
       { norm: 'none', branch: 'pre-norm' },
