@@ -2,6 +2,7 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import {
   branchLayers,
+  carried,
   type Inference,
   infer,
   inferenceNorm,
@@ -96,7 +97,8 @@ export function measure(
     return {
       ...measuresOf(path, jacobians, rowSpace, classes, k, spectrum, margin),
       branchRatio: sums.map((s, i) => {
-        const branch = shape.skip ? s.map((v, d) => v - path[i]![d]!) : s;
+        const past = [...carried(shape, Float64Array.from(path[i]!), Float64Array.from(path[0]!))];
+        const branch = shape.skip ? s.map((v, d) => v - past[d]!) : s;
         return Math.sqrt(sumOfSquares(branch) / sumOfSquares(path[i]!));
       }),
       pathShares:

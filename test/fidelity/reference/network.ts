@@ -151,7 +151,7 @@ export const layerName = ({ tied }: Shape, block: number, layer: string): string
   tied && layer.startsWith('linear') ? `shared.${layer}` : `blocks.${block}.${layer}`;
 
 /** What goes past a branch. */
-const carried = ({ skipScale = 1, shortcut }: Shape, h: Batch, first: Batch): Batch =>
+export const carried = ({ skipScale = 1, shortcut }: Shape, h: Batch, first: Batch): Batch =>
   (shortcut === 'input' ? first : h).map((v) => skipScale * v);
 
 /** Names of the layers of a branch, in order. */
