@@ -23,6 +23,8 @@ const LIMITS = {
   lines: { file: 350, engine: 12_753, rest: 22_161 },
   /** Files that name one measure: tables, pages and checks are folded over all of them. */
   diagonalShare: 8,
+  /** Lines of bench. */
+  bench: 3_000,
 };
 
 const SRC = resolve(import.meta.dirname, '../src');
@@ -127,6 +129,22 @@ describe('sizes', () => {
     const rest = files.filter((file) => !engine.includes(file));
     expect(linesIn(rest), 'lines of the rest').toBeLessThanOrEqual(LIMITS.lines.rest);
   });
+});
+
+test('benchmarks stand on src alone, and stay few', () => {
+  const bench = resolve(SRC, '../bench');
+  const sources = readdirSync(bench, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => ({ file, text: readFileSync(join(bench, file), 'utf8') }));
+  const outside = sources.flatMap(({ file, text }) =>
+    [...text.matchAll(/from '(\.[^']+)'/g)]
+      .map((match) => relative(resolve(SRC, '..'), resolve(bench, dirname(file), match[1]!)))
+      .filter((target) => !/^(bench|src)\//.test(target)),
+  );
+  expect(outside).toEqual([]);
+  const lines = sources.reduce((sum, { text }) => sum + text.trimEnd().split('\n').length, 0);
+  expect(lines).toBeGreaterThan(1000);
+  expect(lines).toBeLessThanOrEqual(LIMITS.bench);
 });
 
 test('every folder of src is a floor', () => {

@@ -1,13 +1,13 @@
 import * as Plot from '@observablehq/plot';
+import type { BenchFile, Row } from '../../bench/result.ts';
+import { fitLine } from '../../bench/statistics.ts';
+import { axes } from '../../bench/suites/scaling.ts';
+import { digits } from '../../bench/table.ts';
 import { accent, contrast, neutral } from '../../src/report/colors.ts';
 import { axis, chart, logAxis } from '../../src/report/figures/chart.ts';
 import { logDomain, range } from '../../src/report/numbers.ts';
 import type { Figure } from '../../src/report/page.ts';
 import { figure, type Legend, type Panel } from '../../src/report/svg.ts';
-import type { BenchFile, Row } from '../result.ts';
-import { fitLine } from '../statistics.ts';
-import { axes } from '../suites/scaling.ts';
-import { digits } from '../table.ts';
 
 /** GFLOPS of matrix products over their size, with the ceilings drawn in; undefined where none was measured. */
 export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: string): Figure | undefined {

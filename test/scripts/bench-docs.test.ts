@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { benchmarksPage, noGpus } from '../../bench/docs/page.ts';
+import { benchmarksPage, noGpus } from '../../scripts/bench-docs/page.ts';
 import { standalone } from '../../src/report/svg.ts';
+import { benchFile, row } from '../bench/fixture.ts';
 import { elements } from '../report/xml.ts';
-import { benchFile, row } from './fixture.ts';
 
 const page = benchmarksPage([benchFile()]);
 

@@ -1,13 +1,13 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { readSummary, summaryTable } from '../scripts/gpu-day/summary.ts';
+import { readBenchFile } from '../bench/bench-file.ts';
+import type { BenchFile } from '../bench/result.ts';
 import { checkTarget, writeAtomically } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { standalone } from '../src/report/svg.ts';
-import { readBenchFile } from './bench-file.ts';
-import { benchmarksPage, type Day } from './docs/page.ts';
-import type { BenchFile } from './result.ts';
+import { benchmarksPage, type Day } from './bench-docs/page.ts';
+import { readSummary, summaryTable } from './gpu-day/summary.ts';
 
 const program = new Command('npm run bench:docs --')
   .description('Makes docs/benchmarks.md and its figures from results of npm run bench.')

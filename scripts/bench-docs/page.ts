@@ -1,6 +1,15 @@
+import type { BenchFile, PeerTiming, Row } from '../../bench/result.ts';
+import {
+  cellsOf,
+  checkText,
+  digits,
+  formatTime,
+  heads,
+  ratioText,
+  remarks,
+  rooflineText,
+} from '../../bench/table.ts';
 import type { Figure } from '../../src/report/page.ts';
-import type { BenchFile, PeerTiming, Row } from '../result.ts';
-import { cellsOf, checkText, digits, formatTime, heads, ratioText, remarks, rooflineText } from '../table.ts';
 import { gflopsFigure, scalingFigure } from './figures.ts';
 
 /** What `npm run gpu-day` left: its table as Markdown, and its results as one file. */
