@@ -15,12 +15,16 @@ import { formatBytes } from '../src/gpu/failures.ts';
 const LIMIT = 64 * 2 ** 20;
 const ROOT = resolve(import.meta.dirname, '..');
 
-/** What of node_modules no command needs: checkers, types, other systems' binaries, the browser around SwiftShader. */
+/** Packages that check, build or describe the project, which no command does. What they alone need is left out with them. */
+const TOOLS = new Set([
+  ...['@biomejs/biome', '@typescript/native', '@webgpu/types', 'typescript'],
+  ...['@arethetypeswrong/core', 'oxc-parser', 'playwright-core', 'publint', 'typedoc', 'webpack'],
+]);
+
+/** What of the other packages no command needs: other systems' programs, sources, the browser around SwiftShader. */
 const omitted = [
-  /^(typescript|@typescript|@biomejs|@types|@webgpu|\.bin\/(tsc|biome)|\.vite.*|\.cache)(\/|$)/,
-  /^(@arethetypeswrong|publint|webpack|@webassemblyjs|terser|caniuse-lite|playwright-core)(\/|$)/, // check the package, and the page
-  /^(typedoc|@gerrit0|@shikijs|lunr|markdown-it)(\/|$)/, // write the reference
-  /^(oxc-parser|@oxc-parser)(\/|$)/, // builds the package
+  /^(@types|\.vite.*|\.cache)(\/|$)|^\.bin\/(tsc|biome)$/,
+  /^fashion-mnist(\/|$)/, // 28 MiB, where somebody has installed it
   /^koffi\/(src|lib|vendor|doc)(\/|$)/, // its sources
   /^@koromix\/koffi-linux-x64\/musl/,
   /^d3\/dist\/d3(\.min)?\.js$|^@observablehq\/plot\/dist\//, // for pages without modules
@@ -30,14 +34,46 @@ const omitted = [
   /^@resvg\/resvg-js-(?!linux-x64-gnu(\/|$))/,
   /^dejavu-fonts-ttf\/(?!package\.json$|LICENSE$|ttf$|ttf\/DejaVuSans(-Bold)?\.ttf$)/, // figures use no others
   /^@sparticuz\/chromium\/bin\/(?!swiftshader)/,
-  /^fashion-mnist(\/|$)/, // 28 MiB, where somebody has installed it
   /\/prebuilds\//, // of the bare-* packages, for another runtime
   /^(\.bin|esbuild\/bin)\/esbuild$/, // a copy of the program in @esbuild/linux-x64
   /\.(map|md|d\.[cm]?ts)$/,
 ];
 
+interface Locked {
+  readonly [kind: `${string}ependencies`]: Record<string, string> | undefined;
+  readonly peerDependenciesMeta?: Record<string, { optional?: boolean }>;
+}
+const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
+const packages: Record<string, Locked> = JSON.parse(lock).packages;
+
+/** Where package `name` is found from the one at `from`: beside it, or further up. */
+function found(name: string, from: string): string | undefined {
+  const at = `${from && `${from}/`}node_modules/${name}`;
+  if (at in packages || !from) return at in packages ? at : undefined;
+  return found(name, from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/'))));
+}
+
+/** Adds the paths of all packages that the one at `path` needs, and of those that these need. */
+function needed(path = '', all = new Set<string>()): Set<string> {
+  const { peerDependenciesMeta: peers = {}, ...of } = packages[path]!;
+  const names = [
+    ...Object.keys({ ...of.dependencies, ...of.optionalDependencies }),
+    ...Object.keys({ ...of.peerDependencies }).filter((name) => !peers[name]?.optional),
+    ...(path ? [] : Object.keys({ ...of.devDependencies }).filter((name) => !TOOLS.has(name))),
+  ];
+  for (const name of names) {
+    const at = found(name, path);
+    if (at && !all.has(at)) needed(at, all.add(at));
+  }
+  return all;
+}
+const ofCommands = needed();
+
 /** Whether the archive holds a path of node_modules. */
-export const isPacked = (path: string): boolean => !omitted.some((pattern) => pattern.test(path));
+export function isPacked(path: string): boolean {
+  const [owner = 'node_modules'] = `node_modules/${path}`.match(/.*node_modules\/(@[^/]+\/)?[^/]+/) ?? [];
+  return (ofCommands.has(owner) || !(owner in packages)) && !omitted.some((pattern) => pattern.test(path));
+}
 
 /** Copies everything that the archive holds into a folder. */
 export function stage(folder: string): void {
@@ -106,7 +142,7 @@ if (process.argv[1] === import.meta.filename) {
         {
           cwd: temporary,
           // Programs are most of it: jumps of x86 to one place look alike with their targets made absolute.
-          env: { ...process.env, XZ_OPT: '--x86 --lzma2=preset=9 --threads=0 --block-size=64MiB' },
+          env: { ...process.env, XZ_OPT: '--x86 --lzma2=preset=9e,dict=256MiB,nice=273 --threads=1' },
         },
       );
     } finally {
