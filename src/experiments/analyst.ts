@@ -20,6 +20,8 @@ export interface AnalysisRequest {
   readonly samples: number;
   /** Number K of leading triples to compare; default: the number of classes. */
   readonly triples?: number | undefined;
+  /** Singular values to be found, at least K; default: three times the number of classes, as many as there is room for. */
+  readonly spectrum?: number | undefined;
   readonly convention?: AnalysisOptions['convention'] | undefined;
 }
 

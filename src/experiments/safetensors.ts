@@ -1,6 +1,7 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import { sizeOf } from '../autograd/shape.ts';
-import { CollimateError } from '../errors.ts';
+import { CollimateError, unreadable } from '../errors.ts';
 import { checked, isRecord, whole } from '../schema.ts';
 
 /** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. Half floats come as their bits. */
@@ -8,6 +9,8 @@ const ARRAYS = {
   F32: Float32Array,
   I64: BigInt64Array,
   U32: Uint32Array,
+  I32: Int32Array,
+  BOOL: Uint8Array,
   U8: Uint8Array,
   F64: Float64Array,
   F16: Uint16Array,
@@ -75,18 +78,84 @@ export function encodeSafetensors(
   return file;
 }
 
-/**
- * Decodes a safetensors file, which may come from anywhere: every claim of the header is checked before it is used,
- * and the tensors must fill the rest of the file without gap or overlap. `fileName` is for messages only. The
- * tensors are copies, in the header's order.
- */
+/** Bytes that are read in parts: a file may be larger than what one array holds. */
+export interface Bytes {
+  readonly size: number;
+  /** A copy of those from `begin` to before `end`. */
+  read(begin: number, end: number): Uint8Array<ArrayBuffer>;
+}
+
+/** Those in memory. */
+export const inMemory = (bytes: Uint8Array): Bytes => ({
+  size: bytes.length,
+  read: (begin, end) => new Uint8Array(bytes.subarray(begin, end)),
+});
+
+/** The bytes of a file. @throws CollimateError with the remedy if it cannot be read */
+export function bytesOf(path: string, remedy: string): Bytes {
+  const attempt = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (cause) {
+      throw unreadable(path, cause, remedy);
+    }
+  };
+  return {
+    size: attempt(() => {
+      const stat = statSync(path);
+      if (!stat.isFile()) throw new Error('it is not a file'); // /dev/zero has no end
+      return stat.size;
+    }),
+    read: (begin, end) =>
+      attempt(() => {
+        const bytes = new Uint8Array(end - begin);
+        const file = openSync(path, 'r');
+        try {
+          for (let at = 0, read = 1; at < bytes.length && read > 0; at += read)
+            read = readSync(file, bytes, at, Math.min(bytes.length - at, 2 ** 30), begin + at);
+        } finally {
+          closeSync(file);
+        }
+        return bytes;
+      }),
+  };
+}
+
+/** Where a tensor lies in a file: its bytes from `begin` to before `end`. */
+export interface TensorPlace {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Decodes a safetensors file, with the checks of {@link describeSafetensors}. The tensors are copies, in the header's order. */
 export function decodeSafetensors(
   bytes: Uint8Array,
   fileName: string,
 ): { tensors: Map<string, TensorData>; metadata: Record<string, string> } {
+  const source = inMemory(bytes);
+  const { places, metadata } = describeSafetensors(source, fileName);
+  return { tensors: new Map([...places].map(([name, place]) => [name, tensorAt(source, place)])), metadata };
+}
+
+/** Reads a tensor. */
+export function tensorAt(source: Bytes, { dtype, shape, begin, end }: TensorPlace): TensorData {
+  const View: new (bytes: ArrayBufferLike) => TensorData['data'] = ARRAYS[dtype];
+  return { dtype, shape, data: new View(source.read(begin, end).buffer) } as TensorData;
+}
+
+/**
+ * What a safetensors file holds, which may come from anywhere: every claim of the header is checked before it is used,
+ * and the tensors must fill the rest of the file without gap or overlap. `fileName` is for messages only.
+ */
+export function describeSafetensors(
+  source: Bytes,
+  fileName: string,
+): { places: Map<string, TensorPlace>; metadata: Record<string, string> } {
   const remedy = 'The file is damaged or is no safetensors file: use another copy.';
   const fail: Fail = (message) => new CollimateError(`${fileName} ${message}`, remedy);
-  const { header, dataStart } = readHeader(bytes, fail);
+  const { header, dataStart } = readHeader(source, fail);
   const { [METADATA]: metadata = {}, ...described } = header;
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw fail(`has a ${METADATA} that is not a map of strings`);
@@ -111,46 +180,41 @@ export function decodeSafetensors(
     if (end - begin !== expected) {
       throw fail(`gives tensor ${name}, ${dtype} [${shape}], ${end - begin} bytes; it takes ${expected}`);
     }
-    return { name, dtype, shape, begin, end };
+    return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end };
   });
 
-  let covered = 0;
+  let covered = dataStart;
   for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== covered) {
-      throw fail(`has ${begin < covered ? 'overlapping data' : 'a gap'} before tensor ${name}, at ${begin}`);
+      throw fail(
+        `has ${begin < covered ? 'overlapping data' : 'a gap'} before tensor ${name}, at ${begin - dataStart}`,
+      );
     }
     covered = end;
   }
-  const expected = dataStart + covered;
-  if (bytes.length !== expected) {
-    const trouble = bytes.length < expected ? 'is truncated' : 'goes on after its last tensor';
-    throw fail(`${trouble}: expected ${expected} bytes, found ${bytes.length}`);
+  if (source.size !== covered) {
+    const trouble = source.size < covered ? 'is truncated' : 'goes on after its last tensor';
+    throw fail(`${trouble}: expected ${covered} bytes, found ${source.size}`);
   }
-
-  const tensors = entries.map(({ name, dtype, shape, begin, end }) => {
-    const start = bytes.byteOffset + dataStart;
-    const View: new (bytes: ArrayBufferLike) => TensorData['data'] = ARRAYS[dtype];
-    const data = new View(bytes.buffer.slice(start + begin, start + end)); // a copy, hence aligned
-    return [name, { dtype, shape, data } as TensorData] as const;
-  });
-  return { tensors: new Map(tensors), metadata: metadata as Record<string, string> };
+  const places = new Map(entries.map(({ name, ...place }) => [name, place]));
+  return { places, metadata: metadata as Record<string, string> };
 }
 
 type Fail = (message: string) => CollimateError;
 
-function readHeader(bytes: Uint8Array, fail: Fail): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < 8) throw fail(`is truncated: expected at least 8 bytes, found ${bytes.length}`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+function readHeader(source: Bytes, fail: Fail): { header: Record<string, unknown>; dataStart: number } {
+  if (source.size < 8) throw fail(`is truncated: expected at least 8 bytes, found ${source.size}`);
+  const length = new DataView(source.read(0, 8).buffer).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES)
     throw fail(`claims a header of ${length} bytes; ${MAX_HEADER_BYTES} are allowed`);
   const dataStart = 8 + Number(length);
-  if (dataStart > bytes.length) {
-    throw fail(`is truncated: its header ends at byte ${dataStart}, but the file has ${bytes.length}`);
+  if (dataStart > source.size) {
+    throw fail(`is truncated: its header ends at byte ${dataStart}, but the file has ${source.size}`);
   }
   let header: unknown;
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(source.read(8, dataStart));
     header = JSON.parse(text);
   } catch {
     throw fail('has a header that is not JSON');

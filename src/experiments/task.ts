@@ -53,7 +53,7 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
 }
 
 /** Some of the images, which follow one another. */
-function imagesFrom(dataset: ImageDataset, first: number, count: number): ImageDataset {
+export function imagesFrom(dataset: ImageDataset, first: number, count: number): ImageDataset {
   if (first === 0 && count === dataset.count) return dataset;
   const bytes = featuresOf(dataset);
   return {

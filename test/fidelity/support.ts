@@ -5,8 +5,9 @@ import { loadDataset } from '../../src/data/load.ts';
 import { dataFolder } from '../../src/data/locate.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { shuffleIndex } from '../../src/kernels/shuffle.ts';
+import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import type { DeviceExamples } from '../../src/train/examples.ts';
-import { type HostState, shuffleSeed } from '../../src/train/state.ts';
+import { type HostState, initialState, shuffleSeed } from '../../src/train/state.ts';
 import type { State, Tensors } from './reference/network.ts';
 
 /** Labelled inputs as bytes, and what turns a byte x of channel c into a number: x · scale[c] + shift[c]. */
@@ -109,6 +110,27 @@ export function batchIndices(count: number, batch: number, seed: number, step: n
   return Array.from({ length: batch }, (_, i) =>
     shuffleIndex((step % stepsPerEpoch) * batch + i, key, count),
   );
+}
+
+/** A state in which BatchNorm's parameters and statistics are no round numbers either. */
+export function someState(network: ResidualNetwork): HostState {
+  const state = initialState(network, 7);
+  const next = randomNumbers(5);
+  for (const { name } of network.norms) {
+    for (const [kind, arrays, least, spread] of [
+      ['weight', state.parameters, 0.5, 1],
+      ['bias', state.parameters, -0.2, 0.4],
+      ['running_mean', state.statistics, -0.2, 0.4],
+      ['running_var', state.statistics, 0.5, 1],
+    ] as const) {
+      const values = arrays.get(`${name}.${kind}`)!;
+      arrays.set(
+        `${name}.${kind}`,
+        values.map(() => least + spread * next()),
+      );
+    }
+  }
+  return state;
 }
 
 const doubles = (arrays: ReadonlyMap<string, Float32Array>): Tensors =>

@@ -1,20 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import {
-  bringForward,
-  decodeWeights,
-  IMAGENETTE_IN_IMAGENET,
-} from '../../src/experiments/foreign-weights.ts';
-import { encodeSafetensors, type TensorData } from '../../src/experiments/safetensors.ts';
 import { ConvResNet, type ConvResNetOptions } from '../../src/models/conv-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import { ResNet, type ResNetOptions } from '../../src/models/resnet.ts';
 import { inferenceNorm } from '../../src/train/batch-norm.ts';
 import type { Weights } from '../../src/train/network.ts';
-import { type HostState, initialState } from '../../src/train/state.ts';
 import { convNetLogits, imageOf, resnetLogits } from '../fidelity/reference/convolution.ts';
-import { randomNumbers, referenceState } from '../fidelity/support.ts';
+import { randomNumbers, referenceState, someState } from '../fidelity/support.ts';
 import { withGpu } from '../gpu/harness.ts';
 
 const SMALL: ResNetOptions = {
@@ -24,27 +17,6 @@ const SMALL: ResNetOptions = {
   activation: 'relu',
   skip: true,
 };
-
-/** A state in which BatchNorm's parameters and statistics are no round numbers either. */
-function someState(network: ResidualNetwork): HostState {
-  const state = initialState(network, 7);
-  const next = randomNumbers(5);
-  for (const { name } of network.norms) {
-    for (const [kind, arrays, least, spread] of [
-      ['weight', state.parameters, 0.5, 1],
-      ['bias', state.parameters, -0.2, 0.4],
-      ['running_mean', state.statistics, -0.2, 0.4],
-      ['running_var', state.statistics, 0.5, 1],
-    ] as const) {
-      const values = arrays.get(`${name}.${kind}`)!;
-      arrays.set(
-        `${name}.${kind}`,
-        values.map(() => least + spread * next()),
-      );
-    }
-  }
-  return state;
-}
 
 const BOTTLENECKS: ResNetOptions = { ...SMALL, block: 'bottleneck', layers: [2, 2] };
 
@@ -155,83 +127,5 @@ describe('ResNets', () => {
   test('has no projections without skip connections', () => {
     const names = new ResNet({ ...SMALL, skip: false }).parameters.map(({ name }) => name);
     expect(names.filter((name) => name.includes('downsample'))).toEqual([]);
-  });
-
-  test("loads a file with torchvision's names, with or without counts of batches", () => {
-    const network = new ResNet(SMALL);
-    const state = someState(network);
-    const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
-    const tensors = new Map<string, TensorData>(
-      [...state.parameters, ...state.statistics].map(([name, data]) => [
-        name,
-        { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data },
-      ]),
-    );
-    expect(decodeWeights(encodeSafetensors(tensors), 'a', network.options).state).toEqual(state);
-    const count = { dtype: 'I64', shape: [], data: BigInt64Array.of(5n) } as const;
-    tensors.set('bn1.num_batches_tracked', count).set('layer2.0.downsample.1.num_batches_tracked', count);
-    const file = encodeSafetensors(tensors, { format: 'pt' });
-    expect(decodeWeights(file, 'a', network.options).state).toEqual(state);
-    // The file says how many classes there are.
-    expect(decodeWeights(file, 'a', { ...network.options, classes: 7 })).toEqual({
-      network: network.options,
-      state,
-    });
-    const wider = new ResNet({ ...SMALL, channels: 8 });
-    expect(() => decodeWeights(file, 'a', wider.options)).toThrow(
-      'has the tensor conv1.weight as F32 [4,3,3,3], expected F32 [8,3,3,3]',
-    );
-    tensors.delete('layer3.0.downsample.0.weight');
-    expect(() => decodeWeights(encodeSafetensors(tensors), 'a', network.options)).toThrow(
-      'lacks the tensor layer3.0.downsample.0.weight',
-    );
-  });
-
-  test('outputs are reordered with their biases', () => {
-    const { classifier, options } = new ResNet(SMALL);
-    const state = initialState(new ResNet(options), 3);
-    const [weight, bias] = [classifier, 'fc.bias'].map((name) => state.parameters.get(name)!);
-    bringForward(state, classifier, [3, 1]);
-    const row = (c: number) => weight!.subarray(32 * c, 32 * (c + 1));
-    expect(state.parameters.get('fc.bias')).toEqual(Float32Array.from([3, 1, 0, 2, 4], (c) => bias![c]!));
-    expect([...state.parameters.get(classifier)!]).toEqual([3, 1, 0, 2, 4].flatMap((c) => [...row(c)]));
-  });
-
-  test('the classes of ImageNette are those of ImageNet, by the names that both have', () => {
-    const imagenet = {
-      'tench': 0, 'English springer': 217, 'cassette player': 482, 'chain saw': 491, 'church': 497,
-      'French horn': 566, 'garbage truck': 569, 'gas pump': 571, 'golf ball': 574, 'parachute': 701,
-    }; // biome-ignore format: a table
-    expect(IMAGENETTE_IN_IMAGENET).toEqual(Object.values(imagenet));
-  });
-
-  test('weights are taken from under the prefixes of wrappers', () => {
-    const network = new ResNet(SMALL);
-    const state = someState(network);
-    const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
-    const all = [...state.parameters, ...state.statistics];
-    for (const prefix of ['module.', '_orig_mod.', 'model.', 'module._orig_mod.']) {
-      const named = all.map(([name, data]): [string, TensorData] => [
-        prefix + name,
-        { dtype: 'F64', shape: shapes.get(name) ?? [data.length], data: Float64Array.from(data) },
-      ]);
-      const file = encodeSafetensors(new Map(named));
-      expect(decodeWeights(file, 'a', network.options).state).toEqual(state);
-    }
-    const mixed = all.map(([name, data], i): [string, TensorData] => [
-      (i ? 'module.' : '') + name,
-      { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data },
-    ]);
-    expect(() => decodeWeights(encodeSafetensors(new Map(mixed)), 'a', network.options)).toThrow(
-      'a lacks the tensor',
-    );
-    const fine = Float64Array.from(all[0]![1]);
-    fine[0] = 0.1;
-    const tensors = new Map<string, TensorData>([
-      [all[0]![0], { dtype: 'F64', shape: [fine.length], data: fine }],
-    ]);
-    expect(() => decodeWeights(encodeSafetensors(tensors), 'a', network.options)).toThrow(
-      `a has the tensor ${all[0]![0]} as F64, which float32 does not hold exactly`,
-    );
   });
 });

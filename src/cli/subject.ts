@@ -1,0 +1,162 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { DataFacts } from '../analysis/run-claims.ts';
+import { sizeOf } from '../autograd/shape.ts';
+import type { Dataset, DatasetOptions } from '../data/dataset.ts';
+import { type DatasetName, datasets } from '../data/datasets.ts';
+import { CollimateError } from '../errors.ts';
+import type { AnalysisRequest } from '../experiments/analyst.ts';
+import { decodeCheckpoint } from '../experiments/checkpoint.ts';
+import { dataFacts, imageShape, networkOptions } from '../experiments/experiment.ts';
+import { recognize } from '../experiments/foreign/families.ts';
+import { imageFolder, normalizedAs, preprocessing } from '../experiments/foreign/images.ts';
+import { openTensors, type TensorFiles } from '../experiments/foreign/tensor-files.ts';
+import {
+  bringForward,
+  IMAGENET_CLASSES,
+  IMAGENETTE_IN_IMAGENET,
+  weightsOf,
+} from '../experiments/foreign/weights.ts';
+import { findExperiment, resolveSettings } from '../experiments/given-settings.ts';
+import { type RunConfig, readConfig } from '../experiments/run-config.ts';
+import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
+import { imagesFrom, type Task, taskOf } from '../experiments/task.ts';
+import { type NetworkOptions, networkOf } from '../models/networks.ts';
+import type { HostState } from '../train/state.ts';
+import { fetchTask } from './fetch-task.ts';
+
+/** A network with its weights, and the images it is measured on. */
+export interface Subject {
+  readonly network: NetworkOptions;
+  readonly state: HostState;
+  /** Random seed of its training, or one in its place. */
+  readonly seed: number;
+  /** Of its run. */
+  readonly config?: RunConfig | undefined;
+  /** Datasets of ours that are needed. */
+  readonly datasets: readonly DatasetName[];
+  readonly facts: DataFacts;
+  task(): Promise<Task>;
+  /** What is asked of the analysis unless the user says otherwise. */
+  request?(task: Task): Pick<AnalysisRequest, 'triples' | 'spectrum'>;
+}
+
+/** What the user says of a subject. */
+export interface SubjectOptions {
+  readonly config: string | undefined;
+  readonly data: string | undefined;
+  readonly experiment: string | undefined;
+  readonly preset: string;
+  readonly resolution: number | undefined;
+  readonly images: number;
+  readonly dataDir: string | undefined;
+}
+
+/** What is at a path: a run or its checkpoint, or weights from elsewhere. */
+export function subjectAt(path: string, options: SubjectOptions): Subject {
+  const checkpoint = join(path, CHECKPOINT);
+  const files = openTensors(existsSync(checkpoint) ? checkpoint : path, options.config);
+  if (options.experiment !== undefined) return ofExperiment(files, options.experiment, options);
+  return files.format?.startsWith('collimate/') ? ofRun(files, options) : fromElsewhere(files, options);
+}
+
+function ofRun({ path }: TensorFiles, { dataDir }: SubjectOptions): Subject {
+  const { info, state } = decodeCheckpoint(readFileSync(path), path);
+  const { network, training } = info;
+  const { dataset } = findExperiment(info.experiment);
+  const folder = dirname(path);
+  return {
+    ...{ network, state, seed: training.seed, datasets: [dataset] },
+    config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined,
+    facts: dataFacts(dataset, { randomLabels: 0, ...training }),
+    task: () => fetchTask(dataset, { ...training, ...partFor(network, datasets[dataset]) }, dataDir),
+  };
+}
+
+/** Bare weights of the network that an experiment trains, on its data. */
+function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: SubjectOptions): Subject {
+  const experiment = findExperiment(name);
+  const { model, dataset } = experiment;
+  const { settings } = resolveSettings(experiment, { preset });
+  const options = networkOptions(model, settings, imageShape(dataset, settings));
+  const [classes = 0] = files.shapes.get(networkOf(options).classifier) ?? [];
+  const network = classes >= 2 ? { ...options, classes } : options;
+  const state = weightsOf(files, network, `the network of ${name}`);
+  matchClasses(network, state, datasets[dataset]);
+  const { seed, images } = settings;
+  return {
+    ...{ network, state, seed, datasets: [dataset] },
+    facts: dataFacts(dataset, { randomLabels: 0 }),
+    task: () => fetchTask(dataset, { seed, images, ...partFor(network, datasets[dataset]) }, dataDir),
+  };
+}
+
+const SEED = 1;
+/** Triples of a network with many classes that are compared unless the user asks for more. */
+const TRIPLES = 30;
+
+/** A published network, on images of the user's choice. */
+function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
+  const { data, images, dataDir } = given;
+  const inputs = preprocessing(files.config(), files.path);
+  const name = data !== undefined && Object.hasOwn(datasets, data) ? (data as DatasetName) : undefined;
+  const dataset = name ? datasets[name] : data === undefined ? undefined : imageFolder(data);
+  const fixed = dataset && !dataset.settings?.includes('resolution') ? dataset.side : undefined;
+  const { family, options, state: load } = recognize(files, fixed ?? given.resolution ?? inputs.side);
+  const { blocks, input, stages } = networkOf(options);
+  console.error(`${files.path} is ${family.title}: ${blocks.length} blocks, ${options.classes} classes`);
+  const [side, , channels] = input;
+  if (!dataset || channels !== dataset.channels) {
+    throw new CollimateError(
+      `it takes images of ${side}×${side} pixels and ${channels} channels, and ${dataset ? `those of ${dataset.title} have ${dataset.channels}` : 'none are given'}`,
+      'Give images with `--data`: `--data imagenette`, another dataset, or a folder.',
+    );
+  }
+  const state = load();
+  matchClasses(options, state, dataset);
+  return {
+    ...{ network: options, state, seed: SEED, datasets: name ? [name] : [] },
+    facts: { trainedAt: dataset.trainedAt, randomLabels: false },
+    async task() {
+      const settings = { seed: SEED, images, ...partFor(options, dataset) };
+      const task = await (name ? fetchTask(name, settings, dataDir) : folderTask(dataset, settings, dataDir));
+      const { test } = task;
+      const some = { ...task, test: imagesFrom(test, 0, Math.min(images, test.count)) };
+      return normalizedAs(some, inputs, name === undefined || name === 'imagenette');
+    },
+    request({ train }) {
+      const triples = Math.min(options.classes, train.classes, TRIPLES);
+      return { triples, spectrum: Math.min(3 * triples, ...stages.map(({ shape }) => sizeOf(shape))) };
+    },
+  };
+}
+
+async function folderTask(
+  folder: Dataset,
+  settings: { classes: number; images: number; resolution: number },
+  dataDir: string | undefined,
+): Promise<Task> {
+  const options: DatasetOptions = { size: settings.resolution, dataDir };
+  const split = await folder.load(options, undefined as never); // it has no source
+  return taskOf(split, { ...settings, classes: Math.min(settings.classes, split.train.classes) });
+}
+
+/** The part of a dataset that a network was trained on, or all of its classes where the network has more. */
+function partFor(network: NetworkOptions, { channels, classes }: Dataset) {
+  const features = networkOf(network).input.reduce((a, b) => a * b, 1);
+  return { classes: Math.min(network.classes, classes), resolution: Math.sqrt(features / channels) };
+}
+
+/** Brings the outputs of a network with more classes than the data into the order of those, or says that they are not. */
+function matchClasses(network: NetworkOptions, state: HostState, dataset: Dataset): void {
+  const { title, classes } = dataset;
+  if (network.classes <= classes) return;
+  const known = dataset === datasets.imagenette && network.classes === IMAGENET_CLASSES;
+  if (known) bringForward(state, networkOf(network).classifier, IMAGENETTE_IN_IMAGENET);
+  console.error(
+    `note: the network tells ${network.classes} classes apart, and ${title} shows ${classes}: ` +
+      (known
+        ? 'the outputs are reordered so that its classes come first'
+        : `accuracies and neural collapse use the first ${classes} outputs`),
+  );
+}

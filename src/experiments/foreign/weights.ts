@@ -1,0 +1,106 @@
+import { sizeOf } from '../../autograd/shape.ts';
+import { CollimateError } from '../../errors.ts';
+import { type NetworkOptions, networkOf } from '../../models/networks.ts';
+import type { HostState } from '../../train/state.ts';
+import type { TensorFiles } from './tensor-files.ts';
+
+/** Where a tensor of ours lies in a file: the name and shape that it has there, and how it is made of that. */
+export interface Source {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly from?: (data: Float32Array) => Float32Array;
+}
+
+/** Our name and shape of a tensor as its place in a file. */
+export type Mapping = (name: string, shape: readonly number[]) => Source;
+
+/** Counts of batches and positions, masks, and tables that follow from the options: nothing that a network has learned. */
+const UNLEARNED = /(^|\.)(num_batches_tracked|position_ids|masked_bias|inv_freq|attn\.bias|attention\.bias)$/;
+
+/** How many tensors a message names. */
+const NAMED = 3;
+
+/**
+ * The weights of a network from tensors that are just those of it, in whatever order.
+ * @throws CollimateError with what is missing, of another shape, or left over; `what` says what it was taken for
+ */
+export function weightsOf(
+  files: TensorFiles,
+  options: NetworkOptions,
+  what: string,
+  mapping: Mapping = (name, shape) => ({ name, shape }),
+): HostState {
+  const network = networkOf(options);
+  const statistics = network.norms.flatMap(({ name, features }) =>
+    ['running_mean', 'running_var'].map((kind) => ({ name: `${name}.${kind}`, shape: [features] })),
+  );
+  const sources = new Map(
+    [...network.parameters, ...statistics].map(({ name, shape }) => [name, mapping(name, shape)]),
+  );
+  const wanted = new Map([...sources.values()].map(({ name, shape }) => [name, shape]));
+  const lacking = [...wanted.keys()].filter((name) => !files.shapes.has(name));
+  const others = [...wanted].flatMap(([name, shape]) => {
+    const found = files.shapes.get(name);
+    return found && `${found}` !== `${shape}` ? `${name} as [${found}], expected [${shape}]` : [];
+  });
+  const extra = [...files.shapes.keys()].filter((name) => !wanted.has(name) && !UNLEARNED.test(name));
+  const problems = [
+    ...(lacking.length ? [`lacks ${some(lacking)}`] : []),
+    ...(others.length ? [`has ${some(others)}`] : []),
+    ...(extra.length ? [`has ${some(extra)} beside its tensors`] : []),
+  ];
+  if (problems.length > 0)
+    throw new CollimateError(
+      `${files.path}, as ${what}, ${problems.join('; it ')}`,
+      'Use a file with the weights of that network.',
+    );
+  const read = (name: string): Float32Array => {
+    const { name: there, from } = sources.get(name)!;
+    const data = files.read(there);
+    const problem = data.every(Number.isFinite)
+      ? name.endsWith('.running_var') && data.some((x) => x < 0) && 'negative, but is of variances'
+      : 'not finite';
+    if (!problem) return from ? from(data) : data;
+    throw new CollimateError(`${files.path} has values in ${there} that are ${problem}`, 'Use another copy.');
+  };
+  const load = (list: readonly { readonly name: string }[]) =>
+    new Map(list.map(({ name }) => [name, read(name)]));
+  return { step: 0, parameters: load(network.parameters), statistics: load(statistics), momentum: new Map() };
+}
+
+const some = (names: readonly string[]): string =>
+  names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ` and ${names.length - NAMED} more` : '');
+
+/** A tensor [n, m] that lies in the file as [m, n]. */
+export const transposed = (name: string, [rows, columns]: readonly number[]): Source => ({
+  name,
+  shape: [columns!, rows!],
+  from: (data) => Float32Array.from(data, (_, i) => data[(i % columns!) * rows! + Math.floor(i / columns!)]!),
+});
+
+/** Of a tensor of the file the rows from `start` on, of a shape, where it has `total` rows. */
+export const rowsOf = (name: string, shape: readonly number[], start: number, total: number): Source => {
+  const [rows, ...rest] = shape;
+  const each = sizeOf(rest);
+  return { name, shape: [total, ...rest], from: (data) => data.slice(start * each, (start + rows!) * each) };
+};
+
+/** The ten classes of ImageNette, in the order of their WordNet numbers, among ImageNet's 1000. */
+export const IMAGENETTE_IN_IMAGENET = [0, 217, 482, 491, 497, 566, 569, 571, 574, 701];
+export const IMAGENET_CLASSES = 1000;
+
+/** Reorders the outputs of a classifier: those in `first` come first, the others follow in order. */
+export function bringForward(state: HostState, weight: string, first: readonly number[]): void {
+  const classes = state.parameters.get(weight.replace(/weight$/, 'bias'))!.length;
+  for (const name of [weight, weight.replace(/weight$/, 'bias')]) {
+    const data = state.parameters.get(name)!;
+    const each = data.length / classes;
+    const rows = Array.from({ length: classes }, (_, c) => c);
+    const order = [...first, ...rows.filter((c) => !first.includes(c))];
+    const moved = data.slice();
+    order.forEach((from, to) => {
+      moved.set(data.subarray(from * each, (from + 1) * each), to * each);
+    });
+    state.parameters.set(name, moved);
+  }
+}

@@ -1,0 +1,221 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { recognize } from '../../src/experiments/foreign/families.ts';
+import { preprocessing } from '../../src/experiments/foreign/images.ts';
+import {
+  openTensors,
+  type TensorFiles,
+  tensorFiles,
+  within,
+} from '../../src/experiments/foreign/tensor-files.ts';
+import {
+  bringForward,
+  IMAGENETTE_IN_IMAGENET,
+  rowsOf,
+  transposed,
+} from '../../src/experiments/foreign/weights.ts';
+import { encodeSafetensors, inMemory, type TensorData } from '../../src/experiments/safetensors.ts';
+import type { ResidualNetwork } from '../../src/models/residual-network.ts';
+import { ResNet, type ResNetOptions } from '../../src/models/resnet.ts';
+import type { HostState } from '../../src/train/state.ts';
+import { someState } from '../fidelity/support.ts';
+
+const BASIC: ResNetOptions = {
+  ...{ inputs: [32, 32, 3], channels: 4, classes: 5, activation: 'relu', skip: true },
+  ...{ block: 'basic', layers: [2, 2, 3], stem: 'small' },
+};
+const NETWORK = new ResNet(BASIC);
+const STATE = someState(NETWORK);
+
+/** The tensors of a network as a file has them. */
+function tensorsOf(network: ResidualNetwork, { parameters, statistics }: HostState): Map<string, TensorData> {
+  const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
+  return new Map(
+    [...parameters, ...statistics].map(([name, data]) => [
+      name,
+      { dtype: 'F32', shape: shapes.get(name) ?? [data.length], data },
+    ]),
+  );
+}
+
+const filesOf = (tensors: ReadonlyMap<string, TensorData>): TensorFiles =>
+  tensorFiles('a', within('a', inMemory(encodeSafetensors(tensors))));
+
+/** Tensors of the network, changed. */
+function changed(change: (tensors: Map<string, TensorData>) => void): TensorFiles {
+  const tensors = tensorsOf(NETWORK, STATE);
+  change(tensors);
+  return filesOf(tensors);
+}
+
+const vector = (...values: number[]): TensorData => ({
+  ...{ dtype: 'F32', shape: [values.length] },
+  data: Float32Array.from(values),
+});
+
+describe('a network is recognized by its tensors', () => {
+  test.each<[string, Partial<ResNetOptions>]>([
+    ['basic blocks', {}],
+    ['bottlenecks', { block: 'bottleneck', layers: [2, 3] }],
+    ['the stem of large images', { stem: 'large', inputs: [224, 224, 3], classes: 7 }],
+  ])('a ResNet with %s', (_, options) => {
+    const network = new ResNet({ ...BASIC, ...options });
+    const state = someState(network);
+    const found = recognize(filesOf(tensorsOf(network, state)));
+    expect(found.options).toEqual(network.options);
+    expect(found.state()).toEqual(state);
+    expect(recognize(filesOf(tensorsOf(network, state)), 48).options).toMatchObject({ inputs: [48, 48, 3] });
+  });
+
+  test('with or without counts of batches, and under the prefixes of wrappers', () => {
+    const count = { dtype: 'I64', shape: [], data: BigInt64Array.of(5n) } as const;
+    const counted = changed((tensors) => tensors.set('layer2.0.downsample.1.num_batches_tracked', count));
+    expect(recognize(counted).state()).toEqual(STATE);
+    for (const prefix of ['module.', '_orig_mod.', 'model.', 'module._orig_mod.']) {
+      const named = [...tensorsOf(NETWORK, STATE)].map(([name, t]): [string, TensorData] => [
+        prefix + name,
+        { dtype: 'F64', shape: t.shape, data: Float64Array.from(t.data as Float32Array) },
+      ]);
+      expect(recognize(filesOf(new Map(named))).state()).toEqual(STATE);
+      named[0]![0] = 'conv1.weight'; // a prefix of all but one is none
+      expect(() => recognize(filesOf(new Map(named)))).toThrow('a is of no known family');
+    }
+  });
+});
+
+describe('what is refused says what was found', () => {
+  test('of no family', () => {
+    expect(() => recognize(filesOf(new Map([['w', vector(1, 2)]])))).toThrow(
+      'a is of no known family: it has 1 tensors, such as w [2]',
+    );
+    expect(() => recognize(filesOf(new Map()))).toThrow('it has 0 tensors');
+  });
+
+  test('missing, of another shape, and left over, in one message', () => {
+    const files = changed((tensors) => {
+      for (const name of ['bn1.weight', 'bn1.bias', 'bn1.running_mean', 'bn1.running_var'])
+        tensors.delete(name);
+      tensors.set('layer2.1.bn1.bias', vector(1, 2)).set('layer2.1.se.weight', vector(1));
+    });
+    expect(() => recognize(files).state()).toThrow(
+      'a, as a ResNet of torchvision or timm, lacks bn1.weight, bn1.bias, bn1.running_mean and 1 more; ' +
+        'it has layer2.1.bn1.bias as [2], expected [8]; it has layer2.1.se.weight beside its tensors',
+    );
+  });
+
+  test.each<[string, string, TensorData, string]>([
+    ['not finite', 'bn1.bias', vector(1, 2, Number.NaN, 4), 'has values in bn1.bias that are not finite'],
+    ['negative variances', 'bn1.running_var', vector(1, 2, -1, 4), 'that are negative, but is of variances'],
+    [
+      'too precise',
+      'bn1.bias',
+      { dtype: 'F64', shape: [4], data: Float64Array.of(0.1, 1, 1, 1) },
+      'has the tensor bn1.bias as F64, which float32 does not hold exactly',
+    ],
+    ['of integers', 'bn1.bias', { dtype: 'I32', shape: [4], data: new Int32Array(4) }, 'as I32, which'],
+  ])('values that are %s', (_, name, tensor, message) => {
+    const files = changed((tensors) => tensors.set(name, tensor));
+    expect(() => recognize(files).state()).toThrow(message);
+  });
+
+  test('a stage that has no block to measure', () => {
+    const network = { ...BASIC, layers: [2, 2] };
+    const tensors = tensorsOf(new ResNet(network), someState(new ResNet(network)));
+    for (const name of tensors.keys()) if (name.startsWith('layer2.1.')) tensors.delete(name);
+    expect(() => recognize(filesOf(tensors))).toThrow(
+      'layers[1]: expected a whole number from 2 to 1000, got 1',
+    );
+  });
+});
+
+describe('files', () => {
+  const folder = join(inject('scratch'), 'foreign');
+  const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const write = (name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value));
+
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    const all = [...tensorsOf(NETWORK, STATE)];
+    const parts = [all.slice(0, 9), all.slice(9)].map((part) => new Map(part));
+    for (const [i, name] of [first, second].entries())
+      writeFileSync(join(folder, name), encodeSafetensors(parts[i]!));
+    const where = all.map(([name], i) => [name, i < 9 ? first : second]);
+    write('model.safetensors.index.json', { metadata: {}, weight_map: Object.fromEntries(where) });
+    write('config.json', { image_size: 40, model_type: 'resnet' });
+    write('other.json', { image_size: 48 });
+    write('preprocessor_config.json', { image_mean: [0.5, 0.5, 0.5], image_std: [0.2, 0.2, 0.3] });
+  });
+
+  test('of several parts are read by their index, given by itself or in its folder', () => {
+    for (const path of [folder, join(folder, 'model.safetensors.index.json')]) {
+      const files = openTensors(path);
+      expect(recognize(files).state()).toEqual(STATE);
+      const { side, mean, std } = preprocessing(files.config(), files.path);
+      expect({ side, mean, std }).toEqual({ side: 40, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.3] });
+    }
+    expect(preprocessing(openTensors(folder, join(folder, 'other.json')).config(), 'a').side).toBe(48);
+    expect(() => openTensors(folder, join(folder, 'none.json')).config()).toThrow('none.json');
+  });
+
+  test('that an index lists and are not there, or have not what it says, are named', () => {
+    write('bad.index.json', { weight_map: { 'fc.weight': first } });
+    expect(() => openTensors(join(folder, 'bad.index.json'))).toThrow(
+      `says that ${first} has fc.weight, which it lacks`,
+    );
+    write('bad.index.json', { weight_map: { 'fc.weight': '../foreign/gone.safetensors' } });
+    expect(() => openTensors(join(folder, 'bad.index.json'))).toThrow(
+      `cannot read ${join(folder, 'gone.safetensors')}`,
+    );
+    expect(() => openTensors(join(folder, 'nowhere'))).toThrow(`cannot read ${join(folder, 'nowhere')}`);
+    expect(() => openTensors('/dev/zero')).toThrow('cannot read /dev/zero: it is not a file');
+  });
+});
+
+test.each([
+  [{}, {}],
+  [{ size: 256, crop_size: { height: 224, width: 224 } }, { side: 224 }],
+  [{ size: { shortest_edge: 256 } }, { side: 256 }],
+  [
+    { pretrained_cfg: { input_size: [3, 288, 288], mean: [0, 0.1, 0.2], std: [1, 1, 2], crop_pct: 0.95 } },
+    { side: 288, mean: [0, 0.1, 0.2], std: [1, 1, 2] },
+  ],
+])('the images that a configuration wants: %j', (config, expected) => {
+  const found = preprocessing(config, 'a');
+  expect(found).toEqual({ side: undefined, mean: undefined, std: undefined, ...expected });
+});
+
+test('a configuration that makes no sense is refused', () => {
+  expect(() => preprocessing({ image_std: [0] }, 'a')).toThrow(
+    'the configuration of a: image_std[0]: expected a number above 0, got 0',
+  );
+});
+
+test('layouts of other libraries: transposed, and as rows of one tensor', () => {
+  const { from: turn, ...place } = transposed('w', [2, 3]);
+  expect(place).toEqual({ name: 'w', shape: [3, 2] });
+  expect([...turn!(Float32Array.of(1, 2, 3, 4, 5, 6))]).toEqual([1, 3, 5, 2, 4, 6]);
+  const { from: cut, ...whole } = rowsOf('qkv', [2, 2], 2, 6);
+  expect(whole).toEqual({ name: 'qkv', shape: [6, 2] });
+  expect([...cut!(Float32Array.from({ length: 12 }, (_, i) => i))]).toEqual([4, 5, 6, 7]);
+});
+
+describe('classes', () => {
+  test('are reordered with their biases', () => {
+    const { classifier } = NETWORK;
+    const state = { ...STATE, parameters: new Map(STATE.parameters) };
+    const [weight, bias] = [classifier, 'fc.bias'].map((name) => state.parameters.get(name)!);
+    bringForward(state, classifier, [3, 1]);
+    const row = (c: number) => weight!.subarray(16 * c, 16 * (c + 1));
+    expect(state.parameters.get('fc.bias')).toEqual(Float32Array.from([3, 1, 0, 2, 4], (c) => bias![c]!));
+    expect([...state.parameters.get(classifier)!]).toEqual([3, 1, 0, 2, 4].flatMap((c) => [...row(c)]));
+  });
+
+  test('of ImageNette are those of ImageNet, by the names that both have', () => {
+    const imagenet = {
+      'tench': 0, 'English springer': 217, 'cassette player': 482, 'chain saw': 491, 'church': 497,
+      'French horn': 566, 'garbage truck': 569, 'gas pump': 571, 'golf ball': 574, 'parachute': 701,
+    }; // biome-ignore format: a table
+    expect(IMAGENETTE_IN_IMAGENET).toEqual(Object.values(imagenet));
+  });
+});
