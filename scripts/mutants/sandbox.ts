@@ -61,7 +61,7 @@ export class Sandbox implements Disposable {
     const seconds = new Map<string, number>();
     const before = cpuSeconds(vitest.pid!);
     let failed: string | undefined;
-    let watch = new Watch(vitest.pid!, 0);
+    const watch = new Watch(vitest.pid!);
     let resolveEnd!: (outcome: Outcome) => void;
     const ended = new Promise<Outcome>((resolve) => {
       resolveEnd = resolve;
@@ -72,7 +72,7 @@ export class Sandbox implements Disposable {
     };
     const hear = (event: Event) => {
       if (event.kind === 'done') return event.passed ? end() : end('an error outside of tests');
-      watch = new Watch(vitest.pid!, expected(event.file));
+      watch.sign(expected(event.file));
       if (event.kind !== 'ended') return;
       seconds.set(event.file, event.seconds);
       if (event.failed) failed ??= event.file;
@@ -85,7 +85,7 @@ export class Sandbox implements Disposable {
       if (!watch.hangs()) return;
       end('timeout');
       this.#kill();
-    }, 2000);
+    }, 5000);
     vitest.on('message', hear).on('exit', crash);
     vitest.send({ files, changed: [...this.#changed] } satisfies Request);
     this.#changed.clear();

@@ -6,28 +6,40 @@ const SLACK_SECONDS = 30;
 const IDLE_SECONDS = 0.3;
 
 /**
- * Tells tests that hang from tests that are slow, on a machine with other work too: what counts is the time on the processors,
- * of a whole session of processes (as the leader's id names it), since this was made.
+ * Tells tests that hang from tests that are slow, on a machine with other work too: what counts is the time on the processors
+ * of a whole session of processes, as the leader's id names it.
  */
 export class Watch {
   readonly #session: number;
-  readonly #allowed: number;
-  readonly #start: number;
-  #last: { readonly at: number; readonly cpu: number };
+  /** What the tests that run may take; unknown when others have begun since. */
+  #allowed: number | undefined;
+  #expected = 0;
+  #start = 0;
+  #minute = { at: 0, cpu: 0 };
 
-  constructor(session: number, expectedSeconds: number) {
+  constructor(session: number) {
     this.#session = session;
-    this.#allowed = SLACK_SECONDS + 3 * expectedSeconds;
-    this.#start = cpuSeconds(session);
-    this.#last = { at: performance.now(), cpu: this.#start };
   }
 
+  /** Something has begun or ended, in a test file that takes so long. */
+  sign(expectedSeconds: number): void {
+    this.#allowed = undefined;
+    this.#expected = expectedSeconds;
+  }
+
+  /** Called every few seconds. */
   hangs(): boolean {
     const cpu = cpuSeconds(this.#session);
+    const now = performance.now();
+    if (this.#allowed === undefined) {
+      this.#allowed = SLACK_SECONDS + 3 * this.#expected;
+      this.#start = cpu;
+      this.#minute = { at: now, cpu };
+    }
     if (cpu - this.#start > this.#allowed) return true;
-    if (performance.now() - this.#last.at < 60_000) return false;
-    const idle = cpu - this.#last.cpu < IDLE_SECONDS;
-    this.#last = { at: performance.now(), cpu };
+    if (now - this.#minute.at < 60_000) return false;
+    const idle = cpu - this.#minute.cpu < IDLE_SECONDS;
+    this.#minute = { at: now, cpu };
     return idle;
   }
 }
@@ -39,11 +51,8 @@ export function cpuSeconds(session: number): number {
     if (!/^\d+$/.test(id)) continue;
     try {
       const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
-      const fields = stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .map(Number);
-      if (fields[3] === session) for (const field of fields.slice(11, 15)) ticks += field;
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (Number(fields[3]) === session) for (const field of fields.slice(11, 15)) ticks += Number(field);
     } catch {} // It has just ended.
   }
   return ticks / 100;
