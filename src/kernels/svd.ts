@@ -42,17 +42,13 @@ export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kern
   };
 }
 
-/** A subgroup; or as many lanes, up to 16, as can pass their rows, `chunks` fours each, through workgroup memory. */
-function lanesFor(chunks: number, traits: AdapterTraits): number {
-  if (traits.subgroupSize > 1) return traits.subgroupSize;
-  let lanes = Math.min(16, traits.maxWorkgroupInvocations);
-  while (lanes * (chunks + 1) * 16 + 4 > traits.maxWorkgroupStorageBytes) lanes /= 2;
-  return lanes;
-}
+/** Without subgroups, 16 lanes at most: at MAX_SIZE they pass rows through 8.3 of the 16 KiB that every adapter has. */
+const lanesFor = ({ subgroupSize, maxWorkgroupInvocations }: AdapterTraits): number =>
+  subgroupSize > 1 ? subgroupSize : Math.min(16, maxWorkgroupInvocations);
 
 function source(n: number, traits: AdapterTraits): string {
   const chunks = Math.ceil(n / 4);
-  const { lanes, alone, wgsl } = team(lanesFor(chunks, traits), traits);
+  const { lanes, alone, wgsl } = team(lanesFor(traits), traits);
   const quads = n % 4 === 0;
   const width = quads ? 4 : 1;
   const each = (body: (c: number) => string, separator = '\n') =>

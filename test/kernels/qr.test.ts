@@ -145,7 +145,11 @@ describe('qr', () => {
       expect(() => qr({ vectors: 5, batch: 1, dim: 4 }, traits)).toThrow(
         '5 vectors of length 4 cannot be orthonormal',
       );
-      expect(() => qr({ vectors: 5, batch: 1, dim: 1e6 }, traits)).toThrow('1000000 are longer than');
+      const small = { ...traits, maxWorkgroupInvocations: 64 };
+      expect(() => qr({ vectors: 5, batch: 1, dim: 128 * 64 }, small)).not.toThrow();
+      expect(() => qr({ vectors: 5, batch: 1, dim: 128 * 64 + 1 }, small)).toThrow(
+        '8193 are longer than the 8192 that a workgroup can hold',
+      );
     });
   });
 });
