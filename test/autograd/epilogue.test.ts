@@ -4,7 +4,7 @@ import * as c from '../../src/autograd/functions.ts';
 import { trace } from '../../src/autograd/graph.ts';
 import { plan } from '../../src/autograd/lower/plan.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
-import { grad } from '../../src/autograd/transform.ts';
+import { grad, vjp } from '../../src/autograd/transform.ts';
 import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { testGpu } from '../gpu/harness.ts';
@@ -176,6 +176,30 @@ describe.each(variants)('products with what follows them, %s', (_, own, numRuns)
         c.sum(c.square(c.relu(c.add(c.conv2d(c.relu(y), weight, { padding: 1 }), c.mul(b, m))))),
       )(image);
     await agree(back, [of(x), of(w), of(bias), of(mask)]);
+  });
+
+  it.each<[number, number]>([
+    [1, 1],
+    [2, 1],
+    [1, 2],
+  ])('of gradients of convolutions with strides %i and %i', async (...stride) => {
+    const f = (image: Tensor, weight: Tensor, u: Tensor, b: Tensor, w: Tensor) => {
+      const [, pull] = vjp((y: Tensor, z: Tensor) => c.conv2d(y, z, { stride, padding: 1 }), image, weight);
+      const [ofImage, ofWeight] = pull(u) as [Tensor, Tensor];
+      return [c.add(ofImage, b), c.mul(ofWeight, w)];
+    };
+    const u = [2, 4 / stride[0], 4 / stride[1], 32];
+    const names = await agree(f, [
+      of([2, 4, 4, 32]),
+      of([32, 32, 3, 3]),
+      of(u),
+      of([32]),
+      of([32, 32, 3, 3]),
+    ]);
+    // Only of an image whose pixels are computed in the order of their places.
+    expect(names.filter((name) => name.startsWith('conv') && name.endsWith('+pointwise'))).toEqual(
+      stride[0] * stride[1] === 1 ? ['conv_image+pointwise'] : [],
+    );
   });
 });
 
