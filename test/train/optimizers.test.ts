@@ -155,7 +155,18 @@ describe('refuses', () => {
     ['a rate', () => t.sgd({ lr: Number.NaN }), 'lr is NaN'],
     ['a momentum', () => t.sgd({ lr: 1, momentum: 1 }), 'momentum is 1'],
     ['a beta', () => t.adam({ betas: [0.9, 1] }), 'betas[1] is 1'],
+    ['a negative rate', () => t.adam({ lr: -1 }), 'lr is -1'],
+    ['a weight decay', () => t.adamw({ weightDecay: -0.1 }), 'weightDecay is -0.1'],
+    ['an epsilon', () => t.adam({ epsilon: -1e-8 }), 'epsilon is -1e-8'],
+    ['a norm', () => t.clipByGlobalNorm([x()], -1), 'most is -1'],
     ['no steps', () => t.cosine({ lr: 1, steps: 0 }), 'steps is 0'],
+    ['half a step', () => t.linear({ lr: 1, steps: 1.5 }), 'steps is 1.5'],
+    ['a rate to begin at', () => t.linear({ lr: -1, steps: 1 }), 'lr is -1'],
+    ['a rate to end at', () => t.linear({ lr: 1, to: -1, steps: 1 }), 'to is -1'],
+    ['no steps of warmup', () => t.warmup(0, 1), 'steps is 0'],
+    ['a rate that steps down', () => t.stepDecay({ lr: -1, every: 1, factor: 1 }), 'lr is -1'],
+    ['steps down at no steps', () => t.stepDecay({ lr: 1, every: 0, factor: 1 }), 'every is 0'],
+    ['a factor', () => t.stepDecay({ lr: 1, every: 1, factor: -1 }), 'factor is -1'],
     ['no parameters', () => t.adamw().init({}), 'adamw: there are no parameters'],
     [
       'gradients of others',
@@ -168,4 +179,12 @@ describe('refuses', () => {
       'sgd: moment: expected {b}, got {a}',
     ],
   ])('%s', (_, f, message) => expect(f).toThrow(message));
+
+  it('nothing at the ends of what is allowed', () => {
+    t.sgd({ lr: 0, momentum: 0, weightDecay: 0 });
+    t.adam({ lr: 0, betas: [0, 0], epsilon: 0 });
+    t.linear({ lr: 0, to: 0, steps: 1 });
+    t.stepDecay({ lr: 0, every: 1, factor: 0 });
+    t.warmup(1, 0);
+  });
 });
