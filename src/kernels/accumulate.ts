@@ -1,5 +1,6 @@
 import { SCALARS, type Scalar } from './fused.ts';
 import { extreme } from './special.ts';
+import type { Shared } from './team.ts';
 
 /**
  * `moments` gives of each stretch what {@link MOMENTS_WGSL} keeps, in four results; `merged` is the variance of what such
@@ -15,32 +16,46 @@ export const BLOCK = 32;
 /** Elements of a block whose moments are taken: the fewer, the less an outlier that the others are compared with costs. */
 export const MOMENTS_BLOCK = 16;
 /** Types of floats and of their bits, by themselves. */
-export const ALONE = ['f32', 'u32'] as const;
+const ALONE = ['f32', 'u32'] as const;
 
 /**
  * Numbers of elements, means and sums of squared deviations from the means, of several stretches, and their union (Chan,
  * Golub & LeVeque, 1979). A mean is kept as one of the elements and the difference to it, which is no larger than the
  * spread of them all: so nothing cancels, whatever the order of the elements and however far they are from zero.
  */
-export const MOMENTS_WGSL = `
-struct Moments { shift: F, mean: F, squares: F, count: f32 }
-fn united(a: Moments, b: Moments) -> Moments {
+const momentsOf = (struct: string, type: string) => `
+struct ${struct} { shift: ${type}, mean: ${type}, squares: ${type}, count: f32 }
+fn united${struct}(a: ${struct}, b: ${struct}) -> ${struct} {
   let count = a.count + b.count;
   let share = b.count / max(count, 1.0);
   let shift = select(a.shift, b.shift, a.count == 0.0);
   let d = (b.shift - shift) + (b.mean - a.mean);
-  return Moments(shift, a.mean + d * share, a.squares + b.squares + d * d * (a.count * share), count);
+  return ${struct}(shift, a.mean + d * share, a.squares + b.squares + d * d * (a.count * share), count);
 }`;
 
 /** The union of the four stretches, of one length, that the parts of vectors make. */
-export const ACROSS_WGSL = `
-struct Total { shift: f32, mean: f32, squares: f32, count: f32 }
+const ACROSS_WGSL = `
 fn across(m: Moments) -> Total {
   let means = (m.shift - m.shift.x) + m.mean;
   let mean = dot(means, F(0.25));
   let d = means - mean;
   return Total(m.shift.x, mean, dot(m.squares, F(1.0)) + m.count * dot(d, d), 4.0 * m.count);
 }`;
+
+/** The union with the stretch of the lane whose number differs in the bits of `mask`, the lower lane's first. */
+const withPeerWgsl = (struct: string) => {
+  const each = (value: (field: string) => string) =>
+    `${struct}(${['shift', 'mean', 'squares', 'count'].map(value).join(', ')})`;
+  return `
+fn withPeer(m: ${struct}, mask: u32, upper: bool) -> ${struct} {
+  let peer = ${each((field) => `subgroupShuffleXor(m.${field}, mask)`)};
+  return united${struct}(${each((field) => `select(m.${field}, peer.${field}, upper)`)}, ${each((field) => `select(peer.${field}, m.${field}, upper)`)});
+}`;
+};
+
+/** What moments need: of vectors whose parts become one at the end, where they are `across`; with shuffles, or without. */
+export const momentsWgsl = (across: boolean, shuffles: boolean): string =>
+  `${momentsOf('Moments', 'F')}${across ? momentsOf('Total', 'f32') + ACROSS_WGSL : ''}${shuffles ? withPeerWgsl(across ? 'Total' : 'Moments') : ''}`;
 
 /** How one reduction goes on: a running value of each level of blocks, and variables of the innermost. */
 export interface Accumulator {
@@ -52,6 +67,8 @@ export interface Accumulator {
   /** In a block of elements: variables, each with its start and how an element changes it, and the block's value. */
   variables: readonly (readonly [name: string, start: string, next: string])[];
   block: string;
+  /** What stands for an element that is not there: it changes nothing. For the last of those that come at once. */
+  idle: readonly [element: string, value: string];
 }
 
 /** The smallest number of each type: WGSL has no literal of −∞. */
@@ -68,7 +85,8 @@ export function accumulator(
   const type = SCALARS[dtype].value;
   const plain = (start: string, join: Accumulator['join']): Accumulator => {
     const block = `b${i}`;
-    return { name, dtype, type, start, join, variables: [[block, start, join(block, y!)]], block };
+    const variables = [[block, start, join(block, y!)]] as const;
+    return { name, dtype, type, start, join, variables, block, idle: [y!, start] };
   };
   if (kind === 'sum' || kind === 'mean') return plain(`${type}(0)`, (a, b) => `${a} + ${b}`);
   if (kind === 'prod') return plain(`${type}(1)`, (a, b) => `${a} * ${b}`);
@@ -82,11 +100,12 @@ export function accumulator(
     dtype,
     type: 'Moments',
     start: 'Moments()',
-    join: (a: string, b: string) => `united(${a}, ${b})`,
+    join: (a: string, b: string) => `unitedMoments(${a}, ${b})`,
   } as const;
   if (kind === 'merged') {
-    const next = `united(b${i}, Moments(${[y, ...more].join(', ')}))`;
-    return { ...moments, variables: [[`b${i}`, 'Moments()', next]], block: `b${i}` };
+    const next = `unitedMoments(b${i}, Moments(${[y, ...more].join(', ')}))`;
+    const variables = [[`b${i}`, 'Moments()', next]] as const;
+    return { ...moments, variables, block: `b${i}`, idle: [more.at(-1)!, 'F(0.0)'] };
   }
   // Sums of x − x₀ and its square, x₀ being the block's first element: Σ(x − x₀)² is at most so many times as large as the
   // sum of squared deviations as there are elements in the block.
@@ -98,6 +117,7 @@ export function accumulator(
       [`squares${i}`, 'F(0.0)', `squares${i} + ${d} * ${d}`],
     ],
     block: `Moments(shift${i}, sum${i} * share, squares${i} - sum${i} * (sum${i} * share), count)`,
+    idle: [y!, `shift${i}`],
   };
 }
 
@@ -126,16 +146,29 @@ export function blocks(
   return loops;
 }
 
-/** Adds up the rows of a workgroup pairwise; the first row ends with the totals. */
-export function combineRows(running: readonly Accumulator[], rows: number, lanes: number): string {
-  const each = (text: (a: Accumulator) => string) => running.map(text).join('\n      ');
-  return `let slot = local.y * ${lanes}u + local.x;
-  ${each(({ name }) => `all_${name}[slot] = ${name}_0;`)}
-  for (var half = ${rows / 2}u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (local.y < half) {
-      ${each(({ name, join }) => `all_${name}[slot] = ${join(`all_${name}[slot]`, `all_${name}[slot + half * ${lanes}u]`)};`)}
-    }
+/** What a thread's loops come to, `{name}`, of one value where they had four neighbours of it: with its type and how lanes join theirs. */
+export function totalOf(
+  { name, dtype, type, join }: Accumulator,
+  across: boolean,
+): Shared & { readonly type: string; readonly value: string } {
+  const mailbox = `all_${name}`;
+  if (type === 'Moments') {
+    const [own, value] = across ? ['Total', `across(${name}_0)`] : ['Moments', `${name}_0`];
+    return {
+      ...{ name, mailbox, type: own, value, long: true },
+      join: (a, b) => `united${own}(${a}, ${b})`,
+      withPeer: (mask) => `${name} = withPeer(${name}, ${mask}u, (lane & ${mask}u) != 0u);`,
+    };
   }
-  ${each(({ name }) => `${name}_0 = all_${name}[slot];`)}`;
+  const one = (a: string, b: string) => (across ? `(${join(a, b, ALONE)})` : join(a, b));
+  const part = (field: string) => `${name}_0.${field}`;
+  return {
+    ...{ name, mailbox, type: across ? SCALARS[dtype].stored : type, join: one },
+    value: across ? one(one(part('x'), part('y')), one(part('z'), part('w'))) : `${name}_0`,
+    // The larger of zeros of both signs may be the first or the second.
+    withPeer: (
+      mask,
+    ) => `{ let peer = subgroupShuffleXor(${name}, ${mask}u); let upper = (lane & ${mask}u) != 0u;
+    let low = select(${name}, peer, upper); let high = select(peer, ${name}, upper); ${name} = ${one('low', 'high')}; }`,
+  };
 }

@@ -1,6 +1,6 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import type { Scalar } from './fused.ts';
-import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, lanesOf, type Sizes } from './grid.ts';
 
 /** Running sums of the rows of `outer` matrices, a thread for each column: x [outer, rows, width] of a type read, the same written. */
 export function cumsum(
@@ -16,7 +16,7 @@ export function cumsum(
   },
   traits: AdapterTraits,
 ): Kernel {
-  const lanes = traits.kind === 'software' ? Math.max(traits.subgroupSize, 4) : 64;
+  const lanes = lanesOf(traits);
   const columns = outer * width;
   return {
     name: 'cumsum',

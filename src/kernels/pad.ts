@@ -1,4 +1,5 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
+import { lanesOf } from './grid.ts';
 
 /** Rows that a workgroup copies. */
 const ROWS = 16;
@@ -11,7 +12,7 @@ export const roundUp = (size: number): number => 4 * Math.ceil(size / 4);
  * Bindings: `[rows, cols]` read, `[roundUp(rows), roundUp(cols)]` written.
  */
 export function pad(rows: number, cols: number, traits: AdapterTraits): Kernel {
-  const lanes = Math.max(traits.subgroupSize, 4);
+  const lanes = lanesOf(traits);
   const [height, vectors] = [roundUp(rows), roundUp(cols) / 4];
   return {
     name: 'pad',

@@ -1,8 +1,7 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { type Axis, type Body, coalesce, offset, Shader, stored, vectorizable } from './fused.ts';
-import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, lanesOf } from './grid.ts';
 
-const HARDWARE_LANES = 64;
 /** Workgroups that keep the cores of a software adapter busy; more only cost their start. */
 const SOFTWARE_GROUPS = 16;
 
@@ -28,8 +27,7 @@ export function pointwise(
   const outerSize = outer.reduce((n, a) => n * a.size, 1);
 
   const software = traits.kind === 'software';
-  const most = software ? Math.max(traits.subgroupSize, 4) : HARDWARE_LANES;
-  const lanes = Math.min(most, Math.max(4, 2 ** Math.ceil(Math.log2(columns))));
+  const lanes = Math.min(lanesOf(traits), Math.max(4, 2 ** Math.ceil(Math.log2(columns))));
   const across = Math.ceil(columns / lanes);
   const perThread = software
     ? Math.min(rows, Math.max(1, Math.floor((rows * outerSize * across) / SOFTWARE_GROUPS)))

@@ -1,14 +1,7 @@
-import {
-  type Accumulator,
-  ALONE,
-  BLOCK,
-  blocks,
-  combineRows,
-  MOMENTS_BLOCK,
-  type ReduceKind,
-} from './accumulate.ts';
+import { type Accumulator, BLOCK, blocks, MOMENTS_BLOCK, type ReduceKind, totalOf } from './accumulate.ts';
 import { neededFor, offset, SCALARS, type Shader, stored } from './fused.ts';
 import type { MatmulSpec } from './matmul-problem.ts';
+import { joinLanes } from './team.ts';
 
 /**
  * What one kernel goes on to compute of its reductions, whose results are leaves of the body (`totalLeaf`): further reductions,
@@ -42,10 +35,20 @@ export interface Sharing {
   /** Results of a workgroup, and threads for each of them. */
   readonly lanes: number;
   readonly rows: number;
+  /** Whether the threads of one result are neighbours, as its elements are; else those of neighbouring results are. */
+  readonly along: boolean;
+  /** Elements that a thread loads one after the other before it uses them. */
+  readonly ahead: number;
+  /** Lanes that can shuffle. */
+  readonly subgroup: number;
   /** Elements along the last reduced axis, and along those around it, that a thread or the rows of one take. */
   readonly lengthPart: number;
   readonly aroundPart: number;
 }
+
+/** Of the lanes of a workgroup, which have parts of one result: those whose numbers differ in the bits from the first number up to the second. */
+export const partners = ({ along, lanes, rows }: Sharing): readonly [from: number, to: number] =>
+  along ? [1, rows] : [lanes, lanes * rows];
 
 /** The statements with which a workgroup goes through its part of a space, once or stage by stage. */
 export class Passes {
@@ -101,15 +104,28 @@ export class Passes {
 
   /** The loops of some reductions, which read these of the body's results; `needed` are all that their statements are for. */
   #loops(which: readonly number[], values: readonly number[], needed?: readonly number[]): string[] {
-    const { rows, lanes, lengthPart, aroundPart } = this.sharing;
+    const { rows, lengthPart, aroundPart, ahead, across, subgroup } = this.sharing;
     const own = which.map((i) => this.running[i]!);
     const { before, inside } = this.#statements(needed);
     const { results } = this.shader.body;
-    const element = [...inside, ...values.map((i) => `let y${i} = ${results[i]!.expression};`)];
+    const idle = new Map(ahead > 1 ? own.map((a) => a.idle) : []);
+    const element = values.map((i) => {
+      const [{ expression }, other] = [results[i]!, idle.get(`y${i}`)];
+      return `let y${i} = ${other ? `select(${other}, ${expression}, there)` : expression};`;
+    });
+    const elements = [...inside, ...element];
     const moments = own.some(({ type }) => type === 'Moments');
     const loops = [
       ...(this.#around.length ? blocks('q', 'beginAround', 'endAround', 1, aroundPart, BLOCK, 1) : []),
-      ...blocks('r', 'begin', 'end', rows, lengthPart / rows, moments ? MOMENTS_BLOCK : BLOCK, 2),
+      ...blocks(
+        'r',
+        'begin',
+        'end',
+        rows,
+        lengthPart / rows,
+        moments ? MOMENTS_BLOCK : BLOCK,
+        ahead > 1 ? 1 : 2,
+      ),
     ];
     const shifted = which.filter((i) => this.running[i]!.variables.length > 1);
     const value = ({ name }: Accumulator, level: number) => `${name}_${level}`;
@@ -135,35 +151,42 @@ export class Passes {
         `let count = f32((max(${to}, first) - first + ${rows - 1}u) / ${rows}u);`,
         'let share = 1.0 / max(count, 1.0);',
         ...shifted.map((j) => `var shift${j} = F(0.0);`),
-        `{ let r = min(first, end - 1u); ${[...element, ...shifted.map((j) => `shift${j} = y${j};`)].join(' ')} }`,
+        `{ let r = min(first, end - 1u); let there = true; ${[...elements, ...shifted.map((j) => `shift${j} = y${j};`)].join(' ')} }`,
+      ];
+      // Nothing stands between the loads of one turn, so that they are on their way together.
+      const several = [
+        `for (var next = ${first}; next < ${to}; next += ${step * ahead}u) {`,
+        `for (var u = 0u; u < ${ahead}u; u++) { let place = next + u * ${step}u;`,
+        `let there = place < ${to}; let r = min(place, end - 1u);`,
       ];
       return [
         ...(shifted.length ? counted : []),
         ...variables.map(([name, start]) => `var ${name} = ${start};`),
-        loop,
-        ...element,
-        ...variables.map(([name, , next]) => `${name} = ${next};`),
-        '}',
+        ...(ahead > 1 ? several : [loop]),
+        ...[...elements, ...variables.map(([name, , next]) => `${name} = ${next};`)],
+        ahead > 1 ? '} }' : '}',
         ...own.map((a) => `let ${value(a, i)} = ${a.block};`),
       ];
     };
-    return [...before, ...nest(0), ...(rows > 1 ? [combineRows(own, rows, lanes)] : [])];
+    const totals = own.map((a) => totalOf(a, across));
+    return [
+      ...before,
+      ...nest(0),
+      ...totals.map(({ name, value }) => `var ${name} = ${value};`),
+      ...joinLanes(totals, ...partners(this.sharing), subgroup),
+    ];
   }
 
   /** What reduction `i` comes to: one value, or the four of `moments`. */
   totals(i: number): string[] {
     const { across } = this.sharing;
-    const { name, join, type } = this.running[i]!;
-    const total = `${name}_0`;
+    const { name, type } = this.running[i]!;
     if (type === 'Moments') {
-      const parts = ['shift', 'mean', 'squares', 'count'].map((part) =>
-        across ? `across(${total}).${part}` : `F(${total}.${part})`,
-      );
+      const own = across ? '' : 'F';
+      const parts = ['shift', 'mean', 'squares', 'count'].map((part) => `${own}(${name}.${part})`);
       return this.kinds[i] === 'moments' ? parts : [`${parts[2]} / ${parts[3]}`];
     }
-    const pair = (a: string, b: string) => `(${join(`${total}.${a}`, `${total}.${b}`, ALONE)})`;
-    const value = across ? join(pair('x', 'y'), pair('z', 'w'), ALONE) : total;
-    return [this.kinds[i] === 'mean' ? `(${value}) / f32(${this.sizes.total})` : value];
+    return [this.kinds[i] === 'mean' ? `${name} / f32(${this.sizes.total})` : name];
   }
 
   /** A value of a thread's result where it has four neighbours of one. */
@@ -182,12 +205,10 @@ export class Passes {
     const stage = (number: number): string[] => {
       const own = order.flatMap((of, i) => (of === number ? [i] : []));
       const typeOf = (i: number) => SCALARS[this.running[i]!.dtype].value;
-      const shared = own.map((i) => `${this.running[i]!.name}_0 = all_${this.running[i]!.name}[local.x];`);
       return [
         ...own.map((i) => `var total${i}: ${typeOf(i)};`),
         '{',
         ...this.#loops(own, own, own),
-        ...(rows > 1 ? ['workgroupBarrier();', ...shared] : []),
         ...own.map((i) => `total${i} = ${typeOf(i)}(${this.totals(i)});`),
         '}',
       ];

@@ -1,5 +1,5 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import { ACROSS_WGSL, type Accumulator, accumulator, MOMENTS_WGSL, type ReduceKind } from './accumulate.ts';
+import { type Accumulator, accumulator, momentsWgsl, type ReduceKind, totalOf } from './accumulate.ts';
 import {
   type Body,
   bitsOf,
@@ -10,10 +10,10 @@ import {
   Shader,
   vectorizable,
 } from './fused.ts';
-import { foldGrid, LINEAR_GROUP } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, lanesOf } from './grid.ts';
 import { productName } from './matmul-problem.ts';
 import { type TiledShape, tiledName, tiledThreads } from './matmul-tiled.ts';
-import { type NumberedAxis, Passes, type Sharing, type Stages } from './reduce-passes.ts';
+import { type NumberedAxis, Passes, partners, type Sharing, type Stages } from './reduce-passes.ts';
 import { stripesOf, stripesSource } from './stripes.ts';
 
 export type { ReduceKind } from './accumulate.ts';
@@ -43,17 +43,18 @@ export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
   strides: new Array<number>(axes).fill(0),
 });
 
-const MAX_ROWS = 16;
-/** Threads that share the elements of a few results, where these are needed again, and workgroups that there should be. */
-const STAGED = { threads: 256, groups: 16 };
+/** On GPUs: threads of a workgroup at most, workgroups that there should be, and elements that a thread loads at once. */
+const THREADS = 256;
+const GROUPS = 64;
+const AHEAD = 4;
 
 const product = (list: readonly NumberedAxis[]) => list.reduce((n, { size }) => n * size, 1);
 const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
 
 /**
  * Reduces a fused expression along some axes of its space. Bindings: the buffer leaves, then the results, dense over
- * the axes that stay. A thread reduces one result, or four neighbours; on hardware the rows of a workgroup share
- * the work and combine through workgroup memory, on software adapters (where that is slow) one thread does it all.
+ * the axes that stay. A thread reduces one result, or four neighbours. On GPUs several share the work: neighbouring threads read
+ * neighbouring elements, whichever axes are reduced, and join what they have (`joinLanes`). On software adapters one does it all.
  */
 export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
   const { kinds, reduced, splits = 1, stages } = spec;
@@ -63,13 +64,13 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
     : [];
   const body = { ...spec.body, leaves: [...spec.body.leaves, ...dense] };
   const axes = coalesce(body, reduced);
-  const vector = vectorizable(body, axes) && !(stages && traits.kind === 'hardware');
+  const vector = vectorizable(body, axes) && !stages?.product;
   const keptVector = vector && !axes.at(-1)!.reduced;
   const shader = new Shader(body, axes, vector);
   const running = accumulators(spec);
   const stripe = stages?.product && stripesOf(stages.product, bytesToReduce(kinds), traits)!;
   const sharing = shareOut(spec, shader, running, stripe, traits);
-  const { stay, fold, lanes, rows, across } = sharing;
+  const { stay, fold, lanes, rows, across, along, subgroup } = sharing;
   const around = fold.slice(0, -1);
   const outputs = product(stay);
 
@@ -106,13 +107,16 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
     : [...passes.all(), 'if (valid && local.y == 0u) {'];
 
   const moments = running.some(({ type }) => type === 'Moments');
+  const [from, to] = partners(sharing);
+  const shuffles = from < Math.min(to, subgroup);
+  const mailboxes = to > subgroup && rows > 1 ? running.map((a) => totalOf(a, across)) : [];
   const memory = `
 ${shader.aliases}
 ${text}
 ${shader.declareResults(operands + bound.length, declared)}
 ${uniforms.declaration(operands + bound.length + declared.length)}
-${moments ? MOMENTS_WGSL : ''}${moments && across ? ACROSS_WGSL : ''}
-${rows > 1 ? running.map(({ name, type }) => `var<workgroup> all_${name}: array<${type}, ${rows * lanes}>;`).join('\n') : ''}
+${moments ? momentsWgsl(across, shuffles) : ''}
+${mailboxes.map(({ mailbox, type }) => `var<workgroup> ${mailbox}: array<${type}, ${rows * lanes}>;`).join('\n')}
 ${body.helpers.join('\n')}`;
   const work = `let result = (${LINEAR_GROUP}) * ${lanes}u + local.x;
   let valid = result < ${field.groups};
@@ -125,13 +129,15 @@ ${body.helpers.join('\n')}`;
   ${[...passes.opening, ...lines].join('\n  ')}
     ${made.map(({ value }, r) => `result${r}[result] = ${value};`).join('\n    ')}
   }`;
-  const wgsl = stripe
+  const main = stripe
     ? stripesSource(stages!.product!, stripe, memory, work, traits)
     : `${memory}
-@compute @workgroup_size(${lanes}, ${rows})
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_id) local: vec3u) {
+@compute @workgroup_size(${lanes * rows})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let local = vec2u(${along ? `lane / ${rows}u, lane % ${rows}u` : `lane % ${lanes}u, lane / ${lanes}u`});
   ${work}
 }`;
+  const wgsl = shuffles ? `enable subgroups;\n${main}` : main;
   const stayed = outputs * splits * (keptVector ? 4 : 1);
   const elements = body.space.reduce((a, b) => a * b, 1);
   const whole = stages?.each.filter((every) => every).length ?? 0;
@@ -160,9 +166,9 @@ function accumulators({ kinds, body }: ReduceSpec): Accumulator[] {
   });
 }
 
-/** On software adapters one thread makes a result; on hardware several do, as many as there is work and workgroup memory for. */
+/** How a workgroup's threads share its work: on software adapters, a result each. */
 function shareOut(
-  { splits = 1, stages }: ReduceSpec,
+  { splits = 1 }: ReduceSpec,
   { axes, vector }: Shader,
   running: readonly Accumulator[],
   stripe: TiledShape | undefined,
@@ -178,14 +184,33 @@ function shareOut(
   const around = fold.slice(0, -1);
   const lengthPart = Math.ceil((fold.at(-1)?.size ?? 1) / (around.length ? 1 : splits));
   const aroundPart = around.length ? Math.ceil(product(around) / splits) : 1;
-  const parts = { stay, fold, across: vector && axes[last]!.reduced, lengthPart, aroundPart };
-  if (stripe) return { ...parts, lanes: stripe.cols, rows: tiledThreads(stripe) / stripe.cols };
-  if (traits.kind !== 'hardware') return { ...parts, lanes: Math.max(traits.subgroupSize, 4), rows: 1 };
+  const along = axes[last]?.reduced ?? false;
+  const subgroup = traits.subgroupSize;
+  const parts = {
+    stay,
+    fold,
+    along,
+    across: vector && along,
+    lengthPart,
+    aroundPart,
+    subgroup,
+    ahead: AHEAD,
+  };
+  const others = { ...parts, along: false, ahead: 1 };
+  if (stripe) return { ...others, lanes: stripe.cols, rows: tiledThreads(stripe) / stripe.cols };
+  if (traits.kind !== 'hardware') return { ...others, lanes: lanesOf(traits), rows: 1 };
 
-  const lanes = stages ? Math.min(Math.max(power(product(stay) / STAGED.groups), 4), 32) : 32;
-  const bytes =
-    running.reduce((n, { type }) => n + (type === 'Moments' ? 4 : 1), 0) * lanes * (vector ? 16 : 4);
-  const { maxWorkgroupInvocations: most, maxWorkgroupStorageBytes: storage } = traits;
-  const mostRows = stages ? STAGED.threads / lanes : MAX_ROWS;
-  return { ...parts, lanes, rows: power(Math.min(lengthPart / 4, mostRows, most / lanes, storage / bytes)) };
+  const bytes = running.reduce((n, a) => n + (a.type === 'Moments' ? 4 : 1), 0) * (vector && !along ? 16 : 4);
+  const { maxWorkgroupInvocations, maxWorkgroupStorageBytes } = traits;
+  const most = power(Math.min(THREADS, maxWorkgroupInvocations, maxWorkgroupStorageBytes / bytes));
+  const results = product(stay) * splits;
+  const share = power(results / GROUPS);
+  const enough = Math.max(1, 2 ** Math.ceil(Math.log2(lengthPart / AHEAD)));
+  if (along) {
+    // A subgroup is enough, where there are results for all.
+    const rows = Math.min(enough, most, Math.max(32, power((GROUPS * THREADS) / results)));
+    return { ...parts, rows, lanes: Math.min(most / rows, Math.max(share, lanesOf(traits) / rows)) };
+  }
+  const lanes = Math.min(Math.max(share, vector ? 2 : 8), 32, most);
+  return { ...parts, lanes, rows: Math.min(enough, most / lanes) };
 }

@@ -1,7 +1,6 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import { foldGrid, LINEAR_GROUP, type Sizes } from './grid.ts';
+import { foldGrid, LINEAR_GROUP, lanesOf, type Sizes } from './grid.ts';
 
-const HARDWARE_LANES = 64;
 /** Threads that keep an adapter busy: each reads the whole index. */
 const THREADS = { software: 16, hardware: 256 };
 
@@ -15,7 +14,7 @@ export function scatter(
   traits: AdapterTraits,
 ): Kernel {
   const [columns, type] = width % 4 === 0 ? [width / 4, 'vec4f'] : [width, 'f32'];
-  const lanes = traits.kind === 'software' ? Math.max(traits.subgroupSize, 4) : HARDWARE_LANES;
+  const lanes = lanesOf(traits);
   const wanted = Math.ceil((THREADS[traits.kind] * lanes) / (outer * columns));
   const block = Math.ceil(rows / wanted);
   const threads = outer * columns * Math.ceil(rows / block);

@@ -64,7 +64,8 @@ export function stripesSource(
   let atB = 0u;
   let place = 0u;
   let length = params.k;
-  let local = vec2u(thread % ${COLUMNS}u, thread / ${COLUMNS}u);`;
+  let lane = thread;
+  let local = vec2u(lane % ${COLUMNS}u, lane / ${COLUMNS}u);`;
   return tiledSource(
     {
       ...problem,

@@ -3,6 +3,53 @@ import type { AdapterTraits } from '../gpu/kernel.ts';
 /** Values that a lane reads from workgroup memory between two barriers. */
 const RADIX = 8;
 
+/** A variable that every lane has, and how two of its values are joined. */
+export interface Shared {
+  readonly name: string;
+  /** Workgroup memory, a place for each lane. */
+  readonly mailbox: string;
+  readonly join: (a: string, b: string) => string;
+  /** The statement that joins it with that of the lane whose number differs in the bits of `mask`: both are to get the same bits. */
+  readonly withPeer: (mask: number) => string;
+  /** Whether joining is so much text that it should stand in a shader only once for many places of the mailbox. */
+  readonly long?: boolean;
+}
+
+/**
+ * Statements that join the variables of all lanes whose numbers differ in the bits from `from` up to `to`, in one order for all of them.
+ * `lane` is a lane's number in its workgroup. A subgroup joins by shuffles; subgroups meet in workgroup memory. They may be larger than
+ * `subgroup`, the adapter's smallest, but consecutive numbers have to fill them, as on every adapter known.
+ */
+export function joinLanes(
+  variables: readonly Shared[],
+  from: number,
+  to: number,
+  subgroup: number,
+): string[] {
+  const steps: string[] = [];
+  let stride = from;
+  for (; stride < Math.min(subgroup, to); stride *= 2) {
+    for (const { withPeer } of variables) steps.push(withPeer(stride));
+  }
+  for (; stride < to; stride *= RADIX) {
+    const radix = Math.min(RADIX, to / stride);
+    const others = Array.from({ length: radix - 1 }, (_, i) => `base + ${(i + 1) * stride}u`);
+    const loop = `for (var at = ${others[0]}; at < base + ${radix * stride}u; at += ${stride}u)`;
+    steps.push(
+      ...variables.map(({ name, mailbox }) => `${mailbox}[lane] = ${name};`),
+      'workgroupBarrier();',
+      `{ let base = lane & ${~(stride * (radix - 1)) >>> 0}u;`,
+      ...variables.flatMap(({ name, mailbox, join, long }) => {
+        const take = (at: string) => `${name} = ${join(name, `${mailbox}[${at}]`)};`;
+        return [`${name} = ${mailbox}[base];`, ...(long ? [`${loop} { ${take('at')} }`] : others.map(take))];
+      }),
+      '}',
+      'workgroupBarrier();',
+    );
+  }
+  return steps;
+}
+
 /**
  * WGSL for the lanes that solve one problem together, a whole workgroup of a power of two lanes. It has to stand first in the shader:
  * directives, `const LANES`, and the reductions `teamSum(vec4f) -> vec4f` and `teamMax(vec4f) -> vec4f`, which give every lane the same
@@ -10,27 +57,12 @@ const RADIX = 8;
  * is one subgroup, `alone`, can shuffle and needs no barrier. Inside a subgroup it reduces by shuffles: on software adapters those are single
  * instructions, where `subgroupAdd` is a loop over the lanes and a barrier costs hundreds. Subgroups (or, without
  * subgroup operations, all lanes) meet in workgroup memory.
- *
- * Relies on consecutive local indices filling a subgroup, as on every adapter known, and on no more than its
- * smallest size.
  */
 export function team(lanes: number, traits: AdapterTraits) {
   const subgroup = Math.min(Math.max(traits.subgroupSize, 1), lanes);
-  const reduce = (name: string, combine: (x: string, y: string) => string) => {
-    const steps = [];
-    for (let mask = 1; mask < subgroup; mask *= 2)
-      steps.push(`x = ${combine('x', `subgroupShuffleXor(x, ${mask}u)`)};`);
-    for (let stride = subgroup; stride < lanes; stride *= RADIX) {
-      const radix = Math.min(RADIX, lanes / stride);
-      const all = Array.from({ length: radix }, (_, i) => `mailbox[base + ${i * stride}]`);
-      steps.push(`{
-    mailbox[lane] = x;
-    workgroupBarrier();
-    let base = lane & ${(~(stride * (radix - 1)) & (lanes - 1)) >>> 0}u;
-    x = ${all.reduce(combine)};
-    workgroupBarrier();
-  }`);
-    }
+  const reduce = (name: string, join: Shared['join']) => {
+    const withPeer = (mask: number) => `x = ${join('x', `subgroupShuffleXor(x, ${mask}u)`)};`;
+    const steps = joinLanes([{ name: 'x', mailbox: 'mailbox', join, withPeer }], 1, lanes, subgroup);
     return `fn ${name}(value: vec4f) -> vec4f {\n  var x = value;\n  ${steps.join('\n  ')}\n  return x;\n}`;
   };
   return {
@@ -39,8 +71,8 @@ export function team(lanes: number, traits: AdapterTraits) {
     wgsl: `${subgroup > 1 ? 'enable subgroups;\n' : ''}const LANES = ${lanes}u;
 var<private> lane: u32;
 ${subgroup < lanes ? 'var<workgroup> mailbox: array<vec4f, LANES>;' : ''}
-${reduce('teamSum', (x, y) => `${x} + ${y}`)}
-${reduce('teamMax', (x, y) => `max(${x}, ${y})`)}
+${reduce('teamSum', (a, b) => `${a} + ${b}`)}
+${reduce('teamMax', (a, b) => `max(${a}, ${b})`)}
 // Powers of two that bring magnitudes x to [1, 4); zero stays zero under them.
 fn nearOne(x: vec4f) -> vec4f {
   return bitcast<vec4f>(max(vec4u(254 << 23) - (bitcast<vec4u>(x) & vec4u(255 << 23)), vec4u(1 << 23)));

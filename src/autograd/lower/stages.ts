@@ -1,3 +1,4 @@
+import { lanesOf } from '../../kernels/grid.ts';
 import type { MatmulSpec } from '../../kernels/matmul.ts';
 import { bytesToReduce, totalLeaf, totalName } from '../../kernels/reduce.ts';
 import { STRIPE_VALUE, stripesOf } from '../../kernels/stripes.ts';
@@ -105,7 +106,7 @@ function canReduceOn(
   if (kind !== 'reduce') return false;
   const [first] = staged?.reductions ?? nodes;
   const results = first!.size;
-  const enough = traits.kind === 'hardware' || results >= RESULTS_PER_LANE * Math.max(traits.subgroupSize, 4);
+  const enough = traits.kind === 'hardware' || results >= RESULTS_PER_LANE * lanesOf(traits);
   const originals = [...replaced.values()];
   return (
     enough &&
