@@ -4,7 +4,7 @@ import { sizeOf } from '../autograd/shape.ts';
 import type { As } from '../autograd/signature.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { ResidualNetwork } from '../models/residual-network.ts';
+import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import { evaluationBatch } from '../train/evaluate.ts';
 import { type DeviceExamples, inputsOf } from '../train/examples.ts';
@@ -57,6 +57,12 @@ export async function batchReader<R>(
   };
 }
 
+/** Rows of features in h of one image. */
+export function rowsOf(stage: Stage): { readonly features: number; readonly positions: number } {
+  const features = stage.shape.at(-1)!;
+  return { features, positions: sizeOf(stateShape(stage)) / features };
+}
+
 /**
  * h at all points of each stage at the first `count` examples of a set, as rows of features: positions of an image one after the other,
  * every `stride`-th of all rows of a stage.
@@ -69,7 +75,7 @@ export async function readPoints(
   count: number,
   stride: (stage: number) => number = () => 1,
 ): Promise<Float32Array[][]> {
-  const bytes = network.stages.reduce((sum, s) => sum + 4 * (s.blocks.length + 1) * sizeOf(s.shape), 0);
+  const bytes = network.stages.reduce((sum, s) => sum + 4 * (s.blocks.length + 1) * sizeOf(stateShape(s)), 0);
   const most = Math.max(1, Math.floor(BUDGET_BYTES / 2 / bytes));
   const options = {
     label: 'points',
@@ -79,14 +85,14 @@ export async function readPoints(
   using reader = await batchReader(gpu, network, weights, examples, options, (weights, x) => ({
     points: network.representations(weights, x, inferenceNorm).points,
   }));
-  const all = network.stages.map(({ blocks, shape }, s) => {
-    const rows = Math.ceil((count * (sizeOf(shape) / shape.at(-1)!)) / stride(s));
-    return [...blocks, ''].map(() => new Float32Array(rows * shape.at(-1)!));
+  const sides = network.stages.map(rowsOf);
+  const all = network.stages.map(({ blocks }, s) => {
+    const { features, positions } = sides[s]!;
+    const rows = Math.ceil((count * positions) / stride(s));
+    return [...blocks, ''].map(() => new Float32Array(rows * features));
   });
   for await (const { result, start, rows } of reader.read())
-    for (const [s, { shape }] of network.stages.entries()) {
-      const features = shape.at(-1)!;
-      const positions = sizeOf(shape) / features;
+    for (const [s, { features, positions }] of sides.entries()) {
       const every = stride(s);
       for (const [l, point] of result.points[s]!.entries()) {
         const found = await floats(point);

@@ -1,7 +1,7 @@
 import { type Evidence, short, type Threshold, thresholdInWords, verdictOn } from './evidence.ts';
 import { fitPowerLaw } from './power-law.ts';
 import { type Facts, type JudgedRun, type NetworkName, type Quantity, type Taken, take } from './quantity.ts';
-import { spreadOf } from './statistics.ts';
+import { rankInterval, spreadOf } from './statistics.ts';
 
 /*
  * A claim is declared as data: what is claimed, of which number, on which side of which threshold, and what it presupposes. One
@@ -51,13 +51,15 @@ export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRu
     const own = reason === undefined ? verdictOn(value, threshold, certainty?.uncertainty ?? 0) : undefined;
     return { value, verdict: own ?? 'not measurable', reason: reason ?? vague(value) };
   });
-  const fit = of.take === 'slope' ? fitPowerLaw(found.flatMap(({ points }) => points)) : null;
+  const interval = of.withRank
+    ? rankInterval(found.map(({ points }) => points))
+    : of.take === 'slope' && fitPowerLaw(found.flatMap(({ points }) => points))?.interval;
   const mean = (all: readonly Taken<N>[]) => spreadOf(all.map(({ value }) => value)).mean;
   return {
     ...{ property, id, title, measure, threshold },
     ...over(judged),
     ...(certainty && { spread: certainty.spread }),
-    ...(fit?.interval && { interval: fit.interval }),
+    ...(interval && { interval }),
     ...(certainty?.uncertainty != null && { uncertainty: certainty.uncertainty }),
     atInitialization: mean(each(network === 'control' ? 'controlInitialization' : 'initialization')),
     control: mean(

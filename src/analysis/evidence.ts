@@ -15,6 +15,8 @@ const property = v.picklist([
   'collapse',
   /** It provably occurs in the Unconstrained Jacobians Model. */
   'theory',
+  /** What the paper leaves open. */
+  'beyond',
 ]);
 /** Which of the paper's claims a number belongs to. */
 export type Property = v.InferOutput<typeof property>;
@@ -44,7 +46,7 @@ export const evidence = v.object({
   value: maybe,
   /** Standard deviation (population) over seeds; of one seed over samples, where it is a mean over these. */
   spread: maybe,
-  /** 95% confidence interval, where the value is a fit. */
+  /** 95% confidence interval, where the value is a fit or a rank correlation. */
   interval: v.exactOptional(v.pipe(v.tuple([finite, finite]), v.readonly())),
   /** What the value may be off by, where that is known. */
   uncertainty: v.exactOptional(maybe),

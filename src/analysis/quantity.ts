@@ -1,7 +1,7 @@
 import type { Evidence } from './evidence.ts';
 import type { NetworkInfo } from './network-info.ts';
 import { fitPowerLaw } from './power-law.ts';
-import { moments } from './statistics.ts';
+import { correlation, rankCorrelation } from './statistics.ts';
 
 export type CellValue = number | string;
 /** Where a run lies on the axes of a sweep; an axis that does not apply to it is left out. */
@@ -57,6 +57,8 @@ export interface Quantity<N extends string = string> {
   readonly less?: Cell;
   /** Its correlation (Pearson's) with the logarithm of this one, over the snapshots of the run. */
   readonly withLog?: N;
+  /** Its rank correlation (Spearman's) with this one, over the runs at `at`. */
+  readonly withRank?: N;
 }
 
 /** A quantity of one seed. */
@@ -64,7 +66,7 @@ export interface Taken<N extends string> {
   readonly value: number | null;
   /** The runs that it was taken from. */
   readonly runs: readonly JudgedRun<N>[];
-  /** Points [x, y] of a slope. */
+  /** Points [x, y] of a slope or a correlation. */
   readonly points: readonly (readonly [number, number])[];
   /** Why runs that it takes are missing. */
   readonly lacking?: string | undefined;
@@ -72,7 +74,7 @@ export interface Taken<N extends string> {
 
 /** Takes a quantity of one network of each of a seed's runs. */
 export function take<N extends string>(
-  { scalar, at = {}, over, take: which, less, withLog }: Quantity<N>,
+  { scalar, at = {}, over, take: which, less, withLog, withRank }: Quantity<N>,
   network: NetworkName,
   all: readonly JudgedRun<N>[],
   seed: number,
@@ -94,6 +96,15 @@ export function take<N extends string>(
       return x != null && y != null && y > 0 ? [[x, Math.log(y)]] : [];
     });
     return taken(network === 'trained' ? correlation(points) : null);
+  }
+  if (withRank) {
+    const own = all.filter((run) => run.seed === seed && liesAt(run, at));
+    looked.push(...own);
+    const points = own.flatMap((run): [number, number][] => {
+      const [x, y] = [run[network]?.[withRank], run[network]?.[scalar]];
+      return x != null && y != null ? [[x, y]] : [];
+    });
+    return taken(rankCorrelation(points), points);
   }
   if (less) {
     const [value, other] = [number(at), number(less)];
@@ -149,13 +160,4 @@ function best(runs: readonly JudgedRun[], axis: string, values: readonly CellVal
   });
   const greatest = Math.max(...accuracies);
   return greatest > 0 ? values[accuracies.indexOf(greatest)] : undefined;
-}
-
-/** Pearson's; null where there are fewer than three points, or one coordinate does not vary. */
-function correlation(points: readonly (readonly [number, number])[]): number | null {
-  const { sxx, sxy, syy } = moments(points);
-  const energy = (axis: 0 | 1) => points.reduce((sum, p) => sum + p[axis] ** 2, 0);
-  // Of a constant, rounding is left.
-  const varies = sxx > 1e-24 * energy(0) && syy > 1e-24 * energy(1);
-  return points.length >= 3 && varies ? sxy / Math.sqrt(sxx * syy) : null;
 }

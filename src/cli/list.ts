@@ -4,7 +4,7 @@ import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
 import { applies, type Experiment, imageShape } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
 import { defaultSeeds, LEVELS, type Level, planSweep, type Sweep } from '../experiments/sweep.ts';
-import { sweeps } from '../experiments/sweeps/catalog.ts';
+import { suites, sweeps } from '../experiments/sweeps/catalog.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { planTheory } from '../experiments/unconstrained/run.ts';
 import { theoryPreset, theoryTimes } from '../experiments/unconstrained/settings.ts';
@@ -50,15 +50,18 @@ function overview(rates: Rates, times: string): string {
   });
   const titles = ['Experiments', ...Object.values(datasets).map(({ title }) => title)];
   const experiments = titles.map((title, i) => [title, ...columns.map((column) => column[i]!)]);
-  const planned = Object.values(sweeps).map((sweep) => {
-    const { runs, seconds } = plan(sweep, 'quick', rates);
-    return [sweep.name, sweep.summary, `${runs} runs`, duration(seconds)];
-  });
+  const planned = ([name, of]: readonly [string, readonly Sweep[]]) => [
+    [`Sweeps, or \`${name}\``, '', '', ''],
+    ...of.map((sweep) => {
+      const { runs, seconds } = plan(sweep, 'quick', rates);
+      return [sweep.name, sweep.summary, `${runs} runs`, duration(seconds)];
+    }),
+  ];
   return [
     alignColumns(experiments),
     alignColumns([
-      ['Sweeps, or `all`', '', '', ''],
-      ...planned,
+      ...planned(['beyond', suites.beyond]),
+      ...planned(['all', suites.all]),
       [theorySweep.name, theorySweep.summary, `${theoryRuns('quick')} runs`, theoryTimes.quick],
     ]),
     times,

@@ -27,7 +27,7 @@ const program = new Command(invocation('reproduce'))
   )
   .argument(
     '[name]',
-    'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` for every sweep; `list` shows them',
+    'an experiment such as mnist-fc, a sweep such as ra4-depth, or `all` sweeps of the paper’s claims, or those `beyond`; `list` shows them',
   )
   .argument('[which]', 'with `list`: show all presets of this experiment or sweep')
   .option('--preset <name>', 'smoke (seconds), quick (minutes) or paper (hours) (default: quick)');
@@ -78,6 +78,7 @@ Examples:
   ${command('reproduce', 'mnist-conv')}                        the same for convolutions
   ${command('reproduce', 'ra4-depth')}                         a sweep: many runs, one report, results/index.html
   ${command('reproduce', 'all --preset quick')}                every claim of the paper, in an hour on two cores
+  ${command('reproduce', 'beyond --preset quick')}             questions that the paper leaves open: docs/beyond.md
   ${command('reproduce', 'list')}                              experiments and sweeps, with times
   ${command('reproduce', 'list mnist-conv')}                   presets of one, with sizes and settings
 

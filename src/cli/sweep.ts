@@ -16,7 +16,7 @@ import {
   planSweep,
 } from '../experiments/sweep.ts';
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
-import { sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
+import { suites, sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, whole } from '../settings/row.ts';
 import { commandLine, quote } from './main.ts';
 import { adapterOption, tuneOption } from './options.ts';
@@ -49,7 +49,7 @@ let outcome = 0;
 function planned(name: string, description: string): Command {
   const command = new Command(name)
     .description(description)
-    .argument('<sweep>', 'such as ra4-depth, or `all`')
+    .argument('<sweep>', 'such as ra4-depth, or `all`, or `beyond`')
     .option('--preset <name>', `${LEVELS.join(', ')} (default: quick)`)
     .option('--seeds <number>', 'use seeds 1 to this number (default: 3, or 1 with --preset smoke)')
     .option('--out <folder>', 'folder of all results', 'results');
@@ -180,7 +180,7 @@ function planOf(name: string, options: Plan): { level: Level; runs: PlannedRun[]
   if (chosen.length === 0) {
     throw new CollimateError(
       `there is no sweep ${name}`,
-      `Give one of ${Object.keys(sweeps).join(', ')}, or all.`,
+      `Give one of ${[...Object.keys(sweeps), ...Object.keys(suites)].join(', ')}.`,
     );
   }
   return { level: plan.level, runs: distinct(chosen.map((sweep) => planSweep(sweep, plan))) };

@@ -76,6 +76,14 @@ const sweepFigure = v.variant('kind', [
   }),
   v.object({
     ...words,
+    /** A scalar against others, a panel each: one dot per run, colored by an axis. */
+    kind: v.literal('points'),
+    x: list(scalarName),
+    y: scalarName,
+    series: v.string(),
+  }),
+  v.object({
+    ...words,
     /** A measure of each block, a panel for each value of an axis: one line per seed. */
     kind: v.literal('blocks'),
     panels: v.string(),

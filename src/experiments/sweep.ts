@@ -45,6 +45,8 @@ export interface Question {
 export interface Sweep extends Question {
   readonly cells: (level: Level) => readonly SweepCell[];
   readonly claims: (level: Level) => readonly Claim<ScalarName>[];
+  /** Whether it asks what the paper leaves open: a part of `beyond`, not of `all`. */
+  readonly beyond?: true;
   /** Cells whose runs' own claims are joined over seeds. */
   readonly runClaims?: readonly Cell[];
 }

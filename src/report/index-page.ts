@@ -61,7 +61,9 @@ function resultOf(evidence: readonly Gathered[]): string {
   const properties = evidence
     .filter((e) => e.statement.mark !== '')
     .map((e) => `${e.statement.mark} ${e.verdict}`);
-  const others = evidence.filter((e) => e.statement.mark === '' && e.statement.property !== 'training');
+  const others = evidence.filter(
+    ({ statement: { mark, property } }) => mark === '' && property !== 'training' && property !== 'beyond',
+  );
   const counts = [...groupBy(others, (e) => e.verdict)].map(
     ([verdict, same]) => `${verdict} (${same.length})`,
   );

@@ -104,6 +104,13 @@ const table: Readonly<Record<Property, Omit<Statement, 'property' | 'mark'>>> = 
     sweeps: ['unconstrained-jacobians'],
     figure: 'theory-course',
   },
+  beyond: {
+    short: 'Beyond the paper',
+    statement: 'What the paper leaves open, as claims of ours that may well fail.',
+    evidence: 'Each sweep’s own page.',
+    sweeps: ['recurrent-depth'],
+    figure: null,
+  },
 };
 
 export const statements: readonly Statement[] = properties.map((property) => ({

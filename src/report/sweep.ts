@@ -8,6 +8,7 @@ import {
   sweepBlocks,
   sweepCourse,
   sweepMatrices,
+  sweepPoints,
   sweepScalars,
 } from './figures/sweep-figures.ts';
 import {
@@ -94,6 +95,7 @@ function sweepFigures(
 ): Figure[] {
   return record.figures.flatMap((options) => {
     if (options.kind === 'scalars') return sweepScalars(record, options);
+    if (options.kind === 'points') return sweepPoints(record, options);
     if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);
     if (options.kind === 'matrices') return sweepMatrices(record, options, matrixOf);
     return sweepCourse(record, options);

@@ -221,7 +221,7 @@ describe('list', () => {
     const { status, stdout } = await runCommand('reproduce', ['list']);
     expect(status).toBe(0);
     const screen = stdout.trimEnd().split('\n');
-    expect(screen.length).toBeLessThanOrEqual(24);
+    expect(screen.length).toBeLessThanOrEqual(32);
     for (const line of screen) expect(line.length).toBeLessThanOrEqual(110);
     for (const name of [...Object.keys(catalog), ...Object.keys(sweeps), 'unconstrained-jacobians'])
       expect(stdout).toMatch(new RegExp(`(^|  )${name} `, 'm'));

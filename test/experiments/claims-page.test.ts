@@ -12,10 +12,11 @@ const place = (at: Place | undefined): string =>
     .join(', ');
 
 /** Which number of which runs. */
-function inWords({ scalar, network, at, over, take, less, withLog }: Quantity<ScalarName>): string {
+function inWords({ scalar, network, at, over, take, less, withLog, withRank }: Quantity<ScalarName>): string {
   const of = `\`${scalar}\`${network ? ' of the control' : ''}${at ? ` at ${place(at)}` : ''}`;
   const difference = `${of}${less ? `, less that at ${place(less)}` : ''}`;
   const taken = take ? `${take} of ${difference}${over ? `, over ${over}` : ''}` : difference;
+  if (withRank) return `rank correlation of ${taken} with \`${withRank}\` over cells`;
   return withLog ? `correlation of ${taken} with log \`${withLog}\` over snapshots` : taken;
 }
 

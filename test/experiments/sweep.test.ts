@@ -6,7 +6,7 @@ import { type ScalarName, scalars } from '../../src/analysis/scalars.ts';
 import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
 import type { Scalars, SweepRun } from '../../src/experiments/sweep-file.ts';
 import { fcBase } from '../../src/experiments/sweeps/bases.ts';
-import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
+import { sweeps, sweepsNamed } from '../../src/experiments/sweeps/catalog.ts';
 
 const plan = (name: string, changes = {}) =>
   planSweep(sweeps[name]!, { level: 'quick', seeds: [1, 2, 3], changes });
@@ -30,7 +30,7 @@ describe('planning', () => {
       for (const figure of figures) {
         const used = {
           ...{ scalars: ['x', 'series'], course: ['series'] },
-          ...{ blocks: ['panels'], matrices: ['panels'] },
+          ...{ blocks: ['panels'], matrices: ['panels'], points: ['series'] },
         }[figure.kind];
         for (const key of used) {
           const axis = (figure as unknown as Record<string, string | undefined>)[key];
@@ -39,6 +39,8 @@ describe('planning', () => {
         if ('scalars' in figure)
           for (const name of figure.scalars)
             expect([...Object.keys(scalars), 'validationAccuracy']).toContain(name);
+        if (figure.kind === 'points')
+          for (const name of [...figure.x, figure.y]) expect(Object.keys(scalars)).toContain(name);
       }
       expect(new Set(figures.map(({ file }) => file)).size).toBe(figures.length);
     }
@@ -50,6 +52,15 @@ describe('planning', () => {
     for (const name of ['ra4-depth', 'width', 'dataset', 'stochastic-depth', 'weight-decay'])
       expect(ids(name)).toContain(base);
     expect([...ids('seed')]).toEqual([...ids('emergence')]);
+  });
+
+  test('each sweep is one of the paper’s or goes beyond it', () => {
+    const names = (suite: string) => sweepsNamed(suite).map(({ name }) => name);
+    expect([...names('all'), ...names('beyond')].sort()).toEqual(Object.keys(sweeps).sort());
+    expect(names('all')).toContain('ra4-depth');
+    expect(names('beyond')).toContain('recurrent-depth');
+    expect(names('width')).toEqual(['width']);
+    expect(names('toString')).toEqual([]);
   });
 
   test('runs of one id have the same settings', () => {
@@ -186,6 +197,34 @@ describe('claims', () => {
     };
     expect(judge(claim, [made({}, 1, {}, { course })]).value).toBeCloseTo(-1, 12);
     expect(judge(claim, [made({}, 1, {})])).toMatchObject({ value: null, verdict: 'not measurable' });
+  });
+
+  test('correlate the ranks of runs, with an interval by the bootstrap over cells', () => {
+    // Monotone but for one swap in the second seed; a run elsewhere does not count.
+    const run = (depth: number, seed: number, line: number, stepCv: number) =>
+      made({ depth, skip: 'with' }, seed, { line, stepCv });
+    const runs = [
+      ...[1, 2, 3, 4, 5].map((depth) => run(depth, 1, depth ** 3, Math.exp(depth))),
+      ...[1, 2, 3, 5, 4].map((depth, i) => run(i + 1, 2, depth, i)),
+      made({ depth: 1, skip: 'without' }, 1, { line: -9, stepCv: 99 }),
+    ];
+    const of = { scalar: 'line', withRank: 'stepCv', at: { skip: 'with' } } as const;
+    const claim: Line = { ...words, threshold: { atLeast: 0.95 }, of };
+    const found = judge(claim, runs);
+    expect(found.values).toEqual([expect.closeTo(1, 12), expect.closeTo(0.9, 12)]);
+    expect(found.verdict).toBe('does not hold');
+    expect(found.interval![0]).toBeGreaterThan(0.4);
+    expect(found.interval![0]).toBeLessThan(0.9);
+    expect(found.interval![1]).toBeCloseTo(1, 12);
+    expect(judge(claim, runs.slice(0, 4)).value).toBeCloseTo(1, 12);
+    expect(judge(claim, runs.slice(0, 2))).toMatchObject({ value: null, verdict: 'not measurable' });
+    // Ties share their ranks: those of 2, 2, 1, 3 against 1, 2, 3, 4.
+    const tied = [2, 2, 1, 3].map((line, i) => run(i, 1, line, i));
+    expect(judge(claim, tied).value).toBeCloseTo(1.5 / Math.sqrt(4.5 * 5), 12);
+    const still = [1, 2, 3].map((depth) => run(depth, 1, 7, depth));
+    expect(judge(claim, still)).toMatchObject({ value: null, verdict: 'not measurable' });
+    const failed = { ...run(6, 2, 6, 6), status: 'failed' as const, trained: null };
+    expect(judge(claim, [...runs, failed])).toMatchObject({ reason: 'a run failed (1 of 2 seeds)' });
   });
 
   test('presuppose what they say of every run that they take, and of no other', () => {

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis, EpochMetrics, Measures } from '../../src/analysis/results.ts';
 import { judgeRun } from '../../src/analysis/run-claims.ts';
+import { chooseSamples } from '../../src/analysis/samples.ts';
 import { analyzeRun } from '../../src/experiments/analyst.ts';
 import { DeviceTask, taskOf } from '../../src/experiments/task.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
@@ -100,7 +101,9 @@ async function bothOf(gpu: Gpu, shape: Shape, seed: number): Promise<Network> {
     const samples = at.samples.map(({ index }) => index);
     const { spectrum } = found.settings;
     const [train, test] = [normalized(task.train), normalized(task.test)];
-    return measuresOf({ shape, tensors, step, train, test, samples, triples: TRIPLES, spectrum }, { brief });
+    const linearized = chooseSamples(train.labels, 5 * shape.classes, 1);
+    const given = { shape, tensors, step, train, test, samples, linearized, triples: TRIPLES, spectrum };
+    return measuresOf(given, { brief });
   };
   return {
     ...{ shape, found },
@@ -332,6 +335,17 @@ const TABLES: Record<string, () => Row[]> = {
         halfAccuracyLost: plain(
           m.earlyAccuracy.at(-1)! - m.earlyAccuracy[Math.ceil(m.summary.sigma1.length / 2)]!,
         ),
+        ...Object.fromEntries(
+          (['all', 'pairs'] as const).flatMap((which) =>
+            (['dropped', 'iterated', 'linear', 'distilled'] as const).map((way) => {
+              const parts = m.compression?.filter(({ from, to }) =>
+                which === 'all' ? to - from > 2 && from === 1 : to - from < 2,
+              );
+              const name = `${which === 'all' ? 'kept' : 'pairs'}${way[0]!.toUpperCase()}${way.slice(1)}`;
+              return [name, plain(parts ? average(parts.map((part) => part[way])) : null)];
+            }),
+          ),
+        ),
         nc1: plain(c.nc1),
         nc2Norms: plain(c.nc2Norms),
         nc2Angles: plain(c.nc2Angles),
@@ -443,6 +457,7 @@ const TABLES: Record<string, () => Row[]> = {
             })),
       ),
     ),
+  compression: () => expectedRows((m) => m.compression ?? []),
   paths: () =>
     expectedRows(({ summary }) =>
       (summary.pathShares ?? []).map(({ mean, std }, length) => ({ length, share: mean, std })),

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
-import { sizeOf } from '../../autograd/shape.ts';
 import { range } from '../../numbers.ts';
-import { readPoints } from '../batch-reader.ts';
+import { readPoints, rowsOf } from '../batch-reader.ts';
 import { meanOf } from '../statistics.ts';
 import { later, maybe, ofNetwork, type Values } from './field.ts';
 import { type Images, type Scalar, type Series, SHARE } from './measure.ts';
@@ -26,10 +25,7 @@ export const whole = {
 type Measures = Values<typeof whole>;
 
 export async function overImages({ gpu, network, weights, train }: Images): Promise<Measures> {
-  const sides = network.stages.map(({ shape }) => {
-    const features = shape.at(-1)!;
-    return { features, positions: sizeOf(shape) / features };
-  });
+  const sides = network.stages.map(rowsOf);
   const asked = sides.map(({ features, positions }) => Math.ceil((ROWS * features) / positions));
   const count = Math.min(train.labels.size, Math.max(IMAGES, ...asked));
   const points = await readPoints(gpu, network, weights, train, count, (s) => {

@@ -6,6 +6,7 @@ import * as blockLoss from './block-loss.ts';
 import * as branch from './branch.ts';
 import * as classifier from './classifier.ts';
 import * as collapse from './collapse.ts';
+import * as compressibility from './compressibility.ts';
 import * as deadBlocks from './dead-blocks.ts';
 import * as earlyExit from './early-exit.ts';
 import * as effectiveRank from './effective-rank.ts';
@@ -38,6 +39,7 @@ export const list = [
   blockInfluence,
   linearity,
   earlyExit,
+  compressibility,
   paths,
   collapse,
 ] as const;

@@ -23,6 +23,7 @@ import { measured } from '../../schema.ts';
 import { inferenceNorm } from '../../train/batch-norm.ts';
 import type { Weights } from '../../train/network.ts';
 import { batchBytes } from '../batches.ts';
+import { ofBlock } from '../block-programs.ts';
 import { bound } from '../bound.ts';
 import { spreadOf } from '../statistics.ts';
 import { norm } from '../vectors.ts';
@@ -132,14 +133,6 @@ async function outputParts(
     }),
   );
 }
-
-/** The weights of one block, by the names of a block called `block`. */
-const ofBlock = (weights: Readonly<Record<string, DeviceArray>>, block: string) =>
-  Object.fromEntries(
-    Object.entries(weights).flatMap(([name, array]) =>
-      name.startsWith(`${block}.`) ? [[`block${name.slice(block.length)}`, array]] : [],
-    ),
-  );
 
 /** p^l behind a block, [L + 1, n, ...shape], of those before it and of h [n, ...shape]. */
 export const pathStep =

@@ -1,6 +1,7 @@
 import { byName } from '../catalog.ts';
 import type { Sweep } from '../sweep.ts';
 import { classes } from './classes.ts';
+import { compression } from './compression.ts';
 import { dataset } from './dataset.ts';
 import { emergence } from './emergence.ts';
 import { generalization } from './generalization.ts';
@@ -15,12 +16,27 @@ import { width } from './width.ts';
 
 const all: readonly Sweep[] = [
   ...[seed, depth, width, dataset, classes],
-  ...[noSkip, stochasticDepth, weightDecay, emergence, generalization, residualScaling, recurrentDepth],
+  ...[
+    noSkip,
+    stochasticDepth,
+    weightDecay,
+    emergence,
+    generalization,
+    residualScaling,
+    recurrentDepth,
+    compression,
+  ],
 ];
 
 /** Every sweep there is, by name, in the order of the index. */
 export const sweeps = byName(all);
 
-/** The sweep of that name, `all` of them, or none. */
+/** Sweeps that are made together: `all` claims of the paper, and questions `beyond` it. */
+export const suites = {
+  all: all.filter(({ beyond }) => !beyond),
+  beyond: all.filter(({ beyond }) => beyond),
+};
+
+/** The sweep of that name, those of the suite of that name, or none. */
 export const sweepsNamed = (name: string): readonly Sweep[] =>
-  all.filter((sweep) => name === 'all' || sweep.name === name);
+  name === 'all' || name === 'beyond' ? suites[name] : all.filter((sweep) => sweep.name === name);

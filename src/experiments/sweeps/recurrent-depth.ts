@@ -10,6 +10,7 @@ const OWN = { label: 'blocks with weights of their own', at: { blocks: 'own' } }
 /** Networks that are one block, iterated: the paper's question about recurrent networks. */
 export const recurrentDepth: Sweep = {
   name: 'recurrent-depth',
+  beyond: true,
   title: 'Recurrent depth',
   question:
     'Is a network that iterates one block aligned by construction, or by training? Do its singular values fall with depth, and may it stop early?',
@@ -21,7 +22,7 @@ export const recurrentDepth: Sweep = {
   cells: (level) => grid(fcBase(level), BLOCKS, valuesOf('depth', level === 'smoke' ? [2, 4] : [4, 8, 16])),
   claims: () => [
     {
-      property: 'scope',
+      property: 'beyond',
       id: 'tied-construction',
       title: 'one block iterated is aligned across depth before training',
       measure: 'diagonal share over i ≠ j at initialization, minimum over depths',
@@ -30,6 +31,7 @@ export const recurrentDepth: Sweep = {
       control: OWN,
     },
     aligned({
+      property: 'beyond',
       id: 'tied',
       where: 'after training too',
       measured: 'minimum over depths',
@@ -37,7 +39,7 @@ export const recurrentDepth: Sweep = {
       control: OWN,
     }),
     {
-      property: 'RA2',
+      property: 'beyond',
       id: 'tied-left-right',
       title: 'left and right vectors of one block align by training',
       measure: `${scalar('leftRight').what}, and over depths`,
@@ -47,7 +49,7 @@ export const recurrentDepth: Sweep = {
       control: OWN,
     },
     {
-      property: 'RA4',
+      property: 'beyond',
       id: 'tied-slope',
       title: 'the top singular value of the last iteration falls inversely with their number',
       measure: 'slope of log σ₁ of the last iteration on log L',
@@ -57,7 +59,7 @@ export const recurrentDepth: Sweep = {
       control: OWN,
     },
     {
-      property: 'scope',
+      property: 'beyond',
       id: 'tied-early',
       title: 'one block iterated half as often classifies as well',
       measure: 'training accuracy lost at half depth, maximum over depths',

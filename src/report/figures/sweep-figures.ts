@@ -1,3 +1,4 @@
+import * as Plot from '@observablehq/plot';
 import type { Matrix } from '../../analysis/measures/figure.ts';
 import type { NetworkInfo } from '../../analysis/network-info.ts';
 import { fitPowerLaw } from '../../analysis/power-law.ts';
@@ -10,7 +11,7 @@ import type { Observation } from '../csv.ts';
 import { defined, format, groupBy, logDomain, spread } from '../numbers.ts';
 import type { Figure } from '../page.ts';
 import { figure, type LegendItem, type Panel } from '../svg.ts';
-import { axis, counted, logAxis } from './chart.ts';
+import { axis, chart, counted, logAxis } from './chart.ts';
 import { matrixPanel, shades } from './matrix.ts';
 import * as sweep from './sweep-axis.ts';
 import { type Drawing, labelOf, panel, type ValueAxis, valueAxis } from './sweep-panel.ts';
@@ -97,6 +98,32 @@ function meansInWords(trained: readonly sweep.Row[], x: string, series: string):
   const { min, max } = spread(cells.map((rows) => spread(rows.map((r) => r.value)).mean));
   if (min === null) return '';
   return cells.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
+}
+
+/** A scalar of trained networks against others, a panel each: one dot per run. */
+export function sweepPoints(record: SweepRecord, options: Kind<'points'>): Figure[] {
+  const { x: names, y, series } = options;
+  const runs = sweep.runsAt(record);
+  const rows = names.flatMap((measure) =>
+    runs.flatMap((run): sweep.Row[] => {
+      const [x, value] = [run.trained?.[measure], run.trained?.[y]];
+      return defined(x) && defined(value) ? [{ measure, ...sweep.placeOf(run, series), x, value }] : [];
+    }),
+  );
+  const { label, values } = sweep.axisOf(record, runs, series);
+  const hue = sweep.colors(values);
+  const draw = (name: ShownName, width: number): Panel => {
+    const own = rows.filter((r) => r.measure === name);
+    const fill = (r: sweep.Row) => hue(r[series]!);
+    return chart({
+      ...{ title: labelOf(name), note: '', width },
+      x: { ...axis(labelOf(name)), ticks: 5, inset: 6 },
+      y: { ...valueAxis(y, rows), label: labelOf(y) },
+      marks: [Plot.dot(own, { x: 'x', y: 'value', fill, fillOpacity: 0.85, r: 2.4 })],
+    });
+  };
+  const legend = values.map((v): LegendItem => [`${label} ${sweep.valueInWords(v)}`, hue(v), 'dot']);
+  return sweep.sweepFigure(options, rows, sweep.inRows(names, draw), legend);
 }
 
 /** A measure of each block of the trained networks: a panel for each value of an axis, one line per seed. */

@@ -4,6 +4,7 @@
  */
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { collapseOf } from './collapse.ts';
+import { compressionOf } from './compression.ts';
 import { fitInverse, jacobian, measure } from './measures.ts';
 import { accuracyOf, infer, logitsOf, type Shape, type Tensors } from './network.ts';
 
@@ -21,6 +22,8 @@ export interface Inputs {
   readonly test: Images;
   /** Positions of the analysed images in the training set. */
   readonly samples: readonly number[];
+  /** And of those at which replaced blocks are linearized. */
+  readonly linearized: number[];
   readonly triples: number;
   readonly spectrum: number;
 }
@@ -199,6 +202,7 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
     linearity: linearity(true),
     linearityOfStep: linearity(false),
     earlyAccuracy: all.h.map(accuracyAt),
+    compression: brief ? null : compressionOf({ shape, tensors }, { train, test, at: given.linearized }),
     blockLoss:
       brief || !shape.skip ? null : Array.from({ length: depth }, (_, i) => accuracy() - accuracy(i)),
     blockLossExamples: brief || !shape.skip ? null : test.labels.length,
