@@ -21,7 +21,7 @@ export interface AttentionOptions {
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Typed {
   expectTensors('attention', [q, k, v]);
   expectOptions('attention', options, ['mask', 'causal', 'scale']);
-  const { scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1), causal = false, mask } = options;
+  const { scale = 1 / Math.sqrt(q.shape.at(-1)!), causal = false, mask } = options;
   if (q.rank < 2 || k.rank < 2) return c.matmul(q, k); // Its rule says what is wrong.
   const [n, m] = [q.shape.at(-2)!, k.shape.at(-2)!];
   const rows = rowsAtOnce(q, k, causal);

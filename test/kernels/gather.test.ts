@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { gather } from '../../src/kernels/gather.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
 
-const index = Uint32Array.of(4, 0, 0, 5, 2, 9, 4_000_000_000);
+// More than one workgroup takes, and no whole number of them.
+const index = Uint32Array.from(Array(11).fill([4, 0, 0, 5, 2, 9, 4_000_000_000]).flat());
 
 describe('gather', () => {
   it.each([
