@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { matrixMap, randomizedSvd } from '../../src/analysis/randomized-svd.ts';
 import type { HostArray } from '../../src/autograd/array.ts';
-import { matmul, mul } from '../../src/autograd/functions.ts';
+import { array, matmul, mul, random } from '../../src/autograd/functions.ts';
+import { trace } from '../../src/autograd/graph.ts';
+import { interpret } from '../../src/autograd/interpret.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
 import { withGpu } from '../gpu/harness.ts';
@@ -73,5 +75,43 @@ it.each([
         expect(alongU * alongV).toBeGreaterThan(1 - 1e-5);
       }
     });
+  });
+});
+
+/** The first direction of a sketch, and that of its images after a filter, of a diagonal map. */
+function filtered(values: readonly number[], columns: number) {
+  const dim = values.length;
+  const key = array([1, 2], [2], 'u32');
+  const how = { columns, powerIterations: 0, filters: 1, triples: 1, key };
+  const f = (map: Tensor) => [
+    random(key, [columns, dim], { distribution: 'normal' }),
+    randomizedSvd(matrixMap(map), [], dim, how).basis,
+  ];
+  const diagonal = Array.from({ length: dim ** 2 }, (_, i) => (i % (dim + 1) ? 0 : values[i % dim]!));
+  const graph = trace(f, [{ shape: [dim, dim], dtype: 'f32' }]);
+  const [x, basis] = interpret(graph, [diagonal]).map(({ data }) => [...data]);
+  return { x: x!, first: basis!.slice(0, dim) };
+}
+
+/** Of unit length, and with a first element above 0. */
+const direction = (v: readonly number[]) => {
+  const length = Math.sign(v[0]!) * Math.hypot(...v);
+  return v.map((x) => x / length);
+};
+
+it('filters flat spectra by T₄ of σ², with its interval up to the smallest image, and steep ones by two power iterations', () => {
+  const flatValues = [1.1, 1, 0.8, 0.5];
+  const one = filtered(flatValues, 1);
+  const b = one.x.reduce((sum, x, i) => sum + (flatValues[i]! * x) ** 2, 0);
+  const t4 = (t: number) => 8 * t ** 4 - 8 * t ** 2 + 1;
+  const chebyshev = one.x.map((x, i) => flatValues[i]! * t4((2 * flatValues[i]! ** 2) / b - 1) * x);
+  direction(chebyshev).forEach((x, i) => {
+    expect(direction(one.first)[i]).toBeCloseTo(x, 5);
+  });
+  const steepValues = [1, 0.05, 0.01, 1e-3];
+  const steep = filtered(steepValues, 4);
+  const powers = steep.x.slice(0, 4).map((x, i) => steepValues[i]! ** 5 * x);
+  direction(powers).forEach((x, i) => {
+    expect(direction(steep.first)[i]! / x).toBeCloseTo(1, 5);
   });
 });

@@ -16,7 +16,9 @@ import {
   controlSettings,
   dataSettings,
   defaults,
+  labelOf,
   type SettingName,
+  settingLines,
   settingNames,
 } from '../../src/settings/settings.ts';
 import type { Settings } from '../../src/settings/table.ts';
@@ -31,6 +33,16 @@ describe('settings', () => {
     expect({ ...settings, epochs: 500 }).toEqual(resolve({ preset: 'paper' }));
     expect(settings).toMatchObject({ epochs: 10, lr: 0.1, batch: 128, momentum: 0, weightDecay: 0.05 });
     expect(settings).toMatchObject({ depth: 8, width: 128, images: 60_000, controlWeightDecay: 0.005 });
+  });
+
+  test('are listed in a report where they are not by default', () => {
+    const labels = (changes: Partial<Settings>) =>
+      settingLines({ ...resolve({}), ...changes }).map(([label]) => label);
+    const usual = labels({});
+    expect(usual).toContain('Epochs');
+    for (const name of Object.keys(defaults) as SettingName[]) expect(usual).not.toContain(labelOf(name));
+    const listed = labels({ randomLabels: 0.5, testEvery: 5 });
+    expect(listed.filter((label) => !usual.includes(label))).toHaveLength(2);
   });
 
   test('leave network, data and training as in the paper unless told otherwise', () => {

@@ -118,6 +118,7 @@ describe('the page of a sweep', () => {
     const { html, markdown, data } = made('partly', { missing: ['4,2'], failed: ['8,3'] });
     const text = visible(html);
     expect(text).toContain('7 of 9 runs');
+    expect(text).toMatch(/[^-−\d]88 s in all/); // Each of them took 12.5 s.
     expect(text).toContain('mnist-fc.quick/depth=8,seed=3: loss is NaN at step 12 &#60;b&#62;');
     expect(markdown).toContain('loss is NaN at step 12 \\<b\\>');
     expect(text).toContain('2\u00a0(missing)');
