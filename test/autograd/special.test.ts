@@ -411,6 +411,11 @@ describe('products', () => {
     ] as const;
     await same(of, (x, w) => c.conv('response', x, w, window), x, w);
     await same(of, (y, x) => c.conv('weight', y, x, window), y, x);
+    // Behind the last pixel of a line of responses, pixels in fours hold it again.
+    for (const channels of [3, 4]) {
+      const lines = { shape: [1, 2, 3, channels], data: smooth(6 * channels).with(2 * channels, INF) };
+      await same(of, (y, x) => c.conv('weight', y, x, window), lines, { ...x, data: smooth(2 * 8 * 5) });
+    }
     // Behind the only pixel, tiles of kernels for GPUs hold it again.
     const pixel = { shape: [1, 1, 1, 16], data: smooth(16).with(6, INF) };
     const one = { image: [1, 1], size: [1, 1], stride: [1, 1], padding: [0, 0] } as const;

@@ -187,16 +187,24 @@ describe('claims', () => {
   });
 
   test('correlate over the snapshots of a run', () => {
-    const course = [1, 2, 3, 4].map((epoch) => ({
-      epoch,
-      scalars: { ...nothing, diagonalShare: epoch, nc1: Math.exp(-2 * epoch) },
-    }));
     const claim: Line = {
       ...{ ...words, threshold: { atMost: -0.5 } },
       of: { scalar: 'diagonalShare', withLog: 'nc1' },
     };
-    expect(judge(claim, [made({}, 1, {}, { course })]).value).toBeCloseTo(-1, 12);
-    expect(judge(claim, [made({}, 1, {})])).toMatchObject({ value: null, verdict: 'not measurable' });
+    /** Of `diagonalShare` 1, 2, … and such logarithms of `nc1`. */
+    const of = (...logs: number[]) => {
+      const course = logs.map((log, i) => ({
+        epoch: i,
+        scalars: { ...nothing, diagonalShare: i + 1, nc1: Math.exp(log) },
+      }));
+      return judge(claim, [made({}, 1, {}, { course })]);
+    };
+    expect(of(-2, -4, -6, -8).value).toBeCloseTo(-1, 12);
+    expect(of(1, 3, 2).value).toBeCloseTo(0.5, 12);
+    const none = { value: null, verdict: 'not measurable' };
+    expect(of(1, 3)).toMatchObject(none);
+    expect(of(2, 2, 2, 2)).toMatchObject(none);
+    expect(judge(claim, [made({}, 1, {})])).toMatchObject(none);
   });
 
   test('correlate the ranks of runs, with an interval by the bootstrap over cells', () => {

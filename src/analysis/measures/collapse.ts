@@ -152,10 +152,7 @@ function nearest(points: Rows, x: Float64Array): number {
   return best;
 }
 
-function relativeSpread(vectors: Rows): number | null {
-  const norms = vectors.map(norm);
-  return norms.some((x) => x > 0) ? variation(norms) : null;
-}
+const relativeSpread = (vectors: Rows): number | null => variation(vectors.map(norm));
 
 /** Mean over pairs of how far their cosine is from that of a simplex's corners, −1/(n − 1). */
 function farFromSimplex(vectors: Rows): number | null {
