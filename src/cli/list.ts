@@ -38,18 +38,20 @@ export async function list(
   return 0;
 }
 
-/** A line a dataset, with the experiments on it, and a line a sweep. */
+/** A line a dataset, with the experiments on it in the order of networks, and a line a sweep. */
 function overview(rates: Rates, times: string): string {
-  const columns = models.map((model) => {
-    const own = Object.values(catalog).filter((experiment) => experiment.model === model);
-    const cells = own.map((each) => [
-      each.name,
-      duration(secondsOf(each, each.presets.quick!.settings, rates)),
-    ]);
-    return [networks[model].title, ...alignColumns(cells).split('\n')];
+  const columns = models.filter((model) => !networks[model].text);
+  const cells = Object.keys(datasets).map((name) => {
+    const own = Object.values(catalog).filter(({ dataset }) => dataset === name);
+    return columns.map((_, i) => own[i]);
   });
-  const titles = ['Experiments', ...Object.values(datasets).map(({ title }) => title)];
-  const experiments = titles.map((title, i) => [title, ...columns.map((column) => column[i]!)]);
+  const experiments = columns.map((model, i) => {
+    const timed = cells.map((row) => {
+      const each = row[i];
+      return each ? [each.name, duration(secondsOf(each, each.presets.quick!.settings, rates))] : ['', ''];
+    });
+    return [networks[model].title, ...alignColumns(timed).split('\n')];
+  });
   const planned = ([name, of]: readonly [string, readonly Sweep[]]) => [
     [`Sweeps, or \`${name}\``, '', '', ''],
     ...of.map((sweep) => {
@@ -58,7 +60,7 @@ function overview(rates: Rates, times: string): string {
     }),
   ];
   return [
-    alignColumns(experiments),
+    alignColumns(experiments[0]!.map((_, row) => experiments.map((column) => column[row]!))),
     alignColumns([
       ...planned(['beyond', suites.beyond]),
       ...planned(['all', suites.all]),

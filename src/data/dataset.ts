@@ -13,6 +13,8 @@ export interface ImageDataset {
   readonly width: number;
   readonly channels: number;
   readonly classes: number;
+  /** Whether these are texts, a byte a token, in rows: then bytes are not normalized. */
+  readonly text?: boolean;
   /** What readers of results must know about where the images come from. */
   readonly notes?: readonly string[];
 }
@@ -32,6 +34,8 @@ export interface DatasetFacts {
   /** Height and width, unless a resolution is set. */
   readonly side: number;
   readonly channels: number;
+  /** Tokens of a text, where the data are texts and not images. */
+  readonly length?: number;
   readonly classes: number;
   /** Number of superclasses that group its classes, if any. */
   readonly superclasses?: number;
@@ -138,10 +142,11 @@ function keepClasses(dataset: ImageDataset, classes: number): ImageDataset {
 /**
  * Mean and population standard deviation of each channel over all pixels, bytes scaled to [0, 1]; exact up to the
  * last roundings, as the sums are of integers. Use the training images'. A constant channel gets the deviation 1, so that
- * dividing by it is harmless.
+ * dividing by it is harmless. Bytes of texts stay what they are.
  */
 export function normalization(dataset: ImageDataset): { mean: number[]; std: number[] } {
-  const { images, channels } = dataset;
+  const { images, channels, text } = dataset;
+  if (text) return { mean: [0], std: [1 / 255] };
   const pixels = images.length / channels;
   const histogram = new Uint32Array(channels * 256);
   for (let channel = 0; channel < channels; channel++) {

@@ -3,12 +3,13 @@ import type { Dataset } from './dataset.ts';
 import { fashion } from './fashion.ts';
 import { idxFolder } from './idx-folder.ts';
 import { imagenette } from './imagenette.ts';
+import { language } from './language.ts';
 import { dataFolder } from './locate.ts';
 import { mnist } from './mnist.ts';
 import { syntheticImages } from './synthetic.ts';
 
 const table = {
-  ...{ mnist, fashion, cifar10, cifar100, imagenette },
+  ...{ mnist, fashion, cifar10, cifar100, imagenette, language },
   'synthetic-images': syntheticImages,
   idx: idxFolder,
 } satisfies Readonly<Record<string, Dataset>>;

@@ -1,9 +1,11 @@
 import { type DatasetName, datasets } from '../data/datasets.ts';
-import { models } from '../models/networks.ts';
+import { models, networks } from '../models/networks.ts';
 import { type Experiment, experimentOn } from './experiment.ts';
 
 const all = (Object.keys(datasets) as DatasetName[]).flatMap((dataset) =>
-  models.map((model) => experimentOn(dataset, model)),
+  models
+    .filter((model) => !!networks[model].text === (datasets[dataset].length !== undefined))
+    .map((model) => experimentOn(dataset, model)),
 );
 
 /** A table by names, in order. */
@@ -15,5 +17,5 @@ export const byName = <T extends { readonly name: string }>(
     Object.fromEntries(list.map((one) => [one.name, one])),
   );
 
-/** All experiments by name: each kind of network on each dataset. */
+/** All experiments by name: each kind of network on each dataset of images, or of texts, as it reads. */
 export const catalog: Readonly<Record<string, Experiment>> = byName(all);

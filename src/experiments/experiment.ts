@@ -84,9 +84,10 @@ export const dataFacts = (dataset: DatasetName, { randomLabels }: Pick<Settings,
   randomLabels: randomLabels > 0,
 });
 
-/** Height, width and channels of an experiment's images. */
+/** Height, width and channels of an experiment's images; texts are one row. */
 export function imageShape(dataset: DatasetName, settings: Settings): [number, number, number] {
-  const { side, channels } = datasets[dataset];
+  const { side, channels, length } = datasets[dataset];
+  if (length !== undefined) return [1, length, 1];
   const { resolution = side } = settings;
   return [resolution, resolution, channels];
 }
@@ -102,7 +103,7 @@ export const networkOptions = (
 export function deviations({ dataset, model }: Experiment, settings: Settings): string[] {
   const facts = datasets[dataset];
   return [
-    ...(facts.deviation === undefined ? [] : [facts.deviation]),
+    ...[facts.deviation, networks[model].deviation].filter((said) => said !== undefined),
     ...settingDeviations({ settings, dataset: facts, network: networks[model] }),
     networks[model].shape(settings),
     'Weight decay is coupled to the gradient, as in PyTorch; an epoch leaves out its last, partial batch.',

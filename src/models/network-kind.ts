@@ -16,6 +16,10 @@ export interface NetworkKind<O, P = object> {
   readonly title: string;
   /** Whether its blocks work on maps, to which thresholds of their own apply, and not on vectors. */
   readonly convolutional: boolean;
+  /** Whether it reads texts, and not images: experiments join it to the data of its kind. */
+  readonly text?: true;
+  /** What a report says of it, if it is not one of the paper's. */
+  readonly deviation?: string;
   /** Options as files have them. */
   readonly schema: v.GenericSchema<O>;
   readonly create: (options: O) => ResidualNetwork;

@@ -3,11 +3,13 @@ import { CollimateError } from '../errors.ts';
 import { shown } from '../schema.ts';
 import { conv } from './conv-resnet.ts';
 import { fc } from './fc-resnet.ts';
+import { gpt } from './gpt.ts';
 import type { NetworkKind } from './network-kind.ts';
 import type { ResidualNetwork } from './residual-network.ts';
 import { resnet34 } from './resnet.ts';
+import { vit } from './vit.ts';
 
-const table = { fc, conv, resnet34 };
+const table = { fc, conv, resnet34, vit, gpt };
 
 /** Kinds of networks. */
 export type Model = keyof typeof table;

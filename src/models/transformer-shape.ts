@@ -71,6 +71,9 @@ export const fields = {
     v.strictObject({ from: v.pipe(v.number(), v.integer()), to: v.pipe(v.number(), v.integer()) }),
   ),
 };
+/** Settings of a transformer at every size. */
+export const SETTINGS = { activation: 'identity', weightDecay: 1e-3 } as const;
+
 export type TransformerFields = v.InferOutput<v.ObjectSchema<typeof fields, undefined>>;
 /** Options of a {@link Transformer}: docs/models.md. */
 export type TransformerOptions = Readonly<TransformerFields> & { readonly kind: 'vit' | 'gpt' };

@@ -29,7 +29,11 @@ export interface Context<S> {
     readonly deviation?: string;
   };
   /** `decays`: the weight decays that the paper states for such networks. */
-  readonly network: { readonly convolutional: boolean; readonly decays: readonly number[] };
+  readonly network: {
+    readonly convolutional: boolean;
+    readonly decays: readonly number[];
+    readonly deviation?: string;
+  };
 }
 
 /** All there is of one of the settings S, whose values are T. */

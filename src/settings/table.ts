@@ -32,6 +32,8 @@ export interface Settings extends Required<TrainingOptions> {
   readonly width?: number;
   readonly channels?: number;
   readonly stride?: number;
+  readonly heads?: number;
+  readonly patch?: number;
   readonly activation: 'relu' | 'identity';
   readonly skip: boolean;
   readonly skipScale: number;
@@ -43,6 +45,8 @@ export interface Settings extends Required<TrainingOptions> {
   readonly shortcut: 'residual' | 'dense' | 'input';
   readonly dropout: number;
   readonly tied: boolean;
+  readonly order: 'pre' | 'post';
+  readonly branches: 'together' | 'apart';
 }
 const size = { changes: 'network', of: 'networks' } as const;
 /** Where only the data limit a number. */
@@ -110,7 +114,8 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     ...{ type: real(0, 10), changes: 'training', recorded: true },
     shown: (decay, { controlWeightDecay: control }) =>
       `${decay}${control === null ? '' : ` (control ${control})`}`,
-    deviation: (decay, { network: { decays, convolutional } }) =>
+    deviation: (decay, { network: { decays, convolutional, deviation } }) =>
+      deviation === undefined &&
       !decays.includes(decay) &&
       `Weight decay: ${decay} here; the paper states ${decays
         .toSorted((a, b) => a - b)
@@ -188,6 +193,8 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     what: 'stride of the stem, which shrinks the maps of all blocks',
     type: whole(1, 32),
   },
+  heads: { ...size, what: 'heads of attention, which divide the width', type: whole(1, 256) },
+  patch: { ...size, what: 'side of the patches that images are cut into', type: whole(1, 512) },
   activation: {
     label: 'Activation σ',
     what: 'activation σ after each block',
@@ -261,5 +268,17 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     shown: () => 'all blocks share their linear layers',
     deviation: (tied, context) =>
       tied && `All blocks share their linear layers${ofControl(context, 'shares them too')}.`,
+  },
+  order: {
+    label: 'Norms',
+    what: 'norms before attention and MLP, or behind their sums with h',
+    ...{ type: ['pre', 'post'], changes: 'network', of: 'networks', default: 'pre' },
+    shown: () => 'behind attention and MLP',
+  },
+  branches: {
+    label: 'Blocks measured',
+    what: 'attention and MLP of a layer measured as one block, or each as one',
+    ...{ type: ['together', 'apart'], changes: 'network', of: 'networks', default: 'together' },
+    shown: () => 'attention and MLP each',
   },
 };

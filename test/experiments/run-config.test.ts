@@ -143,7 +143,7 @@ test('files that an earlier version wrote are read', () => {
   const text = fs.readFileSync(join(earlier, 'config.json'), 'utf8');
   const { settings, ...rest } = JSON.parse(text);
   // What settings meant that there were not yet.
-  const since = { tied: false, skipScale: 1, shortcut: 'residual' };
+  const since = { tied: false, skipScale: 1, shortcut: 'residual', order: 'pre', branches: 'together' };
   expect(readConfig(earlier)).toEqual({ ...rest, settings: { ...settings, ...since } });
   expect(readMetrics(earlier).map(({ epoch, step }) => [epoch, step])).toEqual([
     [1, 234],

@@ -11,6 +11,7 @@ import { recurrentDepth } from './recurrent-depth.ts';
 import { residualScaling } from './residual-scaling.ts';
 import { seed } from './seed.ts';
 import { stochasticDepth } from './stochastic-depth.ts';
+import { transformers } from './transformers.ts';
 import { weightDecay } from './weight-decay.ts';
 import { width } from './width.ts';
 
@@ -25,6 +26,7 @@ const all: readonly Sweep[] = [
     residualScaling,
     recurrentDepth,
     compression,
+    transformers,
   ],
 ];
 
