@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Analysis } from '../analysis/results.ts';
 import { judgeRun } from '../analysis/run-claims.ts';
 import { checkTarget, writeAtomically } from '../atomic-write.ts';
@@ -23,6 +23,8 @@ interface Options {
   readonly preset: string;
   readonly config?: string;
   readonly data?: string;
+  readonly tokens?: string;
+  readonly branches?: 'apart' | 'together';
   readonly resolution?: string;
   readonly images?: string;
   readonly samples?: string;
@@ -48,6 +50,16 @@ const program = new Command(invocation('analyze'))
   .option(
     '--data <name|folder>',
     'images for these: a dataset, or a folder with train/<class>/<image> and val/…',
+  )
+  .option(
+    '--tokens <file>',
+    'token ids for a language model, [[464, 3290, 318], …]: the last of each is to be predicted',
+  )
+  .addOption(
+    new Option(
+      '--branches <which>',
+      'of a transformer: attention and MLP of a layer as one block or two',
+    ).choices(['together', 'apart']),
   )
   .option('--resolution <number>', 'their height and width (default: as the network was trained)')
   .option('--images <number>', 'use only the first of them, to train and to test on', '2000')
@@ -80,6 +92,7 @@ Examples:
   ${command('analyze', 'results/mnist-fc/20260101-120000-1/control --samples 64')}
   ${command('analyze', 'checkpoint.safetensors --convention post-activation --out analysis.json')}
   ${command('analyze', 'resnet50.safetensors --data imagenette')}
+  ${command('analyze', 'gpt2 --tokens ids.json')}
   ${command('analyze', 'weights.safetensors --experiment mnist-fc --preset quick')}
 
 docs/checkpoints.md lists the published networks whose weights are recognized.`,
@@ -105,14 +118,9 @@ export async function run(words: readonly string[]): Promise<number> {
     );
   }
   if (out !== undefined) checkTarget(out);
+  const { config: configPath, data: images, tokens, branches, experiment, preset } = given;
   const subject = subjectAt(path, {
-    ...{
-      config: given.config,
-      data: given.data,
-      experiment: given.experiment,
-      preset: given.preset,
-      dataDir,
-    },
+    ...{ config: configPath, data: images, tokens, branches, experiment, preset, dataDir },
     resolution: number('--resolution', given.resolution, whole(8, 1024)),
     images: number('--images', given.images, whole(2, 1e9))!,
   });
@@ -131,12 +139,13 @@ export async function run(words: readonly string[]): Promise<number> {
   const task = await subject.task();
   using gpu = await opening;
   using data = new DeviceTask(gpu, task);
+  const usual = subject.request?.(task);
   const analysis = await analyzeRun(data, network, state, {
     ...chosen,
-    ...(chosen.triples === undefined && subject.request?.(task)),
+    ...(chosen.triples === undefined && usual),
     trainingSeed: seed,
     seed: chosen.seed ?? seed,
-    samples: chosen.samples ?? config?.settings.samples ?? 16,
+    samples: chosen.samples ?? config?.settings.samples ?? usual?.samples ?? 16,
   });
   const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;
   if (json) process.stdout.write(text);

@@ -11,6 +11,7 @@ import { dataFacts, imageShape, networkOptions } from '../experiments/experiment
 import { recognize } from '../experiments/foreign/families.ts';
 import { imageFolder, normalizedAs, preprocessing } from '../experiments/foreign/images.ts';
 import { openTensors, type TensorFiles } from '../experiments/foreign/tensor-files.ts';
+import { readTexts } from '../experiments/foreign/texts.ts';
 import {
   bringForward,
   IMAGENET_CLASSES,
@@ -38,7 +39,7 @@ export interface Subject {
   readonly facts: DataFacts;
   task(): Promise<Task>;
   /** What is asked of the analysis unless the user says otherwise. */
-  request?(task: Task): Pick<AnalysisRequest, 'triples' | 'spectrum'>;
+  request?(task: Task): Pick<AnalysisRequest, 'triples' | 'spectrum'> & Partial<AnalysisRequest>;
 }
 
 /** What the user says of a subject. */
@@ -47,6 +48,8 @@ export interface SubjectOptions {
   readonly data: string | undefined;
   readonly experiment: string | undefined;
   readonly preset: string;
+  readonly tokens: string | undefined;
+  readonly branches: 'apart' | 'together' | undefined;
   readonly resolution: number | undefined;
   readonly images: number;
   readonly dataDir: string | undefined;
@@ -82,7 +85,7 @@ function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: Sub
   const [classes = 0] = files.shapes.get(networkOf(options).classifier) ?? [];
   const network = classes >= 2 ? { ...options, classes } : options;
   const state = weightsOf(files, network, `the network of ${name}`);
-  matchClasses(network, state, datasets[dataset]);
+  matchClasses(network, state, datasets[dataset], datasets[dataset].classes);
   const { seed, images } = settings;
   return {
     ...{ network, state, seed, datasets: [dataset] },
@@ -92,43 +95,75 @@ function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: Sub
 }
 
 const SEED = 1;
+const IMAGES = 'images with `--data`: `--data imagenette`, another dataset, or a folder.';
+const SAMPLES = 16;
+/** Share of texts whose next token a network says from which it counts as trained: our choice. */
+const TEXTS_AT = 0.2;
 /** Triples of a network with many classes that are compared unless the user asks for more. */
 const TRIPLES = 30;
 
-/** A published network, on images of the user's choice. */
+/** A published network, on images or texts of the user's choice. */
 function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
-  const { data, images, dataDir } = given;
-  const inputs = preprocessing(files.config(), files.path);
-  const name = data !== undefined && Object.hasOwn(datasets, data) ? (data as DatasetName) : undefined;
-  const dataset = name ? datasets[name] : data === undefined ? undefined : imageFolder(data);
-  const fixed = dataset && !dataset.settings?.includes('resolution') ? dataset.side : undefined;
-  const { family, options, state: load } = recognize(files, fixed ?? given.resolution ?? inputs.side);
-  const { blocks, input, stages } = networkOf(options);
-  console.error(`${files.path} is ${family.title}: ${blocks.length} blocks, ${options.classes} classes`);
-  const [side, , channels] = input;
-  if (!dataset || channels !== dataset.channels) {
-    throw new CollimateError(
-      `it takes images of ${side}×${side} pixels and ${channels} channels, and ${dataset ? `those of ${dataset.title} have ${dataset.channels}` : 'none are given'}`,
-      'Give images with `--data`: `--data imagenette`, another dataset, or a folder.',
-    );
-  }
-  const state = load();
-  matchClasses(options, state, dataset);
-  return {
-    ...{ network: options, state, seed: SEED, datasets: name ? [name] : [] },
-    facts: { trainedAt: dataset.trainedAt, randomLabels: false },
-    async task() {
-      const settings = { seed: SEED, images, ...partFor(options, dataset) };
-      const task = await (name ? fetchTask(name, settings, dataDir) : folderTask(dataset, settings, dataDir));
-      const { test } = task;
-      const some = { ...task, test: imagesFrom(test, 0, Math.min(images, test.count)) };
-      return normalizedAs(some, inputs, name === undefined || name === 'imagenette');
-    },
-    request({ train }) {
-      const triples = Math.min(options.classes, train.classes, TRIPLES);
-      return { triples, spectrum: Math.min(3 * triples, ...stages.map(({ shape }) => sizeOf(shape))) };
+  const texts = given.tokens === undefined ? undefined : readTexts(given.tokens);
+  const data = texts ? undefined : imagesFor(files, given);
+  const recognized = recognize(files, { ...data, texts, branches: given.branches });
+  const { family, options } = recognized;
+  const network = networkOf(options);
+  const classes = `${options.classes} ${texts ? 'tokens that end texts' : 'classes'}`;
+  console.error(`${files.path} is ${family.title}: ${network.blocks.length} blocks, ${classes}`);
+  const state = recognized.state();
+  if (state.parameters.get(network.classifier)!.every((w) => w === 0))
+    console.error('note: it has no classifier: accuracies, and measures of the classifier, say nothing');
+  const dims = network.stages.map(({ shape }) => sizeOf(shape));
+  const common = {
+    ...{ network: options, state, seed: SEED },
+    request: ({ train: { classes, count } }: Task) => {
+      const triples = Math.min(options.classes, classes, TRIPLES, ...dims);
+      return { triples, spectrum: Math.min(3 * triples, ...dims), samples: Math.min(SAMPLES, count) };
     },
   };
+  if (texts) {
+    const facts = { trainedAt: TEXTS_AT, randomLabels: false };
+    return { ...common, datasets: [], facts, task: async () => texts.task };
+  }
+  if (!data) throw new CollimateError('there are no images to measure it at', `Give ${IMAGES}`);
+  const { dataset, name } = data;
+  checkImages(network.input, dataset);
+  return {
+    ...common,
+    datasets: name ? [name] : [],
+    facts: { trainedAt: dataset.trainedAt, randomLabels: false },
+    async task() {
+      const { images, dataDir } = given;
+      const settings = { seed: SEED, images, ...partFor(options, dataset) };
+      const task = await (name ? fetchTask(name, settings, dataDir) : folderTask(dataset, settings, dataDir));
+      matchClasses(options, state, dataset, task.train.classes);
+      const { test } = task;
+      const some = { ...task, test: imagesFrom(test, 0, Math.min(images, test.count)) };
+      return normalizedAs(some, data, name === undefined || name === 'imagenette');
+    },
+  };
+}
+
+/** The images that the user names, and how the network wants them; undefined where none are named. */
+function imagesFor(files: TensorFiles, { data, resolution }: SubjectOptions) {
+  if (data === undefined) return undefined;
+  const name = Object.hasOwn(datasets, data) ? (data as DatasetName) : undefined;
+  const dataset = name ? datasets[name] : imageFolder(data);
+  const inputs = preprocessing(files.config(), files.path);
+  const side = dataset.settings?.includes('resolution') ? (resolution ?? inputs.side) : dataset.side;
+  return { ...inputs, side, name, dataset, classes: dataset.classes };
+}
+
+function checkImages(
+  [height, , channels]: readonly number[],
+  { title, side, settings, ...own }: Dataset,
+): void {
+  if (channels === own.channels && (height === side || settings?.includes('resolution'))) return;
+  throw new CollimateError(
+    `the network takes images of ${height}×${height} pixels and ${channels} channels, and those of ${title} have ${side}×${side} and ${own.channels}`,
+    `Give other ${IMAGES}`,
+  );
 }
 
 async function folderTask(
@@ -148,13 +183,12 @@ function partFor(network: NetworkOptions, { channels, classes }: Dataset) {
 }
 
 /** Brings the outputs of a network with more classes than the data into the order of those, or says that they are not. */
-function matchClasses(network: NetworkOptions, state: HostState, dataset: Dataset): void {
-  const { title, classes } = dataset;
+function matchClasses(network: NetworkOptions, state: HostState, dataset: Dataset, classes: number): void {
   if (network.classes <= classes) return;
   const known = dataset === datasets.imagenette && network.classes === IMAGENET_CLASSES;
   if (known) bringForward(state, networkOf(network).classifier, IMAGENETTE_IN_IMAGENET);
   console.error(
-    `note: the network tells ${network.classes} classes apart, and ${title} shows ${classes}: ` +
+    `note: the network tells ${network.classes} classes apart, and ${dataset.title} shows ${classes}: ` +
       (known
         ? 'the outputs are reordered so that its classes come first'
         : `accuracies and neural collapse use the first ${classes} outputs`),

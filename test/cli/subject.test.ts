@@ -16,7 +16,7 @@ const network = new ResNet({
 });
 const NOTHING: SubjectOptions = {
   ...{ config: undefined, data: undefined, experiment: undefined, preset: 'paper' },
-  ...{ resolution: undefined, images: 2000, dataDir: root },
+  ...{ tokens: undefined, branches: undefined, resolution: undefined, images: 2000, dataDir: root },
 };
 
 beforeAll(async () => {
@@ -56,16 +56,16 @@ test('a published network is measured on photographs in a folder, normalized as 
   expect(train).toMatchObject({ count: 5, height: 16, width: 16, channels: 3, classes: 3 });
   expect(test.count).toBe(5);
   expect(normalization).toEqual({ mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
-  expect(subject.request!(await subject.task())).toEqual({ triples: 3, spectrum: 9 });
+  expect(subject.request!(await subject.task())).toEqual({ triples: 3, spectrum: 9, samples: 5 });
 });
 
 test('or on a dataset, as its configuration says', async () => {
   const config = join(root, 'own.json');
   const subject = subjectAt(weights, { ...NOTHING, data: 'synthetic-images', config, images: 20 });
+  const task = await subject.task();
   expect(said.mock.calls.flat()[1]).toBe(
     'note: the network tells 12 classes apart, and synthetic images shows 10: accuracies and neural collapse use the first 10 outputs',
   );
-  const task = await subject.task();
   expect(task.train).toMatchObject({ count: 20, height: 24, width: 24, classes: 10 });
   expect(task.test.count).toBe(20);
   expect(task.normalization).toEqual({ mean: [0, 0, 0.5], std: [1, 1, 0.5] });
@@ -75,10 +75,9 @@ test('or on a dataset, as its configuration says', async () => {
 });
 
 test('without images that it takes, it is refused', () => {
-  expect(() => subjectAt(weights, NOTHING)).toThrow(
-    'it takes images of 224×224 pixels and 3 channels, and none are given',
-  );
+  expect(() => subjectAt(weights, NOTHING)).toThrow('there are no images to measure it at');
+  expect(said.mock.calls.flat()[0]).toContain('is a ResNet');
   expect(() => subjectAt(weights, { ...NOTHING, data: 'mnist' })).toThrow(
-    'it takes images of 28×28 pixels and 3 channels, and those of MNIST have 1',
+    'the network takes images of 28×28 pixels and 3 channels, and those of MNIST have 28×28 and 1',
   );
 });

@@ -9,13 +9,10 @@ import {
   tensorFiles,
   within,
 } from '../../src/experiments/foreign/tensor-files.ts';
-import {
-  bringForward,
-  IMAGENETTE_IN_IMAGENET,
-  rowsOf,
-  transposed,
-} from '../../src/experiments/foreign/weights.ts';
+import { readTexts } from '../../src/experiments/foreign/texts.ts';
+import { bringForward, IMAGENETTE_IN_IMAGENET, rowsOf } from '../../src/experiments/foreign/weights.ts';
 import { encodeSafetensors, inMemory, type TensorData } from '../../src/experiments/safetensors.ts';
+import { analysisSamples } from '../../src/experiments/task.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import { ResNet, type ResNetOptions } from '../../src/models/resnet.ts';
 import type { HostState } from '../../src/train/state.ts';
@@ -65,7 +62,9 @@ describe('a network is recognized by its tensors', () => {
     const found = recognize(filesOf(tensorsOf(network, state)));
     expect(found.options).toEqual(network.options);
     expect(found.state()).toEqual(state);
-    expect(recognize(filesOf(tensorsOf(network, state)), 48).options).toMatchObject({ inputs: [48, 48, 3] });
+    expect(recognize(filesOf(tensorsOf(network, state)), { side: 48 }).options).toMatchObject({
+      inputs: [48, 48, 3],
+    });
   });
 
   test('with or without counts of batches, and under the prefixes of wrappers', () => {
@@ -172,6 +171,87 @@ describe('files', () => {
   });
 });
 
+describe('texts', () => {
+  const file = join(inject('scratch'), 'ids.json');
+  const read = (ids: unknown) => {
+    writeFileSync(file, JSON.stringify(ids));
+    return readTexts(file);
+  };
+
+  test('are tokens that are read, and those to be said after them', () => {
+    const { length, used, next, task } = read([
+      [900, 7, 900, 50_256],
+      [7, 8, 900, 3],
+      [900, 8, 8, 50_256],
+    ]);
+    expect({ length, used, next }).toEqual({ length: 3, used: [900, 7, 8], next: [50_256, 3] });
+    expect([...task.train.images]).toEqual([0, 1, 0, 1, 2, 0, 0, 2, 2]);
+    expect([...task.train.labels]).toEqual([0, 1, 0]);
+    expect(task.test).toMatchObject({ count: 3, height: 1, width: 3, channels: 1, classes: 2 });
+    // Bytes stay what they are.
+    const { inputs } = analysisSamples(task, 3, 1);
+    expect([...inputs].sort()).toEqual([0, 0, 0, 0, 1, 1, 2, 2, 2]);
+  });
+
+  test.each<[unknown, string]>([
+    [
+      [
+        [1, 2],
+        [3, 4, 5],
+      ],
+      'has texts of 2 and of 3 tokens',
+    ],
+    [
+      [
+        [1, 2],
+        [3, 2],
+      ],
+      'has 2 different tokens, and 1 at the ends',
+    ],
+    [
+      [Array.from({ length: 258 }, (_, i) => i), Array(258).fill(1)],
+      'has 257 different tokens, and 2 at the ends',
+    ],
+    [[[1, 2], [3]], '[1]: expected two ids or more'],
+    [
+      [
+        [1, 2],
+        [3, -4],
+      ],
+      '[1][1]: expected a whole number of at least 0, got -4',
+    ],
+    [[[1, 2]], 'expected two texts or more'],
+  ])('that make no sense are refused: %j', (ids, message) => {
+    expect(() => read(ids)).toThrow(message);
+  });
+});
+
+test('a family that reads something else is refused, as is an option that it does not support', () => {
+  const gpt = new Map([
+    ['wte.weight', { dtype: 'F32', shape: [3, 4], data: new Float32Array(12) } as const],
+    ['h.0.attn.c_attn.weight', { dtype: 'F32', shape: [4, 12], data: new Float32Array(48) } as const],
+    ['h.0.mlp.c_fc.weight', { dtype: 'F32', shape: [4, 16], data: new Float32Array(64) } as const],
+  ]);
+  const texts = { length: 2, used: [0, 1], next: [0, 1] };
+  expect(() => recognize(filesOf(gpt))).toThrow('a, a GPT-2 of Hugging Face, reads texts');
+  expect(() => recognize(filesOf(gpt), { texts })).toThrow('a GPT-2 of Hugging Face, lacks h.0.ln_1.weight');
+  expect(() =>
+    recognize(
+      changed(() => {}),
+      { texts },
+    ),
+  ).toThrow('a ResNet of torchvision or timm, reads images');
+  gpt.set('h.0.ln_1.weight', { dtype: 'F32', shape: [4], data: new Float32Array(4) } as never);
+  const files = { ...filesOf(gpt), config: () => ({ activation_function: 'quick_gelu' }) };
+  expect(() => recognize(files, { texts })).toThrow('the configuration: activation_function: expected');
+  expect(() => recognize({ ...files, config: () => ({ model_type: 'gptj' }) }, { texts })).toThrow(
+    'it is like a GPT-2 of Hugging Face, but a gptj',
+  );
+  expect(() => recognize({ ...files, config: () => ({ n_head: 3 }) }, { texts })).toThrow(
+    'heads is 3 and does not divide width, 4',
+  );
+});
+
 test.each([
   [{}, {}],
   [{ size: 256, crop_size: { height: 224, width: 224 } }, { side: 224 }],
@@ -191,13 +271,16 @@ test('a configuration that makes no sense is refused', () => {
   );
 });
 
-test('layouts of other libraries: transposed, and as rows of one tensor', () => {
-  const { from: turn, ...place } = transposed('w', [2, 3]);
-  expect(place).toEqual({ name: 'w', shape: [3, 2] });
-  expect([...turn!(Float32Array.of(1, 2, 3, 4, 5, 6))]).toEqual([1, 3, 5, 2, 4, 6]);
-  const { from: cut, ...whole } = rowsOf('qkv', [2, 2], 2, 6);
-  expect(whole).toEqual({ name: 'qkv', shape: [6, 2] });
+test('rows of a tensor in a file: some of them, as columns, and behind axes of size 1', () => {
+  const { from: turn, ...columns } = rowsOf('w', [2, 3], { turned: true, total: 3, at: (r) => 2 * r });
+  expect(columns).toEqual({ name: 'w', shape: [3, 3] });
+  expect([...turn!(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9))]).toEqual([1, 4, 7, 3, 6, 9]);
+  const { from: cut, ...rows } = rowsOf('qkv', [2, 2], { total: 6, at: (r) => 2 + r });
+  expect(rows).toEqual({ name: 'qkv', shape: [6, 2] });
   expect([...cut!(Float32Array.from({ length: 12 }, (_, i) => i))]).toEqual([4, 5, 6, 7]);
+  const { from: same, ...vector } = rowsOf('cls', [3], { lead: 2 });
+  expect(vector).toEqual({ name: 'cls', shape: [1, 1, 3] });
+  expect([...same!(Float32Array.of(1, 2, 3))]).toEqual([1, 2, 3]);
 });
 
 describe('classes', () => {

@@ -1,12 +1,13 @@
 import { CollimateError } from '../../errors.ts';
 import { type NetworkOptions, networkOf } from '../../models/networks.ts';
 import type { HostState } from '../../train/state.ts';
-import type { Family } from './family.ts';
+import type { Family, Inputs, Shapes } from './family.ts';
 import { resnets } from './resnets.ts';
 import type { TensorFiles } from './tensor-files.ts';
+import { transformers } from './transformers.ts';
 import { weightsOf } from './weights.ts';
 
-const families: readonly Family[] = [resnets];
+const families: readonly Family[] = [resnets, ...transformers];
 
 /** A network that was recognized. */
 export interface Recognized {
@@ -17,39 +18,44 @@ export interface Recognized {
 }
 
 /**
- * The network that tensors from elsewhere belong to, by their names and shapes and what is beside them; `side` is that of the images.
- * @throws CollimateError with what was found if they are of no known family
+ * The network that tensors from elsewhere belong to, by their names and shapes and what is beside them, for some inputs.
+ * @throws CollimateError with what was found if they are of no known family, or read something else
  */
-export function recognize(files: TensorFiles, side?: number): Recognized {
+export function recognize(files: TensorFiles, inputs: Inputs = {}): Recognized {
   const { shapes, path } = files;
   const family = families.find(({ signs }) => signs.every((name) => shapes.has(name)));
   if (!family) {
     const found = [...shapes].slice(0, 3).map(([name, shape]) => `${name} [${shape}]`);
     throw new CollimateError(
       `${path} is of no known family: it has ${shapes.size} tensors${found.length ? `, such as ${found.join(', ')}` : ''}`,
-      `Known are ${families.map(({ title, signs }) => `${title} (${signs.join(', ')})`).join('; ')}. Bare weights of another network need \`--experiment\`.`,
+      'docs/checkpoints.md lists the families. Bare weights of an experiment’s network need `--experiment`.',
     );
   }
-  const options = family.options(
-    {
-      config: files.config(),
-      has: (name) => shapes.has(name),
-      shape(name, axes) {
-        const shape = shapes.get(name);
-        if (shape?.length === axes) return shape;
-        throw new CollimateError(
-          `${path}, as ${family.title}, ${shape ? `has ${name} as [${shape}], expected ${axes} axes` : `lacks ${name}`}`,
-          'Use a whole file with the published names.',
-        );
-      },
-      count(name) {
-        let i = 0;
-        while (shapes.has(name(i))) i++;
-        return i;
-      },
+  const { title, reads } = family;
+  const fail = (what: string, remedy: string) => new CollimateError(`${path}, ${title}, ${what}`, remedy);
+  if ((reads === 'texts') !== (inputs.texts !== undefined))
+    throw fail(
+      `reads ${reads}`,
+      reads === 'texts' ? 'Give token ids with `--tokens`.' : 'Give images with `--data`, and no `--tokens`.',
+    );
+  const described: Shapes = {
+    config: files.config(),
+    has: (name) => shapes.has(name),
+    sizes: (name) => shapes.get(name) ?? [],
+    shape(name, axes) {
+      const shape = shapes.get(name);
+      if (shape?.length === axes) return shape;
+      const what = shape ? `has ${name} as [${shape}], expected ${axes} axes` : `lacks ${name}`;
+      throw fail(what, 'Use a whole file with the published names.');
     },
-    side,
-  );
+    count(name) {
+      let i = 0;
+      while (shapes.has(name(i))) i++;
+      return i;
+    },
+  };
+  const options = family.options(described, inputs);
   networkOf(options); // refuses what such a network cannot be
-  return { family, options, state: () => weightsOf(files, options, family.title, family.mapping?.(options)) };
+  const mapping = family.mapping?.(options, described, inputs);
+  return { family, options, state: () => weightsOf(files, options, title, mapping) };
 }

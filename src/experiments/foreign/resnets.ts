@@ -4,7 +4,8 @@ import type { Family } from './family.ts';
 export const resnets: Family = {
   title: 'a ResNet of torchvision or timm',
   signs: ['conv1.weight', 'layer1.0.conv1.weight', 'fc.weight'],
-  options({ has, shape, count }, given) {
+  reads: 'images',
+  options({ has, shape, count }, { side: given }) {
     const [channels, colors, window] = shape('conv1.weight', 4) as [number, number, number, number];
     const [classes] = shape('fc.weight', 2) as [number, number];
     const stem = window === 3 ? 'small' : 'large';

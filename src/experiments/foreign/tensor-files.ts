@@ -21,8 +21,10 @@ export interface TensorFiles {
 
 const WEIGHTS = 'model.safetensors';
 const INDEX = `${WEIGHTS}.index.json`;
-/** Prefixes that wrappers add to every name: DataParallel, `torch.compile`, and modules that hold the network. */
-const PREFIXES = ['module.', '_orig_mod.', 'model.'];
+/** Prefixes of all names but a classifier's: of wrappers (DataParallel, `torch.compile`), and of modules that hold the network. */
+const PREFIXES = ['module.', '_orig_mod.', 'model.', 'transformer.', 'gpt_neox.', 'vit.'];
+/** What may stand beside what has such a prefix. */
+const HEAD = /^(lm_head|embed_out|classifier|score)\./;
 const REMEDY = `Give a safetensors file, its index (${INDEX}), the folder that has one of them, or that of a run.`;
 
 const index = v.object({ weight_map: v.record(v.string(), v.string()) });
@@ -51,10 +53,15 @@ export function tensorFiles(
   config: TensorFiles['config'] = () => ({}),
 ): TensorFiles {
   let named = [...places];
-  const prefixOf = () => PREFIXES.find((prefix) => named.every(([name]) => name.startsWith(prefix)));
-  for (let prefix = prefixOf(); named.length && prefix !== undefined; prefix = prefixOf()) {
-    const { length } = prefix;
-    named = named.map(([name, place]) => [name.slice(length), place]);
+  const prefixOf = () =>
+    PREFIXES.find(
+      (prefix) =>
+        named.some(([name]) => name.startsWith(prefix)) &&
+        named.every(([name]) => name.startsWith(prefix) || HEAD.test(name)),
+    );
+  for (let prefix = prefixOf(); prefix !== undefined; prefix = prefixOf()) {
+    const own = prefix;
+    named = named.map(([name, place]) => [name.startsWith(own) ? name.slice(own.length) : name, place]);
   }
   const all = new Map(named);
   return {

@@ -11,11 +11,12 @@ export interface Source {
   readonly from?: (data: Float32Array) => Float32Array;
 }
 
-/** Our name and shape of a tensor as its place in a file. */
-export type Mapping = (name: string, shape: readonly number[]) => Source;
+/** Our name and shape of a tensor as its place in a file; undefined where that has none, which is 0 then. */
+export type Mapping = (name: string, shape: readonly number[]) => Source | undefined;
 
-/** Counts of batches and positions, masks, and tables that follow from the options: nothing that a network has learned. */
-const UNLEARNED = /(^|\.)(num_batches_tracked|position_ids|masked_bias|inv_freq|attn\.bias|attention\.bias)$/;
+/** Counts of batches and positions, masks, tables that follow from the options, and a token for training: nothing that is needed. */
+const IDLE =
+  /(^|\.)(num_batches_tracked|position_ids|masked_bias|inv_freq|mask_token|pooler\.dense\.(weight|bias)|attn\.bias|attention\.bias)$/;
 
 /** How many tensors a message names. */
 const NAMED = 3;
@@ -37,13 +38,14 @@ export function weightsOf(
   const sources = new Map(
     [...network.parameters, ...statistics].map(({ name, shape }) => [name, mapping(name, shape)]),
   );
-  const wanted = new Map([...sources.values()].map(({ name, shape }) => [name, shape]));
+  const found = [...sources.values()].filter((source) => source !== undefined);
+  const wanted = new Map(found.map(({ name, shape }) => [name, shape]));
   const lacking = [...wanted.keys()].filter((name) => !files.shapes.has(name));
   const others = [...wanted].flatMap(([name, shape]) => {
-    const found = files.shapes.get(name);
-    return found && `${found}` !== `${shape}` ? `${name} as [${found}], expected [${shape}]` : [];
+    const own = files.shapes.get(name);
+    return own && `${own}` !== `${shape}` ? `${name} as [${own}], expected [${shape}]` : [];
   });
-  const extra = [...files.shapes.keys()].filter((name) => !wanted.has(name) && !UNLEARNED.test(name));
+  const extra = [...files.shapes.keys()].filter((name) => !wanted.has(name) && !IDLE.test(name));
   const problems = [
     ...(lacking.length ? [`lacks ${some(lacking)}`] : []),
     ...(others.length ? [`has ${some(others)}`] : []),
@@ -54,8 +56,9 @@ export function weightsOf(
       `${files.path}, as ${what}, ${problems.join('; it ')}`,
       'Use a file with the weights of that network.',
     );
-  const read = (name: string): Float32Array => {
-    const { name: there, from } = sources.get(name)!;
+  const read = (name: string, shape: readonly number[]): Float32Array => {
+    const { name: there, from } = sources.get(name) ?? {};
+    if (there === undefined) return new Float32Array(sizeOf(shape));
     const data = files.read(there);
     const problem = data.every(Number.isFinite)
       ? name.endsWith('.running_var') && data.some((x) => x < 0) && 'negative, but is of variances'
@@ -63,27 +66,37 @@ export function weightsOf(
     if (!problem) return from ? from(data) : data;
     throw new CollimateError(`${files.path} has values in ${there} that are ${problem}`, 'Use another copy.');
   };
-  const load = (list: readonly { readonly name: string }[]) =>
-    new Map(list.map(({ name }) => [name, read(name)]));
+  const load = (list: readonly { readonly name: string; readonly shape: readonly number[] }[]) =>
+    new Map(list.map(({ name, shape }) => [name, read(name, shape)]));
   return { step: 0, parameters: load(network.parameters), statistics: load(statistics), momentum: new Map() };
 }
 
 const some = (names: readonly string[]): string =>
   names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ` and ${names.length - NAMED} more` : '');
 
-/** A tensor [n, m] that lies in the file as [m, n]. */
-export const transposed = (name: string, [rows, columns]: readonly number[]): Source => ({
-  name,
-  shape: [columns!, rows!],
-  from: (data) => Float32Array.from(data, (_, i) => data[(i % columns!) * rows! + Math.floor(i / columns!)]!),
-});
+/** Where rows of a file's tensor are, of which ours has some: as they are, or as columns; of a vector rows are numbers. */
+export interface Rows {
+  /** Rows there; default: as many as ours has. */
+  readonly total?: number;
+  /** Which of them is row r of ours; default: r. */
+  readonly at?: (r: number) => number;
+  readonly turned?: boolean;
+  /** Axes of size 1 in front. */
+  readonly lead?: number;
+}
 
-/** Of a tensor of the file the rows from `start` on, of a shape, where it has `total` rows. */
-export const rowsOf = (name: string, shape: readonly number[], start: number, total: number): Source => {
-  const [rows, ...rest] = shape;
+export function rowsOf(name: string, shape: readonly number[], given: Rows): Source {
+  const [rows, ...rest] = shape as [number, ...number[]];
+  const { total = rows, at = (r) => r, turned = false, lead = 0 } = given;
   const each = sizeOf(rest);
-  return { name, shape: [total, ...rest], from: (data) => data.slice(start * each, (start + rows!) * each) };
-};
+  const from = (data: Float32Array) =>
+    Float32Array.from({ length: rows * each }, (_, i) => {
+      const [row, column] = [at(Math.floor(i / each)), i % each];
+      return data[turned ? column * total + row : row * each + column]!;
+    });
+  const there = turned ? [...rest, total] : [total, ...rest];
+  return { name, shape: [...Array<number>(lead).fill(1), ...there], from };
+}
 
 /** The ten classes of ImageNette, in the order of their WordNet numbers, among ImageNet's 1000. */
 export const IMAGENETTE_IN_IMAGENET = [0, 217, 482, 491, 497, 566, 569, 571, 574, 701];

@@ -1,0 +1,54 @@
+import * as v from 'valibot';
+import type { ImageDataset } from '../../data/dataset.ts';
+import { CollimateError } from '../../errors.ts';
+import { readRecord } from '../../record.ts';
+import { whole } from '../../schema.ts';
+import type { Task } from '../task.ts';
+
+const schema = v.pipe(
+  v.array(
+    v.pipe(
+      v.array(whole()),
+      v.check(({ length }) => length > 1, 'two ids or more'),
+    ),
+  ),
+  v.check(({ length }) => length > 1, 'two texts or more'),
+);
+const REMEDY = 'Give lists of token ids, all of one length, such as [[464, 3290, 318], [464, 3797, 318]].';
+/** Examples are bytes. */
+const MOST = 256;
+
+/** Texts as token ids. Their last token is what a network should say after the others, of all that are last in some text. */
+export interface Texts {
+  /** Tokens that the network reads. */
+  readonly length: number;
+  /** Ids that it reads anywhere, and those that it should say, each once. */
+  readonly used: readonly number[];
+  readonly next: readonly number[];
+  readonly task: Task;
+}
+
+/** The texts in a JSON file, `[[id, …], …]`: a network needs to know the tokens that these have, and no others. */
+export function readTexts(path: string): Texts {
+  const ids = readRecord(path, { schema, remedy: REMEDY });
+  const length = ids[0]!.length - 1;
+  const odd = ids.findIndex((text) => text.length !== length + 1);
+  if (odd >= 0)
+    throw new CollimateError(`${path} has texts of ${length + 1} and of ${ids[odd]!.length} tokens`, REMEDY);
+  const used = [...new Set(ids.flatMap((text) => text.slice(0, -1)))];
+  const next = [...new Set(ids.map((text) => text.at(-1)!))];
+  if (used.length > MOST || next.length > MOST || next.length < 2)
+    throw new CollimateError(
+      `${path} has ${used.length} different tokens, and ${next.length} at the ends`,
+      `Give texts of at most ${MOST} different tokens, and 2 to ${MOST} at the ends.`,
+    );
+  const numbers = new Map(used.map((id, i) => [id, i]));
+  const images = Uint8Array.from(ids.flatMap((text) => text.slice(0, -1).map((id) => numbers.get(id)!)));
+  const labels = Uint8Array.from(ids, (text) => next.indexOf(text.at(-1)!));
+  const data: ImageDataset = {
+    ...{ name: path, images, labels, count: ids.length, height: 1, width: length, channels: 1 },
+    ...{ classes: next.length, text: true },
+  };
+  const normalization = { mean: [0], std: [1 / 255] };
+  return { length, used, next, task: { dataset: path, notes: [], train: data, test: data, normalization } };
+}

@@ -1,0 +1,233 @@
+import * as v from 'valibot';
+import { CollimateError } from '../../errors.ts';
+import type { TransformerOptions } from '../../models/transformer-shape.ts';
+import { checked } from '../../schema.ts';
+import type { Family, Shapes } from './family.ts';
+import { type Mapping, rowsOf } from './weights.ts';
+
+/** Tensors of a family by ours, `#` the number of a layer: whole names, or those that `.weight` and `.bias` belong to. */
+interface Layout {
+  readonly names: Readonly<Record<string, string>>;
+  /** Queries, keys and values in one tensor, `attention.qkv`: one after the other, or head by head. */
+  readonly qkv?: 'whole' | 'by head';
+  /** Whether the matrices of layers are [in, out]. */
+  readonly turned?: true;
+}
+
+const PARTS = ['query', 'key', 'value'];
+
+/** A family, which the names of its tensors describe but for what is its own. */
+interface Kind extends Layout, Pick<Family, 'title' | 'signs' | 'reads'> {
+  /** What `model_type` may be: others have the same names, and compute something else. */
+  readonly types: readonly string[];
+  /** Whether heads have 64 features where nothing says how many heads there are. */
+  readonly usual?: (width: number) => boolean;
+  readonly own: (said: Said, shapes: Shapes, heads: number) => Partial<TransformerOptions>;
+}
+
+/** Where tensors lie that are named and laid out in such a way. */
+function placed({ names, qkv, turned }: Layout): NonNullable<Family['mapping']> {
+  return (options, { has, sizes }, { texts }): Mapping =>
+    (name, shape) => {
+      const [, layer = '', own = ''] = /^(?:blocks\.(\d+)\.)?(.*)$/.exec(name)!;
+      const [, part = own, leaf = ''] = /^(.*)\.(weight|bias)$/.exec(own) ?? [];
+      const index = qkv ? PARTS.indexOf(part.replace('attention.', '')) : -1;
+      const tied = part === 'head' && !has(`${names.head}.weight`);
+      if (tied && !texts) return undefined;
+      const key = index >= 0 ? 'attention.qkv' : tied ? 'embedding' : part;
+      const there = (names[own] ?? `${names[key]}.${leaf}`).replace('#', layer);
+      const found = sizes(there);
+      const lead = Math.max(0, found.length - shape.length);
+      const [total = 0] = found;
+      if (part === 'head' && texts) return rowsOf(there, shape, { total, at: (r) => texts.next[r]! });
+      if (part === 'embedding') return rowsOf(there, shape, { total, at: (r) => texts!.used[r]! });
+      if (part === 'positions' && texts) return rowsOf(there, shape, { total: Math.max(total, shape[0]!) });
+      const whole = turned === true && layer !== '' && shape.length === 2;
+      if (index < 0) return rowsOf(there, shape, { turned: whole, lead });
+      const [rows] = shape as [number];
+      const each = qkv === 'whole' ? rows : rows / (options as TransformerOptions).heads;
+      const at = (r: number) => (3 * Math.floor(r / each) + index) * each + (r % each);
+      return rowsOf(there, shape, { total: 3 * rows, at, turned: whole });
+    };
+}
+
+const MLPS: Readonly<Record<string, 'gelu' | 'gelu-tanh' | 'relu' | 'gated-silu'>> = {
+  ...{ gelu: 'gelu', gelu_new: 'gelu-tanh', gelu_pytorch_tanh: 'gelu-tanh', relu: 'relu' },
+  silu: 'gated-silu',
+};
+const mlps = v.optional(v.picklist(Object.keys(MLPS)));
+const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)));
+const number = v.optional(v.number());
+/** What transformers' configurations say of what shapes do not. */
+const schema = v.object({
+  ...{ model_type: v.optional(v.string()), n_head: count, num_heads: count, num_attention_heads: count },
+  ...{ layer_norm_epsilon: number, layer_norm_eps: number, rms_norm_eps: number, rotary_pct: number },
+  ...{ rotary_emb_base: number, rope_theta: number, activation_function: mlps, hidden_act: mlps },
+  use_parallel_residual: v.optional(v.boolean()),
+  // What is refused where it is set.
+  ...{ rope_scaling: v.nullish(v.null()), scale_attn_by_inverse_layer_idx: v.optional(v.literal(false)) },
+  scale_attn_weights: v.optional(v.literal(true)),
+});
+
+type Said = v.InferInput<typeof schema>;
+/** The function of an MLP that a configuration names, or the usual one. */
+const mlpOf = (name: string | undefined, usual: string) => ({ mlp: MLPS[name ?? usual]! });
+
+/** A family of transformers. */
+function family(kind: Kind): Family {
+  const { title, signs, reads, names, turned, usual } = kind;
+  const at = (part: string, layer = 0) => names[part]!.replace('#', `${layer}`);
+  return {
+    ...{ title, signs, reads, mapping: placed(kind) },
+    options(shapes, { texts, branches, classes: known = 2 }) {
+      const { shape, sizes, count, config } = shapes;
+      const said = checked(config, schema, 'the configuration', 'Such networks are not supported.');
+      if (said.model_type !== undefined && !kind.types.includes(said.model_type))
+        throw new CollimateError(
+          `it is like ${title}, but a ${said.model_type}`,
+          'Such networks are not supported.',
+        );
+      const [width] = shape(`${at('attention.norm')}.weight`, 1) as [number];
+      const guess = usual?.(width) ? Math.ceil(width / 64) : undefined;
+      const heads = said.num_attention_heads ?? said.n_head ?? said.num_heads ?? guess;
+      if (heads === undefined)
+        throw new CollimateError(
+          `it is ${title}, and nothing says how many heads it has`,
+          'Give a configuration that has `num_attention_heads` with `--config`.',
+        );
+      const layers = {
+        ...{ depth: count((i) => `${at('attention.norm', i)}.weight`), width, heads },
+        hidden: shape(`${at('mlp.up')}.weight`, 2)[turned ? 1 : 0]!,
+        ...{ activation: 'identity' as const, skip: true, ...(branches && { branches }) },
+        ...kind.own(said, shapes, heads),
+      };
+      if (texts) {
+        const { length, used, next } = texts;
+        const read = { inputs: length, vocabulary: used.length, classes: next.length };
+        return { kind: 'gpt', ...read, causal: true, headBias: false, ...layers };
+      }
+      const [, colors, patch] = shape(`${names.patches}.weight`, 4) as [number, number, number];
+      const [, tokens] = shape(names['positions.weight']!, 3) as [number, number];
+      const side = patch * Math.round(Math.sqrt(tokens - 1));
+      // Without a classifier, the classes of the data, which it does not tell apart.
+      const [classes = known] = sizes(`${names.head}.weight`);
+      return { kind: 'vit', inputs: [side, side, colors], patch, classes, classToken: true, ...layers };
+    },
+  };
+}
+
+/** Published transformers, by their papers, and by the library whose names they have. */
+const kinds: readonly Kind[] = [
+  {
+    ...{ title: 'a GPT-2 of Hugging Face', signs: ['wte.weight', 'h.0.attn.c_attn.weight'], reads: 'texts' },
+    types: ['gpt2'],
+    names: {
+      ...{ embedding: 'wte', positions: 'wpe', norm: 'ln_f', head: 'lm_head' },
+      ...{
+        'attention.norm': 'h.#.ln_1',
+        'attention.qkv': 'h.#.attn.c_attn',
+        'attention.out': 'h.#.attn.c_proj',
+      },
+      ...{ 'mlp.norm': 'h.#.ln_2', 'mlp.up': 'h.#.mlp.c_fc', 'mlp.down': 'h.#.mlp.c_proj' },
+    },
+    ...{ qkv: 'whole', turned: true },
+    usual: () => true,
+    own: (said) => ({
+      ...{ epsilon: said.layer_norm_epsilon ?? 1e-5, ...mlpOf(said.activation_function, 'gelu_new') },
+    }),
+  },
+  {
+    ...{ title: 'a GPT-NeoX of Hugging Face', reads: 'texts' },
+    types: ['gpt_neox'],
+    signs: ['embed_in.weight', 'layers.0.attention.query_key_value.weight'],
+    names: {
+      ...{ embedding: 'embed_in', norm: 'final_layer_norm', head: 'embed_out' },
+      ...{ 'attention.norm': 'layers.#.input_layernorm', 'mlp.norm': 'layers.#.post_attention_layernorm' },
+      ...{
+        'attention.qkv': 'layers.#.attention.query_key_value',
+        'attention.out': 'layers.#.attention.dense',
+      },
+      ...{ 'mlp.up': 'layers.#.mlp.dense_h_to_4h', 'mlp.down': 'layers.#.mlp.dense_4h_to_h' },
+    },
+    qkv: 'by head',
+    own: (said) => ({
+      ...{ epsilon: said.layer_norm_eps ?? 1e-5, ...mlpOf(said.hidden_act, 'gelu') },
+      ...{
+        positions: 'rotary',
+        rotaryShare: said.rotary_pct ?? 0.25,
+        rotaryBase: said.rotary_emb_base ?? 10_000,
+      },
+      parallel: said.use_parallel_residual ?? true,
+    }),
+  },
+  {
+    ...{ title: 'a Llama of Hugging Face, or a network like it', reads: 'texts' },
+    types: ['llama', 'mistral', 'qwen2'],
+    signs: ['embed_tokens.weight', 'layers.0.self_attn.q_proj.weight', 'layers.0.mlp.gate_proj.weight'],
+    names: {
+      ...{ embedding: 'embed_tokens', norm: 'norm', head: 'lm_head' },
+      ...{ 'attention.norm': 'layers.#.input_layernorm', 'mlp.norm': 'layers.#.post_attention_layernorm' },
+      ...{ 'attention.query': 'layers.#.self_attn.q_proj', 'attention.key': 'layers.#.self_attn.k_proj' },
+      ...{ 'attention.value': 'layers.#.self_attn.v_proj', 'attention.out': 'layers.#.self_attn.o_proj' },
+      ...{
+        'mlp.gate': 'layers.#.mlp.gate_proj',
+        'mlp.up': 'layers.#.mlp.up_proj',
+        'mlp.down': 'layers.#.mlp.down_proj',
+      },
+    },
+    own(said, { shape, has }, heads) {
+      const headWidth = shape('layers.0.self_attn.q_proj.weight', 2)[0]! / heads;
+      return {
+        ...{ norm: 'rms', epsilon: said.rms_norm_eps ?? 1e-6, ...mlpOf(said.hidden_act, 'silu') },
+        ...{ positions: 'rotary', rotaryBase: said.rope_theta ?? 10_000, headWidth },
+        groups: shape('layers.0.self_attn.k_proj.weight', 2)[0]! / headWidth,
+        ...{ bias: has('layers.0.mlp.down_proj.bias'), qkvBias: has('layers.0.self_attn.q_proj.bias') },
+      };
+    },
+  },
+  {
+    ...{ title: 'a Vision Transformer of timm, or a DINOv2', reads: 'images' },
+    types: ['dinov2', 'timm_wrapper'],
+    signs: ['cls_token', 'patch_embed.proj.weight', 'blocks.0.attn.qkv.weight'],
+    names: {
+      ...{ class: 'cls_token', 'positions.weight': 'pos_embed', patches: 'patch_embed.proj', norm: 'norm' },
+      ...{
+        'attention.norm': 'blocks.#.norm1',
+        'attention.qkv': 'blocks.#.attn.qkv',
+        'attention.out': 'blocks.#.attn.proj',
+      },
+      ...{
+        'mlp.norm': 'blocks.#.norm2',
+        'mlp.up': 'blocks.#.mlp.fc1',
+        'mlp.down': 'blocks.#.mlp.fc2',
+        head: 'head',
+      },
+      ...{ 'attention.layerScale': 'blocks.#.ls1.gamma', 'mlp.layerScale': 'blocks.#.ls2.gamma' },
+    },
+    qkv: 'whole',
+    usual: (width) => width <= 1024 || width === 1536,
+    own: (said, { has }) => ({
+      ...{ epsilon: said.layer_norm_eps ?? 1e-6, ...(has('blocks.0.ls1.gamma') && { layerScale: 1 }) },
+    }),
+  },
+  {
+    ...{ title: 'a Vision Transformer of Hugging Face', reads: 'images' },
+    types: ['vit'],
+    signs: ['embeddings.cls_token', 'encoder.layer.0.attention.attention.query.weight'],
+    names: {
+      ...{ class: 'embeddings.cls_token', 'positions.weight': 'embeddings.position_embeddings' },
+      ...{ patches: 'embeddings.patch_embeddings.projection', norm: 'layernorm', head: 'classifier' },
+      ...{
+        'attention.norm': 'encoder.layer.#.layernorm_before',
+        'mlp.norm': 'encoder.layer.#.layernorm_after',
+      },
+      ...Object.fromEntries(
+        PARTS.map((part) => [`attention.${part}`, `encoder.layer.#.attention.attention.${part}`]),
+      ),
+      'attention.out': 'encoder.layer.#.attention.output.dense',
+      ...{ 'mlp.up': 'encoder.layer.#.intermediate.dense', 'mlp.down': 'encoder.layer.#.output.dense' },
+    },
+    own: (said) => ({ epsilon: said.layer_norm_eps ?? 1e-12, ...mlpOf(said.hidden_act, 'gelu') }),
+  },
+];
+export const transformers: readonly Family[] = kinds.map(family);
