@@ -28,7 +28,7 @@ export const vit: NetworkKind<Options> = {
   presets(dataset) {
     const own = few(dataset, 10_000);
     const quick = {
-      ...{ ...own, epochs: 6, depth: 4, width: 32, momentum: 0.9, controlWeightDecay: 1e-3, samples: 8 },
+      ...{ ...own, epochs: 15, depth: 4, width: 32, momentum: 0.9, controlWeightDecay: 1e-3, samples: 8 },
       ...(own.resolution && { patch: own.resolution / PATCHES }),
     };
     const smoke = { epochs: 2, images: halfOf(dataset, 1_280), depth: 2, samples: 2 };
