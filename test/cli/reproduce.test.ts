@@ -311,7 +311,7 @@ describe('analyze', () => {
     expect(stderr).toContain('the network tells 12 classes apart, and synthetic images shows 10');
     const other = await analyze('synthetic-fc');
     expect(other.status).toBe(1);
-    expect(other.stderr).toContain(`${file} `);
+    expect(other.stderr).toContain(`${file}, as the network of synthetic-fc, lacks stem.linear.weight`);
     expect(other.stderr).toContain('Use a file with the weights of that network.');
   });
 
