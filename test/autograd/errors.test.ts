@@ -36,6 +36,7 @@ it.each<[string, () => unknown, string]>([
   ],
   ['a broadcast', () => c.broadcast(x, [4, 3]), 'broadcast: shape [2,3] cannot be repeated to [4,3]'],
   ['an axis', () => c.sum(x, -3), 'sum: axis -3 is not in shape [2,3]'],
+  ['an axis of a number', () => c.sum(c.full(1, []), 0), 'sum: axis 0 is not in shape []'],
   ['an axis given twice', () => c.amax(x, [1, -1]), 'max: axis -1 is not in shape [2,3], or given twice'],
   ['bools to reduce', () => c.sum(c.greater(x, 0)), 'sum: the operand is bool'],
   ['integers to average', () => c.mean(k), 'mean: the operand is u32'],

@@ -164,3 +164,23 @@ test('takes the sum over pixels in a fixed order', () =>
     const [first, second] = [await run(), await run()];
     expect(first[2]).toEqual(second[2]);
   }));
+
+test('impossible batches are refused by name', () =>
+  withGpu(({ traits }) => {
+    const dim = { size: 2, strideA: 0, strideB: 0 };
+    const sizes = {
+      part: 'response',
+      window: window(4, 3),
+      images: 1,
+      channels: 2,
+      outputChannels: 2,
+    } as const;
+    const of =
+      (...batch: ConvSpec['batch'][number][]) =>
+      () =>
+        conv({ ...sizes, batch }, traits);
+    expect(of(dim, dim, dim)).not.toThrow();
+    expect(of(dim, dim, dim, dim)).toThrow('conv: 4 batch dimensions');
+    expect(of({ ...dim, size: 0 })).toThrow('conv: the size of batch dimension 0 is 0');
+    expect(of(dim, { ...dim, strideB: -1 })).toThrow('conv: the stride of batch dimension 1 is -1');
+  }));
