@@ -102,6 +102,13 @@ function made(cell: Cell, seed: number, trained: Scalars, more: Partial<SweepRun
 const words = { property: 'RA1', id: 'x', title: 't', measure: 'm' } as const;
 type Line = Claim<ScalarName>;
 
+test('axes that grow by factors are logarithmic', () => {
+  const growing = ['depth', 'width', 'weightDecay'];
+  const axes = Object.values(sweeps).flatMap((sweep) => sweep.axes);
+  for (const { name, log } of axes) if (growing.includes(name)) expect(log).toBe(true);
+  expect(axes.find(({ name }) => name === 'survival')).not.toHaveProperty('log');
+});
+
 describe('claims', () => {
   test('are judged in every seed', () => {
     const runs = [0.9, 0.8, 0.7].map((line, i) => made({}, i + 1, { line }));
