@@ -181,6 +181,11 @@ it.each<[string, () => unknown, string]>([
     () => c.add(x, anything(Float32Array.of(1))),
     'add: operand 1 is a Float32Array of 1, not a tensor',
   ],
+  [
+    'nothing for a matrix',
+    () => c.matmul(x, anything(undefined)),
+    'matmul: operand 1 is undefined, not a tensor',
+  ],
   ['a list for a tensor', () => c.mul(anything([1, 2]), x), 'mul: operand 0 is a list of 2, not a tensor'],
   ['a truth for a condition', () => c.where(anything(true), x, 0), 'where: operand 0 is true, not a tensor'],
   ['a string for an operand', () => c.sub(x, anything('1')), 'sub: operand 1 is "1", not a tensor'],

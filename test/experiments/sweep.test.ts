@@ -102,11 +102,16 @@ function made(cell: Cell, seed: number, trained: Scalars, more: Partial<SweepRun
 const words = { property: 'RA1', id: 'x', title: 't', measure: 'm' } as const;
 type Line = Claim<ScalarName>;
 
-test('axes that grow by factors are logarithmic', () => {
-  const growing = ['depth', 'width', 'weightDecay'];
-  const axes = Object.values(sweeps).flatMap((sweep) => sweep.axes);
-  for (const { name, log } of axes) if (growing.includes(name)) expect(log).toBe(true);
-  expect(axes.find(({ name }) => name === 'survival')).not.toHaveProperty('log');
+test('a figure’s axis along which numbers grow tenfold is logarithmic', () => {
+  for (const { name, axes, cells, figures } of Object.values(sweeps))
+    for (const axis of axes) {
+      const values = cells('paper').map(({ cell }) => cell[axis.name]);
+      const numbers = values.filter((value) => typeof value === 'number');
+      const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+      const grows = least > 0 && most >= 10 * least;
+      if (grows && figures.some((figure) => 'x' in figure && figure.x === axis.name))
+        expect(axis.log, `${name}: ${axis.name}`).toBe(true);
+    }
 });
 
 describe('claims', () => {
