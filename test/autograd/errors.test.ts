@@ -184,7 +184,7 @@ it.each<[string, () => unknown, string]>([
   [
     'nothing for a matrix',
     () => c.matmul(x, anything(undefined)),
-    'matmul: operand 1 is undefined, not a tensor',
+    'matmul: operand 1 is nothing, not a tensor',
   ],
   ['a list for a tensor', () => c.mul(anything([1, 2]), x), 'mul: operand 0 is a list of 2, not a tensor'],
   ['a truth for a condition', () => c.where(anything(true), x, 0), 'where: operand 0 is true, not a tensor'],
