@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 import { readPoints } from '../../src/analysis/batch-reader.ts';
 import { at } from '../../src/analysis/measures/block-influence.ts';
+import { overImages } from '../../src/analysis/measures/compressibility.ts';
 import { linearities } from '../../src/analysis/measures/linearity.ts';
-import type { StageAt } from '../../src/analysis/measures/measure.ts';
+import type { Images, StageAt } from '../../src/analysis/measures/measure.ts';
+import { chooseSamples } from '../../src/analysis/samples.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
+import { range } from '../../src/numbers.ts';
 import { type HostState, initialState, TrainingState } from '../../src/train/state.ts';
+import { compressionOf } from '../fidelity/reference/compression.ts';
 import { infer, type Shape } from '../fidelity/reference/network.ts';
 import { distance, norm, randomNumbers, select, syntheticExamples, upload } from '../fidelity/support.ts';
 import { withGpu } from '../gpu/harness.ts';
@@ -109,5 +113,40 @@ test('points are read in batches, and of positions some', async () => {
     expect(all.map(({ length }) => length)).toEqual([12036, 12036, 12036]);
     for (const [l, point] of some.entries())
       expect(point).toEqual(all[l]!.filter((_, k) => Math.floor(k / 2) % 7 === 0));
+  });
+});
+
+test.each<[string, Partial<Shape>]>([
+  ['scaled skip connections, and an odd number of blocks', { skipScale: 0.7 }],
+  ['no skip connections, and one block', { skip: false, depth: 1 }],
+])('what replaced blocks leave of the accuracy: %s', async (_, change) => {
+  await withGpu(async (gpu) => {
+    const shape: Shape = { ...SHAPE, width: 9, ...change };
+    const network = new FcResNet(shape);
+    const state = initialState(network, 2);
+    const [train, test] = [syntheticExamples(90, 6, 3), syntheticExamples(300, 6, 3)];
+    using loaded = new TrainingState(gpu, network, { momentum: false });
+    loaded.load(state);
+    using trained = upload(gpu, train);
+    using tested = upload(gpu, test);
+    const given = { gpu, network, weights: loaded.weights, train: trained, test: tested, brief: false };
+    const features = { labels: train.labels };
+    const { compression } = await overImages({ ...given, features } as unknown as Images);
+    const tensors = new Map(
+      [...state.parameters, ...state.statistics].map(([name, w]) => [name, Float64Array.from(w)]),
+    );
+    const images = (examples: typeof train, count: number) => {
+      const { x, labels } = select(examples, range(count));
+      return { x, labels: [...labels] };
+    };
+    const [fitted, all] = [images(train, 8 * 9), images(test, 300)];
+    const at = chooseSamples(fitted.labels, 15, 1);
+    const wanted = compressionOf({ shape, tensors }, { train: fitted, test: all, at });
+    expect(compression!.map(({ from, to }) => [from, to])).toEqual(wanted.map(({ from, to }) => [from, to]));
+    for (const [p, part] of wanted.entries())
+      for (const way of ['dropped', 'iterated', 'linear', 'distilled'] as const)
+        expect(Math.abs(compression![p]![way]! - part[way]), `${way} of part ${p}`).toBeLessThan(0.02);
+    const later = { ...given, brief: true } as unknown as Images;
+    expect(await overImages(later)).toEqual({ compression: null });
   });
 });

@@ -200,4 +200,24 @@ describe('the page of a sweep', () => {
     expect(html).toContain('>seed<');
     expect(html.match(/<circle/g)).toHaveLength(9 + 1);
   });
+
+  it('draws one scalar against others, one dot per run that has both', () => {
+    const { html, record } = made('points', {
+      depths: [4, 8],
+      missing: ['8,3'],
+      figures: [
+        {
+          ...{ kind: 'points', file: 'points', title: 'Points', caption: 'Look.' },
+          ...{ x: ['diagonalShare', 'stepCv', 'keptLinear'], y: 'line', series: 'depth' },
+        },
+      ],
+    });
+    // And one for each depth in the legend; these networks have no replaced blocks.
+    expect(html.match(/<circle/g)).toHaveLength(2 * 5 + 2);
+    const rows = filesOf(record).read('data/points.csv').trim().split('\n').slice(1);
+    const [first] = record.runs;
+    expect(rows).toHaveLength(2 * 5);
+    const { diagonalShare, line } = first!.trained!;
+    expect(rows[0]).toBe(`diagonalShare,4,1,"${first!.id}",${diagonalShare},${line}`);
+  });
 });

@@ -43,7 +43,9 @@ export function compressionOf(
   { train, test, at }: { train: Images; test: Images; at: number[] },
 ) {
   const { shape, tensors } = network;
-  const { depth, width, classes, skip, inputs } = shape;
+  const { depth, width, classes, skip, skipScale = 1, inputs } = shape;
+  const c = skip ? skipScale : 0;
+  const carried = (m: Matrix) => Matrix.mul(m, c);
   const accuracy = ({ shape, tensors }: Network, x = test.x) => accuracyOf(shape, tensors, x, test.labels);
   const all = accuracy(network);
   const rowsOf = (h: Float64Array) => Matrix.from1DArray(h.length / width, width, [...h]);
@@ -54,15 +56,17 @@ export function compressionOf(
     Float64Array.from(at.flatMap((n) => [...train.x.subarray(n * inputs, (n + 1) * inputs)])),
   );
 
-  /** Share that is kept with a step h ← relu([h +] shift + (h − center) A) in the place of blocks. */
+  /** Share that is kept with a step h ← relu(c h + shift + (h − center) A) in the place of blocks. */
   const withStep = (from: number, to: number, a: Matrix) => {
-    const moved = skip ? Matrix.sub(paths![to]!, paths![from]!) : paths![to]!;
+    const moved = Matrix.sub(paths![to]!, carried(paths![from]!));
     const h = tested![from]!;
     const ones = Matrix.ones(h.rows, 1);
     const change = Matrix.sub(h, ones.mmul(meanRow(paths![from]!)))
       .mmul(a)
       .add(ones.mmul(meanRow(moved)));
-    const after = (skip ? Matrix.add(h, change) : change).to1DArray().map((v) => Math.max(v, 0));
+    const after = Matrix.add(carried(h), change)
+      .to1DArray()
+      .map((v) => Math.max(v, 0));
     return accuracy(afterStem(sequence(network, numbers(to, depth))), Float64Array.from(after)) / all;
   };
   const steps = (from: number, to: number) => {
@@ -71,16 +75,16 @@ export function compressionOf(
       let product = Matrix.eye(width);
       for (const l of numbers(from, to)) {
         const own = jacobian(shape, tensors, chosen, l, n, 'branch');
-        product = (skip ? Matrix.add(Matrix.eye(width), own) : own).mmul(product);
+        product = Matrix.add(carried(Matrix.eye(width)), own).mmul(product);
       }
-      sum.add(skip ? Matrix.sub(product, Matrix.eye(width)) : product);
+      sum.add(Matrix.sub(product, carried(Matrix.eye(width))));
     }
     const svd = new SingularValueDecomposition(sum.div(at.length));
     const leading = (m: Matrix) => m.subMatrix(0, width - 1, 0, classes - 1);
     const [u, v] = [leading(svd.leftSingularVectors), leading(svd.rightSingularVectors)];
     const s = Matrix.diag(svd.diagonal.slice(0, classes));
     const centered = (m: Matrix) => Matrix.sub(m, Matrix.ones(m.rows, 1).mmul(meanRow(m)));
-    const moved = skip ? Matrix.sub(paths![to]!, paths![from]!) : paths![to]!;
+    const moved = Matrix.sub(paths![to]!, carried(paths![from]!));
     const fitted = pseudoInverse(centered(paths![from]!).mmul(v)).mmul(centered(moved).mmul(u));
     return {
       linear: withStep(from, to, v.mmul(s).mmul(u.transpose())),
@@ -91,19 +95,21 @@ export function compressionOf(
     accuracy(sequence(network, [...numbers(0, from), ...blocks, ...numbers(to, depth)])) / all;
   const pairs = numbers(0, Math.ceil(depth / 2)).map((k) => [2 * k, Math.min(2 * k + 2, depth)] as const);
   const half = Math.ceil(depth / 2);
-  return [...pairs, ...(depth - half > 2 ? [[half, depth] as const] : []), [0, depth] as const].map(
-    ([from, to]) => ({
-      ...{ from: from + 1, to, dropped: replaced(from, to, []) },
-      iterated: Math.max(
-        ...numbers(from, to).map((block) =>
-          replaced(
-            from,
-            to,
-            numbers(from, to).map(() => block),
-          ),
+  return [
+    ...pairs,
+    ...(depth - half > 2 ? [[half, depth] as const] : []),
+    ...(depth > 2 ? [[0, depth] as const] : []),
+  ].map(([from, to]) => ({
+    ...{ from: from + 1, to, dropped: replaced(from, to, []) },
+    iterated: Math.max(
+      ...numbers(from, to).map((block) =>
+        replaced(
+          from,
+          to,
+          numbers(from, to).map(() => block),
         ),
       ),
-      ...steps(from, to),
-    }),
-  );
+    ),
+    ...steps(from, to),
+  }));
 }
