@@ -330,6 +330,7 @@ const TABLES: Record<string, () => Row[]> = {
         deadBlocks: plain(m.deadBlocks.length),
         branchRatioMax: most(s.branchRatio),
         blockInfluence: plain(average(s.blockInfluence.map(({ mean }) => mean!))),
+        blockInfluenceSum: plain(s.blockInfluence.reduce((sum, { mean }) => sum + mean!, 0)),
         linearity: plain(spreadOf(m.linearity).mean),
         linearityOfStep: plain(spreadOf(m.linearityOfStep).mean),
         halfAccuracyLost: plain(

@@ -38,4 +38,9 @@ export const scalars = {
     what: 'block influence 1 − cosine of h_i and h_{i+1}, mean over blocks',
     from: ({ summary }) => meanOf((summary.blockInfluence ?? []).map(({ mean }) => mean)),
   },
+  blockInfluenceSum: {
+    label: 'total block influence',
+    what: 'block influence 1 − cosine of h_i and h_{i+1}, sum over blocks',
+    from: ({ summary }) => summary.blockInfluence?.reduce((sum, { mean }) => sum + (mean ?? 0), 0) ?? null,
+  },
 } satisfies Record<string, Scalar<Measures>>;

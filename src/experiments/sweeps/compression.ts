@@ -9,6 +9,7 @@ const PREDICTORS = {
   leftRight: 'more',
   stepCosine: 'more',
   blockInfluence: 'less',
+  blockInfluenceSum: 'less',
   linearity: 'more',
   linearityOfStep: 'more',
 } as const satisfies Partial<Record<ScalarName, 'more' | 'less'>>;
@@ -51,7 +52,7 @@ export const compression: Sweep = {
   title: 'Alignment and compression',
   question:
     'Does alignment tell which networks can be compressed: by iterating one block in the place of all, or by one linear step of rank C?',
-  summary: 'blocks replaced by one of them or a linear step: does alignment tell what is kept',
+  summary: 'replaced blocks: whether alignment tells how much is kept',
   axes: [
     SKIP_AXIS,
     { name: 'depth', label: 'total depth L', log: true },
@@ -106,6 +107,6 @@ export const compression: Sweep = {
     panel('keptLinear', 'skip', 'compression-linear'),
   ],
   notes: [
-    'Networks are half as wide as in other sweeps at `quick`, to have more of them. Cosine similarity of successive representations is 1 − block influence: it ranks networks the other way round.',
+    'Networks are half as wide as in other sweeps at `quick`, to have more of them. Cosine similarity of successive representations is 1 − block influence: it ranks networks the other way round. The sum over blocks is there because each of many blocks changes less.',
   ],
 };
