@@ -125,7 +125,10 @@ describe('a checkpoint', () => {
         '{"kind":"conv","inputs":[8,8,1],"depth":2,"channels":4,"classes":3,"skip":true,"activation":"relu"}',
         'network.stem is missing',
       ],
-      ['{"kind":"transformer"}', 'network.kind: expected "fc" or "conv" or "resnet34", got "transformer"'],
+      [
+        '{"kind":"transformer"}',
+        'network.kind: expected "fc" or "conv" or "resnet34" or "vit" or "gpt", got "transformer"',
+      ],
     ] as const) {
       expect(() =>
         decodeCheckpoint(
