@@ -2,6 +2,7 @@ import { DeviceArray } from '../autograd/array.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
+import { range } from '../numbers.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
 import { type HostState, TrainingState } from '../train/state.ts';
@@ -53,7 +54,7 @@ export async function measureNetwork(
   const rows = classifierRows(network, state);
   const stages: StageMeasures[] = [];
   for (const [s, stage] of network.stages.entries()) {
-    const classifier = s === network.stages.length - 1 ? rowSpace(rows) : null;
+    const classifier = s === network.stages.length - 1 && !network.reconstructs ? rowSpace(rows) : null;
     const input = { stage, points: points[s]!, branches: branches[s]!, labels, classifier };
     stages.push(await measureStage(gpu, network, state, input, options));
   }
@@ -77,11 +78,11 @@ export async function measureNetwork(
   ) as NetworkMeasures;
 }
 
-/** The classifier's row of each class. */
-export function classifierRows({ classifier, options }: ResidualNetwork, state: HostState): Float64Array[] {
+/** The classifier's row of each class, or of each other output. */
+export function classifierRows({ classifier, stages }: ResidualNetwork, state: HostState): Float64Array[] {
   const weight = Float64Array.from(state.parameters.get(classifier)!);
-  const features = weight.length / options.classes;
-  return Array.from({ length: options.classes }, (_, c) => weight.slice(c * features, (c + 1) * features));
+  const features = stages.at(-1)!.shape.at(-1)!;
+  return range(weight.length / features).map((c) => weight.slice(c * features, (c + 1) * features));
 }
 
 /** h at all points of each stage and F of its blocks, [N, ...shape] each, and logits [N, classes], in inference mode. */

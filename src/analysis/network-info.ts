@@ -13,7 +13,7 @@ export const networkInfo = v.object({
   depth: whole(1),
   /** Features that the classifier sees: the width D, or the channels of the last stage. */
   width: whole(1),
-  classes: whole(2),
+  classes: whole(1),
   activation: v.picklist(['relu', 'identity']),
   skip: v.boolean(),
   stages: v.array(stageInfo),

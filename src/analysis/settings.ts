@@ -53,7 +53,8 @@ export function analysisSettings(
   for (const name of ['triples', 'spectrum', 'sketchColumns'] as const)
     checkWhole(name, chosen[name] ?? 1, 1, Math.min(minimum, MAX_COLUMNS));
   for (const name of ['powerIterations', 'filters'] as const) checkWhole(name, chosen[name] ?? 0, 0, 1000);
-  const triples = chosen.triples ?? Math.min(classes, longest);
+  // Of one triple, any diagonal share is 1.
+  const triples = chosen.triples ?? Math.min(Math.max(classes, 2), longest);
   const spectrum = chosen.spectrum ?? Math.max(triples, Math.min(3 * classes, longest));
   if (spectrum < triples || spectrum > MAX_COLUMNS) {
     throw new CollimateError(

@@ -66,12 +66,13 @@ export function subjectAt(path: string, options: SubjectOptions): Subject {
 function ofRun({ path }: TensorFiles, { dataDir }: SubjectOptions): Subject {
   const { info, state } = decodeCheckpoint(readFileSync(path), path);
   const { network, training } = info;
-  const { dataset } = findExperiment(info.experiment);
+  const experiment = findExperiment(info.experiment);
+  const { dataset } = experiment;
   const folder = dirname(path);
   return {
     ...{ network, state, seed: training.seed, datasets: [dataset] },
     config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined,
-    facts: dataFacts(dataset, { randomLabels: 0, ...training }),
+    facts: dataFacts(experiment, { randomLabels: 0, ...training }),
     task: () => fetchTask(dataset, { ...training, ...partFor(network, datasets[dataset]) }, dataDir),
   };
 }
@@ -82,14 +83,15 @@ function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: Sub
   const { model, dataset } = experiment;
   const { settings } = resolveSettings(experiment, { preset });
   const options = networkOptions(model, settings, imageShape(dataset, settings));
-  const [classes = 0] = files.shapes.get(networkOf(options).classifier) ?? [];
-  const network = classes >= 2 ? { ...options, classes } : options;
+  const { classifier, reconstructs } = networkOf(options);
+  const [classes = 0] = files.shapes.get(classifier) ?? [];
+  const network = classes >= 2 && !reconstructs ? { ...options, classes } : options;
   const state = weightsOf(files, network, `the network of ${name}`);
   matchClasses(network, state, datasets[dataset], datasets[dataset].classes);
   const { seed, images } = settings;
   return {
     ...{ network, state, seed, datasets: [dataset] },
-    facts: dataFacts(dataset, { randomLabels: 0 }),
+    facts: dataFacts(experiment, { randomLabels: 0 }),
     task: () => fetchTask(dataset, { seed, images, ...partFor(network, datasets[dataset]) }, dataDir),
   };
 }
@@ -178,13 +180,14 @@ async function folderTask(
 
 /** The part of a dataset that a network was trained on, or all of its classes where the network has more. */
 function partFor(network: NetworkOptions, { channels, classes }: Dataset) {
-  const features = networkOf(network).input.reduce((a, b) => a * b, 1);
-  return { classes: Math.min(network.classes, classes), resolution: Math.sqrt(features / channels) };
+  const { input, reconstructs } = networkOf(network);
+  const resolution = Math.sqrt(input.reduce((a, b) => a * b, 1) / channels);
+  return { classes: reconstructs ? classes : Math.min(network.classes, classes), resolution };
 }
 
 /** Brings the outputs of a network with more classes than the data into the order of those, or says that they are not. */
 function matchClasses(network: NetworkOptions, state: HostState, dataset: Dataset, classes: number): void {
-  if (network.classes <= classes) return;
+  if (network.classes <= classes || networkOf(network).reconstructs) return;
   const known = dataset === datasets.imagenette && network.classes === IMAGENET_CLASSES;
   if (known) bringForward(state, networkOf(network).classifier, IMAGENETTE_IN_IMAGENET);
   console.error(

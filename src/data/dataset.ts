@@ -6,8 +6,10 @@ export interface ImageDataset {
   readonly name: string;
   /** `[count, height, width, channels]`, row-major: channels are fastest. */
   readonly images: Uint8Array;
-  /** `[count]`, each below `classes`. */
+  /** `[count]`, each below `classes`; beside targets, what examples are grouped by in figures. */
   readonly labels: Uint8Array;
+  /** `[count, classes]`: what is to be predicted in place of classes. */
+  readonly targets?: Float32Array;
   readonly count: number;
   readonly height: number;
   readonly width: number;
@@ -36,7 +38,10 @@ export interface DatasetFacts {
   readonly channels: number;
   /** Tokens of a text, where the data are texts and not images. */
   readonly length?: number;
+  /** Or the components of its targets. */
   readonly classes: number;
+  /** Whether its targets are vectors: of them, accuracy is R². */
+  readonly regression?: boolean;
   /** Number of superclasses that group its classes, if any. */
   readonly superclasses?: number;
   /** Settings that apply to this dataset, but not to all. */
@@ -99,7 +104,7 @@ export function checkDataset(dataset: ImageDataset): ImageDataset {
     throw fail(`${shape} take ${imageBytes} bytes, but there are ${images.length}`);
   }
   if (labels.length !== count) throw fail(`there are ${count} images but ${labels.length} labels`);
-  const bad = labels.findIndex((label) => label >= classes);
+  const bad = dataset.targets ? -1 : labels.findIndex((label) => label >= classes);
   if (bad !== -1) throw fail(`item ${bad} has the label ${labels[bad]}, but there are ${classes} classes`);
   return dataset;
 }
@@ -114,13 +119,14 @@ export const squareImages = (
 ): ImageDataset =>
   checkDataset({ ...facts, images, labels, count: labels.length, height: side, width: side });
 
-/** Both splits with only the images of the first `classes` classes, in the same order. */
+/** Both splits with only the images of the first `classes` classes, in the same order, or the first components of their targets. */
 export function firstClasses(split: DatasetSplit, classes: number): DatasetSplit {
   const available = split.train.classes;
-  if (!Number.isInteger(classes) || classes < 2 || classes > available) {
+  const minimum = split.train.targets ? 1 : 2;
+  if (!Number.isInteger(classes) || classes < minimum || classes > available) {
     throw new CollimateError(
       `cannot keep ${classes} classes of ${split.train.name}, which has ${available}`,
-      `Give a whole number from 2 to ${available}.`,
+      `Give a whole number from ${minimum} to ${available}.`,
     );
   }
   if (classes === available) return split;
@@ -128,6 +134,9 @@ export function firstClasses(split: DatasetSplit, classes: number): DatasetSplit
 }
 
 function keepClasses(dataset: ImageDataset, classes: number): ImageDataset {
+  const { targets } = dataset;
+  if (targets)
+    return { ...dataset, classes, targets: targets.filter((_, i) => i % dataset.classes < classes) };
   const labels = dataset.labels.filter((label) => label < classes);
   const imageBytes = dataset.height * dataset.width * dataset.channels;
   const images = new Uint8Array(labels.length * imageBytes);
@@ -137,6 +146,19 @@ function keepClasses(dataset: ImageDataset, classes: number): ImageDataset {
     images.set(dataset.images.subarray(i * imageBytes, (i + 1) * imageBytes), kept++ * imageBytes);
   });
   return { ...dataset, images, labels, count: labels.length, classes };
+}
+
+/** Targets whose components have mean 0 and variance 1 over the examples of the first set. */
+export function standardized<T extends ImageDataset>(first: T, ...others: readonly T[]): T[] {
+  const { targets, classes, count } = first;
+  if (!targets) return [first, ...others];
+  const moments = Array.from({ length: classes }, (_, c) => {
+    const own = targets.filter((_, i) => i % classes === c);
+    const mean = own.reduce((sum, t) => sum + t, 0) / count;
+    return { mean, std: Math.sqrt(own.reduce((sum, t) => sum + (t - mean) ** 2, 0) / count) };
+  });
+  const scaled = (t: number, i: number) => (t - moments[i % classes]!.mean) / moments[i % classes]!.std;
+  return [first, ...others].map((set) => ({ ...set, targets: set.targets!.map(scaled) }));
 }
 
 /**

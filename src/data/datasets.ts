@@ -6,11 +6,14 @@ import { imagenette } from './imagenette.ts';
 import { language } from './language.ts';
 import { dataFolder } from './locate.ts';
 import { mnist } from './mnist.ts';
+import { mnistAngles } from './mnist-angles.ts';
 import { syntheticImages } from './synthetic.ts';
+import { waves } from './waves.ts';
 
 const table = {
   ...{ mnist, fashion, cifar10, cifar100, imagenette, language },
   'synthetic-images': syntheticImages,
+  ...{ waves, 'mnist-angles': mnistAngles },
   idx: idxFolder,
 } satisfies Readonly<Record<string, Dataset>>;
 

@@ -137,7 +137,8 @@ function makePart(shape: Shape, patterns: Float64Array, first: number, count: nu
   return checkDataset({ name: 'synthetic-images', images, labels, count, height, width, channels, classes });
 }
 
-function noiseBytes(count: number, seed: number, stream: number): Uint8Array {
+/** Bytes that are uniform and independent. */
+export function noiseBytes(count: number, seed: number, stream: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(count / 16) * 4);
   for (let i = 0; i < words.length; i += 4) words.set(philox([i / 4, stream, 0, 0], [seed, 0]), i);
   return new Uint8Array(words.buffer, 0, count);

@@ -67,6 +67,7 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
       const { predicted } = read;
       const labels = task.train.labels.subarray(0, predicted.length);
       const correct = predicted.filter((p, i) => p === labels[i]).length / predicted.length;
+      const classifies = !network.reconstructs && !data.train.targets;
       const enough = brief || predicted.length === task.train.count;
       const images: Images = {
         ...{
@@ -76,11 +77,12 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
           train: data.train,
           test: data.test,
           brief,
+          classifies,
           features: { ...read, labels },
         },
         classifier: classifierRows(network, host),
         testAccuracy: () => evaluator.accuracy(),
-        trainAccuracy: async () => (enough ? correct : (await train()).accuracy()),
+        trainAccuracy: async () => (enough && classifies ? correct : (await train()).accuracy()),
       };
       const parts: object[] = [];
       for (const { overImages } of all) if (overImages) parts.push(await overImages(images));

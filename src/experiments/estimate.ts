@@ -27,7 +27,7 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
   const image = imageShape(dataset, settings);
   const { epochs, images, classes, batch, controlWeightDecay, validation, testEvery } = settings;
   const facts = datasets[dataset];
-  const share = classes / classesOf(facts, settings);
+  const share = facts.regression ? 1 : classes / classesOf(facts, settings);
   const train = Math.floor(Math.min(images, facts.images * share) / batch) * batch;
   const each = (own: Settings) => {
     const forward = forwardFlops(networkOf(networkOptions(model, own, image)));

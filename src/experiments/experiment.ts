@@ -45,9 +45,12 @@ function presetsOf(dataset: DatasetName, model: Model): Experiment['presets'] {
   const settings = paperSettings(dataset, model);
   const quickSettings = { ...settings, ...quick.changes };
   const base = { quick: quickSettings, paper: settings }[smoke.of];
+  // Squared errors do not saturate: with momentum, training diverges at the paper's learning rate.
+  const slower = (own: Settings): Settings =>
+    datasets[dataset].regression && own.momentum > 0 ? { ...own, lr: 0.02 } : own;
   return {
-    smoke: { summary: smoke.summary, settings: { ...base, ...smoke.changes } },
-    quick: { summary: quick.summary, settings: quickSettings },
+    smoke: { summary: smoke.summary, settings: slower({ ...base, ...smoke.changes }) },
+    quick: { summary: quick.summary, settings: slower(quickSettings) },
     paper: { summary: `${paper}: the paper's settings, 500 epochs`, settings },
   };
 }
@@ -79,8 +82,11 @@ export function applies(
 }
 
 /** What claims need to know about a run's data. */
-export const dataFacts = (dataset: DatasetName, { randomLabels }: Pick<Settings, 'randomLabels'>) => ({
-  trainedAt: datasets[dataset].trainedAt,
+export const dataFacts = (
+  { dataset, model }: Pick<Experiment, 'dataset' | 'model'>,
+  { randomLabels }: Pick<Settings, 'randomLabels'>,
+) => ({
+  trainedAt: networks[model].trainedAt ?? datasets[dataset].trainedAt,
   randomLabels: randomLabels > 0,
 });
 

@@ -90,10 +90,7 @@ function refuseMisplaced(experiment: Experiment, name: SettingName, value: unkno
 /** Narrows the range of a setting to what the dataset leaves of it. */
 const rangeIn =
   ({ dataset }: Experiment, superclasses: boolean, name: SettingName) =>
-  (range: Range): Range => {
-    const maximum = rowOf(name).maximumIn?.(datasets[dataset], { superclasses });
-    return maximum === undefined ? range : { ...range, maximum };
-  };
+  (range: Range): Range => ({ ...range, ...rowOf(name).rangeIn?.(datasets[dataset], { superclasses }) });
 
 /** Schema of an experiment's settings in files; {@link checkSettings} checks how they limit each other. */
 export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings> {
@@ -132,6 +129,8 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
   if (classes > available) {
     refuse(`--classes is ${classes}, but ${facts.title} has ${available}`, `Give at most ${available}.`);
   }
+  if (facts.regression && settings.randomLabels > 0)
+    refuse('--random-labels does not apply to vectors as targets', 'Leave it out.');
   if (norm === 'none' && branch === 'pre-norm') throw contradiction('--norm none', '--branch pre-norm');
   const unfit = [
     norm === 'none' && '--norm none',

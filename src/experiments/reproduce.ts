@@ -136,9 +136,9 @@ export async function reproduce(
     throw error;
   });
   const control = await (ahead ?? runControl?.(data));
-  const { dataset } = findExperiment(config.experiment);
+  const facts = dataFacts(findExperiment(config.experiment), config.settings);
   // No claim is made of a plain network.
-  const claims = config.settings.skip ? judgeRun(analysis, control, dataFacts(dataset, config.settings)) : [];
+  const claims = config.settings.skip ? judgeRun(analysis, control, facts) : [];
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };
 }

@@ -92,7 +92,7 @@ export function recordOf(
   const runs = planned.map((run) => readRun(root, run, configs));
   const withFacts = runs.map((run, i) => {
     const { experiment, settings } = planned[i]!;
-    return { ...run, facts: dataFacts(experiment.dataset, settings) };
+    return { ...run, facts: dataFacts(experiment, settings) };
   });
   const first = planned[0]!;
   return joinRuns(sweep, level, configs, {

@@ -1,7 +1,13 @@
 import type { AnalysisSamples } from '../analysis/measure-network.ts';
 import { chooseSamples } from '../analysis/samples.ts';
 import { DeviceArray } from '../autograd/array.ts';
-import { type DatasetSplit, firstClasses, type ImageDataset, normalization } from '../data/dataset.ts';
+import {
+  type DatasetSplit,
+  firstClasses,
+  type ImageDataset,
+  normalization,
+  standardized,
+} from '../data/dataset.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox } from '../kernels/philox.ts';
@@ -34,7 +40,7 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
   if (!(randomLabels >= 0 && randomLabels <= 1)) {
     throw new CollimateError(`randomLabels is ${randomLabels}`, 'Give a share from 0 to 1.');
   }
-  const { train, test } = firstClasses(all, classes);
+  const { train, ...selected } = firstClasses(all, classes);
   const used = Math.min(images, train.count);
   if (used + validation > train.count) {
     throw new CollimateError(
@@ -42,12 +48,14 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
       `Give --images ${train.count - validation}, or fewer.`,
     );
   }
+  const parts = [imagesFrom(train, 0, used), selected.test, imagesFrom(train, used, validation)];
+  const [first, test, held] = standardized(...(parts as [ImageDataset, ImageDataset, ImageDataset]));
   return {
     dataset: train.name,
     notes: train.notes ?? [],
-    train: withRandomLabels(imagesFrom(train, 0, used), randomLabels, seed),
-    test,
-    ...(validation > 0 && { validation: imagesFrom(train, used, validation) }),
+    train: withRandomLabels(first!, randomLabels, seed),
+    test: test!,
+    ...(validation > 0 && { validation: held! }),
     normalization: normalization(all.train),
   };
 }
@@ -55,12 +63,12 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
 /** Some of the images, which follow one another. */
 export function imagesFrom(dataset: ImageDataset, first: number, count: number): ImageDataset {
   if (first === 0 && count === dataset.count) return dataset;
-  const bytes = featuresOf(dataset);
+  const { images, labels, targets, classes } = dataset;
+  const slice = <T extends Uint8Array | Float32Array>(all: T, each: number) =>
+    all.subarray(first * each, (first + count) * each) as T;
   return {
-    ...dataset,
-    count,
-    images: dataset.images.subarray(first * bytes, (first + count) * bytes),
-    labels: dataset.labels.subarray(first, first + count),
+    ...{ ...dataset, count, images: slice(images, featuresOf(dataset)), labels: slice(labels, 1) },
+    ...(targets && { targets: slice(targets, classes) }),
   };
 }
 
@@ -108,8 +116,11 @@ export class DeviceTask implements Disposable {
     const { mean, std } = task.normalization;
     const affine = { scale: std.map((s) => 1 / (255 * s)), shift: mean.map((m, c) => -m / std[c]!) };
     const put = (dataset: ImageDataset, label: string): DeviceExamples => {
-      const { images, labels, count } = dataset;
+      const { images, labels, targets, count, classes } = dataset;
       return {
+        ...(targets && {
+          targets: DeviceArray.from(gpu, targets, [count, classes], 'f32', `${label} targets`),
+        }),
         images:
           images.length <= residentBytes
             ? DeviceArray.from(gpu, images, [count, featuresOf(dataset)], 'u8', `${label} images`)
@@ -124,9 +135,10 @@ export class DeviceTask implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { images, labels } of [this.train, this.test, this.validation ?? []].flat()) {
+    for (const { images, labels, targets } of [this.train, this.test, this.validation ?? []].flat()) {
       if (images instanceof DeviceArray) images.dispose();
       labels.dispose();
+      targets?.dispose();
     }
   }
 }

@@ -168,7 +168,7 @@ export async function train(
       step: done,
       lr: cosineRate(done - 1, options), // of the last step done
       loss: loss / stepsPerEpoch,
-      trainAccuracy: accuracy / stepsPerEpoch,
+      trainAccuracy: Math.max(0, accuracy / stepsPerEpoch),
       ...tested,
       seconds: Math.round(1000 * seconds()) / 1000,
     };

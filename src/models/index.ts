@@ -1,5 +1,6 @@
 /** The networks that experiments train. See docs/models.md. @module collimate/models */
 
+export { Autoencoder, type AutoencoderOptions } from './autoencoder.ts';
 export { ConvResNet, type ConvResNetOptions } from './conv-resnet.ts';
 export { FcResNet, type FcResNetOptions } from './fc-resnet.ts';
 export { type Model, models, type NetworkOptions, networkOf } from './networks.ts';

@@ -29,6 +29,8 @@ export interface NetworkKind<O, P = object> {
   readonly variations: readonly SettingName[];
   /** Weight decays that the paper states for such networks; `paper` has the first. */
   readonly decays: readonly [number, ...number[]];
+  /** Test accuracy from which it counts as trained, where that is not the dataset's. Our choice. */
+  readonly trainedAt?: number;
   /** Its options for images [height, width, channels]. Defaults are omitted, so that checkpoints stay as they were. */
   readonly optionsOf: (settings: Settings, image: readonly [number, number, number]) => O;
   /** `quick` changes `paper`; `smoke` says whether it changes `paper` or `quick`. */

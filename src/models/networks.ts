@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import { shown } from '../schema.ts';
+import { autoencoder } from './autoencoder.ts';
 import { conv } from './conv-resnet.ts';
 import { fc } from './fc-resnet.ts';
 import { gpt } from './gpt.ts';
@@ -9,7 +10,7 @@ import type { ResidualNetwork } from './residual-network.ts';
 import { resnet34 } from './resnet.ts';
 import { vit } from './vit.ts';
 
-const table = { fc, conv, resnet34, vit, gpt };
+const table = { fc, conv, resnet34, vit, gpt, autoencoder };
 
 /** Kinds of networks. */
 export type Model = keyof typeof table;

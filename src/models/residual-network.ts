@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { add, globalAveragePool, matmul, mul, relu } from '../autograd/functions.ts';
+import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import { above0, checked, whole } from '../schema.ts';
@@ -9,7 +10,8 @@ import type { BlockNoise, Network, Normalizer, NormSpec, ParameterSpec, Weights 
 
 /** What every residual network can be told. */
 export const blockOptions = {
-  classes: whole(2, 1e6),
+  /** Outputs: classes, or components of a target. */
+  classes: whole(1, 1e6),
   /** σ in h ← σ(h + F(h)). */
   activation: v.picklist(['relu', 'identity']),
   /** Without skip connections, h ← σ(F(h)). */
@@ -91,6 +93,8 @@ export interface Architecture {
   readonly head?: string;
   /** Whether it has a bias; default: true. */
   readonly headBias?: boolean;
+  /** Whether its outputs are to be its inputs, and not `classes` numbers; default: false. */
+  readonly reconstructs?: boolean;
 }
 
 /** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. Example: {@link FcResNet} */
@@ -101,6 +105,7 @@ export abstract class ResidualNetwork implements Network {
   readonly norms: readonly NormSpec[];
   readonly stages: readonly Stage[];
   readonly blocks: readonly string[];
+  readonly reconstructs: boolean;
   readonly #head: string;
 
   constructor(options: ResidualNetwork['options'], { input, layers, stages, ...rest }: Architecture) {
@@ -110,6 +115,8 @@ export abstract class ResidualNetwork implements Network {
     this.stages = stages;
     this.blocks = blocks;
     this.#head = head;
+    this.reconstructs = rest.reconstructs ?? false;
+    const outputs = this.reconstructs ? sizeOf(input) : options.classes;
     const features = stages.at(-1)!.shape.at(-1)!;
     this.norms = layers.flatMap(({ norm = [] }) => norm);
     this.parameters = [
@@ -118,8 +125,8 @@ export abstract class ResidualNetwork implements Network {
       ),
       ...(layers.some(({ weight }) => weight?.name === `${head}.weight`)
         ? []
-        : [{ name: `${head}.weight`, shape: [options.classes, features], init: { fanIn: features } }]),
-      ...(headBias ? [{ name: `${head}.bias`, shape: [options.classes], init: { fanIn: features } }] : []),
+        : [{ name: `${head}.weight`, shape: [outputs, features], init: { fanIn: features } }]),
+      ...(headBias ? [{ name: `${head}.bias`, shape: [outputs], init: { fanIn: features } }] : []),
       ...(options.branchScale === 'learned'
         ? blocks.map((block) => ({ name: `${block}.scale`, shape: [1], init: { value: 0 } }))
         : []),

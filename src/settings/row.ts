@@ -26,6 +26,7 @@ export interface Context<S> {
     readonly images: number;
     readonly classes: number;
     readonly superclasses?: number;
+    readonly regression?: boolean;
     readonly deviation?: string;
   };
   /** `decays`: the weight decays that the paper states for such networks. */
@@ -57,11 +58,11 @@ export interface Row<T, S> {
   readonly recorded?: true;
   /** Why it takes skip connections; without them it is as by default. */
   readonly needsSkip?: string;
-  /** The largest value that the data leave it. */
-  readonly maximumIn?: (
+  /** What the data leave of its range. */
+  readonly rangeIn?: (
     dataset: Context<S>['dataset'],
     settings: { readonly superclasses: boolean },
-  ) => number;
+  ) => Partial<Range>;
   /** The value in a report's list of settings, unless it is the default; false where it goes without saying. */
   readonly shown?: (value: T, settings: S) => string | false;
   /** How it departs from what the paper states, or what we chose where it states nothing. */

@@ -34,6 +34,7 @@ export interface Settings extends Required<TrainingOptions> {
   readonly stride?: number;
   readonly heads?: number;
   readonly patch?: number;
+  readonly code?: number;
   readonly activation: 'relu' | 'identity';
   readonly skip: boolean;
   readonly skipScale: number;
@@ -79,11 +80,11 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     label: 'Training images',
     what: 'use only the first training images',
     ...{ type: whole(2, MANY), changes: 'data', recorded: true },
-    maximumIn: ({ images }) => images,
+    rangeIn: ({ images }) => ({ maximum: images }),
     shown: silent,
     deviation: (images, { settings, dataset }) =>
       images < dataset.images &&
-      settings.classes === classesOf(dataset, settings) &&
+      (dataset.regression || settings.classes === classesOf(dataset, settings)) &&
       `Only the first ${images} training images are used.`,
   },
   epochs: {
@@ -94,7 +95,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   batch: {
     what: 'images per step',
     ...{ type: whole(2, MANY), changes: 'training', paper: 128, recorded: true },
-    maximumIn: ({ images }) => images,
+    rangeIn: ({ images }) => ({ maximum: images }),
     deviation: differs('Batch', 128),
   },
   lr: {
@@ -150,12 +151,15 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
       `The control's weight decay, ${decay}, is our choice: without skip connections the network hardly trains at a large one.`,
   },
   classes: {
-    what: 'use only the first classes',
-    ...{ type: whole(2, 256), changes: 'data' },
-    maximumIn: classesOf,
+    what: 'use only the first classes, or components of the target',
+    ...{ type: whole(1, 256), changes: 'data' },
+    rangeIn: (dataset, settings) => ({
+      ...{ minimum: dataset.regression ? 1 : 2, maximum: classesOf(dataset, settings) },
+    }),
     shown: silent,
     deviation: (classes, { settings, dataset }) =>
-      classes !== classesOf(dataset, settings) && `Only the first ${classes} classes are used.`,
+      classes !== classesOf(dataset, settings) &&
+      `Only the first ${classes} ${dataset.regression ? 'components of the target' : 'classes'} are used.`,
   },
   resolution: {
     what: 'height and width of images, for datasets without a fixed size',
@@ -195,6 +199,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   },
   heads: { ...size, what: 'heads of attention, which divide the width', type: whole(1, 256) },
   patch: { ...size, what: 'side of the patches that images are cut into', type: whole(1, 512) },
+  code: { ...size, what: 'dimension of the code of an autoencoder', type: whole(1, 1024) },
   activation: {
     label: 'Activation σ',
     what: 'activation σ after each block',

@@ -1,19 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
-import {
-  add,
-  amax,
-  argmax,
-  cast,
-  div,
-  equal,
-  greater,
-  iota,
-  minimum,
-  reshape,
-  sum,
-  take,
-  where,
-} from '../autograd/functions.ts';
+import { add, amax, div, equal, greater, iota, minimum, reshape, sum, where } from '../autograd/functions.ts';
 import { type BoundProgram, compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { checkWhole } from '../errors.ts';
@@ -23,13 +9,14 @@ import { inferenceNorm } from './batch-norm.ts';
 import { checkExamples, type DeviceExamples, inputsOf } from './examples.ts';
 import { Feed } from './feed.ts';
 import { largestActivation, type Network, type Weights } from './network.ts';
+import { objectiveOf } from './objective.ts';
 
 /** Examples in a step, where all activations fit into memory. */
 const BATCH = 1000;
 /** Bytes that one activation may take, well below what adapters let a binding span. */
 const ACTIVATION_BYTES = 64 * 2 ** 20;
 
-/** Counts correct classifications of a dataset, in inference mode; all batches are queued without waiting. Example: {@link Trainer} */
+/** Counts correct classifications of a dataset, or measures R², in inference mode; all batches are queued without waiting. Example: {@link Trainer} */
 export class Evaluator implements Disposable {
   readonly #gpu: Gpu;
   readonly #program: BoundProgram;
@@ -72,7 +59,8 @@ export class Evaluator implements Disposable {
     const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, last));
     const position = DeviceArray.zeros(gpu, [1], 'u32', 'evaluation position');
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
-    const inputs = [weights, feed.table, examples.labels, position, correct] as const;
+    const { truth } = objectiveOf(network, examples);
+    const inputs = [weights, feed.table, truth, position, correct] as const;
     const program = await compile(gpu, evaluationStep(network, examples, count, feed, batch), inputs, {
       label: 'evaluation',
       inPlace: [
@@ -91,14 +79,14 @@ export class Evaluator implements Disposable {
     );
   }
 
-  /** Share of the examples that the network classifies correctly with its current weights. */
+  /** Share of the examples that the network classifies correctly with its current weights, or R², at least 0. */
   async accuracy(): Promise<number> {
     this.#position.write([0]);
     this.#correct.write([0]);
     this.#feed.queue(0, Math.ceil(this.#count / this.#batch), (steps) =>
       this.#gpu.submit([this.#program], steps),
     );
-    return (await this.#correct.read())[0]! / this.#count;
+    return Math.max(0, (await this.#correct.read())[0]! / this.#count);
   }
 
   /** Frees what it made; state and examples are others'. */
@@ -130,15 +118,17 @@ function evaluationStep(
   feed: Feed,
   batch: number,
 ) {
-  return (weights: Weights, images: Tensor, labels: Tensor, position: Tensor, correct: Tensor) => {
+  const objective = objectiveOf(network, examples);
+  return (weights: Weights, images: Tensor, truth: Tensor, position: Tensor, correct: Tensor) => {
     const wanted = add(iota([batch]), position);
     const index = minimum(wanted, count - 1);
     const rows = feed.rows(div(position, batch), index);
-    const logits = network.forward(weights, inputsOf(images, rows, examples, network.input), inferenceNorm);
-    const right = equal(argmax(logits), reshape(take(labels, index), [batch, 1]));
+    const x = inputsOf(images, rows, examples, network.input);
+    const logits = network.forward(weights, x, inferenceNorm);
+    const worth = objective.worth(logits, objective.wanted(truth, index, x));
     const top = amax(logits, -1);
-    // Logits with a NaN among them choose no class.
-    const known = where(equal(top, top), cast(right, 'f32'), 0);
+    // Outputs with a NaN among them are worth nothing.
+    const known = where(equal(top, top), worth, 0);
     const counted = where(greater(count, reshape(wanted, [batch, 1])), known, 0);
     return [add(position, batch), add(correct, sum(counted, [-2, -1]))];
   };

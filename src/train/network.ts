@@ -62,6 +62,8 @@ export interface Network {
   readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
   /** Blocks with dropout, and the share of elements that a step drops. */
   readonly dropout?: { readonly blocks: readonly string[]; readonly rate: number } | undefined;
-  /** Logits [n, classes] of examples [n, ...input]. */
+  /** Whether its outputs are to be its inputs. */
+  readonly reconstructs?: boolean;
+  /** Logits [n, classes] of examples [n, ...input], or what else it puts out. */
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor;
 }

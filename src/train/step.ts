@@ -1,20 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
-import {
-  add,
-  argmax,
-  cast,
-  div,
-  equal,
-  iota,
-  mean,
-  mul,
-  rem,
-  reshape,
-  shuffle,
-  softmaxCrossEntropy,
-  take,
-  where,
-} from '../autograd/functions.ts';
+import { add, div, equal, iota, mean, mul, rem, shuffle, where } from '../autograd/functions.ts';
 import type { Tensor, Typed } from '../autograd/tensor.ts';
 import { valueAndGrad } from '../autograd/transform.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -24,6 +9,7 @@ import { blockNoise } from './block-noise.ts';
 import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Feed } from './feed.ts';
 import type { Network, Weights } from './network.ts';
+import { objectiveOf } from './objective.ts';
 import { sgd } from './optimizers.ts';
 import { cosine } from './schedules.ts';
 import type { TrainingState } from './state.ts';
@@ -48,20 +34,21 @@ export function exampleAt(step: number, place: number, count: number, batch: num
 export function gradientStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
   const count = examples.labels.size;
   const stepsPerEpoch = Math.floor(count / batch);
-  return (weights: Weights, images: Tensor, labels: Tensor, step: Tensor, seed: Tensor, log: Tensor) => {
+  const objective = objectiveOf(network, examples);
+  return (weights: Weights, images: Tensor, truth: Tensor, step: Tensor, seed: Tensor, log: Tensor) => {
     const position = add(mul(rem(step, stepsPerEpoch), batch), iota([batch]));
     const index = shuffle(position, add(mul(div(step, stepsPerEpoch), EPOCH_KEY), seed), count);
     const x = inputsOf(images, feed.rows(step, index), examples, network.input);
-    const y = take(labels, index);
+    const y = objective.wanted(truth, index, x);
 
     const noise = blockNoise(network, step, seed);
     const seen: Record<string, BatchStatistics> = {};
     const loss = (w: Weights): [Tensor, Tensor] => {
       const logits = network.forward(w, x, trainingNorm(seen), noise);
-      return [softmaxCrossEntropy(logits, y), logits];
+      return [objective.loss(logits, y), logits];
     };
     const [[value, logits], gradients] = valueAndGrad(loss, { hasAux: true })(weights);
-    const accuracy = mean(cast(equal(argmax(logits), reshape(y, [batch, 1])), 'f32'));
+    const accuracy = mean(objective.worth(logits, y));
 
     const here = equal(iota([LOG_LENGTH, 1], -2), rem(step, LOG_LENGTH));
     const entry = where(equal(iota([1, 2]), 0), value, accuracy);

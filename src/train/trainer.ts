@@ -5,6 +5,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { checkExamples, type DeviceExamples } from './examples.ts';
 import { Feed } from './feed.ts';
 import type { Network } from './network.ts';
+import { objectiveOf } from './objective.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
 import {
   exampleAt,
@@ -24,9 +25,9 @@ export interface TrainerOptions extends TrainingOptions {
 /** What a step logs. */
 export interface StepRecord {
   readonly step: number;
-  /** Mean cross-entropy of the batch, before the step. */
+  /** Mean loss of the batch, before the step. */
   readonly loss: number;
-  /** Share of the batch that was classified correctly. */
+  /** Share of the batch that was classified correctly, or R². */
   readonly accuracy: number;
 }
 
@@ -91,7 +92,7 @@ export class Trainer implements Disposable {
     const gradientInputs = [
       state.parameterLayout.views(parameters),
       feed.table,
-      examples.labels,
+      objectiveOf(network, examples).truth,
       step,
       seed,
       log,

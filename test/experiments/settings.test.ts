@@ -289,8 +289,11 @@ describe('experiments', () => {
   });
 
   test('judge accuracy by what their data allow', () => {
-    expect(dataFacts('mnist', { randomLabels: 0 })).toEqual({ trainedAt: undefined, randomLabels: false });
-    expect(dataFacts('cifar10', { randomLabels: 0.5 })).toEqual({ trainedAt: 0.45, randomLabels: true });
+    expect(dataFacts(conv, { randomLabels: 0 })).toEqual({ trainedAt: undefined, randomLabels: false });
+    expect(dataFacts(catalog['cifar10-fc']!, { randomLabels: 0.5 })).toEqual({
+      trainedAt: 0.45,
+      randomLabels: true,
+    });
   });
 
   test('have the stem that their stride takes', () => {
@@ -326,7 +329,7 @@ describe('experiments', () => {
       'mnist-conv',
       { width: '8' },
       '--width does not apply to mnist-conv, whose network is conv',
-      'it applies to fc, vit, gpt.',
+      'it applies to fc, vit, gpt, autoencoder.',
     ],
     [
       'mnist-fc',
@@ -338,7 +341,7 @@ describe('experiments', () => {
       'cifar10-resnet34',
       { depth: '9' },
       '--depth does not apply to cifar10-resnet34',
-      'it applies to fc, conv, vit, gpt.',
+      'it applies to fc, conv, vit, gpt, autoencoder.',
     ],
     ['cifar10-conv', { images: '50001' }, '--images is 50001', 'Give a whole number from 2 to 50000.'],
     ['cifar100-conv', { classes: '101' }, '--classes is 101', 'Give a whole number from 2 to 100.'],

@@ -21,7 +21,7 @@ the class, Σ_B that of the class means. Every class counts alike, however many 
 | \`nc4\` | share of the images whose nearest class mean is of another class than the network predicts |
 
 All are 0 in a network that has collapsed. Where all class means are one to float32's rounding, as in a network that did not
-train, or the classifier is zero, what would be undefined is \`null\`, \`nc4\` too.`;
+train, or the classifier is zero, what would be undefined is \`null\`, \`nc4\` too; all is where targets are vectors.`;
 
 const collapse = v.object({
   /** Images measured. */
@@ -36,8 +36,12 @@ export const whole = {
   collapse: ofNetwork('neural collapse at the classifier’s input, see above', collapse),
 };
 
-export const overImages = ({ features, classifier }: Images): Values<typeof whole> => ({
-  collapse: neuralCollapse(features, classifier),
+const NONE = { nc1: null, nc2Norms: null, nc2Angles: null, nc3: null, nc4: null };
+
+export const overImages = ({ classifies, features, classifier }: Images): Values<typeof whole> => ({
+  collapse: classifies
+    ? neuralCollapse(features, classifier)
+    : { examples: features.labels.length, ...NONE, weightNorms: null, weightAngles: null },
 });
 
 const scalar = (

@@ -18,11 +18,14 @@ export const whole = {
 };
 type Measures = Values<typeof whole>;
 
-export const overImages = ({ features: { early, predicted, labels } }: Images): Measures => ({
-  earlyAccuracy: [...early, predicted].map(
-    (classes) => Array.from(classes).filter((c, n) => c === labels[n]).length / labels.length,
-  ),
-});
+export const overImages = ({ classifies, features: { early, predicted, labels } }: Images): Measures =>
+  classifies
+    ? {
+        earlyAccuracy: [...early, predicted].map(
+          (classes) => Array.from(classes).filter((c, n) => c === labels[n]).length / labels.length,
+        ),
+      }
+    : {};
 
 /** Of all blocks, those that are left where a network stops after half of them. */
 const halfway = (accuracy: readonly number[]): number => accuracy[Math.ceil((accuracy.length - 1) / 2)]!;

@@ -1,0 +1,61 @@
+import type { DeviceArray } from '../autograd/array.ts';
+import {
+  argmax,
+  cast,
+  equal,
+  mean,
+  reshape,
+  softmaxCrossEntropy,
+  square,
+  sub,
+  take,
+} from '../autograd/functions.ts';
+import type { Tensor } from '../autograd/tensor.ts';
+import type { DeviceExamples } from './examples.ts';
+import type { Network } from './network.ts';
+
+/** What a network is trained for. Outputs are [n, classes]. */
+export interface Objective {
+  /** What examples ask for, as steps read it. */
+  readonly truth: DeviceArray;
+  /** That of the examples at `index` (u32 [n]), whose inputs are x. */
+  wanted(truth: Tensor, index: Tensor, x: Tensor): Tensor;
+  /** The mean over examples. */
+  loss(outputs: Tensor, wanted: Tensor): Tensor;
+  /** What each example's outputs are worth, [n, 1], at most 1. The mean is the accuracy; below 0, that is 0. */
+  worth(outputs: Tensor, wanted: Tensor): Tensor;
+}
+
+const ofExamples = (truth: Tensor, index: Tensor) => take(truth, index);
+
+/** Cross-entropy; an output is worth 1 if it is right. */
+const classification = {
+  wanted: ofExamples,
+  loss: softmaxCrossEntropy,
+  worth: (logits: Tensor, labels: Tensor) =>
+    cast(equal(argmax(logits), reshape(labels, [labels.size, 1])), 'f32'),
+};
+
+const squaredError = (outputs: Tensor, wanted: Tensor) => mean(square(sub(outputs, wanted)), -1);
+
+/** The mean squared error against targets of variance 1, so that 1 less the error is R², the share of their variance explained. */
+const regression = {
+  wanted: ofExamples,
+  loss: (outputs: Tensor, wanted: Tensor) => mean(squaredError(outputs, wanted)),
+  worth: (outputs: Tensor, wanted: Tensor) => sub(1, squaredError(outputs, wanted)),
+};
+
+/** The same against the inputs. */
+const reconstruction = {
+  ...regression,
+  wanted: (_: Tensor, index: Tensor, x: Tensor) => reshape(x, [index.size, x.size / index.size]),
+};
+
+/** What a network is trained for on some examples: to be its inputs, their target vectors, or else their classes. */
+export function objectiveOf(
+  { reconstructs }: Pick<Network, 'reconstructs'>,
+  { labels, targets }: Pick<DeviceExamples, 'labels' | 'targets'>,
+): Objective {
+  if (reconstructs) return { ...reconstruction, truth: labels };
+  return targets ? { ...regression, truth: targets } : { ...classification, truth: labels };
+}
