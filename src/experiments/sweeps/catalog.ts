@@ -8,8 +8,10 @@ import { generalization } from './generalization.ts';
 import { noSkip } from './no-skip.ts';
 import { depth } from './ra4-depth.ts';
 import { recurrentDepth } from './recurrent-depth.ts';
+import { regression } from './regression.ts';
 import { residualScaling } from './residual-scaling.ts';
 import { seed } from './seed.ts';
+import { skips } from './skips.ts';
 import { stochasticDepth } from './stochastic-depth.ts';
 import { transformers } from './transformers.ts';
 import { weightDecay } from './weight-decay.ts';
@@ -27,6 +29,8 @@ const all: readonly Sweep[] = [
     recurrentDepth,
     compression,
     transformers,
+    skips,
+    regression,
   ],
 ];
 

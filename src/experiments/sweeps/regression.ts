@@ -1,0 +1,108 @@
+import type { Settings } from '../../settings/table.ts';
+import { axis, type Base, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
+import { ALIGNMENT, aligned, shown } from './bases.ts';
+
+/** Networks of 6 blocks, trained on squared errors for 500 steps: without a loss that saturates, more slowly than for classes. */
+const BRIEF: Partial<Settings> = {
+  ...{ images: 6_400, epochs: 10, testEvery: 5, lr: 0.02, momentum: 0.9, weightDecay: 5e-2 },
+  ...{ depth: 6, width: 64, samples: 8, controlWeightDecay: null },
+};
+const TINY: Partial<Settings> = { ...BRIEF, images: 640, epochs: 2, depth: 4, width: 16, samples: 2 };
+
+const base = (level: Level, experiment: string, changes: Partial<Settings> = {}): Base => ({
+  ...{ name: `${experiment}.squared`, experiment, preset: level === 'paper' ? 'paper' : 'quick' },
+  changes:
+    level === 'paper' ? { controlWeightDecay: null } : { ...(level === 'smoke' ? TINY : BRIEF), ...changes },
+});
+
+const on = (task: string) => axis('task', [task]);
+const WAVES = { task: 'sines' };
+
+/** What takes the place of C where there are no classes: the paper's question about regression and generation. */
+export const regression: Sweep = {
+  name: 'regression',
+  title: 'Regression and autoencoding',
+  beyond: true,
+  question:
+    'What takes the place of the number of classes where targets are vectors, or the inputs themselves: is the rank of Residual Jacobians the dimension of the target, or of the code?',
+  summary: 'rank over the dimension of the target; turned digits; codes of an autoencoder',
+  axes: [
+    { name: 'task', label: 'task' },
+    { name: 'outputs', label: 'dimension of target or code', log: true },
+  ],
+  cells: (level) => {
+    const some = <T>(all: readonly T[]) => (level === 'smoke' ? all.slice(0, 2) : all);
+    const outputs = (name: 'classes' | 'code', values: readonly number[]) => ({
+      ...valuesOf(name, some(values)),
+      name: 'outputs',
+    });
+    return [
+      ...grid(base(level, 'waves-fc'), on('sines'), outputs('classes', [1, 2, 5, 10, 20])),
+      ...grid(base(level, 'mnist-angles-fc', { weightDecay: 1e-2 }), on('angles'), outputs('classes', [2])),
+      ...grid(
+        base(level, 'mnist-autoencoder', { weightDecay: 1e-2 }),
+        on('autoencoder'),
+        outputs('code', [2, 10]),
+      ),
+    ];
+  },
+  claims: () => [
+    shown('topEnergy', {
+      ...{
+        property: 'RA3',
+        id: 'target-rank',
+        where: 'for C the dimension of the target',
+        measured: 'minimum over targets',
+      },
+      of: { at: WAVES, over: 'outputs', take: 'min' },
+    }),
+    {
+      ...{ property: 'RA3', id: 'target-slope', title: 'the rank grows with the dimension of the target' },
+      measure: 'slope of log numerical rank on log dimension',
+      of: { scalar: 'numericalRank', at: WAVES, over: 'outputs', take: 'slope' },
+      threshold: { atLeast: 0.8, atMost: 1.2 },
+    },
+    aligned({
+      ...{
+        property: 'RA2',
+        id: 'target-aligned',
+        where: 'in regression',
+        measured: 'minimum over targets of 2 to 20',
+      },
+      of: { at: { ...WAVES, outputs: [2, 20] }, over: 'outputs', take: 'min' },
+    }),
+    shown('line', {
+      ...{ property: 'RA1', id: 'target-line', where: 'in regression', measured: 'minimum over targets' },
+      of: { at: WAVES, over: 'outputs', take: 'min' },
+    }),
+    shown('topEnergy', {
+      ...{ property: 'RA3', id: 'angles-rank', where: 'for C = 2, the cosine and sine of an angle' },
+      of: { at: { task: 'angles' }, over: 'outputs', take: 'min' },
+    }),
+    shown('topEnergy', {
+      ...{
+        property: 'RA3',
+        id: 'code-rank',
+        where: 'for C the dimension of the code',
+        measured: 'minimum over codes',
+      },
+      of: { at: { task: 'autoencoder' }, over: 'outputs', take: 'min' },
+    }),
+  ],
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'regression',
+      title: 'Rank against the dimension of the target',
+      caption:
+        'Measures against the dimension of the target, or of an autoencoder’s code: one dot per seed, small dots at initialization. Look for a rank that grows in step with it while the energy in as many singular values stays at 1. Accuracy is R².',
+      x: 'outputs',
+      series: 'task',
+      scalars: ['testAccuracy', 'numericalRank', 'effectiveRank', 'topEnergy', ALIGNMENT, 'line'],
+      beside: true,
+    },
+  ],
+  notes: [
+    'Accuracy is R², the share of the targets’ variance that is explained. Of one output, two triples are compared.',
+  ],
+};

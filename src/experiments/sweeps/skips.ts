@@ -1,0 +1,72 @@
+import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import { type ScalarName, scalar } from '../../analysis/scalars.ts';
+import type { Settings } from '../../settings/table.ts';
+import { axis, grid, type Sweep } from '../sweep.ts';
+import { aligned, fcBase, MAIN, shown } from './bases.ts';
+
+/** Without a whole skip connection from block to block, networks train at less weight decay only: see the sweep `no-skip`. */
+const GENTLE = { weightDecay: 1e-2 };
+
+const KINDS: readonly (readonly [kind: string, changes: Partial<Settings>])[] = [
+  ['residual', {}],
+  ['pre-activation', { branch: 'pre-norm', activation: 'identity' }],
+  ['inception', { branch: 'inception' }],
+  ['dense', { shortcut: 'dense' }],
+  ['residual, less decay', GENTLE],
+  ['scaled by ½', { skipScale: 0.5, ...GENTLE }],
+  ['from the stem', { shortcut: 'input', ...GENTLE }],
+  ['from the stem, tied', { shortcut: 'input', tied: true, ...GENTLE }],
+  ['none', { skip: false, ...GENTLE }],
+];
+
+/** RA1 to RA4 of a kind of skip connections. */
+const claimsOf = (kind: string): Claim<ScalarName>[] => {
+  const part = (property: Claim['property']) => ({
+    ...{
+      property,
+      id: `${property.toLowerCase()}-${kind.replace(/\W+/g, '-')}`,
+      where: `with skip connections: ${kind}`,
+    },
+    of: { at: { kind } },
+  });
+  return [
+    shown('line', part('RA1')),
+    aligned(part('RA2')),
+    shown('topEnergy', part('RA3')),
+    {
+      ...{ property: 'RA4', id: part('RA4').id, title: `σ₁ falls as a/(i + b) ${part('RA4').where}` },
+      measure: scalar('inverseDepthR2').what,
+      of: { scalar: 'inverseDepthR2', at: { kind } },
+      threshold: { atLeast: 0.95 },
+      presupposes: [LEARNED],
+    },
+  ];
+};
+
+/** Which part of a skip connection Residual Alignment needs: the paper asks for dense and inception-like ones. */
+export const skips: Sweep = {
+  name: 'skips',
+  title: 'Kinds of skip connections',
+  beyond: true,
+  question:
+    'Which part of a skip connection does Residual Alignment need: that blocks add, that what they add to is whole, that it comes from the block before, or that they write where the others do?',
+  summary: 'residual, dense, scaled, from the stem, none; inception and pre-activation branches',
+  axes: [{ name: 'kind', label: 'skip connections' }],
+  cells: (level) => grid(fcBase(level), axis('kind', ...KINDS)),
+  claims: () => KINDS.flatMap(([kind]) => claimsOf(kind)),
+  figures: [
+    {
+      kind: 'scalars',
+      file: 'skips',
+      title: 'Measures by kind of skip connections',
+      caption:
+        'Measures by kind of skip connections: one dot per seed, small dots at initialization. Look for kinds that align like residual ones, and for what all others lack.',
+      x: 'kind',
+      scalars: ['testAccuracy', ...MAIN, 'inverseDepthR2'],
+      beside: true,
+    },
+  ],
+  notes: [
+    'Dense blocks write into slices of their own: U_jᵀ J_i V_j is 0 for i ≠ j, so no diagonal share is defined; no step goes in the direction of the one before.',
+  ],
+};
