@@ -1,3 +1,4 @@
+import { LEARNED } from '../../analysis/claim.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, type Base, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, aligned, shown } from './bases.ts';
@@ -61,6 +62,7 @@ export const regression: Sweep = {
       measure: 'slope of log numerical rank on log dimension',
       of: { scalar: 'numericalRank', at: WAVES, over: 'outputs', take: 'slope' },
       threshold: { atLeast: 0.8, atMost: 1.2 },
+      presupposes: [LEARNED],
     },
     aligned({
       ...{
