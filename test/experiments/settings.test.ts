@@ -329,7 +329,7 @@ describe('experiments', () => {
       'mnist-conv',
       { width: '8' },
       '--width does not apply to mnist-conv, whose network is conv',
-      'it applies to fc, vit, gpt, autoencoder.',
+      'it applies to fc, vit, autoencoder, gpt.',
     ],
     [
       'mnist-fc',
@@ -341,7 +341,7 @@ describe('experiments', () => {
       'cifar10-resnet34',
       { depth: '9' },
       '--depth does not apply to cifar10-resnet34',
-      'it applies to fc, conv, vit, gpt, autoencoder.',
+      'it applies to fc, conv, vit, autoencoder, gpt.',
     ],
     ['cifar10-conv', { images: '50001' }, '--images is 50001', 'Give a whole number from 2 to 50000.'],
     ['cifar100-conv', { classes: '101' }, '--classes is 101', 'Give a whole number from 2 to 100.'],
