@@ -111,6 +111,9 @@ describe('bounds on vectors', () => {
       expect(Math.abs(Math.cos(angle + 2 * off) - Math.cos(angle))).toBeLessThanOrEqual(
         cosineError(Math.cos(angle), Math.sin(off)) + 1e-12,
       );
+    expect(cosineError(Math.cos(0.3), 0.01)).toBeCloseTo(2 * 0.01 * Math.sin(0.3) + 2e-4, 12);
+    expect(cosineError(1 + 1e-9, 0.01)).toBeCloseTo(2e-4, 12);
+    expect(cosineError(0, 5)).toBe(2);
   });
 
   test('of a diagonal share hold however vectors of one σ are chosen', () => {
@@ -139,6 +142,9 @@ describe('bounds on vectors', () => {
   });
 
   test('vanish with the errors, and there is none of a matrix of zeros', () => {
+    // Of diag(3, 4) only the diagonal moves: by 3·0.1² and 4·0.2², and its squares by 0.1809 and 1.3056, of 25.
+    const moved = diagonalShareError(Float64Array.of(3, 0, 0, 4), 2, [0.1, 0.2]);
+    expect(moved).toBeCloseTo(Math.hypot(0.1809, 1.3056) / 25, 12);
     expect(diagonalShareError(Float64Array.of(1, 2, 3, 4), 2, [0, 0])).toBe(0);
     expect(diagonalShareError(new Float64Array(4), 2, [1, 1])).toBeNull();
   });
