@@ -186,6 +186,11 @@ it.each<[string, () => unknown, string]>([
     () => c.matmul(x, anything(undefined)),
     'matmul: operand 1 is nothing, not a tensor',
   ],
+  [
+    'a padding as large as the window',
+    () => c.maxPool2d(image, [3, 2], { padding: [1, 2] }),
+    "a padding of 2 is as large as the window's width, 2",
+  ],
   ['a list for a tensor', () => c.mul(anything([1, 2]), x), 'mul: operand 0 is a list of 2, not a tensor'],
   ['a truth for a condition', () => c.where(anything(true), x, 0), 'where: operand 0 is true, not a tensor'],
   ['a string for an operand', () => c.sub(x, anything('1')), 'sub: operand 1 is "1", not a tensor'],
