@@ -100,7 +100,7 @@ export function recordOf(
     claims: [
       ...runClaims.flatMap((where) => ofRuns(runs, where)),
       ...claims(level).map((claim) => judge(claim, withFacts)),
-    ],
+    ].map((claim) => (sweep.beyond ? { ...claim, property: 'beyond' } : claim)), // The paper does not claim it.
     base: first.settings,
     notes: [
       ...deviations(first.experiment, first.settings),

@@ -142,3 +142,16 @@ test('the claims of single runs are joined over seeds, each with its own', () =>
     if (own[i]!.verdict !== 'not measurable') expect(reason).toBe('a run is missing (1 of 2 seeds)');
   }
 });
+
+test('no claim of a sweep beyond the paper counts as the paper’s', () => {
+  const root = fs.mkdtempSync(join(tmpdir(), 'collimate-record-'));
+  onTestFinished(() => fs.rmSync(root, { recursive: true }));
+  const beyond = (name: string) => {
+    const runs = planSweep(sweeps[name]!, plan);
+    const { claims } = recordOf(root, sweeps[name]!, 'smoke', runs);
+    expect(claims.length).toBeGreaterThan(0);
+    return new Set(claims.map(({ property }) => property === 'beyond'));
+  };
+  expect(beyond('transformers')).toEqual(new Set([true]));
+  expect(beyond('ra4-depth')).toEqual(new Set([false]));
+});
