@@ -38,7 +38,7 @@ export function correlation(points: Points): number | null {
   return points.length >= 3 && varies ? sxy / Math.sqrt(sxx * syy) : null;
 }
 
-/** Spearman's: of ranks, where equal values share the mean of theirs. @example rankCorrelation([[1, 1], [2, 8], [3, 9]]) // 1 */
+/** Spearman's: of ranks, where equal values share the mean of theirs. It is 1 of any that grow with each other. */
 export function rankCorrelation(points: Points): number | null {
   const ranks = ([0, 1] as const).map((axis) => {
     const all = points.map((p) => p[axis]);
