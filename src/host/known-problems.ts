@@ -31,7 +31,7 @@ const product = (m: number, k: number, n: number): Problem => ({
 /** Rows that are constant on the columns that leave the same remainder by three: they span what these columns' sums see. */
 const STEPS = [1, -2, 0.5, 1.5, 1, -1, 0.25, 2, 1];
 
-/** A problem of each family of kernels, by the first word of their names, and one for reads from textures. */
+/** A problem of each family of kernels, by the first word of their names, and those of {@link PARTICULAR}. */
 const problems = {
   pointwise: {
     f: (x) => c.where(c.greater(x, 0), c.exp(x), c.div(x, c.add(c.mul(x, x), 1))),
@@ -117,15 +117,33 @@ const problems = {
     answer: () => list(12, (i) => 6 - (i % 6)),
   },
   texels: product(128, 128, 128),
+  stripes: {
+    f: (a, b) => {
+      const y = c.matmul(a, b);
+      return c.sub(y, c.mean(y, -2));
+    },
+    specs: [of(20, 24), of(24, 16)],
+    answer: (a, b) => {
+      const y = product(20, 24, 16).answer(a, b);
+      return y.map((value, i) => value - total(20, (row) => y[16 * row + (i % 16)]!) / 20);
+    },
+  },
 } satisfies Record<string, Problem>;
 
 type Family = keyof typeof problems;
 
+/** Kernels that are asked more than their families are, in words, and how they are known. */
+const PARTICULAR: Partial<Record<Family, readonly [what: string, is: (kernel: Kernel) => boolean]>> = {
+  texels: ['a product read from textures', ({ bindings }) => bindings.includes('texels')],
+  stripes: ['a product whose columns are reduced', ({ name }) => name.includes('+reduce')],
+};
+
 /** The families of some kernels that have a problem. */
 const familiesOf = (kernels: readonly Kernel[]): Family[] => {
   const names = kernels.map(({ name }) => name.split(/[_+]/)[0]!);
-  const texels = kernels.some(({ bindings }) => bindings.includes('texels'));
-  return [...new Set(texels ? [...names, 'texels'] : names)].filter((name) => name in problems) as Family[];
+  const particular = Object.entries(PARTICULAR).filter(([, [, is]]) => kernels.some(is));
+  const all = new Set([...names, ...particular.map(([name]) => name)]);
+  return [...all].filter((name) => name in problems) as Family[];
 };
 
 /** What each device has been asked, by families. */
@@ -153,7 +171,7 @@ async function askFamily(gpu: Gpu, family: Family): Promise<void> {
   const data = problem.data ?? sizes.map((size) => list(size, spread));
   const program = await compileUnexamined(gpu, problem.f, problem.specs, { label: 'known answers' });
   const { data: got } = await program.run(...data);
-  const what = ` of ${family === 'texels' ? 'a product read from textures' : family}`;
+  const what = ` of ${PARTICULAR[family]?.[0] ?? family}`;
   compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
 }
 

@@ -74,10 +74,6 @@ function source(n: number, traits: AdapterTraits): string {
 workgroupBarrier();
 ${each((c) => `q${c} = rows[peer][${c}];`)}
 workgroupBarrier();`;
-  /** Declares e, the row that lane `peer` has under the name p, and the square of its norm, `others`. */
-  const fromPeer = alone
-    ? `${each((c) => `let e${c} = subgroupShuffle(p${c}, peer);`)}\nlet others = subgroupShuffle(longer, peer);`
-    : `${exchange('p')}\n${each((c) => `let e${c} = q${c};`)}\nlet others = ${dot('e', 'e')};`;
   const turn = (c: number) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`;
   /**
    * Turns p and q, passes q on and takes the products with the row that comes. In a subgroup it is one walk along the rows,
@@ -182,13 +178,14 @@ ${each((c) => `p${c} = select(p${c}, q${c}, coming);`)}
         // Within the block lanes pair up as i and i ^ mask, and each turns its own row.
         for (var mask = 1u; mask < select(1, LANES, coming); mask++) {
           let peer = lane ^ mask;
-${fromPeer}
+${exchange('p')}
+          let others = ${alone ? 'subgroupShuffle(longer, peer)' : dot('q', 'q')};
           let upper = peer < lane;
           let own = longer;
-          let r = rotation(select(own, others, upper), select(others, own, upper), ${dot('p', 'e')});
+          let r = rotation(select(own, others, upper), select(others, own, upper), ${dot('p', 'q')});
           let a = select(r.x, r.w, upper);
           let b = select(r.y, r.z, upper);
-${each((c) => `p${c} = a * p${c} + b * e${c};`)}
+${each((c) => `p${c} = a * p${c} + b * q${c};`)}
           longer = select(longer, rest, upper);
         }
         // Between blocks each lane turns its row of the first with what passes by.
@@ -205,7 +202,8 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
       }
     }
     worst = teamMax(vec4f(worst)).x;
-    ${alone ? 'if (worst <= LAST) { break; }' : `if (lane == 0) { going = u32(worst > LAST); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
+    // A uniform condition keeps the registers of rows that only lanes in other turns of the loop would need.
+    ${alone ? 'if (subgroupBroadcastFirst(worst) <= LAST) { break; }' : `if (lane == 0) { going = u32(worst > LAST); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
   }
 
   for (var k = lane; k < ${n}; k += LANES) {

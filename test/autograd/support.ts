@@ -78,7 +78,8 @@ export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
         return (bytes: number, label: string) => poisonedBuffer(target.borrowBuffer(bytes, label));
       if (key === 'borrowTexels')
         return (bytes: number, label: string) => poisonedTexels(target.borrowTexels(bytes, label));
-      return Reflect.get(target, key, target).bind(target);
+      const value = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
     },
   });
   return new Proxy(gpu, {

@@ -3,8 +3,11 @@ import { conv2d, matmul, maxPool2d, mul, random, sum, take } from '../../src/aut
 import { orthonormalize, rightSvd } from '../../src/autograd/linalg.ts';
 import { compile } from '../../src/autograd/program.ts';
 import type { Tensor } from '../../src/autograd/tensor.ts';
+import type { Kernel } from '../../src/gpu/kernel.ts';
+import { examineKernels } from '../../src/host/known-problems.ts';
 import { findHostAdapter } from '../../src/host/node-adapter.ts';
 import { openFrom, openGpu } from '../../src/host/open.ts';
+import { poisoned } from '../autograd/support.ts';
 import { dyingGpu } from '../gpu/dead.ts';
 
 afterEach(() => {
@@ -65,5 +68,15 @@ describe('a device that gets one family of kernels wrong is refused before the f
     );
     // Others are right.
     if (family !== 'pointwise') await compile(gpu, (x: Tensor) => mul(x, 3), square);
+  });
+
+  it('a product whose columns are reduced', async () => {
+    using gpu = await openGpu({ gpu: await dyingGpu((label) => label.includes('+reduce')) });
+    const asGpu = poisoned(gpu, { kind: 'hardware', maxStorageBuffersPerStage: 16 });
+    const kernel = { name: 'matmul_nn+reduce_mean+pointwise', bindings: [] } as unknown as Kernel;
+    await expect(examineKernels(asGpu, [kernel])).rejects.toThrow(
+      'of 320 numbers of a product whose columns are reduced wrong',
+    );
+    await examineKernels(asGpu, [{ ...kernel, name: 'matmul_nn+pointwise' }]);
   });
 });
