@@ -9,7 +9,7 @@ import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { planTheory } from '../experiments/unconstrained/run.ts';
 import { theoryPreset, theoryTimes } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
-import { models, networks } from '../models/networks.ts';
+import { models } from '../models/networks.ts';
 import { labelOf, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import { alignColumns } from './verdict-table.ts';
@@ -38,32 +38,29 @@ export async function list(
   return 0;
 }
 
-/** A line a dataset, with the experiments on it in the order of networks, and a line a sweep. */
+/** Times of experiments, a line a dataset and a column a network, and a line a sweep. */
 function overview(rates: Rates, times: string): string {
-  const columns = models.filter((model) => !networks[model].text);
-  const cells = Object.keys(datasets).map((name) => {
-    const own = Object.values(catalog).filter(({ dataset }) => dataset === name);
-    return columns.map((_, i) => own[i]);
-  });
-  const experiments = columns.map((model, i) => {
-    const timed = cells.map((row) => {
-      const each = row[i];
-      return each ? [each.name, duration(secondsOf(each, each.presets.quick!.settings, rates))] : ['', ''];
+  const experiments = Object.keys(datasets).map((name) => {
+    const on = Object.values(catalog).filter(({ dataset }) => dataset === name);
+    const times = models.map((model) => {
+      const experiment = on.find((each) => each.model === model);
+      return experiment ? duration(secondsOf(experiment, experiment.presets.quick!.settings, rates)) : '';
     });
-    return [networks[model].title, ...alignColumns(timed).split('\n')];
+    return [on[0]!.name.replace(`-${on[0]!.model}`, ''), ...times];
   });
-  const planned = ([name, of]: readonly [string, readonly Sweep[]]) => [
-    [`Sweeps, or \`${name}\``, '', '', ''],
-    ...of.map((sweep) => {
+  const planned = (suite: keyof typeof suites) => [
+    [`Sweeps of \`${suite}\``, '', '', ''],
+    ...suites[suite].map((sweep) => {
       const { runs, seconds } = plan(sweep, 'quick', rates);
       return [sweep.name, sweep.summary, `${runs} runs`, duration(seconds)];
     }),
   ];
   return [
-    alignColumns(experiments[0]!.map((_, row) => experiments.map((column) => column[row]!))),
+    'Experiments are called `<dataset>-<network>`, such as `mnist-fc`:',
+    alignColumns([['', ...models], ...experiments]),
     alignColumns([
-      ...planned(['beyond', suites.beyond]),
-      ...planned(['all', suites.all]),
+      ...planned('beyond'),
+      ...planned('all'),
       [theorySweep.name, theorySweep.summary, `${theoryRuns('quick')} runs`, theoryTimes.quick],
     ]),
     times,

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { datasets } from '../../src/data/datasets.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
 import { imageShape, networkOptions } from '../../src/experiments/experiment.ts';
 import { findExperiment } from '../../src/experiments/given-settings.ts';
@@ -217,14 +218,22 @@ describe('list', () => {
     for (const row of all.slice(0, -1)) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
   });
 
-  test('fits a screen, with every name', async () => {
+  test('has a line a dataset and a sweep, and few others', async () => {
     const { status, stdout } = await runCommand('reproduce', ['list']);
     expect(status).toBe(0);
     const screen = stdout.trimEnd().split('\n');
-    expect(screen.length).toBeLessThanOrEqual(32);
+    expect(screen.length).toBeLessThanOrEqual(Object.keys({ ...datasets, ...sweeps }).length + 8);
     for (const line of screen) expect(line.length).toBeLessThanOrEqual(110);
-    for (const name of [...Object.keys(catalog), ...Object.keys(sweeps), 'unconstrained-jacobians'])
-      expect(stdout).toMatch(new RegExp(`(^|  )${name} `, 'm'));
+    for (const name of ['mnist', 'synthetic', 'idx', ...Object.keys(sweeps), 'unconstrained-jacobians'])
+      expect(stdout).toMatch(new RegExp(`^${name} `, 'm'));
+    // A time below the name of its network, in the line of its dataset.
+    const [head, row] = [/^ .* conv /m, /^cifar10 .*$/m].map((line) => stdout.match(line)![0]);
+    expect(row!.slice(head!.indexOf('conv'))).toMatch(/^[\d.]+ (s|min|h|d) /);
+    const timed = screen
+      .slice(2, 2 + Object.keys(datasets).length)
+      .join(' ')
+      .match(/\d (s|min|h|d)\b/g);
+    expect(timed).toHaveLength(Object.keys(catalog).length);
   });
 
   test('shows the presets of one experiment, sweep or theory', async () => {
