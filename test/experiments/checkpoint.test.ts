@@ -127,7 +127,7 @@ describe('a checkpoint', () => {
       ],
       [
         '{"kind":"transformer"}',
-        'network.kind: expected "fc" or "conv" or "resnet34" or "vit" or "gpt", got "transformer"',
+        'network.kind: expected "fc" or "conv" or "resnet34" or "vit" or "gpt" or "autoencoder", got "transformer"',
       ],
     ] as const) {
       expect(() =>

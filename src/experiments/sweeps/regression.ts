@@ -25,7 +25,7 @@ export const regression: Sweep = {
   beyond: true,
   question:
     'What takes the place of the number of classes where targets are vectors, or the inputs themselves: is the rank of Residual Jacobians the dimension of the target, or of the code?',
-  summary: 'rank over the dimension of the target; turned digits; codes of an autoencoder',
+  summary: 'rank over the dimension of the target; an autoencoder',
   axes: [
     { name: 'task', label: 'task' },
     { name: 'outputs', label: 'dimension of target or code', log: true },

@@ -50,7 +50,7 @@ export const skips: Sweep = {
   beyond: true,
   question:
     'Which part of a skip connection does Residual Alignment need: that blocks add, that what they add to is whole, that it comes from the block before, or that they write where the others do?',
-  summary: 'residual, dense, scaled, from the stem, none; inception and pre-activation branches',
+  summary: 'every measure over kinds of skip connections and branches',
   axes: [{ name: 'kind', label: 'skip connections' }],
   cells: (level) => grid(fcBase(level), axis('kind', ...KINDS)),
   claims: () => KINDS.flatMap(([kind]) => claimsOf(kind)),
