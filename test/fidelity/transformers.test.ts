@@ -188,7 +188,8 @@ describe.each(Object.entries(families))('%s', (name, options) => {
     'ViT, with norms behind and a mean of tokens',
     'a later token by an earlier one',
   ];
-  test.runIf(measured.includes(name))('measures', async () => {
+  if (!measured.includes(name)) return;
+  test('measures', async () => {
     const settings = analysisSettings(network, { seed: 1 });
     const given = { inputs: x, labels: [0, 1], indices: [5, 6] };
     const ours = await withGpu((gpu) => measureNetwork(gpu, network, state, given, settings));
