@@ -67,8 +67,10 @@ test('a run with snapshots is measured at initialization and after each of them'
     [3, 12],
   ]);
   // The last moment is that of the analysis, which has more to say of it.
-  const { samples, alignment, blockLoss, blockLossExamples, ...trained } = analysis().trained;
-  expect(moments.at(-1)).toEqual({ ...trained, epoch: 3, blockLoss: null, blockLossExamples: null });
+  const { samples, alignment, blockLoss, blockLossExamples, compression, ...trained } = analysis().trained;
+  const left = { blockLoss: null, blockLossExamples: null, compression: null };
+  expect(moments.at(-1)).toEqual({ ...trained, epoch: 3, ...left });
+  expect(compression).toHaveLength(1);
   expect(blockLoss).toHaveLength(2);
   expect(blockLossExamples).toBe(2000);
   expect(moments[1]!.collapse).toMatchObject({ examples: 600, nc1: expect.any(Number) });

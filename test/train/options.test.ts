@@ -28,9 +28,9 @@ describe('a network refuses', () => {
       'width: expected a whole number from 1 to 65536, got 1.5',
     ],
     [
-      'one class',
-      () => new FcResNet({ ...fc, classes: 1 }),
-      'classes: expected a whole number from 2 to 1000000, got 1',
+      'no class',
+      () => new FcResNet({ ...fc, classes: 0 }),
+      'classes: expected a whole number from 1 to 1000000, got 0',
     ],
     [
       'an activation',
