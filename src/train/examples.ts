@@ -13,7 +13,7 @@ export interface DeviceExamples {
   readonly images: DeviceArray | Uint8Array;
   /** u8 [n]. */
   readonly labels: DeviceArray;
-  /** f32 [n, k]: vectors that outputs are to be, in place of classes. Of variance 1, as {@link objectiveOf} takes them. */
+  /** f32 [n, k]: vectors that outputs are to be, in place of classes. Of variance 1, as the squared error expects. */
   readonly targets?: DeviceArray;
   /** A byte x of channel c becomes x · scale[c] + shift[c]. */
   readonly scale: readonly number[];
