@@ -65,7 +65,7 @@ export const scalars = {
   },
   numericalRank: {
     label: 'numerical rank',
-    what: 'number of singular values above a hundredth of the first, maximum over blocks',
+    what: 'number of singular values above a hundredth of the first, of those in the spectrum, maximum over blocks',
     ...mean((m) => extreme(m.summary.numericalRank, 'maximum')),
   },
   stableRank: {

@@ -60,7 +60,7 @@ export const classes: Sweep = {
       file: 'classes',
       title: 'Measures against the number of classes',
       caption:
-        'Measures against the number of classes: one dot per seed, small dots at initialization. Look for a rank and an aligned dimension that grow with C while the energy in the top C stays at 1.',
+        'Measures against the number of classes: one dot per seed, small dots at initialization. Look for a rank and an aligned dimension that grow with C while the energy in the top C stays at 1. Ranks are counted up to 3C, which is what small dots show.',
       x: 'classes',
       series: 'dataset',
       scalars: ['numericalRank', 'alignedDimension', 'topEnergy', ALIGNMENT, 'testAccuracy', 'nc1'],
