@@ -36,10 +36,11 @@ async function make(
 ): Promise<string[]> {
   const stages: string[] = [];
   const settings = { ...base, ...changes };
+  const described = changes.images ? await loadTask('mnist', settings) : task;
   using folder = RunFolder.open(join(root, name));
   using interrupt = new Interrupt();
   await withGpu(async (gpu) => {
-    const config = describeRun(experiment, { preset: 'quick', settings, command: '' }, task, gpu.info);
+    const config = describeRun(experiment, { preset: 'quick', settings, command: '' }, described, gpu.info);
     await reproduce(gpu, task, folder, config, {
       ...{ interrupt, checkpointSeconds: 60, onProgress() {}, onEpoch() {} },
       openSecond: async () => (beside ? await openForTest() : undefined),
@@ -73,6 +74,13 @@ test('a control that is trained beside its run ends in the same bits as one afte
     ['control', 'run'].flatMap((network) => [1, 2, 3].map((epoch) => `${network} ${epoch}`)),
   );
   expect(differences(join(root, 'after'), join(root, 'beside'))).toEqual([]);
+});
+
+test('a run is not begun on other images than it is recorded to have', async () => {
+  await expect(make('other', { images: 500 })).rejects.toThrow(
+    'the number of images with their normalization',
+  );
+  expect(fs.readdirSync(join(root, 'other'))).not.toContain(CHECKPOINT);
 });
 
 test('a control that fails leaves the run to end', async () => {
