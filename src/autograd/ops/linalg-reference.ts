@@ -15,9 +15,8 @@ export function orthonormalRows(rows: readonly Float64Array[]): Float64Array[] {
   const basis: Float64Array[] = [];
   for (const row of rows) {
     const scale = row.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
-    const candidates = [row.map((x) => (scale ? x / scale : 0))];
-    for (let i = 0; i < row.length; i++) candidates.push(row.map((_, j) => Number(i === j)));
-    for (const candidate of candidates) {
+    for (let i = -1; i < row.length; i++) {
+      const candidate = row.map((x, j) => (i >= 0 ? Number(i === j) : scale ? x / scale : 0));
       const before = Math.sqrt(dot(candidate, candidate));
       for (let pass = 0; pass < 2; pass++) for (const q of basis) addScaled(candidate, q, -dot(q, candidate));
       const norm = Math.sqrt(dot(candidate, candidate));
