@@ -145,6 +145,7 @@ export async function run(words: readonly string[]): Promise<number> {
     ...(chosen.triples === undefined && usual),
     trainingSeed: seed,
     seed: chosen.seed ?? seed,
+    compress: config?.settings.compress,
     samples: chosen.samples ?? config?.settings.samples ?? usual?.samples ?? 16,
   });
   const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;

@@ -38,7 +38,7 @@ export async function list(
   return 0;
 }
 
-/** Times of experiments, a line a dataset and a column a network, and a line a sweep. */
+/** Training times: one line per dataset with a column per network, and one line per sweep. */
 function overview(rates: Rates, times: string): string {
   const experiments = Object.keys(datasets).map((name) => {
     const on = Object.values(catalog).filter(({ dataset }) => dataset === name);

@@ -18,6 +18,8 @@ export interface AnalysisRequest {
   /** Seed of the choice of samples and of the sketch. */
   readonly seed: number;
   readonly samples: number;
+  /** Whether to measure what is left where blocks are replaced; default: false. */
+  readonly compress?: boolean | undefined;
   /** Number K of leading triples to compare; default: the number of classes. */
   readonly triples?: number | undefined;
   /** Singular values to be found, at least K; default: three times the number of classes, as many as there is room for. */
@@ -33,7 +35,7 @@ const WIDE_FROM = 1e6;
 /** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
 export function analystOf(data: DeviceTask, network: ResidualNetwork, request: AnalysisRequest) {
   const { gpu, task } = data;
-  const { trainingSeed: _, samples: count, ...chosen } = request;
+  const { trainingSeed: _, samples: count, compress = false, ...chosen } = request;
   const settings = analysisSettings(network, chosen);
   const samples = analysisSamples(task, count, request.seed);
   const state = new TrainingState(gpu, network, { momentum: false });
@@ -77,6 +79,7 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
           train: data.train,
           test: data.test,
           brief,
+          compress: compress && !brief,
           classifies,
           features: { ...read, labels },
         },

@@ -87,7 +87,7 @@ export async function reproduce(
     record();
     session.onStage('train', network);
     const { experiment, network: options, training, normalization } = own;
-    const { testEvery, seed, samples } = own.settings;
+    const { testEvery, seed, samples, compress } = own.settings;
     const info = { experiment, network: options, training, normalization };
     const reporting = {
       onProgress: (progress: TrainingProgress) => session.onProgress(progress, network),
@@ -111,7 +111,7 @@ export async function reproduce(
     folder.remove(REPORT); // If there is one, it is of an earlier analysis.
     session.onStage('analyze', network);
     analyses++;
-    const request = { trainingSeed: seed, seed, samples };
+    const request = { trainingSeed: seed, seed, samples, compress };
     const analysis = known ?? (await analyzeRun(data, options, state, request));
     if (!known) into.writeJson(ANALYSIS, analysis);
     await measureCourse(data, into, own, analysis.initialization);

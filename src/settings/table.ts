@@ -28,6 +28,7 @@ export interface Settings extends Required<TrainingOptions> {
   readonly validation: number;
   readonly testEvery: number;
   readonly samples: number;
+  readonly compress: boolean;
   readonly depth?: number;
   readonly width?: number;
   readonly channels?: number;
@@ -184,6 +185,12 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     what: 'training examples at which Jacobians are taken',
     ...{ type: whole(1, 1000), changes: 'analysis', paper: 16 },
     shown: silent,
+  },
+  compress: {
+    label: 'Compressed networks',
+    what: 'also measure what is left where blocks are replaced, which takes longer',
+    ...{ type: 'flag', changes: 'analysis', default: false },
+    shown: () => 'measured',
   },
   depth: { ...size, label: 'Blocks L', what: 'number L of residual blocks', type: whole(1, 1000) },
   width: { ...size, label: 'Width D', what: 'number D of features', type: whole(2, 8192) },

@@ -129,7 +129,15 @@ test.each<[string, Partial<Shape>]>([
     loaded.load(state);
     using trained = upload(gpu, train);
     using tested = upload(gpu, test);
-    const given = { gpu, network, weights: loaded.weights, train: trained, test: tested, brief: false };
+    const given = {
+      gpu,
+      network,
+      weights: loaded.weights,
+      train: trained,
+      test: tested,
+      brief: false,
+      compress: true,
+    };
     const features = { labels: train.labels };
     const { compression } = await overImages({ ...given, features } as unknown as Images);
     const tensors = new Map(
@@ -146,7 +154,7 @@ test.each<[string, Partial<Shape>]>([
     for (const [p, part] of wanted.entries())
       for (const way of ['dropped', 'iterated', 'linear', 'distilled'] as const)
         expect(Math.abs(compression![p]![way]! - part[way]), `${way} of part ${p}`).toBeLessThan(0.02);
-    const later = { ...given, brief: true } as unknown as Images;
+    const later = { ...given, compress: false } as unknown as Images;
     expect(await overImages(later)).toEqual({ compression: null });
   });
 });

@@ -218,7 +218,7 @@ describe('list', () => {
     for (const row of all.slice(0, -1)) expect(row.estimatedTrainingSeconds).toBeGreaterThan(0);
   });
 
-  test('has a line a dataset and a sweep, and few others', async () => {
+  test('has one line per dataset and per sweep, and few others', async () => {
     const { status, stdout } = await runCommand('reproduce', ['list']);
     expect(status).toBe(0);
     const screen = stdout.trimEnd().split('\n');

@@ -57,18 +57,25 @@ export function linearities(
   });
 }
 
-/** XᵀY of centered rows, in float64; zeros, of which there are many, cost nothing. */
+/** XᵀY of centered rows, in float64; zeros, of which there are many, cost nothing, and neither does the lower half of XᵀX. */
 function covariance(x: Float32Array, y: Float32Array, features: number): Float64Array {
   const result = new Float64Array(features ** 2);
   const [sumX, sumY] = [new Float64Array(features), new Float64Array(features)];
-  for (let row = 0; row < x.length; row += features)
+  const widened = new Float64Array(features);
+  for (let row = 0; row < x.length; row += features) {
+    widened.set(y.subarray(row, row + features));
     for (let i = 0; i < features; i++) {
       const value = x[row + i]!;
       sumX[i]! += value;
-      sumY[i]! += y[row + i]!;
+      sumY[i]! += widened[i]!;
       if (value === 0) continue;
-      for (let j = 0; j < features; j++) result[i * features + j]! += value * y[row + j]!;
+      const start = i * features;
+      for (let j = x === y ? i : 0; j < features; j++) result[start + j]! += value * widened[j]!;
     }
+  }
+  if (x === y)
+    for (let i = 0; i < features; i++)
+      for (let j = 0; j < i; j++) result[i * features + j] = result[j * features + i]!;
   const rows = x.length / features;
   return result.map((sum, k) => sum - (sumX[Math.floor(k / features)]! * sumY[k % features]!) / rows);
 }

@@ -116,6 +116,8 @@ export interface Images {
   readonly test: DeviceExamples;
   /** Whether what takes long is left out, where many steps are measured. */
   readonly brief: boolean;
+  /** Whether to measure networks whose blocks are replaced. */
+  readonly compress: boolean;
   /** Whether outputs tell classes apart: what is of classes is undefined where they do not. */
   readonly classifies: boolean;
   readonly testAccuracy: () => Promise<number>;

@@ -60,7 +60,7 @@ export const compression: Sweep = {
   ],
   cells: (level) => {
     const base = fcBase(level);
-    const small = level === 'quick' ? { width: 64 } : {};
+    const small = { compress: true, ...(level === 'quick' && { width: 64 }) };
     const tiny = level === 'smoke';
     return [
       ...grid(
