@@ -71,5 +71,8 @@ export const few = (
 export const halfOf = ({ images }: DatasetFacts, maximum = images): number =>
   Math.min(Math.round(images / 2), maximum);
 
-export const minutes = ({ epochs, images }: Partial<Settings>, network: string): string =>
-  `minutes: ${images} images, ${epochs} epochs, ${network}, and momentum 0.9`;
+export const minutes = (
+  { epochs, images }: Partial<Settings>,
+  network: string,
+  examples = 'images',
+): string => `minutes: ${images} ${examples}, ${epochs} epochs, ${network}, and momentum 0.9`;
