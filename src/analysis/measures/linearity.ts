@@ -1,6 +1,12 @@
 import * as v from 'valibot';
+import { DeviceArray } from '../../autograd/array.ts';
+import { matmul, square, sub, sum } from '../../autograd/functions.ts';
+import type { Tensor } from '../../autograd/tensor.ts';
+import type { Gpu } from '../../gpu/device.ts';
 import { range } from '../../numbers.ts';
 import { readPoints, rowsOf } from '../batch-reader.ts';
+import { batchBytes } from '../batches.ts';
+import { bound, floats } from '../bound.ts';
 import { meanOf } from '../statistics.ts';
 import { later, maybe, ofNetwork, type Values } from './field.ts';
 import { type Images, type Scalar, type Series, SHARE } from './measure.ts';
@@ -32,67 +38,70 @@ export async function overImages({ gpu, network, weights, train }: Images): Prom
     const { features, positions } = sides[s]!;
     return Math.max(1, Math.floor((count * positions) / (ROWS * features)));
   });
-  const found = points.flatMap((path, s) => linearities(path, sides[s]!.features));
+  const found: Awaited<ReturnType<typeof linearities>> = [];
+  for (const [s, path] of points.entries()) found.push(...(await linearities(gpu, path, sides[s]!.features)));
   return { linearity: found.map(([whole]) => whole), linearityOfStep: found.map(([, step]) => step) };
 }
 
-/** Below this share, what varies is float32's rounding: of the energy of all, and along a direction of that along the first. */
-const ROUNDING = 1e-14;
-const NOTHING = 1e-12;
+/** Below this share of the energy of all of a point, or of its first direction, what varies is float32's rounding. */
+const ROUNDING = 1e-12;
+const NOTHING = 1e-6;
 
-/** Of rows of features before each block and after the last: of each block, with and without the residual. */
-export function linearities(
+/** Of rows of features before each block and after the last: of each block, with and without the residual. So many bytes go at once. */
+export async function linearities(
+  gpu: Gpu,
   path: readonly Float32Array[],
   features: number,
-): readonly (readonly [number | null, number | null])[] {
-  const energy = (products: Float64Array) =>
-    range(features).reduce((sum, i) => sum + products[i * features + i]!, 0);
-  const own = path.map((x) => covariance(x, x, features));
-  return path.slice(1).map((y, i) => {
-    const across = covariance(path[i]!, y, features);
-    const [before, after] = [energy(own[i]!), energy(own[i + 1]!)];
-    const step = before + after - 2 * energy(across);
-    const rest = unexplained(own[i]!, across, features, after);
-    return [after > 0 ? 1 - rest / after : null, step > ROUNDING * after ? 1 - rest / step : null];
+  bytes = batchBytes(gpu.traits),
+): Promise<(readonly [number | null, number | null])[]> {
+  const size = Math.min(path[0]!.length, features * Math.ceil(bytes / (4 * features)));
+  const sides = [0, 1].map(() => DeviceArray.zeros(gpu, [size / features, features]));
+  using program = await bound(gpu, 'covariances', sides, (x: Tensor, y: Tensor) => {
+    const step = sub(y, x);
+    const [own, across] = [x, step].map((z) => matmul(x, z, { transposeA: true }));
+    return [own!, across!, ...[y, step].map((z) => sum(square(z), [-2, -1]))];
   });
+  const centered = path.map((h) => centeredRows(h, features));
+  const found: (readonly [number | null, number | null])[] = [];
+  for (const [i, y] of centered.slice(1).entries()) {
+    let sums: Float64Array[] = [];
+    for (let start = 0; start < y.length; start += size) {
+      for (const [side, h] of [centered[i]!, y].entries()) {
+        const part = new Float32Array(size);
+        part.set(h.subarray(start, start + size));
+        sides[side]!.write(part);
+      }
+      program.submit();
+      const each = await Promise.all(program.outputs.map(floats));
+      sums = each.map((x, k) => Float64Array.from(x, (value, j) => value + (sums[k]?.[j] ?? 0)));
+    }
+    const [own, across, [after], [step]] = sums as [Float64Array, Float64Array, [number], [number]];
+    const least = ROUNDING * path[i + 1]!.reduce((sum, x) => sum + x * x, 0);
+    const rest = unexplained(own, across, features, step);
+    found.push([after > least ? 1 - rest / after : null, step > least ? 1 - rest / step : null]);
+  }
+  for (const side of sides) side.dispose();
+  return found;
 }
 
-/** XᵀY of centered rows, in float64; zeros, of which there are many, cost nothing, and neither does the lower half of XᵀX. */
-function covariance(x: Float32Array, y: Float32Array, features: number): Float64Array {
-  const result = new Float64Array(features ** 2);
-  const [sumX, sumY] = [new Float64Array(features), new Float64Array(features)];
-  const widened = new Float64Array(features);
-  for (let row = 0; row < x.length; row += features) {
-    widened.set(y.subarray(row, row + features));
-    for (let i = 0; i < features; i++) {
-      const value = x[row + i]!;
-      sumX[i]! += value;
-      sumY[i]! += widened[i]!;
-      if (value === 0) continue;
-      const start = i * features;
-      for (let j = x === y ? i : 0; j < features; j++) result[start + j]! += value * widened[j]!;
-    }
-  }
-  if (x === y)
-    for (let i = 0; i < features; i++)
-      for (let j = 0; j < i; j++) result[i * features + j] = result[j * features + i]!;
-  const rows = x.length / features;
-  return result.map((sum, k) => sum - (sumX[Math.floor(k / features)]! * sumY[k % features]!) / rows);
+/** Rows less their mean. */
+function centeredRows(h: Float32Array, features: number): Float32Array {
+  const mean = new Float64Array(features);
+  for (let k = 0; k < h.length; k++) mean[k % features]! += (h[k]! * features) / h.length;
+  return h.map((x, k) => x - mean[k % features]!);
 }
 
 /** min_A ‖XA − Y‖², from XᵀX and XᵀY and ‖Y‖²: Cholesky's elimination, greatest pivots first, as far as there is anything. */
-function unexplained(own: Float64Array, across: Float64Array, d: number, energy: number): number {
-  const [a, b] = [own.slice(), across.slice()];
+function unexplained(a: Float64Array, b: Float64Array, d: number, energy: number): number {
   const open = new Set(range(d));
-  const largest = range(d).reduce((most, i) => Math.max(most, a[i * d + i]!), 0);
+  const greatest = () => [...open].reduce((most, i) => (a[i * d + i]! > a[most * d + most]! ? i : most));
+  const least = NOTHING * a[greatest() * (d + 1)]!;
   let rest = energy;
-  for (;;) {
-    const p = [...open].reduce(
-      (best, i) => (a[i * d + i]! > a[best * d + best]! ? i : best),
-      [...open][0] ?? 0,
-    );
+  while (open.size > 0) {
+    const p = greatest();
     const pivot = a[p * d + p]!;
-    if (!open.delete(p) || !(pivot > NOTHING * largest)) return Math.max(0, rest);
+    if (!(pivot > least)) break;
+    open.delete(p);
     for (let j = 0; j < d; j++) rest -= b[p * d + j]! ** 2 / pivot;
     for (const i of open) {
       const factor = a[i * d + p]! / pivot;
@@ -102,6 +111,7 @@ function unexplained(own: Float64Array, across: Float64Array, d: number, energy:
       }
     }
   }
+  return Math.max(0, rest);
 }
 
 export const series = {
