@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { CollimateError, unreadable } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import { type Dataset, type DatasetSplit, type ImageDataset, ownName, squareImages } from './dataset.ts';
-import { findFile, type Place, type Source } from './locate.ts';
+import { findFile, inArchive, type Place, type RemoteFile } from './locate.ts';
 
 const SIDE = 32;
 const CHANNELS = 3;
@@ -21,36 +21,22 @@ interface Layout {
   readonly classes: number;
 }
 
-/** The SHA-256 checksums and sizes are those of the same files in TensorFlow Datasets. */
-const source = (
-  folder: string,
-  name: string,
-  bytes: number,
-  sha256: string,
-  unpacked: string,
-): Record<string, Source> => ({
-  [folder]: {
-    folder,
-    files: [{ name, url: `https://www.cs.toronto.edu/~kriz/${name}`, bytes, sha256, unpacked }],
-    train: facts.images,
-    test: facts.test,
-  },
-});
-
 const facts = { images: 50_000, test: 10_000, side: SIDE, channels: CHANNELS };
 
-/** CIFAR-10 (Krizhevsky, 2009). */
+/** CIFAR-10 (Krizhevsky, 2009). Checksums and sizes are those of the same files in TensorFlow Datasets. */
 export const cifar10: Dataset = {
   title: 'CIFAR-10',
   ...facts,
   ...{ classes: 10, trainedAt: 0.45 },
-  sources: source(
-    'cifar10',
-    'cifar-10-binary.tar.gz',
-    170_052_171,
-    'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
-    'cifar-10-batches-bin',
-  ),
+  sources: {
+    cifar10: inArchive(facts, {
+      folder: 'cifar10',
+      url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+      bytes: 170_052_171,
+      sha256: 'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
+      unpacked: 'cifar-10-batches-bin',
+    }),
+  },
   load: (_, place) =>
     readCifar('cifar10', place, {
       train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`),
@@ -65,13 +51,15 @@ export const cifar100: Dataset = {
   ...facts,
   ...{ classes: 100, superclasses: 20, trainedAt: 0.2 },
   settings: ['superclasses'],
-  sources: source(
-    'cifar100',
-    'cifar-100-binary.tar.gz',
-    168_513_733,
-    '58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec',
-    'cifar-100-binary',
-  ),
+  sources: {
+    cifar100: inArchive(facts, {
+      folder: 'cifar100',
+      url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
+      bytes: 168_513_733,
+      sha256: '58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec',
+      unpacked: 'cifar-100-binary',
+    }),
+  },
   load({ superclasses }, place) {
     const files = { train: ['train.bin'], test: ['test.bin'], labels: 2 };
     return superclasses
@@ -90,9 +78,7 @@ async function readCifar(name: string, { folder, source }: Place, layout: Layout
       return layout[part].map((file) => [file, (source[part] / length) * (layout.labels + PIXELS)] as const);
     }),
   );
-  const { contents, published } = (await stat(path)).isDirectory()
-    ? { contents: await readFolder(path, sizes), published: false }
-    : await readPacked(path, archive!.unpacked, sizes, archive!.sha256);
+  const { contents, published } = await readFiles(path, archive!, sizes);
   const shown = published ? name : ownName(name, path);
   const part = (files: readonly string[]) =>
     decode(
@@ -103,44 +89,35 @@ async function readCifar(name: string, { folder, source }: Place, layout: Layout
   return { train: part(layout.train), test: part(layout.test) };
 }
 
-async function readPacked(path: string, folder: string, sizes: Map<string, number>, sha256: string) {
-  const room = (name: string) => (name.startsWith(`${folder}/`) ? sizes.get(basename(name)) : undefined);
-  const archive = await readArchive(path, room);
-  const contents = new Map<string, Uint8Array>();
-  for (const [file, bytes] of sizes) {
-    const found = archive.files.get(`${folder}/${file}`);
-    if (!found) throw new CollimateError(`${path} has no ${folder}/${file} in it`, FETCH_AGAIN);
-    contents.set(file, checkSize(`${folder}/${file} in ${path}`, found, bytes));
-  }
-  return { contents, published: archive.sha256 === sha256 };
-}
-
-async function readFolder(folder: string, sizes: Map<string, number>): Promise<Map<string, Uint8Array>> {
-  const contents = new Map<string, Uint8Array>();
-  for (const [file, bytes] of sizes) {
-    const path = join(folder, file);
-    try {
-      const { size } = await stat(path); // Nothing of another size is read.
-      if (size !== bytes) throw wrongSize(path, bytes, size);
-      contents.set(file, checkSize(path, await readFile(path), bytes));
-    } catch (cause) {
-      if (cause instanceof CollimateError) throw cause;
-      throw unreadable(path, cause, FETCH_AGAIN);
-    }
-  }
-  return contents;
-}
-
 const FETCH_AGAIN = 'Remove the data and fetch them again: they are damaged, or not what their name says.';
 
-function checkSize(what: string, bytes: Uint8Array, expected: number): Uint8Array {
-  if (bytes.length === expected) return bytes;
-  throw wrongSize(what, expected, bytes.length);
+/** Files of some sizes from the archive, or from the folder that it unpacks to. */
+async function readFiles(path: string, { unpacked, sha256 }: RemoteFile, sizes: Map<string, number>) {
+  const room = (name: string) => (name.startsWith(`${unpacked}/`) ? sizes.get(basename(name)) : undefined);
+  const packed = (await stat(path)).isDirectory() ? undefined : await readArchive(path, room);
+  const contents = new Map<string, Uint8Array>();
+  for (const [file, bytes] of sizes) {
+    const what = packed ? `${unpacked}/${file} in ${path}` : join(path, file);
+    const found = packed ? packed.files.get(`${unpacked}/${file}`) : await readOf(what, bytes);
+    if (!found) throw new CollimateError(`${path} has no ${unpacked}/${file} in it`, FETCH_AGAIN);
+    if (found.length !== bytes) {
+      const trouble = found.length < bytes ? 'is truncated' : 'is too long';
+      const sides = `expected ${bytes} bytes, found ${found.length}`;
+      throw new CollimateError(`${what} ${trouble}: ${sides}`, FETCH_AGAIN);
+    }
+    contents.set(file, found as Uint8Array);
+  }
+  return { contents, published: packed?.sha256 === sha256 };
 }
 
-function wrongSize(what: string, expected: number, found: number): CollimateError {
-  const trouble = found < expected ? 'is truncated' : 'is too long';
-  return new CollimateError(`${what} ${trouble}: expected ${expected} bytes, found ${found}`, FETCH_AGAIN);
+/** A file of that size, or else the size that it has. */
+async function readOf(path: string, bytes: number): Promise<Uint8Array | { readonly length: number }> {
+  try {
+    const { size } = await stat(path);
+    return size === bytes ? await readFile(path) : { length: size };
+  } catch (cause) {
+    throw unreadable(path, cause, FETCH_AGAIN);
+  }
 }
 
 /** From records of labels and one plane a channel to pixels side by side. */

@@ -29,7 +29,13 @@ export interface FetchOptions extends PlaceOptions {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 
-/** Fetches the missing files of a dataset, after saying so. Does nothing, without network access, if none are missing. */
+/**
+ * Fetches the missing files of a dataset, after saying so; does nothing, without network access, if none are missing. Each file
+ * is received under its name with `.part` added, which stays if the transfer is interrupted so that the next one resumes it. Only
+ * a whole file with the right checksum gets its name. Processes that fetch the same file at once write the same bytes to the same
+ * places, and none cuts off what another wrote.
+ * @throws CollimateError if the server cannot be reached or sends another file than the published one, or the disk is full
+ */
 export async function ensureDataset(
   name: DatasetName,
   options: DatasetOptions & FetchOptions = {},
@@ -40,16 +46,6 @@ export async function ensureDataset(
   const { host } = new URL(place.lacking[0]!.url);
   const bytes = formatBytes(lackingBytes(place));
   say(`${place.name} is not in ${place.folder}: fetching ${bytes} from ${host}`);
-  await fetchFiles(place, options);
-}
-
-/**
- * Fetches the missing files of a place. Each file is received under its name with `.part` added, which stays if the transfer
- * is interrupted so that the next one resumes it. Only a whole file with the right checksum gets its name. Processes that
- * fetch the same file at once write the same bytes to the same places, and none cuts off what another wrote.
- * @throws CollimateError if the server cannot be reached or sends another file than the published one, or the disk is full
- */
-async function fetchFiles(place: Place, options: FetchOptions): Promise<void> {
   for (const file of place.lacking) await fetchFile(place, file, options);
 }
 

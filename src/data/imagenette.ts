@@ -2,26 +2,18 @@ import { statSync } from 'node:fs';
 import type { Dataset } from './dataset.ts';
 import { archivedImages, imagesInFolder } from './image-files.ts';
 import { decodeImages } from './image-folder.ts';
-import { findFile, type RemoteFile, type Source } from './locate.ts';
+import { findFile, inArchive, type RemoteFile, type Source } from './locate.ts';
 
 const facts = { images: 9_469, test: 3_925, side: 160, channels: 3, classes: 10 };
 
 /** Photographs whose shorter side has so many pixels. */
-const source = (side: number, bytes: number, sha256: string): Source => ({
-  folder: 'imagenette',
-  files: [
-    {
-      name: `imagenette2-${side}.tgz`,
-      url: `https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-${side}.tgz`,
-      bytes,
-      sha256,
-      unpacked: `imagenette2-${side}`,
-    },
-  ],
-  train: facts.images,
-  test: facts.test,
-  about: `13,394 photographs of ${side} pixels and more, 10 classes`,
-});
+const source = (side: number, bytes: number, sha256: string): Source =>
+  inArchive(facts, {
+    folder: 'imagenette',
+    url: `https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-${side}.tgz`,
+    ...{ bytes, sha256, unpacked: `imagenette2-${side}` },
+    about: `13,394 photographs of ${side} pixels and more, 10 classes`,
+  });
 
 /** ImageNette (fast.ai), version 2: ten classes of ImageNet, resized to any size. */
 export const imagenette: Dataset = {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
 import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
@@ -30,6 +30,15 @@ export interface Source {
   /** An npm package used instead of the files, if it is installed and all of them are missing. */
   readonly package?: string;
 }
+
+/** A set that is published as one archive, of the name that its address ends in. */
+export const inArchive = (
+  { images: train, test }: { readonly images: number; readonly test: number },
+  { folder, about, ...file }: Omit<RemoteFile, 'name'> & Pick<Source, 'folder' | 'about'>,
+): Source => ({
+  ...{ folder, train, test, ...(about && { about }) },
+  files: [{ name: basename(file.url), ...file }],
+});
 
 /** By the names under which `collimate data` fetches them. */
 export type Sources = Readonly<Record<string, Source>>;

@@ -1,11 +1,14 @@
 import { CollimateError } from '../errors.ts';
 import { philox, philoxUniform } from '../kernels/philox.ts';
-import { checkDataset, type Dataset, type DatasetSplit, type ImageDataset } from './dataset.ts';
+import { type Dataset, type DatasetSplit, type ImageDataset, squareImages } from './dataset.ts';
 
-const facts = { images: 10_000, test: 1_000, side: 16 };
+const facts = { images: 10_000, test: 1_000, side: 16, channels: 3, classes: 10 };
+const { channels, classes } = facts;
+
+/** Generated images, any number and of any size. */
 export const syntheticImages: Dataset = {
   title: 'synthetic images',
-  ...{ ...facts, channels: 3, classes: 10, trainedAt: 0.6 },
+  ...{ ...facts, trainedAt: 0.6 },
   settings: ['resolution'],
   deviation:
     'The images are generated: the paper uses MNIST, FashionMNIST, CIFAR10, CIFAR100 and ImageNette.',
@@ -14,29 +17,12 @@ export const syntheticImages: Dataset = {
   about: 'any number, of any size',
   where: () => 'generated when needed',
   load: ({ size = facts.side, images }) =>
-    makeImages({
-      ...{ height: size, width: size },
-      ...(images !== undefined && { train: Math.min(images, facts.images), test: facts.test }),
-    }),
+    images === undefined
+      ? makeImages(size, 2_000, 500)
+      : makeImages(size, Math.min(images, facts.images), facts.test),
 };
 
-export interface SyntheticOptions {
-  /** Pixels. */
-  readonly height?: number;
-  readonly width?: number;
-  readonly channels?: number;
-  readonly classes?: number;
-  /** Number of images. */
-  readonly train?: number;
-  readonly test?: number;
-  readonly seed?: number;
-}
-
-const DEFAULTS = { height: 16, width: 16, channels: 3, classes: 10, train: 2_000, test: 500, seed: 1 };
-const MAXIMA: typeof DEFAULTS = {
-  ...{ height: 512, width: 512, channels: 16, classes: 256 },
-  ...{ train: 2 ** 20, test: 2 ** 20, seed: 2 ** 32 - 1 },
-};
+const SEED = 1;
 /** Most bytes of images in one part. */
 const MAX_BYTES = 2 ** 32 - 1;
 
@@ -54,41 +40,24 @@ const IMAGES = 1;
 /**
  * Generates images that a network can learn: each class has a smooth periodic pattern, the sum of a few random waves
  * in each channel, and each image shows it cyclically shifted, at some contrast, with noise. Because of the
- * shifts, a linear classifier does much worse. The same options give the same images everywhere.
+ * shifts, a linear classifier does much worse. The same numbers give the same images everywhere.
  */
-export function makeImages(options: SyntheticOptions = {}): DatasetSplit {
-  const shape = { ...DEFAULTS, ...options };
-  for (const [name, maximum] of Object.entries(MAXIMA) as [keyof typeof MAXIMA, number][]) {
-    const minimum = name === 'seed' ? 0 : name === 'classes' ? 2 : 1;
-    const value = shape[name];
-    if (!Number.isInteger(value) || value < minimum || value > maximum) {
-      throw new CollimateError(
-        `synthetic-images cannot be made with ${name} ${value}`,
-        `Give a whole number from ${minimum} to ${maximum}.`,
-      );
-    }
-  }
-  const { height, width, channels, train, test } = shape;
-  const bytes = Math.max(train, test) * height * width * channels;
+export function makeImages(side: number, train: number, test: number): DatasetSplit {
+  const bytes = Math.max(train, test) * side * side * channels;
   if (bytes > MAX_BYTES) {
     throw new CollimateError(
       `synthetic-images of this shape take ${bytes} bytes, expected at most ${MAX_BYTES}`,
       'Ask for fewer or smaller images.',
     );
   }
-  const patterns = makePatterns(shape);
-  return {
-    train: makePart(shape, patterns, 0, train),
-    test: makePart(shape, patterns, train, test),
-  };
+  const patterns = makePatterns(side);
+  return { train: makePart(side, patterns, 0, train), test: makePart(side, patterns, train, test) };
 }
 
-type Shape = typeof DEFAULTS;
-
 /** `[classes, height, width, channels]`, deviations from 128 of at most AMPLITUDE. */
-function makePatterns({ height, width, channels, classes, seed }: Shape): Float64Array {
-  const patterns = new Float64Array(classes * height * width * channels);
-  const numbers = philoxUniform(classes * channels * WAVES * 3, [seed, 0], PATTERNS);
+function makePatterns(side: number): Float64Array {
+  const patterns = new Float64Array(classes * side * side * channels);
+  const numbers = philoxUniform(classes * channels * WAVES * 3, [SEED, 0], PATTERNS);
   const signed = (u: number) => Math.floor(u * (2 * PERIODS + 1)) - PERIODS;
   for (let label = 0; label < classes; label++) {
     for (let channel = 0; channel < channels; channel++) {
@@ -96,10 +65,10 @@ function makePatterns({ height, width, channels, classes, seed }: Shape): Float6
       for (let wave = 0; wave < WAVES; wave++) {
         const [a, b, c] = numbers.subarray(first + 3 * wave, first + 3 * wave + 3) as unknown as number[];
         const [fy, fx, phase] = [signed(a!), signed(b!), 2 * Math.PI * c!];
-        for (let y = 0; y < height; y++) {
-          for (let x = 0; x < width; x++) {
-            const angle = 2 * Math.PI * ((fy * y) / height + (fx * x) / width) + phase;
-            patterns[((label * height + y) * width + x) * channels + channel]! +=
+        for (let y = 0; y < side; y++) {
+          for (let x = 0; x < side; x++) {
+            const angle = 2 * Math.PI * ((fy * y) / side + (fx * x) / side) + phase;
+            patterns[((label * side + y) * side + x) * channels + channel]! +=
               (AMPLITUDE / WAVES) * Math.cos(angle);
           }
         }
@@ -110,23 +79,22 @@ function makePatterns({ height, width, channels, classes, seed }: Shape): Float6
 }
 
 /** The images numbered from `first` on. */
-function makePart(shape: Shape, patterns: Float64Array, first: number, count: number): ImageDataset {
-  const { height, width, channels, classes, seed } = shape;
-  const size = height * width * channels;
+function makePart(side: number, patterns: Float64Array, first: number, count: number): ImageDataset {
+  const size = side * side * channels;
   const images = new Uint8Array(count * size);
   const labels = new Uint8Array(count);
   for (let n = 0; n < count; n++) {
     const stream = IMAGES + 2 * (first + n);
-    const [a, b, c, d] = philox([0, stream, 0, 0], [seed, 0]);
+    const [a, b, c, d] = philox([0, stream, 0, 0], [SEED, 0]);
     const label = a % classes;
     labels[n] = label;
-    const [dy, dx] = [b % height, c % width];
+    const [dy, dx] = [b % side, c % side];
     const contrast = MINIMUM_CONTRAST + (1 - MINIMUM_CONTRAST) * (d / 2 ** 32);
-    const noise = noiseBytes(size, seed, stream + 1);
-    for (let y = 0, i = 0; y < height; y++) {
-      const row = (label * height + ((y + dy) % height)) * width;
-      for (let x = 0; x < width; x++) {
-        const from = (row + ((x + dx) % width)) * channels;
+    const noise = noiseBytes(size, SEED, stream + 1);
+    for (let y = 0, i = 0; y < side; y++) {
+      const row = (label * side + ((y + dy) % side)) * side;
+      for (let x = 0; x < side; x++) {
+        const from = (row + ((x + dx) % side)) * channels;
         for (let channel = 0; channel < channels; channel++, i++) {
           const pixel = 128 + contrast * patterns[from + channel]! + (noise[i]! / 127.5 - 1) * NOISE;
           images[n * size + i] = Math.max(0, Math.min(255, Math.round(pixel)));
@@ -134,7 +102,7 @@ function makePart(shape: Shape, patterns: Float64Array, first: number, count: nu
       }
     }
   }
-  return checkDataset({ name: 'synthetic-images', images, labels, count, height, width, channels, classes });
+  return squareImages({ images, labels }, { name: 'synthetic-images', side, channels, classes });
 }
 
 /** Bytes that are uniform and independent. */
