@@ -20,7 +20,7 @@ import type { Tensor } from '../autograd/tensor.ts';
 import { linearize } from '../autograd/transform.ts';
 import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
-import type { Weights } from '../train/network.ts';
+import { statisticsOf, type Weights } from '../train/network.ts';
 import { isExact, PROBES, probedEnergy, remainderEstimates } from './frobenius.ts';
 import { type LinearMap, leading, matrixMap, randomizedSvd, type SketchOptions } from './randomized-svd.ts';
 
@@ -115,11 +115,8 @@ export function stackedShapes(
   // Kernels of convolutions have four axes: blocks are told apart by their channels.
   const lead = (shape: readonly number[]) =>
     shape.length === 1 ? ones : shape.length === 2 ? ones.slice(1) : [];
-  const parameters = network.parameters.map(({ name, shape }) => [name, shape] as const);
-  const statistics = network.norms.flatMap(({ name, features }) =>
-    ['running_mean', 'running_var'].map((kind) => [`${name}.${kind}`, [features]] as const),
-  );
-  const shapes = network.ofBlocks<readonly number[]>(Object.fromEntries([...parameters, ...statistics]));
+  const given = [...network.parameters, ...statisticsOf(network)].map(({ name, shape }) => [name, shape]);
+  const shapes = network.ofBlocks<readonly number[]>(Object.fromEntries(given));
   return new Map(
     Object.entries(shapes)
       .filter(([name]) => name.startsWith(prefix))

@@ -8,7 +8,7 @@ import { networkOf, networkOptions } from '../models/networks.ts';
 import { parseJson } from '../record.ts';
 import { above0, atLeast0, checked, finite, isRecord, whole } from '../schema.ts';
 import { trainingSchema } from '../settings/settings.ts';
-import type { Network } from '../train/network.ts';
+import { type Network, statisticsOf } from '../train/network.ts';
 import type { HostState } from '../train/state.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from './safetensors.ts';
 
@@ -172,11 +172,10 @@ export function stateOf(
   const pick = (names: Iterable<string>, prefix = '') =>
     new Map([...names].map((name) => [name, tensors.get(prefix + name)!.data as Float32Array]));
   const parameters = network.parameters.map((p) => p.name);
-  const statistics = network.norms.flatMap(({ name }) => [`${name}.running_mean`, `${name}.running_var`]);
   return {
     step,
     parameters: pick(parameters),
-    statistics: pick(statistics),
+    statistics: pick(statisticsOf(network).map((s) => s.name)),
     momentum: momentum ? pick(parameters, MOMENTUM) : new Map(),
   };
 }
@@ -207,10 +206,9 @@ const prefixed = (momentum: HostState['momentum']): [string, Float32Array][] =>
 function shapesOf(network: Network, momentum: boolean): Map<string, readonly number[]> {
   return new Map<string, readonly number[]>([
     ...network.parameters.map(({ name, shape }) => [name, shape] as const),
-    ...network.norms.flatMap(({ name, features }) => [
-      [`${name}.running_mean`, [features]] as const,
-      [`${name}.running_var`, [features]] as const,
-      [name + BATCHES, []] as const,
+    ...statisticsOf(network).flatMap(({ kind, norm, name, shape }) => [
+      [name, shape] as const,
+      ...(kind === 'var' ? [[norm.name + BATCHES, []] as const] : []),
     ]),
     ...(momentum ? network.parameters.map(({ name, shape }) => [MOMENTUM + name, shape] as const) : []),
   ]);

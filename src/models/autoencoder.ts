@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { full, matmul, relu } from '../autograd/functions.ts';
+import { full, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { range } from '../numbers.ts';
 import { whole } from '../schema.ts';
@@ -10,6 +10,7 @@ import {
   blockOptions,
   checkedOptions,
   type Layer,
+  linear,
   ResidualNetwork,
 } from './residual-network.ts';
 
@@ -56,9 +57,6 @@ export class Autoencoder extends ResidualNetwork {
     return block === CODE ? full(0, h.shape) : h;
   }
 }
-
-const linear = (weights: Weights, name: string, x: Tensor): Tensor =>
-  matmul(x, weights[`${name}.weight`]!, { transposeB: true });
 
 function architecture({ inputs, depth, width, classes }: AutoencoderOptions): Architecture {
   const before = Math.ceil(depth / 2);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { add, concat, full, matmul, mul, relu } from '../autograd/functions.ts';
+import { concat, full, mul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import { range } from '../numbers.ts';
@@ -13,6 +13,7 @@ import {
   blockOptions,
   checkedOptions,
   type Layer,
+  linear,
   ResidualNetwork,
   SHARED,
 } from './residual-network.ts';
@@ -81,7 +82,7 @@ export class FcResNet extends ResidualNetwork {
   }
 
   stem(weights: Weights, x: Tensor, norm: Normalizer): Tensor {
-    return relu(this.#norm(this.#linear(x, 'stem.linear', weights), 'stem.bn', weights, norm));
+    return relu(this.#norm(linear(weights, 'stem.linear', x), 'stem.bn', weights, norm));
   }
 
   protected override layers(
@@ -91,29 +92,22 @@ export class FcResNet extends ResidualNetwork {
     norm: Normalizer,
     { inner = (x) => x }: BlockNoise,
   ): Tensor {
-    const linear = (x: Tensor, n: number, path = '') =>
-      this.#linear(x, `${block}${path}.linear${n}`, weights);
+    const product = (x: Tensor, n: number, path = '') => linear(weights, `${block}${path}.linear${n}`, x);
     const normalize = (x: Tensor, n: number, path = '') =>
       this.#norm(x, `${block}${path}.bn${n}`, weights, norm);
     const { branch, width } = this.options;
     if (branch === 'pre-norm') {
-      const x = relu(normalize(linear(relu(normalize(h, 1)), 1), 2));
-      return linear(inner(x, block), 2);
+      const x = relu(normalize(product(relu(normalize(h, 1)), 1), 2));
+      return product(inner(x, block), 2);
     }
-    const layer = (x: Tensor, n: number, path?: string) => relu(normalize(linear(x, n, path), n, path));
+    const layer = (x: Tensor, n: number, path?: string) => relu(normalize(product(x, n, path), n, path));
     const hidden =
       branch === 'inception'
         ? concat(
             pathsOf(width).map(({ path, layers }) => range(layers, 1).reduce((x, n) => layer(x, n, path), h)),
           )
         : layer(h, 1);
-    return normalize(linear(inner(hidden, block), 2), 2);
-  }
-
-  /** x Wᵀ + b with W [out, in], PyTorch's layout; b only where there is no BatchNorm. */
-  #linear(x: Tensor, name: string, weights: Weights): Tensor {
-    const product = matmul(x, weights[`${name}.weight`]!, { transposeB: true });
-    return this.options.norm === 'none' ? add(product, weights[`${name}.bias`]!) : product;
+    return normalize(product(inner(hidden, block), 2), 2);
   }
 
   #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {

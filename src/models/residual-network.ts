@@ -229,9 +229,7 @@ export abstract class ResidualNetwork implements Network {
 
   /** Logits [… , n, classes] of what the classifier reads. */
   classify(weights: Weights, features: Tensor): Tensor {
-    const logits = matmul(features, weights[this.classifier]!, { transposeB: true });
-    const bias = weights[`${this.#head}.bias`];
-    return bias ? add(logits, bias) : logits;
+    return linear(weights, this.#head, features);
   }
 
   /**
@@ -266,6 +264,13 @@ export abstract class ResidualNetwork implements Network {
     const features = this.features(path.at(-1)!, weights);
     return { path, branches, features, logits: this.classify(weights, features) };
   }
+}
+
+/** x Wᵀ + b with W [out, in], PyTorch's layout, or without b where a layer has none. */
+export function linear(weights: Weights, name: string, x: Tensor): Tensor {
+  const product = matmul(x, weights[`${name}.weight`]!, { transposeB: true });
+  const bias = weights[`${name}.bias`];
+  return bias ? add(product, bias) : product;
 }
 
 const normParameters = ({ name, features, within }: NormSpec): ParameterSpec[] => [

@@ -24,7 +24,7 @@ import {
 import type { Tensor } from '../autograd/tensor.ts';
 import { range } from '../numbers.ts';
 import type { Normalizer, Weights } from '../train/network.ts';
-import { checkedOptions, ResidualNetwork } from './residual-network.ts';
+import { checkedOptions, linear, ResidualNetwork } from './residual-network.ts';
 import { architecture, fields, peakOf, sizesOf, type TransformerOptions } from './transformer-shape.ts';
 
 /** The sequence that a block reads, in stretches, and those of its tokens, from number `first` on, for which it is computed. */
@@ -199,13 +199,6 @@ export class Transformer extends ResidualNetwork {
     const x = reshape(token, [width], 2);
     return finalNorm ? this.#norm(weights, '', x) : x;
   }
-}
-
-/** x Wᵀ + b with W [out, in]. */
-function linear(weights: Weights, name: string, x: Tensor): Tensor {
-  const product = matmul(x, weights[`${name}.weight`]!, { transposeB: true });
-  const bias = weights[`${name}.bias`];
-  return bias ? add(product, bias) : product;
 }
 
 /** Attention of queries to all keys, which with their values are in stretches: only those that have tangents bring any. */

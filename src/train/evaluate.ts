@@ -18,31 +18,14 @@ const ACTIVATION_BYTES = 64 * 2 ** 20;
 
 /** Counts correct classifications of a dataset, or measures R², in inference mode; all batches are queued without waiting. Example: {@link Trainer} */
 export class Evaluator implements Disposable {
-  readonly #gpu: Gpu;
-  readonly #program: BoundProgram;
-  readonly #count: number;
-  readonly #batch: number;
-  readonly #feed: Feed;
-  readonly #position: DeviceArray;
-  readonly #correct: DeviceArray;
-
   private constructor(
-    gpu: Gpu,
-    program: BoundProgram,
-    count: number,
-    batch: number,
-    feed: Feed,
-    position: DeviceArray,
-    correct: DeviceArray,
-  ) {
-    this.#gpu = gpu;
-    this.#program = program;
-    this.#count = count;
-    this.#batch = batch;
-    this.#feed = feed;
-    this.#position = position;
-    this.#correct = correct;
-  }
+    private readonly program: BoundProgram,
+    private readonly batches: number,
+    private readonly count: number,
+    private readonly feed: Feed,
+    private readonly position: DeviceArray,
+    private readonly correct: DeviceArray,
+  ) {}
 
   /** `weights` holds parameters and running statistics by name; the first `count` examples are classified. */
   static async create(
@@ -68,33 +51,22 @@ export class Evaluator implements Disposable {
         [1, 4],
       ],
     });
-    return new Evaluator(
-      gpu,
-      program.bind(inputs, [position, correct]),
-      count,
-      batch,
-      feed,
-      position,
-      correct,
-    );
+    const bound = program.bind(inputs, [position, correct]);
+    return new Evaluator(bound, Math.ceil(count / batch), count, feed, position, correct);
   }
 
   /** Share of the examples that the network classifies correctly with its current weights, or R², at least 0. */
   async accuracy(): Promise<number> {
-    this.#position.write([0]);
-    this.#correct.write([0]);
-    this.#feed.queue(0, Math.ceil(this.#count / this.#batch), (steps) =>
-      this.#gpu.submit([this.#program], steps),
-    );
-    return Math.max(0, (await this.#correct.read())[0]! / this.#count);
+    const { position, correct, program } = this;
+    position.write([0]);
+    correct.write([0]);
+    this.feed.queue(0, this.batches, (steps) => position.gpu.submit([program], steps));
+    return Math.max(0, (await correct.read())[0]! / this.count);
   }
 
   /** Frees what it made; state and examples are others'. */
   dispose(): void {
-    this.#program.dispose();
-    this.#position.dispose();
-    this.#correct.dispose();
-    this.#feed.dispose();
+    for (const own of [this.program, this.position, this.correct, this.feed]) own.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -15,25 +15,21 @@ const RING_BYTES = 64 * 2 ** 20;
  * the batches of the next steps are written, in the order in which the steps take them, into a ring: each write is queued
  * before the steps that read it and after those that read what it replaces, so nothing waits.
  */
-export class Feed implements Disposable {
+export class Feed {
   /** u8 [rows, features], what steps gather from. */
   readonly table: DeviceArray;
-  readonly #batch: number;
   /** Batches in the ring; 0 where there is none. */
   readonly #slots: number = 0;
   readonly #slotRows: number = 0;
   readonly #images: Uint8Array = new Uint8Array(0);
-  readonly #order: (step: number, place: number) => number;
 
   /** `order` gives the example at a position in a step's batch. */
   constructor(
     gpu: Gpu,
     { images, labels }: DeviceExamples,
-    batch: number,
-    order: (step: number, place: number) => number,
+    private readonly batch: number,
+    private readonly order: (step: number, place: number) => number,
   ) {
-    this.#batch = batch;
-    this.#order = order;
     if (images instanceof DeviceArray) {
       this.table = images;
       return;
@@ -56,7 +52,7 @@ export class Feed implements Disposable {
   /** Rows of the table that hold a step's batch, given the numbers of its examples, u32 [batch]. */
   rows(step: Tensor, numbers: Tensor): Tensor {
     if (this.#slots === 0) return numbers;
-    return add(mul(rem(step, this.#slots), this.#slotRows), iota([this.#batch]));
+    return add(mul(rem(step, this.#slots), this.#slotRows), iota([this.batch]));
   }
 
   /** Queues steps from number `first` on with `submit`, after writing what they read. */
@@ -76,8 +72,8 @@ export class Feed implements Disposable {
     const features = this.table.shape[1]!;
     const rows = new Uint8Array(steps * this.#slotRows * features);
     for (let s = 0; s < steps; s++) {
-      for (let place = 0; place < this.#batch; place++) {
-        const from = this.#order(first + s, place) * features;
+      for (let place = 0; place < this.batch; place++) {
+        const from = this.order(first + s, place) * features;
         rows.set(this.#images.subarray(from, from + features), (s * this.#slotRows + place) * features);
       }
     }
@@ -86,9 +82,5 @@ export class Feed implements Disposable {
 
   dispose(): void {
     if (this.#slots > 0) this.table.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 }

@@ -67,3 +67,11 @@ export interface Network {
   /** Logits [n, classes] of examples [n, ...input], or what else it puts out. */
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor;
 }
+
+/** The running statistics of BatchNorm layers: of each, the mean of its features, 0 at first, and their variance, 1. */
+export const statisticsOf = ({ norms }: Pick<Network, 'norms'>) =>
+  norms.flatMap((norm) =>
+    (['mean', 'var'] as const).map((kind) => ({
+      ...{ kind, norm, name: `${norm.name}.running_${kind}`, shape: [norm.features] },
+    })),
+  );

@@ -3,7 +3,7 @@ import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
 import { Layout } from './layout.ts';
-import type { Network, ParameterSpec } from './network.ts';
+import { type Network, type ParameterSpec, statisticsOf } from './network.ts';
 
 /** Everything that training carries from step to step, in host memory. */
 export interface HostState {
@@ -36,9 +36,9 @@ export function initialState(network: Network, seed: number): HostState {
     ]),
   );
   const statistics = new Map(
-    network.norms.flatMap(({ name, features }) => [
-      [`${name}.running_mean`, new Float32Array(features)] as const,
-      [`${name}.running_var`, new Float32Array(features).fill(1)] as const,
+    statisticsOf(network).map(({ kind, name, shape: [features] }) => [
+      name,
+      new Float32Array(features!).fill(kind === 'var' ? 1 : 0),
     ]),
   );
   return { step: 0, parameters, statistics, momentum: new Map() };
@@ -87,16 +87,10 @@ export class TrainingState implements Disposable {
   readonly batch: DeviceArray;
   /** Steps done, u32[1]. */
   readonly step: DeviceArray<'u32'>;
-  readonly #gpu: Gpu;
 
   constructor(gpu: Gpu, network: Network, options: { momentum: boolean }) {
-    this.#gpu = gpu;
     this.parameterLayout = new Layout(network.parameters);
-    this.statisticsLayout = new Layout(
-      ['running_mean', 'running_var'].flatMap((kind) =>
-        network.norms.map(({ name, features }) => ({ name: `${name}.${kind}`, shape: [features] })),
-      ),
-    );
+    this.statisticsLayout = new Layout(statisticsOf(network));
     this.parameters = this.parameterLayout.allocate(gpu, 'parameters');
     this.gradients = this.parameterLayout.allocate(gpu, 'gradients');
     this.momentum = options.momentum ? this.parameterLayout.allocate(gpu, 'momentum') : undefined;
@@ -139,16 +133,8 @@ export class TrainingState implements Disposable {
 
   /** Frees its arrays. */
   dispose(): void {
-    for (const array of [
-      this.parameters,
-      this.gradients,
-      this.momentum,
-      this.running,
-      this.batch,
-      this.step,
-    ]) {
-      if (array) this.#gpu.destroyBuffer(array.buffer);
-    }
+    const { parameters, gradients, momentum, running, batch, step } = this;
+    for (const array of [parameters, gradients, momentum, running, batch, step]) array?.dispose();
   }
 
   [Symbol.dispose](): void {

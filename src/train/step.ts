@@ -8,7 +8,7 @@ import { type BatchStatistics, MOMENTUM, trainingNorm } from './batch-norm.ts';
 import { blockNoise } from './block-noise.ts';
 import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Feed } from './feed.ts';
-import type { Network, Weights } from './network.ts';
+import { type Network, statisticsOf, type Weights } from './network.ts';
 import { objectiveOf } from './objective.ts';
 import { sgd } from './optimizers.ts';
 import { cosine } from './schedules.ts';
@@ -54,7 +54,7 @@ export function gradientStep(network: Network, examples: DeviceExamples, feed: F
     const entry = where(equal(iota([1, 2]), 0), value, accuracy);
     return [
       network.parameters.map(({ name }) => gradients[name]!),
-      network.norms.map(({ name }) => [seen[name]!.mean, seen[name]!.variance]),
+      network.norms.flatMap(({ name }) => [seen[name]!.mean, seen[name]!.variance]),
       where(here, entry, log),
     ];
   };
@@ -69,12 +69,9 @@ export function statisticsRates(
 ): DeviceArray {
   const layout = state.statisticsLayout;
   const rates = new Map(
-    network.norms.flatMap(({ name, features, positions }) => {
+    statisticsOf(network).map(({ kind, name, norm: { features, positions } }) => {
       const n = batch * positions;
-      return [
-        [`${name}.running_mean`, new Float32Array(features).fill(MOMENTUM)] as const,
-        [`${name}.running_var`, new Float32Array(features).fill((MOMENTUM * n) / (n - 1))] as const,
-      ];
+      return [name, new Float32Array(features).fill(kind === 'var' ? (MOMENTUM * n) / (n - 1) : MOMENTUM)];
     }),
   );
   return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');

@@ -4,7 +4,7 @@ import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { checkExamples, type DeviceExamples } from './examples.ts';
 import { Feed } from './feed.ts';
-import type { Network } from './network.ts';
+import { type Network, statisticsOf } from './network.ts';
 import { objectiveOf } from './objective.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
 import {
@@ -113,10 +113,7 @@ export class Trainer implements Disposable {
     const programs = [
       gradient.bind(gradientInputs, [
         network.parameters.map(({ name }) => gradientViews[name]!),
-        network.norms.map(({ name }) => [
-          batchViews[`${name}.running_mean`]!,
-          batchViews[`${name}.running_var`]!,
-        ]),
+        statisticsOf(network).map(({ name }) => batchViews[name]!),
         log,
       ]),
       update.bind(updateInputs, [parameters, running, step, momentum]),
@@ -166,9 +163,7 @@ export class Trainer implements Disposable {
 
   /** Frees what it made, its state included; examples are others'. */
   dispose(): void {
-    for (const program of this.programs) program.dispose();
-    for (const own of [this.feed, ...this.own]) own[Symbol.dispose]();
-    this.state.dispose();
+    for (const own of [...this.programs, this.feed, ...this.own, this.state]) own.dispose();
   }
 
   [Symbol.dispose](): void {

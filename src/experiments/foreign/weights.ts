@@ -1,6 +1,7 @@
 import { sizeOf } from '../../autograd/shape.ts';
 import { CollimateError } from '../../errors.ts';
 import { type NetworkOptions, networkOf } from '../../models/networks.ts';
+import { statisticsOf } from '../../train/network.ts';
 import type { HostState } from '../../train/state.ts';
 import type { TensorFiles } from './tensor-files.ts';
 
@@ -32,9 +33,7 @@ export function weightsOf(
   mapping: Mapping = (name, shape) => ({ name, shape }),
 ): HostState {
   const network = networkOf(options);
-  const statistics = network.norms.flatMap(({ name, features }) =>
-    ['running_mean', 'running_var'].map((kind) => ({ name: `${name}.${kind}`, shape: [features] })),
-  );
+  const statistics = statisticsOf(network);
   const sources = new Map(
     [...network.parameters, ...statistics].map(({ name, shape }) => [name, mapping(name, shape)]),
   );
