@@ -15,24 +15,17 @@ import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { parseNumber, type Range, whole } from '../settings/row.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { adapterOption, tuneOption } from './options.ts';
-import { subjectAt } from './subject.ts';
+import { type SubjectOptions, subjectAt } from './subject.ts';
 import { verdictLines } from './verdict-table.ts';
 
-interface Options {
-  readonly experiment?: string;
-  readonly preset: string;
-  readonly config?: string;
-  readonly data?: string;
-  readonly tokens?: string;
-  readonly branches?: 'apart' | 'together';
+interface Options extends Omit<SubjectOptions, 'resolution' | 'images'> {
   readonly resolution?: string;
-  readonly images?: string;
+  readonly images: string;
   readonly samples?: string;
   readonly triples?: string;
   readonly seed?: string;
   readonly convention?: string;
   readonly adapter?: string;
-  readonly dataDir?: string;
   readonly out?: string;
   readonly tune?: TuneMode;
   readonly json?: boolean;
@@ -102,7 +95,7 @@ docs/checkpoints.md lists the published networks whose weights are recognized.`,
 export async function run(words: readonly string[]): Promise<number> {
   program.parse(words, { from: 'user' });
   const path = program.args[0]!;
-  const { adapter, dataDir, out, json, tune, ...given } = program.opts<Options>();
+  const { adapter, out, json, tune, ...given } = program.opts<Options>();
   const number = (option: string, text: string | undefined, range: Range) =>
     text === undefined ? undefined : parseNumber(option, text, range);
   const chosen = {
@@ -118,14 +111,13 @@ export async function run(words: readonly string[]): Promise<number> {
     );
   }
   if (out !== undefined) checkTarget(out);
-  const { config: configPath, data: images, tokens, branches, experiment, preset } = given;
   const subject = subjectAt(path, {
-    ...{ config: configPath, data: images, tokens, branches, experiment, preset, dataDir },
+    ...given,
     resolution: number('--resolution', given.resolution, whole(8, 1024)),
     images: number('--images', given.images, whole(2, 1e9))!,
   });
   const { network, state, seed, config } = subject;
-  needPackages('the analysis', [...REPORT_PACKAGES, ...packagesOf(subject.datasets, dataDir)]);
+  needPackages('the analysis', [...REPORT_PACKAGES, ...packagesOf(subject.datasets, given.dataDir)]);
 
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
