@@ -10,10 +10,10 @@ import type { Tensor } from '../src/autograd/tensor.ts';
 import { grad, jvp, valueAndGrad } from '../src/autograd/transform.ts';
 import { CollimateError } from '../src/errors.ts';
 import { catalog } from '../src/experiments/catalog.ts';
-import { imageShape, networkOptions } from '../src/experiments/experiment.ts';
+import { imageShape } from '../src/experiments/experiment.ts';
 import type { AdapterTraits, Kernel } from '../src/gpu/kernel.ts';
 import * as library from '../src/index.ts';
-import { networkOf } from '../src/models/networks.ts';
+import { networkOf, networks } from '../src/models/networks.ts';
 import { trainingNorm } from '../src/train/batch-norm.ts';
 
 // What is explained is planned without waiting.
@@ -184,7 +184,7 @@ function traceOf(
 function trainingGraph(name: string): Graph {
   const { dataset, model, presets, defaultPreset } = catalog[name]!;
   const { settings } = presets[defaultPreset]!;
-  const network = networkOf(networkOptions(model, settings, imageShape(dataset, settings)));
+  const network = networkOf(networks[model].optionsOf(settings, imageShape(dataset, settings)));
   const loss = (weights: Tensors, images: Tensor, labels: Tensor) =>
     library.softmaxCrossEntropy(network.forward(weights, images, trainingNorm({})), labels);
   const weights = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, { shape }]));

@@ -2,11 +2,10 @@ import { Argument, Command } from 'commander';
 import { invocation } from '../command.ts';
 import type { DatasetOptions } from '../data/dataset.ts';
 import { type DatasetName, datasets } from '../data/datasets.ts';
-import { ensureDataset } from '../data/fetch.ts';
 import { loadDataset, placeOf } from '../data/load.ts';
 import { dataFolder, lackingBytes } from '../data/locate.ts';
 import { formatBytes } from '../gpu/failures.ts';
-import { fetchBar } from './fetch-bar.ts';
+import { fetchDataset } from './fetching.ts';
 import { reportError } from './main.ts';
 
 interface Choice {
@@ -96,15 +95,10 @@ function list(): void {
 }
 
 async function fetchAll(wanted: readonly string[]): Promise<void> {
-  const bar = fetchBar();
-  try {
-    for (const name of wanted) {
-      const choice = find(name);
-      await ensureDataset(choice.dataset, { ...optionsOf(choice), onProgress: bar.onProgress });
-      console.log(`✓ ${name}: ${whereabouts(choice).where}`);
-    }
-  } finally {
-    bar.close();
+  for (const name of wanted) {
+    const choice = find(name);
+    await fetchDataset(choice.dataset, optionsOf(choice));
+    console.log(`✓ ${name}: ${whereabouts(choice).where}`);
   }
 }
 

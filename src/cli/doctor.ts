@@ -3,8 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { invocation } from '../command.ts';
 import { formatBytes } from '../gpu/failures.ts';
-import { version } from '../host/home.ts';
-import { packageVersion } from '../host/packages.ts';
+import { packageVersion, versions } from '../host/packages.ts';
 import { remedies } from '../host/remedies.ts';
 import { SWIFTSHADER } from '../host/swiftshader.ts';
 import { type SystemFacts, systemFacts } from '../host/system.ts';
@@ -36,7 +35,7 @@ async function examine(requested: string | undefined): Promise<Report> {
   const works = (name: string) => trials.find((trial) => trial.adapter === name)?.result.ok === true;
   const system = systemFacts();
   return {
-    versions: versions(),
+    versions: { ...versions(), [SWIFTSHADER]: packageVersion(SWIFTSHADER) ?? 'not installed' },
     system,
     trials,
     chosen: (requested ? [requested] : sources).find(works),
@@ -78,15 +77,6 @@ function tryApart(adapter: string): Promise<Trial> {
       resolve({ adapter, result, warnings: [...warnings].map((line) => line.slice('Warning: '.length)) });
     });
   });
-}
-
-function versions(): Record<string, string> {
-  return {
-    collimate: version,
-    node: process.versions.node,
-    webgpu: packageVersion('webgpu') ?? 'not installed',
-    [SWIFTSHADER]: packageVersion(SWIFTSHADER) ?? 'not installed',
-  };
 }
 
 function print({ versions, system, trials, chosen, advice }: Report): void {

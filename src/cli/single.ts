@@ -11,7 +11,7 @@ import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { openSecond } from '../host/second-device.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
-import { fetchTask } from './fetch-task.ts';
+import { fetchTask } from './fetching.ts';
 import { commandLine, reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './tracer.ts';

@@ -7,7 +7,7 @@ import { type DatasetName, datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import type { AnalysisRequest } from '../experiments/analyst.ts';
 import { decodeCheckpoint } from '../experiments/checkpoint.ts';
-import { dataFacts, imageShape, networkOptions } from '../experiments/experiment.ts';
+import { dataFacts, imageShape } from '../experiments/experiment.ts';
 import { recognize } from '../experiments/foreign/families.ts';
 import { imageFolder, normalizedAs, preprocessing } from '../experiments/foreign/images.ts';
 import { openTensors, type TensorFiles } from '../experiments/foreign/tensor-files.ts';
@@ -22,9 +22,9 @@ import { findExperiment, resolveSettings } from '../experiments/given-settings.t
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CHECKPOINT, CONFIG } from '../experiments/run-folder.ts';
 import { imagesFrom, type Task, taskOf } from '../experiments/task.ts';
-import { type NetworkOptions, networkOf } from '../models/networks.ts';
+import { type NetworkOptions, networkOf, networks } from '../models/networks.ts';
 import type { HostState } from '../train/state.ts';
-import { fetchTask } from './fetch-task.ts';
+import { fetchTask } from './fetching.ts';
 
 /** A network with its weights, and the images it is measured on. */
 export interface Subject {
@@ -82,7 +82,7 @@ function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: Sub
   const experiment = findExperiment(name);
   const { model, dataset } = experiment;
   const { settings } = resolveSettings(experiment, { preset });
-  const options = networkOptions(model, settings, imageShape(dataset, settings));
+  const options = networks[model].optionsOf(settings, imageShape(dataset, settings));
   const { classifier, reconstructs } = networkOf(options);
   const [classes = 0] = files.shapes.get(classifier) ?? [];
   const network = classes >= 2 && !reconstructs ? { ...options, classes } : options;

@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../atomic-write.ts';
 import { packagesOf } from '../data/datasets.ts';
-import { ensureDataset } from '../data/fetch.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
@@ -31,7 +30,7 @@ import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
-import { fetchBar } from './fetch-bar.ts';
+import { fetchDataset } from './fetching.ts';
 import { commandLine, reportError } from './main.ts';
 import { type Ending, type Order, type RunOrder, runAll } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
@@ -176,23 +175,16 @@ async function withData(
   const refusals = new Map<string, string | null>();
   const ready: Order[] = [];
   for (const order of orders) {
-    const refusal = order.kind === 'run' ? await refusalOf(order) : null;
-    if (refusal === null) ready.push(order);
-    else refuse(order, refusal);
+    const dataset = order.kind === 'run' ? findExperiment(order.experiment).dataset : undefined;
+    if (order.kind === 'run' && dataset && !refusals.has(dataset)) {
+      const fetched = fetchDataset(dataset, { dataDir, size: order.settings.resolution });
+      refusals.set(dataset, await fetched.then(() => null, reasonOf));
+    }
+    const refusal = dataset && refusals.get(dataset);
+    if (refusal) refuse(order, refusal);
+    else ready.push(order);
   }
   return ready;
-
-  async function refusalOf({ experiment, settings: { resolution: size } }: RunOrder): Promise<string | null> {
-    const { dataset } = findExperiment(experiment);
-    const known = refusals.get(dataset);
-    if (known !== undefined) return known;
-    const bar = fetchBar();
-    const refusal = await ensureDataset(dataset, { dataDir, size, onProgress: bar.onProgress })
-      .then(() => null, reasonOf)
-      .finally(bar.close);
-    refusals.set(dataset, refusal);
-    return refusal;
-  }
 }
 
 /**

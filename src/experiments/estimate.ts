@@ -8,7 +8,7 @@ import { classesOf, type Settings } from '../settings/table.ts';
 import type { Network } from '../train/network.ts';
 import { initialState } from '../train/state.ts';
 import { Trainer } from '../train/trainer.ts';
-import { type Experiment, imageShape, networkOptions } from './experiment.ts';
+import { type Experiment, imageShape } from './experiment.ts';
 
 /** What an experiment's settings amount to. */
 export interface Size {
@@ -29,15 +29,15 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
   const facts = datasets[dataset];
   const share = facts.regression ? 1 : classes / classesOf(facts, settings);
   const train = Math.floor(Math.min(images, facts.images * share) / batch) * batch;
+  const of = (own: Settings) => networkOf(networks[model].optionsOf(own, image));
   const each = (own: Settings) => {
-    const forward = forwardFlops(networkOf(networkOptions(model, own, image)));
+    const forward = forwardFlops(of(own));
     const tested = Math.ceil(epochs / testEvery) * (facts.test * share + validation);
     return forward * (epochs * TRAINING * train + tested);
   };
-  const network = networkOf(networkOptions(model, settings, image));
   return {
     image,
-    parameters: network.parameters.reduce((sum, { shape }) => sum + product(shape), 0),
+    parameters: of(settings).parameters.reduce((sum, { shape }) => sum + product(shape), 0),
     flops: each(settings) + (controlWeightDecay === null ? 0 : each(controlSettings(settings))),
   };
 }

@@ -1,5 +1,5 @@
 import { type DatasetName, datasets } from '../data/datasets.ts';
-import { type Model, type NetworkOptions, networks } from '../models/networks.ts';
+import { type Model, networks } from '../models/networks.ts';
 import { defaults, rowOf, settingDeviations, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
@@ -97,13 +97,6 @@ export function imageShape(dataset: DatasetName, settings: Settings): [number, n
   const { resolution = side } = settings;
   return [resolution, resolution, channels];
 }
-
-/** Options of an experiment's network for images [height, width, channels]. */
-export const networkOptions = (
-  model: Model,
-  settings: Settings,
-  image: readonly [number, number, number],
-): NetworkOptions => networks[model].optionsOf(settings, image);
 
 /** How settings depart from the paper's, and our choices where the paper states nothing. */
 export function deviations({ dataset, model }: Experiment, settings: Settings): string[] {

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 import type { AdapterInfo } from '../gpu/adapter.ts';
-import { root, version } from '../host/home.ts';
-import { packageVersion } from '../host/packages.ts';
-import { networkOptions } from '../models/networks.ts';
+import { root } from '../host/home.ts';
+import { versions } from '../host/packages.ts';
+import { networkOptions, networks } from '../models/networks.ts';
 import { readRecord } from '../record.ts';
 import { checked, isRecord, whole } from '../schema.ts';
 import { controlSettings, defaults, trainingOptions, trainingSchema } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import { type TuneMode, tuneModes } from '../tuner/tuner.ts';
 import { networkFrom, normalization, normalizationFrom, refuseDifference } from './checkpoint.ts';
-import { type Experiment, imageShape, networkOptions as optionsOfNetwork } from './experiment.ts';
+import { type Experiment, imageShape } from './experiment.ts';
 import { checkSettings, findExperiment, findPreset, settingsSchema } from './given-settings.ts';
 import { CONFIG } from './run-folder.ts';
 import { shapeOf, type Task } from './task.ts';
@@ -116,24 +116,19 @@ export const originOf = (adapter: AdapterInfo, command: string): Origin => ({
 /** The same run without skip connections and with the control's weight decay. */
 export function controlOf(config: RunConfig, task: Task): RunConfig {
   const settings = controlSettings(config.settings);
-  return {
-    ...config,
-    settings,
-    ...optionsOf(config.network.kind, settings, shapeOf(task.train), task.train.count),
-  };
+  const options = optionsOf(config.network.kind, settings, shapeOf(task.train), task.train.count);
+  return { ...config, settings, ...options };
 }
 
-function optionsOf(
+const optionsOf = (
   model: Experiment['model'],
   settings: Settings,
   image: readonly [number, number, number],
   images: number,
-): Pick<RunConfig, 'network' | 'training'> {
-  return {
-    network: optionsOfNetwork(model, settings, image),
-    training: trainingOptions({ ...settings, images }),
-  };
-}
+): Pick<RunConfig, 'network' | 'training'> => ({
+  network: networks[model].optionsOf(settings, image),
+  training: trainingOptions({ ...settings, images }),
+});
 
 /**
  * Reads the config.json of a folder, which may be missing, edited, or of another version.
@@ -172,10 +167,6 @@ function within<T>(path: string, check: () => T): T {
     if (!(cause instanceof CollimateError)) throw cause;
     throw new CollimateError(`${path}: ${cause.message}`, CONFIG_FILE.remedy, { cause });
   }
-}
-
-function versions(): Record<string, string> {
-  return { collimate: version, node: process.versions.node, webgpu: packageVersion('webgpu')! };
 }
 
 /** The commit that this package is checked out at, with `-dirty` appended if files differ; null if unknown. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CollimateError } from '../errors.ts';
+import { version } from './home.ts';
 
 /** What reports are drawn with. */
 export const REPORT_PACKAGES = ['@observablehq/plot', 'linkedom', '@resvg/resvg-js', 'dejavu-fonts-ttf'];
@@ -17,6 +18,13 @@ export function packageVersion(name: string): string | undefined {
   const folder = packageFolder(name);
   return folder && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }
+
+/** What versions results are made with. */
+export const versions = (): Record<string, string> => ({
+  collimate: version,
+  node: process.versions.node,
+  webgpu: packageVersion('webgpu') ?? 'not installed',
+});
 
 /**
  * Asks for packages before they are imported: only experiments need them, so that they do not come with the library.

@@ -136,26 +136,7 @@ export const peakOf = (
   rows = tokens,
 ): number => Math.max(rows * hidden, rows * heads * headWidth, heads * rows * tokens);
 
-/**
- * What parameters are called, and their shapes. Matrices are [out, in], PyTorch's layout. D is the width, d that of a head, H and G are heads of queries and of keys, M `hidden`:
- *
- * | parameter | shape | |
- * |---|---|---|
- * | `patches.weight`, `patches.bias` | [D, channels, patch, patch], [D] | images: a convolution of stride `patch`; tokens run row by row |
- * | `class` | [D] | with `classToken`: token 0 |
- * | `embedding.weight` | [vocabulary, D] | texts |
- * | `positions.weight` | [tokens, D] | learned positions, the class token's first; as many rows as tokens |
- * | `blocks.0.attention.norm.weight`, `.bias` | [D] | in front of attention, or behind its sum; no bias with `rms` |
- * | `blocks.0.attention.query.weight`, `.bias` | [H·d, D], [H·d] | |
- * | `blocks.0.attention.key.weight`, `value.weight`, `.bias` | [G·d, D], [G·d] | heads of queries H/G · g … belong to g |
- * | `blocks.0.attention.out.weight`, `.bias` | [D, H·d], [D] | |
- * | `blocks.0.attention.layerScale`, `blocks.0.mlp.layerScale` | [D] | with `layerScale` |
- * | `blocks.0.mlp.norm.weight`, `.bias` | [D] | |
- * | `blocks.0.mlp.gate.weight`, `.bias` | [M, D], [M] | with `gated-silu` |
- * | `blocks.0.mlp.up.weight`, `down.weight`, `.bias` | [M, D], [M]; [D, M], [D] | |
- * | `norm.weight`, `.bias` | [D] | with `finalNorm` |
- * | `head.weight`, `.bias` | [classes, D], [classes] | the classifier; no weight with `tiedHead` |
- */
+/** Parameters with their names and shapes: docs/models.md#transformers. Matrices are [out, in], PyTorch's layout. */
 export function architecture(options: TransformerOptions, sizes: ReturnType<typeof sizesOf>): Architecture {
   const { inputs, patch, vocabulary, depth, width, norm, mlp, positions = 'learned', layerScale } = options;
   const { qkvBias = true, bias = true, headBias = true, classToken, tiedHead, branches } = options;

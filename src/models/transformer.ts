@@ -39,7 +39,7 @@ interface Read {
  * what tells these apart are options. h is [tokens, D]. Layer l adds attention and an MLP:
  * h ← h + attention(norm h), h ← h + mlp(norm h), or with `order: 'post'` h ← norm(h + attention(h)), h ← norm(h + mlp(h)).
  *
- * Names and shapes of parameters: src/models/transformer-shape.ts.
+ * Names and shapes of parameters: docs/models.md.
  *
  * With `branches: 'apart'` blocks are called `blocks.0.attention` and `blocks.0.mlp`, one stage each; with `together`, `blocks.0`,
  * and F is all that a layer adds. Rotary features i and i + r/2 of the r that turn belong together, as in GPT-NeoX and Llama.

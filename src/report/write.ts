@@ -1,7 +1,7 @@
 import { readAnalysis } from '../experiments/analysis-file.ts';
-import { catalog } from '../experiments/catalog.ts';
 import { readCourse } from '../experiments/course.ts';
 import { deviations } from '../experiments/experiment.ts';
+import { findExperiment } from '../experiments/given-settings.ts';
 import { CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import type { RunFolder } from '../experiments/run-folder.ts';
@@ -17,29 +17,19 @@ export function writeReport(folder: RunFolder): void {
   const controlFolder = config.settings.controlWeightDecay === null ? undefined : folder.sub(CONTROL);
   const run = runData(folder, config.settings.skip ? labels.run : labels.plain);
   const control = controlFolder && runData(controlFolder, labels.control);
-  const title = experimentOf(config)?.title ?? config.experiment;
+  const { title } = findExperiment(config.experiment);
   // The control's own page shows it alone: no claim is made of it. The run's page is the last of all files: see isDone.
   if (control) draw(controlFolder, readConfig(controlFolder.path), `${title}: the no-skip control`, control);
   draw(folder, config, title, run, control);
 }
 
-/** Undefined where another version of Collimate had another name for it. */
-const experimentOf = ({ experiment }: RunConfig) =>
-  Object.hasOwn(catalog, experiment) ? catalog[experiment] : undefined;
-
 function runData(folder: RunFolder, label: string): RunData {
   const analysis = readAnalysis(folder.path)!; // It is made before.
   const course = readCourse(folder.path, analysis.network);
-  return {
-    label,
-    analysis,
-    metrics: folder.readMetrics(),
-    ...(course.length > 0 && { course }),
-  };
+  return { label, analysis, metrics: folder.readMetrics(), ...(course.length > 0 && { course }) };
 }
 
 function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData, control?: RunData): void {
-  const experiment = experimentOf(config);
   const seconds = run.metrics.at(-1)?.seconds;
   const data = {
     title,
@@ -53,7 +43,7 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
       ...provenance(config),
       ['Training time', seconds === undefined ? 'unknown' : `${seconds.toFixed(1)} s`] satisfies Row,
     ],
-    deviations: [...(experiment ? deviations(experiment, config.settings) : []), ...(config.notes ?? [])],
+    deviations: [...deviations(findExperiment(config.experiment), config.settings), ...(config.notes ?? [])],
   };
   publish(into(folder), runPage(data));
 }

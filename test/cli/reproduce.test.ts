@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { datasets } from '../../src/data/datasets.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
-import { imageShape, networkOptions } from '../../src/experiments/experiment.ts';
+import { imageShape } from '../../src/experiments/experiment.ts';
 import { findExperiment } from '../../src/experiments/given-settings.ts';
 import { encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
-import { networkOf } from '../../src/models/networks.ts';
+import { networkOf, networks } from '../../src/models/networks.ts';
 import { initialState } from '../../src/train/state.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
 
@@ -301,7 +301,7 @@ describe('analyze', () => {
   test("measures weights that come alone, of an experiment's network", async () => {
     const experiment = findExperiment('synthetic-conv');
     const { settings } = experiment.presets.smoke!;
-    const options = networkOptions('conv', settings, imageShape(experiment.dataset, settings));
+    const options = networks.conv.optionsOf(settings, imageShape(experiment.dataset, settings));
     const network = networkOf({ ...options, classes: 12 }); // two more than the data have
     const { parameters, statistics } = initialState(network, 3);
     const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));

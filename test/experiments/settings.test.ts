@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { datasets } from '../../src/data/datasets.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
-import { dataFacts, deviations, networkOptions } from '../../src/experiments/experiment.ts';
+import { dataFacts, deviations } from '../../src/experiments/experiment.ts';
 import {
   checkSettings,
   findExperiment,
@@ -11,7 +11,7 @@ import {
 } from '../../src/experiments/given-settings.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import { resolveTheory } from '../../src/experiments/unconstrained/settings.ts';
-import { networkOf } from '../../src/models/networks.ts';
+import { networkOf, networks } from '../../src/models/networks.ts';
 import {
   controlSettings,
   dataSettings,
@@ -280,7 +280,7 @@ describe('experiments', () => {
       for (const { settings } of Object.values(presets)) {
         const { resolution = side } = settings;
         for (const own of [settings, controlSettings(settings)]) {
-          const options = networkOptions(model, own, [resolution, resolution, channels]);
+          const options = networks[model].optionsOf(own, [resolution, resolution, channels]);
           expect(networkOf(options).options).toEqual(options);
           expect(options).toMatchObject({ kind: model, skip: own === settings });
         }
@@ -299,7 +299,7 @@ describe('experiments', () => {
   test('have the stem that their stride takes', () => {
     const stem = (stride: number) => {
       const settings = { ...conv.presets.quick!.settings, stride };
-      return networkOptions('conv', settings, [28, 28, 1]) as { stem: object };
+      return networks.conv.optionsOf(settings, [28, 28, 1]) as { stem: object };
     };
     expect(stem(1).stem).toEqual({ size: 3, stride: 1, padding: 1 });
     expect(stem(2).stem).toEqual({ size: 3, stride: 2, padding: 1 });
@@ -320,8 +320,8 @@ describe('experiments', () => {
 
   test('drop blocks in the network alone, not in the control', () => {
     const { settings } = resolveSettings(conv, { survival: '0.9' });
-    expect(networkOptions('conv', settings, [28, 28, 1]).survival).toBe(0.9);
-    expect(networkOptions('conv', controlSettings(settings), [28, 28, 1]).survival).toBeUndefined();
+    expect(networks.conv.optionsOf(settings, [28, 28, 1]).survival).toBe(0.9);
+    expect(networks.conv.optionsOf(controlSettings(settings), [28, 28, 1]).survival).toBeUndefined();
   });
 
   test.each<[string, GivenSettings, string, string]>([

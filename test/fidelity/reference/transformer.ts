@@ -1,6 +1,6 @@
 /**
  * Transformers in float64 from their papers' formulas, number by number, with nothing of `src`: h is a list of tokens, each a list
- * of D numbers. Weights are by the names that `src/models/transformer-shape.ts` lists.
+ * of D numbers. Weights are by the names that docs/models.md lists.
  */
 export interface Spec {
   readonly image?: { readonly sides: readonly [number, number, number]; readonly patch: number };
