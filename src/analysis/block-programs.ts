@@ -1,5 +1,24 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { add, argmax, mean, mul, reshape } from '../autograd/functions.ts';
+import {
+  add,
+  amax,
+  argmax,
+  array,
+  div,
+  eye,
+  greater,
+  iota,
+  matmul,
+  mean,
+  mT,
+  mul,
+  relu,
+  reshape,
+  sub,
+  take,
+  where,
+} from '../autograd/functions.ts';
+import { orthonormalize, svd } from '../autograd/linalg.ts';
 import { compile } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { linearize } from '../autograd/transform.ts';
@@ -7,7 +26,10 @@ import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import type { Weights } from '../train/network.ts';
+import { keyOf } from '../train/state.ts';
 import { bound, floats } from './bound.ts';
+import { matrixMap, randomizedSvd } from './randomized-svd.ts';
+import { analysisSettings } from './settings.ts';
 
 export type Arrays = Readonly<Record<string, DeviceArray>>;
 
@@ -50,50 +72,92 @@ export async function blockRunner(gpu: Gpu, network: ResidualNetwork, weights: A
   };
 }
 
-/** What a skip connection makes of h: 1, unless it is scaled; 0 where there is none. */
-export const carriedShare = ({ options }: ResidualNetwork): number =>
-  options.skip ? (options.skipScale ?? 1) : 0;
-
 /**
- * The Residual Jacobians of blocks taken together, mean over some images: rows are images of unit vectors under Π(c + J_i) − c, with c as
- * {@link carriedShare}. Like the Residual Jacobian of one block they leave σ out.
+ * What stands in the place of blocks: steps along the leading C directions of their Residual Jacobian, mean over the images `chosen`, which
+ * leaves σ out like that of one block. `path` has h of the first images before each block and behind the last, [images, d] each: means and
+ * coefficients are of these.
  */
-export async function togetherJacobian(gpu: Gpu, network: ResidualNetwork, weights: Arrays, count: number) {
+export async function blockSteps(
+  gpu: Gpu,
+  network: ResidualNetwork,
+  weights: Arrays,
+  path: readonly Float32Array[],
+  chosen: readonly number[],
+  count: number,
+) {
+  const { skip, skipScale = 1, activation, classes } = network.options;
+  const c = skip ? skipScale : 0;
   const [dim] = network.stages[0]!.shape as [number];
-  const h = DeviceArray.zeros(gpu, [count, dim]);
-  const tangents = DeviceArray.zeros(gpu, [dim, count, dim]);
+  const images = path[0]!.length / dim;
+  const zeros = (...shape: number[]) => DeviceArray.zeros(gpu, shape);
+  const [at, tangents] = [zeros(chosen.length, dim), zeros(dim, chosen.length, dim)];
   const given = network.ofBlocks(weights);
-  const c = carriedShare(network);
   const push = await compile(
     gpu,
     (weights: Weights, h: Tensor, t: Tensor) => {
       const image = linearize((x: Tensor) => network.branch(weights, 'block', x, inferenceNorm), h).apply(t);
       return [add(mul(t, c), image)];
     },
-    [ofBlock(given, network.blocks[0]!), h, tangents],
+    [ofBlock(given, network.blocks[0]!), at, tangents],
     { label: 'Jacobian of blocks', inPlace: [[0, 2]] },
   );
-  const blocks = network.blocks.map((name) => push.bind([ofBlock(given, name), h, tangents]));
+  const blocks = network.blocks.map((name) => push.bind([ofBlock(given, name), at, tangents]));
   const units = new Float32Array(tangents.size).map((_, k) =>
-    Number(k % dim === Math.floor(k / (count * dim))),
+    Number(k % dim === Math.floor(k / (chosen.length * dim))),
   );
-  const end = await bound(gpu, 'mean Jacobian', [tangents], (t: Tensor) => [
-    reshape(mean(t, -2), [dim, dim]),
-  ]);
-  const own = [end, ...blocks, h, tangents];
+  const sketch = analysisSettings(network, { seed: 1 });
+  const rank = Math.min(classes, sketch.triples, images);
+  const points = [zeros(images, dim), zeros(images, dim), zeros(count, dim)];
+  const steps = await bound(
+    gpu,
+    'linear steps',
+    [tangents, ...points],
+    (t: Tensor, before: Tensor, behind: Tensor, h: Tensor) => {
+      const jacobian = sub(reshape(mean(t, -2), [dim, dim]), mul(eye(dim), c));
+      const key = array(keyOf(sketch.seed), [2], 'u32');
+      const options = { ...sketch, columns: sketch.sketchColumns, triples: rank, key };
+      const { u, s, v } = randomizedSvd(matrixMap(jacobian), [], dim, options);
+      const moved = sub(behind, mul(before, c));
+      const [center, shift] = [before, moved].map((x) => mean(x, -2)) as [Tensor, Tensor];
+      const along = (x: Tensor, center: Tensor, directions: Tensor) =>
+        matmul(sub(x, center), directions, { transposeB: true });
+      const fitted = leastSquares(along(before, center, v), along(moved, shift, u));
+      const own = mul(u, reshape(take(s, iota([rank])), [rank, 1]));
+      return [own, matmul(fitted, u)].map((images) => {
+        const sum = add(add(mul(h, c), shift), matmul(along(h, center, v), images));
+        return activation === 'relu' ? relu(sum) : sum;
+      });
+    },
+  );
+  const own = [steps, ...blocks, at, tangents, ...points];
   return {
-    /** Of blocks `from` to before `to`, where `points` are h before each block at the images, [count, d] each. */
-    async of(points: readonly Float32Array[], from: number, to: number): Promise<Float32Array> {
+    /** h [count, d] behind steps in the place of blocks `from` to before `to`: with the singular values, and with coefficients fitted. */
+    async after(h: Float32Array, from: number, to: number): Promise<Float32Array[]> {
       tangents.write(units);
       for (let i = from; i < to; i++) {
-        h.write(points[i]!);
+        at.write(Float32Array.from(chosen.flatMap((n) => [...path[i]!.subarray(n * dim, (n + 1) * dim)])));
         blocks[i]!.submit();
       }
-      end.submit();
-      return (await floats(end.outputs[0]!)).map((x, k) => (k % (dim + 1) === 0 ? x - c : x));
+      for (const [k, x] of [path[from]!, path[to]!, h].entries()) points[k]!.write(x);
+      steps.submit();
+      return Promise.all(steps.outputs.map(floats));
     },
     [Symbol.dispose](): void {
       for (const one of own) one.dispose();
     },
   };
+}
+
+/** What Z has less of than this, over its largest singular value, counts for nothing. */
+const NOTHING = 1e-5;
+
+/** M of the smallest ‖ZM − T‖², and of these the smallest: of rows, of which there are more than columns of Z. */
+function leastSquares(z: Tensor, t: Tensor): Tensor {
+  const q = orthonormalize(mT(z));
+  // Zᵀ = R Q and R = Uᵀ diag(s) V, so that M = Uᵀ diag(1/s) V Q T.
+  const { u, s, v } = svd(matmul(mT(z), q, { transposeB: true }));
+  const column = reshape(s, [s.size, 1]);
+  const kept = greater(column, mul(amax(column, -2), NOTHING));
+  const inverse = where(kept, div(1, column), 0);
+  return matmul(u, mul(inverse, matmul(v, matmul(q, t))), { transposeA: true });
 }

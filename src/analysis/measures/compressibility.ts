@@ -1,15 +1,13 @@
 import * as v from 'valibot';
-import { orthonormalRows } from '../../autograd/ops/linalg-reference.ts';
 import type { ResidualNetwork } from '../../models/residual-network.ts';
 import { range } from '../../numbers.ts';
 import { atLeast0, whole as integer } from '../../schema.ts';
 import { evaluationBatch } from '../../train/evaluate.ts';
 import { readPoints } from '../batch-reader.ts';
 import { batchBytes } from '../batches.ts';
-import { blockRunner, carriedShare, togetherJacobian } from '../block-programs.ts';
+import { blockRunner, blockSteps } from '../block-programs.ts';
 import { chooseSamples } from '../samples.ts';
 import { meanOf } from '../statistics.ts';
-import { centerOf, dot, minus, type Rows } from '../vectors.ts';
 import { later, ofNetwork, type Values } from './field.ts';
 import type { Row, Shown } from './figure.ts';
 import type { Images, Scalar } from './measure.ts';
@@ -87,7 +85,7 @@ async function compression(images: Images): Promise<Part[] | null> {
   };
   const all = await accuracy(points![depth]!, []);
   if (all === 0) return null;
-  using linear = await linearSteps(images);
+  using steps = await linearSteps(images, count);
   const parts: Part[] = [];
   for (const [from, to] of partsOf(depth)) {
     const h = points![from]!;
@@ -96,126 +94,27 @@ async function compression(images: Images): Promise<Part[] | null> {
     const iterated: number[] = [];
     for (const block of range(to - from, from))
       iterated.push(await share(h, new Array<number>(to - from).fill(block)));
-    const steps = await linear?.of(from, to);
+    const [linear, distilled] = (await steps?.after(h, from, to)) ?? [];
     parts.push({
       ...{ from: from + 1, to, dropped: await share(h), iterated: Math.max(...iterated) },
-      linear: steps ? await share(afterStep(network, h, steps.linear)) : null,
-      distilled: steps ? await share(afterStep(network, h, steps.distilled)) : null,
+      linear: linear ? await share(linear) : null,
+      distilled: distilled ? await share(distilled) : null,
     });
   }
   return parts;
 }
 
-/** Steps in the place of blocks `from` to before `to`; undefined where Jacobians are too large to be held. */
-async function linearSteps({ gpu, network, weights, train, features }: Images) {
-  const { classes } = network.options;
-  const [dim, ...positions] = network.stages[0]!.shape as [number];
+/** See {@link blockSteps}; undefined where Jacobians are too large to be held. */
+async function linearSteps({ gpu, network, weights, train, features }: Images, tested: number) {
+  const { shape } = network.stages[0]!;
+  const [dim] = shape as [number];
   const held = Math.floor(batchBytes(gpu.traits) / (4 * dim ** 2));
-  if (positions.length > 0 || held === 0) return undefined;
+  if (shape.length > 1 || held === 0) return undefined;
   const count = Math.min(train.labels.size, FITTED * dim);
   const [path] = await readPoints(gpu, network, weights, train, count);
-  const rows = path!.map((h) =>
-    range(count).map((n) => Float64Array.from(h.subarray(n * dim, (n + 1) * dim))),
-  );
   const labels = Array.from(features.labels).slice(0, count);
-  const chosen = chooseSamples(labels, Math.min(held, IMAGES * classes), 1);
-  const at = rows.map((h) => Float32Array.from(chosen.flatMap((n) => [...h[n]!])));
-  const jacobian = await togetherJacobian(gpu, network, weights, chosen.length);
-  const c = carriedShare(network);
-  return {
-    async of(from: number, to: number) {
-      const moved = rows[to]!.map((h, n) => h.map((x, d) => x - c * rows[from]![n]![d]!));
-      const mean = Float64Array.from(await jacobian.of(at, from, to));
-      return stepsOf(mean, rows[from]!, moved, Math.min(classes, dim));
-    },
-    [Symbol.dispose]: () => jacobian[Symbol.dispose](),
-  };
-}
-
-/** What stands in the place of a branch, in which it is of low rank: shift + ((h − center) Vᵀ) W. */
-interface AffineStep {
-  readonly center: Float64Array;
-  readonly shift: Float64Array;
-  readonly v: Rows;
-  readonly w: Rows;
-}
-
-/** Rows h behind a step. */
-function afterStep(
-  network: ResidualNetwork,
-  h: Float32Array,
-  { center, shift, v, w }: AffineStep,
-): Float32Array {
-  const c = carriedShare(network);
-  const result = new Float32Array(h.length);
-  for (let start = 0; start < h.length; start += center.length) {
-    const row = Float64Array.from(h.subarray(start, start + center.length));
-    const offset = minus(row, center);
-    const change = combination(
-      Float64Array.from(v, (q) => dot(q, offset)),
-      w,
-    );
-    const sum = row.map((x, d) => c * x + shift[d]! + change[d]!);
-    result.set(network.options.activation === 'relu' ? sum.map((x) => Math.max(x, 0)) : sum, start);
-  }
-  return result;
-}
-
-/** More would not change the steps: each sharpens directions by the square of the ratio of their singular values. */
-const ITERATIONS = 30;
-
-/**
- * Steps along the leading directions of a mean Jacobian, whose rows are images of unit vectors: with its own singular values, and with
- * coefficients fitted to what `moved` is at each point.
- */
-function stepsOf(jacobian: Float64Array, points: Rows, moved: Rows, rank: number) {
-  const [center, shift] = [centerOf(points), centerOf(moved)];
-  const dim = center.length;
-  const rows = range(dim).map((k) => jacobian.subarray(k * dim, (k + 1) * dim));
-  const image = (x: Float64Array) => combination(x, rows);
-  let v: Rows = range(rank).map((k) => Float64Array.from(center, (_, d) => Math.cos((k + 1) * (d + 0.5))));
-  for (let n = 0; n < ITERATIONS; n++)
-    v = orthonormalRows(v.map(image).map((y) => Float64Array.from(rows, (row) => dot(row, y))));
-  const w = v.map(image);
-  const u = orthonormalRows(w);
-  const along = (all: Rows, mean: Float64Array, directions: Rows) =>
-    all.map((x) => Float64Array.from(directions, (q) => dot(minus(x, mean), q)));
-  const coefficients = leastSquares(along(points, center, v), along(moved, shift, u));
-  const distilled = coefficients.map((c) => combination(c, u));
-  return { linear: { center, shift, v, w }, distilled: { center, shift, v, w: distilled } };
-}
-
-function combination(weights: Float64Array, rows: Rows): Float64Array {
-  const sum = new Float64Array(rows[0]!.length);
-  weights.forEach((weight, k) => {
-    rows[k]!.forEach((x, d) => {
-      sum[d]! += weight * x;
-    });
-  });
-  return sum;
-}
-
-/** Rows M of the smallest ‖ZM − T‖², by elimination with the greatest pivots first; what Z does not have counts for nothing. */
-function leastSquares(z: Rows, t: Rows): Rows {
-  const size = z[0]!.length;
-  const system = range(size).map((i) =>
-    Float64Array.from({ length: 2 * size }, (_, j) =>
-      z.reduce((sum, row, n) => sum + row[i]! * (j < size ? row[j]! : t[n]![j - size]!), 0),
-    ),
-  );
-  const least = 1e-10 * Math.max(...system.map((row, i) => row[i]!));
-  const open = new Set(range(size));
-  while (open.size > 0) {
-    const pivot = [...open].reduce((a, b) => (system[a]![a]! >= system[b]![b]! ? a : b));
-    if (!(system[pivot]![pivot]! > least)) break;
-    open.delete(pivot);
-    const row = system[pivot]!.map((x, _, all) => x / all[pivot]!);
-    system.forEach((other, i) => {
-      const factor = other[pivot]!;
-      other.set(i === pivot ? row : other.map((x, j) => x - factor * row[j]!));
-    });
-  }
-  return system.map((row, i) => row.slice(size).map((x) => (open.has(i) ? 0 : x)));
+  const chosen = chooseSamples(labels, Math.min(held, IMAGES * network.options.classes), 1);
+  return blockSteps(gpu, network, weights, path!, chosen, tested);
 }
 
 export const tables = {
