@@ -252,6 +252,106 @@ test('a family that reads something else is refused, as is an option that it doe
   );
 });
 
+/** Tensors of zeros of a Llama of two layers: width 12, three heads of queries and one of keys. */
+const llama = (head = true) => {
+  const layer = (i: number) =>
+    Object.entries({
+      ...{ input_layernorm: [12], post_attention_layernorm: [12] },
+      ...{ 'self_attn.q_proj': [12, 12], 'self_attn.k_proj': [4, 12], 'self_attn.v_proj': [4, 12] },
+      ...{
+        'self_attn.o_proj': [12, 12],
+        'mlp.gate_proj': [5, 12],
+        'mlp.up_proj': [5, 12],
+        'mlp.down_proj': [12, 5],
+      },
+    }).map(([name, shape]) => [`layers.${i}.${name}`, shape] as const);
+  const shapes = [['embed_tokens', [20, 12]], ['norm', [12]], ...layer(0), ...layer(1)] as const;
+  const named = [...shapes.map(([name, shape]) => [`model.${name}`, shape] as const)];
+  return new Map(
+    [...named, ...(head ? [['lm_head', [20, 12]] as const] : [])].map(
+      ([name, shape]): [string, TensorData] => [
+        `${name}.weight`,
+        { dtype: 'F32', shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) },
+      ],
+    ),
+  );
+};
+const TEXTS = { length: 4, used: [0, 7, 19], next: [3, 19] };
+
+test('what a configuration says of a Llama is heeded, by its names of today and of before', () => {
+  const heads = { model_type: 'llama', num_attention_heads: 3, num_key_value_heads: 1, hidden_size: 12 };
+  const optionsWith = (config: object) =>
+    recognize({ ...filesOf(llama()), config: () => ({ ...heads, ...config }) }, { texts: TEXTS }).options;
+  expect(optionsWith({})).toMatchObject({ heads: 3, groups: 1, headWidth: 4, rotaryBase: 10_000, depth: 2 });
+  expect(optionsWith({ rope_theta: 500 })).toMatchObject({ rotaryBase: 500 });
+  const rope = { rope_type: 'default', rope_theta: 500 };
+  expect(optionsWith({ rope_parameters: rope })).toMatchObject({ rotaryBase: 500 });
+  expect(optionsWith({ model_type: 'mistral', sliding_window: 4 })).toMatchObject({ inputs: 4 });
+  expect(optionsWith({ model_type: 'qwen2', sliding_window: 3 })).toMatchObject({ inputs: 4 });
+});
+
+test.each<[object, string, Partial<typeof TEXTS>?]>([
+  [
+    { rope_parameters: { rope_type: 'llama3', rope_theta: 500 } },
+    'rope_parameters.rope_type: expected "default"',
+  ],
+  [{ num_attention_heads: 5 }, '5 heads do not divide queries of 12 features and keys of 4'],
+  [{ num_attention_heads: 2 }, '2 heads do not divide queries of 12 features and keys of 4'],
+  [{ num_attention_heads: 6 }, 'the number of heads of keys is 1 in the configuration, and 2 in the tensors'],
+  [{ num_hidden_layers: 3 }, 'the number of layers is 3 in the configuration, and 2 in the tensors'],
+  [{ hidden_size: 16 }, 'the number of features is 16 in the configuration, and 12 in the tensors'],
+  [{ model_type: 'mistral', sliding_window: 3 }, 'reads 4 tokens of each text, and sees 3 at most'],
+  [{ model_type: 'qwen2', use_sliding_window: true, sliding_window: 3 }, 'sees 3 at most'],
+  [{}, 'a text has the token 20, and the network knows 20 tokens', { used: [1, 20] }],
+  [{}, 'a text has the token 20, and the network knows 20 tokens', { next: [20, 1] }],
+])('a Llama that its configuration or its texts do not fit is refused: %j', (config, message, texts = {}) => {
+  const heads = { model_type: 'llama', num_attention_heads: 3, num_key_value_heads: 1 };
+  const files = { ...filesOf(llama()), config: () => ({ ...heads, ...config }) };
+  expect(() => recognize(files, { texts: { ...TEXTS, ...texts } })).toThrow(message);
+});
+
+test('embeddings serve as the classifier unless the configuration says otherwise', () => {
+  const of = (tie_word_embeddings?: boolean) => ({
+    ...filesOf(llama(false)),
+    config: () => ({
+      num_attention_heads: 3,
+      ...(tie_word_embeddings !== undefined && { tie_word_embeddings }),
+    }),
+  });
+  expect(() => recognize(of(), { texts: TEXTS }).state()).not.toThrow();
+  expect(() => recognize(of(true), { texts: TEXTS }).state()).not.toThrow();
+  expect(() => recognize(of(false), { texts: TEXTS })).toThrow('there is no lm_head.weight');
+  const twice = llama().set('model.lm_head.weight', vector(1));
+  expect(() => filesOf(twice)).toThrow('a has lm_head.weight twice');
+});
+
+test('heads are guessed only where a head of 64 features is usual', () => {
+  const gpt = (width: number): Map<string, TensorData> => {
+    const zeros = (...shape: number[]): TensorData => ({
+      ...{ dtype: 'F32', shape },
+      data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    });
+    return new Map([
+      ['wte.weight', zeros(20, width)],
+      ['wpe.weight', zeros(6, width)],
+      ['h.0.ln_1.weight', zeros(width)],
+      ['h.0.attn.c_attn.weight', zeros(width, 3 * width)],
+      ['h.0.mlp.c_fc.weight', zeros(width, 5)],
+    ]);
+  };
+  expect(recognize(filesOf(gpt(128)), { texts: TEXTS }).options).toMatchObject({ heads: 2 });
+  expect(() => recognize(filesOf(gpt(96)), { texts: TEXTS })).toThrow('nothing says how many heads it has');
+  expect(() => recognize(filesOf(gpt(128)), { texts: { ...TEXTS, length: 7 } })).toThrow('sees 6 at most');
+});
+
+test('a ResNet of timm that only has the names of one is refused', () => {
+  const files = (architecture: string) => ({ ...changed(() => {}), config: () => ({ architecture }) });
+  expect(() => recognize(files('resnetblur18'))).toThrow(
+    'like a ResNet of torchvision or timm, but a resnetblur18',
+  );
+  for (const name of ['resnet18', 'tv_resnet34']) expect(recognize(files(name)).state()).toEqual(STATE);
+});
+
 test.each([
   [{}, {}],
   [{ size: 256, crop_size: { height: 224, width: 224 } }, { side: 224 }],

@@ -102,7 +102,7 @@ const cases: Record<string, Case> = {
   },
   'GPT-2 with a prefix and a head of its own': {
     shapes: { ...gpt2Shapes('transformer.'), 'lm_head.weight': [VOCABULARY, D] },
-    // Without a configuration: a head has 64 features, or fewer where there is one.
+    config: { n_head: 1 },
     reference: (file) =>
       gpt2(new Map([...file].map(([name, t]) => [name.replace('transformer.', ''), t])), {
         ...{ heads: 1, depth: DEPTH, epsilon: 1e-5 },
@@ -165,6 +165,7 @@ const cases: Record<string, Case> = {
   },
   'a Vision Transformer of timm': {
     shapes: { ...timmShapes, ...affine('head', 7, D) },
+    config: { num_heads: 1, global_pool: 'token' },
     images: true,
     reference: (file) => vit(file, { names: 'timm', heads: 1, epsilon: 1e-6, ...image }),
   },

@@ -1,11 +1,20 @@
+import { CollimateError } from '../../errors.ts';
 import type { Family } from './family.ts';
+
+const title = 'a ResNet of torchvision or timm';
 
 /** The ResNets of torchvision, and those of timm that have no other stem or shortcut. */
 export const resnets: Family = {
-  title: 'a ResNet of torchvision or timm',
+  title,
   signs: ['conv1.weight', 'layer1.0.conv1.weight', 'fc.weight'],
   reads: 'images',
-  options({ has, shape, count }, { side: given }) {
+  options({ config: { architecture }, has, shape, count }, { side: given }) {
+    // Others have the same names, and pool elsewhere (resnetblur50).
+    if (typeof architecture === 'string' && !/^(\w+_)?resnet\d+$/.test(architecture))
+      throw new CollimateError(
+        `it is like ${title}, but a ${architecture}`,
+        'Such networks are not supported.',
+      );
     const [channels, colors, window] = shape('conv1.weight', 4) as [number, number, number, number];
     const [classes] = shape('fc.weight', 2) as [number, number];
     const stem = window === 3 ? 'small' : 'large';

@@ -64,6 +64,12 @@ export function tensorFiles(
     named = named.map(([name, place]) => [name.startsWith(own) ? name.slice(own.length) : name, place]);
   }
   const all = new Map(named);
+  const twice = named.find(([name, place]) => all.get(name) !== place);
+  if (twice)
+    throw new CollimateError(
+      `${path} has ${twice[0]} twice, with a prefix and without`,
+      'Use a file that has each tensor once.',
+    );
   return {
     ...{ path, format, config },
     shapes: new Map(named.map(([name, { place }]) => [name, place.shape])),

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { CollimateError } from '../../errors.ts';
 import type { TransformerOptions } from '../../models/transformer-shape.ts';
 import { checked } from '../../schema.ts';
-import type { Family, Shapes } from './family.ts';
+import type { Family, Inputs, Shapes } from './family.ts';
 import { type Mapping, rowsOf } from './weights.ts';
 
 /** Tensors of a family by ours, `#` the number of a layer: whole names, or those that `.weight` and `.bias` belong to. */
@@ -58,20 +58,70 @@ const MLPS: Readonly<Record<string, 'gelu' | 'gelu-tanh' | 'relu' | 'gated-silu'
 const mlps = v.optional(v.picklist(Object.keys(MLPS)));
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)));
 const number = v.optional(v.number());
+const flag = v.optional(v.boolean());
 /** What transformers' configurations say of what shapes do not. */
 const schema = v.object({
   ...{ model_type: v.optional(v.string()), n_head: count, num_heads: count, num_attention_heads: count },
   ...{ layer_norm_epsilon: number, layer_norm_eps: number, rms_norm_eps: number, rotary_pct: number },
   ...{ rotary_emb_base: number, rope_theta: number, activation_function: mlps, hidden_act: mlps },
-  use_parallel_residual: v.optional(v.boolean()),
-  // What is refused where it is set.
+  ...{ use_parallel_residual: flag, tie_word_embeddings: flag, use_sliding_window: flag },
+  ...{ sliding_window: v.nullish(v.number()), num_key_value_heads: count },
+  ...{ hidden_size: count, n_embd: count, num_hidden_layers: count, n_layer: count },
+  // What is refused where it is something else.
   ...{ rope_scaling: v.nullish(v.null()), scale_attn_by_inverse_layer_idx: v.optional(v.literal(false)) },
-  scale_attn_weights: v.optional(v.literal(true)),
+  ...{ scale_attn_weights: v.optional(v.literal(true)), global_pool: v.optional(v.picklist(['token', ''])) },
+  rope_parameters: v.nullish(
+    v.object({
+      ...{ rope_theta: number, partial_rotary_factor: number, rope_type: v.optional(v.literal('default')) },
+    }),
+  ),
 });
 
 type Said = v.InferInput<typeof schema>;
+type Texts = NonNullable<Inputs['texts']>;
 /** The function of an MLP that a configuration names, or the usual one. */
 const mlpOf = (name: string | undefined, usual: string) => ({ mlp: MLPS[name ?? usual]! });
+
+/** That a configuration is of a network of such sizes. */
+function agree(said: Said, { depth, width, groups }: Partial<TransformerOptions>): void {
+  const pairs = [
+    ['layers', said.num_hidden_layers ?? said.n_layer, depth],
+    ['features', said.hidden_size ?? said.n_embd, width],
+    ['heads of keys', groups === undefined ? undefined : said.num_key_value_heads, groups],
+  ] as const;
+  for (const [what, stated, found] of pairs)
+    if (stated !== undefined && stated !== found)
+      throw new CollimateError(
+        `the number of ${what} is ${stated} in the configuration, and ${found} in the tensors`,
+        'Use a whole file, and the configuration that belongs to it.',
+      );
+}
+
+/** That a network can read such texts, and say what follows. */
+function readable({ names }: Kind, said: Said, shapes: Shapes, { length, used, next }: Texts): void {
+  const { sizes, has, shape } = shapes;
+  const [known] = shape(`${names.embedding}.weight`, 2) as [number, number];
+  if (!has(`${names.head}.weight`) && said.tie_word_embeddings === false)
+    throw new CollimateError(
+      `there is no ${names.head}.weight, and the configuration says that embeddings do not serve in its place`,
+      'Use a file with the whole language model.',
+    );
+  const [ends = known] = sizes(`${names.head}.weight`);
+  const strange = used.find((id) => id >= known) ?? next.find((id) => id >= ends);
+  if (strange !== undefined)
+    throw new CollimateError(
+      `a text has the token ${strange}, and the network knows ${Math.min(known, ends)} tokens`,
+      'Make the ids with the tokenizer that belongs to the network.',
+    );
+  const slides = said.use_sliding_window ?? said.model_type !== 'qwen2';
+  const [positions = length] = sizes(`${names.positions}.weight`);
+  const most = Math.min(positions, (slides ? said.sliding_window : undefined) ?? length);
+  if (length > most)
+    throw new CollimateError(
+      `the network reads ${length} tokens of each text, and sees ${most} at most`,
+      'Give shorter texts.',
+    );
+}
 
 /** A family of transformers. */
 function family(kind: Kind): Family {
@@ -88,7 +138,7 @@ function family(kind: Kind): Family {
           'Such networks are not supported.',
         );
       const [width] = shape(`${at('attention.norm')}.weight`, 1) as [number];
-      const guess = usual?.(width) ? Math.ceil(width / 64) : undefined;
+      const guess = width % 64 === 0 && usual?.(width) ? width / 64 : undefined;
       const heads = said.num_attention_heads ?? said.n_head ?? said.num_heads ?? guess;
       if (heads === undefined)
         throw new CollimateError(
@@ -101,8 +151,10 @@ function family(kind: Kind): Family {
         ...{ activation: 'identity' as const, skip: true, ...(branches && { branches }) },
         ...kind.own(said, shapes, heads),
       };
+      agree(said, layers);
       if (texts) {
         const { length, used, next } = texts;
+        readable(kind, said, shapes, texts);
         const read = { inputs: length, vocabulary: used.length, classes: next.length };
         return { kind: 'gpt', ...read, causal: true, headBias: false, ...layers };
       }
@@ -154,8 +206,8 @@ const kinds: readonly Kind[] = [
       ...{ epsilon: said.layer_norm_eps ?? 1e-5, ...mlpOf(said.hidden_act, 'gelu') },
       ...{
         positions: 'rotary',
-        rotaryShare: said.rotary_pct ?? 0.25,
-        rotaryBase: said.rotary_emb_base ?? 10_000,
+        rotaryShare: said.rope_parameters?.partial_rotary_factor ?? said.rotary_pct ?? 0.25,
+        rotaryBase: said.rope_parameters?.rope_theta ?? said.rotary_emb_base ?? 10_000,
       },
       parallel: said.use_parallel_residual ?? true,
     }),
@@ -176,11 +228,20 @@ const kinds: readonly Kind[] = [
       },
     },
     own(said, { shape, has }, heads) {
-      const headWidth = shape('layers.0.self_attn.q_proj.weight', 2)[0]! / heads;
+      const [queries, keys] = ['q', 'k'].map((x) => shape(`layers.0.self_attn.${x}_proj.weight`, 2)[0]!) as [
+        number,
+        number,
+      ];
+      const headWidth = queries / heads;
+      if (queries % heads || keys % headWidth)
+        throw new CollimateError(
+          `${heads} heads do not divide queries of ${queries} features and keys of ${keys}`,
+          'Give a configuration with the right `num_attention_heads` with `--config`.',
+        );
       return {
         ...{ norm: 'rms', epsilon: said.rms_norm_eps ?? 1e-6, ...mlpOf(said.hidden_act, 'silu') },
-        ...{ positions: 'rotary', rotaryBase: said.rope_theta ?? 10_000, headWidth },
-        groups: shape('layers.0.self_attn.k_proj.weight', 2)[0]! / headWidth,
+        ...{ positions: 'rotary', headWidth, groups: keys / headWidth },
+        rotaryBase: said.rope_parameters?.rope_theta ?? said.rope_theta ?? 10_000,
         ...{ bias: has('layers.0.mlp.down_proj.bias'), qkvBias: has('layers.0.self_attn.q_proj.bias') },
       };
     },
@@ -207,7 +268,8 @@ const kinds: readonly Kind[] = [
     qkv: 'whole',
     usual: (width) => width <= 1024 || width === 1536,
     own: (said, { has }) => ({
-      ...{ epsilon: said.layer_norm_eps ?? 1e-6, ...(has('blocks.0.ls1.gamma') && { layerScale: 1 }) },
+      ...{ epsilon: said.layer_norm_eps ?? 1e-6, ...mlpOf(said.hidden_act, 'gelu') },
+      ...(has('blocks.0.ls1.gamma') && { layerScale: 1 }),
     }),
   },
   {
