@@ -20,7 +20,8 @@ const MAX_SIZE = 128;
  *
  * One workgroup of L lanes solves a problem, with one row to a lane. Blocks of L rows meet in pairs: lane i holds
  * row i of the first block and, in turn, every row of the second, which go round the lanes. A block comes home
- * after L steps, so that row k is loaded and stored by lane k mod L alone, and lanes meet only in exchanges.
+ * after L steps, so that row k is loaded and stored by lane k mod L alone, and lanes meet only in exchanges. On GPUs several
+ * lanes share a row that is longer than registers hold, four elements in turn.
  */
 export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kernel {
   const { size: n, batch } = sizes;
@@ -46,26 +47,56 @@ export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kern
 const lanesFor = ({ subgroupSize, maxWorkgroupInvocations }: AdapterTraits): number =>
   subgroupSize > 1 ? subgroupSize : Math.min(16, maxWorkgroupInvocations);
 
+/** Elements of each of its two rows that a GPU's lane keeps in registers: of 64, Ampere's 255 registers do not hold all. */
+const HELD = 32;
+
+/** WGSL that adds up what the lanes that share a row have, with the same bits for all of them. */
+const rowSumOf = (parts: number): string =>
+  `fn rowSum(value: f32) -> f32 {
+  var x = value;
+${[1, 2, 4, 8, 16]
+  .filter((mask) => mask < parts)
+  .map((mask) => `  x += subgroupShuffleXor(x, ${mask}u);`)
+  .join('\n')}
+  return x;
+}`;
+
 function source(n: number, traits: AdapterTraits): string {
-  const chunks = Math.ceil(n / 4);
   const { lanes, alone, wgsl } = team(lanesFor(traits), traits);
+  const split = alone && traits.kind === 'hardware' && n > HELD;
+  const parts = split ? Math.min(lanes, 2 ** Math.ceil(Math.log2(n / HELD))) : 1;
+  const blockRows = lanes / parts;
+  const chunks = Math.ceil(n / (4 * parts));
   const quads = n % 4 === 0;
   const width = quads ? 4 : 1;
+  const type = quads ? 'vec4f' : 'f32';
   const each = (body: (c: number) => string, separator = '\n') =>
     [...Array(chunks).keys()].map(body).join(separator);
-  const scalars = (c: number) => [...Array(Math.min(4, n - 4 * c)).keys()];
-  /** Four elements of the row that starts at element `row`; zeros beyond the row's end. */
-  const get = (buffer: string, c: number) =>
-    quads
-      ? `${buffer}[row / 4 + ${c}]`
-      : `vec4f(${[0, 1, 2, 3].map((e) => (4 * c + e < n ? `${buffer}[row + ${4 * c + e}]` : '0')).join(', ')})`;
+  /** The elements of a lane's c-th four: where they are, and the condition under which rows are that long, if not in all lanes. */
+  const places = (c: number) =>
+    (quads ? [0] : [0, 1, 2, 3]).map((e) => {
+      const at = 4 * parts * c + e;
+      const when = at + 4 * (parts - 1) < n ? '' : `4 * part + ${at} < ${n}`;
+      return { e, place: quads ? `[row / 4 + ${at / 4}]` : `[row + ${at}]`, when };
+    });
+  /** Four elements of the row whose part starts at element `row`; zeros beyond the row's end. */
+  const get = (buffer: string, c: number) => {
+    const values = places(c).map(({ place, when }) =>
+      when ? `select(${type}(), ${buffer}${place}, ${when})` : buffer + place,
+    );
+    return quads ? values[0]! : `vec4f(${values.join(', ')})`;
+  };
   const put = (buffer: string, c: number, x: string) =>
-    quads
-      ? `${buffer}[row / 4 + ${c}] = ${x};`
-      : scalars(c)
-          .map((e) => `${buffer}[row + ${4 * c + e}] = (${x})[${e}];`)
-          .join(' ');
-  const dot = (a: string, b: string) => each((c) => `dot(${a}${c}, ${b}${c})`, ' + ');
+    places(c)
+      .map(({ e, place, when }) => {
+        const store = `${buffer}${place} = ${quads ? x : `(${x})[${e}]`};`;
+        return when ? `if (${when}) { ${store} }` : store;
+      })
+      .join(' ');
+  const rowSum = (x: string) => (parts > 1 ? `rowSum(${x})` : x);
+  const dot = (a: string, b: string) => rowSum(each((c) => `dot(${a}${c}, ${b}${c})`, ' + '));
+  /** Where lanes come to read what others of the team wrote. */
+  const meet = parts > 1 ? 'storageBarrier();' : '';
   /** Sets q, in every lane, to the row that lane `peer` has under the name `sender`. */
   const exchange = (sender: string) =>
     alone
@@ -82,17 +113,16 @@ workgroupBarrier();`;
   const turnAndPass = alone
     ? `var sums = vec4f();
 ${each((c) => `${turn(c)} q${c} = subgroupShuffle(t${c}, peer); sums += p${c} * q${c};`)}
-product = dot(sums, vec4f(1));
+product = ${rowSum('dot(sums, vec4f(1))')};
 shorter = subgroupShuffle(rest, peer);`
     : `${each(turn)}\n${exchange('t')}\nproduct = ${dot('p', 'q')};\nshorter = ${dot('q', 'q')};`;
   /** Only lanes whose row exists, where the last block is not full. */
   const inside = (body: string, otherwise = '') =>
-    n % lanes > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
+    n % blockRows > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
   const held = alone && keepsInWorkgroup(4 * n * n, traits);
   const w = held ? 'W' : 'V';
   const w2 = quads ? `dot(${w}[i / 4], ${w}[i / 4])` : `${w}[i] * ${w}[i]`;
   const at = quads ? 'i / 4' : 'i';
-  const type = quads ? 'vec4f' : 'f32';
 
   return `${alone ? 'diagnostic(off, subgroup_uniformity);\n' : ''}${wgsl}
 @group(0) @binding(0) var<storage, read> A: array<${type}>;
@@ -100,9 +130,11 @@ shorter = subgroupShuffle(rest, peer);`
 @group(0) @binding(2) var<storage, read_write> V: array<${type}>;${held ? '' : ' // holds W until the end'}
 ${held ? `var<workgroup> W: array<${type}, ${(n * n) / width}>;` : ''}
 @group(0) @binding(3) var<uniform> batch: vec4u;
-${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${chunks}>, LANES>;\nvar<workgroup> going: u32;`}
+${alone ? '' : `var<workgroup> rows: array<array<vec4f, ${chunks}>, LANES>;`}
+${alone && parts === 1 ? '' : 'var<workgroup> going: u32;'}
 
-const BLOCKS = ${Math.ceil(n / lanes)}u;
+const ROWS = ${blockRows}u; // of a block
+const BLOCKS = ${Math.ceil(n / blockRows)}u;
 // The cosine up to which rows count as orthogonal: some times what rounding leaves.
 const ORTHOGONAL = ${(2 * Math.sqrt(n) * 2 ** -23).toExponential(3)};
 // What a rotation changes of the other cosines is at most their largest times its effect, the tangent that it moves the shorter
@@ -124,6 +156,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   lane = id;
   let base = problem * ${n * n};
   let start = ${held ? '0u' : 'base'}; // of W
+  ${parts > 1 ? `let part = lane % ${parts};` : 'const part = 0u;'} // of a row
 
   // W = A, scaled to elements near 1 so that squares neither overflow nor vanish.
   var top = 0.0;
@@ -152,6 +185,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
 ${each((c) => `var p${c}: vec4f; var q${c}: vec4f;`)}
   for (var sweep = 0u; sweep < ${MAX_SWEEPS}; sweep++) {
     worst = 0;
+    ${meet}
     // A row that vanished leaves its direction open: a speck of noise is made orthogonal like any other row.
     for (var k = lane; k < ${n}; k += LANES) {
       let row = start + k * ${n};
@@ -161,14 +195,15 @@ ${each((c) => `var p${c}: vec4f; var q${c}: vec4f;`)}
         for (var i = row; i < row + ${n}; i += ${width}) { ${w}[${at}] = speck(i, sweep)${quads ? '' : '.x'}; }
       }
     }
+    ${meet}
     for (var first = 0u; first < BLOCKS; first++) {
       // Loads and stores take most of the time to compile, so there is one place for each: the first block, too, comes
       // in through q (and is stored as it may be), and leaves through q. Loops of no turns cost less than branches.
       for (var second = first; second <= BLOCKS; second++) {
         let coming = second == first;
         let leaving = second == BLOCKS;
-        let index = select(second, first, leaving) * LANES + lane;
-        let row = start + index * ${n};
+        let index = select(second, first, leaving) * ROWS + lane / ${parts};
+        let row = start + index * ${n} + 4 * part;
 ${inside(
   each((c) => `q${c} = ${get(w, c)};`),
   each((c) => `q${c} = vec4f();`),
@@ -176,7 +211,7 @@ ${inside(
 ${each((c) => `p${c} = select(p${c}, q${c}, coming);`)}
         longer = ${dot('p', 'p')};
         // Within the block lanes pair up as i and i ^ mask, and each turns its own row.
-        for (var mask = 1u; mask < select(1, LANES, coming); mask++) {
+        for (var mask = ${parts}u; mask < select(1, LANES, coming); mask += ${parts}) {
           let peer = lane ^ mask;
 ${exchange('p')}
           let others = ${alone ? 'subgroupShuffle(longer, peer)' : dot('q', 'q')};
@@ -191,9 +226,9 @@ ${each((c) => `p${c} = a * p${c} + b * q${c};`)}
         // Between blocks each lane turns its row of the first with what passes by.
         var shorter = ${dot('q', 'q')};
         var product = ${dot('p', 'q')};
-        for (var step = 0u; step < select(LANES, 0, coming || leaving); step++) {
+        for (var step = 0u; step < select(ROWS, 0, coming || leaving); step++) {
           let r = rotation(longer, shorter, product);
-          let peer = (lane + 1) % LANES;
+          let peer = (lane + ${parts}) % LANES;
 ${turnAndPass}
         }
 ${each((c) => `q${c} = select(q${c}, p${c}, leaving);`)}
@@ -203,9 +238,10 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
     }
     worst = teamMax(vec4f(worst)).x;
     // A uniform condition keeps the registers of rows that only lanes in other turns of the loop would need.
-    ${alone ? 'if (subgroupBroadcastFirst(worst) <= LAST) { break; }' : `if (lane == 0) { going = u32(worst > LAST); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
+    ${alone && parts === 1 ? 'if (subgroupBroadcastFirst(worst) <= LAST) { break; }' : `if (lane == 0) { going = u32(worst > LAST); }\n    if (workgroupUniformLoad(&going) == 0) { break; }`}
   }
 
+  ${meet}
   for (var k = lane; k < ${n}; k += LANES) {
     let row = k * ${n};
     let norm = sqrt(S[problem * ${n} + k]);
@@ -216,6 +252,7 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
   }
 }
 
+${parts > 1 ? rowSumOf(parts) : ''}
 fn largest(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
 
 // The rotation (x y; z w) that makes rows of squared norms pp, qq and inner product pq orthogonal, the longer first.

@@ -226,6 +226,25 @@ describe('svd', () => {
     });
   });
 
+  it.each([36, 70])('holds where lanes share rows, as on GPUs, at size %i', async (n) => {
+    const gpu = (t: AdapterTraits): AdapterTraits => ({ ...t, kind: 'hardware' });
+    const spectra = [
+      ...Object.values(families).map((value) =>
+        Array.from({ length: n }, (_, k) => value(k / n, ((7 * k) % n) / n)).sort((x, y) => y - x),
+      ),
+      Array.from({ length: n }, (_, k) => (k < 5 ? 10 - k : 0)),
+    ];
+    const results = await decompose(
+      [...spectra.map((s, b) => withValues(s, 10 * b + 1)), new Float32Array(n * n)],
+      n,
+      gpu,
+    );
+    results.forEach((factors, b) => {
+      expectSound(factors);
+      if (spectra[b]?.[0]) expectValues(factors.s, spectra[b]);
+    });
+  });
+
   it('refuses sizes it cannot hold', async () => {
     await withGpu(({ traits }) => {
       expect(() => svd({ size: 129, batch: 1 }, traits)).toThrow('size 129');
