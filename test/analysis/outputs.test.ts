@@ -1,3 +1,4 @@
+import { Matrix, solve } from 'ml-matrix';
 import { expect, test } from 'vitest';
 import { readPoints } from '../../src/analysis/batch-reader.ts';
 import { at } from '../../src/analysis/measures/block-influence.ts';
@@ -77,6 +78,34 @@ test('linearity is 1 of an affine map, also of few directions, and the share of 
     [null, expect.closeTo(1, 6)],
     [expect.closeTo(0, 6), expect.closeTo(0, 6)],
   ]);
+});
+
+test('linearity does not depend on the size of a feature', async () => {
+  const next = randomNumbers(5);
+  const [rows, features] = [400, 4];
+  const small = Float32Array.from({ length: rows * features }, () => next() - 0.5);
+  const sizes = [3e4, 1, 1e-3, 1];
+  const x = small.map((v, k) => v * sizes[k % features]! + (k % features === 1 ? 100 : 0));
+  // The large feature goes on as it is, as in many language models; others are mixed, in part by a square.
+  const y = x.map((v, k) =>
+    k % features === 0 ? v : v + small[k - (k % features) + 2]! + 3 * small[k]! ** 2,
+  );
+  const [[whole, step]] = (await linearitiesOf([x, y], features)) as [[number, number]];
+  // By least squares in float64.
+  const column = (h: ArrayLike<number>, j: number) => {
+    const own = range(rows).map((n) => h[n * features + j]!);
+    return own.map((v) => [v - own.reduce((sum, w) => sum + w, 0) / rows]);
+  };
+  const joined = (columns: number[][][]) => new Matrix(range(rows).map((n) => columns.map((c) => c[n]![0]!)));
+  const inputs = joined(range(features).map((j) => column(small, j)));
+  const share = (targets: Matrix) => {
+    const rest = Matrix.sub(targets, inputs.mmul(solve(inputs, targets, true)));
+    return 1 - rest.norm() ** 2 / targets.norm() ** 2;
+  };
+  const columnsOf = (h: ArrayLike<number>) => joined(range(features).map((j) => column(h, j)));
+  expect(whole).toBeCloseTo(share(columnsOf(y)), 6);
+  expect(step).toBeCloseTo(share(columnsOf(y.map((v, k) => v - x[k]!))), 4);
+  expect(step).toBeLessThan(0.9);
 });
 
 const SHAPE: Shape = { inputs: 6, depth: 3, width: 5, classes: 3, activation: 'relu', skip: true };

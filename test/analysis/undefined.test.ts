@@ -64,6 +64,15 @@ test('no neural collapse where no class mean is apart', () => {
   expect(collapsed).toMatchObject({ nc1: null, nc2Norms: null, nc2Angles: null, nc3: null, nc4: null });
 });
 
+test('no variability within classes of one image each', () => {
+  const weights = points([1, 0], [0, 1]);
+  const nc1Of = (labels: number[], ...features: number[]) =>
+    neuralCollapse({ features: Float32Array.from(features), predicted: labels, labels }, weights).nc1;
+  expect(nc1Of([0, 1], 1, 0, 0, 1)).toBeNull();
+  // Of means (1, 0) and (−1, 0), and a class of variance 1/4 along their line: (1/4 + 0) / 2 over 1, over C.
+  expect(nc1Of([0, 0, 1], 1.5, 0, 0.5, 0, -1, 0)).toBeCloseTo(1 / 16, 6);
+});
+
 test('σ₁ falls neither to nor from a dead block', () => {
   const { run } = fixture({ depth: 3 });
   const { trained, network } = run.analysis;

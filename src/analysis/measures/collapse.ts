@@ -21,7 +21,8 @@ the class, Σ_B that of the class means. Every class counts alike, however many 
 | \`nc4\` | share of the images whose nearest class mean is of another class than the network predicts |
 
 All are 0 in a network that has collapsed. Where all class means are one to float32's rounding, as in a network that did not
-train, or the classifier is zero, what would be undefined is \`null\`, \`nc4\` too; all is where targets are vectors.`;
+train, or the classifier is zero, what would be undefined is \`null\`, \`nc4\` too; so is \`nc1\` where each class has one image, and all
+where targets are vectors.`;
 
 const collapse = v.object({
   /** Images measured. */
@@ -114,7 +115,7 @@ export function neuralCollapse(
   return {
     examples: count,
     // Σ_B has energy / C along a direction, and Σ_W is a mean over C classes: these C cancel.
-    nc1: between.length ? within / classes.length : null,
+    nc1: between.length && count > classes.length ? within / classes.length : null,
     nc2Norms: relativeSpread(centered),
     nc2Angles: farFromSimplex(centered),
     nc3: distanceOfDirections(rows, centered),

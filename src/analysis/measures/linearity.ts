@@ -43,7 +43,7 @@ export async function overImages({ gpu, network, weights, train }: Images): Prom
   return { linearity: found.map(([whole]) => whole), linearityOfStep: found.map(([, step]) => step) };
 }
 
-/** Below this share of the energy of all of a point, or of its first direction, what varies is float32's rounding. */
+/** Below this share of the energy, of a point or one of its features, or of a feature's variance, what varies is float32's rounding. */
 const ROUNDING = 1e-12;
 const NOTHING = 1e-6;
 
@@ -77,7 +77,19 @@ export async function linearities(
     }
     const [own, across, [after], [step]] = sums as [Float64Array, Float64Array, [number], [number]];
     const least = ROUNDING * path[i + 1]!.reduce((sum, x) => sum + x * x, 0);
-    const rest = unexplained(own, across, features, step);
+    const energies = new Float64Array(features);
+    path[i]!.forEach((x, k) => {
+      energies[k % features]! += x * x;
+    });
+    const scale = energies.map((energy, k) => {
+      const variance = own[k * (features + 1)]!;
+      return variance > ROUNDING * energy ? 1 / Math.sqrt(variance) : 0;
+    });
+    // Features may differ by thousands in size: all that vary are made alike.
+    const [x, xy] = [own, across].map((product, n) =>
+      product.map((z, k) => z * scale[Math.floor(k / features)]! * (n ? 1 : scale[k % features]!)),
+    ) as [Float64Array, Float64Array];
+    const rest = unexplained(x, xy, features, step);
     found.push([after > least ? 1 - rest / after : null, step > least ? 1 - rest / step : null]);
   }
   for (const side of sides) side.dispose();
@@ -91,16 +103,14 @@ function centeredRows(h: Float32Array, features: number): Float32Array {
   return h.map((x, k) => x - mean[k % features]!);
 }
 
-/** min_A ‖XA − Y‖², from XᵀX and XᵀY and ‖Y‖²: Cholesky's elimination, greatest pivots first, as far as there is anything. */
+/** min_A ‖XA − Y‖², from XᵀX, 1 on its diagonal, and XᵀY and ‖Y‖²: Cholesky's elimination, greatest pivots first. */
 function unexplained(a: Float64Array, b: Float64Array, d: number, energy: number): number {
   const open = new Set(range(d));
-  const greatest = () => [...open].reduce((most, i) => (a[i * d + i]! > a[most * d + most]! ? i : most));
-  const least = NOTHING * a[greatest() * (d + 1)]!;
   let rest = energy;
   while (open.size > 0) {
-    const p = greatest();
+    const p = [...open].reduce((most, i) => (a[i * d + i]! > a[most * d + most]! ? i : most));
     const pivot = a[p * d + p]!;
-    if (!(pivot > least)) break;
+    if (!(pivot > NOTHING)) break;
     open.delete(p);
     for (let j = 0; j < d; j++) rest -= b[p * d + j]! ** 2 / pivot;
     for (const i of open) {
