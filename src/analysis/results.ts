@@ -15,6 +15,7 @@ import {
 import { fold, list } from './measures/list.ts';
 import type { Measure } from './measures/measure.ts';
 import { type NetworkInfo, networkInfo } from './network-info.ts';
+import { type AnalysisOptions, settings } from './settings.ts';
 
 /*
  * The shape of `analysis.json`. Every array over blocks runs over blocks 1…L of all stages in order, every array over triples over
@@ -99,19 +100,7 @@ export const ANALYSIS_FORMAT = 'collimate/analysis@4';
 const analysisFields = v.object({
   schema: v.literal(ANALYSIS_FORMAT),
   network: networkInfo,
-  settings: v.object({
-    /** Number K of leading triples in RA2. */
-    triples: whole(1),
-    /** Number of singular values kept. */
-    spectrum: whole(1),
-    /** `branch`: J = ∂F/∂h. `post-activation`: σ′(h + F(h)) ∂F/∂h. */
-    convention: v.picklist(['branch', 'post-activation']),
-    sketchColumns: whole(1),
-    powerIterations: whole(),
-    /** Chebyshev filters between them. */
-    filters: whole(),
-    seed: whole(),
-  }),
+  settings,
   initialization: measures,
   trained: measures,
   /** The claims as judged; only in the file of a network that has been compared with its control. */
@@ -159,7 +148,7 @@ export function fitsNetwork(given: Summary, { depth, stages }: NetworkInfo): boo
 const samplesFit = (
   { samples }: Measures,
   { depth, stages }: NetworkInfo,
-  { triples, spectrum }: Analysis['settings'],
+  { triples, spectrum }: AnalysisOptions,
 ): boolean =>
   samples.length > 0 &&
   samples.every(

@@ -1,10 +1,24 @@
+import * as v from 'valibot';
 import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
-import type { Analysis } from './results.ts';
+import { whole } from '../schema.ts';
 
 /** The settings of an analysis, as analysis.json records them. */
-export type AnalysisOptions = Analysis['settings'];
+export const settings = v.object({
+  /** Number K of leading triples in RA2. */
+  triples: whole(1),
+  /** Number of singular values kept. */
+  spectrum: whole(1),
+  /** `branch`: J = ∂F/∂h. `post-activation`: σ′(h + F(h)) ∂F/∂h. */
+  convention: v.picklist(['branch', 'post-activation']),
+  sketchColumns: whole(1),
+  powerIterations: whole(),
+  /** Chebyshev filters between them. */
+  filters: whole(),
+  seed: whole(),
+});
+export type AnalysisOptions = v.InferOutput<typeof settings>;
 
 /** The SVD of the small matrix between two bases takes no more. */
 const MAX_COLUMNS = 128;
