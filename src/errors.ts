@@ -17,6 +17,15 @@ export class CollimateError extends Error {
 export const unreadable = (path: string, cause: unknown, remedy: string): CollimateError =>
   new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
 
+/** What `read` gives of the file at a path. @throws CollimateError as {@link unreadable} */
+export function reading<T>(path: string, remedy: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw unreadable(path, cause, remedy);
+  }
+}
+
 /** Throws unless a number is whole, and from `minimum` to `maximum`. */
 export function checkWhole(
   name: string,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type * as v from 'valibot';
-import { CollimateError, unreadable } from './errors.ts';
+import { CollimateError, reading } from './errors.ts';
 import { otherFormat } from './format.ts';
 import { checked, isRecord } from './schema.ts';
 
@@ -30,13 +30,8 @@ export function readRecord<K extends RecordKind>(path: string, kind: K): Content
 export const readJson = (path: string, remedy: string): unknown =>
   parseJson(readText(path, remedy), path, remedy);
 
-function readText(path: string, remedy: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw unreadable(path, cause, remedy);
-  }
-}
+const readText = (path: string, remedy: string): string =>
+  reading(path, remedy, () => readFileSync(path, 'utf8'));
 
 function parseRecord<K extends RecordKind>(text: string, name: string, kind: K): Contents<K> {
   const value = parseJson(text, name, kind.remedy);

@@ -6,7 +6,7 @@ import { formatBytes } from '../gpu/failures.ts';
 import { packageVersion, versions } from '../host/packages.ts';
 import { remedies } from '../host/remedies.ts';
 import { SWIFTSHADER } from '../host/swiftshader.ts';
-import { type SystemFacts, systemFacts } from '../host/system.ts';
+import { systemFacts } from '../host/system.ts';
 import { adapterOption } from './options.ts';
 import type { Probe } from './probe.ts';
 
@@ -17,18 +17,12 @@ interface Trial {
   readonly warnings: readonly string[];
 }
 
-interface Report {
-  readonly versions: Readonly<Record<string, string>>;
-  readonly system: SystemFacts;
-  readonly trials: readonly Trial[];
-  readonly chosen: string | undefined;
-  readonly advice: readonly string[];
-}
+type Report = Awaited<ReturnType<typeof examine>>;
 
 const PROBE = fileURLToPath(new URL('./probe.ts', import.meta.url));
 const sources = ['gpu', 'system', 'swiftshader'] as const;
 
-async function examine(requested: string | undefined): Promise<Report> {
+async function examine(requested: string | undefined) {
   const names: string[] = [...sources];
   if (requested && !names.includes(requested)) names.push(requested);
   const trials = await Promise.all(names.map(tryApart));

@@ -49,11 +49,6 @@ const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 /** A driver may crash, or a device be lost: an order whose process ended so often is given up. */
 const ATTEMPTS = 2;
 
-export interface PoolEvents {
-  readonly onProgress: (order: Order, share: number) => void;
-  readonly onEnd: (order: Order, ending: Ending) => void;
-}
-
 /**
  * Carries out orders in processes of their own, as many as `workers`, each taking the first that is not begun.
  * @throws Interrupted after a request to stop, when all processes have saved what they did
@@ -61,7 +56,7 @@ export interface PoolEvents {
 export async function runAll(
   orders: readonly Order[],
   workers: readonly WorkerOptions[],
-  { onProgress, onEnd }: PoolEvents,
+  on: { progress(order: Order, share: number): void; end(order: Order, ending: Ending): void },
 ): Promise<void> {
   const queue = [...orders];
   const children = new Set<ChildProcess>();
@@ -91,7 +86,7 @@ export async function runAll(
       const ended = current!;
       current = stopping ? undefined : queue.shift();
       attempts = 0;
-      onEnd(ended, ending);
+      on.end(ended, ending);
     });
     while (current && !stopping) {
       attempts++;
@@ -118,7 +113,7 @@ export async function runAll(
       child.on(
         'message',
         guarded((message: WorkerMessage) => {
-          if ('progress' in message) return onProgress(current()!, message.progress);
+          if ('progress' in message) return on.progress(current()!, message.progress);
           finish(message.ending);
           order();
         }),

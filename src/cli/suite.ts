@@ -29,25 +29,20 @@ import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { gpuNames } from '../host/node-adapter.ts';
 import { openGpu } from '../host/open.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
-import type { TuneMode } from '../tuner/tuner.ts';
 import { fetchDataset } from './fetching.ts';
 import { commandLine, reportError } from './main.ts';
-import { type Ending, type Order, type RunOrder, runAll } from './pool.ts';
+import { type Ending, type Order, type RunOrder, runAll, type WorkerOptions } from './pool.ts';
 import { settingArguments } from './setting-options.ts';
 import { suiteDisplay } from './suite-display.ts';
 import { verdictLines } from './verdict-table.ts';
 
-export interface SuiteOptions extends PlanOptions {
+export interface SuiteOptions extends PlanOptions, WorkerOptions {
   /** Whether to optimize the Unconstrained Jacobians Model as well. */
   readonly theory: boolean;
   readonly root: string;
   readonly jobs?: number | undefined;
   /** This process makes the runs whose numbers are `index` modulo `count`, from 0. */
   readonly shard?: { readonly index: number; readonly count: number } | undefined;
-  readonly adapter?: string | undefined;
-  readonly dataDir?: string | undefined;
-  readonly tune: TuneMode;
-  readonly checkpointSeconds: number;
   readonly strict: boolean;
   readonly json: boolean;
 }
@@ -81,8 +76,8 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
     display.begin(ready, { there: own.length - open.length, workers: workers.length });
     try {
       await runAll(ready, workers, {
-        onProgress: ({ id }, share) => display.progress(id, share),
-        onEnd(order, ending) {
+        progress: ({ id }, share) => display.progress(id, share),
+        end(order, ending) {
           if (typeof ending === 'object' && !ending.final) failed++;
           end(order, ending);
         },

@@ -11,15 +11,8 @@ import { needPackages } from '../host/packages.ts';
 const MAX_ENTRIES = 50_000;
 const MAX_BYTES = 2 ** 30;
 
-export interface Archive {
-  /** The contents of the requested files by name, such as `folder/file`. */
-  readonly files: Map<string, Uint8Array>;
-  /** Of the archive as a whole. */
-  readonly sha256: string;
-}
-
 /**
- * Reads files out of a `.tar.gz` into memory; nothing is written. `room` says how many bytes a file of a name may have, or
+ * Reads files out of a `.tar.gz` into memory, by names such as `folder/file`, with the SHA-256 of the whole; nothing is written. `room` says how many bytes a file of a name may have, or
  * that it is not requested. The archive is taken to be hostile: it may hold files and folders only, no name may lead out of the folder, and
  * there are bounds to the number of entries, to each size and to what is unpacked altogether, whatever the headers claim.
  */
@@ -27,7 +20,7 @@ export async function readArchive(
   path: string,
   room: (name: string) => number | undefined,
   maxBytes = MAX_BYTES,
-): Promise<Archive> {
+): Promise<{ readonly files: Map<string, Uint8Array>; readonly sha256: string }> {
   const files = new Map<string, Uint8Array>();
   const hash = createHash('sha256');
   needPackages('reading an archive', ['tar-stream']);

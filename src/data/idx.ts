@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { gunzipSync, constants as zlib } from 'node:zlib';
-import { CollimateError, unreadable } from '../errors.ts';
+import { CollimateError, reading } from '../errors.ts';
 
 /** An array of unsigned bytes. */
 export interface IdxArray {
@@ -29,13 +29,11 @@ const FETCH_AGAIN = 'Fetch the file again: it is damaged, or not what its name s
 
 /** Reads an IDX file of unsigned bytes, plain or gzipped. @throws CollimateError if it is unreadable or damaged */
 export function readIdx(path: string): IdxArray {
-  let bytes: Uint8Array;
-  try {
-    bytes = fs.readFileSync(path);
-  } catch (cause) {
-    throw unreadable(path, cause, 'Check that the file exists and that you may read it.');
-  }
-  return decodeIdx(bytes, path);
+  const remedy = 'Check that the file exists and that you may read it.';
+  return decodeIdx(
+    reading(path, remedy, () => fs.readFileSync(path)),
+    path,
+  );
 }
 
 /**

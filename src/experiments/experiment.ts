@@ -1,6 +1,6 @@
 import { type DatasetName, datasets } from '../data/datasets.ts';
 import { type Model, networks } from '../models/networks.ts';
-import { defaults, rowOf, settingDeviations, settingNames } from '../settings/settings.ts';
+import { defaults, rowOf, settingDeviations, valuesOf } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
 export interface Preset {
@@ -30,14 +30,9 @@ function paperSettings(dataset: DatasetName, model: Model): Settings {
   const { sizes, decays } = networks[model];
   const given: Partial<Settings> = { images, classes, resolution: side, weightDecay: decays[0] };
   const own = { ...defaults, ...given, ...sizes(datasets[dataset]) };
-  return Object.fromEntries(
-    settingNames.flatMap((name) => {
-      const value = own[name] ?? rowOf(name).paper;
-      return value === undefined || (!applies({ dataset, model }, name) && !(name in defaults))
-        ? []
-        : [[name, value]];
-    }),
-  ) as unknown as Settings;
+  return valuesOf((name) =>
+    name in defaults || applies({ dataset, model }, name) ? (own[name] ?? rowOf(name).paper) : undefined,
+  ) as Settings;
 }
 
 function presetsOf(dataset: DatasetName, model: Model): Experiment['presets'] {

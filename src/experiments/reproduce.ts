@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Evidence } from '../analysis/evidence.ts';
 import { describe } from '../analysis/network-info.ts';
 import type { Analysis, EpochMetrics } from '../analysis/results.ts';
 import { judgeRun } from '../analysis/run-claims.ts';
@@ -41,12 +40,6 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
   readonly onEpoch: (metrics: EpochMetrics, network: NetworkName) => void;
 }
 
-export interface Outcome {
-  readonly analysis: Analysis;
-  readonly control: Analysis | undefined;
-  readonly claims: Evidence[];
-}
-
 /**
  * Trains and analyzes the network of a run and its control, beside it on a second device if there is one, or else after it,
  * and judges the claims. What the folder already holds is not done again.
@@ -57,7 +50,7 @@ export async function reproduce(
   folder: RunFolder,
   config: RunConfig,
   session: ReproduceSession,
-): Promise<Outcome> {
+) {
   const remedy = 'Set or unset COLLIMATE_DATA as it was then, or restore the file from a copy.';
   refuseDifference(
     { images: config.training.images, ...config.normalization },

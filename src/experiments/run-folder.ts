@@ -9,7 +9,7 @@ import {
   writeAtomically,
   writeFailed,
 } from '../atomic-write.ts';
-import { CollimateError, unreadable } from '../errors.ts';
+import { CollimateError, reading } from '../errors.ts';
 import { type RecordKind, readLines, readRecord } from '../record.ts';
 import { type FolderLock, isLock, lockFolder } from './lock.ts';
 
@@ -96,11 +96,7 @@ export class RunFolder implements Disposable {
 
   readBytes(name: string): Uint8Array {
     const path = this.#locate(name);
-    try {
-      return fs.readFileSync(path);
-    } catch (cause) {
-      throw unreadable(path, cause, 'Check that it is there and that you may read it.');
-    }
+    return reading(path, 'Check that it is there and that you may read it.', () => fs.readFileSync(path));
   }
 
   /** The contents of a JSON file, checked. */

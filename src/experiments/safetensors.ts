@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import { sizeOf } from '../autograd/shape.ts';
-import { CollimateError, unreadable } from '../errors.ts';
+import { CollimateError, reading } from '../errors.ts';
 import { checked, isRecord, whole } from '../schema.ts';
 
 /** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. Half floats come as their bits. */
@@ -93,13 +93,7 @@ export const inMemory = (bytes: Uint8Array): Bytes => ({
 
 /** The bytes of a file. @throws CollimateError with the remedy if it cannot be read */
 export function bytesOf(path: string, remedy: string): Bytes {
-  const attempt = <T>(read: () => T): T => {
-    try {
-      return read();
-    } catch (cause) {
-      throw unreadable(path, cause, remedy);
-    }
-  };
+  const attempt = <T>(read: () => T): T => reading(path, remedy, read);
   return {
     size: attempt(() => {
       const stat = statSync(path);

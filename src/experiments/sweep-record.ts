@@ -60,7 +60,7 @@ export const forgetFailure = (folder: string): void => rmSync(failureFile(folder
 export function standingOf(
   root: string,
   run: Pick<PlannedRun, 'id'>,
-): { status: SweepRun['status']; failure?: Failure; found?: WholeRun } {
+): { status: SweepRun['status']; failure?: Failure; found?: ReturnType<typeof wholeRun> } {
   const folder = runFolder(root, run);
   const path = failureFile(folder);
   try {
@@ -160,16 +160,11 @@ const none = {
   claims: [],
 };
 
-interface WholeRun {
-  readonly config: RunConfig;
-  readonly results: Pick<SweepRun, keyof typeof none>;
-}
-
 /**
  * The contents of a finished run's files; undefined if one is missing.
  * @throws CollimateError if one is damaged
  */
-export function wholeRun(folder: string): WholeRun | undefined {
+export function wholeRun(folder: string) {
   if (!isDone(folder)) return undefined;
   const config = readConfig(folder);
   const { network, trained, initialization, claims = [] } = readAnalysis(folder)!;
@@ -182,7 +177,7 @@ export function wholeRun(folder: string): WholeRun | undefined {
     epoch: snapshot.epoch,
     scalars: scalarsOf(snapshot, network),
   }));
-  const results = {
+  const results: Pick<SweepRun, keyof typeof none> = {
     seconds: last.seconds,
     trained: scalarsOf(trained, network),
     initialization: scalarsOf(initialization, network),

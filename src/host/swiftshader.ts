@@ -11,28 +11,16 @@ import { cacheFolder } from '../cache-folder.ts';
 import { CollimateError } from '../errors.ts';
 import { needPackages, packageFolder, packageVersion } from './packages.ts';
 
-/**
- * SwiftShader, a Vulkan driver in software, comes inside the npm package `@sparticuz/chromium`, together with a Vulkan
- * loader. It is unpacked once into the user's cache, and found there by every later run.
- */
-export interface SwiftShader {
-  /** Folder with the driver, its manifest and the loader. */
-  readonly folder: string;
-  /** The driver's manifest, for `VK_DRIVER_FILES`. */
-  readonly manifest: string;
-  /** `libvulkan.so.1`, for systems that have none. */
-  readonly loader: string;
-}
-
-/** The npm package that it comes in. */
+/** The npm package that holds SwiftShader, a Vulkan driver in software, and a Vulkan loader. */
 export const SWIFTSHADER = '@sparticuz/chromium';
 const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
 
 /**
- * Unpacks the bundled SwiftShader unless the cache holds it whole, and returns where it is.
+ * Unpacks the bundled SwiftShader unless the cache holds it whole, and returns the folder, the driver's manifest in it, for
+ * `VK_DRIVER_FILES`, and the loader, `libvulkan.so.1`, for systems that have none.
  * @throws CollimateError if the package is absent or made for another system, or the cache cannot be written
  */
-export async function unpackSwiftShader(cache = cacheFolder()): Promise<SwiftShader> {
+export async function unpackSwiftShader(cache = cacheFolder()) {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new CollimateError(
       `the bundled SwiftShader runs on linux x64 only, and this is ${process.platform} ${process.arch}`,
@@ -53,27 +41,17 @@ export async function unpackSwiftShader(cache = cacheFolder()): Promise<SwiftSha
       );
     }
   }
-  return {
-    folder,
-    manifest: join(folder, 'vk_swiftshader_icd.json'),
-    loader: join(folder, 'libvulkan.so.1'),
-  };
+  const [, manifest, loader] = wanted.map((name) => join(folder, name)) as [string, string, string];
+  return { folder, manifest, loader };
 }
 
-interface Bundle {
-  readonly version: string;
-  readonly archive: string;
-  /** Reads archives, and comes with that package. */
-  readonly tar: typeof import('tar-fs');
-}
-
-function findBundle(): Bundle {
+function findBundle() {
   needPackages('the bundled SwiftShader', [SWIFTSHADER]);
   const folder = packageFolder(SWIFTSHADER)!;
   return {
     version: packageVersion(SWIFTSHADER)!,
     archive: join(folder, 'bin', 'swiftshader.tar.br'),
-    tar: createRequire(join(folder, 'package.json'))('tar-fs'),
+    tar: createRequire(join(folder, 'package.json'))('tar-fs') as typeof import('tar-fs'),
   };
 }
 
@@ -81,7 +59,7 @@ function findBundle(): Bundle {
  * Written beside and then renamed, so that a process that sees the folder sees all of it. If another process was faster, its
  * folder stays; a damaged one is moved away first, never overwritten, because a process may have it loaded.
  */
-async function unpack({ archive, tar }: Bundle, folder: string): Promise<void> {
+async function unpack({ archive, tar }: ReturnType<typeof findBundle>, folder: string): Promise<void> {
   const fresh = `${folder}.new-${randomUUID()}`;
   const old = `${folder}.old-${randomUUID()}`;
   try {

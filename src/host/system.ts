@@ -3,26 +3,6 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { hasVulkanLoader } from './swiftshader.ts';
 
-/** What of the system decides which adapters there are. */
-export interface SystemFacts {
-  readonly platform: string;
-  readonly arch: string;
-  /** `ID` and `VERSION_ID` of /etc/os-release, e.g. `debian` and `12`; empty elsewhere. */
-  readonly distribution: string;
-  readonly release: string;
-  /** Whether the system's search finds a Vulkan loader (`libvulkan.so.1`). */
-  readonly loader: boolean;
-  /** Manifests of Vulkan drivers, one JSON file a driver. */
-  readonly manifests: readonly string[];
-  /** Environment variables that change which drivers the loader sees. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** An NVIDIA kernel driver is visible. */
-  readonly nvidia: boolean;
-  /** Render nodes of GPUs, e.g. `/dev/dri/renderD128`, and whether this user may open them. */
-  readonly renderNodes: readonly { readonly path: string; readonly usable: boolean }[];
-  readonly container: boolean;
-}
-
 const variables = [
   'VK_DRIVER_FILES',
   'VK_ICD_FILENAMES',
@@ -35,25 +15,33 @@ const variables = [
   'COLLIMATE_ROBUST',
 ];
 
-export function systemFacts(): SystemFacts {
+/** What of the system decides which adapters there are. */
+export function systemFacts() {
   const { env } = process;
   const release = osRelease();
   const set = variables.filter((name) => env[name] !== undefined);
   return {
-    platform: process.platform,
-    arch: process.arch,
+    platform: process.platform as string,
+    arch: process.arch as string,
+    /** `ID` and `VERSION_ID` of /etc/os-release, e.g. `debian` and `12`; empty elsewhere. */
     distribution: release.ID ?? '',
     release: release.VERSION_ID ?? '',
+    /** Whether the system's search finds a Vulkan loader. */
     loader: hasVulkanLoader(),
+    /** Of Vulkan drivers, one JSON file a driver. */
     manifests: manifestFolders().flatMap((folder) => list(folder).filter((path) => path.endsWith('.json'))),
+    /** Variables that change which drivers the loader sees. */
     environment: Object.fromEntries(set.map((name) => [name, env[name]!])),
     nvidia: existsSync('/dev/nvidiactl') || existsSync('/proc/driver/nvidia/version'),
+    /** Of GPUs, and whether this user may open them. */
     renderNodes: list('/dev/dri')
       .filter((path) => path.includes('renderD'))
       .map((path) => ({ path, usable: canOpen(path) })),
     container: existsSync('/.dockerenv') || existsSync('/run/.containerenv') || env.container !== undefined,
   };
 }
+
+export type SystemFacts = Readonly<ReturnType<typeof systemFacts>>;
 
 /** Where the Vulkan loader looks for manifests on Linux, user folders first. */
 function manifestFolders(): string[] {

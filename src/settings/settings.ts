@@ -12,9 +12,13 @@ type AnyRow = Row<unknown, Settings>;
 export const rowOf = (name: SettingName): AnyRow => rows[name] as AnyRow;
 
 /** The values that variations have in the paper: files that do not name them mean these. */
-export const defaults = Object.fromEntries(
-  settingNames.flatMap((name) => ('default' in rows[name] ? [[name, rowOf(name).default]] : [])),
-) as Partial<Settings>;
+export const defaults = valuesOf((name) => rowOf(name).default);
+
+/** A value for each setting that has one. */
+export function valuesOf(of: (name: SettingName) => unknown): Partial<Settings> {
+  const all = settingNames.map((name) => [name, of(name)] as const);
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined));
+}
 
 /** `Weight decay`. */
 export const labelOf = (name: SettingName): string =>
@@ -39,19 +43,15 @@ export const trainingOptions = (settings: Settings): TrainingOptions =>
 
 /** Those of which the images of a run, and their labels, depend. */
 export const dataSettings = (settings: Settings): Partial<Settings> =>
-  Object.fromEntries(
-    settingNames.flatMap((name) => {
-      const { changes, changesData } = rows[name];
-      return changes === 'data' || changesData?.(settings) ? [[name, settings[name]]] : [];
-    }),
-  );
+  valuesOf((name) => {
+    const { changes, changesData } = rows[name];
+    return changes === 'data' || changesData?.(settings) ? settings[name] : undefined;
+  });
 
 /** Settings of the control: the same without skip connections, and without what needs them. */
 export const controlSettings = (settings: Settings): Settings => ({
   ...settings,
-  ...Object.fromEntries(
-    settingNames.flatMap((name) => (rows[name].needsSkip ? [[name, rowOf(name).default]] : [])),
-  ),
+  ...valuesOf((name) => (rows[name].needsSkip ? rowOf(name).default : undefined)),
   skip: false,
   weightDecay: settings.controlWeightDecay!,
   controlWeightDecay: null,

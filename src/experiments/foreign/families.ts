@@ -1,6 +1,5 @@
 import { CollimateError } from '../../errors.ts';
-import { type NetworkOptions, networkOf } from '../../models/networks.ts';
-import type { HostState } from '../../train/state.ts';
+import { networkOf } from '../../models/networks.ts';
 import type { Family, Inputs, Shapes } from './family.ts';
 import { resnets } from './resnets.ts';
 import type { TensorFiles } from './tensor-files.ts';
@@ -9,19 +8,12 @@ import { weightsOf } from './weights.ts';
 
 const families: readonly Family[] = [resnets, ...transformers];
 
-/** A network that was recognized. */
-export interface Recognized {
-  readonly family: Family;
-  readonly options: NetworkOptions;
-  /** Reads its weights. @throws CollimateError unless the tensors are just those of the network */
-  state(): HostState;
-}
-
 /**
- * The network that tensors from elsewhere belong to, by their names and shapes and what is beside them, for some inputs.
+ * The network that tensors from elsewhere belong to, by their names and shapes and what is beside them, for some inputs; `state` reads its
+ * weights, which must be just those of the network.
  * @throws CollimateError with what was found if they are of no known family, or read something else
  */
-export function recognize(files: TensorFiles, inputs: Inputs = {}): Recognized {
+export function recognize(files: TensorFiles, inputs: Inputs = {}) {
   const { shapes, path } = files;
   const family = families.find(({ signs }) => signs.every((name) => shapes.has(name)));
   if (!family) {
