@@ -8,3 +8,11 @@ export function invocation(name: string): string {
 /** A command as users type it here, such as `npm run data -- list` or `npx collimate doctor`. */
 export const command = (name: string, words = ''): string =>
   words ? `${invocation(name)} ${words}` : invocation(name).replace(/ --$/, '');
+
+/** A word as it is typed in a shell. */
+export const quote = (word: string): string =>
+  /^[\w./=+:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** A command with words that a shell may have to be kept from reading. */
+export const commandLine = (name: string, words: readonly string[]): string =>
+  command(name, words.map(quote).join(' '));

@@ -12,9 +12,9 @@ export interface Display {
   fact(name: string, value: unknown): void;
   stage(stage: 'train' | 'analyze', network: NetworkName): void;
   progress(progress: TrainingProgress, network: NetworkName): void;
-  epoch(metrics: EpochMetrics, network: NetworkName): void;
+  epoch?(metrics: EpochMetrics, network: NetworkName): void;
   /** Leaves the terminal as it was. */
-  close(): void;
+  close?(): void;
 }
 
 const LINE_MS = 5_000;
@@ -36,7 +36,6 @@ function jsonLines(): Display {
       if (isDue[network](ends)) print('progress', { network, ...progress });
     },
     epoch: (metrics, network) => print('epoch', { network, ...metrics }),
-    close() {},
   };
 }
 
@@ -56,8 +55,6 @@ function plainLines(): Display {
       if (!isDue[network](step === steps)) return;
       console.log(`${labels[network]}: step ${step}/${steps}, ${Object.values(words(progress)).join(', ')}`);
     },
-    epoch() {},
-    close() {},
   };
 }
 
@@ -78,7 +75,6 @@ function bar(): Display {
       bars.get(network)?.setTotal(progress.steps);
       bars.get(network)?.update(progress.step, words(progress));
     },
-    epoch() {},
     close() {
       all?.stop();
       all = undefined;

@@ -1,5 +1,4 @@
 import { remedyOf } from '../atomic-write.ts';
-import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.ts';
 
@@ -87,11 +86,3 @@ function rootOf(error: unknown): unknown {
     ? rootOf(error.suppressed)
     : error;
 }
-
-/** A word as it is typed in a shell. */
-export const quote = (word: string): string =>
-  /^[\w./=+:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
-/** A command as it is typed in a shell. */
-export const commandLine = (script: string, args: readonly string[]): string =>
-  command(script, args.map(quote).join(' '));

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { commandLine } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { isDone } from '../experiments/analysis-file.ts';
 import type { Experiment } from '../experiments/experiment.ts';
@@ -8,7 +9,6 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import type { Gpu, KernelChooser } from '../gpu/device.ts';
 import { openGpu } from '../host/open.ts';
-import { commandLine } from './main.ts';
 
 export const resumeCommand = (experiment: string, folder: string): string =>
   commandLine('reproduce', [experiment, '--resume', folder]);

@@ -1,3 +1,4 @@
+import { commandLine } from '../command.ts';
 import { packagesOf } from '../data/datasets.ts';
 import type { Experiment } from '../experiments/experiment.ts';
 import { type GivenSettings, resolveSettings } from '../experiments/given-settings.ts';
@@ -12,7 +13,7 @@ import { openSecond } from '../host/second-device.ts';
 import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetching.ts';
-import { commandLine, reportError } from './main.ts';
+import { reportError } from './main.ts';
 import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './tracer.ts';
 import { conclude } from './verdict-table.ts';
@@ -58,7 +59,7 @@ export async function runSingle(
 
   const display = chooseDisplay(!!options.json);
   const howToGoOn = () => {
-    display.close();
+    display.close?.();
     console.error(`To continue: ${resumeCommand(experiment.name, folder.path)}`);
   };
   display.fact('adapter', options.json ? gpu.info : `${gpu.info.name}, ${gpu.info.driver}`);
@@ -78,14 +79,14 @@ export async function runSingle(
         display.stage(stage, network);
       },
       onProgress: display.progress,
-      onEpoch: display.epoch,
+      ...(display.epoch && { onEpoch: display.epoch }),
     });
-    display.close();
+    display.close?.();
     const { writeReport } = await import('../report/write.ts'); // late, for a quick start
     writeReport(folder);
     return conclude(claims, folder.path, options);
   } catch (error) {
-    display.close();
+    display.close?.();
     const status = reportError(error);
     // Going on helps neither a run that diverged nor one that never got to a checkpoint.
     if (!(error instanceof DivergedError) && folder.has(CHECKPOINT)) howToGoOn();

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { quote } from '../command.ts';
 import { CollimateError } from '../errors.ts';
-import { quote } from './main.ts';
 
 /** Before its time limit a task gets so many seconds to stop at a checkpoint. */
 const NOTICE_S = 120;

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { writeAtomically } from '../atomic-write.ts';
-import { command, invocation } from '../command.ts';
+import { command, commandLine, invocation, quote } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { CONFIG, makeFolder } from '../experiments/run-folder.ts';
 import {
@@ -18,7 +18,6 @@ import {
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
 import { suites, sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, whole } from '../settings/row.ts';
-import { commandLine, quote } from './main.ts';
 import { adapterOption, tuneOption } from './options.ts';
 import { addSettings } from './setting-options.ts';
 import { checkTime, sbatch, slurmScript, timesIn } from './slurm.ts';

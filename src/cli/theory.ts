@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
+import { commandLine } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { originOf } from '../experiments/run-config.ts';
@@ -23,7 +24,6 @@ import {
 } from '../experiments/unconstrained/settings.ts';
 import { openGpu } from '../host/open.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
-import { commandLine } from './main.ts';
 import { adapterOption } from './options.ts';
 import { addNumber } from './setting-options.ts';
 import { conclude } from './verdict-table.ts';

@@ -168,12 +168,7 @@ function eventsOf(parts: readonly TimedRun[], shift: number): TraceEvent[] {
 /** Names and order of the tracks. */
 function names(gpu: string): TraceEvent[] {
   const meta = (name: string, pid: number, tid: number, value: string): TraceEvent => ({
-    name,
-    ph: 'M',
-    pid,
-    tid,
-    ts: 0,
-    args: { name: value },
+    ...{ name, ph: 'M', pid, tid, ts: 0, args: { name: value } },
   });
   return [
     meta('process_name', 1, 0, gpu),

@@ -67,9 +67,7 @@ async function serve(options: WorkerOptions): Promise<void> {
       interrupt,
       tuner,
       checkpointSeconds: options.checkpointSeconds,
-      onStage() {},
       onProgress: ({ step, steps }) => send({ progress: step / steps }),
-      onEpoch() {},
     });
     writeReport(folder);
     forgetFailure(order.folder);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
-import { command } from '../command.ts';
+import { commandLine } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { packageFolder } from '../host/packages.ts';
@@ -89,10 +89,8 @@ export function firstThere(folder: string, names: readonly string[]): string | u
 }
 
 /** The command that fetches a source into the folder in use. */
-export function fetchCommand(name: string, { dataDir }: PlaceOptions): string {
-  const quoted = dataDir && (/^[\w./-]+$/.test(dataDir) ? dataDir : `'${dataDir.replaceAll("'", "'\\''")}'`);
-  return command('data', `fetch ${name}${quoted ? ` --data-dir ${quoted}` : ''}`);
-}
+export const fetchCommand = (name: string, { dataDir }: PlaceOptions): string =>
+  commandLine('data', ['fetch', name, ...(dataDir ? ['--data-dir', dataDir] : [])]);
 
 /** A sentence on where else to get the images, if anywhere. */
 export const offlineSource = (source: Source): string =>

@@ -48,7 +48,8 @@ export interface FolderLock {
  * holder that was taken for gone although it only slept learns of it from {@link FolderLock.check}.
  */
 export function lockFolder(folder: string): FolderLock {
-  const contents = JSON.stringify(self());
+  const [pid, started] = [process.pid, startOf(process.pid)];
+  const contents = JSON.stringify({ host: hostname(), machine: machine(), pid, started } satisfies Holder);
   for (let attempt = 1; ; attempt++) {
     const path = join(folder, PREFIX + randomBytes(6).toString('hex'));
     try {
@@ -122,10 +123,6 @@ function isAlive(holder: Holder | undefined): boolean | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM' ? undefined : false;
   }
-}
-
-function self(): Holder {
-  return { host: hostname(), machine: machine(), pid: process.pid, started: startOf(process.pid) };
 }
 
 /** Names what process numbers are counted in: on Linux this boot of the kernel and the container's own space of numbers. */

@@ -35,9 +35,9 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
   /** Opens a device that computes beside the given one; undefined if nothing is gained by that. */
   readonly openSecond?: () => Promise<Gpu | undefined>;
   /** What begins now, for one of the networks. */
-  readonly onStage: (stage: 'train' | 'analyze', network: NetworkName) => void;
+  readonly onStage?: (stage: 'train' | 'analyze', network: NetworkName) => void;
   readonly onProgress: (progress: TrainingProgress, network: NetworkName) => void;
-  readonly onEpoch: (metrics: EpochMetrics, network: NetworkName) => void;
+  readonly onEpoch?: (metrics: EpochMetrics, network: NetworkName) => void;
 }
 
 /**
@@ -78,13 +78,13 @@ export async function reproduce(
   async function runOne(network: NetworkName, into: RunFolder, own: RunConfig, data: DeviceTask) {
     begun.set(into, own);
     record();
-    session.onStage('train', network);
+    session.onStage?.('train', network);
     const { experiment, network: options, training, normalization } = own;
     const { testEvery, seed, samples, compress } = own.settings;
     const info = { experiment, network: options, training, normalization };
     const reporting = {
       onProgress: (progress: TrainingProgress) => session.onProgress(progress, network),
-      onEpoch: (metrics: EpochMetrics) => session.onEpoch(metrics, network),
+      onEpoch: (metrics: EpochMetrics) => session.onEpoch?.(metrics, network),
     };
     const state = await interrupt.graceful(
       () => train(data, into, info, { testEvery, checkpointSeconds, interrupt: stop, ...reporting }),
@@ -102,7 +102,7 @@ export async function reproduce(
       if (!missingEpochs(into.path, own.settings).length) return known;
     }
     folder.remove(REPORT); // If there is one, it is of an earlier analysis.
-    session.onStage('analyze', network);
+    session.onStage?.('analyze', network);
     analyses++;
     const request = { trainingSeed: seed, seed, samples, compress };
     const analysis = known ?? (await analyzeRun(data, options, state, request));

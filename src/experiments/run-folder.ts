@@ -17,7 +17,7 @@ export const CONFIG = 'config.json';
 export const METRICS = 'metrics.jsonl';
 export const CHECKPOINT = 'checkpoint.safetensors';
 
-/** The epochs in the metrics.jsonl of a run's folder. */
+/** The epochs in the metrics.jsonl of a run's folder, without a torn last line; none if there is no file. */
 export const readMetrics = (folder: string): EpochMetrics[] =>
   readLines(join(folder, METRICS), {
     schema: epochMetrics,
@@ -118,14 +118,9 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** The epochs in metrics.jsonl, without a torn last line; none if there is no file. */
-  readMetrics(): EpochMetrics[] {
-    return readMetrics(this.path);
-  }
-
   /** Keeps only the metrics that `keep` accepts, such as those up to the checkpoint that a run resumes from. */
   truncateMetrics(keep: (line: EpochMetrics) => boolean): void {
-    const kept = this.readMetrics().filter(keep);
+    const kept = readMetrics(this.path).filter(keep);
     if (this.has(METRICS)) this.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
     this.#metricsEndWhole = true;
   }

@@ -138,17 +138,13 @@ function refuseAxis({ name }: Sweep, { changes }: SweepCell, given: Partial<Sett
   );
 }
 
-/** An axis with the settings that each of its values stands for. */
+/** A value of an axis, and the settings that it stands for. */
+type AxisValue = readonly [value: Cell[string], changes?: Partial<Settings>];
 export interface AxisValues {
   readonly name: string;
-  readonly values: readonly { readonly value: Cell[string]; readonly changes: Partial<Settings> }[];
+  readonly values: readonly AxisValue[];
 }
-
-/** Values of an axis, each with what it changes. */
-export const axis = (
-  name: string,
-  ...values: readonly (readonly [value: Cell[string], changes?: Partial<Settings>])[]
-): AxisValues => ({ name, values: values.map(([value, changes = {}]) => ({ value, changes })) });
+export const axis = (name: string, ...values: readonly AxisValue[]): AxisValues => ({ name, values });
 
 /** Values of an axis that are the values of a setting. */
 export const valuesOf = <K extends keyof Settings & string>(
@@ -162,7 +158,7 @@ export function grid(base: Base, ...axes: readonly AxisValues[]): SweepCell[] {
   return axes.reduce<SweepCell[]>(
     (cells, { name, values }) =>
       cells.flatMap((point) =>
-        values.map(({ value, changes }) => ({
+        values.map(([value, changes = {}]) => ({
           ...point,
           cell: { ...point.cell, [name]: value },
           changes: { ...point.changes, ...changes },

@@ -16,7 +16,7 @@ import {
 } from './checkpoint.ts';
 import { type Interrupt, Interrupted } from './interrupt.ts';
 import { Pace } from './pace.ts';
-import { CHECKPOINT, METRICS, type RunFolder } from './run-folder.ts';
+import { CHECKPOINT, METRICS, type RunFolder, readMetrics } from './run-folder.ts';
 import { snapshotEpochs, snapshotFile } from './snapshots.ts';
 import type { DeviceTask } from './task.ts';
 
@@ -253,7 +253,7 @@ function readOwn(folder: RunFolder, info: TrainingInfo, stepsPerEpoch: number) {
     refuse(`is of step ${step} of ${steps}, and ${progress ? 'has' : 'lacks'} the progress of an epoch`);
   }
   // Those between are of steps that are done again.
-  const lines = folder.readMetrics().filter((line) => line.step <= step || line.step > steps);
+  const lines = readMetrics(folder.path).filter((line) => line.step <= step || line.step > steps);
   const done = Math.floor(step / stepsPerEpoch);
   const expected = Array.from({ length: done }, (_, i) => [i + 1, (i + 1) * stepsPerEpoch]);
   const what = `${folder.path}/${METRICS}: the list of epochs with their steps, up to the checkpoint's step ${step},`;

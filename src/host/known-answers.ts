@@ -3,6 +3,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { record } from '../gpu/runnable.ts';
 import { inNode } from '../gpu/wait.ts';
+import { range } from '../numbers.ts';
 
 /** A device that accepts work and gives back something else than its result. */
 export class WrongAnswers extends CollimateError {
@@ -37,9 +38,6 @@ export function compareAnswers(
   throw new WrongAnswers(info.name, wrong, known.length, what, example);
 }
 
-export const list = <T>(count: number, f: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => f(i));
-
 const COUNT = 1024;
 
 /** Reads what was uploaded, passes it between lanes through workgroup memory, and writes exact numbers. */
@@ -65,14 +63,14 @@ export async function checkDevice(gpu: Gpu): Promise<void> {
 
 export async function askDevice(gpu: Gpu): Promise<void> {
   const pipeline = await gpu.pipeline(kernel);
-  const given = list(COUNT, (i) => 0.5 * i + 1);
+  const given = range(COUNT).map((i) => 0.5 * i + 1);
   const buffer = gpu.createBuffer(4 * COUNT);
   try {
     gpu.write(buffer, 0, Float32Array.from(given));
     const group = gpu.bindGroup(pipeline, [buffer]);
     record(gpu.device, (recorder) => recorder.dispatch({ pipeline, group, grid: [COUNT / 64, 1, 1] }));
     const got = new Float32Array(await gpu.read(buffer, 0, 4 * COUNT));
-    const known = list(COUNT, (i) => 1.5 * given[(i & ~63) + 63 - (i & 63)]! - (i ^ 21));
+    const known = range(COUNT).map((i) => 1.5 * given[(i & ~63) + 63 - (i & 63)]! - (i ^ 21));
     compareAnswers(gpu, '', got, known, 0);
   } finally {
     gpu.destroyBuffer(buffer);

@@ -6,9 +6,13 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { philoxUniform } from '../kernels/philox.ts';
-import { askDevice, compareAnswers, isUnchecked, list } from './known-answers.ts';
+import { range } from '../numbers.ts';
+import { askDevice, compareAnswers, isUnchecked } from './known-answers.ts';
 
-const total = (count: number, f: (i: number) => number): number => list(count, f).reduce((a, b) => a + b);
+const total = (count: number, f: (i: number) => number): number =>
+  range(count)
+    .map(f)
+    .reduce((a, b) => a + b);
 
 /** A small problem: a function, what it is given, and what it should return, by formulas of their own. */
 interface Problem {
@@ -25,7 +29,8 @@ const spread = (i: number) => Math.fround(((4 * ((i + 1) * 0.6180339887)) % 4) -
 const product = (m: number, k: number, n: number): Problem => ({
   f: (a, b) => c.matmul(a, b),
   specs: [of(m, k), of(k, n)],
-  answer: (a, b) => list(m * n, (i) => total(k, (l) => a[Math.floor(i / n) * k + l]! * b[l * n + (i % n)]!)),
+  answer: (a, b) =>
+    range(m * n).map((i) => total(k, (l) => a[Math.floor(i / n) * k + l]! * b[l * n + (i % n)]!)),
 });
 
 /** Rows that are constant on the columns that leave the same remainder by three: they span what these columns' sums see. */
@@ -42,7 +47,7 @@ const problems = {
     f: (x) => c.add(c.sum(x, -1), c.amax(x, -1)),
     specs: [of(5, 67)],
     answer: (x) => {
-      const rows = list(5, (r) => x.slice(67 * r, 67 * (r + 1)));
+      const rows = range(5).map((r) => x.slice(67 * r, 67 * (r + 1)));
       return rows.map((row) => total(67, (i) => row[i]!) + Math.max(...row));
     },
   },
@@ -51,7 +56,7 @@ const problems = {
     f: (x, w) => c.conv2d(x, w, { padding: 1 }),
     specs: [of(2, 5, 6, 4), of(8, 4, 3, 3)],
     answer: (x, w) =>
-      list(2 * 5 * 6 * 8, (i) => {
+      range(2 * 5 * 6 * 8).map((i) => {
         const [image, row, col] = [Math.floor(i / 240), Math.floor(i / 48) % 5, Math.floor(i / 8) % 6];
         return total(4 * 9, (tap) => {
           const [h, v] = [row - 1 + (Math.floor(tap / 3) % 3), col - 1 + (tap % 3)];
@@ -64,7 +69,7 @@ const problems = {
     f: (x) => c.maxPool2d(x, 2),
     specs: [of(1, 6, 4, 4)],
     answer: (x) =>
-      list(24, (i) => {
+      range(24).map((i) => {
         const start = Math.floor(i / 8) * 32 + (Math.floor(i / 4) % 2) * 8 + (i % 4);
         return Math.max(...[0, 4, 16, 20].map((step) => x[start + step]!));
       }),
@@ -72,7 +77,7 @@ const problems = {
   gather: {
     f: (x) => c.take(x, c.sub(8, c.iota([9]))),
     specs: [of(9, 4)],
-    answer: (x) => list(36, (i) => x[(8 - Math.floor(i / 4)) * 4 + (i % 4)]!),
+    answer: (x) => range(36).map((i) => x[(8 - Math.floor(i / 4)) * 4 + (i % 4)]!),
   },
   cumsum: {
     f: (x) => c.cumsum(x),
@@ -82,7 +87,8 @@ const problems = {
   scatter: {
     f: (x) => c.scatterAdd(x, c.rem(c.iota([9]), 4), 5),
     specs: [of(9, 4)],
-    answer: (x) => list(20, (i) => total(9, (r) => (r % 4 === Math.floor(i / 4) ? x[4 * r + (i % 4)]! : 0))),
+    answer: (x) =>
+      range(20).map((i) => total(9, (r) => (r % 4 === Math.floor(i / 4) ? x[4 * r + (i % 4)]! : 0))),
   },
   random: {
     f: (key) => c.random(key, [64]),
@@ -97,9 +103,9 @@ const problems = {
       return c.matmul(q, q, { transposeA: true });
     },
     specs: [of(3, 11)],
-    data: [list(33, (i) => STEPS[3 * Math.floor(i / 11) + ((i % 11) % 3)]!)],
+    data: [range(33).map((i) => STEPS[3 * Math.floor(i / 11) + ((i % 11) % 3)]!)],
     answer: () =>
-      list(121, (i) => {
+      range(121).map((i) => {
         const [row, col] = [Math.floor(i / 11) % 3, (i % 11) % 3];
         return row === col ? 1 / [4, 4, 3][row]! : 0;
       }),
@@ -109,12 +115,12 @@ const problems = {
     f: (x) => rightSvd(x).s,
     specs: [of(2, 6, 6)],
     data: [
-      list(72, (i) => {
+      range(72).map((i) => {
         const row = Math.floor(i / 6) % 6;
         return (i < 36 ? 6 - row : row + 1) * (Number(row === i % 6) - 1 / 3);
       }),
     ],
-    answer: () => list(12, (i) => 6 - (i % 6)),
+    answer: () => range(12).map((i) => 6 - (i % 6)),
   },
   texels: product(128, 128, 128),
   stripes: {
@@ -168,7 +174,7 @@ export async function examineKernels(gpu: Gpu, kernels: readonly Kernel[]): Prom
 async function askFamily(gpu: Gpu, family: Family): Promise<void> {
   const problem: Problem = problems[family];
   const sizes = problem.specs.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
-  const data = problem.data ?? sizes.map((size) => list(size, spread));
+  const data = problem.data ?? sizes.map((size) => range(size).map(spread));
   const program = await compileUnexamined(gpu, problem.f, problem.specs, { label: 'known answers' });
   const { data: got } = await program.run(...data);
   const what = ` of ${PARTICULAR[family]?.[0] ?? family}`;

@@ -4,7 +4,7 @@ import { deviations } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
 import { CONTROL, labels } from '../experiments/reproduce.ts';
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
-import type { RunFolder } from '../experiments/run-folder.ts';
+import { type RunFolder, readMetrics } from '../experiments/run-folder.ts';
 import { settingLines } from '../settings/settings.ts';
 import type { RunData } from './data.ts';
 import type { Row } from './page.ts';
@@ -26,7 +26,7 @@ export function writeReport(folder: RunFolder): void {
 function runData(folder: RunFolder, label: string): RunData {
   const analysis = readAnalysis(folder.path)!; // It is made before.
   const course = readCourse(folder.path, analysis.network);
-  return { label, analysis, metrics: folder.readMetrics(), ...(course.length > 0 && { course }) };
+  return { label, analysis, metrics: readMetrics(folder.path), ...(course.length > 0 && { course }) };
 }
 
 function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData, control?: RunData): void {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { Interrupt } from '../../src/experiments/interrupt.ts';
 import { loadTask } from '../../src/experiments/load-task.ts';
-import { CHECKPOINT, RunFolder } from '../../src/experiments/run-folder.ts';
+import { CHECKPOINT, RunFolder, readMetrics } from '../../src/experiments/run-folder.ts';
 import { snapshotFile } from '../../src/experiments/snapshots.ts';
 import { DeviceTask, type Task } from '../../src/experiments/task.ts';
 import { type TrainingProgress, train } from '../../src/experiments/train-run.ts';
@@ -195,7 +195,7 @@ test('epochs in between need not be tested, and the weights are the same', async
     using second = RunFolder.create(join(root, 'second'));
     const state = await trainIn(gpu, each, undefined, own);
     expect(await trainIn(gpu, second, undefined, own, task, 2)).toEqual(state);
-    const tested = (folder: RunFolder) => folder.readMetrics().map((line) => line.testAccuracy);
+    const tested = (folder: RunFolder) => readMetrics(folder.path).map((line) => line.testAccuracy);
     const all = tested(each);
     expect(all).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)]);
     expect(tested(second)).toEqual([null, all[1], all[2]]);
@@ -215,13 +215,13 @@ test('each epoch is tested on the images that are held back', async () => {
     using other = RunFolder.create(join(root, 'whole'));
     await trainIn(gpu, other);
     expect(folder.readBytes(CHECKPOINT)).toEqual(other.readBytes(CHECKPOINT));
-    const metrics = folder.readMetrics();
+    const metrics = readMetrics(folder.path);
     expect(metrics).toHaveLength(2);
     for (const [n, { validationAccuracy, seconds, ...rest }] of metrics.entries()) {
       expect(validationAccuracy! * 500).toBeCloseTo(Math.round(validationAccuracy! * 500), 3);
       expect(validationAccuracy).toBeLessThanOrEqual(0.5);
       expect(validationAccuracy).toBeGreaterThan(0.3);
-      expect({ ...rest, seconds: 0 }).toEqual({ ...other.readMetrics()[n], seconds: 0 });
+      expect({ ...rest, seconds: 0 }).toEqual({ ...readMetrics(other.path)[n], seconds: 0 });
     }
   });
 });
