@@ -5,8 +5,10 @@ import { checked } from '../../schema.ts';
 import type { Family, Inputs, Shapes } from './family.ts';
 import { type Mapping, rowsOf } from './weights.ts';
 
-/** Tensors of a family by ours, `#` the number of a layer: whole names, or those that `.weight` and `.bias` belong to. */
+/** Tensors of a family by ours, those of layers below a prefix: whole names, or those that `.weight` and `.bias` belong to. */
 interface Layout {
+  /** `#` is the number of a layer. */
+  readonly layers: string;
   readonly names: Readonly<Record<string, string>>;
   /** Queries, keys and values in one tensor, `attention.qkv`: one after the other, or head by head. */
   readonly qkv?: 'whole' | 'by head';
@@ -26,7 +28,7 @@ interface Kind extends Layout, Pick<Family, 'title' | 'signs' | 'reads'> {
 }
 
 /** Where tensors lie that are named and laid out in such a way. */
-function placed({ names, qkv, turned }: Layout): NonNullable<Family['mapping']> {
+function placed({ layers, names, qkv, turned }: Layout): NonNullable<Family['mapping']> {
   return (options, { has, sizes }, { texts }): Mapping =>
     (name, shape) => {
       const [, layer = '', own = ''] = /^(?:blocks\.(\d+)\.)?(.*)$/.exec(name)!;
@@ -35,7 +37,7 @@ function placed({ names, qkv, turned }: Layout): NonNullable<Family['mapping']> 
       const tied = part === 'head' && !has(`${names.head}.weight`);
       if (tied && !texts) return undefined;
       const key = index >= 0 ? 'attention.qkv' : tied ? 'embedding' : part;
-      const there = (names[own] ?? `${names[key]}.${leaf}`).replace('#', layer);
+      const there = (layer && layers.replace('#', layer)) + (names[own] ?? `${names[key]}.${leaf}`);
       const found = sizes(there);
       const lead = Math.max(0, found.length - shape.length);
       const [total = 0] = found;
@@ -125,8 +127,8 @@ function readable({ names }: Kind, said: Said, shapes: Shapes, { length, used, n
 
 /** A family of transformers. */
 function family(kind: Kind): Family {
-  const { title, signs, reads, names, turned, usual } = kind;
-  const at = (part: string, layer = 0) => names[part]!.replace('#', `${layer}`);
+  const { title, signs, reads, layers: prefix, names, turned, usual } = kind;
+  const at = (part: string, layer = 0) => prefix.replace('#', `${layer}`) + names[part]!;
   return {
     ...{ title, signs, reads, mapping: placed(kind) },
     options(shapes, { texts, branches, classes: known = 2 }) {
@@ -173,14 +175,15 @@ const kinds: readonly Kind[] = [
   {
     ...{ title: 'a GPT-2 of Hugging Face', signs: ['wte.weight', 'h.0.attn.c_attn.weight'], reads: 'texts' },
     types: ['gpt2'],
+    layers: 'h.#.',
     names: {
       ...{ embedding: 'wte', positions: 'wpe', norm: 'ln_f', head: 'lm_head' },
       ...{
-        'attention.norm': 'h.#.ln_1',
-        'attention.qkv': 'h.#.attn.c_attn',
-        'attention.out': 'h.#.attn.c_proj',
+        'attention.norm': 'ln_1',
+        'attention.qkv': 'attn.c_attn',
+        'attention.out': 'attn.c_proj',
       },
-      ...{ 'mlp.norm': 'h.#.ln_2', 'mlp.up': 'h.#.mlp.c_fc', 'mlp.down': 'h.#.mlp.c_proj' },
+      ...{ 'mlp.norm': 'ln_2', 'mlp.up': 'mlp.c_fc', 'mlp.down': 'mlp.c_proj' },
     },
     ...{ qkv: 'whole', turned: true },
     usual: () => true,
@@ -191,15 +194,16 @@ const kinds: readonly Kind[] = [
   {
     ...{ title: 'a GPT-NeoX of Hugging Face', reads: 'texts' },
     types: ['gpt_neox'],
+    layers: 'layers.#.',
     signs: ['embed_in.weight', 'layers.0.attention.query_key_value.weight'],
     names: {
       ...{ embedding: 'embed_in', norm: 'final_layer_norm', head: 'embed_out' },
-      ...{ 'attention.norm': 'layers.#.input_layernorm', 'mlp.norm': 'layers.#.post_attention_layernorm' },
+      ...{ 'attention.norm': 'input_layernorm', 'mlp.norm': 'post_attention_layernorm' },
       ...{
-        'attention.qkv': 'layers.#.attention.query_key_value',
-        'attention.out': 'layers.#.attention.dense',
+        'attention.qkv': 'attention.query_key_value',
+        'attention.out': 'attention.dense',
       },
-      ...{ 'mlp.up': 'layers.#.mlp.dense_h_to_4h', 'mlp.down': 'layers.#.mlp.dense_4h_to_h' },
+      ...{ 'mlp.up': 'mlp.dense_h_to_4h', 'mlp.down': 'mlp.dense_4h_to_h' },
     },
     qkv: 'by head',
     own: (said) => ({
@@ -215,16 +219,17 @@ const kinds: readonly Kind[] = [
   {
     ...{ title: 'a Llama of Hugging Face, or a network like it', reads: 'texts' },
     types: ['llama', 'mistral', 'qwen2'],
+    layers: 'layers.#.',
     signs: ['embed_tokens.weight', 'layers.0.self_attn.q_proj.weight', 'layers.0.mlp.gate_proj.weight'],
     names: {
       ...{ embedding: 'embed_tokens', norm: 'norm', head: 'lm_head' },
-      ...{ 'attention.norm': 'layers.#.input_layernorm', 'mlp.norm': 'layers.#.post_attention_layernorm' },
-      ...{ 'attention.query': 'layers.#.self_attn.q_proj', 'attention.key': 'layers.#.self_attn.k_proj' },
-      ...{ 'attention.value': 'layers.#.self_attn.v_proj', 'attention.out': 'layers.#.self_attn.o_proj' },
+      ...{ 'attention.norm': 'input_layernorm', 'mlp.norm': 'post_attention_layernorm' },
+      ...{ 'attention.query': 'self_attn.q_proj', 'attention.key': 'self_attn.k_proj' },
+      ...{ 'attention.value': 'self_attn.v_proj', 'attention.out': 'self_attn.o_proj' },
       ...{
-        'mlp.gate': 'layers.#.mlp.gate_proj',
-        'mlp.up': 'layers.#.mlp.up_proj',
-        'mlp.down': 'layers.#.mlp.down_proj',
+        'mlp.gate': 'mlp.gate_proj',
+        'mlp.up': 'mlp.up_proj',
+        'mlp.down': 'mlp.down_proj',
       },
     },
     own(said, { shape, has }, heads) {
@@ -249,21 +254,22 @@ const kinds: readonly Kind[] = [
   {
     ...{ title: 'a Vision Transformer of timm, or a DINOv2', reads: 'images' },
     types: ['dinov2', 'timm_wrapper'],
+    layers: 'blocks.#.',
     signs: ['cls_token', 'patch_embed.proj.weight', 'blocks.0.attn.qkv.weight'],
     names: {
       ...{ class: 'cls_token', 'positions.weight': 'pos_embed', patches: 'patch_embed.proj', norm: 'norm' },
       ...{
-        'attention.norm': 'blocks.#.norm1',
-        'attention.qkv': 'blocks.#.attn.qkv',
-        'attention.out': 'blocks.#.attn.proj',
+        'attention.norm': 'norm1',
+        'attention.qkv': 'attn.qkv',
+        'attention.out': 'attn.proj',
       },
       ...{
-        'mlp.norm': 'blocks.#.norm2',
-        'mlp.up': 'blocks.#.mlp.fc1',
-        'mlp.down': 'blocks.#.mlp.fc2',
+        'mlp.norm': 'norm2',
+        'mlp.up': 'mlp.fc1',
+        'mlp.down': 'mlp.fc2',
         head: 'head',
       },
-      ...{ 'attention.layerScale': 'blocks.#.ls1.gamma', 'mlp.layerScale': 'blocks.#.ls2.gamma' },
+      ...{ 'attention.layerScale': 'ls1.gamma', 'mlp.layerScale': 'ls2.gamma' },
     },
     qkv: 'whole',
     usual: (width) => width <= 1024 || width === 1536,
@@ -275,19 +281,18 @@ const kinds: readonly Kind[] = [
   {
     ...{ title: 'a Vision Transformer of Hugging Face', reads: 'images' },
     types: ['vit'],
+    layers: 'encoder.layer.#.',
     signs: ['embeddings.cls_token', 'encoder.layer.0.attention.attention.query.weight'],
     names: {
       ...{ class: 'embeddings.cls_token', 'positions.weight': 'embeddings.position_embeddings' },
       ...{ patches: 'embeddings.patch_embeddings.projection', norm: 'layernorm', head: 'classifier' },
       ...{
-        'attention.norm': 'encoder.layer.#.layernorm_before',
-        'mlp.norm': 'encoder.layer.#.layernorm_after',
+        'attention.norm': 'layernorm_before',
+        'mlp.norm': 'layernorm_after',
       },
-      ...Object.fromEntries(
-        PARTS.map((part) => [`attention.${part}`, `encoder.layer.#.attention.attention.${part}`]),
-      ),
-      'attention.out': 'encoder.layer.#.attention.output.dense',
-      ...{ 'mlp.up': 'encoder.layer.#.intermediate.dense', 'mlp.down': 'encoder.layer.#.output.dense' },
+      ...Object.fromEntries(PARTS.map((part) => [`attention.${part}`, `attention.attention.${part}`])),
+      'attention.out': 'attention.output.dense',
+      ...{ 'mlp.up': 'intermediate.dense', 'mlp.down': 'output.dense' },
     },
     own: (said) => ({ epsilon: said.layer_norm_eps ?? 1e-12, ...mlpOf(said.hidden_act, 'gelu') }),
   },

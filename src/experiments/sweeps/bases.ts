@@ -1,6 +1,6 @@
 import { type Claim, LEARNED } from '../../analysis/claim.ts';
 import { ALIGNMENT } from '../../analysis/measures/alignment.ts';
-import type { Quantity } from '../../analysis/quantity.ts';
+import type { Place, Quantity } from '../../analysis/quantity.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { type DatasetName, datasets } from '../../data/datasets.ts';
 import type { Settings } from '../../settings/table.ts';
@@ -30,37 +30,23 @@ const BRIEF: Partial<Settings> = {
 /** Too short to learn the task; everything runs. */
 const TINY: Partial<Settings> = { ...BRIEF, images: 1_280, validation: 256, epochs: 2, samples: 2 };
 
+/** A preset of an experiment, with changes by which its runs are called. */
+export const baseOf = (
+  experiment: string,
+  preset: string,
+  called: string,
+  changes: Partial<Settings> = {},
+): Base => ({ name: `${experiment}.${called}`, experiment, preset, changes });
+
 /** The fully connected networks of sweeps, without controls of their own. */
 export function fcBase(level: Level, dataset: Exclude<DatasetName, 'synthetic-images'> = 'mnist'): Base {
   const experiment = `${dataset}-fc`;
-  switch (level) {
-    case 'smoke':
-      return { name: `${experiment}.tiny`, experiment, preset: 'smoke', changes: TINY };
-    case 'quick':
-      return { name: `${experiment}.brief`, experiment, preset: 'quick', changes: BRIEF };
-    case 'paper': {
-      const images = datasets[dataset].images - VALIDATION;
-      const changes = { images, validation: VALIDATION, controlWeightDecay: null };
-      return { name: `${experiment}.paper-sweep`, experiment, preset: 'paper', changes };
-    }
-  }
+  if (level === 'smoke') return baseOf(experiment, 'smoke', 'tiny', TINY);
+  if (level === 'quick') return baseOf(experiment, 'quick', 'brief', BRIEF);
+  const images = datasets[dataset].images - VALIDATION;
+  const changes = { images, validation: VALIDATION, controlWeightDecay: null };
+  return baseOf(experiment, 'paper', 'paper-sweep', changes);
 }
-
-/** An experiment at a preset as it stands, its control too. */
-export const asItStands = (experiment: string, preset: string): Base => ({
-  name: `${experiment}.${preset}`,
-  experiment,
-  preset,
-  changes: {},
-});
-
-/** The same without its control. */
-export const alone = (experiment: string, preset: string): Base => ({
-  name: `${experiment}.${preset}-alone`,
-  experiment,
-  preset,
-  changes: { controlWeightDecay: null },
-});
 
 /**
  * With skip connections, and without them at the largest weight decay at which plain networks of 8 blocks generalize as well as at
@@ -86,6 +72,7 @@ const SHOWN = {
   line: ['representations lie on a line', 0.98],
   [ALIGNMENT]: ['singular vectors align', 0.6],
   topEnergy: ['Residual Jacobians have rank at most C', 0.99],
+  inverseDepthR2: ['σ₁ falls as a/(i + b)', 0.95],
 } as const;
 
 type SweepClaim = Claim<ScalarName>;
@@ -115,3 +102,12 @@ export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }
 
 /** The claim that singular vectors align there. */
 export const aligned = (part: Part): SweepClaim => shown(ALIGNMENT, part);
+
+/** The claim that σ₁ of the last block falls inversely with depth: the paper's slope of −1 is among those that we take for that. */
+export const inverse = ({ at, ...words }: Words & { readonly at: Place }): SweepClaim => ({
+  threshold: { atLeast: -1.5, atMost: -0.8 },
+  of: { scalar: 'sigma1Last', at, over: 'depth', take: 'slope' },
+  presupposes: [LEARNED],
+  ...words,
+});
+type Words = Pick<SweepClaim, 'property' | 'id' | 'title' | 'measure' | 'control'>;

@@ -1,7 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { ALIGNMENT, aligned, alone, fcBase, on, shown } from './bases.ts';
+import { ALIGNMENT, aligned, baseOf, fcBase, on, shown } from './bases.ts';
 
 export const classes: Sweep = {
   name: 'classes',
@@ -28,7 +28,7 @@ export const classes: Sweep = {
     ),
     ...(level === 'paper'
       ? grid(
-          alone('cifar100-conv', 'paper'),
+          baseOf('cifar100-conv', 'paper', 'paper-baseOf', { controlWeightDecay: null }),
           on('cifar100'),
           axis('classes', [20, { classes: 20, superclasses: true }], [100, { classes: 100 }]),
         )

@@ -62,20 +62,16 @@ export const compression: Sweep = {
     const base = fcBase(level);
     const small = { compress: true, ...(level === 'quick' && { width: 64 }) };
     const tiny = level === 'smoke';
-    return [
-      ...grid(
+    const cells = (skip: boolean, depths: number[], decays: number[]) =>
+      grid(
         base,
-        axis('skip', ['with', { skip: true, ...small }]),
-        valuesOf('depth', tiny ? [2, 4] : [4, 8, 16]),
-        valuesOf('weightDecay', tiny ? [1e-3, 1e-1] : [1e-3, 1e-2, 1e-1]),
-      ),
-      ...grid(
-        base,
-        axis('skip', ['without', { skip: false, ...small }]),
-        valuesOf('depth', tiny ? [2] : [4, 8]),
-        valuesOf('weightDecay', tiny ? [1e-3] : [1e-3, 1e-2]),
-      ),
-    ];
+        axis('skip', [skip ? 'with' : 'without', { skip, ...small }]),
+        valuesOf('depth', depths),
+        valuesOf('weightDecay', decays),
+      );
+    return tiny
+      ? [...cells(true, [2, 4], [1e-3, 1e-1]), ...cells(false, [2], [1e-3])]
+      : [...cells(true, [4, 8, 16], [1e-3, 1e-2, 1e-1]), ...cells(false, [4, 8], [1e-3, 1e-2])];
   },
   claims: () =>
     (Object.keys(OUTCOMES) as (keyof typeof OUTCOMES)[]).flatMap((outcome) =>

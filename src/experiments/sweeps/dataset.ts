@@ -3,7 +3,7 @@ import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets } from '../../data/datasets.ts';
 import { type Model, networks } from '../../models/networks.ts';
 import { axis, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
-import { aligned, asItStands, fcBase, MAIN, on } from './bases.ts';
+import { aligned, baseOf, fcBase, MAIN, on } from './bases.ts';
 
 const by = (model: Model) => axis('model', [model]);
 
@@ -23,7 +23,7 @@ function datasetCells(level: Level): SweepCell[] {
   ) as [keyof typeof datasets, Model][];
   return [
     ...fc,
-    ...others.flatMap(([set, model]) => grid(asItStands(`${set}-${model}`, level), on(set), by(model))),
+    ...others.flatMap(([set, model]) => grid(baseOf(`${set}-${model}`, level, level), on(set), by(model))),
   ];
 }
 

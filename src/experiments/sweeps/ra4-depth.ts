@@ -1,7 +1,5 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
-import type { ScalarName } from '../../analysis/scalars.ts';
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { aligned, fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
+import { aligned, fcBase, inverse, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
 
 /** At every depth but 2: two blocks have one pair to align. */
 const ALIGNED = {
@@ -10,16 +8,12 @@ const ALIGNED = {
   control: PLAIN,
 } as const;
 
-const slope = (id: string, where: string, depth: readonly [from: number, to: number]): Claim<ScalarName> => ({
-  property: 'RA4',
-  id,
-  title: `the top singular value of the last block falls inversely with total depth${where}`,
-  measure: `slope of log σ₁ of the last block on log L, over L = ${depth.join(' to ')}`,
-  threshold: { atLeast: -1.5, atMost: -0.8 },
-  of: { scalar: 'sigma1Last', at: { ...WITH, depth }, over: 'depth', take: 'slope' },
-  presupposes: [LEARNED],
-  control: PLAIN,
-});
+const slope = (id: string, where: string, depth: readonly [from: number, to: number]) =>
+  inverse({
+    ...{ property: 'RA4', id, at: { ...WITH, depth }, control: PLAIN },
+    title: `the top singular value of the last block falls inversely with total depth${where}`,
+    measure: `slope of log σ₁ of the last block on log L, over L = ${depth.join(' to ')}`,
+  });
 
 export const depth: Sweep = {
   name: 'ra4-depth',

@@ -1,7 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, aligned, fcBase, MAIN } from './bases.ts';
+import { ALIGNMENT, aligned, fcBase, inverse, MAIN } from './bases.ts';
 
 const BLOCKS = axis('blocks', ['tied', { tied: true }], ['own', { tied: false }]);
 const TIED = { blocks: 'tied' };
@@ -48,16 +48,11 @@ export const recurrentDepth: Sweep = {
       presupposes: [LEARNED],
       control: OWN,
     },
-    {
-      property: 'beyond',
-      id: 'tied-slope',
+    inverse({
+      ...{ property: 'beyond', id: 'tied-slope', at: TIED, control: OWN },
       title: 'the top singular value of the last iteration falls inversely with their number',
       measure: 'slope of log σ₁ of the last iteration on log L',
-      of: { scalar: 'sigma1Last', at: TIED, over: 'depth', take: 'slope' },
-      threshold: { atLeast: -1.5, atMost: -0.8 },
-      presupposes: [LEARNED],
-      control: OWN,
-    },
+    }),
     {
       property: 'beyond',
       id: 'tied-early',

@@ -1,6 +1,8 @@
+import type { Claim } from '../../analysis/claim.ts';
+import type { Place } from '../../analysis/quantity.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, type Base, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, aligned, shown } from './bases.ts';
+import { ALIGNMENT, baseOf, shown } from './bases.ts';
 
 /** Networks of 6 blocks, trained on squared errors for 500 steps: without a loss that saturates, more slowly than for classes. */
 const BRIEF: Partial<Settings> = {
@@ -9,14 +11,30 @@ const BRIEF: Partial<Settings> = {
 };
 const TINY: Partial<Settings> = { ...BRIEF, images: 640, epochs: 2, depth: 4, width: 16, samples: 2 };
 
-const base = (level: Level, experiment: string, changes: Partial<Settings> = {}): Base => ({
-  ...{ name: `${experiment}.squared`, experiment, preset: level === 'paper' ? 'paper' : 'quick' },
-  changes:
-    level === 'paper' ? { controlWeightDecay: null } : { ...(level === 'smoke' ? TINY : BRIEF), ...changes },
-});
+const base = (level: Level, experiment: string, changes: Partial<Settings> = {}): Base =>
+  level === 'paper'
+    ? baseOf(experiment, 'paper', 'squared', { controlWeightDecay: null })
+    : baseOf(experiment, 'quick', 'squared', { ...(level === 'smoke' ? TINY : BRIEF), ...changes });
 
 const on = (task: string) => axis('task', [task]);
 const WAVES = { task: 'sines' };
+const TO_20 = { ...WAVES, outputs: [2, 20] } as const;
+const ANGLES = { task: 'angles' };
+const CODES = { task: 'autoencoder' };
+
+/** A claim about the smallest value of a measure over some targets or codes. */
+const ofTargets = (
+  name: Parameters<typeof shown>[0],
+  property: Claim['property'],
+  id: string,
+  where: string,
+  at: Place,
+  several?: string,
+) =>
+  shown(name, {
+    ...{ property, id, where, of: { at, over: 'outputs', take: 'min' } },
+    ...(several && { measured: `minimum over ${several}` }),
+  });
 
 /** What takes the place of C where there are no classes: the paper's question about regression and generation. */
 export const regression: Sweep = {
@@ -47,41 +65,11 @@ export const regression: Sweep = {
     ];
   },
   claims: () => [
-    shown('topEnergy', {
-      ...{
-        property: 'RA3',
-        id: 'target-rank',
-        where: 'for C the dimension of the target',
-        measured: 'minimum over targets',
-      },
-      of: { at: WAVES, over: 'outputs', take: 'min' },
-    }),
-    aligned({
-      ...{
-        property: 'RA2',
-        id: 'target-aligned',
-        where: 'in regression',
-        measured: 'minimum over targets of 2 to 20',
-      },
-      of: { at: { ...WAVES, outputs: [2, 20] }, over: 'outputs', take: 'min' },
-    }),
-    shown('line', {
-      ...{ property: 'RA1', id: 'target-line', where: 'in regression', measured: 'minimum over targets' },
-      of: { at: WAVES, over: 'outputs', take: 'min' },
-    }),
-    shown('topEnergy', {
-      ...{ property: 'RA3', id: 'angles-rank', where: 'for C = 2, the cosine and sine of an angle' },
-      of: { at: { task: 'angles' }, over: 'outputs', take: 'min' },
-    }),
-    shown('topEnergy', {
-      ...{
-        property: 'RA3',
-        id: 'code-rank',
-        where: 'for C the dimension of the code',
-        measured: 'minimum over codes',
-      },
-      of: { at: { task: 'autoencoder' }, over: 'outputs', take: 'min' },
-    }),
+    ofTargets('topEnergy', 'RA3', 'target-rank', 'for C the dimension of the target', WAVES, 'targets'),
+    ofTargets(ALIGNMENT, 'RA2', 'target-aligned', 'in regression', TO_20, 'targets of 2 to 20'),
+    ofTargets('line', 'RA1', 'target-line', 'in regression', WAVES, 'targets'),
+    ofTargets('topEnergy', 'RA3', 'angles-rank', 'for C = 2, the cosine and sine of an angle', ANGLES),
+    ofTargets('topEnergy', 'RA3', 'code-rank', 'for C the dimension of the code', CODES, 'codes'),
   ],
   figures: [
     {

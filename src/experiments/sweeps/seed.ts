@@ -1,7 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
 import { grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
-import { fcBase, MAIN } from './bases.ts';
+import { baseOf, fcBase, MAIN } from './bases.ts';
 
 export const seed: Sweep = {
   name: 'seed',
@@ -52,10 +52,6 @@ export function mainCells(level: Level): SweepCell[] {
     const snapshots = { snapshots: 2, controlWeightDecay: 1e-3 };
     return grid({ ...tiny, name: `${name}-course`, changes: { ...changes, ...snapshots } });
   }
-  return grid({
-    name: `mnist-fc.${level}-course`,
-    experiment: 'mnist-fc',
-    preset: level,
-    changes: { snapshots: level === 'quick' ? 8 : 16 },
-  });
+  const changes = { snapshots: level === 'quick' ? 8 : 16 };
+  return grid(baseOf('mnist-fc', level, `${level}-course`, changes));
 }

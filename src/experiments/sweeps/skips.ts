@@ -1,5 +1,5 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
-import { type ScalarName, scalar } from '../../analysis/scalars.ts';
+import type { Claim } from '../../analysis/claim.ts';
+import type { ScalarName } from '../../analysis/scalars.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
 import { aligned, fcBase, MAIN, shown } from './bases.ts';
@@ -33,13 +33,7 @@ const claimsOf = (kind: string): Claim<ScalarName>[] => {
     shown('line', part('RA1')),
     aligned(part('RA2')),
     shown('topEnergy', part('RA3')),
-    {
-      ...{ property: 'RA4', id: part('RA4').id, title: `σ₁ falls as a/(i + b) ${part('RA4').where}` },
-      measure: scalar('inverseDepthR2').what,
-      of: { scalar: 'inverseDepthR2', at: { kind } },
-      threshold: { atLeast: 0.95 },
-      presupposes: [LEARNED],
-    },
+    shown('inverseDepthR2', part('RA4')),
   ];
 };
 

@@ -1,13 +1,13 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
-import { axis, type Base, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
-import { aligned, alone, MAIN, PLAIN, SKIP_AXIS, shown } from './bases.ts';
+import { axis, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
+import { aligned, baseOf, inverse, MAIN, PLAIN, SKIP_AXIS, shown } from './bases.ts';
 
 const NETWORKS = ['vit', 'gpt'] as const;
 const DATA = { vit: 'mnist', gpt: 'language' } as const;
 
 /** Without controls of their own. */
-const base = (level: Level, network: 'vit' | 'gpt'): Base => alone(`${DATA[network]}-${network}`, level);
+const base = (level: Level, network: 'vit' | 'gpt') =>
+  baseOf(`${DATA[network]}-${network}`, level, `${level}-alone`, { controlWeightDecay: null });
 
 const TOGETHER = { branches: 'together', norms: 'pre', skip: 'with' };
 const WHOLE = axis('branches', ['together']);
@@ -77,15 +77,11 @@ export const transformers: Sweep = {
           shown('topEnergy', { id: `${network}-rank`, where, property: 'RA3', of: { at }, control: PLAIN }),
         ];
       }),
-      {
-        property: 'RA4',
-        id: 'gpt-slope',
+      inverse({
+        ...{ property: 'RA4', id: 'gpt-slope', at: { model: 'gpt', ...TOGETHER } },
         title: 'the top singular value falls inversely with depth in the GPT',
         measure: `slope of log of the ${scalar('sigma1Last').what} on log L`,
-        of: { scalar: 'sigma1Last', at: { model: 'gpt', ...TOGETHER }, over: 'depth', take: 'slope' },
-        threshold: { atLeast: -1.5, atMost: -0.8 },
-        presupposes: [LEARNED],
-      },
+      }),
     ];
   },
   figures: [
