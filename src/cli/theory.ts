@@ -67,13 +67,8 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   using folder = openFolder(options.out ?? sweepFolder('results', theorySweep.name, preset), settings);
   if (!folder.has(CONFIG)) {
     const origin = originOf(gpu.info, commandLine('reproduce', process.argv.slice(3)));
-    folder.writeJson(CONFIG, {
-      schema: THEORY_CONFIG.format,
-      experiment: theorySweep.name,
-      preset,
-      settings,
-      ...origin,
-    });
+    const what = { schema: THEORY_CONFIG.format, experiment: theorySweep.name, preset, settings };
+    folder.writeJson(CONFIG, { ...what, ...origin });
   }
   const say = (event: string, fields: object, words: string) =>
     console.log(options.json ? JSON.stringify({ event, ...fields }) : words);

@@ -188,12 +188,8 @@ export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
   return Object.assign(tracer, {
     async [Symbol.asyncDispose]() {
       gpu.tracer = undefined;
-      write(path, await tracer.events());
+      const lines = (await tracer.events()).map((event) => JSON.stringify(event));
+      writeAtomically(path, `{"displayTimeUnit":"ns","traceEvents":[\n${lines.join(',\n')}\n]}\n`);
     },
   });
-}
-
-function write(path: string, traceEvents: readonly object[]): void {
-  const lines = traceEvents.map((event) => JSON.stringify(event));
-  writeAtomically(path, `{"displayTimeUnit":"ns","traceEvents":[\n${lines.join(',\n')}\n]}\n`);
 }

@@ -46,17 +46,24 @@ export async function readArchive(
     });
   });
   try {
-    await pipeline(createReadStream(path), hashInto(hash), createGunzip(), bounded(path, maxBytes), tar);
+    let bytes = 0;
+    const bounded = watched(({ length }) => {
+      bytes += length;
+      if (bytes > maxBytes) throw refused(path, `unpacks to more than ${maxBytes} bytes`);
+    });
+    const hashed = watched((chunk) => hash.update(chunk));
+    await pipeline(createReadStream(path), hashed, createGunzip(), bounded, tar);
   } catch (cause) {
     throw failure(path, cause);
   }
   return { files, sha256: hash.digest('hex') };
 }
 
-function hashInto(hash: ReturnType<typeof createHash>) {
+/** Passes chunks on after a look at each. */
+function watched(look: (chunk: Buffer) => void) {
   return async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
-      hash.update(chunk);
+      look(chunk);
       yield chunk;
     }
   };
@@ -69,17 +76,6 @@ function faultOf({ name, type, linkname }: Header): string | undefined {
   if (type === 'file' || type === 'contiguous-file' || type === 'directory') return undefined;
   const target = linkname ? ` to ${JSON.stringify(linkname)}` : '';
   return `has an entry that is neither file nor folder: ${JSON.stringify(name)}, a ${type}${target}`;
-}
-
-function bounded(path: string, maximum: number) {
-  return async function* (chunks: AsyncIterable<Buffer>) {
-    let bytes = 0;
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      if (bytes > maximum) throw refused(path, `unpacks to more than ${maximum} bytes`);
-      yield chunk;
-    }
-  };
 }
 
 const FETCH_AGAIN = 'Remove the archive and fetch it again: it is damaged, or not what its name says.';

@@ -11,7 +11,6 @@ import { Evaluator } from '../train/evaluate.ts';
 import { type HostState, initialState, TrainingState } from '../train/state.ts';
 import { analysisSamples, type DeviceTask } from './task.ts';
 
-/** The options of an analysis. */
 export interface AnalysisRequest {
   /** Seed of the training, from which initialization follows. */
   readonly trainingSeed: number;

@@ -10,9 +10,7 @@ import { initialState } from '../train/state.ts';
 import { Trainer } from '../train/trainer.ts';
 import { type Experiment, imageShape } from './experiment.ts';
 
-/** What an experiment's settings amount to. */
 export interface Size {
-  /** Height, width and channels of an image. */
   readonly image: readonly [number, number, number];
   readonly parameters: number;
   /** Floating-point operations of all training and testing of the network, and of its control if there is one. */

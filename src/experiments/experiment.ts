@@ -50,7 +50,6 @@ function presetsOf(dataset: DatasetName, model: Model): Experiment['presets'] {
   };
 }
 
-/** The experiment with a kind of network on a dataset. */
 export function experimentOn(dataset: DatasetName, model: Model): Experiment {
   const { title, prefix = dataset } = datasets[dataset];
   const on = `${networks[model].title} on ${title}`;

@@ -47,22 +47,16 @@ export class Interrupt implements Disposable {
   #requested: number | undefined;
   #saving = 0;
   #leaving = false;
-  readonly #leave: () => void | Promise<void>;
-  readonly #onRequest: () => void;
-  readonly #exit: (status: number) => unknown;
 
   /**
    * `whenLeaving` may print a last message and finish something while the work goes on; another Ctrl-C cuts that short.
    * `onRequest` is called at each request, and `exit` when nothing is left to wait for.
    */
   constructor(
-    whenLeaving: () => void | Promise<void> = () => {},
-    onRequest: () => void = () => {},
-    exit: (status: number) => unknown = leave,
+    private readonly whenLeaving: () => void | Promise<void> = () => {},
+    private readonly onRequest: () => void = () => {},
+    private readonly exit: (status: number) => unknown = leave,
   ) {
-    this.#leave = whenLeaving;
-    this.#onRequest = onRequest;
-    this.#exit = exit;
     listening.add(this);
     for (const signal of Object.keys(SIGNALS)) process.on(signal, this.#onSignal);
   }
@@ -99,7 +93,7 @@ export class Interrupt implements Disposable {
     const first = this.#requested === undefined;
     if (first) status = reason;
     this.#requested ??= now;
-    this.#onRequest();
+    this.onRequest();
     if (first && this.#saving > 0) return;
     if (this.#leaving) {
       // By the signal itself: whatever else a process does at its end, Dawn may crash in it.
@@ -112,9 +106,9 @@ export class Interrupt implements Disposable {
   async #end(): Promise<void> {
     this.#leaving = true;
     try {
-      await this.#leave();
+      await this.whenLeaving();
     } finally {
-      await this.#exit(status);
+      await this.exit(status);
     }
   }
 

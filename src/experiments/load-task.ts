@@ -3,7 +3,6 @@ import { loadDataset } from '../data/load.ts';
 import type { Experiment } from './experiment.ts';
 import { type DataSettings, type Task, taskOf } from './task.ts';
 
-/** Loads the part of a dataset that the settings select. */
 export async function loadTask(
   name: Experiment['dataset'],
   settings: DataSettings,

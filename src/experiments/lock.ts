@@ -22,7 +22,6 @@ const BEAT_MS = 5_000;
 const SILENCE_MS = 60_000;
 const ATTEMPTS = 4;
 
-/** Whether a name in a folder is that of a lock. */
 export function isLock(name: string): boolean {
   return name.startsWith(PREFIX);
 }
@@ -30,7 +29,6 @@ export function isLock(name: string): boolean {
 /** Another process is writing the folder. */
 export class LockedError extends CollimateError {}
 
-/** A lock that this process holds. */
 export interface FolderLock {
   /** Throws if the lock was lost, as when this process was halted for longer than {@link SILENCE_MS}. */
   check(): void;

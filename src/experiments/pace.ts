@@ -5,7 +5,6 @@ const MAX_STEPS = 256;
 
 /** Tracks how fast steps run, and decides how many to queue next. */
 export class Pace {
-  /** Steps of the next chunk. */
   steps = 2;
   #last = performance.now();
   #perSecond = 0;

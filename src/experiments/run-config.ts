@@ -81,7 +81,6 @@ const CONFIG_FILE = {
   older: 'Start another run, or use the version of Collimate that started this one.',
 } as const;
 
-/** The configuration of a new run, or of its control. */
 export function describeRun(
   experiment: Experiment,
   run: { preset: string; settings: Settings; command: string; tune?: TuneMode },

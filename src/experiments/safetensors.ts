@@ -32,7 +32,6 @@ export type TensorData = {
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = '__metadata__';
 
-/** A tensor in the header. */
 const entry = v.object({
   dtype: v.picklist(Object.keys(ARRAYS) as Dtype[]),
   shape: v.array(whole()),
@@ -85,7 +84,6 @@ export interface Bytes {
   read(begin: number, end: number): Uint8Array<ArrayBuffer>;
 }
 
-/** Those in memory. */
 export const inMemory = (bytes: Uint8Array): Bytes => ({
   size: bytes.length,
   read: (begin, end) => new Uint8Array(bytes.subarray(begin, end)),
@@ -133,7 +131,6 @@ export function decodeSafetensors(
   return { tensors: new Map([...places].map(([name, place]) => [name, tensorAt(source, place)])), metadata };
 }
 
-/** Reads a tensor. */
 export function tensorAt(source: Bytes, { dtype, shape, begin, end }: TensorPlace): TensorData {
   const View: new (bytes: ArrayBufferLike) => TensorData['data'] = ARRAYS[dtype];
   return { dtype, shape, data: new View(source.read(begin, end).buffer) } as TensorData;

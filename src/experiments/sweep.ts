@@ -153,7 +153,6 @@ export const valuesOf = <K extends keyof Settings & string>(
 ): AxisValues =>
   axis(name, ...values.map((value) => [value, { [name]: value } as Partial<Settings>] as const));
 
-/** All combinations of the axes' values. */
 export function grid(base: Base, ...axes: readonly AxisValues[]): SweepCell[] {
   return axes.reduce<SweepCell[]>(
     (cells, { name, values }) =>

@@ -15,7 +15,6 @@ export { type TuneMode, Tuner, type TunerOptions, tuneModes } from '../tuner/tun
 
 const choice = v.object({
   variant: v.string(),
-  /** The problem that was measured. */
   problem: v.string(),
   /** Median time of each candidate; null for one that the adapter could not run. */
   microseconds: v.record(v.string(), v.nullable(atLeast0)),

@@ -7,13 +7,11 @@ import { version } from './home.ts';
 /** What reports are drawn with. */
 export const REPORT_PACKAGES = ['@observablehq/plot', 'linkedom', '@resvg/resvg-js', 'dejavu-fonts-ttf'];
 
-/** The folder of an installed npm package. */
 export function packageFolder(name: string): string | undefined {
   const places = createRequire(import.meta.url).resolve.paths(name) ?? [];
   return places.map((place) => join(place, name)).find((folder) => existsSync(join(folder, 'package.json')));
 }
 
-/** The version of an installed npm package. */
 export function packageVersion(name: string): string | undefined {
   const folder = packageFolder(name);
   return folder && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;

@@ -46,7 +46,6 @@ export interface NetworkKind<O, P = object> {
   readonly probe: P;
 }
 
-/** Options that every network has. */
 export const sharedOptions = (settings: Settings) => {
   const { classes, activation, skip } = settings;
   return { classes, activation, skip, ...unusual(settings, 'skipScale', 'survival', 'branchScale') };
@@ -67,7 +66,6 @@ export const few = (
   ...(side > 64 && settings.includes('resolution') && { resolution: 64 }),
 });
 
-/** Half of the images, and at most so many. */
 export const halfOf = ({ images }: DatasetFacts, maximum = images): number =>
   Math.min(Math.round(images / 2), maximum);
 

@@ -49,7 +49,6 @@ export function inputsOf(
   return reshape(add(mul(pixels, vector(scale)), vector(shift)), to);
 }
 
-/** A few numbers as a tensor. */
 function vector(values: readonly number[]): Tensor {
   const last = full(values.at(-1)!, [values.length]);
   return values

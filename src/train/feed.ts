@@ -67,7 +67,6 @@ export class Feed {
     }
   }
 
-  /** Batches of consecutive steps into consecutive slots. */
   #write(slot: number, first: number, steps: number): void {
     const features = this.table.shape[1]!;
     const rows = new Uint8Array(steps * this.#slotRows * features);

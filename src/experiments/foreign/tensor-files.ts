@@ -95,7 +95,6 @@ interface Contents {
   readonly format?: string | undefined;
 }
 
-/** The tensors of one file. */
 export function within(path: string, source: Bytes): Contents {
   const { places, metadata } = describeSafetensors(source, path);
   return {
@@ -104,7 +103,6 @@ export function within(path: string, source: Bytes): Contents {
   };
 }
 
-/** The tensors of the files that an index lists. */
 function listed(path: string): Contents {
   const { weight_map: fileOf } = readRecord(path, { schema: index, remedy: REMEDY });
   const files = new Map(

@@ -20,7 +20,6 @@ const MOST = 256;
 
 /** Texts as token ids. Their last token is what a network should say after the others, of all that are last in some text. */
 export interface Texts {
-  /** Tokens that the network reads. */
   readonly length: number;
   /** Ids that it reads anywhere, and those that it should say, each once. */
   readonly used: readonly number[];

@@ -125,7 +125,6 @@ function readable({ names }: Kind, said: Said, shapes: Shapes, { length, used, n
     );
 }
 
-/** A family of transformers. */
 function family(kind: Kind): Family {
   const { title, signs, reads, layers: prefix, names, turned, usual } = kind;
   const at = (part: string, layer = 0) => prefix.replace('#', `${layer}`) + names[part]!;

@@ -19,7 +19,6 @@ export type Mapping = (name: string, shape: readonly number[]) => Source | undef
 const IDLE =
   /(^|\.)(num_batches_tracked|position_ids|masked_bias|inv_freq|mask_token|pooler\.dense\.(weight|bias)|attn\.bias|attention\.bias)$/;
 
-/** How many tensors a message names. */
 const NAMED = 3;
 
 /**

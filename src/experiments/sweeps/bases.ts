@@ -54,7 +54,6 @@ export function fcBase(level: Level, dataset: Exclude<DatasetName, 'synthetic-im
  */
 export const SKIP = axis('skip', ['with'], ['without', { skip: false, weightDecay: 1e-2 }]);
 
-/** The axis of {@link SKIP}. */
 export const SKIP_AXIS: Axis = { name: 'skip', label: 'skip connections' };
 
 /** A place on that axis, and what claims there are compared with. */

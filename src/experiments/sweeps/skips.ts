@@ -19,7 +19,6 @@ const KINDS: readonly (readonly [kind: string, changes: Partial<Settings>])[] = 
   ['none', { skip: false, ...GENTLE }],
 ];
 
-/** RA1 to RA4 of a kind of skip connections. */
 const claimsOf = (kind: string): Claim<ScalarName>[] => {
   const part = (property: Claim['property']) => ({
     ...{

@@ -34,7 +34,6 @@ export const THEORY_CONFIG = {
 } as const;
 
 const cellResults = v.object({
-  /** One for each start. */
   runs: v.array(sweepRun),
   /** Rank and singular values of each block of each start, initial and trained: rows of `blocks.csv`. */
   blocks: v.array(v.record(v.string(), v.union([measured, v.string()]))),

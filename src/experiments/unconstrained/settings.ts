@@ -46,14 +46,12 @@ const fold = <T>(of: (name: Name) => T) =>
 export const theoryPreset = (level: Level): TheorySettings =>
   fold((name) => theoryRows[name][level]) as unknown as TheorySettings;
 
-/** How long they take, about. */
 export const theoryTimes: Readonly<Record<Level, string>> = {
   smoke: 'seconds',
   quick: 'minutes',
   paper: 'an hour',
 };
 
-/** What the command line was given, as typed. */
 export type GivenTheory = Partial<Record<Name | 'preset', string | undefined>>;
 
 export const theorySettings = v.strictObject(
