@@ -28,7 +28,7 @@ export const classes: Sweep = {
     ),
     ...(level === 'paper'
       ? grid(
-          baseOf('cifar100-conv', 'paper', 'paper-baseOf', { controlWeightDecay: null }),
+          baseOf('cifar100-conv', 'paper', 'paper-alone', { controlWeightDecay: null }),
           on('cifar100'),
           axis('classes', [20, { classes: 20, superclasses: true }], [100, { classes: 100 }]),
         )
