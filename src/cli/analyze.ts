@@ -91,7 +91,6 @@ Examples:
 docs/checkpoints.md lists the published networks whose weights are recognized.`,
   );
 
-/** Measures a network. Returns the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   program.parse(words, { from: 'user' });
   const path = program.args[0]!;

@@ -63,7 +63,6 @@ program
   .action(verify);
 
 let status = 0;
-/** Lists, fetches or verifies. Returns the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   await program.parseAsync(words, { from: 'user' });
   return status;

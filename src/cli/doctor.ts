@@ -136,7 +136,6 @@ const program = new Command(invocation('doctor'))
     '\nThe exit status is 0 if an adapter works (with --adapter, the requested one), else 1.',
   );
 
-/** Tries all adapters. Returns the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   const options = program.parse(words, { from: 'user' }).opts<{ adapter?: string; json?: boolean }>();
   const report = await examine((options.adapter || process.env.COLLIMATE_ADAPTER)?.trim().toLowerCase());

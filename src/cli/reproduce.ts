@@ -86,7 +86,6 @@ Numeric defaults depend on the preset; \`list NAME\` shows them. A stopped run l
 command that continues it.${exitStatuses('when the run is done', 'a run')}`,
   );
 
-/** Makes an experiment or sweeps, or lists them. Returns the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   if (words[0] === theorySweep.name) return theoryCommand(words.slice(1));
   program.parse(words, { from: 'user' });

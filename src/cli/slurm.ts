@@ -44,7 +44,6 @@ export interface ArrayJob {
   readonly tasks: number;
   /** The folder of its logs, which exists. */
   readonly logs: string;
-  /** The folder in which it runs. */
   readonly folder: string;
   /** The program with its arguments; `--shard i/n` is added. */
   readonly command: readonly string[];

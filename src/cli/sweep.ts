@@ -91,7 +91,6 @@ const status = planned('status', 'Shows which runs of a sweep are done, begun, f
   },
 );
 
-/** Submits a sweep, or shows how it stands. Returns the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   await new Command(invocation('sweep'))
     .description(

@@ -21,7 +21,6 @@ program
   .description('print where the choices are stored')
   .action(() => console.log(choicesFile()));
 
-/** Shows or deletes the record. Returns the exit status. */
 export async function run(words: readonly string[]): Promise<number> {
   await program.parseAsync(words, { from: 'user' });
   return 0;

@@ -28,7 +28,6 @@ export interface DatasetSplit {
 
 /** Facts about a dataset, known before it is loaded. */
 export interface DatasetFacts {
-  /** Name in headlines. */
   readonly title: string;
   /** Training and test images, at most. */
   readonly images: number;
@@ -81,7 +80,6 @@ export interface DatasetOptions extends PlaceOptions {
   readonly size?: number | undefined;
   /** Number of training images needed, for generated datasets. */
   readonly images?: number | undefined;
-  /** Called as images are decoded. */
   readonly onDecode?: ((done: number, total: number) => void) | undefined;
   /** Called with notes that are not failures; default: stderr. */
   readonly say?: ((message: string) => void) | undefined;

@@ -25,7 +25,6 @@ export interface FetchProgress {
 }
 
 export interface FetchOptions extends PlaceOptions {
-  /** Called as bytes come in. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
 }
 

@@ -8,11 +8,9 @@ import { sha256OfFile } from './checksum.ts';
 
 /** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`, or in subfolders of these. */
 export interface ImageFiles {
-  /** Where they are, for messages. */
   readonly path: string;
   /** Changes with the images. */
   readonly key: string;
-  /** Whether they are the published ones. */
   readonly published: boolean;
   /** Opens them: the paths of all files below the folder, images or not, and how to read an image. */
   open(): Promise<{ names: readonly string[]; read(name: string): Promise<Uint8Array> }>;

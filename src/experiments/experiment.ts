@@ -14,7 +14,6 @@ export interface Experiment {
   readonly dataset: DatasetName;
   readonly model: Model;
   readonly summary: string;
-  /** The report's headline. */
   readonly title: string;
   readonly defaultPreset: string;
   readonly presets: Readonly<Record<string, Preset>>;

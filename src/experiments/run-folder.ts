@@ -148,10 +148,9 @@ export class RunFolder implements Disposable {
  * returns its path. Of two runs in the same second the later one's folder ends in `-2`.
  */
 export function defaultRunPath(experiment: string, seed: number, now: Date, root = 'results'): string {
-  const two = (n: number) => `${n}`.padStart(2, '0');
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
-  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  const first = join(root, experiment, `${day}-${time}-${seed}`);
+  const local = new Date(now.getTime() - 60_000 * now.getTimezoneOffset()).toISOString();
+  const time = local.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  const first = join(root, experiment, `${time}-${seed}`);
   makeFolder(dirname(first));
   for (let n = 1; ; n++) {
     const path = n === 1 ? first : `${first}-${n}`;

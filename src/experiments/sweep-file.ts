@@ -113,7 +113,6 @@ const record = v.object({
   schema: v.literal('collimate/sweep@2'),
   name: v.string(),
   preset: v.string(),
-  /** The report's headline. */
   title: v.string(),
   /** What is asked, in a sentence or two. */
   question: v.string(),

@@ -90,11 +90,7 @@ function withRandomLabels(dataset: ImageDataset, share: number, seed: number): I
   return { ...dataset, labels };
 }
 
-export const shapeOf = ({ height, width, channels }: ImageDataset): [number, number, number] => [
-  height,
-  width,
-  channels,
-];
+export const shapeOf = ({ height, width, channels }: ImageDataset) => [height, width, channels] as const;
 
 export const featuresOf = ({ height, width, channels }: ImageDataset): number => height * width * channels;
 

@@ -63,7 +63,6 @@ type Accuracies = Pick<EpochMetrics, 'testAccuracy' | 'validationAccuracy'>;
 /** Steps that were queued together, with what is read after them. */
 interface Chunk {
   readonly end: number;
-  /** Whether a checkpoint is written. */
   readonly due: boolean;
   readonly results: Promise<[StepRecord[], Accuracies | undefined, HostState | undefined]>;
 }

@@ -76,11 +76,10 @@ export interface AlignedOptimum {
  * where t is the margin between logits and q the probability of all wrong classes.
  * @example alignedOptimum({ classes: 2, depth: 4, penalty: 0.01 }).sigma // 0.603739
  */
-export function alignedOptimum({
-  classes,
-  depth,
-  penalty,
-}: Pick<UnconstrainedOptions, 'classes' | 'depth' | 'penalty'>): AlignedOptimum {
+export function alignedOptimum(
+  model: Pick<UnconstrainedOptions, 'classes' | 'depth' | 'penalty'>,
+): AlignedOptimum {
+  const { classes, depth, penalty } = model;
   const others = classes - 1;
   const margin = (s: number) => (1 + s) ** depth * Math.sqrt(s * (1 + s));
   const wrong = (t: number) => others / (Math.exp(t) + others);

@@ -50,7 +50,6 @@ export function glance(all: readonly Gathered[]): Part[] {
   ];
 }
 
-/** The section of one statement. */
 export function statementParts({ statement, evidence, single }: Gathered, figure: Part | undefined): Part[] {
   const { sweeps, statement: words } = statement;
   if (evidence.length === 0) return [{ kind: 'text', text: words }, note(remedy(sweeps))];
@@ -70,7 +69,6 @@ const remedy = (sweeps: readonly string[]): Inline => [
   { code: command('reproduce', sweeps[0]) },
 ];
 
-/** A statement as a title. */
 export const headline = ({ mark, short }: Statement): string => (mark ? `${mark}: ${short}` : short);
 
 /** The figure that shows a statement best, from the files of its sweep or of a run. */

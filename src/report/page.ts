@@ -37,7 +37,6 @@ export type Part =
   | FigurePart
   | Table;
 
-/** Small print. */
 export const note = (text: Inline): Part => ({ kind: 'text', text, note: true });
 
 /** A list under a heading; nothing where it is empty. */
@@ -141,7 +140,6 @@ export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], ite
   groups: [{ rows: rowsOf(columns, items) }],
 });
 
-/** The rows of a table, one for each item. */
 export const rowsOf = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): Cell[][] =>
   items.map((item) =>
     columns.map(([, of]) => {
@@ -161,7 +159,6 @@ export const verdictMarks: Record<Verdict, string> = {
   'not measured': '–',
 };
 
-/** The pieces of a text. */
 export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);
 
 /** What pages of runs, of sweeps and the index differ in; {@link pageOf} adds what they share. */

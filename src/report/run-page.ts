@@ -103,7 +103,6 @@ export const facts = ({ trained, initialization }: Analysis): Row[] =>
 
 const show = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '—'));
 
-/** The result in a sentence. */
 export function resultSentence({ claims, run }: ReportData): string {
   const { trained } = run.analysis;
   const epochs = run.metrics.length;

@@ -5,7 +5,6 @@ export interface Statement {
   readonly property: Property;
   /** The paper's name for it, such as RA1; empty where it has none. */
   readonly mark: string;
-  /** As a headline. */
   readonly short: string;
   readonly statement: string;
   /** What a reader should look at to judge it. */

@@ -9,7 +9,6 @@ export interface Panel {
   note: string;
   width: number;
   height: number;
-  /** SVG markup. */
   body: string;
 }
 

@@ -37,18 +37,15 @@ export interface BlockNoise {
 }
 
 /** Maximum size of an activation or input of one example, in elements. */
-export const largestActivation = ({
-  input,
-  norms,
-  parameters,
-  activation = 0,
-}: Pick<Network, 'input' | 'norms' | 'parameters' | 'activation'>): number =>
+export const largestActivation = ({ input, norms, parameters, activation = 0 }: Activated): number =>
   Math.max(
     input.reduce((a, b) => a * b, 1),
     ...norms.map(({ features, positions }) => features * positions),
     activation,
     ...parameters.map(({ shape }) => shape[0]!), // what a layer without BatchNorm puts out
   );
+
+type Activated = Pick<Network, 'input' | 'norms' | 'parameters' | 'activation'>;
 
 /** What the training loop needs to know about a network. */
 export interface Network {

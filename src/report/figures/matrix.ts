@@ -4,7 +4,6 @@ import { blockTicks, range } from '../numbers.ts';
 import { type Panel, panelWidth } from '../svg.ts';
 
 const levels = 20;
-/** The legend of a matrix. */
 export const shades = range(levels + 1).map((q) => ({ color: 'currentColor', opacity: q / levels }));
 
 /** Matrices of shades, one for each pair of blocks of a stage: framed, crossed out where a block is dead. */
