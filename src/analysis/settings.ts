@@ -4,7 +4,6 @@ import { CollimateError, checkWhole } from '../errors.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { whole } from '../schema.ts';
 
-/** The settings of an analysis, as analysis.json records them. */
 export const settings = v.object({
   /** Number K of leading triples in RA2. */
   triples: whole(1),
@@ -18,6 +17,7 @@ export const settings = v.object({
   filters: whole(),
   seed: whole(),
 });
+/** The settings of an analysis, as analysis.json records them. */
 export type AnalysisOptions = v.InferOutput<typeof settings>;
 
 /** The SVD of the small matrix between two bases takes no more. */
