@@ -202,6 +202,17 @@ test('epochs in between need not be tested, and the weights are the same', async
   });
 });
 
+test('epochs shorter than what is queued at once are recorded one by one', async () => {
+  const few = await loadTask('mnist', { classes: 3, images: 48 });
+  const own = { ...info, training: { ...info.training, images: 48, epochs: 20 } };
+  await withGpu(async (gpu) => {
+    using folder = RunFolder.create(join(root, 'short'));
+    await trainIn(gpu, folder, undefined, own, few);
+    const ends = folder.readMetrics().map(({ epoch, step, testAccuracy }) => [epoch, step, testAccuracy]);
+    expect(ends).toEqual(Array.from({ length: 20 }, (_, i) => [i + 1, 3 * (i + 1), expect.any(Number)]));
+  });
+});
+
 test('each epoch is tested on the images that are held back', async () => {
   const images = await loadTask('mnist', { classes: 3, images: 600, validation: 500 });
   // Of the wrong labels of one half none can be right.
