@@ -99,6 +99,9 @@ describe.each(variants)('reductions and what is made of their totals, %s', (_, t
     await agree((x) => c.add(c.slice(rows(x!), 0, 4, -2), c.slice(rows(x!), 4, 8, -2)), [of([8, 8])]);
     await agree((x) => c.mul(x!, c.sum(c.mul(x!, c.sum(x!, -1)), -2)), [of([8, 12])]);
     await agree((x, y) => c.sub(c.add(x!, rows(x!)), rows(c.mul(y!, rows(x!)))), [of([8, 12]), of([8, 12])]);
+    // Two kernels stand between the totals and what needs both.
+    const twice = (x: Tensor) => c.cumsum(c.cumsum(x, -2), -2);
+    await agree((x) => c.sub(c.add(x!, rows(x!)), twice(rows(x!))), [of([8, 12])]);
     await agree(
       (x, k) => c.add(x!, c.cast(c.reshape(k!, [3, 4, 2]), 'f32')),
       [of([3, 4, 1]), indices([24], 9)],
