@@ -39,6 +39,11 @@ describe('random labels', () => {
     expect(Math.abs(firstHalf - 270)).toBeLessThan(45);
   });
 
+  test('stay what they were: runs are compared by them', () => {
+    const { train } = load({ randomLabels: 1 });
+    expect([...train.labels.subarray(0, 16)]).toEqual([1, 8, 2, 4, 4, 7, 6, 5, 7, 8, 3, 2, 9, 2, 2, 6]);
+  });
+
   test('depend on the seed alone, and a larger share has those of a smaller one', () => {
     const labels = (settings: Parameters<typeof load>[0]) => [...load(settings).train.labels];
     const some = labels({ randomLabels: 0.4 });
