@@ -12,7 +12,7 @@ const pairs = (depth: number, size: number) =>
   );
 
 test.each([
-  [1, 3, [0], 3],
+  [1, 200, [0], 160],
   [2, 3, [0, 1], 3],
   [3, 200, [0, 1, 2], 53],
   [16, 12, Array.from({ length: 16 }, (_, i) => i), 10],
