@@ -208,7 +208,7 @@ test('epochs shorter than what is queued at once are recorded one by one', async
   await withGpu(async (gpu) => {
     using folder = RunFolder.create(join(root, 'short'));
     await trainIn(gpu, folder, undefined, own, few);
-    const ends = folder.readMetrics().map(({ epoch, step, testAccuracy }) => [epoch, step, testAccuracy]);
+    const ends = readMetrics(folder.path).map(({ epoch, step, testAccuracy }) => [epoch, step, testAccuracy]);
     expect(ends).toEqual(Array.from({ length: 20 }, (_, i) => [i + 1, 3 * (i + 1), expect.any(Number)]));
   });
 });
