@@ -22,7 +22,7 @@ blocks, and all of them. Blocks i … j are
 
 - *dropped*: h_{j+1} is h_i;
 
-- *iterated*: one of them stands for all, the one with which most is left;
+- *iterated*: one of them stands for all, the one with which most is left (\`null\` of a single block);
 
 - one *linear* step of rank C, in closed form: h_{j+1} = σ(h_i + s + P_C (h_i − m)), with m and s the means of h_i and h_{j+1} − h_i and P_C
   the leading C singular triples of the mean of Π(I + J_l) − I, the Residual Jacobian of the blocks as one (without skip connections: of
@@ -38,7 +38,7 @@ const part = v.object({
   from: integer(1),
   to: integer(1),
   dropped: atLeast0,
-  iterated: atLeast0,
+  iterated: v.nullable(atLeast0),
   linear: v.nullable(atLeast0),
   distilled: v.nullable(atLeast0),
 });
@@ -92,11 +92,12 @@ async function compression(images: Images): Promise<Part[] | null> {
     const share = async (h: Float32Array, blocks: readonly number[] = []) =>
       (await accuracy(h, [...blocks, ...range(depth - to, to)])) / all;
     const iterated: number[] = [];
-    for (const block of range(to - from, from))
+    for (const block of to - from > 1 ? range(to - from, from) : [])
       iterated.push(await share(h, new Array<number>(to - from).fill(block)));
     const [linear, distilled] = (await steps?.after(h, from, to)) ?? [];
     parts.push({
-      ...{ from: from + 1, to, dropped: await share(h), iterated: Math.max(...iterated) },
+      ...{ from: from + 1, to, dropped: await share(h) },
+      iterated: iterated.length > 0 ? Math.max(...iterated) : null,
       linear: linear ? await share(linear) : null,
       distilled: distilled ? await share(distilled) : null,
     });

@@ -25,8 +25,10 @@ enough: even of noise, an eighth is explained then.`;
 const perBlock = (formula: string) =>
   later(ofNetwork(formula, v.array(maybe), (list, { depth }) => list.length === depth));
 export const whole = {
-  linearity: perBlock('of h_i and h_{i+1}, for each block; `null` where h_{i+1} does not vary'),
-  linearityOfStep: perBlock('of h_i and h_{i+1} − h_i'),
+  linearity: perBlock(
+    'of h_i and h_{i+1}, for each block; `null` where h_{i+1} does not vary, or there are no more rows than features: a linear map makes anything of these',
+  ),
+  linearityOfStep: perBlock('of h_i and h_{i+1} − h_i, likewise'),
 };
 type Measures = Values<typeof whole>;
 
@@ -90,7 +92,11 @@ export async function linearities(
       product.map((z, k) => z * scale[Math.floor(k / features)]! * (n ? 1 : scale[k % features]!)),
     ) as [Float64Array, Float64Array];
     const rest = unexplained(x, xy, features, step);
-    found.push([after > least ? 1 - rest / after : null, step > least ? 1 - rest / step : null]);
+    const known = scale.filter((s) => s > 0).length < path[i]!.length / features - 1;
+    found.push([
+      known && after > least ? 1 - rest / after : null,
+      known && step > least ? 1 - rest / step : null,
+    ]);
   }
   for (const side of sides) side.dispose();
   return found;
