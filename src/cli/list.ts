@@ -27,10 +27,11 @@ export async function list(
   const which = name === undefined ? ' at `--preset quick`' : '';
   const times = `Estimated for ${gpu.info.name}: training and control${which}, without the analysis.`;
   if (json) {
-    for (const each of experiment ? [experiment] : sweep ? [] : Object.values(catalog))
+    const whole = name === undefined;
+    for (const each of experiment ? [experiment] : whole ? Object.values(catalog) : [])
       presetLines(each, rates);
-    for (const each of sweep ? [sweep] : experiment ? [] : Object.values(sweeps)) sweepLine(each, rates);
-    if (name === undefined) listTheory(true);
+    for (const each of sweep ? [sweep] : whole ? Object.values(sweeps) : []) sweepLine(each, rates);
+    if (whole) listTheory(true);
   } else if (experiment)
     console.log(`${experiment.summary}\n\n${experimentTable(experiment, rates)}\n\n${times}`);
   else if (sweep) console.log(`${sweep.title}\n${sweep.question}\n\n${sweepTable(sweep, rates)}\n\n${times}`);
@@ -90,14 +91,13 @@ function experimentTable(experiment: Experiment, rates: Rates): string {
   ].join('\n');
 }
 
-const sweepTable = (sweep: Sweep, rates: Rates): string =>
-  alignColumns([
-    ['--preset', 'runs', 'training time'],
-    ...LEVELS.map((level) => {
-      const { runs, seconds } = plan(sweep, level, rates);
-      return [level, `${runs}`, duration(seconds)];
-    }),
-  ]);
+function sweepTable(sweep: Sweep, rates: Rates): string {
+  const rows = LEVELS.map((level) => {
+    const { runs, seconds } = plan(sweep, level, rates);
+    return [level, `${runs}`, duration(seconds)];
+  });
+  return alignColumns([['--preset', 'runs', 'training time'], ...rows]);
+}
 
 const theoryRuns = (level: Level): number => {
   const settings = theoryPreset(level);
@@ -149,12 +149,7 @@ const rounded = (seconds: number): number => Number(seconds.toPrecision(2));
 
 /** A time to one or two digits. */
 function duration(seconds: number): string {
-  for (const [unit, size] of [
-    ['d', 86_400],
-    ['h', 3600],
-    ['min', 60],
-  ] as const) {
-    if (seconds >= 2 * size) return `${rounded(seconds / size)} ${unit}`;
-  }
-  return `${Math.max(1, Math.round(seconds))} s`;
+  const units = { d: 86_400, h: 3600, min: 60 };
+  const found = Object.entries(units).find(([, size]) => seconds >= 2 * size);
+  return found ? `${rounded(seconds / found[1])} ${found[0]}` : `${Math.max(1, Math.round(seconds))} s`;
 }
