@@ -71,17 +71,15 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
       const classifies = !network.reconstructs && !data.train.targets;
       const enough = brief || predicted.length === task.train.count;
       const images: Images = {
-        ...{
-          gpu,
-          network,
-          weights,
-          train: data.train,
-          test: data.test,
-          brief,
-          compress: compress && !brief,
-          classifies,
-          features: { ...read, labels },
-        },
+        gpu,
+        network,
+        weights,
+        train: data.train,
+        test: data.test,
+        brief,
+        compress: compress && !brief,
+        classifies,
+        features: { ...read, labels },
         classifier: classifierRows(network, host),
         testAccuracy: () => evaluator.accuracy(),
         trainAccuracy: async () => (enough && classifies ? correct : (await train()).accuracy()),

@@ -114,11 +114,9 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
     ...{ of: { scalar: 'stepCv' }, threshold: { atMost: 0.2 }, blocks: 2 },
   },
   {
-    ...{
-      id: 'control-line',
-      title: 'without skip connections they do not lie on a line',
-      kinds: FULLY_CONNECTED,
-    },
+    id: 'control-line',
+    title: 'without skip connections they do not lie on a line',
+    kinds: FULLY_CONNECTED,
     ...{ of: { scalar: 'line', network: 'control' }, threshold: { atMost: 0.6 } },
   },
   {

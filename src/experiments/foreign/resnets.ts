@@ -21,14 +21,12 @@ export const resnets: Family = {
     const side = given ?? (stem === 'small' ? 32 : 224);
     const stages = count((s) => `layer${s + 1}.0.conv1.weight`);
     return {
-      ...{
-        kind: 'resnet34',
-        inputs: [side, side, colors],
-        channels,
-        classes,
-        activation: 'relu',
-        skip: true,
-      },
+      kind: 'resnet34',
+      inputs: [side, side, colors],
+      channels,
+      classes,
+      activation: 'relu',
+      skip: true,
       block: has('layer1.0.conv3.weight') ? 'bottleneck' : 'basic',
       layers: Array.from({ length: stages }, (_, s) => count((i) => `layer${s + 1}.${i}.conv1.weight`)),
       stem,

@@ -177,11 +177,9 @@ const kinds: readonly Kind[] = [
     layers: 'h.#.',
     names: {
       ...{ embedding: 'wte', positions: 'wpe', norm: 'ln_f', head: 'lm_head' },
-      ...{
-        'attention.norm': 'ln_1',
-        'attention.qkv': 'attn.c_attn',
-        'attention.out': 'attn.c_proj',
-      },
+      'attention.norm': 'ln_1',
+      'attention.qkv': 'attn.c_attn',
+      'attention.out': 'attn.c_proj',
       ...{ 'mlp.norm': 'ln_2', 'mlp.up': 'mlp.c_fc', 'mlp.down': 'mlp.c_proj' },
     },
     ...{ qkv: 'whole', turned: true },
@@ -198,20 +196,16 @@ const kinds: readonly Kind[] = [
     names: {
       ...{ embedding: 'embed_in', norm: 'final_layer_norm', head: 'embed_out' },
       ...{ 'attention.norm': 'input_layernorm', 'mlp.norm': 'post_attention_layernorm' },
-      ...{
-        'attention.qkv': 'attention.query_key_value',
-        'attention.out': 'attention.dense',
-      },
+      'attention.qkv': 'attention.query_key_value',
+      'attention.out': 'attention.dense',
       ...{ 'mlp.up': 'mlp.dense_h_to_4h', 'mlp.down': 'mlp.dense_4h_to_h' },
     },
     qkv: 'by head',
     own: (said) => ({
       ...{ epsilon: said.layer_norm_eps ?? 1e-5, ...mlpOf(said.hidden_act, 'gelu') },
-      ...{
-        positions: 'rotary',
-        rotaryShare: said.rope_parameters?.partial_rotary_factor ?? said.rotary_pct ?? 0.25,
-        rotaryBase: said.rope_parameters?.rope_theta ?? said.rotary_emb_base ?? 10_000,
-      },
+      positions: 'rotary',
+      rotaryShare: said.rope_parameters?.partial_rotary_factor ?? said.rotary_pct ?? 0.25,
+      rotaryBase: said.rope_parameters?.rope_theta ?? said.rotary_emb_base ?? 10_000,
       parallel: said.use_parallel_residual ?? true,
     }),
   },
@@ -225,11 +219,9 @@ const kinds: readonly Kind[] = [
       ...{ 'attention.norm': 'input_layernorm', 'mlp.norm': 'post_attention_layernorm' },
       ...{ 'attention.query': 'self_attn.q_proj', 'attention.key': 'self_attn.k_proj' },
       ...{ 'attention.value': 'self_attn.v_proj', 'attention.out': 'self_attn.o_proj' },
-      ...{
-        'mlp.gate': 'mlp.gate_proj',
-        'mlp.up': 'mlp.up_proj',
-        'mlp.down': 'mlp.down_proj',
-      },
+      'mlp.gate': 'mlp.gate_proj',
+      'mlp.up': 'mlp.up_proj',
+      'mlp.down': 'mlp.down_proj',
     },
     own(said, { shape, has }, heads) {
       const [queries, keys] = ['q', 'k'].map((x) => shape(`layers.0.self_attn.${x}_proj.weight`, 2)[0]!) as [
@@ -257,17 +249,13 @@ const kinds: readonly Kind[] = [
     signs: ['cls_token', 'patch_embed.proj.weight', 'blocks.0.attn.qkv.weight'],
     names: {
       ...{ class: 'cls_token', 'positions.weight': 'pos_embed', patches: 'patch_embed.proj', norm: 'norm' },
-      ...{
-        'attention.norm': 'norm1',
-        'attention.qkv': 'attn.qkv',
-        'attention.out': 'attn.proj',
-      },
-      ...{
-        'mlp.norm': 'norm2',
-        'mlp.up': 'mlp.fc1',
-        'mlp.down': 'mlp.fc2',
-        head: 'head',
-      },
+      'attention.norm': 'norm1',
+      'attention.qkv': 'attn.qkv',
+      'attention.out': 'attn.proj',
+      'mlp.norm': 'norm2',
+      'mlp.up': 'mlp.fc1',
+      'mlp.down': 'mlp.fc2',
+      head: 'head',
       ...{ 'attention.layerScale': 'ls1.gamma', 'mlp.layerScale': 'ls2.gamma' },
     },
     qkv: 'whole',
@@ -285,10 +273,8 @@ const kinds: readonly Kind[] = [
     names: {
       ...{ class: 'embeddings.cls_token', 'positions.weight': 'embeddings.position_embeddings' },
       ...{ patches: 'embeddings.patch_embeddings.projection', norm: 'layernorm', head: 'classifier' },
-      ...{
-        'attention.norm': 'layernorm_before',
-        'mlp.norm': 'layernorm_after',
-      },
+      'attention.norm': 'layernorm_before',
+      'mlp.norm': 'layernorm_after',
       ...Object.fromEntries(PARTS.map((part) => [`attention.${part}`, `attention.attention.${part}`])),
       'attention.out': 'attention.output.dense',
       ...{ 'mlp.up': 'intermediate.dense', 'mlp.down': 'output.dense' },

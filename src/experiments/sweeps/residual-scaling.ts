@@ -69,11 +69,9 @@ export const residualScaling: Sweep = {
   },
   claims: () => [
     aligned({
-      ...{
-        id: 'scaled',
-        where: 'at every scale of branches',
-        measured: 'with BatchNorm, minimum over scales',
-      },
+      id: 'scaled',
+      where: 'at every scale of branches',
+      measured: 'with BatchNorm, minimum over scales',
       of: { at: { norm: 'BatchNorm', dropout: 'none' }, over: 'scale', take: 'min' },
     }),
     aligned({

@@ -21,11 +21,9 @@ const KINDS: readonly (readonly [kind: string, changes: Partial<Settings>])[] = 
 
 const claimsOf = (kind: string): Claim<ScalarName>[] => {
   const part = (property: Claim['property']) => ({
-    ...{
-      property,
-      id: `${property.toLowerCase()}-${kind.replace(/\W+/g, '-')}`,
-      where: `with skip connections: ${kind}`,
-    },
+    property,
+    id: `${property.toLowerCase()}-${kind.replace(/\W+/g, '-')}`,
+    where: `with skip connections: ${kind}`,
     of: { at: { kind } },
   });
   return [

@@ -11,11 +11,9 @@ export const stochasticDepth: Sweep = {
     grid(fcBase(level), valuesOf('survival', level === 'smoke' ? [1, 0.5] : [1, 0.9, 0.7, 0.5])),
   claims: () => [
     aligned({
-      ...{
-        id: 'survival',
-        where: 'with stochastic depth too',
-        measured: 'minimum over survival probabilities',
-      },
+      id: 'survival',
+      where: 'with stochastic depth too',
+      measured: 'minimum over survival probabilities',
       of: { over: 'survival', take: 'min' },
     }),
   ],
