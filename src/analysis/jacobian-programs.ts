@@ -42,7 +42,7 @@ export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options
   function mapAt(weights: Weights, h: Tensor): LinearMap {
     const { tokens } = stage;
     const at = tokens ? reshape(slice(h, tokens.from, tokens.from + 1, -2), stage.shape, 2) : h;
-    const branch = (x: Tensor) => network.tokenBranch(weights, 'block', h, x, inferenceNorm);
+    const branch = (x: Tensor) => network.tokenBranch(weights, 'block', h, x, inferenceNorm, tokens);
     const gated = (x: Tensor) => {
       if (options.convention === 'branch' || network.options.activation === 'identity') return branch(x);
       // σ′ at h + F(h), held fixed: it belongs to the block, not to the branch.
@@ -83,7 +83,7 @@ export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options
       };
     },
 
-    /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j, whose vectors are [1, samples, K, d]. */
+    /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j, whose vectors are [1, samples, K, d], or a j for each block. */
     couplings(weights: Weights, h: Tensor, uj: Tensor, vj: Tensor): Tensor {
       const directions = broadcast(vj, [...h.shape.slice(0, 2), ...vj.shape.slice(-2)]);
       return matmul(uj, mapAt(weights, h).apply(directions), { transposeB: true });

@@ -179,6 +179,25 @@ export function residualJacobians(
       return result;
     },
 
+    /** U_iᵀ J_i V_i of each block's own vectors [L, N, k, d], at each sample: [L, N, k, k]. */
+    async own(u: Float32Array, v: Float32Array): Promise<Float32Array> {
+      const side = vectorShape(u)[1]!;
+      const result = new Float32Array(depth * samples * side ** 2);
+      for (const { first, blocks, weights, points } of groups) {
+        const array = (x: Float32Array) => {
+          const each = x.length / depth;
+          const own = x.subarray(first * each, (first + blocks) * each);
+          return DeviceArray.from(gpu, own, [blocks, ...vectorShape(x)]);
+        };
+        using left = array(u);
+        using right = array(v);
+        using run = await bound(gpu, 'couplings', [weights, points, left, right], programs.couplings);
+        run.submit();
+        result.set(await floats(run.outputs[0]!), first * samples * side ** 2);
+      }
+      return result;
+    },
+
     /**
      * How much of the vectors of block j lies in the span of those of block i, at each sample: [i][j] is [N, k], squared lengths of
      * projections. `u` [L, N, k, d] holds orthonormal vectors of each block, with zeros in the place of those that do not count.

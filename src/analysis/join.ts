@@ -23,7 +23,9 @@ const joins: Readonly<Record<Exclude<Layout, 'whole'>, (parts: never[]) => unkno
 export function joinStages(kind: 'sample' | 'gathered', stages: readonly object[]): object {
   const parts = stages as Part[];
   const joined = Object.entries(fold(kind) as Fields).flatMap(([name, { layout }]) =>
-    layout === 'whole' ? [] : [[name, joins[layout](parts.map((part) => part[name]!))]],
+    layout === 'whole' || !(name in parts[0]!)
+      ? []
+      : [[name, joins[layout](parts.map((part) => part[name]!))]],
   );
   const perStage = kind === 'sample' && {
     perStage: parts.map((part) => Object.fromEntries(paths.map((name) => [name, part[name]]))),
@@ -46,6 +48,7 @@ export function summarize(
   stages: readonly { readonly blocks: readonly string[] }[],
 ): Measures['summary'] {
   const depth = stages.reduce((sum, { blocks }) => sum + blocks.length, 0);
+  const blockNames = namesOf('sample', 'block').filter((name) => name in samples[0]!);
   const value = (sample: object, name: string) => (sample as Part)[name]!;
   const over = (pick: (s: SampleMeasures) => number | null) => spreadOf(samples.map(pick));
   const each = <T>(names: readonly string[], make: (name: string) => T) =>
@@ -62,9 +65,7 @@ export function summarize(
   return {
     ...each([...paths, ...namesOf('sample', 'stage')], (name) => over((s) => value(s, name))),
     ...each(pairs, (name) => over((s) => offDiagonal(value(s, name)))),
-    ...each(namesOf('sample', 'block'), (name) =>
-      Array.from({ length: depth }, (_, i) => over((s) => value(s, name)[i]!)),
-    ),
+    ...each(blockNames, (name) => Array.from({ length: depth }, (_, i) => over((s) => value(s, name)[i]!))),
     ...Object.fromEntries(
       all.flatMap((m) =>
         Object.entries(m.summary ?? {}).map(([name, summary]) => [name, summary.of(samples, depth)]),

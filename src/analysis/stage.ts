@@ -11,6 +11,7 @@ import { DEAD_BELOW } from './measures/dead-blocks.ts';
 import { list } from './measures/list.ts';
 import type { BlockAt, Measure, StageAt } from './measures/measure.ts';
 import type { AnalysisOptions } from './settings.ts';
+import { tokenPairs } from './token-pairs.ts';
 import { centerOf, principalPlane, type Rows } from './vectors.ts';
 
 /** A stage at some samples. */
@@ -81,6 +82,7 @@ export async function measureStage(
       });
     });
     const overlaps = await jacobians.overlaps(directions);
+    const pairs = await tokenPairs(gpu, network, stage, state, here, jacobianOptions, k, triples);
     blocks.forEach((own, n) => {
       const path = points.map((h) => at(h, first + n));
       const stageAt: StageAt = {
@@ -90,6 +92,7 @@ export async function measureStage(
         plane: principalPlane(path),
         blocks: own,
         coupling: (i, j) => Float64Array.from(a[i]![j]!.subarray(n * k * k, (n + 1) * k * k)),
+        tokenPairs: pairs(n),
         overlap: (i, j) => overlaps[i]![j]!.subarray(n * spectrum, (n + 1) * spectrum),
       };
       samples.push(Object.assign({}, ...measures.map((m) => m.at?.(stageAt))));

@@ -57,8 +57,16 @@ export interface Stage {
   readonly shape: readonly number[];
   /** Positions to each side that an output of a branch sees: 2 for two 3×3 convolutions, 0 where h has no positions. */
   readonly reach: number;
-  /** Where h is [count, ...shape] and Jacobians are of F's token `to` by h's token `from`: {@link ResidualNetwork.tokenBranch}. */
-  readonly tokens?: { readonly count: number; readonly from: number; readonly to: number };
+  /**
+   * Where h is [count, ...shape] and Jacobians are of F's token `to` by h's token `from`: {@link ResidualNetwork.tokenBranch}. If `causal`,
+   * it depends on no later one.
+   */
+  readonly tokens?: {
+    readonly count: number;
+    readonly causal: boolean;
+    readonly from: number;
+    readonly to: number;
+  };
   /** Numbers of the largest value inside a branch, where that is more than `shape` has. */
   readonly peak?: number;
 }
@@ -174,7 +182,14 @@ export abstract class ResidualNetwork implements Network {
    * F's token of a block at h [… , ...state], as a function of h's token x [… , ...shape] by which Jacobians are taken: see
    * {@link Stage.tokens}. Where there are no tokens, x is h.
    */
-  tokenBranch(weights: Weights, block: string, _h: Tensor, x: Tensor, norm: Normalizer): Tensor {
+  tokenBranch(
+    weights: Weights,
+    block: string,
+    _h: Tensor,
+    x: Tensor,
+    norm: Normalizer,
+    _tokens: Stage['tokens'],
+  ): Tensor {
     return this.branch(weights, block, x, norm);
   }
 

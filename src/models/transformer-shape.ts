@@ -115,7 +115,9 @@ export function sizesOf(options: TransformerOptions) {
   const { from, to } = options.token ?? usual ?? {};
   const at = (position: number) => (position < 0 ? tokens + position : position);
   const pair =
-    from === undefined || to === undefined ? undefined : { count: tokens, from: at(from), to: at(to) };
+    from === undefined || to === undefined
+      ? undefined
+      : { count: tokens, causal: causal ?? false, from: at(from), to: at(to) };
   if (pair && !(Math.min(pair.from, pair.to) >= 0 && Math.max(pair.from, pair.to) < tokens))
     refuseOptions(
       `the Jacobian is of token ${to} by token ${from}, of ${tokens}`,

@@ -24,14 +24,14 @@ import {
 import type { Tensor } from '../autograd/tensor.ts';
 import { range } from '../numbers.ts';
 import type { Normalizer, Weights } from '../train/network.ts';
-import { checkedOptions, linear, ResidualNetwork } from './residual-network.ts';
+import { checkedOptions, linear, ResidualNetwork, type Stage } from './residual-network.ts';
 import { architecture, fields, peakOf, sizesOf, type TransformerOptions } from './transformer-shape.ts';
 
-/** The sequence that a block reads, in stretches, and those of its tokens, from number `first` on, for which it is computed. */
+/** The tokens that a block reads, in parts, and those for which it is computed, with the positions of all. */
 interface Read {
   readonly tokens: readonly Tensor[];
   readonly own: Tensor;
-  readonly first: number;
+  readonly positions: ReadonlyMap<Tensor, readonly number[]>;
 }
 
 /**
@@ -78,21 +78,31 @@ export class Transformer extends ResidualNetwork {
   }
 
   protected override layers(weights: Weights, block: string, h: Tensor): Tensor {
-    return this.#layers(weights, block, { tokens: [h], own: h, first: 0 });
+    return this.#layers(weights, block, {
+      ...{ tokens: [h], own: h },
+      positions: new Map([[h, range(h.shape.at(-2)!)]]),
+    });
   }
 
-  override tokenBranch(weights: Weights, block: string, h: Tensor, x: Tensor, norm: Normalizer): Tensor {
-    const { tokens } = this.stages[0]!;
-    if (!tokens) return super.tokenBranch(weights, block, h, x, norm);
-    const { count, from, to } = tokens;
+  override tokenBranch(
+    weights: Weights,
+    block: string,
+    h: Tensor,
+    x: Tensor,
+    norm: Normalizer,
+    tokens: Stage['tokens'],
+  ): Tensor {
+    if (!tokens) return super.tokenBranch(weights, block, h, x, norm, tokens);
+    const { count, causal, from, to } = tokens;
+    // Attention does not ask for the order of what it reads: programs are the same whatever the token.
+    const others = range(causal ? to + 1 : count).filter((t) => t !== from);
+    const part = (...list: number[]) => take(h, array(list, [list.length], 'u32'), { axis: -2 });
     const token = reshape(x, [1, x.shape.at(-1)!], 1);
-    const part = (start: number, end: number) => (start < end ? [slice(h, start, end, -2)] : []);
-    const seen = this.options.causal ? to + 1 : count;
-    const read = {
-      tokens: [...part(0, from), token, ...part(from + 1, seen)],
-      own: from === to ? token : slice(h, to, to + 1, -2),
-      first: to,
-    };
+    const rest = others.length > 0 ? [part(...others)] : [];
+    const own = from === to ? token : part(to);
+    const positions = new Map<Tensor, number[]>(rest.map((t) => [t, others]));
+    positions.set(token, [from]).set(own, [to]);
+    const read = { tokens: [...rest, token], own, positions };
     return reshape(this.scaled(this.#layers(weights, block, read), weights, block), [x.shape.at(-1)!], 2);
   }
 
@@ -111,25 +121,25 @@ export class Transformer extends ResidualNetwork {
     return order === 'post' ? add(sub(between, read.own), own) : add(seen, own);
   }
 
-  #attention(weights: Weights, name: string, { tokens, own, first }: Read): Tensor {
+  #attention(weights: Weights, name: string, { tokens, own, positions }: Read): Tensor {
     const { causal = false } = this.options;
     const { heads, groups, headWidth } = this.#sizes;
     const normed = new Map([...tokens, own].map((t) => [t, this.#before(weights, name, t)]));
-    const project = (to: 'query' | 'key' | 'value', t: Tensor, position: number) => {
+    const project = (to: 'query' | 'key' | 'value', t: Tensor) => {
       const each = to === 'query' ? heads / groups : 1;
       const y = linear(weights, `${name}.${to}`, normed.get(t)!);
       const split = transpose(reshape(y, [t.shape.at(-2)!, groups, each, headWidth], 2), [1, 2, 0, 3]);
-      return to === 'value' ? split : this.#turned(split, position);
+      return to === 'value' ? split : this.#turned(split, positions.get(t)!);
     };
-    const starts = tokens.map((_, i) => tokens.slice(0, i).reduce((sum, t) => sum + t.shape.at(-2)!, 0));
-    const query = project('query', own, first);
-    const [keys, values] = (['key', 'value'] as const).map((to) =>
-      tokens.map((t, i) => project(to, t, starts[i]!)),
-    ) as [Tensor[], Tensor[]];
+    const query = project('query', own);
+    const [keys, values] = (['key', 'value'] as const).map((to) => tokens.map((t) => project(to, t))) as [
+      Tensor[],
+      Tensor[],
+    ];
     const read =
       tokens.length === 1 && own === tokens[0]
         ? attention(query, keys[0]!, values[0]!, { causal })
-        : inStretches(query, keys, values);
+        : inParts(query, keys, values);
     const merged = reshape(transpose(read, [2, 0, 1, 3]), [own.shape.at(-2)!, heads * headWidth], 4);
     return this.#after(weights, name, linear(weights, `${name}.out`, merged));
   }
@@ -163,19 +173,15 @@ export class Transformer extends ResidualNetwork {
     return mul(mul(x, rsqrt(add(mean(square(x), -1), epsilon))), of('weight'));
   }
 
-  /** Queries or keys [… , tokens, d] at positions from `first` on, turned. */
-  #turned(x: Tensor, first: number): Tensor {
+  /** Queries or keys [… , tokens, d], turned by their positions. */
+  #turned(x: Tensor, at: readonly number[]): Tensor {
     const { positions, rotaryShare = 1, rotaryBase = 10_000 } = this.options;
     if (positions !== 'rotary') return x;
-    const [count, width] = x.shape.slice(-2) as [number, number];
+    const width = x.shape.at(-1)!;
     const half = Math.floor((rotaryShare * width) / 2);
-    const angles = range(count).flatMap((t) =>
-      range(half).map((i) => (first + t) * rotaryBase ** (-i / half)),
-    );
-    const [cos, sin] = [Math.cos, Math.sin].map((f) => array(angles.map(f), [count, half])) as [
-      Tensor,
-      Tensor,
-    ];
+    const angles = at.flatMap((t) => range(half).map((i) => t * rotaryBase ** (-i / half)));
+    const turn = (f: (angle: number) => number): Tensor => array(angles.map(f), [at.length, half]);
+    const [cos, sin] = [turn(Math.cos), turn(Math.sin)];
     const part = (from: number, to: number) => (from < to ? [slice(x, from, to, -1)] : []);
     const [a, b] = [...part(0, half), ...part(half, 2 * half)] as [Tensor, Tensor];
     return concat(
@@ -201,8 +207,8 @@ export class Transformer extends ResidualNetwork {
   }
 }
 
-/** Attention of queries to all keys, which with their values are in stretches: only those that have tangents bring any. */
-function inStretches(query: Tensor, keys: readonly Tensor[], values: readonly Tensor[]): Tensor {
+/** Attention of queries to all keys, which with their values are in parts: only those that have tangents bring any. */
+function inParts(query: Tensor, keys: readonly Tensor[], values: readonly Tensor[]): Tensor {
   const scale = 1 / Math.sqrt(query.shape.at(-1)!);
   const scores = keys.map((k) => matmul(query, k, { transposeB: true }));
   const shares = softmax(mul(concat(scores, -1), scale));

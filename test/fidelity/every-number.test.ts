@@ -315,6 +315,8 @@ const TABLES: Record<string, () => Row[]> = {
         stepCosine: ofSpread(s.stepCosine),
         diagonalShare: ofSpread(s.diagonalShare),
         coupling: ofSpread(s.coupling),
+        ...{ selfCoupling: plain(null), selfCouplingAbsolute: plain(null) },
+        ...{ contextCoupling: plain(null), contextCouplingAbsolute: plain(null) },
         leftRight: SCALARS['left-right']!(m),
         leftRightLast: last(s.leftRight),
         alignedDimension: ofSpread(s.alignedDimension),

@@ -1,4 +1,4 @@
-import { Matrix } from 'ml-matrix';
+import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { describe, expect, test } from 'vitest';
 import { measureNetwork } from '../../src/analysis/measure-network.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
@@ -169,7 +169,10 @@ describe.each(Object.entries(families))('%s', (name, options) => {
         (w, h) => {
           const x = tokens ? reshape(slice(h, tokens.from, tokens.from + 1, -2), shape, 2) : h;
           const units = reshape(eye(dim), [dim, 1, ...shape]);
-          return linearize((x: Tensor) => network.tokenBranch(w, block, h, x, inferenceNorm), x).apply(units);
+          return linearize(
+            (x: Tensor) => network.tokenBranch(w, block, h, x, inferenceNorm, tokens),
+            x,
+          ).apply(units);
         },
         { shape: [1, h.length, h[0]!.length], data: h.flat() },
       );
@@ -182,6 +185,38 @@ describe.each(Object.entries(families))('%s', (name, options) => {
       );
     }
   });
+
+  /** Of a block at a sample: the read token, and those at thirds of what it sees. */
+  function tokenCoupling(block: string, n: number, k: number) {
+    const { count, to } = network.stages[0]!.tokens!;
+    const others = [1, 2].map((k) => Math.round((k * (to === 0 ? count - 1 : to)) / 3));
+    const h = wanted[n]!.path[network.blocks.indexOf(block)]!;
+    const of = (from: number, to: number) => new Matrix(jacobian(spec, tensors, block, h, { from, to }));
+    const mean = (maps: Matrix[], shown: (x: number) => number) => {
+      const live = maps
+        .filter((j) => j.norm() > 1e-9)
+        .map((j) => ({ j, svd: new SingularValueDecomposition(j) }));
+      const all = live.flatMap((one) =>
+        live.flatMap((two) => {
+          if (one === two) return [];
+          const leading = (m: Matrix) => m.subMatrix(0, m.rows - 1, 0, k - 1);
+          const { leftSingularVectors: u, rightSingularVectors: v } = two.svd;
+          const a = leading(u).transpose().mmul(one.j).mmul(leading(v));
+          const s = Matrix.diag(one.svd.diagonal.slice(0, k));
+          return [new Matrix(a.to2DArray().map((row) => row.map(shown))).sub(s).norm() / s.norm()];
+        }),
+      );
+      return all.length > 0 ? all.reduce((a, b) => a + b) / all.length : null;
+    };
+    const self = [to, ...others].map((t) => of(t, t));
+    const context = [to, ...others].map((from) => of(from, to));
+    return {
+      selfCoupling: mean(self, (x) => x),
+      selfCouplingAbsolute: mean(self, Math.abs),
+      contextCoupling: mean(context, (x) => x),
+      contextCouplingAbsolute: mean(context, Math.abs),
+    };
+  }
 
   const measured = [
     'DINOv2, with LayerScale',
@@ -219,6 +254,15 @@ describe.each(Object.entries(families))('%s', (name, options) => {
         const block = (grid: (number | null)[][]) =>
           grid.slice(first, last).flatMap((row) => row.slice(first, last) as number[]);
         close(block(sample.coupling), theirs.coupling.flat() as number[], 1e-2);
+        expect('selfCoupling' in sample).toBe(tokens !== undefined);
+        for (const [i, block] of tokens ? blocks.entries() : []) {
+          const wanted = tokenCoupling(block, n, classes);
+          for (const [name, value] of Object.entries(wanted)) {
+            const found = sample[name as keyof typeof wanted]![first + i]!;
+            if (value === null) expect(found, name).toBeNull();
+            else close([found], [value], 1e-3);
+          }
+        }
       }
     }
   });

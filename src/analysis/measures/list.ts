@@ -18,6 +18,7 @@ import * as paths from './paths.ts';
 import * as rank from './rank.ts';
 import * as scale from './scale.ts';
 import * as spectrum from './spectrum.ts';
+import * as tokenCoupling from './token-coupling.ts';
 import * as trajectory from './trajectory.ts';
 
 /** Every measure, in the order in which tables, figures and docs have them. */
@@ -26,6 +27,7 @@ export const list = [
   trajectory,
   line,
   alignment,
+  tokenCoupling,
   leftRight,
   alignedDimension,
   classifier,

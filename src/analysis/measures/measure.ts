@@ -8,6 +8,7 @@ import type { Claim } from '../claim.ts';
 import type { NetworkInfo, StageRange } from '../network-info.ts';
 import type { Facts } from '../quantity.ts';
 import type { Spread } from '../statistics.ts';
+import type { TokenPair } from '../token-pairs.ts';
 import type { Plane, Rows } from '../vectors.ts';
 import type { Fields, Named, Summary } from './field.ts';
 import type { FigureSpec, Row, Shown } from './figure.ts';
@@ -69,6 +70,8 @@ export interface StageAt {
   readonly coupling: (i: number, j: number) => Float64Array;
   /** How much of each u_{j,k} lies in the span of the first {@link BlockAt.rank} of block i. */
   readonly overlap: (i: number, j: number) => Float32Array;
+  /** Pairs of Jacobians by other tokens, of a block at this sample; none where there are no tokens. */
+  readonly tokenPairs: readonly TokenPair[];
   /** Orthonormal rows that span those of the classifier's weight; null but in the last stage, which it reads. */
   readonly classifier: Rows | null;
 }

@@ -94,7 +94,7 @@ export const transformers: Sweep = {
       x: 'branches',
       series: 'model',
       where: { norms: 'pre', skip: 'with' },
-      scalars: ['testAccuracy', ...MAIN, 'sigma1Last'],
+      scalars: ['testAccuracy', ...MAIN, 'sigma1Last', 'coupling', 'selfCoupling', 'contextCoupling'],
       beside: true,
     },
     {
