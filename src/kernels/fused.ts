@@ -52,13 +52,20 @@ export interface Line {
   readonly uses: readonly string[];
 }
 
+export interface Result {
+  readonly expression: string;
+  readonly dtype: Scalar;
+  /** Whether it is one element, the same in all of the space. */
+  readonly single?: boolean;
+}
+
 export interface Body {
   /** Sides of the index space. */
   readonly space: readonly number[];
   readonly leaves: readonly Leaf[];
   /** WGSL over `x0 … ` (the leaves) that defines the results; `F`, `I`, `U`, `B` are the vector types. */
   readonly lines: readonly Line[];
-  readonly results: readonly { readonly expression: string; readonly dtype: Scalar }[];
+  readonly results: readonly Result[];
   /** WGSL functions used by the lines. */
   readonly helpers: readonly string[];
   /** True if the helpers take scalars only. */

@@ -1,5 +1,14 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import { type Axis, type Body, coalesce, offset, Shader, stored, vectorizable } from './fused.ts';
+import {
+  type Axis,
+  type Body,
+  coalesce,
+  offset,
+  type Result,
+  Shader,
+  stored,
+  vectorizable,
+} from './fused.ts';
 import { foldGrid, LINEAR_GROUP, lanesOf } from './grid.ts';
 
 /** Workgroups that keep the cores of a software adapter busy; more only cost their start. */
@@ -77,7 +86,7 @@ ${shader.aliases}
 ${text}
 ${shader.declareResults(
   kept.length,
-  body.results.map(({ dtype }) => ({ dtype, wide: vector })),
+  body.results.map(({ dtype, single }) => ({ dtype, wide: vector && !single })),
 )}
 ${uniforms.declaration(kept.length + body.results.length)}
 ${body.helpers.join('\n')}
@@ -93,7 +102,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   for (var row = first; row < end; row++) {
     ${inside.join('\n    ')}
     let o = (outer * ${fields.rows} + row) * ${fields.columns} + column;
-    ${body.results.map(({ expression, dtype }, r) => `result${r}[o] = ${stored(expression, dtype)};`).join('\n    ')}
+    ${body.results.map((result, r) => store(result, r, vector)).join('\n    ')}
   }
 }`;
   return {
@@ -106,6 +115,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
     bytes: 4 * (size * body.results.length + shader.elementsRead),
   };
 }
+
+const store = ({ expression, dtype, single }: Result, r: number, vector: boolean): string => {
+  const value = stored(expression, dtype);
+  return single
+    ? `if (o == 0u) { result${r}[0] = (${value})${vector ? '.x' : ''}; }`
+    : `result${r}[o] = ${value};`;
+};
 
 /** The place of a group along three sides, where the grid had to be folded. */
 function foldedPlace(

@@ -131,8 +131,8 @@ describe('planning', () => {
     };
     const names = (f: (x: Tensor) => unknown) =>
       planOf(f, [of([8, 8])]).dispatches.map(({ kernel }) => kernel.name);
-    // A product needs its operand in memory, and then the others read it there.
-    expect(names(twice(c.sin)).filter((n) => n === 'pointwise')).toHaveLength(2);
+    // A product needs its operand in memory, and a sum reads it there; what is pointwise is computed beside it.
+    expect(names(twice(c.sin)).filter((n) => n === 'pointwise')).toHaveLength(1);
     const apart = (g: (x: Tensor) => Tensor) => (x: Tensor) => [
       c.variance(g(x), 0),
       c.amax(c.mul(g(x), 2), 1),
@@ -267,6 +267,41 @@ describe('an output that replaces an input', () => {
       [[8], [8], [8]],
     ));
 
+  it('may be needed beside the input, in one kernel', async () => {
+    const both = (x: Tensor) => [c.mul(x, 2), c.add(c.mul(x, 2), c.square(x))];
+    expect((await run(both, [[0, 0]], [[8]])).plan.dispatches).toHaveLength(1);
+  });
+
+  it('is computed with what follows from it, and counters beside other small values', async () => {
+    const update = (x: Tensor, v: Tensor, g: Tensor, step: Tensor, mean: Tensor) => {
+      const momentum = c.add(c.mul(v, 0.9), g);
+      const rate = c.mul(c.cos(step), 0.1);
+      return [c.sub(x, c.mul(momentum, rate)), momentum, c.add(step, 1), c.mul(mean, 0.9), rate];
+    };
+    const pairs = [0, 1, 3, 4].map((i, o): [number, number] => [o, i]);
+    const { plan } = await run(update, pairs, [[8], [8], [8], [1], [2, 3]]);
+    expect(plan.dispatches.map(({ kernel }) => kernel.bindings.length)).toEqual([3, 4]);
+  });
+
+  it('is no single element that other workgroups read', async () => {
+    const { plan } = await run((x, step) => [c.mul(x, step), c.add(step, 1)], [[1, 1]], [[8], [1]]);
+    expect(plan.dispatches).toHaveLength(2);
+  });
+
+  it('is written between one that reads the input and one that reads it itself, over one space', () =>
+    run(
+      (x, a, b) => {
+        const [next, late] = [c.matmul(a, b), c.amax(c.square(c.sum(a, 1)))];
+        return [next, c.mul(next, 3), c.mul(x, late)];
+      },
+      [[0, 0]],
+      [
+        [2, 4],
+        [2, 3],
+        [3, 4],
+      ],
+    ));
+
   const refusal = /output \d cannot replace input 0 in place/;
   it.each<[string, (...xs: Tensor[]) => Tensor[], [number, number][], number[][]]>([
     ['is needed in another order', (x) => [c.add(x, c.mT(x))], [[0, 0]], [[4, 4]]],
@@ -276,7 +311,7 @@ describe('an output that replaces an input', () => {
     ['has another size', (x) => [c.add(x, c.full(0.5, [4, 4]))], [[0, 0]], [[1, 4]]],
     [
       'is needed beside the output',
-      (x) => [c.mul(x, 2), c.add(c.mul(x, 2), c.square(x))],
+      (x) => [c.mul(x, 2), c.sum(c.add(c.mul(x, 2), c.square(x)), 0)],
       [[0, 0]],
       [[4, 4]],
     ],

@@ -126,10 +126,10 @@ test('a step takes no more dispatches than it is known to take', () =>
     };
     // As many buffers as a kernel may bind in Node, and by WebGPU's defaults.
     const [node, least] = [await count(16), await count(8)];
-    expect(node.fc).toBeLessThanOrEqual(66);
-    expect(node.conv).toBeLessThanOrEqual(135);
-    expect(least.fc).toBeLessThanOrEqual(119);
-    expect(least.conv).toBeLessThanOrEqual(221);
+    expect(node.fc).toBeLessThanOrEqual(63);
+    expect(node.conv).toBeLessThanOrEqual(132);
+    expect(least.fc).toBeLessThanOrEqual(116);
+    expect(least.conv).toBeLessThanOrEqual(217);
   }));
 
 test('without timestamps the wall is the clock, and every pass that is timed runs', () =>

@@ -8,6 +8,7 @@ import type { Lowering } from '../rule.ts';
 import { bytesOf, sizeOf, type Tensor } from '../tensor.ts';
 import { aliasRoot } from './expression.ts';
 import type { Group } from './groups.ts';
+import type { Replaced } from './in-place.ts';
 
 /** Memory that a group's kernels need among themselves. */
 export interface Scratch {
@@ -28,18 +29,14 @@ export interface Emitted {
 }
 
 /** A group as the kernels that compute it. `replaced` are outputs that replace an input, by that input. */
-export function emit(
-  group: Group,
-  traits: AdapterTraits,
-  replaced: ReadonlyMap<Tensor, Tensor>,
-): readonly Emitted[] {
+export function emit(group: Group, traits: AdapterTraits, replaced: Replaced): readonly Emitted[] {
   const { kind, nodes, chain } = group;
   const [node] = nodes as [Tensor];
   const lowering = loweringOf(node);
   if (chain) {
     return [{ kernel: chain.kernel(), values: [...chain.product.inputs, node, ...chain.leaves] }];
   }
-  if (kind === 'pointwise') return [emitPointwise(group, traits, replaced.get(node))];
+  if (kind === 'pointwise') return [emitPointwise(group, traits, replaced)];
   if (kind === 'reduce') return emitReduce(group, traits);
   if (lowering.kind === 'kernel') {
     return [{ kernel: lowering.make(node, traits), values: [...node.inputs, node] }];
@@ -48,17 +45,14 @@ export function emit(
   throw new Error(`${node.op} has no kernel`);
 }
 
-/** The kernel of a fused expression; one that replaces an input reads and writes its buffer through one binding. */
-function emitPointwise({ nodes, expression }: Group, traits: AdapterTraits, original?: Tensor): Emitted {
+/** The kernel of a fused expression; where it replaces an input, it reads and writes its buffer through one binding. */
+function emitPointwise({ nodes, expression }: Group, traits: AdapterTraits, replaced: Replaced): Emitted {
   const { body, buffers } = expression!;
-  const replaces = (t: Tensor) => aliasRoot(t) === original;
-  if (!original) return { kernel: pointwise(body, traits), values: [...buffers, ...nodes] };
+  const originals = nodes.map((node) => replaced.get(node));
   const leaves = body.leaves.flatMap(({ source }, j) => (source === 'buffer' ? [j] : []));
-  const leaf = leaves[buffers.findIndex(replaces)];
-  return {
-    kernel: pointwise(body, traits, [leaf]),
-    values: [...buffers.filter((t) => !replaces(t)), ...nodes],
-  };
+  const inPlace = originals.map((input) => leaves[buffers.findIndex((t) => aliasRoot(t) === input)]);
+  const kept = buffers.filter((t) => !originals.includes(aliasRoot(t) as Tensor<'input'>));
+  return { kernel: pointwise(body, traits, inPlace), values: [...kept, ...nodes] };
 }
 
 /** Sums over this many terms for each of few results are made in two steps, so that all cores have work. */

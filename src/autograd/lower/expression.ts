@@ -2,7 +2,15 @@ import { type Body, bitsOf, type Leaf, type Line, SCALARS, type Scalar } from '.
 import { loweringOf } from '../bind.ts';
 import type { Primitive } from '../primitives.ts';
 import type { Step } from '../rule.ts';
-import { type Integer, isInteger, type Shape, stridesOf, type Tensor, type Typed } from '../tensor.ts';
+import {
+  type Integer,
+  isInteger,
+  type Shape,
+  sizeOf,
+  stridesOf,
+  type Tensor,
+  type Typed,
+} from '../tensor.ts';
 
 /** For each axis of a tensor, the axis of the index space that runs along it, −1 where the tensor is repeated, and its first place. */
 type AxisMap = readonly { readonly to: number; readonly start: number }[];
@@ -59,6 +67,7 @@ class Writer {
     const results = roots.map((root) => ({
       expression: this.#visit(root, alignedMap(root.shape, this.space), computeRoots),
       dtype: root.dtype as Scalar,
+      ...(root.size < sizeOf(this.space) && root.size === 1 && { single: true }),
     }));
     return {
       body: {

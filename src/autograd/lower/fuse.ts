@@ -4,7 +4,7 @@ import { keepByKind, keepWhereCheaper } from './buffers.ts';
 import { chainsAfterProducts } from './epilogue.ts';
 import { beginFusion } from './fusion.ts';
 import { type Group, groupsOf } from './groups.ts';
-import { withNeighbors } from './neighbors.ts';
+import { withFollowers, withNeighbors } from './neighbors.ts';
 import { inStages } from './stages.ts';
 
 /** Decides which values get buffers and which kernels compute them: the groups, in an order in which they can run. */
@@ -16,5 +16,6 @@ export function fuse(
   const fusion = beginFusion(outputs, traits, replaced);
   keepByKind(fusion);
   keepWhereCheaper(fusion);
-  return withNeighbors(inStages(groupsOf(fusion, chainsAfterProducts(fusion)), fusion), fusion);
+  const staged = inStages(groupsOf(fusion, chainsAfterProducts(fusion)), fusion);
+  return withFollowers(withNeighbors(staged, fusion), fusion);
 }

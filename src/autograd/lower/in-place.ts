@@ -87,12 +87,16 @@ export function checkReplacements(
 }
 
 /** Whether an expression for all elements of `node` reads those of `input` in the order in which it is stored. */
-function readsInOrder(node: Tensor, input: Tensor, { body, buffers }: Expression): boolean {
+export function readsInOrder(node: Tensor, input: Tensor, { body, buffers }: Expression): boolean {
   const leaves = body.leaves.filter(({ source }) => source === 'buffer');
   const own = leaves.filter((_, b) => aliasRoot(buffers[b]!) === input);
   const dense = stridesOf(node.shape).map((stride, axis) => (node.shape[axis] === 1 ? 0 : stride));
   return (
     input.size === node.size &&
-    own.every(({ strides, start = 0 }) => start === 0 && sameShape(strides, dense))
+    own.every(
+      ({ strides, start = 0 }) =>
+        start === 0 &&
+        (node.size === 1 ? strides.every((stride) => stride === 0) : sameShape(strides, dense)),
+    )
   );
 }

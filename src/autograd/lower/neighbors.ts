@@ -1,7 +1,9 @@
-import { bytesOf, type Tensor } from '../tensor.ts';
-import { expressionOf } from './expression.ts';
+import { coalesce, vectorizable } from '../../kernels/fused.ts';
+import { bytesOf, type Shape, sameShape, sizeOf, type Tensor } from '../tensor.ts';
+import { type Expression, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 import type { Group } from './groups.ts';
+import { readsInOrder } from './in-place.ts';
 
 /** Elements up to which a kernel of pointwise operations costs little more than its dispatch. */
 const SMALL = 2 ** 18;
@@ -15,7 +17,7 @@ const MOST_OPERATIONS = 64;
  * only outputs need waits for others like it, as long as little has to be kept for it.
  */
 export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonly Group[] {
-  const { materialized, replaced, traits } = fusion;
+  const { replaced } = fusion;
   const originals = new Set<Tensor>(replaced.values());
   const maker = new Map(groups.flatMap((group) => group.nodes.map((node) => [node, group] as const)));
   const early = new Map<Group, number>();
@@ -55,18 +57,102 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
       : `${kind} ${space} ${kind === 'reduce' ? (nodes[0] as Tensor<'reduce'>).params.axes : ''} ${level}`;
     const other = found.get(key);
     const all = [...(other?.nodes ?? []), ...nodes];
-    const roots = kind === 'reduce' ? all.map((t) => t.inputs[0]!) : all;
-    const joined = other && expressionOf(roots, space, materialized, kind !== 'reduce');
-    const fits =
-      joined &&
-      joined.operations <= MOST_OPERATIONS &&
-      joined.buffers.length + all.length <= traits.maxStorageBuffersPerStage;
+    const joined = other && expressionOfAll(kind, all, space, fusion);
     // A group that is full makes room for the next of its kind.
-    if (other && !fits) found.set(`full ${i}`, other);
+    if (other && !joined) found.set(`full ${i}`, other);
     found.set(
       key,
-      fits ? { kind, nodes: all, reads: joined.buffers, expression: joined, level } : { ...group, level },
+      joined ? { kind, nodes: all, reads: joined.buffers, expression: joined, level } : { ...group, level },
     );
   });
   return [...found.values()].sort((a, b) => a.level - b.level);
+}
+
+/** What one kernel computes for all of some nodes; undefined where that is too much for one. */
+function expressionOfAll(
+  kind: Group['kind'],
+  nodes: readonly Tensor[],
+  space: Shape,
+  { materialized, traits }: Fusion,
+): Expression | undefined {
+  const roots = kind === 'reduce' ? nodes.map((t) => t.inputs[0]!) : nodes;
+  const joined = expressionOf(roots, space, (t) => materialized(t) && !nodes.includes(t), kind !== 'reduce');
+  const fits =
+    joined.operations <= MOST_OPERATIONS &&
+    joined.buffers.length + nodes.length <= traits.maxStorageBuffersPerStage;
+  return fits ? joined : undefined;
+}
+
+/**
+ * Pointwise groups that go on in the kernel of an earlier one: what reads its values where they are computed, as parameters read their
+ * momenta; and what is small and computed beside it over the same space. Either may replace inputs. When that is done, single elements
+ * are computed beside something else that is small.
+ */
+export function withFollowers(groups: readonly Group[], fusion: Fusion): readonly Group[] {
+  return followed(followed(groups, fusion, false), fusion, true);
+}
+
+function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): readonly Group[] {
+  const { replaced } = fusion;
+  const readers = new Map<Tensor, Group[]>([...replaced.values()].map((t) => [t, []]));
+  for (const group of groups) for (const t of group.reads) readers.get(t)?.push(group);
+  const found: { group: Group; readonly parts: Group[] }[] = [];
+  const places = new Map<Tensor, number>();
+  /** Where the last group over a space is that others may follow. */
+  const last = new Map<string, number>();
+  const spaceOf = ({ expression }: Group) => expression!.body.space;
+
+  const follow = (at: number, next: Group): Group | undefined => {
+    const { group, parts } = found[at]!;
+    if (group.kind !== 'pointwise' || next.reads.some((t) => (places.get(t) ?? -1) > at)) return undefined;
+    const [own, others] = [spaceOf(next), spaceOf(group)];
+    const [size, before] = [sizeOf(own), sizeOf(others)];
+    const chained = group.nodes.filter((t) => next.reads.includes(t));
+    const wide = ({ body }: Expression) => vectorizable(body, coalesce(body));
+    const alike =
+      sameShape(own, others) &&
+      wide(next.expression!) === wide(group.expression!) &&
+      chained.every((t) => t.size === size && readsInOrder(t, t, next.expression!));
+    const beside = chained.length === 0 && Math.max(size, before) <= SMALL;
+    if (!(alike && (beside || chained.length > 0)) && !(ofOne && beside && (size === 1 || before === 1)))
+      return undefined;
+
+    const space = size > before ? own : others;
+    const nodes = [...group.nodes, ...next.nodes];
+    const all = [...parts, next];
+    const expression = expressionOfAll('pointwise', nodes, space, fusion);
+    if (!expression) return undefined;
+    const safe = nodes.every((node) => {
+      const input = replaced.get(node);
+      // What other workgroups read may be replaced already.
+      const reader = (part: Group) => all.includes(part) && sizeOf(spaceOf(part)) === node.size;
+      return !input || (readers.get(input)!.every(reader) && readsInOrder(node, input, expression));
+    });
+    // What a third one replaces decides on the order of both.
+    const foreign = (t: Tensor) => readers.has(t) && !nodes.some((node) => replaced.get(node) === t);
+    if (!safe || expression.buffers.some((t) => nodes.includes(t) || foreign(t))) return undefined;
+    return { kind: 'pointwise', nodes, reads: expression.buffers, expression, level: group.level };
+  };
+
+  for (const group of groups) {
+    let at = found.length;
+    if (group.kind === 'pointwise') {
+      const single = sizeOf(spaceOf(group)) === 1;
+      const candidates = [
+        ...group.reads.map((t) => places.get(t)),
+        ...[`${spaceOf(group)}`, single ? 'any' : '1'].map((space) => last.get(space)),
+      ];
+      for (const candidate of new Set(candidates)) {
+        const joined = candidate === undefined ? undefined : follow(candidate, group);
+        if (!joined) continue;
+        found[candidate!] = { group: joined, parts: [...found[candidate!]!.parts, group] };
+        at = candidate!;
+        break;
+      }
+      for (const space of [`${spaceOf(group)}`, 'any']) last.set(space, at);
+    }
+    if (at === found.length) found.push({ group, parts: [group] });
+    for (const node of group.nodes) places.set(node, at);
+  }
+  return found.map(({ group }) => group);
 }
