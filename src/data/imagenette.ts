@@ -40,8 +40,6 @@ export const imagenette: Dataset = {
     const files = statSync(path).isDirectory()
       ? await imagesInFolder(path)
       : await archivedImages(path, file.unpacked, file.sha256);
-    return decodeImages(files, {
-      ...{ name: file.unpacked, side: size, cache: folder, onProgress: onDecode, say },
-    });
+    return decodeImages(files, { name: file.unpacked, side: size, cache: folder, onProgress: onDecode, say });
   },
 };

@@ -232,10 +232,7 @@ export const fc: NetworkKind<Options> = {
   }),
   shape: ({ depth, width, ...settings }) =>
     `The network's shape is our choice: ${depth} blocks of width ${width}, ${layersInWords(settings)}.`,
-  probe: {
-    ...{ kind: 'fc', inputs: 784, depth: 2, width: 128 },
-    ...{ classes: 10, activation: 'relu', skip: true },
-  },
+  probe: { kind: 'fc', inputs: 784, depth: 2, width: 128, classes: 10, activation: 'relu', skip: true },
 };
 
 function layersInWords({ norm, branch }: Pick<Settings, 'norm' | 'branch'>): string {

@@ -151,10 +151,7 @@ export const pathStep =
   };
 
 export const series = {
-  pathShares: {
-    ...{ label: 'share of the output', first: 0 },
-    from: (m) => m.summary.pathShares,
-  },
+  pathShares: { label: 'share of the output', first: 0, from: (m) => m.summary.pathShares },
 } satisfies Record<string, Series<Measures>>;
 
 export const tables = {

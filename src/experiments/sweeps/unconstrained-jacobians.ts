@@ -13,10 +13,7 @@ const worst = (
   words: Words,
 ): Claim<ModelScalarName> => ({
   ...{ property: 'theory', ...words },
-  of: {
-    ...{ scalar, at: { ...WITH, classes } },
-    take: 'atLeast' in words.threshold ? 'min' : 'max',
-  },
+  of: { scalar, at: { ...WITH, classes }, take: 'atLeast' in words.threshold ? 'min' : 'max' },
   ...(classes === 2 && { control: PLAIN }),
 });
 

@@ -14,10 +14,7 @@ const row = <T extends Value>(
   smoke: T,
   quick = smoke,
   paper = quick,
-): Row<T> => ({
-  ...range,
-  ...{ what, smoke, quick, paper },
-});
+): Row<T> => ({ ...range, what, smoke, quick, paper });
 
 /** Every setting, in the order of `--help`; of those with several numbers each has its range. */
 export const theoryRows = {
