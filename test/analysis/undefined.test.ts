@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type Claim, judge } from '../../src/analysis/claim.ts';
 import { verdictOn } from '../../src/analysis/evidence.ts';
+import { at as classifier, rowSpace } from '../../src/analysis/measures/classifier.ts';
 import { neuralCollapse } from '../../src/analysis/measures/collapse.ts';
 import { lineMeasures } from '../../src/analysis/measures/line.ts';
+import type { StageAt } from '../../src/analysis/measures/measure.ts';
+import { at as rank } from '../../src/analysis/measures/rank.ts';
 import { inverseDepthFit } from '../../src/analysis/measures/scale.ts';
 import { fitPowerLaw } from '../../src/analysis/power-law.ts';
 import type { JudgedRun } from '../../src/analysis/quantity.ts';
@@ -71,6 +74,31 @@ test('no variability within classes of one image each', () => {
   expect(nc1Of([0, 1], 1, 0, 0, 1)).toBeNull();
   // Of means (1, 0) and (−1, 0), and a class of variance 1/4 along their line: (1/4 + 0) / 2 over 1, over C.
   expect(nc1Of([0, 0, 1], 1.5, 0, 0.5, 0, -1, 0)).toBeCloseTo(1 / 16, 6);
+});
+
+test('what the top C singular values and the classifier hold, where they hold everything by construction, or nothing', () => {
+  const block = { dead: false, found: [3, 2, 1], frobenius2: 20, u: () => Float64Array.of(0.6, 0, 0.8) };
+  const given = (classes: number, classifier: number[][], size = 3) =>
+    ({
+      ...{ blocks: [block], classes, shape: [size], triples: 1 },
+      classifier: rowSpace(points(...classifier)),
+    }) as unknown as StageAt;
+  const energy = (classes: number, size?: number) => rank(given(classes, [], size)).topEnergy;
+  expect([energy(2), energy(3), energy(3, 4), energy(4, 5)]).toEqual([[13 / 20], [null], [14 / 20], [null]]);
+  const [first, second, third] = [
+    [2, 0, 0],
+    [1, 1, 0],
+    [0, 0, 1],
+  ] as const;
+  const shareOf = (...rows: (readonly number[])[]) =>
+    classifier(
+      given(
+        rows.length,
+        rows.map((row) => [...row]),
+      ),
+    ).classifierShare;
+  expect(shareOf(first, second)).toEqual([expect.closeTo(0.36)]);
+  expect([shareOf(first, second, third), shareOf([0, 0, 0], [0, 0, 0])]).toEqual([[null], [null]]);
 });
 
 test('σ₁ falls neither to nor from a dead block', () => {

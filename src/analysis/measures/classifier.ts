@@ -1,4 +1,5 @@
 import { orthonormalRows } from '../../autograd/ops/linalg-reference.ts';
+import { sizeOf } from '../../autograd/shape.ts';
 import { format } from '../../numbers.ts';
 import { dot, norm, type Rows } from '../vectors.ts';
 import { type Own, ofBlock } from './field.ts';
@@ -10,7 +11,7 @@ export const property = 'RA2';
 
 export const sample = {
   classifierShare: ofBlock(
-    'mean over k ≤ K of ‖P u_{i,k}‖², P the projector onto what the classifier sees: the row space of W; under global average pooling, of W’s rows repeated at every position. `null` but in the last stage',
+    'mean over k ≤ K of ‖P u_{i,k}‖², P the projector onto what the classifier sees: the row space of W; under global average pooling, of W’s rows repeated at every position. `null` but in the last stage, and where these rows span nothing or everything',
     { label: 'share of U in rows of W', short: 'in classifier' },
   ),
 };
@@ -18,7 +19,7 @@ type Measures = Own<typeof sample>;
 
 export const at = ({ blocks, classifier, triples, shape }: StageAt) => ({
   classifierShare: blocks.map(({ dead, u }) => {
-    if (dead || !classifier) return null;
+    if (dead || !classifier?.length || classifier.length >= sizeOf(shape)) return null;
     let sum = 0;
     for (let k = 0; k < triples; k++) {
       const x = pooled(u(k), shape.at(-1)!);

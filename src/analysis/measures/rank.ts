@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { sizeOf } from '../../autograd/shape.ts';
 import { format, percent } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
 import { spreadOf } from '../statistics.ts';
@@ -14,7 +15,10 @@ export const about = `\`topEnergy\` may be off by 2√2 ρ (see [Certificates](r
 
 export const sample = {
   frobenius2: perBlock('‖J_i‖_F², exact or estimated: see [Frobenius norms](results.md#frobenius-norms)'),
-  topEnergy: ofBlock('Σ_{k≤C} σ_{i,k}² / ‖J_i‖_F²', { label: 'energy in top C', short: 'in top C' }),
+  topEnergy: ofBlock(
+    'Σ_{k≤C} σ_{i,k}² / ‖J_i‖_F²; `null` where C is d or more, or more than `sketchColumns`',
+    { label: 'energy in top C', short: 'in top C' },
+  ),
   numericalRank: ofBlock('number of σ_{i,k} ≥ 1e-2·σ_{i,1} within the spectrum', {
     label: 'numerical rank',
     short: 'rank',
@@ -30,9 +34,10 @@ export const gathered = {
 type Measures = Own<typeof sample, None, typeof gathered> & Certified;
 type Drawn = Measures & Sampled<typeof spectrum> & { readonly deadBlocks: readonly number[] };
 
-export const at = ({ blocks, classes }: StageAt) => ({
+export const at = ({ blocks, classes, shape }: StageAt) => ({
   frobenius2: blocks.map((b) => b.frobenius2),
   topEnergy: blocks.map(({ dead, found, frobenius2 }) => {
+    if (classes >= sizeOf(shape) || classes > found.length) return null;
     const top = found.slice(0, classes).reduce((s, x) => s + x * x, 0);
     // Rounding may put the sum a hair above the whole.
     return dead || !(frobenius2 > 0) ? null : Math.min(top / frobenius2, 1);
