@@ -54,12 +54,8 @@ export async function decodeImages(files: ImageFiles, options: DecodeOptions): P
     }
   }
   const full = `${name}, ${side}×${side}`;
-  const facts = {
-    name: files.published ? full : ownName(full, files.path),
-    side,
-    channels: CHANNELS,
-    classes,
-  };
+  const title = files.published ? full : ownName(full, files.path);
+  const facts = { name: title, side, channels: CHANNELS, classes };
   const [train, test] = parts;
   return { train: squareImages(train, facts), test: squareImages(test, facts) };
 }
@@ -162,14 +158,12 @@ async function loadResize(): Promise<(bytes: Uint8Array, side: number) => Promis
 /** Does `count` things, as many at once as there are cores; the first failure stops all. */
 async function inParallel(count: number, work: (i: number) => Promise<void>): Promise<void> {
   let next = 0;
-  let failed = false;
   const worker = async () => {
-    while (next < count && !failed) {
-      await work(next++).catch((error) => {
-        failed = true;
-        throw error;
-      });
-    }
+    while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  try {
+    await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  } finally {
+    next = count;
+  }
 }
