@@ -184,6 +184,7 @@ test.each<[string, Partial<Shape>]>([
       test: tested,
       brief: false,
       compress: true,
+      classifies: true,
     };
     const features = { labels: train.labels };
     const { compression } = await overImages({ ...given, features } as unknown as Images);
@@ -202,7 +203,9 @@ test.each<[string, Partial<Shape>]>([
       for (const way of ['dropped', 'iterated', 'linear', 'distilled'] as const)
         if (way === 'iterated' && part.from === part.to) expect(compression![p]!.iterated).toBeNull();
         else expect(Math.abs(compression![p]![way]! - part[way]), `${way} of part ${p}`).toBeLessThan(0.02);
-    const later = { ...given, compress: false } as unknown as Images;
-    expect(await overImages(later)).toEqual({ compression: null });
+    for (const without of [{ compress: false }, { classifies: false }]) {
+      const later = { ...given, ...without } as unknown as Images;
+      expect(await overImages(later)).toEqual({ compression: null });
+    }
   });
 });

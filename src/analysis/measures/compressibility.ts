@@ -47,7 +47,7 @@ type Part = v.InferOutput<typeof part>;
 export const whole = {
   compression: later(
     ofNetwork(
-      'test accuracy where blocks `from` … `to` are replaced over that of the network, for each way. `null` in networks of several stages, in transformers, where skip connections come from the stem, where nothing is classified correctly, at initialization, in `course.json`, and without `--compress`; linear steps, under convolutions',
+      'test accuracy where blocks `from` … `to` are replaced over that of the network, for each way. `null` in networks of several stages, in transformers, where skip connections come from the stem, where targets are vectors or nothing is classified correctly, at initialization, in `course.json`, and without `--compress`; linear steps, under convolutions',
       v.nullable(v.array(part)),
     ),
   ),
@@ -55,7 +55,10 @@ export const whole = {
 type Measures = Values<typeof whole>;
 
 export const overImages = async (images: Images): Promise<Measures> => {
-  return { compression: images.compress && replaceable(images.network) ? await compression(images) : null };
+  return {
+    compression:
+      images.compress && images.classifies && replaceable(images.network) ? await compression(images) : null,
+  };
 };
 
 /** Whether all blocks follow upon each other, and each reads nothing but what the one before puts out. */
