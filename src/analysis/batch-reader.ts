@@ -6,12 +6,12 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
+import { bound, floats } from '../train/bound.ts';
 import { evaluationBatch } from '../train/evaluate.ts';
 import { type DeviceExamples, inputsOf } from '../train/examples.ts';
 import { Feed } from '../train/feed.ts';
 import type { Network, Weights } from '../train/network.ts';
 import { BUDGET_BYTES } from './batches.ts';
-import { bound, floats } from './bound.ts';
 
 /** A function of images, compiled for batches of a set. */
 export interface BatchReader<R> extends Disposable {

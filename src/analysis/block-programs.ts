@@ -25,9 +25,9 @@ import { linearize } from '../autograd/transform.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
+import { bound, floats } from '../train/bound.ts';
 import type { Weights } from '../train/network.ts';
 import { keyOf } from '../train/state.ts';
-import { bound, floats } from './bound.ts';
 import { matrixMap, randomizedSvd } from './randomized-svd.ts';
 import { analysisSettings } from './settings.ts';
 

@@ -4,9 +4,9 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
+import { bound, floats } from '../train/bound.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { batchOf, isDense } from './batches.ts';
-import { bound, floats } from './bound.ts';
 import { coloring, ESTIMATES, isExact, PROBES, withRemainder } from './frobenius.ts';
 import { type JacobianOptions, jacobianPrograms, stackedShapes } from './jacobian-programs.ts';
 

@@ -1,11 +1,12 @@
 import { DeviceArray } from '../autograd/array.ts';
 import { add, amax, div, equal, greater, iota, minimum, reshape, sum, where } from '../autograd/functions.ts';
-import { type BoundProgram, compile } from '../autograd/program.ts';
+import type { BoundProgram } from '../autograd/program.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { AdapterTraits } from '../gpu/kernel.ts';
 import { inferenceNorm } from './batch-norm.ts';
+import { bound } from './bound.ts';
 import { checkExamples, type DeviceExamples, inputsOf } from './examples.ts';
 import { Feed } from './feed.ts';
 import { largestActivation, type Network, type Weights } from './network.ts';
@@ -44,15 +45,10 @@ export class Evaluator implements Disposable {
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
     const { truth } = objectiveOf(network, examples);
     const inputs = [weights, feed.table, truth, position, correct] as const;
-    const program = await compile(gpu, evaluationStep(network, examples, count, feed, batch), inputs, {
-      label: 'evaluation',
-      inPlace: [
-        [0, 3],
-        [1, 4],
-      ],
-    });
-    const bound = program.bind(inputs, [position, correct]);
-    return new Evaluator(bound, Math.ceil(count / batch), count, feed, position, correct);
+    const step = evaluationStep(network, examples, count, feed, batch);
+    const inPlace = [[0, 3] as const, [1, 4] as const];
+    const program = await bound(gpu, 'evaluation', inputs, step, [position, correct], inPlace);
+    return new Evaluator(program, Math.ceil(count / batch), count, feed, position, correct);
   }
 
   /** Share of the examples that the network classifies correctly with its current weights, or R², at least 0. */

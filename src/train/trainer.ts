@@ -1,7 +1,8 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { type BoundProgram, compile } from '../autograd/program.ts';
+import type { BoundProgram } from '../autograd/program.ts';
 import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { bound } from './bound.ts';
 import { checkExamples, type DeviceExamples } from './examples.ts';
 import { Feed } from './feed.ts';
 import { type Network, statisticsOf } from './network.ts';
@@ -98,26 +99,20 @@ export class Trainer implements Disposable {
       log,
     ] as const;
     const updateInputs = [parameters, gradients, running, batch, rates, step, momentum] as const;
-    const [gradient, update] = await Promise.all([
-      compile(gpu, gradientStep(network, examples, feed, options.batch), gradientInputs, {
-        label: 'gradient',
-        inPlace: [[2, 5]],
-      }),
-      compile(gpu, updating, updateInputs, {
-        label: 'update',
-        inPlace: [[0, 0], [1, 2], [2, 5], ...(momentum ? [[3, 6] as const] : [])],
-      }),
-    ]);
     const gradientViews = state.parameterLayout.views(gradients);
     const batchViews = state.statisticsLayout.views(batch);
-    const programs = [
-      gradient.bind(gradientInputs, [
-        network.parameters.map(({ name }) => gradientViews[name]!),
-        statisticsOf(network).map(({ name }) => batchViews[name]!),
-        log,
-      ]),
-      update.bind(updateInputs, [parameters, running, step, momentum]),
-    ];
+    const found = [
+      network.parameters.map(({ name }) => gradientViews[name]!),
+      statisticsOf(network).map(({ name }) => batchViews[name]!),
+      log,
+    ] as const;
+    const moved = [parameters, running, step, momentum] as const;
+    const inPlace = [[0, 0], [1, 2], [2, 5], ...(momentum ? [[3, 6] as const] : [])] as const;
+    const computing = gradientStep(network, examples, feed, options.batch);
+    const programs = await Promise.all([
+      bound(gpu, 'gradient', gradientInputs, computing, found, [[2, 5]]),
+      bound(gpu, 'update', updateInputs, updating, moved, inPlace),
+    ]);
     return new Trainer(gpu, state, stepsPerEpoch, programs, feed, [seed, log, rates], log, options.steps);
   }
 

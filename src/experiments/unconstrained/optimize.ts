@@ -1,4 +1,3 @@
-import { bound, floats } from '../../analysis/bound.ts';
 import type { Triples } from '../../analysis/unconstrained/measures.ts';
 import { DeviceArray } from '../../autograd/array.ts';
 import { add, minimum, mul, reshape, rsqrt, square, sum } from '../../autograd/functions.ts';
@@ -13,6 +12,7 @@ import {
   type UnconstrainedParameters,
   unconstrainedObjective,
 } from '../../models/unconstrained-jacobians.ts';
+import { bound, floats } from '../../train/bound.ts';
 import { sgd } from '../../train/optimizers.ts';
 import { cosine } from '../../train/schedules.ts';
 import { keyOf } from '../../train/state.ts';
