@@ -59,9 +59,20 @@ export interface SubjectOptions {
 export function subjectAt(path: string, options: SubjectOptions): Subject {
   const checkpoint = join(path, CHECKPOINT);
   const files = openTensors(existsSync(checkpoint) ? checkpoint : path, options.config);
-  if (options.experiment !== undefined) return ofExperiment(files, options.experiment, options);
-  return files.format?.startsWith('collimate/') ? ofRun(files, options) : fromElsewhere(files, options);
+  const { experiment } = options;
+  const isRun = experiment === undefined && files.format?.startsWith('collimate/');
+  const other =
+    isRun || experiment !== undefined ? OF_OTHERS.find((name) => options[name] !== undefined) : undefined;
+  if (other)
+    throw new CollimateError(
+      `--${other} is for published networks, and ${path} is measured as ${isRun ? 'its run was trained' : `the network of ${experiment}`}`,
+      `Leave --${other} out.`,
+    );
+  if (experiment !== undefined) return ofExperiment(files, experiment, options);
+  return isRun ? ofRun(files, options) : fromElsewhere(files, options);
 }
+
+const OF_OTHERS = ['config', 'data', 'tokens', 'branches', 'resolution'] as const;
 
 function ofRun({ path }: TensorFiles, { dataDir }: SubjectOptions): Subject {
   const { info, state } = decodeCheckpoint(readFileSync(path), path);
@@ -130,6 +141,12 @@ function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
   }
   if (!data) throw new CollimateError('there are no images to measure it at', `Give ${IMAGES}`);
   const { dataset, name } = data;
+  const [side] = network.input;
+  if (given.resolution !== undefined && given.resolution !== side)
+    throw new CollimateError(
+      `--resolution is ${given.resolution}, and the network takes images of ${side}×${side} pixels here`,
+      'Leave --resolution out.',
+    );
   checkImages(network.input, dataset);
   return {
     ...common,

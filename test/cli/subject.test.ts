@@ -81,3 +81,12 @@ test('without images that it takes, it is refused', () => {
     'the network takes images of 28×28 pixels and 3 channels, and those of MNIST have 28×28 and 1',
   );
 });
+
+test('options that would change nothing are refused', () => {
+  expect(() => subjectAt(weights, { ...NOTHING, experiment: 'mnist-fc', data: 'mnist' })).toThrow(
+    `--data is for published networks, and ${weights} is measured as the network of mnist-fc`,
+  );
+  expect(() => subjectAt(weights, { ...NOTHING, data: 'mnist', resolution: 40 })).toThrow(
+    '--resolution is 40, and the network takes images of 28×28 pixels here',
+  );
+});

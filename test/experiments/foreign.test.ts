@@ -158,10 +158,18 @@ describe('files', () => {
   });
 
   test('that an index lists and are not there, or have not what it says, are named', () => {
-    write('bad.index.json', { weight_map: { 'fc.weight': first } });
-    expect(() => openTensors(join(folder, 'bad.index.json'))).toThrow(
-      `says that ${first} has fc.weight, which it lacks`,
+    const listed = Object.fromEntries(
+      [...tensorsOf(NETWORK, STATE).keys()].map((name, i) => [name, i < 9 ? first : second]),
     );
+    const { 'fc.bias': _, ...others } = listed;
+    for (const [weight_map, message] of [
+      [others, `${second} has fc.bias, which ${join(folder, 'bad.index.json')} does not list`],
+      [{ ...listed, 'fc.bias': first }, `says to be in ${first}`],
+      [{ ...listed, more: first }, `says that ${first} has more, which it lacks`],
+    ] as const) {
+      write('bad.index.json', { weight_map });
+      expect(() => openTensors(join(folder, 'bad.index.json'))).toThrow(message);
+    }
     write('bad.index.json', { weight_map: { 'fc.weight': '../foreign/gone.safetensors' } });
     expect(() => openTensors(join(folder, 'bad.index.json'))).toThrow(
       `cannot read ${join(folder, 'gone.safetensors')}`,

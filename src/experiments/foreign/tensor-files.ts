@@ -111,6 +111,13 @@ function listed(path: string): Contents {
       return [name, within(file, bytesOf(file, `Put all files that ${path} lists beside it.`))];
     }),
   );
+  for (const [name, { places }] of files)
+    for (const tensor of places.keys())
+      if (fileOf[tensor] !== name)
+        throw new CollimateError(
+          `${name} has ${tensor}, which ${path} ${fileOf[tensor] === undefined ? 'does not list' : `says to be in ${fileOf[tensor]}`}`,
+          'Fetch the files again.',
+        );
   const places = Object.entries(fileOf).map(([tensor, name]) => {
     const place = files.get(name)!.places.get(tensor);
     if (place) return [tensor, place] as const;
