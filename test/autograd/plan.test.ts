@@ -283,6 +283,18 @@ describe('an output that replaces an input', () => {
     expect(plan.dispatches.map(({ kernel }) => kernel.bindings.length)).toEqual([3, 4]);
   });
 
+  // Outputs may be views of one buffer.
+  it('is not computed beside what reads another output', () => {
+    const f = (x: Tensor, v: Tensor) => {
+      const sums = c.sum(x, 0);
+      return [sums, c.mul(v, 2), c.matmul(c.reshape(c.sin(sums), [1, 4]), x)];
+    };
+    for (const { kernel, buffers } of planOf(f, [of([4, 4]), of([4])]).dispatches) {
+      const outputs = new Set(kernel.bindings.filter((_, i) => buffers[i]!.kind === 'output'));
+      expect(outputs.size).toBeLessThanOrEqual(1);
+    }
+  });
+
   it('is no single element that other workgroups read', async () => {
     const { plan } = await run((x, step) => [c.mul(x, step), c.add(step, 1)], [[1, 1]], [[8], [1]]);
     expect(plan.dispatches).toHaveLength(2);

@@ -1,6 +1,6 @@
 import { coalesce, vectorizable } from '../../kernels/fused.ts';
 import { bytesOf, type Shape, sameShape, sizeOf, type Tensor } from '../tensor.ts';
-import { type Expression, expressionOf } from './expression.ts';
+import { aliasRoot, type Expression, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 import type { Group } from './groups.ts';
 import { readsInOrder } from './in-place.ts';
@@ -101,6 +101,7 @@ function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): rea
   /** Where the last group over a space is that others may follow. */
   const last = new Map<string, number>();
   const spaceOf = ({ expression }: Group) => expression!.body.space;
+  const outputs = new Set(fusion.outputs.map(aliasRoot));
 
   const follow = (at: number, next: Group): Group | undefined => {
     const { group, parts } = found[at]!;
@@ -130,7 +131,9 @@ function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): rea
     });
     // What a third one replaces decides on the order of both.
     const foreign = (t: Tensor) => readers.has(t) && !nodes.some((node) => replaced.get(node) === t);
-    if (!safe || expression.buffers.some((t) => nodes.includes(t) || foreign(t))) return undefined;
+    // Outputs may be views of one buffer, which no dispatch may both read and write.
+    const mixed = expression.buffers.some((t) => outputs.has(t)) && nodes.some((t) => outputs.has(t));
+    if (!safe || mixed || expression.buffers.some((t) => nodes.includes(t) || foreign(t))) return undefined;
     return { kind: 'pointwise', nodes, reads: expression.buffers, expression, level: group.level };
   };
 
