@@ -13,6 +13,8 @@ import { type Images, type Scalar, type Series, SHARE } from './measure.ts';
 
 /** Rows for each feature, and images, at least. */
 const ROWS = 8;
+/** Rows for each feature that varies below which a map fits whatever there is. */
+const LEAST = 2;
 const IMAGES = 100;
 
 export const title = 'Linearity';
@@ -26,7 +28,7 @@ const perBlock = (formula: string) =>
   later(ofNetwork(formula, v.array(maybe), (list, { depth }) => list.length === depth));
 export const whole = {
   linearity: perBlock(
-    'of h_i and h_{i+1}, for each block; `null` where h_{i+1} does not vary, or there are no more rows than features: a linear map makes anything of these',
+    'of h_i and h_{i+1}, for each block; `null` where h_{i+1} does not vary, or rows are not twice as many as the features that vary, so that a map fits noise',
   ),
   linearityOfStep: perBlock('of h_i and h_{i+1} − h_i, likewise'),
 };
@@ -92,7 +94,7 @@ export async function linearities(
       product.map((z, k) => z * scale[Math.floor(k / features)]! * (n ? 1 : scale[k % features]!)),
     ) as [Float64Array, Float64Array];
     const rest = unexplained(x, xy, features, step);
-    const known = scale.filter((s) => s > 0).length < path[i]!.length / features - 1;
+    const known = LEAST * scale.filter((s) => s > 0).length < path[i]!.length / features;
     found.push([
       known && after > least ? 1 - rest / after : null,
       known && step > least ? 1 - rest / step : null,
