@@ -2,11 +2,12 @@ import { closest } from 'fastest-levenshtein';
 import * as v from 'valibot';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
+import { networkOf, networks } from '../models/networks.ts';
 import { parseNumber, quote, type Range } from '../settings/row.ts';
 import { optionOf, rowOf, type SettingName, schemaOf, settingNames } from '../settings/settings.ts';
 import { classesOf, type Settings } from '../settings/table.ts';
 import { catalog } from './catalog.ts';
-import { applies, type Experiment, type Preset } from './experiment.ts';
+import { applies, type Experiment, imageShape, type Preset } from './experiment.ts';
 
 /** Options as given on the command line: text as typed, or whether a flag is on; undefined if left out. */
 export type GivenSettings = {
@@ -139,18 +140,18 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
   ];
   const [first] = unfit.filter((option) => option !== false);
   if (shortcut === 'dense' && first) throw contradiction('--shortcut dense', first);
-  if (skip) return settings;
-  for (const name of settingNames) {
+  for (const name of skip ? [] : settingNames) {
     const { needsSkip, default: usual } = rowOf(name);
     if (!needsSkip || settings[name] === usual) continue;
     refuse(`${optionOf(name)} is ${settings[name]} without skip connections`, `Leave it out: ${needsSkip}`);
   }
-  if (settings.controlWeightDecay !== null) {
+  if (!skip && settings.controlWeightDecay !== null) {
     refuse(
       'a control was requested for a network without skip connections',
       'Give --no-control with --no-skip.',
     );
   }
+  networkOf(networks[experiment.model].optionsOf(settings, imageShape(experiment.dataset, settings))); // refuses what it cannot be
   return settings;
 }
 

@@ -53,6 +53,13 @@ describe('settings', () => {
     expect(resolve(given)).toEqual(resolve({}));
   });
 
+  test('are those of a network that can be', () => {
+    const vit = (given: GivenSettings) => () => resolveSettings(findExperiment('mnist-vit'), given);
+    expect(vit({ heads: '2', patch: '4' })).not.toThrow();
+    expect(vit({ heads: '5' })).toThrow('heads is 5 and does not divide width, 32');
+    expect(vit({ patch: '5' })).toThrow('patches of 5 do not tile images of 28×28');
+  });
+
   test('of a network without skip connections have no control', () => {
     expect(resolve({ skip: false })).toMatchObject({ skip: false, controlWeightDecay: null });
     const settings = { ...resolve({}), skip: false };
