@@ -15,7 +15,7 @@ export interface ImageDataset {
   readonly width: number;
   readonly channels: number;
   readonly classes: number;
-  /** Whether these are texts, a byte a token, in rows: then bytes are not normalized. */
+  /** Whether these are texts in rows, a token a number whose bytes are channels, the lowest first: then bytes are not normalized. */
   readonly text?: boolean;
   /** What readers of results must know about where the images come from. */
   readonly notes?: readonly string[];

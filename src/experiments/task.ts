@@ -149,11 +149,13 @@ export function analysisSamples(task: Task, count: number, seed: number): Analys
   }
   const indices = chooseSamples(labels, count, seed);
   const features = featuresOf(task.train);
-  const inputs = new Float32Array(count * features);
+  const together = task.train.text ? mean.length : 1;
+  const inputs = new Float32Array((count * features) / together);
   for (const [n, index] of indices.entries()) {
     for (let k = 0; k < features; k++) {
       const c = k % mean.length;
-      inputs[n * features + k] = (images[index * features + k]! / 255 - mean[c]!) / std[c]!;
+      const place = Math.floor((n * features + k) / together);
+      inputs[place]! += (images[index * features + k]! / 255 - mean[c]!) / std[c]!;
     }
   }
   return { inputs, indices, labels: indices.map((index) => labels[index]!) };

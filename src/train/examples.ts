@@ -1,5 +1,6 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { add, equal, full, iota, mul, reshape, take, where } from '../autograd/functions.ts';
+import { add, equal, full, iota, mul, reshape, sum, take, where } from '../autograd/functions.ts';
+import { sizeOf } from '../autograd/shape.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
 import type { Network } from './network.ts';
@@ -15,7 +16,7 @@ export interface DeviceExamples {
   readonly labels: DeviceArray;
   /** f32 [n, k]: vectors that outputs are to be, in place of classes. Of variance 1, as the squared error expects. */
   readonly targets?: DeviceArray;
-  /** A byte x of channel c becomes x · scale[c] + shift[c]. */
+  /** A byte x of channel c becomes x · scale[c] + shift[c]; of networks that take one number for all channels, their sum. */
   readonly scale: readonly number[];
   readonly shift: readonly number[];
 }
@@ -27,8 +28,9 @@ export function checkExamples(
 ): void {
   const features = input.reduce((a, b) => a * b, 1);
   const bytes = images instanceof DeviceArray ? images.size : images.length;
-  const channels = scale.length > 0 && features % scale.length === 0 && shift.length === scale.length;
-  if (bytes === labels.size * features && channels) return;
+  const each = bytes / labels.size;
+  const known = each === features ? features % scale.length === 0 : each === features * scale.length;
+  if (scale.length > 0 && shift.length === scale.length && known) return;
   throw new CollimateError(
     `examples of ${bytes} bytes, ${labels.size} labels, ${scale.length} scales and ${shift.length} shifts do not fit a network of inputs [${input}]`,
     `Give ${features} bytes for each label, and a scale and a shift for each channel, or one for all.`,
@@ -46,7 +48,8 @@ export function inputsOf(
   if (scale.length === 1) return reshape(take(images, index, { scale: scale[0]!, shift: shift[0]! }), to);
   const channels = scale.length;
   const pixels = reshape(take(images, index), [index.size, images.shape[1]! / channels, channels]);
-  return reshape(add(mul(pixels, vector(scale)), vector(shift)), to);
+  const normalized = add(mul(pixels, vector(scale)), vector(shift));
+  return reshape(images.shape[1] === sizeOf(shape) ? normalized : sum(normalized, -1), to);
 }
 
 function vector(values: readonly number[]): Tensor {

@@ -1,6 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
+import type { DeviceArray } from '../../src/autograd/array.ts';
+import { compile } from '../../src/autograd/program.ts';
+import type { Tensor } from '../../src/autograd/tensor.ts';
 import { recognize } from '../../src/experiments/foreign/families.ts';
 import { preprocessing } from '../../src/experiments/foreign/images.ts';
 import {
@@ -12,11 +15,14 @@ import {
 import { readTexts } from '../../src/experiments/foreign/texts.ts';
 import { bringForward, IMAGENETTE_IN_IMAGENET, rowsOf } from '../../src/experiments/foreign/weights.ts';
 import { encodeSafetensors, inMemory, type TensorData } from '../../src/experiments/safetensors.ts';
-import { analysisSamples } from '../../src/experiments/task.ts';
+import { analysisSamples, DeviceTask } from '../../src/experiments/task.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import { ResNet, type ResNetOptions } from '../../src/models/resnet.ts';
+import { range } from '../../src/numbers.ts';
+import { checkExamples, inputsOf } from '../../src/train/examples.ts';
 import type { HostState } from '../../src/train/state.ts';
 import { someState } from '../fidelity/support.ts';
+import { withGpu } from '../gpu/harness.ts';
 
 const BASIC: ResNetOptions = {
   ...{ inputs: [32, 32, 3], channels: 4, classes: 5, activation: 'relu', skip: true },
@@ -201,6 +207,26 @@ describe('texts', () => {
     expect([...inputs].sort()).toEqual([0, 0, 0, 0, 1, 1, 2, 2, 2]);
   });
 
+  test('of more than 256 different tokens have two bytes for each', async () => {
+    const ids = [0, 1].map((n) => [...range(300).map((i) => (n ? 700 - i : 2 * i)), n]);
+    const { used, task } = read(ids);
+    const wanted = ids.map((text) => text.slice(0, -1).map((id) => used.indexOf(id)));
+    expect(Math.max(...wanted.flat())).toBeGreaterThan(256);
+    const { inputs, indices } = analysisSamples(task, 2, 1);
+    expect([...inputs]).toEqual(indices.flatMap((n) => wanted[n]!));
+    await withGpu(async (gpu) => {
+      using device = new DeviceTask(gpu, task);
+      const { train } = device;
+      checkExamples({ input: [300] }, train);
+      expect(() => checkExamples({ input: [200] }, train)).toThrow('examples of 1200 bytes, 2 labels');
+      const index = new Uint32Array([1, 0]);
+      const f = (images: Tensor, index: Tensor) => inputsOf(images, index, train, [300]);
+      const program = await compile(gpu, f, [train.images as DeviceArray, { shape: [2], dtype: 'u32' }]);
+      const { data } = await program.run(train.images as DeviceArray, index);
+      expect([...data]).toEqual([...wanted[1]!, ...wanted[0]!]);
+    });
+  });
+
   test.each<[unknown, string]>([
     [
       [
@@ -216,10 +242,7 @@ describe('texts', () => {
       ],
       'has 2 different tokens, and 1 at the ends',
     ],
-    [
-      [Array.from({ length: 258 }, (_, i) => i), Array(258).fill(1)],
-      'has 257 different tokens, and 2 at the ends',
-    ],
+    [Array.from({ length: 257 }, (_, i) => [7, i]), 'has 1 different tokens, and 257 at the ends'],
     [[[1, 2], [3]], '[1]: expected two ids or more'],
     [
       [
