@@ -39,6 +39,14 @@ describe('neural collapse', () => {
     }
   });
 
+  test('the first of two equally near class means is the nearest', () => {
+    const features = Float32Array.of(-2, 0, 0, 2);
+    const labels = [0, 0, 1, 1];
+    const weights = [-1, 1].map((w) => Float64Array.of(w));
+    const nc4 = (predicted: number[]) => neuralCollapse({ features, labels, predicted }, weights).nc4;
+    expect([nc4([0, 0, 0, 1]), nc4([0, 1, 1, 1])]).toEqual([0, 0.5]);
+  });
+
   test('is known of features where all weights are 0', () => {
     const given = madeUp([3, 4, 5], 4);
     const { nc1, nc2Norms, nc2Angles, nc3, nc4, ...none } = measure({

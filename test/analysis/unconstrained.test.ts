@@ -43,6 +43,15 @@ describe('measures of a start', () => {
     expect(blocks[0]!.sigma).toHaveLength(3);
   });
 
+  test('the rank is the number of σ of at least a hundredth of the first', () => {
+    const close = turned([
+      { s: [1, 0.0101, 0.0099], u: 0, v: 0 },
+      { s: [5, 0.3, 0.06], u: 0, v: 0 },
+    ]);
+    const { blocks } = measureStart(close, { classes: 2, depth: 2, width: 3, starts: 1 }, 0, values);
+    expect(blocks.map(({ rank }) => rank)).toEqual([2, 3]);
+  });
+
   test('means over blocks, and what the aligned solution has', () => {
     const sizes = { classes: 2, depth: 2, width: 3, starts: 1 };
     const { scalars: m } = measureStart(triples, sizes, 0, values);
