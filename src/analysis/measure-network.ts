@@ -52,10 +52,18 @@ export async function measureNetwork(
   const given = { gpu, network, weights: loaded.weights, points, count: labels.length };
   const whole = await Promise.all(all.flatMap((m) => m.atSamples?.(given) ?? []));
   const rows = classifierRows(network, state);
+  const behind = network.behind(points);
   const stages: StageMeasures[] = [];
   for (const [s, stage] of network.stages.entries()) {
     const classifier = s === network.stages.length - 1 && !network.reconstructs ? rowSpace(rows) : null;
-    const input = { stage, points: points[s]!, branches: branches[s]!, labels, classifier };
+    const input = {
+      stage,
+      points: points[s]!,
+      behind: behind[s]!,
+      branches: branches[s]!,
+      labels,
+      classifier,
+    };
     stages.push(await measureStage(gpu, network, state, input, options));
   }
   const samples = labels.map((label, n) => {

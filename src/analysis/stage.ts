@@ -19,6 +19,8 @@ export interface StageInput {
   readonly stage: Stage;
   /** h before each of the stage's blocks and after the last one, [N, ...state] each. */
   readonly points: readonly Float32Array[];
+  /** h behind each of them, likewise. */
+  readonly behind: readonly Float32Array[];
   /** F of each block, [N, ...state] each. */
   readonly branches: readonly Float32Array[];
   readonly labels: readonly number[];
@@ -39,7 +41,7 @@ export async function measureStage(
   input: StageInput,
   options: AnalysisOptions,
 ): Promise<StageMeasures> {
-  const { stage, points, branches, labels, classifier } = input;
+  const { stage, points, behind, branches, labels, classifier } = input;
   const { spectrum, triples: k, sketchColumns: columns } = options;
   const jacobianOptions = { ...options, columns, triples: spectrum };
   const count = labels.length;
@@ -88,6 +90,7 @@ export async function measureStage(
       const stageAt: StageAt = {
         ...{ classes: network.options.classes, triples: k, shape: stage.shape },
         ...{ classifier, commonPlane, path },
+        behind: behind.map((h) => at(h, first + n)),
         branches: branches.map((f) => at(f, first + n)),
         plane: principalPlane(path),
         blocks: own,

@@ -259,6 +259,14 @@ export abstract class ResidualNetwork implements Network {
     return { points, branches: places.map((own) => own.map((i) => branches[i]!)), features, logits };
   }
 
+  /** Of what there is at these points, what stands behind each block: where stages take turns, that is at a point of another one. */
+  behind<T>(points: readonly (readonly T[])[]): T[][] {
+    const before = new Map(this.stages.flatMap(({ blocks }, s) => blocks.map((b, l) => [b, points[s]![l]!])));
+    return this.stages.map(({ blocks }, s) =>
+      blocks.map((b, l) => before.get(this.blocks[this.blocks.indexOf(b) + 1] ?? '') ?? points[s]![l + 1]!),
+    );
+  }
+
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor {
     return this.#run(weights, x, norm, noise).logits;
   }

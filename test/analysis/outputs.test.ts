@@ -17,7 +17,10 @@ import { distance, norm, randomNumbers, select, syntheticExamples, upload } from
 import { withGpu } from '../gpu/harness.ts';
 
 const influence = (path: number[][], shape: number[]) =>
-  at({ path: path.map((h) => Float64Array.from(h)), shape } as unknown as StageAt).blockInfluence;
+  at({
+    ...{ path: path.map((h) => Float64Array.from(h)), shape },
+    behind: path.slice(1).map((h) => Float64Array.from(h)),
+  } as unknown as StageAt).blockInfluence;
 
 test('block influence is a mean over positions that are not zero', () => {
   const steps = [
@@ -39,7 +42,7 @@ test('block influence is a mean over positions that are not zero', () => {
 });
 
 const linearitiesOf = (path: Float32Array[], features: number, bytes?: number) =>
-  withGpu((gpu) => linearities(gpu, path, features, bytes));
+  withGpu((gpu) => linearities(gpu, path.slice(0, -1), path.slice(1), features, bytes));
 
 /** Rows of a matrix times another, and a shift. */
 function mapped(x: Float32Array, features: number, matrix: (i: number, j: number) => number) {

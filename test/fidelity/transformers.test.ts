@@ -249,6 +249,18 @@ describe.each(Object.entries(families))('%s', (name, options) => {
           expect(Math.max(...errors.slice(0, classes))).toBeLessThan(1e-4);
           expect(Math.max(...errors)).toBeLessThan(1e-3);
         });
+        // Of what each block puts out, though a block of another stage may follow.
+        const influences = blocks.map((block) => {
+          const i = network.blocks.indexOf(block);
+          const rows = (tokens ? [tokens.to] : [...path[i]!.keys()]).map((t) => {
+            const [a, b] = [path[i]![t]!, path[i + 1]![t]!];
+            const dot = (x: readonly number[], y: readonly number[]) =>
+              x.reduce((sum, v, k) => sum + v * y[k]!, 0);
+            return 1 - dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+          });
+          return rows.reduce((sum, v) => sum + v, 0) / rows.length;
+        });
+        close(sample.blockInfluence!.slice(first, last) as number[], influences, 1e-4);
         close(sample.frobenius2.slice(first, last), theirs.frobenius2, 1e-3);
         close(sample.topEnergy.slice(first, last) as number[], theirs.topEnergy as number[], 1e-3);
         const block = (grid: (number | null)[][]) =>

@@ -5,7 +5,8 @@ import type { Scalar, StageAt } from './measure.ts';
 
 export const title = 'Block influence';
 export const about = `How much a block turns what passes it: small where it could be left out, say Men et al. (*ShortGPT: layers in large
-language models are more redundant than you expect*, 2024), who average over tokens; here, over the positions of an image.`;
+language models are more redundant than you expect*, 2024), who average over tokens; here, over the positions of an image. h_{i+1} is what block i
+puts out, also where attention and MLP are blocks of their own.`;
 
 export const sample = {
   blockInfluence: later(
@@ -17,8 +18,8 @@ export const sample = {
 };
 type Measures = Own<typeof sample>;
 
-export const at = ({ path, shape }: StageAt) => ({
-  blockInfluence: path.slice(1).map((h, i) => influence(path[i]!, h, shape.at(-1)!)),
+export const at = ({ path, behind, shape }: StageAt) => ({
+  blockInfluence: behind.map((h, i) => influence(path[i]!, h, shape.at(-1)!)),
 });
 
 /** 1 − cosine of two arrays of vectors of so many features, mean over those of which neither is zero. */

@@ -20,7 +20,7 @@ const IMAGES = 100;
 export const title = 'Linearity';
 export const about = `How well a linear map makes h_{i+1} of h_i (Razzhigaev et al., *Your transformer is secretly linear*, ACL 2024, a
 generalized Procrustes similarity): with X and Y the representations of many images in rows, centered and scaled to ‖X‖_F = ‖Y‖_F = 1,
-1 − min_A ‖XA − Y‖_F². Y is h_{i+1}, or, without the residual, h_{i+1} − h_i, so that a block that changes little is not linear for
+1 − min_A ‖XA − Y‖_F². Y is h_{i+1}, what block i puts out, or, without the residual, h_{i+1} − h_i, so that a block that changes little is not linear for
 that. Rows are positions of the first training images, ${ROWS} to ${2 * ROWS} times as many as features where there are
 enough: even of noise, an eighth is explained then.`;
 
@@ -43,7 +43,8 @@ export async function overImages({ gpu, network, weights, train }: Images): Prom
     return Math.max(1, Math.floor((count * positions) / (ROWS * features)));
   });
   const found: Awaited<ReturnType<typeof linearities>> = [];
-  for (const [s, path] of points.entries()) found.push(...(await linearities(gpu, path, sides[s]!.features)));
+  for (const [s, behind] of network.behind(points).entries())
+    found.push(...(await linearities(gpu, points[s]!.slice(0, -1), behind, sides[s]!.features)));
   return { linearity: found.map(([whole]) => whole), linearityOfStep: found.map(([, step]) => step) };
 }
 
@@ -51,28 +52,29 @@ export async function overImages({ gpu, network, weights, train }: Images): Prom
 const ROUNDING = 1e-12;
 const NOTHING = 1e-6;
 
-/** Of rows of features before each block and after the last: of each block, with and without the residual. So many bytes go at once. */
+/** Of rows of features before and behind each block: with and without the residual. So many bytes go at once. */
 export async function linearities(
   gpu: Gpu,
-  path: readonly Float32Array[],
+  before: readonly Float32Array[],
+  behind: readonly Float32Array[],
   features: number,
   bytes = batchBytes(gpu.traits),
 ): Promise<(readonly [number | null, number | null])[]> {
-  const size = Math.min(path[0]!.length, features * Math.ceil(bytes / (4 * features)));
+  const size = Math.min(before[0]!.length, features * Math.ceil(bytes / (4 * features)));
   const sides = [0, 1].map(() => DeviceArray.zeros(gpu, [size / features, features]));
   using program = await bound(gpu, 'covariances', sides, (x: Tensor, y: Tensor) => {
     const step = sub(y, x);
     const [own, across] = [x, step].map((z) => matmul(x, z, { transposeA: true }));
     return [own!, across!, ...[y, step].map((z) => sum(square(z), [-2, -1]))];
   });
-  const centered = path.map((h) => centeredRows(h, features));
   const found: (readonly [number | null, number | null])[] = [];
-  for (const [i, y] of centered.slice(1).entries()) {
+  for (const [i, h] of before.entries()) {
+    const centered = [h, behind[i]!].map((rows) => centeredRows(rows, features));
     let sums: Float64Array[] = [];
-    for (let start = 0; start < y.length; start += size) {
-      for (const [side, h] of [centered[i]!, y].entries()) {
+    for (let start = 0; start < h.length; start += size) {
+      for (const [side, rows] of centered.entries()) {
         const part = new Float32Array(size);
-        part.set(h.subarray(start, start + size));
+        part.set(rows.subarray(start, start + size));
         sides[side]!.write(part);
       }
       program.submit();
@@ -80,9 +82,9 @@ export async function linearities(
       sums = each.map((x, k) => Float64Array.from(x, (value, j) => value + (sums[k]?.[j] ?? 0)));
     }
     const [own, across, [after], [step]] = sums as [Float64Array, Float64Array, [number], [number]];
-    const least = ROUNDING * path[i + 1]!.reduce((sum, x) => sum + x * x, 0);
+    const least = ROUNDING * behind[i]!.reduce((sum, x) => sum + x * x, 0);
     const energies = new Float64Array(features);
-    path[i]!.forEach((x, k) => {
+    h.forEach((x, k) => {
       energies[k % features]! += x * x;
     });
     const scale = energies.map((energy, k) => {
@@ -94,7 +96,7 @@ export async function linearities(
       product.map((z, k) => z * scale[Math.floor(k / features)]! * (n ? 1 : scale[k % features]!)),
     ) as [Float64Array, Float64Array];
     const rest = unexplained(x, xy, features, step);
-    const known = LEAST * scale.filter((s) => s > 0).length < path[i]!.length / features;
+    const known = LEAST * scale.filter((s) => s > 0).length < h.length / features;
     found.push([
       known && after > least ? 1 - rest / after : null,
       known && step > least ? 1 - rest / step : null,

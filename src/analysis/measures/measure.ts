@@ -59,8 +59,9 @@ export interface StageAt {
   readonly triples: number;
   /** Of h. */
   readonly shape: readonly number[];
-  /** h_1 … h_{L+1}, and F of each block. */
+  /** h_1 … h_{L+1}; h behind each block, which is no point of the path where stages take turns; and F of each block. */
   readonly path: Rows;
+  readonly behind: Rows;
   readonly branches: Rows;
   /** Of the path's points, and of the classes' mean last points. */
   readonly plane: Plane;
