@@ -24,9 +24,9 @@ const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as c
 const EARLIER = 'collimate/analysis@3';
 
 /**
- * The analysis in a run's folder; undefined where there is none or one of an earlier version, which is to be made again from
+ * The analysis in a run's folder; undefined if there is none, or an older version that must be redone from
  * the checkpoint.
- * @throws CollimateError if the file is damaged, or a newer version has written it
+ * @throws CollimateError if the file is damaged or was written by a newer version
  */
 export function readAnalysis(folder: string): Analysis | undefined {
   const path = join(folder, ANALYSIS);

@@ -21,14 +21,14 @@ export interface AnalysisRequest {
   readonly compress?: boolean | undefined;
   /** Number K of leading triples to compare; default: the number of classes. */
   readonly triples?: number | undefined;
-  /** Singular values to be found, at least K; default: three times the number of classes, as many as there is room for. */
+  /** Singular values to find, at least K; default: three times the classes, or as many as fit. */
   readonly spectrum?: number | undefined;
   readonly convention?: AnalysisOptions['convention'] | undefined;
 }
 
 /** Training images over which neural collapse is measured, at most. */
 const COLLAPSE_IMAGES = 10_000;
-/** Numbers in the directions of all Jacobians from which on opening a device for them pays: about those of `mnist-fc`. */
+/** A second device pays once all Jacobians' tangents hold this many numbers: about those of `mnist-fc`. */
 const WIDE_FROM = 1e6;
 
 /** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
@@ -55,12 +55,12 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
   const train = once(() => Evaluator.create(gpu, network, weights, data.train));
   const reader = once(() => featureReader(gpu, network, weights, data.train, COLLAPSE_IMAGES));
   const vectors = network.stages.reduce((sum, { blocks, shape }) => sum + blocks.length * sizeOf(shape), 0);
-  /** Whether Jacobians are measured on all cores, as they are unless that is done before another device is ready. */
+  /** Whether to measure Jacobians on all cores; small jobs are done before another device is ready. */
   const wide = count * settings.sketchColumns * vectors >= WIDE_FROM;
 
   return {
     settings,
-    /** All measures at a step. If `brief`, training accuracy covers the images of neural collapse only, and slow measures are skipped. */
+    /** All measures at a step. `brief` skips slow ones and takes training accuracy on COLLAPSE_IMAGES. */
     async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
       state.load({ ...host, momentum: new Map() });
       const evaluator = await test();

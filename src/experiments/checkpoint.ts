@@ -31,7 +31,7 @@ const info = {
   /** What a resumed run must agree with. */
   training: trainingSchema,
   normalization,
-  /** Only in the middle of a run, so that a finished checkpoint does not depend on how often it was cut off. */
+  /** Only mid-run, so that a finished checkpoint does not depend on how often the run was interrupted. */
   progress: v.exactOptional(v.strictObject({ sums, seconds: atLeast0 })),
 };
 const metadata = v.strictObject({
@@ -52,8 +52,8 @@ export interface Checkpoint {
 }
 
 /**
- * A checkpoint as a safetensors file. Parameters and running statistics have the names and layouts that PyTorch would
- * give them, momentum buffers the prefix `optimizer.momentum.`.
+ * A checkpoint as a safetensors file. Parameters and running statistics have PyTorch's names and layouts,
+ * momentum buffers the prefix `optimizer.momentum.`.
  */
 export function encodeCheckpoint({ info, state }: Checkpoint): Uint8Array {
   const network = networkOf(info.network);
@@ -98,8 +98,8 @@ function checksum(
 const DAMAGED = `Restore the file from a copy, or use a checkpoint written by \`${command('reproduce')}\`.`;
 
 /**
- * Reads a checkpoint, and checks that it is intact and has exactly the tensors of the network it names. One of an
- * earlier version, without a checksum, is read with a warning.
+ * Reads a checkpoint and checks that it is intact and has exactly the tensors of the network it names. An
+ * older version without a checksum is read with a warning.
  */
 export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoint {
   const { tensors, metadata: texts } = decodeSafetensors(bytes, fileName);
@@ -180,7 +180,7 @@ export function stateOf(
   };
 }
 
-/** Options as a file has them: those of the first version are of a fully connected network and do not say so. */
+/** Network options from a file; the first format knew only fully connected networks and named no kind. */
 export const networkFrom = (options: unknown): unknown =>
   isRecord(options) ? { kind: 'fc', ...options } : options;
 

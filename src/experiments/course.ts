@@ -27,7 +27,7 @@ const COURSE_FILE = {
   remedy: `Remove the file; \`${command('reproduce', '… --resume')}\` makes it again from the snapshots.`,
 } as const;
 
-/** Epochs at whose ends a run is still to be measured, 0 for initialization; none in runs without snapshots. */
+/** Epochs whose weights are yet to be measured, 0 for initialization; none in runs without snapshots. */
 export function missingEpochs(
   folder: string,
   { epochs, snapshots }: Pick<RunConfig['settings'], 'epochs' | 'snapshots'>,
@@ -38,8 +38,8 @@ export function missingEpochs(
 }
 
 /**
- * Measures a trained run at initialization and at each of its snapshots, in brief, one after the other: what its
- * course.json holds already is not measured again. `initialization` is what its analysis says of that.
+ * Measures a trained run, briefly, at initialization and at each snapshot, skipping what its course.json
+ * already holds. `initialization` is what its analysis says of initialization.
  */
 export async function measureCourse(
   data: DeviceTask,

@@ -13,11 +13,11 @@ import { type Experiment, imageShape } from './experiment.ts';
 export interface Size {
   readonly image: readonly [number, number, number];
   readonly parameters: number;
-  /** Floating-point operations of all training and testing of the network, and of its control if there is one. */
+  /** Floating-point operations to train and test the network, and its control if there is one. */
   readonly flops: number;
 }
 
-/** Operations of a step of training over those of its forward pass: the derivatives by inputs and by weights take as many each. */
+/** Operations of training per one of the forward pass: input and weight gradients cost one more each. */
 const TRAINING = 3;
 
 /** The size of an experiment, from the shapes of its layers alone. */
@@ -41,8 +41,8 @@ export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size
 }
 
 /**
- * Multiplications and additions of one example's forward pass, those of linear layers and convolutions: the weight in front
- * of a BatchNorm layer is used once at each of its places, the classifier's once; what layers share, by each.
+ * Multiplications and additions in linear layers and convolutions, for one example's forward pass. A weight
+ * before a BatchNorm counts once per position, the classifier's once, a shared one once per use.
  */
 export function forwardFlops({ parameters, norms }: Network): number {
   const positions = new Map(norms.map((norm) => [`${norm.name}.weight`, norm.positions]));
@@ -59,7 +59,7 @@ const PROBE = { images: 256, batch: 128, lr: 1e-3, momentum: 0, weightDecay: 0, 
 /** Milliseconds that a rate is measured for, at least. */
 const PROBE_MS = 300;
 
-/** Measures how fast an adapter trains, on a network of two blocks of each kind. Takes some seconds, mostly for compiling. */
+/** Measures how fast an adapter trains a two-block network of each kind. Takes seconds, mostly compiling. */
 export async function measureRates(gpu: Gpu): Promise<Rates> {
   const rates = new Map<NetworkOptions, number>();
   for (const { probe } of models.map((model) => networks[model])) {

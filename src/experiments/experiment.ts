@@ -20,9 +20,9 @@ export interface Experiment {
 }
 
 /**
- * The paper's settings: lr 0.1 with cosine decay, batch 128, 500 epochs, weight decay 5e-2 for fully connected networks (it
- * names 1e-2 as well) and 1e-1 for convolutional ones. Ours: sizes, momentum 0 (the paper states none; at 0.9 these
- * decays kill blocks), and a control with a weight decay at which a network without skip connections still trains.
+ * The paper's settings: lr 0.1 with cosine decay, batch 128, 500 epochs, weight decay 5e-2 (it also names
+ * 1e-2) for fully connected and 1e-1 for convolutional networks. Ours: sizes; momentum 0 (the paper states
+ * none; 0.9 kills blocks at these decays); a control at a decay that lets networks without skips train.
  */
 function paperSettings(dataset: DatasetName, model: Model): Settings {
   const { images, classes, side } = datasets[dataset];

@@ -18,7 +18,7 @@ export type GivenSettings = {
   readonly control?: boolean | undefined;
 };
 
-/** The experiment of that name. An unknown name is refused with the closest known one, including `others`. */
+/** Finds an experiment by name; an unknown name is refused with the closest known one, of `others` too. */
 export function findExperiment(name: string, others: readonly string[] = []): Experiment {
   return lookUp(catalog, name, 'experiment', others);
 }

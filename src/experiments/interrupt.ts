@@ -1,10 +1,10 @@
 import { CollimateError } from '../errors.ts';
 import { standStill } from '../gpu/wait.ts';
 
-/** What asks a process to stop, with the status that it ends with, as shells count: 128 and the number of a signal. */
+/** Signals that stop a process, and its exit status after each: 128 + the signal's number, as in shells. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-/** The status of a process whose reader has gone, as that of a program that does not catch SIGPIPE. */
+/** Exit status once the reader of our output is gone: as for a program that SIGPIPE ends. */
 export const READER_GONE = 141;
 
 /** Of the first request to stop. */
@@ -20,28 +20,28 @@ export class Interrupted extends CollimateError {
   }
 }
 
-/** A terminal sends Ctrl-C to all processes in it, and npm then passes its own on: within so long they are one. */
+/** A terminal sends Ctrl-C to all its processes and npm passes its own on: within this time they are one. */
 const ECHO_MS = 500;
 
-/** Those that are in force. */
+/** The interrupts in force. */
 const listening = new Set<Interrupt>();
 
-/** The one place that ends this process before its work is done. Work under way on a device finishes first. */
+/** The only place that ends this process before its work is done; device work in flight finishes first. */
 export async function leave(status: number): Promise<never> {
   await standStill();
   process.exit(status);
 }
 
-/** Requests a stop as a signal does: all listeners stop at a checkpoint; if there are none, the process ends. */
+/** Requests a stop as a signal does: all listeners stop at a checkpoint; without any, the process ends. */
 export function requestStop(status: number): void {
   if (listening.size === 0) void leave(status);
   for (const interrupt of listening) interrupt.request(status);
 }
 
 /**
- * Turns signals into a request that the training loop honors at its next chunk of steps: Ctrl-C, SIGTERM, which batch systems send
- * before they take a machine back, SIGHUP, when a terminal closes, and {@link requestStop}. If nothing needs saving first, the
- * process ends, and at a second Ctrl-C at once; all files are whole at all times.
+ * Turns signals into a request that the training loop honors at its next chunk of steps: Ctrl-C, SIGTERM
+ * (from batch systems that reclaim a machine), SIGHUP (the terminal closed) and {@link requestStop}. With
+ * nothing to save, or at a second Ctrl-C, the process ends at once; files are whole at all times.
  */
 export class Interrupt implements Disposable {
   #requested: number | undefined;
@@ -49,8 +49,8 @@ export class Interrupt implements Disposable {
   #leaving = false;
 
   /**
-   * `whenLeaving` may print a last message and finish something while the work goes on; another Ctrl-C cuts that short.
-   * `onRequest` is called at each request, and `exit` when nothing is left to wait for.
+   * `whenLeaving` may print a last message and finish something; another Ctrl-C cuts it short. `onRequest`
+   * is called at each request, and `exit` when nothing is left to wait for.
    */
   constructor(
     private readonly whenLeaving: () => void | Promise<void> = () => {},
@@ -71,8 +71,8 @@ export class Interrupt implements Disposable {
   }
 
   /**
-   * Runs something that checks {@link requested} and saves its own state. Where that was the last to be saved and `others`, which
-   * need no saving, are at work, the process ends without them.
+   * Runs something that checks {@link requested} and saves its own state. If a stop was requested, this was
+   * the last to save and `others`, which need no saving, are at work, the process ends without them.
    */
   async graceful<T>(body: () => Promise<T>, others = () => false): Promise<T> {
     this.#saving++;

@@ -7,7 +7,7 @@ import { writeAtomically } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { whole } from '../schema.ts';
 
-/** Who holds a lock, as its file says. `machine` and `started` say whether `pid` can be looked up, and is still the same. */
+/** Who holds a lock, as in its file. `machine` and `started` tell whether `pid` still is that process. */
 const holder = v.object({
   host: v.string(),
   machine: v.string(),
@@ -18,7 +18,7 @@ type Holder = v.InferOutput<typeof holder>;
 
 const PREFIX = '.lock-';
 const BEAT_MS = 5_000;
-/** A holder that cannot be looked up, on another machine say, counts as gone when its file was silent for so long. */
+/** A holder that cannot be looked up, as on another machine, counts as gone after this much silence. */
 const SILENCE_MS = 60_000;
 const ATTEMPTS = 4;
 
@@ -37,13 +37,13 @@ export interface FolderLock {
 }
 
 /**
- * Locks an existing folder, or throws naming the process that holds it: two processes never write one folder. Each creates its own
- * lock file, then looks for those of others, and withdraws if it finds one whose holder lives: of two that start together the later
- * one to look sees the other, so never both go on. A file whose holder is gone is swept away at once, since names are never used twice.
+ * Locks an existing folder, or throws naming the process that holds it, so that two processes never write
+ * one folder. Each writes its own lock file, looks for others', and withdraws if one's holder lives: of two
+ * at once, the later to look sees the other. Dead holders' files go at once: names never recur.
  *
- * Whether a holder on this machine lives is read from the system's table of processes, so that a folder is free the
- * moment its process was killed. Of others only a heartbeat is seen, in the time of the file system they share; a
- * holder that was taken for gone although it only slept learns of it from {@link FolderLock.check}.
+ * On this machine the process table tells whether a holder lives, so a folder is free the moment its process
+ * dies. Other machines show only a heartbeat, in the clock of the shared file system; a holder that only
+ * slept and was taken for gone learns of it from {@link FolderLock.check}.
  */
 export function lockFolder(folder: string): FolderLock {
   const [pid, started] = [process.pid, startOf(process.pid)];
@@ -123,7 +123,7 @@ function isAlive(holder: Holder | undefined): boolean | undefined {
   }
 }
 
-/** Names what process numbers are counted in: on Linux this boot of the kernel and the container's own space of numbers. */
+/** Names what process numbers are counted in: on Linux this boot of the kernel and the PID namespace. */
 function machine(): string {
   try {
     return `${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fs.readlinkSync('/proc/self/ns/pid')}`;
@@ -132,10 +132,10 @@ function machine(): string {
   }
 }
 
-/** When a process started, in clock ticks since boot; null for a zombie, undefined where it cannot be seen, as off Linux. */
+/** Start of a process in clock ticks since boot; null for a zombie, undefined if unknown (off Linux). */
 function startOf(pid: number): string | null | undefined {
   try {
-    // proc(5): the second field, the program's name in parentheses, may hold anything, so count from its end.
+    // proc(5): the second field, the program's name in parentheses, may hold anything; count from its end.
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19];

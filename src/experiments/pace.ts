@@ -1,6 +1,6 @@
-/** As much work as is queued at once: short enough for Ctrl-C and a progress bar, long enough to hide the host's part. */
+/** Work queued at once: short enough for Ctrl-C and a progress bar, long enough to hide the host's part. */
 const CHUNK_MS = 150;
-/** Below half of what the ring of losses holds, since two chunks are in flight. */
+/** Less than half the ring of losses, since two chunks are in flight. */
 const MAX_STEPS = 256;
 
 /** Tracks how fast steps run, and decides how many to queue next. */
@@ -9,7 +9,7 @@ export class Pace {
   #last = performance.now();
   #perSecond = 0;
 
-  /** A chunk of `count` steps is done; while others are in flight, the time since the one before is what it took. */
+  /** Notes a finished chunk of `count` steps; with others in flight, it took the time since the last one. */
   done(count: number): void {
     const now = performance.now();
     const ms = Math.max(now - this.#last, 0.01);

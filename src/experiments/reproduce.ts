@@ -41,8 +41,8 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
 }
 
 /**
- * Trains and analyzes the network of a run and its control, beside it on a second device if there is one, or else after it,
- * and judges the claims. What the folder already holds is not done again.
+ * Trains and analyzes a run's network and its control, beside it on a second device if there is one, else
+ * after it, and judges the claims. What the folder already holds is not redone.
  */
 export async function reproduce(
   gpu: Gpu,

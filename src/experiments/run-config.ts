@@ -51,7 +51,7 @@ const config = v.object({
   dataset: v.string(),
   /** What reports must say about the data, a sentence each. */
   notes: v.exactOptional(v.pipe(v.array(v.string()), v.readonly())),
-  /** Mean and standard deviation of the training pixels by channel, scaled to [0, 1]: inputs are (x − mean) / std. */
+  /** Mean and deviation of the training pixels by channel, scaled to [0, 1]: inputs are (x − mean) / std. */
   normalization,
   ...origin,
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
@@ -168,7 +168,7 @@ function within<T>(path: string, check: () => T): T {
   }
 }
 
-/** The commit that this package is checked out at, with `-dirty` appended if files differ; null if unknown. */
+/** The commit this package is checked out at, with `-dirty` if files differ; null if unknown. */
 export function commit(): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', root, ...args], {

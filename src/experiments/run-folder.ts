@@ -25,9 +25,9 @@ export const readMetrics = (folder: string): EpochMetrics[] =>
   });
 
 /**
- * The folder of one run, which this process alone writes. Every file is replaced as a whole or not at all, save
- * `metrics.jsonl`, which grows by lines. Names may lie in subfolders (`figures/spectra.svg`), made when needed. All
- * failures are {@link CollimateError}s that name the file.
+ * The folder of one run, which only this process writes. Files are replaced as a whole or not at all, save
+ * `metrics.jsonl`, which grows by lines. Names may lie in subfolders (`figures/spectra.svg`), made on
+ * demand. All failures are {@link CollimateError}s that name the file.
  */
 export class RunFolder implements Disposable {
   /** Whether the metrics are known to end with a whole line. */
@@ -46,7 +46,7 @@ export class RunFolder implements Disposable {
     return RunFolder.#locked(path, () => refuseUsed(path)); // by a process that has come and gone in between
   }
 
-  /** Continues the run in a folder, or starts one: which of the two is decided once no other process can start one. */
+  /** Continues a folder's run or starts one; decided under the lock, so no other process starts one too. */
   static open(path: string): RunFolder {
     makeFolder(path);
     return RunFolder.#locked(path, (run) => run.has(CONFIG) || refuseUsed(path));
@@ -118,7 +118,7 @@ export class RunFolder implements Disposable {
     }
   }
 
-  /** Keeps only the metrics that `keep` accepts, such as those up to the checkpoint that a run resumes from. */
+  /** Keeps only the metrics that `keep` accepts, say those up to the checkpoint that a run resumes from. */
   truncateMetrics(keep: (line: EpochMetrics) => boolean): void {
     const kept = readMetrics(this.path).filter(keep);
     if (this.has(METRICS)) this.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
@@ -144,8 +144,8 @@ export class RunFolder implements Disposable {
 }
 
 /**
- * Makes an empty folder for a run that was given none, `<root>/<experiment>/<YYYYMMDD-HHMMSS>-<seed>` in local time, and
- * returns its path. Of two runs in the same second the later one's folder ends in `-2`.
+ * Makes an empty default folder for a run, `<root>/<experiment>/<YYYYMMDD-HHMMSS>-<seed>` in local time, and
+ * returns its path. Of two runs in the same second, the later one's folder ends in `-2`.
  */
 export function defaultRunPath(experiment: string, seed: number, now: Date, root = 'results'): string {
   const local = new Date(now.getTime() - 60_000 * now.getTimezoneOffset()).toISOString();

@@ -4,7 +4,7 @@ import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError, reading } from '../errors.ts';
 import { checked, isRecord, whole } from '../schema.ts';
 
-/** Typed arrays are little-endian, as the format is, on every machine that WebGPU runs on. Half floats come as their bits. */
+/** The format is little-endian, as typed arrays are wherever WebGPU runs. Half floats stay as their bits. */
 const ARRAYS = {
   F32: Float32Array,
   I64: BigInt64Array,
@@ -39,9 +39,9 @@ const entry = v.object({
 });
 
 /**
- * Encodes named tensors in the safetensors format (https://github.com/huggingface/safetensors): the header's length
- * as little-endian u64, a JSON header padded with spaces to a multiple of 8 bytes, then the tensors without gaps,
- * wider types first, so that each is aligned in the file.
+ * Encodes named tensors as safetensors (https://github.com/huggingface/safetensors): the header's length as
+ * little-endian u64, a JSON header padded with spaces to a multiple of 8 bytes, then the tensors without
+ * gaps, wider types first, which aligns each.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
@@ -121,7 +121,7 @@ export interface TensorPlace {
   readonly end: number;
 }
 
-/** Decodes a safetensors file, with the checks of {@link describeSafetensors}. The tensors are copies, in the header's order. */
+/** Decodes safetensors with {@link describeSafetensors}'s checks; tensors are copies, in header order. */
 export function decodeSafetensors(
   bytes: Uint8Array,
   fileName: string,
@@ -137,7 +137,7 @@ export function tensorAt(source: Bytes, { dtype, shape, begin, end }: TensorPlac
 }
 
 /**
- * What a safetensors file holds, which may come from anywhere: every claim of the header is checked before it is used,
+ * What a safetensors file holds. It may come from anywhere: every claim of the header is checked before use,
  * and the tensors must fill the rest of the file without gap or overlap. `fileName` is for messages only.
  */
 export function describeSafetensors(
@@ -216,7 +216,7 @@ function readHeader(source: Bytes, fail: Fail): { header: Record<string, unknown
   return { header, dataStart };
 }
 
-/** The first key that an object of a JSON text has twice, of which `JSON.parse` keeps the last in silence. */
+/** The first key that an object in a JSON text repeats; `JSON.parse` silently keeps the last. */
 function repeatedKey(json: string): string | undefined {
   const open: Set<string>[] = [];
   const next = /["{}]/g;

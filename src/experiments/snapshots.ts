@@ -1,6 +1,6 @@
 /**
- * Epochs after which weights are saved: `count` of them, evenly spaced in log(epoch) from the first to the last as far as whole
- * numbers allow; all epochs if there are not more.
+ * Epochs after which weights are saved: `count` of them, spaced evenly in log(epoch) as far as whole numbers
+ * allow, the last one included; all epochs if there are no more.
  */
 export function snapshotEpochs(epochs: number, count: number): number[] {
   if (count === 0) return [];

@@ -24,7 +24,7 @@ const scalars = v.record(v.string(), v.nullable(v.number()));
 export type Scalars = Readonly<v.InferOutput<typeof scalars>>;
 
 export const sweepRun = v.object({
-  /** Experiment, preset and what differs from it: `mnist-fc.quick/depth=4,seed=2`. The run's folder below `runs`. */
+  /** `<experiment>.<preset>/<changes>`, as in `mnist-fc.quick/depth=4,seed=2`; its folder below `runs`. */
   id: v.string(),
   cell,
   seed: whole(),
@@ -41,7 +41,7 @@ export const sweepRun = v.object({
   control: v.nullable(scalars),
   /** Accuracy on the training images that were held back, after the last epoch; null where none were. */
   validationAccuracy: v.nullable(share),
-  /** The trained network's measures after epochs or steps of training, from initialization on; null where none were kept. */
+  /** The trained network's measures over training, from initialization on; null if none were kept. */
   course: v.nullable(
     list(v.object({ epoch: v.exactOptional(whole()), step: v.exactOptional(whole()), scalars })),
   ),
@@ -99,7 +99,7 @@ const sweepFigure = v.variant('kind', [
   }),
   v.object({
     ...words,
-    /** A matrix for each pair of blocks, of the first run that has them at each value of an axis, a panel each. */
+    /** A panel per value of an axis: the first run there with matrices, one for each pair of blocks. */
     kind: v.literal('matrices'),
     panels: v.string(),
     /** What they show, for the legend. */
@@ -134,9 +134,8 @@ const record = v.object({
   provenance: list(v.object({ name: v.string(), values: list(v.string()) })),
 });
 /**
- * The shape of `sweep.json`, which joins the runs of a sweep: what was asked, every run with its scalar measures, and the
- * claims with their verdicts over seeds. Pages, tables and figures of a sweep are drawn from it, and from the files of
- * its runs.
+ * The shape of `sweep.json`: what a sweep asked, every run with its scalar measures, and the claims with
+ * their verdicts over seeds. Its pages, tables and figures are drawn from this and the runs' files.
  */
 export type SweepRecord = Readonly<v.InferOutput<typeof record>>;
 

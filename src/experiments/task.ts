@@ -76,8 +76,8 @@ export function imagesFrom(dataset: ImageDataset, first: number, count: number):
 const LABELS = 2;
 
 /**
- * The same images, a share of them with labels that are drawn from all classes alike, the true one included (Zhang et al., ICLR
- * 2017). Which and what depends on the seed alone.
+ * The same images, a share of them with labels drawn uniformly from all classes, the true one included
+ * (Zhang et al., ICLR 2017). Depends on the seed alone.
  */
 function withRandomLabels(dataset: ImageDataset, share: number, seed: number): ImageDataset {
   if (share === 0) return dataset;
@@ -94,7 +94,7 @@ export const shapeOf = ({ height, width, channels }: ImageDataset) => [height, w
 
 export const featuresOf = ({ height, width, channels }: ImageDataset): number => height * width * channels;
 
-/** Bytes of images that are put into GPU memory, where one binding may span as many; of larger sets, steps get the batches that they need. */
+/** Image bytes kept in GPU memory, if one binding may span as many; larger sets are streamed by batch. */
 const RESIDENT_BYTES = 2 ** 30;
 
 /** A task on a device: its images as bytes, ready for steps there. */

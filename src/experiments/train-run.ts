@@ -51,7 +51,7 @@ export interface TrainingSession {
 /** The loss is not finite or far too large. Continuing from the last checkpoint would end the same way. */
 export class DivergedError extends CollimateError {}
 
-/** Cross-entropy vanishes on a device that computes nothing, or where float32 has nothing left to tell classes apart by. */
+/** Cross-entropy is 0 on a device that computes nothing, or once float32 cannot tell classes apart. */
 const nothingLearned = (adapter: string, step: number): CollimateError =>
   new CollimateError(
     `training stopped: the loss is exactly 0 at step ${step} on ${adapter}`,
@@ -68,9 +68,9 @@ interface Chunk {
 }
 
 /**
- * Trains one network in a folder, from its checkpoint if there is one, and returns its final state. The GPU always has
- * work queued; losses, test accuracies and checkpoints are read behind it. However often it is interrupted, a run ends with
- * the same checkpoint and the same metrics (except seconds).
+ * Trains one network in a folder, from its checkpoint if there is one, and returns its final state. The GPU
+ * always has work queued; losses, test accuracies and checkpoints are read behind it. However often it is
+ * interrupted, a run ends with the same checkpoint and metrics (except seconds).
  */
 export async function train(
   data: DeviceTask,
@@ -172,8 +172,8 @@ export async function train(
       seconds: Math.round(1000 * seconds()) / 1000,
     };
     [loss, accuracy] = [0, 0];
-    // Before the checkpoint of the same step, if one follows: a resumed run cuts off what lies behind its checkpoint, and
-    // writes snapshots from there on again.
+    // Before the checkpoint of the same step: a resumed run drops what follows its checkpoint and rewrites
+    // snapshots from there.
     folder.appendMetrics(metrics);
     session.onEpoch(metrics);
   }

@@ -9,9 +9,9 @@ import { weightsOf } from './weights.ts';
 const families: readonly Family[] = [resnets, ...transformers];
 
 /**
- * The network that tensors from elsewhere belong to, by their names and shapes and what is beside them, for some inputs; `state` reads its
- * weights, which must be just those of the network.
- * @throws CollimateError with what was found if they are of no known family, or read something else
+ * Recognizes the network that foreign tensors belong to, by their names, shapes and configuration; `state`
+ * reads its weights, which must be exactly the network's.
+ * @throws CollimateError naming what was found, if no known family fits or it reads other inputs
  */
 export function recognize(files: TensorFiles, inputs: Inputs = {}) {
   const { shapes, path } = files;

@@ -22,7 +22,7 @@ const schema = v.object({
   ...{ size: side, crop_size: side, image_size: v.optional(whole(1)), image_mean: mean, image_std: std },
 });
 
-/** What a network's configuration says of its images: the side in pixels, and what inputs in [0, 1] are normalized by. */
+/** A network's configured images: side in pixels; mean and deviation that normalize inputs in [0, 1]. */
 export function preprocessing(config: Readonly<Record<string, unknown>>, path: string) {
   const given = checked(config, schema, `the configuration of ${path}`, 'Give another one with `--config`.');
   const { pretrained_cfg: own, image_size, crop_size, size, image_mean, image_std } = given;
@@ -36,7 +36,7 @@ export function preprocessing(config: Readonly<Record<string, unknown>>, path: s
   };
 }
 
-/** Photographs in a folder in ImageNette's layout, as a dataset; classes are folders in the order of their names. */
+/** A folder of photographs in ImageNette's layout as a dataset; classes are folders, ordered by name. */
 export const imageFolder = (path: string): Dataset => ({
   ...{ ...imagenette, title: path, images: Number.POSITIVE_INFINITY, classes: 256, sources: {} },
   async load({ size = imagenette.side, dataDir = dataFolder(), onDecode, say = console.error }) {
@@ -51,7 +51,7 @@ export const imageFolder = (path: string): Dataset => ({
   },
 });
 
-/** A task whose inputs are normalized as a network had them: as its configuration says, or photographs as ImageNet's. */
+/** A task with inputs normalized as the network's were: as configured, or as ImageNet for photographs. */
 export function normalizedAs(
   task: Task,
   { mean, std }: Partial<Pick<ReturnType<typeof preprocessing>, 'mean' | 'std'>>,

@@ -21,17 +21,17 @@ export interface TensorFiles {
 
 const WEIGHTS = 'model.safetensors';
 const INDEX = `${WEIGHTS}.index.json`;
-/** Prefixes of all names but a classifier's: of wrappers (DataParallel, `torch.compile`), and of modules that hold the network. */
+/** Prefixes of all names but a classifier's: wrappers (DataParallel, `torch.compile`), outer modules. */
 const PREFIXES = ['module.', '_orig_mod.', 'model.', 'transformer.', 'gpt_neox.', 'vit.'];
-/** What may stand beside what has such a prefix. */
+/** What may stand beside names with such a prefix. */
 const HEAD = /^(lm_head|embed_out|classifier|score)\./;
 const REMEDY = `Give a safetensors file, its index (${INDEX}), the folder that has one of them, or that of a run.`;
 
 const index = v.object({ weight_map: v.record(v.string(), v.string()) });
 
 /**
- * The tensors of a safetensors file, or of all those that an index (`model.safetensors.index.json`) lists, or of a folder with either;
- * prefixes of wrappers are left out. What describes them is looked for beside them, unless `configPath` says where it is.
+ * Opens a safetensors file, all files that an index (`model.safetensors.index.json`) lists, or a folder with
+ * either, and drops wrappers' prefixes. The configuration is at `configPath`, by default beside the tensors.
  */
 export function openTensors(path: string, configPath?: string): TensorFiles {
   const isFolder = existsSync(path) && statSync(path).isDirectory();

@@ -18,16 +18,16 @@ const REMEDY = 'Give lists of token ids, all of one length, such as [[464, 3290,
 /** Labels are bytes, and tokens two, if one is not enough. */
 const MOST = 256;
 
-/** Texts as token ids. Their last token is what a network should say after the others, of all that are last in some text. */
+/** Texts as token ids. The network is to predict the last token from the others, among all last tokens. */
 export interface Texts {
   readonly length: number;
-  /** Ids that it reads anywhere, and those that it should say, each once. */
+  /** Token ids in the inputs, and those to predict, each once. */
   readonly used: readonly number[];
   readonly next: readonly number[];
   readonly task: Task;
 }
 
-/** The texts in a JSON file, `[[id, …], …]`: a network needs to know the tokens that these have, and no others. */
+/** Reads texts from a JSON file, `[[id, …], …]`; a network needs only the tokens that occur in them. */
 export function readTexts(path: string): Texts {
   const ids = readRecord(path, { schema, remedy: REMEDY });
   const length = ids[0]!.length - 1;

@@ -5,24 +5,24 @@ import { checked } from '../../schema.ts';
 import type { Family, Inputs, Shapes } from './family.ts';
 import { type Mapping, rowsOf } from './weights.ts';
 
-/** Tensors of a family by ours, those of layers below a prefix: whole names, or those that `.weight` and `.bias` belong to. */
+/** A family's names for our tensors: whole, or stems of `.weight` and `.bias`; layers' follow a prefix. */
 interface Layout {
-  /** `#` is the number of a layer. */
+  /** `#` stands for the layer's number. */
   readonly layers: string;
   readonly names: Readonly<Record<string, string>>;
   /** Queries, keys and values in one tensor, `attention.qkv`: one after the other, or head by head. */
   readonly qkv?: 'whole' | 'by head';
-  /** Whether the matrices of layers are [in, out]. */
+  /** Whether the layers' matrices are [in, out]. */
   readonly turned?: true;
 }
 
 const PARTS = ['query', 'key', 'value'];
 
-/** A family, which the names of its tensors describe but for what is its own. */
+/** A family: the layout of its tensors, and what is its own. */
 interface Kind extends Layout, Pick<Family, 'title' | 'signs' | 'reads'> {
-  /** What `model_type` may be: others have the same names, and compute something else. */
+  /** Accepted values of `model_type`: others use the same names but compute something else. */
   readonly types: readonly string[];
-  /** Whether heads have 64 features where nothing says how many heads there are. */
+  /** Whether to assume heads of 64 features where nothing says how many heads there are. */
   readonly usual?: (width: number) => boolean;
   readonly own: (said: Said, shapes: Shapes, heads: number) => Partial<TransformerOptions>;
 }

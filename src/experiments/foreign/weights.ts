@@ -5,25 +5,25 @@ import { statisticsOf } from '../../train/network.ts';
 import type { HostState } from '../../train/state.ts';
 import type { TensorFiles } from './tensor-files.ts';
 
-/** Where a tensor of ours lies in a file: the name and shape that it has there, and how it is made of that. */
+/** Where a file holds a tensor of ours: its name and shape there, and how to convert its data. */
 export interface Source {
   readonly name: string;
   readonly shape: readonly number[];
   readonly from?: (data: Float32Array) => Float32Array;
 }
 
-/** Our name and shape of a tensor as its place in a file; undefined where that has none, which is 0 then. */
+/** Maps a tensor of ours to its place in a file; undefined if the file has none, and the tensor is 0. */
 export type Mapping = (name: string, shape: readonly number[]) => Source | undefined;
 
-/** Counts of batches and positions, masks, tables that follow from the options, and a token for training: nothing that is needed. */
+/** Not needed: counts of batches, positions, masks, tables that options imply, a token for training. */
 const IDLE =
   /(^|\.)(num_batches_tracked|position_ids|masked_bias|inv_freq|mask_token|pooler\.dense\.(weight|bias)|attn\.bias|attention\.bias)$/;
 
 const NAMED = 3;
 
 /**
- * The weights of a network from tensors that are just those of it, in whatever order.
- * @throws CollimateError with what is missing, of another shape, or left over; `what` says what it was taken for
+ * The weights of a network, from exactly its tensors in any order.
+ * @throws CollimateError with what is missing, misshapen or left over; `what` says what it was taken for
  */
 export function weightsOf(
   files: TensorFiles,
@@ -72,11 +72,11 @@ export function weightsOf(
 const some = (names: readonly string[]): string =>
   names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ` and ${names.length - NAMED} more` : '');
 
-/** Where rows of a file's tensor are, of which ours has some: as they are, or as columns; of a vector rows are numbers. */
+/** Which rows of a file's tensor make up ours, stored as rows or as columns; a vector's rows are numbers. */
 export interface Rows {
-  /** Rows there; default: as many as ours has. */
+  /** Rows in the file; default: as many as ours. */
   readonly total?: number;
-  /** Which of them is row r of ours; default: r. */
+  /** The file's row for row r of ours; default: r. */
   readonly at?: (r: number) => number;
   readonly turned?: boolean;
   /** Axes of size 1 in front. */

@@ -13,8 +13,8 @@ export { ALIGNMENT };
 const VALIDATION = 5_000;
 
 /**
- * 780 steps with some momentum and much decay, after which there is alignment and Jacobians have lost the rest of their rank: most
- * sweeps repeat it many times at `quick`. Without momentum it takes twice as much decay, with 0.9 a fifth.
+ * 780 steps with some momentum and high decay: enough for alignment, and for Jacobians to lose their excess
+ * rank. Most sweeps repeat it often at `quick`. Without momentum it takes twice the decay, with 0.9 a fifth.
  */
 const BRIEF: Partial<Settings> = {
   images: 10_000,
@@ -49,8 +49,8 @@ export function fcBase(level: Level, dataset: Exclude<DatasetName, 'synthetic-im
 }
 
 /**
- * With skip connections, and without them at the largest weight decay at which plain networks of 8 blocks generalize as well as at
- * any, to 0.001 of validation accuracy, with the momentum of the brief base: see the sweep `no-skip`.
+ * With skip connections, and without at the largest weight decay at which 8 plain blocks generalize best
+ * (within 0.001 of validation accuracy) at the brief base's momentum: see the sweep `no-skip`.
  */
 export const SKIP = axis('skip', ['with'], ['without', { skip: false, weightDecay: 1e-2 }]);
 
@@ -102,7 +102,7 @@ export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }
 /** The claim that singular vectors align there. */
 export const aligned = (part: Part): SweepClaim => shown(ALIGNMENT, part);
 
-/** The claim that σ₁ of the last block falls inversely with depth: the paper's slope of −1 is among those that we take for that. */
+/** The claim that the last block's σ₁ falls inversely with depth; accepts slopes around the paper's −1. */
 export const inverse = ({ at, ...words }: Words & { readonly at: Place }): SweepClaim => ({
   threshold: { atLeast: -1.5, atMost: -0.8 },
   of: { scalar: 'sigma1Last', at, over: 'depth', take: 'slope' },

@@ -5,7 +5,7 @@ import { aligned, fcBase, MAIN } from './bases.ts';
 /** Labels that a network can only learn by heart, and those of the set. */
 const LABELS = axis('labels', ['true', { randomLabels: 0 }], ['random', { randomLabels: 1 }]);
 
-/** Ways to train in which random labels are learned by heart within 1,500 steps: at much decay they are not. */
+/** Settings that learn random labels by heart within 1,500 steps; higher decay prevents that. */
 const MEMORIZE = { images: 2_000, validation: 0, epochs: 100, testEvery: 25 };
 const TRAININGS = (
   [

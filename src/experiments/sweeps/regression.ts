@@ -4,7 +4,7 @@ import type { Settings } from '../../settings/table.ts';
 import { axis, type Base, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, baseOf, shown } from './bases.ts';
 
-/** Networks of 6 blocks, trained on squared errors for 500 steps: without a loss that saturates, more slowly than for classes. */
+/** Six blocks, 500 steps on squared errors: that loss does not saturate, so lr is lower than for classes. */
 const BRIEF: Partial<Settings> = {
   ...{ images: 6_400, epochs: 10, testEvery: 5, lr: 0.02, momentum: 0.9, weightDecay: 5e-2 },
   ...{ depth: 6, width: 64, samples: 8, controlWeightDecay: null },
@@ -36,7 +36,7 @@ const ofTargets = (
     ...(several && { measured: `minimum over ${several}` }),
   });
 
-/** What takes the place of C where there are no classes: the paper's question about regression and generation. */
+/** What replaces C without classes: the question that the paper raises on regression and generation. */
 export const regression: Sweep = {
   name: 'regression',
   title: 'Regression and autoencoding',

@@ -3,7 +3,7 @@ import { type AxisValues, axis, grid, type Sweep } from '../sweep.ts';
 import type { SweepFigure } from '../sweep-file.ts';
 import { aligned, fcBase, MAIN } from './bases.ts';
 
-/** With small scales the decay of the brief base leaves nothing of branches: this one aligns at all scales. */
+/** At small scales the brief base's decay wipes branches out; this one aligns at all scales. */
 const GENTLE = { momentum: 0.9, weightDecay: 1e-2 };
 
 /** Of a branch: fixed, by depth, or learned from 0. */

@@ -4,7 +4,7 @@ import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
 import { aligned, fcBase, MAIN, shown } from './bases.ts';
 
-/** Without a whole skip connection from block to block, networks train at less weight decay only: see the sweep `no-skip`. */
+/** Without a whole skip connection around each block, networks need a lower weight decay: see `no-skip`. */
 const GENTLE = { weightDecay: 1e-2 };
 
 const KINDS: readonly (readonly [kind: string, changes: Partial<Settings>])[] = [
@@ -34,7 +34,7 @@ const claimsOf = (kind: string): Claim<ScalarName>[] => {
   ];
 };
 
-/** Which part of a skip connection Residual Alignment needs: the paper asks for dense and inception-like ones. */
+/** Which part of a skip connection alignment needs; the paper asks about dense and inception-like ones. */
 export const skips: Sweep = {
   name: 'skips',
   title: 'Kinds of skip connections',

@@ -63,7 +63,7 @@ const twoClasses = (depths: number): Claim<ModelScalarName>[] => [
           id: 'depth',
           title: 'the singular value falls with depth, towards 1/L',
           measure: 'slope of σ₁ against L, log–log, means over blocks',
-          // That of the optimum's equation comes nearer to −1 the deeper models are, and is above −0.8 at the depths at hand: docs/theory.md.
+          // The optimum's slope tends to −1 with depth, and is above −0.8 at these depths: docs/theory.md.
           threshold: { atMost: -0.6 },
           of: { scalar: 'sigma1', at: { ...WITH, classes: 2 }, over: 'depth', take: 'slope' },
         } as const,

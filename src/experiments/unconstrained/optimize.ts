@@ -21,9 +21,9 @@ import type { TheorySettings } from './settings.ts';
 export type OptimizerOptions = Pick<TheorySettings, 'starts' | 'steps' | 'lr' | 'momentum' | 'clip' | 'seed'>;
 
 /**
- * Many models, each with parameters of its own, optimized by one step on the GPU: gradients of all of them, then SGD with
- * momentum. Without clipping, deep models with several classes overshoot in the first steps: a factor in one block multiplies the
- * gradients of all others. Compiles the step and draws the starts; `width` must be a multiple of 8, at which all adapters can bind blocks.
+ * Optimizes many independent models by one step on the GPU: gradients, then clipped SGD with momentum.
+ * Unclipped, deep models of several classes overshoot at first: a factor in one block multiplies all others'
+ * gradients. Compiles the step and draws the starts; all adapters bind blocks if `width` divides by 8.
  */
 export async function unconstrainedOptimizer(
   gpu: Gpu,
@@ -100,7 +100,7 @@ export async function unconstrainedOptimizer(
   };
 }
 
-/** Gradients of the objectives by the parameters, and the objectives. Models do not touch each other: their sum has all gradients. */
+/** Gradients of the objectives, and the objectives. Models are independent: their sum has all gradients. */
 const gradientOf = (model: UnconstrainedOptions) => (parameters: UnconstrainedParameters) => {
   const total = (p: UnconstrainedParameters): [Tensor, { loss: Tensor; objective: Tensor }] => {
     const both = unconstrainedObjective(model, p);
@@ -131,8 +131,8 @@ function updateOf({ lr, momentum, steps, clip }: OptimizerOptions) {
 }
 
 /**
- * Random starts: entries of J_i are normal with variance 1/(dL) with skip connections, so that representations grow by e^½ whatever
- * the depth, and 1/d without; those of W with variance 1/d. A start depends on the seed and its number alone.
+ * Random starts. J_i is normal with variance 1/(dL) with skip connections (representations then grow by e^½
+ * at any depth) and 1/d without, W with 1/d. A start depends on the seed and its number alone.
  */
 function drawStarts(
   { depth, width, classes, skip }: UnconstrainedOptions,

@@ -37,7 +37,7 @@ const cellResults = v.object({
   runs: v.array(sweepRun),
   /** Rank and singular values of each block of each start, initial and trained: rows of `blocks.csv`. */
   blocks: v.array(v.record(v.string(), v.union([measured, v.string()]))),
-  /** |U_jᵀ J_i V_j| / σ_{i,1} of the first start, trained, first C triples, [i][j][C][C]; only where models are followed. */
+  /** |U_jᵀ J_i V_j| / σ_{i,1} of the first start, trained, [i][j][C][C], C triples; only if followed. */
   alignment: v.nullable(v.array(v.array(v.array(v.array(measured))))),
   /** Of the same, mean over i ≠ j. */
   diagonalShare: v.nullable(v.number()),
@@ -55,7 +55,7 @@ interface Model {
   readonly skip: boolean;
 }
 
-/** Each number of classes at each depth, and two classes at one depth without skip connections, as the control. */
+/** Each number of classes at each depth, and, as the control, two classes at one depth without skips. */
 export function planTheory({ classes, depth }: TheorySettings): Model[] {
   const control = { classes: 2, depth: followed(depth), skip: false };
   return [
@@ -64,7 +64,7 @@ export function planTheory({ classes, depth }: TheorySettings): Model[] {
   ];
 }
 
-/** The depth at which models are followed on their way: without skip connections, the optimum of much deeper ones is zero. */
+/** Depth at which models are followed in training: much deeper ones without skips have the optimum zero. */
 const FOLLOWED = 8;
 const followed = (depths: readonly number[]): number =>
   depths.reduce((a, b) => (Math.abs(b - FOLLOWED) < Math.abs(a - FOLLOWED) ? b : a));
@@ -211,7 +211,7 @@ export const theoryDetails = (cells: readonly TheoryCell[]) => ({
   ],
 });
 
-/** Power laws of σ_1 over depth, through the means over starts and blocks, and of what the optimum's equation gives. */
+/** Power laws of σ₁ over depth: of means over starts and blocks, and by the optimum's equation. */
 function slopes(cells: readonly TheoryCell[]) {
   const mean = (network: string, { blocks }: TheoryCell) => {
     const own = blocks.filter((row) => row.network === network).map((row) => Number(row.sigma1));
