@@ -20,12 +20,12 @@ export interface AdapterInfo {
 export interface FoundAdapter {
   readonly adapter: GPUAdapter;
   readonly backend?: AdapterInfo['backend'];
-  /** Bytes of memory that buffers may take together, where that is known. */
+  /** Bytes that all buffers together may take, if known. */
   readonly memory?: number | undefined;
   readonly threads?: number | undefined;
-  /** Threads that its pool would have for large dispatches, where it has none because most are small. */
+  /** Size of its thread pool for large dispatches, where it has none because most are small. */
   readonly wideThreads?: number | undefined;
-  /** What the shading language can do there beyond its first version. */
+  /** WGSL language extensions it supports. */
   readonly languageFeatures?: ReadonlySet<string> | undefined;
 }
 

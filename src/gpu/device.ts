@@ -9,27 +9,27 @@ import { Pipelines, type Shader } from './pipelines.ts';
 import { type Queue, type Runnable, submitAll } from './runnable.ts';
 import { inNode, quietly } from './wait.ts';
 
-/** Decides which of the kernels that compute the same is used: each one, or another of its `choice`. */
+/** Chooses among kernels that compute the same: each kernel itself, or another of its `choice`. */
 export interface KernelChooser {
   /** A kernel for each piece of work, in order. */
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
-/** What goes with a device beside its adapter. */
+/** Options of a device beyond its adapter. */
 export interface DeviceOptions {
-  /** Chooses between kernels that compute the same; default: each kernel's default variant. */
+  /** Chooses among kernels that compute the same; default: each kernel's default variant. */
   readonly chooser?: KernelChooser | undefined;
-  /** Lets the device compute known answers with kernels before a program first uses them. */
+  /** Checks kernels against known answers before a program first uses them. */
   readonly examine?: ((gpu: Gpu, kernels: readonly Kernel[]) => Promise<void>) | undefined;
   /** Opens the device for {@link Gpu.wide}. */
   readonly openWide?: (() => Promise<Gpu>) | undefined;
 }
 
 /**
- * An open device: buffers, compiled pipelines, transfers, and the one place where errors of the GPU surface.
+ * An open device: buffers, compiled pipelines, transfers, and the one place where GPU errors surface.
  *
- * A failure of the device is final. The first one is remembered, rejects every wait at hand, and is thrown by each
- * later {@link pipeline}, {@link read}, {@link idle} and {@link check}, and by {@link dispose} if nothing threw it before.
+ * A failure is final. The first is remembered and rejects every pending wait; each later {@link pipeline},
+ * {@link read}, {@link idle} and {@link check} throws it, and so does {@link dispose} if nothing has yet.
  */
 export class Gpu implements Disposable {
   readonly traits: AdapterTraits;
@@ -41,8 +41,8 @@ export class Gpu implements Disposable {
   readonly #fate = new Fate();
   readonly #pipelines: Pipelines;
   /**
-   * Buffers whose mapping is not settled. Dawn's Node binding crashes where one is destroyed after its device was lost:
-   * both reject the same promise.
+   * Buffers with a mapping still pending. Dawn's Node binding crashes if one is destroyed after its device
+   * was lost: both reject the same promise.
    */
   readonly #mapping = new Set<GPUBuffer>();
   #wide: Promise<Gpu> | undefined;
@@ -57,7 +57,7 @@ export class Gpu implements Disposable {
     this.traits = traitsOf(found, this.info.kind);
     const most = found.memory ?? Number.POSITIVE_INFINITY;
     this.memory = new DeviceMemory(device, this.#fate, { name: this.info.name, most });
-    // A driver of a GPU and SwiftShader compile when a pipeline is made, lavapipe when it is first used.
+    // GPU drivers and SwiftShader compile when a pipeline is made, lavapipe when it is first used.
     this.#pipelines = new Pipelines(device, this.#fate, this.info.source === 'system');
     device.addEventListener('uncapturederror', this.#onError);
     device.lost.then(({ reason, message }) => {
@@ -90,9 +90,9 @@ export class Gpu implements Disposable {
   }
 
   /**
-   * A device of the same adapter for few large dispatches: on lavapipe, where this one computes on one core as that is better for
-   * small ones, another that computes on all; elsewhere, and while a timeline is made, which is of one device, this one. It lives
-   * as long as this one.
+   * A device of the same adapter for a few large dispatches. On lavapipe this one uses a single core, which
+   * suits small dispatches, and the wide one uses all; elsewhere, and while a timeline (which covers one
+   * device) is traced, it is this device. It lives as long as this one.
    */
   wide(): Promise<Gpu> {
     const { openWide } = this.options;
@@ -103,14 +103,14 @@ export class Gpu implements Disposable {
 
   /**
    * A zero-filled buffer of at least `bytes` bytes (a multiple of 16), counted until {@link destroyBuffer}.
-   * `usage` is storage that can be read as uniforms, copied from and to, unless given.
+   * Default `usage`: storage that can be bound as uniforms and copied from and to.
    * @throws CollimateError if it is larger than the adapter's limit or than the memory left
    */
   createBuffer(bytes: number, options?: { label?: string; usage?: number }): GPUBuffer {
     return this.memory.createBuffer(bytes, options);
   }
 
-  /** Frees a buffer of {@link createBuffer}; what was submitted before still runs. */
+  /** Frees a buffer of {@link createBuffer}; work already submitted still runs. */
   destroyBuffer(buffer: GPUBuffer): void {
     this.memory.destroyBuffer(buffer);
   }
@@ -121,8 +121,8 @@ export class Gpu implements Disposable {
   }
 
   /**
-   * The compiled pipeline of a kernel, which binds group 0. Each source is compiled once, off the main thread, so
-   * ask for many side by side.
+   * The compiled pipeline of a kernel, which binds group 0. Each source is compiled once, off the main
+   * thread, so request many side by side.
    * @throws CollimateError with the compiler's messages and the lines they are about
    */
   async pipeline(kernel: Shader): Promise<GPUComputePipeline> {
@@ -130,17 +130,17 @@ export class Gpu implements Disposable {
     return this.#pipelines.get(kernel);
   }
 
-  /** The kernels to compile for some work: where there is a choice, what the device's chooser says. */
+  /** The kernels to compile for some work: the device's chooser decides where there is a choice. */
   async choose(work: readonly Work[]): Promise<readonly Kernel[]> {
     return this.options.chooser?.choose(this, work) ?? work.map(({ kernel }) => kernel);
   }
 
-  /** Makes sure, before a program first uses some kernels, that they compute what they should. */
+  /** Checks, before a program first uses them, that kernels compute what they should. */
   async examine(kernels: readonly Kernel[]): Promise<void> {
     await this.options.examine?.(this, kernels);
   }
 
-  /** A bind group of group 0: buffers, or parts of them, and textures, in the order of the shader's bindings. */
+  /** A bind group for group 0: buffers, parts of buffers and textures, in the shader's binding order. */
   bindGroup(pipeline: GPUComputePipeline, bound: readonly (GPUBuffer | GPUBufferBinding | GPUTexture)[]) {
     const resource = (b: (typeof bound)[number]): GPUBindingResource =>
       'createView' in b ? b.createView() : 'buffer' in b ? b : { buffer: b };
@@ -169,7 +169,7 @@ export class Gpu implements Disposable {
     else submitAll(this.device, all);
   }
 
-  /** Copies host data into a buffer, in order with submitted work; a last word that is not full is filled with zeros. */
+  /** Copies host data into a buffer, in order with submitted work; zeros fill up a partial last word. */
   write(buffer: GPUBuffer, byteOffset: number, data: ArrayBufferView): void {
     this.#expectHeld(buffer);
     const { buffer: bytes, byteOffset: from, byteLength } = data;

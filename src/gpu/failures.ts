@@ -2,7 +2,7 @@ import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 import { inNode } from './wait.ts';
 
-/** The device is gone: its driver crashed, it was unplugged, or it hung and was reset. Nothing on it can be read back. */
+/** The driver crashed, or the device was unplugged, or hung and was reset. Its contents are lost. */
 export class DeviceLostError extends CollimateError {
   constructor(reason: string) {
     super(

@@ -1,4 +1,4 @@
-/** What a kernel factory may know of an adapter. Plain data, so that kernels can be generated without one. */
+/** What kernel factories know of an adapter: plain data, so kernels can be generated without one. */
 export interface AdapterTraits {
   /** A rasterizer on the CPU wants other kernels than a GPU does. */
   readonly kind: 'hardware' | 'software';
@@ -14,60 +14,60 @@ export interface AdapterTraits {
   readonly maxWorkgroupsPerDimension: number;
   readonly maxWorkgroupInvocations: number;
   readonly maxWorkgroupStorageBytes: number;
-  /** Where in a buffer a binding may start. */
+  /** Alignment of a binding's offset in its buffer, in bytes. */
   readonly offsetAlignment: number;
   /** Whether shaders can compute in f16. */
   readonly f16: boolean;
-  /** Whether products of matrices may round their operands to f16: never but where a program asks for it. */
+  /** Whether matrix products may round their operands to f16; only if a program asks for it. */
   readonly halfProducts?: boolean;
 }
 
 /**
- * How a kernel uses a buffer: `read` and `read_write` as storage; `uniform` reads it through a uniform binding, of at most the
- * traits' `maxUniformBytes`, and `texels` reads a copy in a texture (see texels.ts), of at most `maxTexelBytes`: some adapters
- * do these faster.
+ * How a kernel uses a buffer. `read` and `read_write`: as storage. `uniform`: through a uniform binding, up
+ * to `maxUniformBytes`. `texels`: through a copy in a texture (see texels.ts), up to `maxTexelBytes`. Some
+ * adapters read the last two faster.
  */
 export type Access = 'read' | 'read_write' | 'uniform' | 'texels';
 
-/** What there is to choose from beside a kernel. All have variants of different names. */
+/** The alternatives to a kernel. All have variants of different names. */
 export interface KernelChoice {
-  /** What is computed, in its sizes: `matmul_nt 128x10x128`. */
+  /** What is computed, with its sizes: `matmul_nt 128x10x128`. */
   readonly problem: string;
-  /** Problems of one class are taken to be fastest by the same variant. */
+  /** The same variant is assumed fastest for all problems of a class. */
   readonly class: string;
-  /** Other kernels with the same bindings that compute the same but for rounding. */
+  /** Kernels with the same bindings that compute the same up to rounding. */
   readonly others: readonly Kernel[];
 }
 
 /**
  * One compute dispatch, described without a device: what a kernel factory makes from sizes, options and
- * adapter traits. Two kernels with the same `wgsl` share one pipeline, so sizes belong in `uniforms` unless a
+ * adapter traits. Kernels with the same `wgsl` share one pipeline, so sizes belong in `uniforms` unless a
  * constant trip count is what makes the kernel fast.
  */
 export interface Kernel {
   /** Name for profiles and error messages, e.g. `matmul_nt`. */
   readonly name: string;
-  /** Which of the structures it is that compute the same, e.g. `broadcast 32x32`; part of no result. */
+  /** Name of the kernel's structure among those that compute the same, e.g. `broadcast 32x32`. */
   readonly variant?: string;
-  /** Where others compute the same and the adapter at hand decides which is fastest; this one is the best guess. */
+  /** The alternatives, if the fastest depends on the adapter; this kernel is the best guess. */
   readonly choice?: KernelChoice;
   /** Complete shader source with the entry point `main`. */
   readonly wgsl: string;
   /** Access of the buffers, which are `@group(0) @binding(0…n-1)` in this order. */
   readonly bindings: readonly Access[];
-  /** Rows and columns of matrices for which a binding takes a copy whose sides are rounded up to multiples of four: see pad.ts. */
+  /** Rows and columns of matrices bound as copies with sides rounded up to multiples of four: see pad.ts. */
   readonly padded?: readonly (readonly [rows: number, cols: number] | undefined)[];
-  /** Contents of the uniform buffer at `@binding(n)`, if the shader has one; floats are stored by their bits. */
+  /** Contents of the uniform buffer at `@binding(n)`, if the shader has one; floats as their bits. */
   readonly uniforms?: Uint32Array;
   /** Number of workgroups along x, y and z. */
   readonly grid: readonly [number, number, number];
-  /** Floating-point operations of the dispatch, for profiles; 0 where it does no arithmetic worth counting. */
+  /** Floating-point operations, for profiles; 0 if too few to count. */
   readonly flops: number;
-  /** Bytes that have to cross between memory and the kernel at least once. */
+  /** Bytes that must cross between memory and the kernel at least once. */
   readonly bytes: number;
 }
 
-/** A kernel about to be compiled, with the bytes of each buffer that it will be bound to. */
+/** A kernel about to be compiled, with the bytes of each buffer it will be bound to. */
 export interface Work {
   readonly kernel: Kernel;
   readonly bytes: readonly number[];

@@ -9,7 +9,7 @@ import { quietly } from './wait.ts';
 const storageUsage = () =>
   GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
-/** The buffers and textures of a device: counted, kept within the memory there is, and lent again when they come back. */
+/** A device's buffers and textures: counted, kept within available memory, and reused once released. */
 export class DeviceMemory {
   readonly #buffers = new Set<GPUBuffer>();
   /** With the bytes of each. */
@@ -18,7 +18,7 @@ export class DeviceMemory {
   readonly #spareTextures = new Spare<GPUTexture>((texture) => this.#destroyTexture(texture));
   #bytes = 0;
 
-  /** `most` bytes may be taken together; errors call the adapter by its `name`. */
+  /** `most`: bytes allowed in total; `name`: the adapter's, for errors. */
   constructor(
     private readonly device: GPUDevice,
     private readonly fate: Fate,
@@ -49,7 +49,7 @@ export class DeviceMemory {
     buffer.destroy();
   }
 
-  /** A buffer for temporaries, like {@link createBuffer} but with anything in it, until {@link releaseBuffer}. */
+  /** A temporary buffer with arbitrary contents, until {@link releaseBuffer}. */
   borrowBuffer(bytes: number, label: string): GPUBuffer {
     return this.#spareBuffers.take(bytes) ?? this.createBuffer(bytes, { label });
   }
@@ -59,7 +59,7 @@ export class DeviceMemory {
   }
 
   /**
-   * A texture for a copy of up to `bytes` bytes of a buffer (see texels.ts), with anything in it, until {@link releaseTexels}.
+   * A texture for a copy of up to `bytes` bytes of a buffer (see texels.ts), until {@link releaseTexels}.
    * @throws CollimateError if it takes more than the memory left
    */
   borrowTexels(bytes: number, label: string): GPUTexture {
@@ -107,7 +107,7 @@ export class DeviceMemory {
     return made;
   }
 
-  /** Destroys everything but buffers that are `mapping`. */
+  /** Destroys everything except buffers that are `mapping`. */
   clear(mapping: ReadonlySet<GPUBuffer>): void {
     for (const buffer of this.#buffers) if (!mapping.has(buffer)) buffer.destroy();
     this.#buffers.clear();

@@ -5,26 +5,26 @@ import { record } from './runnable.ts';
 import { TEXEL_FORMAT, texelTexture } from './texels.ts';
 import { quietly } from './wait.ts';
 
-/** A kernel to be compiled; its layout is taken from the source if nothing is said of its bindings. */
+/** A kernel to compile; without bindings, its layout is derived from the source. */
 export type Shader = Pick<Kernel, 'name' | 'wgsl'> & Partial<Pick<Kernel, 'bindings' | 'uniforms'>>;
 
-/** Pipelines that are kept although no program may need them any more: twice as many as `mnist-conv` has. */
+/** Pipelines kept after the last program that used them: twice as many as `mnist-conv` has. */
 const RECENT = 256;
 
-/** The compiled pipelines of a device, by their sources: as long as a program holds them, and the most recent ones. */
+/** A device's compiled pipelines by source: those that programs hold, and the most recently used. */
 export class Pipelines {
   readonly #compiling = new Map<string, Promise<GPUComputePipeline>>();
   readonly #known = new Map<string, WeakRef<GPUComputePipeline>>();
   readonly #gone = new FinalizationRegistry<string>((wgsl) => {
     if (!this.#known.get(wgsl)?.deref()) this.#known.delete(wgsl);
   });
-  /** In the order in which they were last asked for. */
+  /** Least recently used first. */
   readonly #recent = new Set<GPUComputePipeline>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
-  /** What pipelines are bound to before their first use: zeros to read, and a place where none is written. */
+  /** What pipelines are bound to for a warm-up: zeros to read, and targets that are never written. */
   #dummies?: { readonly zeros: GPUBuffer; readonly target: GPUBuffer; readonly texels: GPUTexture };
 
-  /** `defers` says that the driver puts compilation off to a pipeline's first dispatch. */
+  /** `defers`: the driver puts compilation off to a pipeline's first dispatch. */
   constructor(
     private readonly device: GPUDevice,
     private readonly fate: Fate,
@@ -57,9 +57,9 @@ export class Pipelines {
   }
 
   /**
-   * One layout for all kernels with bindings of the same kinds. Of layouts that Dawn makes itself there would be one for
-   * each size of a uniform binding, and for each it takes a pool of descriptors, every one a memory mapping on lavapipe:
-   * the system's limit of them is met after some hundred layouts.
+   * One layout for all kernels with the same kinds of bindings. Dawn's own layouts differ by the size of a
+   * uniform binding, and each gets a descriptor pool, a memory mapping on lavapipe: some hundred of them
+   * exceed the system's limit.
    */
   #layout(kinds: readonly Access[] | undefined): GPUPipelineLayout | 'auto' {
     if (!kinds) return 'auto';
@@ -87,7 +87,7 @@ export class Pipelines {
     const layout = this.#layout(kinds);
     this.device.pushErrorScope('validation');
     const module = this.device.createShaderModule({ code: wgsl, label: name });
-    // What the scope catches is asked for below, in better words.
+    // If the scope catches an error, the catch below reports it in better words.
     quietly(this.device.popErrorScope()).catch(() => {});
     try {
       const compute = { module, entryPoint: 'main' };
@@ -104,7 +104,7 @@ export class Pipelines {
     }
   }
 
-  /** Dispatches no workgroups. Their number is read from a buffer, since Dawn warns of a 0. */
+  /** Dispatches no workgroups, by a count in a buffer, because Dawn warns about a literal 0. */
   async #warmUp(pipeline: GPUComputePipeline, kinds: readonly Access[]): Promise<void> {
     const { device } = this;
     const size = device.limits.maxUniformBufferBindingSize;

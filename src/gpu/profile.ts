@@ -5,12 +5,12 @@ import { Recorder } from './runnable.ts';
 /** GPU time of some labelled work. */
 export interface Timing {
   readonly label: string;
-  /** On the GPU's clock, in nanoseconds; its zero is its own. */
+  /** In nanoseconds, on the GPU's own clock and from its own zero. */
   readonly begin: number;
   readonly nanoseconds: number;
 }
 
-/** Two timestamps a pass; a query set holds 4096 of them. */
+/** Two timestamps per pass; a query set holds 4096. */
 export const maxPasses = 2048;
 
 /** @throws CollimateError if the adapter has no timestamps */
@@ -23,8 +23,8 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Runs what `encode` encodes in one submit, and returns the GPU's own time of each labelled part, in order: a pass, or more
- * with the copies between them.
+ * Submits what `encode` records, and returns the GPU time of each labelled part, in order. A part is one
+ * pass, or several with copies between them.
  * @throws CollimateError if the adapter has no timestamps, or for more than 2048 passes
  */
 export async function profile(

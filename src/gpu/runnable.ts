@@ -2,19 +2,19 @@ import type { Kernel } from './kernel.ts';
 import type { DeviceMemory } from './memory.ts';
 import { copyToTexels } from './texels.ts';
 
-/** Dispatches that are queued together, such as a program with its arrays. */
+/** Dispatches queued together, such as a program with its arrays. */
 export interface Runnable {
   /** Name for profiles. */
   readonly label: string;
-  /** Throws unless everything that it binds is there, in the memory of the device that it is to run on. */
+  /** Throws unless everything it binds is alive and in the memory of this device. */
   check(memory: DeviceMemory): void;
   /** Encodes all dispatches, and the copies before them. */
   encode(recorder: Recorder): void;
-  /** The same one by one, each with the copies that it needs, to be timed. */
+  /** The same dispatches one by one, each with the copies it needs, for timing. */
   readonly dispatches: readonly { readonly kernel: Kernel; encode(recorder: Recorder): void }[];
 }
 
-/** Where programs are queued in place of the device itself, to see what it is given to do: a tracer. */
+/** Receives programs in place of the device, to observe them: a tracer. */
 export interface Queue {
   submit(programs: readonly Runnable[]): void;
 }
@@ -29,10 +29,10 @@ export interface Call {
 /** Encodes dispatches, in as few passes as copies between them allow. */
 export class Recorder {
   #pass: GPUComputePassEncoder | undefined;
-  /** What is set in the pass. */
+  /** Currently set in the pass. */
   #pipeline: GPUComputePipeline | undefined;
 
-  /** `describe` is asked for each pass, where they are timed: then one, if empty, begins before the first copy. */
+  /** `describe` is called for each pass to be timed; the first, perhaps empty, then precedes any copy. */
   constructor(
     private readonly encoder: GPUCommandEncoder,
     private readonly describe?: () => GPUComputePassDescriptor,
@@ -45,7 +45,7 @@ export class Recorder {
     return this.#pass;
   }
 
-  /** In Node each call of the pass, and each argument, costs more than all else here: docs/gpu.md. */
+  /** In Node each call on the pass, and each argument, costs more than everything else here: docs/gpu.md. */
   dispatch({ pipeline, group, grid: [x, y, z] }: Call): void {
     const { pass } = this;
     if (pipeline !== this.#pipeline) pass.setPipeline(pipeline);
@@ -55,7 +55,7 @@ export class Recorder {
     else pass.dispatchWorkgroups(x, y, z);
   }
 
-  /** Copies the first `bytes` bytes of what is bound into a texture for dispatches to read. */
+  /** Copies the first `bytes` bytes of a binding into a texture for dispatches to read. */
   copyToTexels(from: GPUBufferBinding, bytes: number, texture: GPUTexture): void {
     this.end();
     copyToTexels(this.encoder, from, bytes, texture);

@@ -1,11 +1,11 @@
-/** Bytes kept at most. */
+/** Maximum bytes kept. */
 const MOST_BYTES = 2 ** 28;
-/** How many times larger than wanted what is taken may be. */
+/** An item may be at most this many times larger than requested. */
 const ROOM = 2;
 
 /**
- * Memory of programs that are gone, kept for those to come: new memory has to be cleared, by us and by the system page by page,
- * which took a fifth of the time of an analysis that ran twice.
+ * Memory of disposed programs, kept for new ones. Fresh memory must be cleared, by us and page by page by
+ * the system, which took a fifth of the time of an analysis that ran twice.
  */
 export class Spare<T> {
   readonly #kept: { readonly item: T; readonly bytes: number }[] = [];
@@ -17,7 +17,7 @@ export class Spare<T> {
     return this.#kept.length;
   }
 
-  /** The smallest item of at least `bytes` bytes, if it is not far too large; it is no longer kept. */
+  /** Takes the smallest item of at least `bytes` bytes, unless all are far too large. */
   take(bytes: number): T | undefined {
     const fitting = this.#kept.filter((kept) => kept.bytes >= bytes && kept.bytes <= ROOM * bytes);
     const best = fitting.sort((a, b) => a.bytes - b.bytes)[0];
@@ -25,7 +25,7 @@ export class Spare<T> {
     return best?.item;
   }
 
-  /** Keeps an item, and drops those kept for longest where it is too much. */
+  /** Keeps an item, and drops the oldest ones while the total is too large. */
   give(item: T, bytes: number): void {
     this.#kept.push({ item, bytes });
     let total = this.#kept.reduce((sum, kept) => sum + kept.bytes, 0);

@@ -1,21 +1,21 @@
-/** Of the textures that hold copies of buffers: four floats a texel, so that a load gives a `vec4f`. */
+/** Format of the textures that hold copies of buffers: four floats per texel, so a load yields a `vec4f`. */
 export const TEXEL_FORMAT = 'rgba32float';
 export const TEXEL_BYTES = 16;
-/** Texels in a row of such a texture: a power of two, so that a shader finds row and column without a division. */
+/** Texels per row: a power of two, so that shaders find row and column without a division. */
 export const TEXELS_PER_ROW = 1024;
 const ROW_BYTES = TEXELS_PER_ROW * TEXEL_BYTES;
 
 /** Bytes of the largest buffer whose copy fits into a texture of at most `rows` rows. */
 export const texelCapacity = (rows: number): number => rows * ROW_BYTES;
 
-/** What a texture for copies of buffers of up to `bytes` bytes is, and the bytes that it takes itself. */
+/** Descriptor of a texture for copies of up to `bytes` bytes, and the bytes it takes itself. */
 export function texelTexture(bytes: number): GPUTextureDescriptor & { bytes: number } {
   const height = Math.max(1, Math.ceil(bytes / ROW_BYTES));
   const usage = GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST;
   return { size: [TEXELS_PER_ROW, height], format: TEXEL_FORMAT, usage, bytes: height * ROW_BYTES };
 }
 
-/** Encodes the copy of `bytes` bytes of a buffer, from `offset` on, into such a texture. */
+/** Encodes a copy of `bytes` bytes of a buffer, starting at `offset`, into such a texture. */
 export function copyToTexels(
   encoder: GPUCommandEncoder,
   { buffer, offset = 0 }: GPUBufferBinding,

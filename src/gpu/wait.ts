@@ -1,22 +1,22 @@
 /**
- * Quiet waiting, in one place for the whole engine.
+ * Quiet waiting for the whole engine.
  *
- * While a Dawn promise is pending, the Node binding polls it on every turn of the event loop and so burns a whole core:
- * on a software adapter one of those that draw. Therefore the main thread naps once per turn while anything is
- * pending, from 20 to 250 µs, the longer the longer it has waited. docs/adapters.md has what that gains and costs.
+ * While a Dawn promise is pending, the Node binding polls it on every turn of the event loop and burns a
+ * whole core, one that a software adapter computes on. So the main thread naps once per turn while anything
+ * is pending, for 20 to 250 µs, growing with the wait. docs/adapters.md has the gains and costs.
  *
- * Signals and timers run between naps. Browsers poll on a thread of their own, so there this does nothing.
+ * Signals and timers run between naps. Browsers poll on their own thread, so this does nothing there.
  */
 const longestNap = 0.25;
 
-/** There, only there, is polling done on the JavaScript thread, and that thread allowed to block. */
+/** Only in Node does polling run on the JavaScript thread, and may that thread block. */
 export const inNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
 
 const slept = inNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 let pending = 0;
 let since = 0;
 let turning = false;
-/** What every wait goes on to once the process is ending: nothing. */
+/** What every wait continues with once the process is ending: it never settles. */
 let never: Promise<never> | undefined;
 
 function turn(): void {
@@ -45,8 +45,8 @@ export function quietly<T>(promise: Promise<T>): Promise<T> {
 }
 
 /**
- * Lets nothing that waits for a device go on, and resolves when nothing is under way there, or at last after ten seconds: Dawn
- * crashes where a process ends while a pipeline compiles.
+ * Freezes everything that waits for a device. Resolves when no work is pending, or after ten seconds: Dawn
+ * crashes if a process ends while a pipeline compiles.
  */
 export async function standStill(): Promise<void> {
   never ??= new Promise(() => {});

@@ -10,8 +10,8 @@ export interface Times {
 }
 
 /**
- * Times kernels that are bound to buffers of these bytes, in order; null for one that does not compile. Undefined if that
- * cannot be done in about so many milliseconds. What a driver has begun to compile cannot be interrupted.
+ * Times kernels bound to buffers of these sizes; null for one that does not compile. Undefined if it would
+ * take much longer than `milliseconds`; a compilation that a driver has begun cannot be interrupted.
  */
 export type Measure = (
   gpu: Gpu,
@@ -20,15 +20,15 @@ export type Measure = (
   milliseconds: number,
 ) => Promise<(Times | null)[] | undefined>;
 
-/** Rounds in which every kernel is timed once, as many as the time allows. */
+/** Rounds that time every kernel once; as many as the time allows. */
 const ROUNDS = { least: 5, most: 20 };
-/** Dispatches timed together last at least so long, so that the clock's steps and a pass's own cost do not count. */
+/** Minimum time of a batch of dispatches: it hides the clock's steps and a pass's own cost. */
 const PASS_MICROSECONDS = 500;
 const MOST_DISPATCHES = 64;
-/** Buffers for measurements take no more than this: a large problem might not leave room for them. */
+/** Limit for the buffers of a measurement: a large problem might not leave room for them. */
 const MOST_BYTES = 2 ** 29;
 
-/** One kernel, ready to run a number of times. */
+/** One kernel, ready to run repeatedly. */
 interface Runner {
   readonly call: Call;
   dispatches: number;
@@ -36,8 +36,8 @@ interface Runner {
 }
 
 /**
- * Measures on the adapter itself: round by round, each kernel in its turn, so that what else goes on meets all alike. By the
- * GPU's own clock where it has one, else by the host's. The buffers hold zeros.
+ * Measures on the adapter itself, by the GPU's clock if it has one, else the host's. Each round times every
+ * kernel once, so that other load hits all alike. The buffers hold zeros.
  */
 export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds) => {
   const deadline = performance.now() + milliseconds;
@@ -68,7 +68,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
       const uniforms = kernel.uniforms ? [make(kernel.uniforms.byteLength, usage)] : [];
       if (kernel.uniforms) gpu.write(uniforms[0]!, 0, kernel.uniforms);
       const bound = storage.map((buffer, b) => {
-        // What is read as uniforms may lie in a larger buffer, which other values take in turn.
+        // A uniform binding may be part of a larger buffer, bound to other values in turn.
         if (kernel.bindings[b] === 'uniform')
           return { buffer, size: Math.min(buffer.size, gpu.traits.maxUniformBytes) };
         return kernel.bindings[b] === 'texels' ? texels(buffer) : buffer;
@@ -77,7 +77,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
       return { call: { pipeline, group, grid: kernel.grid }, dispatches: 1, times: [] };
     });
     const running = runners.filter((runner) => runner !== null);
-    // The first dispatch may be slow; the second tells how many to time at once.
+    // The first dispatch may be slow; the second sets how many to time at once.
     await timeRound(gpu, running.slice(0, 1));
     const [microseconds] = (await timeRound(gpu, running.slice(0, 1))) as [number];
     if ((microseconds / 1000) * running.length * ROUNDS.least > milliseconds) return undefined;
@@ -125,7 +125,7 @@ function summary(times: readonly number[]): Times {
   return { median: sorted[Math.floor(sorted.length / 2)]!, least: sorted[0]! };
 }
 
-/** What a promise resolves to, or undefined if that takes longer. */
+/** What a promise resolves to, or undefined on timeout. */
 async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<undefined>((resolve) => {

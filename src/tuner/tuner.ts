@@ -3,62 +3,62 @@ import type { Gpu, KernelChooser } from '../gpu/device.ts';
 import type { Kernel, KernelChoice, Work } from '../gpu/kernel.ts';
 import { type Measure, measureKernels, type Times } from './measure.ts';
 
-/** `on` measures what is not known yet, `force` measures everything again, `off` takes the kernels' own guesses. */
+/** `on` measures what is not yet known, `force` everything anew; `off` takes the default kernels. */
 export type TuneMode = 'off' | 'on' | 'force';
 /** All modes. */
 export const tuneModes: readonly TuneMode[] = ['off', 'on', 'force'];
 
-/** What was measured of one class of problems, and what it led to. */
+/** The measurements for one class of problems, and the variant they led to. */
 export interface Choice {
   readonly variant: string;
   /** The problem that was measured. */
   readonly problem: string;
-  /** Median time of each candidate; null for one that the adapter could not run. */
+  /** Median time of each candidate; null if the adapter could not run it. */
   readonly microseconds: Readonly<Record<string, number | null>>;
-  /** What the candidates were, by {@link ChoiceStore.fingerprint}. */
+  /** The candidates' {@link ChoiceStore.fingerprint}. */
   readonly sources: string;
 }
 
 /** Keeps choices by adapter and class of problem. */
 export interface ChoiceStore {
-  /** Tells candidates from others that were measured under the same names. */
+  /** Distinguishes candidates from others measured under the same names. */
   fingerprint(kernels: readonly Kernel[]): string;
-  /** What was chosen on an adapter, by class of problems. */
+  /** Choices for an adapter, by class of problems. */
   read(adapter: AdapterInfo): Record<string, Choice>;
-  /** Keeps choices beside those that are there. */
+  /** Adds choices to those already stored. */
   add(adapter: AdapterInfo, classes: Readonly<Record<string, Choice>>): void;
 }
 
 const NOWHERE: ChoiceStore = { fingerprint: () => '', read: () => ({}), add() {} };
 
-/** What a {@link Tuner} measures, and where it keeps what it finds. */
+/** What a {@link Tuner} measures, and where it keeps the results. */
 export interface TunerOptions {
   readonly mode: TuneMode;
-  /** Variants by problem that are to be used whatever was or would be measured, such as those of a run that goes on. */
+  /** Variants by problem to use whatever the measurements say, such as those of a resumed run. */
   readonly pinned?: Readonly<Record<string, string>> | undefined;
-  /** Where choices are kept from one process to the next; by default nowhere. */
+  /** Where choices persist between processes; default: nowhere. */
   readonly store?: ChoiceStore;
   /** How candidates are timed. */
   readonly measure?: Measure;
-  /** The clock, in milliseconds (default: `performance.now`). */
+  /** The clock, in milliseconds; default: `performance.now`. */
   readonly now?: () => number;
 }
 
-/** Share of the guess's time that another candidate has to save: less is within the noise, and not worth other bits. */
+/** Share of the guess's time that a candidate must save: less is noise, and not worth different bits. */
 const MARGIN = 0.07;
-/** Milliseconds for one choice, the compiler's included, and for all choices of a tuner together. */
+/** Milliseconds for one choice, compilation included, and for all choices of a tuner. */
 const PER_CHOICE = 1500;
 const ALTOGETHER = 4000;
 
 /**
- * Chooses kernels by measuring them, once for each adapter and class of problems. What it finds is kept in a file. When the
- * time is spent, or a measurement fails, the guess is used and nothing kept.
+ * Chooses kernels by measuring them, once per adapter and class of problems, and keeps the results in the
+ * store. If time runs out or a measurement fails, it uses the guess and stores nothing.
  * @example const gpu = await openGpu({ chooser: new Tuner({ mode: 'on', store: fileChoices() }) });
  */
 export class Tuner implements KernelChooser {
-  /** The variant in use for each problem met so far, and what was pinned. */
+  /** The variant in use for each problem so far, and the pinned ones. */
   readonly choices: Record<string, string>;
-  /** Called when there are new {@link choices}, before what was chosen is used. */
+  /** Called when there are new {@link choices}, before they are used. */
   onChoice: () => void = () => {};
   readonly #options: Required<Omit<TunerOptions, 'pinned'>>;
   readonly #known = new Map<string, Record<string, Choice>>();
@@ -98,7 +98,7 @@ export class Tuner implements KernelChooser {
     return kernels;
   }
 
-  /** The kernel that is known to be fastest for a class of problems, or is found to be. */
+  /** The fastest kernel for a class of problems, as known or as measured now. */
   async #find(
     gpu: Gpu,
     { problem, class: name }: KernelChoice,
@@ -138,7 +138,7 @@ export class Tuner implements KernelChooser {
   }
 }
 
-/** The candidate of the least median, if it beats the first by the margin in its best time as well. */
+/** The candidate with the smallest median, if it beats the first by the margin in its best time too. */
 function fastest(times: readonly (Times | null)[]): number {
   const enough = 1 - MARGIN;
   const [guess] = times as [Times];
