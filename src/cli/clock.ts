@@ -6,7 +6,7 @@ export function clock(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** Whether so many milliseconds have passed `since` then, and since it last said so; it does at once where it must. */
+/** Whether `ms` have passed since `since` and since it last returned true; always true if it `must` be. */
 export function every(ms: number, since = Number.NEGATIVE_INFINITY): (must?: boolean) => boolean {
   return (must = false) => {
     const now = performance.now();

@@ -42,7 +42,7 @@ async function examine(requested: string | undefined) {
   };
 }
 
-/** Each adapter is tried in a process of its own: a driver may crash, hang, or say why it refuses on stderr only. */
+/** Tries an adapter in its own process: a driver may crash, hang, or say only on stderr why it refuses. */
 function tryApart(adapter: string): Promise<Trial> {
   return new Promise((resolve) => {
     const child = fork(PROBE, [adapter], {

@@ -24,7 +24,7 @@ export async function fetchTask(
   return loadTask(dataset, settings, { dataDir, onDecode });
 }
 
-/** Fetches what is missing of a dataset, and shows how it comes in: a bar on a terminal, a line now and then elsewhere. */
+/** Fetches what a dataset lacks and shows progress: a bar on a terminal, a line now and then elsewhere. */
 export async function fetchDataset(dataset: DatasetName, options: DatasetOptions): Promise<void> {
   const { onProgress, close } = drawsBars() ? bars() : lines();
   try {

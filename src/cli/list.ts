@@ -14,7 +14,7 @@ import { labelOf, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import { alignColumns } from './verdict-table.ts';
 
-/** Prints all experiments and sweeps, a screen in all, or all presets of one: with sizes, and times on the adapter at hand. */
+/** Prints all experiments and sweeps, or all presets of one, with sizes and times on the current adapter. */
 export async function list(
   name: string | undefined,
   { adapter, json }: { readonly adapter?: string; readonly json?: boolean },

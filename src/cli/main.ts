@@ -15,8 +15,8 @@ export const exitStatuses = (done: string, work = 'the work'): string =>
 stopped: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when the reader of the output has gone.`;
 
 /**
- * Runs a command: its result is the exit status. An error is printed with its remedy, and with a stack trace only on
- * `--debug` or COLLIMATE_DEBUG; what was stopped ends with the status that shells expect.
+ * Runs a command, whose result is the exit status. An error is printed with its remedy, and with a stack
+ * trace only on `--debug` or COLLIMATE_DEBUG; a stopped command ends with the status that shells expect.
  */
 export async function main(work: () => Promise<number>): Promise<void> {
   stopWhereOutputEnds();
@@ -29,7 +29,7 @@ export async function main(work: () => Promise<number>): Promise<void> {
   }
 }
 
-/** Refuses an empty text, which a variable of the shell that is not set leaves, before it is taken for no option at all. */
+/** Refuses an empty argument, which an unset shell variable leaves, before it counts as no option at all. */
 function refuseEmpty(words: readonly string[]): void {
   const at = words.findIndex((word) => word === '' || /^--[\w-]+=$/.test(word));
   if (at < 0) return;
@@ -40,7 +40,7 @@ function refuseEmpty(words: readonly string[]): void {
   );
 }
 
-/** Stops the work where what it prints cannot be written any more: its reader has gone, as in `… | head`, or the disk is full. */
+/** Stops the work once output cannot be written: its reader has gone (`… | head`), or the disk is full. */
 export function stopWhereOutputEnds(): void {
   for (const name of ['stdout', 'stderr'] as const) {
     let failed = false;

@@ -50,8 +50,8 @@ const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const ATTEMPTS = 2;
 
 /**
- * Carries out orders in processes of their own, as many as `workers`, each taking the first that is not begun.
- * @throws Interrupted after a request to stop, when all processes have saved what they did
+ * Carries out orders in `workers` processes, each of which takes the first order not yet begun.
+ * @throws Interrupted after a request to stop, once all processes have saved their work
  */
 export async function runAll(
   orders: readonly Order[],
@@ -67,7 +67,7 @@ export async function runAll(
     for (const child of children) child.kill('SIGTERM'); // A second one, after a terminal's Ctrl-C, is taken for the same.
   };
 
-  /** What an event leads to; where that fails, as on a full disk, all processes stop before the failure is thrown. */
+  /** Reacts to an event; if that fails, as on a full disk, stops all processes before the failure is thrown. */
   const guarded =
     <A extends unknown[]>(react: (...args: A) => void) =>
     (...args: A): void => {

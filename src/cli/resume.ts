@@ -13,7 +13,7 @@ import { openGpu } from '../host/open.ts';
 export const resumeCommand = (experiment: string, folder: string): string =>
   commandLine('reproduce', [experiment, '--resume', folder]);
 
-/** The adapter asked for; else that on which a resumed run was begun, if it is still there; else the best. */
+/** The requested adapter; else the one on which a resumed run began, if it is still there; else the best. */
 export async function openAdapter(
   asked: string | undefined,
   begun: RunConfig | undefined,
@@ -52,7 +52,7 @@ export function findRun(
   return { path, config };
 }
 
-/** Of the runs in the default folders that are not done, the one that was begun last. Damaged ones can be resumed by name. */
+/** The unfinished run in the default folders that began last; damaged ones can be resumed by name. */
 function latestRun(experiment: string): string {
   const parent = join('results', experiment);
   const runs = (existsSync(parent) ? readdirSync(parent) : [])

@@ -5,7 +5,7 @@ import { CollimateError } from '../errors.ts';
 /** Before its time limit a task gets so many seconds to stop at a checkpoint. */
 const NOTICE_S = 120;
 
-/** The shortest time limit: that notice, which Slurm may give a minute earlier, and as long again to get somewhere. */
+/** The shortest time limit: the notice, which Slurm may give a minute early, and as long again to work. */
 const MIN_S = 2 * (NOTICE_S + 60);
 
 /** Time limits among other options of sbatch. */
@@ -16,7 +16,7 @@ export const timesIn = (options: readonly string[]): string[] =>
   });
 
 /**
- * Refuses a time limit under which a task would be told to stop before it gets anywhere, and be requeued without end.
+ * Refuses a time limit that would stop and requeue a task before it gets anywhere, without end.
  * @throws CollimateError
  */
 export function checkTime(limit: string): void {
@@ -28,7 +28,7 @@ export function checkTime(limit: string): void {
   );
 }
 
-/** Slurm's minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes and days-hours:minutes:seconds. */
+/** Seconds of Slurm's min, min:s, h:min:s, d-h, d-h:min and d-h:min:s. */
 function secondsOf(limit: string): number | undefined {
   const match = /^(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?$/.exec(limit);
   if (!match) return undefined;
@@ -52,9 +52,9 @@ export interface ArrayJob {
 }
 
 /**
- * The script of an array job, for sbatch. Slurm sends USR1 to the script alone when the time limit is near: the task then stops
- * at a checkpoint and queues itself again. TERM comes when the task is preempted, queued again by hand, or cancelled: it
- * stops at a checkpoint too, and Slurm knows what is to follow.
+ * The sbatch script of an array job. Near the time limit Slurm sends USR1 to the script alone: the task
+ * stops at a checkpoint and requeues itself. TERM comes when the task is preempted, requeued by hand or
+ * cancelled: it stops at a checkpoint too, and Slurm knows what follows.
  */
 export function slurmScript({ name, tasks, logs, folder, command, options }: ArrayJob): string {
   const own = {

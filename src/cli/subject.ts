@@ -202,7 +202,7 @@ function partFor(network: NetworkOptions, { channels, classes }: Dataset) {
   return { classes: reconstructs ? classes : Math.min(network.classes, classes), resolution };
 }
 
-/** Brings the outputs of a network with more classes than the data into the order of those, or says that they are not. */
+/** Reorders the outputs of a network with more classes than the data to match them, or notes a mismatch. */
 function matchClasses(network: NetworkOptions, state: HostState, dataset: Dataset, classes: number): void {
   if (network.classes <= classes || networkOf(network).reconstructs) return;
   const known = dataset === datasets.imagenette && network.classes === IMAGENET_CLASSES;

@@ -106,7 +106,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
   return options.strict && !holds ? 1 : 0;
 }
 
-/** Writes the pages of sweeps whose runs have all been tried, and the index: so the last of several shards joins their results. */
+/** Writes the pages of sweeps whose runs have all been tried, and the index: the last shard joins them. */
 async function writePages(root: string, records: readonly SweepRecord[], json: boolean): Promise<void> {
   const { writeSweepReport } = await import('../report/sweep.ts');
   const { writeIndex } = await import('../report/index-page.ts');
@@ -162,7 +162,7 @@ function isOpen(root: string, order: Order): boolean {
   return status === 'missing' || (status === 'failed' && !failure!.final);
 }
 
-/** The orders whose images are at hand. If a dataset cannot be fetched, all its runs are refused for that reason. */
+/** The orders whose images are at hand; if a dataset cannot be fetched, all its runs are refused. */
 async function withData(
   orders: readonly Order[],
   { dataDir }: SuiteOptions,
@@ -184,8 +184,8 @@ async function withData(
 }
 
 /**
- * One process for each adapter: those that are named, with commas between, or else all GPUs. Beside a software adapter, whose
- * dispatches mostly keep one core busy, one for each core. `--jobs` says otherwise.
+ * One process per adapter, named with commas between or else all GPUs; with a software adapter, whose
+ * dispatches mostly keep one core busy, one per core. `--jobs` sets another number.
  */
 async function workersFor({ adapter, jobs, dataDir, tune, checkpointSeconds }: SuiteOptions) {
   using gpu = await openGpu({ adapter: adapter?.split(',')[0] });

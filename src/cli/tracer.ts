@@ -7,7 +7,7 @@ import { type Runnable, submitAll } from '../gpu/runnable.ts';
 /** How many runs in a row are timed. */
 const WINDOW = 10;
 
-/** Whether a program's run, counted from 0, is timed: ten each from the 1st, 100th, 1,000th, 10,000th … on. */
+/** Whether a program's run, counted from 0, is timed: ten from the 1st, 100th, 1,000th, 10,000th … on. */
 export function isTraced(run: number): boolean {
   const position = run + 1;
   const decade = 10 ** Math.floor(Math.log10(position));
@@ -15,8 +15,8 @@ export function isTraced(run: number): boolean {
 }
 
 /**
- * An event of the Trace Event Format that Perfetto and chrome://tracing read: a span (`X`), or the name of a track
- * (`M`). Times are in microseconds.
+ * An event of the Trace Event Format, which Perfetto and chrome://tracing read: a span (`X`) or a track's
+ * name (`M`). Times are in microseconds.
  * See https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU.
  */
 export interface TraceEvent {
@@ -47,9 +47,9 @@ interface TimedRun {
 }
 
 /**
- * Collects a timeline of what a {@link Gpu} is given to do: each dispatch by the GPU's clock, in those runs of each program
- * that {@link isTraced} names, and by the host's clock all submits and phases of the work. Set it as {@link Gpu.tracer}.
- * A timed dispatch gets a pass of its own, which costs some time but changes no result.
+ * Collects a timeline of a {@link Gpu}'s work: dispatches by the GPU's clock, in the runs of a program that
+ * {@link isTraced} names, and all submits and phases by the host's. Set it as {@link Gpu.tracer}. A timed
+ * dispatch gets its own pass, which costs some time but changes no result.
  */
 export class Tracer {
   readonly #gpu: Gpu;
@@ -114,8 +114,8 @@ export class Tracer {
   async events(): Promise<TraceEvent[]> {
     this.phase();
     const runs = (await Promise.all(this.#pending)).filter((parts) => parts.length > 0);
-    // The GPU's clock has a zero of its own. Nothing runs before it is submitted, and what is submitted to an idle GPU
-    // runs at once: the smallest shift that lets no run begin too early.
+    // The GPU's clock has its own zero. Nothing runs before it is submitted, and an idle GPU starts at
+    // once: take the smallest shift that lets no run begin too early.
     const shift = runs
       .flat()
       .reduce(
@@ -143,7 +143,7 @@ function span(
   return { name, ph: 'X', ...tracks[track], ts, dur, args };
 }
 
-/** The dispatches of a run, and the run itself around them. `shift` takes the GPU's clock to the host's, in ms. */
+/** A run's dispatches, and the run around them. `shift` takes the GPU's clock to the host's, in ms. */
 function eventsOf(parts: readonly TimedRun[], shift: number): TraceEvent[] {
   const at = (nanoseconds: number) => nanoseconds / 1e6 + shift;
   const dispatches = parts.flatMap(({ kernels, timings }) =>
@@ -179,7 +179,7 @@ function names(gpu: string): TraceEvent[] {
 
 /**
  * Traces what a Gpu does until the end of the scope, and then writes it to a file.
- * @throws CollimateError if the adapter has no timestamps or the file cannot be written, before anything runs
+ * @throws CollimateError, before anything runs, without timestamps or if the file cannot be written
  */
 export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
   const tracer = new Tracer(gpu);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pieces, type Table, verdictMarks } from '../report/page.ts';
 import { type Shown, verdictSentence, verdictTable } from '../report/verdicts.ts';
 
-/** Claims with their verdicts as lines for a terminal, and below them why some are not measurable; empty where there are none. */
+/** Claims and verdicts as terminal lines, then the reasons for not measurable ones; empty without claims. */
 export function verdictLines(claims: readonly Shown[]): string {
   if (claims.length === 0) return '';
   const reasons = new Set(claims.flatMap(({ reason }) => reason ?? []));

@@ -30,8 +30,8 @@ import { goOn } from './resume.ts';
 import { runTheory } from './theory.ts';
 
 /*
- * A process that makes runs, one after the other on one device, for the one that forked it: src/cli/pool.ts. It stays between
- * runs, so that shaders are compiled and images read only once.
+ * A process that makes runs, one after another on one device, for its parent (src/cli/pool.ts). It outlives
+ * a run, so that shaders are compiled and images read only once.
  */
 
 async function serve(options: WorkerOptions): Promise<void> {

@@ -9,7 +9,7 @@ export interface Data {
   readonly rows: readonly Observation[];
 }
 
-/** Comma-separated, as in RFC 4180, with the columns of all rows in the order in which they first appear; numbers with all their digits. */
+/** CSV as in RFC 4180: the columns of all rows, in order of first appearance; numbers with all digits. */
 export function csv(rows: readonly Observation[]): string {
   const columns = new Set<string>();
   for (const row of rows) for (const name in row) columns.add(name);

@@ -27,7 +27,7 @@ export interface ReportData {
   deviations: string[];
 }
 
-/** The panels of every figure, in order: the trained network, the same at initialization, the trained control. */
+/** The panels of every figure, in order: the trained network, its initialization, the trained control. */
 export function shown({ run, control }: ReportData): Shown<Measures>[] {
   const of = (
     { label, analysis: { network, settings, ...measured } }: RunData,

@@ -8,7 +8,7 @@ import type { Figure } from './page.ts';
 import { figure } from './svg.ts';
 import { courseRows } from './tables.ts';
 
-/** All figures of a report: those of measures, in their order, how the networks were trained, and how alignment came about. */
+/** All figures of a report: those of measures, in order, then training and the course of alignment. */
 export const figures = (data: ReportData): Figure[] => [
   ...all.flatMap((measure) => measure.figures ?? []).map((spec) => draw(spec, shown(data))),
   training(data),

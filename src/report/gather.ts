@@ -17,7 +17,7 @@ export interface Gathered {
   readonly single: boolean;
 }
 
-/** The evidence for each statement of the paper: that of sweeps, or where there is none that of single runs. */
+/** The evidence for each statement of the paper: from sweeps, or from single runs where there are none. */
 export function gather(found: Collection): Gathered[] {
   const best = bestPresets(found.sweeps);
   return statements.map((statement) => {
@@ -41,7 +41,7 @@ const evidenceOf = ({ claims, name, folder }: Found, property: Property): Shown[
 const presets = ['paper', 'quick', 'smoke'];
 const rankOf = (preset: string): number => presets.indexOf(preset) + (presets.includes(preset) ? 0 : 3);
 
-/** Of each sweep its longest preset that has been judged: a short one that fails says nothing against a long one. */
+/** Each sweep's longest judged preset: a short one that fails says nothing against a long one. */
 function bestPresets(sweeps: readonly FoundSweep[]): FoundSweep[] {
   const order = (a: FoundSweep, b: FoundSweep) =>
     Number(!isJudged(a)) - Number(!isJudged(b)) || rankOf(a.record.preset) - rankOf(b.record.preset);

@@ -17,7 +17,7 @@ import { below, publish } from './publish.ts';
 import { sharedSettings, sweepSentence } from './sweep.ts';
 import { evidenceRow, plural, together } from './verdicts.ts';
 
-/** Writes the page over all that lies below a root: each claim of the paper with what was measured of it, then all sweeps and runs. */
+/** Writes the page over all below a root: each claim of the paper with its evidence, then sweeps, runs. */
 export function writeIndex(root: string): void {
   const found = collect(root);
   const evidence = gather(found);

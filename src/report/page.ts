@@ -2,8 +2,8 @@ import type { Evidence } from '../analysis/evidence.ts';
 import type { Data } from './csv.ts';
 
 /*
- * What a page says, apart from how it is written down: html.ts and markdown.ts write the same page. Whatever is text
- * here is plain text, which they escape.
+ * The content of a page, apart from its markup: html.ts and markdown.ts write the same page. All text here
+ * is plain, and they escape it.
  */
 
 /** One page: of a run, of a sweep, or the index over all of them. */
@@ -79,7 +79,7 @@ export interface FigurePart {
   readonly kind: 'figure';
   readonly figure: Figure;
   readonly number: number;
-  /** Where its files lie, relative to the page, as in `sweeps/seed.quick/`; the page's own where left out. */
+  /** Where its files lie, relative to the page, as in `sweeps/seed.quick/`; default: the page's folder. */
   readonly folder?: string;
 }
 

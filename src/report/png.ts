@@ -12,7 +12,7 @@ const font = {
   sansSerifFamily: 'DejaVu Sans',
 };
 
-/** A figure as a PNG image on white, twice as wide as it is drawn, with its text in fonts that come along. */
+/** A figure as a PNG image on white, at twice its drawn width, with its text in bundled fonts. */
 export function png(svg: string): Uint8Array {
   const resvg = new Resvg(svg, { background: 'white', fitTo: { mode: 'zoom', value: 2 }, font });
   return resvg.render().asPng();

@@ -14,8 +14,8 @@ import { standalone } from './svg.ts';
 export type Write = (path: string, contents: string | Uint8Array) => void;
 
 /**
- * Writes a page as HTML and Markdown, its figures as SVG and PNG, and its numbers as CSV. The HTML comes last: once it is
- * there, everything is.
+ * Writes a page as HTML and Markdown, its figures as SVG and PNG, and its numbers as CSV. The HTML comes
+ * last: once it is there, everything is.
  */
 export function publish(write: Write, report: Report, name = 'report'): void {
   for (const part of ownFigures(report.sections)) {

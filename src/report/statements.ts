@@ -9,7 +9,7 @@ export interface Statement {
   readonly statement: string;
   /** What a reader should look at to judge it. */
   readonly evidence: string;
-  /** Sweeps with evidence, the most telling one first: its first claim is the one in the first table of the index. */
+  /** Sweeps with evidence, the most telling first: its first claim goes into the index's first table. */
   readonly sweeps: readonly string[];
   /** The figure that shows it best, of a sweep or of a run; null where the numbers say all. */
   readonly figure: string | null;

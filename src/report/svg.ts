@@ -108,7 +108,7 @@ function drawLegend(legend: Legend, width: number): { body: string; height: numb
   return { body: body.join(''), height: y + legendLine };
 }
 
-/** A figure as a file of its own: dark ink on white paper with a margin wherever it is shown, also where pages are dark. */
+/** A figure as its own file: dark ink on white paper with a margin, wherever it is shown, dark pages too. */
 export const standalone = (svg: string): string => withMargin(svg, margin).replace('<svg ', `<svg ${paper} `);
 
 /** The same to be put inline again, with ids of its own. */

@@ -26,7 +26,7 @@ import { below, publish, type Write } from './publish.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
 import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
 
-/** Draws the figures and the page of a sweep from its record and from the files of its runs, below a root such as `results`. */
+/** Draws a sweep's figures and page from its record and its runs' files, below a root such as `results`. */
 export const writeSweepReport = (root: string, record: SweepRecord): void =>
   drawSweep(below(join(root, 'sweeps', `${record.name}.${record.preset}`)), record, {
     // A run whose files are damaged has failed, and is not drawn.

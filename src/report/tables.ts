@@ -22,7 +22,7 @@ const spread = [...paths, ...pairs];
 const columns = all.flatMap((m) => Object.entries(m.stageSummary ?? {}));
 const apart = namesOf('gathered', 'stages');
 
-/** Tables with a row for each scalar, stage, block, sample and pair, and those of measures that have their own. */
+/** Tables with a row per scalar, stage, block, sample or pair, and those of measures that have their own. */
 const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
   measures: ({ measures, network }) =>
     scalarNames.map((name) => {

@@ -144,7 +144,7 @@ interface Wording {
   readonly named?: (claim: Evidence) => string;
 }
 
-/** What came of claims, in a sentence or a few: `2 of 3 claims hold. Does not hold: σ₁ falls with every block.` */
+/** Sums up claims in a sentence or a few: `2 of 3 claims hold. Does not hold: σ₁ falls with every block.` */
 export function verdictSentence(
   claims: readonly Evidence[],
   { noun = 'claim', of = '', where = '', named }: Wording = {},

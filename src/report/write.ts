@@ -11,14 +11,14 @@ import type { Row } from './page.ts';
 import { into, publish } from './publish.ts';
 import { runPage } from './run-page.ts';
 
-/** Draws the figures and the page of a run from the files in its folder: all that is shown can be found in them. */
+/** Draws a run's figures and page from the files in its folder, which hold all that is shown. */
 export function writeReport(folder: RunFolder): void {
   const config = readConfig(folder.path);
   const controlFolder = config.settings.controlWeightDecay === null ? undefined : folder.sub(CONTROL);
   const run = runData(folder, config.settings.skip ? labels.run : labels.plain);
   const control = controlFolder && runData(controlFolder, labels.control);
   const { title } = findExperiment(config.experiment);
-  // The control's own page shows it alone: no claim is made of it. The run's page is the last of all files: see isDone.
+  // The control's own page shows it alone: no claim is made of it. The run's page comes last: see isDone.
   if (control) draw(controlFolder, readConfig(controlFolder.path), `${title}: the no-skip control`, control);
   draw(folder, config, title, run, control);
 }

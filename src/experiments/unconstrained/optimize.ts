@@ -23,7 +23,7 @@ export type OptimizerOptions = Pick<TheorySettings, 'starts' | 'steps' | 'lr' | 
 /**
  * Optimizes many independent models by one step on the GPU: gradients, then clipped SGD with momentum.
  * Unclipped, deep models of several classes overshoot at first: a factor in one block multiplies all others'
- * gradients. Compiles the step and draws the starts; all adapters bind blocks if `width` divides by 8.
+ * gradients. Compiles the step and draws the starts; all adapters bind blocks if 8 divides `width`.
  */
 export async function unconstrainedOptimizer(
   gpu: Gpu,

@@ -18,7 +18,7 @@ import { figure, type Legend, type Panel, panelWidth } from '../svg.ts';
 import { axis, chart, countAxis, inside, logAxis, stageBoundaries } from './chart.ts';
 import { matrixPanel, shades } from './matrix.ts';
 
-/** Draws a measure's figure of some networks: rows of panels as it says, with what all such figures say of stages. */
+/** Draws a measure's figure of some networks: its rows of panels, and the notes on stages common to all. */
 export function draw(spec: FigureSpec<Measures>, all: readonly Shown<Measures>[]): Figure {
   const { network } = all[0]!;
   const given = spec.panels.flatMap((panels) => {
@@ -174,7 +174,7 @@ function placed(row: Mark['rows'][number], channels: object, [low, high]: [numbe
   return [{ ...row, [y1]: clamp(y1), [y2]: clamp(y2) }];
 }
 
-/** Blue above zero, orange below. Twenty steps a side: finer ones could not be seen, and the file stays small. */
+/** Blue above zero, orange below. Twenty steps each: finer ones would be invisible and the file larger. */
 const shade = (cosine: number) => ({
   color: cosine < 0 ? contrast : accent,
   opacity: Math.round(20 * Math.abs(cosine)) / 20,

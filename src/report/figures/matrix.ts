@@ -79,7 +79,7 @@ function runsOf(entries: readonly (readonly number[])[], size: number, x: number
 
 const quantize = (value = 0): number => Math.round(levels * Math.min(1, Math.max(0, value))) || 0;
 
-/** Entries as strokes one unit wide, each moved to from the end of the one before: the shortest vector form. */
+/** Entries as strokes one unit wide, each moved to from the last one's end: the shortest vector form. */
 function strokes(runs: { x: number; y: number; length: number }[]): string {
   let [x, y] = [0, 0];
   let d = '';

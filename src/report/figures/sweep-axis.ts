@@ -14,7 +14,7 @@ export interface SweepAxis {
   readonly label: string;
   /** All values: numbers in their order, names in that of the runs. */
   readonly values: readonly CellValue[];
-  /** Names, between which there is nothing; values in order at equal distances; or numbers in their places. */
+  /** Names, with nothing between them; ordered values, evenly spaced; or numbers at their positions. */
   readonly kind: 'names' | 'ordered' | 'linear' | 'log' | 'symlog';
 }
 
@@ -38,7 +38,7 @@ export function axisOf({ axes }: SweepRecord, runs: readonly SweepRun[], name: s
   return { name, label, values, kind };
 }
 
-/** The scale of an axis and its ticks in a panel of that width, and the room that these need beyond one line. */
+/** Scale and ticks of an axis in a panel of that width, and the room that they need beyond one line. */
 export function drawAxis({ label, values, kind }: SweepAxis, width: number) {
   const tickFormat = (value: CellValue) => valueInWords(value);
   const ticks = { ...axis(label), ticks: [...values], tickFormat };
