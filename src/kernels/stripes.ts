@@ -12,7 +12,7 @@ import {
 import { declareOperand } from './operand.ts';
 
 /** Most rows of a stripe, and most multiplications that one workgroup does alone, in the time of a dispatch or two. */
-const MOST = { rows: 256, products: 2 ** 18 };
+const MOST = { rows: 256, products: 2 ** 20 };
 const COLUMNS = 8;
 const THREADS = 256;
 
