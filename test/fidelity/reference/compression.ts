@@ -101,15 +101,19 @@ export function compressionOf(
     ...(depth > 2 ? [[0, depth] as const] : []),
   ].map(([from, to]) => ({
     ...{ from: from + 1, to, dropped: replaced(from, to, []) },
-    iterated: Math.max(
-      ...numbers(from, to).map((block) =>
-        replaced(
-          from,
-          to,
-          numbers(from, to).map(() => block),
-        ),
-      ),
-    ),
+    // One block is no iteration.
+    iterated:
+      to - from < 2
+        ? null
+        : Math.max(
+            ...numbers(from, to).map((block) =>
+              replaced(
+                from,
+                to,
+                numbers(from, to).map(() => block),
+              ),
+            ),
+          ),
     ...steps(from, to),
   }));
 }
