@@ -33,7 +33,7 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
   stages: ({ measures }) =>
     measures.summary.perStage.map((own, stage) => ({
       stage: stage + 1,
-      ...Object.assign({}, ...spread.map((name) => withStd(name, own[name as 'line']))),
+      ...Object.assign({}, ...spread.map((name) => name in own && withStd(name, own[name as 'line']))),
       ...Object.assign({}, ...columns.map(([name, { columns }]) => columns(own[name as never]))),
       ...Object.assign({}, ...apart.map((name) => measures[name as 'frobenius'][stage])),
     })),

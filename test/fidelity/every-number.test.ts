@@ -313,8 +313,10 @@ const TABLES: Record<string, () => Row[]> = {
         lineShape: ofSpread(s.lineShape),
         stepCv: ofSpread(s.stepCv),
         stepCosine: ofSpread(s.stepCosine),
+        growthCv: ofSpread(s.growthCv),
         diagonalShare: ofSpread(s.diagonalShare),
         coupling: ofSpread(s.coupling),
+        couplingAbsolute: ofSpread(s.couplingAbsolute),
         ...{ selfCoupling: plain(null), selfCouplingAbsolute: plain(null) },
         ...{ contextCoupling: plain(null), contextCouplingAbsolute: plain(null) },
         leftRight: SCALARS['left-right']!(m),
@@ -345,7 +347,7 @@ const TABLES: Record<string, () => Row[]> = {
                 which === 'all' ? to - from > 2 && from === 1 : to - from < 2,
               );
               const name = `${which === 'all' ? 'kept' : 'pairs'}${way[0]!.toUpperCase()}${way.slice(1)}`;
-              return [name, plain(parts ? average(parts.map((part) => part[way])) : null)];
+              return [name, plain(spreadOf((parts ?? []).map((part) => part[way])).mean)];
             }),
           ),
         ),
@@ -396,16 +398,19 @@ const TABLES: Record<string, () => Row[]> = {
     ),
   samples: () =>
     expectedRows(({ samples }) =>
-      samples.map(({ index, label, predicted, line, straightness, lineShape, stepCv, stepCosine }) => ({
-        ...{ sample: index, label, predicted, line, straightness, lineShape, stepCv, stepCosine },
-      })),
+      samples.map(
+        ({ index, label, predicted, line, straightness, lineShape, stepCv, stepCosine, growthCv }) => ({
+          ...{ sample: index, label, predicted, line, straightness, lineShape, stepCv, stepCosine, growthCv },
+        }),
+      ),
     ),
   pairs: () =>
     expectedRows(({ samples, deadBlocks }, { depth }) =>
       numbers(depth).flatMap((i) =>
         numbers(depth).flatMap((j) => {
           if (deadBlocks.includes(i + 1) || deadBlocks.includes(j + 1)) return [];
-          const [share, coupling] = (['diagonalShare', 'coupling'] as const).map((name) =>
+          const names = ['diagonalShare', 'coupling', 'couplingAbsolute'] as const;
+          const [share, coupling, absolute] = names.map((name) =>
             meanStd(spreadOf(samples.map((sample) => sample[name][i]![j]!))),
           );
           return [
@@ -413,6 +418,7 @@ const TABLES: Record<string, () => Row[]> = {
               ...{ jacobian: i + 1, basis: j + 1 },
               ...{ diagonalShare: share!.mean, diagonalShareStd: share!.std },
               ...{ diagonalShareError: 0, coupling: coupling!.mean, couplingStd: coupling!.std },
+              ...{ couplingAbsolute: absolute!.mean, couplingAbsoluteStd: absolute!.std },
             },
           ];
         }),

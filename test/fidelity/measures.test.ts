@@ -138,14 +138,15 @@ function expectMeasures(ours: NetworkMeasures, wanted: (ReferenceMeasures & Path
   const k = ours.samples[0]!.leftRight[0]!.length;
   let compared = 0;
   wanted.forEach((reference, n) => {
-    const { sigma, leftRight, classifierShare, diagonalShare, coupling, ...others } = reference;
+    const { sigma, leftRight, classifierShare, diagonalShare, coupling, couplingAbsolute, ...others } =
+      reference;
     const { alignedDimension, branchRatio, pathShares, ...rest } = others;
     const sample = ours.samples[n]!;
     expectWithin(sample.alignedDimension, alignedDimension, `aligned dimension of sample ${n}`);
     expectClose(sample.branchRatio, branchRatio, `branch ratios of sample ${n}`, 1e-3);
     expectClose(sample.pathShares, pathShares, `path shares of sample ${n}`, 1e-3);
     for (const [name, value] of Object.entries<Nested>(rest)) {
-      expectClose(sample[name as keyof typeof rest], value, `${name} of sample ${n}`);
+      expectClose(sample[name as keyof typeof rest]!, value, `${name} of sample ${n}`);
     }
     sigma.forEach((s, j) => {
       // A σ at the very threshold may fall on either side of it.
@@ -162,6 +163,7 @@ function expectMeasures(ours: NetworkMeasures, wanted: (ReferenceMeasures & Path
       expectClose(sample.classifierShare[j]!, classifierShare[j]!, `classifier share ${where}`);
       expectClose(column(sample.diagonalShare), column(diagonalShare), `diagonal shares ${where}`);
       expectClose(column(sample.coupling), column(coupling), `couplings ${where}`);
+      expectClose(column(sample.couplingAbsolute!), column(couplingAbsolute), `absolute couplings ${where}`);
       if (!dead) compared++;
     });
   });

@@ -26,6 +26,7 @@ export const sample = {
   coupling: ofPair(
     '‖A_ij − S_i‖_F / ‖S_i‖_F, [i][j] (Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
   ),
+  couplingAbsolute: later(ofPair('the same of |A_ij|, as their program has it')),
 };
 export const summary = {
   diagonalShareError: later(
@@ -55,12 +56,16 @@ export function at({ blocks, triples, coupling: matrix }: StageAt): Values<typeo
         share: lost ? null : diagonalShare(a, triples),
         error: lost ? null : diagonalShareError(a, triples, errors[j]!),
         coupling: coupling(a, Float64Array.from(own.sigma.slice(0, triples))),
+        absolute: coupling(a.map(Math.abs), Float64Array.from(own.sigma.slice(0, triples))),
       };
     }),
   );
-  const grid = (name: 'share' | 'error' | 'coupling') =>
+  const grid = (name: 'share' | 'error' | 'coupling' | 'absolute') =>
     pairs.map((row) => row.map((pair) => pair?.[name] ?? null));
-  return { diagonalShare: grid('share'), diagonalShareError: grid('error'), coupling: grid('coupling') };
+  return {
+    ...{ diagonalShare: grid('share'), diagonalShareError: grid('error') },
+    ...{ coupling: grid('coupling'), couplingAbsolute: grid('absolute') },
+  };
 }
 
 /** ‖diag A‖² / ‖A‖_F² of a K×K matrix; null for a zero matrix. */
@@ -142,6 +147,11 @@ export const scalars = {
     label: 'coupling',
     what: 'coupling ‖A_ij − S_i‖ / ‖S_i‖, i ≠ j',
     ...mean((m) => m.summary.coupling),
+  },
+  couplingAbsolute: {
+    label: 'coupling, absolute',
+    what: 'coupling of |U_jᵀ J_i V_j|, i ≠ j',
+    ...mean((m) => m.summary.couplingAbsolute),
   },
 } satisfies Record<string, Scalar<Measures>>;
 

@@ -1,7 +1,7 @@
 import { format } from '../../numbers.ts';
 import { spreadOf, variation } from '../statistics.ts';
 import { centerOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
-import { type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
+import { later, type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
 import { type FigureSpec, meanWithBand } from './figure.ts';
 import {
   byKind,
@@ -27,6 +27,11 @@ export const sample = {
   ),
   stepCv: ofPath('standard deviation (population) of the step norms over their mean'),
   stepCosine: ofPath('mean cosine between successive steps'),
+  growthCv: later(
+    ofPath(
+      'standard deviation (population) over abs(mean) of log(‖h_{i+1}‖ / ‖h_i‖): 0 where norms grow exponentially (after the exponential distance of Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
+    ),
+  ),
   stepNorms: perBlock('‖h_{i+1} − h_i‖'),
 };
 type Measures = Own<typeof sample>;
@@ -48,6 +53,8 @@ export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): V
   const energy = path.reduce((sum, h) => sum + dot(h, h), 0);
   const still = !(stepNorms.reduce((sum, x) => sum + x * x, 0) > ROUNDING * energy);
   const covered = still ? 0 : norm(centerOf(units));
+  const growth = path.slice(1).map((h, i) => Math.log(norm(h) / norm(path[i]!)));
+  const spread = variation(growth);
   const cosines = steps
     .slice(1)
     .flatMap((s, i) =>
@@ -61,6 +68,7 @@ export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): V
     lineShape: covered > 0 ? 1 / covered : null,
     stepCv: still ? null : variation(stepNorms),
     stepCosine: !still && cosines.length ? cosines.reduce((a, b) => a + b, 0) / cosines.length : null,
+    growthCv: still || !growth.every(Number.isFinite) || spread === null ? null : Math.abs(spread),
     stepNorms,
   };
 }
@@ -97,6 +105,11 @@ export const scalars = {
     domain: COSINE,
     ...{ glance: true, followed: true },
     ...mean((m) => m.summary.stepCosine),
+  },
+  growthCv: {
+    label: 'variation of growth',
+    what: 'coefficient of variation of the growth of log norms from block to block',
+    ...mean((m) => m.summary.growthCv),
   },
 } satisfies Record<string, Scalar<Measures>>;
 

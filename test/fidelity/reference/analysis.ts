@@ -110,8 +110,8 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
     });
 
   const samples = measure(shape, tensors, x, triples, spectrum, 'branch', ROUNDING).map((measured, n) => {
-    const { line, straightness, lineShape, stepCv, stepCosine } = measured;
-    const path = { line, straightness, lineShape, stepCv, stepCosine };
+    const { line, straightness, lineShape, stepCv, stepCosine, growthCv } = measured;
+    const path = { line, straightness, lineShape, stepCv, stepCosine, growthCv };
     const { least, most } = measured.alignedDimension ?? { least: null, most: null };
     if (least !== most) throw new Error('rounding decides on the aligned dimension: take other weights');
     return {
@@ -140,13 +140,17 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
   /** Over i ≠ j within each sample, then over samples. */
   const pairs = (of: (s: Sample) => Maybe[][]) =>
     over((s) => spreadOf(of(s).flatMap((row, i) => row.filter((_, j) => j !== i))).mean);
-  const paired = { diagonalShare: pairs((s) => s.diagonalShare), coupling: pairs((s) => s.coupling) };
+  const paired = {
+    diagonalShare: pairs((s) => s.diagonalShare),
+    ...{ coupling: pairs((s) => s.coupling), couplingAbsolute: pairs((s) => s.couplingAbsolute) },
+  };
   const straight = {
     line: over((s) => s.line),
     straightness: over((s) => s.straightness),
     lineShape: over((s) => s.lineShape),
     stepCv: over((s) => s.stepCv),
     stepCosine: over((s) => s.stepCosine),
+    growthCv: over((s) => s.growthCv),
   };
   const sigma1 = perBlock((s, i) => s.sigma[i]![0]!);
   const lengths = Array.from({ length: depth + 1 }, (_, length) =>

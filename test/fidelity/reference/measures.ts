@@ -47,6 +47,7 @@ export interface ReferenceMeasures {
   stepNorms: number[];
   stepCv: number;
   stepCosine: number;
+  growthCv: number;
   /** All singular values of each block. */
   sigma: number[][];
   frobenius2: number[];
@@ -55,6 +56,7 @@ export interface ReferenceMeasures {
   leftRight: (number | null)[][];
   diagonalShare: (number | null)[][];
   coupling: (number | null)[][];
+  couplingAbsolute: (number | null)[][];
   classifierShare: (number | null)[];
   /** Within which the number of common directions lies, however rounding decides at its threshold. */
   alignedDimension: { least: number; most: number } | null;
@@ -212,6 +214,10 @@ export function measuresOf(
       const rest = Matrix.sub(a, Matrix.diag(s));
       return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
     }),
+    couplingAbsolute: pairs((a, s) => {
+      const rest = Matrix.sub(Matrix.abs(a), Matrix.diag(s));
+      return Math.sqrt(sumOfSquares(rest.to1DArray()) / sumOfSquares(s));
+    }),
     classifierShare: each(({ u }) => rowSpace && sumOfSquares(rowSpace.transpose().mmul(u).to1DArray()) / k),
     alignedDimension: alignedDimension(blocks, spectrum, margin),
   };
@@ -235,6 +241,8 @@ function pathMeasures(path: number[][]) {
   const moving = units.filter((u) => u !== null);
   const reach = center.map((_, d) => moving.reduce((s, u) => s + u[d]!, 0));
   const mean = average(stepNorms);
+  const logs = path.map((p) => Math.log(sumOfSquares(p)) / 2);
+  const growth = logs.slice(1).map((log, i) => log - logs[i]!);
   return {
     line: variances[0]! / variances.reduce((a, b) => a + b, 0),
     straightness:
@@ -242,6 +250,7 @@ function pathMeasures(path: number[][]) {
     lineShape: moving.length / Math.sqrt(sumOfSquares(reach)),
     stepNorms,
     stepCv: Math.sqrt(average(stepNorms.map((s) => (s - mean) ** 2))) / mean,
+    growthCv: Math.sqrt(average(growth.map((g) => g ** 2)) / average(growth) ** 2 - 1),
     stepCosine: average(units.slice(1).flatMap((u, i) => (u && units[i] ? [dot(u, units[i])] : []))),
   };
 }
