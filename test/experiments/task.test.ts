@@ -44,6 +44,10 @@ describe('random labels', () => {
     expect([...train.labels.subarray(0, 16)]).toEqual([1, 8, 2, 4, 4, 7, 6, 5, 7, 8, 3, 2, 9, 2, 2, 6]);
   });
 
+  test.each([-0.1, 1.1, Number.NaN])('are no share of %d', (randomLabels) => {
+    expect(() => load({ randomLabels })).toThrow(`randomLabels is ${randomLabels}`);
+  });
+
   test('depend on the seed alone, and a larger share has those of a smaller one', () => {
     const labels = (settings: Parameters<typeof load>[0]) => [...load(settings).train.labels];
     const some = labels({ randomLabels: 0.4 });
