@@ -16,8 +16,8 @@ import { BUDGET_BYTES } from './batches.ts';
 /** A function of images, compiled for batches of a set. */
 export interface BatchReader<R> extends Disposable {
   /**
-   * What it makes of each batch with the current weights: results are to be read before the next batch is asked for, and of these the
-   * first `rows` count.
+   * Yields the result for each batch with the current weights. Read it before asking for the next; its first
+   * `rows` rows count.
    */
   read(): AsyncGenerator<{
     readonly result: As<R, 'device'>;
@@ -26,7 +26,7 @@ export interface BatchReader<R> extends Disposable {
   }>;
 }
 
-/** `weights` are the arrays of parameters and running statistics, by name; of the examples, the first `count` are read. */
+/** `weights` are parameters and running statistics by name; the first `count` examples are read. */
 export async function batchReader<R>(
   gpu: Gpu,
   network: Network,
@@ -57,15 +57,15 @@ export async function batchReader<R>(
   };
 }
 
-/** Rows of features in h of one image. */
+/** How many rows of features h of one image has, and how long they are. */
 export function rowsOf(stage: Stage): { readonly features: number; readonly positions: number } {
   const features = stage.shape.at(-1)!;
   return { features, positions: sizeOf(stateShape(stage)) / features };
 }
 
 /**
- * h at all points of each stage at the first `count` examples of a set, as rows of features: positions of an image one after the other,
- * every `stride`-th of all rows of a stage.
+ * h at all points of each stage for the first `count` examples of a set, as rows of features, an image's
+ * positions one after another: every `stride`-th of a stage's rows.
  */
 export async function readPoints(
   gpu: Gpu,

@@ -6,20 +6,20 @@ import { PROBES } from './frobenius.ts';
 import { productsOf, type SketchOptions } from './randomized-svd.ts';
 
 /**
- * Bytes that a program of the analysis takes on the device in all, weights left out. Only where the directions of a single
- * block at a single sample need more does it take more.
+ * Device memory for one program of the analysis, in bytes, weights aside. A program takes more only if the
+ * tangents of one block at one sample need more.
  */
 export const BUDGET_BYTES = 512 * 2 ** 20;
-/** Arrays as large as a batch of directions that a program holds at once, at most. */
+/** Maximum number of arrays as large as a batch of tangents that a program holds at once. */
 const ARRAYS = 16;
 
-/** Bytes of an array as large as a batch of directions. */
+/** Maximum bytes of a batch of tangents. */
 export const batchBytes = (traits: AdapterTraits): number =>
   Math.min(BUDGET_BYTES / ARRAYS, traits.maxBindingBytes);
 
 /**
- * Whether the Jacobians of a stage are held as matrices: where there are no positions to make products cheap; those of a token
- * only where that takes no more products than the SVD, since each goes through attention.
+ * Whether a stage's Jacobians are held as matrices: if h has no positions, which make products cheap; for
+ * tokens, only if that takes no more products than the SVD, since each goes through attention.
  */
 export const isDense = (stage: Stage, sketch: SketchOptions, traits: AdapterTraits): boolean =>
   stage.shape.length === 1 &&
@@ -27,10 +27,10 @@ export const isDense = (stage: Stage, sketch: SketchOptions, traits: AdapterTrai
   (!stage.tokens || stage.shape[0]! <= productsOf(sketch));
 
 /**
- * How many samples, and how many blocks of a stage at these samples, run together: as many as let one batch of directions
- * stay below {@link BUDGET_BYTES} / {@link ARRAYS} and below what the adapter lets one binding span.
+ * How many samples, and how many of a stage's blocks at these samples, run together: as many as keep one
+ * batch of tangents below {@link BUDGET_BYTES} / {@link ARRAYS} and the adapter's largest binding.
  *
- * @throws CollimateError if there is no room for one block at one sample
+ * @throws CollimateError if one block at one sample does not fit
  */
 export function batchOf(
   stage: Stage,

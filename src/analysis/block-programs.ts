@@ -33,7 +33,7 @@ import { analysisSettings } from './settings.ts';
 
 export type Arrays = Readonly<Record<string, DeviceArray>>;
 
-/** The weights of one block, by the names of a block called `block`. `given` has those that blocks share under each block's name. */
+/** The weights of one block, renamed to `block`; `given` has shared weights under each block's name. */
 export const ofBlock = (given: Arrays, block: string): Arrays =>
   Object.fromEntries(
     Object.entries(given).flatMap(([name, array]) =>
@@ -41,7 +41,7 @@ export const ofBlock = (given: Arrays, block: string): Arrays =>
     ),
   );
 
-/** The blocks of a network of one stage, each a program by itself, at `count` images. */
+/** The blocks of a network with one stage, each a program of its own, at `count` images. */
 export async function blockRunner(gpu: Gpu, network: ResidualNetwork, weights: Arrays, count: number) {
   const h = DeviceArray.zeros(gpu, [count, ...network.stages[0]!.shape]);
   const given = network.ofBlocks(weights);
@@ -59,7 +59,7 @@ export async function blockRunner(gpu: Gpu, network: ResidualNetwork, weights: A
   );
   const own = [classify, ...blocks, h];
   return {
-    /** The classes that are predicted where h [count, ...shape] goes through blocks, given by their numbers. */
+    /** Predicted classes if h [count, ...shape] goes through the blocks numbered `steps`. */
     async classes(from: Float32Array, steps: readonly number[]): Promise<Uint32Array> {
       h.write(from);
       for (const step of steps) blocks[step]!.submit();
@@ -73,9 +73,9 @@ export async function blockRunner(gpu: Gpu, network: ResidualNetwork, weights: A
 }
 
 /**
- * What stands in the place of blocks: steps along the leading C directions of their Residual Jacobian, mean over the images `chosen`, which
- * leaves σ out like that of one block. `path` has h of the first images before each block and behind the last, [images, d] each: means and
- * coefficients are of these.
+ * Stand-ins for blocks: steps along the leading C singular directions of their Residual Jacobian, averaged
+ * over the images `chosen`. Like that of one block, it leaves out σ. `path` has h of the first images before
+ * each block and after the last, [images, d] each: means and coefficients come from these.
  */
 export async function blockSteps(
   gpu: Gpu,
@@ -131,7 +131,7 @@ export async function blockSteps(
   );
   const own = [steps, ...blocks, at, tangents, ...points];
   return {
-    /** h [count, d] behind steps in the place of blocks `from` to before `to`: with the singular values, and with coefficients fitted. */
+    /** h [count, d] with blocks `from` … `to` − 1 replaced: by singular values, by fitted coefficients. */
     async after(h: Float32Array, from: number, to: number): Promise<Float32Array[]> {
       tangents.write(units);
       for (let i = from; i < to; i++) {
@@ -148,10 +148,10 @@ export async function blockSteps(
   };
 }
 
-/** What Z has less of than this, over its largest singular value, counts for nothing. */
+/** Singular values of Z below this share of the largest count as 0. */
 const NOTHING = 1e-5;
 
-/** M of the smallest ‖ZM − T‖², and of these the smallest: of rows, of which there are more than columns of Z. */
+/** The smallest M among those that minimize ‖ZM − T‖²; Z has more rows than columns. */
 function leastSquares(z: Tensor, t: Tensor): Tensor {
   const q = orthonormalize(mT(z));
   // Zᵀ = R Q and R = Uᵀ diag(s) V, so that M = Uᵀ diag(1/s) V Q T.

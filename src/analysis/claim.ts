@@ -4,11 +4,11 @@ import { type Facts, type JudgedRun, type NetworkName, type Quantity, type Taken
 import { rankInterval, spreadOf } from './statistics.ts';
 
 /*
- * A claim is declared as data: what is claimed, of which number, on which side of which threshold, and what it presupposes. One
- * judge makes it evidence, over the seeds of a sweep, the starts of the theory, or the one seed of a run.
+ * A claim is data: what is claimed, of which number, on which side of which threshold, and what it
+ * presupposes. One judge makes it evidence, over a sweep's seeds, the theory's starts, or a run's one seed.
  */
 
-/** What has to be so of every run that a claim looks at; where it is not, the claim is not measurable. */
+/** What must hold for every run that a claim looks at; otherwise the claim is not measurable. */
 export type Presupposition = (run: JudgedRun) => Requirement;
 interface Requirement {
   /** The reason if it fails: "the network has not learned its task". */
@@ -25,13 +25,13 @@ export interface Claim<N extends string = string>
   readonly of: Quantity<N>;
   readonly threshold: Threshold | ((facts: Facts) => Threshold);
   readonly presupposes?: readonly Presupposition[];
-  /** Kinds of networks of which it is claimed; default: all. */
+  /** Kinds of networks that it is about; default: all. */
   readonly kinds?: readonly Facts['kind'][];
-  /** What it is compared with, and how that differs from `of`, axis by axis; default: the controls of the same runs. */
+  /** What it is compared with, and how that differs from `of`, axis by axis; default: the runs' controls. */
   readonly control?: { readonly label: string } & Partial<Quantity<N>>;
 }
 
-/** Judges a claim over the seeds of runs. Its control is looked up in the same way. */
+/** Judges a claim over the seeds of runs. Its control is looked up the same way. */
 export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRun<N>[]): Evidence {
   const { property, id, title, measure, of, control } = claim;
   const facts = runs.find((run) => run.facts)?.facts;
@@ -92,12 +92,12 @@ function over(seeds: readonly JudgedSeed[]) {
   };
 }
 
-/** Seeds that it takes to claim something whatever the seed. */
+/** Seeds it takes to claim that something holds whatever the seed. */
 const SEVERAL = 2;
 
 /**
- * The evidence for one claim in each of several runs, a seed each, as evidence that it holds whatever the seed; `undefined` where a run
- * is not there. Of a single one the accuracy alone is judged.
+ * Joins the evidence for one claim in several runs, one per seed, into evidence that it holds whatever the
+ * seed; `undefined` stands for a missing run. From a single run, only accuracy is judged.
  */
 export function joined(all: readonly (Evidence | undefined)[]): Evidence {
   const first = all.find((one) => one !== undefined)!;
@@ -119,7 +119,7 @@ export function joined(all: readonly (Evidence | undefined)[]): Evidence {
   };
 }
 
-/** Why a claim is not measurable of these runs, by the worst of them; undefined where it is. */
+/** Why a claim is not measurable in these runs, from the worst of them; undefined if it is. */
 function unmet({ presupposes = [] }: Pick<Claim, 'presupposes'>, runs: readonly JudgedRun[]) {
   for (const presupposition of presupposes) {
     const [worst] = runs
@@ -141,12 +141,12 @@ const vague = (value: number | null): string =>
     ? 'the measure is undefined there'
     : 'the value may lie on either side of the threshold by what it may be off';
 
-/** Test accuracy on MNIST from which a network counts as trained: what a linear classifier of the pixels reaches. */
+/** MNIST test accuracy that counts as trained: what a linear classifier of the pixels reaches. */
 const LEARNED_AT = 0.92;
-/** Training accuracy from which labels are known by heart. */
+/** Training accuracy at which labels count as known by heart. */
 const KNOWN_AT = 0.95;
 
-/** That the labels are known by heart, whatever they are. */
+/** That the network knows the labels by heart, whatever they are. */
 export const BY_HEART: Presupposition = ({ facts, trained }) => ({
   otherwise: `${facts?.randomLabels ? 'random' : 'the'} labels are not known by heart`,
   measure: 'training accuracy',
@@ -154,7 +154,7 @@ export const BY_HEART: Presupposition = ({ facts, trained }) => ({
   threshold: { atLeast: KNOWN_AT },
 });
 
-/** That the network learned its task: one that did not may look aligned or not, which says nothing of trained networks. */
+/** That the network learned its task: how one that did not looks says nothing about trained networks. */
 export const LEARNED: Presupposition = (run) =>
   run.facts?.randomLabels
     ? BY_HEART(run)
@@ -165,13 +165,13 @@ export const LEARNED: Presupposition = (run) =>
         threshold: { atLeast: run.facts?.trainedAt ?? LEARNED_AT },
       };
 
-/** The same of the control. */
+/** The same for the control. */
 export const CONTROL_LEARNED: Presupposition = ({ facts, control }) => ({
   ...LEARNED({ facts, trained: control } as JudgedRun),
   otherwise: 'the control has not learned its task',
 });
 
-/** That a stage has so many blocks. */
+/** That a stage has at least so many blocks. */
 export const blocks =
   (atLeast: number): Presupposition =>
   ({ facts }) => ({

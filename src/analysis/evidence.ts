@@ -26,7 +26,7 @@ const verdict = v.picklist(['holds', 'does not hold', 'not measurable']);
 export type Verdict = v.InferOutput<typeof verdict>;
 
 const threshold = v.object({ atLeast: v.exactOptional(finite), atMost: v.exactOptional(finite) });
-/** Where a value has to lie, bounds included. Thresholds are ours, unless stated. */
+/** Where a value must lie, bounds included. Thresholds are ours unless stated otherwise. */
 export type Threshold = Readonly<v.InferOutput<typeof threshold>>;
 
 const maybe = v.nullable(v.number());
@@ -44,20 +44,20 @@ export const evidence = v.object({
   values: v.pipe(v.array(maybe), v.readonly()),
   /** Their mean. */
   value: maybe,
-  /** Standard deviation (population) over seeds; of one seed over samples, where it is a mean over these. */
+  /** Population standard deviation over seeds; for one seed, over samples if the value is a mean of them. */
   spread: maybe,
   /** 95% confidence interval, where the value is a fit or a rank correlation. */
   interval: v.exactOptional(v.pipe(v.tuple([finite, finite]), v.readonly())),
   /** What the value may be off by, where that is known. */
   uncertainty: v.exactOptional(maybe),
-  /** The same measure at initialization and in the control, means over seeds; null where there is none. */
+  /** The same measure at initialization and in the control, means over seeds; null if there is none. */
   atInitialization: maybe,
   control: maybe,
   /** What the control is: "the same without skip connections". */
   controlLabel: v.exactOptional(v.string()),
-  /** In how many of the seeds it holds. */
+  /** Number of seeds in which it holds. */
   holding: whole(),
-  /** Holds if it does in every seed; not measurable if it is not in one. */
+  /** Holds if it does for every seed; not measurable if it is not measurable for one. */
   verdict,
   /** Why it is not measurable. */
   reason: v.exactOptional(v.string()),
@@ -72,7 +72,7 @@ export function thresholdInWords({ atLeast, atMost }: Threshold): string {
 
 export const short = (x: number): string => String(+(+x.toFixed(4) || x).toPrecision(6)).replace('-', '−');
 
-/** The verdict on one number; not measurable where it is undefined, or may lie on either side by what it may be off. */
+/** The verdict on one number: not measurable if undefined, or if a threshold lies within its uncertainty. */
 export function verdictOn(value: number | null | undefined, threshold: Threshold, uncertainty = 0): Verdict {
   if (value == null || !Number.isFinite(value)) return 'not measurable';
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = threshold;

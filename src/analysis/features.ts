@@ -7,16 +7,16 @@ import { evaluationBatch } from '../train/evaluate.ts';
 import type { DeviceExamples } from '../train/examples.ts';
 import { batchReader } from './batch-reader.ts';
 
-/** Reads the classifier's input and the predicted classes for the first examples of a set, in inference mode. */
+/** Reads the classifier's input and the predicted classes of a set's first examples, in inference mode. */
 export interface FeatureReader extends Disposable {
   /**
-   * Features [count, D] and predicted classes [count], with the current weights; and the classes that the classifier would predict if the
-   * network ended before each of the last stage's blocks, [count] each.
+   * Features [count, D] and predicted classes [count] with the current weights; `early`: the classes
+   * predicted if the network ended before each of the last stage's blocks, [count] each.
    */
   read(): Promise<{ features: Float32Array; predicted: Uint32Array; early: Uint32Array[] }>;
 }
 
-/** `weights` are the arrays of parameters and running statistics, by name; of the examples, the first `maximum` are read. */
+/** `weights` are parameters and running statistics by name; the first `maximum` examples are read. */
 export async function featureReader(
   gpu: Gpu,
   network: ResidualNetwork,

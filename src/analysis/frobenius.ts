@@ -16,10 +16,10 @@ import type { Stage } from '../models/residual-network.ts';
 import { type LinearMap, productsOf, type SketchOptions } from './randomized-svd.ts';
 
 /**
- * Colors of the coordinates of h, flattened, such that unit vectors of one color have images that do not overlap: the
- * squares of their sum's image add up to those of the single images (Curtis, Powell & Reid, *On the estimation of sparse
- * Jacobian matrices*, 1974). Under convolutions that see `reach` positions to each side, that are coordinates of one
- * channel 2·reach + 1 positions apart.
+ * Colors of the coordinates of h, flattened, so that unit vectors of one color have images that do not
+ * overlap: the squared norm of their sum's image is the sum of theirs (Curtis, Powell & Reid, *On the
+ * estimation of sparse Jacobian matrices*, 1974). Under convolutions that see `reach` positions to each
+ * side, coordinates of one channel 2·reach + 1 positions apart share a color.
  */
 export function coloring({ shape, reach }: Stage): {
   readonly colors: Uint32Array;
@@ -43,14 +43,14 @@ export function coloring({ shape, reach }: Stage): {
   return { colors, count: periods.reduce((a, b) => a * b, channels) };
 }
 
-/** Whether ‖J‖_F² of a stage's blocks is taken exactly rather than estimated: where probing takes no more products with J than the SVD. */
+/** Whether ‖J‖_F² is exact rather than estimated: if probing takes no more products with J than the SVD. */
 export const isExact = (stage: Stage, sketch: SketchOptions): boolean =>
   coloring(stage).count <= productsOf(sketch);
 
 /** Colors probed at once. */
 export const PROBES = 64;
 
-/** ‖J e‖² for the sums e of unit vectors of one color, summed over `count` from `first` (u32 [1]) on: [...batch, 1, 1]. */
+/** Σ‖J e‖² over `count` colors from `first` (u32 [1]), [...batch, 1, 1]; e sums a color's unit vectors. */
 export function probedEnergy(
   map: LinearMap,
   colors: Tensor,
@@ -63,13 +63,13 @@ export function probedEnergy(
   return sum(square(map.apply(broadcast(units, [...batch, count, colors.size]))), [-2, -1]);
 }
 
-/** Independent estimates of a Frobenius norm that is not taken exactly. */
+/** Number of independent estimates of a Frobenius norm that is not exact. */
 export const ESTIMATES = 32;
 
 /**
- * Unbiased estimates of ‖J − Q Qᵀ J‖_F², what the orthonormal rows of `basis` [… , r, d] leave of the energy:
- * [… , {@link ESTIMATES}, 1], each ‖Jᵀ(I − Q Qᵀ) g‖² of a Gaussian g. With ‖Qᵀ J‖_F² = Σσ², which is known, that is
- * Hutch++ (Meyer, Musco, Musco & Woodruff, 2021) for the trace of J Jᵀ.
+ * Unbiased estimates of ‖J − Q Qᵀ J‖_F², the energy that the orthonormal rows of `basis` [… , r, d] leave
+ * out: [… , {@link ESTIMATES}, 1], each ‖Jᵀ(I − Q Qᵀ) g‖² for a Gaussian g. Added to the known
+ * ‖Qᵀ J‖_F² = Σσ², this is Hutch++ (Meyer, Musco, Musco & Woodruff, 2021) for the trace of J Jᵀ.
  */
 export function remainderEstimates(map: LinearMap, basis: Tensor, key: Tensor): Tensor {
   const shape = [...basis.shape.slice(0, -2), ESTIMATES, basis.shape.at(-1)!];
@@ -79,7 +79,7 @@ export function remainderEstimates(map: LinearMap, basis: Tensor, key: Tensor): 
   return sum(square(map.applyTranspose(sub(g, inside))), -1);
 }
 
-/** ‖J‖_F²: the energy of the singular values found, and the mean of the estimates of the rest; with its standard error over its value. */
+/** ‖J‖_F² as the energy found plus the mean estimate of the rest, with its relative standard error. */
 export function withRemainder(sigma: Float32Array, estimates: Float32Array) {
   const count = estimates.length;
   const mean = estimates.reduce((a, b) => a + b, 0) / count;

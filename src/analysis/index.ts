@@ -1,4 +1,4 @@
-/** Residual Jacobians, their singular value decompositions, and what is measured in them. See docs/measures.md. @module collimate/analysis */
+/** Residual Jacobians, their SVDs and their measures: docs/measures.md. @module collimate/analysis */
 
 export type { JacobianOptions } from './jacobian-programs.ts';
 export { type JacobianTriples, residualJacobians } from './jacobians.ts';

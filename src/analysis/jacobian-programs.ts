@@ -31,14 +31,14 @@ export interface JacobianOptions extends SketchOptions {
 }
 
 /**
- * What is computed of a stage's Residual Jacobians, as functions to be traced. Their first arguments are the weights of some
- * blocks, stacked (see {@link stackedShapes}), and h before these blocks at some samples, [blocks, samples, ...state].
- * Directions are flattened: [blocks, samples, r, d].
+ * What is computed from a stage's Residual Jacobians, as functions to trace. Their first arguments are the
+ * stacked weights of some blocks (see {@link stackedShapes}) and h before these blocks at some samples,
+ * [blocks, samples, ...state]. Tangents are flattened: [blocks, samples, r, d].
  */
 export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options: JacobianOptions) {
   const dim = sizeOf(stage.shape);
 
-  /** The derivative of the stacked branches at their points, by one token of these if there are tokens. */
+  /** The derivative of the stacked branches at their points; with tokens, by one of them. */
   function mapAt(weights: Weights, h: Tensor): LinearMap {
     const { tokens } = stage;
     const at = tokens ? reshape(slice(h, tokens.from, tokens.from + 1, -2), stage.shape, 2) : h;
@@ -62,10 +62,10 @@ export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options
 
   return {
     /**
-     * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; the larger of ‖J v − s u‖² and
-     * ‖Jᵀu − s v‖², from products of their own, residual2 [blocks, samples, K, 1]; and of ‖J‖_F² either the value or estimates of
-     * what is not in s. `key` (u32 [2]) is that of the sketch. With `dense`, J is held as a matrix: a product for each application
-     * instead of a pass through the branch.
+     * u and v [blocks, samples, K, d]; all singular values found, s [blocks, samples, r]; the larger of
+     * ‖J v − s u‖² and ‖Jᵀu − s v‖², computed anew, residual2 [blocks, samples, K, 1]; and ‖J‖_F² if
+     * `dense`, or estimates of what s leaves out of it. `key` (u32 [2]) is the sketch's. With `dense`, J is
+     * a matrix, and applying it is a matmul instead of a pass through the branch.
      */
     triples: (dense: boolean) => (weights: Weights, h: Tensor, key: Tensor) => {
       const operator = mapAt(weights, h);
@@ -83,27 +83,27 @@ export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options
       };
     },
 
-    /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j, whose vectors are [1, samples, K, d], or a j for each block. */
+    /** U_jᵀ J_i V_j [blocks, samples, K, K] for one j with vectors [1, samples, K, d], or a j for each i. */
     couplings(weights: Weights, h: Tensor, uj: Tensor, vj: Tensor): Tensor {
       const directions = broadcast(vj, [...h.shape.slice(0, 2), ...vj.shape.slice(-2)]);
       return matmul(uj, mapAt(weights, h).apply(directions), { transposeB: true });
     },
 
     /**
-     * Shares of unit vectors u_j [1, samples, k, d] that lie in the span of orthonormal ones u_i [blocks, samples, k, d],
-     * [blocks, samples, k]; rows of zeros count for nothing.
+     * Shares of unit vectors u_j [1, samples, k, d] within the span of orthonormal u_i
+     * [blocks, samples, k, d]: [blocks, samples, k]. Rows of zeros count for nothing.
      */
     overlaps: (ui: Tensor, uj: Tensor): Tensor => sum(square(matmul(uj, ui, { transposeB: true })), -1),
 
-    /** Σ‖J e‖² [blocks, samples, 1, 1] over some colors from `first` (u32 [1]) on, of `colors` [d]. */
+    /** Σ‖J e‖² [blocks, samples, 1, 1] over {@link PROBES} of the colors [d], from `first` (u32 [1]) on. */
     probes: (weights: Weights, h: Tensor, colors: Tensor, first: Tensor): Tensor =>
       probedEnergy(mapAt(weights, h), colors, first, h.shape.slice(0, 2), PROBES),
   };
 }
 
 /**
- * Shapes of a block's weights with those of `count` blocks along a leading axis, by their names below the block:
- * kernels become [count, …], matrices and vectors [count, 1, …, features], so that they broadcast over samples and positions.
+ * Shapes of `count` blocks' weights stacked along a leading axis, by their names below the block: kernels
+ * are [count, …], matrices and vectors [count, 1, …, features], to broadcast over samples and positions.
  */
 export function stackedShapes(
   network: ResidualNetwork,
@@ -112,7 +112,7 @@ export function stackedShapes(
 ): Map<string, readonly number[]> {
   const prefix = `${stage.blocks[0]}.`;
   const ones = stateShape(stage).map(() => 1);
-  // Kernels of convolutions have four axes: blocks are told apart by their channels.
+  // Kernels have four axes: their channels tell the blocks apart.
   const lead = (shape: readonly number[]) =>
     shape.length === 1 ? ones : shape.length === 2 ? ones.slice(1) : [];
   const given = [...network.parameters, ...statisticsOf(network)].map(({ name, shape }) => [name, shape]);

@@ -10,7 +10,7 @@ import { batchOf, isDense } from './batches.ts';
 import { coloring, ESTIMATES, isExact, PROBES, withRemainder } from './frobenius.ts';
 import { type JacobianOptions, jacobianPrograms, stackedShapes } from './jacobian-programs.ts';
 
-/** Singular triples of J_i at each sample, in host memory: block i of the stage, sample n, triple k, coordinate d. */
+/** Singular triples on the host: J_i of the stage's block i at sample n, triple k, coordinate d. */
 export interface JacobianTriples {
   /** [L, N, K, d]. */
   readonly u: Float32Array;
@@ -22,7 +22,7 @@ export interface JacobianTriples {
   readonly residual2: Float32Array;
   /** ‖J_i‖_F² at each sample: [L, N]. */
   readonly frobenius2: Float64Array;
-  /** Its standard error over its value, [L, N]; 0 where it is exact. */
+  /** Its relative standard error, [L, N]; 0 if exact. */
   readonly frobeniusError: Float64Array;
 }
 
@@ -37,16 +37,16 @@ interface Group {
 }
 
 /**
- * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks, at some samples, as operators: nothing here
- * sees a matrix, only batched JVPs and VJPs of the branch. Blocks are stacked along a leading axis and run together, as
- * many as memory allows. `points` holds h before each block of the stage at each sample, [N, ...state] each, all tokens if there are any.
+ * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks at some samples, as operators:
+ * nothing here sees a matrix, only batched JVPs and VJPs of the branch. As many blocks as memory allows run
+ * together, stacked. `points` holds h before each block, [N, ...state] each, with all tokens if any.
  *
  * @example
- * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
- * const options = analysisSettings(network, { seed: 1 });
- * const points = network.blocks.map(() => new Float32Array(8).fill(1)); // one sample
- * const [stage, state] = [network.stages[0]!, initialState(network, 1)];
- * using jacobians = residualJacobians(gpu, network, stage, state, points, { ...options, columns: options.sketchColumns });
+ * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const { sketchColumns: columns, ...options } = analysisSettings(net, { seed: 1 });
+ * const points = net.blocks.map(() => new Float32Array(8).fill(1)); // one sample
+ * const [stage, state] = [net.stages[0]!, initialState(net, 1)];
+ * using jacobians = residualJacobians(gpu, net, stage, state, points, { ...options, columns });
  * (await jacobians.triples()).frobenius2.length; // 2
  */
 export function residualJacobians(
@@ -73,7 +73,7 @@ export function residualJacobians(
     groups.push({ first, blocks, weights, points: DeviceArray.from(gpu, stacked, shape) });
   }
 
-  /** ‖J_i‖_F² exactly, into [L, N]: J applied to unit vectors, those of one color together. */
+  /** Writes the exact ‖J_i‖_F² into [L, N]: J applied to unit vectors, those of one color together. */
   async function probe(result: Float64Array): Promise<void> {
     const { colors, count } = coloring(stage);
     using device = DeviceArray.from(gpu, colors, [colors.length], 'u32');
@@ -81,7 +81,7 @@ export function residualJacobians(
     for (const { first, weights, points } of groups) {
       const inputs = [weights, points, device, start];
       using program = await bound(gpu, 'Frobenius norms', inputs, programs.probes);
-      // There is nothing of the colors beyond the last: they add nothing.
+      // Colors beyond the last match nothing and add nothing.
       for (let color = 0; color < count; color += PROBES) {
         start.write([color]);
         program.submit();
@@ -93,7 +93,7 @@ export function residualJacobians(
     }
   }
 
-  /** The energy found and the mean of the estimates of the rest, [problems, ESTIMATES], with its standard error. */
+  /** The energy found plus the mean estimate of the rest, [problems, ESTIMATES], and its standard error. */
   function estimate({ s, frobenius2, frobeniusError }: JacobianTriples, start: number, rest: Float32Array) {
     for (let n = 0; n < rest.length / ESTIMATES; n++) {
       const p = start + n;
@@ -109,10 +109,10 @@ export function residualJacobians(
 
   const grid = (): Float32Array[][] => stage.blocks.map(() => []);
 
-  /** Of vectors of every block, [L, N, k, d], the shape of one block's. */
+  /** Shape of one block's vectors, given those of every block, [L, N, k, d]. */
   const vectorShape = (vectors: Float32Array) => [samples, vectors.length / (depth * samples * dim), dim];
 
-  /** Fills in what a program says of a group's blocks i and each block j, given `own` of those and vectors of this one. */
+  /** Fills in what a program gives for a group's blocks i, with inputs `own`, and each j's vectors. */
   async function pairs(
     result: Float32Array[][],
     { first, blocks }: Group,
@@ -167,7 +167,7 @@ export function residualJacobians(
     },
 
     /**
-     * U_jᵀ J_i V_j for all i and j, at each sample: [i][j] is [N, K, K], rows running over U's columns. `u` and `v`
+     * U_jᵀ J_i V_j for all i and j at each sample: [i][j] is [N, K, K], rows along U's columns. `u` and `v`
      * hold the first K vectors of each block, [L, N, K, d].
      */
     async couplings(u: Float32Array, v: Float32Array): Promise<Float32Array[][]> {
@@ -199,8 +199,8 @@ export function residualJacobians(
     },
 
     /**
-     * How much of the vectors of block j lies in the span of those of block i, at each sample: [i][j] is [N, k], squared lengths of
-     * projections. `u` [L, N, k, d] holds orthonormal vectors of each block, with zeros in the place of those that do not count.
+     * How much of block j's vectors lies in the span of block i's: [i][j] is [N, k], squared lengths of
+     * their projections. `u` [L, N, k, d] holds orthonormal vectors of each block, zeros for those left out.
      */
     async overlaps(u: Float32Array): Promise<Float32Array[][]> {
       const result = grid();

@@ -19,7 +19,7 @@ const joins: Readonly<Record<Exclude<Layout, 'whole'>, (parts: never[]) => unkno
   stages: (parts) => parts,
 };
 
-/** The fields that stages have parts of, in order. */
+/** Joins the stages' parts of fields, in order. */
 export function joinStages(kind: 'sample' | 'gathered', stages: readonly object[]): object {
   const parts = stages as Part[];
   const joined = Object.entries(fold(kind) as Fields).flatMap(([name, { layout }]) =>
@@ -42,7 +42,7 @@ function blockDiagonal<T>(grids: readonly (readonly (readonly T[])[])[]): (T | n
   );
 }
 
-/** Spreads over samples; what is a grid over pairs of blocks is first averaged over i ≠ j within each sample. */
+/** Spreads over samples; grids over pairs of blocks are first averaged over i ≠ j within each sample. */
 export function summarize(
   samples: readonly SampleMeasures[],
   stages: readonly { readonly blocks: readonly string[] }[],

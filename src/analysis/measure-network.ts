@@ -33,10 +33,10 @@ export type NetworkMeasures = Pick<
  * Takes all measures (docs/measures.md) of a network at the given samples.
  *
  * @example
- * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
  * const samples = { inputs: new Float32Array([0, 1, 1, 0]), labels: [0, 1], indices: [0, 1] };
- * const options = analysisSettings(network, { seed: 1 });
- * const measures = await measureNetwork(gpu, network, initialState(network, 1), samples, options);
+ * const options = analysisSettings(net, { seed: 1 });
+ * const measures = await measureNetwork(gpu, net, initialState(net, 1), samples, options);
  * measures.samples.length; // 2
  */
 export async function measureNetwork(
@@ -93,7 +93,7 @@ export function classifierRows({ classifier, stages }: ResidualNetwork, state: H
   return range(weight.length / features).map((c) => weight.slice(c * features, (c + 1) * features));
 }
 
-/** h at all points of each stage and F of its blocks, [N, ...shape] each, and logits [N, classes], in inference mode. */
+/** h at each stage's points, F of its blocks, [N, ...shape] each, and logits [N, classes], at inference. */
 async function representations(
   gpu: Gpu,
   network: ResidualNetwork,

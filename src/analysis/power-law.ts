@@ -4,13 +4,13 @@ import { moments } from './statistics.ts';
 export interface PowerLaw {
   readonly slope: number;
   readonly intercept: number;
-  /** Of the slope, 95%, by Student's t with two degrees of freedom fewer than points; null where there are but two points. */
+  /** 95% interval of the slope by Student's t, with n − 2 degrees of freedom; null for two points. */
   readonly interval: readonly [number, number] | null;
 }
 
 /**
- * Least squares of log y on log x over points [x, y], both positive; null where fewer than two x differ. A point that is not
- * positive has no logarithm: there is no fit then.
+ * Least squares of log y on log x over points [x, y]; null if fewer than two x differ, or if a coordinate is
+ * not positive and finite.
  * @example fitPowerLaw([[1, 8], [2, 4], [4, 2]])!.slope // -1
  */
 export function fitPowerLaw(points: readonly (readonly [number, number])[]): PowerLaw | null {
@@ -31,8 +31,8 @@ export function fitPowerLaw(points: readonly (readonly [number, number])[]): Pow
 const Z = 1.959963984540054;
 
 /**
- * Student's 97.5% quantile: exact for one and two degrees of freedom, else by Fisher and Cornish's expansion (Technometrics
- * 1960), which is right to 0.2% or better from three on.
+ * Student's 97.5% quantile: exact for one and two degrees of freedom, otherwise Fisher and Cornish's
+ * expansion (Technometrics 1960), accurate to 0.2% from three on.
  */
 export function studentQuantile(degrees: number): number {
   if (degrees === 1) return Math.tan(Math.PI * 0.475);

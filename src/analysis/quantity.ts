@@ -13,14 +13,14 @@ export type Place = Readonly<Record<string, CellValue | readonly [from: number, 
 export type Scalars<N extends string = string> = Readonly<Partial<Record<N, number | null>>>;
 export type NetworkName = 'trained' | 'initialization' | 'control' | 'controlInitialization';
 
-/** What thresholds and presuppositions depend on besides what was measured. */
+/** What thresholds and presuppositions depend on besides measurements. */
 export interface Facts {
   readonly kind: NetworkInfo['kind'];
   /** Of the longest stage. */
   readonly blocks: number;
   /** Number K of leading triples that are compared. */
   readonly triples: number;
-  /** Test accuracy from which a network counts as trained, of datasets that have their own. */
+  /** Test accuracy from which a network counts as trained, if the dataset has its own. */
   readonly trainedAt?: number | undefined;
   /** Whether it was trained on random labels, which nothing can be predicted from. */
   readonly randomLabels: boolean;
@@ -40,24 +40,24 @@ export interface JudgedRun<N extends string = string>
   certainty?(network: NetworkName, scalar: N): Pick<Evidence, 'spread' | 'uncertainty'>;
 }
 
-/** A number of the runs of one seed: a scalar of the run at `at`, or what is taken of the runs along an axis there. */
+/** A number per seed: a scalar of the run at `at`, or something taken from the runs along an axis there. */
 export interface Quantity<N extends string = string> {
   readonly scalar: N;
   /** Default: the trained network. */
   readonly network?: 'control' | 'initialization';
   readonly at?: Place;
-  /** An axis. Default, of a minimum or maximum: all. */
+  /** An axis. Default, for a minimum or maximum: all. */
   readonly over?: string;
   /**
-   * Of the runs along `over`: the minimum or maximum; the slope of its logarithm on that of the axis; or the scalar of the one of the
-   * best validation accuracy, averaged over all seeds and so the same for each.
+   * Over the runs along `over`: minimum or maximum; slope of its logarithm against the axis's; or the scalar
+   * of the run with the best validation accuracy, averaged over all seeds and so the same for each.
    */
   readonly take?: 'min' | 'max' | 'slope' | 'best';
-  /** Less the scalar of the run that lies there. */
+  /** Minus the scalar of the run at this cell. */
   readonly less?: Cell;
-  /** Its correlation (Pearson's) with the logarithm of this one, over the snapshots of the run. */
+  /** Its Pearson correlation with the logarithm of this scalar, over the run's snapshots. */
   readonly withLog?: N;
-  /** Its rank correlation (Spearman's) with this one, over the runs at `at`. */
+  /** Its Spearman rank correlation with this scalar, over the runs at `at`. */
   readonly withRank?: N;
 }
 
@@ -152,7 +152,7 @@ function lackOf(runs: readonly (Pick<JudgedRun, 'status'> | undefined)[]): strin
   return lacking.every((run) => run?.status === 'failed') ? 'a run failed' : 'a run is missing';
 }
 
-/** The value of an axis of the greatest mean validation accuracy. A run that diverged has learned nothing. */
+/** The axis value with the greatest mean validation accuracy; a run that diverged has learned nothing. */
 function best(runs: readonly JudgedRun[], axis: string, values: readonly CellValue[]): CellValue | undefined {
   const accuracies = values.map((value) => {
     const own = runs.filter((run) => run.cell[axis] === value);

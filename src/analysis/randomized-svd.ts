@@ -21,7 +21,7 @@ import {
 import { leftVectors, orthonormalize, rightSvd } from '../autograd/linalg.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 
-/** A batch of linear maps, seen through its action on r vectors of each: both functions take and give […, r, d]. */
+/** A batch of linear maps, known by their action on r vectors each: both take and return […, r, d]. */
 export interface LinearMap {
   /** J·v for each vector v. */
   apply(v: Tensor): Tensor;
@@ -43,7 +43,7 @@ export interface SingularTriples {
 
 /** Size and accuracy of a randomized singular value decomposition. */
 export interface SketchOptions {
-  /** Directions of the sketch, r; at most the dimension. */
+  /** Columns of the sketch, r; at most the dimension. */
   readonly columns: number;
   readonly powerIterations: number;
   /** Spectral filters before the last power iteration, each of four products with JᵀJ. */
@@ -54,16 +54,16 @@ export interface SketchOptions {
 
 export const FILTER_DEGREE = 4;
 /**
- * Minimum ratio of the sketch's smallest σ² to its largest at which a filter is Chebyshev's: there it amplifies the largest by
- * 10,000, which float32 can hold.
+ * Ratio of the sketch's smallest ‖J x‖² to its largest above which a filter is Chebyshev's: there it
+ * amplifies the largest by some 20,000, which float32 can hold.
  */
 const FLAT_FROM = 0.25;
-/** Power iterations in place of a filter where the spectrum is steep, which leave noise below 0.02 of the largest. */
+/** Power iterations instead of a filter on a steep spectrum; they leave noise below 0.02 of the largest. */
 const STEEP_POWER = 2;
-/** In place of zero where J is. */
+/** Stands in for 0 where J is zero. */
 const SMALLEST = 1e-30;
 
-/** Products with J and with Jᵀ that a sketch takes, in directions. */
+/** Products with J and Jᵀ that a sketch takes, counted in vectors. */
 export const productsOf = ({ columns, powerIterations, filters }: SketchOptions): number =>
   2 * columns * (powerIterations + filters * FILTER_DEGREE + 1);
 
@@ -77,17 +77,17 @@ export const matrixMap = (images: Tensor): LinearMap => ({
 });
 
 /**
- * Randomized SVD of a batch of d×d maps (Li, Linderman, Szlam, Stanton, Kluger & Tygert, *Algorithm 971*, ACM TOMS
- * 2017): a Gaussian sketch of `columns` directions, power iterations, then the SVD of the map between two orthonormal
- * bases. A power iteration applies the map and its transpose to orthonormal directions. Between the two, the last one
- * orthonormalizes too, so that singular values down to the rounding of the largest keep their digits; those before do
- * not, and leave noise in the place of what lies below 3e-4 of the largest, for the last to work on. No product of the
- * map with its transpose is ever formed. With `columns` = d it is a full SVD.
+ * Randomized SVD of a batch of d×d maps (Li, Linderman, Szlam, Stanton, Kluger & Tygert, *Algorithm 971*,
+ * ACM TOMS 2017): a Gaussian sketch of `columns` directions, power iterations, then the SVD of the map
+ * between two orthonormal bases. A power iteration applies the map and its transpose to orthonormal
+ * directions. The last one also orthonormalizes in between, so that singular values down to the rounding of
+ * the largest keep their digits; those before do not, and leave noise below 3e-4 of the largest for the last
+ * to clear. No product of the map with its transpose is ever formed. With `columns` = d it is a full SVD.
  * `batch` is the shape before vectors and dimension.
  *
  * @example
- * const options = { columns: 2, powerIterations: 1, filters: 0, triples: 1, key: array([1, 2], [2], 'u32') };
- * randomizedSvd(matrixMap(array([0, 2, 1, 0], [2, 2])), [], 2, options).s; // [2, 1]
+ * const given = { columns: 2, powerIterations: 1, filters: 0, triples: 1, key: array([1, 2], [2], 'u32') };
+ * randomizedSvd(matrixMap(array([0, 2, 1, 0], [2, 2])), [], 2, given).s; // [2, 1]
  */
 export function randomizedSvd(
   map: LinearMap,
@@ -95,7 +95,7 @@ export function randomizedSvd(
   dim: number,
   { columns, powerIterations, filters, triples, key }: SketchOptions & { key: Tensor },
 ): SingularTriples {
-  // One for all maps: deviates cost more than a product with them, and no result depends on which maps run together.
+  // One for all maps: deviates cost more than a product, and results must not depend on the grouping.
   const sketch = random(key, [...batch.map(() => 1), columns, dim], { distribution: 'normal' });
   let x: Tensor = broadcast(sketch, [...batch, columns, dim]);
   for (let i = 1; i < powerIterations; i++) x = orthonormalize(map.applyTranspose(map.apply(x)));
@@ -105,7 +105,7 @@ export function randomizedSvd(
   // J ≈ Q B with B = Qᵀ J, and Bᵀ = P Rᵀ: the small matrix C = B P has the singular values of Q B.
   const b = map.applyTranspose(q);
   const p = orthonormalize(b);
-  // Rotations of P's directions, not Q's: rows of Cᵀ, an upper triangle but for rounding, are nearer to orthogonal.
+  // Rotate P's directions, not Q's: rows of Cᵀ, triangular but for rounding, are nearer to orthogonal.
   const c = matmul(p, b, { transposeB: true });
   const { s, v } = rightSvd(c);
   const left = leading(v, triples);
@@ -114,12 +114,12 @@ export function randomizedSvd(
 }
 
 /**
- * A polynomial of JᵀJ that tells its leading directions from the rest, applied to orthonormal ones. Where singular values are
- * many and close, as in wide convolutions, it is Chebyshev's T_m with the interval [0, b] mapped to [−1, 1] (Zhou, Saad, Tiago &
- * Chelikowsky, *Self-consistent-field calculations using Chebyshev-filtered subspace iteration*, 2006): what lies above b grows
- * far faster than under m power iterations. b is the minimum of ‖J x‖² over the directions, at most the smallest σ² of the sketch. Where the
- * spectrum falls steeply that polynomial would overflow, and two power iterations are enough. Each problem of the batch
- * takes its own: both are recurrences tₙ₊₁ = α·JᵀJ tₙ + β·tₙ + γ·tₙ₋₁.
+ * A polynomial of JᵀJ that lifts its leading directions above the rest, applied to orthonormal ones. Where
+ * singular values are many and close, as in wide convolutions, it is Chebyshev's T_m with [0, b] mapped to
+ * [−1, 1] (Zhou, Saad, Tiago & Chelikowsky, *Self-consistent-field calculations using Chebyshev-filtered
+ * subspace iteration*, 2006): what lies above b, the minimum of ‖J x‖² over the directions, grows far faster
+ * than in m power iterations. On a steep spectrum it would overflow, and two power iterations are enough.
+ * Each problem of the batch takes its own: both are recurrences tₙ₊₁ = α·JᵀJ tₙ + β·tₙ + γ·tₙ₋₁.
  */
 function spectralFilter(map: LinearMap, x: Tensor): Tensor {
   const images = map.apply(x);

@@ -18,9 +18,9 @@ import { type NetworkInfo, networkInfo } from './network-info.ts';
 import { type AnalysisOptions, settings } from './settings.ts';
 
 /*
- * The shape of `analysis.json`. Every array over blocks runs over blocks 1…L of all stages in order, every array over triples over
- * singular triples in descending order of σ. A number that is undefined, for a dead block (J = 0) or a path that does not move, such as
- * a cosine with a zero vector, is `null`; σ is 0 there. What compares two blocks is `null` where these are of different stages.
+ * The shape of `analysis.json`. Arrays over blocks run over blocks 1…L of all stages, arrays over triples
+ * over singular triples by descending σ. What is undefined in a dead block (J = 0) or a path that does not
+ * move, such as a cosine, is `null`, and σ is 0. What compares blocks of different stages is `null`.
  */
 
 const [sampleFields, gathered, wholes] = [fold('sample'), fold('gathered'), fold('whole')];
@@ -55,14 +55,14 @@ const sampleMeasures = v.object({
   /** The measures of its path in each stage. */
   perStage: v.array(path),
 });
-/** Measures of one sample (docs/measures.md gives each formula). Those of its path are means over stages. */
+/** Measures of one sample (docs/measures.md has the formulas). Those of its path are means over stages. */
 export type SampleMeasures = v.InferOutput<typeof sampleMeasures>;
 
 const summary = {
   step: whole(),
   ...entries(wholes),
   ...entries(gathered, 'stages'),
-  /** Over samples; of a path, means over stages, and of pairs of blocks, over all pairs of one stage. */
+  /** Over samples; for a path, means over stages; for pairs of blocks, over all pairs within a stage. */
   summary: v.object({
     ...spreadsOf(sampleFields, spread, 'path', 'stage', 'pair'),
     ...spreadsOf(sampleFields, spreads, 'block'),
@@ -72,7 +72,7 @@ const summary = {
     ),
   }),
 };
-/** What is kept of measures where samples are too many to be kept. */
+/** What is kept of measures if there are too many samples to keep. */
 export type Summary = v.InferOutput<v.ObjectSchema<typeof summary, undefined>>;
 
 const measures = v.object({ ...summary, samples: v.array(sampleMeasures), ...entries(gathered, 'grid') });
@@ -82,7 +82,7 @@ export type Measures = v.InferOutput<typeof measures>;
 /** Every measure, for what is folded over them. */
 export const all: readonly Measure<SampleMeasures, Measures>[] = list;
 
-/** What is left of measures where samples are too many to be kept. */
+/** Measures without their samples. */
 export const summaryOf = (m: Measures): Summary =>
   Object.fromEntries(Object.entries(m).filter(([name]) => name in summary)) as Summary;
 
@@ -105,10 +105,10 @@ const analysisFields = v.object({
   trained: measures,
   /** The claims as judged; only in the file of a network that has been compared with its control. */
   claims: v.exactOptional(v.pipe(v.array(evidence), v.readonly())),
-  /** Variant of the kernel used for each problem, where no `config.json` tells. */
+  /** Variant of the kernel used for each problem, if no `config.json` says. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
 });
-/** What analysis.json holds: the network, the settings, and all measures at initialization and as trained. */
+/** Contents of analysis.json: network, settings, and all measures at initialization and as trained. */
 export type Analysis = v.InferOutput<typeof analysisFields>;
 
 export const analysis = v.pipe(
@@ -144,7 +144,7 @@ export function fitsNetwork(given: Summary, { depth, stages }: NetworkInfo): boo
   );
 }
 
-/** The same of its samples. */
+/** The same for its samples. */
 const samplesFit = (
   { samples }: Measures,
   { depth, stages }: NetworkInfo,
@@ -165,9 +165,9 @@ export const epochMetrics = v.object({
   /** Mean training loss over the epoch. */
   loss: finite,
   trainAccuracy: share,
-  /** Null after epochs that are not followed by a test. */
+  /** Null after epochs without a test. */
   testAccuracy: v.nullable(share),
-  /** On the training images that are held back, where there are any; null with the other. */
+  /** On held-out training images, if any; null when `testAccuracy` is. */
   validationAccuracy: v.exactOptional(v.nullable(share)),
   /** Training time so far, in seconds, over all sessions of the run. */
   seconds: atLeast0,

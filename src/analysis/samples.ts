@@ -1,8 +1,8 @@
 import { shuffleIndex } from '../kernels/shuffle.ts';
 
 /**
- * Positions of `count` examples at which to take Jacobians: the classes in turn, each class's examples in an order
- * that depends on the seed, so that all classes are seen about equally often.
+ * Positions of `count` examples at which to take Jacobians: the classes in turn, each in an order that
+ * depends on the seed, so that all classes are seen about equally often.
  * @example chooseSamples([0, 0, 1, 1], 2, 1) // [1, 2]
  */
 export function chooseSamples(labels: ArrayLike<number>, count: number, seed: number): number[] {

@@ -4,7 +4,7 @@ import type { NetworkInfo } from './network-info.ts';
 import { all, type Measures, type Summary } from './results.ts';
 import { modelScalars } from './unconstrained/measures.ts';
 
-/** Every scalar of every measure, by its name in tables and files: what claims, sweeps and their figures refer to. */
+/** Every scalar of every measure, by the name that tables, files, claims and sweeps use. */
 export const scalars = fold('scalars');
 export type ScalarName = keyof typeof scalars;
 export const scalarNames = Object.keys(scalars) as ScalarName[];
@@ -22,7 +22,7 @@ export const scalarsOf = (
     number | null
   >;
 
-/** The numbers of each block, or of each length of a path, by their names in tables. */
+/** Numbers of each block, or of each path length, by their names in tables. */
 export const series: Readonly<Record<string, Series<Measures>>> = Object.fromEntries(
   all.flatMap(({ sample = {}, summary = {}, series: own = {} }) => [
     ...Object.entries(own),

@@ -20,35 +20,35 @@ export const settings = v.object({
 /** The settings of an analysis, as analysis.json records them. */
 export type AnalysisOptions = v.InferOutput<typeof settings>;
 
-/** The SVD of the small matrix between two bases takes no more. */
+/** Maximum number of columns: the SVD of the small matrix between two bases takes no more. */
 const MAX_COLUMNS = 128;
-/** Columns beyond the spectrum, at least. */
+/** Minimum number of columns beyond the spectrum. */
 const OVERSAMPLING = 8;
 
-/** Columns of the sketch for so many singular values: twice as many, in the fours and eights that kernels like. */
+/** Sketch columns for so many singular values: about twice as many, in the eights that kernels like. */
 const sketchFor = (spectrum: number, dim: number) =>
   Math.min(Math.max(24, 8 * Math.ceil((2 * spectrum + 4) / 8)), MAX_COLUMNS, dim);
 
 /**
- * Power iterations with which each singular value comes out to 1e-4·σ_1 with a margin where the spectrum is
- * at its flattest, before training. Fitted to simulations of W₂·diag(open)·W₁ in float64, for spectra of 6 to 30, widths
- * of 128 to 512, and half of the units open; at 128 up to 70% of them may be.
+ * Power iterations that bring each singular value to 1e-4·σ_1, with a margin, when the spectrum is flattest,
+ * before training. Fitted to simulations of W₂·diag(open)·W₁ in float64 for spectra of 6 to 30, widths of
+ * 128 to 512, and half of the units open; at 128, up to 70% may be.
  */
 const iterationsFor = (columns: number, width: number) =>
   Math.max(1, Math.ceil((1.6 * width) / columns - 1.2));
 
 /**
- * Convolutions: two power iterations, spectral filters, and a last power iteration. With 64 columns, in simulations of untrained
- * 3×3 convolutions in float32, whose spectra are flattest, the ten leading singular values came out to 3e-4·σ_1 and
- * thirty to 4e-3·σ_1, for 784 to 65,536 dimensions; as many products in power iterations alone left 9e-3 and 1.3e-2 at 65,536.
- * A hundred classes leave 128 columns little beyond the spectrum: one filter more brings a hundred values to 8e-4·σ_1.
+ * Convolutions: two power iterations, spectral filters, and a last power iteration. In float32 simulations
+ * of untrained 3×3 convolutions, the flattest, 64 columns found ten singular values to 3e-4·σ_1, thirty to
+ * 4e-3·σ_1, at 784 to 65,536 dimensions; as many products in power iterations alone, 9e-3 and 1.3e-2 at
+ * 65,536. With a hundred classes, 128 columns are few: one more filter finds a hundred values to 8e-4·σ_1.
  */
 const convolutional = (spectrum: number, columns: number, dim: number) => ({
   powerIterations: 3,
   filters: (dim > 16384 ? 3 : dim > 4096 ? 2 : 1) + (2 * spectrum > columns ? 1 : 0),
 });
 
-/** The settings of an analysis where the user leaves them open: K = C triples, spectra to 3C. Example: {@link measureNetwork} */
+/** The settings of an analysis; default: K = C triples, spectra to 3C. Example: {@link measureNetwork} */
 export function analysisSettings(
   network: ResidualNetwork,
   chosen: { [K in keyof AnalysisOptions]?: AnalysisOptions[K] | undefined } & { seed: number },
@@ -67,7 +67,7 @@ export function analysisSettings(
   for (const name of ['triples', 'spectrum', 'sketchColumns'] as const)
     checkWhole(name, chosen[name] ?? 1, 1, Math.min(minimum, MAX_COLUMNS));
   for (const name of ['powerIterations', 'filters'] as const) checkWhole(name, chosen[name] ?? 0, 0, 1000);
-  // Of one triple, any diagonal share is 1.
+  // With one triple, any diagonal share is 1.
   const triples = chosen.triples ?? Math.min(Math.max(classes, 2), longest);
   const spectrum = chosen.spectrum ?? Math.max(triples, Math.min(3 * classes, longest));
   if (spectrum < triples || spectrum > MAX_COLUMNS) {

@@ -27,7 +27,7 @@ export interface StageInput {
   readonly classifier: Rows | null;
 }
 
-/** A stage's part of the fields of each sample, and of what is gathered over samples. */
+/** A stage's part of each sample's fields, and of what is gathered over samples. */
 export interface StageMeasures {
   readonly samples: readonly object[];
   readonly gathered: object;
@@ -46,7 +46,7 @@ export async function measureStage(
   const jacobianOptions = { ...options, columns, triples: spectrum };
   const count = labels.length;
   const [whole, dim] = [stateShape(stage), stage.shape].map(sizeOf) as [number, number];
-  // Of tokens, the path of the one that Jacobians are of.
+  // With tokens, the path of the one that Jacobians are of.
   const own = (stage.tokens?.to ?? 0) * dim;
   const at = (h: Float32Array, n: number) =>
     Float64Array.from(h.subarray(n * whole + own, n * whole + own + dim));
@@ -76,7 +76,7 @@ export async function measureStage(
       }),
     );
     const directions = triples.u.slice();
-    // Those of next to no σ are arbitrary.
+    // Vectors with next to no σ are arbitrary.
     blocks.forEach((own, n) => {
       own.forEach(({ rank }, i) => {
         const start = (i * size + n) * spectrum;
@@ -105,14 +105,14 @@ export async function measureStage(
   return { samples, gathered: Object.assign({}, ...gatherers.map((gatherer) => gatherer.result())) };
 }
 
-/** The first `kept` numbers of each stretch of `each`. */
+/** The first `kept` numbers of each run of `each`. */
 function leading(x: Float32Array, each: number, kept: number): Float32Array {
   const result = new Float32Array((x.length / each) * kept);
   for (let p = 0; p * each < x.length; p++) result.set(x.subarray(p * each, p * each + kept), p * kept);
   return result;
 }
 
-/** The plane of the classes' mean points; of one class, of its points. */
+/** The plane of the class means; with one class, of its points. */
 function planeOfClasses(points: Rows, labels: readonly number[]) {
   const means = [...new Set(labels)]
     .sort((a, b) => a - b)
@@ -120,7 +120,7 @@ function planeOfClasses(points: Rows, labels: readonly number[]) {
   return principalPlane(means.length > 1 ? means : points);
 }
 
-/** One block at one sample, the given one of the problems that the triples are of. */
+/** One block at one sample: number `problem` among the triples. */
 function blockAt(
   triples: JacobianTriples,
   problem: number,

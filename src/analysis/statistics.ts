@@ -1,7 +1,7 @@
 import { philoxUniform } from '../kernels/philox.ts';
 import { range } from '../numbers.ts';
 
-/** Mean, population standard deviation and extremes of what is defined; all null where nothing is. */
+/** Mean, population standard deviation and extremes of the defined values; all null if there are none. */
 export interface Spread {
   readonly mean: number | null;
   readonly std: number | null;
@@ -9,7 +9,7 @@ export interface Spread {
   readonly max: number | null;
 }
 
-/** Of the values that are finite numbers. @example spreadOf([1, 3, null]).mean // 2 */
+/** Of the finite values. @example spreadOf([1, 3, null]).mean // 2 */
 export function spreadOf(values: Iterable<number | null | undefined>): Spread {
   const known = [...values].filter((x): x is number => x != null && Number.isFinite(x));
   if (known.length === 0) return { mean: null, std: null, min: null, max: null };
@@ -18,7 +18,7 @@ export function spreadOf(values: Iterable<number | null | undefined>): Spread {
   return { mean, std, min: Math.min(...known), max: Math.max(...known) };
 }
 
-/** Means of points, and sums of products of their deviations from these: what lines through them are made of. */
+/** Means of points and sums of products of their deviations: what lines through them are made of. */
 export function moments(points: Points) {
   const mean = (axis: 0 | 1) => points.reduce((sum, p) => sum + p[axis], 0) / points.length;
   const [cx, cy] = [mean(0), mean(1)];
@@ -29,16 +29,16 @@ export function moments(points: Points) {
 
 type Points = readonly (readonly [number, number])[];
 
-/** Pearson's; null where there are fewer than three points, or one coordinate does not vary. */
+/** Pearson's; null for fewer than three points, or if a coordinate does not vary. */
 export function correlation(points: Points): number | null {
   const { sxx, sxy, syy } = moments(points);
   const energy = (axis: 0 | 1) => points.reduce((sum, p) => sum + p[axis] ** 2, 0);
-  // Of a constant, rounding is left.
+  // A constant leaves only rounding.
   const varies = sxx > 1e-24 * energy(0) && syy > 1e-24 * energy(1);
   return points.length >= 3 && varies ? sxy / Math.sqrt(sxx * syy) : null;
 }
 
-/** Spearman's: of ranks, where equal values share the mean of theirs. It is 1 of any that grow with each other. */
+/** Spearman's: of ranks, where equal values share their mean rank. 1 if both coordinates grow together. */
 export function rankCorrelation(points: Points): number | null {
   const ranks = ([0, 1] as const).map((axis) => {
     const all = points.map((p) => p[axis]);
@@ -51,8 +51,8 @@ export function rankCorrelation(points: Points): number | null {
 const RESAMPLES = 2000;
 
 /**
- * A 95% interval of the mean rank correlation over several seeds, by the bootstrap (percentiles): networks are drawn with replacement, the
- * same ones of all seeds. Null where seeds differ in their networks, or most draws have no correlation.
+ * 95% interval of the mean rank correlation over seeds, by a percentile bootstrap that redraws all alike.
+ * Null below three networks, if seeds differ in their number, or if most draws have no correlation.
  */
 export function rankInterval(seeds: readonly Points[]): [low: number, high: number] | null {
   const count = seeds[0]?.length ?? 0;
@@ -68,10 +68,10 @@ export function rankInterval(seeds: readonly Points[]): [low: number, high: numb
   return [at(0.025), at(0.975)];
 }
 
-/** Mean of what is defined, null where nothing is. */
+/** Mean of the defined values; null if there are none. */
 export const meanOf = (values: Iterable<number | null | undefined>): number | null => spreadOf(values).mean;
 
-/** Coefficient of variation: population standard deviation over mean; null of fewer than two numbers, or where their mean is 0. */
+/** Population standard deviation over mean; null for fewer than two numbers, or if their mean is 0. */
 export function variation(values: readonly number[]): number | null {
   const { mean, std } = spreadOf(values);
   return values.length < 2 || mean === 0 ? null : std! / mean!;

@@ -5,22 +5,22 @@ import type { HostState } from '../train/state.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
 import { type JacobianTriples, residualJacobians } from './jacobians.ts';
 
-/** Two Jacobians of each block at a sample, by other tokens: `self` are of a token by itself, `context` of one token by two others. */
+/** Two Jacobians of a block at a sample: two tokens' by themselves (`self`), or one's by two (`context`). */
 export interface TokenPair {
   readonly kind: 'self' | 'context';
-  /** U₂ᵀ J₁ V₂ [K, K] of the leading K singular vectors of J₂, and the singular values of both. */
+  /** U₂ᵀ J₁ V₂ [K, K] with the K leading singular vectors of J₂, and the singular values of both. */
   of(block: number): Readonly<Record<'matrix' | 's1' | 's2', Float64Array>>;
 }
 
-/** The token that Jacobians are of, and some of those that it sees, at thirds of their way. */
+/** The token that Jacobians are of, and tokens that it sees, at thirds of the way. */
 function comparedTokens({ count, causal, to }: NonNullable<Stage['tokens']>): number[] {
   const last = causal ? to : count - 1;
   return [...new Set([to, Math.round(last / 3), Math.round((2 * last) / 3)])];
 }
 
 /**
- * All ordered pairs of a stage at some samples, whose `points` are h before each block; none where there are no tokens. `known` are the triples
- * of the Jacobians that the stage's measures are of.
+ * All ordered pairs of a stage at some samples, with h before each block in `points`; none without tokens.
+ * `known` are the triples of the Jacobians that the stage's measures use.
  */
 export async function tokenPairs(
   gpu: Gpu,

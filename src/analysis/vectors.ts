@@ -19,12 +19,12 @@ export function centerOf(points: Rows): Float64Array {
   return points[0]!.map((_, d) => points.reduce((s, p) => s + p[d]!, 0) / points.length);
 }
 
-/** Below this share of the largest, what there is in a principal direction is float32's rounding of the points. */
+/** Below this share of the largest, a principal direction is only float32's rounding of the points. */
 const NOTHING = 1e-12;
 
 /**
- * The leading principal directions of centered points, unit vectors in descending order of the sums of squares along them, as far as
- * there is anything along them. Found through the points' inner products, of which there are fewer than of coordinates.
+ * The leading principal directions of centered points: unit vectors by descending sum of squares along them,
+ * as far as there is any. They come from the points' inner products, which are fewer than coordinates.
  */
 export function principalDirections(
   centered: Rows,
@@ -53,7 +53,7 @@ export interface Plane {
   readonly center: Float64Array;
   /** Unit vectors with the last point on their positive side; zero where the points span less. */
   readonly directions: readonly [Float64Array, Float64Array];
-  /** Share of the points' variance along the first direction; null of points that are all one. */
+  /** Share of the points' variance along the first direction; null if the points coincide. */
   readonly share: number | null;
 }
 

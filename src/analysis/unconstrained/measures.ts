@@ -5,10 +5,10 @@ import { meanOf } from '../statistics.ts';
 import { dot } from '../vectors.ts';
 
 /**
- * What claims, tables and figures refer to: numbers of one model, from one start, at one step. The aligned solution is that of
- * `alignedOptimum`; there is none without skip connections. *Top* are the first C − 1 triples of each block, *ranked* those of them with
- * σ_k ≥ 1e-2·σ_1; of a pair of blocks, as many as both have. The overlap of two blocks is ‖U_iᵀU_j‖_F/√K, the root mean square cosine of
- * the angles between the spaces of their K vectors: |u_i·u_j| for one. Null is what compares with a zero block, or with none.
+ * What claims, tables and figures refer to: numbers of one model, from one start, at one step. The aligned
+ * solution is `alignedOptimum`'s; it needs skip connections. *Top*: a block's first C − 1 triples; *ranked*:
+ * those with σ_k ≥ 1e-2·σ_1, as many as both blocks of a pair have. The overlap of two blocks,
+ * ‖U_iᵀU_j‖_F/√K, is the root mean square cosine between their K vectors' spans. Null: a block is zero.
  */
 export const modelScalars = {
   objective: { label: 'objective', log: true },
@@ -34,7 +34,7 @@ export const modelScalars = {
 export type ModelScalarName = keyof typeof modelScalars;
 export type ModelScalars = Readonly<Record<ModelScalarName, number | null>>;
 
-/** All singular triples of every J_i of S models, float32: values [L, S, d], vectors as rows [L, S, d, d]. */
+/** Singular triples of every J_i of S models in float32: values [L, S, d], vectors as rows [L, S, d, d]. */
 export interface Triples {
   readonly s: Float32Array;
   readonly u: Float32Array;
@@ -48,7 +48,7 @@ export interface TripleSizes {
   readonly starts: number;
 }
 
-/** What is known of a model beside its triples. */
+/** What is known about a model besides its triples. */
 export interface ModelValues {
   readonly loss: number;
   readonly objective: number;
@@ -62,7 +62,7 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / val
 export const meanSigma = (s: Float32Array, sizes: TripleSizes, start: number, k: number): number =>
   mean(range(sizes.depth).map((i) => s[(i * sizes.starts + start) * sizes.width + k]!));
 
-/** What is measured of the model from start number `start`, as a whole and of each block. */
+/** Measures the model from start number `start`, as a whole and per block. */
 export function measureStart(
   triples: Triples,
   sizes: TripleSizes,
@@ -135,7 +135,7 @@ function overlap(a: readonly Float32Array[], b: readonly Float32Array[], count: 
   return Math.sqrt(sum / count);
 }
 
-/** The paper's figure for one model, |U_jᵀ J_i V_j| / σ_{i,1} over the first C triples, and its mean diagonal share over i ≠ j. */
+/** The paper's figure: |U_jᵀ J_i V_j| / σ_{i,1} for C triples, with its mean diagonal share over i ≠ j. */
 export function alignmentGrid(
   triples: Triples,
   sizes: TripleSizes,
