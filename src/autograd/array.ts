@@ -30,7 +30,7 @@ export interface HostArray<D extends DType = DType> {
   readonly data: TypedArray<D>;
 }
 
-/** @throws CollimateError unless `data` are as many numbers as an array has, and its type holds them */
+/** @throws CollimateError unless `data` has one number per element and the type holds each */
 export function expectData(what: string, data: ArrayLike<number>, shape: Shape, dtype: DType): void {
   const size = sizeOf(shape);
   if (typeof data !== 'object' || data?.length !== size) {
@@ -51,7 +51,7 @@ export function expectData(what: string, data: ArrayLike<number>, shape: Shape, 
   }
 }
 
-/** Data that were found to be right, as they lie in a buffer. */
+/** Checked data as they lie in a buffer, padded with zeros to `length`. */
 export function packed(data: ArrayLike<number>, dtype: DType, length = data.length): TypedArray {
   const Typed = ARRAYS[dtype];
   if (data instanceof Typed && data.length === length) return data;
@@ -60,14 +60,14 @@ export function packed(data: ArrayLike<number>, dtype: DType, length = data.leng
   return copy;
 }
 
-/** Throws where something else is in the place of a device. */
+/** @throws CollimateError unless `gpu` is a device */
 export function expectGpu(what: string, gpu: unknown): asserts gpu is Gpu {
   if (gpu instanceof Gpu) return;
   throw new CollimateError(`${what}: the device is ${describe(gpu)}`, 'Give what `await openGpu()` returns.');
 }
 
 /**
- * A dense array in GPU memory: a whole buffer or a stretch of one. Views made with {@link view} share the buffer;
+ * A dense array in GPU memory: a whole buffer or part of one. Views made with {@link view} share the buffer;
  * disposing of the array that owns it frees it.
  *
  * @example
@@ -128,7 +128,7 @@ export class DeviceArray<D extends DType = DType> implements Disposable {
     return bytesOf(this);
   }
 
-  /** An array over a stretch of this one's buffer, from element `start` on. */
+  /** An array over part of this one's buffer, from element `start` on. */
   view(start: number, shape: Shape): DeviceArray<D> {
     const own = sides('view', shape);
     if (this.dtype === 'u8' || !Number.isInteger(start) || start < 0 || start + sizeOf(own) > this.size) {
@@ -141,8 +141,8 @@ export class DeviceArray<D extends DType = DType> implements Disposable {
   }
 
   /**
-   * Replaces the contents with host data, in order with submitted work.
-   * @throws CollimateError unless there are as many numbers as elements, and the type holds them; errors call the array `name`
+   * Replaces the contents with host data, in order with submitted work. Errors call the array `name`.
+   * @throws CollimateError unless there is one number per element and the type holds each
    */
   write(data: ArrayLike<number>, name = 'an array'): void {
     expectData(name, data, this.shape, this.dtype);
@@ -159,7 +159,7 @@ export class DeviceArray<D extends DType = DType> implements Disposable {
     return new ARRAYS[this.dtype as DType](raw, 0, this.size) as TypedArray<D>;
   }
 
-  /** Frees its buffer. Programs that are bound to it cannot be submitted any more. */
+  /** Frees its buffer. Programs bound to it can no longer be submitted. */
   dispose(): void {
     if (this.#owner) this.gpu.destroyBuffer(this.buffer);
   }

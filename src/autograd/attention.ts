@@ -1,22 +1,22 @@
 import * as c from './operations.ts';
 import { broadcastShapes, expectOptions, expectTensors, sizeOf, type Tensor, type Typed } from './tensor.ts';
 
-/** What {@link attention} looks at. */
+/** Options of {@link attention}. */
 export interface AttentionOptions {
-  /** Broadcasts to the scores [… , n, m]: a bool is true where a key is seen, an f32 is added to the score. */
+  /** Broadcasts to the scores [… , n, m]: bool, true where a key is seen, or f32, added to the scores. */
   readonly mask?: Tensor;
   /** Whether query i sees keys 0 … i only (default: false). */
   readonly causal?: boolean;
-  /** What scores are multiplied by (default: 1/√d). */
+  /** Factor of the scores (default: 1/√d). */
   readonly scale?: number;
 }
 
 /**
- * Scaled dot-product attention, softmax(scale · q kᵀ) v, of queries q [… , n, d], keys k [… , m, d] and values v [… , m, e], as
- * [… , n, e]; leading axes, such as batch and heads, broadcast (Vaswani et al., *Attention is all you need*, 2017). A query that sees no
- * key gives zeros. What is not seen does not count, but where it is NaN or infinite in v.
+ * Scaled dot-product attention softmax(scale · q kᵀ) v of queries q [… , n, d], keys k [… , m, d] and values
+ * v [… , m, e]: [… , n, e]. Leading axes, such as batch and heads, broadcast (Vaswani et al., *Attention is
+ * all you need*, 2017). A query that sees no key gives zeros; unseen values count only if NaN or infinite.
  * @throws CollimateError where sizes or the mask do not fit
- * @example attention(array([1, 2], [2, 1]), array([0, 0], [2, 1]), array([4, 6], [2, 1]), { causal: true }) // [[4], [5]]
+ * @example attention(full(1, [2, 1]), full(0, [2, 1]), eye(2), { causal: true }) // [[1, 0], [0.5, 0.5]]
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Typed {
   expectTensors('attention', [q, k, v]);
@@ -28,7 +28,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   const blocks = Array.from({ length: Math.ceil(n / rows) }, (_, i) => {
     const [from, to] = [i * rows, Math.min((i + 1) * rows, n)];
     const keys = causal ? Math.min(to, m) : m;
-    // What does not have as many is repeated, or refused.
+    // Axes of other sizes broadcast, or are refused.
     const queriesOf = (x: Tensor) => (x.shape.at(-2) === n ? c.slice(x, from, to, -2) : x);
     const keysOf = (x: Tensor, axis: number) => (x.shape.at(axis) === m ? c.slice(x, 0, keys, axis) : x);
     let scores = c.mul(c.matmul(queriesOf(q), keysOf(k, -2), { transposeB: true }), scale);
@@ -42,22 +42,22 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   return c.concat(blocks, -2);
 }
 
-/** Means of values by weights: exponentials of scores. */
+/** Means of the values, weighted by the exponentials of the scores. */
 function weighted(scores: Tensor, v: Tensor): Typed {
   const top = c.amax(scores, -1);
-  // Nothing but −∞: a query that sees nothing.
+  // Only −∞: a query that sees nothing.
   const e = c.exp(c.sub(scores, c.stopGradient(c.where(c.greater(top, -Infinity), top, 0))));
   const total = c.sum(e, -1);
-  // Divided by the total at last, exponentials are taken once, and of n · e numbers instead of n · m.
+  // Dividing last takes the exponentials once, and divides n · e numbers instead of n · m.
   return c.div(c.matmul(e, v), c.where(c.equal(total, 0), 1, total));
 }
 
-/** Causal attention is cut into at most so many blocks of queries, which leave out the keys behind them; and into none shorter than this. */
+/** Most blocks of causal attention, and fewest queries of one: a block skips the keys behind its queries. */
 const [CAUSAL_BLOCKS, CAUSAL_ROWS] = [8, 128];
 /** Scores of one block: what any adapter lets a binding span, 128 MiB. */
 const MOST_SCORES = 2 ** 25;
 
-/** Queries of a block. */
+/** Queries per block. */
 function rowsAtOnce(q: Tensor, k: Tensor, causal: boolean): number {
   const [n, m] = [q.shape.at(-2)!, k.shape.at(-2)!];
   const lead = broadcastShapes('attention', [q.shape.slice(0, -2), k.shape.slice(0, -2)]);

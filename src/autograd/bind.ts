@@ -6,22 +6,22 @@ import { type DType, expectTensors, formatShape, type Shape, sides, sizeOf, Tens
 let table: Rules;
 
 /**
- * Gives the rules of all primitives, once: rules.ts does. Operations are recorded by name, and find their rules here, because
- * rules record operations themselves.
+ * Sets the rules of all primitives; rules.ts calls it once. Rules record operations themselves, so
+ * operations cannot import them: they find their rules here, by name.
  */
 export function useRules(rules: Rules): void {
   table = rules;
 }
 
-/** All there is to know of a primitive. */
+/** Everything about a primitive. */
 export const ruleOf = (op: Primitive): Rule<Primitive> => table[op] as unknown as Rule<Primitive>;
 
 /** How a tensor's operation becomes part of a kernel. */
 export const loweringOf = (x: Tensor): Lowering<Primitive> => ruleOf(x.op).lowering;
 
 /**
- * Applies a primitive: the one way in which nodes come into being. Throws where the shapes do not fit. The type of elements
- * is whichever the caller states, in the type that it returns.
+ * Applies a primitive: the only way to make a node. `D` is the dtype that the caller states, unchecked.
+ * @throws CollimateError where shapes or dtypes do not fit, or the result has 2³² elements or more
  */
 export function bind<P extends Primitive, D extends DType = DType>(
   op: P,
@@ -46,7 +46,7 @@ export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor<
   return bind('input', [], { name, shape: sides(`input ${name}`, shape), dtype });
 }
 
-/** Fills in what nodes, each behind its operands, are in float64. */
+/** Adds the float64 values of nodes, listed operands first, to `known`. */
 export function evaluate(nodes: readonly Tensor[], known: Map<Tensor, NdArray>): void {
   for (const node of nodes) {
     if (known.has(node)) continue;

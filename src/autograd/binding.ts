@@ -6,7 +6,7 @@ import type { Plan } from './lower/plan.ts';
 import { describe, formatType, sameShape, type Tensor } from './tensor.ts';
 import { leavesLike, type Matched, treeUnflatten } from './tree.ts';
 
-/** Which output replaces which input, by number, where pairs of positions say which result replaces which argument. */
+/** The input that each output replaces, by number, from `[result, argument]` pairs of positions. */
 export function replacements(
   { inputs, outputs, args, result }: Graph,
   pairs: unknown = [],
@@ -32,7 +32,7 @@ export function replacements(
   );
 }
 
-/** The array, if it can be bound in its place. */
+/** The array, if it can be bound there; throws otherwise. */
 export function fitting(gpu: Gpu, { value: array, model: t, name: what }: Matched<DeviceArray>): DeviceArray {
   if (!gpu.memory.holds(array.buffer)) {
     const other = array.gpu.memory.holds(array.buffer);
@@ -60,8 +60,8 @@ export function fitting(gpu: Gpu, { value: array, model: t, name: what }: Matche
 }
 
 /**
- * Throws where an output would overwrite what a program still reads or writes: an input, unless the output replaces it
- * in place, or another output. An output that is not given gets a buffer of its own.
+ * Throws where an output would overwrite what the program still reads or writes: another output, or an input
+ * that it does not replace in place. An output that is not given gets a buffer of its own.
  */
 export function expectApart(
   label: string,

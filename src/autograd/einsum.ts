@@ -2,19 +2,19 @@ import { CollimateError } from '../errors.ts';
 import { equal, iota, matmul, mul, reshape, sum, transpose, where } from './operations.ts';
 import { expectTensors, formatShape, sizeOf, type Tensor, type Typed } from './tensor.ts';
 
-/** A tensor with a name for each axis. Axes under `...` are called by their number from the end: `-1`, `-2`, … */
+/** A tensor with a name for each axis; axes under `...` are numbered from the end: `-1`, `-2`, … */
 interface Labeled {
   readonly x: Tensor;
   readonly names: readonly string[];
 }
 
 /**
- * Einstein's summation (NumPy's `einsum`): of products of elements, one of each operand, with equal indices where letters are equal, the
- * sums over all letters that the result does not have. Without `->`, the result has the letters that occur once, by the alphabet.
- * `...` stands for axes that broadcast. Operands are multiplied from left to right, as matrices where letters are summed.
+ * Einstein summation, NumPy's `einsum`: sums the products of elements over all letters that the result
+ * lacks. Without `->`, the result has the letters that occur once, in alphabetical order. `...` stands for
+ * axes that broadcast. Operands are multiplied from left to right, as matrices where letters are summed.
  * @throws CollimateError that names the letter and both sizes where these differ
- * @example einsum('ij,j->i', array([1, 2, 3, 4], [2, 2]), array([1, 1])) // [3, 7]; 'bij,bjk->bik' are batches of products
- * @example einsum('ii', array([1, 2, 3, 4], [2, 2])) // 5, the trace; 'ij->ji' is the transpose, 'i,j->ij' the outer product
+ * @example einsum('ij,j->i', array([1, 2, 3, 4], [2, 2]), array([1, 1])) // [3, 7]; batches: 'bij,bjk->bik'
+ * @example einsum('ii', array([1, 2, 3, 4], [2, 2])) // 5, the trace; transpose: 'ij->ji', outer: 'i,j->ij'
  */
 export function einsum(subscripts: string, ...operands: Tensor[]): Typed {
   expectTensors('einsum', operands);
@@ -133,7 +133,7 @@ function product(left: Labeled, right: Labeled, kept: ReadonlySet<string>): Labe
   return { x: reshape(y, sides, 2), names };
 }
 
-/** Its axes in another order; of those that stay in front, the transpose does not speak. */
+/** Its axes in another order; the transpose leaves out leading axes that stay. */
 function ordered({ x, names }: Labeled, order: readonly string[]): Tensor {
   const perm = order.map((name) => names.indexOf(name));
   const stay = perm.findIndex((axis, i) => axis !== i);

@@ -1,4 +1,4 @@
-/** All functions of tensors, with the rules of what they are made of: rules record operations themselves, and cannot import this. */
+/** All functions of tensors. Imports the rules they need, which record operations and cannot import this. */
 import './rules.ts';
 
 export * from './attention.ts';

@@ -22,7 +22,7 @@ const isShape = (x: unknown): x is readonly number[] =>
   Array.isArray(x) && x.length > 0 && x.every((d) => typeof d === 'number');
 
 /**
- * Runs a function of tensors once, on symbols, and records what it computes. Specs take the place of its tensors.
+ * Runs a function of tensors once, on symbols shaped like the specs, and records what it computes.
  * @throws CollimateError if it returns no tensor, or a tensor of another trace
  * @example trace((x) => exp(x), [[2]]).outputs[0]!.shape // [2]
  */
@@ -66,7 +66,7 @@ function checkOutputs(name: string, inputs: readonly Tensor[], outputs: readonly
   );
 }
 
-/** Throws where something else is in the place of a graph. */
+/** @throws CollimateError unless `graph` is a graph */
 export function expectGraph(what: string, graph: unknown): void {
   const { inputs, outputs } = Object(graph) as Partial<Graph>;
   if (Array.isArray(inputs) && Array.isArray(outputs)) return;
@@ -85,7 +85,7 @@ export function namesOf({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>):
 
 /**
  * The graph as text, one line per operation, with shapes; the same computation gives the same text.
- * @example printGraph(trace((x) => exp(x), [[2]])) // 'graph(%0: f32[2] 0)\n  %1: f32[2] = exp(%0)\n  return %1'
+ * @example printGraph(trace(exp, [[2]])) // 'graph(%0: f32[2] 0)\n  %1: f32[2] = exp(%0)\n  return %1'
  */
 export function printGraph(graph: Pick<Graph, 'inputs' | 'outputs'>): string {
   expectGraph('printGraph', graph);

@@ -7,7 +7,7 @@ import { expectOptions, expectTensors, type Tensor, type Typed } from './tensor.
 /** How a window moves: numbers stand for both sides. */
 export interface WindowOptions {
   readonly stride?: number | Sides;
-  /** Rows and columns of zeros (for pooling: of nothing) on each side of the image. */
+  /** Rows and columns of zeros (for max pooling: of nothing) on each side of the image. */
   readonly padding?: number | Sides;
 }
 
@@ -23,21 +23,21 @@ const windowOf = (x: Tensor, size: Sides, { stride, padding = 0 }: WindowOptions
 /**
  * Convolution (without flipping) of images [… , n, height, width, in] with weights in PyTorch's layout
  * [… , out, in, height, width]. The result is [… , n, height, width, out]; leading axes broadcast.
- * @example conv2d(array([1, 2, 3, 4], [1, 2, 2, 1]), array([1, 1, 1, 1], [1, 1, 2, 2])) // [10], of height and width 1
+ * @example conv2d(array([1, 2, 3, 4], [1, 2, 2, 1]), full(1, [1, 1, 2, 2])) // [10], of height and width 1
  */
 export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Typed {
   expectTensors('conv2d', [x, weight]);
   const size: Sides = [weight.shape.at(-2) ?? 0, weight.shape.at(-1) ?? 0];
-  // Of too few axes, the rule of conv speaks.
+  // With too few axes, conv's own rule throws.
   const channelsLast = weight.rank < 4 ? weight : transpose(weight, [0, 2, 3, 1]);
   return conv('response', x, channelsLast, windowOf(x, size, options, [1, 1]));
 }
 
 /**
- * The transpose of {@link conv2d}, by which it is linear in images [… , n, height, width, in], as a layer of its own: PyTorch's
- * `conv_transpose2d`, with its layout of weights [… , in, out, height, width]. An image's side h becomes
+ * The transpose of {@link conv2d} in its images [… , n, height, width, in], as a layer of its own: PyTorch's
+ * `conv_transpose2d`, with its weight layout [… , in, out, height, width]. A side h of an image becomes
  * (h − 1) · stride − 2 padding + size + outputPadding.
- * @example convTranspose2d(array([2], [1, 1, 1, 1]), array([1, 2, 3, 4], [1, 1, 2, 2])) // [2, 4, 6, 8], of height and width 2
+ * @example convTranspose2d(full(2, [1, 1, 1, 1]), array([1, 2, 3, 4], [1, 1, 2, 2])) // [2, 4, 6, 8], 2 × 2
  */
 export function convTranspose2d(
   x: Tensor,
@@ -63,8 +63,8 @@ export function convTranspose2d(
 }
 
 /**
- * Largest element at each position of a window over images [… , n, height, width, channels]; NaN if any is. By default
- * windows do not overlap. The derivative goes to the first largest element (the first NaN), as in PyTorch.
+ * Largest element at each position of a window over images [… , n, height, width, channels]; NaN if any is.
+ * By default windows do not overlap. The derivative goes to the first largest element or NaN, as in PyTorch.
  * @example maxPool2d(array([1, 2, 3, 4], [1, 2, 2, 1]), 2) // [4]
  */
 export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Typed {
@@ -74,8 +74,8 @@ export function maxPool2d(x: Tensor, size: number | Sides, options: WindowOption
 }
 
 /**
- * Mean at each position of a window over images [… , n, height, width, channels]; padding counts as zeros, as in PyTorch. By default
- * windows do not overlap.
+ * Mean at each position of a window over images [… , n, height, width, channels]. By default windows do not
+ * overlap. Padding counts as zeros, as in PyTorch.
  * @example averagePool2d(array([1, 2, 3, 4], [1, 2, 2, 1]), 2) // [2.5]
  */
 export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOptions = {}): Typed {

@@ -11,16 +11,16 @@ const unitVectors = (shape: Shape): Tensor => {
   return reshape(cast(equal(iota([n, 1], 0), iota([n])), 'f32'), shape, 1);
 };
 
-/** How a Jacobian is computed: a tangent for each element of the argument, or a cotangent for each of the result. */
+/** Forward takes a tangent per element of the argument, reverse a cotangent per element of the result. */
 export interface JacobianOptions {
-  /** By default whichever are fewer. */
+  /** Default: whichever takes fewer. */
   mode?: 'forward' | 'reverse';
 }
 
 /**
- * A function that gives the Jacobian of `f` with respect to its first argument: for a result [m…] of an argument
- * [n…] it is [m…, n…]. Each tensor of a structure of results is replaced by one like the argument. All columns (or
- * rows) are computed in one pass; for a product with some of them use {@link linearize}.
+ * A function that gives the Jacobian of `f` with respect to its first argument: [m…, n…] for a result [m…]
+ * of an argument [n…]. In a structure of results, a structure like the argument replaces each tensor. All
+ * columns (or rows) are computed in one pass; for products with some of them use {@link linearize}.
  *
  * @example
  * const f = (x: Tensor) => mul(x, sum(x));
@@ -72,8 +72,8 @@ function rows(outs: readonly Tensor[], copies: readonly Tensor[]): Parts {
 }
 
 /**
- * A function that gives the Hessian of the scalar function `f` with respect to its first argument [n…]: [n…, n…]. In a structure,
- * the block of second derivatives by `a` and `b` is found under `a`, then `b`. Forward mode over reverse mode.
+ * A function that gives the Hessian [n…, n…] of the scalar function `f` with respect to its first argument
+ * [n…], forward over reverse. In a structure, the second derivatives by `a` and `b` are under `a`, then `b`.
  *
  * @example
  * const f = (x: Tensor) => sum(mul(square(x), x));
@@ -84,9 +84,9 @@ export const hessian = <A extends Args>(f: (...args: A) => Tensor): ((...args: A
   jacobian(grad(f), { mode: 'forward' });
 
 /**
- * The Hessian of the scalar function `f` with respect to its first argument, times `v`, which is like that argument: forward mode
- * over reverse mode, at a few times the cost of the gradient. The tensors of `v` may have further leading axes, the same
- * for all, and so does the product: many vectors at once.
+ * The Hessian of the scalar function `f` with respect to its first argument, times `v`, which is like that
+ * argument: forward over reverse, at a few times the cost of the gradient. The tensors of `v`, and so the
+ * product, may have further leading axes, the same for all: many vectors at once.
  *
  * @example
  * const f = (x: Tensor) => sum(mul(square(x), x));

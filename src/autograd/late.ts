@@ -1,9 +1,9 @@
-/** Modules that operations recorded so far need, and that are not there yet. */
+/** Modules that recorded operations need and that are not loaded yet. */
 const wanted = new Set<Late<unknown>>();
 
 /**
- * A module of kernels that few programs need: pages that use none of them do not load it. Operations say that they want it
- * when they are recorded, and {@link loadWanted} is awaited before kernels are made.
+ * A module of kernels that few programs need, loaded only on pages that use them. Recording an operation
+ * asks for its module; {@link loadWanted} is awaited before kernels are made.
  */
 export class Late<T> {
   #module: T | undefined;

@@ -2,17 +2,17 @@ import { bind } from './bind.ts';
 import * as c from './functions.ts';
 import { expectTensors, type Tensor, type Typed } from './tensor.ts';
 
-/** Elements of a vector that one subgroup of eight lanes keeps in registers: beyond, the kernel needs barriers. */
+/** Elements of a vector that eight lanes of a subgroup keep in registers; beyond, kernels need barriers. */
 const SEGMENT = 256;
 
 /**
- * For each set of vectors `x [… , r, d]`, an orthonormal set whose first j vectors span what the first j of `x` span, as far
- * as those are independent.
+ * An orthonormal set for each set of vectors `x [… , r, d]`: its first j vectors span what the first j of
+ * `x` span, as far as those are independent.
  *
- * Long vectors are cut into segments, whose bases and the vectors' coordinates in them are cheap; the coordinates are
- * shorter vectors of the same inner products, and orthonormalized in their turn (TSQR: Demmel, Grigori, Hoemmen &
- * Langou, *Communication-optimal parallel and sequential QR and LU factorizations*, SIAM J. Sci. Comput. 2012). Most of
- * the work is products of matrices, and however few the sets, there are many segments to work on side by side.
+ * Long vectors are cut into segments, whose bases, and coordinates in them, are cheap. The coordinates,
+ * shorter vectors with the same inner products, are orthonormalized in turn (TSQR: Demmel, Grigori, Hoemmen
+ * & Langou, *Communication-optimal parallel and sequential QR and LU factorizations*, SIAM J. Sci. Comput.
+ * 2012). Most of the work is matrix products, and even few sets have many segments to work on side by side.
  * @example orthonormalize(array([3, 4, 0, 1], [2, 2])) // [[0.6, 0.8], [-0.8, 0.6]]
  */
 export function orthonormalize(x: Tensor): Typed {
@@ -22,7 +22,7 @@ export function orthonormalize(x: Tensor): Typed {
   const length = segmentLength(r, d);
   if (length >= d) return bind('orthonormalize', [x], {});
   const count = Math.ceil(d / length);
-  // Vectors of very different lengths meet in the products.
+  // The products mix vectors of very different lengths.
   const top = c.amax(c.maximum(x, c.neg(x)), -1);
   const even = c.div(x, c.where(c.greater(top, 0), top, 1));
   const segments = split(count * length > d ? resize(even, count * length) : even, count);
@@ -33,9 +33,9 @@ export function orthonormalize(x: Tensor): Typed {
 }
 
 /**
- * Length of the segments of r vectors of d elements, or d if one kernel should do. The last may be shorter than the others, and is
- * continued by zeros; if r elements remain, bases have zeros there too. Better is a length that divides d, and
- * one that allows loads of four elements.
+ * Length of the segments of r vectors of d elements; d if one kernel should do. The last may be shorter and
+ * is padded with zeros; if r elements remain, bases are zero there too. Better is a length that divides d,
+ * and one that allows loads of four elements.
  */
 function segmentLength(r: number, d: number): number {
   const most = Math.max(SEGMENT, 4 * r);
@@ -60,7 +60,7 @@ function join(x: Typed): Typed {
   return c.reshape(c.transpose(x, [1, 0, 2]), [r, count * m], 3);
 }
 
-/** Vectors cut, or continued by zeros, to another length. */
+/** Vectors cut, or padded with zeros, to another length. */
 function resize(x: Tensor, to: number): Typed {
   const d = x.shape.at(-1)!;
   const others = Array.from({ length: x.rank - 1 }, (_, i) => i);
@@ -70,15 +70,15 @@ function resize(x: Tensor, to: number): Typed {
   return to > d ? c.where(c.greater(d, c.iota([to])), vectors, 0) : vectors;
 }
 
-/** Singular values `s [… , n]` of square matrices `a [… , n, n]`, falling, and right singular vectors, rows of `v`. */
+/** Singular values `s [… , n]`, descending, and right singular vectors, rows of `v`, of `a [… , n, n]`. */
 export function rightSvd(a: Tensor): { s: Typed; v: Typed } {
   const part = (p: 's' | 'v'): Typed => bind('svd', [a], { part: p });
   return { s: part('s'), v: part('v') };
 }
 
 /**
- * Left singular vectors from images `x [… , r, n]` of orthonormal right ones in the order of falling singular values,
- * sₖ uₖ: where sₖ is lost in the rounding of s₁, uₖ is a unit vector orthogonal to all before.
+ * Left singular vectors from images `x [… , r, n]` of orthonormal right ones, by descending singular value:
+ * sₖ uₖ. Where sₖ is lost in the rounding of s₁, uₖ is a unit vector orthogonal to all before.
  */
 export function leftVectors(x: Tensor): Typed {
   const q = orthonormalize(x);

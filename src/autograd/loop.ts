@@ -6,13 +6,13 @@ import { ancestors, type Tensor } from './tensor.ts';
 let nextId = 0;
 
 /**
- * A computation to be repeated: a graph of symbols. Nodes of the primitive `scan` are its results: each is a value of the body after
- * the last step, or at each step. All results of a loop on the same inputs are computed together, and derivatives may ask
- * for more of them. The inputs are first carries, then arrays of a row for each step, then what is the same in all steps.
+ * A repeated computation: a graph of symbols. Nodes of the primitive `scan` are its results: values of the
+ * body after the last step or at each. Those on the same inputs are computed together, and derivatives may
+ * ask for more. Inputs are first carries, then arrays of a row per step, then what all steps share.
  */
 export class Loop {
   readonly id = nextId++;
-  /** Values of the body that there are results of. */
+  /** Values of the body that have results. */
   readonly values: Tensor[] = [];
 
   constructor(
@@ -31,7 +31,7 @@ export class Loop {
     return [...this.carries, ...this.xs, ...this.shared] as Tensor<'input'>[];
   }
 
-  /** As part of the parameters of a node, it is known by its number. */
+  /** Stands for the loop in the parameters of a node. */
   toJSON(): number {
     return this.id;
   }
@@ -47,14 +47,14 @@ export class Loop {
 export const loopOf = (node: Tensor<'scan'>): Loop => node.params.loop as Loop;
 export const valueIn = (node: Tensor<'scan'>): Tensor => loopOf(node).values[node.params.value]!;
 
-/** The body of a loop to be, which may use anything: what it uses from outside becomes an input. Null is zero, or no result. */
+/** A loop body to record; what it uses from outside becomes an input. Null is zero, or no result. */
 export interface Body {
   readonly carries: readonly Tensor[];
   readonly init: readonly (Tensor | null)[];
   readonly next: readonly (Tensor | null)[];
   readonly xs: readonly Tensor[];
   readonly rows: readonly Tensor[];
-  /** What there shall be results of at each step. */
+  /** Values to return at each step. */
   readonly each: readonly (Tensor | null)[];
 }
 

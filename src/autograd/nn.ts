@@ -16,7 +16,7 @@ export function eye(rows: number, columns = rows): Typed {
 }
 
 /**
- * ln Σ exp(x) along an axis (default: the last), which is kept with size 1, without overflow; infinities and NaN propagate.
+ * ln Σ exp(x) without overflow along an axis (default: the last), kept with size 1; ±∞ and NaN propagate.
  * @example logsumexp(array([0, Math.log(3)])) // [1.386294]
  */
 export function logsumexp(x: Tensor, axes: c.Axes = -1): Typed {
@@ -27,8 +27,8 @@ export function logsumexp(x: Tensor, axes: c.Axes = -1): Typed {
 }
 
 /**
- * eˣ / Σ eˣ along an axis (default: the last), without overflow. −∞ gives 0; NaN, ∞, and nothing but −∞ give NaN along all
- * of the axis, as in PyTorch.
+ * eˣ / Σ eˣ along an axis (default: the last), without overflow. −∞ gives 0. As in PyTorch, the whole axis
+ * is NaN if it holds NaN or ∞, or only −∞.
  * @example softmax(array([0, Math.log(3)])) // [0.25, 0.75]
  */
 export function softmax(x: Tensor, axes: c.Axes = -1): Typed {
@@ -37,7 +37,7 @@ export function softmax(x: Tensor, axes: c.Axes = -1): Typed {
 }
 
 /**
- * x − ln Σ eˣ along an axis (default: the last): the logarithm of {@link softmax}, without cancellation where that is tiny.
+ * x − ln Σ eˣ along an axis (default: the last): the log of {@link softmax}, accurate where that is tiny.
  * @example logSoftmax(array([0, -200])) // [0, -200]
  */
 export function logSoftmax(x: Tensor, axes: c.Axes = -1): Typed {
@@ -46,7 +46,7 @@ export function logSoftmax(x: Tensor, axes: c.Axes = -1): Typed {
 }
 
 /**
- * Index of the first largest element along an axis (default: the last, kept with size 1), as f32; NaN counts as largest.
+ * f32 index of the first maximum along an axis (default: the last), kept with size 1. NaN is the largest.
  * @example argmax(array([1, 3, 3, 2])) // [1]
  */
 export function argmax(x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typed {
@@ -61,14 +61,14 @@ export function argmax(x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typ
 }
 
 /**
- * Index of the first smallest element along an axis (default: the last, kept with size 1), as f32; NaN counts as smallest.
+ * f32 index of the first minimum along an axis (default: the last), kept with size 1. NaN is the smallest.
  * @example argmin(array([1, 3, 0, 0])) // [2]
  */
 export const argmin = (x: Tensor, axis = -1, options: c.ReduceOptions = {}): Typed =>
   argmax(c.reversed(x), axis, options);
 
 /**
- * 1 where the last axis, a new one of size `classes`, is at `index` (numbers of any shape), else 0: all zeros for what is no class.
+ * A new last axis of size `classes`: 1 at `index` (of any shape), else 0; all zeros where that is no class.
  * @example oneHot(array([2, 0]), 3) // [[0, 0, 1], [1, 0, 0]]
  */
 export function oneHot(index: Tensor, classes: number): Typed {
@@ -84,9 +84,9 @@ export function oneHot(index: Tensor, classes: number): Typed {
 export const silu = (x: Tensor): Typed => c.mul(x as Typed, c.sigmoid(x));
 
 /**
- * x Φ(x), with Φ the distribution function of the standard normal distribution (Hendrycks & Gimpel, *Gaussian error linear units*,
- * 2016). As in JAX, it is approximated, with an error below 5e-4, by ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) unless `approximate` is
- * false. NaN at −∞.
+ * x Φ(x), with Φ the standard normal distribution function (Hendrycks & Gimpel, *Gaussian error linear
+ * units*, 2016). As in JAX, approximated within 5e-4 by ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) unless
+ * `approximate` is false. NaN at −∞.
  * @example gelu(array([1, -1]), { approximate: false }) // [0.841345, -0.158655], as PyTorch's by default
  */
 export function gelu(x: Tensor, options: { readonly approximate?: boolean } = {}): Typed {
@@ -109,8 +109,8 @@ export interface LayerNormOptions {
 }
 
 /**
- * (x − mean) / √(variance + ε) · weight + bias, with mean and (biased) variance of each part along `axes` (Ba, Kiros & Hinton, *Layer
- * normalization*, 2016). NaN throughout a part of which an element is not finite.
+ * (x − mean) / √(variance + ε) · weight + bias, with the mean and biased variance along `axes` (Ba, Kiros &
+ * Hinton, *Layer normalization*, 2016). All that is normalized with a non-finite element is NaN.
  * @example layerNorm(array([1, 3, 5, 5], [2, 2]), { bias: array([1, 2]) }) // [[0.000005, 2.999995], [1, 2]]
  */
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Typed {
@@ -127,8 +127,8 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Typed {
 }
 
 /**
- * Mean cross-entropy of logits [n, classes] against labels (f32 [n] holding class numbers), in nats, as a scalar of
- * shape [1, 1]. It is NaN if any logit is, or if a label is not a class.
+ * Mean cross-entropy, in nats, of logits [n, classes] against labels (class numbers, f32 [n]): a scalar of
+ * shape [1, 1]. NaN if any logit is, or if a label is not a class.
  * @example softmaxCrossEntropy(array([0, 0], [1, 2]), array([1])) // [[0.693147]]
  */
 export function softmaxCrossEntropy(logits: Tensor, labels: Tensor): Typed {
