@@ -9,7 +9,7 @@ import { alignRanks, constant, fromEnd, pad, reshape, slice } from './views.ts';
 export * from './pointwise.ts';
 export * from './views.ts';
 
-/** Sums over the axes along which `shape` was repeated to become that of `x`: the transpose of broadcasting. */
+/** Sums `x` over the axes along which `shape` was broadcast to its shape: the transpose of broadcasting. */
 export function sumTo<D extends DType>(x: Typed<D>, shape: Shape): Typed<D> {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.rank - shape.length;
@@ -23,7 +23,7 @@ export function sumTo<D extends DType>(x: Typed<D>, shape: Shape): Typed<D> {
 /** One axis or several; those from 0 on count from the first, negative ones from the last. */
 export type Axes = number | readonly number[];
 
-/** What becomes of reduced axes: by default they stay, with size 1, so that the result broadcasts with the operand. */
+/** By default reduced axes stay, with size 1, so that the result broadcasts with the operand. */
 export interface ReduceOptions {
   /** `false` drops them (default: true). */
   readonly keepDims?: boolean;
@@ -49,40 +49,40 @@ export function squeeze<D extends DType>(x: Typed<D>, axes: readonly number[]): 
   return reshape(x, x.shape.filter(stays));
 }
 
-/** Sum along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². @example sum(array([1, 2, 3])) // [6] */
+/** Sum along `axes` (default: all), kept with size 1; integers wrap. @example sum(array([1, 2])) // [3] */
 export const sum = reduce('sum', 'sum');
 /**
- * Largest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally.
+ * Largest element along `axes` (default: all), kept with size 1; NaN if any is. Ties share the derivative.
  * @example amax(array([1, 3, 2, 0], [2, 2]), -1) // [[3], [2]]
  */
 export const amax = reduce('max', 'amax');
-/** Numbers in reverse order; of integers, whose smallest has no negative, −1 − x. */
+/** Reverses the order of numbers: −x, but −1 − x of integers, whose smallest has no negative. */
 export const reversed = <D extends DType>(x: Typed<D>): Typed<D> =>
   isInteger(x?.dtype) ? sub(constant(x.dtype === 'u32' ? 2 ** 32 - 1 : -1, x.dtype), x) : neg(x);
 /**
- * Smallest element along `axes` (default: all), which are kept with size 1; NaN if any is. Ties share the derivative equally.
+ * Smallest element along `axes` (default: all), kept with size 1; NaN if any is. Ties share the derivative.
  * @example amin(array([1, 3, 2, 0], [2, 2]), -1) // [[1], [0]]
  */
 export const amin = <D extends DType>(x: Typed<D>, axes?: Axes, options?: ReduceOptions): Typed<D> =>
   reversed(amax(reversed(x), axes, options));
 /**
- * Product along `axes` (default: all), which are kept with size 1; of integers, modulo 2³². The derivative is right with zeros, too.
+ * Product along `axes` (default: all), kept with size 1; integers wrap. The derivative is right at zeros.
  * @example prod(array([2, 3, 4])) // [24]
  */
 export const prod = reduce('prod', 'prod');
 /**
- * Biased variance (divides by n) along `axes` (default: all), kept with size 1; NaN if any element is not finite.
+ * Biased variance (over n) along `axes` (default: all), kept with size 1; NaN if any element is not finite.
  * @example variance(array([1, 3])) // [1]
  */
 export const variance = reduce('variance', 'variance') as Float;
-/** Mean along `axes` (default: all), which are kept with size 1. @example mean(array([1, 2, 3, 6], [2, 2]), -1) // [[1.5], [4.5]] */
+/** Mean along `axes` (default: all), kept with size 1. @example mean(array([1, 3], [1, 2]), -1) // [[2]] */
 export const mean = reduce('mean', 'mean') as Float;
 
 /** Elements that are summed one after the other; more are summed in blocks. */
 const LONGEST = 256;
 
 /**
- * Sums of all elements up to each along an axis (default: the last), itself included; with `reverse`, from the end on.
+ * Running sums along an axis (default: the last), each element included; with `reverse`, from the end.
  * @example cumsum(array([1, 2, 3])) // [1, 3, 6]
  */
 export function cumsum<D extends DType>(
@@ -110,7 +110,7 @@ export function cumsum<D extends DType>(
   return slice(reshape(add(within, before), whole.shape), 0, n, at);
 }
 
-/** The same for operations that have axes of their own: a lack of those is not made up for. */
+/** {@link alignRanks} for operations with `own` last axes; where one lacks those, their rule throws. */
 function alignBatches(op: string, tensors: Tensor[], own: number): Tensor[] {
   expectTensors(op, tensors);
   return tensors.every((t) => t.rank >= own) ? alignRanks(op, tensors) : tensors;
@@ -132,8 +132,8 @@ export function conv(part: Params['conv']['part'], a: Tensor, b: Tensor, window:
 }
 
 /**
- * Elements of `table` (u8 or f32) at `index` (u32 or i32) along an axis (default: the first), in whose place the axes of `index` are; as
- * f32, times `scale` plus `shift`. Out of range, below 0 too, there is NaN, whose derivative is dropped.
+ * Elements of `table` (u8 or f32) at `index` (u32 or i32), whose axes replace an axis (default: the first);
+ * as f32, times `scale` plus `shift`. Out of range, or negative: NaN, with no derivative.
  * @example take(array([10, 20, 30]), array([2, 0], [2], 'u32')) // [30, 10]
  */
 export function take(
@@ -152,16 +152,16 @@ export function take(
 }
 
 /**
- * Sums of the parts of `updates` (f32) along an axis (default: the first) that have the same `index` (u32 or i32 [b]): `rows` of them, 0
- * where there is none. They are added in their order, so that the same data give the same bits; those with an index out of
- * range are dropped.
+ * Sums the parts of `updates` (f32) along an axis (default: the first) by `index` (u32 or i32 [b]) into
+ * `rows` rows, 0 where there is none. Parts are added in order, so the same data give the same bits; those
+ * with an index out of range are dropped.
  * @example scatterAdd(array([1, 2, 3]), array([0, 1, 0], [3], 'u32'), 2) // [4, 2]
  */
 export const scatterAdd = (updates: Tensor, index: Tensor, rows: number, axis = 0): Typed =>
   bind('scatterAdd', [updates, index], { axis: fromEnd(axis, updates.rank), rows });
 
 /**
- * Random numbers, uniform in [0, 1) or standard normal, that depend on `key` (u32 [2]), `stream` and position alone.
+ * Random numbers, uniform in [0, 1) or standard normal, fixed by `key` (u32 [2]), `stream` and position.
  * @example random(array([1, 2], [2], 'u32'), [2]) // [0.021864, 0.596962]
  */
 export function random(

@@ -34,7 +34,7 @@ export const mul = binary('mul');
  * @example div(array([7, 9]), 2) // [3.5, 4.5]; of u32, [3, 4]
  */
 export const div = binary('div');
-/** Remainder of integers, with the sign of the dividend; 0 if the divisor is 0. @example rem(iota([5]), 3) // [0, 1, 2, 0, 1] */
+/** Integer remainder, signed like the dividend; x rem 0 = 0. @example rem(iota([4]), 3) // [0, 1, 2, 0] */
 export const rem = binary('rem');
 /**
  * The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally.
@@ -48,7 +48,7 @@ export const maximum = binary('max');
 export const minimum = binary('min');
 /** a > b, as bool; false if either is NaN. @example greater(array([1, 2]), 1) // [0, 1] */
 export const greater = comparison('greater');
-/** a = b, as bool; false if either is NaN, so `equal(x, x)` is false for NaN alone. @example equal(array([1, 2]), 1) // [1, 0] */
+/** a = b, as bool; false if either is NaN, even `equal(x, x)`. @example equal(array([1, 2]), 1) // [1, 0] */
 export const equal = comparison('equal');
 
 /** a < b, as bool; false if either is NaN. @example less(array([1, 2]), 2) // [1, 0] */
@@ -60,9 +60,9 @@ export const lessEqual = (a: Operand, b: Operand): Typed<'bool'> => greaterEqual
 /** a ≠ b, as bool; true if either is NaN. @example notEqual(array([1, 2]), 1) // [0, 1] */
 export const notEqual = (a: Operand, b: Operand): Typed<'bool'> => not(equal(a, b));
 type Logical = (a: Tensor, b: Tensor) => Typed<'bool'>;
-/** Whether both of two bools are true. @example and(less(iota([4]), 3), greater(iota([4]), 0)) // [0, 1, 1, 0] */
+/** Whether both bools are true. @example and(less(iota([4]), 3), greater(iota([4]), 0)) // [0, 1, 1, 0] */
 export const and = comparison('and') as Logical;
-/** Whether one or both of two bools are true. @example or(less(iota([4]), 1), greater(iota([4]), 2)) // [1, 0, 0, 1] */
+/** Whether either bool is true. @example or(less(iota([4]), 1), greater(iota([4]), 2)) // [1, 0, 0, 1] */
 export const or = comparison('or') as Logical;
 /** The other bool. @example not(less(iota([3]), 1)) // [0, 1, 1] */
 export const not = (x: Tensor): Typed<'bool'> => bind('not', [x], {});
@@ -71,9 +71,9 @@ export const not = (x: Tensor): Typed<'bool'> => bind('not', [x], {});
 export const neg = <D extends DType>(x: Typed<D>): Typed<D> => bind('neg', [x], {});
 /** eˣ. @example exp(array([0, 1])) // [1, 2.718282] */
 export const exp = (x: Tensor): Typed => bind('exp', [x], {});
-/** Natural logarithm; NaN of negative numbers. @example log(array([1, Math.E])) // [0, 1] */
+/** Natural logarithm; NaN for negative x. @example log(array([1, Math.E])) // [0, 1] */
 export const log = (x: Tensor): Typed => bind('log', [x], {});
-/** √x; NaN of negative numbers. @example sqrt(array([4, 9])) // [2, 3] */
+/** √x; NaN for negative x. @example sqrt(array([4, 9])) // [2, 3] */
 export const sqrt = (x: Tensor): Typed => bind('sqrt', [x], {});
 /** 1/√x. @example rsqrt(array([4, 25])) // [0.5, 0.2] */
 export const rsqrt = (x: Tensor): Typed => bind('rsqrt', [x], {});
@@ -87,31 +87,31 @@ export const tanh = (x: Tensor): Typed => bind('tanh', [x], {});
 export const sigmoid = (x: Tensor): Typed => bind('sigmoid', [x], {});
 /** The error function, 2/√π ∫ e^(−t²) dt from 0 to x. @example erf(array([0, 1])) // [0, 0.842701] */
 export const erf = (x: Tensor): Typed => bind('erf', [x], {});
-/** Magnitude of f32 or i32 (that of −2³¹ is −2³¹); the derivative is 0 at 0. @example abs(array([-2, 3])) // [2, 3] */
+/** |x| of f32 or i32 (−2³¹ stays); the derivative is 0 at 0. @example abs(array([-2, 3])) // [2, 3] */
 export const abs = <D extends DType>(x: Typed<D>): Typed<D> => bind('abs', [x], {});
-/** −1, 0 or 1; zeros keep their sign, and of NaN it is NaN. The derivative is 0. @example sign(array([-2, 0, 3])) // [-1, 0, 1] */
+/** −1, 0 or 1; ±0 and NaN stay. The derivative is 0. @example sign(array([-2, 0, 3])) // [-1, 0, 1] */
 export const sign = <D extends DType>(x: Typed<D>): Typed<D> =>
   stopGradient(where(greater(x, 0), 1, where(greater(0, x), -1, x)));
-/** The largest whole number that is not above x. The derivative is 0. @example floor(array([1.5, -1.5])) // [1, -2] */
+/** The largest integer ≤ x; the derivative is 0. @example floor(array([1.5, -1.5])) // [1, -2] */
 export const floor = (x: Tensor): Typed => bind('floor', [x], {});
-/** The nearest whole number, of two the even one. The derivative is 0. @example round(array([1.5, 2.5, -0.6])) // [2, 2, -1] */
+/** The nearest integer, ties to even; the derivative is 0. @example round(array([2.5, -0.6])) // [2, -1] */
 export const round = (x: Tensor): Typed => bind('round', [x], {});
-/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and where x is NaN. @example relu(array([-1, 2])) // [0, 2] */
+/** max(x, 0), NaN of NaN; the derivative is 0 at 0 and at NaN. @example relu(array([-1, 2])) // [0, 2] */
 export const relu = (x: Tensor): Typed => bind('relu', [x], {});
 /** x². @example square(array([-3, 4])) // [9, 16] */
 export const square = <D extends DType>(x: Typed<D>): Typed<D> => mul(x, x);
 const power = binary('pow');
 /**
- * aᵇ, with the special values of IEEE 754: 1 if b is 0 or a is 1, even beside NaN; NaN for a < 0 unless b is whole. The
- * derivative by b is 0 at a = 0 and NaN for a < 0; a literal b has none.
+ * aᵇ with the special values of IEEE 754: 1 if b is 0 or a is 1, even with NaN; NaN for a < 0 unless b is
+ * whole. The derivative by b is 0 at a = 0 and NaN for a < 0; a literal b has none.
  * @example pow(array([2, 9]), array([3, 0.5])) // [8, 3]
  */
 export const pow = (a: Operand, b: Operand): Typed =>
   b === 2 && typeof a !== 'number' ? square(a as Typed) : power(a as Operand<'f32'>, b as Operand<'f32'>);
 
 /**
- * (x − mean) · rate · weight + bias, all of which broadcast: a normalization, whose derivative sums over x twice if the others are
- * repeated over it, whichever of them depend on what it is taken by.
+ * (x − mean) · rate · weight + bias, all of which broadcast. Where the others are repeated over x, its
+ * derivative takes two sums over x, however many of them depend on the variable.
  */
 export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Typed =>
   bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
@@ -125,16 +125,16 @@ export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>,
 }
 
 /**
- * Converts. Of f32, integers are rounded toward 0 and clamped to 0 … 2³² − 256 (u32) or −2³¹ … 2³¹ − 128 (i32); NaN becomes 0. Between
- * u32 and i32, the bits stay.
+ * Converts. f32 to integers rounds toward 0 and clamps to 0 … 2³² − 256 (u32) or −2³¹ … 2³¹ − 128 (i32); NaN
+ * becomes 0. Between u32 and i32, the bits stay.
  * @example cast(array([2.7, -1]), 'u32') // [2, 0]
  */
 export const cast = <D extends Numeric>(x: Tensor, dtype: D): Typed<D> =>
   x?.dtype === dtype ? (x as Typed<D>) : bind('cast', [x], { dtype });
-/** The identity, with a derivative of zero. @example grad((x: Tensor) => sum(mul(x, stopGradient(x))))(array([3])) // [3], and not 6 */
+/** Identity with derivative 0. @example grad((x: Tensor) => mul(x, stopGradient(x)))(full(3, [])) // 3 */
 export const stopGradient = <D extends DType>(x: Typed<D>): Typed<D> => bind('stopGradient', [x], {});
 /**
- * Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 that `key` (u32) selects; n and above stay.
+ * Position of `index` (u32) in the pseudorandom permutation of 0 … n−1 for `key` (u32); n and above stay.
  * @example shuffle(iota([4]), constant(1, 'u32'), 4) // [2, 3, 1, 0]
  */
 export const shuffle = (index: Tensor, key: Tensor, n: number): Typed<'u32'> =>

@@ -7,11 +7,11 @@ type None = Record<string, never>;
 export type ReduceKind = 'sum' | 'mean' | 'max' | 'prod' | 'variance';
 
 /**
- * Every primitive and its static parameters. Axes are negative: they count from the last one, and whatever stands
- * before is batch, so that a recorded operation can be applied again to operands with more leading axes.
+ * Every primitive and its static parameters. Axes are negative, counted from the last; all before them are
+ * batch, so that a recorded operation can be applied again to operands with more leading axes.
  */
 export interface Params {
-  /** Given at each run, or as `data`, of its type and as many as elements, with the graph. */
+  /** Given at each run, or with the graph as `data`: one number of its type per element. */
   input: { name: string; shape: readonly number[]; dtype: DType; data?: ArrayLike<number> };
   constant: { value: number; dtype: DType };
   /** u32 coordinates along the last axis of `shape` but for `axis` (negative). */
@@ -74,19 +74,19 @@ export interface Params {
   /** Product of the last two axes; leading axes broadcast. */
   matmul: { transposeA: boolean; transposeB: boolean };
   /**
-   * The convolution as a trilinear form of images x `[…, n, h, w, ci]`, weights w `[…, co, kh, kw, ci]` and responses
-   * y `[…, n, oh, ow, co]`: the derivative of Σ (x ∗ w) · y by one of them, given the other two, in the order x, w, y for
-   * `response`, y, w for `image` (with w turned round, `[…, ci, kh, kw, co]`), and y, x for `weight`.
+   * Convolution as a trilinear form of images x `[…, n, h, w, ci]`, weights w `[…, co, kh, kw, ci]` and
+   * responses y `[…, n, oh, ow, co]`: the derivative of Σ (x ∗ w) · y by one of them. Operands are x, w for
+   * `response`; y, w (with channels swapped, `[…, ci, kh, kw, co]`) for `image`; y, x for `weight`.
    */
   conv: { part: 'response' | 'image' | 'weight'; window: Window };
   /**
-   * Largest values under a window, and the same choice of elements as a linear map and its transpose: `value` of x,
-   * `tangent` of t and x, `cotangent` of u and x.
+   * Largest values under a window (`value` of x), and the same choice of elements as a linear map (`tangent`
+   * of t and x) and its transpose (`cotangent` of u and x).
    */
   maxPool: { part: 'value' | 'tangent' | 'cotangent'; window: Window };
   /** Elements of a table along an axis by a list of indices, times `scale` plus `shift`. */
   take: { axis: number; scale: number; shift: number };
-  /** The transpose of `take`: sums of those along an axis that have the same index, of `rows`. */
+  /** The transpose of `take`: sums along an axis, by index, into `rows` rows. */
   scatterAdd: { axis: number; rows: number };
   /** Counter-based random numbers from a u32 key of shape [2]. */
   random: { distribution: 'uniform' | 'normal'; shape: readonly number[]; stream: number };

@@ -14,7 +14,7 @@ import { expectOptions, type Tensor } from './tensor.ts';
 import { leavesLike, treeUnflatten } from './tree.ts';
 
 const isDeviceArray = (x: unknown): x is DeviceArray => x instanceof DeviceArray;
-/** What a program can run on in the place of a tensor. */
+/** What a program takes for a tensor. */
 type Data = DeviceArray | ArrayLike<number> | number;
 const isData = (x: unknown): x is Data =>
   typeof x === 'number' ||
@@ -27,16 +27,16 @@ export interface CompileOptions {
   /** Name for profiles. */
   label?: string;
   /**
-   * `[result, argument]` pairs, by position: that result, a tensor or a structure of them, replaces that argument, and both are
-   * bound to the same arrays.
+   * `[result, argument]` pairs, by position: the result, a tensor or a structure of them, replaces the
+   * argument and is bound to the same arrays.
    */
   inPlace?: readonly (readonly [number, number])[];
   /**
-   * `f16` lets matrix products round their operands to f16 (11 bits, up to 65504) where that may be faster; sums are still
-   * f32. By default everything is f32.
+   * `f16` lets matrix products round their operands to f16 (11 bits, up to 65504) where that may be faster;
+   * sums stay f32. Default: f32 throughout.
    */
   precision?: 'f32' | 'f16';
-  /** Is called for each kernel that is compiled, with how many are and how many there will be. */
+  /** Called for each compiled kernel, with the number so far and the total. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -60,7 +60,7 @@ export async function compile<const S extends Specs, const R>(
   return program;
 }
 
-/** The same without known answers, and by default with each kernel's first guess: for code that computes those. */
+/** The same without known answers and, by default, kernel choices: for code that computes those. */
 export async function compileUnexamined<const S extends Specs, const R>(
   gpu: Gpu,
   f: (...args: TracedArgs<S>) => R,
@@ -122,9 +122,9 @@ export class Program<R = any, A extends readonly unknown[] = any> {
   ) {}
 
   /**
-   * Ties the program to arrays: bind groups are made once, and each run afterwards only encodes dispatches. Both
-   * arguments have the structures that the function takes and returns. Host data are copied into arrays that go with the
-   * bound program, and without `outputs` so are the outputs, but for those that replace inputs in place.
+   * Binds the program to arrays: bind groups are made once, and each run then only encodes dispatches.
+   * Arguments have the structures that the function takes and returns. Host data are copied into arrays that
+   * the bound program owns; so are outputs not given, unless they replace inputs.
    */
   bind(inputs: GivenArgs<A>, outputs?: As<R, 'device'>): BoundProgram<R, A> {
     const { args, result } = this.graph;
@@ -187,12 +187,12 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
   readonly #slots: GPUBuffer[];
   readonly #textures: GPUTexture[];
   readonly #uniforms?: GPUBuffer;
-  /** Those of inputs and outputs. */
+  /** Buffers of inputs and outputs. */
   readonly #bound: ReadonlySet<GPUBuffer>;
   readonly #calls: readonly CopyingCall[];
   #disposed = false;
 
-  /** `made` are arrays that go with it. */
+  /** `made` are the arrays that it owns. */
   constructor(
     readonly program: Program<R, A>,
     readonly inputs: readonly DeviceArray[],

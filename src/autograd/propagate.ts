@@ -26,8 +26,8 @@ function families(nodes: readonly Tensor[]): Tensor[][] {
 }
 
 /**
- * Tangents of `outputs` when the `inputs` have the given ones; null is zero. They may all have further leading axes in front of
- * those of their tensors, and so have the results: a linear graph is applied to many tangents at once.
+ * Tangents of `outputs` for the given ones of `inputs`; null is zero. All may have further leading axes, and
+ * so do the results: a linear graph is applied to many tangents at once.
  */
 export function pushForward(
   outputs: readonly (Tensor | null)[],
@@ -61,7 +61,7 @@ const refuse = ({ op }: Tensor): never => {
   throw new Error(`${op} is not linear and cannot be transposed`);
 };
 
-/** Cotangents of `inputs` when the `outputs`, linear in them, have the given ones; null is zero. */
+/** Cotangents of `inputs` for the given ones of `outputs`, which are linear in them; null is zero. */
 export function pullBack(
   outputs: readonly (Tensor | null)[],
   inputs: readonly Tensor[],
@@ -97,8 +97,8 @@ export function pullBack(
 }
 
 /**
- * The `outputs` recorded again with the tensors in the place of those that are `known` for them, which may each have one
- * more leading axis: then so has what depends on it. Fills in what else is known then.
+ * Records `outputs` again, with `known` tensors in place of others. Those may have one more leading axis
+ * each; so does what depends on them then. Adds what it records to `known`.
  */
 export function replay<Y extends Tensor | null>(outputs: readonly Y[], known: Map<Tensor, Tensor>): Y[] {
   for (const nodes of families(dependents(outputs, [...known.keys()]))) {

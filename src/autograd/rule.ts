@@ -3,7 +3,7 @@ import type { Late } from './late.ts';
 import type { Params, Primitive } from './primitives.ts';
 import type { DType, Shape, Tensor } from './tensor.ts';
 
-/** Host data of the interpreter: everything is held in float64, also integers and booleans (0 or 1). */
+/** Host data of the interpreter: float64 throughout, even for integers and booleans (0 or 1). */
 export interface NdArray {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -15,7 +15,7 @@ export interface Signature {
   dtype: DType;
 }
 
-/** Writes `a operator b` as a line of its own, of whose operands compilers cannot cancel any, and returns its name. */
+/** Writes `a operator b` as a line whose operands compilers cannot cancel, and returns its name. */
 export type Step = (operator: '+' | '-' | '*', a: string, b: string) => string;
 
 /** How a primitive becomes part of a program. */
@@ -24,7 +24,7 @@ export type Lowering<P extends Primitive> =
   | { kind: 'leaf' }
   /** Reads its operand under other coordinates; no kernel of its own. */
   | { kind: 'view' }
-  /** One WGSL expression of its arguments, the first of `dtype`; `F`, `I`, `U` and `B` name the f32, i32, u32 and bool vectors in use. */
+  /** A WGSL expression of arguments, the first of `dtype`; `F`, `I`, `U`, `B` name the vector types. */
   | {
       kind: 'pointwise';
       wgsl: (args: string[], params: Params[P], dtype: DType, step: Step) => string;
@@ -39,7 +39,7 @@ export type Lowering<P extends Primitive> =
   | { kind: 'reduce' }
   /** A kernel of its own; operands are dense buffers, bound in order, the result last. */
   | { kind: 'kernel'; make: (node: Tensor<P>, traits: AdapterTraits) => Kernel }
-  /** Several nodes of one operand that one kernel computes together, e.g. the factors of an SVD; bound are the operand and the `parts`. */
+  /** Nodes of one operand that one kernel computes, e.g. factors of an SVD; binds operand and `parts`. */
   | {
       kind: 'multi-output';
       parts: readonly Params[P][];
@@ -48,7 +48,7 @@ export type Lowering<P extends Primitive> =
   /** A loop: results of one on the same inputs are computed together, by the kernels of its body. */
   | { kind: 'loop' };
 
-/** Transformations of several results of the same inputs, in the place of those of each: see {@link Rule}. */
+/** Transforms several results of the same inputs together, not one by one: see {@link Rule}. */
 export interface Together<P extends Primitive> {
   jvp: (
     tangents: readonly (Tensor | null)[],
@@ -65,11 +65,11 @@ export interface Together<P extends Primitive> {
 }
 
 /**
- * All there is to know of a primitive, in one place. `jvp` maps tangents (null: zero) to the tangent of the output;
- * `zero` says that the derivative vanishes, `nondifferentiable` that there is none. `transpose` maps the cotangent of the
- * output to those of the operands marked in `linear`; only operations that are linear in some operand have one.
- * `batch` is there where operands cannot just have one more leading axis, some of them and the others 1 in its place:
- * it records the operation `node` once for each index of that axis, which those `mapped` of the operands have.
+ * Everything about a primitive, in one place. `jvp` maps tangents (null: zero) to the tangent of the output;
+ * `zero` says that the derivative vanishes, `nondifferentiable` that there is none. `transpose` maps the
+ * output's cotangent to those of the operands marked in `linear`; only operations linear in some operand
+ * have one. `batch` is there where operands cannot simply have one more leading axis, of size 1 in some: it
+ * records the operation `node` once for each index of that axis, which the `mapped` operands have.
  */
 export interface Rule<P extends Primitive> {
   shape: (inputs: readonly Tensor[], params: Params[P]) => Signature;

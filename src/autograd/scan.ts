@@ -16,19 +16,19 @@ export interface ScanOptions {
 const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
 
 /**
- * A loop, like JAX's `lax.scan`: `f(carry, x)` gives `[carry, y]`, is called with the rows of `xs` (structures of tensors [length, …])
- * in turn, and hands the carry on from step to step. The result is `[carry, ys]`: the carry after the last step, and all
- * `y`, one after the other, in tensors [length, …]. `xs` may be left out if the length is given, and `y` be null. The body is
+ * A loop, like JAX's `lax.scan`: `f(carry, x)` returns `[carry, y]` and runs on each row of `xs` (structures
+ * of tensors [length, …]), handing on the carry. The result is `[carry, ys]`: the last carry, and all `y`
+ * stacked in tensors [length, …]. `xs` may be left out if the length is given; `y` may be null. The body is
  * recorded and compiled once, whatever the length. A carry keeps its structure, shapes and types.
  * @throws CollimateError where lengths differ or a carry changes, naming its place
  *
  * @example
- * const sums = (xs: Tensor) => scan((sum: Tensor, x: Tensor) => [add(sum, x), mul(sum, x)], full(0, []), xs);
+ * const sums = (xs: Tensor) => scan((s: Tensor, x: Tensor) => [add(s, x), mul(s, x)], full(0, []), xs);
  * const program = await compile(gpu, sums, [[4]]);
  * (await program.run([1, 2, 3, 4]))[1].data; // [0, 2, 9, 24]
  */
 export function scan<C, X, Y>(
-  // The empty list lets a list of carries be taken for one of their number.
+  // The empty list makes TypeScript infer a list of carries as a tuple.
   f: (carry: C, x: X) => readonly [NoInfer<Mapped<C, Tensor>> | readonly [], Y],
   init: C,
   xs?: X,

@@ -9,8 +9,8 @@ export interface Spec {
 }
 
 /**
- * Structures of specs as a function's arguments are given when it is traced. A plain list of sides, `[2, 3]`, stands for a
- * spec of f32; scalars are `{ shape: [] }`.
+ * Structures of specs for the arguments of a function to trace. A plain list of sides, `[2, 3]`, is a spec
+ * of f32; scalars are `{ shape: [] }`.
  */
 export type Specs = readonly unknown[];
 
@@ -24,7 +24,7 @@ type DTypeOf<S> = S extends { readonly dtype?: infer D }
 /** What a function is traced with where specs have this type. */
 export type Traced<S> =
   Any<S> extends true
-    ? // biome-ignore lint/suspicious/noExplicitAny: specs that TypeScript knows nothing of stand for any argument
+    ? // biome-ignore lint/suspicious/noExplicitAny: specs of unknown type stand for any argument
       any
     : S extends { readonly shape: Shape }
       ? Typed<DTypeOf<S>>

@@ -7,9 +7,9 @@ export * from './shape.ts';
 let nextId = 0;
 
 /**
- * A value in a traced computation: one node of an immutable, acyclic graph. It holds no data; a program compiled
- * from the graph, or the interpreter, gives it some. Ids grow in order of creation, so that ascending ids are a
- * topological order.
+ * A value in a traced computation: one node of an immutable, acyclic graph. It holds no data: programs
+ * compiled from the graph, and the interpreter, compute them. Ids grow in order of creation, so ascending
+ * ids are a topological order.
  */
 export class Tensor<P extends Primitive = Primitive> {
   readonly id = nextId++;
@@ -35,7 +35,7 @@ export class Tensor<P extends Primitive = Primitive> {
     return (this.op as Primitive) === op;
   }
 
-  /** Operators of the language do not apply: JavaScript would go on with NaN, or with one branch for all elements. */
+  /** Operators do not apply: JavaScript would go on with NaN, or with one branch for all elements. */
   [Symbol.toPrimitive](): never {
     throw new CollimateError(
       `a tensor, ${formatType(this)} from ${this.op}, was used as a number or a string`,
@@ -44,7 +44,7 @@ export class Tensor<P extends Primitive = Primitive> {
   }
 }
 
-/** A tensor whose type of elements TypeScript knows. A {@link Tensor} alone may have any. */
+/** A tensor whose dtype TypeScript knows; a plain {@link Tensor} may have any. */
 export type Typed<D extends DType = 'f32'> = Tensor & { readonly dtype: D };
 
 /** Throws unless all operands are tensors. */
@@ -84,14 +84,14 @@ export function describe(x: unknown, other?: unknown): string {
   return keys.length > MOST_KEYS ? `{${shown}, … (${keys.length} names)}` : `{${shown}}`;
 }
 
-/** Throws where options have a name that is none of those known: what it was to change would stay as it is. */
+/** Throws on unknown options: ignored, they would leave what they were to change as it is. */
 export function expectOptions(op: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   throw new CollimateError(`${op}: there is no option ${unknown}`, `Choose from ${known.join(', ')}.`);
 }
 
-/** A copy of what someone gave as the sides of an array, if it can be. */
+/** A copy of the sides of an array that a caller gave; throws if they are none. */
 export function sides(what: string, shape: Shape): number[] {
   const list = Array.isArray(shape) ? Array.from<number>(shape) : undefined;
   const bad = list?.findIndex((d) => !Number.isInteger(d) || d < 1);

@@ -6,10 +6,10 @@ import { describe, expectOptions, formatShape, formatType, sameShape, Tensor, ty
 import { leavesLike, type Mapped, tensorsOf, treeFlatten, treeUnflatten } from './tree.ts';
 
 /**
- * Differentiation as a map from graphs to graphs. Forward mode follows the JVP rules; reverse mode is the transpose
- * of the linear graph that forward mode leaves behind (Radul, Paszke, Frostig, Johnson & Maclaurin, *You only
- * linearize once*, POPL 2023). A function is differentiated at private copies of its arguments, so that
- * derivatives of derivatives never mistake one variable for another.
+ * Differentiation as a map from graphs to graphs. Forward mode follows the JVP rules; reverse mode is the
+ * transpose of the linear graph that forward mode leaves behind (Radul, Paszke, Frostig, Johnson &
+ * Maclaurin, *You only linearize once*, POPL 2023). A function is differentiated at private copies of its
+ * arguments, so that derivatives of derivatives never mistake one variable for another.
  */
 
 /** Stands for a tangent with the shape of `x` and further leading axes; never part of a result. */
@@ -28,7 +28,7 @@ function expectCall(f: unknown, args: unknown): void {
   );
 }
 
-/** A structure with its tensors replaced, by zeros where there is null: these are like the `models`, with further leading axes. */
+/** A structure with its tensors replaced; for null, zeros like its model with `lead` as leading axes. */
 const filled = <T>(
   tree: T,
   tensors: readonly (Tensor | null)[],
@@ -79,9 +79,9 @@ export function jvp<A extends Args, R>(
 export interface Linearization<A extends Args, R> {
   /** The value at the point. */
   readonly value: R;
-  /** `J·v`; each tensor of `v` may have additional leading axes, the same for all, and so does the result. */
+  /** `J·v`; the tensors of `v`, and so the result, may have further leading axes, the same for all. */
   apply(...v: Mapped<A, Tensor>): R;
-  /** `Jᵀ·u`; each tensor of `u` may have additional leading axes, the same for all, and so does the result. */
+  /** `Jᵀ·u`; the tensors of `u`, and so the result, may have further leading axes, the same for all. */
   applyTranspose(u: Mapped<R, Tensor>): A;
 }
 
@@ -123,8 +123,8 @@ export function vjp<A extends Args, R>(f: (...args: A) => R, ...args: A): [R, (u
 }
 
 /**
- * A function that gives the value of `f`, a scalar, and its gradient with respect to the first argument, in that
- * argument's structure. With `hasAux`, `f` returns `[scalar, aux]` and so does the value.
+ * A function that gives the value of `f`, a scalar, and its gradient with respect to the first argument, in
+ * its structure. With `hasAux`, `f` returns `[scalar, aux]`, and so does the value.
  * @example valueAndGrad((x: Tensor) => sum(square(x)))(array([1, 2]))[0] // [5]; [1] is the gradient, [2, 4]
  */
 export function valueAndGrad<A extends Args, X>(
@@ -173,8 +173,8 @@ export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) =>
 }
 
 /**
- * The tensors of a structure like that of `model`, in the model's order, and the leading axes that each has in front of its
- * model's, if it may have any.
+ * The tensors of a structure like that of `model`, in its order, and, if `batched`, the leading axes that
+ * each has beyond the model's.
  */
 export function tensorsLike(what: string, model: unknown, tree: unknown, batched: boolean) {
   const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;

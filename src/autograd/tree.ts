@@ -67,9 +67,9 @@ export interface Matched<T> {
 }
 
 /**
- * The leaves of a structure that has to be like a model, in the order of the model's tensors: what belongs together has the
- * same name, wherever it stands. Where the model has a value that is no tensor, the structure has that value or nothing.
- * Throws where names are missing or unknown, lists differ in length, or there is a leaf in the place of a list or a record.
+ * The leaves of a structure that must be like a model, in the order of the model's tensors; names match,
+ * wherever they stand. Where the model has another value, the structure has that or nothing. Throws where
+ * names are missing or unknown, lists differ in length, or a leaf stands for a list or record.
  */
 export function leavesLike<T>(
   what: string,

@@ -4,15 +4,15 @@ import { bind } from './bind.ts';
 import { type DType, type Numeric, type Shape, sameShape, sizeOf } from './shape.ts';
 import { expectTensors, sides, type Tensor, type Typed } from './tensor.ts';
 
-/** A literal, rounded to float32 (NaN and ±Infinity are allowed) or an integer; it broadcasts to any shape. @example constant(2) // 2 */
+/** A literal of any shape: an integer, or rounded to float32 (NaN and ±∞ too). @example constant(2) // 2 */
 export function constant<D extends DType = 'f32'>(value: number, dtype = 'f32' as D): Typed<D> {
   return bind('constant', [], { value, dtype });
 }
 
 /**
- * A constant array of numbers, row after row (default: of one axis). Programs that use it bring it to the device when their arrays are
- * bound. Printed graphs do not show the numbers.
- * @throws CollimateError unless there are as many numbers as elements, and the type holds them
+ * A constant array of numbers, row by row (default: of one axis). Programs upload it when their arrays are
+ * bound; printed graphs do not show its numbers.
+ * @throws CollimateError unless there is one number per element and the type holds each
  * @example array([1, 2, 3, 4], [2, 2]) // [[1, 2], [3, 4]]
  */
 export function array<D extends Numeric | 'u8' = 'f32'>(
@@ -22,7 +22,7 @@ export function array<D extends Numeric | 'u8' = 'f32'>(
 ): Typed<D> {
   const own = sides('array', shape);
   expectData('array', data, own, dtype);
-  // A copy: what is written into the data later is nothing to the graph.
+  // A copy, so that later writes to the data do not change the graph.
   const copy = packed(Array.from(data), dtype);
   return bind('input', [], { name: 'array', shape: own, dtype, data: copy });
 }
@@ -36,11 +36,11 @@ export function iota(shape: Shape, axis = -1): Typed<'u32'> {
 export const fromEnd = (axis: number, rank: number): number =>
   Number.isInteger(axis) && axis >= 0 && axis < rank ? axis - rank : axis;
 
-/** A zero (or another number) that has the shape of `x` wherever it is used beside it. */
+/** A zero (or another number) of `x`'s dtype that broadcasts to its shape. */
 export const zerosLike = <D extends DType>(x: Typed<D>, value = 0): Typed<D> => constant(value, x.dtype);
 
 /**
- * The last axes (all, if their number is not given) with other sides, of which one may be −1: what the others leave.
+ * Gives the `last` axes (default: all) other sides. One may be −1: what the others leave.
  * @example reshape(iota([4]), [2, -1]) // [[0, 1], [2, 3]]
  */
 export function reshape<D extends DType>(x: Typed<D>, to: Shape, last?: number): Typed<D> {
@@ -52,7 +52,7 @@ export function reshape<D extends DType>(x: Typed<D>, to: Shape, last?: number):
   return bind('reshape', [x], { from, to: shape });
 }
 
-/** A shape with its −1, if it has just one, as the side with which it has `size` elements. */
+/** A shape with its −1, if it has one, replaced by the side that gives it `size` elements. */
 function filled(shape: Shape, size: number): Shape {
   const at = Array.isArray(shape) ? shape.indexOf(-1) : -1;
   if (at < 0) return shape;
@@ -60,7 +60,7 @@ function filled(shape: Shape, size: number): Shape {
   return rest > 0 && size % rest === 0 ? shape.with(at, size / rest) : shape;
 }
 
-/** Permutes the last axes by `perm` (default: reverses all axes). @example transpose(array([1, 2, 3, 4], [2, 2])) // [[1, 3], [2, 4]] */
+/** Permutes the last axes by `perm` (default: reversed). @example transpose(iota([1, 2])) // [[0], [1]] */
 export function transpose<D extends DType>(x: Typed<D>, perm?: readonly number[]): Typed<D> {
   expectTensors('transpose', [x]);
   return bind('transpose', [x], { perm: perm === undefined ? [...x.shape.keys()].reverse() : [perm].flat() });
@@ -69,7 +69,7 @@ export function transpose<D extends DType>(x: Typed<D>, perm?: readonly number[]
 /** Swaps the last two axes, like JAX’s `mT`. @example mT(array([1, 2, 3, 4], [2, 2])) // [[1, 3], [2, 4]] */
 export const mT = <D extends DType>(x: Typed<D>): Typed<D> => transpose(x, [1, 0]);
 
-/** Repeats axes of size 1 so that the trailing axes become `to`. @example broadcast(array([1, 2], [1, 2]), [2, 2]) // [[1, 2], [1, 2]] */
+/** Repeats axes of size 1 so that the last become `to`. @example broadcast(array([7]), [3]) // [7, 7, 7] */
 export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
   expectTensors('broadcast', [x]);
   const shape = sides('broadcast', to);
@@ -92,7 +92,7 @@ export function broadcastLike<D extends DType>(x: Typed<D>, target: Tensor): Typ
   );
 }
 
-/** One axis elsewhere, the others in their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
+/** Moves one axis, the others keeping their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */
 export function moveaxis<D extends DType>(x: Typed<D>, from: number, to: number): Typed<D> {
   const [at, place] = [from, to].map((axis) => (axis < 0 ? x.rank + axis : axis)) as [number, number];
   if (at === place) return x;
@@ -102,8 +102,8 @@ export function moveaxis<D extends DType>(x: Typed<D>, from: number, to: number)
 }
 
 /**
- * Operands of one rank, by leading axes of size 1. Broadcasting is thereby decided when an operation is recorded:
- * applied again with further leading axes, each operand's own axes stay where they were.
+ * Operands brought to one rank by leading axes of size 1. That settles broadcasting at recording: applied
+ * again with further leading axes, each operand's own axes stay where they were.
  */
 export function alignRanks(op: string, tensors: readonly Tensor[]): Tensor[] {
   expectTensors(op, tensors);
@@ -116,8 +116,8 @@ export function alignRanks(op: string, tensors: readonly Tensor[]): Tensor[] {
 }
 
 /**
- * The elements `start` … `limit` − 1 along an axis, or lists of them for several: by default the last ones. They are read where they
- * are, and not copied. For every k-th element, reshape k of them into an axis of their own first.
+ * The elements `start` … `limit` − 1 along an axis, or lists for several (default: the last). They are read
+ * in place, not copied. For every k-th element, reshape k of them into an axis of their own first.
  * @example slice(iota([5]), 1, 3) // [1, 2]
  */
 export function slice<D extends DType>(
@@ -159,7 +159,7 @@ export function concat<D extends DType>(xs: readonly Typed<D>[], axis = -1): Typ
 }
 
 /**
- * A tensor between so many elements of `value` before and after it along each of the last axes: `pad(x, [[0, 1], [2, 2]])`.
+ * Puts `[before, after]` elements of `value` around a tensor, along each of the last axes.
  * @example pad(array([1, 2]), [[1, 0]]) // [0, 1, 2]
  */
 export function pad<D extends DType>(

@@ -7,8 +7,8 @@ import type { Args } from './transform.ts';
 import { tensorsOf, treeFlatten, treeMap, treeUnflatten } from './tree.ts';
 
 /**
- * Axes of a structure of tensors to map over: one for all of its tensors, null for those that are the same each time, or a list or
- * record of such, one for each part of the structure.
+ * Axes of a structure to map over: one for all of its tensors, null for those that are the same each time,
+ * or a list or record with one such entry per part of the structure.
  */
 export type Axes = number | null | readonly Axes[] | { readonly [name: string]: Axes };
 
@@ -51,10 +51,10 @@ function axisIn(name: string, axis: number, rank: number): number {
 }
 
 /**
- * A function that applies `f` to each index along an axis of its arguments, all at once, like JAX's `vmap`: `f` sees tensors
- * without that axis. `inAxes` says which axis that is (for all arguments, or a list with an entry for each), null that an
- * argument is the same each time; `outAxes` where results have it. Random numbers are the same each time for one key;
- * map over keys for others.
+ * A function that applies `f` to each index along an axis of its arguments, all at once, like JAX's `vmap`:
+ * `f` sees tensors without that axis. `inAxes` gives the axis (one for all arguments, or a list with an
+ * entry for each; null: the same each time), `outAxes` where results have it. Random numbers are the same
+ * each time for one key; map over keys for others.
  * @throws CollimateError where sizes of axes differ, naming the arguments, or where there is no such axis
  *
  * @example
