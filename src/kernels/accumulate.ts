@@ -3,25 +3,25 @@ import { extreme } from './special.ts';
 import type { Shared } from './team.ts';
 
 /**
- * `moments` gives of each stretch what {@link MOMENTS_WGSL} keeps, in four results; `merged` is the variance of what such
- * stretches, four results of the body, are together.
+ * `moments` yields the four fields of {@link momentsOf} for each stretch, as four results; `merged` is the
+ * variance of the union of such stretches, from four results of the body.
  */
 export type ReduceKind = 'sum' | 'mean' | 'max' | 'prod' | 'variance' | 'moments' | 'merged';
 
 /**
- * Terms summed before they join a sum of such sums, which joins another after as many, and so on: the error grows with the
- * logarithm of their number.
+ * Terms per sum, such sums per sum of sums, and so on: the error grows with the logarithm of the number of
+ * terms.
  */
 export const BLOCK = 32;
-/** Elements of a block whose moments are taken: the fewer, the less an outlier that the others are compared with costs. */
+/** Elements per block of moments: the smaller, the less an outlier at the start of a block costs. */
 export const MOMENTS_BLOCK = 16;
-/** Types of floats and of their bits, by themselves. */
+/** Scalar types of floats and of their bits. */
 const ALONE = ['f32', 'u32'] as const;
 
 /**
- * Numbers of elements, means and sums of squared deviations from the means, of several stretches, and their union (Chan,
- * Golub & LeVeque, 1979). A mean is kept as one of the elements and the difference to it, which is no larger than the
- * spread of them all: so nothing cancels, whatever the order of the elements and however far they are from zero.
+ * Counts, means and sums of squared deviations of several stretches, and their union (Chan, Golub & LeVeque,
+ * 1979). A mean is kept as one of the elements plus a difference, which is no larger than their spread: so
+ * nothing cancels, whatever the order of the elements and however far they are from zero.
  */
 const momentsOf = (struct: string, type: string) => `
 struct ${struct} { shift: ${type}, mean: ${type}, squares: ${type}, count: f32 }
@@ -33,7 +33,7 @@ fn united${struct}(a: ${struct}, b: ${struct}) -> ${struct} {
   return ${struct}(shift, a.mean + d * share, a.squares + b.squares + d * d * (a.count * share), count);
 }`;
 
-/** The union of the four stretches, of one length, that the parts of vectors make. */
+/** The union of the four equally long stretches in the components of vectors. */
 const ACROSS_WGSL = `
 fn across(m: Moments) -> Total {
   let means = (m.shift - m.shift.x) + m.mean;
@@ -42,7 +42,7 @@ fn across(m: Moments) -> Total {
   return Total(m.shift.x, mean, dot(m.squares, F(1.0)) + m.count * dot(d, d), 4.0 * m.count);
 }`;
 
-/** The union with the stretch of the lane whose number differs in the bits of `mask`, the lower lane's first. */
+/** The union with the stretch of lane XOR `mask`, the lower lane's first. */
 const withPeerWgsl = (struct: string) => {
   const each = (value: (field: string) => string) =>
     `${struct}(${['shift', 'mean', 'squares', 'count'].map(value).join(', ')})`;
@@ -53,28 +53,28 @@ fn withPeer(m: ${struct}, mask: u32, upper: bool) -> ${struct} {
 }`;
 };
 
-/** What moments need: of vectors whose parts become one at the end, where they are `across`; with shuffles, or without. */
+/** WGSL that moments need, to unite vectors `across` their components at the end, and to use shuffles. */
 export const momentsWgsl = (across: boolean, shuffles: boolean): string =>
   `${momentsOf('Moments', 'F')}${across ? momentsOf('Total', 'f32') + ACROSS_WGSL : ''}${shuffles ? withPeerWgsl(across ? 'Total' : 'Moments') : ''}`;
 
-/** How one reduction goes on: a running value of each level of blocks, and variables of the innermost. */
+/** How a reduction proceeds: a running value for each level of blocks, and variables of the innermost. */
 export interface Accumulator {
   name: string;
   dtype: Scalar;
   type: 'F' | 'U' | 'I' | 'Moments';
   start: string;
   join: (a: string, b: string, types?: readonly [string, string]) => string;
-  /** In a block of elements: variables, each with its start and how an element changes it, and the block's value. */
+  /** Variables of a block, each with its start and its update by an element; `block` is its value. */
   variables: readonly (readonly [name: string, start: string, next: string])[];
   block: string;
-  /** What stands for an element that is not there: it changes nothing. For the last of those that come at once. */
+  /** The neutral value for elements missing at the end, where several are loaded at once. */
   idle: readonly [element: string, value: string];
 }
 
-/** The smallest number of each type: WGSL has no literal of −∞. */
+/** The smallest number of each type: WGSL has no literal for −∞. */
 const LOWEST = { f32: 'F(bitcast<f32>(params.lowest))', i32: 'I(-2147483648)', u32: 'U()', bool: 'U()' };
 
-/** Reduction `i`, whose element is `y`, or four of them, of a type. */
+/** Reduction `i` of the element `y`, or of four of them. */
 export function accumulator(
   kind: ReduceKind,
   dtype: Scalar,
@@ -107,8 +107,8 @@ export function accumulator(
     const variables = [[`b${i}`, 'Moments()', next]] as const;
     return { ...moments, variables, block: `b${i}`, idle: [more.at(-1)!, 'F(0.0)'] };
   }
-  // Sums of x − x₀ and its square, x₀ being the block's first element: Σ(x − x₀)² is at most so many times as large as the
-  // sum of squared deviations as there are elements in the block.
+  // Sums of x − x₀ and its square, x₀ being the first of the block's n elements: Σ(x − x₀)² is at most n
+  // times the sum of squared deviations.
   const d = `(${y} - shift${i})`;
   return {
     ...moments,
@@ -121,7 +121,7 @@ export function accumulator(
   };
 }
 
-/** Loops, outermost first, over `count` elements in steps of `unit`, in blocks of `first`, in blocks of those, and so on. */
+/** Nested loops, outermost first, over `count` elements in steps of `unit`: blocks of `first`, and so on. */
 export function blocks(
   variable: string,
   from: string,
@@ -146,7 +146,7 @@ export function blocks(
   return loops;
 }
 
-/** What a thread's loops come to, `{name}`, of one value where they had four neighbours of it: with its type and how lanes join theirs. */
+/** A thread's total `{name}` (over four neighbors if `across`), with its type and how lanes join theirs. */
 export function totalOf(
   { name, dtype, type, join }: Accumulator,
   across: boolean,
@@ -165,7 +165,7 @@ export function totalOf(
   return {
     ...{ name, mailbox, type: across ? SCALARS[dtype].stored : type, join: one },
     value: across ? one(one(part('x'), part('y')), one(part('z'), part('w'))) : `${name}_0`,
-    // The larger of zeros of both signs may be the first or the second.
+    // max(+0, −0) may be either, so all lanes take the lower lane's value first.
     withPeer: (
       mask,
     ) => `{ let peer = subgroupShuffleXor(${name}, ${mask}u); let upper = (lane & ${mask}u) != 0u;

@@ -1,19 +1,19 @@
 import { BLOCK_PIXELS, type ConvForm, convPlace } from './conv-problem.ts';
 import { columnOf, fourAlong, fourRows, range, storeSums, subgroupShader, sumsOf } from './product.ts';
 
-/** A tile of `rows` × `columns`·lanes; every lane keeps `columns` columns of all rows. */
+/** A tile of `rows` × `columns`·lanes; each lane keeps `columns` columns of all rows. */
 export interface ConvTile {
-  /** Multiple of the number of lanes; where rows are weights, of four. */
+  /** A multiple of the number of lanes; for weight gradients, of four. */
   readonly rows: number;
   /** 1, 2 or a multiple of four. */
   readonly columns: number;
 }
 
 /**
- * The convolution for a CPU that poses as a GPU, as an implicit matrix product of the structure of
- * matmul-broadcast.ts, whose comment says why: a subgroup is a workgroup, its lanes run over columns, rows are loaded one or four to a
- * lane and handed round. What differs is where operands are loaded from: addresses and what lies outside of the image are worked
- * out once for each place of the window, and the loop over channels inside of it only adds to them.
+ * The convolution for a CPU that poses as a GPU: an implicit matrix product structured like
+ * matmul-broadcast.ts (which says why). A subgroup is a workgroup, its lanes run over columns, and rows are
+ * loaded one or four per lane and broadcast. Only the loads differ: addresses and bounds are computed once
+ * per tap of the window, and the inner loop over channels just adds to them.
  */
 export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {
   return form.part === 'weight' ? weightSource(form, tile, lanes, grouped) : pixelSource(form, tile, lanes);
@@ -22,7 +22,7 @@ export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: numbe
 const frame = (form: ConvForm, tile: ConvTile, lanes: number, body: string): string =>
   subgroupShader(form.memory, lanes, `${convPlace(form, tile.rows, tile.columns * lanes)}\n  ${body}`);
 
-/** Rows are pixels of the result, columns its channels; k runs over the places of the window and the other channels. */
+/** Rows are pixels of the result, columns its channels; k runs over window taps and the other channels. */
 function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
   const { a, guardK, strided } = form;
   const vecA = a.width === 4;
@@ -117,15 +117,15 @@ function weights(columns: readonly string[], vec: boolean, guardK: boolean) {
 }
 
 /**
- * Rows are output channels, columns places of the window and channels; k runs over the pixels of the responses. Where these
- * are `grouped`, the sums of blocks of them are added up before they are stored.
+ * Rows are output channels, columns window taps and input channels; k runs over output pixels. `grouped`:
+ * sums of blocks are added up before they are stored.
  */
 function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {
   const { guardK } = form;
   const vecA = form.a.width === 4;
   const sums = sumsOf(tile.rows, tile.columns);
   const totals = sumsOf(tile.rows, tile.columns, 't');
-  // A vector's columns lie at one place of the window where their number divides the channels'.
+  // A vector's columns share a window tap if their number divides the number of channels.
   const vecB = form.b.width === sums.width;
   const quads = Math.ceil(tile.rows / (4 * lanes));
   const loadA = (i: number, u: number) => {
@@ -198,7 +198,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
   );
 }
 
-/** Rows that one turn of the store loop writes. */
+/** Rows written per turn of the store loop. */
 const STORED_ROWS = 4;
 
 /** Stores the sums, or adds them to those of earlier blocks. */

@@ -5,46 +5,46 @@ import { operandOf } from './operand.ts';
 import * as product from './product.ts';
 import { outputSides, type Window } from './window.ts';
 
-/** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci], giving responses y [n, oh, ow, co]. */
+/** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci] to y [n, oh, ow, co]. */
 export interface ConvSpec {
   /**
-   * Which of the three results: `response` y of x and w; the derivative of Σ (x ∗ w) · y by x, `image`, of y and w turned
-   * round, [ci, kh, kw, co]; or by w, `weight`, of y and x.
+   * Which result: `response`, y from x and w; `image`, the input gradient, from y and w with its input and
+   * output channels swapped, [ci, kh, kw, co]; or `weight`, the weight gradient, from y and x.
    */
   readonly part: 'response' | 'image' | 'weight';
   readonly window: Window;
   readonly images: number;
-  /** Of an image, ci. */
+  /** Input channels, ci. */
   readonly channels: number;
-  /** Of a response, co. */
+  /** Output channels, co. */
   readonly outputChannels: number;
-  /** Further problems. */
+  /** Dimensions along which convolutions are separate. */
   readonly batch: readonly product.BatchDim[];
-  /** What is stored in place of the result, over the space `[batch…, pixels, channels]`: see {@link finishes}. */
+  /** What is stored in place of the result, over `[batch…, pixels, channels]`: see {@link finishes}. */
   readonly epilogue?: Epilogue;
 }
 
-/** Whether pixels are stored in the order of their places, so that an epilogue can find what belongs to them. */
+/** Whether pixels are stored in order, so that an epilogue can find its operands for them. */
 export const finishes = ({ part, window }: Pick<ConvSpec, 'part' | 'window'>): boolean =>
   part === 'response' || (part === 'image' && window.stride[0] === 1 && window.stride[1] === 1);
 
 /**
- * A convolution as a matrix product. Rows are pixels of the result and columns its channels, and k runs over the places of the
- * window and the other channels; for the weights, rows are output channels, columns places of the window and channels, and k runs over
- * the pixels of the responses.
+ * A convolution as a matrix product. Rows are pixels of the result, columns its channels, and k runs over
+ * window taps and the other channels. For weight gradients, rows are output channels, columns window taps
+ * and input channels, and k runs over output pixels.
  */
 interface ConvProduct {
   readonly rows: number;
   readonly cols: number;
   /** Innermost part of k, which is contiguous in the first operand. */
   readonly depth: number;
-  /** Sides of the grid of rows (for the weights, of k). */
+  /** Sides of the grid of rows (for weight gradients, of k). */
   readonly grid: readonly [number, number];
-  /** Sides of the operand that is looked up by place. */
+  /** Sides of the operand that is looked up by position. */
   readonly looked: readonly [number, number];
   /**
-   * With strides, every pixel of an image sees other places of the window, but all those that leave the same remainders see the
-   * same: they are products of their own.
+   * With strides, input pixels see different window taps, but the same ones if they leave the same
+   * remainders: each class of remainders is a product of its own.
    */
   readonly phases: number;
 }
@@ -73,18 +73,18 @@ export function productOf({ part, window, images, channels, outputChannels }: Co
   }
 }
 
-/** What the source of a shader depends on; everything else about the sizes lies in the uniforms. */
+/** What a shader's source depends on; all other sizes are uniforms. */
 export interface ConvForm extends product.ProductForm {
   readonly part: ConvSpec['part'];
-  /** Whether the innermost part of k, `depth` or the width of the responses, is no multiple of four. */
+  /** Whether the innermost part of k (`depth`, or the output width) is no multiple of four. */
   readonly guardK: boolean;
-  /** Whether the result is an image seen with strides. */
+  /** Whether the result is the input gradient of a strided convolution. */
   readonly strided: boolean;
   /** WGSL of {@link declareProduct}, and of `storeC`. */
   readonly memory: string;
 }
 
-/** `width`: columns that are loaded and stored together, 1, 2 or 4. */
+/** `width`: columns loaded and stored together, 1, 2 or 4. */
 export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits): ConvForm {
   const { part, channels, outputChannels, batch, epilogue } = spec;
   const { depth, cols, grid } = productOf(spec);
@@ -92,7 +92,7 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
   const operand = (size: number, row: number, stride: 'strideA' | 'strideB', to: 1 | 2 | 4) => {
     const aligned = row % to === 0 && batch.every((dim) => dim[stride] % to === 0);
     const steps = batch.map((dim) => ({ size: dim.size, stride: dim[stride] }));
-    // Steps of `mnist-conv` took as long with its weights in textures as in uniform buffers: they need no copies.
+    // In `mnist-conv`, weights in textures were no faster than in uniform buffers, which need no copies.
     return operandOf(size, aligned ? to : 1, steps, 0, traits);
   };
   const [a, b] =
@@ -131,7 +131,7 @@ const SIZES = [
 
 const vector = (width: number) => (width === 1 ? 'f32' : `vec${width}f`);
 
-/** `storeC(place, row, col, v, add, last)` stores `width` columns of the result, those that exist, or adds to them. */
+/** `storeC(place, row, col, v, add, last)` stores those of `width` columns that exist, or adds to them. */
 function memory(form: Omit<ConvForm, 'memory'>, width: number, whole: boolean): string {
   const { strided, epilogue } = form;
   const vecC = whole && width > 1;
@@ -162,7 +162,7 @@ fn storeC(at: Place, row: u32, col: u32, v: ${vector(width)}, add: bool, last: b
 }`;
 }
 
-/** WGSL that finds the workgroup's tile: `row0`, `col0`, where its operands start, and what it sees of the window. */
+/** WGSL that finds the workgroup's tile: `row0`, `col0`, where operands start, and its share of taps. */
 export function convPlace({ strided, epilogue }: ConvForm, tileRows: number, tileCols: number): string {
   const phase = strided
     ? `let phases = s.strideH * s.strideW;
@@ -183,16 +183,16 @@ export function convPlace({ strided, epilogue }: ConvForm, tileRows: number, til
   let place = Place(${['product * s.size', 'phaseH', 'phaseW', ...(epilogue?.starts ?? []).map(({ value }) => value)].join(', ')});`;
 }
 
-/** Pixels that are summed up before the sum joins the others of a weight: more would lose digits. */
+/** Pixels summed before the sum joins a weight's total: more would lose digits. */
 export const BLOCK_PIXELS = 2048;
 
-/** As many as {@link groupOf}, in whole blocks; not 0 where an image alone has more than a block. */
+/** As {@link groupOf}, in whole blocks; not 0 if a single image exceeds two blocks. */
 export function groupOfPixels(images: number, pixels: number): number {
   const group = product.groupOf(images * pixels, BLOCK_PIXELS);
   return pixels > 2 * BLOCK_PIXELS ? Math.max(group, 16 * BLOCK_PIXELS) : group;
 }
 
-/** The kernel record of a convolution whose every tile is computed by one workgroup running `wgsl`. */
+/** The kernel record of a convolution with one workgroup running `wgsl` per tile. */
 export function convKernel(
   spec: ConvSpec,
   form: ConvForm,

@@ -5,8 +5,8 @@ import { range } from './product.ts';
 /**
  * The convolution for GPUs: the tiles of matmul-tiled.ts, whose loads look up what a row and k stand for.
  *
- * @param even  whether a slice of k sees a single place of the window; for the weights, whether four k are neighbours in an image.
- *              Where vectors are loaded, too, divisions by sizes are then paid once for a slice and for a row, not for every load.
+ * @param even  whether a slice of k lies within one window tap; for weight gradients, whether four k are
+ *              neighbors in an image. If vectors are loaded too, it divides once per slice and row.
  */
 export function convTiles(form: ConvForm, even: boolean): TiledProblem {
   const { part, strided, a, b } = form;
@@ -37,13 +37,13 @@ ${fast ? `${FOURS}\n${weight ? EVEN_WEIGHTS : evenPixels(form)}` : anywhere()}`,
   };
 }
 
-/** A multiple of four by four, which may stand for a negative number to which others are added. */
+/** Divides a multiple of four, which may be a negative number that others are added to, by four. */
 const FOURS = 'fn fours(i: u32) -> u32 { return bitcast<u32>(bitcast<i32>(i) >> 2u); }';
 
 function evenPixels({ part, strided }: ConvForm): string {
   const forward = part === 'response';
   const to = forward ? '+' : '-';
-  // The pixel that a row meets at the first place of the window.
+  // The pixel that a row meets at the first window tap.
   const [y, x] = forward
     ? ['p * s.strideH - s.padH', 'q * s.strideW - s.padW']
     : strided
@@ -107,7 +107,7 @@ fn loadB(o: vec4u, ahead: u32, u: u32) -> vec4f {
   return fetchB(select(0u, i, keptB(o, ahead, u)));
 }`;
 
-/** Loads that look up each element by itself, and give zeros where there is none. */
+/** Loads that look up each element separately, and give zeros where there is none. */
 const ANYWHERE = ['A', 'B']
   .map(
     (name) => `fn origin${name}(at: u32, x: u32, k: u32) -> vec4u { return vec4u(at, x, 0u, k); }
@@ -121,7 +121,7 @@ const four = (vec: boolean, load: (u: number) => string) =>
 function pixelLoads({ part, strided, a, b }: ConvForm): string {
   const [vecA, vecB] = [a.width === 4, b.width === 4];
   const forward = part === 'response';
-  // Row and column of the window for its place t, and which of the other operand's pixels pixel (p, q) meets there.
+  // Row and column of window tap t, and the pixel of the other operand that pixel (p, q) meets there.
   const [r, q] = strided
     ? ['phase.x + t / tapsW * s.strideH', 'phase.y + t % tapsW * s.strideW']
     : ['t / tapsW', 't % tapsW'];

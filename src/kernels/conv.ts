@@ -10,10 +10,10 @@ import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 export type { ConvSpec } from './conv-problem.ts';
 
 /**
- * A convolution, or its derivative by images or by weights, as an implicit matrix product in NHWC: see {@link ConvSpec} for the
- * operands, which are bound in that order, then the result. docs/rejected.md has what is slower.
+ * A convolution, its input gradient or its weight gradient as an implicit matrix product in NHWC. Bindings:
+ * {@link ConvSpec}'s operands in order, then the result. docs/rejected.md has what is slower.
  *
- * The order of summation depends on the sizes and the variant alone. For the weights it runs in blocks of some 2,000 pixels.
+ * The order of summation depends only on sizes and variant; for weights, in blocks of some 2,000 pixels.
  *
  * @throws CollimateError if there are more than three batch dimensions
  */
@@ -22,14 +22,14 @@ export function conv(spec: ConvSpec, traits: AdapterTraits): Kernel {
   return others.length === 0 ? guess : { ...guess, choice: { ...problemOf(spec), others } };
 }
 
-/** The kernels worth trying on such an adapter; first the one that should be the fastest. */
+/** Kernels worth trying on an adapter, the best guess first. */
 function convVariants(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   return usesBroadcast(traits)
     ? [broadcastConv(spec, broadcastTile(spec, traits.subgroupSize), traits)]
     : tiledConvs(spec, traits).slice(0, GPU_CANDIDATES);
 }
 
-/** Whether kernels for such an adapter can apply an epilogue: those that store four columns at a time. */
+/** Whether an adapter's kernels can apply an epilogue: those that store four columns at a time. */
 export function takesEpilogue(spec: ConvSpec, traits: AdapterTraits): boolean {
   return finishes(spec) && (!usesBroadcast(traits) || broadcastTile(spec, traits.subgroupSize).columns >= 4);
 }
@@ -37,7 +37,7 @@ export function takesEpilogue(spec: ConvSpec, traits: AdapterTraits): boolean {
 const usesBroadcast = ({ kind, subgroupSize }: AdapterTraits) =>
   kind === 'software' && subgroupSize >= 1 && subgroupSize <= 32;
 
-/** What is computed in words, and the class of those that are like it: numbers of images to the nearest power of two. */
+/** The problem in words, and its class: the number of images rounded to a power of two. */
 function problemOf({ part, window, images, channels, outputChannels, batch }: ConvSpec) {
   const { image, size, stride } = window;
   const times = countOf(batch);
@@ -46,11 +46,11 @@ function problemOf({ part, window, images, channels, outputChannels, batch }: Co
   return { problem: words(images), class: words(2 ** Math.round(Math.log2(images))) };
 }
 
-/** Rows of a tile, where the result has as many; fewer keep too little of what is loaded in registers. */
+/** Rows of a tile, if the result has that many; fewer reuse too little of what registers hold. */
 const ROWS = [32, 16, 8];
 const COLUMNS = 32;
 
-/** A tile of 32 columns, but for results with fewer, where the lanes would idle. */
+/** A tile of 32 columns, or fewer for narrower results, where lanes would idle. */
 function broadcastTile(spec: ConvSpec, lanes: number): ConvTile {
   const { cols, rows } = productOf(spec);
   const most = Math.max(1, COLUMNS / lanes);
@@ -71,7 +71,7 @@ export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTra
   return convKernel(spec, form, { rows: tile.rows, cols: tile.columns * lanes }, structure, wgsl, traits);
 }
 
-/** All kernels with shared-memory tiles that the adapter can run, first the one that should be the fastest. */
+/** All kernels with shared-memory tiles that the adapter can run, the best guess first. */
 export function tiledConvs(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   const { rows, cols, depth, grid, phases } = productOf(spec);
   const taps = spec.window.size[0] * spec.window.size[1];

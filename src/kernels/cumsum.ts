@@ -2,7 +2,7 @@ import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import type { Scalar } from './fused.ts';
 import { foldGrid, LINEAR_GROUP, lanesOf, type Sizes } from './grid.ts';
 
-/** Running sums of the rows of `outer` matrices, a thread for each column: x [outer, rows, width] of a type read, the same written. */
+/** Running sums down each column, one per thread. Bindings: x [outer, rows, width], y of the same shape. */
 export function cumsum(
   {
     outer,

@@ -1,28 +1,28 @@
 import { type Body, elementType, type Leaf, literal, offset, SCALARS, strideOf, Uniforms } from './fused.ts';
 
-/** What becomes of a product's elements before they are stored, together with elements of other tensors. */
+/** A computation on a product's elements, with elements of other tensors, before they are stored. */
 export interface Epilogue {
-  /** Over the space `[batch…, rows, columns]`; with one result, of f32, and no helpers that take scalars only. */
+  /** Over the space `[batch…, rows, columns]`, with one f32 result and no scalar-only helpers. */
   readonly body: Body;
-  /** The leaf that stands for the product: its value is at hand, and its strides do not matter. */
+  /** The leaf that stands for the product; its strides do not matter. */
   readonly product: number;
 }
 
 /** An epilogue as parts of a product's shader. */
 export interface EpilogueCode {
-  /** WGSL of the leaves' bindings, from the given one on, of types and of functions. */
+  /** WGSL of types, functions, and the leaves' bindings from `binding` on. */
   readonly declarations: (binding: number) => string;
   /** Leaves that are bound, in order. */
   readonly bound: readonly number[];
-  /** Fields beside the sizes of the product. */
+  /** Fields in addition to the product's sizes. */
   readonly uniforms: Uniforms;
-  /** For each field of `Place` but the first: where a leaf's elements for the product at i0, i1, i2 start. */
+  /** For each field of `Place` but the first: where a leaf's elements for product i0, i1, i2 start. */
   readonly starts: readonly { readonly field: string; readonly value: string }[];
-  /** Statements that compute `result` from `sum`, four neighbours of C, whose numbers of columns are `columns`. */
+  /** Statements that compute `result` from `sum`, four neighbors of C in the columns `columns`. */
   readonly statements: readonly string[];
 }
 
-/** The shader's part for an epilogue; `vecC` says that four neighbours always lie at a multiple of four. */
+/** The shader's part for an epilogue; `vecC`: vectors of C always start at multiples of four. */
 export function epilogueCode({ body, product }: Epilogue, vecC: boolean): EpilogueCode {
   const uniforms = new Uniforms('s');
   const { leaves, lines, results, helpers } = body;
@@ -82,18 +82,18 @@ export function epilogueCode({ body, product }: Epilogue, vecC: boolean): Epilog
   };
 }
 
-/** Number of different elements of a leaf that an epilogue reads. */
+/** Number of distinct elements of a leaf that an epilogue reads. */
 export const leafSize = ({ body }: Epilogue, j: number): number =>
   body.space.reduce((count, size, axis) => (body.leaves[j]!.strides[axis] === 0 ? count : count * size), 1);
 
-/** The struct of where things start for a product's matrix, with `fields` before those of the leaves. */
+/** The struct of where a product's matrix and the leaves start: `fields`, then the leaves'. */
 export const placeStruct = (fields: readonly string[], epilogue?: EpilogueCode): string =>
   `struct Place { ${[...fields, ...(epilogue?.starts ?? []).map(({ field }) => field)].map((f) => `${f}: u32`).join(', ')} }`;
 
 /**
- * Statements that store the vector `v`, four columns of which at least the first exists, at `start + col` and on, or add it to
- * what is there; `columns` is their number. Columns beyond the end store the first once more: SwiftShader compiles for minutes
- * when each column has a condition of its own, or `&&` makes two of one.
+ * Statements that store the vector `v` at `start + col` and on, or add it to what is there. `columns` is C's
+ * number of columns; at least the first of the four exists, and those beyond the end store the first again:
+ * SwiftShader compiles for minutes if each has its own condition, or if `&&` joins two.
  */
 export function storeFour(vec: boolean, start: string, columns: string, epilogue?: EpilogueCode): string[] {
   const finish = epilogue ? [...epilogue.statements, 'let stored = select(sum, result, last);'] : [];

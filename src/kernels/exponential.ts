@@ -1,9 +1,9 @@
 /**
- * Exponential, logarithm, hyperbolic tangent and error function in WGSL, to one or two units in the last place, for the types `F` and `U`:
- * f32 and u32, or vectors of them. WGSL's own may err by 2⁻²¹ beside log(1) and by 3 + 2|x| units in eˣ, may take
- * zero, negative numbers and NaN for any, and differ between adapters. These consist of + − × ÷ and integer operations.
- * Products may be contracted with sums: what has to be exact is exact either way. Special values are told and made by
- * their bits, as compilers may assume that there are none. Polynomials are minimax fits, off by less than 6e-9.
+ * Exponential, logarithm, hyperbolic tangent and error function in WGSL, to one or two units in the last
+ * place, for the types `F` and `U`: f32 and u32, or vectors of them. WGSL's own may err by 2⁻²¹ near log(1)
+ * and by 3 + 2|x| units in eˣ, and return anything for zero, negative numbers and NaN. These use + − × ÷ and
+ * integers only; contracted products keep exact what must be. Special values are recognized and made by
+ * their bits, as compilers may assume there are none. Polynomials are minimax fits, off by less than 6e-9.
  */
 const horner = (x: string, coefficients: readonly number[]): string =>
   coefficients.reduceRight((sum, c) => (sum ? `${c} + ${x} * (${sum})` : `${c}`), '');
@@ -12,8 +12,8 @@ const horner = (x: string, coefficients: readonly number[]): string =>
 const [LN2_HIGH, LN2_LOW] = [0.693359375, -2.1219444005469057e-4];
 
 /**
- * `exponential(x)` = eˣ = 2ⁿ eʳ, with |r| ≤ ln 2 / 2. 2ⁿ comes in two factors: by itself it can be more than the largest
- * float, or subnormal, where the result is not.
+ * `exponential(x)` = eˣ = 2ⁿ eʳ, with |r| ≤ ln 2 / 2. 2ⁿ is applied as two factors: alone it can overflow,
+ * or be subnormal, where the result is not.
  */
 export const EXP_WGSL = `
 fn exponential(x: F) -> F {
@@ -27,8 +27,8 @@ fn exponential(x: F) -> F {
 }`;
 
 /**
- * `logarithm(x)` = ln x = e ln 2 + ln(1 + f), with x = 2ᵉ (1 + f) and 1 + f from √½ to √2. f is exact, so that beside 1
- * nothing is lost. Subnormal numbers are read as integers: adapters may take them for zero.
+ * `logarithm(x)` = ln x = e ln 2 + ln(1 + f), with x = 2ᵉ (1 + f) and 1 + f from √½ to √2. f is exact, so
+ * nothing is lost near 1. Subnormal numbers are read as integers: adapters may flush them to zero.
  */
 export const LOG_WGSL = `
 fn logarithm(x: F) -> F {
@@ -44,7 +44,7 @@ fn logarithm(x: F) -> F {
   return bitcast<F>(select(nan, bits | U(0xff800000u), (bits << U(1u)) == U(0u)));
 }`;
 
-/** `hyperbolicTangent(x)` = tanh x: an odd polynomial below 0.55, else 1 − 2 / (e²ˣ + 1) with the sign of x. */
+/** `hyperbolicTangent(x)` = tanh x: an odd polynomial below 0.55, else 1 − 2 / (e²ˣ + 1) with x's sign. */
 export const TANH_WGSL = `
 fn hyperbolicTangent(x: F) -> F {
   let bits = bitcast<U>(x);
@@ -56,7 +56,7 @@ fn hyperbolicTangent(x: F) -> F {
   return bitcast<F>(select(y, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
 }`;
 
-/** `errorFunction(x)` = erf x: an odd polynomial below 0.92, else 1 − e^(−p(|x|)) with the sign of x, which is 1 from 4 on. */
+/** `errorFunction(x)` = erf x, with x's sign: an odd polynomial to 0.92, 1 − e^(−p(|x|)) to 4, then 1. */
 export const ERF_WGSL = `
 fn errorFunction(x: F) -> F {
   let bits = bitcast<U>(x);

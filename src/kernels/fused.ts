@@ -1,12 +1,12 @@
 /**
- * What pointwise and reduction kernels have in common: a body of WGSL lines over an index space, whose leaves read
- * buffers through strides. The text depends on the structure only; sizes and strides are uniforms.
+ * What pointwise and reduction kernels share: a body of WGSL lines over an index space, with leaves that
+ * read buffers through strides. The text depends on the structure only; sizes and strides are uniforms.
  */
 
 import type { Access, AdapterTraits } from '../gpu/kernel.ts';
 import { uniformBytes } from './storage.ts';
 
-/** Types of elements, as they are stored (bool as a u32 of 0 or 1), and as the vector in use that holds their values. */
+/** Element types: as stored (bool as a u32 of 0 or 1), and as the value type, a scalar or a vector. */
 export const SCALARS = {
   f32: { stored: 'f32', value: 'F' },
   u32: { stored: 'u32', value: 'U' },
@@ -26,18 +26,18 @@ export interface Leaf {
   /** Elements to step for one step along each axis of the space. */
   readonly strides: readonly number[];
   /**
-   * `buffer` reads a binding; `index` has as its value the offset itself (a coordinate, times its stride), and `value` what the
-   * kernel has at hand under `name`. A `place` is none of the values but says where one lies.
+   * `buffer` reads a binding; the value of `index` is the offset itself (a coordinate times its stride), and
+   * that of `value` a variable, `name`. A `place` has no value but says where one lies.
    */
   readonly source: 'buffer' | 'index' | 'literal' | 'value' | 'place';
   readonly name?: string;
-  /** Where the first element of the space lies, if not at 0; it may be before the buffer, and others may be beyond. */
+  /** Where the space's first element lies; default: 0. It may precede the buffer, others may exceed it. */
   readonly start?: number;
-  /** Elements of the buffer, where those that the space has are others. */
+  /** Elements of the buffer, if not those that the space spans. */
   readonly size?: number;
   /**
-   * Of a literal. Kernels find it among their sizes, as compilers calculate with what they know: they refuse what is not finite,
-   * take x · 0 for 0 and (x · 1e20) · 1e-20 for x, and lavapipe x / 0 too for 0.
+   * Of a literal. Kernels read it from their uniforms, since compilers compute with known values: they
+   * reject non-finite ones, fold x · 0 to 0 and (x · 1e20) · 1e-20 to x, and lavapipe folds x / 0 to 0.
    */
   readonly bits?: number;
 }
@@ -48,14 +48,14 @@ export const bitsOf = (x: number): number => new Uint32Array(Float32Array.of(x).
 export interface Line {
   readonly name: string;
   readonly expression: string;
-  /** Names of the lines and leaves that the expression mentions. */
+  /** Names of the lines and leaves in the expression. */
   readonly uses: readonly string[];
 }
 
 export interface Result {
   readonly expression: string;
   readonly dtype: Scalar;
-  /** Whether it is one element, the same in all of the space. */
+  /** Whether it is a single element, the same everywhere in the space. */
   readonly single?: boolean;
 }
 
@@ -82,7 +82,7 @@ export interface Axis {
   strides: number[];
 }
 
-/** Merges neighbouring axes that every leaf runs through as if they were one, and drops axes of size 1. */
+/** Merges neighboring axes that every leaf traverses as if they were one, and drops axes of size 1. */
 export function coalesce(body: Body, reduced: readonly boolean[] = []): Axis[] {
   const axes: Axis[] = [];
   body.space.forEach((size, i) => {
@@ -100,7 +100,7 @@ export function coalesce(body: Body, reduced: readonly boolean[] = []): Axis[] {
   return axes;
 }
 
-/** Whether four neighbours along the last axis can be handled as one vector. */
+/** Whether four neighbors along the last axis can be handled as one vector. */
 export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
   const last = axes.at(-1);
   if (body.scalarOnly || !last || last.size % 4 !== 0) return false;
@@ -112,12 +112,12 @@ export function vectorizable(body: Body, axes: readonly Axis[]): boolean {
   });
 }
 
-/** Elements from one place to the next along each axis of a dense space. */
+/** Elements from one position to the next along each axis of a dense space. */
 export function denseStrides(space: readonly number[]): number[] {
   return space.map((_, axis) => space.slice(axis + 1).reduce((a, b) => a * b, 1));
 }
 
-/** The names of leaves and lines that some results need. */
+/** Names of the leaves and lines that these results need. */
 export function neededFor({ lines, results }: Body, which: readonly number[]): ReadonlySet<string> {
   const needed = new Set(which.map((r) => results[r]!.expression));
   for (const { name, expression } of lines.toReversed()) {
@@ -132,7 +132,7 @@ export class Uniforms {
 
   constructor(private readonly variable = 'params') {}
 
-  /** Adds a field, unless it is there, and returns the expression that reads it. */
+  /** Adds a field, if it is missing, and returns the expression that reads it. */
   add(name: string, value: number): string {
     this.#fields.set(name, value);
     return `${this.variable}.${name}`;
@@ -160,7 +160,7 @@ export function stored(expression: string, dtype: Scalar): string {
   return dtype === 'bool' ? `select(U(0u), U(1u), ${expression})` : expression;
 }
 
-/** Uniform field with the stride of leaf `j` along axis `a`, or a literal where that is 0 or 1. */
+/** Uniform field with the stride of leaf `j` along axis `a`, or a literal 0 or 1. */
 export function strideOf(uniforms: Uniforms, j: number, a: number, stride: number): string {
   return stride === 1 || stride === 0 ? `${stride}u` : uniforms.add(`stride${j}_${a}`, stride);
 }
@@ -180,7 +180,7 @@ export function literal({ dtype, bits }: Leaf, j: number, uniforms: Uniforms): s
   return `${value}(bitcast<${stored}>(${field}))`;
 }
 
-/** A body over its coalesced axes as one shader computes it: for single elements, or for vectors of four neighbours along the last axis. */
+/** A body over its coalesced axes in a shader, by single elements or vectors of four on the last axis. */
 export class Shader {
   readonly uniforms = new Uniforms();
   /** Leaves that read buffers. */
@@ -201,7 +201,7 @@ export class Shader {
       : 'alias F = f32;\nalias I = i32;\nalias U = u32;\nalias B = bool;';
   }
 
-  /** Declares bindings for leaves that read buffers, from the `first` on. Where storage is slow, vectors of small buffers are read as uniforms. */
+  /** Declares leaves that read buffers, from `first` on: small vectors as uniforms where storage is slow. */
   declareLeaves(
     traits: AdapterTraits,
     bound = this.bound,
@@ -226,14 +226,14 @@ export class Shader {
     };
   }
 
-  /** Declares bindings for results, from the given one on. */
+  /** Declares bindings for results, from `first` on. */
   declareResults(first: number, results: readonly { dtype: Scalar; wide: boolean }[]): string {
     const declare = ({ dtype, wide }: (typeof results)[number], r: number) =>
       `@group(0) @binding(${first + r}) var<storage, read_write> result${r}: array<${elementType(dtype, wide)}>;`;
     return results.map(declare).join('\n');
   }
 
-  /** Number of different elements of the leaves that read buffers. */
+  /** Number of distinct elements of the leaves that read buffers. */
   get elementsRead(): number {
     const touched = (j: number) => this.axes.reduce((n, a) => (a.strides[j] === 0 ? n : n * a.size), 1);
     const most = (j: number) => this.body.leaves[j]!.size ?? Number.POSITIVE_INFINITY;
@@ -241,8 +241,8 @@ export class Shader {
   }
 
   /**
-   * WGSL statements that split the linear index named `index` into coordinates `c<number>` of the given axes. Integer
-   * division is slow on software adapters: this is for once a thread, not for once an element.
+   * WGSL statements that split the linear index `index` into coordinates `c<number>` of the given axes.
+   * Integer division is slow on software adapters: do this once per thread, not per element.
    */
   split(index: string, axes: readonly { number: number; size: number }[]): string[] {
     if (!axes.length) return [];
@@ -259,9 +259,9 @@ export class Shader {
   }
 
   /**
-   * Parts the statements into those that come out the same for all elements of a thread's loop, to be computed
-   * before it, and the others. `varies` says of a leaf whether it changes along the loop; `load` gives its value. With `needed`,
-   * only those of these names are there.
+   * Splits the statements into those that are the same for all elements of a thread's loop, to run before
+   * it, and the rest. `varies`: whether a leaf changes along the loop; `load`: its value; `needed`: only
+   * these names.
    */
   hoist(varies: (leaf: number) => boolean, load: (leaf: number) => string, needed?: ReadonlySet<string>) {
     const varying = new Set<string>();
@@ -281,7 +281,7 @@ export class Shader {
     return { before, inside };
   }
 
-  /** Where leaf `j` starts, as a term of its offset; none of those that start at 0. */
+  /** Where leaf `j` starts, as a term of its offset; no term if at 0. */
   origin(j: number): { coordinate: string; stride: string }[] {
     const { start = 0, source } = this.body.leaves[j]!;
     if (start === 0) return [];
@@ -289,7 +289,7 @@ export class Shader {
     return [{ coordinate: this.uniforms.add(`start${j}`, wide ? start / 4 : start), stride: '1u' }];
   }
 
-  /** A coordinate along axis `k`, and how far leaf `j` steps for one step of it, in elements or in vectors of four. */
+  /** A coordinate along axis `k`, and leaf `j`'s stride along it, in elements or in vectors of four. */
   term(j: number, k: number, coordinate: string): { coordinate: string; stride: string } {
     const { axes, body } = this;
     const stride = axes[k]!.strides[j]!;
@@ -300,7 +300,7 @@ export class Shader {
     return { coordinate, stride: strideOf(this.uniforms, j, k, this.vector ? stride * scale : stride) };
   }
 
-  /** Loads leaf `j` from its buffer at an offset in elements (in vectors, for a leaf that is read as vectors). */
+  /** Loads leaf `j` from its buffer at an offset in elements, or in vectors if it is read as vectors. */
   load(j: number, at: string, buffer = `leaf${j}`): string {
     const { vector } = this;
     const leaf = this.body.leaves[j]!;

@@ -8,7 +8,7 @@ export interface GatherSpec {
   rows: number;
   /** Elements of a row. */
   width: number;
-  /** Number of tables one after the other: rows of each are taken. */
+  /** Number of tables, one after the other: the rows are taken from each. */
   outer?: number;
   /** Number of rows to take. */
   count: number;
@@ -21,8 +21,8 @@ const GROUP = 64;
 const NAN_BITS = 0x7fc00000;
 
 /**
- * Rows of a table by index, the lanes of a workgroup along a row. Bindings: table, index u32[count], result f32[count, width]. A row beyond
- * the table is NaN.
+ * Rows of a table by index; a workgroup's lanes run along a row. Bindings: table, index u32[count],
+ * result f32[count, width]. A row beyond the table is NaN.
  */
 export function gather(spec: GatherSpec, traits: AdapterTraits): Kernel {
   const { source, rows, width, count, scale, shift, outer = 1 } = spec;

@@ -1,14 +1,14 @@
 import type { AdapterTraits } from '../gpu/kernel.ts';
 
-/** What a kernel is made for, by name. */
+/** Sizes that a kernel is made for, by name. */
 export type Sizes<Name extends string> = Readonly<Record<Name, number>>;
 
-/** Threads of a workgroup whose threads have nothing to do with each other: on software adapters, a subgroup. */
+/** Threads of a workgroup if they are independent: on software adapters, a subgroup. */
 export const lanesOf = ({ kind, subgroupSize }: AdapterTraits): number =>
   kind === 'software' ? Math.max(subgroupSize, 4) : 64;
 
 /**
- * Folds a linear number of workgroups into a grid whose sides the adapter allows. A shader recovers the linear
+ * Folds a linear number of workgroups into a grid within the adapter's limits. A shader recovers the linear
  * index with {@link LINEAR_GROUP} and must ignore indices at or beyond the true count.
  */
 export function foldGrid(groups: number, traits: AdapterTraits): [number, number, number] {

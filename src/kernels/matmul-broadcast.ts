@@ -11,7 +11,7 @@ import {
   type Tile,
 } from './product.ts';
 
-/** A tile of `rows` × `vectors` vectors of 4·lanes columns; every lane keeps 4·vectors columns of all rows. */
+/** A tile of `rows` × `vectors` vectors of 4·lanes columns; a lane keeps 4·vectors columns of all rows. */
 export interface BroadcastTile {
   /** Multiple of the number of lanes. */
   readonly rows: number;
@@ -23,24 +23,24 @@ export function broadcastTile(tile: BroadcastTile, lanes: number): Tile {
 }
 
 /**
- * Rows that one turn of the store loop writes. Loads are long code on software adapters: with one row, an epilogue that
- * reads two matrices compiles in half the time, and runs as fast.
+ * Rows written per turn of the store loop. Loads are long code on software adapters: with one row, an
+ * epilogue that reads two matrices compiles in half the time and runs as fast.
  */
 const storedRows = ({ epilogue }: MatmulForm): number => (epilogue?.bound.length ? 1 : 4);
 
 /**
- * The matrix product for a CPU that poses as a GPU: one subgroup is one workgroup and runs as SIMD code on one core.
+ * The matrix product for a CPU that poses as a GPU: a subgroup is a workgroup, SIMD code on one core.
  *
- * There a load costs a branch per lane, workgroup memory is slow, and arithmetic is nearly free. So lanes run over
- * columns, each keeping a column of accumulators in registers; A is loaded one row a lane and handed round with
- * `subgroupBroadcast`; all loads are `vec4f` where the layout allows. Per four steps of k a tile of 32 × 32 costs 8
- * loads for 4096 multiply-adds. Accumulators are separate variables and the four products are added to them as one
- * sum, which also shortens the chain of roundings by four. They are written as dot products, since SwiftShader keeps
- * what lies between other vector expressions on the stack. docs/rejected.md has other forms that were tried.
+ * There a load costs a branch per lane, workgroup memory is slow, and arithmetic nearly free. So lanes run
+ * over columns, each with a column of accumulators in registers; A is loaded one row per lane and shared by
+ * `subgroupBroadcast`; loads are `vec4f` where the layout allows. Per four k, a 32 × 32 tile takes 8 loads
+ * for 4096 multiply-adds. Accumulators are separate variables; the products of four k join them as one sum,
+ * which shortens the chain of roundings fourfold. These are dot products, since SwiftShader spills other
+ * vector expressions to the stack. docs/rejected.md has other forms that were tried.
  *
  * @param guardK whether k is no multiple of four
- * @param block  k is summed in blocks of this length (a multiple of four), whose sums are added up in C; 0 if k is
- *               short enough to be summed at once
+ * @param block  length, a multiple of four, of the blocks of k whose sums are added up in C; 0 if k is short
+ *               enough to be summed at once
  * @param group  the length of groups of blocks, see {@link groupOf}
  */
 export function broadcastSource(
@@ -72,18 +72,18 @@ export function broadcastSource(
   return subgroupShader(matmulMemory(form), lanes, body);
 }
 
-/** An operand's WGSL: what is computed once, and what is loaded for each four steps of k. */
+/** An operand's WGSL: what is computed once, and what is loaded per four steps of k. */
 interface OperandLines {
   readonly before: readonly string[];
   readonly loads: readonly string[];
 }
 
 /**
- * Loads of a lane's part of an operand, as `name{i}_{u}` for each start in `starts`. Where k is the contiguous axis,
- * `along`, a start is a row (or column) and u counts the four k; `{name}{i}` is the vector of them. Else a start is the first
- * of four rows or columns, and `{name}{i}_{u}` are these four at k + u. Addresses are computed before the loop but for k,
- * since no compiler of a software adapter does it. Vectors lie in rows of a multiple of four, which padded ones are longer to be. Rows and columns beyond the end are clamped to some that exist, as the
- * results are never stored; k beyond the end gives zeros.
+ * Loads of a lane's part of an operand. `along`: k is the contiguous axis, each of `starts` is a row (or
+ * column), and `{name}{i}` is its vector of four k. Otherwise a start is the first of four rows or columns,
+ * and `{name}{i}_{u}` is their vector at k + u. Addresses are computed before the loop, except for k, since
+ * no software adapter's compiler hoists them. Vector rows are padded to multiples of four. Rows and columns
+ * past the end are clamped, as their results are never stored; k past the end yields zeros.
  */
 function operand(
   name: 'a' | 'b',
@@ -96,7 +96,7 @@ function operand(
   const extent = name === 'a' ? 's.m' : 's.n';
   const at = `at${buffer}`;
   if (along) {
-    // Read as vectors only where k is a multiple of four.
+    // Vectors only if k is a multiple of four.
     const shift = vec ? ' >> 2u' : '';
     return {
       before: starts.map(
@@ -134,7 +134,7 @@ function operand(
   };
 }
 
-/** The tile's rows of A, spread over the lanes, and the lines that hand row r at the four k to every lane as `r{r}`. */
+/** The tile's rows of A, spread over the lanes, and the lines that broadcast row r at four k as `r{r}`. */
 function operandA({ transposeA, a }: MatmulForm, rows: number, lanes: number, guardK: boolean) {
   if (!transposeA) {
     const starts = range(rows / lanes, (i) => `row0 + lane + ${i * lanes}u`);
@@ -151,7 +151,7 @@ function operandA({ transposeA, a }: MatmulForm, rows: number, lanes: number, gu
   };
 }
 
-/** `b{j}`: the lane's column j at the four k, four columns for each vector. */
+/** `b{j}`: the lane's column j at the four k; four columns per vector. */
 function operandB(
   { transposeB, b }: MatmulForm,
   vectors: number,

@@ -6,7 +6,7 @@ import { operandOf } from './operand.ts';
 import { roundUp } from './pad.ts';
 import * as product from './product.ts';
 
-/** Sizes and layout of C = A·B, optionally batched; matrices are dense and row-major, strides count elements. */
+/** Sizes and layout of C = A·B, optionally batched: dense row-major matrices, strides in elements. */
 export interface MatmulSpec {
   readonly m: number;
   readonly n: number;
@@ -16,17 +16,17 @@ export interface MatmulSpec {
   /** B is stored as `[n, k]` rather than `[k, n]`. */
   readonly transposeB: boolean;
   readonly batch: readonly product.BatchDim[];
-  /** What is stored in place of the product. */
+  /** Computes what is stored in place of the product. */
   readonly epilogue?: Epilogue;
-  /** Whether the operands are padded: their sides, and k, rounded up to multiples of four, with zeros behind the ends. */
+  /** Whether the operands' sides, k included, are zero-padded to multiples of four. */
   readonly padded?: boolean;
 }
 
-/** What a product's shader source depends on; everything else about its sizes lies in the uniforms. */
+/** What a shader's source depends on; all other sizes are uniforms. */
 export interface MatmulForm extends product.ProductForm {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  /** Whether C is stored in fours. Operands are read in fours where rows and matrices all start at multiples of four. */
+  /** Whether C is stored in fours. Operands are read so if rows and matrices start at multiples of four. */
   readonly vecC: boolean;
 }
 
@@ -37,7 +37,7 @@ const SIZES = [
   ...['pad0', 'pad1'],
 ];
 
-/** @throws CollimateError naming the first size that no product can have */
+/** @throws CollimateError naming the first invalid size */
 export function checkMatmul({ m, n, k, batch }: MatmulSpec): void {
   for (const [name, size] of Object.entries({ m, n, k })) checkWhole(`matmul: ${name}`, size, 1);
   product.checkBatch('matmul', batch);
@@ -64,11 +64,11 @@ export function matmulForm(spec: MatmulSpec, traits: AdapterTraits): MatmulForm 
   };
 }
 
-/** What a product is called, by how its operands are stored. */
+/** A product's name, by how its operands are stored. */
 export const productName = ({ transposeA, transposeB }: MatmulSpec): string =>
   `matmul_${transposeA ? 't' : 'n'}${transposeB ? 't' : 'n'}`;
 
-/** The kernel record of a product whose every `tile` of output is computed by one workgroup running `wgsl`. */
+/** The kernel record of a product with one workgroup running `wgsl` per `tile` of output. */
 export function matmulKernel(
   spec: MatmulSpec,
   form: MatmulForm,
@@ -102,8 +102,8 @@ export function matmulKernel(
 }
 
 /**
- * WGSL of {@link declareProduct}, and of `storeC(place, row, col, v, add, last)`, which stores four columns of C or adds to them;
- * `last` says that their sums are complete, so that an epilogue can be applied. `place` is what `placeC` gives.
+ * WGSL of {@link declareProduct} and `storeC(place, row, col, v, add, last)`, which stores four columns of C
+ * or adds to them. `last`: their sums are complete, so an epilogue can apply. `placeC` gives `place`.
  */
 export function matmulMemory(form: MatmulForm): string {
   const { vecC, epilogue } = form;
@@ -120,7 +120,7 @@ fn storeC(at: Place, row: u32, col: u32, v: vec4f, add: bool, last: bool) {
 }`;
 }
 
-/** WGSL that finds the workgroup's tile: its corner `row0`, `col0` and where its matrices start. */
+/** WGSL that finds the workgroup's tile: its corner `row0`, `col0`, and where its matrices start. */
 export function locateTile(tile: product.Tile): string {
   return `let group = ${LINEAR_GROUP};
   if (group >= s.groups) { return; }

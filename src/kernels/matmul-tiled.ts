@@ -1,53 +1,53 @@
 import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
 import { fourAlong, groupOf, openBlocks, range, type Tile } from './product.ts';
 
-/** A product as its loads and stores: how its operands lie in memory is hidden behind them. */
+/** A product as its loads and stores, which hide how its operands lie in memory. */
 export interface TiledProblem {
   /** WGSL of the bindings, and of `storeC(place, row, col, v, add, last)`: see {@link matmulMemory}. */
   readonly memory: string;
   /**
-   * WGSL of `originA(at, row, k) -> vec4u`, which gives what a thread keeps of the operand that starts at element `at` and its place
-   * in a slice, and of `loadA(origin, ahead, u) -> vec4f`, which gives four values of the slice that starts at `ahead`: of the four
-   * rows from `row` on at step `k + u`, or of the four k from `k` on, u being 0. Of `originB` and `loadB` likewise, with columns.
-   * Rows and columns beyond the end can be any, as their results are not stored; k beyond the end give zeros.
+   * WGSL of `originA(at, row, k) -> vec4u`, what a thread keeps of the operand at element `at` and of its
+   * place in a slice, and `loadA(origin, ahead, u) -> vec4f`, four values of the slice at `ahead`: rows from
+   * `row` on at step `k + u`, or steps from `k` on, u being 0. `originB` and `loadB` do so for columns. Rows
+   * and columns past the end may hold anything, as their results are not stored; k past the end gives zeros.
    */
   readonly loads: string;
   /**
-   * Whether there are `keptA` and `keptB`, of the same arguments, which say that zeros take the place of what was loaded. Asked when
-   * the values are used, not before: a load that nothing waits for is on its way while a slice is multiplied.
+   * Whether `keptA` and `keptB`, of the same arguments, say which values to keep; zeros replace the others.
+   * Asked when values are used: a load that nothing waits for proceeds while a slice is multiplied.
    */
   readonly kept: boolean;
-  /** Whether slices of all teams end where k does, and loads behind its end are not to be asked for. */
+  /** Whether the slices of all teams end where k does; loads past its end must not be issued. */
   readonly whole: boolean;
-  /** WGSL that finds the workgroup's tile: `row0`, `col0`, `length` of k, `place`, and where operands start, `atA`, `atB`. */
+  /** WGSL that finds the workgroup's tile: `row0`, `col0`, `place`, `length` of k, and `atA`, `atB`. */
   readonly locate: (tile: Tile) => string;
   /** Whether four rows or columns are loaded at a time, rather than four k. */
   readonly acrossA: boolean;
   readonly acrossB: boolean;
-  /** WGSL of what all threads go on to do when the tile is stored. */
+  /** WGSL that all threads run after the tile is stored. */
   readonly finish?: string;
 }
 
-/** How a workgroup shares out a tile of C. Sides are multiples of four. */
+/** How a workgroup splits up a tile of C. Sides are multiples of four. */
 export interface TiledShape {
   readonly rows: number;
   readonly cols: number;
-  /** The part of it that a thread keeps in registers. */
+  /** The part that a thread keeps in registers. */
   readonly threadRows: number;
   readonly threadCols: number;
-  /** Steps of k that are copied to workgroup memory at a time. */
+  /** Steps of k copied to workgroup memory at a time. */
   readonly depth: number;
-  /** Teams of threads that all compute the whole tile, each over its own steps of k. */
+  /** Teams of threads that each compute the whole tile, over their own steps of k. */
   readonly splits: number;
 }
 
 /**
- * Steps of k that are summed up before the sum joins the others in C, which keeps roundings few for any k. Sums of equal terms
- * drift by 2e-6 with 256 steps for each team; large tiles have twice as many, as they have more of C to read and write.
+ * Steps of k summed before the sum joins C, which keeps roundings few for any k. Sums of equal terms drift
+ * by 2e-6 with 256 steps per team; large tiles, with more of C to read and write, take twice as many.
  */
 const blockOf = ({ splits, threadRows }: TiledShape): number => splits * (threadRows > 4 ? 512 : 256);
 
-/** The lengths of blocks of `steps` steps of k, and of groups of blocks ({@link groupOf}); 0 where one block, or group, is all. */
+/** Lengths of blocks of `steps` steps of k and of groups of blocks ({@link groupOf}); 0 if one suffices. */
 export function blocksOf(steps: number, shape: TiledShape): readonly [block: number, group: number] {
   const block = steps > blockOf(shape) ? blockOf(shape) : 0;
   return [block, groupOf(steps, block)];
@@ -61,7 +61,7 @@ const teamThreads = ({ rows, cols, threadRows, threadCols }: TiledShape): number
 
 export const tiledThreads = (shape: TiledShape): number => shape.splits * teamThreads(shape);
 
-/** Vectors of workgroup memory. A slice's rows are longer by one than what they hold, against bank conflicts. */
+/** Vectors of workgroup memory. A slice's rows are one vector longer than needed, against bank conflicts. */
 function layout({ rows, cols, depth, splits }: TiledShape) {
   const [strideA, strideB] = [rows / 4 + 1, cols / 4 + 1];
   const team = depth * (strideA + strideB);
@@ -75,23 +75,23 @@ function layout({ rows, cols, depth, splits }: TiledShape) {
 
 export const tiledBytes = (shape: TiledShape): number => 16 * layout(shape).total;
 
-/** Steps of k whose multiply-adds stand one after the other in the shader: places in workgroup memory are then constants. */
+/** Steps of k unrolled in the shader: positions in workgroup memory are then constants. */
 const UNROLLED = 4;
 
 /**
  * The matrix product for GPUs: a workgroup computes a tile of C, a thread a part of it, in outer products.
  *
- * A team of threads moves through k in slices. It copies a slice of A and one of B to workgroup memory in blocks of
- * 4 k × 4 rows or columns, which lie there with k outermost, so that a thread reads four rows or four columns of one k as a
- * vector. A thread's fours are spread over the tile, so that neighbouring threads read neighbouring vectors. While a slice is
- * multiplied, the next one is on its way to registers. Rows, columns and k beyond the end are clamped or zero when
- * they are loaded, so ragged sizes cost nothing in the inner loop.
+ * A team of threads moves through k in slices. It copies slices of A and B to workgroup memory in blocks of
+ * 4 k × 4 rows or columns, with k outermost, so that a thread reads four rows or columns of one k as a
+ * vector. A thread's fours are spread over the tile, so that neighboring threads read neighboring vectors.
+ * While a slice is multiplied, the next is on its way to registers. Rows, columns and k past the end are
+ * clamped or zeroed on load, so ragged sizes cost nothing in the inner loop.
  *
- * Where C has too few tiles to fill the GPU, several teams share the steps of k of one tile, and their sums are added in
- * order through workgroup memory.
+ * If C has too few tiles to fill the GPU, several teams share a tile's steps of k, and their sums are added
+ * in order through workgroup memory.
  *
- * @param half  round A and B to f16 in workgroup memory, which halves what is read from there; products and sums are
- *              f32. For `splits: 1` only.
+ * @param half  round A and B to f16 in workgroup memory, which halves what is read from there; products and
+ *              sums are f32. Only for `splits: 1`.
  */
 export function tiledSource(
   problem: TiledProblem,
@@ -190,7 +190,7 @@ fn main(
 `;
 }
 
-/** Writes the teams' sums to workgroup memory, whence each thread adds up and stores some vectors. */
+/** Writes the teams' sums to workgroup memory, from where each thread adds up and stores some vectors. */
 function addTeams(shape: TiledShape, writes: readonly string[]): string {
   const { rows, cols, splits } = shape;
   const vectors = (rows * cols) / 4;
@@ -205,7 +205,7 @@ function addTeams(shape: TiledShape, writes: readonly string[]): string {
     workgroupBarrier();`;
 }
 
-/** WGSL that finds a thread's share of slices, that loads it to registers, and that stores it to workgroup memory. */
+/** WGSL that finds a thread's share of slices, loads it to registers, and stores it to workgroup memory. */
 function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, half: boolean) {
   const { rows, cols, depth } = shape;
   const { strideA, strideB } = layout(shape);
@@ -218,7 +218,7 @@ function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, ha
   const blocks = blocksA + operands[1]!.blocks;
   const count = Math.ceil(blocks / threads);
 
-  /** `text` of the operand that copy `i` of this thread belongs to, whose number among all copies is `all`. */
+  /** `text` for the operand of this thread's copy `i`, whose number among all copies is `all`. */
   const copy = (i: number, text: (operand: (typeof operands)[number]) => string[]): string => {
     const [first, last] = [i * threads, Math.min((i + 1) * threads, blocks) - 1];
     const [a, b] = operands.map((operand) => text(operand).join('\n    '));
@@ -232,7 +232,7 @@ function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, ha
     `var to${i} = 0u;`,
     ...range(acrossA && acrossB ? 1 : 4, (u) => `var origin${i}_${u} = vec4u();`),
     copy(i, ({ name, x, across, quads, stride }) => {
-      // Threads run along the operand's rows as they lie in memory.
+      // Threads run along the operand's rows in memory.
       const [quad, k] = across
         ? [`block % ${quads}u`, `block / ${quads}u * 4u`]
         : [`block / ${depth / 4}u`, `block % ${depth / 4}u * 4u`];
@@ -259,7 +259,7 @@ function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, ha
     copy(i, ({ across, stride }) => [
       ...range(4, (u) => `let v${u} = ${value(4 * i + u)};`),
       ...range(4, (u) => {
-        // Where k is the contiguous axis, the block is turned.
+        // If k is the contiguous axis, transpose the block.
         const four = across ? `v${u}` : `vec4f(${range(4, (x) => `v${x}[${u}]`).join(', ')})`;
         return `slices[to${i} + ${u * stride}u] = ${half ? `vec4h(${four})` : four};`;
       }),
@@ -269,8 +269,8 @@ function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, ha
 }
 
 /**
- * Dense matrices. A load runs along the operand's rows as they lie in memory: the four k where k is the contiguous axis
- * (A, Bᵀ), else four rows or columns (Aᵀ, B). Rows and columns beyond the end are clamped to what exists. `sizes` has m, n and k.
+ * Dense matrices. A load runs along the operand's rows in memory: the four k if k is the contiguous axis (A,
+ * Bᵀ), else four rows or columns (Aᵀ, B). Rows and columns past the end are clamped. `sizes` has m, n and k.
  */
 export const matrices = (
   form: MatmulForm,
@@ -302,7 +302,7 @@ interface MatrixLoads {
   readonly kept: boolean;
 }
 
-/** The loads of a matrix `[extent, k]`, or across one `[k, extent]`; the origin of one that is read by vectors is the first's number. */
+/** Loads of a matrix `[extent, k]`, or `[k, extent]` if `across`. With `vec`, origins count vectors. */
 function loads({ name, extent, across, vec, kept }: MatrixLoads, length: string): string {
   const start = across
     ? `at + k * ${extent} + min(x, ${extent} - 4u)`
