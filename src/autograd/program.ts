@@ -205,7 +205,7 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
     this.#slots = plan.slots.map((bytes, i) => gpu.memory.borrowBuffer(bytes, `${label} slot ${i}`));
     this.#textures = plan.textures.map((bytes, i) => gpu.memory.borrowTexels(bytes, `${label} texture ${i}`));
 
-    // One buffer holds the uniforms of all kernels; each stretch starts where the adapter lets a binding start.
+    // One buffer holds all kernels' uniforms; each part starts where the adapter lets a binding start.
     const places = new Map<Kernel, number>();
     let total = 0;
     for (const { kernel } of plan.dispatches) {

@@ -15,17 +15,17 @@ export const ARRAYS = {
 /** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 an element. */
 export type DType = keyof typeof ARRAYS;
 
-/** Types of integers that there is arithmetic of, and of all numbers that there is. */
+/** Types with integer arithmetic, and with any. */
 export type Integer = 'u32' | 'i32';
 export type Numeric = 'f32' | Integer;
 
-/** The smallest and the largest number of each type that is not of floats. */
+/** Smallest and largest number of each type but floats. */
 const RANGES = { u32: [0, 2 ** 32 - 1], i32: [-(2 ** 31), 2 ** 31 - 1], u8: [0, 255], bool: [0, 1] } as const;
 
 export const isInteger = (dtype: DType): dtype is Integer => dtype === 'u32' || dtype === 'i32';
 export const isNumeric = (dtype: DType): dtype is Numeric => dtype === 'f32' || isInteger(dtype);
 
-/** A whole number as a type has it: integers are those modulo 2³². */
+/** A whole number as a type holds it: integers wrap modulo 2³². */
 export const wrap = (dtype: DType, x: number): number =>
   dtype === 'u32' ? x >>> 0 : dtype === 'i32' ? x | 0 : x;
 

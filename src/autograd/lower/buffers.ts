@@ -5,7 +5,7 @@ import type { Fusion } from './fusion.ts';
 
 const hasKernel = (t: Tensor) => ['kernel', 'multi-output', 'loop'].includes(loweringOf(t).kind);
 
-/** Keeps what its operation says: inputs, what has a kernel and what such a kernel reads, reductions, what changes its sides, outputs. */
+/** Keeps inputs, outputs, reductions, what has its own kernel or is read by one, and non-unit reshapes. */
 export function keepByKind({ outputs, nodes, kept }: Fusion): void {
   const keep = (t: Tensor) => kept.add(aliasRoot(t));
   for (const node of nodes) {
@@ -34,16 +34,16 @@ const sumOf = (a: Load, b: Load): Load => ({
   leaves: a.leaves + b.leaves,
 });
 
-/** Kernels of more operations would compile slowly, and planning them would take more than linear time. */
+/** Kernels with more operations compile slowly, and planning them takes more than linear time. */
 const MOST_OPERATIONS = 64;
-/** An expression with more operations than this is computed once rather than in every kernel that uses it. */
+/** An expression with more operations is computed once rather than in every kernel that uses it. */
 const RECOMPUTE_COST = 24;
-/** Work, in operations on one element, that costs about as much as one dispatch more: some 20 µs on two cores of a software adapter. */
+/** Operations on one element that cost as much as a dispatch: 20 µs on two cores of a software adapter. */
 const DISPATCH_COST = 250_000;
 
 /**
- * Keeps values that would cost more if they were computed again for each of their users, and those with too many operations in
- * them for one kernel; and operands of values that would read more buffers than a kernel may bind. Operands come first.
+ * Keeps values that cost more to compute again for each user, values of too many operations for one kernel,
+ * and operands of values that would read more buffers than a kernel may bind. Operands come first.
  */
 export function keepWhereCheaper(fusion: Fusion): void {
   const { nodes, users, kept, materialized } = fusion;
@@ -55,7 +55,7 @@ export function keepWhereCheaper(fusion: Fusion): void {
     const { kind } = lowering;
     if (kind === 'leaf' || hasKernel(node) || (kind === 'view' && materialized(node))) continue;
     const root = kind === 'reduce' ? node.inputs[0]! : node;
-    // Bounds, as if operands had nothing in common, and the truth only where it matters.
+    // Upper bounds, as if operands shared nothing; exact only where it matters.
     let load: Load = { operations: 1, cost: kind === 'pointwise' ? lowering.cost : 0, buffers: 0, leaves: 0 };
     for (const x of new Set(node.inputs)) {
       if (!x.is('constant')) load = sumOf(load, materialized(x) ? BUFFER : (loads.get(x) ?? COORDINATE));

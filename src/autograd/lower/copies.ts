@@ -20,8 +20,8 @@ interface Form {
 }
 
 /**
- * Puts copies in the place of values where kernels want these in another form, each made before its first reader, in memory that is
- * free again after its last. A value has one {@link BufferRef} of its own, and is known by it whatever else its slot held.
+ * Replaces values by copies where kernels want another form, each made before its first reader, in memory
+ * that is free after its last. A value is known by its {@link BufferRef}, whatever else its slot held.
  */
 function shareCopies(
   steps: readonly Step[],
@@ -61,7 +61,7 @@ function shareCopies(
   });
 }
 
-/** Puts padded copies in the place of what kernels want padded, in slots behind those that there are. */
+/** Replaces what kernels want padded by padded copies, in slots after those that there are. */
 export function withPadding(
   steps: readonly Step[],
   slots: readonly number[],
@@ -82,7 +82,7 @@ export function withPadding(
   return { steps: all, slots: [...slots, ...memory.sizes] };
 }
 
-/** Puts textures in the place of what kernels read as texels. */
+/** Replaces what kernels read as texels by textures. */
 export function withTexels(steps: readonly Step[]): { dispatches: CopyingStep[]; textures: number[] } {
   const memory = new Memory('texture');
   const dispatches = shareCopies(steps, memory, ({ kernel, buffers }, binding) =>

@@ -15,7 +15,7 @@ export interface Scratch {
   readonly bytes: number;
 }
 
-/** A stretch of a value's memory. A value of one step of a loop is another than that of the next, wherever it lies. */
+/** A part of a value's memory. A loop's values at two steps are two values, wherever they lie. */
 export interface Part {
   readonly of: Tensor | Scratch;
   readonly offset: number;
@@ -45,7 +45,7 @@ export function emit(group: Group, traits: AdapterTraits, replaced: Replaced): r
   throw new Error(`${node.op} has no kernel`);
 }
 
-/** The kernel of a fused expression; where it replaces an input, it reads and writes its buffer through one binding. */
+/** The kernel of a fused expression; it reads and writes an input that it replaces through one binding. */
 function emitPointwise({ nodes, expression }: Group, traits: AdapterTraits, replaced: Replaced): Emitted {
   const { body, buffers } = expression!;
   const originals = nodes.map((node) => replaced.get(node));
@@ -100,7 +100,7 @@ function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits)
   ];
 }
 
-/** What the second step of a reduction over `length` elements reads: `count` results of each of its parts. */
+/** What the second step of a reduction over `length` elements reads: `count` results of each part. */
 function partsBody(kind: ReduceKind, dtype: Scalar, count: number, results: number, length: number): Body {
   const parts = Array.from({ length: count }, (_, j) => j);
   // The mean of means: shares of the whole could be too small for float32.
@@ -116,7 +116,7 @@ function partsBody(kind: ReduceKind, dtype: Scalar, count: number, results: numb
   };
 }
 
-/** One kernel for all outputs of an operation; those that nobody asked for are scratch. */
+/** One kernel for all outputs of an operation; those not asked for are scratch. */
 function emitOutputs(
   { nodes }: Group,
   { parts, make }: Extract<Lowering<Primitive>, { kind: 'multi-output' }>,

@@ -20,16 +20,16 @@ export interface Chain {
   readonly kernel: () => Kernel;
 }
 
-/** Values with more users at a time are not what one chain would keep to itself. */
+/** Most users outside a chain that its values may still have while it grows. */
 const MOST_USERS = 64;
 /** Matrices with fewer rows than the tallest tile would fill it badly when they can no longer be stacked. */
 const TILE_ROWS = 32;
 
 /**
  * Chains of pointwise operations that products can apply before they store, by their last values.
- * A product's value must not be needed outside of its chain, which runs through the same elements and ends in a value that
- * has a buffer: so there is a dispatch less, and nothing is read that was not before. A sum of two products belongs
- * to the later one.
+ * A chain runs through the elements of its product, whose value nothing else needs, and ends in a value that
+ * has a buffer: that saves a dispatch, and reads nothing that was not read before. A sum of two products
+ * belongs to the later one.
  */
 export function chainsAfterProducts(fusion: Fusion): Map<Tensor, Chain> {
   const { nodes, users, kept } = fusion;
@@ -41,7 +41,7 @@ export function chainsAfterProducts(fusion: Fusion): Map<Tensor, Chain> {
   for (const product of nodes.toReversed()) {
     if (!isProduct(product) || fixed.has(product)) continue;
     const inside = new Set<Tensor>([product]);
-    // Those who use what is inside, and are not: none are left where the latest value is all that is needed.
+    // Outside users of what is inside: none are left once only the latest value is needed.
     const open = new Set(usersOf(product));
     let found: readonly [end: Tensor, Chain] | undefined;
     while (open.size > 0 && open.size <= MOST_USERS) {
@@ -65,8 +65,8 @@ export function chainsAfterProducts(fusion: Fusion): Map<Tensor, Chain> {
 }
 
 /**
- * Nodes that nothing is fused into, and nothing is made of. What replaces an input stays a kernel that may read what it writes, and
- * what is replaced is read no later than need be. A product that is an output stays one.
+ * Nodes that are neither fused nor fused into. What replaces an input stays a kernel that may read what it
+ * writes, and replaced inputs are read as early as can be. A product that is an output stays one.
  */
 function asTheyAre({ nodes, outputs, replaced }: Fusion): Set<Tensor> {
   const originals = new Set(replaced.values());

@@ -12,14 +12,14 @@ import {
   type Typed,
 } from '../tensor.ts';
 
-/** For each axis of a tensor, the axis of the index space that runs along it, −1 where the tensor is repeated, and its first place. */
+/** For each axis of a tensor, the axis of the index space along it (−1 where repeated), and its start. */
 type AxisMap = readonly { readonly to: number; readonly start: number }[];
 const REPEATED = { to: -1, start: 0 };
 
 /**
- * Compilers take floats for reals and let terms cancel: x − x is 0 for them even of ∞, (a + b) − a is b, a · (1 / a) is 1 and
- * a + b > a is b > 0. What meets itself in one of these operations therefore goes through an exclusive or with a 0 first that
- * they do not know.
+ * Compilers treat floats as reals and cancel terms: x − x becomes 0 even for ∞, (a + b) − a becomes b,
+ * a · (1 / a) is 1, and a + b > a becomes b > 0. A value that meets itself in one of these operations
+ * therefore first goes through an exclusive or with a 0 that compilers do not know.
  */
 const CANCELS = new Set<Primitive>(['add', 'sub', 'mul', 'div', 'greater', 'equal']);
 
@@ -32,9 +32,9 @@ export interface Expression {
 }
 
 /**
- * Writes the elementwise computation of `roots`, all over the index space `space`, as the body of one kernel. It
- * reaches through pointwise operations and views down to literals, coordinates and tensors that are `materialized`;
- * with `computeRoots`, the roots are computed even if they are.
+ * Writes the elementwise computation of `roots` over the index space `space` as the body of one kernel, down
+ * through pointwise operations and views to literals, coordinates and `materialized` tensors. With
+ * `computeRoots`, the roots are computed even if materialized.
  */
 export function expressionOf(
   roots: readonly Tensor[],
@@ -126,8 +126,8 @@ class Writer {
   }
 
   /**
-   * Operands that lie one after the other along an axis, the place on it, and where all operands but the first start. Each is read
-   * everywhere: what is read beyond its ends is arbitrary, and is not selected.
+   * Operands to concatenate, the index along the axis, and where all operands but the first start. Each is
+   * read everywhere: what is read beyond its ends is arbitrary, and never selected.
    */
   #joined({ inputs, params: { axis }, rank }: Tensor<'concat'>, map: AxisMap): string[] {
     const along = map[rank + axis]!;
@@ -181,7 +181,7 @@ class Writer {
     return name;
   }
 
-  /** Two operands, one hidden from compilers where both are made of the same within the two operations before. */
+  /** Two operands, one hidden from compilers where both share a value at most two operations back. */
   #apart([a, b]: readonly string[]): string[] {
     const near = (name: string) => {
       const uses = this.#usesOf(name);
@@ -191,7 +191,7 @@ class Writer {
     if (!near(b!).some((name) => known.includes(name))) return [a!, b!];
     const zero = this.#literal(0, 'u32');
     const hidden = (x: string) => this.#line(`bitcast<F>(bitcast<U>(${x}) ^ ${zero})`, [x, zero]);
-    // The later one, in which the other may be found: x that is hidden twice, in (x + x) − x, would meet itself again.
+    // The later one, which may contain the other: x hidden twice, in (x + x) − x, would meet itself again.
     return lineOf(a!) > lineOf(b!) ? [hidden(a!), b!] : [a!, hidden(b!)];
   }
 
@@ -221,7 +221,7 @@ export function aliasRoot(t: Tensor): Tensor {
   return root;
 }
 
-/** Whether a literal divides whole numbers, which compilers make a product, right for any but 0: that is x / 0 = x, x mod 0 = 0. */
+/** Whether an integer divisor may be a literal, which compilers turn into a product: not 0, as x / 0 = x. */
 function isDivisor(x: Tensor, node: Tensor): x is Tensor<'constant'> & Typed<Integer> {
   const divides = (node.op === 'div' || node.op === 'rem') && x === node.inputs[1];
   return divides && x.is('constant') && isInteger(x.dtype) && x.params.value !== 0;

@@ -7,7 +7,7 @@ import { type Group, groupsOf } from './groups.ts';
 import { withFollowers, withNeighbors } from './neighbors.ts';
 import { inStages } from './stages.ts';
 
-/** Decides which values get buffers and which kernels compute them: the groups, in an order in which they can run. */
+/** Decides which values get buffers and which kernels compute them: groups, in an order that can run. */
 export function fuse(
   outputs: readonly Tensor[],
   traits: AdapterTraits,

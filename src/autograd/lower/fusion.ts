@@ -2,7 +2,7 @@ import type { AdapterTraits } from '../../gpu/kernel.ts';
 import { ancestors, type Tensor } from '../tensor.ts';
 import { aliasRoot } from './expression.ts';
 
-/** A graph on its way to kernels: pass by pass it is decided which values get buffers. All others are computed where they are used. */
+/** A graph on its way to kernels: passes decide which values get buffers. Others are computed where used. */
 export interface Fusion {
   readonly outputs: readonly Tensor[];
   /** All nodes, operands first. */

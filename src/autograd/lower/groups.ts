@@ -32,8 +32,8 @@ export interface Group {
 }
 
 /**
- * What is kept as groups, level by level, so that each finds its operands made on lower levels. Reductions over one space are
- * computed together, and so are outputs of one operation.
+ * Kept values as groups, level by level, so that each finds its operands on lower levels. Reductions over
+ * one space are computed together, and so are outputs of one operation.
  */
 export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Group[] {
   const { nodes, kept, traits } = fusion;

@@ -44,7 +44,7 @@ export function afterOthers(
   return [...order];
 }
 
-/** Moves each group that overwrites an input behind all groups that read it, as far as its own users allow. */
+/** Moves each group that overwrites an input behind all that read it, as far as its own users allow. */
 export function readBeforeReplacing(groups: readonly Group[], replaced: Replaced): readonly Group[] {
   if (!replaced.size) return groups;
   const maker = new Map(groups.flatMap((group) => group.nodes.map((node) => [node, group] as const)));
@@ -55,7 +55,7 @@ export function readBeforeReplacing(groups: readonly Group[], replaced: Replaced
     ...nodes.flatMap((node) => readers.get(replaced.get(node)!) ?? []),
   ];
   const order = afterOthers(groups, before);
-  // A reader of the input that needs the output too cannot come before it: then the order stays, and will be refused.
+  // A reader of the input that also needs the output cannot precede it: the order stays, and is refused.
   const made = new Set<Group>();
   for (const group of order) {
     if (group.reads.some((t) => maker.has(t) && !made.has(maker.get(t)!))) return groups;
@@ -64,7 +64,7 @@ export function readBeforeReplacing(groups: readonly Group[], replaced: Replaced
   return order;
 }
 
-/** Throws where a kernel would replace an input that another reads later, or that it reads itself in another order. */
+/** Throws if a kernel would replace an input that others read later, or that it reads in another order. */
 export function checkReplacements(
   groups: readonly Group[],
   replaced: Replaced,
@@ -86,7 +86,7 @@ export function checkReplacements(
   });
 }
 
-/** Whether an expression for all elements of `node` reads those of `input` in the order in which it is stored. */
+/** Whether an expression for all elements of `node` reads those of `input` in storage order. */
 export function readsInOrder(node: Tensor, input: Tensor, { body, buffers }: Expression): boolean {
   const leaves = body.leaves.filter(({ source }) => source === 'buffer');
   const own = leaves.filter((_, b) => aliasRoot(buffers[b]!) === input);

@@ -19,9 +19,9 @@ interface Rows {
 const part = ({ of, width, pitch }: Rows, row: number): Part => ({ of, offset: row * pitch, bytes: width });
 
 /**
- * The kernels of all steps of a loop: its body is lowered once, by `stepsOf`, and bound anew for each step. A carry that nobody asks for at each
- * step is handed on between two buffers, one read while the other is written. Else even and odd steps have an array each,
- * as no kernel may read a buffer that it writes, and the two become one when all is done.
+ * The kernels of all steps of a loop: its body is lowered once, by `stepsOf`, and bound for each step. A
+ * carry not wanted at each step alternates between two buffers, one read, one written. Otherwise even and
+ * odd steps have an array each, as no kernel may read a buffer that it writes; both are merged at last.
  */
 export function emitLoop(
   { nodes }: Group,
@@ -52,7 +52,7 @@ export function emitLoop(
 
   const before: Emitted[] = [];
   const after: Emitted[] = [];
-  /** Rows of an array: its own where they can be bound, else of a copy that is made `first`, or from which it is made at last. */
+  /** Rows of an array: its own where bindable, else of a copy, made `first` or copied back at the end. */
   const rowsOf = (array: Tensor, row: Tensor, first: boolean): Rows => {
     const [width, pitch] = [bytesOf(row), pitchOf(row, length, traits)];
     if (width === pitch) return { of: array, width, pitch };

@@ -5,7 +5,7 @@ import type { Emitted, Part, Scratch } from './emit.ts';
 import { aliasRoot } from './expression.ts';
 import type { Group } from './groups.ts';
 
-/** Memory of a program that holds a value: what the caller binds, or a temporary in one of the plan's slots or textures. */
+/** Where a program holds a value: what the caller binds, or a temporary in a slot or texture of the plan. */
 export interface BufferRef {
   readonly kind: 'input' | 'output' | 'slot' | 'texture';
   readonly index: number;
@@ -15,7 +15,7 @@ export interface BufferRef {
   readonly offset?: number;
 }
 
-/** A kernel with where lies what it binds. */
+/** A kernel with the memory that it binds. */
 export interface Step {
   readonly kernel: Kernel;
   /** For each binding of the kernel but its sizes. */
@@ -51,7 +51,7 @@ export class Memory {
     this.#free.splice(at, 0, index);
   }
 
-  /** Where among the free ones the first is whose size is large enough. */
+  /** Position among the free places of the first that is large enough. */
   #find(enough: (size: number) => boolean): number {
     let [low, high] = [0, this.#free.length];
     while (low < high) {
@@ -64,8 +64,8 @@ export class Memory {
 }
 
 /**
- * Lays values out: inputs and outputs where they are bound, all others in slots, from the first kernel that writes them to the
- * last group that reads them. `emitted` are the kernels of each group.
+ * Lays out values: inputs and outputs where they are bound, all others in slots, from the first kernel that
+ * writes them to the last group that reads them. `emitted` are the kernels of each group.
  */
 export function placeValues(
   { inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>,

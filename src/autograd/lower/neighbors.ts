@@ -13,8 +13,8 @@ const MOST_WAITING = 2 ** 20;
 const MOST_OPERATIONS = 64;
 
 /**
- * Small pointwise groups over one space, none of which needs another, as one: layouts of all weights, parts of their gradients. What
- * only outputs need waits for others like it, as long as little has to be kept for it.
+ * Joins small groups over one space, none of which needs another: layouts of all weights, parts of their
+ * gradients. What only outputs need waits for others like it while little must be kept for it.
  */
 export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonly Group[] {
   const { replaced } = fusion;
@@ -25,7 +25,7 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
     reads.reduce((level, t) => Math.max(level, levels.get(maker.get(t)!) ?? 0), 0);
   for (const group of groups) early.set(group, 1 + most(group.reads, early));
 
-  // Levels before the end, for groups all of whose readers have one.
+  // Levels counted back from the end, for groups whose readers all have one.
   const late = new Map<Group, number>();
   const readers = new Map<Group, Group[]>(groups.map((group) => [group, []]));
   for (const group of groups) for (const t of group.reads) readers.get(maker.get(t)!)?.push(group);
@@ -84,9 +84,9 @@ function expressionOfAll(
 }
 
 /**
- * Pointwise groups that go on in the kernel of an earlier one: what reads its values where they are computed, as parameters read their
- * momenta; and what is small and computed beside it over the same space. Either may replace inputs. When that is done, single elements
- * are computed beside something else that is small.
+ * Pointwise groups go on in the kernel of an earlier one: those that read its values where they are
+ * computed, as parameters read momenta, and small ones over the same space. Either may replace inputs. Then
+ * single elements are computed beside something else that is small.
  */
 export function withFollowers(groups: readonly Group[], fusion: Fusion): readonly Group[] {
   return followed(followed(groups, fusion, false), fusion, true);
@@ -98,7 +98,7 @@ function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): rea
   for (const group of groups) for (const t of group.reads) readers.get(t)?.push(group);
   const found: { group: Group; readonly parts: Group[] }[] = [];
   const places = new Map<Tensor, number>();
-  /** Where the last group over a space is that others may follow. */
+  /** Position of the last group over each space, for others to follow. */
   const last = new Map<string, number>();
   const spaceOf = ({ expression }: Group) => expression!.body.space;
   const outputs = new Set(fusion.outputs.map(aliasRoot));

@@ -12,13 +12,13 @@ import { emitLoop } from './loop.ts';
 import { placeValues } from './memory.ts';
 import { simplify } from './simplify.ts';
 
-/** A kernel with where lies what it binds, and the copies into textures that it needs first. */
+/** A kernel with the memory that it binds, and the copies into textures that it needs first. */
 export type Dispatch = CopyingStep;
 
 /** A graph as a fixed list of dispatches over planned memory. Plain data: it knows no device. */
 export interface Plan {
   readonly dispatches: readonly Dispatch[];
-  /** Arrays of the graph's own, which are bound behind its inputs. */
+  /** The graph's own arrays, bound after its inputs. */
   readonly constants: readonly Tensor<'input'>[];
   /** Bytes of each slot. */
   readonly slots: readonly number[];
@@ -27,7 +27,7 @@ export interface Plan {
   readonly inPlace: InPlace;
 }
 
-/** Lowers a graph, pass by pass: simplified, fused into groups, these in order, as kernels, and their values in memory. */
+/** Lowers a graph pass by pass: simplifies, fuses into groups, orders them, emits kernels, places values. */
 export function plan(
   graph: Pick<Graph, 'inputs' | 'outputs'>,
   traits: AdapterTraits,
@@ -39,7 +39,7 @@ export function plan(
   return { ...withTexels(steps), constants: laid.constants, slots, inPlace };
 }
 
-/** The same but for copies of values in other forms. */
+/** The same without copies in other forms. */
 function stepsOf(
   graph: Pick<Graph, 'inputs' | 'outputs'>,
   traits: AdapterTraits,
@@ -69,9 +69,9 @@ function checkBinding(t: Tensor, { maxBindingBytes }: AdapterTraits): void {
 }
 
 /**
- * Gives each output a buffer of its own: one that is an input, or another output under other sides, is copied. Of outputs
- * that are the same all are copied, rather than one from another: they may be views of one buffer, which no dispatch may
- * both read and write.
+ * Gives each output a buffer of its own: one that is an input, or another output reshaped, is copied. Of
+ * equal outputs all are copied, rather than one from another: they may be views of one buffer, which no
+ * dispatch may both read and write.
  */
 function ownOutputs(outputs: readonly Tensor[]): Tensor[] {
   const roots = outputs.map(aliasRoot);

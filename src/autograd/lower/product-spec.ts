@@ -11,13 +11,13 @@ interface LaidOut<Spec> {
   readonly strides: number[][];
 }
 
-/** A leading axis of a result, with the stride of each operand, and of each other, along it: 0 where it is repeated. */
+/** A leading axis of a result, with the strides of operands and others along it: 0 where repeated. */
 interface BatchAxis {
   readonly size: number;
   readonly strides: readonly number[];
 }
 
-/** Axes without those of size 1, and two as one where stepping along the outer equals running through all of the inner. */
+/** Drops axes of size 1, and merges two where one step along the outer equals all steps along the inner. */
 function mergeAxes(axes: readonly BatchAxis[]): BatchAxis[] {
   const merged: BatchAxis[] = [];
   for (const axis of axes) {
@@ -43,8 +43,8 @@ function batchOf({ shape, inputs }: Tensor, own: number, others: readonly Other[
 }
 
 /**
- * Takes the innermost axis off a batch if along it B is the same and A's matrices, of `sizeA` elements, follow one another: they are
- * one taller matrix. So must the others' rows; of a single row there is no stride yet. Returns how many times taller, and the strides.
+ * Takes the innermost axis off a batch where B is the same and A's matrices, of `sizeA` elements, stack into
+ * a taller one, as must the others' rows (one row has no stride yet). Returns how many times, and strides.
  */
 function stackRows(batch: BatchAxis[], sizeA: number, count: number, rows: Other): [times: number, Other] {
   const [strideA, strideB, ...rest] = batch.at(-1)?.strides ?? [];
@@ -78,8 +78,8 @@ export function layOutMatmul(node: Tensor<'matmul'>, others: readonly Other[] = 
 const AXES = 4;
 
 /**
- * The same of a traced convolution, whose rows are pixels; undefined where pixels of an other are not evenly apart. Axes along which the
- * weights are repeated are further images.
+ * The same for a traced convolution, whose rows are pixels; undefined where an other's pixels are unevenly
+ * spaced. Axes along which the weights are repeated are further images.
  */
 export function layOutConv(
   node: Tensor<'conv'>,

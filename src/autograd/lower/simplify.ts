@@ -5,10 +5,10 @@ import { ancestors, broadcastShapes, type Shape, sameShape, type Tensor, wrap } 
 import { expressionOf, isUnitReshape } from './expression.ts';
 
 /**
- * Rewrites a graph into an equal one that costs less: equal nodes become one, what does nothing goes away, products
- * take transposed operands as they are, sums of copies are multiples, and unit vectors times a matrix are its rows (also where a
- * product would spread the matrix's NaN and infinities along its columns). Arithmetic is neither reordered nor regrouped, since
- * float32 is not the reals: that changes what overflows and what vanishes. What is dropped is dropped to the bit.
+ * Rewrites a graph into an equal, cheaper one: merges equal nodes, drops no-ops, folds transposes into
+ * products, turns sums of copies into multiples and unit vectors times a matrix into its rows (even where a
+ * product would spread NaN and infinities along columns). Arithmetic is neither reordered nor regrouped: in
+ * float32 that changes what overflows and what vanishes. What is dropped changes no bit.
  */
 export function simplify(outputs: readonly Tensor[]): Tensor[] {
   const rewriter = new Rewriter();
@@ -137,7 +137,7 @@ class Rewriter {
     });
   }
 
-  /** A product of unit vectors with a matrix as what it is: the matrix's rows, along the axis of the unit vectors. */
+  /** A product of unit vectors with a matrix as the matrix's rows, along the axis of the unit vectors. */
   #selected(a: Tensor, b: Tensor, transposeB: boolean): Tensor | null {
     const own = unitVectorAxis(a);
     if (own === undefined) return null;
@@ -185,9 +185,9 @@ function fullPermutation(perm: readonly number[], rank: number): number[] {
 }
 
 /**
- * The axis of a tensor along which its last axis holds, in their order, all unit vectors, whatever the other axes: how Jacobians
- * are asked for whole, as the image of each unit vector. Undefined for any other tensor. Seen are equalities of two coordinates
- * under views; they can be written otherwise.
+ * The axis along which a tensor's last axis runs through all unit vectors in order, whatever the other axes:
+ * how whole Jacobians are asked for, as images of unit vectors. Undefined for any other tensor. Only
+ * equalities of two coordinates, under views, are recognized.
  */
 function unitVectorAxis(x: Tensor): number | undefined {
   const cast = behindViews(x);

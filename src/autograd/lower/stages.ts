@@ -9,9 +9,9 @@ import type { Group } from './groups.ts';
 import { afterOthers } from './in-place.ts';
 import { layOutMatmul } from './product-spec.ts';
 
-/** Elements that one workgroup reduces and goes through again: of more, all cores should have their part. */
+/** Most elements that one workgroup reduces and goes through again; more are shared by all cores. */
 const MOST_REDUCED = 4096;
-/** Results for each lane of a software adapter, where a thread goes through all that it reduces: else cores would idle. */
+/** Results per lane of a software adapter, where one thread makes each: with fewer, cores would idle. */
 const RESULTS_PER_LANE = 16;
 /** A kernel of more operations would compile slowly. */
 const MOST_OPERATIONS = 128;
@@ -25,9 +25,9 @@ interface Merged {
 }
 
 /**
- * Puts reductions and what is made of their totals together, where both run through one space: the mean and variance of a batch
- * with its normalization, the terms of a softmax. Each workgroup has all elements of what it reduces, so that it goes on where else another
- * dispatch would have to wait.
+ * Joins reductions with what is made of their totals over the same space: a batch's mean and variance with
+ * its normalization, the terms of a softmax. A workgroup has all elements that it reduces, and goes on where
+ * another dispatch would have to wait.
  */
 export function inStages(groups: readonly Group[], fusion: Fusion): readonly Group[] {
   const readers = new Map<Tensor, Group[]>();
@@ -98,7 +98,7 @@ export function inStages(groups: readonly Group[], fusion: Fusion): readonly Gro
   );
 }
 
-/** Whether a group is of reductions each of which one workgroup makes, with work for all cores; and is bound to no place by what is replaced. */
+/** Whether one workgroup can make each reduction of a group, all cores have work and nothing is replaced. */
 function canReduceOn(
   { kind, nodes, reads, expression, staged }: Group,
   { traits, replaced }: Fusion,
@@ -116,7 +116,7 @@ function canReduceOn(
   );
 }
 
-/** Two groups as one, of which `wanted` says what others read; undefined where one kernel cannot compute both. */
+/** Two groups as one, or undefined if no kernel can compute both; `wanted` says what others read. */
 function join(
   first: Group,
   second: Group,
@@ -139,7 +139,7 @@ function join(
   return stagedGroup({ reductions, inside, level: second.level }, wanted, fusion);
 }
 
-/** A product and reductions of it as one group; undefined where no workgroup has all rows of some columns. */
+/** A product and its reductions as one group; undefined where no workgroup has all rows of some columns. */
 function withProduct(
   made: Group,
   { level, reads, staged }: Group,
@@ -198,7 +198,7 @@ function stagedGroup(
   return { kind: 'reduce', level, nodes, reads, expression, staged };
 }
 
-/** What kernels see in a tensor that may be another with more or fewer axes of size 1. */
+/** The tensor behind reshapes that only add or drop axes of size 1. */
 function behind(t: Tensor): Tensor {
   let root = t;
   while (isUnitReshape(root)) root = root.inputs[0]!;
@@ -218,8 +218,8 @@ function isLike(t: Tensor, shape: readonly number[]): boolean {
 }
 
 /**
- * An expression whose leaves read totals, and elements of a product, at hand rather than from buffers; undefined where one is read elsewhere
- * than it is made.
+ * An expression whose leaves read totals, and elements of a product, at hand rather than from buffers;
+ * undefined where one is read elsewhere than it is made.
  */
 function withTotals(
   { body, buffers, operations }: Expression,

@@ -110,8 +110,8 @@ export const arithmeticRules: Pick<Rules, ArithmeticOp> = {
     wgsl: ([x, mean, rate, weight, bias], _, __, step) =>
       step('+', step('*', step('*', step('-', x!, mean!), rate!), weight!), bias!),
     cost: 4,
-    // dx · rate · weight + (x − mean) · d(rate · weight) + (dbias − dmean · rate · weight): what statistics and parameters give is
-    // put together before it is repeated over x, so that the transpose takes two sums over x, and not one for each of them.
+    // dx · rate · weight + (x − mean) · d(rate · weight) + (dbias − dmean · rate · weight): terms of
+    // statistics and parameters are added before they broadcast: so the transpose takes two sums over x.
     jvp: ([tx, tm, tr, tw, tb], [x, mean, rate, weight], out) => {
       const sumOf = (...terms: (Tensor | null)[]) =>
         terms.reduce((a, b) => (a && b ? add(a, b) : (a ?? b)), null);

@@ -145,13 +145,13 @@ export const convRules: Pick<Rules, 'conv'> = {
 /** Weights [co, kh, kw, ci] as [ci, kh, kw, co], and back: what is summed over lies innermost. */
 const swapChannels = (w: Tensor): Tensor => transpose(w, [3, 1, 2, 0]);
 
-/** Weights below this size have too few tiles to keep an adapter busy: the sum over images is cut into parts. */
+/** Smaller weights have too few tiles to keep an adapter busy: the sum over images is split into parts. */
 const SPLIT_BELOW = 2 ** 17;
 const MAX_SPLITS = 16;
 
 /**
- * The derivative by the weights, which sums over all images: parts of the sum are taken side by side and then added up,
- * where the weights are small. Images along leading axes that the weights do not have are images of the same sum.
+ * The derivative by the weights, a sum over all images: for small weights, parts of the sum are computed
+ * side by side, then added. Leading axes that the weights lack are further images of the same sum.
  */
 function weightGradient(
   y: Tensor,

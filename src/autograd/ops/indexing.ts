@@ -1,12 +1,12 @@
 import { type Shape, sizeOf, stridesOf } from '../shape.ts';
 
-/** Maps a linear index of `out` to that of the element which is `strides` away for each step along its axes. */
+/** Maps a linear index of `out` to the offset with these strides along its axes. */
 export function stridedIndex(out: Shape, strides: readonly number[]): (i: number) => number {
   const own = stridesOf(out);
   return (i) => strides.reduce((at, s, axis) => at + s * (Math.floor(i / own[axis]!) % out[axis]!), 0);
 }
 
-/** Maps a linear index of `out` to the linear index of the element that broadcasting reads from `operand`. */
+/** Maps a linear index of `out` to that of the element of `operand` that broadcasts there. */
 export function broadcastIndex(out: Shape, operand: Shape): (i: number) => number {
   const lead = new Array<number>(out.length - operand.length).fill(0);
   const strides = stridesOf(operand).map((s, axis) => (operand[axis] === 1 ? 0 : s));

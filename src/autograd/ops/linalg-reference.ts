@@ -1,6 +1,6 @@
 /**
- * Float64 factorizations for the interpreter: short rather than fast. Signs of vectors are arbitrary. As on the GPU, all of a
- * factor is NaN where what is factored is not finite.
+ * Float64 factorizations for the interpreter, short rather than fast. Signs of vectors are arbitrary. As on
+ * the GPU, a factor of anything not finite is all NaN.
  */
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
@@ -9,7 +9,7 @@ function addScaled(a: Float64Array, b: Float64Array, c: number): void {
   for (let i = 0; i < a.length; i++) a[i]! += c * b[i]!;
 }
 
-/** Gram–Schmidt, twice; a vector in the span of those before it is replaced by a unit vector outside of it. */
+/** Gram–Schmidt, twice; a vector in the span of those before becomes a unit vector outside it. */
 export function orthonormalRows(rows: readonly Float64Array[]): Float64Array[] {
   if (!rows.every((row) => row.every(Number.isFinite))) return rows.map((row) => row.map(() => Number.NaN));
   const basis: Float64Array[] = [];

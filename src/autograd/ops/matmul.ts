@@ -82,8 +82,8 @@ export const matmulRules: Pick<Rules, 'matmul'> = {
 };
 
 /**
- * Number of innermost batch axes along which one B serves all matrices of A: rows of these are rows of one long
- * matrix, whose product is the sum over them.
+ * Number of innermost batch axes along which one B serves all matrices of A: their rows form one long
+ * matrix, whose product is the sum over these axes.
  */
 function sharedAxes(a: Tensor, b: Tensor, ct: Tensor): number {
   const shared = (axis: number) => b.shape.at(axis) === 1 && a.shape.at(axis) === ct.shape.at(axis);

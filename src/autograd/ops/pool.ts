@@ -65,7 +65,7 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
           }
       return data;
     },
-    // Which element is chosen does not change with the operands, but where two are equal.
+    // The choice of elements is locally constant, except at ties.
     jvp: ([t], inputs, { params: { part, window } }) =>
       t ? pick(part === 'value' ? 'tangent' : part, t, inputs.at(-1)!, window) : null,
     transpose: (ct, [, x], _, { params: { part, window } }) => [
@@ -74,7 +74,7 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
     ],
     batch: ([t, x], [own, chooses], { inputs: [model], params }) => {
       if (!x || !chooses) return bind('maxPool', [t!, ...(x ? [x] : [])], params);
-      // As many images as there are tangents: leading axes of these that images lack stand behind the new one.
+      // As many images as tangents: leading axes that only tangents have go behind the new one.
       const lead = [x.shape[0]!, ...model!.shape.slice(0, -AXES)];
       const whole = (y: Tensor, [first, ...rest]: Shape) => {
         const ones = new Array<number>(lead.length + AXES - 1 - rest.length).fill(1);

@@ -5,7 +5,7 @@ import type { Rules } from '../rule.ts';
 import { formatShape, isInteger, sizeOf, type Tensor, wrap } from '../tensor.ts';
 import { broadcastIndex } from './indexing.ts';
 
-/** For each element the product of all others along an axis, by halves: without division, so that zeros are as good as any. */
+/** For each element, the product of all others along an axis, by halves: no division, so zeros are fine. */
 function others(x: Tensor, axis: number): Tensor {
   const n = x.shape.at(axis)!;
   if (n === 1) return c.full(1, x.shape);
@@ -16,7 +16,7 @@ function others(x: Tensor, axis: number): Tensor {
   return c.slice(c.concat([c.mul(rest, b), c.mul(rest, a)], axis), 0, n, axis);
 }
 
-/** What there is of integers, too. */
+/** Kinds for integers, too. */
 const WHOLE: readonly ReduceKind[] = ['sum', 'max', 'prod'];
 
 export const reduceRules: Pick<Rules, 'reduce'> = {

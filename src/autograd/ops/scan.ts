@@ -18,8 +18,8 @@ function parts<T>({ carries, xs }: Loop, list: readonly T[]): [T[], T[], T[]] {
 }
 
 /**
- * Records a loop whose body was derived from that of another, of whose values it uses some: rows as rows, values of steps as results
- * of the other loop, and what is made pointwise of those is computed again. `own` are tensors from outside that it brings.
+ * Records a loop whose body is derived from another's and uses its values: rows as rows, values of steps as
+ * results of the other loop; what is pointwise in those is computed again. `own` are tensors that it brings.
  */
 function bindDerived(
   loop: Loop,
@@ -137,7 +137,7 @@ export const scanRules: Pick<Rules, 'scan'> = {
           return each[i]! && moveaxis(each[i]!, 0, lead.length);
         });
       },
-      // The loop of the transposed body, from the last step to the first, in which cotangents of what steps share are summed.
+      // Loops over the transposed body from last step to first, summing cotangents of what steps share.
       transpose: (cts, inputs, linear, outs) => {
         const loop = loopOf(outs[0]!);
         const isSum = parts(loop, linear)[2];

@@ -16,7 +16,7 @@ const literalRules = { ...leafRules, ...viewRules, ...arithmeticRules, ...elemen
   Record<Primitive, unknown>
 >;
 
-/** What an index holds whatever is given at run time; undefined if it depends on that. */
+/** The values of an index that depends on nothing given at run time; undefined for any other. */
 function literalValues(x: Tensor, known = new Map<Tensor, NdArray | undefined>()): NdArray | undefined {
   if (known.has(x)) return known.get(x);
   const rule = literalRules[x.op] as Rule<Primitive> | undefined;
@@ -28,8 +28,8 @@ function literalValues(x: Tensor, known = new Map<Tensor, NdArray | undefined>()
 }
 
 /**
- * What `record` gives of `x` along its first axis by one list, for each of as many lists; `x` may be another each time (`own`), and so may
- * the list. What is different each time is laid one after the other: where a list says `rows` or more, beyond all of it.
+ * Applies `record` to `x` along its first axis by one list, for each of many lists; `x` (`own`) and list
+ * (`chooses`) may differ. What does is laid end to end; an index of `rows` or more is beyond all.
  */
 function byLists(
   [x, index]: readonly Tensor[],
@@ -51,7 +51,7 @@ function byLists(
   return c.moveaxis(c.reshape(made, [count, made.shape[0]! / count, ...made.shape.slice(1)]), 1, axis);
 }
 
-/** Elements of a table along an axis, and sums of such; beyond the table there is NaN. As a u32, a negative index is beyond any. */
+/** Elements of a table by index, NaN beyond it, and sums by index. As u32, negative indices are beyond. */
 export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
   take: {
     shape: ([table, index], { axis, scale, shift }) => {

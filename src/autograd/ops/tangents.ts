@@ -7,7 +7,7 @@ export function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor
   return known.length ? known.reduce((a, b) => add(a, b)) : null;
 }
 
-/** The tangent of a choice between operands where `first` or `second` is chosen, and their mean where it is neither. */
+/** The tangent of a choice: that of the `first` or `second` operand, or their mean where it is neither. */
 export function tangentOf(
   [ta, tb]: readonly (Tensor | null)[],
   first: Tensor,

@@ -13,7 +13,7 @@ export function expectNumbers(op: string, { dtype, shape }: Tensor): void {
   );
 }
 
-/** The same elements under other coordinates. All are linear, and each one's transpose is a view, a sum or a concatenation. */
+/** The same elements under other coordinates: linear, and transposed to a view, sum or concatenation. */
 export const viewRules: Pick<Rules, 'reshape' | 'transpose' | 'broadcast' | 'slice' | 'concat'> = {
   reshape: {
     shape: ([x], { from, to }) => {
