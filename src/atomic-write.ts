@@ -13,8 +13,8 @@ export const temporaryFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
 
 /**
- * Writes a file so that, whatever happens, the old or the new one is there, whole: to a temporary file beside it, which
- * is brought to disk and then renamed. On failure the old file is as it was.
+ * Writes a file so that at any time the old or the new one is there, whole: to a temporary file beside it,
+ * flushed to disk and then renamed. On failure the old file is as it was.
  */
 export function writeAtomically(path: string, contents: string | Uint8Array): void {
   const temporary = temporaryFor(path);
@@ -33,8 +33,8 @@ export function writeAtomically(path: string, contents: string | Uint8Array): vo
 }
 
 /**
- * Makes a folder and those above it, where they are not there. Node's own `recursive` never returns where a parent is
- * there but takes no folders, as in /proc.
+ * Makes a folder and its missing parents. Node's own `recursive` never returns if a parent exists but takes
+ * no folders, as in /proc.
  * @throws the system's error
  */
 export function makeFolders(path: string): void {
@@ -47,7 +47,7 @@ export function makeFolders(path: string): void {
 }
 
 /**
- * Makes the folder that a file is to be in, and checks that one can be written there: before work whose result it is to hold.
+ * Makes a file's folder and checks that the file can be written, before the work whose result it is to hold.
  * @throws CollimateError
  */
 export function checkTarget(path: string): void {
@@ -97,7 +97,7 @@ export function writeFailed(path: string, cause: unknown): CollimateError {
   return new CollimateError(`cannot write ${path}: ${message}`, remedy, { cause });
 }
 
-/** Brings a rename to disk; not every system lets a folder be flushed, and none needs to for a process to be killed. */
+/** Flushes a rename to disk; not every system allows that for folders, and a killed process needs none. */
 function flushFolder(folder: string): void {
   try {
     const handle = fs.openSync(folder, 'r');

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where drivers, datasets and choices of kernels are kept: `COLLIMATE_CACHE`, or the system's cache folder of this user. */
+/** Where drivers, datasets and kernel choices are kept: `COLLIMATE_CACHE`, or the user's cache folder. */
 export function cacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
   if (env.COLLIMATE_CACHE) return env.COLLIMATE_CACHE;
   switch (process.platform) {

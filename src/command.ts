@@ -1,4 +1,4 @@
-/** What stands before the words of a command: `npm run data --` in the repository, `npx collimate data` elsewhere. */
+/** How a command is started: `npm run data --` in the repository, `npx collimate data` elsewhere. */
 export function invocation(name: string): string {
   // src/cli/main.ts says how this process was started.
   const start = globalThis.process?.env?.COLLIMATE_PROGRAM ?? 'npx collimate';

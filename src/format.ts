@@ -1,8 +1,8 @@
 import { CollimateError } from './errors.ts';
 
 /**
- * How the format that a file gives as its own, such as `collimate/analysis@2`, relates to the one that is read: `other`
- * where it is another format altogether, or none.
+ * How a file's format, such as `collimate/analysis@2`, relates to the wanted one: `other` if it is another
+ * format altogether, or none.
  */
 export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer' | 'other' {
   if (given === wanted) return 'same';
@@ -12,7 +12,7 @@ export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer
   return givenVersion! < version ? 'older' : 'newer';
 }
 
-/** The error for a file in another format than expected, with what to do if it is an earlier one, or none of ours. */
+/** The error for a file of another format, with the remedy for an older one, or for one that is not ours. */
 export function otherFormat(
   path: string,
   given: unknown,

@@ -49,8 +49,8 @@ export function checkRecord<K extends RecordKind>(value: unknown, name: string, 
 }
 
 /**
- * The lines of a file that has a JSON text in each, checked; none where there is no file. A last one without an end, which a crash
- * left behind, is left out.
+ * The records of a file with one JSON text per line, checked; none if there is no file. A last line without
+ * an end, left by a crash, is dropped.
  */
 export function readLines<K extends RecordKind>(path: string, kind: K): Contents<K>[] {
   if (!existsSync(path)) return [];

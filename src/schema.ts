@@ -31,9 +31,9 @@ export const share = v.custom<number>(
 );
 
 /**
- * Passes a value on if it is as the schema has it; it is not copied, so that what the schema leaves open stays.
- * `name` says what it is, for the message; a path inside it follows.
- * @throws CollimateError with the first place that is wrong, and what is expected there and found
+ * Returns a value that fits the schema, not a copy, so that what the schema leaves open stays. `name` says
+ * in messages what it is; a path inside it follows.
+ * @throws CollimateError with the first wrong place, what it expects and what it has
  */
 export function checked<const S extends v.GenericSchema>(
   value: unknown,

@@ -67,7 +67,7 @@ export async function runAll(
     for (const child of children) child.kill('SIGTERM'); // A second one, after a terminal's Ctrl-C, is taken for the same.
   };
 
-  /** Reacts to an event; if that fails, as on a full disk, stops all processes before the failure is thrown. */
+  /** Reacts to an event; if that fails, as on a full disk, stops all processes, then throws the failure. */
   const guarded =
     <A extends unknown[]>(react: (...args: A) => void) =>
     (...args: A): void => {

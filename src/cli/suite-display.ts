@@ -2,7 +2,7 @@ import { drawsBars, progressBar } from './bar.ts';
 import { clock } from './clock.ts';
 import type { Ending } from './pool.ts';
 
-/** Shows a suite's progress: on a terminal a bar below finished lines, elsewhere lines, or JSON for programs. */
+/** Shows a suite's progress: on a terminal a bar below finished lines, elsewhere lines, or JSON lines. */
 export function suiteDisplay(json: boolean) {
   const start = performance.now();
   const runs = new Map<string, { readonly cost: number; share: number }>();

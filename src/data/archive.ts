@@ -7,14 +7,14 @@ import type { Header } from 'tar-stream';
 import { CollimateError, unreadable } from '../errors.ts';
 import { needPackages } from '../host/packages.ts';
 
-/** Far above what any archive of ours holds: 13,394 images in ImageNette, 184 MB in CIFAR, 350 MB in ImageNette. */
+/** Far above all archives of ours: ImageNette has 13,394 images in 350 MB, CIFAR takes 184 MB. */
 const MAX_ENTRIES = 50_000;
 const MAX_BYTES = 2 ** 30;
 
 /**
- * Reads files out of a `.tar.gz` into memory, by names such as `folder/file`, with the SHA-256 of the whole; nothing is written. `room` says how many bytes a file of a name may have, or
- * that it is not requested. The archive is taken to be hostile: it may hold files and folders only, no name may lead out of the folder, and
- * there are bounds to the number of entries, to each size and to what is unpacked altogether, whatever the headers claim.
+ * Reads files of a `.tar.gz` into memory by name, such as `folder/file`; returns the archive's SHA-256, too.
+ * `room` gives the most bytes of a file, or undefined to skip it. Archives count as hostile: only files and
+ * folders, no names outside, and bounds on entries, sizes and the total, whatever headers claim.
  */
 export async function readArchive(
   path: string,

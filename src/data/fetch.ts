@@ -29,11 +29,11 @@ export interface FetchOptions extends PlaceOptions {
 }
 
 /**
- * Fetches the missing files of a dataset, after saying so; does nothing, without network access, if none are missing. Each file
- * is received under its name with `.part` added, which stays if the transfer is interrupted so that the next one resumes it. Only
- * a whole file with the right checksum gets its name. Processes that fetch the same file at once write the same bytes to the same
- * places, and none cuts off what another wrote.
- * @throws CollimateError if the server cannot be reached or sends another file than the published one, or the disk is full
+ * Fetches a dataset's missing files, after saying so; without any, does nothing and needs no network. A file
+ * grows under its name plus `.part`, from which an interrupted transfer resumes, and gets its name once
+ * whole with the right checksum. Processes that fetch the same file at once write the same bytes to the same
+ * places and never cut each other's off.
+ * @throws CollimateError if the server fails or sends an unpublished file, or the disk is full
  */
 export async function ensureDataset(
   name: DatasetName,

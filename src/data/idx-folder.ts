@@ -4,7 +4,7 @@ import type { Dataset } from './dataset.ts';
 import { LIKE_MNIST, readIdxImages } from './idx-images.ts';
 import { dataFolder } from './locate.ts';
 
-/** The user's own images in MNIST's form: square, of any size and number, in up to 10 classes; `idx` in the data folder. */
+/** The user's images in MNIST's form: square, any size and number, up to 10 classes; `idx` in the data. */
 export const idxFolder: Dataset = {
   title: 'own IDX files',
   ...LIKE_MNIST,

@@ -16,7 +16,7 @@ export interface IdxImages {
   readonly side?: number;
   /** SHA-256 of the published files by name, either gzipped (a name with `.gz`) or not. */
   readonly published: Readonly<Record<string, string>>;
-  /** Whether to accept other files of the same form. The dataset's name then says that they are not the published ones. */
+  /** Whether to accept other files of the same form; the dataset's name then says they are unpublished. */
   readonly own: boolean;
   readonly remedy: string;
 }
@@ -28,7 +28,7 @@ const IDX_FILES = {
 /** Facts of MNIST and of sets in the same form. */
 export const LIKE_MNIST = { images: 60_000, test: 10_000, side: 28, channels: 1, classes: 10 } as const;
 
-/** Reads MNIST, or a set in the same form: square images of bytes in 10 classes, each file plain or with `.gz`. */
+/** Reads MNIST or a set of its form: square images of bytes in 10 classes, each file plain or gzipped. */
 export function readIdxImages(set: IdxImages): DatasetSplit {
   return { train: readPart(set, 'train'), test: readPart(set, 'test') };
 }

@@ -21,13 +21,13 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   13: 'float32',
   14: 'float64',
 };
-/** Far above any file in this format; a header that asks for more is damaged, and nothing is allocated for it. */
+/** Far above any file in this format; a header that asks for more is damaged, and nothing is allocated. */
 const MAX_BYTES = 2 ** 31;
 /** A magic number and the sizes of as many axes as its one byte can count. */
 const MAX_HEADER_BYTES = 4 + 4 * 255;
 const FETCH_AGAIN = 'Fetch the file again: it is damaged, or not what its name says.';
 
-/** Reads an IDX file of unsigned bytes, plain or gzipped. @throws CollimateError if it is unreadable or damaged */
+/** Reads an IDX file of bytes, plain or gzipped. @throws CollimateError if it is unreadable or damaged */
 export function readIdx(path: string): IdxArray {
   const remedy = 'Check that the file exists and that you may read it.';
   return decodeIdx(
@@ -37,9 +37,9 @@ export function readIdx(path: string): IdxArray {
 }
 
 /**
- * Decodes IDX: two zero bytes, an element type, the number of axes, each axis' size as big-endian u32, then the
- * elements with the last axis fastest (http://yann.lecun.com/exdb/mnist/). Gzip is known by its own magic number.
- * `fileName` is for messages only. Throws unless type, sizes and length are those of a complete u8 array.
+ * Decodes IDX: two zero bytes, an element type, the number of axes, each axis' size as big-endian u32, then
+ * the elements, last axis fastest (http://yann.lecun.com/exdb/mnist/). Gzip is known by its magic number.
+ * `fileName` is for messages. Throws unless type, sizes and length are those of a complete u8 array.
  */
 export function decodeIdx(bytes: Uint8Array, fileName: string): IdxArray {
   const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b;

@@ -6,7 +6,7 @@ import { CollimateError, unreadable } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import { sha256OfFile } from './checksum.ts';
 
-/** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/<class>/<name>.JPEG`, or in subfolders of these. */
+/** Images in ImageNette's layout: `train/<class>/<name>.JPEG` and `val/…`, or in subfolders of these. */
 export interface ImageFiles {
   readonly path: string;
   /** Changes with the images. */

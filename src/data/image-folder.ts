@@ -25,10 +25,10 @@ const MAX_PIXELS = 2 ** 26;
 const MAX_BYTES = 2 ** 32 - 1;
 
 /**
- * Decodes images of any size: resizes the shorter side to `side` and crops the longer at both ends. Gray images get three equal
- * channels. The classes are the folders of `train` in alphabetical order. The images are ordered by the hashes of their names,
- * which mixes the classes in the same way everywhere.
- * @throws CollimateError if `sharp` is not installed, there are no images, or one of them, which it names, cannot be decoded
+ * Decodes images of any size: resizes the shorter side to `side`, crops the longer at both ends, and gives
+ * gray images three equal channels. Classes are the folders of `train` in alphabetical order. Images are
+ * ordered by their names' hashes, which mixes the classes the same way everywhere.
+ * @throws CollimateError without `sharp` or images, or naming one that cannot be decoded
  */
 export async function decodeImages(files: ImageFiles, options: DecodeOptions): Promise<DatasetSplit> {
   const { name, side, cache, say } = options;
@@ -111,7 +111,7 @@ async function decode(files: ImageFiles, { side, onProgress, say }: DecodeOption
   return { classes: classes.length, parts };
 }
 
-/** Refuses folders of classes with files of which none is an image that is read: a class would be missing without a word. */
+/** Refuses class folders that have files but no readable image: a class would be missing without a word. */
 function refuseVanished(path: string, names: readonly string[], others: readonly string[]): void {
   const folderOf = (name: string) => name.split('/', 2).join('/');
   const read = new Set(names.map(folderOf));

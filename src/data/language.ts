@@ -2,13 +2,13 @@ import { philoxUniform } from '../kernels/philox.ts';
 import { checkDataset, type Dataset, type ImageDataset } from './dataset.ts';
 
 const facts = { images: 20_000, test: 2_000, classes: 10, length: 8 };
-/** Share of the symbols, but for labels, that are drawn at random: without, a text would soon repeat itself. */
+/** Share of the symbols drawn at random, labels excepted; without it, a text would soon repeat itself. */
 const NOISE = 0.3;
 const SEED = 1;
 
 /**
- * Texts in a made language of ten symbols: each symbol follows from the two before it by a table that was drawn at random, but for
- * some that are random. A text's label is the symbol that follows it, which the table always gives, so that every label can be known.
+ * Texts in a made-up language of ten symbols: each follows from the two before it by a random table, but for
+ * some noise. A text's label is the symbol that follows by the table, so every label can be known.
  */
 export const language: Dataset = {
   title: 'a made language',

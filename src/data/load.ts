@@ -10,9 +10,9 @@ export function placeOf(name: DatasetName, options: DatasetOptions): Place | und
 }
 
 /**
- * Loads a dataset from the files on this machine: docs/data.md says where they are looked for. Files that are not the
- * published ones are accepted if their form is right, and the dataset's name then says so.
- * @throws CollimateError if the dataset is missing, or its files are damaged or of another form
+ * Loads a dataset from this machine's files; docs/data.md says where they are sought. Other than published
+ * files are accepted if their form is right, and the dataset's name then says so.
+ * @throws CollimateError if the dataset is missing, damaged or of another form
  */
 export async function loadDataset(name: DatasetName, options: DatasetOptions = {}): Promise<DatasetSplit> {
   const place = placeOf(name, options);

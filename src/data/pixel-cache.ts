@@ -11,12 +11,12 @@ export interface Part {
 
 type Parts = readonly [train: Part, test: Part];
 
-/** Three u32: the classes, and the images of both parts. Their images and labels follow, then the SHA-256 of all that. */
+/** Three u32: classes, and images of both parts. Images and labels follow, then the SHA-256 of it all. */
 const HEADER_BYTES = 12;
 const CHECKSUM_BYTES = 32;
 const CHUNK = 2 ** 26;
 
-/** Pixels that {@link keepPixels} has kept; undefined if there are none, or the file is not as it was written or cannot be read. */
+/** Pixels that {@link keepPixels} kept; undefined if there are none, or the file is altered or broken. */
 export async function readPixels(
   path: string,
   imageBytes: number,
@@ -53,7 +53,7 @@ async function readBytes(file: FileHandle, count: number): Promise<Uint8Array<Ar
 }
 
 /**
- * Keeps pixels in a file, whole or not at all, and removes those that it takes the place of: other files of the folder
+ * Keeps pixels in a file, whole or not at all, and removes those that it replaces: other files of the folder
  * whose names begin with `prefix`.
  */
 export async function keepPixels(

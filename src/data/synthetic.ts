@@ -29,7 +29,7 @@ const MAX_BYTES = 2 ** 32 - 1;
 /** Waves that a class' pattern is the sum of, and their most periods across the image. */
 const WAVES = 4;
 const PERIODS = 3;
-/** Of the pattern in bytes around 128, of its share that each image keeps at least, and of the noise added to it. */
+/** Of the pattern in bytes around 128; the least share of it in an image; and of the noise added to it. */
 const AMPLITUDE = 80;
 const MINIMUM_CONTRAST = 0.5;
 const NOISE = 24;
@@ -38,9 +38,9 @@ const PATTERNS = 0;
 const IMAGES = 1;
 
 /**
- * Generates images that a network can learn: each class has a smooth periodic pattern, the sum of a few random waves
- * in each channel, and each image shows it cyclically shifted, at some contrast, with noise. Because of the
- * shifts, a linear classifier does much worse. The same numbers give the same images everywhere.
+ * Generates learnable images: each class has a smooth periodic pattern, a sum of random waves per channel,
+ * and each image shows it cyclically shifted, at some contrast, with noise. The shifts make a linear
+ * classifier much worse. The same numbers give the same images everywhere.
  */
 export function makeImages(side: number, train: number, test: number): DatasetSplit {
   const bytes = Math.max(train, test) * side * side * channels;

@@ -1,7 +1,7 @@
 import { CollimateError } from '../errors.ts';
 import type { FoundAdapter } from '../gpu/adapter.ts';
 
-/** Stands for the search of node-adapter.ts where there is no Node: nothing but `navigator.gpu` gives adapters. */
+/** Replaces node-adapter.ts outside Node, where only `navigator.gpu` gives adapters. */
 export function findHostAdapter(_requested?: string, _threads?: number): Promise<FoundAdapter> {
   if (globalThis.isSecureContext === false) {
     throw new CollimateError(

@@ -34,8 +34,8 @@ const CHOICES_FILE = {
 } as const;
 
 /**
- * A hash of the kernels' variants and sources, so that one that was rewritten is measured again. Numbers are left out:
- * they differ among the sizes of a class.
+ * A hash of the kernels' variants and sources, so that rewritten ones are measured again. Numbers are left
+ * out, as they differ among sizes of a class.
  */
 function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): string {
   const hash = createHash('sha256');
@@ -43,7 +43,7 @@ function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): stri
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Where choices are kept unless told otherwise: in `COLLIMATE_CACHE`, or the system's cache folder of this user. */
+/** Where choices are kept by default: in `COLLIMATE_CACHE`, or the user's cache folder. */
 export function choicesFile(): string {
   return join(cacheFolder(), 'kernels.json');
 }
@@ -65,7 +65,7 @@ export function readChoices(file: string): Choices {
   }
 }
 
-/** Adds choices to what the file holds by now; without room or permission they are forgotten with a warning. */
+/** Adds choices to what the file holds by now; without room or permission, warns and forgets them. */
 function addChoices(file: string, adapter: string, classes: Readonly<Record<string, Choice>>): void {
   try {
     const known = readChoices(file);

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Dawn writes warnings straight to the process's stderr while it looks for adapters: limits that it lowered, drivers that
- * it passed over, a stack of its own where there is no driver. All of them are expected, and what follows from them is
- * said by errors and by `collimate doctor`. So they are kept from the terminal, except where COLLIMATE_DEBUG is set.
+ * Dawn writes warnings straight to stderr while it looks for adapters: limits it lowered, drivers it passed
+ * over, a stack trace where there is no driver. All are expected, and errors and `collimate doctor` tell
+ * what follows from them, so the terminal is spared them unless COLLIMATE_DEBUG is set.
  */
 const EXPECTED = /^(Warning: .*|\s+at .*|)$/;
 
@@ -58,7 +58,7 @@ interface Descriptors {
 
 let loaded: Descriptors | undefined;
 
-/** File descriptors cannot be duplicated by Node's own means. Undefined where koffi, which is optional, cannot do it either. */
+/** Node itself cannot duplicate file descriptors. Undefined where koffi, which is optional, cannot. */
 function libc(): Descriptors | undefined {
   if (process.platform === 'win32') return undefined;
   try {

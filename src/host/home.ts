@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of this package and the version that its package.json tells; what is built lies elsewhere in it than the sources. */
+/** The package's folder and version, found upward, since built files lie elsewhere in it than sources. */
 export const { root, version } = home(dirname(fileURLToPath(import.meta.url)));
 
 function home(folder: string): { root: string; version: string } {

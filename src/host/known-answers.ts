@@ -17,10 +17,10 @@ export class WrongAnswers extends CollimateError {
   }
 }
 
-/** Whether devices are taken without a check, as for measurements of what the host costs on one that does nothing. */
+/** Whether devices go unchecked, say to measure the host's costs on one that computes nothing. */
 export const isUnchecked = (): boolean => Boolean(globalThis.process?.env?.COLLIMATE_UNCHECKED);
 
-/** @throws WrongAnswers if one of the numbers is further from its known answer than `tolerance` in units of 1 + its size */
+/** @throws WrongAnswers if a number is off its known answer by more than `tolerance` · (1 + its size) */
 export function compareAnswers(
   { info }: Gpu,
   what: string,

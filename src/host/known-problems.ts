@@ -33,10 +33,10 @@ const product = (m: number, k: number, n: number): Problem => ({
     range(m * n).map((i) => total(k, (l) => a[Math.floor(i / n) * k + l]! * b[l * n + (i % n)]!)),
 });
 
-/** Rows that are constant on the columns that leave the same remainder by three: they span what these columns' sums see. */
+/** Rows that are constant on columns of equal remainder by 3: they span what those columns' sums see. */
 const STEPS = [1, -2, 0.5, 1.5, 1, -1, 0.25, 2, 1];
 
-/** A problem of each family of kernels, by the first word of their names, and those of {@link PARTICULAR}. */
+/** One problem per family of kernels, by the first word of their names, and {@link PARTICULAR} ones. */
 const problems = {
   pointwise: {
     f: (x) => c.where(c.greater(x, 0), c.exp(x), c.div(x, c.add(c.mul(x, x), 1))),
@@ -181,7 +181,7 @@ async function askFamily(gpu: Gpu, family: Family): Promise<void> {
   compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
 }
 
-/** All questions that devices are asked, by name, whether or not `COLLIMATE_UNCHECKED` is set. Each throws {@link WrongAnswers}. */
+/** All questions to devices by name, asked or not. Each throws {@link WrongAnswers} at a wrong answer. */
 export const questions: Readonly<Record<string, (gpu: Gpu) => Promise<void>>> = {
   device: askDevice,
   ...Object.fromEntries(

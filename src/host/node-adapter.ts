@@ -9,10 +9,10 @@ import { hasVulkanLoader, loadLibrary, unpackSwiftShader } from './swiftshader.t
 
 /**
  * Adapter choice in Node. In order: a GPU, an installed software driver, the bundled SwiftShader.
- * `requested` is `gpu`, `system`, `swiftshader` or a part of an adapter's name; without one, the environment variable
- * `COLLIMATE_ADAPTER` is asked. `threads` is the size of lavapipe's pool. Devices of adapters found `apart` from others
- * compute beside theirs.
- * @throws CollimateError naming the requested and what there is instead
+ * `requested` is `gpu`, `system`, `swiftshader` or part of an adapter's name; default: `COLLIMATE_ADAPTER`'s
+ * value. `threads` is lavapipe's pool size. Devices of adapters found `apart` from others compute beside
+ * theirs.
+ * @throws CollimateError naming what was requested and what there is instead
  */
 export function findHostAdapter(requested?: string, threads?: number, apart = false): Promise<FoundAdapter> {
   const found = last.then(() => {
@@ -81,9 +81,9 @@ async function find(requested: string | undefined, narrow: boolean): Promise<Fou
 }
 
 /**
- * Our kernels guard their bounds themselves, and Dawn's own guards around every access cost much: a plain 512³ matmul
- * runs at 1.3 GFLOPS with them and 2.6 without on SwiftShader, at 5.2 and 6.1 on lavapipe. `COLLIMATE_ROBUST=1` brings
- * them back, for when a kernel is suspected. Timestamps come unrounded.
+ * Our kernels guard their own bounds, and Dawn's guards around every access are costly: a plain 512³ matmul
+ * runs at 1.3 GFLOPS with them and 2.6 without on SwiftShader, 5.2 and 6.1 on lavapipe. `COLLIMATE_ROBUST=1`
+ * restores them, to examine a suspect kernel. Timestamps come unrounded.
  */
 function toggles(): string[] {
   const unguarded = process.env.COLLIMATE_ROBUST ? [] : ['enable-dawn-features=disable_robustness'];
@@ -91,8 +91,8 @@ function toggles(): string[] {
 }
 
 /**
- * Every object that `create` returned, by what it depends on, kept for the life of the process: Dawn crashes when one
- * is collected while anything of it is pending. They do not keep the process from exiting.
+ * Everything that `create` returned, by its flags, kept for the life of the process: Dawn crashes if one is
+ * collected while work of it is pending. They do not keep the process from exiting.
  */
 const instances = new Map<string, Promise<GPU>>();
 
@@ -111,9 +111,9 @@ function dawn(...flags: string[]): Promise<GPU> {
 }
 
 /**
- * Runs `ask` with the pool size that lavapipe is to have: as requested, else by the user's environment, else none where
- * there are two cores, since it wakes its pool for every dispatch and the host needs a core (docs/rejected.md). `narrow`
- * says that it has none by default.
+ * Runs `ask` with lavapipe's pool size: as requested, else from the user's environment, else none on two
+ * cores, since lavapipe wakes its pool for every dispatch and the host needs a core (docs/rejected.md).
+ * `narrow` tells that it has none by default.
  */
 async function withThreads<T>(threads: number | undefined, ask: (narrow: boolean) => Promise<T>): Promise<T> {
   const before = process.env.LP_NUM_THREADS;
@@ -155,7 +155,7 @@ async function installed(): Promise<GPUAdapter | undefined> {
   return request();
 }
 
-/** Containers and compute nodes often have a GPU's driver but no loader; SwiftShader's finds the same drivers. */
+/** Containers and compute nodes often have a GPU's driver but no loader; SwiftShader's loader finds it. */
 async function loadBundledLoader(): Promise<boolean> {
   return unpackSwiftShader().then(
     ({ loader }) => loadLibrary(loader),
@@ -188,7 +188,7 @@ async function adapterNames(): Promise<string[]> {
 
 async function byName(part: string): Promise<GPUAdapter | undefined> {
   const names = await adapterNames();
-  // lavapipe is what people call the Vulkan driver that names itself llvmpipe. An adapter's own name has dashes for all but letters.
+  // People call the Vulkan driver llvmpipe lavapipe. Adapters' own names have dashes for all but letters.
   const plain = (words: string) => words.toLowerCase().replaceAll(/[^a-z0-9]+/g, ' ');
   const name = names.find((n) =>
     plain(`${n} ${n.startsWith('llvmpipe') ? 'lavapipe' : ''}`).includes(plain(part).trim()),
@@ -228,7 +228,7 @@ async function complete(adapter: GPUAdapter, narrow: boolean): Promise<FoundAdap
     process.platform as 'linux'
   ];
   if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend, languageFeatures };
-  // A software adapter's memory is the machine's, handed out lazily: what is too much would be killed, not refused.
+  // A software adapter uses the machine's memory, handed out lazily: too much would be killed, not refused.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const pool = adapter.info.device.startsWith('llvmpipe') ? process.env.LP_NUM_THREADS : undefined;
   return {

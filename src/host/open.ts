@@ -14,8 +14,8 @@ export interface OpenOptions {
   /** `gpu`, `system`, `swiftshader` or part of an adapter name. Node only; default: `COLLIMATE_ADAPTER`. */
   readonly adapter?: string | undefined;
   /**
-   * Node only: how many threads lavapipe spreads a dispatch over, 0 for only its queue's own. More are better for few
-   * large dispatches, none for many small ones, which the default favors on two cores.
+   * Node only: threads that lavapipe spreads a dispatch over, 0 for its queue's alone. More suit few large
+   * dispatches, 0 many small ones; the default on two cores is 0.
    */
   readonly threads?: number | undefined;
   /** Chooses between kernels that compute the same; default: each kernel's default variant. */
@@ -25,10 +25,10 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the best adapter there is, or the requested one, with all its limits. It must first reproduce known answers (unless
- * `COLLIMATE_UNCHECKED` is set). An adapter that fails is refused; if none was requested, the next best software adapter
- * takes its place, with a warning.
- * @throws CollimateError if there is no such adapter, with what was found instead, or it computes wrong numbers
+ * Opens the requested adapter, or the best there is, with all its limits. It must first reproduce known
+ * answers (unless `COLLIMATE_UNCHECKED` is set). One that fails is refused; if none was requested, the next
+ * best software adapter takes its place, with a warning.
+ * @throws CollimateError if there is no such adapter, with what was found, or it computes wrong numbers
  *
  * @example
  * const gpu = await openGpu(); // or { adapter: 'swiftshader' }

@@ -25,7 +25,7 @@ export const versions = (): Record<string, string> => ({
 });
 
 /**
- * Asks for packages before they are imported: only experiments need them, so that they do not come with the library.
+ * Asks for packages before they are imported: experiments alone need them, so the library leaves them out.
  * @throws CollimateError with those that are not installed, and the command that installs them
  */
 export function needPackages(purpose: string, names: readonly string[]): void {

@@ -4,8 +4,8 @@ import { findHostAdapter } from './node-adapter.ts';
 import { type OpenOptions, openFrom } from './open.ts';
 
 /**
- * Opens another device of a software adapter that computes on one core, to compute beside it on another; undefined where one
- * device takes all there is. The two share {@link Gpu.wide}, which is disposed of with either.
+ * Opens a second device of a software adapter that computes on one core, to use another; undefined where one
+ * device uses all cores. The two share {@link Gpu.wide}, which is disposed of with either.
  */
 export async function openSecond(gpu: Gpu, options: OpenOptions): Promise<Gpu | undefined> {
   if (gpu.info.threads !== 0 || availableParallelism() < 2) return undefined;

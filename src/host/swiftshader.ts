@@ -16,8 +16,8 @@ export const SWIFTSHADER = '@sparticuz/chromium';
 const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
 
 /**
- * Unpacks the bundled SwiftShader unless the cache holds it whole, and returns the folder, the driver's manifest in it, for
- * `VK_DRIVER_FILES`, and the loader, `libvulkan.so.1`, for systems that have none.
+ * Unpacks the bundled SwiftShader unless the cache holds it whole. Returns the folder, the driver's manifest
+ * (for `VK_DRIVER_FILES`) and the loader, `libvulkan.so.1`, for systems without one.
  * @throws CollimateError if the package is absent or made for another system, or the cache cannot be written
  */
 export async function unpackSwiftShader(cache = cacheFolder()) {
@@ -56,8 +56,8 @@ function findBundle() {
 }
 
 /**
- * Written beside and then renamed, so that a process that sees the folder sees all of it. If another process was faster, its
- * folder stays; a damaged one is moved away first, never overwritten, because a process may have it loaded.
+ * Unpacks beside the folder and renames, so that a process that sees it sees all of it. If another was
+ * faster, its folder stays; a damaged one is moved away, never overwritten, as a process may have it loaded.
  */
 async function unpack({ archive, tar }: ReturnType<typeof findBundle>, folder: string): Promise<void> {
   const fresh = `${folder}.new-${randomUUID()}`;
@@ -110,9 +110,9 @@ async function digests(folder: string): Promise<string[]> {
 const RTLD_NODELETE = 0x1000;
 
 /**
- * Loads a shared library into this process for good, and says whether that worked. Dawn opens `libvulkan.so.1` by its
- * bare name: where the system has none, one that is loaded already under that name answers. `process.dlopen` always
- * throws, since a Vulkan loader is no Node addon, but `RTLD_NODELETE` keeps what it loaded.
+ * Loads a shared library into this process for good; returns whether that worked. Dawn opens
+ * `libvulkan.so.1` by its bare name, which an already loaded library of that name answers. `process.dlopen`
+ * always throws, since a Vulkan loader is no Node addon, but `RTLD_NODELETE` keeps what it loaded.
  */
 export function loadLibrary(path: string): boolean {
   const { RTLD_LAZY, RTLD_GLOBAL } = constants.dlopen;

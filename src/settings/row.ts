@@ -50,9 +50,9 @@ export interface Row<T, S> {
   readonly changesData?: (settings: S) => boolean;
   /** What has to name it for it to apply; it applies everywhere where this is left out. */
   readonly of?: 'networks' | 'datasets';
-  /** In the preset `paper`: what the paper states, or else our choice. Where there is none, networks or datasets have it. */
+  /** In the preset `paper`: what the paper states, else our choice; if absent, by network or dataset. */
   readonly paper?: T;
-  /** The same of a variation that the paper does not have: files that do not name it mean this, and checkpoints then leave it out. */
+  /** In place of `paper`, for variations of ours: files without it mean this; checkpoints then omit it. */
   readonly default?: T;
   /** Whether checkpoints record it beside the network, since it decides the weights. */
   readonly recorded?: true;
@@ -63,7 +63,7 @@ export interface Row<T, S> {
     dataset: Context<S>['dataset'],
     settings: { readonly superclasses: boolean },
   ) => Partial<Range>;
-  /** The value in a report's list of settings, unless it is the default; false where it goes without saying. */
+  /** The value in a report's settings, unless it is the default; false if it goes without saying. */
   readonly shown?: (value: T, settings: S) => string | false;
   /** How it departs from what the paper states, or what we chose where it states nothing. */
   readonly deviation?: (value: T, context: Context<S>) => string | false;

@@ -1,8 +1,8 @@
 import { above, type Context, type Row, real, whole } from './row.ts';
 
 /*
- * All there is of a setting is its type and its row here. The command line, checks, config.json, checkpoints, workers, sweeps,
- * reports and docs/settings.md are folded over the rows.
+ * A setting is its type and its row here, no more. The command line, checks, config.json, checkpoints,
+ * workers, sweeps, reports and docs/settings.md are folds over the rows.
  */
 
 /** What checkpoints record of settings beside the network; what may be left out is then as by default. */

@@ -14,8 +14,10 @@ export interface BatchStatistics {
 }
 
 /**
- * Normalizes by the statistics of the batch (over height and width, too), and records them in `seen` by layer name.
- * @example trainingNorm({})(array([1, 3], [2, 1]), 'bn', { 'bn.weight': array([1]), 'bn.bias': array([0]) }) // [-0.999995, 0.999995]
+ * Normalizes by the batch's statistics (over height and width, too), and records them in `seen` by layer.
+ * @example
+ * const weights = { 'bn.weight': array([1]), 'bn.bias': array([0]) };
+ * trainingNorm({})(array([1, 3], [2, 1]), 'bn', weights); // [-0.999995, 0.999995]
  */
 export function trainingNorm(seen: Record<string, BatchStatistics>): Normalizer {
   return (x, name, weights) => {

@@ -3,8 +3,8 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { BlockNoise, Network } from './network.ts';
 
 /**
- * Stochastic depth and dropout of a step. Random draws depend on the seed, step, block and position alone, so
- * that a resumed run continues with the same numbers.
+ * Stochastic depth and dropout of a step. Draws depend on seed, step, block and position alone, so that a
+ * resumed run continues with the same numbers.
  */
 export function blockNoise(
   { survival, dropout }: Pick<Network, 'survival' | 'dropout'>,
@@ -13,8 +13,8 @@ export function blockNoise(
 ): BlockNoise {
   const key = where(equal(iota([2]), 0), seed, step);
   return {
-    // A branch that is kept is divided by the probability of that; one that is dropped becomes 0, and so do its gradients.
-    // What it would have been still enters the statistics of its BatchNorm layers.
+    // A kept branch is divided by its probability; a dropped one becomes 0, and so do its gradients, but it
+    // still enters the statistics of its BatchNorm layers.
     ...(survival && {
       branch(branch, block) {
         const drawn = random(key, [1], { stream: survival.blocks.indexOf(block) });

@@ -4,7 +4,7 @@ import type { As } from '../autograd/signature.ts';
 import type { AnyFunction } from '../autograd/tree.ts';
 import type { Gpu } from '../gpu/device.ts';
 
-/** A function of tensors, compiled for some arrays and bound to them; `outputs` as for `bind`, `inPlace` as for `compile`. */
+/** A function of tensors, compiled for arrays and bound; `outputs`, `inPlace` as in `bind`, `compile`. */
 export async function bound<R>(
   gpu: Gpu,
   label: string,

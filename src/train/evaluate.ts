@@ -17,7 +17,7 @@ const BATCH = 1000;
 /** Bytes that one activation may take, well below what adapters let a binding span. */
 const ACTIVATION_BYTES = 64 * 2 ** 20;
 
-/** Counts correct classifications of a dataset, or measures R², in inference mode; all batches are queued without waiting. Example: {@link Trainer} */
+/** Accuracy or R² on a dataset in inference mode, all batches queued at once. Example: {@link Trainer} */
 export class Evaluator implements Disposable {
   private constructor(
     private readonly program: BoundProgram,
@@ -28,7 +28,7 @@ export class Evaluator implements Disposable {
     private readonly correct: DeviceArray,
   ) {}
 
-  /** `weights` holds parameters and running statistics by name; the first `count` examples are classified. */
+  /** `weights` holds parameters and running statistics by name; the first `count` examples are used. */
   static async create(
     gpu: Gpu,
     network: Network,
@@ -51,7 +51,7 @@ export class Evaluator implements Disposable {
     return new Evaluator(program, Math.ceil(count / batch), count, feed, position, correct);
   }
 
-  /** Share of the examples that the network classifies correctly with its current weights, or R², at least 0. */
+  /** Share of examples classified correctly with the current weights, or R², at least 0. */
   async accuracy(): Promise<number> {
     const { position, correct, program } = this;
     position.write([0]);

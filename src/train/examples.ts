@@ -8,20 +8,20 @@ import type { Network } from './network.ts';
 /** Labeled examples that a GPU trains on. */
 export interface DeviceExamples {
   /**
-   * Bytes [n, features]; in images, channels vary fastest. In GPU memory, or on the host if that is too small: then steps
-   * read them piece by piece.
+   * Bytes [n, features]; in images, channels vary fastest. On the GPU, or on the host if that is too small:
+   * steps then read them piece by piece.
    */
   readonly images: DeviceArray | Uint8Array;
   /** u8 [n]. */
   readonly labels: DeviceArray;
-  /** f32 [n, k]: vectors that outputs are to be, in place of classes. Of variance 1, as the squared error expects. */
+  /** f32 [n, k]: target vectors in place of classes, of variance 1, as the squared error expects. */
   readonly targets?: DeviceArray;
-  /** A byte x of channel c becomes x · scale[c] + shift[c]; of networks that take one number for all channels, their sum. */
+  /** Byte x of channel c becomes x · scale[c] + shift[c]; or their sum, where a network takes one number. */
   readonly scale: readonly number[];
   readonly shift: readonly number[];
 }
 
-/** Throws unless each label has as many bytes as the network takes, and each channel (or all) a scale and a shift. */
+/** Throws unless labels have as many bytes as the network takes, each channel (or all) scale and shift. */
 export function checkExamples(
   { input }: Pick<Network, 'input'>,
   { images, labels, scale, shift }: DeviceExamples,

@@ -11,9 +11,9 @@ const RING_BATCHES = 16;
 const RING_BYTES = 64 * 2 ** 20;
 
 /**
- * Where steps find their images. From a set in GPU memory, they gather directly. From a set on the host,
- * the batches of the next steps are written, in the order in which the steps take them, into a ring: each write is queued
- * before the steps that read it and after those that read what it replaces, so nothing waits.
+ * Where steps find their images. They gather directly from a set in GPU memory. From one on the host, the
+ * next steps' batches are written in their order into a ring: each write is queued before the steps that
+ * read it and after those that read what it replaces, so nothing waits.
  */
 export class Feed {
   /** u8 [rows, features], what steps gather from. */

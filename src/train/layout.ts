@@ -11,8 +11,8 @@ export interface Entry {
 const ALIGNMENT = 64;
 
 /**
- * Many named arrays laid end to end in one, so that an optimizer step, copy or checkpoint treats them as one. The
- * gaps between them hold zeros.
+ * Many named arrays laid end to end in one, which an optimizer step, copy or checkpoint treats as one. Gaps
+ * hold zeros.
  */
 export class Layout {
   readonly entries: readonly (Entry & { readonly start: number; readonly size: number })[];

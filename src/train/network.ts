@@ -25,7 +25,7 @@ export interface NormSpec {
   readonly within?: readonly [from: number, to: number];
 }
 
-/** Normalizes activations [n, features] or [n, height, width, features] as the BatchNorm layer `name` would. */
+/** Normalizes activations [n, features] or [n, height, width, features] as the BatchNorm layer `name`. */
 export type Normalizer = (x: Tensor, name: string, weights: Weights) => Tensor;
 
 /** What a training step does to the blocks but inference does not. */
@@ -53,7 +53,7 @@ export interface Network {
   readonly input: readonly number[];
   readonly parameters: readonly ParameterSpec[];
   readonly norms: readonly NormSpec[];
-  /** Numbers of the largest activation of one example, where neither BatchNorm layers nor parameters say so. */
+  /** Size of an example's largest activation, where neither BatchNorm layers nor parameters say so. */
   readonly activation?: number;
   /** Residual blocks with stochastic depth, and the probability that a step keeps each. */
   readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
@@ -65,7 +65,7 @@ export interface Network {
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor;
 }
 
-/** The running statistics of BatchNorm layers: of each, the mean of its features, 0 at first, and their variance, 1. */
+/** The running statistics of BatchNorm layers: per feature its mean, 0 at first, and its variance, 1. */
 export const statisticsOf = ({ norms }: Pick<Network, 'norms'>) =>
   norms.flatMap((norm) =>
     (['mean', 'var'] as const).map((kind) => ({

@@ -22,7 +22,7 @@ export interface Objective {
   wanted(truth: Tensor, index: Tensor, x: Tensor): Tensor;
   /** The mean over examples. */
   loss(outputs: Tensor, wanted: Tensor): Tensor;
-  /** What each example's outputs are worth, [n, 1], at most 1. The mean is the accuracy; below 0, that is 0. */
+  /** What each example's outputs are worth, [n, 1], at most 1. Accuracy is their mean, at least 0. */
   worth(outputs: Tensor, wanted: Tensor): Tensor;
 }
 
@@ -38,7 +38,7 @@ const classification = {
 
 const squaredError = (outputs: Tensor, wanted: Tensor) => mean(square(sub(outputs, wanted)), -1);
 
-/** The mean squared error against targets of variance 1, so that 1 less the error is R², the share of their variance explained. */
+/** Mean squared error against targets of variance 1: 1 − error is R², the share of variance explained. */
 const regression = {
   wanted: ofExamples,
   loss: (outputs: Tensor, wanted: Tensor) => mean(squaredError(outputs, wanted)),
@@ -51,7 +51,7 @@ const reconstruction = {
   wanted: (_: Tensor, index: Tensor, x: Tensor) => reshape(x, [index.size, x.size / index.size]),
 };
 
-/** What a network is trained for on some examples: to be its inputs, their target vectors, or else their classes. */
+/** What a network is trained for: to return its inputs, their target vectors, or else their classes. */
 export function objectiveOf(
   { reconstructs }: Pick<Network, 'reconstructs'>,
   { labels, targets }: Pick<DeviceExamples, 'labels' | 'targets'>,

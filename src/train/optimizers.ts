@@ -22,13 +22,13 @@ import { rateAt, type Schedule } from './schedules.ts';
 export interface OptimizerState<P, Step = Typed<'u32'>> {
   /** Steps done, u32. */
   readonly step: Step;
-  /** Running averages of gradients, each like the parameters: none for plain SGD, one for momentum, two for Adam. */
+  /** Running averages of gradients, like the parameters: none for SGD, one for momentum, two for Adam. */
   readonly moments: readonly P[];
 }
 
 /**
- * A rule that moves parameters along their gradients: two pure functions of trees, as in optax; what their options mean is as
- * in PyTorch.
+ * A rule that moves parameters along their gradients: two pure functions of trees, as in optax, with options
+ * as in PyTorch.
  *
  * @example
  * const optimizer = adam({ lr: 0.05 });
@@ -43,10 +43,10 @@ export interface OptimizerState<P, Step = Typed<'u32'>> {
  * (await params.w.read()).map(Math.round); // [0, 0]
  */
 export interface Optimizer {
-  /** The state before the first step: zeros, beside the parameters on their device, or tensors if these are. */
+  /** The state before the first step: zeros beside the parameters on their device, or as tensors too. */
   init<P>(params: P): OptimizerState<P, StepOf<P>>;
   /**
-   * Parameters and state after a step. All of them are tensors, so that the step is part of the traced function.
+   * Parameters and state after a step. All are tensors: the step is part of the traced function.
    * @throws CollimateError if gradients or state are not like the parameters
    */
   update<P>(params: P, gradients: P, state: OptimizerState<P>): [P, OptimizerState<P>];
@@ -151,7 +151,7 @@ export interface AdamOptions extends Partial<OptimizerOptions> {
 }
 
 /**
- * Adam (Kingma & Ba, 2015) as in PyTorch: weight decay is added to the gradient, times the parameter. `lr` is 0.001 by default.
+ * Adam (Kingma & Ba, 2015) as in PyTorch: the gradient gains weightDecay · parameter. Default `lr`: 0.001.
  *
  * @example
  * const optimizer = adam({ lr: 0.01 });
@@ -159,8 +159,8 @@ export interface AdamOptions extends Partial<OptimizerOptions> {
 export const adam = (options: AdamOptions = {}): Optimizer => adaptive('adam', options, false);
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter, *Decoupled weight decay regularization*, 2019) as in PyTorch: before a
- * step, parameters are multiplied by 1 − lr · weightDecay.
+ * AdamW, Adam with decoupled weight decay (Loshchilov & Hutter, *Decoupled weight decay regularization*,
+ * 2019), as in PyTorch: before a step, parameters are multiplied by 1 − lr · weightDecay.
  *
  * @example
  * const optimizer = adamw({ lr: 1e-3, weightDecay: 0.1 });
@@ -185,7 +185,7 @@ function adaptive(name: string, options: AdamOptions, decoupled: boolean): Optim
   });
 }
 
-/** 1 − βᵗ, the weight of all gradients in an average that started at 0: without cancellation, by 2 tanh(x/2) / (1 + tanh(x/2)). */
+/** 1 − βᵗ, all gradients' weight in an average from 0; as 2 tanh(x/2) / (1 + tanh(x/2)), nothing cancels. */
 function missing(beta: number, t: Tensor): Tensor {
   const half = tanh(mul(t, -Math.log(beta) / 2));
   return div(mul(half, 2), add(half, 1));
@@ -204,7 +204,7 @@ export function globalNorm(tree: unknown): Typed {
 }
 
 /**
- * Gradients, multiplied by `most` / (‖g‖ + 1e-6) where the norm of all of them together is larger, as in PyTorch.
+ * Gradients, multiplied by `most` / (‖g‖ + 1e-6) if their joint norm is larger, as in PyTorch.
  *
  * @example
  * const clip = await compile(gpu, (x) => clipByGlobalNorm(x, 1), [[2]]);

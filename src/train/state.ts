@@ -24,10 +24,7 @@ export function keyOf(seed: number): [number, number] {
 /** The u32 from which the order of each epoch follows. */
 export const shuffleSeed = (seed: number): number => philox([0, 0, 0, 1], keyOf(seed))[0];
 
-/**
- * A network as PyTorch would initialize it; the numbers depend on the seed alone.
- * @example initialState(new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true }), 1).parameters.size // 17
- */
+/** A network as PyTorch initializes it; numbers depend on the seed alone. Example: {@link TrainingState} */
 export function initialState(network: Network, seed: number): HostState {
   const parameters = new Map(
     network.parameters.map((parameter, stream) => [
@@ -68,10 +65,10 @@ function drawn(size: number, init: ParameterSpec['init'], key: [number, number],
  * The same in GPU memory: one array each for parameters, gradients, momenta and statistics.
  *
  * @example
- * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
- * const state = new TrainingState(gpu, network, { momentum: false });
- * state.load(initialState(network, 1));
- * const f = (weights: Weights, x: Tensor) => network.forward(weights, x, inferenceNorm);
+ * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const state = new TrainingState(gpu, net, { momentum: false });
+ * state.load(initialState(net, 1));
+ * const f = (weights: Weights, x: Tensor) => net.forward(weights, x, inferenceNorm);
  * const logits = await compile(gpu, f, [state.weights, [3, 2]]);
  * logits.graph.outputs[0]!.shape; // [3, 2]
  */

@@ -28,8 +28,8 @@ export function exampleAt(step: number, place: number, count: number, batch: num
 }
 
 /**
- * Gradients, batch statistics and the log of the step that the counter stands at. Each epoch visits the examples in
- * an order of its own, which depends on the seed and the epoch.
+ * Gradients, batch statistics and log of the step at the counter. Each epoch visits the examples in its own
+ * order, which depends on the seed and the epoch.
  */
 export function gradientStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
   const count = examples.labels.size;

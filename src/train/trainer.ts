@@ -33,19 +33,19 @@ export interface StepRecord {
 }
 
 /**
- * The training loop. A whole step runs on the GPU: batch gather, forward and backward pass, SGD, the schedule,
- * running statistics, and a ring of losses that the host reads at any time.
+ * The training loop. A whole step runs on the GPU: batch gather, forward and backward pass, SGD, the
+ * schedule, running statistics, and a ring of losses that the host reads at any time.
  *
  * @example
- * const network = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
+ * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
  * const images = DeviceArray.from(gpu, [0, 9, 9, 0, 0, 7, 7, 0], [4, 2], 'u8');
  * const labels = DeviceArray.from(gpu, [0, 1, 0, 1], [4], 'u8');
  * const examples = { images, labels, scale: [0.1], shift: [0] };
  * const options = { batch: 4, seed: 1, lr: 0.1, momentum: 0.9, weightDecay: 0, steps: 40 };
- * const trainer = await Trainer.create(gpu, network, examples, options);
- * trainer.load(initialState(network, 1));
+ * const trainer = await Trainer.create(gpu, net, examples, options);
+ * trainer.load(initialState(net, 1));
  * trainer.queue(40);
- * const evaluator = await Evaluator.create(gpu, network, trainer.state.weights, examples);
+ * const evaluator = await Evaluator.create(gpu, net, trainer.state.weights, examples);
  * await evaluator.accuracy(); // 1
  */
 export class Trainer implements Disposable {
