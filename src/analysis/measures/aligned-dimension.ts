@@ -22,8 +22,8 @@ export const at = ({ blocks, overlap, path }: StageAt) => ({
 });
 
 /**
- * How many singular directions blocks share. `ranks` says how many each block has, 0 where it is dead, and `overlaps(i, j)` how much of
- * each u_{j,k} lies in block i's. Null where there is no pair of which chance would leave something out.
+ * How many singular directions blocks share: block i has `ranks[i]`, 0 if dead, and `overlaps(i, j)` is how
+ * much of each u_{j,k} lies in i's span. Null if there is no living pair, or every span is all of space.
  */
 export function alignedDimension(
   ranks: readonly number[],

@@ -9,7 +9,7 @@ import { vectorErrorsAt } from './spectrum.ts';
 
 export const title = 'Alignment across depth';
 export const property = 'RA2';
-/** Of σ_{i,1}: the norm of A_ij where it stands for 0. */
+/** Share of σ_{i,1} up to which the norm of A_ij counts as 0. */
 const ROUNDING = 1e-5;
 export const about = `A_ij = U_jᵀ J_i V_j, with the first K columns of U_j and V_j, is diagonal where the Jacobians of blocks i and j share
 their singular vectors; of random K×K matrices the diagonal share is 1/K. What is of two blocks is \`null\` where these are of different
@@ -77,7 +77,7 @@ export function diagonalShare(a: Float64Array, size: number): number | null {
   return diagonal / whole;
 }
 
-/** What the diagonal share of A_ij may be off by where the k-th vectors of block j are off by `errors[k]`. */
+/** What the diagonal share of A_ij may be off by if block j's k-th vectors are off by `errors[k]`. */
 export function diagonalShareError(a: Float64Array, size: number, errors: readonly number[]): number | null {
   const whole = dot(a, a);
   if (!(whole > 0)) return null;
@@ -163,7 +163,7 @@ export const claims: RunClaim<keyof typeof scalars>[] = [
   {
     ...{ id: 'control-diagonal-share', title: 'without skip connections vectors do not align', blocks: 2 },
     of: { scalar: 'diagonalShare', network: 'control' },
-    // Of random K×K matrices it is 1/K.
+    // For random K×K matrices, it is 1/K.
     threshold: ({ triples }) => ({ atMost: 1 / triples + 0.1 }),
   },
 ];

@@ -12,7 +12,7 @@ import type { Images, Series } from './measure.ts';
 
 export const title = 'What a block is worth';
 
-/** Test images that are enough: each block takes a pass over them, and losses are seen to 1/2000. */
+/** Enough test images to see losses of 1/2000; each block takes a pass over them. */
 const EXAMPLES = 2000;
 
 export const whole = {
@@ -33,7 +33,7 @@ export const overImages = (images: Images): Promise<Measures> | Measures =>
     ? { blockLoss: null, blockLossExamples: null }
     : blockLoss(images);
 
-/** Accuracy that a network loses on the first examples of a set when the branch of one block is left out, for each block that is analyzed. */
+/** Accuracy lost on a set's first examples without the branch of one block, for each analyzed block. */
 export async function blockLoss({
   gpu,
   network,
@@ -41,7 +41,7 @@ export async function blockLoss({
   test,
 }: Pick<Images, 'gpu' | 'network' | 'weights' | 'test'>) {
   const examples = Math.min(EXAMPLES, test.labels.size);
-  // Factors of the branches rather than a network for each block: one program, and the same kernels for all blocks.
+  // Branch factors rather than a network per block: one program, and the same kernels for all blocks.
   const blocks = network.stages.flatMap((stage) => stage.blocks);
   const factors = new Map(blocks.map((block) => [`${block}.factor`, DeviceArray.from(gpu, [1], [1])]));
   const gated: Network = {

@@ -29,7 +29,7 @@ export const at = ({ blocks, classifier, triples, shape }: StageAt) => ({
   }),
 });
 
-/** An orthonormal basis of the space spanned by the rows of a matrix, as far as they are independent. */
+/** An orthonormal basis of the span of a matrix's rows, as far as they are independent. */
 export function rowSpace(rows: Rows): Rows {
   const largest = Math.max(...rows.map(norm));
   const basis: Float64Array[] = [];
@@ -46,8 +46,8 @@ export function rowSpace(rows: Rows): Rows {
 }
 
 /**
- * Coordinates of a vector [… , features] of h-space along the directions that the classifier sees: under global average pooling, feature c
- * enters as the unit vector that is constant over positions and zero in other channels. Without positions, the vector itself.
+ * Coordinates of x [… , features] along the directions of h-space that the classifier sees: under pooling,
+ * feature c's is constant over positions and zero in other channels; without positions, x itself.
  */
 function pooled(x: Float64Array, features: number): Float64Array {
   const positions = x.length / features;

@@ -82,9 +82,9 @@ export const scalars = {
 };
 
 /**
- * Neural collapse (Papyan, Han & Donoho, PNAS 2020). Every class that there are images of counts alike, however many
- * these are: μ_G is the mean of the class means, and Σ_W that of the classes' covariances. `weights` holds the
- * classifier's row of each class.
+ * Neural collapse (Papyan, Han & Donoho, PNAS 2020). Every class with images counts alike, however many it
+ * has: μ_G is the mean of the class means, Σ_W that of the class covariances. `weights` holds the
+ * classifier's row for each class.
  */
 export function neuralCollapse(
   { features, predicted, labels }: Omit<Features, 'early'>,
@@ -95,7 +95,7 @@ export function neuralCollapse(
   const { classes, sizes, means } = classMeans(features, labels, weights.length, dim);
   const center = centerOf(means);
   const apart = means.map((m) => minus(m, center));
-  // Where all means are one to float32's rounding, what is left of them is noise.
+  // If all means agree to float32's rounding, what is left of them is noise.
   const centered =
     energyOf(apart) > ROUNDING ** 2 * energyOf(means) ? apart : apart.map((x) => x.map(() => 0));
   const between = principalDirections(centered);
@@ -129,7 +129,7 @@ const ROUNDING = 1e-7;
 
 const energyOf = (rows: Rows): number => rows.reduce((sum, x) => sum + dot(x, x), 0);
 
-/** The classes that there are examples of, in order, with their sizes and the means of their features. */
+/** The classes that have examples, in order, with their sizes and mean features. */
 function classMeans(features: Float32Array, labels: ArrayLike<number>, of: number, dim: number) {
   const sizes = new Array<number>(of).fill(0);
   const sums = sizes.map(() => new Float64Array(dim));
@@ -146,7 +146,7 @@ function classMeans(features: Float32Array, labels: ArrayLike<number>, of: numbe
   };
 }
 
-/** Number of the point nearest to x, the first of several. */
+/** Index of the point nearest to x, the first on a tie. */
 function nearest(points: Rows, x: Float64Array): number {
   let [best, minimum] = [0, Number.POSITIVE_INFINITY];
   for (const [i, p] of points.entries()) {
@@ -171,7 +171,7 @@ function farFromSimplex(vectors: Rows): number | null {
   return sum / ((vectors.length * (vectors.length - 1)) / 2);
 }
 
-/** Frobenius distance of two matrices, each scaled to norm 1. */
+/** Frobenius distance of two matrices, each scaled to norm 1; null if one is zero. */
 function distanceOfDirections(a: Rows, b: Rows): number | null {
   const [sizeA, sizeB] = [Math.sqrt(energyOf(a)), Math.sqrt(energyOf(b))];
   if (!(sizeA > 0 && sizeB > 0)) return null;

@@ -12,7 +12,7 @@ import { later, ofNetwork, type Values } from './field.ts';
 import type { Row, Shown } from './figure.ts';
 import type { Images, Scalar } from './measure.ts';
 
-/** Images of each class at which Jacobians are taken, and images for each feature by which coefficients are fitted. */
+/** Images per class at which Jacobians are taken, and images per feature that coefficients are fitted to. */
 const IMAGES = 5;
 const FITTED = 8;
 
@@ -61,14 +61,14 @@ export const overImages = async (images: Images): Promise<Measures> => {
   };
 };
 
-/** Whether all blocks follow upon each other, and each reads nothing but what the one before puts out. */
+/** Whether the blocks follow one another, each reading only what the one before puts out. */
 const replaceable = ({ carriesOn, options, stages: [stage, ...others], blocks }: ResidualNetwork): boolean =>
   (carriesOn || !options.skip) &&
   others.length === 0 &&
   stage!.blocks.length === blocks.length &&
   !stage!.tokens;
 
-/** Pairs (of an odd number of blocks the last is alone), the later half, and all of so many blocks: from and to before. */
+/** Ranges [from, to): pairs of blocks (the last alone if L is odd), the later half, and all. */
 function partsOf(depth: number): readonly (readonly [from: number, to: number])[] {
   const pairs = range(Math.ceil(depth / 2)).map((k) => [2 * k, Math.min(2 * k + 2, depth)] as const);
   const longer = [[Math.ceil(depth / 2), depth] as const, [0, depth] as const];
@@ -108,7 +108,7 @@ async function compression(images: Images): Promise<Part[] | null> {
   return parts;
 }
 
-/** See {@link blockSteps}; undefined where Jacobians are too large to be held. */
+/** See {@link blockSteps}; undefined if Jacobians are too large to hold. */
 async function linearSteps({ gpu, network, weights, train, features }: Images, tested: number) {
   const { shape } = network.stages[0]!;
   const [dim] = shape as [number];
@@ -133,7 +133,7 @@ const WAYS = {
 } as const;
 type Way = keyof typeof WAYS;
 
-/** Of all blocks, or the mean over pairs. */
+/** Accuracy kept with all blocks replaced, or with a pair, mean over pairs. */
 const scalarOf = (way: Way, which: 'all' | 'pairs'): Scalar<Measures> => ({
   label: `kept, ${which === 'all' ? 'all blocks' : 'pairs'} ${way}`,
   what: `share of the test accuracy that is kept where ${which === 'all' ? 'all blocks are' : 'a pair of blocks is'} ${WAYS[way]}${which === 'all' ? '' : ', mean over pairs'}`,

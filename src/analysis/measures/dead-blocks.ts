@@ -7,7 +7,7 @@ import type { sample as spectrum } from './spectrum.ts';
 export const title = 'Dead blocks';
 
 /**
- * Below this σ_1, F(h) moves no more than float32's rounding of h + F(h): the block does nothing, and directions of its Jacobian mean
+ * Up to this σ_1, F moves h by less than float32 rounds it: the block does nothing, and J's directions mean
  * nothing.
  */
 export const DEAD_BELOW = 1e-6;
@@ -28,7 +28,7 @@ export const overSamples = (samples: readonly Values<typeof spectrum>[]): Values
   ),
 });
 
-/** Their numbers. */
+/** Numbers of the dead blocks. */
 export const facts = {
   'Dead blocks (J = 0)': ({ deadBlocks }: Values<typeof fields>) =>
     deadBlocks.length > 0 ? deadBlocks.join(', ') : 'none',

@@ -27,7 +27,7 @@ export const overImages = ({ classifies, features: { early, predicted, labels } 
       }
     : {};
 
-/** Of all blocks, those that are left where a network stops after half of them. */
+/** Accuracy of a network that stops after half of its blocks. */
 const halfway = (accuracy: readonly number[]): number => accuracy[Math.ceil((accuracy.length - 1) / 2)]!;
 
 export const scalars = {

@@ -19,9 +19,9 @@ export interface Sizes {
 }
 
 /**
- * How the parts of a field, one of each stage, become one. A `path` has a number in each stage, and keeps these beside their mean; of a
- * `stage` the mean is kept alone. `block`s and `list`s are joined end to end, `pair`s and `grid`s along the diagonal of a grid that is
- * null elsewhere; `stages` stay apart, and a `whole` is of the network. Paths, stages, blocks and pairs are summarized over samples.
+ * How a field's parts, one per stage, become one. A `path` keeps each stage's number beside their mean, a
+ * `stage` only the mean. `block`s and `list`s are joined end to end, `pair`s and `grid`s diagonally amid
+ * nulls; `stages` stay apart; a `whole` is the network's. Paths, stages, blocks and pairs are summarized.
  */
 export type Layout = 'path' | 'stage' | 'block' | 'list' | 'pair' | 'grid' | 'stages' | 'whole';
 
@@ -31,7 +31,7 @@ export interface Field<L extends Layout = Layout, S extends v.GenericSchema = v.
   readonly schema: S;
   /** What it is: a cell of docs/measures.md. */
   readonly formula: string;
-  /** Whether its lists are as long as the network asks for. */
+  /** Whether its lists have the lengths that the network implies. */
   fits(value: v.InferInput<S>, sizes: Sizes): boolean;
   readonly series?: Named;
 }
@@ -69,7 +69,7 @@ export const ofBlock = (formula: string, series: Named) => ({
 /** The same without a summary. */
 export const perBlock = (formula: string) =>
   field('list', formula, v.array(measured), (x, { depth }) => x.length === depth);
-/** Numbers of each block's leading triples, [L][K], or of its spectrum; `measured` where none is undefined. */
+/** Numbers of each block's leading triples, [L][K], or of its spectrum; `measured` if none is undefined. */
 export const perTriple = <S extends v.GenericSchema>(
   formula: string,
   count: 'triples' | 'spectrum',
@@ -91,7 +91,7 @@ export const perPoint = (formula: string) =>
   );
 /** A number of each pair of blocks. */
 export const ofPair = (formula: string) => field('pair', formula, v.array(maybes), square);
-/** The same without a summary, or what is no number. */
+/** The same without a summary, or of other things than numbers. */
 export const perPair = <S extends v.GenericSchema>(formula: string, item: S) =>
   field('grid', formula, v.array(v.array(item)), square as never);
 /** What is said of each stage. */
@@ -104,7 +104,7 @@ export const ofNetwork = <S extends v.GenericSchema>(
   fits?: Field<'whole', S>['fits'],
 ) => field('whole', formula, schema, fits);
 
-/** A field that files did not always have. */
+/** A field that older files lack. */
 export const later = <T extends { readonly schema: v.GenericSchema }>(
   given: T,
 ): Omit<T, 'schema'> & { readonly schema: v.ExactOptionalSchema<T['schema'], undefined> } => ({
@@ -120,13 +120,13 @@ export interface Summary<S extends v.GenericSchema = v.GenericSchema, T = never>
   of(samples: readonly T[], depth: number): v.InferInput<S>;
 }
 
-/** A spread over samples of one number of each. */
+/** The spread over samples of a number of each. */
 export const overSamples = <T>(of: (sample: T) => number | null): Summary<typeof spread, T> => ({
   schema: spread,
   over: 'network',
   of: (samples) => spreadOf(samples.map(of)),
 });
-/** The same of a number of each block. */
+/** The same for a number of each block. */
 export const overBlocks = <T>(
   series: Named,
   of: (sample: T, block: number) => number | null,
@@ -149,10 +149,10 @@ export type Of<F, L extends Layout> = { [K in keyof F as F[K] extends { layout: 
 export type Entries<F> = {
   [K in keyof F]: F[K] extends { schema: infer S extends v.GenericSchema } ? S : never;
 };
-/** What is summarized of fields by default: of the network, and of each stage. */
+/** Default summaries of fields: of the network, and of each stage. */
 export type SummaryEntries<F> = Instead<F, 'path' | 'stage' | 'pair', typeof spread> &
   Instead<F, 'block', typeof spreads>;
-/** A schema in place of those of fields of some layouts; optional where they are. */
+/** One schema in place of those of fields with some layouts; optional where they are. */
 export type Instead<F, L extends Layout, S extends v.GenericSchema> = {
   [K in keyof Of<F, L>]: Entries<F>[K & keyof F] extends v.ExactOptionalSchema<infer _, undefined>
     ? v.ExactOptionalSchema<S, undefined>
@@ -163,8 +163,8 @@ type Infer<E> = E extends v.ObjectEntries ? v.InferOutput<v.ObjectSchema<E, unde
 /** The values of fields, or of summaries. */
 export type Values<F> = Infer<Entries<F>>;
 /**
- * What measures are read from where their own fields are all that is asked of them: summaries of fields `F` of samples, further ones `X`,
- * and fields `W` of the network.
+ * What a measure reads that needs no fields but its own: summaries of sample fields `F`, further summaries
+ * `X`, and fields `W` of the network.
  */
 export type Own<F = None, X = None, W = None> = Values<W> & {
   readonly summary: Infer<SummaryEntries<F>> & Values<X>;

@@ -1,6 +1,6 @@
 import type { NetworkInfo, StageRange } from '../network-info.ts';
 
-/** A row of a table, by the names of its columns; what is not there is an empty field. */
+/** A row of a table by column names; missing values become empty fields. */
 export type Row = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** One network at one step: what a panel, or a part of a table, shows. */
@@ -16,8 +16,8 @@ export interface Shown<M> {
 export type Ink = 'accent' | 'contrast' | 'neutral' | 'block' | 'label' | 'color';
 
 /**
- * Marks over the columns of rows, in Observable Plot's words. `cells` are colored by the sign and size of `value`, with a cross where it
- * is null.
+ * Marks over the columns of rows, in Observable Plot's terms. `cells` are colored by the sign and size of
+ * `value`, with a cross where it is null.
  */
 export interface Mark {
   readonly mark: 'line' | 'dot' | 'ruleX' | 'ruleY' | 'areaY' | 'text' | 'cells';
@@ -27,7 +27,7 @@ export interface Mark {
   readonly [option: string]: unknown;
 }
 
-/** A scale: its span is `domain`, or follows from what is drawn. */
+/** A scale; its span is `domain`, or follows from what is drawn. */
 export interface Scale {
   readonly label: string;
   readonly domain?: readonly [number, number];
@@ -62,12 +62,12 @@ export interface Panels<M> {
   readonly draw: (shown: Shown<M> & StageRange) => Drawing | Matrix;
 }
 
-/** A matrix for each pair of blocks, entries from 0 to 1 in shades: a row for each Jacobian, a column for each singular basis. */
+/** A shaded matrix of entries 0 to 1 per pair of blocks: rows are Jacobians, columns singular bases. */
 export interface Matrix {
   readonly note: string;
   /** Null where there is none. */
   readonly pairs: readonly (readonly (readonly (readonly number[])[] | null)[])[];
-  /** The blocks that are drawn, from 0, and how many rows and columns of each matrix. */
+  /** The blocks drawn, from 0, and how many rows and columns of each matrix. */
   readonly blocks: readonly number[];
   readonly size: number;
 }
@@ -91,7 +91,7 @@ export interface FigureSpec<M> {
   readonly legend?: Legend;
 }
 
-/** A line through means over blocks, broken where there is none and between stages, and a band of one standard deviation within limits. */
+/** A line through means over blocks, broken at gaps and between stages, and a clipped band of ± one std. */
 export function meanWithBand(
   blocks: readonly { readonly mean?: number | null; readonly std?: number | null }[],
   { stages }: NetworkInfo,
@@ -115,7 +115,7 @@ export function meanWithBand(
   ];
 }
 
-/** Names the dead blocks of a range in a panel's note: a zero has no place on a logarithmic scale. */
+/** Names a range's dead blocks in a panel's note: a logarithmic scale has no place for zeros. */
 export function deadIn(deadBlocks: readonly number[], { start, end }: StageRange): string {
   const own = deadBlocks.filter((block) => block > start && block <= end);
   if (own.length === 0) return '';

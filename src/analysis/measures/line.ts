@@ -38,12 +38,12 @@ type Measures = Own<typeof sample>;
 
 export const at = ({ path, plane }: StageAt) => lineMeasures(path, plane);
 
-/** Below this share of the points' own energy, what tells them apart is float32's rounding. */
+/** Steps below this share of the points' energy are float32's rounding. */
 const ROUNDING = 1e-14;
 
 /**
- * Straightness and spacing of a path of L+1 points. Of a path that does not move all is undefined, and null; so is the share on a line
- * of two points, which always lie on one.
+ * Straightness and spacing of a path of L+1 points. If it does not move, all but the norms are null; so is
+ * `line` for two points, which always lie on one.
  */
 export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): Values<typeof sample> {
   const steps = path.slice(1).map((h, i) => minus(h, path[i]!));

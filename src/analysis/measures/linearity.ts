@@ -11,9 +11,9 @@ import { meanOf } from '../statistics.ts';
 import { later, maybe, ofNetwork, type Values } from './field.ts';
 import { type Images, type Scalar, type Series, SHARE } from './measure.ts';
 
-/** Rows for each feature, and images, at least. */
+/** Minimum rows per feature. */
 const ROWS = 8;
-/** Rows for each feature that varies below which a map fits whatever there is. */
+/** With no more rows than this per varying feature, a map fits anything. */
 const LEAST = 2;
 const IMAGES = 100;
 
@@ -48,11 +48,11 @@ export async function overImages({ gpu, network, weights, train }: Images): Prom
   return { linearity: found.map(([whole]) => whole), linearityOfStep: found.map(([, step]) => step) };
 }
 
-/** Below this share of the energy, of a point or one of its features, or of a feature's variance, what varies is float32's rounding. */
+/** Below this share of a point's or feature's energy, or of a feature's variance, variation is rounding. */
 const ROUNDING = 1e-12;
 const NOTHING = 1e-6;
 
-/** Of rows of features before and behind each block: with and without the residual. So many bytes go at once. */
+/** Linearity of each block, with and without the residual, from rows of features, `bytes` at a time. */
 export async function linearities(
   gpu: Gpu,
   before: readonly Float32Array[],
@@ -91,7 +91,7 @@ export async function linearities(
       const variance = own[k * (features + 1)]!;
       return variance > ROUNDING * energy ? 1 / Math.sqrt(variance) : 0;
     });
-    // Features may differ by thousands in size: all that vary are made alike.
+    // Features may differ in size by thousands: all that vary are scaled alike.
     const [x, xy] = [own, across].map((product, n) =>
       product.map((z, k) => z * scale[Math.floor(k / features)]! * (n ? 1 : scale[k % features]!)),
     ) as [Float64Array, Float64Array];
@@ -106,14 +106,14 @@ export async function linearities(
   return found;
 }
 
-/** Rows less their mean. */
+/** Rows minus their mean. */
 function centeredRows(h: Float32Array, features: number): Float32Array {
   const mean = new Float64Array(features);
   for (let k = 0; k < h.length; k++) mean[k % features]! += (h[k]! * features) / h.length;
   return h.map((x, k) => x - mean[k % features]!);
 }
 
-/** min_A ‖XA − Y‖², from XᵀX, 1 on its diagonal, and XᵀY and ‖Y‖²: Cholesky's elimination, greatest pivots first. */
+/** min_A ‖XA − Y‖² from XᵀX (diagonal 1), XᵀY and ‖Y‖²: Cholesky elimination, largest pivots first. */
 function unexplained(a: Float64Array, b: Float64Array, d: number, energy: number): number {
   const open = new Set(range(d));
   let rest = energy;

@@ -14,11 +14,11 @@ import type { Fields, Named, Summary } from './field.ts';
 import type { FigureSpec, Row, Shown } from './figure.ts';
 
 /**
- * All there is of a measure. Each is a module of this folder that exports some of this; everything else is folded over their list (list.ts).
- * `S` are samples and `M` the measures of one network at one step.
+ * Everything about a measure. Each is a module in this folder that exports some of this; list.ts folds all
+ * else over them. `S` are samples and `M` the measures of one network at one step.
  */
 export interface Measure<S = never, M = never> {
-  /** A headline of docs/measures.md. */
+  /** A heading of docs/measures.md. */
   readonly title: string;
   /** The paper's property that it belongs to, if any: `RA1`. */
   readonly property?: string;
@@ -28,9 +28,9 @@ export interface Measure<S = never, M = never> {
   /** What is measured at each sample, and how at one sample in one stage. */
   readonly sample?: Fields;
   readonly at?: (stage: StageAt) => object;
-  /** The same where it is of the network as a whole: one object a sample. */
+  /** The same for the network as a whole: one object per sample. */
   readonly atSamples?: (given: SamplesAt) => Promise<readonly object[]>;
-  /** What is gathered over the samples of a stage, one after the other. */
+  /** What is gathered over a stage's samples, one after another. */
   readonly gathered?: Fields;
   readonly gather?: (blocks: number, triples: number) => Gatherer;
   /** What is measured of the network as a whole, over images or from its samples. */
@@ -45,7 +45,7 @@ export interface Measure<S = never, M = never> {
   readonly series?: Readonly<Record<string, Series<M>>>;
   /** What the trained network has to show, and its control to lack. */
   readonly claims?: readonly RunClaim[];
-  /** What it says of how the trained network and its initialization were measured, by names. */
+  /** Facts, by name, about how the trained network and its initialization were measured. */
   readonly facts?: Readonly<Record<string, (trained: M, initialization: M) => string>>;
   /** Tables of its own, `data/<name>.csv`. */
   readonly tables?: Readonly<Record<string, (shown: Shown<M>) => Row[]>>;
@@ -59,11 +59,11 @@ export interface StageAt {
   readonly triples: number;
   /** Of h. */
   readonly shape: readonly number[];
-  /** h_1 … h_{L+1}; h behind each block, which is no point of the path where stages take turns; and F of each block. */
+  /** h_1 … h_{L+1}; h after each block, which is off the path if stages take turns; and F of each block. */
   readonly path: Rows;
   readonly behind: Rows;
   readonly branches: Rows;
-  /** Of the path's points, and of the classes' mean last points. */
+  /** Principal planes of the path's points, and of the classes' mean last points. */
   readonly plane: Plane;
   readonly commonPlane: Plane;
   readonly blocks: readonly BlockAt[];
@@ -71,26 +71,26 @@ export interface StageAt {
   readonly coupling: (i: number, j: number) => Float64Array;
   /** How much of each u_{j,k} lies in the span of the first {@link BlockAt.rank} of block i. */
   readonly overlap: (i: number, j: number) => Float32Array;
-  /** Pairs of Jacobians by other tokens, of a block at this sample; none where there are no tokens. */
+  /** Pairs of Jacobians by different tokens at this sample; none without tokens. */
   readonly tokenPairs: readonly TokenPair[];
-  /** Orthonormal rows that span those of the classifier's weight; null but in the last stage, which it reads. */
+  /** Orthonormal basis of the classifier's row space; null but in the last stage, which it reads. */
   readonly classifier: Rows | null;
 }
 
 /** A Residual Jacobian. */
 export interface BlockAt {
-  /** Whether it is zero, to float32's rounding: directions mean nothing. */
+  /** Whether it is zero to float32's rounding, so that its directions mean nothing. */
   readonly dead: boolean;
-  /** All singular values that the sketch gives, and the spectrum that is kept, zero in a dead block. */
+  /** All singular values of the sketch, and the spectrum that is kept, zero in a dead block. */
   readonly found: readonly number[];
   readonly sigma: readonly number[];
-  /** Of these, σ_k ≥ 1e-2·σ_1. */
+  /** Number of σ_k ≥ 1e-2·σ_1 in the spectrum. */
   readonly rank: number;
   readonly u: (k: number) => Float64Array;
   readonly v: (k: number) => Float64Array;
   /** The larger of ‖J v − σ u‖ and ‖Jᵀu − σ v‖ over σ_1, for each of the spectrum. */
   readonly residual: readonly number[];
-  /** ‖J‖_F², with its standard error over its value: 0 where it is exact. */
+  /** ‖J‖_F² and its relative standard error, 0 if exact. */
   readonly frobenius2: number;
   readonly frobeniusError: number;
   readonly frobeniusExact: boolean;
@@ -118,11 +118,11 @@ export interface Images {
   readonly weights: Readonly<Record<string, DeviceArray>>;
   readonly train: DeviceExamples;
   readonly test: DeviceExamples;
-  /** Whether what takes long is left out, where many steps are measured. */
+  /** Whether to skip what takes long, as when many steps are measured. */
   readonly brief: boolean;
   /** Whether to measure networks whose blocks are replaced. */
   readonly compress: boolean;
-  /** Whether outputs tell classes apart: what is of classes is undefined where they do not. */
+  /** Whether outputs tell classes apart; if not, what is about classes is undefined. */
   readonly classifies: boolean;
   readonly testAccuracy: () => Promise<number>;
   readonly trainAccuracy: () => Promise<number>;
@@ -137,7 +137,7 @@ export interface Features {
   /** [N, D]. */
   readonly features: Float32Array;
   readonly predicted: ArrayLike<number>;
-  /** What it would make of them if the network ended before each of the last stage's blocks. */
+  /** What it would make of them if the network ended before each block of the last stage. */
   readonly early: readonly ArrayLike<number>[];
   readonly labels: ArrayLike<number>;
 }
@@ -157,31 +157,31 @@ export interface Scalar<M = never> {
   readonly what: string;
   /** Whether an axis should be logarithmic. */
   readonly log?: boolean;
-  /** Where it can lie, if that is a range worth showing. */
+  /** Its range, if worth showing. */
   readonly domain?: readonly [number, number];
-  /** Whether it tells at a glance how a run came out, for tables of many; and whether it is followed over training. */
+  /** Whether it is in tables of many runs, to show how each came out; whether it is followed in training. */
   readonly glance?: boolean;
   readonly followed?: boolean;
   /** The number; null where it is undefined. */
   readonly from: (measures: M, network: NetworkInfo) => number | null;
-  /** What the number may be off by, where that is known: see spectrum.ts. */
+  /** What the number may be off by, if known: see spectrum.ts. */
   readonly uncertainty?: (measures: M, network: NetworkInfo) => number | null;
-  /** Its standard deviation over samples, where it is a mean over these. */
+  /** Its standard deviation over samples, if it is a mean of them. */
   readonly spread?: (measures: M, network: NetworkInfo) => number | null;
 }
 
 /** A number of each block, or of each length of a path. */
 export interface Series<M = never> extends Named {
-  /** The number of the first: 1, or 0 where it is of lengths. */
+  /** The first number: 1, or 0 for lengths. */
   readonly first?: 0;
   readonly from: (measures: M) => readonly (Partial<Spread> | undefined)[] | null | undefined;
 }
 
 /**
- * A claim of one network beside its control. It measures what its scalar does; its property is that of the measure, or `no-skip` where it is
- * of the control; and it presupposes that the network has learned its task, and has so many blocks in a stage. Thresholds are ours. In
- * convolutional networks alignment is weaker and comes later: early blocks still look for features, and after the epochs of a `quick`
- * preset they are not done.
+ * A claim about one network beside its control. It measures what its scalar does; its property is its
+ * measure's, or `no-skip` if it is about the control; it presupposes a network that learned its task, with
+ * so many blocks in a stage. Thresholds are ours. In convolutional networks alignment is weaker and comes
+ * later: early blocks still look for features, and are not done after the epochs of a `quick` preset.
  */
 export interface RunClaim<N extends string = string>
   extends Omit<Claim<N>, 'measure' | 'property' | 'presupposes' | 'control'> {
@@ -207,7 +207,7 @@ export const over = <M>(
   spread: (m, network) => pick(m, network)?.std ?? null,
 });
 
-/** The extreme of means of blocks, with that block's spread; blocks without a value are passed over. */
+/** The extreme of block means, with that block's spread; skips blocks without a value. */
 export function extreme(blocks: readonly Spread[], which: 'minimum' | 'maximum'): Spread | undefined {
   const known = blocks.filter((b) => b.mean !== null);
   if (known.length === 0) return undefined;

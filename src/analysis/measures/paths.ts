@@ -62,13 +62,13 @@ export const summary = {
 type Measures = Own<None, typeof summary>;
 
 /**
- * Whether all blocks follow upon each other with skip connections around them, so that paths have lengths. Those of transformers
- * end in a norm, behind which what paths carry does not add up.
+ * Whether the blocks follow one another with skip connections around them, so that paths have lengths.
+ * Blocks of transformers end in a norm, after which what paths carry does not add up.
  */
 const hasPaths = ({ carriesOn, stages, blocks }: ResidualNetwork): boolean =>
   carriesOn && stages.length === 1 && stages[0]!.blocks.length === blocks.length && !stages[0]!.peak;
 
-/** Shares of each sample; null where nothing reaches the output. */
+/** Shares for each sample; null if nothing reaches the output. */
 export async function atSamples(given: SamplesAt): Promise<Sample[]> {
   const { network, gpu, count } = given;
   const all: Sample[] = [];
@@ -91,7 +91,7 @@ export function pathSamples({ blocks, stages }: ResidualNetwork, traits: Adapter
   return Math.max(1, Math.floor(batchBytes(traits) / (4 * numbers)));
 }
 
-/** W p^l at the end for some samples, [length][sample], each of C numbers. One program runs for all blocks. */
+/** W p^l at the output for some samples, [length][sample], C numbers each. All blocks share one program. */
 async function outputParts(
   { gpu, network, weights, points: [path], count }: SamplesAt,
   first: number,
@@ -134,13 +134,13 @@ async function outputParts(
   );
 }
 
-/** p^l behind a block, [L + 1, n, ...shape], of those before it and of h [n, ...shape]. */
+/** p^l after a block, [L + 1, n, ...shape], from those before it and h [n, ...shape]. */
 export const pathStep =
   (network: ResidualNetwork) =>
   (weights: Weights, h: Tensor, parts: Tensor): Tensor => {
     const branch = linearize((x: Tensor) => network.branch(weights, 'block', x, inferenceNorm), h);
     const lengths = parts.shape[0]!;
-    // What has length l then has length l + 1.
+    // Length l becomes l + 1.
     const before = sub(maximum(iota([lengths]), 1), 1);
     const images = branch.apply(parts);
     const longer = reshape(take(reshape(images, [lengths, h.size]), before), parts.shape);

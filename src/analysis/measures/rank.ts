@@ -39,7 +39,7 @@ export const at = ({ blocks, classes, shape }: StageAt) => ({
   topEnergy: blocks.map(({ dead, found, frobenius2 }) => {
     if (classes >= sizeOf(shape) || classes > found.length) return null;
     const top = found.slice(0, classes).reduce((s, x) => s + x * x, 0);
-    // Rounding may put the sum a hair above the whole.
+    // Rounding may lift the sum a hair above the whole.
     return dead || !(frobenius2 > 0) ? null : Math.min(top / frobenius2, 1);
   }),
   numericalRank: blocks.map(({ rank }) => rank),

@@ -40,7 +40,7 @@ export function inverseDepthFit(values: readonly number[], first: number): Inver
   if (values.length < 3 || values.some((x) => !(x > 0))) return null;
   const { cx, cy, sxx, sxy, syy } = moments(values.map((value, i) => [first + i, 1 / value]));
   const slope = sxy / sxx;
-  // Values that are all one leave nothing to explain; what is left of them is rounding.
+  // Equal values leave nothing to explain but rounding.
   if (slope === 0 || !(syy > 1e-20 * values.length * cy ** 2)) return null;
   return { a: 1 / slope, b: cy / slope - cx, r2: (sxy * sxy) / (sxx * syy) };
 }
@@ -50,7 +50,7 @@ type Measures = Own<None, typeof spectrumSummary> & {
   readonly summary: { readonly perStage: readonly { readonly inverseDepthFit: InverseDepthFit | null }[] };
 };
 
-/** At most 1 where σ₁ falls from block to block; stages begin anew. Undefined beside a dead block, which has no σ to fall from or to. */
+/** At most 1 if σ₁ falls from block to block within stages; null if any block is dead and has no σ. */
 function steepestRise({ summary: { sigma1 } }: Measures, { stages }: NetworkInfo): number | null {
   const firsts = new Set(stagesOf(stages).map(({ start }) => start));
   if (!sigma1.every((s) => s.mean! > 0)) return null;

@@ -66,8 +66,8 @@ export const gapsOf = (found: readonly number[], count: number): number[] =>
   });
 
 /**
- * Bounds on the errors of unit singular vectors, sines of angles: with residuals of ρ (over σ_1), (σ, u, v) is an exact triple of a
- * matrix at most √2·ρ away, and Wedin's theorem (BIT 1972) gives √2·ρ / (gap − √2·ρ). 1 where they are arbitrary.
+ * Bounds on errors of unit singular vectors, sines of angles: with residual ρ (over σ_1), triples are exact
+ * for a matrix within √2·ρ, and Wedin's theorem (BIT 1972) gives √2·ρ / (gap − √2·ρ). 1 if arbitrary.
  */
 export const vectorErrors = (
   residual: readonly (number | null)[],
@@ -79,7 +79,7 @@ export const vectorErrors = (
     return rest > off ? off / rest : 1;
   });
 
-/** The same of the first `count` vectors of a block. */
+/** The same for a block's first `count` vectors. */
 export const vectorErrorsAt =
   (count: number) =>
   ({ residual, found }: BlockAt): number[] =>
@@ -100,7 +100,7 @@ export const facts = {
   },
 };
 
-/** Singular values over the block's first, mean over the samples where it is not dead, as drawn, and themselves. */
+/** Mean singular values over samples, over the block's first where it is not dead, as drawn, and as such. */
 export const spectra = (
   { measures: { samples }, network }: Pick<Shown<Measures>, 'measures' | 'network'>,
   { start, end }: Pick<StageRange, 'start' | 'end'> = { start: 0, end: network.depth },
