@@ -66,11 +66,14 @@ export function traitsOf(
     maxWorkgroupStorageBytes: limits.maxComputeWorkgroupStorageSize,
     offsetAlignment: Math.max(limits.minStorageBufferOffsetAlignment, limits.minUniformBufferOffsetAlignment),
     f16: features.has('shader-f16'),
+    sizedSubgroups: features.has(SIZED),
   };
 }
 
+/** Dawn's, not yet WebGPU's. */
+const SIZED = 'subgroup-size-control' as GPUFeatureName;
 /** Features the engine has a use for; each is optional. */
-const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query'];
+const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query', SIZED];
 
 /** Asks for all that the adapter can do: limits at their maxima, and the features the engine uses. */
 export function deviceDescriptor(adapter: GPUAdapter): GPUDeviceDescriptor {

@@ -18,6 +18,8 @@ export interface AdapterTraits {
   readonly offsetAlignment: number;
   /** Whether shaders can compute in f16. */
   readonly f16: boolean;
+  /** Whether a shader can say how large its subgroups are. */
+  readonly sizedSubgroups?: boolean;
   /** Whether matrix products may round their operands to f16; only if a program asks for it. */
   readonly halfProducts?: boolean;
 }

@@ -65,7 +65,7 @@ function lanesFor(d: number, traits: AdapterTraits): number {
 }
 
 function source(r: number, d: number, lanes: number, traits: AdapterTraits): string {
-  const { alone, wgsl } = team(lanes, traits);
+  const { alone, compute, wgsl } = team(lanes, traits);
   const quads = d % 4 === 0;
   const held = alone && keepsInWorkgroup(4 * r * d, traits);
   const chunks = Math.ceil(d / (4 * lanes));
@@ -126,7 +126,7 @@ fn at(c: u32) -> u32 { return 4 * (c * LANES + lane); }
 fn index(c: u32) -> vec4u { return at(c) + vec4u(0, 1, 2, 3); }
 ${quads ? quadAccess(d, chunks * 4 * lanes > d, held ? 'H' : 'Q') : scalarAccess(d, held ? 'H' : 'Q')}
 
-@compute @workgroup_size(${lanes})
+${compute}
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
   let group = ${LINEAR_GROUP};
   lane = id;

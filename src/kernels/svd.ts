@@ -62,7 +62,7 @@ ${[1, 2, 4, 8, 16]
 }`;
 
 function source(n: number, traits: AdapterTraits): string {
-  const { lanes, alone, wgsl } = team(lanesFor(traits), traits);
+  const { lanes, alone, compute, wgsl } = team(lanesFor(traits), traits);
   const split = alone && traits.kind === 'hardware' && n > HELD;
   const parts = split ? Math.min(lanes, 2 ** Math.ceil(Math.log2(n / HELD))) : 1;
   const blockRows = lanes / parts;
@@ -149,7 +149,7 @@ var<private> worst: f32;
 var<private> longer: f32;
 var<private> rest: f32;
 
-@compute @workgroup_size(${lanes})
+${compute}
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) id: u32) {
   let problem = ${LINEAR_GROUP};
   if (problem >= batch.x) { return; }

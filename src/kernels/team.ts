@@ -56,10 +56,12 @@ export function joinLanes(
  * bits. The shader must set the private variable `lane` to the local index first, and call them in uniform control flow. A team that
  * is one subgroup, `alone`, can shuffle and needs no barrier. Inside a subgroup it reduces by shuffles: on software adapters those are single
  * instructions, where `subgroupAdd` is a loop over the lanes and a barrier costs hundreds. Subgroups (or, without
- * subgroup operations, all lanes) meet in workgroup memory.
+ * subgroup operations, all lanes) meet in workgroup memory. GPUs that have larger subgroups too, which it would not fill, are told its size
+ * in `compute`, the attributes of the shader's entry.
  */
 export function team(lanes: number, traits: AdapterTraits) {
   const subgroup = Math.min(Math.max(traits.subgroupSize, 1), lanes);
+  const sized = traits.kind === 'hardware' && traits.sizedSubgroups && traits.subgroupSize === lanes;
   const reduce = (name: string, join: Shared['join']) => {
     const withPeer = (mask: number) => `x = ${join('x', `subgroupShuffleXor(x, ${mask}u)`)};`;
     const steps = joinLanes([{ name: 'x', mailbox: 'mailbox', join, withPeer }], 1, lanes, subgroup);
@@ -68,7 +70,8 @@ export function team(lanes: number, traits: AdapterTraits) {
   return {
     lanes,
     alone: subgroup === lanes,
-    wgsl: `${subgroup > 1 ? 'enable subgroups;\n' : ''}const LANES = ${lanes}u;
+    compute: `@compute ${sized ? `@subgroup_size(${lanes}) ` : ''}@workgroup_size(${lanes})`,
+    wgsl: `${subgroup > 1 ? 'enable subgroups;\n' : ''}${sized ? 'enable subgroup_size_control;\n' : ''}const LANES = ${lanes}u;
 var<private> lane: u32;
 ${subgroup < lanes ? 'var<workgroup> mailbox: array<vec4f, LANES>;' : ''}
 ${reduce('teamSum', (a, b) => `${a} + ${b}`)}

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
+import { knownTraits } from '../../scripts/explanation.ts';
 import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { svd } from '../../src/kernels/svd.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
@@ -243,6 +244,16 @@ describe('svd', () => {
       expectSound(factors);
       if (spectra[b]?.[0]) expectValues(factors.s, spectra[b]);
     });
+  });
+
+  it('asks GPUs for subgroups that it fills, where they can be asked', () => {
+    const of = (traits: AdapterTraits) => svd({ size: 64, batch: 1 }, traits).wgsl;
+    expect(of({ ...knownTraits.gpu, sizedSubgroups: true })).toContain(
+      '@subgroup_size(32) @workgroup_size(32)',
+    );
+    expect(of(knownTraits.gpu)).not.toContain('subgroup_size');
+    expect(of({ ...withoutSubgroups(knownTraits.gpu), sizedSubgroups: true })).not.toContain('subgroup_size');
+    expect(of({ ...knownTraits.lavapipe, sizedSubgroups: true })).not.toContain('subgroup_size');
   });
 
   it('refuses sizes it cannot hold', async () => {
