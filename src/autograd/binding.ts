@@ -59,10 +59,7 @@ export function fitting(gpu: Gpu, { value: array, model: t, name: what }: Matche
   return array;
 }
 
-/**
- * Throws where an output would overwrite what the program still reads or writes: another output, or an input
- * that it does not replace in place. An output that is not given gets a buffer of its own.
- */
+/** Throws where an output overlaps another, or an input that it does not replace in place. */
 export function expectApart(
   label: string,
   { dispatches, inPlace }: Plan,

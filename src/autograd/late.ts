@@ -1,10 +1,7 @@
 /** Modules that recorded operations need and that are not loaded yet. */
 const wanted = new Set<Late<unknown>>();
 
-/**
- * A module of kernels that few programs need, loaded only on pages that use them. Recording an operation
- * asks for its module; {@link loadWanted} is awaited before kernels are made.
- */
+/** A module of rarely needed kernels: recorded operations want it, and {@link loadWanted} loads it. */
 export class Late<T> {
   #module: T | undefined;
 

@@ -26,10 +26,7 @@ const isData = (x: unknown): x is Data =>
 export interface CompileOptions {
   /** Name for profiles. */
   label?: string;
-  /**
-   * `[result, argument]` pairs, by position: the result, a tensor or a structure of them, replaces the
-   * argument and is bound to the same arrays.
-   */
+  /** `[result, argument]` pairs, by position: the result is written to the arrays of the argument. */
   inPlace?: readonly (readonly [number, number])[];
   /**
    * `f16` lets matrix products round their operands to f16 (11 bits, up to 65504) where that may be faster;
@@ -279,12 +276,12 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
     this.program.gpu.submit([this]);
   }
 
-  /** The output arrays in the structure that the function returns. */
+  /** The output arrays, structured as the function returns them. */
   get result(): As<R, 'device'> {
     return treeUnflatten(this.program.graph.result, this.outputs) as As<R, 'device'>;
   }
 
-  /** The input arrays in the structure that the function takes. */
+  /** The input arrays, structured as the function takes them. */
   get args(): As<A, 'device'> {
     return treeUnflatten(this.program.graph.args, this.inputs) as As<A, 'device'>;
   }

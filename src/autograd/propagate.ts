@@ -25,10 +25,7 @@ function families(nodes: readonly Tensor[]): Tensor[][] {
   return [...found.values()];
 }
 
-/**
- * Tangents of `outputs` for the given ones of `inputs`; null is zero. All may have further leading axes, and
- * so do the results: a linear graph is applied to many tangents at once.
- */
+/** Tangents of `outputs` for those of `inputs`; null is zero. All may have further leading axes. */
 export function pushForward(
   outputs: readonly (Tensor | null)[],
   inputs: readonly Tensor[],
@@ -96,10 +93,7 @@ export function pullBack(
   return inputs.map((x) => bars.get(x) ?? null);
 }
 
-/**
- * Records `outputs` again, with `known` tensors in place of others. Those may have one more leading axis
- * each; so does what depends on them then. Adds what it records to `known`.
- */
+/** Records `outputs` again from `known` tensors, which may have one more leading axis; adds the new ones. */
 export function replay<Y extends Tensor | null>(outputs: readonly Y[], known: Map<Tensor, Tensor>): Y[] {
   for (const nodes of families(dependents(outputs, [...known.keys()]))) {
     const [node] = nodes as [Tensor];

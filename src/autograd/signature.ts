@@ -8,10 +8,7 @@ export interface Spec {
   readonly dtype?: DType;
 }
 
-/**
- * Structures of specs for the arguments of a function to trace. A plain list of sides, `[2, 3]`, is a spec
- * of f32; scalars are `{ shape: [] }`.
- */
+/** Structures of specs for a function's arguments: `[2, 3]` is of f32, a scalar is `{ shape: [] }`. */
 export type Specs = readonly unknown[];
 
 type Any<T> = 0 extends 1 & T ? true : unknown extends T ? true : false;
@@ -36,7 +33,7 @@ export type Traced<S> =
             ? { -readonly [K in keyof S]: Traced<S[K]> }
             : S;
 
-/** The arguments that a function is traced with: a list of specs is none itself. */
+/** The arguments that a function is traced with; the list of specs is itself no spec. */
 export type TracedArgs<S extends Specs> = { -readonly [K in keyof S]: Traced<S[K]> };
 
 /** `T` with every tensor replaced by an array of the same type of elements. */
@@ -56,5 +53,5 @@ export type As<T, A extends keyof Arrays<DType>> =
         ? { readonly [K in keyof T]: As<T[K], A> }
         : T;
 
-/** What a program can be run on in the place of the arguments of its function. */
+/** What a program runs on in place of its function's arguments. */
 export type GivenArgs<A extends readonly unknown[]> = { readonly [K in keyof A]: As<A[K], 'given'> };

@@ -7,9 +7,8 @@ export * from './shape.ts';
 let nextId = 0;
 
 /**
- * A value in a traced computation: one node of an immutable, acyclic graph. It holds no data: programs
- * compiled from the graph, and the interpreter, compute them. Ids grow in order of creation, so ascending
- * ids are a topological order.
+ * A value in a traced computation: a node of an immutable, acyclic graph that holds no data. Ids grow in
+ * order of creation, so ascending ids are a topological order.
  */
 export class Tensor<P extends Primitive = Primitive> {
   readonly id = nextId++;

@@ -172,10 +172,7 @@ export function grad<A extends Args>(f: (...args: A) => Tensor): (...args: A) =>
   return (...args) => both(...args)[1];
 }
 
-/**
- * The tensors of a structure like that of `model`, in its order, and, if `batched`, the leading axes that
- * each has beyond the model's.
- */
+/** The tensors of a structure like `model`, in its order, and their extra leading axes if `batched`. */
 export function tensorsLike(what: string, model: unknown, tree: unknown, batched: boolean) {
   const isTensor = (x: unknown): x is Tensor => x instanceof Tensor;
   const matched = leavesLike(what, model, tree, isTensor);

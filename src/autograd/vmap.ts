@@ -6,10 +6,7 @@ import { describe, formatType, Tensor } from './tensor.ts';
 import type { Args } from './transform.ts';
 import { tensorsOf, treeFlatten, treeMap, treeUnflatten } from './tree.ts';
 
-/**
- * Axes of a structure to map over: one for all of its tensors, null for those that are the same each time,
- * or a list or record with one such entry per part of the structure.
- */
+/** An axis to map over, null for what is the same each time, or a structure of those, one for each part. */
 export type Axes = number | null | readonly Axes[] | { readonly [name: string]: Axes };
 
 interface Leaf {

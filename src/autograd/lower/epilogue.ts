@@ -26,10 +26,9 @@ const MOST_USERS = 64;
 const TILE_ROWS = 32;
 
 /**
- * Chains of pointwise operations that products can apply before they store, by their last values.
- * A chain runs through the elements of its product, whose value nothing else needs, and ends in a value that
- * has a buffer: that saves a dispatch, and reads nothing that was not read before. A sum of two products
- * belongs to the later one.
+ * Chains of pointwise operations that products can apply before they store, by their last values. A chain
+ * runs through the elements of its product, whose value nothing else needs, and ends in a buffer: one
+ * dispatch less, and no more reads. A sum of two products belongs to the later one.
  */
 export function chainsAfterProducts(fusion: Fusion): Map<Tensor, Chain> {
   const { nodes, users, kept } = fusion;

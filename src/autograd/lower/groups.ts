@@ -5,7 +5,7 @@ import type { Chain } from './epilogue.ts';
 import { aliasRoot, type Expression, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 
-/** Reductions, and what is computed of them, in the order of an expression's results. */
+/** Reductions and what is computed from them, in the order of an expression's results. */
 export interface Staged extends Stages {
   readonly reductions: readonly Tensor<'reduce'>[];
   /** What else the kernel computes, whether it is stored or not. */
@@ -21,7 +21,7 @@ export interface Group {
   readonly nodes: readonly Tensor[];
   /** Tensors whose buffers the kernel reads. */
   readonly reads: readonly Tensor[];
-  /** Of pointwise operations, what is computed; of reductions, what they reduce. */
+  /** What pointwise operations compute; for reductions, what they reduce. */
   readonly expression?: Expression;
   /** The product whose kernel goes on to compute the node. */
   readonly chain?: Chain;
@@ -31,10 +31,7 @@ export interface Group {
   readonly level: number;
 }
 
-/**
- * Kept values as groups, level by level, so that each finds its operands on lower levels. Reductions over
- * one space are computed together, and so are outputs of one operation.
- */
+/** Kept values as groups, by level; reductions over one space, and outputs of one operation, share one. */
 export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Group[] {
   const { nodes, kept, traits } = fusion;
   const inside = new Set<Tensor>([...chains.values()].map(({ product }) => product));

@@ -25,7 +25,7 @@ export function checkPairs({ inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'
   }
 }
 
-/** Groups in their order, but each behind those `before` it. */
+/** Groups in their order, but each after those `before` it. */
 export function afterOthers(
   groups: readonly Group[],
   before: (group: Group) => readonly Group[],

@@ -63,10 +63,7 @@ export class Memory {
   }
 }
 
-/**
- * Lays out values: inputs and outputs where they are bound, all others in slots, from the first kernel that
- * writes them to the last group that reads them. `emitted` are the kernels of each group.
- */
+/** Places inputs and outputs where they are bound, other values in slots for as long as they are read. */
 export function placeValues(
   { inputs, outputs }: Pick<Graph, 'inputs' | 'outputs'>,
   groups: readonly Group[],

@@ -69,9 +69,8 @@ function checkBinding(t: Tensor, { maxBindingBytes }: AdapterTraits): void {
 }
 
 /**
- * Gives each output a buffer of its own: one that is an input, or another output reshaped, is copied. Of
- * equal outputs all are copied, rather than one from another: they may be views of one buffer, which no
- * dispatch may both read and write.
+ * Gives each output a buffer of its own: inputs, and outputs that share one, are copied. Of equal outputs
+ * all are, not one from another: they may be views of one buffer, which no dispatch may read and write.
  */
 function ownOutputs(outputs: readonly Tensor[]): Tensor[] {
   const roots = outputs.map(aliasRoot);

@@ -17,7 +17,7 @@ export function simplify(outputs: readonly Tensor[]): Tensor[] {
     const inputs = node.inputs.map((x) => known.get(x)!);
     known.set(node, rewriter.make(node.op, inputs, node.params, node));
   }
-  // Rewriting may leave nodes behind that nothing uses; walking from the outputs forgets them.
+  // Rewriting may leave unused nodes; walking from the outputs drops them.
   return outputs.map((y) => known.get(y)!);
 }
 
@@ -185,9 +185,8 @@ function fullPermutation(perm: readonly number[], rank: number): number[] {
 }
 
 /**
- * The axis along which a tensor's last axis runs through all unit vectors in order, whatever the other axes:
- * how whole Jacobians are asked for, as images of unit vectors. Undefined for any other tensor. Only
- * equalities of two coordinates, under views, are recognized.
+ * The axis along which a tensor's last axis runs through all unit vectors in order, as for whole Jacobians;
+ * undefined for any other tensor. Only equalities of two coordinates under views are recognized.
  */
 function unitVectorAxis(x: Tensor): number | undefined {
   const cast = behindViews(x);

@@ -20,14 +20,13 @@ const MOST_OPERATIONS = 128;
 interface Merged {
   readonly group: Group;
   readonly parts: ReadonlySet<Group>;
-  /** The lowest of the parts' levels: what is no higher does not depend on them. */
+  /** The parts' lowest level: nothing at or below it depends on them. */
   readonly low: number;
 }
 
 /**
- * Joins reductions with what is made of their totals over the same space: a batch's mean and variance with
- * its normalization, the terms of a softmax. A workgroup has all elements that it reduces, and goes on where
- * another dispatch would have to wait.
+ * Joins reductions with what is made of their totals over one space: mean and variance with normalization,
+ * terms of a softmax. A workgroup has all that it reduces, and goes on without another dispatch.
  */
 export function inStages(groups: readonly Group[], fusion: Fusion): readonly Group[] {
   const readers = new Map<Tensor, Group[]>();
@@ -217,10 +216,7 @@ function isLike(t: Tensor, shape: readonly number[]): boolean {
   return t.size === sizeOf(shape) && (t.size === 1 || sameShape(sides(t.shape), sides(shape)));
 }
 
-/**
- * An expression whose leaves read totals, and elements of a product, at hand rather than from buffers;
- * undefined where one is read elsewhere than it is made.
- */
+/** An expression that takes totals and product elements at hand; undefined where one is read elsewhere. */
 function withTotals(
   { body, buffers, operations }: Expression,
   reductions: readonly Tensor<'reduce'>[],
@@ -255,7 +251,7 @@ function orderOf({ body }: Expression, count: number): number[] {
   const totals = Array.from({ length: count }, (_, i) => totalName(i));
   const after = (names: readonly string[]) => Math.max(0, ...names.map((name) => stageOf.get(name) ?? 0));
   for (let i = 0; i < count; i++) {
-    // Those that come first have been given their stages, as each joined behind what it reads.
+    // Earlier ones have their stages already, as each joined after what it reads.
     body.leaves.forEach(({ source, name }, j) => {
       if (source === 'value' && name !== STRIPE_VALUE)
         stageOf.set(`x${j}`, 1 + (order[totals.indexOf(name!)] ?? 0));

@@ -10,7 +10,7 @@ import { broadcastIndex } from './indexing.ts';
 
 type Part = Params['conv']['part'];
 
-/** Axes of one problem; whatever stands before them broadcasts. */
+/** Axes of one problem; those before them broadcast. */
 const AXES = 4;
 
 /** What is given and what results, by the part of the form that is computed. */
@@ -23,7 +23,7 @@ const ROLES: Record<Part, readonly [Part, Part]> = {
 type Size = 'n' | 'ci' | 'co';
 const NAMES: Record<Size, string> = { n: 'images', ci: 'channels', co: 'output channels' };
 
-/** The sides of all three: known from the window, or to be the same wherever they stand. */
+/** The sides of all three: known from the window, or a letter that must agree wherever it stands. */
 function sidesOf(part: Part, window: Window): Record<Part, readonly (number | Size)[]> {
   const [inner, outer] = part === 'image' ? (['co', 'ci'] as const) : (['ci', 'co'] as const);
   return {
@@ -77,7 +77,7 @@ export const convRules: Pick<Rules, 'conv'> = {
       const [one, other] = ROLES[part];
       const shapes = { [one]: a!.shape, [other]: b!.shape, [part]: out.shape } as Record<Part, Shape>;
       const batch = out.shape.slice(0, -AXES);
-      /** Where the elements of a problem of the batch start. */
+      /** Where the elements of each problem of the batch start. */
       const startsOf = (role: Part) => {
         const index = broadcastIndex(batch, shapes[role].slice(0, -AXES));
         return (p: number) => index(p) * sizeOf(shapes[role].slice(-AXES));
@@ -86,7 +86,7 @@ export const convRules: Pick<Rules, 'conv'> = {
       const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
       const co = shapes.weight.at(part === 'image' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
-      // How far apart channels and output channels of the weights are.
+      // Strides of the weights along channels, output channels and taps.
       const [stepC, stepF, stepTap] = part === 'image' ? [taps * co, 1, co] : [1, taps * ci, ci];
       const data = new Float64Array(sizeOf(out.shape));
       for (let p = 0; p < sizeOf(batch); p++) {

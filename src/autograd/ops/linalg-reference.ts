@@ -1,7 +1,4 @@
-/**
- * Float64 factorizations for the interpreter, short rather than fast. Signs of vectors are arbitrary. As on
- * the GPU, a factor of anything not finite is all NaN.
- */
+/** Float64 factorizations for the interpreter: vectors of any sign, all NaN of what is not finite. */
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
 

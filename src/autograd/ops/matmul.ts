@@ -81,10 +81,7 @@ export const matmulRules: Pick<Rules, 'matmul'> = {
   },
 };
 
-/**
- * Number of innermost batch axes along which one B serves all matrices of A: their rows form one long
- * matrix, whose product is the sum over these axes.
- */
+/** How many innermost batch axes share one B: a product of merged rows sums over them. */
 function sharedAxes(a: Tensor, b: Tensor, ct: Tensor): number {
   const shared = (axis: number) => b.shape.at(axis) === 1 && a.shape.at(axis) === ct.shape.at(axis);
   let count = 0;

@@ -9,7 +9,7 @@ import { expectNumbers } from './views.ts';
 type Jvp<P extends Primitive> = Rule<P>['jvp'];
 type Transpose<P extends Primitive> = Rule<P>['transpose'];
 
-/** The dtypes that operands may have in common; the first is expected where an operand has none of them. */
+/** The dtypes that operands may share; the first is expected where an operand has none of them. */
 const COMMON = {
   same: ['f32', 'u32', 'i32'],
   alike: ['f32', 'u32', 'i32', 'bool'],
@@ -17,7 +17,7 @@ const COMMON = {
   integer: ['u32', 'i32'],
 } as const satisfies Record<string, readonly DType[]>;
 
-/** What tells a pointwise operation from others. */
+/** What sets a pointwise operation apart. */
 interface Pointwise<P extends Primitive> extends Pick<Rule<P>, 'late'> {
   /** dtypes of the operands; names of lists stand for one of these in common, which is also the result's. */
   operands: readonly (DType | keyof typeof COMMON)[];
@@ -27,9 +27,9 @@ interface Pointwise<P extends Primitive> extends Pick<Rule<P>, 'late'> {
   cost?: number;
   helpers?: (params: Params[P]) => string[];
   scalarOnly?: boolean;
-  /** The function of integers, which is wrapped around, where it is not `f64`. */
+  /** The function of integers, before wrapping; `f64` if absent. */
   integer?: (...args: number[]) => number;
-  /** What is wrong, beside types and shapes; and what to do. */
+  /** What is wrong beyond types and shapes, and the remedy. */
   check?: (inputs: readonly Tensor[], params: Params[P]) => readonly [string, string] | undefined;
   jvp: Jvp<P>;
   transpose?: Transpose<P>;
@@ -77,7 +77,7 @@ export function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<
   };
 }
 
-/** A function of one number, of f32 where nothing else is said, with its derivative by it. */
+/** A function of one number (default: f32), with its derivative. */
 export const elementary = <P extends Primitive>(
   op: P,
   {

@@ -11,7 +11,7 @@ const present = <T extends Tensor>(x: T | null): x is T => x !== null;
 const symbol = ({ shape, dtype }: Tensor, lead: Shape = []): Tensor =>
   input('step', [...lead, ...shape], dtype);
 
-/** A list of what belongs to a loop's inputs, in parts: carries, rows, what steps share. */
+/** A list by loop input, split into carries, rows, and what steps share. */
 function parts<T>({ carries, xs }: Loop, list: readonly T[]): [T[], T[], T[]] {
   const [first, second] = [carries.length, carries.length + xs.length];
   return [list.slice(0, first), list.slice(first, second), list.slice(second)];
@@ -145,7 +145,7 @@ export const scanRules: Pick<Rules, 'scan'> = {
         const [bars, sums] = [loop.carries, shared].map((list) => list.map((x) => symbol(x)));
         const steps = outs.map((out, i) => (out.params.each && cts[i] ? symbol(valueIn(out)) : null));
         const values = [...loop.next, ...outs.map((out, i) => steps[i]! && valueIn(out))];
-        // A symbol that is nowhere stands for what is not linear.
+        // A symbol used nowhere stands for what is not linear.
         const given = loop.symbols.map((x, i) => (linear[i] || i < bars!.length ? x : symbol(x)));
         // Of carries that are handed the same value, the first stands for it.
         const ends = (y: Tensor, i: number) =>

@@ -1,7 +1,7 @@
 import { add, broadcastLike, mul, where, zerosLike } from '../operations.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Σ of the tangents that are not zero, each first brought to the shape of the result. */
+/** Sum of the nonzero tangents, each broadcast to the shape of the result. */
 export function total(tangents: readonly (Tensor | null)[], out: Tensor): Tensor | null {
   const known = tangents.filter((t) => t !== null).map((t) => broadcastLike(t, out));
   return known.length ? known.reduce((a, b) => add(a, b)) : null;
