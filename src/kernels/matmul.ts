@@ -10,22 +10,22 @@ import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 export type { MatmulSpec } from './matmul-problem.ts';
 
 /**
- * Matrix product C = A·B of dense f32 matrices, either operand optionally stored transposed, optionally batched.
- * Bindings: A `[…, m, k]` or `[…, k, m]`, B `[…, k, n]` or `[…, n, k]`, C `[batch…, m, n]` dense, then the leaves of an
- * epilogue in their order, but for the product.
+ * Matrix product C = A·B of dense f32 matrices, each operand optionally stored transposed, optionally
+ * batched. Bindings: A `[…, m, k]` or `[…, k, m]`, B `[…, k, n]` or `[…, n, k]`, C `[batch…, m, n]` dense,
+ * then the leaves of an epilogue in order, except the product.
  *
- * The order of summation depends on the sizes and the variant alone: the same inputs give the same bits. k is summed
- * in blocks, and many blocks in groups, which keeps the error near 1e-6 of Σ|a||b| for any k. Rounding differs
- * between the variants.
+ * The order of summation depends only on the sizes and the variant: the same inputs give the same bits. k is
+ * summed in blocks, and many blocks in groups, which keeps the error near 1e-6 of Σ|a||b| for any k.
+ * Rounding differs between variants.
  *
- * @throws CollimateError if a size is not a positive integer, or if there are more than three batch dimensions
+ * @throws CollimateError if a size is not a positive integer, or there are more than three batch dimensions
  */
 export function matmul(spec: MatmulSpec, traits: AdapterTraits): Kernel {
   const [guess, ...others] = matmulVariants(spec, traits) as [Kernel, ...Kernel[]];
   return others.length === 0 ? guess : { ...guess, choice: { ...problemOf(spec, traits), others } };
 }
 
-/** The kernels worth trying for a product on such an adapter; first the one that should be the fastest. */
+/** Kernels worth trying for a product on an adapter, the best guess first. */
 export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel[] {
   checkMatmul(given);
   const spec = worthPadding(given, traits) ? { ...given, padded: true } : given;
@@ -36,8 +36,8 @@ export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel
 }
 
 /**
- * The sizes of a product in words, and the class of those that are like it: sizes to the nearest power of two. An
- * epilogue is left out: it costs all variants the same.
+ * A product's sizes in words, and its class: sizes rounded to powers of two. An epilogue is left out: it
+ * costs all variants the same.
  */
 function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; class: string } {
   const { m, n, k, batch } = spec;
@@ -54,12 +54,12 @@ function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; 
   return { problem: words((x) => x), class: `${words(near)} vec4 ${aligned || 'none'}` };
 }
 
-/** Operations of a product, and its least side, from which on copies of ragged operands cost little beside it. */
+/** Operations and shortest side of a product above which copies of ragged operands are cheap. */
 const PADDED_FROM = { operations: 2 ** 24, side: 64 };
 
 /**
- * Whether operands whose rows are no multiples of four should be padded, where loads by single numbers are slow: a product of
- * 997x1009x1013 ran at half the speed of 1024³ without.
+ * Whether to pad operands with rows that are no multiples of four, where scalar loads are slow: without, a
+ * product of 997x1009x1013 ran at half the speed of 1024³.
  */
 function worthPadding(spec: MatmulSpec, traits: AdapterTraits): boolean {
   const { m, n, k, batch, transposeA, transposeB } = spec;
@@ -73,7 +73,7 @@ function worthPadding(spec: MatmulSpec, traits: AdapterTraits): boolean {
   );
 }
 
-/** The longest k summed at once: 784 is a common width, and the loop over blocks costs 5% and a third of compile time. */
+/** The longest k summed at once: 784 is common; a loop over blocks costs 5%, and a third of compile time. */
 const BLOCK_K = 1024;
 
 function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterTraits): Kernel {
@@ -87,13 +87,13 @@ function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterT
   return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
 }
 
-/** Tiles, as rows and vectors of eight lanes, with the time per element of each relative to 32 × 1, as measured on lavapipe. */
+/** Tiles, in rows and vectors of eight lanes, with their time per element relative to 32 × 1 on lavapipe. */
 const TILES = [
   { rows: 32, vectors: 1, cost: 1 },
   { rows: 16, vectors: 1, cost: 1.2 },
   { rows: 8, vectors: 1, cost: 1.6 },
 ];
-/** The same where both operands are read from textures: with other loads, wider tiles are too much code. */
+/** The same if both operands are read from textures: with other loads, wider tiles are too much code. */
 const TILES_OF_TEXELS = [
   { rows: 32, vectors: 2, cost: 0.87 },
   { rows: 32, vectors: 1, cost: 1 },
@@ -102,14 +102,14 @@ const TILES_OF_TEXELS = [
   { rows: 8, vectors: 2, cost: 1.25 },
   { rows: 8, vectors: 1, cost: 1.38 },
 ];
-/** Cores to keep busy. There is no way to ask; four tiles also spread evenly over two. */
+/** Cores to keep busy. WebGPU does not tell; four tiles also spread evenly over two. */
 const CORES = 4;
-/** How much longer than the best guess a tile may be expected to take. */
+/** How much slower than the best guess a tile may be expected to be. */
 const WORTH_TRYING = 1.3;
 
 /**
- * Tiles to choose from, first the one that should finish first when tiles are shared out among the cores. One that should be
- * slower by far is not worth its compilation.
+ * Tiles to choose from, the best first by when it should finish with tiles spread over the cores. A far
+ * slower one is not worth its compilation.
  */
 function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[] {
   const { m, n, batch } = spec;
@@ -129,7 +129,7 @@ function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[
     .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
 
-/** Kernels with shared-memory tiles that the adapter can run, at most so many; first the one that should be the fastest. */
+/** At most `most` kernels with shared-memory tiles that the adapter can run, the best guess first. */
 export function tiledVariants(
   spec: MatmulSpec,
   traits: AdapterTraits,

@@ -5,24 +5,24 @@ import { uniformBytes } from './storage.ts';
 /** How a kernel reads an operand. */
 export interface Operand {
   readonly access: Exclude<Access, 'read_write'>;
-  /** Elements that a load gives: neighbours, from a multiple of their number on. */
+  /** Elements per load: neighbors, starting at a multiple of their number. */
   readonly width: 1 | 2 | 4;
   /** Elements from the first to the last. */
   readonly size: number;
 }
 
-/** Bytes and operations from which on a copy of an operand that has room in a uniform buffer costs less than it saves. */
+/** Bytes and operations above which copying an operand that a uniform buffer could hold pays off. */
 const COPIED_FROM = { bytes: 2 ** 14, operations: 2 ** 22 };
 
 /** With more lanes lavapipe 25.0 loads wrong texels: see docs/rejected.md. */
 const TEXEL_LANES = 8;
 
 /**
- * The best way to read `size` elements, or a batch of as many each, `width` at a time, for a product of so many operations. On
- * lavapipe a load from storage is a branch for each lane and component, some 500 instructions for a `vec4f` of eight lanes, which
- * crowd what is computed out of the caches. Uniform buffers are better but have room for 64 KiB; a texture takes a copy,
- * but a load from it is one call of a function. docs/adapters.md has what they gain. Batches do without uniform buffers, whose
- * lengths are part of the shader.
+ * The best way to read `size` elements, or a batch of as many each, `width` at a time, for a product of so
+ * many `operations`. On lavapipe a storage load is a branch per lane and component, some 500 instructions
+ * for a `vec4f` of eight lanes, which crowd the computation out of the caches. Uniform buffers are better
+ * but hold only 64 KiB; a texture takes a copy, but loading from it is one function call. docs/adapters.md
+ * has the gains. Batches avoid uniform buffers, since their lengths are part of the shader.
  */
 export function operandOf(
   size: number,
@@ -45,7 +45,7 @@ export function operandOf(
 }
 
 /**
- * WGSL of the operand's binding, called `variable`, and of `fetch<name>(i)`, which loads the i-th element, or the i-th `width` of them.
+ * WGSL of the operand's binding `variable`, and of `fetch<name>(i)`, which loads its i-th group of `width`.
  */
 export function declareOperand(
   binding: number,

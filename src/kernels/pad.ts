@@ -1,14 +1,14 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { lanesOf } from './grid.ts';
 
-/** Rows that a workgroup copies. */
+/** Rows copied per workgroup. */
 const ROWS = 16;
 
 /** The next multiple of four. */
 export const roundUp = (size: number): number => 4 * Math.ceil(size / 4);
 
 /**
- * Copies a dense matrix into one whose sides are multiples of four, with zeros behind the ends, so that it can be read in fours.
+ * Copies a dense matrix into one with sides padded with zeros to multiples of four, to be read in fours.
  * Bindings: `[rows, cols]` read, `[roundUp(rows), roundUp(cols)]` written.
  */
 export function pad(rows: number, cols: number, traits: AdapterTraits): Kernel {

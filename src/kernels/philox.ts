@@ -1,7 +1,7 @@
 /**
- * Philox4x32-10 (Salmon, Moraes, Dror & Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC 2011): a function
- * from a 128-bit counter and a 64-bit key to 128 random bits, in WGSL and on the host. Element 4c + j of a stream
- * is word j of the block with counter (c, stream, 0, 0).
+ * Philox4x32-10 (Salmon, Moraes, Dror & Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC 2011): a
+ * function from a 128-bit counter and a 64-bit key to 128 random bits, in WGSL and on the host. Element 4c +
+ * j of a stream is word j of the block with counter (c, stream, 0, 0).
  */
 const M = [0xd2511f53, 0xcd9e8d57] as const;
 const W = [0x9e3779b9, 0xbb67ae85] as const;
@@ -46,7 +46,7 @@ export function philox(counter: Words, key: Key): Words {
   return [x, y, z, w];
 }
 
-/** The number in [0, 1) made of the upper 24 bits of a word: exact in float32. */
+/** A number in [0, 1) from the upper 24 bits of a word: exact in float32. */
 const unit = (word: number): number => (word >>> 8) * 2 ** -24;
 
 function generate(count: number, key: Key, stream: number, map: (words: Words) => number[]): Float64Array {
@@ -60,7 +60,7 @@ export function philoxUniform(count: number, key: Key, stream = 0): Float64Array
   return generate(count, key, stream, (words) => words.map(unit));
 }
 
-/** `count` standard normal numbers, by Box and Muller's transformation of pairs of words. */
+/** `count` standard normal numbers, by the Box–Muller transform of pairs of words. */
 export function philoxNormal(count: number, key: Key, stream = 0): Float64Array {
   const pair = (u: number, v: number) => {
     const radius = Math.sqrt(-2 * Math.log(unit(u) + 2 ** -25));

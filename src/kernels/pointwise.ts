@@ -11,15 +11,15 @@ import {
 } from './fused.ts';
 import { foldGrid, LINEAR_GROUP, lanesOf } from './grid.ts';
 
-/** Workgroups that keep the cores of a software adapter busy; more only cost their start. */
+/** Workgroups that keep a software adapter's cores busy; more only cost their start. */
 const SOFTWARE_GROUPS = 16;
 
 /**
- * A fused chain of elementwise operations. The lanes of a workgroup run along the last axis, each handling an element
- * or four neighbours, and loop over a few rows of the axis before it; what does not change from row to row is
- * computed once. Bindings: the buffer leaves in order, but for those that a result replaces, then the results, dense
- * over the space. `inPlace[r]` is the number of the leaf whose buffer result `r` overwrites; that leaf must run
- * through the space as the result does.
+ * A fused chain of elementwise operations. A workgroup's lanes run along the last axis, each handling an
+ * element or four neighbors, and loop over a few rows of the axis before it; what is the same in all rows is
+ * computed once. Bindings: the buffer leaves in order, except those that a result replaces, then the
+ * results, dense over the space. `inPlace[r]` is the leaf whose buffer result `r` overwrites; that leaf must
+ * traverse the space as the result does.
  */
 export function pointwise(
   body: Body,
@@ -42,7 +42,7 @@ export function pointwise(
     ? Math.min(rows, Math.max(1, Math.floor((rows * outerSize * across) / SOFTWARE_GROUPS)))
     : 1;
   const tiles = Math.ceil(rows / perThread);
-  // A grid with a side for each of these needs no division to find a group's place.
+  // A grid with a side for each of these finds a group's place without a division.
   const sides = [across, tiles, outerSize] as const;
   const direct = sides.every((side) => side <= traits.maxWorkgroupsPerDimension);
 
@@ -75,7 +75,7 @@ export function pointwise(
   };
   const { before, inside } = shader.hoist((j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
   const outerLines = shader.split('outer', outer);
-  // Where the last row is not full, columns behind its end have one row less.
+  // If the last row is not full, columns past its end have one row less.
   const full = axes.reduce((n, a) => n * a.size, 1) === size;
   const rowsHere = full
     ? fields.rows
@@ -123,7 +123,7 @@ const store = ({ expression, dtype, single }: Result, r: number, vector: boolean
     : `result${r}[o] = ${value};`;
 };
 
-/** The place of a group along three sides, where the grid had to be folded. */
+/** A group's place along three sides if the grid had to be folded. */
 function foldedPlace(
   [across, tiles, outer]: readonly [number, number, number],
   { uniforms }: Shader,
@@ -136,10 +136,10 @@ function foldedPlace(
   ];
 }
 
-/** Length of the rows into which a long one is cut that has no better divisor. */
+/** Length of the rows that a long one is cut into if it has no better divisor. */
 const ROW = 256;
 
-/** At least two axes: a space that is one long row is cut into rows, of equal length where it can be, else the last is shorter. */
+/** At least two axes: a single long row is cut into equal rows if possible, else with a shorter last one. */
 function withRows(axes: readonly Axis[], leaves: number): Axis[] {
   const unit = { size: 1, reduced: false, strides: new Array<number>(leaves).fill(0) };
   if (!axes.length) return [unit, unit];

@@ -3,13 +3,13 @@ import { foldGrid, LINEAR_GROUP } from './grid.ts';
 import { isNan } from './special.ts';
 import { outputSides, type Window } from './window.ts';
 
-/** Sizes of a max pooling: images x [images, h, w, channels], responses [images, oh, ow, channels]. */
+/** Sizes of a max pooling: inputs x [images, h, w, channels], outputs [images, oh, ow, channels]. */
 export interface PoolSpec {
-  /** `value` of x; `tangent`: the elements of t where x is largest; `cotangent`: those of u back to where they came from. */
+  /** `value`: of x; `tangent`: the elements of t where x is largest; `cotangent`: u sent back there. */
   readonly part: 'value' | 'tangent' | 'cotangent';
   readonly window: Window;
   readonly channels: number;
-  /** Images of t, u and the result; x has fewer, over and over. */
+  /** Images of t, u and the result; x has fewer, which repeat. */
   readonly images: number;
   readonly distinct: number;
 }
@@ -17,8 +17,8 @@ export interface PoolSpec {
 const GROUP = 64;
 
 /**
- * Max pooling and the choice that it makes as a linear map. Bindings: x and the result for `value`, else t or u, x and the
- * result. Of equal elements the first counts, by rows; NaN counts as the largest. One thread an element of the result; nothing is scattered.
+ * Max pooling and its choice as a linear map. Bindings: x and the result for `value`; else t or u, x and the
+ * result. Ties go to the first element by rows; NaN counts as largest. One thread per result, no scatter.
  */
 export function maxPool(spec: PoolSpec, traits: AdapterTraits): Kernel {
   const { part, window, channels, images, distinct } = spec;

@@ -1,14 +1,14 @@
-/** 2/ln 2, log₂ ¾ and log₂ 1¼, each as a number of 12 bits and the rest. */
+/** 2/ln 2, log₂ ¾ and log₂ 1¼, each as a 12-bit number and the rest. */
 const [K, K_LOW] = [2.884765625, 6.2445679e-4];
 const [LOG_BELOW, LOG_BELOW_LOW] = [-0.4149169921875, -1.2050709e-4];
 const [LOG_ABOVE, LOG_ABOVE_LOW] = [0.3218994140625, 2.8680825e-5];
 
 /**
- * `power(x, y)` = xʸ for the types `F`, `I` and `U`, with the special values of IEEE 754 and two or three units in the last
- * place; it calls `exponential`. The product y log₂|x| decides 2ʸˡᵒᵍ to as many bits as it has itself behind the binary point, so
- * log₂|x| is kept in two parts. x is 2ᵉ m, m from √½ to √2, and log₂ m = log₂ c + 2/ln 2 artanh s, where s = (m − c) / (m + c) is
- * small for the nearest c of ¾, 1 and 1¼. Upper parts have 12 bits (`upper`), so that their products are exact; compilers do
- * not see through it, and cancel nothing.
+ * `power(x, y)` = xʸ for the types `F`, `I` and `U`, with IEEE 754's special values, to two or three units
+ * in the last place; it calls `exponential`. 2ˡ, l = y log₂|x|, is accurate only to the bits of l after the
+ * binary point, so log₂|x| is kept in two parts. x = 2ᵉ m, m from √½ to √2, and log₂ m = log₂ c + 2/ln 2
+ * artanh s, where s = (m − c) / (m + c) is small for the nearest c of ¾, 1 and 1¼. Upper parts have 12 bits
+ * (`upper`), so that their products are exact; compilers cannot see through it to cancel terms.
  */
 export const POWER_WGSL = `
 fn upper(x: F) -> F { return bitcast<F>(bitcast<U>(x) & U(0xfffff000u)); }

@@ -3,11 +3,11 @@ import type { Access } from '../gpu/kernel.ts';
 import { type Epilogue, type EpilogueCode, leafSize, placeStruct } from './epilogue.ts';
 import { declareOperand, type Operand } from './operand.ts';
 
-/** What matmuls have in common with convolutions, which are matmuls in their own way. */
+/** What matmuls share with convolutions, which are matmuls too. */
 
 /**
- * A dimension of a batch, of which there are at most three, outermost first. A stride says how far apart an operand's matrices are
- * along it, 0 where the operand is the same for all.
+ * A batch dimension, outermost first, at most three. A stride is the distance between an operand's matrices
+ * along it, 0 if they are all the same.
  */
 export interface BatchDim {
   readonly size: number;
@@ -20,7 +20,7 @@ export interface Tile {
   readonly cols: number;
 }
 
-/** How a product reads its operands, and what it does before it stores. */
+/** How a product reads its operands, and what it does before storing. */
 export interface ProductForm {
   readonly a: Operand;
   readonly b: Operand;
@@ -29,7 +29,7 @@ export interface ProductForm {
 
 const MOST_DIMS = 3;
 
-/** @throws CollimateError if there are more dimensions than kernels have room for, or one cannot be */
+/** @throws CollimateError if there are too many dimensions, or one is invalid */
 export function checkBatch(op: string, batch: readonly BatchDim[]): void {
   batch.forEach(({ size, strideA, strideB }, i) => {
     checkWhole(`${op}: the size of batch dimension ${i}`, size, 1);
@@ -46,7 +46,7 @@ export function checkBatch(op: string, batch: readonly BatchDim[]): void {
 export const countOf = (batch: readonly BatchDim[]): number =>
   batch.reduce((count, { size }) => count * size, 1);
 
-/** What {@link LOCATE_PRODUCT} reads, by name. */
+/** The uniforms that {@link LOCATE_PRODUCT} reads, by name. */
 export function batchSizes(batch: readonly BatchDim[]): Record<string, number> {
   const missing = new Array<BatchDim>(MOST_DIMS - batch.length).fill({ size: 1, strideA: 0, strideB: 0 });
   const dims = [...missing, ...batch];
@@ -57,7 +57,7 @@ export function batchSizes(batch: readonly BatchDim[]): Record<string, number> {
   ]);
 }
 
-/** WGSL of a product's place along the batch dimensions, `i0` … `i2`, and of where its operands start, `atA` and `atB`. */
+/** WGSL of a product's batch indices `i0` … `i2` and of its operands' starts, `atA` and `atB`. */
 export const LOCATE_PRODUCT = `let i2 = product % s.batch2;
   let i1 = product / s.batch2 % s.batch1;
   let i0 = product / s.batch2 / s.batch1;
@@ -65,8 +65,8 @@ export const LOCATE_PRODUCT = `let i2 = product % s.batch2;
   let atB = i0 * s.strideB0 + i1 * s.strideB1 + i2 * s.strideB2;`;
 
 /**
- * WGSL of a product's sizes `s`, all u32, of its bindings A, B and C, whose elements are of type `element`, and those of its
- * epilogue; of `fetchA` and `fetchB` ({@link declareOperand}); and of `Place`, which says where things start for one matrix.
+ * WGSL of a product's sizes `s`, all u32; of its bindings A, B and C, with elements of type `element`, and
+ * its epilogue's; of `fetchA` and `fetchB` ({@link declareOperand}); and of `Place`, a matrix's offsets.
  */
 export function declareProduct(
   sizes: readonly string[],
@@ -84,7 +84,7 @@ ${epilogue?.declarations(3) ?? ''}
 ${placeStruct(place, epilogue)}`;
 }
 
-/** What a product binds, and the bytes that its epilogue reads. Sizes are uniforms, so that shapes share a shader. */
+/** A product's bindings, and bytes read by its epilogue. Sizes are uniforms, so shapes share a shader. */
 export function bindProduct(
   sizes: readonly number[],
   { a, b, epilogue: code }: ProductForm,
@@ -101,7 +101,7 @@ export function bindProduct(
 
 const sources = new Map<string, string>();
 
-/** The text of a shader, which many products share: made once for a form and what else it depends on, unless there is an epilogue. */
+/** A shader's text, made once per form and `more`, unless there is an epilogue: many products share it. */
 export function sharedSource(form: ProductForm, more: readonly unknown[], make: () => string): string {
   const key = JSON.stringify([form, more]);
   const source = (!form.epilogue && sources.get(key)) || make();
@@ -109,12 +109,12 @@ export function sharedSource(form: ProductForm, more: readonly unknown[], make: 
   return source;
 }
 
-/** Blocks of k whose sums are added up in C one after the other: of more, the roundings of equal terms would be felt. */
+/** Blocks of k whose sums join C one by one: with more, the roundings of equal terms would show. */
 const MOST_BLOCKS = 128;
 
 /**
- * Steps of k in a group of blocks, whose sums are added up in registers before they join those of the other groups in C: about as
- * many blocks as there are groups; 0 where blocks are so few that each joins by itself.
+ * Steps of k per group of blocks, whose sums are added up in registers before they join C: about as many
+ * blocks per group as groups; 0 if there are so few that each joins by itself.
  */
 export function groupOf(length: number, block: number): number {
   const blocks = block ? Math.ceil(length / block) : 1;
@@ -128,13 +128,13 @@ export function range<T>(count: number, f: (i: number) => T): T[] {
 
 const sumType = (columns: number) => (columns >= 4 ? 'vec4f' : columns === 2 ? 'vec2f' : 'f32');
 
-/** A lane's sums of `columns` columns of `rows` rows: variables `{letter}{row}_{v}`, each of up to four columns. */
+/** A lane's sums of `rows` × `columns`: variables `{letter}{row}_{v}`, each of up to four columns. */
 export function sumsOf(rows: number, columns: number, letter = 'c') {
   const width = Math.min(columns, 4);
   const type = sumType(columns);
   const names = range(rows, (r) => range(columns / width, (v) => `${letter}${r}_${v}`));
   const declare = names.map((row) => row.map((c) => `var ${c} = ${type}();`).join(' '));
-  /** Adds the products of the four k of `r{row}` with those of the columns `b{j}`. */
+  /** Adds the products of the four k of `r{row}` and the columns `b{j}`. */
   const add = (row: number) =>
     names[row]!.map((c, v) => {
       const dots = range(width, (j) => `dot(r${row}, b${v * width + j})`);
@@ -146,8 +146,8 @@ export function sumsOf(rows: number, columns: number, letter = 'c') {
 }
 
 /**
- * Opens loops over k: over groups of blocks, with what `totals` declares, and over blocks, from `start` to `end`, of which one is
- * the `last`. See {@link groupOf}.
+ * Opens loops over k: over groups of blocks, which declare `totals`, and over blocks, from `start` to `end`,
+ * the `last` of which is marked. See {@link groupOf}.
  */
 export function openBlocks(block: number, group: number, totals: string): string {
   const [from, to] = group ? ['low', 'high'] : ['0u', 'length'];
@@ -156,7 +156,7 @@ export function openBlocks(block: number, group: number, totals: string): string
     let end = ${block ? `min(start + ${block}u, ${to});\n    let last = end == length` : 'length'};`;
 }
 
-/** Four values of an operand along k, which may end before them where `guardK`: then they are zeros. */
+/** Four values of an operand along k; with `guardK`, zeros past its end. */
 export function fourAlong(fetch: string, from: string, length: string, guardK: boolean): string {
   const value = (u: number) =>
     guardK
@@ -166,8 +166,8 @@ export function fourAlong(fetch: string, from: string, length: string, guardK: b
 }
 
 /**
- * WGSL that stores a lane's sums from `row0` to at most `rows`; `flags` are the last arguments of `storeC`. Each store is code for every lane, and 32 of them took half of the compile time: so the loop stores a few
- * rows, `at`, and moves the others up.
+ * WGSL that stores a lane's sums from `row0` to at most `rows`, with last arguments `flags`. Each store is
+ * code for every lane; 32 took half of compile time, so a loop stores `at` rows and moves up the others.
  */
 export function storeSums(
   { names, width }: ReturnType<typeof sumsOf>,
@@ -189,7 +189,7 @@ export function storeSums(
     }`;
 }
 
-/** A shader whose subgroups are workgroups of `lanes` lanes. */
+/** A shader with workgroups that are subgroups of `lanes` lanes. */
 export const subgroupShader = (memory: string, lanes: number, body: string): string => `enable subgroups;
 ${memory}
 
@@ -205,7 +205,7 @@ fn main(
 export const columnOf = (width: number, lanes: number, v: number): string =>
   `col0 + ${width}u * (lane + ${v * lanes}u)`;
 
-/** Hands row `r` at the four k to every lane as `r{r}`, of the fours `from{i}_{u}` that lanes loaded of four rows each. */
+/** Broadcasts row `r` at the four k as `r{r}`, from the fours `from{i}_{u}` of four rows per lane. */
 export function fourRows(r: number, lanes: number, from: string): string[] {
   const quad = Math.floor(r / 4);
   const loaded = `${from}${Math.floor(quad / lanes)}`;

@@ -6,27 +6,27 @@ import { keepsInWorkgroup } from './storage.ts';
 import { team } from './team.ts';
 
 /**
- * Elements, in fours, that a lane holds of a vector: few, as they are text that has to be compiled (25 took a minute
- * on lavapipe). Longer vectors get more lanes, but those of one subgroup are preferred, as they need no barriers.
+ * Fours of a vector's elements per lane: few, as they are code to compile (25 took a minute on lavapipe).
+ * Longer vectors get more lanes, preferably of one subgroup, which need no barriers.
  */
 const CHUNKS_OF_ONE_SUBGROUP = 8;
 const CHUNKS = 4;
 const MAX_CHUNKS = 32;
-/** Fours that a lane holds of these in all. */
+/** Fours that a lane holds in all. */
 const REGISTERS = 32;
-/** Vectors that go through the reflectors side by side, at most: the more, the fewer times reflectors are loaded. */
+/** Most vectors that go through the reflectors side by side: the more, the fewer loads of reflectors. */
 const PANEL = 8;
-/** Where lanes meet in workgroup memory, every four vectors are one more place to compile that at. */
+/** The same with barriers: each four vectors are one more place to compile them at. */
 const PANEL_WITH_BARRIERS = 4;
 
 /**
- * Orthonormal bases of B sets of r vectors: bindings Y (B, r, d) read, Q (B, r, d) written. In each problem Q's
- * vectors are orthonormal, whatever finite numbers Y holds (else they are NaN), and its first j span what the first j of Y span, as far as those are
- * independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2): its orthonormality does not depend
- * on the input, so zero, repeated and badly scaled vectors need no special care.
+ * Orthonormal bases of B sets of r vectors: bindings Y (B, r, d) read, Q (B, r, d) written. In each problem,
+ * Q's vectors are orthonormal for any finite Y (else NaN), and its first j span what Y's first j do, as far
+ * as those are independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2) is orthonormal
+ * whatever the input, so zero, repeated and badly scaled vectors need no special care.
  *
- * A problem is solved by one workgroup. Each lane owns the same elements of all vectors, so that it loads only what
- * it stored itself, and dot products are all that lanes have to tell each other.
+ * One workgroup solves a problem. Each lane owns the same elements of all vectors, so it loads only what it
+ * stored itself, and lanes exchange nothing but dot products.
  *
  * @throws CollimateError if r > d, or if d exceeds 128 times the lanes of a workgroup
  */
@@ -74,7 +74,7 @@ function source(r: number, d: number, lanes: number, traits: AdapterTraits): str
   const width = panel.length;
   const each = (body: (c: number) => string, separator = '\n') => range(chunks).map(body).join(separator);
   const v = (i: number, c: number) => `v${i}_${c}`;
-  /** The panel's vectors by fours, as the lanes of a team tell each other four values at once. */
+  /** The panel's vectors by fours, since a team's lanes exchange four values at once. */
   const fours = range(Math.ceil(width / 4));
   const perVector = (four: number, f: (i: number) => string) =>
     `vec4f(${range(4).map((e) => (4 * four + e < width ? f(4 * four + e) : '0'))})`;
@@ -95,8 +95,8 @@ ${each((c) => some.map((i) => `${v(i, c)} -= ${of('s', i)} * h${c};`).join(' '))
   const declare = (value: (i: number, c: number) => string) =>
     each((c) => panel.map((i) => `var ${v(i, c)} = ${value(i, c)};`).join(' '));
   /**
-   * The next vector becomes the first of the panel. They come, go and are worked on one by one at one place each, as
-   * loads and stores take most of the time to compile.
+   * The next vector becomes the panel's first. Vectors come, go and are processed at one place each, as
+   * loads and stores take most of the compile time.
    */
   const moveUp = each((c) =>
     panel

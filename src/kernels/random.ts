@@ -18,8 +18,8 @@ const TRANSFORM = {
 };
 
 /**
- * Random numbers: bindings are the keys u32[keys, 2] and the result f32[keys, count]; a thread makes four. Streams separate
- * sequences of a key.
+ * Random numbers. Bindings: keys u32[keys, 2], result f32[keys, count]. Each thread makes four. Streams are
+ * separate sequences of a key.
  */
 export function random(
   {
@@ -32,7 +32,7 @@ export function random(
 ): Kernel {
   const blocks = Math.ceil(count / 4);
   const groups = Math.ceil(blocks / GROUP);
-  // The shader for one key knows no others.
+  // With one key, the shader needs no others.
   const many = keys > 1 && {
     own: `
   let own = (${LINEAR_GROUP}) / params.groups;

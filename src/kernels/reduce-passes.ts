@@ -4,17 +4,17 @@ import type { MatmulSpec } from './matmul-problem.ts';
 import { joinLanes } from './team.ts';
 
 /**
- * What one kernel goes on to compute of its reductions, whose results are leaves of the body (`totalLeaf`): further reductions,
- * and elements, which are the body's results behind the reduced ones. A workgroup goes through its part of the space again for each stage.
+ * What one kernel computes from its reductions' results, which are leaves of the body (`totalLeaf`): further
+ * reductions, and the body's results after the reduced ones. Each stage is one pass over a workgroup's part.
  */
 export interface Stages {
-  /** The stage of each reduction, from 0 on: those of later stages may need the earlier ones. */
+  /** The stage of each reduction, from 0 on: later ones may need the results of earlier ones. */
   readonly order: readonly number[];
-  /** Whether a reduction is stored, too. */
+  /** Whether each reduction is also stored. */
   readonly stored: readonly boolean[];
-  /** Whether a result is stored for each element of the space; if not, once for all that are reduced together. */
+  /** Whether a result is stored per element of the space, or once for all that are reduced together. */
   readonly each: readonly boolean[];
-  /** The product that a leaf stands for (`STRIPE_VALUE`), whose rows are reduced; its operands are bound before the leaves. */
+  /** The product behind a leaf (`STRIPE_VALUE`), reduced over its rows; its operands are bound first. */
   readonly product?: MatmulSpec;
 }
 
@@ -30,27 +30,27 @@ export interface Sharing {
   /** Axes that stay, and those that are reduced. */
   readonly stay: readonly NumberedAxis[];
   readonly fold: readonly NumberedAxis[];
-  /** Whether a thread reduces four neighbours to one: then its totals are joined. */
+  /** Whether a thread reduces four neighbors together: then its totals are joined. */
   readonly across: boolean;
-  /** Results of a workgroup, and threads for each of them. */
+  /** Results per workgroup, and threads for each. */
   readonly lanes: number;
   readonly rows: number;
-  /** Whether the threads of one result are neighbours, as its elements are; else those of neighbouring results are. */
+  /** Whether the threads of one result are neighbors, as its elements are; else neighboring results' are. */
   readonly along: boolean;
-  /** Elements that a thread loads one after the other before it uses them. */
+  /** Elements a thread loads before it uses them. */
   readonly ahead: number;
   /** Lanes that can shuffle. */
   readonly subgroup: number;
-  /** Elements along the last reduced axis, and along those around it, that a thread or the rows of one take. */
+  /** Elements along the last reduced axis, and along those around it, for a thread or a result's rows. */
   readonly lengthPart: number;
   readonly aroundPart: number;
 }
 
-/** Of the lanes of a workgroup, which have parts of one result: those whose numbers differ in the bits from the first number up to the second. */
+/** Lanes with parts of one result: their numbers differ in the bits from the first up to the second. */
 export const partners = ({ along, lanes, rows }: Sharing): readonly [from: number, to: number] =>
   along ? [1, rows] : [lanes, lanes * rows];
 
-/** The statements with which a workgroup goes through its part of a space, once or stage by stage. */
+/** Statements with which a workgroup traverses its part of a space, once or in stages. */
 export class Passes {
   /** Before all passes: the coordinates of a thread's result, and where each leaf starts there. */
   readonly opening: readonly string[];
@@ -58,7 +58,7 @@ export class Passes {
   readonly #around: readonly NumberedAxis[];
   readonly #aroundLines: readonly string[];
 
-  /** `sizes` are uniforms: of the loops, and of all elements that come to one result. */
+  /** `sizes` are uniforms: of the loops, and of all elements of one result. */
   constructor(
     private readonly shader: Shader,
     private readonly running: readonly Accumulator[],
@@ -84,7 +84,7 @@ export class Passes {
     this.#aroundLines = shader.split('q', this.#around);
   }
 
-  /** Those of the body's statements that some results need, before a thread's loops and inside; all statements by default. */
+  /** The statements, before and inside a thread's loops, that some results need; default: all. */
   #statements(needed?: readonly number[]) {
     const { shader } = this;
     const varies = (j: number) =>
@@ -102,7 +102,7 @@ export class Passes {
     );
   }
 
-  /** The loops of some reductions, which read these of the body's results; `needed` are all that their statements are for. */
+  /** The loops of reductions `which` over the body's results `values`, with the statements for `needed`. */
   #loops(which: readonly number[], values: readonly number[], needed?: readonly number[]): string[] {
     const { rows, lengthPart, aroundPart, ahead, across, subgroup } = this.sharing;
     const own = which.map((i) => this.running[i]!);
@@ -130,7 +130,7 @@ export class Passes {
     const shifted = which.filter((i) => this.running[i]!.variables.length > 1);
     const value = ({ name }: Accumulator, level: number) => `${name}_${level}`;
 
-    /** The loops from one on; its values are called by its number. */
+    /** The loops from `i` on; their values are named by its number. */
     const nest = (i: number): string[] => {
       const { variable, from, to, step } = loops[i]!;
       const first = `${from}${rows > 1 && variable === 'r' ? ' + local.y' : ''}`;
@@ -153,7 +153,7 @@ export class Passes {
         ...shifted.map((j) => `var shift${j} = F(0.0);`),
         `{ let r = min(first, end - 1u); let there = true; ${[...elements, ...shifted.map((j) => `shift${j} = y${j};`)].join(' ')} }`,
       ];
-      // Nothing stands between the loads of one turn, so that they are on their way together.
+      // Nothing comes between the loads of one turn, so they are in flight together.
       const several = [
         `for (var next = ${first}; next < ${to}; next += ${step * ahead}u) {`,
         `for (var u = 0u; u < ${ahead}u; u++) { let place = next + u * ${step}u;`,
@@ -177,7 +177,7 @@ export class Passes {
     ];
   }
 
-  /** What reduction `i` comes to: one value, or the four of `moments`. */
+  /** The result of reduction `i`: one value, or the four of `moments`. */
   totals(i: number): string[] {
     const { across } = this.sharing;
     const { name, type } = this.running[i]!;
@@ -189,14 +189,14 @@ export class Passes {
     return [this.kinds[i] === 'mean' ? `${name} / f32(${this.sizes.total})` : name];
   }
 
-  /** A value of a thread's result where it has four neighbours of one. */
+  /** A value of a thread's result, one of four equal ones if `across`. */
   one(value: string): string {
     return this.sharing.across ? `(${value}).x` : value;
   }
 
   /**
-   * Stage by stage the totals, `total{i}`, and then the elements, and what is stored once for each result. `further` are results of
-   * the body behind the reduced ones, which are stored from the `first` result of the kernel on.
+   * Stage by stage the totals, `total{i}`; then per element, and once per result, the body's results after
+   * the reduced ones, stored from the kernel's result `first` on.
    */
   staged({ order, each }: Stages, first: number): string[] {
     const { rows } = this.sharing;

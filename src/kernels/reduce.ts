@@ -25,12 +25,12 @@ export interface ReduceSpec {
   kinds: readonly ReduceKind[];
   /** Which axes of the space are reduced. */
   reduced: readonly boolean[];
-  /** Reduce this many stretches separately: the results get a leading axis of that size. Not for `mean` and `variance`. */
+  /** Reduces this many stretches separately, on a new leading axis. Not for `mean` and `variance`. */
   splits?: number;
   stages?: Stages;
 }
 
-/** Bytes of workgroup memory for each thread that takes part in reductions. */
+/** Bytes of workgroup memory per thread that takes part in reductions. */
 export const bytesToReduce = (kinds: readonly ReduceKind[]): number =>
   kinds.reduce((bytes, kind) => bytes + (kind === 'variance' ? 16 : 4), 0);
 
@@ -43,7 +43,7 @@ export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
   strides: new Array<number>(axes).fill(0),
 });
 
-/** On GPUs: threads of a workgroup at most, workgroups that there should be, and elements that a thread loads at once. */
+/** On GPUs: most threads of a workgroup, workgroups to aim for, and elements that a thread loads at once. */
 const THREADS = 256;
 const GROUPS = 64;
 const AHEAD = 4;
@@ -52,9 +52,9 @@ const product = (list: readonly NumberedAxis[]) => list.reduce((n, { size }) => 
 const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
 
 /**
- * Reduces a fused expression along some axes of its space. Bindings: the buffer leaves, then the results, dense over
- * the axes that stay. A thread reduces one result, or four neighbours. On GPUs several share the work: neighbouring threads read
- * neighbouring elements, whichever axes are reduced, and join what they have (`joinLanes`). On software adapters one does it all.
+ * Reduces a fused expression along axes of its space. Bindings: the buffer leaves, then the results, dense
+ * over the remaining axes. A thread reduces one result, or four neighbors. On GPUs several share one:
+ * neighboring threads read neighboring elements, along whichever axes, and join their totals (`joinLanes`).
  */
 export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
   const { kinds, reduced, splits = 1, stages } = spec;
@@ -157,7 +157,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   };
 }
 
-/** How each reduction goes on, whose elements are results of the body, `y0` and so on: one, or four of `merged`. */
+/** How each reduction proceeds on results of the body, `y0` and so on: one each, or four for `merged`. */
 function accumulators({ kinds, body }: ReduceSpec): Accumulator[] {
   let taken = 0;
   return kinds.map((kind, i) => {
@@ -207,7 +207,7 @@ function shareOut(
   const share = power(results / GROUPS);
   const enough = Math.max(1, 2 ** Math.ceil(Math.log2(lengthPart / AHEAD)));
   if (along) {
-    // A subgroup is enough, where there are results for all.
+    // A subgroup is enough if there are results for all.
     const rows = Math.min(enough, most, Math.max(32, power((GROUPS * THREADS) / results)));
     return { ...parts, rows, lanes: Math.min(most / rows, Math.max(share, lanesOf(traits) / rows)) };
   }

@@ -6,8 +6,8 @@ const GROUP = 64;
 type Rows = Sizes<'count' | 'width' | 'pitch' | 'to'> & { readonly start?: number; readonly step?: 1 | -1 };
 
 /**
- * Copies `count` rows of `width` words, which lie `pitch` words apart, to where they lie `to` apart: those of the source from number
- * `start` on, or back. Of two sources, even rows lie in one and odd ones in the other.
+ * Copies `count` rows of `width` words, `pitch` words apart, to rows `to` apart: those from `start` on, or
+ * back (`step` −1). Of two sources, the first has the even rows, the second the odd ones.
  */
 export function copyRows(rows: Rows, sources: 1 | 2, traits: AdapterTraits): Kernel {
   const { count, width, pitch, to, start = 0, step = 1 } = rows;

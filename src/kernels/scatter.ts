@@ -1,13 +1,13 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
 import { foldGrid, LINEAR_GROUP, lanesOf, type Sizes } from './grid.ts';
 
-/** Threads that keep an adapter busy: each reads the whole index. */
+/** Threads that keep an adapter busy; each reads the whole index. */
 const THREADS = { software: 16, hardware: 256 };
 
 /**
- * Sums of rows by index. A thread has one column (or four) of a block of the result's rows to itself: it sets them to 0, reads the index
- * from its start and adds what belongs to its rows. So sums are made in the order of the rows, without atomics or barriers.
- * Bindings: updates f32[outer, count, width], index u32[count], result f32[outer, rows, width].
+ * Sums of rows by index. A thread owns a column (or four) of a block of the result's rows: it sets them to 0
+ * and adds what belongs there as it reads the whole index. So sums follow the order of rows, without atomics
+ * or barriers. Bindings: updates f32[outer, count, width], index u32[count], result f32[outer, rows, width].
  */
 export function scatter(
   { outer, rows, width, count }: Sizes<'outer' | 'rows' | 'width' | 'count'>,

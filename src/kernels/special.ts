@@ -1,9 +1,9 @@
 /**
- * WGSL for numbers that may be NaN or infinite, by their bits: WGSL lets compilers take NaN for impossible, and they do (`x != x` is
- * false on both software adapters, and their max(NaN, 1) is 1). `bits` is the type of u32 that goes with the numbers' type.
+ * WGSL for NaN and infinities, by their bits: compilers may assume there is no NaN, and do (`x != x` is
+ * false on both software adapters, and max(NaN, 1) is 1). `bits` is the type of u32 to match the numbers'.
  */
 
-/** Bits of +∞; those of a NaN, without its sign, are more. */
+/** Bits of +∞; those of a NaN, without its sign, are greater. */
 const INFINITY = '0x7f800000u';
 
 export const isNan = (x: string, bits = 'U'): string =>
@@ -13,10 +13,10 @@ export const isNan = (x: string, bits = 'U'): string =>
 export const anyNonFinite = (x: string): string =>
   `any((bitcast<vec4u>(${x}) & vec4u(0x7fffffffu)) >= vec4u(${INFINITY}))`;
 
-/** WGSL of a NaN: known at run time only, as constants may not be NaN. Taken where `wanted`, else it is 0. */
+/** WGSL of a NaN where `wanted`, else 0; known only at run time, since constants may not be NaN. */
 export const nanWhere = (wanted: string): string => `bitcast<f32>(select(0u, 0x7fc00000u, ${wanted}))`;
 
-/** The larger or smaller of two numbers, or NaN where one is: of the sum of x and −x, compilers make 0 even there. */
+/** The larger or smaller of two numbers; NaN if one is, by its bits: compilers fold x − x to 0 even then. */
 export const extreme = (
   which: 'max' | 'min',
   a: string,
@@ -27,5 +27,5 @@ export const extreme = (
   return `select(${which}(${a}, ${b}), bitcast<${floats}>(${most}), ${most} > ${bits}(${INFINITY}))`;
 };
 
-/** max(x, 0), or NaN: of numbers below 0 the bits are, as whole numbers, at most those of −∞. */
+/** max(x, 0), or NaN: as integers, the bits of numbers below 0 are at most those of −∞. */
 export const relu = (x: string): string => `select(${x}, F(0.0), bitcast<I>(${x}) <= I(-8388608))`;

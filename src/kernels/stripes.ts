@@ -11,14 +11,14 @@ import {
 } from './matmul-tiled.ts';
 import { declareOperand } from './operand.ts';
 
-/** Most rows of a stripe, and most multiplications that one workgroup does alone, in the time of a dispatch or two. */
+/** Most rows of a stripe, and most products for one workgroup alone: the time of a dispatch or two. */
 const MOST = { rows: 256, products: 2 ** 20 };
 const COLUMNS = 8;
 const THREADS = 256;
 
 /**
- * How a workgroup shares out a stripe of a product: all of its rows, which are needed together, by a few columns. Undefined where that
- * is too much for one, or nothing for a GPU. `perThread` are bytes that each thread has in workgroup memory beside.
+ * How a workgroup splits up a stripe of a product: all rows, which are needed together, by a few columns.
+ * Undefined if too much for one, or not for GPUs. `perThread`: other bytes of workgroup memory per thread.
  */
 export function stripesOf(
   { m, n, k, batch }: MatmulSpec,
@@ -42,12 +42,12 @@ export function stripesOf(
   return undefined;
 }
 
-/** The name under which a shader finds row `r` of its own column of the product. */
+/** WGSL of row `r` of a shader's own column of the product. */
 export const STRIPE_VALUE = `stripe[r * ${COLUMNS}u + local.x]`;
 
 /**
- * The shader of a product in stripes, each followed by `finish`, in which `local` are a thread's column and its first row. `memory`
- * declares all that is bound but the operands, with uniforms `params`, whose `m`, `n` and `k` are the product's.
+ * The shader of a product in stripes, each followed by `finish`, in which `local` is a thread's column and
+ * first row. `memory` declares everything but the operands; its uniforms `params` have `m`, `n` and `k`.
  */
 export function stripesSource(
   spec: MatmulSpec,

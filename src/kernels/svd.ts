@@ -9,19 +9,19 @@ const MAX_SWEEPS = 30;
 const MAX_SIZE = 128;
 
 /**
- * Singular values and right singular vectors of B square matrices A = Uᵀ diag(S) V: bindings A (B, n, n) read, and
- * written S (B, n), V (B, n, n). Row k of V is the k-th right singular vector; S descends, equal values to their rounding. Values
- * below 1e-11 of A's largest element are given as 0. V is orthonormal whatever A's rank; for A = 0 it is the identity. Elements of V Vᵀ are
- * right to 3√n·2⁻²³ and values to 4√n·2⁻²³·σ_1: at n = 20, 1.6e-6 and 2.1e-6. Of a matrix that holds NaN or an infinity, all is NaN.
+ * Singular values and right singular vectors of B square matrices A = Uᵀ diag(S) V. Bindings: A (B, n, n)
+ * read, S (B, n) and V (B, n, n) written. V's rows are the vectors; S descends, up to rounding, with values
+ * below 1e-11 of A's largest element given as 0. V is orthonormal at any rank, the identity for A = 0. V Vᵀ
+ * errs by at most 3√n·2⁻²³, S by 4√n·2⁻²³·σ_1: at n = 20, 1.6e-6 and 2.1e-6. NaN or ±∞ in A make all NaN.
  *
- * One-sided Jacobi (Hestenes 1958; de Rijk 1989 for the sorting): W = A is rotated from the left, two rows at a time,
- * until W's rows are orthogonal: W = diag(S) V. No Gram matrix is formed, hence small values keep their digits. The
- * rotations are not gathered: A Vᵀ has what is to be known of U, and costs a fraction of it.
+ * One-sided Jacobi (Hestenes 1958; de Rijk 1989 for the sorting): W = A is rotated from the left, two rows
+ * at a time, until W's rows are orthogonal: W = diag(S) V. No Gram matrix is formed, so small values keep
+ * their digits. Rotations are not accumulated: A Vᵀ tells what is needed of U at a fraction of the cost.
  *
- * One workgroup of L lanes solves a problem, with one row to a lane. Blocks of L rows meet in pairs: lane i holds
- * row i of the first block and, in turn, every row of the second, which go round the lanes. A block comes home
- * after L steps, so that row k is loaded and stored by lane k mod L alone, and lanes meet only in exchanges. On GPUs several
- * lanes share a row that is longer than registers hold, four elements in turn.
+ * One workgroup of L lanes solves a problem, one row per lane. Blocks of L rows meet in pairs: lane i holds
+ * row i of the first block and, in turn, every row of the second, which pass around the lanes. A block is
+ * home after L steps, so lane k mod L alone loads and stores row k, and lanes meet only in exchanges. On
+ * GPUs several lanes share a row longer than registers hold, four elements in turn.
  */
 export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kernel {
   const { size: n, batch } = sizes;
@@ -43,14 +43,14 @@ export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kern
   };
 }
 
-/** Without subgroups, 16 lanes at most: at MAX_SIZE they pass rows through 8.3 of the 16 KiB that every adapter has. */
+/** Without subgroups, at most 16 lanes: at MAX_SIZE their rows take 8.3 of the 16 KiB every adapter has. */
 const lanesFor = ({ subgroupSize, maxWorkgroupInvocations }: AdapterTraits): number =>
   subgroupSize > 1 ? subgroupSize : Math.min(16, maxWorkgroupInvocations);
 
-/** Elements of each of its two rows that a GPU's lane keeps in registers: of 64, Ampere's 255 registers do not hold all. */
+/** Elements of each of its two rows that a GPU's lane holds in registers: 64 exceed Ampere's 255. */
 const HELD = 32;
 
-/** WGSL that adds up what the lanes that share a row have, with the same bits for all of them. */
+/** WGSL that adds up the values of lanes that share a row, with the same bits for all. */
 const rowSumOf = (parts: number): string =>
   `fn rowSum(value: f32) -> f32 {
   var x = value;
@@ -72,7 +72,7 @@ function source(n: number, traits: AdapterTraits): string {
   const type = quads ? 'vec4f' : 'f32';
   const each = (body: (c: number) => string, separator = '\n') =>
     [...Array(chunks).keys()].map(body).join(separator);
-  /** The elements of a lane's c-th four: where they are, and the condition under which rows are that long, if not in all lanes. */
+  /** Elements of a lane's c-th four: their places, and when they exist, if not in all lanes. */
   const places = (c: number) =>
     (quads ? [0] : [0, 1, 2, 3]).map((e) => {
       const at = 4 * parts * c + e;
@@ -95,9 +95,9 @@ function source(n: number, traits: AdapterTraits): string {
       .join(' ');
   const rowSum = (x: string) => (parts > 1 ? `rowSum(${x})` : x);
   const dot = (a: string, b: string) => rowSum(each((c) => `dot(${a}${c}, ${b}${c})`, ' + '));
-  /** Where lanes come to read what others of the team wrote. */
+  /** Barrier before lanes read what others of the team wrote. */
   const meet = parts > 1 ? 'storageBarrier();' : '';
-  /** Sets q, in every lane, to the row that lane `peer` has under the name `sender`. */
+  /** Sets q, in every lane, to row `sender` of lane `peer`. */
   const exchange = (sender: string) =>
     alone
       ? each((c) => `q${c} = subgroupShuffle(${sender}${c}, peer);`)
@@ -107,8 +107,8 @@ ${each((c) => `q${c} = rows[peer][${c}];`)}
 workgroupBarrier();`;
   const turn = (c: number) => `let t${c} = r.z * p${c} + r.w * q${c}; p${c} = r.x * p${c} + r.y * q${c};`;
   /**
-   * Turns p and q, passes q on and takes the products with the row that comes. In a subgroup it is one walk along the rows,
-   * as they are longer than registers hold, and the norm comes with the row.
+   * Rotates p and q, passes q on, and takes products with the incoming row. In a subgroup this is one walk
+   * along the rows, which exceed the registers, and the norm comes with the row.
    */
   const turnAndPass = alone
     ? `var sums = vec4f();
@@ -116,7 +116,7 @@ ${each((c) => `${turn(c)} q${c} = subgroupShuffle(t${c}, peer); sums += p${c} * 
 product = ${rowSum('dot(sums, vec4f(1))')};
 shorter = subgroupShuffle(rest, peer);`
     : `${each(turn)}\n${exchange('t')}\nproduct = ${dot('p', 'q')};\nshorter = ${dot('q', 'q')};`;
-  /** Only lanes whose row exists, where the last block is not full. */
+  /** Only lanes whose row exists, if the last block is not full. */
   const inside = (body: string, otherwise = '') =>
     n % blockRows > 0 ? `if (index < ${n}) {\n${body}\n} else {\n${otherwise}\n}` : body;
   const held = alone && keepsInWorkgroup(4 * n * n, traits);

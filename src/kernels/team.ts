@@ -3,22 +3,22 @@ import type { AdapterTraits } from '../gpu/kernel.ts';
 /** Values that a lane reads from workgroup memory between two barriers. */
 const RADIX = 8;
 
-/** A variable that every lane has, and how two of its values are joined. */
+/** A variable of every lane, and how two of its values are joined. */
 export interface Shared {
   readonly name: string;
-  /** Workgroup memory, a place for each lane. */
+  /** Workgroup memory with a slot per lane. */
   readonly mailbox: string;
   readonly join: (a: string, b: string) => string;
-  /** The statement that joins it with that of the lane whose number differs in the bits of `mask`: both are to get the same bits. */
+  /** The statement that joins it with that of lane XOR `mask`, to the same bits in both. */
   readonly withPeer: (mask: number) => string;
-  /** Whether joining is so much text that it should stand in a shader only once for many places of the mailbox. */
+  /** Whether joining is so much code that it should appear only once, in a loop over the mailbox. */
   readonly long?: boolean;
 }
 
 /**
- * Statements that join the variables of all lanes whose numbers differ in the bits from `from` up to `to`, in one order for all of them.
- * `lane` is a lane's number in its workgroup. A subgroup joins by shuffles; subgroups meet in workgroup memory. They may be larger than
- * `subgroup`, the adapter's smallest, but consecutive numbers have to fill them, as on every adapter known.
+ * Statements that join the variables of all lanes whose numbers (`lane`, in the workgroup) differ in the
+ * bits from `from` up to `to`, in one order for all. Subgroups join by shuffles and meet in workgroup
+ * memory; they may exceed `subgroup`, the smallest, but must hold consecutive lanes, as all known do.
  */
 export function joinLanes(
   variables: readonly Shared[],
@@ -51,13 +51,13 @@ export function joinLanes(
 }
 
 /**
- * WGSL for the lanes that solve one problem together, a whole workgroup of a power of two lanes. It has to stand first in the shader:
- * directives, `const LANES`, and the reductions `teamSum(vec4f) -> vec4f` and `teamMax(vec4f) -> vec4f`, which give every lane the same
- * bits. The shader must set the private variable `lane` to the local index first, and call them in uniform control flow. A team that
- * is one subgroup, `alone`, can shuffle and needs no barrier. Inside a subgroup it reduces by shuffles: on software adapters those are single
- * instructions, where `subgroupAdd` is a loop over the lanes and a barrier costs hundreds. Subgroups (or, without
- * subgroup operations, all lanes) meet in workgroup memory. GPUs that have larger subgroups too, which it would not fill, are told its size
- * in `compute`, the attributes of the shader's entry.
+ * WGSL for lanes that solve one problem together: a whole workgroup of a power of two lanes. It comes first
+ * in the shader: directives, `const LANES`, and `teamSum` and `teamMax`, of vec4f, which give every lane the
+ * same bits. The shader must first set the private variable `lane` to the local index, and call them in
+ * uniform control flow. A team of one subgroup, `alone`, can shuffle and needs no barrier. A subgroup
+ * reduces by shuffles, single instructions on software adapters, where `subgroupAdd` loops over the lanes
+ * and a barrier costs hundreds; subgroups (or, without them, all lanes) meet in workgroup memory. `compute`
+ * holds the entry's attributes: on GPUs with larger subgroups too, which it would not fill, also their size.
  */
 export function team(lanes: number, traits: AdapterTraits) {
   const subgroup = Math.min(Math.max(traits.subgroupSize, 1), lanes);

@@ -3,9 +3,9 @@ import type { Sizes } from './grid.ts';
 import { type TiledShape, tiledBytes, tiledThreads } from './matmul-tiled.ts';
 
 /**
- * Shapes of tiles for GPUs, with the time per element of C of each where a workgroup has a core of the GPU to itself. Small tiles
- * read more from memory for each product, and few threads hide its latency badly. By what is known of such kernels
- * elsewhere, not by measurements: those are the tuner's.
+ * Tile shapes for GPUs, with their time per element of C if each workgroup has a GPU core to itself. Small
+ * tiles read more memory per product, and few threads hide latency badly. From what is known of such
+ * kernels, not from measurements: those are the tuner's.
  */
 const SHAPES: readonly (TiledShape & { readonly cost: number })[] = [
   { rows: 128, cols: 128, threadRows: 8, threadCols: 8, depth: 16, splits: 1, cost: 1 },
@@ -16,12 +16,12 @@ const SHAPES: readonly (TiledShape & { readonly cost: number })[] = [
   { rows: 32, cols: 32, threadRows: 4, threadCols: 4, depth: 16, splits: 4, cost: 2.2 },
   { rows: 16, cols: 16, threadRows: 4, threadCols: 4, depth: 8, splits: 8, cost: 4 },
 ];
-/** Workgroups that a GPU is taken to run side by side at full speed. */
+/** Workgroups that a GPU is assumed to run side by side at full speed. */
 const GPU_CORES = 128;
 /** Kernels worth trying for a product: a GPU compiles quickly, and the guesses are rough. */
 export const GPU_CANDIDATES = 5;
 
-/** All shapes that the adapter can run, first the one that should be the fastest. */
+/** All shapes that the adapter can run, the best guess first. */
 export function tiledShapes(
   sizes: Sizes<'rows' | 'cols' | 'depth' | 'products'>,
   traits: AdapterTraits,
@@ -39,7 +39,7 @@ export function tiledShapes(
     .map(({ shape }) => shape);
 }
 
-/** The shape with slices no deeper than the adapter has workgroup memory for. */
+/** The shape, with slices no deeper than the adapter's workgroup memory allows. */
 function fitted(shape: TiledShape, traits: AdapterTraits): TiledShape {
   const fits = tiledBytes(shape) <= traits.maxWorkgroupStorageBytes || shape.depth <= 4;
   return fits ? shape : fitted({ ...shape, depth: shape.depth / 2 }, traits);

@@ -2,13 +2,13 @@
 const TWO_OVER_PI = [0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab];
 
 /**
- * Sine and cosine in WGSL, to one or two units in the last place for every x, for the types `F` and `U`: f32 and u32, or
- * vectors of them. WGSL's own may err by 2⁻¹¹ within [−π, π] and by anything beyond, and on software adapters do.
+ * Sine and cosine in WGSL, to one or two units in the last place for every x, for `F` and `U`: f32 and u32,
+ * or vectors of them. WGSL's own may err by 2⁻¹¹ in [−π, π] and by anything beyond, as on software adapters.
  *
  * `sineOf(r, quarter)` = sin(r + quarter · π/2) for |r| ≤ π/4, by minimax polynomials. `sine(x, quarters)` =
- * sin(x + quarters · π/2) first brings x there, in integers (Payne & Hanek): x is m · 2ᵉ, and of x · 2/π the 64 bits from
- * that of weight 2 on are m times 96 bits of 2/π. No float comes closer to a multiple of π/2 than 2⁻³⁰, so enough
- * of them are left.
+ * sin(x + quarters · π/2) first reduces x in integers (Payne & Hanek): x = m · 2ᵉ, and the 64 bits of x ·
+ * 2/π from weight 2 down are m times 96 bits of 2/π. No float is closer to a multiple of π/2 than 2⁻³⁰, so
+ * enough bits are left.
  */
 export const SINE_WGSL = `
 fn sineOf(r: F, quarter: U) -> F {

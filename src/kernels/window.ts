@@ -3,7 +3,7 @@ import { CollimateError } from '../errors.ts';
 /** Height and width. */
 export type Sides = readonly [number, number];
 
-/** How a window moves over an image: sizes of both, steps between its places, rows and columns added on each side. */
+/** How a window moves over an image: their sizes, its steps, and rows and columns added on each side. */
 export interface Window {
   readonly image: Sides;
   readonly size: Sides;
@@ -18,7 +18,7 @@ export function outputSides({ image, size, stride, padding }: Window): [number, 
   return [along(0), along(1)];
 }
 
-/** Throws a {@link CollimateError} that names what of a window cannot be. */
+/** @throws CollimateError naming what is invalid about a window */
 export function checkWindow(op: string, { image, size, stride, padding }: Window): void {
   const fail = (what: string, remedy: string): never => {
     throw new CollimateError(`${op}: ${what}`, remedy);
