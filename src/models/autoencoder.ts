@@ -32,9 +32,9 @@ export type AutoencoderOptions = Omit<Options, 'kind'>;
 const CODE = 'code';
 
 /**
- * A residual autoencoder: a stem Linear–BN–ReLU, half of the blocks h ← σ(h + F(h)), the code Linear–Linear–BN–ReLU without a skip
- * connection, the other blocks, and a linear layer that puts out inputs. The branch F is Linear–BN–ReLU–Linear–BN.
- * @example new Autoencoder({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).stages.length // 2
+ * A residual autoencoder: stem Linear–BN–ReLU, half of the blocks h ← σ(h + F(h)), code
+ * Linear–Linear–BN–ReLU without a skip connection, the other blocks, and a linear layer that puts out
+ * inputs. The branch F is Linear–BN–ReLU–Linear–BN. Example: {@link FcResNet}
  */
 export class Autoencoder extends ResidualNetwork {
   declare readonly options: Options;

@@ -31,14 +31,14 @@ type Options = Readonly<v.InferOutput<typeof schema>>;
 export type ConvResNetOptions = Omit<Options, 'kind'>;
 
 /**
- * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) with the branch
- * F = conv3×3–BN–ReLU–conv3×3–BN, all of one resolution and number of channels, global average pooling and a linear classifier.
- * No biases beside BatchNorm's and the classifier's.
+ * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) of one shape with
+ * F = conv3×3–BN–ReLU–conv3×3–BN, global average pooling and a linear classifier. Only BatchNorm and the
+ * classifier have biases.
  *
  * @example
  * const stem = { size: 3, stride: 1, padding: 1 };
- * const shape = { inputs: [28, 28, 1], depth: 8, channels: 64, stem } as const;
- * new ConvResNet({ ...shape, classes: 10, activation: 'relu', skip: true }).stages[0]!.shape; // [28, 28, 64]
+ * const shape = { inputs: [28, 28, 1], depth: 8, channels: 64, classes: 10, stem } as const;
+ * new ConvResNet({ ...shape, activation: 'relu', skip: true }).stages[0]!.shape; // [28, 28, 64]
  */
 export class ConvResNet extends ResidualNetwork {
   declare readonly options: Options;
@@ -80,7 +80,7 @@ function architecture({ inputs, depth, channels, stem }: ConvResNetOptions): Arc
   };
 }
 
-/** Positions to each side that an output of the branch sees, through its two 3×3 convolutions. */
+/** Positions to each side that an output of the branch sees through its two 3×3 convolutions. */
 export const BRANCH_REACH = 2;
 
 /** The weight of a convolution, as PyTorch initializes it by default. */
@@ -119,7 +119,7 @@ export const conv: NetworkKind<Options> = {
     ...{ kind: 'conv', inputs, depth: settings.depth!, channels: settings.channels! },
     ...{ stem: stemOf(settings.stride!), ...sharedOptions(settings) },
   }),
-  // Depth and small maps are what makes alignment clear within a few hundred steps: docs/convolutions.md has the trials.
+  // Depth and small maps make alignment clear within a few hundred steps: trials in docs/convolutions.md.
   presets(dataset) {
     const quick = {
       ...SOON,
@@ -145,7 +145,7 @@ export const conv: NetworkKind<Options> = {
   probe: convProbe,
 };
 
-/** The smallest window of odd size, 3×3 or more, whose places at a stride lie next to each other; maps are smaller by the stride. */
+/** The smallest odd window, 3×3 or more, that leaves no gaps at a stride; maps shrink by the stride. */
 function stemOf(stride: number) {
   const size = Math.max(3, stride + 1 - (stride % 2));
   return { size, stride, padding: Math.ceil((size - stride) / 2) };

@@ -26,25 +26,25 @@ const fields = {
   depth: whole(1, 10_000),
   /** Number D of features throughout. */
   width: whole(1, 65_536),
-  /** Default: `batch`. Without BatchNorm linear layers have biases. */
+  /** Default: `batch`. Without BatchNorm, linear layers have biases. */
   norm: v.exactOptional(v.picklist(['batch', 'none'])),
-  /** Where BatchNorm stands in the branch, or `inception`: parallel paths before its last layer. Default: `post-norm`. */
+  /** Where BatchNorm stands in the branch, or `inception`: parallel paths first. Default: `post-norm`. */
   branch: v.exactOptional(v.picklist(['post-norm', 'pre-norm', 'inception'])),
   /**
-   * What skip connections carry: h; `dense`: all that was written before, h ← [h, F(h)] (Huang et al., CVPR 2017), in a
-   * fixed width of which each block has a slice; `input`: h_1. Default: `residual`.
+   * What skip connections carry: h; `dense`: all that was written before, h ← [h, F(h)] (Huang et al., CVPR
+   * 2017), in a fixed width with a slice for each block; `input`: h_1. Default: `residual`.
    */
   shortcut: v.exactOptional(v.picklist(['residual', 'dense', 'input'])),
   /**
-   * Dropout (Srivastava et al., JMLR 2014) in front of the last linear layer of every branch: the share that a training step
-   * drops. The rest is divided by its own share, so that inference has nothing to scale. Default: 0.
+   * Dropout (Srivastava et al., JMLR 2014) before a branch's last linear layer: the share that a training
+   * step drops. The rest is divided by its own share, so that inference needs no scale. Default: 0.
    */
   dropout: v.exactOptional(
     v.custom<number>((x) => (x as number) >= 0 && (x as number) < 1, 'a rate from 0 up to, but not, 1'),
   ),
   /**
-   * Whether all blocks share their linear layers: one block, iterated. BatchNorm layers stay each block's own, without which tied
-   * residual networks hardly train (Jastrzębski et al., ICLR 2018). Default: false.
+   * Whether all blocks share their linear layers: one block, iterated. Each keeps BatchNorm layers of its
+   * own, without which tied residual networks hardly train (Jastrzębski et al., ICLR 2018). Default: false.
    */
   tied: v.exactOptional(v.boolean()),
 };
@@ -54,12 +54,14 @@ type Options = Readonly<v.InferOutput<typeof schema>>;
 export type FcResNetOptions = Omit<Options, 'kind'>;
 
 /**
- * The fully connected residual network: a stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), and a linear classifier. The branch F
- * is Linear–BN–ReLU–Linear–BN, or `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, or without BatchNorm Linear–ReLU–Linear. No
- * biases beside BatchNorm's and the classifier's, where there is BatchNorm. Linear layers that blocks share are called
- * `shared.linear1` and `shared.linear2`. An `inception` branch has paths of one, two and three layers Linear–BN–ReLU in place of
- * its first, `blocks.0.paths.1.linear2`, whose outputs lie side by side.
- * @example new FcResNet({ inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
+ * The fully connected residual network: stem Linear–BN–ReLU, L blocks h ← σ(h + F(h)), linear classifier. F
+ * is Linear–BN–ReLU–Linear–BN, `pre-norm` BN–ReLU–Linear–BN–ReLU–Linear, without BatchNorm
+ * Linear–ReLU–Linear, `inception` puts paths of one to three layers first. Names: docs/models.md.
+ * @example
+ * const sizes = { inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true } as const;
+ * new FcResNet(sizes).blocks.length; // 8
+ * new Autoencoder(sizes).stages.length; // 2
+ * networkOf({ kind: 'fc', ...sizes }).input; // [784]
  */
 export class FcResNet extends ResidualNetwork {
   declare readonly options: Options;
@@ -113,13 +115,13 @@ export class FcResNet extends ResidualNetwork {
   #norm(x: Tensor, name: string, weights: Weights, norm: Normalizer): Tensor {
     if (this.options.norm === 'none') return x;
     if (this.options.shortcut !== 'dense') return norm(x, name, weights);
-    // γ(x̂ + β): where γ and x are 0, so are all gradients, and a feature that a block does not write stays 0.
+    // γ(x̂ + β): where γ and x are 0, so are all gradients; a feature that a block does not write stays 0.
     const scale = weights[`${name}.weight`]!;
     return mul(norm(x, name, { ...weights, [`${name}.weight`]: full(1, scale.shape) }), scale);
   }
 }
 
-/** The paths of an inception branch: what stands before the names of their layers, numbers of layers, and widths. */
+/** Paths of an inception branch: what their layers' names begin with, numbers of layers, and widths. */
 const pathsOf = (width: number) =>
   range(3).map((i) => {
     const quarter = Math.floor(width / 4);
@@ -128,7 +130,7 @@ const pathsOf = (width: number) =>
 
 type Span = readonly [from: number, to: number];
 
-/** In a concatenating network, what is written before block i, from 0, and what block i writes. The stem has what is left. */
+/** With `dense`: what is written before block i, from 0, and what it writes. The stem has what is left. */
 function spansOf(
   i: number,
   { depth, width }: FcResNetOptions,
@@ -138,7 +140,7 @@ function spansOf(
   return { reads: [0, start], writes: [start, start + each] };
 }
 
-/** A linear layer `<block><path>.linear<n>`; in a concatenating network, with the inputs that it reads and the outputs that it writes. */
+/** A layer `<block><path>.linear<n>`; with `dense`, the inputs that it reads and outputs that it writes. */
 interface Linear {
   readonly block: string;
   readonly path?: string;

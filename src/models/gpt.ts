@@ -11,8 +11,8 @@ type Options = Readonly<v.InferOutput<typeof schema>>;
 const BYTES = 256;
 
 /**
- * A decoder of bytes as in GPT-2 (Radford et al., 2019): a transformer that learns to tell the symbol that follows a text, from the
- * last token alone, so that symbols are classes and all measures mean what they mean of images.
+ * A byte decoder like GPT-2 (Radford et al., 2019): a transformer that learns which symbol follows a text,
+ * from the last token alone, so that symbols are classes and measures mean what they do for images.
  */
 export const gpt: NetworkKind<Options> = {
   ...transformerKind,

@@ -10,28 +10,28 @@ export interface PresetChanges {
   readonly changes: Partial<Settings>;
 }
 
-/** All there is of a kind of network with options O: each has a file, and a line in the table of networks. */
+/** Everything about a kind of network with options O: each has a file, and a line in the networks' table. */
 export interface NetworkKind<O, P = object> {
   /** In headlines. */
   readonly title: string;
-  /** Whether its blocks work on maps, to which thresholds of their own apply, and not on vectors. */
+  /** Whether its blocks work on maps, which have thresholds of their own, rather than on vectors. */
   readonly convolutional: boolean;
-  /** Whether it reads texts, and not images: experiments join it to the data of its kind. */
+  /** Whether it reads texts rather than images: experiments pair it with data of its kind. */
   readonly text?: true;
-  /** What a report says of it, if it is not one of the paper's. */
+  /** What a report says about it, if it is not one of the paper's. */
   readonly deviation?: string;
   /** Options as files have them. */
   readonly schema: v.GenericSchema<O>;
   readonly create: (options: O) => ResidualNetwork;
-  /** Settings of its size, as the preset `paper` has them: those that not every network has. */
+  /** Settings of its size, which not every network has, at the preset `paper`. */
   readonly sizes: (dataset: DatasetFacts) => Partial<Settings>;
   /** Variations that not every network has. */
   readonly variations: readonly SettingName[];
-  /** Weight decays that the paper states for such networks; `paper` has the first. */
+  /** Weight decays that the paper states for such networks; `paper` uses the first. */
   readonly decays: readonly [number, ...number[]];
-  /** Test accuracy from which it counts as trained, where that is not the dataset's. Our choice. */
+  /** Test accuracy from which it counts as trained, if not the dataset's. Our choice. */
   readonly trainedAt?: number;
-  /** Its options for images [height, width, channels]. Defaults are omitted, so that checkpoints stay as they were. */
+  /** Its options for images [height, width, channels], without defaults: checkpoints stay as they were. */
   readonly optionsOf: (settings: Settings, image: readonly [number, number, number]) => O;
   /** `quick` changes `paper`; `smoke` says whether it changes `paper` or `quick`. */
   readonly presets: (dataset: DatasetFacts) => {
@@ -42,7 +42,7 @@ export interface NetworkKind<O, P = object> {
   };
   /** What a report says of its shape. */
   readonly shape: (settings: Settings) => string;
-  /** A small network of its kind, or a like one, to measure how fast an adapter trains it. */
+  /** A small network of its kind, or a similar one, to measure how fast an adapter trains it. */
   readonly probe: P;
 }
 
@@ -51,12 +51,12 @@ export const sharedOptions = (settings: Settings) => {
   return { classes, activation, skip, ...unusual(settings, 'skipScale', 'survival', 'branchScale') };
 };
 
-/** With momentum, alignment shows soonest; it then takes less weight decay. */
+/** With momentum, alignment shows soonest, and needs less weight decay. */
 export const SOON: Partial<Settings> = {
   ...{ momentum: 0.9, weightDecay: 1e-2, controlWeightDecay: 1e-3, samples: 8 },
 };
 
-/** At most so many images; of many classes the first 20, so that there are enough of each; of large images 64×64 pixels. */
+/** At most so many images; of many classes the first 20, for enough images each; large images at 64×64. */
 export const few = (
   { images, classes, side, settings = [] }: DatasetFacts,
   maximum: number,

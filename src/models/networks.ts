@@ -18,7 +18,7 @@ export type Model = keyof typeof table;
 /** A network as files describe it. */
 export type NetworkOptions = { [K in Model]: ReturnType<(typeof table)[K]['optionsOf']> }[Model];
 
-/** Every kind of network there is, by the name that files and the command line have for it. */
+/** Every kind of network, by its name in files and on the command line. */
 export const networks = table as unknown as Readonly<
   Record<Model, NetworkKind<NetworkOptions, NetworkOptions>>
 >;
@@ -32,10 +32,7 @@ export const networkOptions = v.variant(
   models.map((kind) => networks[kind].schema) as never,
 ) as unknown as v.GenericSchema<NetworkOptions>;
 
-/**
- * The network that the options describe.
- * @example networkOf({ kind: 'fc', inputs: 784, depth: 8, width: 128, classes: 10, activation: 'relu', skip: true }).blocks.length // 8
- */
+/** The network that the options describe. Example: {@link FcResNet} */
 export function networkOf(options: NetworkOptions): ResidualNetwork {
   if (Object.hasOwn(networks, options.kind)) return networks[options.kind].create(options);
   throw new CollimateError(

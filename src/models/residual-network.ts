@@ -8,7 +8,7 @@ import { rowOf, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import type { BlockNoise, Network, Normalizer, NormSpec, ParameterSpec, Weights } from '../train/network.ts';
 
-/** What every residual network can be told. */
+/** Options that every residual network has. */
 export const blockOptions = {
   /** Outputs: classes, or components of a target. */
   classes: whole(1, 1e6),
@@ -19,14 +19,14 @@ export const blockOptions = {
   /** α in h ← σ(α h + F(h)); default: 1. */
   skipScale: v.exactOptional(above0('a number above 0')),
   /**
-   * Stochastic depth (Huang et al., ECCV 2016): the probability p, the same for all blocks, with which a training step
-   * keeps a block's branch. A kept branch is divided by p, so that inference is h ← σ(h + F(h)) as without, and the
-   * Residual Jacobian at inference is ∂F/∂h. Default: 1.
+   * Stochastic depth (Huang et al., ECCV 2016): the probability p with which a training step keeps a block's
+   * branch, the same for all blocks. A kept branch is divided by p, so that inference is h ← σ(h + F(h)) as
+   * without, and the Residual Jacobian at inference is ∂F/∂h. Default: 1.
    */
   survival: v.exactOptional(above0('a probability above 0 and at most 1', 1)),
   /**
-   * Factor of F in every block; default: 1. `learned`: a parameter of each block, `<block>.scale`, which is 0 at first, so that
-   * blocks begin as the identity (SkipInit: De & Smith, NeurIPS 2020). The Residual Jacobian has the factor in it.
+   * Factor of F in every block; default: 1. `learned`: a parameter `<block>.scale`, 0 at first, so that
+   * blocks begin as the identity (SkipInit: De & Smith, NeurIPS 2020). The Residual Jacobian includes it.
    */
   branchScale: v.exactOptional(v.union([v.literal('learned'), above0('a number above 0')])),
 };
@@ -45,21 +45,21 @@ export function refuseOptions(what: string, remedy: string): never {
   throw new CollimateError(what, remedy);
 }
 
-/** Passes options on if each is as it is declared. @throws CollimateError that names the first that is not */
+/** Returns options that are as declared. @throws CollimateError that names the first that is not */
 export const checkedOptions = <O extends object>(fields: v.ObjectEntries, options: O): O =>
   checked(options, v.object(fields), 'the options of the network', 'Give the network other options.') as O;
 
-/** Consecutive blocks between which height, width and channels stay, so that their Jacobians are square and can be compared. */
+/** Consecutive blocks between which h keeps its shape, so that their Jacobians are square and comparable. */
 export interface Stage {
   /** Names of the blocks, such as `blocks.0` or `layer2.1`: the prefix of their weights. */
   readonly blocks: readonly string[];
-  /** Shape of what Jacobians act on, h of one example or of one token: [D], [tokens, D], or [height, width, channels]. */
+  /** What Jacobians act on, h of an example or a token: [D], [tokens, D] or [height, width, channels]. */
   readonly shape: readonly number[];
-  /** Positions to each side that an output of a branch sees: 2 for two 3×3 convolutions, 0 where h has no positions. */
+  /** Positions to each side that an output of F sees: 2 for two 3×3 convolutions, 0 if h has none. */
   readonly reach: number;
   /**
-   * Where h is [count, ...shape] and Jacobians are of F's token `to` by h's token `from`: {@link ResidualNetwork.tokenBranch}. If `causal`,
-   * it depends on no later one.
+   * If h is [count, ...shape], and Jacobians are of F's token `to` by h's token `from`: see
+   * {@link ResidualNetwork.tokenBranch}. If `causal`, a token of F depends on no later token of h.
    */
   readonly tokens?: {
     readonly count: number;
@@ -67,20 +67,20 @@ export interface Stage {
     readonly from: number;
     readonly to: number;
   };
-  /** Numbers of the largest value inside a branch, where that is more than `shape` has. */
+  /** Numbers in the largest value inside a branch, if more than `shape` has. */
   readonly peak?: number;
 }
 
-/** Shape of h for one example, in a stage. */
+/** Shape of one example's h in a stage. */
 export const stateShape = ({ shape, tokens }: Stage): readonly number[] =>
   tokens ? [tokens.count, ...shape] : shape;
 
-/** What the names of parameters begin with that all blocks share. */
+/** Prefix of the names of parameters that all blocks share. */
 export const SHARED = 'shared';
 
 /** A linear layer or a convolution, and what belongs to it. */
 export interface Layer {
-  /** Left out where the blocks before have declared it, and share it. */
+  /** Left out if an earlier block declares it for all. */
   readonly weight?: ParameterSpec;
   readonly bias?: ParameterSpec;
   /** The BatchNorm layer behind it, or in front. */
@@ -101,11 +101,11 @@ export interface Architecture {
   readonly head?: string;
   /** Whether it has a bias; default: true. */
   readonly headBias?: boolean;
-  /** Whether its outputs are to be its inputs, and not `classes` numbers; default: false. */
+  /** Whether its outputs are to be its inputs rather than `classes` numbers; default: false. */
   readonly reconstructs?: boolean;
 }
 
-/** A stem, residual blocks, and a linear classifier of h_{L+1}, which is averaged over height and width first. Example: {@link FcResNet} */
+/** A stem, residual blocks, and a linear classifier of h_{L+1}, pooled. Example: {@link FcResNet} */
 export abstract class ResidualNetwork implements Network {
   readonly options: BlockOptions & { readonly kind: string };
   readonly input: readonly number[];
@@ -161,7 +161,7 @@ export abstract class ResidualNetwork implements Network {
     return probability < 1 ? { blocks: this.blocks, probability } : undefined;
   }
 
-  /** What is given by name, with what blocks share under the name of each block, too. */
+  /** What is given by name, with shared parameters under each block's name too. */
   ofBlocks<T>(given: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
     const shared = Object.keys(given).filter((name) => name.startsWith(`${SHARED}.`));
     const each = this.blocks.flatMap((block) =>
@@ -179,8 +179,8 @@ export abstract class ResidualNetwork implements Network {
   }
 
   /**
-   * F's token of a block at h [… , ...state], as a function of h's token x [… , ...shape] by which Jacobians are taken: see
-   * {@link Stage.tokens}. Where there are no tokens, x is h.
+   * Token `to` of a block's F at h [… , ...state], as a function of h's token `from`, x [… , ...shape], by
+   * which Jacobians are taken: see {@link Stage.tokens}. Without tokens, x is h.
    */
   tokenBranch(
     weights: Weights,
@@ -220,12 +220,12 @@ export abstract class ResidualNetwork implements Network {
     return h;
   }
 
-  /** Whether what a block puts out goes on past the next one. */
+  /** Whether a block's output goes on past the next block. */
   get carriesOn(): boolean {
     return this.options.skip;
   }
 
-  /** What is added of what a skip connection carries. */
+  /** What a skip connection adds of what it carries. */
   carried(h: Tensor): Tensor {
     const { skipScale = 1 } = this.options;
     return skipScale === 1 ? h : mul(h, skipScale);
@@ -237,7 +237,7 @@ export abstract class ResidualNetwork implements Network {
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
-  /** What the classifier reads of h_{L+1} [… , n, ...shape], which is its mean over positions, [… , n, features]. */
+  /** What the classifier reads of h_{L+1} [… , n, ...shape]: its mean over positions, [… , n, features]. */
   features(last: Tensor, _weights: Weights): Tensor {
     return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
   }
@@ -248,18 +248,18 @@ export abstract class ResidualNetwork implements Network {
   }
 
   /**
-   * h before each of a stage's blocks and after its last one, `points[stage]`, and F of these blocks, `branches[stage]`, each
-   * [n, ...shape]; what the classifier reads, and the logits.
+   * h before each of a stage's blocks and after its last, `points[stage]`, and F of these blocks,
+   * `branches[stage]`, each [n, ...shape]; what the classifier reads; and the logits.
    */
   representations(weights: Weights, x: Tensor, norm: Normalizer) {
     const { path, branches, features, logits } = this.#run(weights, x, norm);
-    // Stages may take turns; behind its last block, a stage ends where the next block begins.
+    // Stages may take turns: a stage ends where the block after its last one begins.
     const places = this.stages.map(({ blocks }) => blocks.map((block) => this.blocks.indexOf(block)));
     const points = places.map((own) => [...own, own.at(-1)! + 1].map((i) => path[i]!));
     return { points, branches: places.map((own) => own.map((i) => branches[i]!)), features, logits };
   }
 
-  /** Of what there is at these points, what stands behind each block: where stages take turns, that is at a point of another one. */
+  /** What `points` holds after each block, which is at a point of another stage if stages take turns. */
   behind<T>(points: readonly (readonly T[])[]): T[][] {
     const before = new Map(this.stages.flatMap(({ blocks }, s) => blocks.map((b, l) => [b, points[s]![l]!])));
     return this.stages.map(({ blocks }, s) =>

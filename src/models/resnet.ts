@@ -19,13 +19,13 @@ const fields = {
   ...blockOptions,
   /** Height, width and channels of an image. */
   inputs: imageSides,
-  /** Channels of the first stage, 64 in the standard network; each later stage has twice as many as the one before. */
+  /** Channels of the first stage, 64 in the standard network; each later stage doubles them. */
   channels: whole(1, 65_536),
-  /** `basic`: two 3×3 convolutions. `bottleneck`: 1×1, 3×3, 1×1, and h has four times the channels. Default: basic. */
+  /** `basic`: 3×3, 3×3. `bottleneck`: 1×1, 3×3, 1×1, and h has four times the channels. Default: basic. */
   block: v.exactOptional(v.picklist(['basic', 'bottleneck'])),
-  /** Blocks of each stage; default: 3, 4, 6, 3. The first of a stage may have a projection: others are measured. */
+  /** Blocks of each stage; default: 3, 4, 6, 3. A first block with a projection is not measured. */
   layers: v.exactOptional(v.pipe(v.array(whole(2, 1000)), v.minLength(1, 'a stage or more'), v.readonly())),
-  /** `small`: a 3×3 convolution; `large`: 7×7 and pooling, each with stride 2. Default: small for images up to 32×32. */
+  /** `small`: 3×3 convolution; `large`: 7×7 and pooling, each of stride 2. Default: small up to 32×32. */
   stem: v.exactOptional(v.picklist(['small', 'large'])),
 };
 const schema = v.strictObject({ kind: v.literal('resnet34'), ...fields });
@@ -35,17 +35,17 @@ export type ResNetOptions = Omit<Options, 'kind'>;
 
 const STANDARD = 64;
 const STAGES = [3, 4, 6, 3];
-/** Channels of h to those inside a bottleneck. */
+/** Channels of h per channel inside a bottleneck. */
 const EXPANSION = 4;
-/** The side of small images. */
+/** Maximum side of small images. */
 const SMALL = 32;
 
 /**
- * ResNet-34, or one of 18, 50, 101 or 152 layers (He et al., CVPR 2016): stages of blocks, the first block of the later ones with
- * stride 2. Where a block changes the shape of h, its skip connection has a projection (1×1 convolution and BatchNorm). Names and
- * shapes of the weights are torchvision's and timm's, and so is the initialization. Images up to 32×32 get a stem of 3×3 without
- * stride and pooling, as is usual for them. Without skip connections there are no projections either: a block is σ(F(h)) everywhere.
- * @example new ResNet({ inputs: [224, 224, 3], channels: 64, classes: 10, activation: 'relu', skip: true }).blocks.length // 16
+ * ResNet-34, or ResNet-18, 50, 101 or 152 (He et al., CVPR 2016), named, shaped and initialized as in
+ * torchvision. Where a block changes the shape of h, its skip connection, if any, has a projection.
+ * @example
+ * const shape = { inputs: [224, 224, 3], channels: 64, classes: 10 } as const;
+ * new ResNet({ ...shape, activation: 'relu', skip: true }).blocks.length; // 16
  */
 export class ResNet extends ResidualNetwork {
   declare readonly options: Options;
@@ -75,7 +75,7 @@ export class ResNet extends ResidualNetwork {
   }
 }
 
-/** Sides after a step of stride 2, whose windows of odd size are padded evenly. */
+/** Sides after a stride of 2 with evenly padded odd windows. */
 const half = ([height, width]: Sides): Sides => [Math.ceil(height / 2), Math.ceil(width / 2)];
 
 const isSmall = ({ inputs: [height, width], stem }: Pick<ResNetOptions, 'inputs' | 'stem'>): boolean =>
@@ -83,7 +83,7 @@ const isSmall = ({ inputs: [height, width], stem }: Pick<ResNetOptions, 'inputs'
 
 const strideOf = (block: string): 1 | 2 => (/^layer\d+\.0$/.test(block) && block !== 'layer1.0' ? 2 : 1);
 
-/** Whether a block changes the shape of h, and has a projection in its skip connection, if there is one. */
+/** Whether a block changes the shape of h, and so has a projection in its skip connection, if any. */
 const isProjected = (block: string, { block: kind }: Pick<ResNetOptions, 'block'>): boolean =>
   strideOf(block) === 2 || (block === 'layer1.0' && kind === 'bottleneck');
 
@@ -92,7 +92,7 @@ function architecture(options: ResNetOptions): Architecture {
   const [height, width, inputChannels] = inputs;
   const small = isSmall(options);
   let sides: Sides = small ? [height, width] : half([height, width]);
-  /** Weights are normal as torchvision draws them: with a variance of 2 over what one input feeds (He et al., ICCV 2015). */
+  /** Weights as torchvision draws them: normal, variance 2 over the fan-out (He et al., ICCV 2015). */
   const layer = (conv: string, norm: string, from: number, to: number, size: number, at = sides): Layer => ({
     weight: {
       name: `${conv}.weight`,

@@ -5,7 +5,7 @@ import { few, halfOf, minutes, type NetworkKind, sharedOptions } from './network
 import { Transformer } from './transformer.ts';
 import { SETTINGS, type TransformerOptions } from './transformer-shape.ts';
 
-/** What the kinds of transformers share that experiments train, whatever they read. */
+/** What the transformers that experiments train share, whatever they read. */
 export const transformerKind = {
   convolutional: false,
   deviation: 'The paper has no transformers: their settings are our choice.',
@@ -23,7 +23,7 @@ export const optionsFrom = (settings: Settings) => ({
   ...unusual(settings, 'order', 'branches'),
 });
 
-/** Presets on some data, of which a network reads so many images or texts; `more` is of `quick`. */
+/** Presets on some data, of which a network reads at most so many examples; `more` adds to `quick`. */
 export function presetsOn(
   dataset: DatasetFacts,
   epochs: number,

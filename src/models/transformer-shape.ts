@@ -15,57 +15,57 @@ export const fields = {
   activation: v.literal('identity'),
   /** Height, width and channels of an image, cut into patches; or the number of token ids of a text. */
   inputs: v.union([imageSides, whole(1, 2 ** 20)]),
-  /** Side of a patch, which divides height and width; images alone have it. */
+  /** Side of a patch, a divisor of height and width; for images only. */
   patch: v.exactOptional(whole(1, 1024)),
-  /** Different token ids; texts alone have it. */
+  /** Number of token ids; for texts only. */
   vocabulary: v.exactOptional(whole(2, 2 ** 24)),
-  /** Layers, each of attention and of an MLP. */
+  /** Layers, each of attention and an MLP. */
   depth: whole(1, 10_000),
   /** Number D of features throughout. */
   width: whole(1, 65_536),
   heads: whole(1, 1024),
-  /** Heads of keys and values, each of which serves as many heads of queries; default: `heads`. */
+  /** Heads of keys and values, each serving as many heads of queries; default: `heads`. */
   groups: v.exactOptional(whole(1, 1024)),
   /** Features of a head; default: width / heads. */
   headWidth: v.exactOptional(whole(1, 65_536)),
   /** Features inside the MLP; default: 4 · width. */
   hidden: v.exactOptional(whole(1, 2 ** 20)),
-  /** `gelu` with the error function, `gelu-tanh` as GPT-2 approximates it; `gated-silu`: down(silu(gate x) · up x). Default: `gelu`. */
+  /** `gelu` is exact, `gelu-tanh` GPT-2's; `gated-silu`: down(silu(gate x) · up x). Default: `gelu`. */
   mlp: v.exactOptional(v.picklist(['gelu', 'gelu-tanh', 'relu', 'gated-silu'])),
   /** LayerNorm, or RMSNorm, which has no bias; default: `layer`. */
   norm: v.exactOptional(v.picklist(['layer', 'rms'])),
   /** Default: 1e-5. */
   epsilon: v.exactOptional(above0('a number above 0', 1)),
-  /** Norms in front of attention and MLP, or behind the sums; default: `pre`. */
+  /** Norms before attention and MLP, or after the sums; default: `pre`. */
   order: v.exactOptional(v.picklist(['pre', 'post'])),
-  /** Whether a norm stands before the classifier; default: with `pre`. */
+  /** Whether a norm precedes the classifier; default: with `pre`. */
   finalNorm: v.exactOptional(v.boolean()),
-  /** Whether MLP and attention read the same h, and both are added to it (GPT-NeoX); default: false. */
+  /** Whether MLP and attention both read h and are added to it at once (GPT-NeoX); default: false. */
   parallel: v.exactOptional(v.boolean()),
-  /** Whether tokens see only themselves and those before; default: false. */
+  /** Whether tokens see only themselves and earlier ones; default: false. */
   causal: v.exactOptional(v.boolean()),
-  /** Biases of the projections to queries, keys and values, and those of all other linear layers of the blocks; default: true. */
+  /** Biases of queries, keys and values, and of all other linear layers of the blocks; default: true. */
   qkvBias: v.exactOptional(v.boolean()),
   bias: v.exactOptional(v.boolean()),
-  /** `rotary`: queries and keys are turned by an angle that grows with the position (Su et al., 2021). Default: `learned`. */
+  /** `rotary`: queries and keys turn by their position (Su et al., 2021). Default: `learned`. */
   positions: v.exactOptional(v.picklist(['learned', 'rotary', 'none'])),
-  /** Share of a head's features that are turned, the first ones; default: 1. Base of the angles' frequencies; default: 10,000. */
+  /** Share of a head's features that turn, the first; default: 1. Base of frequencies; default: 10,000. */
   rotaryShare: v.exactOptional(above0('a share above 0 and at most 1', 1)),
   rotaryBase: v.exactOptional(above0('a number above 0')),
-  /** A token in front of the patches that the classifier reads. Default: false. */
+  /** Whether the classifier reads a token put in front of the patches; default: false. */
   classToken: v.exactOptional(v.boolean()),
-  /** Initial factor of what attention and MLP add, one parameter a feature (LayerScale: Touvron et al., 2021); default: none. */
+  /** Initial factor per feature of a branch (LayerScale: Touvron et al., 2021); default: none. */
   layerScale: v.exactOptional(above0('a number above 0')),
-  /** Token that the classifier reads, or their mean; default: the class token if there is one, `last` if causal, else `mean`. */
+  /** Token that is classified; default: `first` with a class token, else `last` if causal, else `mean`. */
   pool: v.exactOptional(v.picklist(['first', 'last', 'mean'])),
-  /** Whether the classifier has a bias; default: true. Whether its rows are the embeddings of the tokens; default: false. */
+  /** Whether the classifier has a bias; default: true. Whether it is the token embedding; default: false. */
   headBias: v.exactOptional(v.boolean()),
   tiedHead: v.exactOptional(v.boolean()),
-  /** What is measured as a block: attention and MLP of a layer together, or each apart; default: `together`. It changes no weight. */
+  /** A block is a layer's attention and MLP together, or each apart; default: `together`. Same weights. */
   branches: v.exactOptional(v.picklist(['together', 'apart'])),
   /**
-   * Jacobians are of F's token `to` by h's token `from`, negative numbers counting from the end; default: the token that the
-   * classifier reads for both, or, where it reads the mean, of all tokens by all tokens.
+   * Jacobians are of F's token `to` by h's token `from`, negative numbers counting from the end; default:
+   * the token that the classifier reads for both or, if it reads the mean, all tokens by all tokens.
    */
   token: v.exactOptional(
     v.strictObject({ from: v.pipe(v.number(), v.integer()), to: v.pipe(v.number(), v.integer()) }),
@@ -132,13 +132,13 @@ export function sizesOf(options: TransformerOptions) {
   return { cells, tokens, read, pair, heads, groups, headWidth, hidden, finalNorm };
 }
 
-/** Numbers of the largest activation of one example, or of one direction at a token. */
+/** Numbers in the largest activation of one example, or of one tangent at a token. */
 export const peakOf = (
   { tokens, heads, headWidth, hidden }: ReturnType<typeof sizesOf>,
   rows = tokens,
 ): number => Math.max(rows * hidden, rows * heads * headWidth, heads * rows * tokens);
 
-/** Parameters with their names and shapes: docs/models.md#transformers. Matrices are [out, in], PyTorch's layout. */
+/** Parameters, named and shaped as in docs/models.md#transformers. Matrices are [out, in], as in PyTorch. */
 export function architecture(options: TransformerOptions, sizes: ReturnType<typeof sizesOf>): Architecture {
   const { inputs, patch, vocabulary, depth, width, norm, mlp, positions = 'learned', layerScale } = options;
   const { qkvBias = true, bias = true, headBias = true, classToken, tiedHead, branches } = options;

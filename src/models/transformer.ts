@@ -27,7 +27,7 @@ import type { Normalizer, Weights } from '../train/network.ts';
 import { checkedOptions, linear, ResidualNetwork, type Stage } from './residual-network.ts';
 import { architecture, fields, peakOf, sizesOf, type TransformerOptions } from './transformer-shape.ts';
 
-/** The tokens that a block reads, in parts, and those for which it is computed, with the positions of all. */
+/** The tokens that a block reads, in parts, those it is computed for, and the positions of all. */
 interface Read {
   readonly tokens: readonly Tensor[];
   readonly own: Tensor;
@@ -35,17 +35,17 @@ interface Read {
 }
 
 /**
- * Transformers as residual networks (Vaswani et al., 2017; Dosovitskiy et al., 2021; Radford et al., 2019), one for all families:
- * what tells these apart are options. h is [tokens, D]. Layer l adds attention and an MLP:
- * h ← h + attention(norm h), h ← h + mlp(norm h), or with `order: 'post'` h ← norm(h + attention(h)), h ← norm(h + mlp(h)).
+ * Transformers as residual networks (Vaswani et al., 2017; Dosovitskiy et al., 2021; Radford et al., 2019);
+ * options make the families. h is [tokens, D]. Each layer adds attention and an MLP:
+ * h ← h + attention(norm h), h ← h + mlp(norm h), or with `order: 'post'` h ← norm(h + attention(h)),
+ * h ← norm(h + mlp(h)). Names and shapes of parameters: docs/models.md.
  *
- * Names and shapes of parameters: docs/models.md.
- *
- * With `branches: 'apart'` blocks are called `blocks.0.attention` and `blocks.0.mlp`, one stage each; with `together`, `blocks.0`,
- * and F is all that a layer adds. Rotary features i and i + r/2 of the r that turn belong together, as in GPT-NeoX and Llama.
+ * With `branches: 'apart'`, blocks are `blocks.0.attention` and `blocks.0.mlp`, one stage each; else
+ * `blocks.0`, and F is all that a layer adds. Of r rotary features, i and i + r/2 are pairs, as in GPT-NeoX
+ * and Llama.
  * @example
- * const options = { kind: 'gpt', inputs: 8, vocabulary: 10, depth: 2, width: 16, heads: 2, causal: true } as const;
- * new Transformer({ ...options, classes: 10, activation: 'identity', skip: true }).blocks.length; // 2
+ * const gpt = { kind: 'gpt', inputs: 8, vocabulary: 10, depth: 2, width: 16, causal: true } as const;
+ * new Transformer({ ...gpt, heads: 2, classes: 10, activation: 'identity', skip: true }).blocks.length; // 2
  */
 export class Transformer extends ResidualNetwork {
   declare readonly options: TransformerOptions;
@@ -66,7 +66,7 @@ export class Transformer extends ResidualNetwork {
     let h: Tensor;
     if (typeof inputs === 'number') h = take(weights['embedding.weight']!, cast(x, 'u32'));
     else {
-      // A product with each patch, cheaper than a convolution of such a stride.
+      // A matmul over patches, cheaper than a convolution of such a stride.
       const [rows, columns, channels] = [inputs[0] / patch!, inputs[1] / patch!, inputs[2]];
       const cut = reshape(x, [rows, patch!, columns, patch!, channels], 3);
       const each = reshape(transpose(cut, [0, 2, 4, 1, 3]), [cells, channels * patch! ** 2], 5);
@@ -94,7 +94,7 @@ export class Transformer extends ResidualNetwork {
   ): Tensor {
     if (!tokens) return super.tokenBranch(weights, block, h, x, norm, tokens);
     const { count, causal, from, to } = tokens;
-    // Attention does not ask for the order of what it reads: programs are the same whatever the token.
+    // Attention does not depend on the order of what it reads: one program serves every token.
     const others = range(causal ? to + 1 : count).filter((t) => t !== from);
     const part = (...list: number[]) => take(h, array(list, [list.length], 'u32'), { axis: -2 });
     const token = reshape(x, [1, x.shape.at(-1)!], 1);
@@ -106,7 +106,7 @@ export class Transformer extends ResidualNetwork {
     return reshape(this.scaled(this.#layers(weights, block, read), weights, block), [x.shape.at(-1)!], 2);
   }
 
-  /** What blocks add, of the tokens that are read for. */
+  /** What a block adds to the tokens it is computed for. */
   #layers(weights: Weights, block: string, read: Read): Tensor {
     if (weights[`${block}.query.weight`]) return this.#attention(weights, block, read);
     if (weights[`${block}.down.weight`]) return this.#mlp(weights, block, read.own);
@@ -165,7 +165,7 @@ export class Transformer extends ResidualNetwork {
     return this.options.layerScale === undefined ? y : mul(y, weights[`${name}.layerScale`]!);
   }
 
-  /** The norm of an attention or an MLP, or without a name the final one. */
+  /** The norm of an attention or an MLP, or, without a name, the final one. */
   #norm(weights: Weights, name: string, x: Tensor): Tensor {
     const { norm = 'layer', epsilon = 1e-5 } = this.options;
     const of = (kind: string) => weights[[name, 'norm', kind].filter(Boolean).join('.')]!;
@@ -207,7 +207,7 @@ export class Transformer extends ResidualNetwork {
   }
 }
 
-/** Attention of queries to all keys, which with their values are in parts: only those that have tangents bring any. */
+/** Attention to keys and values in parts: only the parts that have tangents bring any. */
 function inParts(query: Tensor, keys: readonly Tensor[], values: readonly Tensor[]): Tensor {
   const scale = 1 / Math.sqrt(query.shape.at(-1)!);
   const scores = keys.map((k) => matmul(query, k, { transposeB: true }));

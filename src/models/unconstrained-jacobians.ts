@@ -13,7 +13,7 @@ import {
 import type { Tensor } from '../autograd/tensor.ts';
 import { range } from '../numbers.ts';
 
-/** What an Unconstrained Jacobians Model is like; docs/theory.md defines it. */
+/** Options of an Unconstrained Jacobians Model; docs/theory.md defines it. */
 export interface UnconstrainedOptions {
   /** Number C of classes, each with one input. */
   readonly classes: number;
@@ -34,9 +34,9 @@ export interface UnconstrainedParameters {
 }
 
 /**
- * The Unconstrained Jacobians Model of Li & Papyan, as far as we know it, and otherwise ours: Jacobians are not those of branches
- * but parameters themselves. Class c's input is the c-th unit vector; h_{i+1} = (I + J_i) h_i for i = 1…L, logits W h_{L+1}.
- * Returns two numbers for each model, both [S, 1, 1]: the mean cross-entropy over classes, and with the penalty added to it.
+ * The Unconstrained Jacobians Model of Li & Papyan, as far as we know it, else ours: the Jacobians are
+ * parameters. Class c's input is the c-th unit vector; h_{i+1} = (I + J_i) h_i for i = 1…L; logits are
+ * W h_{L+1}. Returns two numbers per model, [S, 1, 1]: the mean cross-entropy, and that plus the penalty.
  *
  * @example
  * const zeros = full(0, [1, 2, 2]);
@@ -58,22 +58,22 @@ export function unconstrainedObjective(
   return { loss, objective: add(loss, mul(norms.reduce(add), penalty / 2)) };
 }
 
-/** A point at which every J_i is σ times the projection on the differences of the inputs, and W is aligned with it. */
+/** A point where each J_i is σ times the projection on the inputs' differences, with W aligned to it. */
 export interface AlignedOptimum {
   /** The singular value of every block. */
   readonly sigma: number;
   readonly objective: number;
-  /** How many such points are stationary: where there are several, this is the lowest. */
+  /** How many such points are stationary; of several, this is the lowest. */
   readonly stationary: number;
 }
 
 /**
- * The best of all points where J_i = σP for every i and W = ω(I − 11ᵀ/C)Eᵀ, with P the projection on the differences of the inputs
- * E. For two classes it is the only global optimum; docs/theory.md derives both. Being stationary in ω makes ω² = σ(1 + σ), and in σ
+ * The best of all points with J_i = σP and W = ω(I − 11ᵀ/C)Eᵀ, P being the projection on the differences of
+ * the inputs E; for two classes, the only global optimum (docs/theory.md). There ω² = σ(1 + σ), and σ solves
  *
  *     q(t) t = (C − 1) λ σ(1 + σ),   t = (1 + σ)^L √(σ(1 + σ)),   q(t) = (C − 1)/(e^t + C − 1),
  *
- * where t is the margin between logits and q the probability of all wrong classes.
+ * with t the margin between logits and q the probability of all wrong classes.
  * @example alignedOptimum({ classes: 2, depth: 4, penalty: 0.01 }).sigma // 0.603739
  */
 export function alignedOptimum(
@@ -97,7 +97,7 @@ export function alignedOptimum(
 
 const GRID = 4000;
 
-/** Where f changes its sign between neighbors on a geometric grid, to the last bit or so. */
+/** Where f changes sign between neighbors of a geometric grid, to the last bit or so. */
 function rootsOf(f: (x: number) => number, from: number, to: number): number[] {
   const isPositive = (x: number) => f(x) > 0;
   const at = (i: number) => from * (to / from) ** (i / GRID);
