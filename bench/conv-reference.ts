@@ -18,8 +18,8 @@ export interface ConvShape {
 export type ConvPart = 'output' | 'input' | 'weight';
 
 /**
- * A convolution in float64, element by element. Inputs x and cotangents ȳ of the output are [n, height, width, inputChannels],
- * weights w in PyTorch's layout [outputChannels, inputChannels, height, width].
+ * A convolution in float64, element by element. Inputs x and output cotangents ȳ are [n, height, width,
+ * channels], weights w as in PyTorch [outputChannels, inputChannels, height, width].
  */
 export class ConvReference {
   readonly shapes: Readonly<Record<ConvPart, readonly [number, number, number, number]>>;
@@ -99,8 +99,8 @@ export class ConvReference {
   }
 
   /**
-   * The number by which peers' results are compared: the sum over the first axis of the element in the middle of height
-   * and width, in the channel of that number modulo their number.
+   * The number by which peers' results are compared: the sum over the first axis of the middle element in
+   * height and width, in channel n modulo the number of channels.
    */
   checksum(part: ConvPart): Sum {
     const [a, b, c, d] = this.shapes[part];

@@ -48,8 +48,8 @@ const START_MS = 120_000;
 const ANSWER_MS = 600_000;
 
 /**
- * A peer in a process of its own, which speaks JSON lines: it says that it is ready, answers one request at a time, and
- * ends with its input.
+ * A peer in its own process, which speaks JSON lines: it says that it is ready, answers one request at a
+ * time, and ends with its input.
  */
 export class PeerProcess implements Disposable {
   readonly info: PeerInfo;
@@ -79,8 +79,8 @@ export class PeerProcess implements Disposable {
   }
 
   /**
-   * Times of `repeat` repetitions, each the mean over `times` of the work done in a row. A peer that ends or hangs gives
-   * an error, for this request and each later one.
+   * Times of `repeat` repetitions, each the mean over `times` of the work in a row. If the peer ends or
+   * hangs, this and every later request gets an error.
    */
   async request(work: Work, repeat: number, times = 1): Promise<Answer> {
     const id = ++this.#requests;

@@ -21,9 +21,9 @@ const ON_END_MS = 1000;
 export type Contestant = (repeat: number) => Promise<readonly number[]>;
 
 /**
- * Lets contestants take turns, so that what slows the machine for a while slows all of them. Each first does the work
- * once to warm up and to see how long it takes; if that is very long, it is the measurement. One that throws is out,
- * and its error takes the place of its times.
+ * Lets contestants take turns, so that whatever slows the machine slows all. Each first does the work once
+ * to warm up and to see how long it takes; if very long, that is the measurement. One that throws is out,
+ * and its error replaces its times.
  */
 export async function takeTurns(contestants: readonly Contestant[]): Promise<(number[] | Error)[]> {
   const all = contestants.map((run) => ({ run, repeat: 1, rounds: ROUNDS, found: [] as number[] | Error }));
@@ -57,7 +57,7 @@ export class Peers implements Disposable {
     this.#missing = missing;
   }
 
-  /** Starts peers by name, those that use WebGPU on the same adapter. `python` has PyTorch; default: the first that has. */
+  /** Starts peers by name, WebGPU ones on one adapter. `python` has PyTorch; default: the first with it. */
   static async start(adapter: string, python?: string, names: readonly string[] = peerNames): Promise<Peers> {
     const wanted = commands(adapter, python).filter(({ name }) => names.includes(name));
     const found = await Promise.all(
@@ -81,8 +81,8 @@ export class Peers implements Disposable {
   }
 
   /**
-   * Times all peers and us in turns. `ours` does the work once and gives its milliseconds; `judge` says what is wrong
-   * with a peer's check value, if anything is. Quick peers repeat the work up to `maxTimes` times for each measurement.
+   * Times all peers and us in turns. `ours` does the work once and gives its milliseconds; `judge` says what
+   * is wrong with a peer's check value. Quick peers repeat the work up to `maxTimes` times per measurement.
    */
   async beside(
     work: Work,

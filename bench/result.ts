@@ -37,7 +37,7 @@ const row = v.object({
   clock: v.picklist(['gpu', 'wall', 'host']),
   /** Time of one repetition; null if there is an error. */
   milliseconds: v.nullable(statistics),
-  /** Of one repetition: operations, and bytes that have to cross between memory and kernels; 0 if not counted. */
+  /** Of one repetition: operations, and bytes that must pass between memory and kernels; 0 if uncounted. */
   flops: finite,
   bytes: finite,
   /** Time that the measured ceilings allow over time taken; null without operations or bytes. */

@@ -73,7 +73,7 @@ export async function measureRoofline(gpu: Gpu, time: number): Promise<Roofline>
   }
 }
 
-/** Independent chains x ← x·a + b of `vec4f` that stay in registers; operands come from memory, so nothing folds. */
+/** Independent chains x ← x·a + b of `vec4f` in registers; operands come from memory, so nothing folds. */
 function arithmetic(chains: number, lanes: number, groups: number): Candidate {
   const each = (f: (i: number) => string) => Array.from({ length: chains }, (_, i) => f(i)).join('\n  ');
   const round = each((i) => `x${i} = x${i} * a + b;`);

@@ -28,8 +28,8 @@ export interface Suite {
   /** A few words for `--help`. */
   readonly summary: string;
   /**
-   * Over how many of lavapipe's threads dispatches are spread: `all` is best for large ones; `default` is what training
-   * and analysis get.
+   * How many of lavapipe's threads share a dispatch: `all` is best for large ones; `default` is what
+   * training and analysis get.
    */
   readonly threads: 'all' | 'default';
   /** Absent where sizes are fixed. */

@@ -10,8 +10,8 @@ export type Encode = (recorder: Recorder) => void;
 const SUBMIT_MS = 50;
 
 /**
- * Time of one pass. By the GPU's timestamps where it has them; else by the wall around many passes in one submit, so
- * that the host, which naps between polls (src/gpu/wait.ts), adds next to nothing.
+ * Time of one pass: by the GPU's timestamps if it has them, else by the wall around many passes in one
+ * submit, so that the host, which naps between polls (src/gpu/wait.ts), adds next to nothing.
  */
 export async function timePass(
   gpu: Gpu,

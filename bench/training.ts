@@ -49,7 +49,7 @@ const mnist = (): Promise<Task> => {
   task ??= loadTask('mnist', { classes: CLASSES, images: 60_000 });
   return task;
 };
-/** Height, width and channels of an image of MNIST, and the features that these are to a fully connected network. */
+/** Height, width and channels of an MNIST image, and its features to a fully connected network. */
 export const IMAGE = [28, 28, 1] as const;
 export const INPUTS = 784;
 /** Makes maps of 4×4 of them. */
@@ -135,7 +135,7 @@ export class Training implements Disposable {
       Math.abs(record!.loss - expected.loss) / expected.loss,
       Math.sqrt(difference / size),
     );
-    // Where a sum lies within rounding of 0, relu may open here and not there: that alone shows as some 1e-3.
+    // Where a sum lies within rounding of 0, relu may open here and not there, which alone gives some 1e-3.
     return { relativeTo: 'the loss, and the norm of the gradients', error, tolerance: 1e-2 };
   }
 
@@ -178,7 +178,7 @@ export class Training implements Disposable {
   }
 }
 
-/** Milliseconds of a step: of `steps` queued at once, then waited for. `host` is the part in which they were queued. */
+/** Milliseconds per step, with `steps` queued at once and then awaited; `host` is the part to queue one. */
 export async function timeSteps(
   gpu: Gpu,
   { trainer }: Training,

@@ -1,7 +1,7 @@
 import * as c from 'collimate';
 import { numbers, parameters, start } from './start.ts';
 
-/** The eigenvalue of largest magnitude of a loss's Hessian by power iteration, without the Hessian: v ← H·v / ‖H·v‖. */
+/** A loss Hessian's eigenvalue of largest magnitude by power iteration, matrix-free: v ← H·v / ‖H·v‖. */
 export async function eigenvalue(gpu: c.Gpu, steps = 200) {
   const params = parameters(gpu, { hidden: [4, 8], out: [8, 1] });
   const x = c.DeviceArray.from(gpu, numbers(64 * 4), [64, 4]);

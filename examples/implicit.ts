@@ -3,8 +3,9 @@ import { adam } from 'collimate/train';
 import { numbers, parameters, start } from './start.ts';
 
 /**
- * An implicit layer: z solves z = tanh(z·W + x·U). Its gradient needs no iterate but the last (Bai, Kolter & Koltun, *Deep equilibrium
- * models*, 2019): for a cotangent g of z, that of the right side at the solution is the u that solves u = g + Jᵀ·u.
+ * An implicit layer: z solves z = tanh(z·W + x·U). Its gradient needs only the last iterate (Bai et al.,
+ * *Deep equilibrium models*, 2019): for a cotangent g of z, the right side's is the u that solves u = g +
+ * Jᵀ·u.
  */
 export async function implicit(gpu: c.Gpu, steps = 300, iterations = 40) {
   const params = parameters(gpu, { inner: [16, 16], from: [2, 16], out: [16, 1] });

@@ -2,7 +2,7 @@ import * as c from 'collimate';
 import { adam, cosine } from 'collimate/train';
 import { parameters, start } from './start.ts';
 
-/** A network learns the solution of u″ = −π² sin(πx), u(0) = u(1) = 0, from the equation alone: it is sin(πx). */
+/** Learns the solution sin(πx) of u″ = −π² sin(πx), u(0) = u(1) = 0, from the equation alone. */
 export async function pinn(gpu: c.Gpu, steps = 2000) {
   const n = 64;
   const params = parameters(gpu, { w1: [1, 32], b1: [32], w2: [32, 32], b2: [32], w3: [32, 1] });

@@ -10,7 +10,7 @@ export function numbers(count: number, seed = 1): Float32Array {
   });
 }
 
-/** Arrays on the device by name: of matrices [m, n] and kernels [out, in, …] so large that activations stay near 1, of vectors zeros. */
+/** Device arrays by name: matrices [m, n] and kernels [out, in, …] keep activations near 1, vectors 0. */
 export function parameters<const S extends Readonly<Record<string, readonly number[]>>>(gpu: Gpu, shapes: S) {
   const arrays = Object.entries(shapes).map(([name, shape], i) => {
     const size = shape.reduce((a, b) => a * b, 1);

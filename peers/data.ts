@@ -1,6 +1,6 @@
 /**
- * The numbers that every peer computes on, the same in each language (torch_peer.py has the twin of this file), so that
- * their results can be compared. A counter is hashed, not a generator run, to make any part of it by itself.
+ * The numbers that every peer computes on, the same in each language (torch_peer.py has this file's twin),
+ * so that results compare. A counter is hashed, not a generator run, so that any part can be made by itself.
  */
 import type { ConvWork, LayerWork } from './serve.ts';
 
@@ -19,7 +19,7 @@ export function uniform(seed: number, length: number, bound: number): Float32Arr
 export const linear = (seed: number, inputs: number, outputs: number): Float32Array<ArrayBuffer> =>
   uniform(seed, inputs * outputs, 1 / Math.sqrt(inputs));
 
-/** Weights of a convolution in PyTorch's layout [outputChannels, inputChannels, size, size], as `torch.nn.Conv2d` begins. */
+/** A convolution's weights in PyTorch's layout [outputs, inputs, size, size], drawn as `nn.Conv2d` does. */
 export const convolution = (
   seed: number,
   outputChannels: number,
@@ -67,8 +67,8 @@ export const outputSides = ({ height, width, size, stride, padding }: ConvWork):
 ];
 
 /**
- * By what results of convolutions are compared: the sum over the first axis of the pixels in the middle, each in the
- * channel of its number (modulo their number). Images are [n, channels, height, width], weights in PyTorch's layout.
+ * The check value of a convolution: the sum over the first axis of middle pixels, in channel n modulo the
+ * number of channels. Images are [n, channels, height, width], weights in PyTorch's layout.
  */
 export function samples(values: Float32Array, [n, channels, height, width]: readonly number[]): number {
   const middle = Math.floor(height! / 2) * width! + Math.floor(width! / 2);
@@ -87,7 +87,7 @@ export function layerOperands({ layer, groups, rows, features }: LayerWork): Flo
   });
 }
 
-/** By what results of layers are compared: the sum over the first group's rows of the element of the row's number, modulo the features. */
+/** The check value of a layer: over the first group's rows r, the sum of elements r modulo the features. */
 export function rowSamples(values: Float32Array, { rows, features }: LayerWork): number {
   let sum = 0;
   for (let i = 0; i < rows && i * features < values.length; i++)

@@ -1,4 +1,4 @@
-/** jax-js on WebGPU: whole steps and whole analyses compiled by `jit`, and waited for by `blockUntilReady`. */
+/** jax-js on WebGPU: whole steps and analyses compiled by `jit`, awaited with `blockUntilReady`. */
 import { readFileSync } from 'node:fs';
 import * as data from './data.ts';
 import {
@@ -146,7 +146,7 @@ function convolve({ lax }: Jax, x: Array, w: Array, { stride, padding }: Moves):
 /** How a window moves. */
 type Moves = Pick<ConvWork, 'stride' | 'padding'>;
 
-/** A bias-free layer, linear [inputs, outputs] or a convolution, and BatchNorm's scale and shift if it has one. */
+/** A bias-free layer, linear [inputs, outputs] or convolutional, and BatchNorm's scale and shift, if any. */
 type Layer = { weight: Array; norm: Array[] };
 type Params = { stem: Layer; blocks: [Layer, Layer][]; head: Array; bias: Array };
 
@@ -224,8 +224,8 @@ async function step(jax: Jax, work: StepWork): Promise<Prepared> {
   const run = async () => {
     loss.dispose();
     ({ params, momenta, loss } = train(params, momenta, x.ref, y.ref));
-    // The program is submitted as a whole, so its loss is there when all is. Steps that are queued hold on to memory
-    // that could be used again, and are the slower for it.
+    // The program is submitted as a whole, so its loss is there when all is. Queued steps hold on to
+    // reusable memory, and are slower for it.
     await blockUntilReady(loss);
   };
   return {

@@ -1,6 +1,6 @@
 /**
- * What a peer process does, whatever its library: one JSON line when it is ready, then one JSON answer for each JSON
- * request on stdin, until that ends. Nothing else goes to stdout. docs/peers.md has the protocol.
+ * What every peer process does: one JSON line when it is ready, then one JSON answer per JSON request on
+ * stdin, until that ends. Nothing else goes to stdout. docs/peers.md has the protocol.
  */
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -112,8 +112,8 @@ async function time(run: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * Puts the adapter where libraries for browsers look for it. Returns what it calls itself. lavapipe gets a thread for each
- * core, its own default, which suits the peers better than what the engine chooses for itself.
+ * Puts the adapter where browser libraries look for it, and returns its name. lavapipe gets a thread per
+ * core, its own default, which suits the peers better than the engine's choice.
  */
 async function provideAdapter(): Promise<string> {
   const { adapter } = parseArgs({ options: { adapter: { type: 'string' } } }).values;

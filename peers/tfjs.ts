@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js on WebGPU: its optimizer and its own gradients, operation by operation, since it compiles nothing larger,
- * and waited for by `data()` of the result.
+ * TensorFlow.js on WebGPU: its optimizer and gradients, one operation at a time, since it compiles nothing
+ * larger; awaited with the result's `data()`.
  */
 import type { Tensor, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import * as data from './data.ts';
@@ -60,7 +60,7 @@ function matmul(tf: Tf, { m, n, k, transposeA, transposeB }: MatmulWork): Prepar
   };
 }
 
-/** Images [n, height, width, inputChannels], weights [height, width, inputChannels, outputChannels]: its default, and its fastest. */
+/** Images [n, height, width, inputs], weights [height, width, inputs, outputs]: its default, and fastest. */
 function conv(tf: Tf, work: ConvWork): Prepared {
   const { images, height, width, inputChannels, outputChannels, size, stride, padding, gradients } = work;
   const operands = data.convOperands(work);

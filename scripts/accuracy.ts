@@ -1,6 +1,6 @@
 /**
- * How far pointwise primitives on an adapter are from their exact values: the numbers they are tried on, what is allowed,
- * and the largest error found. `npm run ulp` prints the table; docs/numerics.md keeps it.
+ * How far an adapter's pointwise primitives are from exact values: the numbers tried, what is allowed, and
+ * the largest error found. `npm run ulp` prints the table; docs/numerics.md keeps it.
  */
 import * as c from '../src/autograd/functions.ts';
 import type { Primitive } from '../src/autograd/primitives.ts';
@@ -16,7 +16,7 @@ export interface AccuracyCase {
   readonly dtype: Numeric;
   readonly exact: (...xs: number[]) => number;
   readonly arity: 1 | 2;
-  /** What the result may be off by, in units in the last place (ULP) of the exact result; a half is correct rounding. */
+  /** Allowed error in units in the last place (ULP) of the exact result; a half is correct rounding. */
   readonly ulps: number;
   /** Or by this much, where that is more. */
   readonly absolute?: number;
@@ -104,8 +104,8 @@ function errorFunction(x: number): number {
 }
 
 /**
- * The intervals. +, −, × and ÷ are WebGPU's; the others are narrower: those of the conformance tests let log lose all digits
- * beside 1, and sine and cosine beyond π.
+ * The intervals. +, −, × and ÷ have WebGPU's, others narrower ones: the conformance tests let log lose all
+ * digits near 1, and sine and cosine beyond π.
  */
 export const accuracyCases: readonly AccuracyCase[] = [
   binary('add', c.add, (a, b) => a + b),
@@ -211,7 +211,7 @@ const special = [0, SMALLEST_NORMAL, 2 ** -149, 2 ** -127, 1, 2, LARGEST, 2 ** 1
   -x,
 ]);
 
-/** Operands for `count` points: special values, neighbors of critical ones, then numbers of all exponents and of usual ones. */
+/** `count` points: special values, neighbors of critical ones, then numbers of all and usual exponents. */
 export function operandsOf(
   { arity, dtype, critical = [], partner }: AccuracyCase,
   count: number,
@@ -279,7 +279,7 @@ function exponentOf(x: number): number {
 const readings = (x: number): number[] =>
   x !== 0 && Math.abs(x) < SMALLEST_NORMAL ? [x, x < 0 ? -0 : 0, x < 0 ? 0 : -0] : [x];
 
-/** Error of a result in ULP, beside one of the exact values; 0 where it is the one infinity or NaN that it must be. */
+/** A result's error in ULP against an exact value; 0 if it is the very infinity or NaN that it must be. */
 function errorOf(got: number, exact: number): number {
   if (Number.isNaN(exact)) return Number.isNaN(got) ? 0 : Infinity;
   // An exact value beyond the largest float may be rounded to it or to infinity.

@@ -1,6 +1,7 @@
 /**
- * Packs Node, the dependencies and the project into one archive that runs on a Linux machine without Node, npm or a
- * network: `npm run archive -- [--out <file>.tar.xz]`. There, unpack it and run `./collimate doctor`. See docs/ci.md.
+ * Packs Node, dependencies and the project into an archive for Linux machines without Node, npm or a
+ * network: `npm run archive -- [--out <file>.tar.xz]`. There, unpack it and run `./collimate doctor`. See
+ * docs/ci.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -15,13 +16,13 @@ import { formatBytes } from '../src/gpu/failures.ts';
 const LIMIT = 64 * 2 ** 20;
 const ROOT = resolve(import.meta.dirname, '..');
 
-/** Packages that check, build or describe the project, which no command does. What they alone need is left out with them. */
+/** Packages that only check, build or describe the project, left out with what they alone need. */
 const TOOLS = new Set([
   ...['@biomejs/biome', '@typescript/native', '@webgpu/types', 'typescript'],
   ...['@arethetypeswrong/core', 'oxc-parser', 'playwright-core', 'publint', 'typedoc', 'webpack'],
 ]);
 
-/** What of the other packages no command needs: other systems' programs, sources, the browser around SwiftShader. */
+/** Parts of packages that no command needs: other systems' programs, sources, SwiftShader's browser. */
 const omitted = [
   /^(@types|\.vite.*|\.cache)(\/|$)|^\.bin\/(tsc|biome)$/,
   /^fashion-mnist(\/|$)/, // 28 MiB, where somebody has installed it

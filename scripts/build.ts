@@ -1,6 +1,6 @@
 /**
- * Builds what the npm package holds, `dist`: `npm run build`, and before each `npm pack`. Modules that entries share are in chunks, so that
- * whoever imports one function gets the rules of all, which register themselves; declarations stay a file each.
+ * Builds the npm package's `dist`: `npm run build`, also run by `npm pack`. Entries share modules in chunks,
+ * so that importing one function brings all rules, which register themselves; declarations stay a file each.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ const ENTRIES = {
 const beside = (text: string) =>
   text.replaceAll(/new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g, "new URL('./$1.js', import.meta.url)");
 
-/** Leaves the indentation and the comments out of WGSL, which are a tenth of what minifiers cannot shorten. */
+/** Strips indentation and comments from WGSL: a tenth of what minifiers cannot shorten. */
 function dense(text: string): string {
   const parts: { start: number; end: number }[] = [];
   new Visitor({ TemplateElement: (element) => void parts.push(element) }).visit(
@@ -75,8 +75,8 @@ for (const file of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
   writeFileSync(path, FACES.includes(file) ? reference + text : text);
 }
 /*
- * TypeScript has WebGPU's interfaces since version 6, in its library for browsers. Elsewhere these stand for them; where they are known,
- * an interface without members adds nothing.
+ * Since version 6, TypeScript's library for browsers has WebGPU's interfaces. Elsewhere these stand for
+ * them; where they are known, an interface without members adds nothing.
  */
 const interfaces = [...names].sort().map((name) => `interface ${name} {}\n`);
 writeFileSync(

@@ -6,8 +6,8 @@ import { build, type Plugin } from 'esbuild';
 const ROOT = resolve(import.meta.dirname, '..');
 
 /**
- * Bundles sources for Node into a folder that may be anywhere, with source maps, and returns where each lies. A process that runs one
- * starts with a fifth of the work that tsx takes, which translates a file at a time.
+ * Bundles sources for Node, with source maps, into any folder, and returns where each lies. A process that
+ * runs one starts with a fifth of the work of tsx, which translates one file at a time.
  */
 export async function bundle(
   sources: readonly string[],
@@ -31,7 +31,7 @@ export async function bundle(
   return bundled;
 }
 
-/** What a source finds beside itself stays there; but it starts processes of what is bundled, itself included. */
+/** Sources find what lies beside them where it was, but start bundled processes, themselves included. */
 const placing = (bundled: ReadonlyMap<string, string>): Plugin => ({
   name: 'placing',
   setup({ onLoad }) {

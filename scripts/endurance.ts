@@ -1,6 +1,6 @@
 /**
- * Kills a run at random moments, again and again, and compares what it ends with to a run that was left alone:
- * `npm run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
+ * Kills a run at random moments, again and again, and compares its end with that of an undisturbed run: `npm
+ * run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, type FSWatcher, readFileSync, rmSync, watch } from 'node:fs';
@@ -56,7 +56,7 @@ interface Session {
   readonly killed: boolean;
 }
 
-/** When a session is killed: so many seconds after it began a stage or, if it is to be `writing`, at the next file it writes. */
+/** When a session is killed: `delay` seconds into a stage or, if `writing`, at the next file it writes. */
 interface Fate {
   readonly stage: string;
   readonly delay: number;
@@ -159,7 +159,7 @@ async function advance(root: string, state: State, seed: number, finish: boolean
     join(root, 'cache'),
     unharmed ? undefined : fate,
   );
-  // As long as they take by now, on a machine that may have other work: those that an earlier session did not begin.
+  // How long stages that no earlier session began take now, as the machine may have other work.
   const fresh = Object.entries(durations(ended)).filter(
     ([name]) => name === START || names.indexOf(name) > reached,
   );

@@ -1,6 +1,7 @@
 /**
- * Lets each file operation of a small run and of a small sweep fail, one a session, and each submit lose the device: then goes on as
- * the command says, and compares with what was left alone. `npm run faults -- --help`; results stand in docs/testing.md.
+ * Fails each file operation of a small run and sweep, one per session, and loses the device at each submit,
+ * then continues as the command says and compares the ends. `npm run faults -- --help`; results:
+ * docs/testing.md.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

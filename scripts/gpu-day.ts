@@ -1,6 +1,6 @@
 /**
- * All that is to be known of a GPU, measured within some minutes: `npm run gpu-day -- --out <folder> --minutes 8`. See
- * docs/ci.md.
+ * Measures all there is to know of a GPU within minutes: `npm run gpu-day -- --out <folder> --minutes 8`.
+ * See docs/ci.md.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -56,14 +56,14 @@ interface Dialect {
   readonly leave: RegExp;
   /** An instruction, or nothing where the line is none that counts. */
   instruction(line: string): Instruction | undefined;
-  /** Whether a register is changed by a constant and compared with another: `[register, step]` and `[register, end]`. */
+  /** A register changes by a constant, `[register, step]`, and is compared to another, `[register, end]`. */
   readonly step: RegExp;
   readonly end: (register: string) => RegExp;
 }
 
 const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
 
-/** Mesa's ACO, for AMD, in assembly, or in its own notation where LLVM is too old to disassemble for the GPU. */
+/** Mesa's ACO, for AMD: assembly, or its own notation if LLVM is too old to disassemble for the GPU. */
 const amd: Dialect = {
   label: /^(BB\d+):?$/,
   target: /^\ts_c?branch\w* (?:block:)?(BB\d+)/,
@@ -129,7 +129,7 @@ const nvidia: Dialect = {
   },
 };
 
-/** What the driver printed while it compiled one kernel: several shaders, if it compiled helpers of its own too, of which the last counts. */
+/** From what the driver printed for a kernel; the last shader counts, as the driver's helpers come first. */
 export function machineCode(text: string): MachineCode | undefined {
   return text.includes('*** SHADER STATS ***') ? ofAmd(text) : ofNvidia(text);
 }
@@ -217,7 +217,7 @@ const plus = (a: Counts, b: Counts, times = 1): Counts =>
     (Object.keys(NONE) as (keyof Counts)[]).map((key) => [key, a[key] + times * b[key]]),
   ) as unknown as Counts;
 
-/** A turn of the heaviest loop of unknown length; loops of known length in it count as often as they turn. */
+/** One turn of the heaviest loop of unknown length; known loops in it count as often as they turn. */
 function mainLoop(blocks: readonly Block[], dialect: Dialect): Counts | undefined {
   const loops = loopsOf(blocks);
   const inside = (a: Loop, b: Loop) => a !== b && a.size < b.size && [...a].every((i) => b.has(i));

@@ -9,15 +9,15 @@ const percent = (share: number | undefined): string =>
 
 const titleOf = ({ name, variant }: Compiled) => `${name}${variant ? ` (${variant})` : ''}`;
 
-/** Multiply-adds among the vector instructions of the main loop, with those that move data to and from lanes. */
+/** Multiply-adds as a share of the main loop's vector instructions and moves to and from lanes. */
 export function shareOf({ loop }: MachineCode): number | undefined {
   if (!loop?.multiplyAdds) return;
   return loop.multiplyAddSlots / (loop.vector + loop.workgroup + loop.memory);
 }
 
 /**
- * The share of the GPU's peak at which the main loop runs if nothing ever waits: an instruction a cycle and SIMD, or as many
- * cycles as a wave is wider than it, and 128 bytes a cycle of workgroup memory for the SIMDs that share it.
+ * The share of the GPU's peak at which the main loop runs if nothing ever waits: lanes / width cycles (at
+ * least 1) per vector instruction, and 128 bytes a cycle of workgroup memory for the SIMDs that share it.
  */
 export function peakOf({ loop, lanes }: MachineCode, gpu: NullGpuName): number | undefined {
   if (!loop?.multiplyAdds) return;

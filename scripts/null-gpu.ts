@@ -14,14 +14,14 @@ import { openGpu } from '../src/host/open.ts';
 import { type MachineCode, machineCode } from './machine-code.ts';
 
 /**
- * GPUs that are not there: Mesa's drivers on a kernel interface that accepts all work and does none (Mesa's drm-shim). What they
- * compile is what they would compile on the GPU itself.
+ * GPUs that are not there: Mesa's drivers on a kernel interface that accepts all work and does none (Mesa's
+ * drm-shim). They compile the same code as on the GPU itself.
  */
 interface NullGpu {
   readonly title: string;
   readonly driver: 'radeon' | 'nouveau';
   readonly chip: string;
-  /** Multiply-adds that a SIMD does in a cycle, and SIMDs that share 128 bytes a cycle of workgroup memory. */
+  /** Multiply-adds per cycle of a SIMD, and SIMDs that share 128 bytes a cycle of workgroup memory. */
   readonly width: number;
   readonly simds: number;
 }
@@ -58,7 +58,7 @@ const ARCHITECTURES = ['', '.x86_64', '.aarch64'];
 const firstOf = (folders: readonly string[], names: readonly string[]) =>
   folders.flatMap((folder) => names.map((name) => join(folder, name))).find((file) => existsSync(file));
 
-/** What has to be set for a process to see the GPU and nothing else; nothing where its driver is not installed. */
+/** Environment in which a process sees this GPU and nothing else; undefined if its driver is missing. */
 function environment({ driver, chip }: NullGpu): Record<string, string> | undefined {
   const { shim, chip: variable, prints } = DRIVERS[driver];
   const manifest = firstOf(
@@ -152,7 +152,7 @@ export async function compileFor(name: NullGpuName): Promise<Compiled[]> {
   );
 }
 
-/** In the started process: compiles what `work` asks for one by one, each between marks for {@link compileFor}. */
+/** In the started process: compiles `work`'s kernels one by one, between marks for {@link compileFor}. */
 export async function recordCompilation(work: (gpu: () => Promise<Gpu>) => Promise<void>): Promise<void> {
   const say = (what: object) => writeSync(2, `${MARK}${JSON.stringify(what)}\n`);
   const { pipeline, submit, read } = Gpu.prototype;

@@ -1,6 +1,7 @@
 /**
- * Checks the npm package as its users get it: packs it, installs the archive into an empty folder, and imports, compiles, bundles and runs
- * it there. `npm run check:package` prints a table; `-- --node22` also fetches Node 22 from npm, for `require`. See docs/library.md.
+ * Checks the npm package as users get it: packed, installed in an empty folder, imported, compiled, bundled,
+ * run. `npm run check:package` prints a table; `-- --node22` fetches Node 22, for `require`. See
+ * docs/library.md.
  */
 import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ import { REPORT_PACKAGES } from '../src/host/packages.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const MODULES = join(ROOT, 'node_modules');
-/** What `npm install collimate` may bring beside `webgpu`, and what a page with the engine loads before it runs. */
+/** What `npm install collimate` may add beside `webgpu`, and what a page with the engine loads first. */
 const LIMITS = { packages: 10, gzip: 62_500 };
 const NODE_22 = 'node@22.23.3';
 
@@ -26,7 +27,7 @@ const work = mkdtempSync(join(tmpdir(), 'collimate-package-'));
 const user = join(work, 'user');
 mkdirSync(user);
 
-/** Runs a program in the user's folder, and returns what it prints; on failure, that with what it complained about. */
+/** Runs a program in the user's folder and returns its output; on failure, that and its complaints. */
 function run(file: string, args: readonly string[], options: ExecFileSyncOptions = {}): string {
   try {
     return execFileSync(file, args, { cwd: user, encoding: 'utf8', stdio: 'pipe', ...options }) as string;
@@ -58,7 +59,7 @@ async function row(name: string, check: () => Promise<string> | string): Promise
   }
 }
 
-/** A function, its gradient, and what both are: relu(x·w) squared and averaged, where all products are 1.5. */
+/** A function, its gradient, and both values: relu(x·w) squared and averaged, where all products are 1.5. */
 const PROGRAM = `
 async function main({ compile, matmul, mean, openGpu, relu, square, valueAndGrad }) {
   const gpu = await openGpu();
@@ -85,7 +86,7 @@ gpu.dispose();
 export { nothing } from 'collimate';
 `;
 
-/** For bundlers. The first is the engine as a page may use it; it counts the inputs of a graph, for which it needs the rules of all operations. */
+/** For bundlers. The first is the engine on a page; to count a graph's inputs it needs all rules. */
 const BUNDLED = {
   engine: `
 import { compile, matmul, mean, openGpu, relu, square, trace, valueAndGrad } from 'collimate';

@@ -9,7 +9,7 @@ export function filesOf(folder: string): string[] {
     .sort();
 }
 
-/** What must not depend on how often a run was cut off: everything but when it ran, and the name of its folder. */
+/** What must not depend on interruptions: all of a run but its times and its folder's name. */
 export function lasting(folder: string, file: string): string {
   const bytes = readFileSync(join(folder, file));
   const without = (text: string, ...fields: string[]) =>

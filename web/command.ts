@@ -1,7 +1,7 @@
 import { SAMPLES } from './images.ts';
 import type { PageSettings } from './settings.ts';
 
-/** What trains and measures the same two networks in a terminal: to the same bits, where the adapter computes the same. */
+/** The terminal command that trains and measures these networks, to the same bits on an equal adapter. */
 export function commandOf(settings: PageSettings, images: number): string {
   const { depth, width, classes, epochs, lr, momentum, seed, weightDecay, twinWeightDecay } = settings;
   const { skip, norm, branchScale } = settings;

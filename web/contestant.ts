@@ -73,7 +73,7 @@ export class Contestant implements Disposable {
     this.#evaluator = await this.#evaluating;
   }
 
-  /** Measures the network as it is after all steps queued when this is called, at once, once it is {@link ready}. */
+  /** Measures the network after all steps queued before this call; at once, when it is {@link ready}. */
   async picture(): Promise<Picture> {
     const network = this.#network;
     const settings = analysisSettings(network, { seed: this.#seed });

@@ -18,8 +18,8 @@ export const sleep = (milliseconds: number) =>
   new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * A network and its twin without skip connections, training side by side. Two loops share the device: one queues steps in chunks, the
- * other measures both networks at whatever step they are. Neither waits for the other.
+ * A network and its twin without skip connections, training side by side. One loop queues steps in chunks,
+ * another measures both networks at whatever step they are; neither waits for the other.
  */
 export class Duel implements Disposable {
   paused = false;
@@ -76,7 +76,7 @@ export class Duel implements Disposable {
     return new Duel(gpu, data, [first, second], steps, report);
   }
 
-  /** Trains to the end, or until it is stopped. @throws CollimateError if training diverges or the device fails */
+  /** Trains until the end or a stop. @throws CollimateError if training diverges or the device fails */
   async run(): Promise<void> {
     try {
       await Promise.all([this.#train(), this.#watch()]);

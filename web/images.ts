@@ -18,7 +18,7 @@ const HEADER_BYTES = 16;
 /** The page's part of MNIST. */
 export interface PageImages {
   readonly split: DatasetSplit;
-  /** That of all 60,000 training images, so that the page trains on the numbers that `reproduce` trains on. */
+  /** That of all 60,000 training images, so that the page trains on the same numbers as `reproduce`. */
   readonly normalization: Task['normalization'];
 }
 

@@ -66,7 +66,7 @@ export const controls: { readonly [K in keyof PageSettings]: Control } = {
   branchScale: { kind: 'choice', label: 'Branch scale', default: '1', values: ['1', '1/L', 'learned'] },
 };
 
-/** Steps a second, the last as fast as it goes; on a GPU, alignment would else emerge in the blink of an eye. */
+/** Steps a second; the last is full speed, at which alignment on a GPU would emerge in a blink. */
 export const SPEEDS = [2, 5, 10, 20, 40, 80, 160, Number.POSITIVE_INFINITY];
 export const SPEED = 40;
 

@@ -65,8 +65,8 @@ export const analysisSuite: Suite = {
 };
 
 /**
- * At a few blocks and samples: uₖᵀ J vₖ = σₖ and |J vₖ| = σₖ for the leading triples, with J in float64 from the formula of
- * the branch at BatchNorm's initial statistics, W₂ · diag(h₁ > 0) · W₁ / (1 + ε).
+ * At a few blocks and samples: uₖᵀ J vₖ = σₖ and |J vₖ| = σₖ for the leading triples, with J in float64 from
+ * the branch's formula at BatchNorm's initial statistics, W₂ · diag(h₁ > 0) · W₁ / (1 + ε).
  */
 function checkTriples(
   { u, s, v }: { u: Float32Array; s: Float32Array; v: Float32Array },

@@ -9,7 +9,7 @@ const MANY = 500;
 /** Such passes in a queue. */
 const PASSES = 20;
 
-/** One thread that counts, so that only the dispatch costs; two kernels, since neighbors in a step differ. */
+/** One thread that counts, so only the dispatch costs; two kernels, since a step's neighbors differ. */
 const kernels = [1, 2].map((by) => ({
   name: `tiny_${by}`,
   wgsl: `@group(0) @binding(0) var<storage, read_write> x: array<u32>;

@@ -53,7 +53,7 @@ export async function timeHost(
   };
 }
 
-/** Milliseconds per step until the host has encoded some, until it has submitted them, and until they have run. */
+/** Milliseconds per step until the host has encoded some, has submitted them, and they have run. */
 async function queueSteps(gpu: Gpu, { trainer }: Training, steps: number) {
   const start = performance.now();
   const encoder = gpu.device.createCommandEncoder();

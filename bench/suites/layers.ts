@@ -29,7 +29,7 @@ const layers: Record<LayerWork['layer'], Layer> = {
   },
 };
 
-/** Attention and layer normalization with the gradients of all operands, as transformers are trained with them. */
+/** Attention and layer normalization with the gradients of all operands, as in training transformers. */
 export const layersSuite: Suite = {
   name: 'layers',
   summary: 'attention of N rows and LayerNorm of G·N rows, with all gradients',
@@ -91,7 +91,7 @@ const dot = (a: Values, b: Values, [i, j]: readonly [number, number], d: number)
   return sum;
 };
 
-/** Of P = softmax(q kᵀ/√d) and y = P v: v̄ = Pᵀ ȳ, S̄ = P ∘ (ȳ vᵀ − rows of ȳ·y), q̄ = S̄ k/√d, k̄ = S̄ᵀ q/√d. */
+/** P = softmax(q kᵀ/√d), y = P v: v̄ = Pᵀ ȳ, S̄ = P ∘ (ȳ vᵀ − rows of ȳ·y), q̄ = S̄ k/√d, k̄ = S̄ᵀ q/√d. */
 function attentionOf({ rows: n, features: d }: LayerWork, [q, k, v, dy]: readonly Values[]): Float64Array[] {
   const [y, dq, dk, dv] = Array.from({ length: 4 }, () => new Float64Array(n * d));
   const scale = 1 / Math.sqrt(d);

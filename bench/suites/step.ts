@@ -20,7 +20,7 @@ import {
 /** Steps in a submit: as many as training queues, or fewer if these would last longer. */
 const STEPS = 20;
 const SUBMIT_MS = 1000;
-/** Steps that are queued at once: the largest number that ends within about so many milliseconds, or the smallest. */
+/** Steps queued at once: the most that end within about this many milliseconds, or the fewest. */
 const LONG = [1000, 500, 200, 100];
 const LONG_MS = 25_000;
 

@@ -9,7 +9,7 @@ import { logDomain, range } from '../../src/report/numbers.ts';
 import type { Figure } from '../../src/report/page.ts';
 import { figure, type Legend, type Panel } from '../../src/report/svg.ts';
 
-/** GFLOPS of matrix products over their size, with the ceilings drawn in; undefined where none was measured. */
+/** GFLOPS of matrix products over size, with the ceilings drawn in; undefined if none was measured. */
 export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: string): Figure | undefined {
   const products = rows.filter(({ suite, milliseconds }) => suite === 'matmul' && milliseconds);
   if (products.length === 0) return undefined;

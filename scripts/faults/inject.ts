@@ -1,6 +1,6 @@
 /**
- * Loaded into a process of `reproduce` (`--import`) before anything else: lets one of its file operations fail, or one of its
- * submits lose the device. What is asked for is in the environment variable COLLIMATE_FAULT; nothing in src knows of it.
+ * Loaded into a `reproduce` process (`--import`) before anything else: fails one file operation, or loses
+ * the device at one submit, as the environment variable COLLIMATE_FAULT says. Nothing in src knows of it.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

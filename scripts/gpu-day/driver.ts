@@ -10,8 +10,8 @@ const DRIVERS = ['libGLX_nvidia.so.0', 'libEGL_nvidia.so.0'];
 const FOLDERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/local/nvidia/lib64', '/usr/lib/wsl/lib'];
 
 /**
- * Where the Vulkan loader finds a driver's manifest on a machine with an NVIDIA GPU but no manifest: one that is written into
- * `folder`. Undefined where there is one, or no such driver.
+ * Writes a driver's manifest for the Vulkan loader into `folder`, on machines with an NVIDIA GPU but no
+ * manifest, and returns its path. Undefined if there is one, or no such driver.
  */
 export function writtenManifest(
   { nvidia, manifests, environment }: Pick<SystemFacts, 'nvidia' | 'manifests' | 'environment'>,

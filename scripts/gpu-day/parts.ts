@@ -31,8 +31,8 @@ const COMPILER_TESTS = existsSync(resolve(import.meta.dirname, '../../node_modul
   : ['test/reference.test.ts'];
 
 /**
- * All parts of a day on an adapter, the most valuable first, with results in `folder`. Those first are given more than a GPU
- * needs for them: what they leave is not lost.
+ * All parts of a day on an adapter, the most valuable first, with results in `folder`. The first get more
+ * time than a GPU needs; what they leave is not lost.
  */
 export function tasks(folder: string, adapter: string): Task[] {
   const on = ['--adapter', adapter];
@@ -157,7 +157,7 @@ function benchFindings(file: string): string[] {
   return [rooflineText(roofline), ...lines, checkText(rows)].filter(Boolean);
 }
 
-/** How long the whole takes: as it did, or by the speed of the steps so far, for the network and its control alike. */
+/** How long the whole takes: as it did, or by the pace of steps so far, for network and control alike. */
 function extrapolated(log: string): string[] {
   const lines = log.split('\n').filter((line) => line.startsWith('{'));
   const events = lines.flatMap((line): ({ event: string; network: string } & TrainingProgress)[] => {

@@ -15,8 +15,8 @@ export interface Child {
 const GRACE = { share: 1 / 4, most: 5 };
 
 /**
- * Runs a process and all that it starts for so many seconds at most: towards their end by SIGTERM, so that it can write what it
- * has, and at their end by SIGKILL. An abort ends it in the same way at once.
+ * Runs a process and its children for at most `seconds`: SIGTERM comes a little earlier, so that it can
+ * write what it has, and SIGKILL at the end. An abort ends it the same way at once.
  */
 export function runWithin(child: Child, seconds: number, stop: AbortSignal): Promise<Ending> {
   const log = openSync(child.log, 'w');

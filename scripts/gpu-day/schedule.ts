@@ -4,7 +4,7 @@ export interface Part {
   readonly name: string;
   /** Its share of the time that is left, beside the weights of those after it. */
   readonly weight: number;
-  /** Seconds below which it is not worth starting; may depend on how long earlier parts took, Infinity if cut off. */
+  /** Seconds below which starting is not worth it; may depend on earlier times (Infinity: cut off). */
   readonly least: number | ((seconds: ReadonlyMap<string, number>) => number);
 }
 
@@ -43,9 +43,9 @@ export interface World<P extends Part> {
 }
 
 /**
- * Runs parts in their order, the most valuable first, for `seconds` altogether. Each is given a share of what is left by its
- * weight, and at least the least it needs, so what one leaves goes to all after it. One for which too little is left is not
- * started; one that fails does not keep the others from running.
+ * Runs parts in order, the most valuable first, for `seconds` altogether. Each gets a share of the rest by
+ * weight, and at least its least, so what one leaves goes to all after it. A part with too little left is
+ * not started; one that fails does not keep the others from running.
  */
 export async function runDay<P extends Part>(
   parts: readonly P[],

@@ -14,7 +14,7 @@ export function typescript(folder: string): string[] {
     .sort();
 }
 
-/** Each test file with the sources that it imports, directly or not, and over how many files each is reached. */
+/** Each test file's sources, imported directly or not, with how many imports away each is. */
 function testImports(): Map<string, Map<string, number>> {
   const direct = new Map<string, string[]>();
   const importsOf = (file: string): string[] => {
@@ -45,9 +45,9 @@ function testImports(): Map<string, Map<string, number>> {
 }
 
 /**
- * In which order to run test files for a change of one source file: by how likely each is to notice it per second that it takes.
- * A file is likelier to if it is the source's own or imports it over few others, and if it has noticed changes of the same file.
- * Test files that do not reach the source are left out.
+ * The order of test files for a change of one source: by how likely each is to notice it per second it
+ * takes. Likelier are a source's own test, tests that import it over few files, and those that noticed
+ * earlier changes of it. Test files that do not reach the source are left out.
  */
 export class TestOrder {
   readonly #seconds: Readonly<Record<string, number>>;

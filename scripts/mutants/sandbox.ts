@@ -18,7 +18,7 @@ export interface Outcome {
   readonly cpu: number;
 }
 
-/** A checkout of HEAD of its own, in which files can be changed and tests run, until it is disposed, or a signal ends this process. */
+/** A checkout of HEAD in which to change files and run tests, until disposed or a signal ends us. */
 export class Sandbox implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'collimate-mutants-'));
   readonly #changed = new Set<string>();
@@ -52,7 +52,7 @@ export class Sandbox implements Disposable {
     }
   }
 
-  /** Runs test files in this order, up to the first that fails or hangs. `expected` says how many seconds a file may take. */
+  /** Runs test files in order until one fails or hangs. `expected` gives the seconds a file may take. */
   async test(files: readonly string[], expected: (file: string) => number): Promise<Outcome> {
     this.#vitest ??= fork(join(import.meta.dirname, 'vitest.ts'), [this.folder], {
       ...{ cwd: this.folder, detached: true, stdio: 'ignore' },

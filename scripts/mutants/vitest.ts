@@ -1,6 +1,6 @@
 /**
- * Runs test files of the folder given, a list per message, in order and up to the first test that fails. One process serves many
- * mutants: of the sources, which it keeps transformed, only the changed file is read anew.
+ * Runs test files of the given folder, one list per message, in order and up to the first failure. One
+ * process serves many mutants: it keeps sources transformed and rereads only the changed file.
  */
 import { join } from 'node:path';
 import { createVitest, type TestModule, type TestSpecification } from 'vitest/node';
@@ -16,7 +16,7 @@ export type Event =
   | { readonly kind: 'ended'; readonly file: string; readonly seconds: number; readonly failed: boolean }
   | { readonly kind: 'done'; readonly passed: boolean };
 
-/** Keeps the order of a request, in which the likeliest to fail come first. Vitest would begin with the longest. */
+/** Keeps a request's order, likeliest failures first; Vitest would begin with the longest. */
 class InOrder {
   readonly shard = (files: TestSpecification[]) => files;
   readonly sort = (files: TestSpecification[]) => files;

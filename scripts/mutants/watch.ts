@@ -6,8 +6,8 @@ const SLACK_SECONDS = 30;
 const IDLE_SECONDS = 0.3;
 
 /**
- * Tells tests that hang from tests that are slow, on a machine with other work too: what counts is the time on the processors
- * of a whole session of processes, as the leader's id names it.
+ * Tells hanging tests from slow ones, whatever else the machine does: what counts is the processor time of a
+ * whole session of processes, named by its leader's id.
  */
 export class Watch {
   readonly #session: number;

@@ -62,7 +62,7 @@ export interface Dataset extends DatasetFacts {
   readonly sources: Sources;
   /** The name of the source that options need; default: the first. */
   readonly sourceFor?: (options: DatasetOptions) => string;
-  /** In `collimate data`: what it is, beyond facts and sources; where it is if there, but not fetched. */
+  /** In `collimate data`: what it is, beyond facts and sources; and where it is, if there unfetched. */
   readonly about?: string;
   readonly where?: (dataDir: string) => string | undefined;
   /** npm packages that hold its files, unless those are among the data. */

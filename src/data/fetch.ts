@@ -33,7 +33,7 @@ export interface FetchOptions extends PlaceOptions {
  * grows under its name plus `.part`, from which an interrupted transfer resumes, and gets its name once
  * whole with the right checksum. Processes that fetch the same file at once write the same bytes to the same
  * places and never cut each other's off.
- * @throws CollimateError if the server fails or sends an unpublished file, or the disk is full
+ * @throws CollimateError if the server fails or sends a file other than the published, or the disk is full
  */
 export async function ensureDataset(
   name: DatasetName,

@@ -28,7 +28,7 @@ const MAX_BYTES = 2 ** 32 - 1;
  * Decodes images of any size: resizes the shorter side to `side`, crops the longer at both ends, and gives
  * gray images three equal channels. Classes are the folders of `train` in alphabetical order. Images are
  * ordered by their names' hashes, which mixes the classes the same way everywhere.
- * @throws CollimateError without `sharp` or images, or naming one that cannot be decoded
+ * @throws CollimateError if `sharp` or images are missing, or naming one that cannot be decoded
  */
 export async function decodeImages(files: ImageFiles, options: DecodeOptions): Promise<DatasetSplit> {
   const { name, side, cache, say } = options;

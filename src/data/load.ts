@@ -10,8 +10,8 @@ export function placeOf(name: DatasetName, options: DatasetOptions): Place | und
 }
 
 /**
- * Loads a dataset from this machine's files; docs/data.md says where they are sought. Other than published
- * files are accepted if their form is right, and the dataset's name then says so.
+ * Loads a dataset from this machine's files; docs/data.md says where they are sought. Unpublished files of
+ * the right form are accepted, and the dataset's name then says so.
  * @throws CollimateError if the dataset is missing, damaged or of another form
  */
 export async function loadDataset(name: DatasetName, options: DatasetOptions = {}): Promise<DatasetSplit> {

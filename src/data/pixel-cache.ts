@@ -11,7 +11,7 @@ export interface Part {
 
 type Parts = readonly [train: Part, test: Part];
 
-/** Three u32: classes, and images of both parts. Images and labels follow, then the SHA-256 of it all. */
+/** Three u32: how many classes, and images in each part. Then images, labels, and the SHA-256 of it all. */
 const HEADER_BYTES = 12;
 const CHECKSUM_BYTES = 32;
 const CHUNK = 2 ** 26;

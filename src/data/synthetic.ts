@@ -29,7 +29,7 @@ const MAX_BYTES = 2 ** 32 - 1;
 /** Waves that a class' pattern is the sum of, and their most periods across the image. */
 const WAVES = 4;
 const PERIODS = 3;
-/** Of the pattern in bytes around 128; the least share of it in an image; and of the noise added to it. */
+/** Amplitude in bytes: the pattern's around 128, the least share of it in an image, and the noise's. */
 const AMPLITUDE = 80;
 const MINIMUM_CONTRAST = 0.5;
 const NOISE = 24;

@@ -181,7 +181,7 @@ async function askFamily(gpu: Gpu, family: Family): Promise<void> {
   compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
 }
 
-/** All questions to devices by name, asked or not. Each throws {@link WrongAnswers} at a wrong answer. */
+/** Questions to devices by name, even with `COLLIMATE_UNCHECKED`. Each may throw {@link WrongAnswers}. */
 export const questions: Readonly<Record<string, (gpu: Gpu) => Promise<void>>> = {
   device: askDevice,
   ...Object.fromEntries(

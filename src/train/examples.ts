@@ -16,7 +16,7 @@ export interface DeviceExamples {
   readonly labels: DeviceArray;
   /** f32 [n, k]: target vectors in place of classes, of variance 1, as the squared error expects. */
   readonly targets?: DeviceArray;
-  /** Byte x of channel c becomes x · scale[c] + shift[c]; or their sum, where a network takes one number. */
+  /** Byte x of channel c becomes x · scale[c] + shift[c]; their sum, if the network takes one for all. */
   readonly scale: readonly number[];
   readonly shift: readonly number[];
 }
