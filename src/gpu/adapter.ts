@@ -1,22 +1,22 @@
 import type { AdapterTraits } from './kernel.ts';
 import { texelCapacity } from './texels.ts';
 
-/** What a run records about the adapter it ran on. */
+/** What a run records about its adapter. */
 export interface AdapterInfo {
   readonly name: string;
   readonly vendor: string;
   /** The driver's name and version as it reports them; may be empty in browsers. */
   readonly driver: string;
-  /** The API beneath WebGPU, where it is known. */
+  /** The API beneath WebGPU, if known. */
   readonly backend: 'vulkan' | 'metal' | 'd3d12' | undefined;
   readonly kind: AdapterTraits['kind'];
   /** A GPU, an installed software driver, or the bundled one. */
   readonly source: 'hardware' | 'system' | 'swiftshader';
-  /** Threads over which lavapipe spreads a dispatch, where they are set. */
+  /** Threads that lavapipe spreads a dispatch over, if set. */
   readonly threads?: number | undefined;
 }
 
-/** An adapter with what belongs to it. */
+/** An adapter, and what is known about it. */
 export interface FoundAdapter {
   readonly adapter: GPUAdapter;
   readonly backend?: AdapterInfo['backend'];
@@ -72,7 +72,7 @@ export function traitsOf(
 
 /** Dawn's, not yet WebGPU's. */
 const SIZED = 'subgroup-size-control' as GPUFeatureName;
-/** Features the engine has a use for; each is optional. */
+/** Features the engine can use; each is optional. */
 const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query', SIZED];
 
 /** Asks for all that the adapter can do: limits at their maxima, and the features the engine uses. */

@@ -11,7 +11,7 @@ import { inNode, quietly } from './wait.ts';
 
 /** Chooses among kernels that compute the same: each kernel itself, or another of its `choice`. */
 export interface KernelChooser {
-  /** A kernel for each piece of work, in order. */
+  /** One kernel per piece of work, in order. */
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]>;
 }
 
@@ -71,7 +71,7 @@ export class Gpu implements Disposable {
   };
 
   /**
-   * A device of an adapter, with all its limits and the features that the engine uses.
+   * An adapter's device, with all its limits and the features that the engine uses.
    * @throws CollimateError if the adapter gives none
    */
   static async create(found: FoundAdapter, options: DeviceOptions = {}): Promise<Gpu> {
@@ -221,7 +221,7 @@ export class Gpu implements Disposable {
     await this.#fate.settled(this.device.queue.onSubmittedWorkDone());
   }
 
-  /** Throws the device's failure, if it has failed or was disposed of. */
+  /** Throws the device's failure, or that it was disposed of. */
   check(): void {
     this.#fate.check();
   }
@@ -232,8 +232,8 @@ export class Gpu implements Disposable {
     this.#disposed = true;
     this.memory.clear(this.#mapping);
     this.#pipelines.clear();
-    this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // Those who waited for it got the error.
-    // Dawn holds on to a listener, and by it to the device with its thread.
+    this.#wide?.then((gpu) => gpu.dispose()).catch(() => {}); // Whoever waited for it got the error.
+    // Dawn keeps listeners, and through them the device with its thread, alive.
     this.device.removeEventListener('uncapturederror', this.#onError);
     this.device.destroy();
     try {

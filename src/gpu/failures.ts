@@ -39,7 +39,7 @@ export function uncaptured(error: GPUError): CollimateError {
   );
 }
 
-/** A shader that does not compile: every message of the compiler, with the lines of WGSL around it. */
+/** A shader that does not compile: the compiler's errors, each with the lines of WGSL around it. */
 export function shaderError(
   name: string,
   wgsl: string,

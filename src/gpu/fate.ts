@@ -1,7 +1,7 @@
 import type { CollimateError } from '../errors.ts';
 import { quietly } from './wait.ts';
 
-/** The first failure of a device, which is final, and the waits that it ends. */
+/** A device's first failure, which is final, and the waits it ends. */
 export class Fate {
   readonly #waits = new Set<(reason: CollimateError) => void>();
   #failure: CollimateError | undefined;
@@ -37,8 +37,8 @@ export class Fate {
       this.check();
       return value;
     } catch (error) {
-      this.check(); // The failure is the cause; what the wait itself says only follows from it.
-      // Chromium breaks off the mapping of a buffer before it says that the device was lost.
+      this.check(); // The failure is the cause; the wait's own error only follows from it.
+      // Chromium aborts the mapping of a buffer before it reports that the device was lost.
       const { name } = Object(error) as Error;
       if (name === 'AbortError') await this.settled(new Promise((resolve) => setTimeout(resolve, 1000)));
       throw error;

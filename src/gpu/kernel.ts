@@ -1,15 +1,15 @@
 /** What kernel factories know of an adapter: plain data, so kernels can be generated without one. */
 export interface AdapterTraits {
-  /** A rasterizer on the CPU wants other kernels than a GPU does. */
+  /** CPU rasterizers need other kernels than GPUs. */
   readonly kind: 'hardware' | 'software';
-  /** Smallest number of lanes in a subgroup; 0 where subgroup operations cannot be used. */
+  /** Smallest number of lanes in a subgroup; 0 without subgroup operations. */
   readonly subgroupSize: number;
   readonly maxStorageBuffersPerStage: number;
-  /** Bytes that one storage binding may span. */
+  /** Largest storage binding, in bytes. */
   readonly maxBindingBytes: number;
-  /** Bytes that one uniform binding may span. */
+  /** Largest uniform binding, in bytes. */
   readonly maxUniformBytes: number;
-  /** Bytes of the largest buffer that a kernel can read a copy of in a texture. */
+  /** Largest buffer that kernels can read as a copy in a texture, in bytes. */
   readonly maxTexelBytes: number;
   readonly maxWorkgroupsPerDimension: number;
   readonly maxWorkgroupInvocations: number;
@@ -18,7 +18,7 @@ export interface AdapterTraits {
   readonly offsetAlignment: number;
   /** Whether shaders can compute in f16. */
   readonly f16: boolean;
-  /** Whether a shader can say how large its subgroups are. */
+  /** Whether a shader can set the size of its subgroups. */
   readonly sizedSubgroups?: boolean;
   /** Whether matrix products may round their operands to f16; only if a program asks for it. */
   readonly halfProducts?: boolean;
@@ -55,7 +55,7 @@ export interface Kernel {
   readonly choice?: KernelChoice;
   /** Complete shader source with the entry point `main`. */
   readonly wgsl: string;
-  /** Access of the buffers, which are `@group(0) @binding(0…n-1)` in this order. */
+  /** Access to the buffers at `@group(0) @binding(0…n-1)`, in order. */
   readonly bindings: readonly Access[];
   /** Rows and columns of matrices bound as copies with sides rounded up to multiples of four: see pad.ts. */
   readonly padded?: readonly (readonly [rows: number, cols: number] | undefined)[];

@@ -5,14 +5,14 @@ import { Spare } from './spare.ts';
 import { texelTexture } from './texels.ts';
 import { quietly } from './wait.ts';
 
-/** Storage that can be read as uniforms, copied from and to. The flags are there once there is a device. */
+/** Storage that can be bound as uniforms and copied from and to. The flags exist once there is a device. */
 const storageUsage = () =>
   GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /** A device's buffers and textures: counted, kept within available memory, and reused once released. */
 export class DeviceMemory {
   readonly #buffers = new Set<GPUBuffer>();
-  /** With the bytes of each. */
+  /** With each one's bytes. */
   readonly #textures = new Map<GPUTexture, number>();
   readonly #spareBuffers = new Spare<GPUBuffer>((buffer) => this.destroyBuffer(buffer));
   readonly #spareTextures = new Spare<GPUTexture>((texture) => this.#destroyTexture(texture));

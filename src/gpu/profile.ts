@@ -2,7 +2,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from './device.ts';
 import { Recorder } from './runnable.ts';
 
-/** GPU time of some labelled work. */
+/** GPU time of some labeled work. */
 export interface Timing {
   readonly label: string;
   /** In nanoseconds, on the GPU's own clock and from its own zero. */
@@ -23,7 +23,7 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Submits what `encode` records, and returns the GPU time of each labelled part, in order. A part is one
+ * Submits what `encode` records, and returns the GPU time of each labeled part, in order. A part is one
  * pass, or several with copies between them.
  * @throws CollimateError if the adapter has no timestamps, or for more than 2048 passes
  */

@@ -19,7 +19,7 @@ export interface Queue {
   submit(programs: readonly Runnable[]): void;
 }
 
-/** A kernel with what it binds. */
+/** A kernel with its bindings. */
 export interface Call {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;

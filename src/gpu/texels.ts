@@ -5,7 +5,7 @@ export const TEXEL_BYTES = 16;
 export const TEXELS_PER_ROW = 1024;
 const ROW_BYTES = TEXELS_PER_ROW * TEXEL_BYTES;
 
-/** Bytes of the largest buffer whose copy fits into a texture of at most `rows` rows. */
+/** Bytes of the largest buffer with a copy that fits a texture of `rows` rows. */
 export const texelCapacity = (rows: number): number => rows * ROW_BYTES;
 
 /** Descriptor of a texture for copies of up to `bytes` bytes, and the bytes it takes itself. */

@@ -29,7 +29,7 @@ function turn(): void {
   setImmediate(turn);
 }
 
-/** The same promise, awaited without burning a core. Every promise of a device goes through here. */
+/** Awaits a promise without burning a core. Every promise of a device goes through here. */
 export function quietly<T>(promise: Promise<T>): Promise<T> {
   if (!inNode) return promise;
   pending++;

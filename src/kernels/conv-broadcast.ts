@@ -201,7 +201,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
 /** Rows written per turn of the store loop. */
 const STORED_ROWS = 4;
 
-/** Stores the sums, or adds them to those of earlier blocks. */
+/** Stores the sums, or adds them to earlier blocks'. */
 const storeRows = ({ part }: ConvForm, sums: ReturnType<typeof sumsOf>, lanes: number): string => {
   const flags = part === 'weight' ? 'start > 0u, true' : 'false, true';
   return storeSums(sums, 's.rows', lanes, Math.min(STORED_ROWS, sums.names.length), flags);

@@ -15,7 +15,7 @@ export const SCALARS = {
 } as const;
 export type Scalar = keyof typeof SCALARS;
 
-/** The type of an element in a buffer, or of four. */
+/** The type of one element in a buffer, or of four. */
 export const elementType = (dtype: Scalar, wide: boolean): string => {
   const { stored } = SCALARS[dtype];
   return wide ? `vec4<${stored}>` : stored;
@@ -23,7 +23,7 @@ export const elementType = (dtype: Scalar, wide: boolean): string => {
 
 export interface Leaf {
   readonly dtype: Scalar;
-  /** Elements to step for one step along each axis of the space. */
+  /** Elements per step along each axis of the space. */
   readonly strides: readonly number[];
   /**
    * `buffer` reads a binding; the value of `index` is the offset itself (a coordinate times its stride), and
@@ -152,10 +152,10 @@ export class Uniforms {
   }
 }
 
-/** Leaves that one kernel reads through uniform bindings; adapters have twelve, and sizes take one. */
+/** Leaves that a kernel may read as uniforms: adapters allow twelve bindings, and sizes take one. */
 const MOST_UNIFORM_LEAVES = 8;
 
-/** The expression that is stored for a result. */
+/** The expression stored for a result. */
 export function stored(expression: string, dtype: Scalar): string {
   return dtype === 'bool' ? `select(U(0u), U(1u), ${expression})` : expression;
 }
@@ -165,7 +165,7 @@ export function strideOf(uniforms: Uniforms, j: number, a: number, stride: numbe
   return stride === 1 || stride === 0 ? `${stride}u` : uniforms.add(`stride${j}_${a}`, stride);
 }
 
-/** Sum of coordinate · stride over axes, as WGSL; terms with stride 0 are left out. */
+/** WGSL of the sum of coordinate · stride over axes, without terms of stride 0. */
 export function offset(terms: readonly { coordinate: string; stride: string }[]): string {
   const parts = terms
     .filter(({ stride }) => stride !== '0u')

@@ -6,7 +6,7 @@ export interface GatherSpec {
   /** What the table holds: f32, or bytes packed four to a word, lowest first. */
   source: 'u8' | 'f32';
   rows: number;
-  /** Elements of a row. */
+  /** Elements per row. */
   width: number;
   /** Number of tables, one after the other: the rows are taken from each. */
   outer?: number;

@@ -7,14 +7,14 @@ export interface Operand {
   readonly access: Exclude<Access, 'read_write'>;
   /** Elements per load: neighbors, starting at a multiple of their number. */
   readonly width: 1 | 2 | 4;
-  /** Elements from the first to the last. */
+  /** Elements it spans. */
   readonly size: number;
 }
 
 /** Bytes and operations above which copying an operand that a uniform buffer could hold pays off. */
 const COPIED_FROM = { bytes: 2 ** 14, operations: 2 ** 22 };
 
-/** With more lanes lavapipe 25.0 loads wrong texels: see docs/rejected.md. */
+/** With more lanes, lavapipe 25.0 loads wrong texels: see docs/rejected.md. */
 const TEXEL_LANES = 8;
 
 /**
@@ -66,7 +66,7 @@ export function declareOperand(
   return `@group(0) @binding(${binding}) ${declaration}\nfn fetch${name}(i: u32) -> ${type} { return ${value}; }`;
 }
 
-/** For the names of variants: which operands are not read from storage, `, A texels, B uniform,`. */
+/** For variants' names: the operands not read from storage, as `, A texels, B uniform,`. */
 export function accessWords({ a, b }: { readonly a: Operand; readonly b: Operand }): string {
   const words = Object.entries({ A: a, B: b }).flatMap(([name, { access }]) =>
     access === 'read' ? [] : [`, ${name} ${access}`],

@@ -22,8 +22,8 @@ const PANEL_WITH_BARRIERS = 4;
 /**
  * Orthonormal bases of B sets of r vectors: bindings Y (B, r, d) read, Q (B, r, d) written. In each problem,
  * Q's vectors are orthonormal for any finite Y (else NaN), and its first j span what Y's first j do, as far
- * as those are independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2) is orthonormal
- * whatever the input, so zero, repeated and badly scaled vectors need no special care.
+ * as those are independent. Householder's method (Golub & Van Loan, *Matrix Computations*, 5.2) stays
+ * orthonormal for any input, so zero, repeated and badly scaled vectors need no special care.
  *
  * One workgroup solves a problem. Each lane owns the same elements of all vectors, so it loads only what it
  * stored itself, and lanes exchange nothing but dot products.
@@ -84,7 +84,7 @@ function source(r: number, d: number, lanes: number, traits: AdapterTraits): str
       .map((c) => `abs(${x(c)})`)
       .reduce((a, b) => `max(${a}, ${b})`)})`;
 
-  /** Takes vectors i ≥ first of the panel through the reflector h: v −= h (h·v). */
+  /** Applies the reflector h to the panel's vectors i ≥ first: v −= h (h·v). */
   const reflect = (first: number) => {
     const some = panel.filter((i) => i >= first);
     const dots = (four: number) =>

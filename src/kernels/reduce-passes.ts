@@ -27,7 +27,7 @@ export interface NumberedAxis {
 
 /** How threads share the work of a reduction. */
 export interface Sharing {
-  /** Axes that stay, and those that are reduced. */
+  /** Remaining axes, and reduced ones. */
   readonly stay: readonly NumberedAxis[];
   readonly fold: readonly NumberedAxis[];
   /** Whether a thread reduces four neighbors together: then its totals are joined. */
@@ -52,7 +52,7 @@ export const partners = ({ along, lanes, rows }: Sharing): readonly [from: numbe
 
 /** Statements with which a workgroup traverses its part of a space, once or in stages. */
 export class Passes {
-  /** Before all passes: the coordinates of a thread's result, and where each leaf starts there. */
+  /** Before all passes: the coordinates of a thread's result, and each leaf's offset there. */
   readonly opening: readonly string[];
   readonly #steps: readonly string[];
   readonly #around: readonly NumberedAxis[];
@@ -93,7 +93,7 @@ export class Passes {
     return shader.hoist(varies, load, needed && neededFor(shader.body, needed));
   }
 
-  /** The loops of all reductions, whose results are called `{name}_0`. */
+  /** The loops of all reductions, with results `{name}_0`. */
   all(): string[] {
     const { results } = this.shader.body;
     return this.#loops(

@@ -19,7 +19,7 @@ import { stripesOf, stripesSource } from './stripes.ts';
 export type { ReduceKind } from './accumulate.ts';
 
 export interface ReduceSpec {
-  /** What is reduced; for each reduction one result of the body, or four. */
+  /** What is reduced: one result of the body per reduction, or four. */
   body: Body;
   /** How each result is reduced. */
   kinds: readonly ReduceKind[];
@@ -34,10 +34,10 @@ export interface ReduceSpec {
 export const bytesToReduce = (kinds: readonly ReduceKind[]): number =>
   kinds.reduce((bytes, kind) => bytes + (kind === 'variance' ? 16 : 4), 0);
 
-/** The name of the total of reduction `i`. */
+/** The name of reduction `i`'s total. */
 export const totalName = (i: number): string => `total${i}`;
 
-/** The leaf that stands for that. */
+/** The leaf of that total. */
 export const totalLeaf = (i: number, dtype: Scalar, axes: number): Leaf => ({
   ...{ dtype, source: 'value', name: totalName(i) },
   strides: new Array<number>(axes).fill(0),
@@ -58,7 +58,7 @@ const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
  */
 export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
   const { kinds, reduced, splits = 1, stages } = spec;
-  // Where each element lies is one more leaf, so that axes are merged only where results allow it.
+  // A leaf for each element's place, so that axes are merged only if results allow it.
   const dense = stages
     ? [{ dtype: 'f32', source: 'place', strides: denseStrides(spec.body.space) } as const]
     : [];

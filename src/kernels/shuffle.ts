@@ -10,9 +10,9 @@ function halfBits(n: number): number {
   return Math.max(1, Math.ceil(Math.log2(n) / 2));
 }
 
-/** Where index `i` goes in the permutation chosen by the u32 `key`; n or more stay where they are. */
+/** Where index `i` goes in the permutation chosen by the u32 `key`; indices from n on stay in place. */
 export function shuffleIndex(i: number, key: number, n: number): number {
-  if (i >= n) return i; // From there a walk need not end.
+  if (i >= n) return i; // From there, iterating may never end.
   const bits = halfBits(n);
   const mask = 2 ** bits - 1;
   let x = i;

@@ -69,7 +69,7 @@ export function stripesSource(
   return tiledSource(
     {
       ...problem,
-      // Shaders of reductions have another B.
+      // In reductions' shaders, B names a type.
       memory: `${declareOperand(0, 'A', form.a)}
 ${declareOperand(1, 'B', form.b, 'right')}
 ${memory}

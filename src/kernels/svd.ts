@@ -37,7 +37,7 @@ export function svd(sizes: Sizes<'size' | 'batch'>, traits: AdapterTraits): Kern
     bindings: ['read', 'read_write', 'read_write'],
     uniforms: Uint32Array.of(batch, 0, 0, 0),
     grid: foldGrid(batch, traits),
-    // Some 6 sweeps of n²/2 rotations of 8 operations an element.
+    // About 6 sweeps of n²/2 rotations of 8 operations per element.
     flops: 24 * n ** 3 * batch,
     bytes: 4 * (2 * n + 1) * n * batch,
   };

@@ -1,6 +1,6 @@
 import type { AdapterTraits } from '../gpu/kernel.ts';
 
-/** Values that a lane reads from workgroup memory between two barriers. */
+/** Values that a lane reads from workgroup memory between barriers. */
 const RADIX = 8;
 
 /** A variable of every lane, and how two of its values are joined. */

@@ -18,7 +18,7 @@ const SHAPES: readonly (TiledShape & { readonly cost: number })[] = [
 ];
 /** Workgroups that a GPU is assumed to run side by side at full speed. */
 const GPU_CORES = 128;
-/** Kernels worth trying for a product: a GPU compiles quickly, and the guesses are rough. */
+/** Kernels worth trying per product: GPUs compile quickly, and the guesses are rough. */
 export const GPU_CANDIDATES = 5;
 
 /** All shapes that the adapter can run, the best guess first. */

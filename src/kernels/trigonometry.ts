@@ -52,7 +52,7 @@ fn sine(x: F, quarters: u32) -> F {
   return bitcast<F>(select(y, bits | U(0x7fc00000u), bits >= U(0x7f800000u)));
 }`;
 
-/** WGSL of word `word + i` of 2/π, `word` being 4 at most. */
+/** WGSL of word `word + i` of 2/π, for `word` up to 4. */
 function wordAt(i: number): string {
   return [1, 2, 3, 4].reduce(
     (chosen, w) => `select(${chosen}, U(${TWO_OVER_PI[w + i]}u), word == U(${w}u))`,

@@ -3,7 +3,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import { profile } from '../gpu/profile.ts';
 import { type Call, type Recorder, record } from '../gpu/runnable.ts';
 
-/** Times of one kernel, in microseconds. */
+/** A kernel's times, in microseconds. */
 export interface Times {
   readonly median: number;
   readonly least: number;
@@ -98,7 +98,7 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
   }
 };
 
-/** Microseconds of one dispatch of each kernel. */
+/** Microseconds per dispatch of each kernel. */
 async function timeRound(gpu: Gpu, runners: readonly Runner[]): Promise<number[]> {
   const repeat = ({ call, dispatches }: Runner, recorder: Recorder) => {
     for (let i = 0; i < dispatches; i++) recorder.dispatch(call);

@@ -71,7 +71,7 @@ export class Tuner implements KernelChooser {
     this.choices = { ...pinned };
   }
 
-  /** One program at a time: measurements would disturb each other. */
+  /** One program at a time: measurements would disturb one another. */
   choose(gpu: Gpu, work: readonly Work[]): Promise<Kernel[]> {
     const chosen = this.#last.then(() => this.#chooseAll(gpu, work));
     this.#last = chosen.catch(() => {});
