@@ -6,10 +6,7 @@ import { expectOptions, expectTensors, sides, type Tensor, type Typed } from './
 /** The largest finite float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
-/**
- * The identity matrix [rows, columns]: 1 on the diagonal, 0 beside it.
- * @example eye(2) // [[1, 0], [0, 1]]
- */
+/** The matrix [rows, columns] with 1 on its diagonal, else 0. @example eye(2) // [[1, 0], [0, 1]] */
 export function eye(rows: number, columns = rows): Typed {
   const shape = sides('eye', [rows, columns]);
   return c.cast(c.equal(c.iota(shape, -2), c.iota(shape, -1)), 'f32');
@@ -27,8 +24,8 @@ export function logsumexp(x: Tensor, axes: c.Axes = -1): Typed {
 }
 
 /**
- * eˣ / Σ eˣ along an axis (default: the last), without overflow. −∞ gives 0. As in PyTorch, the whole axis
- * is NaN if it holds NaN or ∞, or only −∞.
+ * eˣ / Σ eˣ without overflow along an axis (default: the last); all NaN with NaN, ∞ or only −∞, as in
+ * PyTorch.
  * @example softmax(array([0, Math.log(3)])) // [0.25, 0.75]
  */
 export function softmax(x: Tensor, axes: c.Axes = -1): Typed {
@@ -77,10 +74,7 @@ export function oneHot(index: Tensor, classes: number): Typed {
   return c.cast(same, 'f32');
 }
 
-/**
- * x · {@link sigmoid}(x), also called swish; NaN at −∞.
- * @example silu(array([1, -1])) // [0.731059, -0.268941]
- */
+/** x · {@link sigmoid}(x), or swish; NaN at −∞. @example silu(array([1, -1])) // [0.731059, -0.268941] */
 export const silu = (x: Tensor): Typed => c.mul(x as Typed, c.sigmoid(x));
 
 /**

@@ -36,15 +36,9 @@ export const mul = binary('mul');
 export const div = binary('div');
 /** Integer remainder, signed like the dividend; x rem 0 = 0. @example rem(iota([4]), 3) // [0, 1, 2, 0] */
 export const rem = binary('rem');
-/**
- * The larger of two numbers; NaN if either is. Equal f32 operands share the derivative equally.
- * @example maximum(array([-1, 2]), 0) // [0, 2]
- */
+/** The larger; NaN if either is. Ties share the derivative. @example maximum(array([-1, 2]), 0) // [0, 2] */
 export const maximum = binary('max');
-/**
- * The smaller of two numbers; NaN if either is. Equal f32 operands share the derivative equally.
- * @example minimum(array([-1, 2]), 0) // [-1, 0]
- */
+/** The smaller; NaN if either is. Ties share the derivative. @example minimum(array([1, 3]), 2) // [1, 2] */
 export const minimum = binary('min');
 /** a > b, as bool; false if either is NaN. @example greater(array([1, 2]), 1) // [0, 1] */
 export const greater = comparison('greater');
@@ -116,10 +110,7 @@ export const pow = (a: Operand, b: Operand): Typed =>
 export const normalize = (x: Tensor, mean: Tensor, rate: Tensor, weight: Tensor, bias: Tensor): Typed =>
   bind('normalize', alignRanks('normalize', [x, mean, rate, weight, bias]), {});
 
-/**
- * `a` where `condition` (bool) is true, else `b`; both may be bool too.
- * @example where(greater(array([-1, 2]), 0), array([10, 20]), 0) // [0, 20]
- */
+/** `a` where `condition` (bool) is true, else `b`. @example where(less(iota([3]), 1), 5, 6) // [5, 6, 6] */
 export function where<D extends DType = 'f32'>(condition: Tensor, a: Operand<D>, b: Operand<D>): Typed<D> {
   return bind('where', alignRanks('where', [condition, ...literals(a, b)]), {});
 }

@@ -13,7 +13,7 @@ export function dependents(outputs: readonly (Tensor | null)[], inputs: readonly
   });
 }
 
-/** Nodes in lists: results of one loop together, where the first of them is; all others alone. */
+/** Nodes in groups: results of one loop together, in the place of the first; all others alone. */
 function families(nodes: readonly Tensor[]): Tensor[][] {
   const found = new Map<number | string, Tensor[]>();
   for (const node of nodes) {

@@ -12,7 +12,7 @@ export const ARRAYS = {
   u8: Uint8Array,
 };
 
-/** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 an element. */
+/** `u8` exists only in buffers that `take` reads; `bool` is stored as one u32 per element. */
 export type DType = keyof typeof ARRAYS;
 
 /** Types with integer arithmetic, and with any. */

@@ -63,7 +63,7 @@ export const isNothing = (x: unknown): x is undefined | null => x === undefined 
 /** Names of a record that an error shows. */
 const MOST_KEYS = 8;
 
-/** A value in an error; of a record, those names first that `other` lacks. */
+/** A value in an error; a record's names that `other` lacks come first. */
 export function describe(x: unknown, other?: unknown): string {
   if (isNothing(x)) return 'nothing';
   if (typeof x === 'string') return JSON.stringify(x);

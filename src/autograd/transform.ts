@@ -60,8 +60,7 @@ export function isolate<A extends Args, R>(f: (...args: A) => R, args: A): { cop
 }
 
 /**
- * The value of `f` and its derivative along the tangents, one for each tensor in the arguments, in
- * the same structure: `[f(x), ∂f(x)·t]`.
+ * `[f(x), ∂f(x)·t]`: the value of `f` and its derivative along tangents structured like the arguments.
  * @example jvp((x: Tensor) => square(x), [array([3])], [array([1])])[1] // [6]
  */
 export function jvp<A extends Args, R>(

@@ -58,7 +58,7 @@ export function treeUnflatten<T, U>(tree: T, leaves: readonly U[]): Mapped<T, U>
   return treeMap(tree, isTensor, () => leaves[i++]!) as Mapped<T, U>;
 }
 
-/** What stands in a structure where a model of it has a tensor. */
+/** What a structure has where its model has a tensor. */
 export interface Matched<T> {
   readonly value: T;
   readonly model: Tensor;

@@ -13,7 +13,7 @@ export interface CopyingStep extends Step {
   readonly copies: readonly Copy[];
 }
 
-/** A form in which a kernel wants what it binds: copies of one value with equal keys are one. */
+/** A form in which a kernel wants a value; copies of it with equal keys are shared. */
 interface Form {
   readonly key: string;
   readonly bytes: number;

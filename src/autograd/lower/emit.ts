@@ -22,7 +22,7 @@ export interface Part {
   readonly bytes: number;
 }
 
-/** A kernel with what it binds: values, before it is known where they lie. */
+/** A kernel with the values that it binds, not yet placed in memory. */
 export interface Emitted {
   readonly kernel: Kernel;
   readonly values: readonly (Tensor | Scratch | Part)[];

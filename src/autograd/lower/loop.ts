@@ -44,7 +44,7 @@ export function emitLoop(
     for (const [i, x] of loop.carries.entries()) if (used.has(x)) live.add(i);
   }
   const carried = [...live].sort((a, b) => a - b);
-  /** The carry whose values at each step a result is, if any. */
+  /** The carry that a result lists at each step, if any. */
   const carryOf = (node: Tensor<'scan'>) =>
     carried.find((i) => [loop.carries[i], loop.next[i]].includes(valueIn(node)));
   const lists = results.filter(({ params }) => params.each);

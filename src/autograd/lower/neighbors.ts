@@ -68,7 +68,7 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
   return [...found.values()].sort((a, b) => a.level - b.level);
 }
 
-/** What one kernel computes for all of some nodes; undefined where that is too much for one. */
+/** What one kernel computes for several nodes; undefined if that is too much for one. */
 function expressionOfAll(
   kind: Group['kind'],
   nodes: readonly Tensor[],
@@ -129,7 +129,7 @@ function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): rea
       const reader = (part: Group) => all.includes(part) && sizeOf(spaceOf(part)) === node.size;
       return !input || (readers.get(input)!.every(reader) && readsInOrder(node, input, expression));
     });
-    // What a third one replaces decides on the order of both.
+    // What a third group replaces decides the order of both.
     const foreign = (t: Tensor) => readers.has(t) && !nodes.some((node) => replaced.get(node) === t);
     // Outputs may be views of one buffer, which no dispatch may both read and write.
     const mixed = expression.buffers.some((t) => outputs.has(t)) && nodes.some((t) => outputs.has(t));

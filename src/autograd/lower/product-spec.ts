@@ -2,7 +2,7 @@ import type { ConvSpec } from '../../kernels/conv.ts';
 import type { MatmulSpec } from '../../kernels/matmul.ts';
 import { sizeOf, stridesOf, type Tensor } from '../tensor.ts';
 
-/** Strides along the axes of a result of another tensor that is read beside a product's operands. */
+/** Strides, along a result's axes, of another tensor read beside a product's operands. */
 type Other = readonly number[];
 
 /** A product's spec, and the strides of the others along its axes: `[batch…, rows, columns]`. */
@@ -63,7 +63,7 @@ function laidOut<Spec>(spec: Spec, batch: readonly BatchAxis[], rows: Other, oth
   return { spec: { ...spec, batch: dims }, strides };
 }
 
-/** The spec of a traced matmul, and where others lie that are read beside it. */
+/** The spec of a traced matmul, and the strides of others read beside it. */
 export function layOutMatmul(node: Tensor<'matmul'>, others: readonly Other[] = []): LaidOut<MatmulSpec> {
   const { transposeA, transposeB } = node.params;
   const [m, n] = node.shape.slice(-2) as [number, number];

@@ -26,7 +26,7 @@ const COMMUTATIVE = new Set<Primitive>(['add', 'mul', 'max', 'min', 'equal']);
 const isConstant = (x: Tensor | undefined, value?: number): x is Tensor<'constant'> =>
   x?.op === 'constant' && (value === undefined || Object.is((x as Tensor<'constant'>).params.value, value));
 
-/** JSON has no other numbers than finite ones, and one zero. */
+/** JSON has only finite numbers, and one zero. */
 const exact = (_: string, x: unknown) => (typeof x === 'number' ? `${Object.is(x, -0) ? '-0' : x}` : x);
 
 class Rewriter {
@@ -94,7 +94,7 @@ class Rewriter {
     if (p && q && p.dtype === 'f32') {
       const [c, d] = [p.params.value, q.params.value];
       const of = (a: number, b: number) => (op === 'add' ? a + b : a * b);
-      // Only what comes out as float32 would have it.
+      // Only where float32 arithmetic gives the same.
       const value = Math.fround(of(Math.fround(c), Math.fround(d)));
       if (Number.isFinite(value) && Object.is(Math.fround(of(c, d)), value))
         return this.#repeated(of(c, d), x, shape);

@@ -204,7 +204,7 @@ function behind(t: Tensor): Tensor {
   return root;
 }
 
-/** Whether a tensor has a shape, whatever the number of leading axes of size 1. */
+/** Whether a tensor has a shape, up to leading axes of size 1. */
 function isLike(t: Tensor, shape: readonly number[]): boolean {
   const sides = (all: readonly number[]) =>
     all.slice(
