@@ -40,10 +40,7 @@ export class Gpu implements Disposable {
   readonly memory: DeviceMemory;
   readonly #fate = new Fate();
   readonly #pipelines: Pipelines;
-  /**
-   * Buffers with a mapping still pending. Dawn's Node binding crashes if one is destroyed after its device
-   * was lost: both reject the same promise.
-   */
+  /** Buffers being mapped. Dawn's Node binding crashes if one is destroyed after its device was lost. */
   readonly #mapping = new Set<GPUBuffer>();
   #wide: Promise<Gpu> | undefined;
   #disposed = false;
@@ -121,8 +118,7 @@ export class Gpu implements Disposable {
   }
 
   /**
-   * The compiled pipeline of a kernel, which binds group 0. Each source is compiled once, off the main
-   * thread, so request many side by side.
+   * The compiled pipeline of a kernel, which binds group 0. Each source compiles once, off the main thread.
    * @throws CollimateError with the compiler's messages and the lines they are about
    */
   async pipeline(kernel: Shader): Promise<GPUComputePipeline> {

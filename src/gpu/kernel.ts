@@ -25,9 +25,9 @@ export interface AdapterTraits {
 }
 
 /**
- * How a kernel uses a buffer. `read` and `read_write`: as storage. `uniform`: through a uniform binding, up
- * to `maxUniformBytes`. `texels`: through a copy in a texture (see texels.ts), up to `maxTexelBytes`. Some
- * adapters read the last two faster.
+ * How a kernel uses a buffer: `read` and `read_write` as storage; faster on some adapters, `uniform` as
+ * uniforms of up to `maxUniformBytes`, and `texels` as a copy in a texture (texels.ts) of up to
+ * `maxTexelBytes`.
  */
 export type Access = 'read' | 'read_write' | 'uniform' | 'texels';
 

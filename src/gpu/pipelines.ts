@@ -57,9 +57,9 @@ export class Pipelines {
   }
 
   /**
-   * One layout for all kernels with the same kinds of bindings. Dawn's own layouts differ by the size of a
-   * uniform binding, and each gets a descriptor pool, a memory mapping on lavapipe: some hundred of them
-   * exceed the system's limit.
+   * One layout for all kernels with the same kinds of bindings. Dawn's own differ by a uniform binding's
+   * size, and each gets a descriptor pool: on lavapipe a memory mapping, and the system's limit is some
+   * hundred.
    */
   #layout(kinds: readonly Access[] | undefined): GPUPipelineLayout | 'auto' {
     if (!kinds) return 'auto';

@@ -23,8 +23,8 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Submits what `encode` records, and returns the GPU time of each labeled part, in order. A part is one
- * pass, or several with copies between them.
+ * Submits what `encode` records; the GPU time of each labeled part (passes and the copies between), in
+ * order.
  * @throws CollimateError if the adapter has no timestamps, or for more than 2048 passes
  */
 export async function profile(

@@ -8,10 +8,7 @@ import type { Shared } from './team.ts';
  */
 export type ReduceKind = 'sum' | 'mean' | 'max' | 'prod' | 'variance' | 'moments' | 'merged';
 
-/**
- * Terms per sum, such sums per sum of sums, and so on: the error grows with the logarithm of the number of
- * terms.
- */
+/** Terms per sum, sums per sum of sums, and so on: the error grows with the logarithm of their number. */
 export const BLOCK = 32;
 /** Elements per block of moments: the smaller, the less an outlier at the start of a block costs. */
 export const MOMENTS_BLOCK = 16;

@@ -259,9 +259,8 @@ export class Shader {
   }
 
   /**
-   * Splits the statements into those that are the same for all elements of a thread's loop, to run before
-   * it, and the rest. `varies`: whether a leaf changes along the loop; `load`: its value; `needed`: only
-   * these names.
+   * Splits the statements into those that do not change in a thread's loop, to run before it, and the rest.
+   * `varies`: whether a leaf changes in the loop; `load`: its value; `needed`: only these names.
    */
   hoist(varies: (leaf: number) => boolean, load: (leaf: number) => string, needed?: ReadonlySet<string>) {
     const varying = new Set<string>();

@@ -14,9 +14,9 @@ export type { MatmulSpec } from './matmul-problem.ts';
  * batched. Bindings: A `[…, m, k]` or `[…, k, m]`, B `[…, k, n]` or `[…, n, k]`, C `[batch…, m, n]` dense,
  * then the leaves of an epilogue in order, except the product.
  *
- * The order of summation depends only on the sizes and the variant: the same inputs give the same bits. k is
- * summed in blocks, and many blocks in groups, which keeps the error near 1e-6 of Σ|a||b| for any k.
- * Rounding differs between variants.
+ * The order of summation depends only on sizes and variant: the same inputs give the same bits. k is summed
+ * in blocks, many blocks in groups: the error stays near 1e-6 of Σ|a||b| for any k, but rounding differs by
+ * variant.
  *
  * @throws CollimateError if a size is not a positive integer, or there are more than three batch dimensions
  */
@@ -35,10 +35,7 @@ export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel
     : tiledVariants(spec, traits, GPU_CANDIDATES);
 }
 
-/**
- * A product's sizes in words, and its class: sizes rounded to powers of two. An epilogue is left out: it
- * costs all variants the same.
- */
+/** A product's sizes in words, and its class: sizes to powers of two. Epilogues cost all variants alike. */
 function problemOf(spec: MatmulSpec, traits: AdapterTraits): { problem: string; class: string } {
   const { m, n, k, batch } = spec;
   const { a, b, vecC } = matmulForm(spec, traits);
@@ -107,10 +104,7 @@ const CORES = 4;
 /** How much slower than the best guess a tile may be expected to be. */
 const WORTH_TRYING = 1.3;
 
-/**
- * Tiles to choose from, the best first by when it should finish with tiles spread over the cores. A far
- * slower one is not worth its compilation.
- */
+/** Tiles to choose from, first what should finish first when shared among the cores, and none far slower. */
 function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[] {
   const { m, n, batch } = spec;
   const { a, b } = matmulForm(spec, traits);

@@ -44,9 +44,7 @@ export function operandOf(
   return { access: access(), width, size: span };
 }
 
-/**
- * WGSL of the operand's binding `variable`, and of `fetch<name>(i)`, which loads its i-th group of `width`.
- */
+/** WGSL of the operand's binding `variable`, and of `fetch<name>(i)`: its i-th group of `width`. */
 export function declareOperand(
   binding: number,
   name: string,

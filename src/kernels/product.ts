@@ -5,10 +5,7 @@ import { declareOperand, type Operand } from './operand.ts';
 
 /** What matmuls share with convolutions, which are matmuls too. */
 
-/**
- * A batch dimension, outermost first, at most three. A stride is the distance between an operand's matrices
- * along it, 0 if they are all the same.
- */
+/** One of at most three batch dimensions, outermost first. A stride of 0 repeats an operand's matrix. */
 export interface BatchDim {
   readonly size: number;
   readonly strideA: number;

@@ -17,10 +17,7 @@ const TRANSFORM = {
     return vec4f(x.x, y.x, x.y, y.y);`,
 };
 
-/**
- * Random numbers. Bindings: keys u32[keys, 2], result f32[keys, count]. Each thread makes four. Streams are
- * separate sequences of a key.
- */
+/** Random numbers; streams of a key are separate. Bindings: keys u32[keys, 2], result f32[keys, count]. */
 export function random(
   {
     distribution,

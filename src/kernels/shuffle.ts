@@ -1,8 +1,7 @@
 /**
- * A pseudo-random permutation of 0 … n−1, computed element by element, so that an epoch's order needs no
- * memory and no sort: a Feistel network over the smallest even number of bits that hold n, iterated until it
- * lands below n (Luby & Rackoff 1988; cycle walking: Black & Rogaway, CT-RSA 2002). Rounds mix with
- * MurmurHash3's finalizer.
+ * A pseudo-random permutation of 0 … n−1, computed per element, so an epoch's order needs no memory or sort:
+ * a Feistel network over the smallest even number of bits that hold n, iterated until below n (Luby &
+ * Rackoff 1988; cycle walking: Black & Rogaway, CT-RSA 2002). Rounds mix with MurmurHash3's finalizer.
  */
 const ROUNDS = 6;
 
