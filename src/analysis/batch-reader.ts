@@ -15,10 +15,7 @@ import { BUDGET_BYTES } from './batches.ts';
 
 /** A function of images, compiled for batches of a set. */
 export interface BatchReader<R> extends Disposable {
-  /**
-   * Yields the result for each batch with the current weights. Read it before asking for the next; its first
-   * `rows` rows count.
-   */
+  /** Results per batch with the current weights: read each before the next; its first `rows` rows count. */
   read(): AsyncGenerator<{
     readonly result: As<R, 'device'>;
     readonly start: number;

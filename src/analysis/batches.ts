@@ -5,10 +5,7 @@ import type { Stage } from '../models/residual-network.ts';
 import { PROBES } from './frobenius.ts';
 import { productsOf, type SketchOptions } from './randomized-svd.ts';
 
-/**
- * Device memory for one program of the analysis, in bytes, weights aside. A program takes more only if the
- * tangents of one block at one sample need more.
- */
+/** Bytes of device memory per program, weights aside, unless one block at one sample needs more. */
 export const BUDGET_BYTES = 512 * 2 ** 20;
 /** Maximum number of arrays as large as a batch of tangents that a program holds at once. */
 const ARRAYS = 16;
@@ -29,7 +26,6 @@ export const isDense = (stage: Stage, sketch: SketchOptions, traits: AdapterTrai
 /**
  * How many samples, and how many of a stage's blocks at these samples, run together: as many as keep one
  * batch of tangents below {@link BUDGET_BYTES} / {@link ARRAYS} and the adapter's largest binding.
- *
  * @throws CollimateError if one block at one sample does not fit
  */
 export function batchOf(

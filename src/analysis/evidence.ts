@@ -48,7 +48,7 @@ export const evidence = v.object({
   spread: maybe,
   /** 95% confidence interval, where the value is a fit or a rank correlation. */
   interval: v.exactOptional(v.pipe(v.tuple([finite, finite]), v.readonly())),
-  /** What the value may be off by, where that is known. */
+  /** What the value may be off by, if known. */
   uncertainty: v.exactOptional(maybe),
   /** The same measure at initialization and in the control, means over seeds; null if there is none. */
   atInitialization: maybe,

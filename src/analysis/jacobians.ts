@@ -40,7 +40,6 @@ interface Group {
  * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks at some samples, as operators:
  * nothing here sees a matrix, only batched JVPs and VJPs of the branch. As many blocks as memory allows run
  * together, stacked. `points` holds h before each block, [N, ...state] each, with all tokens if any.
- *
  * @example
  * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
  * const { sketchColumns: columns, ...options } = analysisSettings(net, { seed: 1 });

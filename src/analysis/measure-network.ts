@@ -31,7 +31,6 @@ export type NetworkMeasures = Pick<
 
 /**
  * Takes all measures (docs/measures.md) of a network at the given samples.
- *
  * @example
  * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
  * const samples = { inputs: new Float32Array([0, 1, 1, 0]), labels: [0, 1], indices: [0, 1] };

@@ -9,7 +9,7 @@ export type StageInfo = v.InferOutput<typeof stageInfo>;
 
 export const networkInfo = v.object({
   kind: v.picklist(models),
-  /** Blocks that are analysed, of all stages. */
+  /** Analyzed blocks of all stages. */
   depth: whole(1),
   /** Features that the classifier sees: the width D, or the channels of the last stage. */
   width: whole(1),
@@ -18,7 +18,7 @@ export const networkInfo = v.object({
   skip: v.boolean(),
   stages: v.array(stageInfo),
 });
-/** What an analysis says of its network. */
+/** What an analysis says about its network. */
 export type NetworkInfo = v.InferOutput<typeof networkInfo>;
 
 export function describe({ options, stages }: ResidualNetwork): NetworkInfo {
@@ -34,7 +34,7 @@ export function describe({ options, stages }: ResidualNetwork): NetworkInfo {
   };
 }
 
-/** Where a stage's blocks lie among all, from 0: from `start` to before `end`. */
+/** Range of a stage's blocks among all, from 0: [start, end). */
 export interface StageRange {
   readonly stage: number;
   readonly start: number;

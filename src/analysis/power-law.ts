@@ -9,8 +9,7 @@ export interface PowerLaw {
 }
 
 /**
- * Least squares of log y on log x over points [x, y]; null if fewer than two x differ, or if a coordinate is
- * not positive and finite.
+ * Least squares of log y on log x; null if fewer than two x differ or a coordinate is not in (0, ∞).
  * @example fitPowerLaw([[1, 8], [2, 4], [4, 2]])!.slope // -1
  */
 export function fitPowerLaw(points: readonly (readonly [number, number])[]): PowerLaw | null {

@@ -6,7 +6,7 @@ import { correlation, rankCorrelation } from './statistics.ts';
 export type CellValue = number | string;
 /** Where a run lies on the axes of a sweep; an axis that does not apply to it is left out. */
 export type Cell = Readonly<Record<string, CellValue>>;
-/** Where runs are looked for: at a value of an axis, or between two numbers, both included. */
+/** Where to look for runs: at a value of an axis, or between two numbers, both included. */
 export type Place = Readonly<Record<string, CellValue | readonly [from: number, to: number]>>;
 
 /** Scalar measures of one network by name; null where undefined. */
@@ -36,7 +36,7 @@ export interface JudgedRun<N extends string = string>
   readonly facts?: Partial<Facts> | undefined;
   readonly validationAccuracy?: number | null;
   readonly course?: readonly { readonly scalars: Scalars<N> }[] | null;
-  /** Spread over samples, and what a scalar may be off by; null or undefined where that is not known. */
+  /** Spread over samples, and what a scalar may be off by; null or undefined if unknown. */
   certainty?(network: NetworkName, scalar: N): Pick<Evidence, 'spread' | 'uncertainty'>;
 }
 
@@ -72,7 +72,7 @@ export interface Taken<N extends string> {
   readonly lacking?: string | undefined;
 }
 
-/** Takes a quantity of one network of each of a seed's runs. */
+/** Takes a quantity of one network from each of a seed's runs. */
 export function take<N extends string>(
   { scalar, at = {}, over, take: which, less, withLog, withRank }: Quantity<N>,
   network: NetworkName,

@@ -84,7 +84,6 @@ export const matrixMap = (images: Tensor): LinearMap => ({
  * the largest keep their digits; those before do not, and leave noise below 3e-4 of the largest for the last
  * to clear. No product of the map with its transpose is ever formed. With `columns` = d it is a full SVD.
  * `batch` is the shape before vectors and dimension.
- *
  * @example
  * const given = { columns: 2, powerIterations: 1, filters: 0, triples: 1, key: array([1, 2], [2], 'u32') };
  * randomizedSvd(matrixMap(array([0, 2, 1, 0], [2, 2])), [], 2, given).s; // [2, 1]

@@ -18,10 +18,10 @@ const CLAIMS: readonly Claim<ScalarName>[] = all.flatMap(({ claims = [], propert
   }),
 );
 
-/** What is known of a network's data, for {@link judgeRun}. */
+/** What is known about a network's data, for {@link judgeRun}. */
 export type DataFacts = Pick<Facts, 'trainedAt' | 'randomLabels'>;
 
-/** The paper's claims of one trained network beside its control, where there is one, by property. */
+/** The paper's claims about one trained network, beside its control if there is one, by property. */
 export function judgeRun(analysis: Analysis, control: Analysis | undefined, data: DataFacts): Evidence[] {
   const run = runOf(analysis, control, data);
   return CLAIMS.filter(

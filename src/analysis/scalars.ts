@@ -9,7 +9,7 @@ export const scalars = fold('scalars');
 export type ScalarName = keyof typeof scalars;
 export const scalarNames = Object.keys(scalars) as ScalarName[];
 
-/** A scalar by name, where one of the table is chosen at run time. */
+/** A scalar by a name chosen at run time. */
 export const scalar = (name: ScalarName): Scalar<Summary> => scalars[name];
 
 /** Every scalar of one network. */

@@ -51,8 +51,8 @@ export function rankCorrelation(points: Points): number | null {
 const RESAMPLES = 2000;
 
 /**
- * 95% interval of the mean rank correlation over seeds, by a percentile bootstrap that redraws all alike.
- * Null below three networks, if seeds differ in their number, or if most draws have no correlation.
+ * 95% interval of the mean rank correlation over seeds: percentiles over resamples of networks, shared by
+ * seeds. Null below three networks, if seeds differ in their number, or if most have no correlation.
  */
 export function rankInterval(seeds: readonly Points[]): [low: number, high: number] | null {
   const count = seeds[0]?.length ?? 0;

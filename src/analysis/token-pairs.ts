@@ -5,7 +5,7 @@ import type { HostState } from '../train/state.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
 import { type JacobianTriples, residualJacobians } from './jacobians.ts';
 
-/** Two Jacobians of a block at a sample: two tokens' by themselves (`self`), or one's by two (`context`). */
+/** Two Jacobians of a block: `self`, of two tokens each by itself; `context`, of one token by two. */
 export interface TokenPair {
   readonly kind: 'self' | 'context';
   /** U₂ᵀ J₁ V₂ [K, K] with the K leading singular vectors of J₂, and the singular values of both. */

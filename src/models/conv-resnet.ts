@@ -34,7 +34,6 @@ export type ConvResNetOptions = Omit<Options, 'kind'>;
  * The convolutional residual network: a stem conv–BN–ReLU, L blocks h ← σ(h + F(h)) of one shape with
  * F = conv3×3–BN–ReLU–conv3×3–BN, global average pooling and a linear classifier. Only BatchNorm and the
  * classifier have biases.
- *
  * @example
  * const stem = { size: 3, stride: 1, padding: 1 };
  * const shape = { inputs: [28, 28, 1], depth: 8, channels: 64, classes: 10, stem } as const;

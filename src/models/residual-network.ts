@@ -58,7 +58,7 @@ export interface Stage {
   /** Positions to each side that an output of F sees: 2 for two 3×3 convolutions, 0 if h has none. */
   readonly reach: number;
   /**
-   * If h is [count, ...shape], and Jacobians are of F's token `to` by h's token `from`: see
+   * Set if h is [count, ...shape] and Jacobians are of F's token `to` by h's token `from`: see
    * {@link ResidualNetwork.tokenBranch}. If `causal`, a token of F depends on no later token of h.
    */
   readonly tokens?: {

@@ -41,8 +41,7 @@ interface Read {
  * h ← norm(h + mlp(h)). Names and shapes of parameters: docs/models.md.
  *
  * With `branches: 'apart'`, blocks are `blocks.0.attention` and `blocks.0.mlp`, one stage each; else
- * `blocks.0`, and F is all that a layer adds. Of r rotary features, i and i + r/2 are pairs, as in GPT-NeoX
- * and Llama.
+ * `blocks.0`, and F is all that a layer adds. Rotary pairs are features i and i + r/2 of r, as in Llama.
  * @example
  * const gpt = { kind: 'gpt', inputs: 8, vocabulary: 10, depth: 2, width: 16, causal: true } as const;
  * new Transformer({ ...gpt, heads: 2, classes: 10, activation: 'identity', skip: true }).blocks.length; // 2

@@ -37,7 +37,6 @@ export interface UnconstrainedParameters {
  * The Unconstrained Jacobians Model of Li & Papyan, as far as we know it, else ours: the Jacobians are
  * parameters. Class c's input is the c-th unit vector; h_{i+1} = (I + J_i) h_i for i = 1…L; logits are
  * W h_{L+1}. Returns two numbers per model, [S, 1, 1]: the mean cross-entropy, and that plus the penalty.
- *
  * @example
  * const zeros = full(0, [1, 2, 2]);
  * const model = { classes: 2, depth: 1, width: 2, penalty: 0, skip: true };

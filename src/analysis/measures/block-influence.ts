@@ -22,7 +22,7 @@ export const at = ({ path, behind, shape }: StageAt) => ({
   blockInfluence: behind.map((h, i) => influence(path[i]!, h, shape.at(-1)!)),
 });
 
-/** 1 − cosine of two arrays of vectors of so many features, mean over those of which neither is zero. */
+/** Mean of 1 − cosine over two arrays' vectors of so many features, skipping pairs with a zero vector. */
 function influence(a: Float64Array, b: Float64Array, features: number): number | null {
   const found: number[] = [];
   for (let start = 0; start < a.length; start += features) {

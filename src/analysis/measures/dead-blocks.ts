@@ -6,10 +6,7 @@ import type { sample as spectrum } from './spectrum.ts';
 
 export const title = 'Dead blocks';
 
-/**
- * Up to this σ_1, F moves h by less than float32 rounds it: the block does nothing, and J's directions mean
- * nothing.
- */
+/** Up to this σ_1, F moves h by less than float32's rounding: directions of the Jacobian mean nothing. */
 export const DEAD_BELOW = 1e-6;
 
 const fields = {

@@ -162,10 +162,7 @@ export type Instead<F, L extends Layout, S extends v.GenericSchema> = {
 type Infer<E> = E extends v.ObjectEntries ? v.InferOutput<v.ObjectSchema<E, undefined>> : never;
 /** The values of fields, or of summaries. */
 export type Values<F> = Infer<Entries<F>>;
-/**
- * What a measure reads that needs no fields but its own: summaries of sample fields `F`, further summaries
- * `X`, and fields `W` of the network.
- */
+/** A measure's own values: summaries of sample fields `F`, further summaries `X`, network fields `W`. */
 export type Own<F = None, X = None, W = None> = Values<W> & {
   readonly summary: Infer<SummaryEntries<F>> & Values<X>;
 };

@@ -15,10 +15,7 @@ export interface Shown<M> {
 /** Colors by what they stand for; `block` and `label` (a class) are columns of the rows. */
 export type Ink = 'accent' | 'contrast' | 'neutral' | 'block' | 'label' | 'color';
 
-/**
- * Marks over the columns of rows, in Observable Plot's terms. `cells` are colored by the sign and size of
- * `value`, with a cross where it is null.
- */
+/** Marks over rows, in Observable Plot's terms. `cells` are colored by `value`, with a cross for null. */
 export interface Mark {
   readonly mark: 'line' | 'dot' | 'ruleX' | 'ruleY' | 'areaY' | 'text' | 'cells';
   readonly rows: readonly Row[];
@@ -52,7 +49,7 @@ export interface Drawing {
   readonly marks: readonly Mark[];
 }
 
-/** Panels side by side, one for each network that is shown, or a row of them for each stage. */
+/** Panels side by side, one per network shown, or a row of them per stage. */
 export interface Panels<M> {
   readonly each: 'network' | 'stage';
   /** Which networks have a panel. */

@@ -42,7 +42,7 @@ export const summary = {
 };
 type Measures = Own<typeof sample & typeof classifierSample, typeof summary>;
 
-/** What u·v may be off by where both are by `error`, each at right angles to itself. */
+/** What u·v may be off by if both are by `error`, each at right angles to itself. */
 export const cosineError = (cosine: number, error: number): number =>
   Math.min(2, 2 * error * Math.sqrt(Math.max(0, 1 - cosine ** 2)) + 2 * error ** 2);
 

@@ -13,10 +13,7 @@ import type { Plane, Rows } from '../vectors.ts';
 import type { Fields, Named, Summary } from './field.ts';
 import type { FigureSpec, Row, Shown } from './figure.ts';
 
-/**
- * Everything about a measure. Each is a module in this folder that exports some of this; list.ts folds all
- * else over them. `S` are samples and `M` the measures of one network at one step.
- */
+/** All that a module of this folder may export, for samples `S` and measures `M`; list.ts folds them. */
 export interface Measure<S = never, M = never> {
   /** A heading of docs/measures.md. */
   readonly title: string;

@@ -114,7 +114,7 @@ const inWords = (found: InverseDepthFit | null): string => {
   return `${format(found.a, 2)}/(i ${sign} ${format(Math.abs(found.b), 2)}), R² ${format(found.r2)}`;
 };
 
-/** Before the blocks that were fitted the curve is broken. */
+/** The fitted curve is dashed before the blocks that it was fitted to. */
 export const figures: FigureSpec<Measures>[] = [
   {
     file: 'ra4-scale.svg',
