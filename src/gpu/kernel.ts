@@ -25,9 +25,8 @@ export interface AdapterTraits {
 }
 
 /**
- * How a kernel uses a buffer: `read` and `read_write` as storage; faster on some adapters, `uniform` as
- * uniforms of up to `maxUniformBytes`, and `texels` as a copy in a texture (texels.ts) of up to
- * `maxTexelBytes`.
+ * How a kernel uses a buffer: `read` and `read_write` as storage; faster on some adapters, `uniform` (up to
+ * `maxUniformBytes`) as uniforms and `texels` (up to `maxTexelBytes`) as a copy in a texture (texels.ts).
  */
 export type Access = 'read' | 'read_write' | 'uniform' | 'texels';
 

@@ -57,9 +57,8 @@ export class Pipelines {
   }
 
   /**
-   * One layout for all kernels with the same kinds of bindings. Dawn's own differ by a uniform binding's
-   * size, and each gets a descriptor pool: on lavapipe a memory mapping, and the system's limit is some
-   * hundred.
+   * One layout for all kernels with the same kinds of bindings. Dawn's own depend on uniform bindings' sizes
+   * and each takes a descriptor pool, a memory mapping on lavapipe: the system allows some hundred.
    */
   #layout(kinds: readonly Access[] | undefined): GPUPipelineLayout | 'auto' {
     if (!kinds) return 'auto';

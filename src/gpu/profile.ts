@@ -23,8 +23,7 @@ export function requireTimestamps(gpu: Gpu): void {
 }
 
 /**
- * Submits what `encode` records; the GPU time of each labeled part (passes and the copies between), in
- * order.
+ * Submits what `encode` records. Returns the GPU time of each labeled part, passes with their copies.
  * @throws CollimateError if the adapter has no timestamps, or for more than 2048 passes
  */
 export async function profile(

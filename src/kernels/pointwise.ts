@@ -18,8 +18,7 @@ const SOFTWARE_GROUPS = 16;
  * A fused chain of elementwise operations. A workgroup's lanes run along the last axis, each on one element
  * or four neighbors, and loop over rows of the axis before it; what is the same in all rows is computed
  * once. Bindings: the buffer leaves in order, except those that a result replaces, then the results, dense
- * over the space. Result `r` overwrites the buffer of leaf `inPlace[r]`, which must traverse the space as it
- * does.
+ * over the space. Result `r` overwrites leaf `inPlace[r]`, which must traverse the space as it does.
  */
 export function pointwise(
   body: Body,

@@ -7,8 +7,7 @@ const TWO_OVER_PI = [0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb6295
  *
  * `sineOf(r, quarter)` = sin(r + quarter · π/2) for |r| ≤ π/4, by minimax polynomials. `sine(x, quarters)` =
  * sin(x + quarters · π/2) first reduces x in integers (Payne & Hanek): x = m · 2ᵉ, and 64 bits of x · 2/π,
- * from weight 2 down, are m times 96 bits of 2/π: enough, as no float is nearer to a multiple of π/2 than
- * 2⁻³⁰.
+ * from weight 2 down, are m times 96 bits of 2/π: enough, as no float is within 2⁻³⁰ of a multiple of π/2.
  */
 export const SINE_WGSL = `
 fn sineOf(r: F, quarter: U) -> F {
