@@ -60,10 +60,7 @@ export function rowsOf(stage: Stage): { readonly features: number; readonly posi
   return { features, positions: sizeOf(stateShape(stage)) / features };
 }
 
-/**
- * h at all points of each stage for the first `count` examples of a set, as rows of features, an image's
- * positions one after another: every `stride`-th of a stage's rows.
- */
+/** h at all points, [stage][point], of the first `count` examples: every `stride`-th row of features. */
 export async function readPoints(
   gpu: Gpu,
   network: ResidualNetwork,

@@ -14,10 +14,7 @@ const ARRAYS = 16;
 export const batchBytes = (traits: AdapterTraits): number =>
   Math.min(BUDGET_BYTES / ARRAYS, traits.maxBindingBytes);
 
-/**
- * Whether a stage's Jacobians are held as matrices: if h has no positions, which make products cheap; for
- * tokens, only if that takes no more products than the SVD, since each goes through attention.
- */
+/** Whether Jacobians are held as matrices: without positions, and for tokens if cheaper than the SVD. */
 export const isDense = (stage: Stage, sketch: SketchOptions, traits: AdapterTraits): boolean =>
   stage.shape.length === 1 &&
   4 * stage.shape[0]! ** 2 <= batchBytes(traits) &&

@@ -1,8 +1,7 @@
 import { shuffleIndex } from '../kernels/shuffle.ts';
 
 /**
- * Positions of `count` examples at which to take Jacobians: the classes in turn, each in an order that
- * depends on the seed, so that all classes are seen about equally often.
+ * Positions of `count` examples at which to take Jacobians: classes in turn, each in an order by `seed`.
  * @example chooseSamples([0, 0, 1, 1], 2, 1) // [1, 2]
  */
 export function chooseSamples(labels: ArrayLike<number>, count: number, seed: number): number[] {

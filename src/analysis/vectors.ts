@@ -23,8 +23,8 @@ export function centerOf(points: Rows): Float64Array {
 const NOTHING = 1e-12;
 
 /**
- * The leading principal directions of centered points: unit vectors by descending sum of squares along them,
- * as far as there is any. They come from the points' inner products, which are fewer than coordinates.
+ * Leading principal directions of centered points, unit vectors by descending energy, as far as there is
+ * any. Found from inner products of points, which are fewer than coordinates.
  */
 export function principalDirections(
   centered: Rows,

@@ -41,10 +41,7 @@ export const at = ({ path, plane }: StageAt) => lineMeasures(path, plane);
 /** Steps below this share of the points' energy are float32's rounding. */
 const ROUNDING = 1e-14;
 
-/**
- * Straightness and spacing of a path of L+1 points. If it does not move, all but the norms are null; so is
- * `line` for two points, which always lie on one.
- */
+/** Straightness and spacing of a path: null but for norms if it is still; `line` also for two points. */
 export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): Values<typeof sample> {
   const steps = path.slice(1).map((h, i) => minus(h, path[i]!));
   const stepNorms = steps.map(norm);
