@@ -3,9 +3,8 @@ import { adam } from 'collimate/train';
 import { numbers, parameters, start } from './start.ts';
 
 /**
- * An implicit layer: z solves z = tanh(z·W + x·U). Its gradient needs only the last iterate (Bai et al.,
- * *Deep equilibrium models*, 2019): for a cotangent g of z, the right side's is the u that solves u = g +
- * Jᵀ·u.
+ * A deep equilibrium model (Bai et al., 2019): z solves z = tanh(z·W + x·U). Its gradient needs only the
+ * last iterate: for a cotangent g of z, the right side's is the u that solves u = g + Jᵀ·u.
  */
 export async function implicit(gpu: c.Gpu, steps = 300, iterations = 40) {
   const params = parameters(gpu, { inner: [16, 16], from: [2, 16], out: [16, 1] });

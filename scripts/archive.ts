@@ -1,7 +1,6 @@
 /**
- * Packs Node, dependencies and the project into an archive for Linux machines without Node, npm or a
- * network: `npm run archive -- [--out <file>.tar.xz]`. There, unpack it and run `./collimate doctor`. See
- * docs/ci.md.
+ * Packs Node, dependencies and the project to run on Linux without Node, npm or a network:
+ * `npm run archive -- [--out <file>.tar.xz]`; unpack it there and run `./collimate doctor`. See docs/ci.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';

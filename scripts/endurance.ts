@@ -1,6 +1,6 @@
 /**
- * Kills a run at random moments, again and again, and compares its end with that of an undisturbed run: `npm
- * run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
+ * Kills a run at random moments, again and again, and compares its end with that of an undisturbed run:
+ * `npm run endurance -- [--kills 50] [-- arguments of reproduce]`. See docs/results.md.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, type FSWatcher, readFileSync, rmSync, watch } from 'node:fs';

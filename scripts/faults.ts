@@ -1,7 +1,6 @@
 /**
- * Fails each file operation of a small run and sweep, one per session, and loses the device at each submit,
- * then continues as the command says and compares the ends. `npm run faults -- --help`; results:
- * docs/testing.md.
+ * Fails each file operation of a small run and sweep, one per session, and loses the device at each submit;
+ * then continues as told and compares the ends. `npm run faults -- --help`; results: docs/testing.md.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

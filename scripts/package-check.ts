@@ -1,7 +1,6 @@
 /**
- * Checks the npm package as users get it: packed, installed in an empty folder, imported, compiled, bundled,
- * run. `npm run check:package` prints a table; `-- --node22` fetches Node 22, for `require`. See
- * docs/library.md.
+ * Checks the npm package as users get it, packed and installed: imports, compiles, bundles and runs it.
+ * `npm run check:package` prints a table; `-- --node22` adds Node 22, for `require`. See docs/library.md.
  */
 import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

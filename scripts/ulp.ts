@@ -1,6 +1,6 @@
 /**
- * Errors of an adapter's pointwise primitives, as the table in docs/numerics.md: `npm run ulp -- [--adapter
- * swiftshader] [--points 1000000] [names…]`. Exits with 1 if a result is outside its interval.
+ * Errors of an adapter's pointwise primitives, as the table in docs/numerics.md; exits with 1 if one is too
+ * large: `npm run ulp -- [--adapter swiftshader] [--points 1000000] [names…]`.
  */
 import { Command } from 'commander';
 import { main } from '../src/cli/main.ts';

@@ -52,7 +52,7 @@ const imports = new Map(
   }),
 );
 
-/** Groups of files each of which reaches all others of its group by imports (Tarjan's strongly connected components). */
+/** Groups of files that all reach one another by imports (Tarjan's strongly connected components). */
 function circles(): string[] {
   const found: string[] = [];
   const numbers = new Map<string, number>();

@@ -34,7 +34,7 @@ function numbersOf(value: unknown): number[] {
   return [...library.interpret({ inputs: [], outputs: [value] }, [])[0]!.data];
 }
 
-/** Runs code that uses the library's names and a device `gpu`, and compares values with those that comments claim; returns how many. */
+/** Runs code with the library's names and a device `gpu`; checks values that comments claim; counts them. */
 async function run(code: string): Promise<number> {
   let claims = 0;
   const check = (value: unknown, want: unknown) => {
@@ -62,7 +62,7 @@ test('the code of docs/library.md runs from top to bottom, and gives what it say
   expect(await run(library_md)).toBe(7);
 });
 
-/** The examples of doc comments, `file:line` and code: in lines of their own, or in one line as `f(x) // value`. */
+/** Examples of doc comments, `file:line` and code: in lines of their own, or in one as `f(x) // value`. */
 const examples = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .flatMap((file) => {
@@ -134,7 +134,7 @@ function commentsOf(file: string): Map<string, string> {
 
 const all = new Map(FACES.flatMap(([, file]) => [...commentsOf(file)]));
 
-/** Whether a comment has an example, or names an export whose example shows it, as in “Example: {@link Trainer}”. */
+/** Whether a comment has an example, or names an export that shows it, as in “Example: {@link Trainer}”. */
 const hasExample = (comment = ''): boolean => {
   const other = /Example: \{@link (\w+)\}/.exec(comment)?.[1];
   return comment.includes('@example') || (other !== undefined && all.get(other)!.includes('@example'));

@@ -13,7 +13,7 @@ const STARTED = [
 
 let bundled: ReturnType<typeof bundle> | undefined;
 
-/** The words behind `node` that start a source: its bundle, which is made once for all tests of this process. */
+/** The words behind `node` that start a source: its bundle, made once for all tests of this process. */
 export async function start(source: string): Promise<string[]> {
   bundled ??= bundle(STARTED, join(inject('scratch'), `bundle-${process.pid}`));
   const file = (await bundled).get(resolve(import.meta.dirname, '..', source));

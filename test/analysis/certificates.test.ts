@@ -142,7 +142,7 @@ describe('bounds on vectors', () => {
   });
 
   test('vanish with the errors, and there is none of a matrix of zeros', () => {
-    // Of diag(3, 4) only the diagonal moves: by 3·0.1² and 4·0.2², and its squares by 0.1809 and 1.3056, of 25.
+    // Only the diagonal of diag(3, 4) moves: by 3·0.1² and 4·0.2², its squares by 0.1809 and 1.3056, of 25.
     const moved = diagonalShareError(Float64Array.of(3, 0, 0, 4), 2, [0.1, 0.2]);
     expect(moved).toBeCloseTo(Math.hypot(0.1809, 1.3056) / 25, 12);
     expect(diagonalShareError(Float64Array.of(1, 2, 3, 4), 2, [0, 0])).toBe(0);

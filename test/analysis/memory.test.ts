@@ -22,7 +22,7 @@ const traits = { ...softwareTraits, subgroupSize: 8, maxTexelBytes: 128 * MEBI }
 /** The place of the one program that takes no weights. */
 const OVERLAPS = 2;
 
-/** Everything that the analysis of a stage runs, at the sizes that it runs it: bytes of each array, and weights apart. */
+/** All that a stage's analysis runs, at the sizes it uses: bytes of each array, and weights apart. */
 function memoryOf(network: ResidualNetwork, stage: ResidualNetwork['stages'][number], limits = traits) {
   const settings = analysisSettings(network, { seed: 1, triples: TRIPLES, spectrum: TRIPLES });
   const sketch = { ...settings, columns: settings.sketchColumns };

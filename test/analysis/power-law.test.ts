@@ -9,7 +9,7 @@ test('points on a power law give its exponent, with an interval of no width', ()
 });
 
 test('the interval of scattered points is that of ordinary least squares', () => {
-  // log y = log x + r with residuals ±d about the line at x = e^0, e^1, e^2, e^3 and no change of slope: r = d(1, −1, −1, 1).
+  // log y = log x + r at x = e^0, e^1, e^2, e^3, with residuals that leave the slope: r = d(1, −1, −1, 1).
   const d = 0.1;
   const points = [1, -1, -1, 1].map((r, i): [number, number] => [Math.exp(i), Math.exp(i + r * d)]);
   const { slope, interval } = fitPowerLaw(points)!;

@@ -13,7 +13,7 @@ const BATCH = 2;
 const RANK = 60;
 const TRIPLES = 10;
 
-/** Ten values that fall to a hundredth, then what noise would leave: many more, nearly as large as one another. */
+/** Ten values that fall to a hundredth, then as from noise: many more, nearly as large as one another. */
 const sigma = Array.from({ length: RANK }, (_, k) =>
   k < TRIPLES ? 10 ** (-0.2 * k) : 4e-3 * 0.98 ** (k - TRIPLES),
 );

@@ -9,7 +9,7 @@ import type { SweepRun } from '../../src/experiments/sweep-file.ts';
 import { theoryRecord } from '../../src/experiments/unconstrained/run.ts';
 import { theoryPreset } from '../../src/experiments/unconstrained/settings.ts';
 
-/** Triples of one start in three dimensions, a block a row of [σ, turn of u, turn of v] in the plane of the first two axes. */
+/** One start's triples in 3D, a row per block of [σ, turn of u, turn of v] in the first two axes' plane. */
 function turned(blocks: readonly { s: number[]; u: number; v: number }[]): Triples {
   const basis = (angle: number) => {
     const [c, s] = [Math.cos(angle), Math.sin(angle)];

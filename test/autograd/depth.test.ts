@@ -13,7 +13,7 @@ import { expectAgreement, of } from './support.ts';
 
 const traits = { ...softwareTraits, maxTexelBytes: 2 ** 26 };
 
-/** What one core may take for graphs of tens of thousands of nodes, in milliseconds: linear time takes a fifth, quadratic minutes. */
+/** Milliseconds of one core for tens of thousands of nodes: linear time takes a fifth, quadratic minutes. */
 const LIMIT = 8000;
 
 /** The plan of a function; time of this process is taken, which does not depend on what else runs. */

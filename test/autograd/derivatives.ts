@@ -29,8 +29,8 @@ export function differences(
 }
 
 /**
- * Asserts that a function and its derivatives by its f32 operands are on the GPU what they are in float64; that there the derivative is
- * the limit of differences, its transpose the adjoint; and that batches of tangents give what each tangent gives.
+ * Asserts that a function and its derivatives by f32 operands agree on the GPU with float64, where that
+ * derivative is the limit of differences and its transpose the adjoint, and that batches of tangents agree.
  */
 export async function expectDerivatives(
   gpu: Gpu,

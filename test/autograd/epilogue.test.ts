@@ -103,7 +103,7 @@ describe('a product', () => {
     };
     const names = namesOf(f, [[32, 16], ...weights.map(({ shape }) => [...shape])]);
     const count = (pattern: RegExp) => names.filter((name) => pattern.test(name)).length;
-    // Forward: stem, two to a block, head; backward: one to each of them but the stem, and all weights' gradients.
+    // Forward: stem, two per block, head; backward: one for each but the stem, and all weights' gradients.
     expect(count(/^matmul_n.\+pointwise$/)).toBe(2 * (2 * depth + 1) + 1);
     expect(count(/^matmul_tn$/)).toBe(2 * depth + 2);
     expect(names.length - count(/^matmul/)).toBeLessThanOrEqual(3);
@@ -122,7 +122,7 @@ describe.each(variants)('products with what follows them, %s', (_, own, numRuns)
     return program.plan.dispatches.map(({ kernel }) => kernel.name);
   };
 
-  // All multiples of four, or none: each form, class of sizes and pattern of what is repeated is a shader to compile.
+  // Multiples of four, or none: each form, size class and pattern of repetition is a shader to compile.
   const problems = fc.record({
     odd: fc.boolean(),
     transposeA: fc.boolean(),

@@ -50,7 +50,7 @@ const STEPS: Record<string, Step> = {
   copy: (x) => c.stopGradient(x(0)),
 };
 
-/** Functions of up to `steps` operations (all but those left `out`), which return `results` of their last values. */
+/** Functions of up to `steps` operations (none of `out`) that return `results` of their last values. */
 export function randomFunctions(
   sides: readonly number[],
   { steps = 10, results = 2, out = [] as readonly string[] } = {},

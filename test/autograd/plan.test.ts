@@ -24,7 +24,7 @@ const planOf = (
 ) => plan(trace(f, operands), traits, options);
 
 /**
- * Walks a plan along the groups it was made from, keeping note of which tensor each slot holds, and asserts that what
+ * Walks a plan along the groups it was made from, noting which tensor each slot holds, and asserts that what
  * a group reads is still there, and that no dispatch writes what it or another of its bindings reads.
  */
 function expectSoundMemory(graph: Graph, { dispatches, slots }: Plan): void {
@@ -131,7 +131,7 @@ describe('planning', () => {
     };
     const names = (f: (x: Tensor) => unknown) =>
       planOf(f, [of([8, 8])]).dispatches.map(({ kernel }) => kernel.name);
-    // A product needs its operand in memory, and a sum reads it there; what is pointwise is computed beside it.
+    // Products need their operand in memory, where sums read it; pointwise work is computed beside it.
     expect(names(twice(c.sin)).filter((n) => n === 'pointwise')).toHaveLength(1);
     const apart = (g: (x: Tensor) => Tensor) => (x: Tensor) => [
       c.variance(g(x), 0),

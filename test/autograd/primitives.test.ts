@@ -39,7 +39,7 @@ const i32 = (shape: number[], high = 1000): Operand => ({ shape, dtype: 'i32', l
 const ANY = 2 ** 31 - 128;
 const image = (shape: number[]): Operand => ({ shape, dtype: 'u8' });
 
-/** Windows of any size, stride and padding, with an image and channels to move over: the same ones each time. */
+/** Windows of any size, stride and padding, with an image and channels to move over: the same each time. */
 const windows = Array.from({ length: 6 }, (_, i) => {
   const draw = numbers(10, 40 + i, 0, 1);
   const from = (k: number, low: number, high: number) => low + Math.floor(draw[k]! * (high - low + 1));
@@ -55,7 +55,7 @@ const windows = Array.from({ length: 6 }, (_, i) => {
   };
 });
 
-/** Every primitive: a missing one does not compile. Binary ones also meet a shape that they repeat, and integers. */
+/** Every primitive: a missing one does not compile. Binary ones also meet integers and repeated shapes. */
 const cases: { [P in Primitive]: readonly Case[] } = {
   input: [on((x) => x, [3, 5])],
   constant: [
@@ -486,7 +486,7 @@ describe('in float64', () => {
     }
   });
 
-  /** Asserts that a function over an axis of operand `i`, or of all of them, gives at each index what it gives alone. */
+  /** Asserts that `f` over an axis of operand `i`, or of all, gives at each index what it does alone. */
   const expectEach = (f: (...xs: Tensor[]) => unknown, operands: readonly Operand[], i: number) => {
     const mapped = operands.map((_, j) => i < 0 || i === j);
     const many = operands.map((x, j) => (mapped[j] ? { ...x, shape: [2, ...x.shape] } : x));

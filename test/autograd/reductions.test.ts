@@ -47,7 +47,7 @@ function outlier(x: Float32Array, place: number, value: number): Float32Array {
 }
 
 /**
- * Where the element that the others of its block are compared with is an outlier, the sum of squares is up to 16 times what is
+ * If the element that its block is compared with is an outlier, the sum of squares is up to 16 times what is
  * left of it, and so are its roundings.
  */
 const BOUND = 16 * 8 * 2 ** -24;

@@ -11,7 +11,7 @@ import { softwareTraits } from '../gpu/traits.ts';
 import { randomFunctions } from './graphs.ts';
 import { countOps, expectClose, type Operand, of, valuesOf } from './support.ts';
 
-/** The simplified graph of a function, after checking that it has the values and the shapes of the original. */
+/** A function's simplified graph, after checking that it has the original's values and shapes. */
 function simplified(f: (...xs: Tensor[]) => unknown, operands: readonly Operand[]) {
   const graph = trace(f, operands);
   const outputs = simplify(graph.outputs);

@@ -57,8 +57,8 @@ export function evaluate(
 }
 
 /**
- * The Gpu, but that what it allocates is full of NaN instead of zeros, so that an element that is read or given back
- * without having been written is seen; with other traits, where given.
+ * The Gpu with allocations full of NaN instead of zeros, which shows elements that are read or returned
+ * unwritten; with other traits, if given.
  */
 export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
   const poison = (bytes: number) => new Uint32Array(bytes / 4).fill(0x7fc0dead);
@@ -127,14 +127,14 @@ export async function expectAgreement(
   return program;
 }
 
-/** Smallest normal number of float32. WGSL lets adapters take smaller ones for 0, as operands and as results. */
+/** Smallest normal float32. WGSL lets adapters take smaller ones for 0, as operands and as results. */
 const NORMAL = 2 ** -126;
 
 /**
- * Asserts that a function gives on the GPU the integers and bools, and numbers of the class, that the references give, with each value
- * rounded to float32: NaN,
- * infinities by their signs, the same number up to rounding, or 0 (of either sign). Where float32 has a subnormal value on
- * the way, it may as well have been 0: the result may then be that of either.
+ * Asserts that a function gives on the GPU the integers and bools that the references give, and numbers of
+ * the same class, each value rounded to float32: NaN, infinities by sign, the same number up to rounding, or
+ * 0 of either sign. Where float32 has a subnormal on the way, 0 may take its place: the result may then be
+ * that of either.
  */
 export async function expectSameClass(
   gpu: Gpu,
@@ -191,7 +191,7 @@ export function float32(
   return graph.outputs.map((y) => known.get(y)!);
 }
 
-/** Asserts that numbers differ by no more than `tolerance` times the largest of them, or are the same infinities or NaN. */
+/** Asserts that numbers differ by at most `tolerance` times the largest, or are equal infinities or NaN. */
 export function expectClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,

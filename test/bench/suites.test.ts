@@ -97,7 +97,7 @@ test.each([
   }),
 );
 
-/** The device in the place of one with other traits: programs are planned for that, compiled to nothing, and never run. */
+/** The device, but with other traits: programs are planned for those, compiled to nothing, and never run. */
 function planningFor(gpu: Gpu, traits: AdapterTraits): Gpu {
   const own: Record<PropertyKey, unknown> = {
     traits,
@@ -114,7 +114,7 @@ function planningFor(gpu: Gpu, traits: AdapterTraits): Gpu {
   });
 }
 
-// The host pays for each (docs/gpu.md): lower these numbers where you can, and raise them only for something better.
+// The host pays for each (docs/gpu.md): lower these numbers if you can; raise them only for a gain.
 test('a step takes no more dispatches than it is known to take', () =>
   withGpu(async (gpu) => {
     using data = await loadData(gpu);

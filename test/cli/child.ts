@@ -18,7 +18,7 @@ export const program = async (command: Command): Promise<string[]> => [
   command,
 ];
 
-/** Runs one of the commands in src/cli as its own process; `onOutput` sees what it has printed and may signal it. */
+/** Runs a command of src/cli in its own process; `onOutput` sees its output so far and may signal it. */
 export async function runCommand(
   command: Command,
   args: readonly string[],

@@ -42,7 +42,7 @@ async function inShell(
 const weights = (folder: string) =>
   fs.readFileSync(join(folder, 'checkpoint.safetensors')).toString('base64');
 
-/** The run goes on from its checkpoint by the command that was printed, to the bits of one that was left alone: `to` the end, or that of training. */
+/** The printed command continues from the checkpoint to an undisturbed run's bits; `to`: how far to go. */
 async function goesOn(folder: string, stderr: string, to: 'the end' | 'the analysis'): Promise<void> {
   expect(stderr).toContain(`To continue: npm run reproduce -- mnist-fc --resume ${folder}`);
   expect(stderr).not.toMatch(/^ +at /m);

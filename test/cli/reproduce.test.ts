@@ -12,7 +12,7 @@ import { networkOf, networks } from '../../src/models/networks.ts';
 import { initialState } from '../../src/train/state.ts';
 import { type Ended, runCommand as runChild } from './child.ts';
 
-/** A network so small that a run takes seconds on any adapter, with momentum, so that its buffers are resumed too. */
+/** A network so small that a run takes seconds on any adapter, with momentum, to resume its buffers too. */
 const TINY =
   'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --json'.split(
     ' ',
@@ -51,7 +51,7 @@ const lines = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-/** What must not depend on how often a run was cut off: the bytes of checkpoints, and metrics but for their times. */
+/** What must not depend on interruptions: the bytes of checkpoints, and metrics except their times. */
 function bits(folder: string) {
   return ['.', 'control'].map((network) => ({
     checkpoint: fs.readFileSync(join(folder, network, 'checkpoint.safetensors')).toString('base64'),
@@ -150,7 +150,7 @@ describe('a run', () => {
     );
     expect(killed.signal).toBe('SIGKILL');
 
-    // What was chosen stays, even if nothing asks for it any more. From here on kernels would be chosen by their times.
+    // What was chosen stays, even if nothing asks for it any more. From here on times would choose kernels.
     const config = json(join(folder, 'config.json'));
     const kernels = { ...config.kernels, 'a product long gone': 'its variant' };
     fs.writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, kernels }));

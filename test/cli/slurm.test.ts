@@ -63,7 +63,7 @@ test('the script says all that Slurm has to know', () => {
 });
 
 describe('a task', () => {
-  /** Runs the second task of a job until it is through, with a signal to its script alone once its command says `begun`. */
+  /** Runs a job's second task to its end, with a signal to only its script once its command says `begun`. */
   function runTask(command: string, signal?: NodeJS.Signals) {
     const bin = put('scontrol', `echo "$@" >> '${root}/scontrol.txt'`);
     const script = slurmScript(job({ folder: root, command: ['bash', '-c', command] }));

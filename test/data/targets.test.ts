@@ -13,7 +13,7 @@ test('targets of waves are sines that depend on the pixels alone', async () => {
     ...train.targets!.slice(0, 40),
   ]);
   expect([...held.images.slice(0, 36)]).not.toEqual([...train.images.slice(0, 36)]);
-  // To first order t = sin φ + cos φ (a·x): a linear model explains part of the first target; of noise it would explain 36/4000.
+  // To first order t = sin φ + cos φ (a·x): linear models explain a part; of noise it would be 36/4000.
   const column = Array.from({ length: 4000 }, (_, n) => train.targets![20 * n]!);
   const pixels = (n: number) => train.images.subarray(36 * n, 36 * (n + 1));
   const slopes = Array.from(

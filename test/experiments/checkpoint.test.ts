@@ -41,7 +41,7 @@ function checkpoint(momentum: boolean): Checkpoint {
 
 type Tensors = ReturnType<typeof decodeSafetensors>['tensors'];
 
-/** A checkpoint that was changed in some way and is as a whole again, as one of an earlier version that has no checksum. */
+/** A changed checkpoint, made whole again as one of an earlier version, which has no checksum. */
 function damaged(damage: (tensors: Tensors, metadata: Record<string, string>) => void): Uint8Array {
   const { tensors, metadata } = decodeSafetensors(encodeCheckpoint(checkpoint(true)), 'a');
   delete metadata.sha256;

@@ -1,7 +1,7 @@
 /**
- * A process of its own for the tests of run folders. `race <folder> <rounds> <ms>` is told by stdin when to begin, tries to create `<folder>/0`, `1`, …
- * at agreed times, prints which it got, and keeps them until it is killed; `write <folder>` writes one run until it is killed; `exit <folder>` creates one and
- * leaves without releasing it.
+ * A process for tests of run folders. `race <folder> <rounds> <ms>` starts at a time from stdin, tries to
+ * create `<folder>/0`, `1`, … at agreed times, prints which it got and keeps them until killed;
+ * `write <folder>` writes a run until killed; `exit <folder>` creates one and leaves without releasing it.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

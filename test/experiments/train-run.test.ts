@@ -164,7 +164,7 @@ test('a run keeps the weights of some epochs, the same however it was cut off', 
   const kept = [1, 2, 4].map(snapshotFile);
   await withGpu(async (gpu) => {
     using folder = RunFolder.create(join(root, 'cut'));
-    // Cut off in the third epoch, with a checkpoint of the first: what was kept in the second is written again.
+    // Cut off in the third epoch, with the first's checkpoint: what the second kept is written again.
     let early = new Uint8Array();
     const stop = ({ step }: TrainingProgress) => {
       if (step === 37) early = Uint8Array.from(folder.readBytes(CHECKPOINT));

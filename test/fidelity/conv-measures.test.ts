@@ -189,7 +189,7 @@ async function bothMeasures(network: ResidualNetwork, convention: Convention) {
   return { ours, wanted, paths: wholePaths(network, state, flat) };
 }
 
-/** What is measured of each sample's whole path, where that has one stage; `points` are h_1 … h_{L+1}, of all samples. */
+/** Measures of each sample's whole path, if it has one stage; `points` are all samples' h_1 … h_{L+1}. */
 function wholePaths(
   network: ResidualNetwork,
   state: HostState,
@@ -219,7 +219,7 @@ function wholePaths(
   });
 }
 
-/** What the classifier sees of h, as an orthonormal basis in columns: each feature is a mean over positions. */
+/** What the classifier sees of h, as an orthonormal basis in columns: features are means over positions. */
 function lifted(network: ResidualNetwork, state: HostState, shape: readonly number[]): Matrix {
   const head = state.parameters.get(network.classifier)!;
   const channels = shape.at(-1)!;

@@ -1,4 +1,4 @@
-/** Trains for many steps in a process of its own, whose memory nothing else uses, and prints what it took as JSON. */
+/** Trains for many steps in a process whose memory nothing else uses, and prints what it took as JSON. */
 import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -22,7 +22,7 @@ const malloc_trim = koffi.load(null).func('int malloc_trim(size_t pad)');
 function memoryMiB(): number {
   collectGarbage();
   malloc_trim(0);
-  // Not heapTotal: of what V8 reserves, only a part is in memory, and it gives some back when the machine is busy.
+  // Not heapTotal: of V8's reserve only a part is in memory, and it gives some back on a busy machine.
   const { total_physical_size, used_heap_size } = v8.getHeapStatistics();
   const anonymous = 1024 * Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
   return (anonymous - total_physical_size + used_heap_size) / 2 ** 20;
@@ -52,7 +52,7 @@ while (trainer.step < steps) {
   losses = next;
   if (trainer.step % 1000 === 100) await evaluator.accuracy();
   if (trainer.step % 2000 === 100) await trainer.state.save();
-  // At fixed steps, lest what waits for the collector fragments memory more or less by how fast the machine is.
+  // At fixed steps, lest what waits for the collector fragments memory by how fast the machine is.
   if (trainer.step % 500 === 100) {
     await losses;
     const now = await usage();

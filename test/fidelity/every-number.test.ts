@@ -18,8 +18,8 @@ import type { Shape } from './reference/network.ts';
 import { randomNumbers } from './support.ts';
 
 /*
- * Every number that a run reports, from its weights, in float64. Nothing coincides: three triples, five classes of
- * unequal size, six blocks, one of them dead, four samples, and a control of five blocks.
+ * Every number that a run reports, from its weights, in float64. No sizes coincide: three triples, five
+ * classes of unequal size, six blocks, one of them dead, four samples, and a control of five blocks.
  */
 const TRIPLES = 3;
 const SAMPLES = 4;
@@ -132,7 +132,7 @@ beforeAll(() =>
   }),
 );
 
-/** Where two structures differ: numbers by more than 2e-3 of the larger of 1 and the value, all else at all. */
+/** Where two structures differ: numbers by over 2e-3 of the larger of 1 and the value, all else at all. */
 function differences(found: unknown, wanted: unknown, path = ''): string[] {
   if (typeof wanted === 'number' && typeof found === 'number') {
     return Math.abs(found - wanted) <= 2e-3 * Math.max(1, Math.abs(wanted))
@@ -210,7 +210,7 @@ const CLAIMS = [
 /** Claims whose numbers come with what they may be off by: nothing, in float64. */
 const CERTIFIED = /diagonal-share|left-right|top-energy|monotone/;
 
-/** The verdict where the network, or the control, knows the task, as a linear classifier does MNIST; all have blocks enough. */
+/** A claim's verdict; open if its network fell short of a linear classifier. All have enough blocks. */
 function verdictOf(
   value: number | null,
   comparison: 'atLeast' | 'atMost',
@@ -250,7 +250,7 @@ test('claims are judged by those numbers', () => {
   expect(differences(found, expectedClaims())).toEqual([]);
 });
 
-/** The cells of a table in the order of its rows: numbers and truth values as such, and null where a cell is empty. */
+/** A table's cells in the order of its rows: numbers and booleans as such, null for an empty cell. */
 function parseCsv(text: string): Row[] {
   const rows = text
     .trimEnd()

@@ -150,7 +150,7 @@ describe('single steps match float64, tensor by tensor', () => {
   });
 });
 
-/** What dropout multiplies by, as the documentation says: by numbers that the generator draws for each block and place. */
+/** Dropout's factors, as the documentation says: from generator numbers for each block and place. */
 function dropoutFactors({ depth, width }: Shape, rate: number, batch: number, step: number): Float64Array[] {
   return Array.from({ length: depth }, (_, i) =>
     philoxUniform(batch * width, [shuffleSeed(SEED), step], depth + i).map((u) =>

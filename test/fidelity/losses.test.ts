@@ -13,7 +13,7 @@ const COUNT = 2800;
 const STEPS = 100;
 
 /**
- * Small and without momentum on purpose: in a network of eight blocks a ReLU that float32 rounds to the other side
+ * Small and without momentum on purpose: with eight blocks, a ReLU that float32 rounds to the other side
  * drives any two implementations apart within a hundred steps, PyTorch's float32 and float64 too (by 1e-2).
  */
 test('100 losses on MNIST at a learning rate of 1e-3 match float64', async () => {

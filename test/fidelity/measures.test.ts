@@ -125,7 +125,7 @@ function expectClose(found: Nested, wanted: Nested, what: string, tolerance = 1e
 }
 
 /**
- * Whether the leading k triples are told apart by their σ. Where they are not, as in a Jacobian of rank below k, their
+ * Whether σ tells the leading k triples apart. Where it does not, as in a Jacobian of rank below k, their
  * directions are arbitrary, and so is what is measured along them.
  */
 function wellDefined(sigma: readonly number[], k: number): boolean {
@@ -204,7 +204,7 @@ test.each(['branch', 'post-activation'] as const)('a trained network, convention
   });
 });
 
-// Flat spectra: the rule gives two power iterations at 128, where the sketch is about as wide as the rank, and three at 150.
+// Flat spectra: two power iterations by rule at 128, where the sketch is about rank wide, and three at 150.
 test.each([128, 150])('an untrained network of width %i, wider than the sketch', async (width) => {
   await withGpu(async (gpu) => {
     const shape = { ...RELU, depth: 2, width };

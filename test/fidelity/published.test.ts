@@ -31,7 +31,7 @@ const WIDTH = 16;
 const SAMPLES = 2;
 const [VOCABULARY, CONTEXT, LENGTH] = [20, 9, 5];
 
-/** A file of a family: tensors by their published names, what stands beside them, and the same network in float64. */
+/** A family's file: tensors by published names, what stands beside them, and the same network in float64. */
 interface Case {
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   /** Tensors that files have beside. */

@@ -20,9 +20,9 @@ import {
 import type { Factor } from './factors.ts';
 
 /**
- * What an adapter may compute for a tensor: the float64 interpreter's values, each with the largest error that the operations
- * before it allow. Error 0: exactly this, a NaN or an infinity too. Infinity: anything, since rounding decides whether it
- * is finite or which branch was taken. What would overflow float32 is infinite already; what would be subnormal may be 0.
+ * What an adapter may compute: float64 values of the interpreter, each with the largest error that earlier
+ * operations allow. Error 0: exactly this, NaN or infinity too. Infinity: anything, since rounding decides
+ * whether it is finite or which branch was taken. Float32 overflows are infinite; subnormals may be 0.
  */
 export interface Bounded extends NdArray {
   readonly error: Float64Array;
@@ -76,7 +76,7 @@ function evaluate(node: Tensor, xs: readonly Bounded[]): Bounded {
 
 const zeros = (like: ArrayLike<number>) => new Float64Array(like.length);
 
-/** Overflow to infinity and underflow to zero, where they are certain; where they are not, all of it is possible. */
+/** Overflow to infinity and underflow to zero where they are certain; elsewhere all of it is possible. */
 function settle({ data, error }: Bounded): void {
   for (let i = 0; i < data.length; i++) {
     const [v, e] = [data[i]!, error[i]!];
@@ -188,8 +188,8 @@ function elementwise({ inputs }: Tensor, xs: readonly Bounded[], out: Bounded, r
 }
 
 /**
- * Errors of an operation that is linear in each of two operands: of products, of matrices, of convolutions. All terms are
- * as large as the errors let them be; whatever is not finite is sorted out by counting it with the operation itself.
+ * Errors of an operation linear in each of two operands: products, matrix products, convolutions. All terms
+ * are as large as errors allow; non-finite ones are sorted out by counting them with the operation itself.
  */
 function bilinear([a, b]: readonly Bounded[], { data, error }: Bounded, run: Run, terms: number): void {
   const finite = (x: Bounded) => (v: number, i: number) =>
@@ -201,7 +201,7 @@ function bilinear([a, b]: readonly Bounded[], { data, error }: Bounded, run: Run
     abs.map((v, i) => (Number.isFinite(x.data[i]!) && x.error[i]! < ANYTHING ? v + x.error[i]! : 0));
   const exact = isCertain(a!) && isCertain(b!);
   const largest = exact ? sizes : of(grown(a!, absA), grown(b!, absB));
-  // A product itself is rounded once; sums may also have been of more or fewer factors, which moved out of them or in.
+  // A product itself is rounded once; sums may have more or fewer factors, moved out or in.
   const share = terms === 1 ? ULP : (productRoundings(terms) * ULP) / 2 + ULP;
   for (let i = 0; i < data.length; i++) {
     const spread = (largest[i]! - sizes[i]!) * 1.0001;
@@ -437,7 +437,7 @@ function chainError(
   }
 }
 
-/** Vectors have a sign of their own, and may be any where singular values meet: they are checked by what they are to be. */
+/** Vectors have any sign, and any direction where singular values meet: only properties are checked. */
 function factorError(node: Tensor, x: Bounded, out: Bounded): void {
   const { data, error } = out;
   if (x.data.some((v, i) => !Number.isFinite(v) || x.error[i] === ANYTHING)) {

@@ -67,7 +67,7 @@ export class Builder {
     return this.find(nth, (t) => t.dtype === 'f32' && fits(t)) ?? this.fresh(this.shape(97 * nth + 6, 2));
   }
 
-  /** A tensor that broadcasts with the given ones: one that there is, a literal, or a new input with some axes of 1. */
+  /** A tensor that broadcasts with others: one there is, a literal, or a new input with some axes of 1. */
   partner(nth: number, n: number, ...others: Tensor[]): Tensor {
     const shapes = others.map((t) => t.shape);
     const { dtype } = others[0]!;

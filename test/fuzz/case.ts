@@ -37,8 +37,8 @@ export function allNodes(outputs: readonly Tensor[]): readonly Tensor[] {
 }
 
 /**
- * The function of a recipe, with what its derivative needs as further arguments: values, then Jv and Jᵀu of all outputs and
- * inputs of f32.
+ * A recipe's function, with its derivative's further arguments: values, then Jv and Jᵀu of all f32 outputs
+ * and inputs.
  */
 function functionOf(recipe: Recipe): Pick<Problem, 'specs' | 'f' | 'split'> {
   const { wanted, outputs } = build(recipe);

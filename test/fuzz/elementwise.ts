@@ -81,7 +81,7 @@ const steps =
   ([x], [e]) =>
     e === 0 || Number.isNaN(x!) ? e! : between(e!, f(x! - e!), f(x! + e!), x!);
 
-/** Powers rise or fall with both operands between the corners of their intervals, where the base keeps its sign. */
+/** If the base keeps its sign, powers are monotonic in both operands between their intervals' corners. */
 const powers: ErrorRule = ([a, b], [ea, eb], y) => {
   if (ea === 0 && eb === 0) return rounded('pow', y);
   if (eb === 0 && b === 0) return 0;

@@ -4,8 +4,8 @@ import { Builder, type FuzzInput } from './builder.ts';
 import { type Choices, DRAWN, type Make, STEPS } from './steps.ts';
 
 /**
- * A random graph as plain data, so that fast-check can shrink it. Whatever steps are left out, the rest is still a valid graph: a
- * step takes what operands there are, and asks for another input where none fits.
+ * A random graph as plain data, which fast-check can shrink. Whatever steps are left out, the rest is a
+ * valid graph: a step takes what operands there are, and asks for a new input where none fits.
  */
 export interface Recipe {
   readonly steps: readonly Step[];
@@ -101,7 +101,7 @@ export function build(recipe: Recipe, given?: readonly Tensor[]): Built {
 /** How graphs are drawn. */
 export interface Draw {
   readonly seed: number;
-  /** Graphs in a row that share a structure, and those of them that share sizes, so that kernels do not all have to be compiled. */
+  /** Graphs in a row with the same structure, and of those with the same sizes, to compile fewer kernels. */
   readonly perStructure: number;
   readonly perSize: number;
   /** Whether none is extreme. */

@@ -1,6 +1,6 @@
 /**
- * Random graphs on an adapter beside the interpreter: `npm run fuzz -- [--graphs 1000] [--seed 1] [--from 0]`, see
- * docs/testing.md. Exits with 1 where a graph fails, and prints it.
+ * Random graphs on an adapter against the interpreter; exits with 1 if one fails, and prints it:
+ * `npm run fuzz -- [--graphs 1000] [--seed 1] [--from 0]`. See docs/testing.md.
  */
 import { Command } from 'commander';
 import { printGraph } from '../../src/autograd/graph.ts';

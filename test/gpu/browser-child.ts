@@ -1,6 +1,6 @@
 /**
- * Prints, as JSON, how a device is refused in what looks like a browser page: one that is `secure` but has no WebGPU, one that is
- * `insecure`, or one whose adapter is `used up`.
+ * Prints, as JSON, how a device is refused in a mock browser page: one that is `secure` but lacks WebGPU,
+ * one that is `insecure`, or one whose adapter is `used up`.
  */
 const [kind] = process.argv.slice(2);
 const { log } = console;

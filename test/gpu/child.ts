@@ -8,7 +8,7 @@ export interface ChildResult {
   readonly stderr: string;
 }
 
-/** Starts a scene of scenes.ts; `onOutput` sees its output so far and may signal it. Killed after five minutes. */
+/** Starts a scene of scenes.ts; `onOutput` sees its output so far, and may signal it. Killed after 5 min. */
 export async function runChild(
   scene: string,
   env: Record<string, string> = {},

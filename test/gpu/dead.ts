@@ -1,8 +1,8 @@
 import { findHostAdapter } from '../../src/host/node-adapter.ts';
 
 /**
- * The adapter of the tests, whose devices accept all dispatches and leave out those that `isDead` names, by the label of their
- * pipelines: what a GPU with a broken driver does.
+ * The tests' adapter, but its devices accept all dispatches and skip those whose pipeline's label `isDead`
+ * names, as a GPU with a broken driver does.
  */
 export async function dyingGpu(isDead: (label: string) => boolean): Promise<GPU> {
   const { adapter } = await findHostAdapter();

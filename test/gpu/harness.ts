@@ -9,7 +9,7 @@ import { roundUp } from '../../src/kernels/pad.ts';
 let shared: Promise<Gpu> | undefined;
 
 /**
- * The Gpu that all tests of this process share, on the adapter that `COLLIMATE_ADAPTER` names (by default the best).
+ * The Gpu that all tests of this process share, on the adapter in `COLLIMATE_ADAPTER` (default: the best).
  * Never dispose it. Having no adapter is a failure, told with its remedy; tests are not skipped.
  */
 export function testGpu(): Promise<Gpu> {
@@ -55,8 +55,8 @@ function padded(matrix: ArrayLike<number>, rows: number, cols: number): Float32A
 const poison = 0x7fc0dead;
 
 /**
- * Runs one kernel by itself. `buffers` are the storage buffers in binding order: initial contents, or the number of
- * 32-bit words of an output, which starts poisoned. Returns all of them as they are afterwards.
+ * Runs one kernel by itself. `buffers` are the storage buffers in binding order: initial contents, or the
+ * number of 32-bit words of an output, which starts poisoned. Returns them all as they are afterwards.
  */
 export async function runKernel(
   gpu: Gpu,

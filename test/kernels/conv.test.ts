@@ -51,7 +51,7 @@ function reference(spec: ConvSpec, a: Float32Array, b: Float32Array) {
   return { sum, scale };
 }
 
-/** Runs a kernel of the problem, repeated along its batch dimension, and asserts its errors relative to Σ|a||b|. */
+/** Runs a problem's kernel, repeated along its batch dimension, and checks errors relative to Σ|a||b|. */
 async function check(gpu: Gpu, spec: ConvSpec, kernel: Kernel) {
   const [sizeA, sizeB, size] = sizesOf(spec);
   const [batch = { size: 1, strideA: 0, strideB: 0 }] = spec.batch;
@@ -77,7 +77,7 @@ const window = (image: number, size: number, stride = 1, padding = 0): Window =>
   padding: [padding, padding],
 });
 
-/** In words: every branch of the sources, vectors and none, more than one tile, strides, blocks of a long sum. */
+/** In words: all branches of the sources, vectors or none, several tiles, strides, blocks of long sums. */
 const PROBLEMS: readonly [string, Omit<ConvSpec, 'part' | 'batch'>][] = [
   ['3×3', { window: window(7, 3, 1, 1), images: 5, channels: 8, outputChannels: 12 }],
   ['3×3 of odd channels', { window: window(6, 3, 1, 1), images: 3, channels: 3, outputChannels: 5 }],

@@ -106,8 +106,8 @@ function batches(sizeA: number, sizeB: number): fc.Arbitrary<Batch> {
 }
 
 /**
- * Each form and class of sizes (all multiples of four, or all odd) is a shader to compile. A shader's code for A and
- * that for B know nothing of each other, so these four have all of it.
+ * Each form and size class (all multiples of four, or all odd) is a shader to compile. Shader code for A and
+ * for B is independent, so these four have all of it.
  */
 const problems = fc
   .record({
@@ -199,8 +199,8 @@ const TILED = tiledVariants(ANY, {
 }).map(({ variant }) => variant!);
 
 /**
- * Copies to workgroup memory differ by whether k is contiguous, for A and B apart; these two forms have all of them. As the
- * shaders take seconds to compile on software adapters, each variant has one, and one of the large tiles sums k in blocks.
+ * Copies to workgroup memory depend on whether k is contiguous, for A and B apart; these two forms have all.
+ * Shaders take seconds to compile in software: one per variant, and one of large tiles sums k in blocks.
  */
 const [ALIGNED, RAGGED, LONG] = [ANY, product('tt', 139, 69, 101), product('nn', 140, 68, 1100)];
 /** Slices of which, one for each team, end where k does. */

@@ -6,7 +6,7 @@ import { runKernel, withGpu } from '../gpu/harness.ts';
 type Words = [number, number, number, number];
 const ones = 0xffffffff;
 
-/** Known answers of philox4x32-10, from the authors' Random123 library (kat_vectors): counter, key, result. */
+/** Known answers of philox4x32-10, from the authors' Random123 (kat_vectors): counter, key, result. */
 const answers: [Words, [number, number], Words][] = [
   [
     [0, 0, 0, 0],

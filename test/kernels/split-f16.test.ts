@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { normals } from './linear-algebra.ts';
 
-/** The nearest number of `bits` bits from 2⁻¹⁴ to 65504, below in steps of 2⁻²⁴, ties to even: f16 for 11 bits. */
+/** Nearest number of `bits` bits from 2⁻¹⁴ to 65504, below in steps of 2⁻²⁴, ties to even: f16 for 11. */
 function rounded(x: number, bits = 11): number {
   if (x === 0) return x;
   const step = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(x))), -14) - bits + 1);
@@ -11,7 +11,7 @@ function rounded(x: number, bits = 11): number {
   return (tie ? down + (down & 1) : Math.round(quotient)) * step;
 }
 
-/** The sum of a[i]·b[i], each product exact, each sum in f32: what a GPU's matrix units make of f16 operands. */
+/** The sum of a[i]·b[i], products exact and sums in f32: what a GPU's matrix units make of f16 operands. */
 const accumulated = (a: readonly number[], b: readonly number[]) =>
   a.reduce((sum, x, i) => Math.fround(sum + x * b[i]!), 0);
 

@@ -16,7 +16,7 @@ const users: Record<string, [f: (...xs: Tensor[]) => Tensor, operands: Operand[]
   'singular values': [(x) => linalg.svd(x!).s, [of([3, 12, 12])]],
 };
 
-/** Of an adapter with subgroups of several sizes, kernels know the smallest, and any may be met: here one twice as large. */
+/** With several subgroup sizes, kernels know the smallest and may meet any: here one twice as large. */
 it.each(Object.entries(users))(
   '%s, where subgroups are larger than the smallest',
   async (_, [f, operands]) => {

@@ -96,7 +96,7 @@ describe('a step of a convolutional network matches the interpreter in float64',
   });
 });
 
-/** Whether the first step keeps each block, as the documentation says: by a number that the generator draws for each. */
+/** Whether the first step keeps each block, as documented: by a number that the generator draws for it. */
 function noiseOf(options: NetworkOptions): BlockNoise {
   const { survival = 1, depth } = options as ConvResNetOptions;
   if (survival === 1) return {};

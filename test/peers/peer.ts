@@ -1,4 +1,4 @@
-/** A peer without a library: a product takes no time, a step some, an analysis cannot be done, and all else fails. */
+/** A peer without a library: products take no time, steps some, analyses are unsupported, all else fails. */
 import { serve, Unsupported } from '../../peers/serve.ts';
 
 await serve(async () => ({

@@ -8,7 +8,7 @@ import { range, spread } from '../../src/report/numbers.ts';
 export interface FixtureOptions {
   /** Blocks in all. */
   depth?: number;
-  /** Numbers of blocks of the stages, `depth` in all; several make it a ResNet-34, which has convolutions. */
+  /** Blocks of each stage, `depth` in all; several make it a ResNet-34, which has convolutions. */
   stages?: number[];
   classes?: number;
   samples?: number;
@@ -172,7 +172,7 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
   };
 }
 
-/** Whether the blocks are one stage with skip connections, so that paths can be told apart by their lengths. */
+/** Whether the blocks are one stage with skip connections, so that paths can be told apart by length. */
 const onePath = (kind: Kind, { stages }: Options): boolean => kind !== 'control' && stages.length === 1;
 
 function collapse(kind: Kind, { classes }: Options): Collapse {

@@ -22,7 +22,7 @@ export interface SweepOptions {
   figures?: SweepRecord['figures'];
 }
 
-/** A sweep over depths and two activations whose runs lie below a root, with the files that its report reads. */
+/** A sweep over depths and two activations, its runs below a root, with the files that its report reads. */
 export function writeSweep(root: string, options: SweepOptions = {}): SweepRecord {
   const { name = 'ra4-depth', preset = 'quick', depths = [4, 8, 16], seeds = [1, 2, 3] } = options;
   const { missing = [], failed = [], control = true } = options;

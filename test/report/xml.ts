@@ -3,7 +3,7 @@ const attribute = new RegExp(`\\s+(${name})=(?:"([^"<]*)"|'([^'<]*)')`, 'y');
 const open = new RegExp(`<(${name})`, 'y');
 const close = new RegExp(`</(${name})\\s*>`, 'y');
 
-/** Throws unless the text is one well-formed XML element, as a strict parser would. Returns the names of its elements. */
+/** Element names of well-formed XML with one root; throws at anything else, as a strict parser would. */
 export function elements(xml: string): string[] {
   const names: string[] = [];
   const stack: string[] = [];

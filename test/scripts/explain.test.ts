@@ -19,7 +19,7 @@ async function explain(words: string) {
 
 const plain = { sizes: undefined, jvp: undefined, grad: undefined };
 
-/** Every `$ npm run explain -- …` of the page, with what stands below it; a line `…` stands for lines left out. */
+/** Every `$ npm run explain -- …` of the page, with what stands below it; a line `…` is lines left out. */
 const shown = [
   ...readFileSync(join(ROOT, 'docs/engine.md'), 'utf8').matchAll(
     /^```console\n\$ npm run explain -- (.*)\n([\s\S]*?)^```$/gm,

@@ -98,7 +98,7 @@ describe('an optimizer does what PyTorch documents', () => {
   );
 
   it('however small the first steps are', () => {
-    // 1 − 0.999999ᵗ would have lost a tenth of its digits in float32; the first step of Adam is lr, whatever the gradient.
+    // 1 − 0.999999ᵗ would lose a tenth of its digits in float32; Adam's first step is lr at any gradient.
     const optimizer = t.adam({ lr: 1, betas: [0.9, 0.999999], epsilon: 0 });
     const f = (x: Typed, g: Typed) => optimizer.update(x, g, optimizer.init(x))[0];
     return withGpu(async (gpu) => {

@@ -225,7 +225,7 @@ test('on the adapter at hand, measuring gives each candidate a time and leaves n
     const spec = { m: 40, n: 32, k: 32, transposeA: false, transposeB: true, batch: [] };
     const product = matmul(spec, gpu.traits);
     const candidates = [product, ...(product.choice?.others ?? []), { ...product, wgsl: 'nonsense' }];
-    // The second operand, which may be read as uniforms, lies in a buffer that is larger than uniforms may be.
+    // The second operand, which may be read as uniforms, is in a buffer larger than uniforms may be.
     const times = await measureKernels(gpu, candidates, [5120, 2 ** 20, 5120], 60_000);
     expect(times).toHaveLength(candidates.length);
     expect(times!.pop()).toBeNull();

@@ -53,7 +53,7 @@ export interface OpenOptions {
 
 let shared: Promise<{ readonly port: number; readonly browser: Browser }> | undefined;
 
-/** Builds the page, serves it and starts a browser, once for all files of tests; all end with this process. */
+/** Builds the page, serves it and starts a browser, once for all test files; all end with this process. */
 async function start() {
   const folder = mkdtempSync(join(tmpdir(), 'collimate-web-'));
   process.once('exit', () => rmSync(folder, { recursive: true }));

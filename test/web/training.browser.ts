@@ -20,7 +20,7 @@ describe('300 steps of networks of width 32 and depth 6', () => {
     await opened.report('progress');
     const wall = (performance.now() - start) / 1000;
     const cpu = (await processesOf(opened.page)).reduce((sum, { cpuTime }) => sum + cpuTime, 0);
-    // Where other work shares the cores, what counts is the time that the browser got, all of its threads together.
+    // Where other work shares the cores, what counts is the browser's time, all of its threads together.
     expect(Math.min(wall, cpu), 'seconds until the first step').toBeLessThan(10);
     expect(wall, 'seconds until the first step, whatever else runs').toBeLessThan(60);
     await opened.report('finished');

@@ -1,6 +1,6 @@
 /**
- * Everything that `analysis.json` holds of a fully connected network, from its weights, in float64 and plain loops: written from
- * docs/measures.md, sharing nothing with `src` but the names of what is measured.
+ * All that `analysis.json` holds of a fully connected network, from its weights, in float64 and plain loops:
+ * written from docs/measures.md, sharing nothing with `src` but the names of measures.
  */
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 import { collapseOf } from './collapse.ts';
@@ -50,7 +50,7 @@ const rows = (x: Float64Array, width: number) =>
   Array.from({ length: x.length / width }, (_, n) => [...x.subarray(n * width, (n + 1) * width)]);
 const largest = (row: readonly number[]) => row.findIndex((v) => row.every((w) => w <= v));
 
-/** Coordinates on the first two principal directions of `through`, its last point on their positive sides. */
+/** Coordinates on the first two principal directions of `through`, its last point on positive sides. */
 function onPrincipalPlane(through: readonly number[][], points: readonly number[][]): [number, number][] {
   const centre = through[0]!.map((_, d) => average(through.map((p) => p[d]!)));
   const minus = (p: readonly number[]) => p.map((v, d) => v - centre[d]!);
@@ -244,7 +244,7 @@ const gapsOf = (sigma: readonly number[]): Maybe[] =>
       : Math.min(...sigma.filter((_, l) => l !== k).map((other) => Math.abs(other - s))) / sigma[0]!,
   );
 
-/** 1/σ against i as a line, from the third block on; undefined with fewer than three blocks or where one is dead. */
+/** 1/σ over i as a line, from the third block on; null with fewer than three blocks or a dead one. */
 function inverseFit(sigma1: readonly number[]): { a: number; b: number; r2: number } | null {
   const fitted = sigma1.slice(2);
   if (fitted.length < 3 || fitted.includes(0)) return null;

@@ -1,6 +1,6 @@
 /**
- * Neural collapse as Papyan, Han & Donoho (PNAS 2020) define it, from whole covariance matrices in float64 and plain loops.
- * Classes count alike, however many examples there are of each.
+ * Neural collapse as Papyan, Han & Donoho (PNAS 2020) define it, from whole covariance matrices in float64
+ * and plain loops. Classes count alike, however many examples each has.
  */
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
 

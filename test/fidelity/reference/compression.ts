@@ -1,4 +1,4 @@
-/** What replaced blocks leave of the accuracy of a fully connected network with ReLUs, in float64: from docs/measures.md. */
+/** Accuracy of a fully connected ReLU network with blocks replaced, in float64: from docs/measures.md. */
 import { Matrix, pseudoInverse, SingularValueDecomposition } from 'ml-matrix';
 import type { Images } from './analysis.ts';
 import { jacobian } from './measures.ts';

@@ -1,6 +1,6 @@
 /**
- * Logits of the convolutional networks in inference mode, in float64 and plain loops: written from PyTorch's and torchvision's
- * documentation, one image at a time as [channels, height, width], sharing nothing with `src`.
+ * Logits of the convolutional networks in inference mode, in float64 and plain loops: from PyTorch's and
+ * torchvision's documentation, one image at a time as [channels, height, width], sharing nothing with `src`.
  */
 import type { Tensors } from './network.ts';
 
@@ -101,7 +101,7 @@ interface Blocks {
   readonly activation: 'relu' | 'identity';
 }
 
-/** F of a basic block, or of a bottleneck where the file has a third convolution; its 3×3 convolution has the stride (ResNet v1.5). */
+/** F of a basic block, or with a third convolution of a bottleneck, whose 3×3 one strides (ResNet v1.5). */
 export function branchOf(x: Image, tensors: Tensors, name: string, stride: number): Image {
   const layer = (h: Image, n: number, size: number, step = 1) =>
     batchNorm(

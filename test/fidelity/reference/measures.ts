@@ -14,7 +14,7 @@ import {
 
 export type Convention = 'branch' | 'post-activation';
 
-/** J of block `i` at sample `n`: the product of its layers' matrices, those of ReLUs diag(1[input > 0]), with rows gated by σ′ if so convened. */
+/** J of block `i` at sample `n`: product of layers and diag(1[input > 0]), gated by σ′ by convention. */
 export function jacobian(
   shape: Shape,
   tensors: Tensors,
@@ -112,8 +112,8 @@ export function measure(
 }
 
 /**
- * The share of the output that paths of each length carry, path by path: every set of blocks is one, which goes through the
- * Jacobians of its own and around the others. `gates` are σ′ behind each block.
+ * The share of the output that paths of each length carry, path by path: each set of blocks is one, which
+ * goes through its Jacobians and around the others. `gates` are σ′ behind each block.
  */
 export function pathShares(
   first: number[],
@@ -141,7 +141,7 @@ export function pathShares(
   return norms.map((x) => x / total);
 }
 
-/** How many directions of the numerical range of block j lie in that of block i, over i ≠ j, where rounding moves shares by `margin`. */
+/** Directions of block j's numerical range in block i's, over i ≠ j; rounding moves shares by `margin`. */
 function alignedDimension(
   blocks: ({ s: number[]; all: Matrix } | undefined)[],
   spectrum: number,
@@ -166,8 +166,8 @@ function alignedDimension(
 }
 
 /**
- * Measures of one sample from its points h_1 … h_{L+1}, the Jacobians between them, and an orthonormal basis of the classifier's
- * row space in h-space, as columns.
+ * Measures of one sample from its points h_1 … h_{L+1}, the Jacobians between them, and an orthonormal basis
+ * of the classifier's row space in h-space, as columns.
  */
 export function measuresOf(
   path: number[][],
@@ -255,7 +255,7 @@ function pathMeasures(path: number[][]) {
   };
 }
 
-/** RA4: a and b of the least-squares line 1/σ = (i + b)/a through blocks from the third on, by its normal equations. */
+/** RA4: a, b of the least-squares line 1/σ = (i + b)/a from the third block on, by its normal equations. */
 export function fitInverse(sigma1: readonly number[]): { a: number; b: number } {
   const points = sigma1.slice(2).map((s, n) => [n + 3, 1 / s] as const);
   const sum = (f: (i: number, y: number) => number) => points.reduce((t, [i, y]) => t + f(i, y), 0);

@@ -1,5 +1,5 @@
 /**
- * The fully connected ResNet, its gradient and its training in float64 and plain loops: written from SCIENCE.md's
+ * The fully connected ResNet, its gradient and its training in float64 and plain loops: from SCIENCE.md's
  * definitions and PyTorch's documentation, sharing nothing with `src`.
  */
 
@@ -165,8 +165,8 @@ export function branchLayers({
 }
 
 /**
- * Loss and gradients of a batch in training mode. `factors` of each block, [batch, width], multiply what enters the last
- * linear layer of its branch: dropout.
+ * Loss and gradients of a batch in training mode. `factors` of each block, [batch, width], multiply the
+ * input of the last linear layer of its branch: dropout.
  */
 export function trainingPass(
   shape: Shape,
@@ -307,7 +307,7 @@ export interface State {
   readonly momentum: Tensors;
 }
 
-/** One step as torch.optim.SGD with CosineAnnealingLR takes it, on every parameter alike; changes the state. */
+/** A step as torch.optim.SGD with CosineAnnealingLR takes it, on all parameters alike; changes the state. */
 export function trainingStep(
   shape: Shape,
   state: State,

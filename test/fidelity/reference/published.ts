@@ -1,7 +1,7 @@
 /**
- * Published transformers in float64, from their papers and the documented names and layouts of their files, with nothing of `src` and
- * one function a family: GPT-2 (Radford et al., 2019), GPT-NeoX (Black et al., 2022), Llama (Touvron et al., 2023), the Vision
- * Transformer (Dosovitskiy et al., 2021), and DINOv2 (Oquab et al., 2023), which is one with LayerScale.
+ * Published transformers in float64, from papers and documented names and layouts, with nothing of `src`, a
+ * function per family: GPT-2 (Radford et al., 2019), GPT-NeoX (Black et al., 2022), Llama (Touvron et al.,
+ * 2023), ViT (Dosovitskiy et al., 2021) and, with LayerScale, DINOv2 (Oquab et al., 2023).
  */
 export type File = ReadonlyMap<
   string,
@@ -78,7 +78,7 @@ const split = (x: Vector, heads: number): Vector[] => {
   return Array.from({ length: heads }, (_, h) => x.slice(h * each, (h + 1) * each));
 };
 
-/** softmax(q kᵀ / √d) v for each head, the heads of keys and values repeated; the result's heads side by side. */
+/** softmax(q kᵀ / √d) v per head, with heads of keys and values repeated; result heads are side by side. */
 function attend(q: Vector[][], k: Vector[][], v: Vector[][], causal: boolean): Tokens {
   return q.map((own, t) =>
     own.flatMap((query, head) => {
@@ -93,7 +93,7 @@ function attend(q: Vector[][], k: Vector[][], v: Vector[][], causal: boolean): T
   );
 }
 
-/** The first `turned` features of a head at a position, the halves of each pair that far apart (Su et al., 2021, as GPT-NeoX has it). */
+/** Rotates a head's first `turned` features, pairs half of them apart (Su et al., 2021; as in GPT-NeoX). */
 function rotate(x: Vector, position: number, turned: number, base: number): Vector {
   const half = turned / 2;
   return x.map((v, i) => {

@@ -1,6 +1,6 @@
 /**
- * Transformers in float64 from their papers' formulas, number by number, with nothing of `src`: h is a list of tokens, each a list
- * of D numbers. Weights are by the names that docs/models.md lists.
+ * Transformers in float64 from their papers' formulas, number by number, with nothing of `src`: h is a list
+ * of tokens, D numbers each. Weights have the names in docs/models.md.
  */
 export interface Spec {
   readonly image?: { readonly sides: readonly [number, number, number]; readonly patch: number };
@@ -137,7 +137,7 @@ function layers(spec: Spec, tensors: Tensors, block: string, h: Sequence): Seque
   return spec.skip ? add(minus(between, h), own) : own;
 }
 
-/** h before each block and after the last, and logits, of one example: pixels, channels fastest, or token ids. */
+/** h before each block and after the last, and logits, of one example: pixels, channels fastest, or ids. */
 export function forward(spec: Spec, tensors: Tensors, blocks: readonly string[], x: ArrayLike<number>) {
   const path = [stem(spec, tensors, x)];
   for (const block of blocks) {
