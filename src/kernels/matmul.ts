@@ -15,7 +15,7 @@ export type { MatmulSpec } from './matmul-problem.ts';
  * then the leaves of an epilogue in order, except the product.
  *
  * The order of summation depends only on sizes and variant: the same inputs give the same bits. k is summed
- * in blocks, many blocks in groups: for any k, the error is near 1e-6 of Σ|a||b|. Variants round differently.
+ * in blocks, and these in groups: for any k, the error is near 1e-6 of Σ|a||b|. Variants round differently.
  *
  * @throws CollimateError if a size is not a positive integer, or there are more than three batch dimensions
  */
