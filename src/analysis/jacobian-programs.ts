@@ -79,7 +79,7 @@ export function jacobianPrograms(network: ResidualNetwork, stage: Stage, options
       return {
         ...{ u, s, v, residual2 },
         ...(images && { frobenius2: sum(square(images), [-2, -1]) }),
-        ...(!isExact(stage, options) && { estimates: remainderEstimates(map, basis, key) }),
+        ...(!dense && !isExact(stage, options) && { estimates: remainderEstimates(map, basis, key) }),
       };
     },
 

@@ -22,6 +22,8 @@ export interface JacobianTriples {
   readonly residual2: Float32Array;
   /** ‖J_i‖_F² at each sample: [L, N]. */
   readonly frobenius2: Float64Array;
+  /** Whether that is exact rather than estimated. */
+  readonly exact: boolean;
   /** Its relative standard error, [L, N]; 0 if exact. */
   readonly frobeniusError: Float64Array;
 }
@@ -140,16 +142,17 @@ export function residualJacobians(
     /** Leading singular triples of every J_i. */
     async triples(): Promise<JacobianTriples> {
       const problems = depth * samples;
+      const dense = isDense(stage, options, gpu.traits);
       const result: JacobianTriples = {
         u: new Float32Array(problems * triples * dim),
         s: new Float32Array(problems * columns),
         v: new Float32Array(problems * triples * dim),
         residual2: new Float32Array(problems * triples),
         frobenius2: new Float64Array(problems),
+        exact: dense || isExact(stage, options),
         frobeniusError: new Float64Array(problems),
       };
-      const dense = isDense(stage, options, gpu.traits);
-      if (!dense && isExact(stage, options)) await probe(result.frobenius2);
+      if (result.exact && !dense) await probe(result.frobenius2);
       using key = DeviceArray.from(gpu, keyOf(seed), [2], 'u32');
       for (const { first, weights, points } of groups) {
         using program = await bound(gpu, 'randomized SVD', [weights, points, key], programs.triples(dense));

@@ -5,7 +5,6 @@ import { type ResidualNetwork, type Stage, stateShape } from '../models/residual
 import { range } from '../numbers.ts';
 import type { HostState } from '../train/state.ts';
 import { batchOf } from './batches.ts';
-import { isExact } from './frobenius.ts';
 import { type JacobianTriples, residualJacobians } from './jacobians.ts';
 import { DEAD_BELOW } from './measures/dead-blocks.ts';
 import { list } from './measures/list.ts';
@@ -67,7 +66,7 @@ export async function measureStage(
     const a = await jacobians.couplings(compared(triples.u), compared(triples.v));
     const blocks = range(size).map((n) =>
       stage.blocks.map((name, i) => {
-        const block = blockAt(triples, i * size + n, dim, options, isExact(stage, jacobianOptions));
+        const block = blockAt(triples, i * size + n, dim, options);
         if (Number.isFinite(block.found[0])) return block;
         throw new CollimateError(
           `the Jacobian of ${name} at the sample ${first + n + 1} of ${count} is not finite`,
@@ -126,7 +125,6 @@ function blockAt(
   problem: number,
   dim: number,
   { spectrum, sketchColumns }: AnalysisOptions,
-  frobeniusExact: boolean,
 ): BlockAt {
   const found = [...triples.s.subarray(problem * sketchColumns, (problem + 1) * sketchColumns)];
   const dead = found[0]! <= DEAD_BELOW;
@@ -137,7 +135,7 @@ function blockAt(
   };
   const residual2 = triples.residual2.subarray(problem * spectrum, (problem + 1) * spectrum);
   return {
-    ...{ dead, found, sigma, frobeniusExact },
+    ...{ dead, found, sigma, frobeniusExact: triples.exact },
     rank: dead ? 0 : sigma.filter((s) => s >= 1e-2 * sigma[0]!).length,
     u: row(triples.u),
     v: row(triples.v),
