@@ -3,12 +3,12 @@ import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CollimateError } from './errors.ts';
 
-/** Whether a name is that of a file left by an interrupted {@link writeAtomically}. */
+/** Whether a name is that of a file that an interrupted {@link writeAtomically} left. */
 export function isTemporary(name: string): boolean {
   return /^\..+\.[0-9a-f]{12}\.tmp$/.test(name);
 }
 
-/** A name beside a file that no other process takes. */
+/** A path beside a file that no other process uses. */
 export const temporaryFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
 
@@ -90,7 +90,7 @@ const remedies = {
   EIO: 'The disk failed: check it, or write elsewhere with `--out`.',
 };
 
-/** The error for a write that failed, with the remedy that its cause asks for. */
+/** The error for a failed write, with a remedy for its cause. */
 export function writeFailed(path: string, cause: unknown): CollimateError {
   const { code, message } = cause as NodeJS.ErrnoException;
   const remedy = remedyOf(code) ?? PERMISSIONS;

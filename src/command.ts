@@ -9,10 +9,10 @@ export function invocation(name: string): string {
 export const command = (name: string, words = ''): string =>
   words ? `${invocation(name)} ${words}` : invocation(name).replace(/ --$/, '');
 
-/** A word as it is typed in a shell. */
+/** A word as typed in a shell. */
 export const quote = (word: string): string =>
   /^[\w./=+:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
-/** A command with words that a shell may have to be kept from reading. */
+/** A command with words quoted for the shell where needed. */
 export const commandLine = (name: string, words: readonly string[]): string =>
   command(name, words.map(quote).join(' '));

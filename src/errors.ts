@@ -13,11 +13,11 @@ export class CollimateError extends Error {
   }
 }
 
-/** The error for a file that the system does not let be read. */
+/** The error for a file that cannot be read. */
 export const unreadable = (path: string, cause: unknown, remedy: string): CollimateError =>
   new CollimateError(`cannot read ${path}: ${(cause as Error).message}`, remedy, { cause });
 
-/** What `read` gives of the file at a path. @throws CollimateError as {@link unreadable} */
+/** What `read` returns for the file at a path. @throws CollimateError as {@link unreadable} */
 export function reading<T>(path: string, remedy: string, read: () => T): T {
   try {
     return read();
@@ -26,7 +26,7 @@ export function reading<T>(path: string, remedy: string, read: () => T): T {
   }
 }
 
-/** Throws unless a number is whole, and from `minimum` to `maximum`. */
+/** Throws unless a number is an integer from `minimum` to `maximum`. */
 export function checkWhole(
   name: string,
   value: number,

@@ -2,7 +2,7 @@
 
 export const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => i + from);
 
-/** Whether a number from null-laden data is one. */
+/** Whether a number from data with nulls is one. */
 export const defined = (x: number | null | undefined): x is number => x != null && Number.isFinite(x);
 
 /** For a table or a caption: three decimals, or three digits where that says more; "—" where undefined. */

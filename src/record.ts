@@ -4,12 +4,12 @@ import { CollimateError, reading } from './errors.ts';
 import { otherFormat } from './format.ts';
 import { checked, isRecord } from './schema.ts';
 
-/** What has to be known of files of one kind to read them. */
+/** How to read one kind of file. */
 export interface RecordKind<S extends v.GenericSchema = v.GenericSchema> {
-  /** What a file's `schema` says, such as `collimate/config@1`; none where files do not say it. */
+  /** A file's `schema`, such as `collimate/config@1`; none if files have no such field. */
   readonly format?: string;
   readonly schema: S;
-  /** Fills in what files of this format did not always have. */
+  /** Fills in what early files of this format lack. */
   readonly complete?: (value: Record<string, unknown>) => unknown;
   /** What to do about a damaged file, and about one of an earlier format. */
   readonly remedy: string;
@@ -38,7 +38,7 @@ function parseRecord<K extends RecordKind>(text: string, name: string, kind: K):
   return checkRecord(value, name, kind);
 }
 
-/** The same of what is parsed already. */
+/** The same for parsed contents. */
 export function checkRecord<K extends RecordKind>(value: unknown, name: string, kind: K): Contents<K> {
   const { format, schema, complete, remedy, older = remedy } = kind;
   if (format !== undefined && isRecord(value) && value.schema !== format) {

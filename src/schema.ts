@@ -46,7 +46,7 @@ export function checked<const S extends v.GenericSchema>(
   throw new CollimateError(`${name}: ${problem(deepest(issues[0]))}`, remedy);
 }
 
-/** Of a union, what is wrong with the alternative that got furthest. */
+/** For a union, the problem of the alternative that got furthest. */
 function deepest(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   const depth = ({ path }: v.BaseIssue<unknown>) => path?.length ?? 0;
   const within = issue.issues?.map(deepest).sort((a, b) => depth(b) - depth(a))[0];
@@ -78,7 +78,7 @@ const KINDS: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-/** What valibot says is expected: `("relu" | "identity")`, `(Array | null)`. */
+/** What valibot expected: `("relu" | "identity")`, `(Array | null)`. */
 const wordsFor = (expected: string): string =>
   expected
     .replace(/^\((.*)\)$/, '$1')
@@ -86,7 +86,7 @@ const wordsFor = (expected: string): string =>
     .map((word) => KINDS[word] ?? word)
     .join(' or ');
 
-/** A value in a few characters, however long or deep it is. */
+/** Any value in a few characters. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;

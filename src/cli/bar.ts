@@ -5,7 +5,7 @@ import { packageFolder } from '../host/packages.ts';
 /** Draws bars; without it, lines are printed. */
 const PACKAGE = 'cli-progress';
 
-/** Whether bars may be drawn: on a terminal that moves its cursor, unless its user has switched that off. */
+/** Whether to draw bars: on a terminal that can move its cursor, unless the user has disabled them. */
 export const drawsBars = (): boolean =>
   process.stderr.isTTY &&
   process.env.TERM !== 'dumb' &&
@@ -20,7 +20,7 @@ export function progressBar(options: Options): SingleBar {
   return new SingleBar(options, Presets.shades_classic);
 }
 
-/** The same for bars below each other. */
+/** The same for several bars, one below another. */
 export function progressBars(options: Options): MultiBar {
   const { Presets, MultiBar } = load();
   return new MultiBar(options, Presets.shades_classic);

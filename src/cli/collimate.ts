@@ -3,10 +3,10 @@ import { Command } from 'commander';
 import { version } from '../host/home.ts';
 import { main } from './main.ts';
 
-/** Reads the words behind a command's name, and does what they say. Returns the exit status. */
+/** Runs a command with the words after its name. Returns the exit status. */
 type Run = (words: readonly string[]) => Promise<number>;
 
-/** Each is loaded when it is asked for, for a quick start. */
+/** Each is loaded on demand, for a quick start. */
 const commands: Readonly<Record<string, readonly [what: string, load: () => Promise<{ run: Run }>]>> = {
   reproduce: ['train networks and measure Residual Alignment in them', () => import('./reproduce.ts')],
   list: [

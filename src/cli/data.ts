@@ -14,7 +14,7 @@ interface Choice {
   readonly source?: string;
 }
 
-/** What can be named: the sources of the datasets, or a dataset itself where it is not fetched. */
+/** What a user can name: a dataset's sources, or the dataset itself if it is not fetched. */
 const choices: Readonly<Record<string, Choice>> = Object.fromEntries(
   (Object.keys(datasets) as DatasetName[]).flatMap((dataset): [string, Choice][] => {
     const sources = Object.keys(datasets[dataset].sources);
@@ -24,7 +24,7 @@ const choices: Readonly<Record<string, Choice>> = Object.fromEntries(
   }),
 );
 
-/** A dataset of several sources means the first. */
+/** Of a dataset with several sources, the first is meant. */
 const find = (name: string): Choice =>
   choices[name] ?? Object.values(choices).find(({ dataset }) => dataset === name)!;
 
@@ -35,7 +35,7 @@ function about({ dataset, source }: Choice): string {
   return (source === undefined ? about : sources[source]!.about) ?? facts;
 }
 
-/** Images of any size are only tried, not kept in a size of use. */
+/** Images of any size are only decoded as a test, not kept. */
 const VERIFY_SIZE = 8;
 
 const program = new Command(invocation('data'))

@@ -6,7 +6,7 @@ import { percent } from '../report/numbers.ts';
 import { drawsBars, progressBars } from './bar.ts';
 import { clock, every } from './clock.ts';
 
-/** Shows how a run goes: a bar on a terminal, plain lines elsewhere, lines of JSON for programs. */
+/** Shows a run's progress: a bar on a terminal, plain lines elsewhere, JSON lines for programs. */
 export interface Display {
   /** A fact, such as which adapter is used. */
   fact(name: string, value: unknown): void;
@@ -19,7 +19,7 @@ export interface Display {
 
 const LINE_MS = 5_000;
 
-/** The display that suits where the output goes. */
+/** The display for the current output. */
 export function chooseDisplay(json: boolean): Display {
   if (json) return jsonLines();
   return drawsBars() ? bar() : plainLines();

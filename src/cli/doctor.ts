@@ -10,7 +10,7 @@ import { systemFacts } from '../host/system.ts';
 import { adapterOption } from './options.ts';
 import type { Probe } from './probe.ts';
 
-/** An adapter that was tried, with what Dawn and the drivers wrote while it was. */
+/** A tried adapter, with what Dawn and the drivers wrote meanwhile. */
 interface Trial {
   readonly adapter: string;
   readonly result: Probe;

@@ -10,7 +10,7 @@ import { every } from './clock.ts';
 
 const LINE_MS = 5_000;
 
-/** Loads the images of a run; a dataset that is not there is fetched, after saying so. */
+/** Loads a run's images; fetches a missing dataset, after saying so. */
 export async function fetchTask(
   dataset: DatasetName,
   settings: Parameters<typeof loadTask>[1],

@@ -135,7 +135,7 @@ function sweepLine(sweep: Sweep, rates: Rates): void {
   console.log(JSON.stringify({ sweep: sweep.name, runs, estimatedTrainingSeconds: rounded(seconds) }));
 }
 
-/** Runs of a sweep, and how long their training takes. */
+/** A sweep's runs, and how long they train. */
 function plan(sweep: Sweep, level: Level, rates: Rates): { runs: number; seconds: number } {
   const planned = planSweep(sweep, { level, seeds: defaultSeeds(level), changes: {} });
   const seconds = planned.map(({ experiment, settings }) => secondsOf(experiment, settings, rates));

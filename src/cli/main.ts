@@ -2,14 +2,14 @@ import { remedyOf } from '../atomic-write.ts';
 import { CollimateError } from '../errors.ts';
 import { Interrupted, READER_GONE, requestStop } from '../experiments/interrupt.ts';
 
-/** How this process was started, for {@link command} and for the processes that it starts. */
+/** How this process was started, for {@link command} and for child processes. */
 process.env.COLLIMATE_PROGRAM ??= import.meta.url.endsWith('.ts')
   ? 'npm run'
   : process.env.npm_command === 'exec'
     ? 'npx collimate'
     : 'collimate';
 
-/** The part of `--help` that says how a command ends. */
+/** The part of `--help` about exit statuses. */
 export const exitStatuses = (done: string, work = 'the work'): string =>
   `\nThe exit status is 0 ${done}, 1 after an error such as a full disk, and 128 plus the signal number if ${work} is
 stopped: 130 by Ctrl-C, 143 by SIGTERM, 129 when the terminal closes, 141 when the reader of the output has gone.`;
@@ -55,7 +55,7 @@ export function stopWhereOutputEnds(): void {
   }
 }
 
-/** Prints an error, and returns the exit status that it asks for. */
+/** Prints an error and returns its exit status. */
 export function reportError(thrown: unknown): number {
   const error = ofSystem(rootOf(thrown));
   if (process.env.COLLIMATE_DEBUG) console.error(error);
@@ -72,7 +72,7 @@ export function reportError(thrown: unknown): number {
   return error instanceof Interrupted ? error.status : 1;
 }
 
-/** What the system refuses, wherever that is met, such as to open one more file, is not our mistake. */
+/** A system error, such as too many open files, is no bug of ours, wherever it occurs. */
 function ofSystem(error: unknown): unknown {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
   return new CollimateError(error.message, remedyOf(error.code) ?? 'Check it, and try again.', {
@@ -80,7 +80,7 @@ function ofSystem(error: unknown): unknown {
   });
 }
 
-/** What went wrong first, where disposing of things then failed too. */
+/** The first failure, even if disposing failed after it. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && 'suppressed' in error && error.suppressed
     ? rootOf(error.suppressed)

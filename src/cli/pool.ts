@@ -27,7 +27,7 @@ interface TheoryOrder extends AnyOrder {
   readonly preset: string;
 }
 
-/** What holds for all orders of a worker; handed over in its environment. */
+/** Options for all orders of a worker, passed in its environment. */
 export interface WorkerOptions {
   readonly adapter?: string | undefined;
   readonly dataDir?: string | undefined;
@@ -35,9 +35,9 @@ export interface WorkerOptions {
   readonly checkpointSeconds: number;
 }
 
-/** How an order ended: `elsewhere` where another process has the run's folder. */
+/** How an order ended: `elsewhere` if another process has the run's folder. */
 export type Ending = 'done' | 'elsewhere' | Failure;
-/** From a worker: the share of an order that is done, or how it ended. */
+/** From a worker: the finished share of an order, or how it ended. */
 export type WorkerMessage = { readonly progress: number } | { readonly ending: Ending };
 
 /** The environment variable with a worker's {@link WorkerOptions}. */
@@ -46,7 +46,7 @@ export const OPTIONS = 'COLLIMATE_WORKER';
 export const NO_MORE = 'no more';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
-/** A driver may crash, or a device be lost: an order whose process ended so often is given up. */
+/** A driver may crash, or a device be lost: after this many ended processes an order is given up. */
 const ATTEMPTS = 2;
 
 /**

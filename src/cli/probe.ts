@@ -3,7 +3,7 @@ import type { AdapterInfo } from '../gpu/adapter.ts';
 import type { AdapterTraits } from '../gpu/kernel.ts';
 import { openGpu } from '../host/open.ts';
 
-/** What trying an adapter showed. Plain data: it crosses from a child process. */
+/** The result of trying an adapter. Plain data, as it comes from a child process. */
 export type Probe =
   | {
       readonly ok: true;

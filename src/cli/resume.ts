@@ -27,7 +27,7 @@ export async function openAdapter(
   return openGpu({ adapter: asked, chooser });
 }
 
-/** The run that --resume means, with its settings, which the other options must not contradict. */
+/** The run to --resume, with its settings, which other options must not contradict. */
 export function findRun(
   experiment: Experiment,
   resume: string | true,
@@ -77,7 +77,7 @@ function latestRun(experiment: string): string {
   );
 }
 
-/** A resumed run's configuration, with the adapter noted where it is another. */
+/** A resumed run's configuration, noting a changed adapter. */
 export function goOn(config: RunConfig, dataset: string, adapter: RunConfig['adapter']): RunConfig {
   if (config.dataset !== dataset) {
     throw new CollimateError(

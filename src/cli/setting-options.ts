@@ -5,7 +5,7 @@ import type { Range } from '../settings/row.ts';
 import { optionOf, rowOf, type SettingName, settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
-/** The options that stand for settings, all but `--preset` and `--no-control`. */
+/** The options for settings, all but `--preset` and `--no-control`. */
 export function addSettings(program: Command): void {
   for (const name of settingNames) {
     const { type, what: meaning, paper } = rowOf(name);
@@ -17,7 +17,7 @@ export function addSettings(program: Command): void {
   }
 }
 
-/** The networks or datasets that a setting is for, where it is not for all. */
+/** The networks or datasets that a setting applies to, if not all. */
 function scopeOf(name: SettingName): string {
   const { of } = rowOf(name);
   if (of === undefined) return '';

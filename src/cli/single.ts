@@ -18,7 +18,7 @@ import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './tracer.ts';
 import { conclude } from './verdict-table.ts';
 
-/** What a single run can be told besides its settings. */
+/** Options of a single run besides its settings. */
 export interface SingleOptions extends GivenSettings {
   readonly adapter?: string;
   readonly dataDir?: string;
@@ -73,7 +73,7 @@ export async function runSingle(
       interrupt,
       tuner,
       checkpointSeconds,
-      ...(!tracer && { openSecond: () => openSecond(gpu, { chooser: tuner }) }), // A timeline is of one device.
+      ...(!tracer && { openSecond: () => openSecond(gpu, { chooser: tuner }) }), // timelines show one device
       onStage(stage, network) {
         tracer?.phase(`${stage}: ${labels[network]}`);
         display.stage(stage, network);
@@ -88,7 +88,7 @@ export async function runSingle(
   } catch (error) {
     display.close?.();
     const status = reportError(error);
-    // Going on helps neither a run that diverged nor one that never got to a checkpoint.
+    // Continuing helps neither a run that diverged nor one that never reached a checkpoint.
     if (!(error instanceof DivergedError) && folder.has(CHECKPOINT)) howToGoOn();
     return status;
   }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { quote } from '../command.ts';
 import { CollimateError } from '../errors.ts';
 
-/** Before its time limit a task gets so many seconds to stop at a checkpoint. */
+/** Seconds before its time limit that a task has to stop at a checkpoint. */
 const NOTICE_S = 120;
 
 /** The shortest time limit: the notice, which Slurm may give a minute early, and as long again to work. */
@@ -21,7 +21,7 @@ export const timesIn = (options: readonly string[]): string[] =>
  */
 export function checkTime(limit: string): void {
   const seconds = secondsOf(limit);
-  if (seconds === undefined || seconds === 0 || seconds >= MIN_S) return; // sbatch refuses what it cannot read; 0 is no limit
+  if (seconds === undefined || seconds === 0 || seconds >= MIN_S) return; // 0: no limit; sbatch checks form
   throw new CollimateError(
     `--time ${limit} is ${seconds} s, but a task is told to stop ${NOTICE_S} s before its limit, or up to 60 s earlier`,
     `Give at least ${MIN_S / 60} minutes, such as --time 01:00:00: a shorter task would be requeued forever.`,

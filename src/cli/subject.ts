@@ -30,19 +30,19 @@ import { fetchTask } from './fetching.ts';
 export interface Subject {
   readonly network: NetworkOptions;
   readonly state: HostState;
-  /** Random seed of its training, or one in its place. */
+  /** Random seed of its training, or a substitute. */
   readonly seed: number;
   /** Of its run. */
   readonly config?: RunConfig | undefined;
-  /** Datasets of ours that are needed. */
+  /** Our datasets that it needs. */
   readonly datasets: readonly DatasetName[];
   readonly facts: DataFacts;
   task(): Promise<Task>;
-  /** What is asked of the analysis unless the user says otherwise. */
+  /** Defaults of the analysis. */
   request?(task: Task): Pick<AnalysisRequest, 'triples' | 'spectrum'> & Partial<AnalysisRequest>;
 }
 
-/** What the user says of a subject. */
+/** The user's options for a subject. */
 export interface SubjectOptions {
   readonly config: string | undefined;
   readonly data: string | undefined;
@@ -110,12 +110,12 @@ function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: Sub
 const SEED = 1;
 const IMAGES = 'images with `--data`: `--data imagenette`, another dataset, or a folder.';
 const SAMPLES = 16;
-/** Share of texts whose next token a network says from which it counts as trained: our choice. */
+/** Share of correctly predicted next tokens from which a network counts as trained: our choice. */
 const TEXTS_AT = 0.2;
-/** Triples of a network with many classes that are compared unless the user asks for more. */
+/** Default number of triples to compare in a network with many classes. */
 const TRIPLES = 30;
 
-/** A published network, on images or texts of the user's choice. */
+/** A published network, on the user's images or texts. */
 function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
   const texts = given.tokens === undefined ? undefined : readTexts(given.tokens);
   const data = texts ? undefined : imagesFor(files, given);
@@ -164,7 +164,7 @@ function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
   };
 }
 
-/** The images that the user names, and how the network wants them; undefined where none are named. */
+/** The user's images, as the network wants them; undefined if none are given. */
 function imagesFor(files: TensorFiles, { data, resolution }: SubjectOptions) {
   if (data === undefined) return undefined;
   const name = Object.hasOwn(datasets, data) ? (data as DatasetName) : undefined;

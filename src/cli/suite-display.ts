@@ -21,7 +21,7 @@ export function suiteDisplay(json: boolean) {
   }
 
   return {
-    /** What is to be done, what each run costs in any unit, and how many runs are done already. */
+    /** What there is to do, each run's cost in any unit, and how many runs are done already. */
     begin(orders: readonly { id: string; cost: number }[], facts: { there: number; workers: number }) {
       for (const { id, cost } of orders) runs.set(id, { cost, share: 0 });
       const { there, workers } = facts;
@@ -31,7 +31,7 @@ export function suiteDisplay(json: boolean) {
       bar?.start(1, 0, { runs: '', left: '…' });
     },
     progress(id: string, share: number) {
-      runs.get(id)!.share = 0.9 * share; // The analysis and the page, which follow training, take their time too.
+      runs.get(id)!.share = 0.9 * share; // The rest is for the analysis and the page.
       show();
     },
     end(id: string, ending: Ending) {

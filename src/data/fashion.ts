@@ -77,7 +77,7 @@ export function readFashionPackage(
 
 const isByte = (value: unknown) =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256;
-/** The images of a class; among them the package has empty ones, which are left out. */
+/** The images of a class, without the empty ones in the package. */
 const clothes = v.object({
   data: v.array(
     v.custom<number[]>(

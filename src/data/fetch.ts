@@ -19,7 +19,7 @@ import {
 
 export interface FetchProgress {
   readonly file: string;
-  /** Bytes of the file, those from earlier times included. */
+  /** Bytes of the file, earlier transfers included. */
   readonly received: number;
   readonly total: number;
 }
@@ -62,7 +62,7 @@ async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions):
         `into ${folder} yourself.`,
     );
 
-  /** Waits for something that writes; `lacking` is how many bytes are still to come. */
+  /** Awaits a write; `lacking` bytes are still to come. */
   async function writing<T>(done: Promise<T>, lacking = 0): Promise<T> {
     try {
       return await done;
@@ -77,7 +77,7 @@ async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions):
     }
   }
 
-  /** Goes on with the transfer until its end or a cut; returns whether all is there. */
+  /** Continues the transfer until it ends or is cut off; returns whether the file is whole. */
   async function receiveMore(): Promise<boolean> {
     if ((await sizeOf(part)) > bytes) await rm(part, { force: true });
     const before = await sizeOf(part);
@@ -85,7 +85,7 @@ async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions):
     const failure = await receive(before).catch((error: Error) => error);
     if (failure instanceof CollimateError) throw failure;
     const after = await sizeOf(part);
-    // What was cut off, but not for nothing, goes on.
+    // A transfer that was cut off but made progress continues.
     if (!failure || after > before) return after === bytes;
     const rest = after > 0 ? `, which continues after the ${after} of ${bytes} bytes received` : '';
     throw new CollimateError(
@@ -95,7 +95,7 @@ async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions):
     );
   }
 
-  /** Receives the file from byte `from` on, or from its beginning where the server does not do that. */
+  /** Receives the file from byte `from` on, or all of it if the server cannot resume. */
   async function receive(from: number): Promise<void> {
     requireSafe(url);
     const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) };
@@ -145,19 +145,19 @@ async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions):
     await rm(part, { force: true });
     throw notPublished(`has the SHA-256 checksum ${found}, where that of the published file is ${sha256}`);
   } catch (error) {
-    // Another process was faster, and its checked file has the name by now.
+    // Another process was faster, and its checked file is already in place.
     if (!existsSync(path)) throw error;
   }
 }
 
-/** At its place in the file, whatever another process that fetches the same has written there or beyond. */
+/** Writes at a position, whatever another process that fetches the same has written there. */
 async function write(out: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < chunk.length; ) {
     at += (await out.write(chunk, at, chunk.length - at, position + at)).bytesWritten;
   }
 }
 
-/** Only HTTPS will do, or what does not leave this machine. */
+/** Allows only HTTPS, or addresses on this machine. */
 function requireSafe(url: string): void {
   const { protocol, hostname } = new URL(url);
   const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
@@ -167,7 +167,7 @@ function requireSafe(url: string): void {
 
 const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
 
-/** What is behind `fetch failed`. */
+/** The cause of a `fetch failed`. */
 function reasonOf(error: Error): string {
   const cause = error.cause as NodeJS.ErrnoException | undefined;
   return cause?.message || cause?.code || error.message;

@@ -5,7 +5,7 @@ import { type DatasetSplit, type ImageDataset, ownName, squareImages } from './d
 import { type IdxArray, readIdx } from './idx.ts';
 import { firstThere } from './locate.ts';
 
-/** Where the four files of a set in MNIST's form are, and what they must be. */
+/** Where the four files of a set in MNIST's form are, and what they must hold. */
 export interface IdxImages {
   readonly name: string;
   readonly folder: string;

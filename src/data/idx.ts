@@ -94,7 +94,7 @@ function unzip(bytes: Uint8Array, expected: number, fileName: string): Uint8Arra
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') throw wrongLength(fileName, expected, `more than ${expected}`);
     if (code !== 'Z_BUF_ERROR') throw unzipFailed(fileName, cause);
-    // Truncated: flushing hands out what there is, so that its length can be named.
+    // Truncated: flushing returns what there is, so that the error can give its length.
     const { length } = gunzipSync(bytes, { finishFlush: zlib.Z_SYNC_FLUSH });
     throw new CollimateError(
       `${fileName} is truncated: expected ${expected} bytes and a checksum when unzipped, found ${length} bytes`,

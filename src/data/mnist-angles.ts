@@ -3,10 +3,10 @@ import type { Dataset, ImageDataset } from './dataset.ts';
 import { mnist } from './mnist.ts';
 
 const KEY: [number, number] = [8, 0];
-/** Largest angle by which digits are turned; beyond it some look like others, or like themselves. */
+/** Maximum rotation of digits; beyond it some look like others, or like themselves. */
 const LARGEST = Math.PI / 3;
 
-/** MNIST's digits, each turned by an angle whose cosine and sine are to be predicted. */
+/** MNIST's digits, rotated; the cosine and sine of the angle are the targets. */
 export const mnistAngles: Dataset = {
   ...mnist,
   title: 'turned MNIST',

@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, rename, rm, writeFile } from 'node:fs/p
 import { basename, join } from 'node:path';
 import { makeFolders, temporaryFor } from '../atomic-write.ts';
 
-/** Images as bytes one after the other, and their labels. */
+/** Images as consecutive bytes, and their labels. */
 export interface Part {
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
@@ -87,7 +87,7 @@ function* chunks(classes: number, parts: Parts): Generator<Uint8Array> {
   }
 }
 
-/** The same, and their SHA-256 behind them. */
+/** The same, followed by their SHA-256. */
 function* summed(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
   const hash = createHash('sha256');
   for (const chunk of chunks) {

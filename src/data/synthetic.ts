@@ -5,7 +5,7 @@ import { type Dataset, type DatasetSplit, type ImageDataset, squareImages } from
 const facts = { images: 10_000, test: 1_000, side: 16, channels: 3, classes: 10 };
 const { channels, classes } = facts;
 
-/** Generated images, any number and of any size. */
+/** Generated images of any number and size. */
 export const syntheticImages: Dataset = {
   title: 'synthetic images',
   ...{ ...facts, trainedAt: 0.6 },
@@ -23,10 +23,10 @@ export const syntheticImages: Dataset = {
 };
 
 const SEED = 1;
-/** Most bytes of images in one part. */
+/** Maximum bytes of images in one part. */
 const MAX_BYTES = 2 ** 32 - 1;
 
-/** Waves that a class' pattern is the sum of, and their most periods across the image. */
+/** Waves that sum to a class's pattern, and their maximum periods across the image. */
 const WAVES = 4;
 const PERIODS = 3;
 /** Amplitude in bytes: the pattern's around 128, the least share of it in an image, and the noise's. */
@@ -105,7 +105,7 @@ function makePart(side: number, patterns: Float64Array, first: number, count: nu
   return squareImages({ images, labels }, { name: 'synthetic-images', side, channels, classes });
 }
 
-/** Bytes that are uniform and independent. */
+/** Uniform, independent bytes. */
 export function noiseBytes(count: number, seed: number, stream: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(count / 16) * 4);
   for (let i = 0; i < words.length; i += 4) words.set(philox([i / 4, stream, 0, 0], [seed, 0]), i);

@@ -5,12 +5,12 @@ import { noiseBytes } from './synthetic.ts';
 const facts = { images: 20_000, test: 2_000, side: 6, channels: 1, classes: 20 };
 const PIXELS = facts.side ** 2;
 const KEY: [number, number] = [7, 0];
-/** Standard deviation of what the sines are taken of. */
+/** Standard deviation of the sines' arguments. */
 const STEEPNESS = 1;
 /** Philox streams: directions, phases, and pixels of both parts. */
 const [DIRECTIONS, PHASES, TRAIN, TEST] = [0, 1, 2, 3];
 
-/** A made function to be learned: images are noise, and targets sines of random projections of them. */
+/** A made-up function to learn: images are noise, and targets are sines of their random projections. */
 export const waves: Dataset = {
   title: 'sines of projections',
   ...{ ...facts, regression: true, trainedAt: 0.8 },

@@ -7,7 +7,7 @@ import { checkRecord, readJson } from '../record.ts';
 import { isRecord } from '../schema.ts';
 
 export const ANALYSIS = 'analysis.json';
-/** Of a run's files the last one to be written. */
+/** The file of a run that is written last. */
 export const REPORT = 'report.html';
 
 /**
@@ -20,7 +20,7 @@ export const isDone = (folder: string): boolean =>
 const remedy = `Remove the file: it is made again from the checkpoint by \`${command('reproduce', '… --resume')}\`.`;
 const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;
 
-/** It differs in its claims alone, which are judged again. */
+/** Only its claims differ; they are judged again. */
 const EARLIER = 'collimate/analysis@3';
 
 /**

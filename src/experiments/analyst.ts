@@ -17,7 +17,7 @@ export interface AnalysisRequest {
   /** Seed of the choice of samples and of the sketch. */
   readonly seed: number;
   readonly samples: number;
-  /** Whether to measure what is left where blocks are replaced; default: false. */
+  /** Whether to measure what remains when blocks are replaced; default: false. */
   readonly compress?: boolean | undefined;
   /** Number K of leading triples to compare; default: the number of classes. */
   readonly triples?: number | undefined;
@@ -26,7 +26,7 @@ export interface AnalysisRequest {
   readonly convention?: AnalysisOptions['convention'] | undefined;
 }
 
-/** Training images over which neural collapse is measured, at most. */
+/** Maximum number of training images for neural collapse. */
 const COLLAPSE_IMAGES = 10_000;
 /** A second device pays once all Jacobians' tangents hold this many numbers: about those of `mnist-fc`. */
 const WIDE_FROM = 1e6;

@@ -17,5 +17,5 @@ export const byName = <T extends { readonly name: string }>(
     Object.fromEntries(list.map((one) => [one.name, one])),
   );
 
-/** All experiments by name: each kind of network on each dataset of images, or of texts, as it reads. */
+/** All experiments by name: each kind of network on each dataset that it can read. */
 export const catalog: Readonly<Record<string, Experiment>> = byName(all);

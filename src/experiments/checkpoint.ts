@@ -19,7 +19,7 @@ export const BATCHES = '.num_batches_tracked';
 /** Sums over the steps of an epoch that is not over yet. */
 const sums = v.strictObject({ loss: finite, accuracy: atLeast0 });
 
-/** Of the training images, scaled to [0, 1], by channel: what inputs are normalized by. */
+/** Statistics of the training images by channel, scaled to [0, 1], which normalize inputs. */
 export const normalization = v.strictObject({
   mean: v.pipe(v.array(finite), v.minLength(1, 'a number for each channel'), v.readonly()),
   std: v.pipe(v.array(above0()), v.minLength(1, 'a number for each channel'), v.readonly()),
@@ -39,7 +39,7 @@ const metadata = v.strictObject({
   format: v.literal(FORMAT),
   step: whole(),
   seed: whole(),
-  /** Of everything else; files of earlier versions have none. */
+  /** Checksum of everything else; older files have none. */
   sha256: v.exactOptional(v.string()),
 });
 
@@ -132,7 +132,7 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   return { info, state };
 }
 
-/** Metadata as values, of which a file has texts. */
+/** A file's metadata texts as values. */
 function fieldsOf(texts: Readonly<Record<string, string>>, fileName: string): Record<string, unknown> {
   const fields: Record<string, unknown> = { ...texts };
   const said = (name: string) => Object.hasOwn(texts, name);
@@ -147,7 +147,7 @@ function fieldsOf(texts: Readonly<Record<string, string>>, fileName: string): Re
   return fields;
 }
 
-/** Refuses a part of a file that is not as another says, with both. */
+/** Refuses a part of a file that contradicts another, naming both. */
 export function refuseDifference(
   has: unknown,
   expected: unknown,
@@ -160,7 +160,7 @@ export function refuseDifference(
   throw new CollimateError(`${what} is ${a}, and ${otherwise} ${b}`, remedy);
 }
 
-/** A state from tensors that are checked to be just those of a network. */
+/** A state from tensors, checked to be exactly a network's. */
 export function stateOf(
   tensors: ReadonlyMap<string, TensorData>,
   network: Network,
@@ -184,7 +184,7 @@ export function stateOf(
 export const networkFrom = (options: unknown): unknown =>
   isRecord(options) ? { kind: 'fc', ...options } : options;
 
-/** Normalization as a file has it: in the first version a number, for the only channel. */
+/** Normalization in a file: in the first version a number, for the only channel. */
 export function normalizationFrom(given: unknown): unknown {
   if (!isRecord(given)) return given;
   const list = (x: unknown) => (typeof x === 'number' ? [x] : x);

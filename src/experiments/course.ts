@@ -62,7 +62,7 @@ export async function measureCourse(
   }
 }
 
-/** What has been measured so far of a network, if that is known. */
+/** A network's measures so far, if known. */
 export function readCourse(folder: string, network?: NetworkInfo): CourseSnapshot[] {
   const path = join(folder, COURSE);
   const { moments } = existsSync(path) ? readRecord(path, COURSE_FILE) : { moments: [] };
@@ -74,7 +74,7 @@ export function readCourse(folder: string, network?: NetworkInfo): CourseSnapsho
   );
 }
 
-/** The weights after an epoch, which must be those of the run. */
+/** The weights after an epoch, checked to be the run's. */
 function snapshot(folder: RunFolder, epoch: number, run: Pick<RunConfig, 'network' | 'training'>) {
   const name = `${folder.path}/${snapshotFile(epoch)}`;
   const { info, state } = decodeCheckpoint(folder.readBytes(snapshotFile(epoch)), name);

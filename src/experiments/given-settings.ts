@@ -48,7 +48,7 @@ export function resolveSettings(
 const contradiction = (one: string, other: string) =>
   new CollimateError(`${one} and ${other} contradict each other`, 'Leave one of them out.');
 
-/** The given settings as values, each checked by itself: it must be among those that the experiment has. */
+/** The given settings as values, each checked alone and to be one of the experiment's. */
 function changesOf(given: GivenSettings, experiment: Experiment, base: Settings): Partial<Settings> {
   const superclasses = given.superclasses ?? base.superclasses;
   const changes: Record<string, unknown> = {};
@@ -88,7 +88,7 @@ function refuseMisplaced(experiment: Experiment, name: SettingName, value: unkno
   );
 }
 
-/** Narrows the range of a setting to what the dataset leaves of it. */
+/** Narrows a setting's range to what the dataset allows. */
 const rangeIn =
   ({ dataset }: Experiment, superclasses: boolean, name: SettingName) =>
   (range: Range): Range => ({ ...range, ...rowOf(name).rangeIn?.(datasets[dataset], { superclasses }) });
@@ -151,7 +151,7 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
       'Give --no-control with --no-skip.',
     );
   }
-  networkOf(networks[experiment.model].optionsOf(settings, imageShape(experiment.dataset, settings))); // refuses what it cannot be
+  networkOf(networks[experiment.model].optionsOf(settings, imageShape(experiment.dataset, settings))); // may refuse
   return settings;
 }
 

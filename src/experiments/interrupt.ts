@@ -7,7 +7,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Exit status once the reader of our output is gone: as for a program that SIGPIPE ends. */
 export const READER_GONE = 141;
 
-/** Of the first request to stop. */
+/** The status of the first request to stop. */
 let status = 1;
 
 /** A run was stopped and everything is saved; the status tells by what. */

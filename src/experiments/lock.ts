@@ -63,7 +63,7 @@ export function lockFolder(folder: string): FolderLock {
     if (!rival) return hold(folder, path, contents);
     fs.rmSync(path, { force: true });
     if (attempt === ATTEMPTS) throw held(folder, rival);
-    // Two that met may both have withdrawn: try again after times that are not the same.
+    // Two that met may both have withdrawn: retry after different times.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 + Math.random() * 40 * attempt);
   }
 }
@@ -87,7 +87,7 @@ function hold(folder: string, path: string, contents: string): FolderLock {
   return { check, release };
 }
 
-/** The holder of another lock in the folder, if one lives. Sweeps away the locks of those that do not. */
+/** The living holder of another lock in the folder, if any. Removes the locks of dead ones. */
 function findRival(folder: string, own: string): { path: string; holder: Holder | undefined } | undefined {
   const now = fs.statSync(own).mtimeMs; // by the clock of the file system, which other machines share
   for (const name of fs.readdirSync(folder).filter(isLock)) {
@@ -110,7 +110,7 @@ function readHolder(path: string): Holder | undefined {
   }
 }
 
-/** Whether a holder lives; undefined where that cannot be looked up. */
+/** Whether a holder lives; undefined if that cannot be looked up. */
 function isAlive(holder: Holder | undefined): boolean | undefined {
   if (holder?.machine !== machine()) return undefined;
   const started = startOf(holder.pid);

@@ -16,7 +16,7 @@ export class Pace {
     this.#last = now;
     const fit = Math.round((count * CHUNK_MS) / ms);
     this.steps = Math.max(1, Math.min(fit, 4 * count, MAX_STEPS));
-    // A mean that forgets within some three seconds.
+    // A running mean over about three seconds.
     const weight = this.#perSecond === 0 ? 1 : 1 - Math.exp(-ms / 3000);
     this.#perSecond += weight * ((1000 * count) / ms - this.#perSecond);
   }

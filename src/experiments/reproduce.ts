@@ -32,9 +32,9 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
   readonly interrupt: Interrupt;
   /** Chooses the device's kernels; its choices are recorded before they are used. */
   readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
-  /** Opens a device that computes beside the given one; undefined if nothing is gained by that. */
+  /** Opens a second device to compute beside the first; undefined if that gains nothing. */
   readonly openSecond?: () => Promise<Gpu | undefined>;
-  /** What begins now, for one of the networks. */
+  /** Called as a stage begins, for one of the networks. */
   readonly onStage?: (stage: 'train' | 'analyze', network: NetworkName) => void;
   readonly onProgress: (progress: TrainingProgress, network: NetworkName) => void;
   readonly onEpoch?: (metrics: EpochMetrics, network: NetworkName) => void;
@@ -62,7 +62,7 @@ export async function reproduce(
   const { interrupt, tuner, checkpointSeconds } = session;
   const begun = new Map<RunFolder, RunConfig>();
   const record = () => {
-    const kernels = Object.fromEntries(Object.entries(tuner.choices).sort()); // whichever network met them first
+    const kernels = Object.fromEntries(Object.entries(tuner.choices).sort()); // whichever network came first
     for (const [into, own] of begun) into.writeJson(CONFIG, { ...own, kernels });
   };
   tuner.onChoice = record;
@@ -130,7 +130,7 @@ export async function reproduce(
   });
   const control = await (ahead ?? runControl?.(data));
   const facts = dataFacts(findExperiment(config.experiment), config.settings);
-  // No claim is made of a plain network.
+  // Plain networks carry no claims.
   const claims = config.settings.skip ? judgeRun(analysis, control, facts) : [];
   folder.writeJson(ANALYSIS, { ...analysis, claims } satisfies Analysis);
   return { analysis, control, claims };

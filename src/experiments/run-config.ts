@@ -34,7 +34,7 @@ export const origin = {
   adapter,
   versions: v.record(v.string(), v.string()),
   system: v.string(),
-  /** Of the source tree, with `-dirty` if it had changes; null where that is unknown. */
+  /** The source tree's commit, with `-dirty` if it had changes; null if unknown. */
   commit: v.nullable(v.string()),
   command: v.string(),
   started: v.custom<string>((x) => typeof x === 'string' && Date.parse(x) > 0, 'a date and time'),
@@ -102,7 +102,7 @@ export function describeRun(
   };
 }
 
-/** What a result was made by and on, starting now. */
+/** The origin of a result that starts now. */
 export const originOf = (adapter: AdapterInfo, command: string): Origin => ({
   adapter,
   versions: versions(),
@@ -158,7 +158,7 @@ export function readConfig(folder: string): RunConfig {
   return config;
 }
 
-/** Says of an error where it comes from. */
+/** Adds to an error where it comes from. */
 function within<T>(path: string, check: () => T): T {
   try {
     return check();

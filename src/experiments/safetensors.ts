@@ -28,7 +28,7 @@ export type TensorData = {
   };
 }[Dtype];
 
-/** What the reference implementation allows a header. */
+/** The reference implementation's limit on headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = '__metadata__';
 
@@ -77,10 +77,10 @@ export function encodeSafetensors(
   return file;
 }
 
-/** Bytes that are read in parts: a file may be larger than what one array holds. */
+/** Bytes read in parts: a file may exceed an array. */
 export interface Bytes {
   readonly size: number;
-  /** A copy of those from `begin` to before `end`. */
+  /** A copy of bytes `begin` to `end`, exclusive. */
   read(begin: number, end: number): Uint8Array<ArrayBuffer>;
 }
 
@@ -238,7 +238,7 @@ function repeatedKey(json: string): string | undefined {
 }
 
 /**
- * The numbers of a tensor as float32, each of them exactly.
+ * A tensor's numbers as float32, each exactly.
  * @returns undefined where the type holds no floats, or a float64 does not fit
  */
 export function asFloat32({ dtype, data }: TensorData): Float32Array | undefined {

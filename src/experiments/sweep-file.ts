@@ -4,15 +4,15 @@ import { type ShownName, shownNames } from '../analysis/scalars.ts';
 import { atLeast0, finite, isRecord, share, whole } from '../schema.ts';
 
 const list = <const S extends v.GenericSchema>(of: S) => v.pipe(v.array(of), v.readonly());
-/** Made by the sweep itself, and shown as they are. */
+/** Settings, made by the sweep itself and shown unchanged. */
 const settings = v.custom<object>(isRecord, 'an object');
 
 const axis = v.object({
   /** As in {@link SweepRun.cell}: `depth`. */
   name: v.string(),
-  /** Of an axis in a figure, or the head of a column: `total depth L`. */
+  /** Label of an axis or column: `total depth L`. */
   label: v.string(),
-  /** Whether numbers on it are placed by their logarithms. */
+  /** Whether numbers on it are logarithmic. */
   log: v.exactOptional(v.boolean()),
 });
 export type Axis = Readonly<v.InferOutput<typeof axis>>;
@@ -20,7 +20,7 @@ export type Axis = Readonly<v.InferOutput<typeof axis>>;
 const cell = v.record(v.string(), v.union([finite, v.string()]));
 
 const scalars = v.record(v.string(), v.nullable(v.number()));
-/** Of one network or model, by name; files of earlier versions may lack some. */
+/** Scalars of one network or model by name; older files may lack some. */
 export type Scalars = Readonly<v.InferOutput<typeof scalars>>;
 
 export const sweepRun = v.object({
@@ -33,13 +33,13 @@ export const sweepRun = v.object({
   status: v.picklist(['done', 'missing', 'failed']),
   /** Why it failed, in words. */
   reason: v.exactOptional(v.string()),
-  /** Seconds of training, the control aside; null where it is not done. */
+  /** Seconds of training without the control; null if it is not done. */
   seconds: v.nullable(atLeast0),
-  /** Of the trained network, at initialization, and of the trained control; null where there is none. */
+  /** Of the trained network, its initialization, and the trained control; null if there is none. */
   trained: v.nullable(scalars),
   initialization: v.nullable(scalars),
   control: v.nullable(scalars),
-  /** Accuracy on the training images that were held back, after the last epoch; null where none were. */
+  /** Accuracy on the held-back training images after the last epoch; null if there are none. */
   validationAccuracy: v.nullable(share),
   /** The trained network's measures over training, from initialization on; null if none were kept. */
   course: v.nullable(
@@ -67,11 +67,11 @@ const sweepFigure = v.variant('kind', [
     /** Another axis, with a color for each of its values. */
     series: v.exactOptional(v.string()),
     scalars: list(v.union([scalarName, v.literal('validationAccuracy')])),
-    /** Only runs that lie there. */
+    /** Only runs at this place. */
     where: v.exactOptional(cell),
-    /** Shows the same at initialization and in the control, in quiet colors. */
+    /** Also shows initialization and control, in quiet colors. */
     beside: v.exactOptional(v.boolean()),
-    /** Fits a straight line to logarithms in each panel, and says its slope with its interval. */
+    /** Fits a power law in each panel, and prints its slope with an interval. */
     slope: v.exactOptional(v.boolean()),
   }),
   v.object({
@@ -114,23 +114,23 @@ const record = v.object({
   name: v.string(),
   preset: v.string(),
   title: v.string(),
-  /** What is asked, in a sentence or two. */
+  /** The question, in a sentence or two. */
   question: v.string(),
-  /** What runs differ in, besides their seeds. */
+  /** What runs differ in besides seeds. */
   axes: list(axis),
   seeds: list(whole()),
   runs: list(sweepRun),
   claims: list(evidence),
   figures: list(sweepFigure),
-  /** Whether all runs of a cell were made at once: then they have no folders and pages of their own. */
+  /** Whether a cell's runs were made at once, so that they have no folders and pages. */
   batched: v.exactOptional(v.literal(true)),
   /** What else came out, a sentence each. */
   remarks: v.exactOptional(list(v.string())),
-  /** Settings that all runs share; an axis may still change one of them. */
+  /** Settings common to all runs, though an axis may change one. */
   base: settings,
-  /** What a reader has to know: deviations from the paper, and choices made by rule, a sentence each. */
+  /** What readers must know: deviations from the paper and choices by rule, a sentence each. */
   notes: list(v.string()),
-  /** What finished runs ran on: distinct values, in order. */
+  /** What finished runs ran on, each once, in order. */
   provenance: list(v.object({ name: v.string(), values: list(v.string()) })),
 });
 /**

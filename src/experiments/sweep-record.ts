@@ -24,12 +24,12 @@ export const runFolder = (root: string, { id }: Pick<PlannedRun, 'id'>): string 
 export const sweepFolder = (root: string, name: string, level: string): string =>
   join(root, 'sweeps', `${name}.${level}`);
 
-/** Beside the folder of a run that failed: why. */
+/** The file beside a failed run's folder that says why. */
 const failureFile = (folder: string): string => `${folder}.failed.json`;
 
 export const failure = v.object({
   reason: v.string(),
-  /** Whether it would fail in the same way again, as training that diverged. */
+  /** Whether it would fail again, as diverged training does. */
   final: v.boolean(),
 });
 export type Failure = Readonly<v.InferOutput<typeof failure>>;
@@ -100,7 +100,7 @@ export function recordOf(
     claims: [
       ...runClaims.flatMap((where) => ofRuns(runs, where)),
       ...claims(level).map((claim) => judge(claim, withFacts)),
-    ].map((claim) => (sweep.beyond ? { ...claim, property: 'beyond' } : claim)), // The paper does not claim it.
+    ].map((claim) => (sweep.beyond ? { ...claim, property: 'beyond' } : claim)), // not the paper's
     base: first.settings,
     notes: [
       ...deviations(first.experiment, first.settings),
@@ -133,7 +133,7 @@ export function joinRuns(
   };
 }
 
-/** The claims of single runs, joined over the seeds at one place. */
+/** Claims of single runs, joined over seeds at one place. */
 function ofRuns(runs: readonly SweepRun[], where: Cell): Evidence[] {
   const own = runs.filter((run) => liesAt(run, where));
   const first = own.find((run) => run.claims.length > 0);

@@ -13,7 +13,7 @@ import type { Axis, SweepFigure } from './sweep-file.ts';
 export const LEVELS = ['smoke', 'quick', 'paper'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** What the runs of a cell share: a preset of an experiment, changed. */
+/** What a cell's runs share: an experiment's preset, with changes. */
 export interface Base {
   /** The folder of its runs: `mnist-fc.brief`. */
   readonly name: string;
@@ -22,7 +22,7 @@ export interface Base {
   readonly changes: Partial<Settings>;
 }
 
-/** A cell of a sweep: where it lies on the axes, and which settings that changes. */
+/** A cell of a sweep: its place on the axes, and the settings it changes. */
 export interface SweepCell {
   readonly cell: Cell;
   readonly base: Base;
@@ -45,7 +45,7 @@ export interface Question {
 export interface Sweep extends Question {
   readonly cells: (level: Level) => readonly SweepCell[];
   readonly claims: (level: Level) => readonly Claim<ScalarName>[];
-  /** Whether it asks what the paper leaves open: a part of `beyond`, not of `all`. */
+  /** Whether it asks what the paper leaves open: it is in `beyond`, not in `all`. */
   readonly beyond?: true;
   /** Cells whose runs' own claims are joined over seeds. */
   readonly runClaims?: readonly Cell[];
@@ -122,7 +122,7 @@ function planRun({ cell, base, changes }: SweepCell, seed: number, given: Partia
   };
 }
 
-/** `depth=4,seed=2`: what a run's settings change of its base by name, the seed last. */
+/** `depth=4,seed=2`: a run's changes to its base by name, the seed last. */
 function differences(settings: Settings, base: Settings): string {
   const names = settingNames.filter((name) => name !== 'seed').sort();
   const changed = names.filter((name) => settings[name] !== base[name]);

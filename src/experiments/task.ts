@@ -25,11 +25,11 @@ export interface Task {
   readonly test: ImageDataset;
   /** Training images that are held back, with their true labels. */
   readonly validation?: ImageDataset;
-  /** Of all training images, whatever part of them is used; pixels scaled to [0, 1], by channel. */
+  /** Statistics of all training images, even if few are used, by channel, pixels scaled to [0, 1]. */
   readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
-/** The settings that decide which images a run sees, with which labels. */
+/** The settings that decide a run's images and labels. */
 export type DataSettings = Pick<Settings, 'classes' | 'images'> & Partial<Settings>;
 
 /** The part of a whole dataset that the settings select. */
@@ -60,7 +60,7 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
   };
 }
 
-/** Some of the images, which follow one another. */
+/** A contiguous part of the images. */
 export function imagesFrom(dataset: ImageDataset, first: number, count: number): ImageDataset {
   if (first === 0 && count === dataset.count) return dataset;
   const { images, labels, targets, classes } = dataset;
@@ -72,7 +72,7 @@ export function imagesFrom(dataset: ImageDataset, first: number, count: number):
   };
 }
 
-/** Last words of the counters from which random labels are drawn; the order of epochs has 1. */
+/** Last counter words for random labels; the order of epochs has 1. */
 const LABELS = 2;
 
 /**

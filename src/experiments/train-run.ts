@@ -215,7 +215,7 @@ export async function train(
       const next = flight.shift();
       if (next) await settle(next);
       else {
-        // Nothing is in flight and nothing is to be queued: the user wants to stop.
+        // Nothing is in flight or to be queued: the user wants to stop.
         if (savedStep !== done) save(await trainer.state.save());
         throw new Interrupted(`stopped after step ${done} of ${steps}; the checkpoint is written`);
       }
@@ -251,7 +251,7 @@ function readOwn(folder: RunFolder, info: TrainingInfo, stepsPerEpoch: number) {
   if (step < steps !== (progress !== undefined)) {
     refuse(`is of step ${step} of ${steps}, and ${progress ? 'has' : 'lacks'} the progress of an epoch`);
   }
-  // Those between are of steps that are done again.
+  // Lines between are of steps that will be repeated.
   const lines = readMetrics(folder.path).filter((line) => line.step <= step || line.step > steps);
   const done = Math.floor(step / stepsPerEpoch);
   const expected = Array.from({ length: done }, (_, i) => [i + 1, (i + 1) * stepsPerEpoch]);

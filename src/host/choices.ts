@@ -18,7 +18,7 @@ const choice = v.object({
   problem: v.string(),
   /** Median time of each candidate; null for one that the adapter could not run. */
   microseconds: v.record(v.string(), v.nullable(atLeast0)),
-  /** What the candidates were, by {@link fingerprint}. */
+  /** The candidates' {@link fingerprint}. */
   sources: v.string(),
 });
 /** Choices by adapter (see {@link adapterKey}) and class of problem. */
@@ -48,13 +48,13 @@ export function choicesFile(): string {
   return join(cacheFolder(), 'kernels.json');
 }
 
-/** What a choice depends on beside the problem. */
+/** What a choice depends on besides the problem. */
 function adapterKey({ name, driver, threads }: AdapterInfo): string {
   const pool = threads === undefined ? '' : `, ${threads} threads`;
   return `${name}, ${driver}${pool}, collimate ${version}`;
 }
 
-/** The choices in a file; none if it is missing, and none with a warning if it cannot be used. */
+/** The choices in a file; none if it is missing, and none with a warning if it is unusable. */
 export function readChoices(file: string): Choices {
   if (!existsSync(file)) return {};
   try {

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 const EXPECTED = /^(Warning: .*|\s+at .*|)$/;
 
 /**
- * Runs `body`, which may not await anything, and drops what Dawn is expected to write to stderr meanwhile.
+ * Runs `body`, which must not await anything, and drops what Dawn is expected to write to stderr meanwhile.
  * Anything else, such as a driver's own complaint, is passed on.
  */
 export function withoutDawnWarnings<T>(body: () => T): T {
@@ -38,7 +38,7 @@ export function withoutDawnWarnings<T>(body: () => T): T {
   }
 }
 
-/** Those lines of Dawn's output that a user should see. */
+/** The lines of Dawn's output that a user should see. */
 export const unexpected = (output: string): string =>
   output
     .split('\n')

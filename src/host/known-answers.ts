@@ -5,7 +5,7 @@ import { record } from '../gpu/runnable.ts';
 import { inNode } from '../gpu/wait.ts';
 import { range } from '../numbers.ts';
 
-/** A device that accepts work and gives back something else than its result. */
+/** A device that accepts work and returns something other than its result. */
 export class WrongAnswers extends CollimateError {
   constructor(adapter: string, wrong: number, of: number, what: string, example: string) {
     super(
@@ -40,7 +40,7 @@ export function compareAnswers(
 
 const COUNT = 1024;
 
-/** Reads what was uploaded, passes it between lanes through workgroup memory, and writes exact numbers. */
+/** Reads uploads, passes them between lanes through workgroup memory, and writes exact numbers. */
 const kernel = {
   name: 'known answers',
   wgsl: `@group(0) @binding(0) var<storage, read_write> x: array<f32, ${COUNT}>;
@@ -54,7 +54,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
 };
 
 /**
- * Lets a device compute what is known, some milliseconds' work.
+ * Has a device compute known answers, some milliseconds' work.
  * @throws WrongAnswers if it does not
  */
 export async function checkDevice(gpu: Gpu): Promise<void> {

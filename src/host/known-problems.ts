@@ -14,7 +14,7 @@ const total = (count: number, f: (i: number) => number): number =>
     .map(f)
     .reduce((a, b) => a + b);
 
-/** A small problem: a function, what it is given, and what it should return, by formulas of their own. */
+/** A small problem: a function, its inputs, and what it should return by independent formulas. */
 interface Problem {
   readonly f: (...xs: Tensor[]) => Tensor;
   readonly specs: readonly Spec[];
@@ -96,7 +96,7 @@ const problems = {
     data: [[7, 8]],
     answer: (key) => [...philoxUniform(64, key as [number, number], 0)],
   },
-  // The projection onto the rows of x, of which all orthonormal bases have the same: here it takes means.
+  // The projection onto the rows of x, the same for every orthonormal basis: here it takes means.
   qr: {
     f: (x) => {
       const q = orthonormalize(x);
@@ -138,13 +138,13 @@ const problems = {
 
 type Family = keyof typeof problems;
 
-/** Kernels that are asked more than their families are, in words, and how they are known. */
+/** Kernels with questions beyond their family's, in words, and how to recognize them. */
 const PARTICULAR: Partial<Record<Family, readonly [what: string, is: (kernel: Kernel) => boolean]>> = {
   texels: ['a product read from textures', ({ bindings }) => bindings.includes('texels')],
   stripes: ['a product whose columns are reduced', ({ name }) => name.includes('+reduce')],
 };
 
-/** The families of some kernels that have a problem. */
+/** The families with a problem among some kernels. */
 const familiesOf = (kernels: readonly Kernel[]): Family[] => {
   const names = kernels.map(({ name }) => name.split(/[_+]/)[0]!);
   const particular = Object.entries(PARTICULAR).filter(([, [, is]]) => kernels.some(is));
@@ -152,11 +152,11 @@ const familiesOf = (kernels: readonly Kernel[]): Family[] => {
   return [...all].filter((name) => name in problems) as Family[];
 };
 
-/** What each device has been asked, by families. */
+/** The families that each device has been asked about. */
 const asked = new WeakMap<GPUDevice, Map<Family, Promise<void>>>();
 
 /**
- * Lets a device solve, before the first use of each family of kernels, a small problem of it.
+ * Has a device solve a small problem of each family of kernels before its first use.
  * @throws WrongAnswers naming the family that it gets wrong
  */
 export async function examineKernels(gpu: Gpu, kernels: readonly Kernel[]): Promise<void> {

@@ -23,16 +23,16 @@ export function findHostAdapter(requested?: string, threads?: number, apart = fa
   return found;
 }
 
-/** Names of the installed GPUs, each once, as Dawn does not tell those of one name apart. */
+/** Names of the installed GPUs, each once, as Dawn cannot tell equal ones apart. */
 export async function gpuNames(): Promise<string[]> {
   const names = last.then(adapterNames);
   last = names.catch(() => {});
   return [...new Set(await names)].filter((name) => !softwareNames.test(name));
 }
 
-/** One search at a time, since drivers are chosen and set up by the environment, which all share. */
+/** One search at a time, since the shared environment chooses and sets up drivers. */
 let last: Promise<unknown> = Promise.resolve();
-/** Which of two instances of Dawn that search uses: lavapipe computes for the devices of one in turns. */
+/** Which of two Dawn instances the search uses: lavapipe serves one instance's devices in turns. */
 let instance = 0;
 
 async function find(requested: string | undefined, narrow: boolean): Promise<FoundAdapter> {
@@ -147,7 +147,7 @@ async function request(...flags: string[]): Promise<GPUAdapter | undefined> {
   return (await quietly(adapter)) ?? undefined;
 }
 
-/** The best of the drivers that are installed; software only where there is no GPU. */
+/** The best installed driver; software only if there is no GPU. */
 async function installed(): Promise<GPUAdapter | undefined> {
   if (!hasVulkanLoader() && !(await loadBundledLoader())) {
     throw new CollimateError('the system has no Vulkan loader, libvulkan.so.1');
@@ -179,7 +179,7 @@ async function installedSoftware(): Promise<GPUAdapter | undefined> {
   throw new CollimateError(`there is only ${names.join(', ')}, which is not software`);
 }
 
-/** Dawn lists the adapters it has when asked for one it has not. */
+/** Asked for an unknown adapter, Dawn lists those it has. */
 async function adapterNames(): Promise<string[]> {
   const failure = await request('adapter=\u0001').catch((error: Error) => error);
   if (!(failure instanceof Error)) return [];

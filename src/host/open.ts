@@ -4,9 +4,9 @@ import type { FoundAdapter } from '../gpu/adapter.ts';
 import { type DeviceOptions, Gpu, type KernelChooser } from '../gpu/device.ts';
 import { checkDevice, WrongAnswers } from './known-answers.ts';
 
-/** Finds the requested adapter, or the best, with so many threads. */
+/** Finds the requested adapter, or the best, with that many threads. */
 type Search = (requested?: string, threads?: number) => Promise<FoundAdapter>;
-/** `openWide` opens the device for {@link Gpu.wide} where the adapter knows no better. */
+/** `openWide` opens the device for {@link Gpu.wide} unless the adapter knows better. */
 type Options = OpenOptions & Pick<DeviceOptions, 'openWide'>;
 
 /** Which adapter to open, and how. */
@@ -37,7 +37,7 @@ export interface OpenOptions {
  */
 export const openGpu = (options: OpenOptions = {}): Promise<Gpu> => openFrom(findHostAdapter, options);
 
-/** The same, where the host searches for adapters in its own way. */
+/** The same with the host's own search for adapters. */
 export async function openFrom(find: Search, options: Options = {}): Promise<Gpu> {
   if (options.threads !== undefined) checkWhole('threads', options.threads, 0, 1024);
   if (typeof (options.adapter ?? '') !== 'string') {

@@ -17,7 +17,7 @@ export function packageVersion(name: string): string | undefined {
   return folder && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }
 
-/** What versions results are made with. */
+/** Packages whose versions are recorded with results. */
 export const versions = (): Record<string, string> => ({
   collimate: version,
   node: process.versions.node,

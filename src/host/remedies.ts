@@ -1,6 +1,6 @@
 import type { SystemFacts } from './system.ts';
 
-/** How trying the adapters went: which sources gave one, and what Dawn and the drivers wrote meanwhile. */
+/** Results of trying adapters: the sources that gave one, and what Dawn and the drivers wrote meanwhile. */
 export interface Outcome {
   readonly gpu: boolean;
   readonly system: boolean;
@@ -8,7 +8,7 @@ export interface Outcome {
   readonly warnings: string;
 }
 
-/** What to do, on this system, to get the adapters that are missing; the most useful thing first. */
+/** How to get the missing adapters on this system, the most useful step first. */
 export function remedies(facts: SystemFacts, found: Outcome): string[] {
   if (facts.platform !== 'linux') {
     return found.gpu

@@ -124,9 +124,9 @@ export function loadLibrary(path: string): boolean {
   }
 }
 
-/** Whether the system has a Vulkan loader that Dawn will find by itself. */
+/** Whether the system has a Vulkan loader that Dawn finds by itself. */
 export function hasVulkanLoader(): boolean {
   if (process.platform !== 'linux') return true;
-  // Beside Node is the one place where Dawn looks and the system's search does not.
+  // Only beside Node does Dawn look where the system does not.
   return loadLibrary('libvulkan.so.1') || existsSync(join(dirname(process.execPath), 'libvulkan.so.1'));
 }

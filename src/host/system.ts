@@ -15,7 +15,7 @@ const variables = [
   'COLLIMATE_ROBUST',
 ];
 
-/** What of the system decides which adapters there are. */
+/** Facts of the system that decide which adapters there are. */
 export function systemFacts() {
   const { env } = process;
   const release = osRelease();
@@ -28,12 +28,12 @@ export function systemFacts() {
     release: release.VERSION_ID ?? '',
     /** Whether the system's search finds a Vulkan loader. */
     loader: hasVulkanLoader(),
-    /** Of Vulkan drivers, one JSON file a driver. */
+    /** Vulkan drivers' manifests, one JSON file each. */
     manifests: manifestFolders().flatMap((folder) => list(folder).filter((path) => path.endsWith('.json'))),
     /** Variables that change which drivers the loader sees. */
     environment: Object.fromEntries(set.map((name) => [name, env[name]!])),
     nvidia: existsSync('/dev/nvidiactl') || existsSync('/proc/driver/nvidia/version'),
-    /** Of GPUs, and whether this user may open them. */
+    /** GPUs' device files, and whether this user may open them. */
     renderNodes: list('/dev/dri')
       .filter((path) => path.includes('renderD'))
       .map((path) => ({ path, usable: canOpen(path) })),

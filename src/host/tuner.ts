@@ -1,4 +1,4 @@
-/** Chooses kernels by timing them on the adapter at hand. See docs/adapters.md. @module collimate/tuner */
+/** Chooses kernels by timing them on the current adapter. See docs/adapters.md. @module collimate/tuner */
 
 export { fileChoices } from '#host/choices';
 export type { KernelChooser } from '../gpu/device.ts';

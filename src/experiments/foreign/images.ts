@@ -8,7 +8,7 @@ import { dataFolder } from '../../data/locate.ts';
 import { above0, checked, finite, whole } from '../../schema.ts';
 import type { Task } from '../task.ts';
 
-/** Of photographs, as torchvision and timm have them. */
+/** For photographs, as in torchvision and timm. */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 const side = v.optional(

@@ -6,12 +6,12 @@ import { readJson, readRecord } from '../../record.ts';
 import { isRecord } from '../../schema.ts';
 import { asFloat32, type Bytes, bytesOf, describeSafetensors, tensorAt } from '../safetensors.ts';
 
-/** Named tensors, read when they are asked for, and what was said of their network. */
+/** Named tensors, read on demand, and their network's configuration. */
 export interface TensorFiles {
   /** For messages. */
   readonly path: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** The numbers of a tensor as float32, each of them exactly. */
+  /** A tensor's numbers as float32, each exactly. */
   read(name: string): Float32Array;
   /** What the file says its format is. */
   readonly format?: string | undefined;
@@ -46,7 +46,7 @@ export function openTensors(path: string, configPath?: string): TensorFiles {
   });
 }
 
-/** The same of places that are known. */
+/** The same for known places. */
 export function tensorFiles(
   path: string,
   { places, format }: Contents,

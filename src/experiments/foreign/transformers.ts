@@ -27,7 +27,7 @@ interface Kind extends Layout, Pick<Family, 'title' | 'signs' | 'reads'> {
   readonly own: (said: Said, shapes: Shapes, heads: number) => Partial<TransformerOptions>;
 }
 
-/** Where tensors lie that are named and laid out in such a way. */
+/** Where tensors of this layout lie. */
 function placed({ layers, names, qkv, turned }: Layout): NonNullable<Family['mapping']> {
   return (options, { has, sizes }, { texts }): Mapping =>
     (name, shape) => {
@@ -61,7 +61,7 @@ const mlps = v.optional(v.picklist(Object.keys(MLPS)));
 const count = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)));
 const number = v.optional(v.number());
 const flag = v.optional(v.boolean());
-/** What transformers' configurations say of what shapes do not. */
+/** What configurations of transformers add to shapes. */
 const schema = v.object({
   ...{ model_type: v.optional(v.string()), n_head: count, num_heads: count, num_attention_heads: count },
   ...{ layer_norm_epsilon: number, layer_norm_eps: number, rms_norm_eps: number, rotary_pct: number },
@@ -69,7 +69,7 @@ const schema = v.object({
   ...{ use_parallel_residual: flag, tie_word_embeddings: flag, use_sliding_window: flag },
   ...{ sliding_window: v.nullish(v.number()), num_key_value_heads: count },
   ...{ hidden_size: count, n_embd: count, num_hidden_layers: count, n_layer: count },
-  // What is refused where it is something else.
+  // Other values are refused.
   ...{ rope_scaling: v.nullish(v.null()), scale_attn_by_inverse_layer_idx: v.optional(v.literal(false)) },
   ...{ scale_attn_weights: v.optional(v.literal(true)), global_pool: v.optional(v.picklist(['token', ''])) },
   rope_parameters: v.nullish(
@@ -81,10 +81,10 @@ const schema = v.object({
 
 type Said = v.InferInput<typeof schema>;
 type Texts = NonNullable<Inputs['texts']>;
-/** The function of an MLP that a configuration names, or the usual one. */
+/** An MLP's configured activation, or the usual one. */
 const mlpOf = (name: string | undefined, usual: string) => ({ mlp: MLPS[name ?? usual]! });
 
-/** That a configuration is of a network of such sizes. */
+/** Checks that a configuration fits a network's sizes. */
 function agree(said: Said, { depth, width, groups }: Partial<TransformerOptions>): void {
   const pairs = [
     ['layers', said.num_hidden_layers ?? said.n_layer, depth],
@@ -99,7 +99,7 @@ function agree(said: Said, { depth, width, groups }: Partial<TransformerOptions>
       );
 }
 
-/** That a network can read such texts, and say what follows. */
+/** Checks that a network can read such texts and predict what follows. */
 function readable({ names }: Kind, said: Said, shapes: Shapes, { length, used, next }: Texts): void {
   const { sizes, has, shape } = shapes;
   const [known] = shape(`${names.embedding}.weight`, 2) as [number, number];

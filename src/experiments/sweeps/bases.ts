@@ -9,7 +9,7 @@ import type { Axis } from '../sweep-file.ts';
 
 export { ALIGNMENT };
 
-/** Images held back to choose by, of which no network has learned. */
+/** Training images held back from all networks, to choose settings by. */
 const VALIDATION = 5_000;
 
 /**
@@ -30,7 +30,7 @@ const BRIEF: Partial<Settings> = {
 /** Too short to learn the task; everything runs. */
 const TINY: Partial<Settings> = { ...BRIEF, images: 1_280, validation: 256, epochs: 2, samples: 2 };
 
-/** A preset of an experiment, with changes by which its runs are called. */
+/** An experiment's preset, with changes and a name for its runs. */
 export const baseOf = (
   experiment: string,
   preset: string,
@@ -56,17 +56,17 @@ export const SKIP = axis('skip', ['with'], ['without', { skip: false, weightDeca
 
 export const SKIP_AXIS: Axis = { name: 'skip', label: 'skip connections' };
 
-/** A place on that axis, and what claims there are compared with. */
+/** A place on that axis, and what its claims are compared with. */
 export const WITH = { skip: 'with' };
 export const PLAIN = { label: 'the same without skip connections', at: { skip: 'without' } };
 
 /** A place on the axis of datasets; what it changes lies in the base. */
 export const on = (dataset: string): AxisValues => axis('dataset', [dataset]);
 
-/** The measures that are looked for in every cell of a sweep, so that cells can be compared. */
+/** Measures shown for every cell of a sweep, to compare cells. */
 export const MAIN = ['line', 'stepCosine', ALIGNMENT, 'leftRight', 'topEnergy'] as const;
 
-/** What some of them show of a network, and from which value on. */
+/** What some measures show of a network, and from which value on. */
 const SHOWN = {
   line: ['representations lie on a line', 0.98],
   [ALIGNMENT]: ['singular vectors align', 0.6],
@@ -85,7 +85,7 @@ interface Part
   readonly of: Omit<Quantity<ScalarName>, 'scalar'>;
 }
 
-/** The claim that networks show what a measure stands for in a part of a sweep. */
+/** The claim that networks in a part of a sweep show what a measure stands for. */
 export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }: Part): SweepClaim {
   const [title, atLeast] = SHOWN[name];
   return {

@@ -34,15 +34,15 @@ const all: readonly Sweep[] = [
   ],
 ];
 
-/** Every sweep there is, by name, in the order of the index. */
+/** Every sweep by name, in the order of the index. */
 export const sweeps = byName(all);
 
-/** Sweeps that are made together: `all` claims of the paper, and questions `beyond` it. */
+/** Sweeps made together: for `all` claims of the paper, and for questions `beyond` it. */
 export const suites = {
   all: all.filter(({ beyond }) => !beyond),
   beyond: all.filter(({ beyond }) => beyond),
 };
 
-/** The sweep of that name, those of the suite of that name, or none. */
+/** The sweep or the suite's sweeps of that name; none if unknown. */
 export const sweepsNamed = (name: string): readonly Sweep[] =>
   name === 'all' || name === 'beyond' ? suites[name] : all.filter((sweep) => sweep.name === name);

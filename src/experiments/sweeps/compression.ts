@@ -3,7 +3,7 @@ import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, fcBase, PLAIN, SKIP_AXIS, WITH } from './bases.ts';
 
-/** What may tell how much is kept, and which way it has to point. */
+/** What may predict how much is kept, and with which sign. */
 const PREDICTORS = {
   [ALIGNMENT]: 'more',
   leftRight: 'more',
@@ -21,7 +21,7 @@ const OUTCOMES = {
   keptLinear: 'one linear step of rank C',
 } as const satisfies Partial<Record<ScalarName, string>>;
 
-/** From this rank correlation on, in size, we say that one predicts the other. */
+/** The absolute rank correlation from which we say that one predicts the other. */
 const PREDICTS = 0.6;
 
 const predicts = (predictor: Predictor, outcome: keyof typeof OUTCOMES): Claim<ScalarName> => ({

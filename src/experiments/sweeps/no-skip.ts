@@ -5,7 +5,7 @@ import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
 
 const DECAYS = [0, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
 
-/** A scalar of plain networks at their best weight decay, beside that of residual ones at theirs. */
+/** A scalar of plain networks at their best weight decay against residual ones at theirs. */
 const atBest = (scalar: ScalarName): Pick<Claim<ScalarName>, 'of' | 'control'> => ({
   of: { scalar, at: { skip: 'without' }, over: 'weightDecay', take: 'best' },
   control: { label: 'with skip connections, at their own best', at: { skip: 'with' } },

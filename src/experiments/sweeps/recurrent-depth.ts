@@ -7,7 +7,7 @@ const BLOCKS = axis('blocks', ['tied', { tied: true }], ['own', { tied: false }]
 const TIED = { blocks: 'tied' };
 const OWN = { label: 'blocks with weights of their own', at: { blocks: 'own' } };
 
-/** Networks that are one block, iterated: the paper's question about recurrent networks. */
+/** Networks of one iterated block: the paper's question on recurrent networks. */
 export const recurrentDepth: Sweep = {
   name: 'recurrent-depth',
   beyond: true,

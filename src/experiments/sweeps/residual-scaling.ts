@@ -6,7 +6,7 @@ import { aligned, fcBase, MAIN } from './bases.ts';
 /** At small scales the brief base's decay wipes branches out; this one aligns at all scales. */
 const GENTLE = { momentum: 0.9, weightDecay: 1e-2 };
 
-/** Of a branch: fixed, by depth, or learned from 0. */
+/** Scales of a branch: fixed, by depth, or learned from 0. */
 const scales = (depth: number): AxisValues =>
   axis(
     'scale',

@@ -45,7 +45,7 @@ export const seed: Sweep = {
   ],
 };
 
-/** The preset as it stands, with its control and with snapshots. */
+/** The preset itself, with its control and snapshots. */
 export function mainCells(level: Level): SweepCell[] {
   if (level === 'smoke') {
     const { name, changes, ...tiny } = fcBase('smoke');

@@ -17,7 +17,7 @@ const POST = axis('norms', ['post', { order: 'post' }]);
 const SKIPS = axis('skip', ['with']);
 const NO_SKIPS = axis('skip', ['without', { skip: false }]);
 
-/** Layers of the networks that are looked at closely, and of others for the slope over depth. */
+/** Layers of the networks examined closely, and of others for the slope over depth. */
 const usual = (level: Level) => ({ smoke: 2, quick: 4, paper: 6 })[level];
 const DEPTHS = { smoke: [], quick: [2, 8], paper: [3, 12, 24] };
 
@@ -40,7 +40,7 @@ function cells(level: Level) {
 
 const title = { vit: 'the Vision Transformer', gpt: 'the GPT' };
 
-/** Whether Residual Alignment is there in transformers: the paper's first open question. */
+/** Whether transformers show Residual Alignment: the paper's first open question. */
 export const transformers: Sweep = {
   name: 'transformers',
   beyond: true,

@@ -17,7 +17,7 @@ const worst = (
   ...(classes === 2 && { control: PLAIN }),
 });
 
-/** Theorem 3.3, number by number, and that it is the optimum which was found. */
+/** Theorem 3.3, number by number, and that the optimum was found. */
 const twoClasses = (depths: number): Claim<ModelScalarName>[] => [
   worst('excess', 2, {
     id: 'optimum',
@@ -70,7 +70,7 @@ const twoClasses = (depths: number): Claim<ModelScalarName>[] => [
       ]),
 ];
 
-/** What remains with more classes: ours, as the theorem is about two. */
+/** What remains with more classes; our claims, as the theorem is about two. */
 const MORE = [3, Number.POSITIVE_INFINITY] as const;
 const moreClasses: readonly Claim<ModelScalarName>[] = [
   worst('rest', MORE, {
@@ -99,7 +99,7 @@ const moreClasses: readonly Claim<ModelScalarName>[] = [
   }),
 ];
 
-/** The claims that there are models for, those of two classes first. */
+/** The claims that the models support, those on two classes first. */
 export const theoryClaims = ({ classes, depth }: TheorySettings): Claim<ModelScalarName>[] => [
   ...(classes.includes(2) ? twoClasses(depth.length) : []),
   ...(classes.some((c) => c > 2) ? moreClasses : []),

@@ -42,7 +42,7 @@ const cellResults = v.object({
   /** Of the same, mean over i ≠ j. */
   diagonalShare: v.nullable(v.number()),
 });
-/** What was found in the models of one cell, from all starts. */
+/** Results of one cell's models, from all starts. */
 export type TheoryCell = v.InferOutput<typeof cellResults>;
 const CELL_FILE = {
   schema: cellResults,
@@ -98,7 +98,7 @@ export async function makeCells(
   return cells;
 }
 
-/** Steps at which a model is looked at on its way, closer together at first. */
+/** Steps at which a followed model is measured, closer together at first. */
 const LOOKS = 40;
 
 async function makeCell(gpu: Gpu, model: Model, settings: TheorySettings): Promise<TheoryCell> {
@@ -177,7 +177,7 @@ export function theoryRecord(
 /** From this excess of the objective on, the aligned solution is beaten, not met. */
 const BEATEN = -1e-3;
 
-/** Where fewer directions than C − 1 turned out better. */
+/** Notes where fewer directions than C − 1 turned out better. */
 function lowRank(runs: readonly SweepRun[]): string[] {
   const beaten = runs.filter(({ trained }) => (trained?.excess ?? 0) < BEATEN);
   if (beaten.length === 0) return [];

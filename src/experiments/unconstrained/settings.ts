@@ -7,7 +7,7 @@ type Value = number | readonly number[];
 interface Row<T extends Value> extends Range, Readonly<Record<Level, T>> {
   readonly what: string;
 }
-/** A value of each preset: by default `quick` is as `smoke`, and `paper` as `quick`. */
+/** A value per preset; defaults: `quick` as `smoke`, and `paper` as `quick`. */
 const row = <T extends Value>(
   range: Range,
   what: string,
@@ -16,7 +16,7 @@ const row = <T extends Value>(
   paper = quick,
 ): Row<T> => ({ ...range, what, smoke, quick, paper });
 
-/** Every setting, in the order of `--help`; of those with several numbers each has its range. */
+/** Every setting, in the order of `--help`; ranges hold for each number of a list. */
 export const theoryRows = {
   starts: row(whole(1, 1000), 'random starts', 10),
   classes: row(whole(2, 128), 'numbers of classes C', [2, 3], [2, 3, 4, 10], [2, 3, 4, 10, 20]),
@@ -30,7 +30,7 @@ export const theoryRows = {
   seed: row(whole(0, Number.MAX_SAFE_INTEGER), 'random seed of the starts', 1),
 };
 type Name = keyof typeof theoryRows;
-/** What an optimization of the Unconstrained Jacobians Model can be told. */
+/** Settings of an optimization of the Unconstrained Jacobians Model. */
 export type TheorySettings = {
   readonly [K in Name]: (typeof theoryRows)[K]['smoke'] extends number ? number : readonly number[];
 };
