@@ -10,13 +10,13 @@ import { SWEEP } from '../experiments/sweep-record.ts';
 import { readRecord } from '../record.ts';
 import type { Shown } from './verdicts.ts';
 
-/** What lies under a root such as `results`, as far as an index shows it. */
+/** What an index shows of a root such as `results`. */
 export interface Collection {
   readonly root: string;
   readonly sweeps: readonly FoundSweep[];
-  /** Runs with verdicts that no sweep has. */
+  /** Runs with verdicts that belong to no sweep. */
   readonly runs: readonly FoundRun[];
-  /** What could not be read, with the reason. */
+  /** What could not be read, and why. */
   readonly damaged: readonly { readonly path: string; readonly reason: string }[];
 }
 
@@ -35,7 +35,7 @@ export interface FoundRun extends Found {
 
 export function collect(root: string): Collection {
   const damaged: Collection['damaged'][number][] = [];
-  /** What is made of a file, or nothing, and a note of what is wrong with it. */
+  /** A list of what `make` returns; empty, with a note, if a file is damaged. */
   const attempt = <T>(path: string, make: () => T): T[] => {
     try {
       return [make()];
@@ -75,7 +75,7 @@ export function collect(root: string): Collection {
       const [config = null] = described ? attempt(`${folder}/${CONFIG}`, () => readConfig(path)) : [];
       const { claims, trained } = found.analysis ?? {};
       if (claims) return [{ folder, name: folder, config, claims, testAccuracy: trained!.testAccuracy }];
-      // A run is done once it has been judged: without claims, they are of an earlier version.
+      // A run is done once it has been judged; without claims, it is of an earlier version.
       if (config && existsSync(join(path, REPORT))) {
         const remedy = command('reproduce', `${config.experiment} --resume ${path}`);
         const reason = `its claims are of an earlier version: \`${remedy}\` judges them again`;

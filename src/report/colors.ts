@@ -10,7 +10,7 @@ const categories = [
   ...['#4b8f29', '#8e5fd0', '#9c6b4e', '#3d93c4', '#7b838d'],
 ];
 
-/** One color a class. */
+/** A color per class. */
 export function classColor(label: number, classes: number): string {
   if (classes <= categories.length) return categories[label % categories.length]!;
   return `hsl(${Math.round((360 * label) / classes)},55%,${label % 2 ? 40 : 52}%)`;
@@ -25,7 +25,7 @@ const depthScale = Plot.scale({
   },
 });
 
-/** One color a block: early ones warm, late ones cool. */
+/** A color per block, from warm to cool. */
 export function blockColor(block: number, depth: number): string {
   return depthScale.apply(depth < 2 ? 0 : (block - 1) / (depth - 1)) as string;
 }

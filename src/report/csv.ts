@@ -1,6 +1,6 @@
 import type { Row } from '../analysis/measures/figure.ts';
 
-/** One observation, by the names of columns; what is not there is an empty field. */
+/** One observation by column; absent values are empty fields. */
 export type Observation = Row;
 
 /** A table of `data/<name>.csv`. */

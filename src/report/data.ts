@@ -2,13 +2,13 @@ import type { Evidence } from '../analysis/evidence.ts';
 import type { Shown } from '../analysis/measures/figure.ts';
 import type { Analysis, CourseSnapshot, EpochMetrics, Measures } from '../analysis/results.ts';
 
-/** One trained network: what was measured in it and how its training went. */
+/** One trained network: its measures and its training. */
 export interface RunData {
   /** In the panel titles: "Residual network", "No-skip control". */
   label: string;
   analysis: Analysis;
   metrics: EpochMetrics[];
-  /** From initialization on; only where weights were kept on the way. */
+  /** From initialization on; only if weights were kept along the way. */
   course?: CourseSnapshot[];
 }
 
@@ -23,7 +23,7 @@ export interface ReportData {
   claims: readonly Evidence[];
   settings: [string, string][];
   provenance: [string, string][];
-  /** In which ways this run departs from the paper, a sentence each. */
+  /** How this run departs from the paper, a sentence each. */
   deviations: string[];
 }
 

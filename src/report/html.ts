@@ -41,7 +41,7 @@ export const html: Format = {
     return `<figure>${scroll(`Figure ${figure.number}`, `${open}${figure.figure.svg}</a>`)}
 <figcaption><b>Figure ${figure.number}. ${title}.</b> ${caption} <span class="files">${links}</span></figcaption></figure>`;
   },
-  // Its roles outlive the phone's layout of cards.
+  // Roles survive the layout as cards on phones.
   table: ({ caption, columns, groups, cards }, content) => {
     const head = columns.map(
       ({ label, numeric }) =>
@@ -92,6 +92,6 @@ ${body}
 `,
 };
 
-/** What is wide keeps its size on a phone and scrolls in a box of its own. */
+/** Wide content keeps its size on phones and scrolls in its own box. */
 const scroll = (label: string, content: string): string =>
   `<div class="scroll" tabindex="0" role="group" aria-label="${label}">${content}</div>`;

@@ -1,7 +1,7 @@
 import { filesOf, verdictMarks } from './page.ts';
 import { type Format, target } from './render.ts';
 
-/** What Markdown or HTML would take for markup, and line ends. */
+/** Characters that Markdown or HTML would take for markup, and line ends. */
 const escaped = (text: string): string =>
   text
     .replace(/\s+/g, ' ')

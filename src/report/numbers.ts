@@ -39,7 +39,7 @@ export function logDomain(values: (number | null)[], floor = 1e-7): [number, num
   return [low / 1.3, high * 1.3];
 }
 
-/** Items of one key together, in the order in which keys first appear. */
+/** Groups items by key, in order of the keys' first appearance. */
 export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const item of items) {

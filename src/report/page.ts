@@ -8,7 +8,7 @@ import type { Data } from './csv.ts';
 
 /** One page: of a run, of a sweep, or the index over all of them. */
 export interface Page {
-  /** Small print above the title: what made it. */
+  /** Small print above the title: its origin. */
   readonly kicker: string;
   readonly title: string;
   /** Small print below the title: what it is about. */
@@ -32,14 +32,14 @@ export type Part =
   | { readonly kind: 'text'; readonly text: Inline; readonly note?: boolean }
   | { readonly kind: 'heading'; readonly text: string }
   | { readonly kind: 'list'; readonly items: readonly Inline[] }
-  /** Names with their values, group beside group. */
+  /** Groups of names and values, side by side. */
   | { readonly kind: 'facts'; readonly groups: readonly Facts[] }
   | FigurePart
   | Table;
 
 export const note = (text: Inline): Part => ({ kind: 'text', text, note: true });
 
-/** A list under a heading; nothing where it is empty. */
+/** A list under a heading; nothing if it is empty. */
 export const headed = (text: string, items: readonly Inline[]): Part[] =>
   items.length > 0
     ? [
@@ -54,12 +54,12 @@ export interface Facts {
   readonly rows: readonly Row[];
 }
 
-/** Text, or pieces of it of which some are links or what one types. */
+/** Text, or pieces of text, links and typed words. */
 export type Inline = string | readonly Piece[];
 export type Piece = string | Link | { readonly code: string };
 export interface Link {
   readonly text: string;
-  /** Relative to the page, not yet encoded; a part of the page itself where it begins with `#`. */
+  /** Relative to the page, not encoded; a place on the page itself if it begins with `#`. */
   readonly to: string;
 }
 
@@ -69,9 +69,9 @@ export interface Figure {
   readonly title: string;
   /** Says what is drawn, then what to look for. */
   readonly caption: string;
-  /** The rows that it draws, or names of the page's tables, `data/<name>.csv`, that hold them. */
+  /** The rows that it draws, or the page's tables, `data/<name>.csv`, that hold them. */
   readonly data?: readonly (string | Data)[];
-  /** A complete document, which can also be put inline. */
+  /** A complete document that can also be inlined. */
   readonly svg: string;
 }
 
@@ -100,7 +100,7 @@ export interface Table {
   readonly caption: string;
   readonly columns: readonly Column[];
   readonly groups: readonly Group[];
-  /** Whether rows become cards where the page is narrow; otherwise the table scrolls. */
+  /** Whether rows become cards on narrow pages; otherwise the table scrolls. */
   readonly cards?: boolean;
 }
 
@@ -126,7 +126,7 @@ export interface Cell {
   readonly verdict?: Verdict;
 }
 
-/** The head of a column, what it shows of an item, and whether that is a number. */
+/** A column's head, its cell for an item, and whether that is a number. */
 export type ColumnOf<T> = readonly [
   label: string,
   of: (item: T) => Cell | string,
@@ -148,7 +148,7 @@ export const rowsOf = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]):
     }),
   );
 
-/** Of one claim, or of several as one; one without evidence is not measured. */
+/** The verdict of one claim, or of several as one; without evidence it is not measured. */
 export type Verdict = Evidence['verdict'] | 'holds in part' | 'not measured';
 
 export const verdictMarks: Record<Verdict, string> = {
@@ -161,7 +161,7 @@ export const verdictMarks: Record<Verdict, string> = {
 
 export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'string' ? [text] : text);
 
-/** What pages of runs, of sweeps and the index differ in; {@link pageOf} adds what they share. */
+/** How pages of runs, sweeps and the index differ; {@link pageOf} adds what they share. */
 export interface Report extends Page {
   readonly method: {
     readonly intro?: string;
@@ -171,11 +171,11 @@ export interface Report extends Page {
   };
   /** What else lies beside the page. */
   readonly files: readonly Inline[];
-  /** Its tables, beside those that its figures draw. */
+  /** Its tables besides those that its figures draw. */
   readonly data: readonly Data[];
 }
 
-/** A page of that name with how it was made and the files beside it as its last sections. */
+/** A page of that name; its last sections are how it was made and the files beside it. */
 export function pageOf({ method, files, sections, ...page }: Report, name = 'report'): Page {
   const { intro, groups, deviations } = method;
   const tables = tablesOf({ ...page, sections }).map((table) => link(`data/${table.name}.csv`));
@@ -210,7 +210,7 @@ export const tablesOf = ({ data, sections }: Pick<Report, 'data' | 'sections'>):
   ),
 ];
 
-/** The figures of a page that are not another's. */
+/** A page's own figures, without those of other pages. */
 export const ownFigures = (sections: readonly Section[]): FigurePart[] =>
   sections
     .flatMap(({ parts }) => parts)

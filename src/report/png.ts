@@ -4,7 +4,7 @@ import { Resvg } from '@resvg/resvg-js';
 const file = (style: string): string =>
   createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/DejaVuSans${style}.ttf`);
 
-/** The fonts that a machine has would make its pictures its own, and it may have none. */
+/** Bundled: installed fonts differ between machines, and there may be none. */
 const font = {
   fontFiles: [file(''), file('-Bold')],
   loadSystemFonts: false,

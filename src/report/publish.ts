@@ -10,7 +10,7 @@ import { png } from './png.ts';
 import { render } from './render.ts';
 import { standalone } from './svg.ts';
 
-/** Writes a file, given its path below the folder of the page. */
+/** Writes a file at a path below the page's folder. */
 export type Write = (path: string, contents: string | Uint8Array) => void;
 
 /**

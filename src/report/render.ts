@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from './page.ts';
 
-/** How a page is written down in one format: each function puts together what others of them made. */
+/** How one format writes a page: each function combines what others return. */
 export interface Format {
   /** Plain text, escaped; `formula` sets indices, as in `U_j`, below the line. */
   text(plain: string, formula?: boolean): string;
@@ -26,7 +26,7 @@ export interface Format {
   paragraph(text: string, note: boolean): string;
   heading(text: string): string;
   list(items: readonly string[]): string;
-  /** Names with their values, group beside group. */
+  /** Groups of names and values, side by side. */
   facts(groups: readonly Facts[]): string;
   figure(figure: FigurePart, text: { title: string; caption: string; links: string }): string;
   table(table: Table, content: (cell: Cell) => string): string;
@@ -92,6 +92,6 @@ export function render({ kicker, title, subtitle, result, sections }: Page, f: F
 const nameOf = (path: string): string =>
   path.endsWith('.csv') ? path.split('/').at(-1)! : path.slice(-3).toUpperCase();
 
-/** A path or a place on the page as the target of a link. */
+/** A link's target: a path or a place on the page. */
 export const target = (to: string): string =>
   to.startsWith('#') ? to : to.split('/').map(encodeURIComponent).join('/');

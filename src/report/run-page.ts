@@ -19,7 +19,7 @@ import {
 import { runTables } from './tables.ts';
 import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
 
-/** The page of a run: the verdicts, the figures, every measure, and what it takes to repeat them. */
+/** A run's page: verdicts, figures, every measure, and how to repeat them. */
 export function runPage(data: ReportData): Report {
   const network = Object.entries(data.network.config).map(([k, v]): Row => [k, show(v)]);
   const { claims } = data;
@@ -95,7 +95,7 @@ function measurement(analysis: Analysis): Row[] {
   ];
 }
 
-/** What measures say of how they were taken. */
+/** How measures were taken, in their own words. */
 export const facts = ({ trained, initialization }: Analysis): Row[] =>
   all.flatMap((m) =>
     Object.entries(m.facts ?? {}).map(([name, of]): Row => [name, of(trained, initialization)]),

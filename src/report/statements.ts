@@ -1,17 +1,17 @@
 import { type Property, properties } from '../analysis/evidence.ts';
 
-/** What the paper states of one property, in our words, and where to look for its evidence first. */
+/** What the paper states of a property, in our words, and where its evidence is. */
 export interface Statement {
   readonly property: Property;
-  /** The paper's name for it, such as RA1; empty where it has none. */
+  /** The paper's name for it, such as RA1; empty if it has none. */
   readonly mark: string;
   readonly short: string;
   readonly statement: string;
-  /** What a reader should look at to judge it. */
+  /** What to look at to judge it. */
   readonly evidence: string;
   /** Sweeps with evidence, the most telling first: its first claim goes into the index's first table. */
   readonly sweeps: readonly string[];
-  /** The figure that shows it best, of a sweep or of a run; null where the numbers say all. */
+  /** The figure that shows it best, of a sweep or a run; null if the numbers say all. */
   readonly figure: string | null;
 }
 

@@ -19,7 +19,7 @@ export type Legend =
 
 const { document } = parseHTML('<html></html>');
 
-/** A plot's markup, without its style element, whose rules would reach other figures of the page. */
+/** A plot's markup without its style element, whose rules would affect the page's other figures. */
 export function plot(options: Plot.PlotOptions & { width: number; height: number }): string {
   const svg = Plot.plot({ document: document as unknown as Document, ...options });
   svg.querySelector('style')?.remove();
@@ -111,7 +111,7 @@ function drawLegend(legend: Legend, width: number): { body: string; height: numb
 /** A figure as its own file: dark ink on white paper with a margin, wherever it is shown, dark pages too. */
 export const standalone = (svg: string): string => withMargin(svg, margin).replace('<svg ', `<svg ${paper} `);
 
-/** The same to be put inline again, with ids of its own. */
+/** The same for inlining, with unique ids. */
 export const inlined = (svg: string, id: string): string =>
   withMargin(svg.replace(`<svg ${paper} `, '<svg '), 0)
     .replaceAll(/ id="([^"]*)"/g, ` id="${id}-$1"`)
@@ -120,14 +120,14 @@ export const inlined = (svg: string, id: string): string =>
 const paper = 'style="color:#111;background:#fff"';
 const margin = 12;
 
-/** Shows so much around a drawing, in place of what is shown now. */
+/** Replaces the margin around a drawing. */
 const withMargin = (svg: string, wide: number): string =>
   svg.replace(/ width="\S*" height="\S*" viewBox="(\S*) \S* (\S*) (\S*)"/, (_, left, width, height) => {
     const [w, h] = [width, height].map((size) => Number(size) + 2 * (Number(left) + wide));
     return ` width="${w}" height="${h}" viewBox="${-wide} ${-wide} ${w} ${h}"`;
   });
 
-/** For text and attribute values, in XML and in HTML; what XML 1.0 cannot hold at all is dropped. */
+/** Escapes text and attribute values for XML and HTML; drops what XML 1.0 cannot hold. */
 export function escapeText(text: string): string {
   return text
     .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '')

@@ -13,7 +13,7 @@ const cellsOf = ({ axes, runs }: SweepRecord): SweepRun[][] => [
   ...groupBy(runs, ({ cell }) => JSON.stringify(axes.map(({ name }) => cell[name]))).values(),
 ];
 
-/** Every number of a sweep but those of its figures. */
+/** Every number of a sweep except those of its figures. */
 export function sweepData(record: SweepRecord): Data[] {
   const { axes, seeds, runs, claims } = record;
   const placeOf = ({ cell }: SweepRun): Observation =>
@@ -70,7 +70,7 @@ const bySeed: ColumnOf<readonly SweepRun[]> = [
   (runs) => ({ text: runs.flatMap((run, i) => [i > 0 ? ' ' : '', ofSeed(run)]) }),
 ];
 
-/** A row for each cell, with links to the pages of its runs. */
+/** A row per cell, with links to its runs' pages. */
 export function cellTable(record: SweepRecord): Table {
   const drawn = new Set(record.figures.flatMap((f): readonly string[] => ('scalars' in f ? f.scalars : [])));
   const valuesOf = (runs: readonly SweepRun[], name: ShownName) =>

@@ -33,18 +33,18 @@ export const writeSweepReport = (root: string, record: SweepRecord): void =>
     analysisOf: ({ id, status }) => (status === 'done' && readAnalysis(join(root, 'runs', id))) || null,
   });
 
-/** What a page shows of single runs beside their scalars; null where it is not there. */
+/** What a page shows of single runs besides scalars; null if missing. */
 export interface RunDetails {
   readonly analysisOf?: (run: SweepRun) => Analysis | null;
   readonly matrixOf?: MatrixOf;
   readonly tables?: readonly Data[];
 }
 
-/** The same from what is at hand of the runs. */
+/** The same, given the runs' details. */
 export const drawSweep = (write: Write, record: SweepRecord, details: RunDetails): void =>
   publish(write, sweepPage(record, details));
 
-/** The page of a sweep: the claims over seeds, the figures, a row for each cell, and how it was made. */
+/** A sweep's page: claims over seeds, figures, a row per cell, and how it was made. */
 function sweepPage(record: SweepRecord, details: RunDetails): Report {
   const { claims, batched = false } = record;
   const done = record.runs.filter(({ status }) => status === 'done').length;

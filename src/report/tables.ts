@@ -11,13 +11,13 @@ import { evidenceRow } from './verdicts.ts';
 
 type One = Shown<Measures>;
 
-/** Columns of a number that is a mean. */
+/** Columns of a mean. */
 const withStd = (name: string, { mean, std }: Spread) => ({ [name]: mean, [`${name}Std`]: std });
 
 const paths = namesOf('sample', 'path');
 const pairs = namesOf('sample', 'pair');
 const grids = namesOf('sample', 'grid');
-/** What stages have: spreads, further summaries, and what is gathered in each. */
+/** A stage's spreads, further summaries, and what is gathered in it. */
 const spread = [...paths, ...pairs];
 const columns = all.flatMap((m) => Object.entries(m.stageSummary ?? {}));
 const apart = namesOf('gathered', 'stages');
@@ -71,7 +71,7 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
   ...fold('tables'),
 };
 
-/** Every number that a run's figures and tables show, and where these show means also the samples'. */
+/** Every number in a run's figures and tables, and the samples' where those show means. */
 export function runTables(data: ReportData): Data[] {
   const networks = shown(data);
   const ids = [

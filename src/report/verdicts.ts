@@ -19,7 +19,7 @@ export interface Shown extends Evidence {
   readonly source?: Link;
 }
 
-/** What the value may be off by, where that shows in three decimals or leaves the verdict open. */
+/** The value's error bound, if it shows in three decimals or leaves the verdict open. */
 const uncertaintyInWords = ({ value, threshold, uncertainty }: Evidence): string =>
   defined(uncertainty) &&
   defined(value) &&
@@ -27,7 +27,7 @@ const uncertaintyInWords = ({ value, threshold, uncertainty }: Evidence): string
     ? `; known to ±${format(uncertainty)}, as singular values lie close`
     : '';
 
-/** In how many of several seeds a claim holds. */
+/** The number of seeds in which a claim holds. */
 const seedsInWords = ({ values, holding, verdict }: Evidence): string =>
   values.length > 1 && verdict !== 'not measurable' ? `${holding} of ${values.length}` : '—';
 
@@ -45,7 +45,7 @@ export function valueInWords(claim: Evidence): { value: string; spread: string }
   };
 }
 
-/** The columns of the numbers of evidence, less those that would be empty throughout. */
+/** The columns of evidence's numbers, without empty ones. */
 export function numberColumns(claims: readonly Shown[], controlLabel?: string): ColumnOf<Shown>[] {
   const columns: (ColumnOf<Shown> | false)[] = [
     [
@@ -71,7 +71,7 @@ export function numberColumns(claims: readonly Shown[], controlLabel?: string): 
   return columns.filter((column) => column !== false);
 }
 
-/** The table of claims, a group of rows a property. */
+/** The table of claims, a group of rows per property. */
 export function verdictTable(claims: readonly Shown[], controlLabel?: string): Table {
   const columns: ColumnOf<Shown>[] = [
     ['Claim', (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) })],
@@ -96,7 +96,7 @@ export function verdictTable(claims: readonly Shown[], controlLabel?: string): T
   };
 }
 
-/** The claims of a page, and what their numbers mean. */
+/** A page's claims, and what their numbers mean. */
 export const verdicts = (claims: readonly Shown[], words: string, controlLabel?: string): Part[] =>
   claims.length > 0
     ? [verdictTable(claims, controlLabel), note(words)]
@@ -116,7 +116,7 @@ export function verdictNote(claims: readonly Evidence[], over: 'samples' | 'seed
   );
 }
 
-/** Evidence as a row of CSV, but for its values. */
+/** Evidence as a row of CSV, without its values. */
 export function evidenceRow({ threshold, interval, values, ...claim }: Evidence): Observation {
   const [low, high] = interval ?? [];
   return {
@@ -126,7 +126,7 @@ export function evidenceRow({ threshold, interval, values, ...claim }: Evidence)
   };
 }
 
-/** Several verdicts as one: what is not measurable does not count where others are. */
+/** Several verdicts as one: those not measurable count only if there are no others. */
 export function together(claims: readonly Pick<Evidence, 'verdict'>[]): Verdict {
   if (claims.length === 0) return 'not measured';
   const judged = claims.filter((c) => c.verdict !== 'not measurable');
@@ -169,7 +169,7 @@ export const capitalized = (text: string): string => text.replace(/^[a-z]/, (c) 
 
 export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
-/** Three, or as many as it takes for the printed value to be on its own side of the threshold. */
+/** Three digits, or as many as keep the printed value on its side of the threshold. */
 function decimals({ value, threshold }: Pick<Evidence, 'value' | 'threshold'>): number {
   const bounds = Object.values(threshold);
   if (!defined(value) || bounds.includes(value)) return 3;

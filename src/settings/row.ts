@@ -1,14 +1,14 @@
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 
-/** Numbers that a setting may be. */
+/** The range of a numeric setting. */
 export interface Range {
   readonly whole: boolean;
   readonly minimum: number;
   readonly maximum: number;
   /** Whether `minimum` itself is too small. */
   readonly above?: boolean;
-  /** What may stand in place of a number. */
+  /** A word that may replace the number. */
   readonly word?: string;
 }
 
@@ -19,7 +19,7 @@ export const above = (minimum: number, maximum: number): Range => ({
   above: true,
 });
 
-/** What sentences about settings S refer to. */
+/** The context of sentences about settings S. */
 export interface Context<S> {
   readonly settings: S;
   readonly dataset: {
@@ -37,7 +37,7 @@ export interface Context<S> {
   };
 }
 
-/** All there is of one of the settings S, whose values are T. */
+/** All about one of the settings S, with values T. */
 export interface Row<T, S> {
   /** In reports and `list`. Default: its name in words. */
   readonly label?: string;
@@ -48,7 +48,7 @@ export interface Row<T, S> {
   readonly changes: 'data' | 'network' | 'training' | 'analysis';
   /** Whether it changes the data as well, where that depends on other settings. */
   readonly changesData?: (settings: S) => boolean;
-  /** What has to name it for it to apply; it applies everywhere where this is left out. */
+  /** Applies only to networks or datasets that name it; default: to all. */
   readonly of?: 'networks' | 'datasets';
   /** In the preset `paper`: what the paper states, else our choice; if absent, by network or dataset. */
   readonly paper?: T;
@@ -56,9 +56,9 @@ export interface Row<T, S> {
   readonly default?: T;
   /** Whether checkpoints record it beside the network, since it decides the weights. */
   readonly recorded?: true;
-  /** Why it takes skip connections; without them it is as by default. */
+  /** Why it needs skip connections; without them it has its default. */
   readonly needsSkip?: string;
-  /** What the data leave of its range. */
+  /** What the data allow of its range. */
   readonly rangeIn?: (
     dataset: Context<S>['dataset'],
     settings: { readonly superclasses: boolean },
@@ -69,7 +69,7 @@ export interface Row<T, S> {
   readonly deviation?: (value: T, context: Context<S>) => string | false;
 }
 
-/** Not what else JavaScript takes for a number: nothing at all, `0x10`. */
+/** Excludes what JavaScript also takes for a number: empty text, `0x10`. */
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 
 /** Reads a number as typed, and checks that it is in its range. */
@@ -90,6 +90,6 @@ const fits = (value: unknown, { whole, minimum, maximum, above = false }: Range)
 const inWords = ({ whole, minimum, maximum, above = false, word }: Range): string =>
   `${whole ? 'a whole number' : 'a number'} ${above ? 'above' : 'from'} ${minimum} ${above ? 'and at most' : 'to'} ${maximum}${word ? `, or ${word}` : ''}`;
 
-/** A number as files have it. */
+/** Schema of a number in files. */
 export const numberIn = (range: Range) =>
   v.custom<number>((x) => (range.word !== undefined && x === range.word) || fits(x, range), inWords(range));

@@ -11,10 +11,10 @@ type AnyRow = Row<unknown, Settings>;
 /** Rows without regard to the types of their values. */
 export const rowOf = (name: SettingName): AnyRow => rows[name] as AnyRow;
 
-/** The values that variations have in the paper: files that do not name them mean these. */
+/** The paper's values of variations: files that omit them mean these. */
 export const defaults = valuesOf((name) => rowOf(name).default);
 
-/** A value for each setting that has one. */
+/** The settings that have a value, with it. */
 export function valuesOf(of: (name: SettingName) => unknown): Partial<Settings> {
   const all = settingNames.map((name) => [name, of(name)] as const);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
@@ -32,7 +32,7 @@ const wordsOf = (name: string, between: string): string =>
 
 const recorded = settingNames.filter((name) => rows[name].recorded);
 
-/** Of some settings those that are not as by default. */
+/** The given settings that differ from their defaults. */
 export const unusual = <K extends SettingName>(settings: Settings, ...names: readonly K[]) =>
   Object.fromEntries(
     names.flatMap((name) => (settings[name] === rowOf(name).default ? [] : [[name, settings[name]]])),
@@ -41,14 +41,14 @@ export const unusual = <K extends SettingName>(settings: Settings, ...names: rea
 export const trainingOptions = (settings: Settings): TrainingOptions =>
   unusual(settings, ...recorded) as TrainingOptions;
 
-/** Those of which the images of a run, and their labels, depend. */
+/** The settings that decide a run's images and labels. */
 export const dataSettings = (settings: Settings): Partial<Settings> =>
   valuesOf((name) => {
     const { changes, changesData } = rows[name];
     return changes === 'data' || changesData?.(settings) ? settings[name] : undefined;
   });
 
-/** Settings of the control: the same without skip connections, and without what needs them. */
+/** Settings of the control: without skip connections and what needs them. */
 export const controlSettings = (settings: Settings): Settings => ({
   ...settings,
   ...valuesOf((name) => (rows[name].needsSkip ? rowOf(name).default : undefined)),
@@ -75,7 +75,7 @@ export const settingDeviations = (context: Context<Settings>): string[] =>
     return (value !== undefined && rowOf(name).deviation?.(value, context)) || [];
   });
 
-/** A setting as files have it; of numbers in a range that may be narrower than its own. */
+/** Schema of a setting in files; numbers may have a narrower range. */
 export function schemaOf(name: SettingName, narrow: (range: Range) => Range = (range) => range) {
   const { type } = rows[name];
   if (type === 'flag') return v.boolean();
@@ -84,7 +84,7 @@ export function schemaOf(name: SettingName, narrow: (range: Range) => Range = (r
   return name === 'controlWeightDecay' ? v.nullable(schema) : schema;
 }
 
-/** What checkpoints record, as files have it. */
+/** Schema of what checkpoints record. */
 export const trainingSchema = v.strictObject(
   Object.fromEntries(
     recorded.map((name) => [name, name in defaults ? v.exactOptional(schemaOf(name)) : schemaOf(name)]),

@@ -5,7 +5,7 @@ import { above, type Context, type Row, real, whole } from './row.ts';
  * workers, sweeps, reports and docs/settings.md are folds over the rows.
  */
 
-/** What checkpoints record of settings beside the network; what may be left out is then as by default. */
+/** Settings that checkpoints record besides the network; what they omit has its default. */
 export interface TrainingOptions {
   readonly seed: number;
   readonly images: number;
@@ -19,7 +19,7 @@ export interface TrainingOptions {
   readonly snapshots?: number;
 }
 
-/** What a run can be told, each with a value where it applies to the experiment's network and data. */
+/** A run's settings; those that apply to the experiment's network and data have a value. */
 export interface Settings extends Required<TrainingOptions> {
   /** Null where no control is trained. */
   readonly controlWeightDecay: number | null;
@@ -51,7 +51,7 @@ export interface Settings extends Required<TrainingOptions> {
   readonly branches: 'together' | 'apart';
 }
 const size = { changes: 'network', of: 'networks' } as const;
-/** Where only the data limit a number. */
+/** For numbers that only the data limit. */
 const MANY = 1e9;
 
 const differs =
@@ -60,11 +60,11 @@ const differs =
     value !== paper && `${label}: ${value} here, ${paper} in the paper.`;
 const percentage = (share: number): string => `${Number((100 * share).toPrecision(3))}%`;
 const silent = () => false as const;
-/** What is said of the control, where there is one. */
+/** What a report says of the control, if any. */
 const ofControl = ({ settings }: Context<Settings>, words: string): string =>
   settings.controlWeightDecay === null ? '' : `; the control ${words}`;
 
-/** Classes that there are, or superclasses. */
+/** The number of classes, or of superclasses. */
 export const classesOf = (
   { classes, superclasses: fewer = classes }: Pick<Context<Settings>['dataset'], 'classes' | 'superclasses'>,
   { superclasses }: Pick<Settings, 'superclasses'>,

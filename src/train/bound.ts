@@ -17,6 +17,6 @@ export async function bound<R>(
   return program.bind(inputs, outputs);
 }
 
-/** The numbers of an array of type f32. */
+/** An f32 array's numbers. */
 export const floats = async (array: DeviceArray): Promise<Float32Array> =>
   (await array.read()) as Float32Array;

@@ -12,9 +12,9 @@ import { Feed } from './feed.ts';
 import { largestActivation, type Network, type Weights } from './network.ts';
 import { objectiveOf } from './objective.ts';
 
-/** Examples in a step, where all activations fit into memory. */
+/** Examples per step, if all activations fit into memory. */
 const BATCH = 1000;
-/** Bytes that one activation may take, well below what adapters let a binding span. */
+/** Maximum bytes of one activation, well below what adapters let a binding span. */
 const ACTIVATION_BYTES = 64 * 2 ** 20;
 
 /** Accuracy or R² on a dataset in inference mode, all batches queued at once. Example: {@link Trainer} */
@@ -60,7 +60,7 @@ export class Evaluator implements Disposable {
     return Math.max(0, (await correct.read())[0]! / this.count);
   }
 
-  /** Frees what it made; state and examples are others'. */
+  /** Frees what it made, but not state and examples. */
   dispose(): void {
     for (const own of [this.program, this.position, this.correct, this.feed]) own.dispose();
   }
@@ -95,7 +95,7 @@ function evaluationStep(
     const logits = network.forward(weights, x, inferenceNorm);
     const worth = objective.worth(logits, objective.wanted(truth, index, x));
     const top = amax(logits, -1);
-    // Outputs with a NaN among them are worth nothing.
+    // Outputs with a NaN are worth nothing.
     const known = where(equal(top, top), worth, 0);
     const counted = where(greater(count, reshape(wanted, [batch, 1])), known, 0);
     return [add(position, batch), add(correct, sum(counted, [-2, -1]))];

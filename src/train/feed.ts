@@ -6,7 +6,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import type { DeviceExamples } from './examples.ts';
 
-/** Batches that a ring holds at most, and bytes that it aims to stay below. */
+/** Maximum batches in a ring, and the bytes that it aims to stay below. */
 const RING_BATCHES = 16;
 const RING_BYTES = 64 * 2 ** 20;
 
@@ -16,7 +16,7 @@ const RING_BYTES = 64 * 2 ** 20;
  * read it and after those that read what it replaces, so nothing waits.
  */
 export class Feed {
-  /** u8 [rows, features], what steps gather from. */
+  /** u8 [rows, features] that steps gather from. */
   readonly table: DeviceArray;
   /** Batches in the ring; 0 where there is none. */
   readonly #slots: number = 0;

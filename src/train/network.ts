@@ -9,9 +9,9 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Uniform in ±1/√fanIn, PyTorch's default for linear layers and convolutions; normal; or a constant. */
   readonly init: { readonly fanIn: number } | { readonly std: number } | { readonly value: number };
-  /** Where on each axis it is not 0 at first, from and to before; default: everywhere. */
+  /** Where it is not 0 at first, as [from, to) per axis; default: everywhere. */
   readonly within?: readonly (readonly [from: number, to: number])[];
-  /** How often one example is multiplied by it: by how many layers, or at how many tokens; default: 1. */
+  /** How often an example is multiplied by it, in layers or at tokens; default: 1. */
   readonly uses?: number;
 }
 
@@ -59,9 +59,9 @@ export interface Network {
   readonly survival?: { readonly blocks: readonly string[]; readonly probability: number } | undefined;
   /** Blocks with dropout, and the share of elements that a step drops. */
   readonly dropout?: { readonly blocks: readonly string[]; readonly rate: number } | undefined;
-  /** Whether its outputs are to be its inputs. */
+  /** Whether it is to return its inputs. */
   readonly reconstructs?: boolean;
-  /** Logits [n, classes] of examples [n, ...input], or what else it puts out. */
+  /** Logits [n, classes] of examples [n, ...input], or other outputs. */
   forward(weights: Weights, x: Tensor, norm: Normalizer, noise?: BlockNoise): Tensor;
 }
 

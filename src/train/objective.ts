@@ -16,11 +16,11 @@ import type { Network } from './network.ts';
 
 /** What a network is trained for. Outputs are [n, classes]. */
 export interface Objective {
-  /** What examples ask for, as steps read it. */
+  /** The examples' true outputs, as steps read them. */
   readonly truth: DeviceArray;
-  /** That of the examples at `index` (u32 [n]), whose inputs are x. */
+  /** The true outputs of the examples at `index` (u32 [n]) with inputs x. */
   wanted(truth: Tensor, index: Tensor, x: Tensor): Tensor;
-  /** The mean over examples. */
+  /** The mean loss over examples. */
   loss(outputs: Tensor, wanted: Tensor): Tensor;
   /** What each example's outputs are worth, [n, 1], at most 1. Accuracy is their mean, at least 0. */
   worth(outputs: Tensor, wanted: Tensor): Tensor;

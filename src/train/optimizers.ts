@@ -125,7 +125,7 @@ export interface SgdOptions extends OptimizerOptions {
 }
 
 /**
- * Stochastic gradient descent as in PyTorch: weight decay is added to the gradient, times the parameter.
+ * Stochastic gradient descent as in PyTorch: the gradient gains weightDecay · parameter.
  *
  * @example
  * const optimizer = sgd({ lr: 0.1, momentum: 0.9, weightDecay: 5e-4 });
@@ -144,7 +144,7 @@ export function sgd(options: SgdOptions): Optimizer {
 
 /** How {@link adam} and {@link adamw} average. */
 export interface AdamOptions extends Partial<OptimizerOptions> {
-  /** What is kept of the averages of gradients and of their squares each step (default: [0.9, 0.999]). */
+  /** Decay rates of the averages of gradients and of their squares (default: [0.9, 0.999]). */
   readonly betas?: readonly [number, number];
   /** Added to the root of the average square (default: 1e-8). */
   readonly epsilon?: number;

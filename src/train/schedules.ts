@@ -2,14 +2,14 @@ import { add, cast, cos, div, exp, maximum, minimum, mul, sub } from '../autogra
 import type { Tensor, Typed } from '../autograd/tensor.ts';
 import { checkReal, checkWhole } from '../errors.ts';
 
-/** The learning rate at a step, u32, which counts from 0; it is computed on the GPU. */
+/** The learning rate at a step (u32, from 0), computed on the GPU. */
 export type Schedule = (step: Tensor) => Typed;
 
 /** Where and how fast a rate falls. */
 export interface DecayOptions {
   /** At the first step. */
   readonly lr: number;
-  /** After so many steps it stays as it is. */
+  /** Steps after which it stays constant. */
   readonly steps: number;
 }
 
@@ -77,6 +77,6 @@ export function warmup(steps: number, rate: number | Schedule): Schedule {
   };
 }
 
-/** A rate, which may be the same at all steps. */
+/** The rate at a step, of a schedule or constant. */
 export const rateAt = (rate: number | Schedule, step: Tensor): Typed | number =>
   typeof rate === 'number' ? rate : rate(step);

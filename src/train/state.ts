@@ -80,7 +80,7 @@ export class TrainingState implements Disposable {
   readonly momentum: DeviceArray | undefined;
   /** Running statistics. */
   readonly running: DeviceArray;
-  /** Those of the last batch, in the same layout. */
+  /** The last batch's statistics, in the same layout. */
   readonly batch: DeviceArray;
   /** Steps done, u32[1]. */
   readonly step: DeviceArray<'u32'>;

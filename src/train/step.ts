@@ -17,7 +17,7 @@ import type { TrainingState } from './state.ts';
 /** Steps whose losses are kept until they are read. */
 export const LOG_LENGTH = 1024;
 
-/** What each epoch's number is multiplied by, and then added to the seed, to choose the epoch's order. */
+/** Multiplies the epoch's number, which is added to the seed to choose the epoch's order. */
 const EPOCH_KEY = 0x9e3779b1;
 
 /** Number of the example at a position in a step's batch, as {@link gradientStep} finds it on the GPU. */

@@ -156,7 +156,7 @@ export class Trainer implements Disposable {
     });
   }
 
-  /** Frees what it made, its state included; examples are others'. */
+  /** Frees what it made, its state included, but not the examples. */
   dispose(): void {
     for (const own of [...this.programs, this.feed, ...this.own, this.state]) own.dispose();
   }

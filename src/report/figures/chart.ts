@@ -11,7 +11,7 @@ export const axis = (label: string): Plot.ScaleOptions => ({
   labelArrow: 'none',
 });
 
-/** Words and ticks for what is counted along a network: its blocks, from 1, or those of a path, from 0. */
+/** Labels and ticks along a network: of its blocks, from 1, or of a path's, from 0. */
 export const counted = {
   block: { label: 'block i', from: 1, ticks: blockTicks },
   length: { label: 'blocks on the path', from: 0, ticks: (depth: number) => [0, ...blockTicks(depth)] },

@@ -68,7 +68,7 @@ function stageRows<M>(shown: readonly Shown<M>[]): (Shown<M> & StageRange)[][] {
   );
 }
 
-/** A panel; `span` is what logarithmic scales show. */
+/** A panel; `span` is the range of logarithmic scales. */
 export function panel(
   { title, network }: Pick<Shown<unknown>, 'title' | 'network'>,
   drawing: Drawing | Matrix,
@@ -91,7 +91,7 @@ export function panel(
 
 const VERTICAL = ['y', 'y1', 'y2'] as const;
 
-/** The numbers that a drawing's vertical scale has to show. */
+/** The numbers that a drawing's vertical scale must show. */
 const valuesOf = ({ marks }: Drawing): number[] =>
   marks
     .filter(({ fit }) => !fit)
@@ -120,7 +120,7 @@ function scaleOf(
   };
 }
 
-/** The tighter axis sets how many units a pixel is, and both are centered. */
+/** The tighter axis sets the units per pixel; both are centered. */
 function equalScales({ x, y, marks }: Drawing, width: number, height: number) {
   const [across, up] = inside(width, height);
   const of = (channel: 'x' | 'y') =>
@@ -147,7 +147,7 @@ const pen = (ink: Ink, { depth, classes }: NetworkInfo): Pen =>
 const { line, dot, ruleX, ruleY, areaY, text } = Plot;
 const makers = { line, dot, ruleX, ruleY, areaY, text };
 
-/** A mark; on a logarithmic scale, without what has no place there. */
+/** A mark; logarithmic scales drop what has no place there. */
 function plotted(
   { mark, stroke, fill, fit, ...options }: Mark,
   network: NetworkInfo,
@@ -196,7 +196,7 @@ function cells(rows: Mark['rows'], { x, y, value }: Readonly<Record<string, unkn
   ];
 }
 
-/** More classes than these have no colors that could be told apart. */
+/** Maximum number of classes with distinguishable colors. */
 const CLASSES = 30;
 
 function legend(spec: LegendSpec | undefined, all: readonly Shown<Measures>[]): Legend | undefined {

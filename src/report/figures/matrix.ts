@@ -63,7 +63,7 @@ export function matrixPanel(
 
 const round = (x: number): number => Number(x.toFixed(2));
 
-/** Equal neighbors of a row become one run; what rounds to zero is left to the paper. */
+/** Equal neighbors in a row become one run; what rounds to zero stays blank. */
 function runsOf(entries: readonly (readonly number[])[], size: number, x: number, y: number) {
   const runs = [];
   for (let r = 0; r < size; r++) {

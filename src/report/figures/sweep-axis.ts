@@ -12,7 +12,7 @@ import { axis, inside } from './chart.ts';
 export interface SweepAxis {
   readonly name: string;
   readonly label: string;
-  /** All values: numbers in their order, names in that of the runs. */
+  /** All values: numbers in order, names as in the runs. */
   readonly values: readonly CellValue[];
   /** Names, with nothing between them; ordered values, evenly spaced; or numbers at their positions. */
   readonly kind: 'names' | 'ordered' | 'linear' | 'log' | 'symlog';
@@ -25,7 +25,7 @@ export function axisOf({ axes }: SweepRecord, runs: readonly SweepRun[], name: s
   const values = valuesOf(runs, name);
   const numbers = values.filter(isNumber);
   const span = numbers.at(-1)! - numbers[0]!;
-  // Too close for their labels to have room, or without a logarithm.
+  // Too close for labels, or without a logarithm.
   const crowded = log ? numbers[0]! <= 0 : numbers.some((v, i) => i > 0 && v - numbers[i - 1]! < 0.05 * span);
   const kind =
     name === 'seed' || numbers.length < values.length
@@ -61,10 +61,10 @@ export function drawAxis({ label, values, kind }: SweepAxis, width: number) {
   };
 }
 
-/** Pixels that a letter of an axis takes, and of its font. */
+/** Pixels per letter of an axis, and its font's size. */
 const [LETTER, FONT] = [6.6, 11.5];
 
-/** Where a run lies on an axis; every sweep has seeds as one. */
+/** A run's place on an axis; seeds are an axis of every sweep. */
 export const valueAt = ({ cell, seed }: SweepRun, name: string): CellValue | undefined =>
   cell[name] ?? (name === 'seed' ? seed : undefined);
 
@@ -80,27 +80,27 @@ export const valueInWords = (value: CellValue): string =>
       ? String(+value.toPrecision(4))
       : format(value);
 
-/** Runs that are done and lie where a figure looks. */
+/** The finished runs in a figure's part of the sweep. */
 export const runsAt = ({ runs }: SweepRecord, where: Cell = {}): SweepRun[] =>
   runs.filter(
     ({ status, cell }) =>
       status === 'done' && Object.entries(where).every(([name, value]) => cell[name] === value),
   );
 
-/** An observation of a run, with its places on axes: a row of CSV, and what marks are drawn from. */
+/** A run's observation, with its places on the axes: a row of CSV, and the data of marks. */
 export interface Row {
   readonly run: string;
   readonly value: number;
   readonly [column: string]: CellValue;
 }
 
-/** The columns that say where a run lies. */
+/** The columns of a run's places. */
 export const placeOf = (run: SweepRun, ...axes: string[]) => ({
   ...Object.fromEntries(axes.map((name) => [name, valueAt(run, name)!] as const)),
   ...{ seed: run.seed, run: run.id },
 });
 
-/** A figure of a sweep, with the rows that it draws; none where no run has them. */
+/** A figure of a sweep, with its rows; none if no run has any. */
 export const sweepFigure = (
   { file, title, caption }: SweepFigure,
   rows: readonly Observation[],
@@ -111,7 +111,7 @@ export const sweepFigure = (
     ? [figure({ file: `${file}.svg`, title, caption, data: [{ name: file, rows }] }, panels, { items })]
     : [];
 
-/** One color per value: in order where values are numbers, else as different as can be. */
+/** A color per value: a scale for numbers, else as distinct as possible. */
 export function colors(values: readonly CellValue[]): (value: CellValue) => string {
   const color = values.length > 2 && values.every(isNumber) ? blockColor : classColor;
   const first = color === blockColor ? 1 : 0;

@@ -78,14 +78,14 @@ export function sweepScalars(record: SweepRecord, options: Kind<'scalars'>): Fig
   ]);
 }
 
-/** The slopes of power laws, as in `slope −1.01 [−1.09, −0.93]`; empty where there is no fit. */
+/** The slopes of power laws, as in `slope −1.01 [−1.09, −0.93]`; empty without a fit. */
 function slopesInWords(trained: readonly sweep.Row[], x: string, series: string): string {
   const lines = [...groupBy(trained, (r) => (series ? r[series]! : ''))];
   return lines
     .flatMap(([line, rows]) => {
       const fit = fitPowerLaw(rows.map((r) => [r[x] as number, r.value]));
       if (!fit) return [];
-      // There is room for the intervals of two.
+      // Two intervals fit.
       const ends = fit.interval && lines.length < 3 ? fit.interval.map((end) => format(end, 2)) : [];
       const interval = ends.length > 0 ? ` [${ends.join(', ')}]` : '';
       return `${line === '' ? '' : `${sweep.valueInWords(line)}: `}slope ${format(fit.slope, 2)}${interval}`;
@@ -215,14 +215,14 @@ export function coursePanels(
   });
 }
 
-/** The matrices of a run, with the rows of their table; null where there are none. */
+/** A run's matrices, with their table's rows; null if there are none. */
 export type MatrixOf = (run: SweepRun) => {
   readonly matrix: Matrix;
   readonly network: Pick<NetworkInfo, 'depth' | 'stages'>;
   readonly rows: readonly Observation[];
 } | null;
 
-/** Matrices of single runs: of the first that has them at each value of an axis. */
+/** Matrices of single runs: the first with any at each value of an axis. */
 export function sweepMatrices(
   record: SweepRecord,
   { file, title, caption, panels, label }: Kind<'matrices'>,

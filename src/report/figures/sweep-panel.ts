@@ -6,15 +6,15 @@ import type { Panel } from '../svg.ts';
 import { axis, chart, logAxis } from './chart.ts';
 import { drawAxis, type Row, type SweepAxis } from './sweep-axis.ts';
 
-/** How rows are drawn in each panel of a figure. */
+/** How a figure's panels draw rows. */
 export interface Drawing {
   readonly x: SweepAxis;
   /** What tells lines apart. */
   readonly lineOf: (r: Row) => CellValue;
   readonly color: (r: Row) => string;
-  /** What stays in the background. */
+  /** Rows in the background. */
   readonly quiet?: (r: Row) => boolean;
-  /** Whether lines are power laws through all dots, in place of the means at each place. */
+  /** Whether lines are power laws through all dots rather than means at each place. */
   readonly fits?: boolean;
 }
 
@@ -35,7 +35,7 @@ export function panel(
   const [loud, back] = [rows.filter((r) => !quiet(r)), rows.filter(quiet)];
   const { scale, mark, room } = drawAxis(x, width);
   const place = { x: x.name, y: 'value', z: lineOf };
-  // Between names there is nothing: each has a dash of its own, and a seed only its dot.
+  // Nothing lies between names: each has its own dash, and each seed only a dot.
   const means = (of: Row[], pen: Plot.LineYOptions): Plot.Markish => {
     const mean = Plot.groupX({ y: 'mean' }, { ...place, stroke: color, ...pen } as Plot.LineYOptions);
     return x.name === 'seed' ? null : x.kind === 'names' ? Plot.tickY(of, mean) : Plot.lineY(of, mean);
@@ -64,7 +64,7 @@ const facts = (name: Name) =>
 
 export const labelOf = (name: Name): string => facts(name).label;
 
-/** The vertical scale of a scalar: its whole domain where what is shown fills a good part of it. */
+/** A scalar's vertical scale: its whole domain if the values fill a good part of it. */
 export function valueAxis(name: Name, rows: readonly Row[]): ValueAxis {
   const { log = false, domain } = { log: false, ...facts(name) };
   const values = rows.map((r) => r.value);

@@ -86,7 +86,7 @@ function curves(rows: readonly Row[], dashed: boolean): Mark[] {
   const place = { rows, x: 'epoch', y: 'value' };
   const pen = dashed ? { strokeWidth: 1.25, strokeDasharray: '4 3' } : { strokeWidth: 1.75 };
   const dots: Mark = { mark: 'dot', ...place, fill: 'color', r: dashed ? 1.75 : 2.5 };
-  // Points only while they can be told apart.
+  // Points, while they are distinguishable.
   return [
     { mark: 'line', ...place, z: 'run', stroke: 'color', ...pen },
     ...(rows.length > 120 ? [] : [dots]),
