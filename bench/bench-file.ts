@@ -8,7 +8,7 @@ export function writeBenchFile(path: string, file: BenchFile): void {
   writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
 }
 
-/** @throws CollimateError if it cannot be read, is no such file, or is of another schema */
+/** @throws CollimateError if it cannot be read, or is no such file or of another schema */
 export const readBenchFile = (path: string): BenchFile =>
   readRecord(path, {
     schema: benchFile,

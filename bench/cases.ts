@@ -12,11 +12,11 @@ export interface Case {
   readonly size: string;
   readonly f: AnyFunction<unknown>;
   readonly shapes: readonly (readonly number[])[];
-  /** Contents of the inputs, made when their turn comes. */
+  /** Contents of the inputs, made on demand. */
   inputs(): Float32Array[];
   /** Compares outputs with float64. */
   check(outputs: Float32Array[], inputs: Float32Array[], program: Program): Check;
-  /** Times peers at the same work; `ours` does it once and gives its milliseconds. */
+  /** Times peers at the same work; `ours` does it once and returns its milliseconds. */
   peers?(ours: () => Promise<number>): Promise<PeerTiming[]>;
 }
 

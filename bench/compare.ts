@@ -20,7 +20,7 @@ const MIN_NOISE = 0.05;
 /** Standard deviations that a change has to exceed. */
 const DEVIATIONS = 3;
 
-/** Relative standard deviation, from the quartiles, which a few late samples do not move. */
+/** Relative standard deviation, from quartiles, which a few outliers do not move. */
 const noise = ({ p25, p75, median }: Statistics): number => (p75 - p25) / 1.349 / median;
 
 /** Every row that both files have, with a verdict that allows for the spread seen in both. */
@@ -36,7 +36,7 @@ export function compare(before: readonly Row[], after: readonly Row[]): Change[]
   });
 }
 
-/** What changed, worst first, and what should make a reader careful. */
+/** What changed, worst first, with caveats. */
 export function renderComparison(before: BenchFile, after: BenchFile): string {
   const changes = compare(before.rows, after.rows);
   const moved = changes.filter(({ verdict }) => verdict !== 'same').sort((a, b) => b.ratio - a.ratio);

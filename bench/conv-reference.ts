@@ -14,7 +14,7 @@ export interface ConvShape {
   readonly padding: number;
 }
 
-/** What is computed: the output, or the gradient by the input or the weight. */
+/** What to compute: the output, the input gradient or the weight gradient. */
 export type ConvPart = 'output' | 'input' | 'weight';
 
 /**
@@ -87,7 +87,7 @@ export class ConvReference {
     return sum;
   }
 
-  /** The largest error of `count` elements of a result that are spread over it, relative to Σ|a||b|. */
+  /** The largest error of `count` elements spread over a result, relative to Σ|a||b|. */
   error(part: ConvPart, found: Float32Array, count = 499): number {
     const [, b, c, d] = this.shapes[part];
     let worst = 0;

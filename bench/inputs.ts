@@ -11,7 +11,7 @@ export function wave(size: number, rate: number, f: (x: number) => number = Math
 export const noise = (size: number, stream = 0): Float32Array =>
   Float32Array.from(philoxUniform(size, [1, 0], stream), (u) => 2 * u - 1);
 
-/** At most `count` of the numbers below `size`, evenly spread, the first and the last among them. */
+/** At most `count` numbers below `size`, evenly spread, with the first and the last. */
 export function spreadOver(size: number, count: number): number[] {
   if (size <= count) return Array.from({ length: size }, (_, i) => i);
   return Array.from({ length: count }, (_, i) => Math.round((i * (size - 1)) / (count - 1)));
@@ -27,7 +27,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return largest > 0 ? worst / largest : worst;
 }
 
-/** A sum in float64, and the sum of the sizes of its terms. */
+/** A sum in float64, and the sum of its terms' magnitudes. */
 export class Sum {
   value = 0;
   size = 0;

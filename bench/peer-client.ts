@@ -14,7 +14,7 @@ export interface LayerWork {
   readonly features: number;
 }
 
-/** Work that all peers do alike; docs/peers.md defines each kind. */
+/** Work for all peers; docs/peers.md defines each kind. */
 export type Work =
   | { kind: 'matmul'; m: number; n: number; k: number; transposeA: boolean; transposeB: boolean }
   | ({ kind: 'conv'; gradients: boolean } & ConvShape)
@@ -63,7 +63,7 @@ export class PeerProcess implements Disposable {
     this.#lines = lines;
   }
 
-  /** The peer, or the reason why there is none. */
+  /** The peer, or why there is none. */
   static async start({ name, command, args, cwd }: PeerCommand): Promise<PeerProcess | string> {
     const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
     const lines = new Lines(child);

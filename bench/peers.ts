@@ -12,7 +12,7 @@ const folder = join(import.meta.dirname, '../peers');
 const ROUNDS = 5;
 const TURN_MS = 400;
 const MAX_REPEATS = 20;
-/** All turns of a contestant: slow ones take part in the first rounds only. */
+/** Milliseconds of all a contestant's turns: slow ones only take part in the first rounds. */
 const ALL_TURNS_MS = 20_000;
 /** How long work that a peer repeats in its turn should last. */
 const ON_END_MS = 1000;
@@ -47,7 +47,7 @@ export async function takeTurns(contestants: readonly Contestant[]): Promise<(nu
   return all.map(({ found }) => found);
 }
 
-/** The available peers, each in a process of its own that waits while others are timed. */
+/** The available peers, each in its own process, which waits while others are timed. */
 export class Peers implements Disposable {
   readonly #running: readonly PeerProcess[];
   readonly #missing: readonly Missing[];
@@ -130,7 +130,7 @@ export const peerNames = ['jax-js', 'tfjs-webgpu', 'torch', 'torch-graph', 'torc
 
 /**
  * The peers in a comma-separated list.
- * @throws CollimateError for a name that no peer has, such as that of a suite after `--peers`
+ * @throws CollimateError for an unknown peer, such as a suite's name after `--peers`
  */
 export function peersNamed(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());

@@ -4,10 +4,10 @@ import { finite, isRecord, measured } from '../src/schema.ts';
 import { type Roofline, shareOf } from './roofline.ts';
 import { statistics } from './statistics.ts';
 
-/** Grows whenever a reader of older files would go wrong. */
+/** Grows whenever readers of older files would misread it. */
 export const SCHEMA = 1;
 
-/** How wrong the outputs of what was timed are, against float64, and how wrong they may be. */
+/** The error of timed outputs against float64, and its limit. */
 const check = v.object({
   /** What the error is relative to, e.g. `Σ|a||b|`. */
   relativeTo: v.string(),
@@ -15,7 +15,7 @@ const check = v.object({
   tolerance: finite,
 });
 
-/** A peer beside us on one row: the same work, in turns, each waited for as a user of it would. */
+/** A peer beside us on one row: the same work, in turns, each awaited as its users would. */
 const peerTiming = v.object({
   name: v.string(),
   version: v.string(),
@@ -42,7 +42,7 @@ const row = v.object({
   bytes: finite,
   /** Time that the measured ceilings allow over time taken; null without operations or bytes. */
   share: v.nullable(finite),
-  /** Which of the kernels that compute the same ran. */
+  /** The variant of the kernel that ran. */
   variant: v.exactOptional(v.string()),
   check: v.exactOptional(check),
   /** Further numbers by name, e.g. `host share`. */
@@ -76,7 +76,7 @@ export type BenchFile = Readonly<v.InferOutput<typeof benchFile>>;
 /** A row as a suite measures it. */
 export type Measured = Omit<Row, 'suite' | 'threads' | 'share'>;
 
-/** A row with what its suite does not know of it; a failed check makes it an error. */
+/** Completes a suite's row; a failed check makes it an error. */
 export function completeRow(
   measured: Measured,
   suite: string,
@@ -98,5 +98,5 @@ export function completeRow(
   };
 }
 
-/** What a row is called wherever rows are matched or named. */
+/** A row's name, by which rows are also matched. */
 export const keyOf = ({ suite, name, size, threads }: Row): string => `${suite} ${name} ${size} ${threads}`;

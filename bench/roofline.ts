@@ -4,9 +4,9 @@ import { type Encode, timePass } from './timing.ts';
 
 /** The ceilings of an adapter, measured with small kernels made for it. */
 export interface Roofline {
-  /** fp32 operations a second over 10⁹, multiplication and addition counted each. */
+  /** GFLOPS in fp32; a multiply-add counts as two. */
   readonly gflops: number;
-  /** Bytes read and written a second over 10⁹, in a copy too large for caches. */
+  /** GB/s read and written, in a copy too large for caches. */
   readonly gbps: number;
   /** The fastest candidates. */
   readonly arithmetic: string;
@@ -14,7 +14,7 @@ export interface Roofline {
   readonly clock: 'gpu' | 'wall';
 }
 
-/** Time that the ceilings allow for so many operations and bytes, in milliseconds. */
+/** Minimum milliseconds for some operations and bytes, by the ceilings. */
 export const minimumTime = ({ gflops, gbps }: Roofline, flops: number, bytes: number): number =>
   Math.max(flops / gflops, bytes / gbps) / 1e6;
 
@@ -25,7 +25,7 @@ export function shareOf(roofline: Roofline, flops: number, bytes: number, millis
 
 /** Bytes of each side of the copy: far beyond caches, within any adapter's binding limit. */
 const COPY_BYTES = 64 * 2 ** 20;
-/** Long and unrolled, so that neither the start of a dispatch nor the loop counts. */
+/** Long and unrolled, to hide the dispatch's start and the loop. */
 const ITERATIONS = 2048;
 const UNROLL = 64;
 
@@ -34,7 +34,7 @@ interface Candidate {
   readonly kernel: Pick<Kernel, 'name' | 'wgsl' | 'grid' | 'flops' | 'bytes'>;
 }
 
-/** The best repetition of the best candidate of each kind: a ceiling. Give a device that uses all cores. */
+/** Each kind's ceiling: its best candidate's best repetition. The device should use all cores. */
 export async function measureRoofline(gpu: Gpu, time: number): Promise<Roofline> {
   const { subgroupSize, kind } = gpu.traits;
   const lanes = kind === 'software' ? Math.max(subgroupSize, 4) : 256;

@@ -6,7 +6,7 @@ import type { Training } from './training.ts';
 
 const RUNS = 15;
 
-/** Where a step spends its time, kernel by kernel: each dispatch by itself, the fastest of several runs. */
+/** A step's time, kernel by kernel: each dispatch alone, the fastest of several runs. */
 export async function stepProfile(gpu: Gpu, training: Training): Promise<string> {
   const { dispatches } = training;
   const fastest = new Array<number>(dispatches.length).fill(Number.POSITIVE_INFINITY);

@@ -12,13 +12,13 @@ export interface Context {
   readonly sizes: readonly (readonly number[])[];
   /** Whether sizes were requested. */
   readonly sizesGiven: boolean;
-  /** The peers to time beside us, where they were requested. */
+  /** The peers to time beside us, if requested. */
   readonly peers: Peers | undefined;
   /** Whether to show a step kernel by kernel. */
   readonly profile: boolean;
   /** Adds a row to the results, and prints it. */
   add(row: Measured): void;
-  /** Prints below the rows so far; not kept. */
+  /** Prints a note that is not kept. */
   say(text: string): void;
 }
 

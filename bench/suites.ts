@@ -15,7 +15,7 @@ import { reduceSuite } from './suites/reduce.ts';
 import { scalingSuite } from './suites/scaling.ts';
 import { stepSuite } from './suites/step.ts';
 
-/** Every suite there is, in the order in which they run. */
+/** Every suite, in the order in which they run. */
 export const suites: readonly Suite[] = [
   matmulSuite,
   convSuite,
@@ -31,7 +31,7 @@ export const suites: readonly Suite[] = [
   analysisSuite,
 ];
 
-/** @throws CollimateError with the nearest name there is */
+/** @throws CollimateError with the nearest known name */
 export function findSuite(name: string): Suite {
   const found = suites.find((suite) => suite.name === name);
   if (found) return found;

@@ -32,7 +32,7 @@ export const digits = (x: number): string =>
 export const rateText = (amount: number, milliseconds: number): string =>
   amount ? digits(amount / milliseconds / 1e6) : '–';
 
-/** A row's cells under {@link heads}, but for the last, which is text of any length. */
+/** A row's cells under {@link heads}, except the last, which is text of any length. */
 export function cellsOf(row: Row): string[] {
   const { name, size, milliseconds: t, clock, share } = row;
   const timed = t ? [formatTime(t.median), `${formatTime(t.p25)} – ${formatTime(t.p75)}`] : ['error', '–'];
@@ -42,7 +42,7 @@ export function cellsOf(row: Row): string[] {
 
 export const heads = ['', 'size', 'time', 'quartiles', 'GFLOPS', 'GB/s', 'roofline', 'clock'] as const;
 
-/** Widths under which the rows of a suite fit that is not measured yet. */
+/** Widths that fit the rows of a suite yet to be measured. */
 const widths = [27, 20, 8, 19, 6, 6, 8, 5];
 
 export const headLine = (): string => line(heads, widths);

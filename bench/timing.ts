@@ -3,10 +3,10 @@ import { profile } from '../src/gpu/profile.ts';
 import { type Recorder, record } from '../src/gpu/runnable.ts';
 import { type SampleOptions, type Statistics, sample } from './statistics.ts';
 
-/** What is timed as one: a pass, or more with copies between them. */
+/** Work timed as one: a pass, or several with copies between them. */
 export type Encode = (recorder: Recorder) => void;
 
-/** How long a submit should last: well above what a wait adds, and short enough to be repeated. */
+/** Target length of a submit: well above a wait's overhead, and short enough to repeat. */
 const SUBMIT_MS = 50;
 
 /**

@@ -64,7 +64,7 @@ export function networkOf({ kind, norm, depth, width }: StepShape): Network {
   return norm ? whole : withoutNorms(whole);
 }
 
-/** The same network with the identity in place of each BatchNorm. */
+/** The same network with identities for BatchNorm. */
 function withoutNorms(network: Network): Network {
   return {
     input: network.input,
@@ -114,7 +114,7 @@ export class Training implements Disposable {
     return workOf(this.dispatches.map(({ kernel }) => kernel));
   }
 
-  /** Runs the first step, and compares its loss and what it does to the parameters with float64. */
+  /** Runs the first step and compares its loss and parameter changes with float64. */
   async check(): Promise<Check> {
     this.restart();
     this.trainer.queue(1);

@@ -27,7 +27,7 @@ export function parameters<const S extends Readonly<Record<string, readonly numb
   return Object.fromEntries(arrays) as { [K in keyof S]: DeviceArray<'f32'> };
 }
 
-/** Runs an example if its file is what Node was started with. */
+/** Runs an example if Node was started with its file. */
 export async function start(url: string, example: (gpu: Gpu) => Promise<string>): Promise<void> {
   if (process.argv[1] !== fileURLToPath(url)) return;
   const gpu = await openGpu();

@@ -37,7 +37,7 @@ export const labels = (batch: number, classes: number): Int32Array<ArrayBuffer> 
     Math.min(classes - 1, Math.floor(((u + 1) / 2) * classes)),
   );
 
-/** The operands of a product, m×k and k×n in whatever way they are stored. */
+/** The operands of a product, m×k and k×n, however they are stored. */
 export const operands = (
   m: number,
   n: number,

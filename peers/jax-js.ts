@@ -71,7 +71,7 @@ async function matmul(jax: Jax, { m, n, k, transposeA, transposeB }: MatmulWork)
   };
 }
 
-/** It has one layout: images [n, channels, height, width], and PyTorch's of the weights. */
+/** Its only layout: images [n, channels, height, width], and weights as in PyTorch. */
 async function conv(jax: Jax, work: ConvWork): Promise<Prepared> {
   const { numpy: np, jit, vjp, blockUntilReady } = jax;
   const { images, height, width, inputChannels, outputChannels, size, gradients } = work;
@@ -172,7 +172,7 @@ function network({ numpy: np }: Jax, work: StepWork): Params {
   };
 }
 
-/** Mean cross-entropy of one-hot `labels`. Like all functions of jax-js it takes over what it is given. */
+/** Mean cross-entropy of one-hot `labels`. Like all of jax-js, it takes ownership of its arguments. */
 function lossOf(jax: Jax, work: StepWork, params: Params, inputs: Array, labels: Array): Array {
   const { numpy: np, nn } = jax;
   const isConv = work.network === 'conv';

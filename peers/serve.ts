@@ -22,9 +22,9 @@ export type Work = MatmulWork | ConvWork | LayerWork | StepWork | AnalysisWork;
 
 /** Work that is ready to be timed. */
 export interface Prepared {
-  /** Does it once, and returns when it is done. */
+  /** Does it once; resolves when done. */
   run(): Promise<unknown>;
-  /** Does it once, and returns a number that tells whether it was right. */
+  /** Does it once and returns a check value. */
   check(): Promise<number>;
 }
 
@@ -37,10 +37,10 @@ export interface Peer {
 /** Work that the library has no way to do. */
 export class Unsupported extends Error {}
 
-/** Steps from the start to the one whose loss tells whether gradients and momentum are right. */
+/** Number of steps after which the loss shows whether gradients and momentum are right. */
 export const CHECKED_STEPS = 3;
 
-/** A first run as long as this has little to gain from a second before the timed ones. In milliseconds. */
+/** Milliseconds of a first run beyond which a second warm-up gains little. */
 const LONG = 10_000;
 
 /**
@@ -126,7 +126,7 @@ async function provideAdapter(): Promise<string> {
   return `${name}, ${driver}`;
 }
 
-/** What went wrong, and what to do about it. */
+/** What went wrong, and the remedy. */
 function reasonOf(error: unknown): string {
   if (error instanceof CollimateError && error.remedy) return `${error.message}: ${error.remedy}`;
   if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {

@@ -84,7 +84,7 @@ function conv(tf: Tf, work: ConvWork): Prepared {
   });
 }
 
-/** Work that has several results, each of which `sample` sums up. */
+/** Work with several results, each summed up by `sample`. */
 function repeated(
   tf: Tf,
   results: () => Tensor[],

@@ -20,9 +20,9 @@ export interface AccuracyCase {
   readonly ulps: number;
   /** Or by this much, where that is more. */
   readonly absolute?: number;
-  /** A second operand that goes with a first, by a number from 0 to 1: every other pair is of these. */
+  /** The second operand for a first, from a number in [0, 1]; used for every other pair. */
   readonly partner?: (a: number, t: number) => number;
-  /** Places beside which, on both sides of zero, there are more points than elsewhere. */
+  /** Magnitudes near which, on both sides of zero, points are denser. */
   readonly critical?: readonly number[];
 }
 
@@ -30,14 +30,14 @@ export interface AccuracyCase {
 export interface Accuracy {
   readonly name: string;
   readonly points: number;
-  /** Largest error in ULP, among the points that are allowed no more than ULP, and where it is. */
+  /** Largest error in ULP, and where, among points without an absolute allowance. */
   readonly worst: number;
   readonly at: readonly number[];
   readonly allowed: string;
-  /** Points whose result is not allowed, and the first of them. */
+  /** The number of points with a wrong result, and the first. */
   readonly outside: number;
   readonly example: string;
-  /** Whether a subnormal operand or result was taken for zero somewhere. */
+  /** Whether any subnormal operand or result was flushed to zero. */
   readonly flushes: boolean;
 }
 
@@ -81,13 +81,13 @@ function power(a: number, b: number): number {
   return one ? 1 : a ** b;
 }
 
-/** The nearest whole number, as float32 rounds where its unit in the last place is 1. */
+/** The nearest integer, as float32 rounds where its unit in the last place is 1. */
 const nearest = (x: number): number =>
   Math.abs(x) < 2 ** 22 ? Math.sign(x) * (Math.fround(Math.abs(x) + 2 ** 23) - 2 ** 23) : roundHalf(x);
 /** Halves are all that there are between 2²² and 2²³. */
 const roundHalf = (x: number): number => (Number.isInteger(x / 2 - 0.25) ? x - 0.5 : Math.round(x));
 
-/** erf x by its alternating series below 2, and by the continued fraction of erfc x from there on. */
+/** erf x by its alternating series below 2, and by erfc's continued fraction beyond. */
 function errorFunction(x: number): number {
   const a = Math.abs(x);
   if (!(a >= 2)) {
@@ -132,7 +132,7 @@ export const accuracyCases: readonly AccuracyCase[] = [
     (a, b) => Number(a > 1 || b > a),
   ),
   binary('not', truth(c.notEqual), (a, b) => Number(a !== b)),
-  // Exponents for which the power is of any size that float32 has; whole ones for half of the bases.
+  // Exponents whose powers cover float32's range; integers for half of the bases.
   binary('pow', c.pow, power, 3, {
     partner: (a, t) => {
       const b = (320 * t - 160) / Math.log2(Math.abs(a));
@@ -222,7 +222,7 @@ export function operandsOf(
       Float64Array.from({ length: count }, (_, i) => {
         if (i < edge.length ** 2)
           return wrap(dtype, edge[j ? Math.floor(i / edge.length) : i % edge.length]!);
-        // Every other pair is of a small and a large number.
+        // Every other pair has a small and a large number.
         const [word, fewer] = [wrap(dtype, scatter(2 * i + j)), i % 2 && j ? 16 + (scatter(i) % 16) : 0];
         return dtype === 'u32' ? word >>> fewer : word >> fewer;
       }),
@@ -238,7 +238,7 @@ export function operandsOf(
         continue;
       }
       a[i] = floatOf(scatter(2 * i));
-      // A third is of the same size nearly, where sums cancel.
+      // A third have nearly equal sizes, where sums cancel.
       const beside = wordOf(a[i]!) ^ (scatter(2 * i + 1) & 0x80ffffff);
       b[i] = floatOf(i % 3 ? scatter(2 * i + 1) : beside);
       if (partner && i % 2) b[i] = Math.fround(partner(a[i]!, scatter(2 * i + 1) / 2 ** 32));
@@ -275,7 +275,7 @@ function exponentOf(x: number): number {
   return 2 ** e > x ? e - 1 : 2 ** (e + 1) <= x ? e + 1 : e;
 }
 
-/** The ways in which an adapter may read a number: one that is subnormal it may take for zero. */
+/** How an adapter may read a number: a subnormal may be zero. */
 const readings = (x: number): number[] =>
   x !== 0 && Math.abs(x) < SMALLEST_NORMAL ? [x, x < 0 ? -0 : 0, x < 0 ? 0 : -0] : [x];
 

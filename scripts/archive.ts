@@ -53,7 +53,7 @@ function found(name: string, from: string): string | undefined {
   return found(name, from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/'))));
 }
 
-/** Adds the paths of all packages that the one at `path` needs, and of those that these need. */
+/** Adds the paths of all packages that the one at `path` needs, directly or not. */
 function needed(path = '', all = new Set<string>()): Set<string> {
   const { peerDependenciesMeta: peers = {}, ...of } = packages[path]!;
   const names = [

@@ -31,7 +31,7 @@ await main(async () => {
   return 0;
 });
 
-/** What a day left, its benchmarks as if they were of one run. */
+/** A day's results, with its benchmarks as of one run. */
 function readDay(folder: string): Day {
   const day = readSummary(folder);
   const names = readdirSync(folder).filter((name) => /^bench-.*\.json$/.test(name));

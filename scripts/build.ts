@@ -28,7 +28,7 @@ const ENTRIES = {
   probe: 'cli/probe',
 };
 
-/** All that is built lies in one folder, and so beside each other. */
+/** All that is built lies side by side in one folder. */
 const beside = (text: string) =>
   text.replaceAll(/new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g, "new URL('./$1.js', import.meta.url)");
 

@@ -22,9 +22,9 @@ const TINY =
   'mnist-fc --preset smoke --depth 2 --width 16 --images 1200 --batch 16 --epochs 4 --samples 2 --snapshots 2'.split(
     ' ',
   );
-/** A share of the sessions is left alone, so that a run also comes to its end. */
+/** Share of sessions that are not killed, so that runs also finish. */
 const UNHARMED = 1 / 8;
-/** And a share of the kills waits for a file to be written. */
+/** Share of kills that wait for a file to be written. */
 const WRITING = 1 / 3;
 const START = 'start';
 const REPORT = 'report';
@@ -42,14 +42,14 @@ interface Kill {
 /** What is kept between portions. */
 interface State {
   readonly command: readonly string[];
-  /** Seconds of each stage when it is left alone, in order. */
+  /** Seconds of each undisturbed stage, in order. */
   readonly stages: Readonly<Record<string, number>>;
   readonly kills: readonly Kill[];
-  /** Runs that were brought to their end, and had the same bits. */
+  /** Finished runs with the same bits. */
   readonly compared: number;
 }
 
-/** Moments at which a session was seen to begin a stage, in ms, and how it ended. */
+/** When a session began its stages, in ms, and how it ended. */
 interface Session {
   readonly begun: Readonly<Record<string, number>>;
   readonly end: number;
@@ -117,7 +117,7 @@ function random(seed: number, index: number): number {
   return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** Where a killed process was, by what it had announced and what it left that was not there before. */
+/** Where a killed process was, from what it announced and the new files it left. */
 function autopsy(
   run: string,
   { begun }: Session,
@@ -134,11 +134,11 @@ function autopsy(
   return { stage: judged ? REPORT : last, writing };
 }
 
-/** The files of a run, if it was begun, but those that were there before. */
+/** The files of a run, if begun, without earlier ones. */
 const filesBut = (run: string, before: readonly string[]): string[] =>
   existsSync(run) ? filesOf(run).filter((file) => !before.includes(file)) : [];
 
-/** One more session of the run in progress, which ends in a kill or with a comparison. */
+/** One more session of the current run, which ends in a kill or a comparison. */
 async function advance(root: string, state: State, seed: number, finish: boolean): Promise<State> {
   const { command, stages, kills, compared } = state;
   const run = runPath(root, state);
@@ -179,7 +179,7 @@ async function advance(root: string, state: State, seed: number, finish: boolean
   return { ...next, compared: compared + 1 };
 }
 
-/** The run that is left alone, and how long its stages take. */
+/** The undisturbed run, and how long its stages take. */
 async function begin(root: string, command: readonly string[]): Promise<State> {
   rmSync(join(root, 'whole'), { recursive: true, force: true });
   const run = join(root, 'whole');
@@ -187,7 +187,7 @@ async function begin(root: string, command: readonly string[]): Promise<State> {
   return { command, stages: durations(ended), kills: [], compared: 0 };
 }
 
-/** Seconds of the stages that a session brought to their end. */
+/** Seconds of the stages that a session finished. */
 function durations({ begun, end, killed }: Session): Record<string, number> {
   const moments = [...Object.entries(begun), ...(killed ? [] : [['', end] as const])];
   return Object.fromEntries(
@@ -205,7 +205,7 @@ function table({ stages, kills }: State): string {
   return ['| stage | kills | in the middle of writing |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** What earlier portions of these runs found, if there were any. */
+/** Findings of earlier portions of these runs, if any. */
 async function open(root: string, command: readonly string[]): Promise<State> {
   const file = join(root, STATE);
   if (!existsSync(file)) return keep(root, await begin(root, command));

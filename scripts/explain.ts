@@ -79,7 +79,7 @@ await main(async () => {
   return 0;
 });
 
-/** On a GPU that is not there, compiles; elsewhere starts that, and prints what came of it. */
+/** In a null GPU's process, compiles; elsewhere starts one and prints its results. */
 async function explainMachineCode(
   what: string,
   tensors: readonly string[],

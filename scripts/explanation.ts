@@ -73,7 +73,7 @@ const examples: Readonly<Record<string, Example>> = {
   svd: { expression: 'svd(x)', tensors: ['x=P,N,N'], sizes: 'P=128,N=64' },
 };
 
-/** What can be named instead of an expression, a line each. */
+/** Names to use instead of an expression, a line each. */
 export const subjects = Object.entries(examples).map(
   ([name, { expression, sizes }]) => `${name.padEnd(10)} ${expression.padEnd(48)} ${sizes}`,
 );
@@ -267,7 +267,7 @@ function wgslText(graph: Graph, traits: AdapterTraits, chosen?: string): string 
     .join('\n\n');
 }
 
-/** A kernel's source, and as comments what a dispatch runs it with. */
+/** A kernel's source, with a dispatch's arguments as comments. */
 function kernelText(number: number, { kernel }: Dispatch): string {
   const others = kernel.choice?.others.map(({ variant }) => variant) ?? [];
   const lines = [
@@ -278,7 +278,7 @@ function kernelText(number: number, { kernel }: Dispatch): string {
   return [...lines.map((line) => `// ${line}`), kernel.wgsl.trimEnd()].join('\n');
 }
 
-/** The uniforms by the names that the shader gives them, but for padding and zeros; literals are floats. */
+/** The uniforms by their names in the shader, without padding and zeros; literals are floats. */
 function uniformsText(wgsl: string, uniforms: Uint32Array): string {
   const [, type] = /var<uniform> \w+: (\w+);/.exec(wgsl) ?? [];
   const [, members = ''] = new RegExp(`struct ${type} \\{([^}]*)\\}`).exec(wgsl) ?? [];

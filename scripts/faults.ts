@@ -30,7 +30,7 @@ export const COMMANDS: Readonly<Record<'run' | 'sweep', readonly string[]>> = {
 
 export type Outcome = 'harmless' | 'stopped, went on' | `wrong: ${string}`;
 
-/** An operation of a session that was left alone, and how it is to fail. */
+/** An operation of an undisturbed session, and how it is to fail. */
 export interface Plan {
   readonly role: Fault['role'];
   readonly at: number;
@@ -38,7 +38,7 @@ export interface Plan {
 }
 
 export interface Trial extends Plan {
-  /** What failed; null where there was no such operation, as how often progress is told depends on times. */
+  /** What failed; null if there was no such operation, as progress reports depend on timing. */
   readonly operation: Counted | null;
   readonly outcome: Outcome;
 }
@@ -53,7 +53,7 @@ export class Faults {
   readonly #root: string;
   readonly #command: readonly string[];
   readonly #bundled: ReturnType<typeof bundle>;
-  /** How a session went on, by what the one before it had left: many faults leave the same. */
+  /** How sessions continued, by what the one before left: many faults leave the same. */
   readonly #continued = new Map<string, Promise<Outcome>>();
 
   constructor(root: string, command: readonly string[]) {
@@ -64,7 +64,7 @@ export class Faults {
     this.#bundled = bundle([PROGRAM, WORKER, INJECT], folder);
   }
 
-  /** Leaves a run alone, and lists its operations: on files, or submits. */
+  /** Runs undisturbed, and lists the operations: on files, or submits. */
   async operations(kind: 'files' | 'submits'): Promise<Counted[]> {
     const folder = join(this.#root, 'whole');
     const log = join(this.#root, 'whole.log');
@@ -77,7 +77,7 @@ export class Faults {
     return read<Counted>(log);
   }
 
-  /** Lets an operation fail, and looks at what comes of it. Those of other slots may be tried meanwhile. */
+  /** Makes an operation fail and checks what follows, while other slots may try theirs. */
   async try({ role, at, kind }: Plan, slot = 0): Promise<Trial> {
     const folder = join(this.#root, `faulty-${slot}`);
     const log = `${folder}.log`;
@@ -121,7 +121,7 @@ export class Faults {
     return continued;
   }
 
-  /** Goes on as the command says, or by the same command where it says nothing. */
+  /** Continues as the command says, else by the same command. */
   async #goOn(folder: string, said = [...this.#command, '--out', folder]): Promise<Outcome> {
     let ended = await this.#session(said);
     if (ended.stderr.includes('already holds a run'))
@@ -137,7 +137,7 @@ export class Faults {
   }
 }
 
-/** All that a session may go on from: folders, files and what they say, but for times. */
+/** All that a session may continue from: folders, files and their contents, without times. */
 function stateOf(folder: string): string {
   const hash = createHash('sha256');
   const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : ['none'];
@@ -164,7 +164,7 @@ const read = <T>(log: string): T[] =>
 export const kindsOf = ({ operation }: Counted): Kind[] =>
   operation === 'submit' ? ['lost'] : isWrite(operation) ? ['ENOSPC', 'EACCES', 'short'] : ['EACCES'];
 
-/** Every operation that there was, in each way in which it can fail; or only every so many-th. */
+/** Every operation in each way it can fail, or every n-th. */
 export const plans = (operations: readonly Counted[], every = 1): Plan[] =>
   (['command', 'worker'] as const).flatMap((role) =>
     operations
@@ -172,7 +172,7 @@ export const plans = (operations: readonly Counted[], every = 1): Plan[] =>
       .flatMap((operation, at) => (at % every ? [] : kindsOf(operation).map((kind) => ({ role, at, kind })))),
   );
 
-/** How many of each operation and kind ended how. */
+/** Counts of outcomes by operation and kind. */
 export function table(trials: readonly Trial[]): string {
   const fired = trials.filter(({ operation }) => operation);
   const keyOf = ({ operation, kind }: Trial) => `${operation!.role}: ${operation!.operation} | ${kind}`;
@@ -188,13 +188,13 @@ export function table(trials: readonly Trial[]): string {
   ].join('\n');
 }
 
-/** What is kept of an enumeration, so that it can be gone on with: on which sources, and the trials. */
+/** The record of an enumeration, to resume it: the sources it ran on, and its trials. */
 interface Kept {
   readonly commit: string | null;
   readonly operations: readonly Counted[];
 }
 
-/** Tries all that is not tried yet of a run, a sweep or the devices, as many at a time as `jobs`. */
+/** Tries what is left of a run, a sweep or the devices, `jobs` at a time. */
 async function enumerate(
   what: string,
   root: string,

@@ -107,7 +107,7 @@ await main(async () => {
   return parts.every(({ outcome }) => outcome === 'done') ? 0 : 1;
 });
 
-/** What a part found; if that cannot be read, why. */
+/** A part's findings, or why they cannot be read. */
 function summaryOf(result: Result, part: Task, log: string): PartSummary {
   const [error] = result.outcome === 'failed' ? [...log.matchAll(/^error: (.*)$/gm)].slice(-1) : [];
   const reason = [result.reason, ...(error ? [error[1]!] : [])].filter(Boolean).join(': ');

@@ -2,28 +2,28 @@
 export interface MachineCode {
   /** Lanes that execute an instruction together. */
   readonly lanes: number;
-  /** Registers of each lane, and how many values it keeps in memory because they are too few. */
+  /** Registers per lane, and values spilled to memory. */
   readonly registers: number;
   readonly spilled: number;
-  /** Bytes of workgroup memory, where the compiler says so. */
+  /** Bytes of workgroup memory, if the compiler reports them. */
   readonly workgroupBytes?: number | undefined;
-  /** Waves that fit on a SIMD side by side, as far as registers and workgroup memory decide it. */
+  /** Waves that fit on a SIMD by their registers and workgroup memory. */
   readonly waves?: number | undefined;
   readonly instructions: number;
-  /** The compiler's estimates, in cycles: of one wave alone, and of one among many. */
+  /** The compiler's estimates in cycles, of a wave alone and among many. */
   readonly latency?: number | undefined;
   readonly throughput?: number | undefined;
   /** A turn of the loop with the most multiply-adds, or else vector instructions. */
   readonly loop?: Counts | undefined;
 }
 
-/** Instructions by kind; those that are issued as one count once. */
+/** Instructions by kind; a pair issued as one counts once. */
 export interface Counts {
   readonly multiplyAdds: number;
   /** Instructions that carry them: fewer where two are issued as one. */
   readonly multiplyAddSlots: number;
   readonly vector: number;
-  /** Loads from and stores to workgroup memory, and the bytes of each lane that they move. */
+  /** Workgroup memory's loads and stores, and the bytes they move per lane. */
   readonly workgroup: number;
   readonly workgroupBytes: number;
   readonly memory: number;
@@ -54,7 +54,7 @@ interface Dialect {
   readonly target: RegExp;
   /** A line after which the next block is not entered. */
   readonly leave: RegExp;
-  /** An instruction, or nothing where the line is none that counts. */
+  /** The line's instruction; undefined if none that counts. */
   instruction(line: string): Instruction | undefined;
   /** A register changes by a constant, `[register, step]`, and is compared to another, `[register, end]`. */
   readonly step: RegExp;
@@ -245,7 +245,7 @@ function mainLoop(blocks: readonly Block[], dialect: Dialect): Counts | undefine
   };
   const weight = ({ multiplyAdds, vector }: Counts) => 1000 * multiplyAdds + vector;
   const open = loops.filter((loop) => turnsOf(loop) === undefined);
-  // Of an outer loop, what its inner loop of unknown length does is not known.
+  // An outer loop's work is unknown if it has an inner loop of unknown length.
   const turns = open.filter((loop) => !open.some((other) => inside(other, loop))).map(turn);
   return turns.sort((a, b) => weight(b) - weight(a))[0];
 }

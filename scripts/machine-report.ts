@@ -51,7 +51,7 @@ function paragraph(compiled: Compiled, gpu: NullGpuName): string {
   return lines.join('\n');
 }
 
-/** Kernels by what they cost, as a table, below what they are together. */
+/** Kernels in a table by cost, below their totals. */
 function table(all: readonly Compiled[], gpu: NullGpuName): string {
   const heads = [
     'kernel',

@@ -13,7 +13,7 @@ import { TestOrder, typescript } from './mutants/order.ts';
 import { type Outcome, Sandbox } from './mutants/sandbox.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** What computes, judges or tabulates numbers. How pages look is not what mutants are made of. */
+/** Sources that compute, judge or tabulate numbers, not those about the look of pages. */
 const SOURCES =
   /^src\/((autograd|kernels|train|analysis|settings|experiments)\/|numbers\.ts|report\/(csv|data|gather|numbers|sweep|sweep-tables|tables|verdicts)\.ts)/;
 
@@ -38,7 +38,7 @@ const { sample, seed, shard, only, limit, out } = new Command('mutants')
   .parse()
   .opts<Record<'sample' | 'seed' | 'shard' | 'out', string> & { only?: string; limit?: string }>();
 
-/** A sample that stays the same where lines stay the same. */
+/** A sample that is stable where lines are unchanged. */
 function chosen(): Mutant[] {
   const files = typescript('src').filter((file) => SOURCES.test(file));
   const rank = (mutant: Mutant) =>
@@ -113,7 +113,7 @@ function within(tests: readonly string[], seconds: Readonly<Record<string, numbe
   });
 }
 
-/** How long each test file takes, from a run of all on unchanged sources, which has to pass. */
+/** Each test file's time, from a full run on unchanged sources, which must pass. */
 async function baseline(sandbox: Sandbox, path: string): Promise<Record<string, number>> {
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
   const all = typescript('test').filter((file) => file.endsWith('.test.ts'));

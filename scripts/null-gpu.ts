@@ -78,7 +78,7 @@ function environment({ driver, chip }: NullGpu): Record<string, string> | undefi
 
 export const isInstalled = (name: NullGpuName): boolean => environment(nullGpus[name]) !== undefined;
 
-/** A kernel, or one of those that compute the same, with how often it is dispatched. */
+/** A kernel or variant, and how often it is dispatched. */
 export interface Compiled {
   readonly name: string;
   readonly variant: string;
@@ -94,7 +94,7 @@ const IN_CHILD = 'COLLIMATE_NULL_GPU';
 export const onNullGpu = (): boolean => process.env[IN_CHILD] !== undefined;
 
 /**
- * Starts this command again on a GPU that is not there, and collects what its driver says of each kernel.
+ * Starts this command again on a null GPU, and collects what its driver says of each kernel.
  * @throws CollimateError if the driver is not installed, or a kernel does not compile
  */
 export async function compileFor(name: NullGpuName): Promise<Compiled[]> {
@@ -120,7 +120,7 @@ export async function compileFor(name: NullGpuName): Promise<Compiled[]> {
     else if (/^error:/m.test(text)) errors.push(text.trim());
   };
   const folder = mkdtempSync(join(tmpdir(), 'collimate-null-'));
-  // To a file, as drivers lose what a full pipe does not take.
+  // To a file, as drivers lose what overflows a pipe.
   const log = join(folder, 'log');
   const to = openSync(log, 'w');
   let rest = '';
@@ -188,7 +188,7 @@ export async function recordCompilation(work: (gpu: () => Promise<Gpu>) => Promi
     }
     submit.call(this, programs, times);
   };
-  // What nobody computed is zeros, or what lay in memory: training would stop.
+  // Results are zeros or whatever lay in memory, which would stop training.
   Gpu.prototype.read = async function (...place) {
     const bytes = await read.apply(this, place);
     new Float32Array(bytes, 0, bytes.byteLength >> 2).fill(0.5);
@@ -204,7 +204,7 @@ export async function compileGraph(gpu: Gpu, graph: Graph): Promise<void> {
   for (const { kernel } of plan(graph, gpu.traits).dispatches) await gpu.pipeline(kernel);
 }
 
-/** Trains and analyzes an experiment at its smallest, in the folder of the process that started this one. */
+/** Trains and analyzes an experiment at its smallest, in the parent process's folder. */
 export async function compileExperiment(name: string): Promise<void> {
   const out = join(process.env[IN_CHILD]!, name);
   const status = await run([name, '--preset', 'smoke', '--tune', 'off', '--out', out]);

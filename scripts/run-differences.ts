@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isLock } from '../src/experiments/lock.ts';
 
-/** All files of a run but its locks, as paths inside it, in order. */
+/** All files of a run except its locks, as sorted relative paths. */
 export function filesOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => !isLock(basename(path)) && statSync(join(folder, path)).isFile())
@@ -26,7 +26,7 @@ export function lasting(folder: string, file: string): string {
   return bytes.toString('latin1');
 }
 
-/** The files in which two runs differ, or that only one of them has. */
+/** The files in which two runs differ, or that only one has. */
 export function differences(one: string, other: string): string[] {
   const [ours, theirs] = [filesOf(one), filesOf(other)];
   return [...new Set([...ours, ...theirs])].filter(

@@ -77,7 +77,7 @@ function heard(training: Training, report: Report | { readonly type: 'starting' 
   }
 }
 
-/** The worker, and what it has told so far; it begins with these settings. */
+/** The worker, which begins with these settings, and its messages so far. */
 export function useTraining(settings: PageSettings) {
   const [training, hear] = useReducer(heard, nothing);
   const worker = useRef<Worker>(undefined);

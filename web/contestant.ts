@@ -21,7 +21,7 @@ interface Options extends PageSettings {
   readonly steps: number;
 }
 
-/** One of the two networks: its training, and what is measured of it. */
+/** One of the two networks, its training and its measures. */
 export class Contestant implements Disposable {
   readonly trainer: Trainer;
   readonly #gpu: Gpu;

@@ -85,7 +85,7 @@ export class Duel implements Disposable {
     }
   }
 
-  /** Does one step more, whether paused or not. */
+  /** Does one more step, even if paused. */
   advance(): void {
     this.#extra++;
   }
@@ -139,7 +139,7 @@ export class Duel implements Disposable {
     while (!this.#stopped && this.#pictured < this.#steps) {
       if (this.#step > Math.max(this.#pictured, 0)) {
         const step = this.#step;
-        // Both measure what is queued by now.
+        // Both measure after what is queued by now.
         const pictures = await Promise.all([one.picture(), other.picture()]);
         if (this.#stopped) return;
         this.#pictured = step;

@@ -2,12 +2,12 @@ import type { DatasetSplit, ImageDataset } from '../src/data/dataset.ts';
 import { CollimateError } from '../src/errors.ts';
 import type { Task } from '../src/experiments/task.ts';
 
-/** Images of MNIST that the page has, the first of both files, and where they lie beside it. */
+/** The page's MNIST images, the first of both files, and their path beside it. */
 export const TRAIN = 6_400;
 export const TEST = 1_000;
 export const IMAGES_FILE = 'mnist.bin';
 
-/** Training images at which Jacobians are taken. */
+/** Number of training images at which Jacobians are taken. */
 export const SAMPLES = 20;
 
 /** Pixels of an image. */

@@ -34,7 +34,7 @@ export interface Sample {
   readonly pixels: Uint8Array;
 }
 
-/** One for the network with the settings as they are, one for its twin without skip connections. */
+/** A pair of values: for the network, and for its twin without skip connections. */
 export type Pair<T> = readonly [T, T];
 
 /** What the worker tells the page. */

@@ -1,11 +1,11 @@
 import { CollimateError } from '../src/errors.ts';
 
-/** What a visitor can set; a link holds those that are not as by default. */
+/** Settings for visitors; a link holds those that differ from their defaults. */
 export interface PageSettings {
   readonly depth: number;
   readonly width: number;
   readonly weightDecay: number;
-  /** That of the network without skip connections, which hardly trains at a large one. */
+  /** Weight decay of the twin without skip connections, which hardly trains at a large one. */
   readonly twinWeightDecay: number;
   readonly momentum: number;
   readonly lr: number;
@@ -42,7 +42,7 @@ const from = (first: number, last: number, step = 1): number[] =>
   Array.from({ length: (last - first) / step + 1 }, (_, i) => first + i * step);
 const DECAYS = [0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2, 5e-2, 0.1, 0.2];
 
-/** Every control, in the order in which they stand on the page. */
+/** Every control, in the order of the page. */
 export const controls: { readonly [K in keyof PageSettings]: Control } = {
   depth: { kind: 'slider', label: 'Depth L', default: 6, values: from(1, 16) },
   width: { kind: 'slider', label: 'Width D', default: 32, values: [16, 24, 32, 48, 64, 96, 128] },
@@ -76,7 +76,7 @@ export const defaults = Object.fromEntries(
   settingNames.map((name) => [name, controls[name].default]),
 ) as unknown as PageSettings;
 
-/** The part of a link behind `#`: settings that are not as by default, as `depth=8&skip=no`. */
+/** A link's part after `#`: settings that differ from defaults, such as `depth=8&skip=no`. */
 export function toLink(settings: PageSettings): string {
   const changed = settingNames.filter((name) => settings[name] !== controls[name].default);
   const text = (value: PageSettings[keyof PageSettings]) =>
@@ -85,8 +85,8 @@ export function toLink(settings: PageSettings): string {
 }
 
 /**
- * The settings of a link; what it does not name is as by default.
- * @throws CollimateError that names the first setting that is not known or out of range
+ * The settings of a link; what it omits has its default.
+ * @throws CollimateError naming the first unknown or invalid setting
  */
 export function fromLink(link: string): PageSettings {
   const given = new URLSearchParams(link.replace(/^#/, ''));
@@ -116,7 +116,7 @@ function read(name: string, control: Control, text: string): unknown {
   }
   const [first, last] = [control.values[0]!, control.values.at(-1)!];
   const value = Number(text);
-  // Not only those where the slider stops.
+  // Also values between the slider's stops.
   if (text !== '' && value >= first && value <= last && (!isWhole(control) || Number.isInteger(value)))
     return value;
   throw refuse(`a ${isWhole(control) ? 'whole ' : ''}number from ${first} to ${last}`);

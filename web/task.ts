@@ -1,7 +1,7 @@
 import { type Task, taskOf } from '../src/experiments/task.ts';
 import { type PageImages, TRAIN } from './images.ts';
 
-/** What `reproduce --images` takes of MNIST, from the images that the page has. */
+/** The images that `reproduce --images` takes of MNIST, from the page's. */
 export const pageTask = ({ split, normalization }: PageImages, classes: number): Task => ({
   ...taskOf(split, { classes, images: TRAIN }),
   normalization,

@@ -28,7 +28,7 @@ function images(): Plugin {
   };
 }
 
-/** Benchmarks train on the page's images: what reads them from files stays out. */
+/** Benchmarks train on the page's images, so code that reads files stays out. */
 function ownTasks(): Plugin {
   return {
     name: 'collimate-own-tasks',

@@ -15,9 +15,9 @@ let images: PageImages;
 let opening: Promise<Gpu> | undefined = open();
 opening.catch(() => {}); // Reported by the first start.
 let duel: Duel | undefined;
-/** What the page said last of how to go on. */
+/** The page's last instructions. */
 let [paused, stepsPerSecond] = [false, SPEED];
-/** Settings to start with, once what runs has ended. */
+/** Settings to start with once the current run has ended. */
 let wanted: PageSettings | undefined;
 let running = false;
 
@@ -27,7 +27,7 @@ async function open(): Promise<Gpu> {
   return gpu;
 }
 
-/** What ended the training; the next one gets another device if this one failed, or did not open. */
+/** Why training ended; the next one gets another device if this one failed or did not open. */
 async function causeOf(error: unknown): Promise<Partial<CollimateError>> {
   try {
     (await opening)?.check();
@@ -38,7 +38,7 @@ async function causeOf(error: unknown): Promise<Partial<CollimateError>> {
   }
 }
 
-/** Runs duels one after the other, as long as there are settings for another. */
+/** Runs duels one after another while there are settings for more. */
 async function run(): Promise<void> {
   if (running) return;
   running = true;
@@ -51,7 +51,7 @@ async function run(): Promise<void> {
       using current = await Duel.create(gpu, images, settings, report);
       duel = current;
       Object.assign(duel, { paused, stepsPerSecond });
-      // Settings that came while kernels were compiled.
+      // Settings may have come while kernels were compiling.
       if (!wanted) await duel.run();
       duel = undefined;
       if (!wanted) report({ type: 'finished' });
@@ -63,7 +63,7 @@ async function run(): Promise<void> {
   } finally {
     running = false;
   }
-  // Settings that came while the cause was looked for.
+  // Settings may have come during the search for the cause.
   if (wanted) run();
 }
 

@@ -20,7 +20,7 @@ const forms: readonly Form[] = [
   { name: 'gradient by weights', parts: ['weight'] },
 ];
 
-/** What peers are timed at unless sizes are given: they are slow. */
+/** Default sizes for peers, which are slow. */
 const PEER_SIZE = '16x16x16x64x64x3x1';
 
 /** Convolutions and their gradients, as a user of `conv2d` and `vjp` gets them. */

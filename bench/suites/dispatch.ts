@@ -4,7 +4,7 @@ import { sample } from '../statistics.ts';
 import type { Context, Suite } from '../suite.ts';
 import { type Encode, submit, timePass, wall } from '../timing.ts';
 
-/** Dispatches in a pass from which the cost of one is taken. */
+/** Dispatches per pass to measure the cost of one. */
 const MANY = 500;
 /** Such passes in a queue. */
 const PASSES = 20;
@@ -16,7 +16,7 @@ const kernels = [1, 2].map((by) => ({
 @compute @workgroup_size(1) fn main() { x[0] += ${by}u; }`,
 }));
 
-/** Runs `body` with what encodes so many tiny dispatches, of two kernels in turns. */
+/** Runs `body` with an encoder of tiny dispatches, of two kernels in turns. */
 async function withTiny<T>(
   gpu: Gpu,
   body: (encode: (count: number) => Encode, buffer: GPUBuffer) => Promise<T>,
@@ -48,13 +48,13 @@ const scaled = ({ n, ...times }: Statistics, by: number): Statistics => ({
   min: times.min * by,
 });
 
-/** Milliseconds that a dispatch which does nothing adds to a long queue, encoding included. */
+/** Milliseconds that an empty dispatch adds to a long queue, encoding included. */
 export const queuedDispatch = (gpu: Gpu, time: number): Promise<Statistics> =>
   withTiny(gpu, (encode) =>
     sample(async () => (await wall(gpu, encode(MANY), PASSES)) / (MANY * PASSES), { time }),
   );
 
-/** What is paid besides the work itself, on the device and on the host. */
+/** Costs besides the work itself, on device and host. */
 export const dispatchSuite: Suite = {
   name: 'dispatch',
   summary: 'costs of dispatching, encoding, submitting and waiting',

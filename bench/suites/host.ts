@@ -5,11 +5,11 @@ import { sample, statisticsOf } from '../statistics.ts';
 import type { Suite } from '../suite.ts';
 import { loadData, nameOf, type StepShape, sizeOf, stepShapes, Training } from '../training.ts';
 
-/** Steps in a submit: at most so many, and fewer where the device would take longer than that for them. */
+/** Maximum steps per submit, and milliseconds that they may take on the device. */
 const STEPS = 20;
 const SUBMIT_MS = 100;
 
-/** What the host does for a training step: small steps on a fast GPU wait for nothing else. */
+/** The host's part of a training step, which bounds small steps on a fast GPU. */
 export const hostSuite: Suite = {
   name: 'host',
   summary: "the host's own time for the training steps of the step suite",

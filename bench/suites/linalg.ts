@@ -5,7 +5,7 @@ import { noise, spreadOver } from '../inputs.ts';
 import type { Check } from '../result.ts';
 import type { Suite } from '../suite.ts';
 
-/** QR of sets of vectors, and SVD of the square matrices that a sketch leaves, as the analysis runs them. */
+/** QR of sets of vectors and SVD of a sketch's square matrices, as in the analysis. */
 export const linalgSuite: Suite = {
   name: 'linalg',
   summary: 'batches of QR and SVD',

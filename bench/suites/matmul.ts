@@ -35,7 +35,7 @@ export const matmulSuite: Suite = {
     ),
 };
 
-/** What peers are timed at unless sizes are given: they are slow. */
+/** Default sizes for peers, which are slow. */
 const peerSizes = [512, 1024];
 
 function product(context: Context, form: Form, [m, n, k]: readonly number[]): Case {

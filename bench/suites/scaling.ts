@@ -3,7 +3,7 @@ import type { Context, Suite } from '../suite.ts';
 import { loadData, mnistFc, Training, timeSteps } from '../training.ts';
 import { queuedDispatch } from './dispatch.ts';
 
-/** What is varied; all else is as in mnist-fc. */
+/** What varies; all else is as in mnist-fc. */
 export interface Axis {
   readonly axis: 'depth' | 'width' | 'batch';
   readonly at: readonly number[];
@@ -22,7 +22,7 @@ export const axes: readonly Axis[] = [
 const STEPS = 5;
 const ROUNDS = 7;
 
-/** Step time against depth, width and batch, beside what its dispatches would cost if they did nothing. */
+/** Step time against depth, width and batch, beside the cost of its dispatches if empty. */
 export const scalingSuite: Suite = {
   name: 'scaling',
   summary: 'step time against depth, width and batch',
@@ -33,7 +33,7 @@ export const scalingSuite: Suite = {
   },
 };
 
-/** All points of an axis in turns, so that a slow minute of the machine does not bend the line. */
+/** All points of an axis in turns, so that a slow minute does not bend the line. */
 async function vary({ gpu, add, say }: Context, { axis, at, abscissa, unit }: Axis, cost: number) {
   using data = await loadData(gpu);
   const points: { value: number; training: Training; samples: number[] }[] = [];

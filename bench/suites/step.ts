@@ -17,14 +17,14 @@ import {
   timeSteps,
 } from '../training.ts';
 
-/** Steps in a submit: as many as training queues, or fewer if these would last longer. */
+/** Steps per submit, as many as training queues; fewer if they would take longer than this. */
 const STEPS = 20;
 const SUBMIT_MS = 1000;
 /** Steps queued at once: the most that end within about this many milliseconds, or the fewest. */
 const LONG = [1000, 500, 200, 100];
 const LONG_MS = 25_000;
 
-/** Whole training steps of the trainer, on MNIST, of both of its networks. */
+/** Whole steps of the trainer on MNIST, for both networks. */
 export const stepSuite: Suite = {
   name: 'step',
   summary: 'training steps of mnist-fc, with BatchNorm and without, and of mnist-conv',

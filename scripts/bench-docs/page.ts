@@ -12,7 +12,7 @@ import {
 import type { Figure } from '../../src/report/page.ts';
 import { gflopsFigure, scalingFigure } from './figures.ts';
 
-/** What `npm run gpu-day` left: its table as Markdown, and its results as one file. */
+/** Results of `npm run gpu-day`: its table as Markdown, and its benchmarks as one file. */
 export interface Day {
   readonly table: string;
   readonly bench: BenchFile | undefined;
@@ -52,7 +52,7 @@ const gpusIntro = `## GPUs
 
 What \`npm run gpu-day\` found, part by part, and then what it measured.`;
 
-/** What stands where numbers of GPUs will. */
+/** Placeholder for GPUs' numbers. */
 export const noGpus = `## GPUs
 
 There are no numbers yet: no GPU has run these kernels. On a machine with one, \`npm run gpu-day -- --out day\`
@@ -124,7 +124,7 @@ function suiteTable(rows: readonly Row[]): string {
   );
 }
 
-/** Every row at which peers were timed: our time and theirs, and how many times ours that is. */
+/** Every row with peers: our time and theirs, and the ratio. */
 function peersTable(rows: readonly Row[]): string {
   const timed = rows.filter(({ peers }) => peers?.length);
   if (timed.length === 0) return '';

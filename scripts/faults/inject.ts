@@ -14,11 +14,11 @@ export type Kind = 'ENOSPC' | 'EACCES' | 'short' | 'lost';
 export interface Fault {
   /** Operations on files below it are counted. */
   readonly root: string;
-  /** Each operation adds a line here, and the one that fails another. */
+  /** Each operation adds a line here, and the failing one a second. */
   readonly log: string;
-  /** In which process: that of the command, or of a worker. */
+  /** In which process: the command's or a worker's. */
   readonly role: 'command' | 'worker';
-  /** Which operation fails, from 0; none where it is negative. */
+  /** The operation that fails, from 0; none if negative. */
   readonly at: number;
   readonly kind: Kind;
 }
@@ -44,7 +44,7 @@ function install({ root, log, role, at, kind }: Fault): void {
   let count = 0;
   let inside = false;
 
-  /** Counts an operation, and says whether it is the one to fail: once, however many processes count. */
+  /** Counts an operation, and returns whether it is to fail: only once, even with many processes. */
   const meets = (operation: string, file: string): boolean => {
     const fails = own === role && count === at && !existsSync(fired);
     count++;

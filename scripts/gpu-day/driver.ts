@@ -6,7 +6,7 @@ import type { SystemFacts } from '../../src/host/system.ts';
 
 /** NVIDIA's Vulkan drivers, best first: the second needs no libraries of X11. */
 const DRIVERS = ['libGLX_nvidia.so.0', 'libEGL_nvidia.so.0'];
-/** Where containers and clusters mount them without telling the system's search. */
+/** Where containers and clusters mount them, outside the system's search path. */
 const FOLDERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/local/nvidia/lib64', '/usr/lib/wsl/lib'];
 
 /**

@@ -1,4 +1,4 @@
-/** Asks an adapter every known answer, each whatever the others gave: a child of `npm run gpu-day`. */
+/** Asks an adapter for every known answer, whatever the others gave: a child of `npm run gpu-day`. */
 import { main } from '../../src/cli/main.ts';
 import { CollimateError } from '../../src/errors.ts';
 import { questions } from '../../src/host/known-problems.ts';

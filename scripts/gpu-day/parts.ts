@@ -7,7 +7,7 @@ import { clock } from '../../src/cli/clock.ts';
 import type { TrainingProgress } from '../../src/experiments/train-run.ts';
 import type { Part } from './schedule.ts';
 
-/** A part with its process, and what is to be read from what that leaves behind, even if it was cut off. */
+/** A part with its process, and how to read its results, even if it was cut off. */
 export interface Task extends Part {
   /** Arguments of Node. */
   readonly args: readonly string[];
@@ -22,7 +22,7 @@ const collimate = (...args: string[]): string[] => program('src/cli/collimate.ts
 /** The groups that a pattern captures in its last match, if any. */
 const last = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].at(-1)?.slice(1) ?? [];
 
-/** The tests of the engine, of which a GPU decides most. */
+/** The engine's tests, which depend most on the GPU. */
 const ENGINE_TESTS = ['kernels', 'autograd', 'gpu', 'analysis', 'train'].map((folder) => `test/${folder}/`);
 
 /** What compiles the reference's examples, which the archive cannot. */
@@ -63,7 +63,7 @@ export function tasks(folder: string, adapter: string): Task[] {
       },
     },
     run('smoke', { weight: 150, least: 45 }),
-    // It trains and measures what takes the smoke preset three times as long at least.
+    // It trains and measures at least three times what the smoke preset does.
     run('quick', { weight: 150, least: (seconds) => Math.max(30, 3 * (seconds.get('mnist-fc-smoke') ?? 0)) }),
     bench('matmul', { weight: 75, least: 25 }, 'torch', '--sizes', '1024,4096,2048'),
     bench('step', { weight: 40, least: 20 }, 'torch,torch-graph'),
@@ -138,7 +138,7 @@ export function tasks(folder: string, adapter: string): Task[] {
   }
 }
 
-/** The ceilings, then each row in a line: its time, its speed, and how many times as long peers take. */
+/** The ceilings, then a line per row: its time, its speed, and peers' times relative to it. */
 function benchFindings(file: string): string[] {
   const { roofline, rows } = readBenchFile(file);
   const lines = rows.map(({ name, size, milliseconds, flops, share, error, peers = [] }) =>

@@ -11,7 +11,7 @@ export interface Child {
   readonly log: string;
 }
 
-/** The share of its time that a process has for ending by itself after SIGTERM, and the most, in seconds. */
+/** Share of a process's time to end by itself after SIGTERM, and the maximum in seconds. */
 const GRACE = { share: 1 / 4, most: 5 };
 
 /**

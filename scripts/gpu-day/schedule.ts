@@ -1,8 +1,8 @@
-/** A part of the day: a process that is ended when its time is up. */
+/** A part of the day: a process with limited time. */
 export interface Part {
   /** Names its log, and its results if it has any. */
   readonly name: string;
-  /** Its share of the time that is left, beside the weights of those after it. */
+  /** Its share of the remaining time, relative to later parts' weights. */
   readonly weight: number;
   /** Seconds below which starting is not worth it; may depend on earlier times (Infinity: cut off). */
   readonly least: number | ((seconds: ReadonlyMap<string, number>) => number);
@@ -12,7 +12,7 @@ export interface Part {
 export interface Ending {
   /** Null if a signal ended it. */
   readonly status: number | null;
-  /** Whether it was ended because its time was up. */
+  /** Whether its time ran out. */
   readonly timedOut: boolean;
   /** Why there was no process, if there was none. */
   readonly problem?: string;
@@ -34,9 +34,9 @@ export interface Result {
 export interface World<P extends Part> {
   /** Seconds since the day began. */
   now(): number;
-  /** Whether somebody asked the day to end. */
+  /** Whether the day was asked to end. */
   stopped(): boolean;
-  /** Runs a part for so many seconds at most. */
+  /** Runs a part for at most `limit` seconds. */
   start(part: P, limit: number): Promise<Ending>;
   /** Takes a result as soon as it is there. */
   record(result: Result, part: P): void;

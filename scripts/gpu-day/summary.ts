@@ -45,7 +45,7 @@ export function writeSummary(folder: string, day: Summary): void {
   writeAtomically(join(folder, 'summary.md'), `# A day on ${day.adapter}\n\n${summaryTable(day)}\n`);
 }
 
-/** @throws CollimateError if it cannot be read, or is no summary */
+/** @throws CollimateError if it is unreadable or no summary */
 export const readSummary = (folder: string): Summary =>
   readRecord(join(folder, FILE), {
     schema: summary,

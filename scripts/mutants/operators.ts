@@ -10,11 +10,11 @@ export interface Mutant {
   readonly end: number;
   readonly original: string;
   readonly mutated: string;
-  /** Which one it is, from 1, of those on its line that read the same. */
+  /** Its number, from 1, among equal ones on its line. */
   readonly nth: number;
 }
 
-/** What the same mutant is called in later runs, as long as its line is not edited. */
+/** A mutant's name, the same in later runs as long as its line is not edited. */
 export const nameOf = ({ file, line, original, mutated, nth }: Mutant): string =>
   `${file}:${line} ${original} → ${mutated}${nth > 1 ? ` (${nth})` : ''}`;
 
@@ -31,7 +31,7 @@ const CALLS: Readonly<Record<string, string>> = {
   ...{ flatMap: 'map', find: 'findLast', findLast: 'find', add: 'sub', sub: 'add', mul: 'div' },
 };
 
-/** What only a reader sees: errors, labels, descriptions. Their wording is not what tests are for. */
+/** Text that only readers see, such as errors and labels; tests need not hold its wording. */
 const SILENT_CALLS = /Error$|^(console|outOfMemory|describe|option|addHelpText)$/;
 const SILENT_KEYS = new Set([
   'label',

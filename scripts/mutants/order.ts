@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** What every run of a file takes beside its tests. */
+/** Seconds that every test file takes besides its tests. */
 const OVERHEAD_SECONDS = 0.1;
 
 /** All TypeScript of a folder, as paths from the repository's root. */
@@ -52,7 +52,7 @@ function testImports(): Map<string, Map<string, number>> {
 export class TestOrder {
   readonly #seconds: Readonly<Record<string, number>>;
   readonly #imports = testImports();
-  /** Of each source file: the test files that noticed changes of it, each as often as it did. */
+  /** For each source file, the test files that noticed its changes, once per change. */
   readonly #noticed = new Map<string, string[]>();
 
   constructor(seconds: Readonly<Record<string, number>>) {

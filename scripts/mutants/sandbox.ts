@@ -14,7 +14,7 @@ export interface Outcome {
   readonly by?: string | undefined;
   /** Of each file that ran, in seconds. */
   readonly seconds: ReadonlyMap<string, number>;
-  /** What it took of the processors, in seconds. */
+  /** Processor time in seconds. */
   readonly cpu: number;
 }
 
@@ -100,7 +100,7 @@ export class Sandbox implements Disposable {
     execFileSync('git', ['worktree', 'remove', '--force', this.folder], { cwd: ROOT });
   }
 
-  /** With its test processes, and the commands that these started. */
+  /** Also ends its test processes and the commands that they started. */
   #kill(): void {
     try {
       if (this.#vitest) process.kill(-this.#vitest.pid!, 'SIGKILL');

@@ -7,7 +7,7 @@ import { createVitest, type TestModule, type TestSpecification } from 'vitest/no
 
 export interface Request {
   readonly files: readonly string[];
-  /** Sources that are not as they were at the last request. */
+  /** Sources changed since the last request. */
   readonly changed: readonly string[];
 }
 

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What a test may need of the processors, beyond three times what its file takes on unchanged sources. */
+/** Processor time that a test may take beyond three times its file's on unchanged sources. */
 const SLACK_SECONDS = 30;
-/** A test that waits for what never comes needs less of the processors than this in a minute. */
+/** A test that waits in vain takes less processor time than this in a minute. */
 const IDLE_SECONDS = 0.3;
 
 /**
@@ -11,7 +11,7 @@ const IDLE_SECONDS = 0.3;
  */
 export class Watch {
   readonly #session: number;
-  /** What the tests that run may take; unknown when others have begun since. */
+  /** What the running tests may take; undefined once others have begun. */
   #allowed: number | undefined;
   #expected = 0;
   #start = 0;
@@ -21,7 +21,7 @@ export class Watch {
     this.#session = session;
   }
 
-  /** Something has begun or ended, in a test file that takes so long. */
+  /** Notes that something began or ended in a test file of this length. */
   sign(expectedSeconds: number): void {
     this.#allowed = undefined;
     this.#expected = expectedSeconds;
@@ -44,7 +44,7 @@ export class Watch {
   }
 }
 
-/** Of all processes of a session, and of those that they waited for. From Linux's /proc. */
+/** Processor time of a session's processes and the children they awaited, from Linux's /proc. */
 export function cpuSeconds(session: number): number {
   let ticks = 0;
   for (const id of readdirSync('/proc')) {

@@ -1,7 +1,7 @@
 import { accent, contrast } from '../../src/report/colors.ts';
 import type { Pair } from '../protocol.ts';
 
-/** What the two networks are called, their colors, and the same for text, which needs more contrast. */
+/** The two networks' names and colors, and text colors, which need more contrast. */
 export type Names = Pair<{ readonly name: string; readonly color: string; readonly ink: string }>;
 
 export const namesOf = (skip: boolean): Names => [
