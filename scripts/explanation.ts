@@ -20,7 +20,12 @@ import { trainingNorm } from '../src/train/batch-norm.ts';
 await Promise.all(Object.values(lateKernels).map((kernels) => kernels.load()));
 
 const common = { maxUniformBytes: 2 ** 16, maxTexelBytes: 2 ** 27, maxWorkgroupsPerDimension: 65_535 };
-const software = { ...common, kind: 'software', maxWorkgroupStorageBytes: 2 ** 15 } as const;
+const software = {
+  ...common,
+  kind: 'software',
+  maxWorkgroupStorageBytes: 2 ** 15,
+  sizedSubgroups: true,
+} as const;
 
 /** What adapters let kernels do: the two software adapters, and a GPU with WebGPU's default limits. */
 export const knownTraits = {
