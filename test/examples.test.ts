@@ -18,7 +18,7 @@ import { withGpu } from './gpu/harness.ts';
 
 const FOLDER = resolve(import.meta.dirname, '../examples');
 
-/** Asserts that the next step computes what it computes in float64, and returns what it started from. */
+/** Asserts that the next step agrees with float64, and returns what it started from. */
 async function expectStep(training: BoundProgram, tolerance: number): Promise<Float64Array[]> {
   const before = await Promise.all(training.inputs.map(async (a) => Float64Array.from(await a.read())));
   const want = interpret(training.program.graph, before);

@@ -39,7 +39,7 @@ const linesIn = (some: readonly string[]) =>
 /** Names such as `#host/adapter`, each with the files among which conditions choose. */
 const conditional: Record<string, Record<string, string>> = JSON.parse(read('package.json')).imports;
 
-/** What a file imports, types too: relative paths as paths below src, packages by their names. */
+/** A file's imports, types too: relative paths as paths below src, packages by name. */
 const imports = new Map(
   files.map((file) => {
     const specifiers = [...read(file).matchAll(/(?:from|import)\s*\(?\s*'([^'\n]+)'/g)].map((m) => m[1]!);

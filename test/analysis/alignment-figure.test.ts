@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { alignmentMatrix, tables } from '../../src/analysis/measures/alignment.ts';
 
-/** Of a network of so many blocks, each pair with a matrix of this size. */
+/** Alignment of a network of so many blocks, with a matrix of this size per pair. */
 const pairs = (depth: number, size: number) =>
   Array.from({ length: depth }, (_, i) =>
     Array.from({ length: depth }, (_, j) =>

@@ -3,7 +3,7 @@ import { type Collapse, neuralCollapse } from '../../src/analysis/measures/colla
 import { collapseOf } from '../fidelity/reference/collapse.ts';
 import { randomNumbers } from '../fidelity/support.ts';
 
-/** Features around a point for each class, so far apart that they are told apart most of the time. */
+/** Features around a point per class, far enough apart to be mostly classified right. */
 function madeUp(sizes: readonly number[], dim: number) {
   const next = randomNumbers(sizes.length * dim);
   const numbers = (count: number, scale: number) =>

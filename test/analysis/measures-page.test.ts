@@ -27,7 +27,7 @@ const wrapped = (text: string): string =>
     )
     .join('\n\n');
 
-/** The threshold of ten classes in a kind of network; empty where it is not claimed of that. */
+/** The threshold for ten classes in a kind of network; empty if not claimed for it. */
 const thresholdOf = ({ kinds, threshold }: RunClaim, kind: 'fc' | 'conv'): string => {
   if (kinds?.includes(kind) === false) return '';
   const facts = { kind, triples: 10, blocks: 8, randomLabels: false };

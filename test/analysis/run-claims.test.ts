@@ -109,7 +109,7 @@ describe('what a claim presupposes', () => {
 
   test('what counts as learned depends on the data', () => {
     expect(reasons(learned(0.46, 0.46, { trainedAt: 0.45 }))).toEqual({});
-    // Nothing can be predicted from random labels: they are to be known by heart.
+    // Random labels cannot be predicted, only learned by heart.
     expect(reasons(learned(0.1, 0.1, { randomLabels: true }))).toEqual({});
     const { analysis, control } = analyses(8);
     Object.assign(analysis.trained, { trainAccuracy: 0.106 });

@@ -125,7 +125,7 @@ describe('measures of a start', () => {
 describe('verdicts', () => {
   const good = { excess: 1e-6, sigmaError: 1e-5, sigma1: 0.3, rest: 1e-6, spread: 1e-5 };
   const aligned = { topLeftRight: 1, topOverlap: 1, rankedLeftRight: 1, rankedOverlap: 1 };
-  /** Models of one cell, each as good as can be but for what is told. */
+  /** Models of one cell, each optimal except in what is given. */
   const found = (
     starts: Partial<ModelScalars>[],
     { classes = 2, depth = 8, skip = true }: { classes?: number; depth?: number; skip?: boolean } = {},

@@ -54,7 +54,7 @@ const masked =
   (f: (...xs: Tensor[]) => Options) =>
   (q: Tensor, k: Tensor, v: Tensor, ...rest: Tensor[]) =>
     c.attention(q, k, v, f(...rest));
-/** True where the sum of coordinates is no multiple of three. */
+/** True where the coordinates' sum is no multiple of three. */
 const thirds = (n: number, m: number) =>
   c.greater(c.rem(c.add(c.iota([n, m], -1), c.iota([n, 1], -2)), 3), 0);
 

@@ -35,7 +35,7 @@ it('chains of arithmetic overflow, vanish and become NaN as float32 does, whatev
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 9 }), async (steps) => {
       const f = (x: Tensor, y: Tensor) => {
         const known = [...LITERALS.map((k) => c.constant(k)), x, y];
-        // Mostly of what was computed last.
+        // Mostly the latest values.
         const pick = (i: number) => known.at(-1 - (i % 3 ? i % 4 : i % known.length))!;
         for (const [op, i, j] of steps) known.push(STEPS[op]!(pick(i), pick(j), known.at(-1)!));
         return known.slice(-2);

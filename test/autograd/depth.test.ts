@@ -16,7 +16,7 @@ const traits = { ...softwareTraits, maxTexelBytes: 2 ** 26 };
 /** Milliseconds of one core for tens of thousands of nodes: linear time takes a fifth, quadratic minutes. */
 const LIMIT = 8000;
 
-/** The plan of a function; time of this process is taken, which does not depend on what else runs. */
+/** The plan of a function; measures this process's CPU time, whatever else runs. */
 function planned(
   f: AnyFunction<unknown>,
   specs: readonly unknown[],
@@ -92,7 +92,7 @@ describe('wide graphs are planned in linear time', () => {
 
   it('of 5,000 inputs', () => {
     const { dispatches } = planned((xs: Tensor[]) => added(xs), [specs]);
-    // Each reads as many as a kernel may bind, but for what it adds to.
+    // Each reads as many as a kernel may bind, less what it adds to.
     expect(dispatches.length).toBeLessThan(1.1 * (5000 / (traits.maxStorageBuffersPerStage - 2)));
     planned(
       grad((xs: Tensor[]) => c.sum(c.square(added(xs)))),

@@ -34,7 +34,7 @@ function byIndices(subscripts: string, shapes: number[][], data: ArrayLike<numbe
   return out;
 }
 
-/** With the letters spelled out for the reference, where the subscripts have `...` or no result. */
+/** Letters spelled out for the reference, for subscripts with `...` or no result. */
 const cases: [subscripts: string, shapes: number[][], spelled?: string][] = [
   [
     'ij,jk->ik',

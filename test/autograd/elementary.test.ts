@@ -8,7 +8,7 @@ import { testGpu } from '../gpu/harness.ts';
 const inf = Infinity;
 const e85 = Math.exp(85);
 
-/** Right values, beside which WGSL's own functions or formulas in their place went wrong on some adapter. */
+/** Right values that WGSL's functions, or formulas replacing them, missed on some adapter. */
 const known: [string, (x: Tensor) => Tensor, number[], number[]][] = [
   [
     'sin',
@@ -125,7 +125,7 @@ const known: [string, (x: Tensor) => Tensor, number[], number[]][] = [
   ],
   ['the power −∞', (x) => c.pow(x, -inf), [4, 0.5, 1, -1, -2, -0.5, 0], [0, inf, 1, 1, 0, inf, inf]],
   ['powers of 1', (x) => c.pow(1, x), [Number.NaN, inf, -3], [1, 1, 1]],
-  // As far as the base is from 1, so many units is an inexact logarithm off.
+  // An inexact logarithm errs in proportion to the base's distance from 1.
   [
     'powers beside 1',
     (x) => c.pow(1 + 2 ** -23, x),

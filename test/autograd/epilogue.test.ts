@@ -110,7 +110,7 @@ describe('a product', () => {
   });
 });
 
-/** Each with the number of random problems: large tiles take long to compile on software adapters. */
+/** Each with its number of random problems: large tiles compile slowly on software adapters. */
 const variants: [string, Partial<AdapterTraits>, number][] = [
   ['as the adapter likes it', {}, 8],
   ['as GPUs like it', { kind: 'hardware' }, 3],
@@ -196,7 +196,7 @@ describe.each(variants)('products with what follows them, %s', (_, own, numRuns)
       of([32]),
       of([32, 32, 3, 3]),
     ]);
-    // Only of an image whose pixels are computed in the order of their places.
+    // Only for an image whose pixels are computed in order.
     expect(names.filter((name) => name.startsWith('conv') && name.endsWith('+pointwise'))).toEqual(
       stride[0] * stride[1] === 1 ? ['conv_image+pointwise'] : [],
     );

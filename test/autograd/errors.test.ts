@@ -15,7 +15,7 @@ const flag = c.greater(x, 0);
 const image = input('image', [1, 5, 5, 2]);
 const weight = input('weight', [3, 2, 3, 3]);
 const key = input('key', [2], 'u32');
-/** What somebody without types might give. */
+/** Arguments that untyped code might pass. */
 const anything = (value: unknown) => value as never;
 
 it.each<[string, () => unknown, string]>([

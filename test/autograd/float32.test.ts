@@ -7,7 +7,7 @@ import { grad, linearize } from '../../src/autograd/transform.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { evaluate } from './support.ts';
 
-/** Asserts that the adapter and the interpreter give the same right value. */
+/** Asserts that adapter and interpreter give the same right value. */
 async function expectValue(f: (...xs: Tensor[]) => Tensor, values: readonly number[][], want: number) {
   const specs = values.map((v): Spec => ({ shape: [v.length] }));
   const rounded = values.map((v) => v.map(Math.fround));

@@ -102,7 +102,7 @@ describe.each<[string, number]>([
   });
 });
 
-/** Sets of r vectors of d elements that are hard to make orthonormal, and easy ones. */
+/** Sets of r vectors of d elements, hard to orthonormalize and easy. */
 function hardSets(r: number, d: number): (Float32Array | Float64Array)[][] {
   const next = normals(7);
   const full = Array.from({ length: r }, () => Float32Array.from({ length: d }, next));

@@ -10,10 +10,10 @@ import { CollimateError } from '../../src/errors.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { openForTest, testGpu, withGpu } from '../gpu/harness.ts';
 
-/** What somebody without types might give. */
+/** Arguments that untyped code might pass. */
 const anything = (value: unknown) => value as never;
 
-/** Asserts that something is refused in words, with a remedy, and that the device works as before. */
+/** Asserts that something is refused with a message and a remedy, and that the device still works. */
 async function expectRefusal(gpu: Gpu, attempt: () => unknown, message: string | RegExp): Promise<void> {
   const live = gpu.liveBuffers;
   const error = await (async () => attempt())().catch((e: unknown) => e);

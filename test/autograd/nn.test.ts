@@ -9,10 +9,10 @@ import { evaluate, expectAgreement, expectClose, indices, numbers, of } from './
 
 const { NaN: NAN, POSITIVE_INFINITY: INF } = Number;
 
-/** What a function of one operand gives in float64. */
+/** A unary function's result in float64. */
 const exactly = (f: (x: Tensor) => Tensor, shape: readonly number[], data: ArrayLike<number>) =>
   evaluate(f, [{ shape }], [data])[0]!;
-/** The same on the GPU, where special values have to come out alike. */
+/** The same on the GPU, where special values must agree. */
 async function onGpu(f: (x: Tensor) => Tensor, shape: readonly number[], data: number[]): Promise<number[]> {
   const program = await expectAgreement(await testGpu(), f, [{ shape }], { values: [data] });
   return [...((await program.run(data)) as unknown as { data: Float32Array }).data];

@@ -43,7 +43,7 @@ function expectSoundMemory(graph: Graph, { dispatches, slots }: Plan): void {
       const read = buffers.filter((_, i) => kernel.bindings[i] !== 'read_write').map(name);
       expect(new Set([...written, ...read]).size).toBe(written.length + new Set(read).size);
       for (const ref of buffers) if (ref.kind === 'slot') expect(slots[ref.index]).toBeGreaterThan(0);
-      // What a step of a split writes is nobody's until the group is done.
+      // A split's step writes what nobody reads until the group is done.
       buffers.forEach((ref, i) => {
         if (ref.kind === 'slot' && kernel.bindings[i] === 'read_write') held[ref.index] = undefined;
       });
@@ -71,7 +71,7 @@ describe('memory', () => {
     fc.assert(
       fc.property(randomFunctions([2, 3], { steps: 12 }), ({ f, operands }) => {
         const total = (xs: Tensor[]) => f(...xs).reduce((s, y) => c.add(s, c.sum(y)), c.constant(0));
-        // Outputs of their own, so that the plan need not copy any.
+        // Own outputs, so that the plan need not copy any.
         const whole = (...xs: Tensor[]) =>
           grad(total)(xs).map((g, i) => c.add(c.sin(g), c.full(i + 1, g.shape)));
         const graph = trace(whole, operands);

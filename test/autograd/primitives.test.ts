@@ -344,12 +344,12 @@ const table = Object.entries(cases).flatMap(([op, list]) =>
   list.map((x, i) => ({ op: op as Primitive, name: list.length > 1 ? `${op} ${i + 1}` : op, ...x })),
 );
 
-/** The function of the operands that can be differentiated, and those. */
+/** The function of its differentiable operands, and those operands. */
 function differentiable({ f, operands }: Case) {
   const free = operands.flatMap((x, i) => ((x.dtype ?? 'f32') === 'f32' ? [i] : []));
   return {
     operands: free.map((i) => operands[i]!),
-    /** `g` of the function and its free arguments, at all operands and some further arguments. */
+    /** `g` of the function and its free arguments, at all operands and further arguments. */
     within:
       <R>(g: (f: (...xs: Tensor[]) => Tensor, xs: Tensor[], rest: Tensor[]) => R) =>
       (...all: Tensor[]): R =>
@@ -361,7 +361,7 @@ function differentiable({ f, operands }: Case) {
   };
 }
 
-/** What has derivatives, and such as the limits of differences; stopGradient has others on purpose. */
+/** Cases with derivatives that are limits of differences, which stopGradient's are not on purpose. */
 const smooth = table.filter(
   (x) =>
     x.op !== 'stopGradient' &&
@@ -445,7 +445,7 @@ describe('in float64', () => {
 
   it.each(smooth)('the second derivative of $name is the limit of differences of the first', (x) => {
     const { operands, within } = differentiable(x);
-    // Of the cube, so that the second derivative of what is linear does not vanish.
+    // Of the cube, so that linear functions have nonzero second derivatives.
     const cube = (x: Tensor) => c.sum(c.mul(x, c.square(x)));
     const slope = within((f, xs) => grad((ys: Tensor[]) => cube(f(...ys)))(xs));
     const values = valuesOf(x.operands);

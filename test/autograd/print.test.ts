@@ -7,7 +7,7 @@ import { grad, jvp, linearize } from '../../src/autograd/transform.ts';
 import type { AnyFunction } from '../../src/autograd/tree.ts';
 import { indices, of } from './support.ts';
 
-/** What tracing records, or what is left of it after simplifying. */
+/** The traced graph, or its simplification. */
 const traced = (f: AnyFunction<unknown>, ...specs: unknown[]) => printGraph(trace(f, specs));
 const simplified = (f: AnyFunction<unknown>, ...specs: unknown[]) => {
   const { inputs, outputs } = trace(f, specs);

@@ -94,7 +94,7 @@ describe('compile', () => {
 
   it('compiles the kernels that are chosen for buffers of their sizes, and asks for f16 only where it is wanted', () =>
     withGpu(async (gpu) => {
-      /** A GPU that would compile what it was asked to choose from, but stops there. */
+      /** A GPU that stops once asked to choose a kernel. */
       const asked: Work[] = [];
       const choose = (work: readonly Work[]) => {
         asked.push(...work);

@@ -40,7 +40,7 @@ async function errorOf(
 
 const spread = (n: number, seed: number, center = 0) =>
   Float32Array.from(numbers(n, seed, -0.5, 0.5), (v) => center + v);
-/** `x` with another number in the place of one. */
+/** `x` with one number replaced. */
 function outlier(x: Float32Array, place: number, value: number): Float32Array {
   x[place] = value;
   return x;
@@ -68,7 +68,7 @@ const cases: [string, Float32Array][] = [
 
 describe('variance does not depend on which element comes where', () => {
   it.each(cases)('%s', async (_, x) => {
-    // All of it, odd lengths, rows, columns, axes with another between them, and few columns that are split.
+    // All of it, odd lengths, rows, columns, separated axes, and a few split columns.
     expect(await errorOf('variance', x, [million], [0])).toBeLessThan(BOUND);
     expect(await errorOf('variance', x.subarray(0, 99_999), [99_999], [0])).toBeLessThan(BOUND);
     expect(await errorOf('variance', x.subarray(0, 400_000), [100_000, 4], [0])).toBeLessThan(BOUND);

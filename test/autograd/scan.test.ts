@@ -34,7 +34,7 @@ const tanhCell =
     const next = c.tanh(c.add(c.add(c.matmul(h, w), c.matmul(x, u)), b));
     return [next, next];
   };
-/** Gated, with two carries of which one is only added to, and outputs made of both and of neither. */
+/** Gated, with two carries, one only added to, and outputs made of both and of neither. */
 const gatedCell =
   ({ u, w, b }: Weights) =>
   ([h, s]: [Tensor, Tensor], x: Tensor): [[Tensor, Tensor], Record<'y' | 'x' | 'one', Tensor>] => {
@@ -233,7 +233,7 @@ it('of random bodies, loops are what they would be written out, and so are deriv
 });
 
 describe('on the device', () => {
-  /** Rows that lie where bindings can start, and such that do not. */
+  /** Rows that lie where bindings can start, and others. */
   it.each([1, 16])(
     'with rows that start at multiples of %i times what the adapter asks for',
     async (times) => {

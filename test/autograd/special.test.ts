@@ -184,7 +184,7 @@ describe('literals', () => {
     u32: [0, 1, 2, 3, 7, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 7, 2 ** 32 - 2, 2 ** 32 - 1],
   };
 
-  /** All of some integers in one, by arithmetic that loses none of them. */
+  /** Packs some integers into one without loss. */
   const mixed = (xs: readonly Tensor[]) => xs.reduce((all, x) => c.add(c.mul(all, 31), x));
   const both = [c.add, c.sub, c.mul, c.div, c.rem, c.maximum, c.minimum];
   const orders = [c.greater, c.less, c.equal, c.notEqual, c.greaterEqual, c.lessEqual];
@@ -244,7 +244,7 @@ describe('literals', () => {
           ]);
         await sameOnGpu(f, { shape, data, dtype });
       }
-      // What is made of totals in the same kernel.
+      // Functions of totals in the same kernel.
       const data = Array.from({ length: 960 }, (_, k) => wrap(dtype, Math.imul(k + 1, 0x9e3779b9)));
       const f = (x: Tensor) => {
         const over = c.sub(x, c.amin(x, -1));
@@ -399,7 +399,7 @@ describe('products', () => {
   it('of convolutions: in no sum but their own, though channels and pixels come in fours', async () => {
     const smooth = (size: number) => Array.from({ length: size }, (_, i) => Math.fround(Math.sin(i)));
     const [image, weight, response] = [smooth(2 * 8 * 5), smooth(3 * 3 * 5), smooth(2 * 3 * 3)];
-    // The last pixel of a line is under no place of the window; the last channel meets zeros behind it.
+    // The window never covers a line's last pixel; the last channel meets zeros behind it.
     image[7 * 5] = NAN;
     weight[4] = INF;
     const window = { image: [2, 8], size: [1, 3], stride: [1, 2], padding: [0, 0] } as const;

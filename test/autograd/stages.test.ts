@@ -6,7 +6,7 @@ import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { expectAgreement, expectSameClass, indices, type Operand, of } from './support.ts';
 
-/** Kernels for GPUs share the work of a workgroup; the second kind has room for few threads in one. */
+/** GPUs' kernels share work within a workgroup; the second kind allows few threads in one. */
 const variants: [string, Partial<AdapterTraits>][] = [
   ['as GPUs like it', { kind: 'hardware', maxStorageBuffersPerStage: 16 }],
   [
@@ -33,7 +33,7 @@ const agreeingWith =
 
 describe.each(variants)('reductions and what is made of their totals, %s', (_, traits) => {
   const agree = agreeingWith(traits);
-  /** Software adapters have enough to do only with so many results. */
+  /** As many results as keep software adapters busy. */
   const together = (names: string[], results: number) =>
     traits.kind || results >= 128 ? names : expect.any(Array);
   const softmax = (x: Tensor) => {

@@ -14,7 +14,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { TEXEL_BYTES } from '../../src/gpu/texels.ts';
 
-/** An operand of a function under test: its shape and where its values lie. */
+/** An operand of a function under test: its shape and its values' range. */
 export interface Operand extends Spec {
   readonly low?: number;
   readonly high?: number;
@@ -100,13 +100,13 @@ export function poisoned(gpu: Gpu, traits: Partial<AdapterTraits> = {}): Gpu {
 
 interface Agreement {
   traits?: Partial<AdapterTraits>;
-  /** Largest difference, in units of the largest number of each result. */
+  /** Maximum difference relative to each result's largest number. */
   tolerance?: number;
   values?: readonly ArrayLike<number>[];
   seed?: number;
 }
 
-/** Asserts that a function gives on the GPU what the interpreter gives, and returns its program. */
+/** Asserts that a function agrees on the GPU with the interpreter, and returns its program. */
 export async function expectAgreement(
   gpu: Gpu,
   f: (...args: Tensor[]) => unknown,
@@ -166,7 +166,7 @@ export async function expectSameClass(
 /** Of a subnormal number, 0. */
 export const flush = (x: number): number => (Math.abs(x) < NORMAL ? 0 * x : x);
 
-/** What the references give where each value is rounded to float32, and `kept` of it. */
+/** The references' results with each value rounded to float32 and passed through `kept`. */
 export function float32(
   graph: Graph,
   values: readonly (readonly number[])[],

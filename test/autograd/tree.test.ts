@@ -13,7 +13,7 @@ import { of } from './support.ts';
 
 type Pair = { w: Tensor; b: Tensor };
 
-/** 10·w + b: of its two parts, each has a derivative that tells it from the other. */
+/** 10·w + b: derivatives tell its two parts apart. */
 const f = (p: Pair) => c.add(c.mul(p.w, 10), p.b);
 const both = (p: Pair) => ({ sum: f(p), far: { w: c.mul(p.w, 3) } });
 const one = () => c.constant(1);

@@ -8,7 +8,7 @@ import { shuffleIndex } from '../../src/kernels/shuffle.ts';
 import { withGpu } from '../gpu/harness.ts';
 import { evaluate } from './support.ts';
 
-/** What the GPU gives for a function of one result, after asserting that the interpreter gives the same. */
+/** The GPU's result of a function, after asserting that the interpreter agrees. */
 async function results(
   f: (...args: Tensor[]) => Tensor,
   specs: readonly Spec[],

@@ -17,7 +17,7 @@ import { withGpu } from '../gpu/harness.ts';
 
 const roofline = { gflops: 1, gbps: 1, arithmetic: '', copy: '', clock: 'gpu' } as const;
 
-/** Runs `body` with a context that spends no time, and gives the rows. */
+/** Runs `body` with a context that spends no time, and returns the rows. */
 function collect(sizes: number[][], body: (context: Context) => Promise<void>): Promise<Row[]> {
   return withGpu(async (gpu) => {
     const rows: Row[] = [];

@@ -28,14 +28,14 @@ export async function runCommand(
   return run([process.execPath, ...(await program(command)), ...args], onOutput, env);
 }
 
-/** Runs a command as it is typed, through npm and from the sources. */
+/** Runs a command as typed, through npm and from the sources. */
 export const runScript = (
   command: Exclude<Command, 'list'>,
   args: readonly string[],
   env?: Env,
 ): Promise<Ended> => run(['npm', 'run', '--silent', command, '--', ...args], () => {}, env);
 
-/** Runs a program until it is done, or five minutes have passed. */
+/** Runs a program for up to five minutes. */
 export function run(
   [program, ...args]: readonly string[],
   onOutput: OnOutput = () => {},

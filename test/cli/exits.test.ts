@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
-/** A command whose output goes where a shell sends it. */
+/** A command with its output redirected by a shell. */
 async function inShell(
   command: 'reproduce' | 'doctor' | 'data',
   args: readonly string[],
@@ -63,7 +63,7 @@ async function goesOn(folder: string, stderr: string, to: 'the end' | 'the analy
   expect(weights(folder)).toBe(weights(whole));
 }
 
-/** A shell that is root in a world of its own, where it may mount. */
+/** A shell that is root in its own namespaces, where it may mount. */
 const inOwnWorld = (script: string, ...args: string[]) =>
   spawnSync('unshare', ['--user', '--map-root-user', '--mount', 'bash', '-ec', script, 'bash', ...args], {
     encoding: 'utf8',

@@ -18,7 +18,7 @@ const TINY =
     ' ',
   );
 
-/** A cache of choices of the test's own; those of its user are neither read nor written. */
+/** The test's own cache of choices; the user's is neither read nor written. */
 const runCommand = (
   command: Parameters<typeof runChild>[0],
   args: readonly string[],
@@ -31,7 +31,7 @@ let first: Ended;
 beforeAll(async () => {
   root = fs.mkdtempSync(join(tmpdir(), 'collimate-reproduce-'));
   whole = join(root, 'whole');
-  // Traced, where those that are cut off below are not: both end in the same bits.
+  // Traced, unlike the interrupted runs below: both end in the same bits.
   first = await runCommand('reproduce', [
     ...TINY,
     '--tune',
@@ -160,7 +160,7 @@ describe('a run', () => {
     const stopped = await runCommand('reproduce', resume, end('SIGINT', '"event":"stage"'));
     expect(stopped).toMatchObject({ status: 130, signal: null });
     expect(stopped.stderr).toContain(`npm run reproduce -- mnist-fc --resume ${folder}`);
-    // Then the analysis is what stops; the checkpoint is written.
+    // Then the analysis stops; the checkpoint is written.
     const analysing = stopped.stdout.includes('"stage":"analyze"');
     if (!analysing)
       expect(stopped.stderr).toMatch(/stopped after (step \d+ of 300|training); the checkpoint is written/);

@@ -88,7 +88,7 @@ describe('a task', () => {
       });
     });
   }
-  /** Stops some time after it is asked to, as what saves a checkpoint does. */
+  /** Stops some time after a request, as if saving a checkpoint. */
   const long = `trap 'sleep 0.2; echo saved; exit 130' TERM; echo begun; for i in {1..200}; do sleep 0.1; done`;
 
   test('makes its part, and ends as that does', async () => {

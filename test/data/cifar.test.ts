@@ -35,7 +35,7 @@ beforeEach(async () => {
   );
 });
 
-/** Puts other files in the place of the archive. */
+/** Replaces the archive with other files. */
 async function repack(change: [string, Uint8Array | undefined]) {
   const changed = new Map([...files, change].filter((entry): entry is [string, Uint8Array] => !!entry[1]));
   if (!change[1]) changed.delete(change[0]);

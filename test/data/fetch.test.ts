@@ -23,7 +23,7 @@ const COUNTS = { train: 20, test: 4 };
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: Uint8Array) => void;
 
-/** A server on this machine, and the ranges that it was asked for. */
+/** A local server, and the ranges requested from it. */
 async function serve(files: ReadonlyMap<string, Uint8Array>, handler: () => Handler) {
   const asked: string[] = [];
   const server = createServer((request, response) => {
@@ -39,7 +39,7 @@ async function serve(files: ReadonlyMap<string, Uint8Array>, handler: () => Hand
   return { asked, url: (name: string) => `http://127.0.0.1:${port}/${name}` };
 }
 
-/** Answers what is asked for, and returns from where. */
+/** Answers a request and returns where its range starts. */
 function answer(request: IncomingMessage, response: ServerResponse, body: Uint8Array): number {
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   response.writeHead(from > 0 ? 206 : 200, {

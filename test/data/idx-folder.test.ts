@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/load.ts';
 import { idx, noise, put, temporaryFolder } from './support.ts';
 
-/** A set of one's own, with images of so many pixels a side. */
+/** A user's set, with square images of this side. */
 function ownFolder(side: number): string {
   const dataDir = temporaryFolder();
   for (const [part, count] of [

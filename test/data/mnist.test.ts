@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(own, { recursive: true }));
 
-/** Puts a file of the user's own in the place of MNIST's. */
+/** Replaces a file of MNIST by a user's. */
 function replace(name: string, contents: Uint8Array, suffix = '') {
   fs.rmSync(join(own, 'mnist', name));
   fs.writeFileSync(join(own, 'mnist', name + suffix), contents);

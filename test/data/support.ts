@@ -29,7 +29,7 @@ export const noise = (count: number, seed = 1): Uint8Array =>
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** An IDX file with the given header fields, whatever they are worth. */
+/** An IDX file with the given header fields, valid or not. */
 export function idx(shape: readonly number[], data: ArrayLike<number>, type = 8): Uint8Array {
   const file = new Uint8Array(4 + 4 * shape.length + data.length);
   file.set([0, 0, type, shape.length]);
@@ -83,7 +83,7 @@ export function cifar10Files(count: number): Map<string, Uint8Array> {
   return new Map(names.map((name, n) => [name, cifarFile(count, (i) => [(n + i) % 10], 100 * n)]));
 }
 
-/** A source like one that there is, but with other files. */
+/** A copy of a source with other files. */
 export function sourceOf(
   base: Source,
   url: (name: string) => string,

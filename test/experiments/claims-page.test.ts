@@ -22,7 +22,7 @@ function inWords({ scalar, network, at, over, take, less, withLog, withRank }: Q
 
 /** Of a claim whose threshold depends on the network: of eight blocks and ten triples. */
 const FACTS = { kind: 'fc', blocks: 8, triples: 10, randomLabels: false } as const;
-/** A run of which nothing is known: only words are asked of what is presupposed of it. */
+/** An unknown run: only the words of its presuppositions are needed. */
 const RUN = { cell: {}, seed: 1, status: 'done', trained: {}, control: {} } as const;
 
 function row(claim: Claim<ScalarName>): string {
@@ -40,7 +40,7 @@ const cellsOf = (sweep: Sweep, level: Level): string[] => [
   ),
 ];
 
-/** What the cells of a level start from, each once: a preset of an experiment with changes. */
+/** The bases of a level's cells, each once: an experiment's preset with changes. */
 function bases(): string[] {
   const all = Object.values(sweeps).flatMap((sweep) => LEVELS.flatMap((level) => sweep.cells(level)));
   const byName = new Map(all.map(({ base }) => [base.name, base]));

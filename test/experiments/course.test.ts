@@ -39,7 +39,7 @@ afterAll(() => {
   fs.rmSync(root, { recursive: true });
 });
 
-/** Makes the run, or goes on with it, and says what it did. */
+/** Makes or continues the run, and returns what it did. */
 async function run(): Promise<string[]> {
   const stages: string[] = [];
   await withGpu(async (gpu) => {

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(folder, { recursive: true }));
 
-/** How each file of a run is read, with the version that is read now. */
+/** How each file of a run is read, and its current version. */
 const files = {
   checkpoint: {
     version: 1,

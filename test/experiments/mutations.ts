@@ -1,4 +1,4 @@
-/** Places in a value: the keys that lead there; of lists that are longer, `most` members. */
+/** Places in a value, as lists of keys; at most `most` members of each list. */
 export function places(value: unknown, most = Number.POSITIVE_INFINITY): (string | number)[][] {
   if (typeof value !== 'object' || value === null) return [[]];
   const keys = Array.isArray(value) ? [...value.keys()].slice(0, most) : Object.keys(value);
@@ -8,7 +8,7 @@ export function places(value: unknown, most = Number.POSITIVE_INFINITY): (string
   ];
 }
 
-/** The JSON text of a value in which another text stands at one place, or nothing. */
+/** The JSON text of a value with one place replaced by another text, or removed. */
 export function textWith(
   value: unknown,
   path: readonly (string | number)[],

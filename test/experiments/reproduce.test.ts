@@ -28,7 +28,7 @@ beforeAll(() => {
 });
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
-/** Makes a run with its control, beside it or after it, and says in which order. */
+/** Makes a run and its control, beside or after it, and returns the order. */
 async function make(
   name: string,
   { beside = true, ...changes }: Partial<Settings & { beside: boolean }> = {},

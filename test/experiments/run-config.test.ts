@@ -95,7 +95,7 @@ test('any one field changed, of any type, is refused with the file and the field
   let refused = 0;
   for (const place of places(whole)) {
     for (const change of [...changes, ...(place.length < 3 ? [deep] : [])]) {
-      // The control may be left out, and how much is measured is the user's to change.
+      // Users may drop the control and change how much is measured.
       const free: Record<string, string[]> = {
         'settings.controlWeightDecay': ['null', '0.5'],
         'settings.compress': ['true'],
@@ -145,7 +145,7 @@ test('files that an earlier version wrote are read', () => {
   const earlier = join(import.meta.dirname, 'earlier');
   const text = fs.readFileSync(join(earlier, 'config.json'), 'utf8');
   const { settings, ...rest } = JSON.parse(text);
-  // What settings meant that there were not yet.
+  // Meanings of settings that did not exist yet.
   const since = {
     compress: false,
     tied: false,

@@ -193,7 +193,7 @@ describe('opening', () => {
 });
 
 describe('the lock', () => {
-  /** Puts down the lock of a holder that is given by what differs from this process. */
+  /** Writes the lock of a holder, given what differs from this process. */
   function lockOf(change: object): string {
     const run = RunFolder.create(path);
     run.writeJson('config.json', {});

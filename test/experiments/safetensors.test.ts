@@ -130,7 +130,7 @@ test('a tensor whose shape does not fit its data is not encoded', () => {
   expect(() => encodeSafetensors(wrong)).toThrow('tensor w: 2 elements cannot be F32 [3]');
 });
 
-/** A file with the given header text and bytes of data, whatever they are worth. */
+/** A file with the given header text and data bytes, valid or not. */
 function file(header: string, dataBytes = 0, headerLength = header.length): Uint8Array {
   const bytes = new Uint8Array(8 + header.length + dataBytes);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);

@@ -45,7 +45,7 @@ let before = await usage();
 let worstLoss = 0;
 let losses = trainer.records(0);
 while (trainer.step < steps) {
-  // As the runner does it, one chunk is queued ahead of the one that is waited for.
+  // As in the runner, one chunk is queued ahead of the awaited one.
   trainer.queue(CHUNK);
   const next = trainer.records(CHUNK);
   for (const { loss } of await losses) worstLoss = Math.max(worstLoss, loss);

@@ -207,7 +207,7 @@ const CLAIMS = [
   ['no-skip', 'control-diagonal-share', 'atMost', 1 / 3 + 0.1],
 ] as const;
 
-/** Claims whose numbers come with what they may be off by: nothing, in float64. */
+/** Claims whose numbers come with an error bound: 0 in float64. */
 const CERTIFIED = /diagonal-share|left-right|top-energy|monotone/;
 
 /** A claim's verdict; open if its network fell short of a linear classifier. All have enough blocks. */

@@ -119,7 +119,7 @@ describe('single steps match float64, tensor by tensor', () => {
 
         const gradients = state.parameterLayout.unpack((await state.gradients.read()) as Float32Array);
         expect([...gradients.keys()].sort()).toEqual([...wanted.gradients.keys()].sort());
-        // Where the next layer's BatchNorm takes a shift out again, a bias has no gradient but rounding.
+        // Where the next BatchNorm removes a shift, a bias's gradient is only rounding.
         const floor = 1e-6 * Math.max(...[...wanted.gradients.values()].map(norm));
         for (const [name, gradient] of wanted.gradients) {
           const error = distance(gradients.get(name)!, gradient);
@@ -137,7 +137,7 @@ describe('single steps match float64, tensor by tensor', () => {
         for (const [name, value] of after.tensors) {
           const change = distance(value, before.tensors.get(name)!);
           const error = distance(now.tensors.get(name)!, value);
-          // Beside the step's own error, the rounding of what is stepped from.
+          // Besides the step's error, the rounding of its starting point.
           const bound = 2e-4 * change + 2e-7 * norm(value) + LR * floor;
           expect(error, `${name} after step ${step}`).toBeLessThan(bound);
         }

@@ -235,7 +235,7 @@ describe.each(Object.entries(cases))('%s', (_, given) => {
       given.images ? 2 * next() - 1 : Math.floor(VOCABULARY * next()),
     ),
   );
-  // Only some tokens are known to the network that is measured, and only some outputs asked for.
+  // The measured network has only some tokens and some outputs.
   const used = [...new Set(examples.flat())];
   const outputs = [17, 3, 8];
   const inputs: Inputs = given.images ? {} : { texts: { length: LENGTH, used, next: outputs } };
@@ -243,7 +243,7 @@ describe.each(Object.entries(cases))('%s', (_, given) => {
   const network = networkOf(options);
   const state = load();
   const x = Float32Array.from(examples.flat(), (v) => (given.images ? v : used.indexOf(v)));
-  // What the network is given in float32.
+  // The examples as the network gets them.
   const rounded = examples.map((example) => example.map((v) => Math.fround(v)));
 
   test('logits and σ are those of float64', async () => {

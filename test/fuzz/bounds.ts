@@ -26,14 +26,14 @@ import type { Factor } from './factors.ts';
  */
 export interface Bounded extends NdArray {
   readonly error: Float64Array;
-  /** Of a factorization: what its vectors have to be. */
+  /** For a factorization, the conditions on its vectors. */
   factor?: Factor;
 }
 
-/** Roundings that a term of a sum goes through: sums are of blocks of blocks of 32. */
+/** Roundings per term of a sum, taken in blocks of blocks of 32. */
 const roundings = (terms: number) =>
   Math.min(terms, 32 * (1 + Math.ceil(Math.log(terms) / Math.log(32)))) + 2;
-/** The same of sums of products, which are of blocks of 1024 at most. */
+/** The same for sums of products, taken in blocks of at most 1024. */
 const productRoundings = (terms: number) => Math.min(terms, 1024 + terms / 1024) + 2;
 
 const arrayOf = (x: NdArray, data: Float64Array): NdArray => ({ shape: x.shape, dtype: x.dtype, data });
@@ -96,7 +96,7 @@ function settle({ data, error }: Bounded): void {
 
 type Run = (inputs: readonly NdArray[]) => Float64Array;
 
-/** Sets the error of a node's values, and mends values that are only one of several possible. */
+/** Sets the errors of a node's values, and mends values with several possibilities. */
 function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run): void {
   const { op } = node;
   switch (op) {
@@ -135,7 +135,7 @@ function setError(node: Tensor, xs: readonly Bounded[], out: Bounded, run: Run):
     case 'matmul': {
       const { transposeA } = node.params as Params['matmul'];
       bilinear(xs, out, run, xs[0]!.shape.at(transposeA ? -2 : -1)!);
-      // Unit vectors times a matrix are its rows, whatever else there is in it.
+      // Unit vectors times a matrix are its rows, whatever else it holds.
       if (node.inputs.some(isSelection))
         for (let i = 0; i < out.data.length; i++) if (!Number.isFinite(out.data[i]!)) out.error[i] = ANYTHING;
       break;

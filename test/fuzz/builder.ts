@@ -14,7 +14,7 @@ export interface FuzzInput {
 export const LARGEST = 2_000;
 export const MOST_WORK = 30_000;
 
-/** What a graph in the making has, and finds operands for the next step in. */
+/** A graph under construction, which finds operands for the next step. */
 export class Builder {
   readonly wanted: FuzzInput[] = [];
   readonly inputs: Tensor[] = [];
@@ -22,7 +22,7 @@ export class Builder {
   readonly sides: readonly number[];
   readonly extreme: boolean;
   readonly #given: readonly Tensor[] | undefined;
-  /** Of a function that is differentiated: what has no derivative gets operands that have none either. */
+  /** For a differentiated function: operations without derivatives get operands without any. */
   readonly differentiated: boolean;
 
   /** With the given tensors for inputs, or new ones. */
@@ -57,7 +57,7 @@ export class Builder {
     return sizeOf(shape) <= LARGEST / 5 ? shape : shape.map((d, i) => (i < rank - 1 ? 1 : d));
   }
 
-  /** The tensor that `nth` counts to, back from the last one that fits. */
+  /** The `nth` fitting tensor, counted back from the last. */
   find(nth: number, fits: (t: Tensor) => boolean): Tensor | undefined {
     const all = this.pool.filter(fits);
     return all.at(-1 - (nth % Math.max(all.length, 1)));

@@ -5,7 +5,7 @@ import { type Case, prepare } from './case.ts';
 import { check, type Failure, newTally, type Tally } from './check.ts';
 import { type Draw, type Recipe, recipeAt, recipes } from './graphs.ts';
 
-/** A graph that fails, and what became of it when whatever can be left out was. */
+/** A failing graph, and its shrunk form. */
 export interface Finding {
   readonly index: number;
   readonly recipe: Recipe;
@@ -36,7 +36,7 @@ export interface State {
 
 /** Graphs that are compiled and run side by side. */
 const BATCH = 50;
-/** Pipelines stay with their device: after so many graphs comes another. */
+/** Graphs per device, since pipelines stay with their device. */
 const PER_DEVICE = 3000;
 
 /** Draws graphs and checks them, batch after batch; `open` gives a device, which is disposed of. */
@@ -84,7 +84,7 @@ class Bench implements Disposable {
     this.#open = open;
   }
 
-  /** The failures of each graph; to break the device is one. */
+  /** The failures of each graph; breaking the device is one. */
   async check(cases: readonly Case[], tally?: Tally): Promise<Failure[][]> {
     if (this.#graphs > PER_DEVICE) this.#close();
     this.#gpu ??= await this.#open();
@@ -114,7 +114,7 @@ class Bench implements Disposable {
   }
 }
 
-/** The smallest recipe that can be found which fails too. */
+/** The smallest failing recipe found. */
 async function shrink(bench: Bench, recipe: Recipe, milliseconds = 20_000): Promise<Omit<Finding, 'index'>> {
   const until = performance.now() + milliseconds;
   let smallest = recipe;

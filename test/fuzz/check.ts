@@ -51,7 +51,7 @@ export interface Tally {
 
 export const newTally = (): Tally => ({ sharp: 0, loose: 0, skipped: 0, programs: 0 });
 
-/** The Gpu with other traits and choices; `choices` gathers how many kernels there were to choose from. */
+/** The Gpu with other traits and choices; `choices` collects the numbers of candidate kernels. */
 function variantOf(gpu: Gpu, { traits, choice }: Variant, choices: { most: number }): Gpu {
   const base = poisoned(gpu, traits);
   const choose = async (work: readonly Work[]) =>
@@ -71,7 +71,7 @@ interface Compiled {
   readonly program: Program<Outputs>;
 }
 
-/** A problem in all ways that there are; what cannot be compiled is a failure of each of its graphs. */
+/** Checks a problem in all ways; failing to compile is a failure of each of its graphs. */
 async function compileAll(gpu: Gpu, { f, specs }: Problem, { steps, results, fours }: Recipe) {
   const compiled: Compiled[] = [];
   const failures: Failure[] = [];

@@ -30,7 +30,7 @@ const overflow = (y: number, e: number): Rounded => {
 };
 
 const isNaNForSure = (v: number, e: number) => Number.isNaN(v) && e === 0;
-/** How far apart the values at the ends of an interval are, where there is one. */
+/** The distance of the values at an interval's ends, if there is one. */
 const between = (e: number, low: number, high: number, y: number): number => {
   if (e === 0 || Number.isNaN(y)) return e;
   return Number.isFinite(high - low) ? high - low : ANYTHING;

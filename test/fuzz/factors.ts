@@ -13,7 +13,7 @@ const rowsOf = (data: ArrayLike<number>, start: number, count: number, width: nu
     Float64Array.from({ length: width }, (_, j) => data[start + i * width + j]!),
   );
 
-/** What is allowed to be lost beside the largest number that takes part. */
+/** Allowed loss relative to the largest number involved. */
 const TOLERANCE = 2e-5;
 
 /** What is wrong with the rows of orthonormal matrices, if anything is. */

@@ -23,7 +23,7 @@ describe('random graphs', () => {
   it('have the values of the interpreter however they are compiled', async () => {
     const { findings, tally } = await runCampaign(openForTest, { ...draw, from: 0, graphs: 300 });
     expect(findings.map((finding) => describeFinding(finding, draw))).toEqual([]);
-    // Comparisons that cannot fail are none.
+    // A comparison that cannot fail proves nothing.
     expect(tally.sharp).toBeGreaterThan(0.6 * (tally.sharp + tally.loose + tally.skipped));
   });
 

@@ -135,7 +135,7 @@ fn main() { b[0] += a[${vectors - 1}]; }`,
 });
 
 describe('devices that are gone', () => {
-  /** What the process has of Dawn's and the drivers' threads, once garbage is collected. */
+  /** Dawn's and the drivers' threads in this process, after garbage collection. */
   async function threads(): Promise<number> {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;

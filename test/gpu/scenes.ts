@@ -1,4 +1,4 @@
-/** A process of its own, started by `runChild`: what it does is named by its argument. */
+/** A process started by `runChild`; its argument names the scene. */
 import { compile, matmul, mean, softmax, square, type Tensor, valueAndGrad } from 'collimate';
 import { CollimateError } from '../../src/errors.ts';
 import { leave } from '../../src/experiments/interrupt.ts';
@@ -41,7 +41,7 @@ const scenes: Record<string, () => Promise<void>> = {
         .then(() => console.log('went on'));
     await leave(3);
   },
-  /** Prints the seconds of all cores that compilation takes, and those of the first run. */
+  /** Prints the CPU seconds of compilation and of the first run. */
   async first() {
     using gpu = await openGpu();
     const seconds = async <T>(body: Promise<T>): Promise<[number, T]> => {

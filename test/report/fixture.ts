@@ -4,7 +4,7 @@ import type { Analysis, EpochMetrics, Measures, SampleMeasures } from '../../src
 import type { ReportData, RunData } from '../../src/report/data.ts';
 import { range, spread } from '../../src/report/numbers.ts';
 
-/** What a made-up report is to be like. Numbers are plausible, and the same for the same seed. */
+/** Options of a made-up report. Numbers are plausible, and the same for the same seed. */
 export interface FixtureOptions {
   /** Blocks in all. */
   depth?: number;

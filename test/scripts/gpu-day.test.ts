@@ -18,7 +18,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A part that would take so many seconds, and how it ends if it is given them. */
+/** A part that takes so many seconds, and its ending if it gets them. */
 interface Fake extends Part {
   readonly takes: number;
   readonly ending?: Ending;
@@ -29,7 +29,7 @@ const fake = (name: string, takes: number, more: Partial<Fake> = {}): Fake => ({
   ...more,
 });
 
-/** What becomes of parts on a clock that only they move. */
+/** Results of parts on a clock that only they move. */
 async function day(seconds: number, ...parts: Fake[]): Promise<Result[]> {
   let [now, stopped] = [0, false];
   const results: Result[] = [];

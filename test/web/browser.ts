@@ -27,7 +27,7 @@ const TYPES: Readonly<Record<string, string>> = {
   },
 };
 
-/** What a test sees of a page that it opened. */
+/** A test's view of an opened page. */
 export interface Opened {
   readonly page: Page;
   /** Errors on its console, and exceptions that nothing caught. */
@@ -137,7 +137,7 @@ function reportsOf(page: Page): Pick<Opened, 'report' | 'reports'> {
   };
 }
 
-/** What the browser's processes for pages and for the device are, as the browser tells it. */
+/** The browser's processes for pages and for the device, as it reports them. */
 export async function processesOf(page: Page) {
   const session = await page.context().browser()!.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');

@@ -36,7 +36,7 @@ const ROUNDING = 2e-5;
 export const average = (values: readonly number[]): number =>
   values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Mean, population standard deviation and extremes of what is defined. */
+/** Mean, population standard deviation and extremes of the defined values. */
 export function spreadOf(values: readonly Maybe[]) {
   const known = values.filter((v) => v !== null);
   if (known.length === 0) return { mean: null, std: null, min: null, max: null };
@@ -91,7 +91,7 @@ function alignmentGrid({ shape, tensors, triples }: Inputs, x: Float64Array): (n
   );
 }
 
-/** Of one network at one step; `brief` leaves out what takes passes over the test images for each block. */
+/** Measures of one network at one step; `brief` omits those that pass over the test images per block. */
 export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
   const { shape, tensors, train, test, triples, spectrum } = given;
   const { inputs, width, depth, classes } = shape;
@@ -218,7 +218,7 @@ export type ReferenceAnalysis = ReturnType<typeof measuresOf>;
 const cosine = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, v, d) => sum + v * b[d]!, 0) / (Math.hypot(...a) * Math.hypot(...b));
 
-/** 1 − min_A ‖XA − Y‖² of centered X and Y of norm 1: what of Y lies in the span of the columns of X. */
+/** 1 − min_A ‖XA − Y‖² of centered X and Y of norm 1: the share of Y in the span of X's columns. */
 function linearityOf(x: readonly number[][], y: readonly number[][]): Maybe {
   const [a, b] = [x, y].map((m) => new Matrix(m.map((row) => [...row])).center('column'));
   const whole = b!.norm() ** 2;

@@ -130,7 +130,7 @@ export interface Pass {
   readonly statistics: Map<string, Statistics>;
 }
 
-/** What a layer puts out, and the way back through it, which collects gradients. */
+/** A layer's output, and its pullback, which collects gradients. */
 interface Layer {
   readonly output: Batch;
   readonly backward: (dy: Batch) => Batch;
@@ -287,7 +287,7 @@ export function trainingPass(
   return { loss, accuracy: right / count, gradients, statistics };
 }
 
-/** What the classifier makes of any h. */
+/** The classifier's logits for any h. */
 export function logitsOf({ width, classes }: Shape, tensors: Tensors, h: Batch): Batch {
   const bias = tensors.get('head.bias')!;
   return linear(h, tensors.get('head.weight')!, width).map((v, i) => v + bias[i % classes]!);
