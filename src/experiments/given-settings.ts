@@ -151,7 +151,8 @@ export function checkSettings(experiment: Experiment, settings: Settings): Setti
       'Give --no-control with --no-skip.',
     );
   }
-  networkOf(networks[experiment.model].optionsOf(settings, imageShape(experiment.dataset, settings))); // may refuse
+  // Refuses what no network can be.
+  networkOf(networks[experiment.model].optionsOf(settings, imageShape(experiment.dataset, settings)));
   return settings;
 }
 
