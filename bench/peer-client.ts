@@ -47,10 +47,7 @@ export interface PeerCommand {
 const START_MS = 120_000;
 const ANSWER_MS = 600_000;
 
-/**
- * A peer in its own process, which speaks JSON lines: it says that it is ready, answers one request at a
- * time, and ends with its input.
- */
+/** A peer process with JSON lines: it says it is ready, answers requests in turn, ends with its input. */
 export class PeerProcess implements Disposable {
   readonly info: PeerInfo;
   readonly #child: ChildProcess;

@@ -128,10 +128,7 @@ export class Peers implements Disposable {
 
 export const peerNames = ['jax-js', 'tfjs-webgpu', 'torch', 'torch-graph', 'torch-compile'] as const;
 
-/**
- * The peers in a comma-separated list.
- * @throws CollimateError for an unknown peer, such as a suite's name after `--peers`
- */
+/** The peers in a comma-separated list. @throws CollimateError for an unknown one, such as a suite */
 export function peersNamed(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !(peerNames as readonly string[]).includes(name));

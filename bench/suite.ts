@@ -27,10 +27,7 @@ export interface Suite {
   readonly name: string;
   /** A few words for `--help`. */
   readonly summary: string;
-  /**
-   * How many of lavapipe's threads share a dispatch: `all` is best for large ones; `default` is what
-   * training and analysis get.
-   */
+  /** lavapipe's threads per dispatch: `all` suits large ones; training and analysis get `default`. */
   readonly threads: 'all' | 'default';
   /** Absent where sizes are fixed. */
   readonly sizes?: SizeNotation;

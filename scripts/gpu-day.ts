@@ -1,7 +1,4 @@
-/**
- * Measures all there is to know of a GPU within minutes: `npm run gpu-day -- --out <folder> --minutes 8`.
- * See docs/ci.md.
- */
+/** Measures a GPU within minutes: `npm run gpu-day -- --out <folder> --minutes 8`. See docs/ci.md. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';

@@ -46,10 +46,7 @@ export function makeFolders(path: string): void {
   }
 }
 
-/**
- * Makes a file's folder and checks that the file can be written, before the work whose result it is to hold.
- * @throws CollimateError
- */
+/** Makes a file's folder and checks that it can be written, before any work. @throws CollimateError */
 export function checkTarget(path: string): void {
   try {
     makeFolders(dirname(path));

@@ -1,9 +1,6 @@
 import { CollimateError } from './errors.ts';
 
-/**
- * How a file's format, such as `collimate/analysis@2`, relates to the wanted one: `other` if it is another
- * format altogether, or none.
- */
+/** How a format, such as `collimate/analysis@2`, relates to the wanted one; `other`: unrelated or none. */
 export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer' | 'other' {
   if (given === wanted) return 'same';
   const [name, version] = parts(wanted);

@@ -18,10 +18,7 @@ export interface RecordKind<S extends v.GenericSchema = v.GenericSchema> {
 
 type Contents<K extends RecordKind> = v.InferInput<K['schema']>;
 
-/**
- * The contents of a JSON file, checked.
- * @throws CollimateError with the file, the place in it, and what is expected there and found
- */
+/** A JSON file's contents, checked. @throws CollimateError with the file, the place and what it expects */
 export function readRecord<K extends RecordKind>(path: string, kind: K): Contents<K> {
   return checkRecord(readJson(path, kind.remedy), path, kind);
 }
@@ -48,10 +45,7 @@ export function checkRecord<K extends RecordKind>(value: unknown, name: string, 
   return checked(whole, schema, name, remedy) as Contents<K>;
 }
 
-/**
- * The records of a file with one JSON text per line, checked; none if there is no file. A last line without
- * an end, left by a crash, is dropped.
- */
+/** The checked JSON lines of a file, without a torn last one; none if there is no file. */
 export function readLines<K extends RecordKind>(path: string, kind: K): Contents<K>[] {
   if (!existsSync(path)) return [];
   const lines = readText(path, kind.remedy).split('\n');

@@ -49,10 +49,7 @@ const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 /** A driver may crash, or a device be lost: after this many ended processes an order is given up. */
 const ATTEMPTS = 2;
 
-/**
- * Carries out orders in `workers` processes, each of which takes the first order not yet begun.
- * @throws Interrupted after a request to stop, once all processes have saved their work
- */
+/** Carries out orders in processes, each taking the next. @throws Interrupted once all have saved */
 export async function runAll(
   orders: readonly Order[],
   workers: readonly WorkerOptions[],

@@ -15,10 +15,7 @@ export const timesIn = (options: readonly string[]): string[] =>
     return /^(?:--time=|-t)(.+)$/.exec(option)?.slice(1) ?? [];
   });
 
-/**
- * Refuses a time limit that would stop and requeue a task before it gets anywhere, without end.
- * @throws CollimateError
- */
+/** Refuses a time limit that would stop and requeue a task without end. @throws CollimateError */
 export function checkTime(limit: string): void {
   const seconds = secondsOf(limit);
   if (seconds === undefined || seconds === 0 || seconds >= MIN_S) return; // 0: no limit; sbatch checks form
@@ -95,10 +92,7 @@ exit "$status"
 const directive = (value: string): string =>
   /[\s"'\\#]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : value;
 
-/**
- * Hands a script to sbatch, and returns the number of the job.
- * @throws CollimateError if there is no Slurm, or it refuses
- */
+/** Hands a script to sbatch, and returns the job's number. @throws CollimateError if that fails */
 export function sbatch(script: string, options: readonly string[]): string {
   const { status, stdout, stderr, error } = spawnSync('sbatch', ['--parsable', ...options, script], {
     encoding: 'utf8',

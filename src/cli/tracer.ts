@@ -177,10 +177,7 @@ function names(gpu: string): TraceEvent[] {
   ];
 }
 
-/**
- * Traces what a Gpu does until the end of the scope, and then writes it to a file.
- * @throws CollimateError, before anything runs, without timestamps or if the file cannot be written
- */
+/** Traces a Gpu until the scope ends, into a file. @throws CollimateError at once if either is impossible */
 export function traceInto(path: string, gpu: Gpu): Tracer & AsyncDisposable {
   const tracer = new Tracer(gpu);
   checkTarget(path);

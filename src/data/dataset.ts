@@ -45,10 +45,7 @@ export interface DatasetFacts {
   readonly superclasses?: number;
   /** Settings that apply to this dataset, but not to all. */
   readonly settings?: readonly ('resolution' | 'superclasses')[];
-  /**
-   * Test accuracy from which a network and its control count as trained, if not MNIST's: at least about a
-   * linear classifier's on the pixels. Our choice.
-   */
+  /** Test accuracy that counts as trained, if not MNIST's: about a linear classifier's, by our choice. */
   readonly trainedAt?: number;
   /** What a report says about it, if it is not one of the paper's. */
   readonly deviation?: string;

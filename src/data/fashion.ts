@@ -15,10 +15,7 @@ const FILES: Readonly<Record<string, readonly [bytes: number, sha256: string]>> 
 };
 const URL = 'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion';
 
-/**
- * Fashion-MNIST (Xiao, Rasul & Vollgraf). The authors give MD5 checksums, listed in docs/data.md; SHA-256
- * and sizes are those of the same files in TensorFlow Datasets.
- */
+/** Fashion-MNIST (Xiao, Rasul & Vollgraf); SHA-256 and sizes as in TensorFlow Datasets (same files). */
 export const fashion: Dataset = {
   title: 'Fashion-MNIST',
   ...LIKE_MNIST,

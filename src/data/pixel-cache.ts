@@ -52,10 +52,7 @@ async function readBytes(file: FileHandle, count: number): Promise<Uint8Array<Ar
   return bytes;
 }
 
-/**
- * Keeps pixels in a file, whole or not at all, and removes those that it replaces: other files of the folder
- * whose names begin with `prefix`.
- */
+/** Keeps pixels in a file, whole or not at all; removes others of the folder that begin with `prefix`. */
 export async function keepPixels(
   folder: string,
   prefix: string,

@@ -10,10 +10,7 @@ export const ANALYSIS = 'analysis.json';
 /** The file of a run that is written last. */
 export const REPORT = 'report.html';
 
-/**
- * Whether a run has all its files.
- * @throws CollimateError as {@link readAnalysis}
- */
+/** Whether a run has all its files. @throws CollimateError as {@link readAnalysis} */
 export const isDone = (folder: string): boolean =>
   readAnalysis(folder)?.claims !== undefined && existsSync(join(folder, REPORT));
 

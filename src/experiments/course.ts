@@ -37,10 +37,7 @@ export function missingEpochs(
   return [0, ...snapshotEpochs(epochs, snapshots)].filter((epoch) => !measured.has(epoch));
 }
 
-/**
- * Measures a trained run, briefly, at initialization and at each snapshot, skipping what its course.json
- * already holds. `initialization` is what its analysis says of initialization.
- */
+/** Measures a trained run's snapshots, briefly, and adds `initialization`; skips what course.json holds. */
 export async function measureCourse(
   data: DeviceTask,
   folder: RunFolder,

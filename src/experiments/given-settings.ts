@@ -102,10 +102,7 @@ export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings
   return v.strictObject(Object.fromEntries(entries)) as unknown as v.GenericSchema<Settings>;
 }
 
-/**
- * Checks settings that limit each other, or that do not apply to an experiment's network or data.
- * @throws CollimateError naming the first offending option
- */
+/** Checks that settings fit each other and the experiment. @throws CollimateError naming an option */
 export function checkSettings(experiment: Experiment, settings: Settings): Settings {
   const { batch, images, samples, validation, classes, norm, branch, shortcut, tied, skip } = settings;
   const facts = datasets[experiment.dataset];

@@ -237,10 +237,7 @@ function repeatedKey(json: string): string | undefined {
   return undefined;
 }
 
-/**
- * A tensor's numbers as float32, each exactly.
- * @returns undefined where the type holds no floats, or a float64 does not fit
- */
+/** A tensor's numbers as float32, each exactly; undefined if not floats, or if a float64 does not fit. */
 export function asFloat32({ dtype, data }: TensorData): Float32Array | undefined {
   switch (dtype) {
     case 'F32':

@@ -1,7 +1,4 @@
-/**
- * Epochs after which weights are saved: `count` of them, spaced evenly in log(epoch) as far as whole numbers
- * allow, the last one included; all epochs if there are no more.
- */
+/** Up to `count` epochs after which weights are saved, evenly in log(epoch), with the last; all if fewer. */
 export function snapshotEpochs(epochs: number, count: number): number[] {
   if (count === 0) return [];
   if (count === 1) return [epochs];

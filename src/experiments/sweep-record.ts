@@ -160,10 +160,7 @@ const none = {
   claims: [],
 };
 
-/**
- * The contents of a finished run's files; undefined if one is missing.
- * @throws CollimateError if one is damaged
- */
+/** A finished run's files; undefined if one is missing. @throws CollimateError if one is damaged */
 export function wholeRun(folder: string) {
   if (!isDone(folder)) return undefined;
   const config = readConfig(folder);

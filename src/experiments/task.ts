@@ -75,10 +75,7 @@ export function imagesFrom(dataset: ImageDataset, first: number, count: number):
 /** Last counter words for random labels; the order of epochs has 1. */
 const LABELS = 2;
 
-/**
- * The same images, a share of them with labels drawn uniformly from all classes, the true one included
- * (Zhang et al., ICLR 2017). Depends on the seed alone.
- */
+/** The images with a share of labels drawn uniformly from all classes (Zhang et al., ICLR 2017), by seed. */
 function withRandomLabels(dataset: ImageDataset, share: number, seed: number): ImageDataset {
   if (share === 0) return dataset;
   const key = keyOf(seed);

@@ -33,10 +33,7 @@ const CHOICES_FILE = {
   remedy: 'Remove the file.',
 } as const;
 
-/**
- * A hash of the kernels' variants and sources, so that rewritten ones are measured again. Numbers are left
- * out, as they differ among sizes of a class.
- */
+/** Hashes variants and sources, to remeasure rewritten kernels; omits numbers, which differ in a class. */
 function fingerprint(kernels: readonly Pick<Kernel, 'variant' | 'wgsl'>[]): string {
   const hash = createHash('sha256');
   for (const { variant, wgsl } of kernels) hash.update(`${variant}\0${wgsl.replaceAll(/\d+/g, '0')}\0`);

@@ -53,10 +53,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
 }`,
 };
 
-/**
- * Has a device compute known answers, some milliseconds' work.
- * @throws WrongAnswers if it does not
- */
+/** Has a device compute known answers, some milliseconds' work. @throws WrongAnswers */
 export async function checkDevice(gpu: Gpu): Promise<void> {
   if (!isUnchecked()) await askDevice(gpu);
 }

@@ -155,10 +155,7 @@ const familiesOf = (kernels: readonly Kernel[]): Family[] => {
 /** The families that each device has been asked about. */
 const asked = new WeakMap<GPUDevice, Map<Family, Promise<void>>>();
 
-/**
- * Has a device solve a small problem of each family of kernels before its first use.
- * @throws WrongAnswers naming the family that it gets wrong
- */
+/** Has a device solve a problem of each family before its first use. @throws WrongAnswers naming one */
 export async function examineKernels(gpu: Gpu, kernels: readonly Kernel[]): Promise<void> {
   if (isUnchecked()) return;
   const known = asked.get(gpu.device) ?? new Map<Family, Promise<void>>();

@@ -13,10 +13,7 @@ import { standalone } from './svg.ts';
 /** Writes a file at a path below the page's folder. */
 export type Write = (path: string, contents: string | Uint8Array) => void;
 
-/**
- * Writes a page as HTML and Markdown, its figures as SVG and PNG, and its numbers as CSV. The HTML comes
- * last: once it is there, everything is.
- */
+/** Writes a page as HTML and Markdown, figures as SVG and PNG, numbers as CSV; last of all, the HTML. */
 export function publish(write: Write, report: Report, name = 'report'): void {
   for (const part of ownFigures(report.sections)) {
     const { svg, png: image } = filesOf(part);

@@ -2,10 +2,7 @@ import { equal, greater, iota, mul, random, reshape, where } from '../autograd/f
 import type { Tensor } from '../autograd/tensor.ts';
 import type { BlockNoise, Network } from './network.ts';
 
-/**
- * Stochastic depth and dropout of a step. Draws depend on seed, step, block and position alone, so that a
- * resumed run continues with the same numbers.
- */
+/** A step's stochastic depth and dropout, by seed, step, block and position alone, so runs can resume. */
 export function blockNoise(
   { survival, dropout }: Pick<Network, 'survival' | 'dropout'>,
   step: Tensor,

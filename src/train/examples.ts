@@ -7,10 +7,7 @@ import type { Network } from './network.ts';
 
 /** Labeled examples that a GPU trains on. */
 export interface DeviceExamples {
-  /**
-   * Bytes [n, features]; in images, channels vary fastest. On the GPU, or on the host if that is too small:
-   * steps then read them piece by piece.
-   */
+  /** Bytes [n, features]; in images, channels vary fastest. On the host, steps read them piece by piece. */
   readonly images: DeviceArray | Uint8Array;
   /** u8 [n]. */
   readonly labels: DeviceArray;

@@ -10,10 +10,7 @@ export interface Entry {
 /** Elements to which stretches are aligned: a binding may start at multiples of 256 bytes on any adapter. */
 const ALIGNMENT = 64;
 
-/**
- * Many named arrays laid end to end in one, which an optimizer step, copy or checkpoint treats as one. Gaps
- * hold zeros.
- */
+/** Many named arrays laid end to end in one, to be updated, copied or saved as one; gaps hold zeros. */
 export class Layout {
   readonly entries: readonly (Entry & { readonly start: number; readonly size: number })[];
   /** Elements of the whole, gaps included. */

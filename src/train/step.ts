@@ -27,10 +27,7 @@ export function exampleAt(step: number, place: number, count: number, batch: num
   return shuffleIndex((step % stepsPerEpoch) * batch + place, key, count);
 }
 
-/**
- * Gradients, batch statistics and log of the step at the counter. Each epoch visits the examples in its own
- * order, which depends on the seed and the epoch.
- */
+/** The counter's step: gradients, batch statistics and log. Seed and epoch choose each epoch's order. */
 export function gradientStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
   const count = examples.labels.size;
   const stepsPerEpoch = Math.floor(count / batch);

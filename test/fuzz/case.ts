@@ -36,10 +36,7 @@ export function allNodes(outputs: readonly Tensor[]): readonly Tensor[] {
   return made.length ? made : outputs;
 }
 
-/**
- * A recipe's function, with its derivative's further arguments: values, then Jv and Jᵀu of all f32 outputs
- * and inputs.
- */
+/** A recipe's function, with v and u as further arguments: values, then Jv and Jᵀu of f32 ones. */
 function functionOf(recipe: Recipe): Pick<Problem, 'specs' | 'f' | 'split'> {
   const { wanted, outputs } = build(recipe);
   const values = (...xs: Tensor[]) => [...build(recipe, xs).outputs];
