@@ -135,7 +135,6 @@ function sweepLine(sweep: Sweep, rates: Rates): void {
   console.log(JSON.stringify({ sweep: sweep.name, runs, estimatedTrainingSeconds: rounded(seconds) }));
 }
 
-/** A sweep's runs, and how long they train. */
 function plan(sweep: Sweep, level: Level, rates: Rates): { runs: number; seconds: number } {
   const planned = planSweep(sweep, { level, seeds: defaultSeeds(level), changes: {} });
   const seconds = planned.map(({ experiment, settings }) => secondsOf(experiment, settings, rates));
@@ -147,7 +146,6 @@ const secondsOf = (experiment: Experiment, settings: Settings, rates: Rates): nu
 
 const rounded = (seconds: number): number => Number(seconds.toPrecision(2));
 
-/** A time to one or two digits. */
 function duration(seconds: number): string {
   const units = { d: 86_400, h: 3600, min: 60 };
   const found = Object.entries(units).find(([, size]) => seconds >= 2 * size);

@@ -55,7 +55,6 @@ export function stopWhereOutputEnds(): void {
   }
 }
 
-/** Prints an error and returns its exit status. */
 export function reportError(thrown: unknown): number {
   const error = ofSystem(rootOf(thrown));
   if (process.env.COLLIMATE_DEBUG) console.error(error);

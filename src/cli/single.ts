@@ -18,7 +18,6 @@ import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
 import { traceInto } from './tracer.ts';
 import { conclude } from './verdict-table.ts';
 
-/** Options of a single run besides its settings. */
 export interface SingleOptions extends GivenSettings {
   readonly adapter?: string;
   readonly dataDir?: string;

@@ -8,7 +8,6 @@ const NOTICE_S = 120;
 /** The shortest time limit: the notice, which Slurm may give a minute early, and as long again to work. */
 const MIN_S = 2 * (NOTICE_S + 60);
 
-/** Time limits among other options of sbatch. */
 export const timesIn = (options: readonly string[]): string[] =>
   options.flatMap((option, i) => {
     if (option === '--time' || option === '-t') return options.slice(i + 1, i + 2);

@@ -42,7 +42,6 @@ export interface Subject {
   request?(task: Task): Pick<AnalysisRequest, 'triples' | 'spectrum'> & Partial<AnalysisRequest>;
 }
 
-/** The user's options for a subject. */
 export interface SubjectOptions {
   readonly config: string | undefined;
   readonly data: string | undefined;

@@ -27,7 +27,6 @@ import { alignColumns } from './verdict-table.ts';
 const MAX_TASKS = 16;
 const PROGRAM = fileURLToPath(new URL('./collimate.ts', import.meta.url));
 
-/** Options that select runs, as in `reproduce`. */
 interface Plan extends GivenPlan {
   readonly out: string;
 }

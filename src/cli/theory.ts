@@ -35,7 +35,6 @@ export interface TheoryOptions extends GivenTheory {
   readonly strict?: boolean | undefined;
 }
 
-/** Parses arguments and runs. */
 export async function theoryCommand(args: readonly string[]): Promise<number> {
   const command = new Command(commandLine('reproduce', [theorySweep.name]))
     .description(

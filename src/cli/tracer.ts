@@ -165,7 +165,6 @@ function eventsOf(parts: readonly TimedRun[], shift: number): TraceEvent[] {
   return [span('programs', label, begin, at(last.begin + last.nanoseconds), whole), ...dispatches];
 }
 
-/** Names and order of the tracks. */
 function names(gpu: string): TraceEvent[] {
   const meta = (name: string, pid: number, tid: number, value: string): TraceEvent => ({
     ...{ name, ph: 'M', pid, tid, ts: 0, args: { name: value } },

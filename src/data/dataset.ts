@@ -41,7 +41,6 @@ export interface DatasetFacts {
   readonly classes: number;
   /** Whether its targets are vectors, with R² for accuracy. */
   readonly regression?: boolean;
-  /** Number of superclasses that group its classes, if any. */
   readonly superclasses?: number;
   /** Settings that apply to this dataset, but not to all. */
   readonly settings?: readonly ('resolution' | 'superclasses')[];

@@ -2,7 +2,6 @@ import fs from 'node:fs';
 import { gunzipSync, constants as zlib } from 'node:zlib';
 import { CollimateError, reading } from '../errors.ts';
 
-/** An array of unsigned bytes. */
 export interface IdxArray {
   readonly shape: readonly number[];
   /** The elements, row-major: a view of `file`. */

@@ -23,7 +23,6 @@ const BESIDE = /^(train|val)(\/[^/.][^/]*)+$/;
 /** More than a hundred times what ImageNette's take. */
 const MAX_BYTES = 2 ** 24;
 
-/** Splits file names into images and others. */
 export const imagesAmong = (names: readonly string[]): { images: string[]; others: string[] } => ({
   images: names.filter((name) => IMAGE.test(name)),
   others: names.filter((name) => BESIDE.test(name) && !IMAGE.test(name)),

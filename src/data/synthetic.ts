@@ -23,7 +23,6 @@ export const syntheticImages: Dataset = {
 };
 
 const SEED = 1;
-/** Maximum bytes of images in one part. */
 const MAX_BYTES = 2 ** 32 - 1;
 
 /** Waves that sum to a class's pattern, and their maximum periods across the image. */
@@ -78,7 +77,6 @@ function makePatterns(side: number): Float64Array {
   return patterns;
 }
 
-/** The images numbered from `first` on. */
 function makePart(side: number, patterns: Float64Array, first: number, count: number): ImageDataset {
   const size = side * side * channels;
   const images = new Uint8Array(count * size);
@@ -105,7 +103,6 @@ function makePart(side: number, patterns: Float64Array, first: number, count: nu
   return squareImages({ images, labels }, { name: 'synthetic-images', side, channels, classes });
 }
 
-/** Uniform, independent bytes. */
 export function noiseBytes(count: number, seed: number, stream: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(count / 16) * 4);
   for (let i = 0; i < words.length; i += 4) words.set(philox([i / 4, stream, 0, 0], [seed, 0]), i);

@@ -26,7 +26,6 @@ export interface AnalysisRequest {
   readonly convention?: AnalysisOptions['convention'] | undefined;
 }
 
-/** Maximum number of training images for neural collapse. */
 const COLLAPSE_IMAGES = 10_000;
 /** A second device pays once all Jacobians' tangents hold this many numbers: about those of `mnist-fc`. */
 const WIDE_FROM = 1e6;

@@ -132,7 +132,6 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
   return { info, state };
 }
 
-/** A file's metadata texts as values. */
 function fieldsOf(texts: Readonly<Record<string, string>>, fileName: string): Record<string, unknown> {
   const fields: Record<string, unknown> = { ...texts };
   const said = (name: string) => Object.hasOwn(texts, name);

@@ -56,7 +56,6 @@ export function forwardFlops({ parameters, norms }: Network): number {
 export type Rates = Readonly<Record<Model, number>>;
 
 const PROBE = { images: 256, batch: 128, lr: 1e-3, momentum: 0, weightDecay: 0, steps: 1e6, seed: 1 };
-/** Minimum milliseconds to measure a rate. */
 const PROBE_MS = 300;
 
 /** Measures how fast an adapter trains a two-block network of each kind. Takes seconds, mostly compiling. */

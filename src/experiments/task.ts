@@ -60,7 +60,6 @@ export function taskOf(all: DatasetSplit, settings: DataSettings): Task {
   };
 }
 
-/** A contiguous part of the images. */
 export function imagesFrom(dataset: ImageDataset, first: number, count: number): ImageDataset {
   if (first === 0 && count === dataset.count) return dataset;
   const { images, labels, targets, classes } = dataset;

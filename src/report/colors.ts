@@ -10,7 +10,6 @@ const categories = [
   ...['#4b8f29', '#8e5fd0', '#9c6b4e', '#3d93c4', '#7b838d'],
 ];
 
-/** A color per class. */
 export function classColor(label: number, classes: number): string {
   if (classes <= categories.length) return categories[label % categories.length]!;
   return `hsl(${Math.round((360 * label) / classes)},55%,${label % 2 ? 40 : 52}%)`;

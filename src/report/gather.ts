@@ -5,7 +5,6 @@ import type { Verdict } from './page.ts';
 import { type Statement, statements } from './statements.ts';
 import { type Shown, together } from './verdicts.ts';
 
-/** The evidence for one statement of the paper. */
 export interface Gathered {
   readonly statement: Statement;
   readonly verdict: Verdict;

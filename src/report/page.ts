@@ -133,7 +133,6 @@ export type ColumnOf<T> = readonly [
   numeric?: 'numeric' | undefined,
 ];
 
-/** A table with a row for each item. */
 export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], items: readonly T[]): Table => ({
   ...{ kind: 'table', caption },
   columns: columns.map(([label, , numeric]) => ({ label, numeric: numeric !== undefined })),

@@ -70,7 +70,6 @@ const bySeed: ColumnOf<readonly SweepRun[]> = [
   (runs) => ({ text: runs.flatMap((run, i) => [i > 0 ? ' ' : '', ofSeed(run)]) }),
 ];
 
-/** A row per cell, with links to its runs' pages. */
 export function cellTable(record: SweepRecord): Table {
   const drawn = new Set(record.figures.flatMap((f): readonly string[] => ('scalars' in f ? f.scalars : [])));
   const valuesOf = (runs: readonly SweepRun[], name: ShownName) =>

@@ -124,7 +124,6 @@ function absent({ runs }: SweepRecord): Part[] {
   return [...of('failed', 'failed'), ...of('missing', 'not done yet')];
 }
 
-/** Settings that no axis changes. */
 export const sharedSettings = ({ base, axes, batched }: SweepRecord): Row[] =>
   Object.entries(base)
     .filter(([setting]) => (batched || setting !== 'seed') && !axes.some(({ name }) => name === setting))

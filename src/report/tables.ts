@@ -11,7 +11,6 @@ import { evidenceRow } from './verdicts.ts';
 
 type One = Shown<Measures>;
 
-/** Columns of a mean. */
 const withStd = (name: string, { mean, std }: Spread) => ({ [name]: mean, [`${name}Std`]: std });
 
 const paths = namesOf('sample', 'path');
@@ -95,7 +94,6 @@ const trainingRows = ({ run, control }: ReportData): Observation[] => [
   ...(control?.metrics ?? []).map((line) => ({ network: 'control', ...line })),
 ];
 
-/** Every scalar at each snapshot. */
 export const courseRows = ({ course = [], analysis }: Pick<RunData, 'course' | 'analysis'>) =>
   course.flatMap((snapshot) =>
     scalarNames.map((measure) => ({

@@ -13,7 +13,6 @@ import {
 } from './page.ts';
 import { statements } from './statements.ts';
 
-/** Evidence as a row of a table. */
 export interface Shown extends Evidence {
   /** Where it comes from, in a table of several sources. */
   readonly source?: Link;
@@ -27,7 +26,6 @@ const uncertaintyInWords = ({ value, threshold, uncertainty }: Evidence): string
     ? `; known to ±${format(uncertainty)}, as singular values lie close`
     : '';
 
-/** The number of seeds in which a claim holds. */
 const seedsInWords = ({ values, holding, verdict }: Evidence): string =>
   values.length > 1 && verdict !== 'not measurable' ? `${holding} of ${values.length}` : '—';
 
@@ -102,7 +100,6 @@ export const verdicts = (claims: readonly Shown[], words: string, controlLabel?:
     ? [verdictTable(claims, controlLabel), note(words)]
     : [{ kind: 'text', text: 'No claim was judged.' }];
 
-/** What the numbers of a verdict table mean. */
 export function verdictNote(claims: readonly Evidence[], over: 'samples' | 'seeds'): string {
   const undefinedCell = claims.some((c) => [c.value, c.atInitialization, c.control].includes(null));
   const interval = claims.some((c) => c.interval)

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
 
-/** The range of a numeric setting. */
 export interface Range {
   readonly whole: boolean;
   readonly minimum: number;
@@ -90,6 +89,5 @@ const fits = (value: unknown, { whole, minimum, maximum, above = false }: Range)
 const inWords = ({ whole, minimum, maximum, above = false, word }: Range): string =>
   `${whole ? 'a whole number' : 'a number'} ${above ? 'above' : 'from'} ${minimum} ${above ? 'and at most' : 'to'} ${maximum}${word ? `, or ${word}` : ''}`;
 
-/** Schema of a number in files. */
 export const numberIn = (range: Range) =>
   v.custom<number>((x) => (range.word !== undefined && x === range.word) || fits(x, range), inWords(range));

@@ -14,7 +14,6 @@ export const rowOf = (name: SettingName): AnyRow => rows[name] as AnyRow;
 /** The paper's values of variations: files that omit them mean these. */
 export const defaults = valuesOf((name) => rowOf(name).default);
 
-/** The settings that have a value, with it. */
 export function valuesOf(of: (name: SettingName) => unknown): Partial<Settings> {
   const all = settingNames.map((name) => [name, of(name)] as const);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
@@ -84,7 +83,6 @@ export function schemaOf(name: SettingName, narrow: (range: Range) => Range = (r
   return name === 'controlWeightDecay' ? v.nullable(schema) : schema;
 }
 
-/** Schema of what checkpoints record. */
 export const trainingSchema = v.strictObject(
   Object.fromEntries(
     recorded.map((name) => [name, name in defaults ? v.exactOptional(schemaOf(name)) : schemaOf(name)]),

@@ -60,7 +60,6 @@ const differs =
     value !== paper && `${label}: ${value} here, ${paper} in the paper.`;
 const percentage = (share: number): string => `${Number((100 * share).toPrecision(3))}%`;
 const silent = () => false as const;
-/** What a report says of the control, if any. */
 const ofControl = ({ settings }: Context<Settings>, words: string): string =>
   settings.controlWeightDecay === null ? '' : `; the control ${words}`;
 

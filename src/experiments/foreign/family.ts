@@ -27,7 +27,6 @@ export interface Inputs {
   readonly branches?: 'apart' | 'together' | undefined;
 }
 
-/** Queries on shapes. */
 export interface Shapes {
   readonly config: ReturnType<TensorFiles['config']>;
   has(name: string): boolean;

@@ -75,7 +75,6 @@ export async function unconstrainedOptimizer(
   ]);
   for (const program of [gradient, updating, singular, all]) keep(program);
   return {
-    /** Queues steps and returns at once. */
     queue: (steps: number) => gpu.submit([gradient, updating], steps),
     /** Cross-entropy and objective of each start, S numbers each, with the current parameters. */
     async values(): Promise<{ loss: number[]; objective: number[] }> {

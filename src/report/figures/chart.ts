@@ -46,7 +46,6 @@ export function chart({ title, note, marks = [], ...options }: ChartOptions): Pa
   return { title, note, ...size, body: plot({ ...margins, ...options, ...size, marks: [frame, ...marks] }) };
 }
 
-/** The part of a chart inside its frame. */
 export const inside = (width: number, height: number): [number, number] => [
   width - margins.marginLeft - margins.marginRight,
   height - margins.marginTop - margins.marginBottom,

@@ -8,7 +8,6 @@ import type { Figure } from '../page.ts';
 import { figure, type LegendItem, type Panel, panelWidth } from '../svg.ts';
 import { axis, inside } from './chart.ts';
 
-/** Where runs lie along one axis of a sweep. */
 export interface SweepAxis {
   readonly name: string;
   readonly label: string;
