@@ -33,6 +33,19 @@ test.each(DOCS)('lines of prose in %s end before column 110', (file) => {
 
 const SOURCES = ['src', 'test', 'bench', 'peers', 'scripts', 'web'];
 
+test.each(SOURCES)('comments in %s end before column 110', (folder) => {
+  const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+  const long = files
+    .filter((file) => /\.tsx?$/.test(file))
+    .flatMap((file) => {
+      const lines = readFileSync(join(ROOT, folder, file), 'utf8').split('\n');
+      return lines.flatMap((line, i) =>
+        /^ *(\/\/|\/?\*)/.test(line) && line.length >= COLUMNS ? [`${file}:${i + 1}`] : [],
+      );
+    });
+  expect(long).toEqual([]);
+});
+
 test.each(DOCS)('the sources that %s names exist', (file) => {
   const text = readFileSync(join(ROOT, file), 'utf8');
   const paths = [...text.matchAll(/`((?:src|test|bench|peers|scripts)\/[\w./-]+)`/g)].map(

@@ -43,7 +43,7 @@ export function coloring({ shape, reach }: Stage): {
   return { colors, count: periods.reduce((a, b) => a * b, channels) };
 }
 
-/** Whether an operator's ‖J‖_F² is probed rather than estimated: if that takes no more products than its SVD. */
+/** Whether ‖J‖_F² of an operator is probed, not estimated: if that takes no more products than its SVD. */
 export const isExact = (stage: Stage, sketch: SketchOptions): boolean =>
   coloring(stage).count <= productsOf(sketch);
 

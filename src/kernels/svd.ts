@@ -137,15 +137,15 @@ const ROWS = ${blockRows}u; // of a block
 const BLOCKS = ${Math.ceil(n / blockRows)}u;
 // The cosine up to which rows count as orthogonal: some times what rounding leaves.
 const ORTHOGONAL = ${(2 * Math.sqrt(n) * 2 ** -23).toExponential(3)};
-// What a rotation changes of the other cosines is at most their largest times its effect, the tangent that it moves the shorter
-// row by. So a sweep with neither above this leaves cosines that add up to no more than ORTHOGONAL. Its cosines alone would
-// not tell: between rows of nearly one norm the smallest makes for a large rotation.
+// A rotation changes other cosines by at most the largest of them times its effect, the tangent by which it
+// moves the shorter row. If neither exceeds this in a sweep, the cosines left add up to ORTHOGONAL at most.
+// Cosines alone would not tell: between rows of nearly equal norm, the smallest causes a large rotation.
 const LAST = 3e-4;
 // Squared norm of a row that has vanished, against elements near 1.
 const VANISHED = 1e-32;
 // The largest cosine or effect met in this sweep, or 2 if rows were out of order.
 var<private> worst: f32;
-// Squared norms of the longer and the shorter row after the last rotation; between them, longer is that of p.
+// Squared norms of the longer and the shorter row after the last rotation; between rotations, longer is p's.
 var<private> longer: f32;
 var<private> rest: f32;
 
@@ -197,8 +197,8 @@ ${each((c) => `var p${c}: vec4f; var q${c}: vec4f;`)}
     }
     ${meet}
     for (var first = 0u; first < BLOCKS; first++) {
-      // Loads and stores take most of the time to compile, so there is one place for each: the first block, too, comes
-      // in through q (and is stored as it may be), and leaves through q. Loops of no turns cost less than branches.
+      // Loads and stores take longest to compile, so each has one place: the first block, too, comes in and
+      // leaves through q (and is stored as it may be). Loops of no turns cost less than branches.
       for (var second = first; second <= BLOCKS; second++) {
         let coming = second == first;
         let leaving = second == BLOCKS;
@@ -255,7 +255,7 @@ S[problem * ${n} + index] = ${dot('q', 'q')};`)}
 ${parts > 1 ? rowSumOf(parts) : ''}
 fn largest(x: vec4f) -> f32 { return max(max(x.x, x.y), max(x.z, x.w)); }
 
-// The rotation (x y; z w) that makes rows of squared norms pp, qq and inner product pq orthogonal, the longer first.
+// The rotation (x y; z w) that makes rows with squared norms pp, qq and product pq orthogonal, longer first.
 fn rotation(pp: f32, qq: f32, pq: f32) -> vec4f {
   let long = max(pp, qq);
   let short = min(pp, qq);
@@ -269,7 +269,7 @@ fn rotation(pp: f32, qq: f32, pq: f32) -> vec4f {
   let t = select(0.0, g / half, turns);
   worst = max(worst, select(select(cosine, cosine / half, turns), 2.0, swap));
   longer = long + t * pq;
-  // Below zero by rounding, a row would count as shorter than the zeros beyond the last one, and trade places with them.
+  // Negative by rounding, it would sort a row behind the zeros that lie past the last one.
   rest = max(short - t * pq, 0);
   // 1/√(1 + t²) would round up more often than down, and rows would grow: by 3e-6 at n = 64.
   let h = sqrt(1 + t * t);
