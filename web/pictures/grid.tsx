@@ -14,7 +14,7 @@ function diagonalShare(matrix: readonly (readonly number[])[]): number {
 /** How opaque an entry is: small ones are lifted a little, so that one sees that they are there. */
 const opacity = (entry: number): number => Math.min(1, entry) ** 0.7;
 
-/** The entries of matrices as one image: each matrix is K pixels wide, as opaque as its entries are large. */
+/** The entries of matrices as one image: each is K pixels wide, as opaque as its entries are large. */
 function imageOf(matrices: Picture['alignment'], size: number, color: string): OffscreenCanvas {
   const side = matrices.length * size;
   const canvas = new OffscreenCanvas(side, side);
