@@ -13,7 +13,7 @@ function quiet({ logger }) {
 /** Types that exports name, but nobody needs by name: parts of signatures, what types are inferred from, the engine's insides. */
 const inner = `
   Args ARRAYS As Axes Float GivenArgs Logical Mapped Numeric Sides StepOf Tensor TracedArgs TransformerFields
-  analysisFields measures Options sampleMeasures summary table
+  analysisFields measures Options sampleMeasures settings summary table
   AdapterInfo AdapterTraits BlockNoise DeviceMemory Kernel Layout Measure NdArray Params Plan Queue Recorder Runnable Shader Work
 `;
 

@@ -57,7 +57,7 @@ const RESAMPLES = 2000;
 export function rankInterval(seeds: readonly Points[]): [low: number, high: number] | null {
   const count = seeds[0]?.length ?? 0;
   if (count < 3 || seeds.some((points) => points.length !== count)) return null;
-  const uniform = philoxUniform(RESAMPLES * count, [1, 0]);
+  const uniform = philoxUniform(RESAMPLES * count, [1, 0], 0);
   const means = range(RESAMPLES).flatMap((n) => {
     const drawn = range(count).map((i) => Math.floor(count * uniform[n * count + i]!));
     return meanOf(seeds.map((points) => rankCorrelation(drawn.map((i) => points[i]!)))) ?? [];

@@ -56,12 +56,12 @@ function generate(count: number, key: Key, stream: number, map: (words: Words) =
 }
 
 /** `count` numbers uniform in [0, 1). */
-export function philoxUniform(count: number, key: Key, stream = 0): Float64Array {
+export function philoxUniform(count: number, key: Key, stream: number): Float64Array {
   return generate(count, key, stream, (words) => words.map(unit));
 }
 
 /** `count` standard normal numbers, by the Box–Muller transform of pairs of words. */
-export function philoxNormal(count: number, key: Key, stream = 0): Float64Array {
+export function philoxNormal(count: number, key: Key, stream: number): Float64Array {
   const pair = (u: number, v: number) => {
     const radius = Math.sqrt(-2 * Math.log(unit(u) + 2 ** -25));
     const angle = 2 * Math.PI * unit(v);

@@ -67,6 +67,7 @@ export function team(lanes: number, traits: AdapterTraits) {
     const steps = joinLanes([{ name: 'x', mailbox: 'mailbox', join, withPeer }], 1, lanes, subgroup);
     return `fn ${name}(value: vec4f) -> vec4f {\n  var x = value;\n  ${steps.join('\n  ')}\n  return x;\n}`;
   };
+  // nearOne: powers of two that bring magnitudes x to [1, 4); zero stays zero under them.
   return {
     lanes,
     alone: subgroup === lanes,
@@ -76,7 +77,6 @@ var<private> lane: u32;
 ${subgroup < lanes ? 'var<workgroup> mailbox: array<vec4f, LANES>;' : ''}
 ${reduce('teamSum', (a, b) => `${a} + ${b}`)}
 ${reduce('teamMax', (a, b) => `max(${a}, ${b})`)}
-// Powers of two that bring magnitudes x to [1, 4); zero stays zero under them.
 fn nearOne(x: vec4f) -> vec4f {
   return bitcast<vec4f>(max(vec4u(254 << 23) - (bitcast<vec4u>(x) & vec4u(255 << 23)), vec4u(1 << 23)));
 }

@@ -237,7 +237,7 @@ export abstract class ResidualNetwork implements Network {
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
-  /** What the classifier reads of h_{L+1} [… , n, ...shape]: its mean over positions, [… , n, features]. */
+  /** What the classifier reads: h_{L+1}'s mean over positions, [… , n, features], of [… , n, ...shape]. */
   features(last: Tensor, _weights: Weights): Tensor {
     return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
   }

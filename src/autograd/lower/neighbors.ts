@@ -114,9 +114,9 @@ function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): rea
       sameShape(own, others) &&
       wide(next.expression!) === wide(group.expression!) &&
       chained.every((t) => t.size === size && readsInOrder(t, t, next.expression!));
-    const beside = chained.length === 0 && Math.max(size, before) <= SMALL;
-    if (!(alike && (beside || chained.length > 0)) && !(ofOne && beside && (size === 1 || before === 1)))
-      return undefined;
+    const single = ofOne && (size === 1 || before === 1);
+    const fits = chained.length ? alike : Math.max(size, before) <= SMALL && (alike || single);
+    if (!fits) return undefined;
 
     const space = size > before ? own : others;
     const nodes = [...group.nodes, ...next.nodes];
@@ -140,19 +140,17 @@ function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): rea
   for (const group of groups) {
     let at = found.length;
     if (group.kind === 'pointwise') {
-      const single = sizeOf(spaceOf(group)) === 1;
-      const candidates = [
-        ...group.reads.map((t) => places.get(t)),
-        ...[`${spaceOf(group)}`, single ? 'any' : '1'].map((space) => last.get(space)),
-      ];
-      for (const candidate of new Set(candidates)) {
-        const joined = candidate === undefined ? undefined : follow(candidate, group);
+      const space = `${spaceOf(group)}`;
+      const others = [space, sizeOf(spaceOf(group)) === 1 ? 'any' : '1'];
+      const makers = group.reads.flatMap((t) => places.get(t) ?? []);
+      for (const candidate of new Set([...makers, ...others.flatMap((other) => last.get(other) ?? [])])) {
+        const joined = follow(candidate, group);
         if (!joined) continue;
-        found[candidate!] = { group: joined, parts: [...found[candidate!]!.parts, group] };
-        at = candidate!;
+        found[candidate] = { group: joined, parts: [...found[candidate]!.parts, group] };
+        at = candidate;
         break;
       }
-      for (const space of [`${spaceOf(group)}`, 'any']) last.set(space, at);
+      for (const name of [space, 'any']) last.set(name, at);
     }
     if (at === found.length) found.push({ group, parts: [group] });
     for (const node of group.nodes) places.set(node, at);
