@@ -69,7 +69,7 @@ export function expectApart(
   const refuse = (o: number, other: string, how: string): never => {
     throw new CollimateError(
       `${label}: output ${o} and ${other} ${how}`,
-      'Bind the output to an array of its own, or compile with inPlace if it shall replace the input.',
+      'Bind the output to an array of its own, or compile with inPlace to replace the input.',
     );
   };
   outputs.forEach((out, o) => {

@@ -62,7 +62,7 @@ function checkOutputs(name: string, inputs: readonly Tensor[], outputs: readonly
   if (!leaked?.is('input')) return;
   throw new CollimateError(
     `${name} uses input ${leaked.params.name}, ${formatType(leaked)}, of another trace`,
-    'Let no tensor outlive the function that is traced: pass in what it needs as arguments.',
+    'Let no tensor outlive the traced function: pass in what it needs as arguments.',
   );
 }
 

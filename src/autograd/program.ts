@@ -254,7 +254,7 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
       if (memory.holds(buffer)) continue;
       throw new CollimateError(
         `${this.label}: ${buffer.label} was disposed of, or lies on another device than the program is run on`,
-        'Keep arrays alive as long as programs that are bound to them, and run programs on their own device.',
+        'Keep arrays alive while programs are bound to them, and run programs on their own device.',
       );
     }
   }

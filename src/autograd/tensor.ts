@@ -55,7 +55,7 @@ export function expectTensors(
   if (i < 0) return;
   throw new CollimateError(
     `${op}: operand ${i} is ${describe(operands[i])}, not a tensor`,
-    'Pass data to the traced function as arguments of its own; make a tensor of a number with full.',
+    'Pass data to the traced function as arguments; make a tensor of a number with full.',
   );
 }
 

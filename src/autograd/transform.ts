@@ -183,7 +183,7 @@ export function tensorsLike(what: string, model: unknown, tree: unknown, batched
     if (sameShape(value.shape, expected) && value.dtype === 'f32') continue;
     throw new CollimateError(
       `${name}: expected f32${formatShape(expected)}, got ${formatType(value)}`,
-      'Its trailing axes must be those of the tensor that it belongs to, its leading axes those of the others.',
+      'Its trailing axes must be those of its tensor, its leading axes those of the others.',
     );
   }
   return { given: matched.map(({ value }) => value), lead };

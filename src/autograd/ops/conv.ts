@@ -63,7 +63,7 @@ export const convRules: Pick<Rules, 'conv'> = {
           if (before === size) return;
           throw new CollimateError(
             `conv: ${formatShape(a!.shape)} has ${before} ${NAMES[side]}, ${formatShape(b!.shape)} has ${size}`,
-            'Images are [n, height, width, channels], weights [output channels, height, width, input channels] (for an image gradient, with channels swapped).',
+            'Images are [n, height, width, channels], weights [output channels, height, width, input channels] (swapped for an image gradient).',
           );
         });
       });
