@@ -60,7 +60,8 @@ export async function measureStage(
   for (let first = 0; first < count; first += each) {
     const size = Math.min(each, count - first);
     const here = points.slice(0, -1).map((h) => h.subarray(first * whole, (first + size) * whole));
-    using jacobians = residualJacobians(gpu, network, stage, state, here, jacobianOptions);
+    const open = (map: Stage) => residualJacobians(gpu, network, map, state, here, jacobianOptions);
+    using jacobians = open(stage);
     const triples = await jacobians.triples();
     const compared = (x: Float32Array) => leading(x, spectrum * dim, k * dim);
     const a = await jacobians.couplings(compared(triples.u), compared(triples.v));
@@ -83,7 +84,7 @@ export async function measureStage(
       });
     });
     const overlaps = await jacobians.overlaps(directions);
-    const pairs = await tokenPairs(gpu, network, stage, state, here, jacobianOptions, k, triples);
+    const pairs = await tokenPairs(stage, open, jacobianOptions, k, triples);
     blocks.forEach((own, n) => {
       const path = points.map((h) => at(h, first + n));
       const stageAt: StageAt = {

@@ -1,9 +1,7 @@
-import type { Gpu } from '../gpu/device.ts';
-import type { ResidualNetwork, Stage } from '../models/residual-network.ts';
+import type { Stage } from '../models/residual-network.ts';
 import { range } from '../numbers.ts';
-import type { HostState } from '../train/state.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
-import { type JacobianTriples, residualJacobians } from './jacobians.ts';
+import type { JacobianTriples, residualJacobians } from './jacobians.ts';
 
 /** Two Jacobians of a block: `self`, of two tokens each by itself; `context`, of one token by two. */
 export interface TokenPair {
@@ -19,16 +17,13 @@ function comparedTokens({ count, causal, to }: NonNullable<Stage['tokens']>): nu
 }
 
 /**
- * All ordered pairs of a stage at some samples, with h before each block in `points`; none without tokens.
- * `known` are the triples of the Jacobians that the stage's measures use.
+ * All ordered pairs of a stage; none without tokens. `open` gives the Jacobians of another token of its
+ * blocks at some samples; `known` are the triples of those that the stage's measures use.
  */
 export async function tokenPairs(
-  gpu: Gpu,
-  network: ResidualNetwork,
   stage: Stage,
-  state: HostState,
-  points: readonly Float32Array[],
-  options: JacobianOptions,
+  open: (map: Stage) => ReturnType<typeof residualJacobians>,
+  { columns, triples }: JacobianOptions,
   k: number,
   known: JacobianTriples,
 ): Promise<(sample: number) => TokenPair[]> {
@@ -38,13 +33,11 @@ export async function tokenPairs(
   const self = [own!, ...others].map((t) => ({ from: t, to: t }));
   const context = others.map((from) => ({ from, to: own! }));
   const maps = [...self, ...context].map((map) => ({ ...stage, tokens: { ...tokens, ...map } }));
-  const open = (map: Stage) => residualJacobians(gpu, network, map, state, points, options);
   const found = own === tokens.from ? [known] : [];
   for (const map of maps.slice(found.length)) {
     using jacobians = open(map);
     found.push(await jacobians.triples());
   }
-  const { columns, triples } = options;
   const problems = known.s.length / columns;
   const kindOf = (m: number, p: number): TokenPair['kind'] | undefined => {
     if (Math.max(m, p) < self.length) return 'self';
