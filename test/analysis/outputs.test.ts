@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readPoints } from '../../src/analysis/batch-reader.ts';
 import { at } from '../../src/analysis/measures/block-influence.ts';
 import { overImages } from '../../src/analysis/measures/compressibility.ts';
-import { linearities } from '../../src/analysis/measures/linearity.ts';
+import { linearities, strideOf } from '../../src/analysis/measures/linearity.ts';
 import type { Images, StageAt } from '../../src/analysis/measures/measure.ts';
 import { chooseSamples } from '../../src/analysis/samples.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
@@ -109,6 +109,23 @@ test('linearity does not depend on the size of a feature', async () => {
   expect(whole).toBeCloseTo(share(columnsOf(y)), 6);
   expect(step).toBeCloseTo(share(columnsOf(y.map((v, k) => v - x[k]!))), 4);
   expect(step).toBeLessThan(0.9);
+});
+
+test('linearity is of all positions alike, whatever their number divides', () => {
+  for (const [features, positions, count] of [
+    [768, 1024, 100],
+    [12, 8, 100],
+    [8, 64, 100],
+    [64, 50, 100],
+  ] as const) {
+    const stride = strideOf({ features, positions }, count);
+    const seen = new Array<number>(positions).fill(0);
+    let rows = 0;
+    for (let row = 0; row < count * positions; row += stride, rows++) seen[row % positions]!++;
+    expect(Math.max(...seen) - Math.min(...seen)).toBeLessThanOrEqual(1);
+    expect(rows).toBeGreaterThanOrEqual(8 * features);
+    expect(rows).toBeLessThanOrEqual(16 * features);
+  }
 });
 
 test('linearity of few rows says nothing', async () => {

@@ -38,15 +38,21 @@ export async function overImages({ gpu, network, weights, train }: Images): Prom
   const sides = network.stages.map(rowsOf);
   const asked = sides.map(({ features, positions }) => Math.ceil((ROWS * features) / positions));
   const count = Math.min(train.labels.size, Math.max(IMAGES, ...asked));
-  const points = await readPoints(gpu, network, weights, train, count, (s) => {
-    const { features, positions } = sides[s]!;
-    return Math.max(1, Math.floor((count * positions) / (ROWS * features)));
-  });
+  const points = await readPoints(gpu, network, weights, train, count, (s) => strideOf(sides[s]!, count));
   const found: Awaited<ReturnType<typeof linearities>> = [];
   for (const [s, behind] of network.behind(points).entries())
     found.push(...(await linearities(gpu, points[s]!.slice(0, -1), behind, sides[s]!.features)));
   return { linearity: found.map(([whole]) => whole), linearityOfStep: found.map(([, step]) => step) };
 }
+
+/** Which rows of `count` images are taken: each of the stride, and so all positions alike. */
+export function strideOf({ features, positions }: ReturnType<typeof rowsOf>, count: number): number {
+  let stride = Math.max(1, Math.floor((count * positions) / (ROWS * features)));
+  while (gcd(stride, positions) > 1) stride--;
+  return stride;
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /** Below this share of a point's or feature's energy, or of a feature's variance, variation is rounding. */
 const ROUNDING = 1e-12;
