@@ -54,6 +54,14 @@ describe('a scalar', () => {
     expect(scalar('topEnergy').uncertainty!(measured, network)).toBeCloseTo(2 * Math.SQRT2 * 0.5 + 0.25, 12);
   });
 
+  test('of half the depth is of one stage: half-way through several, nothing is known', () => {
+    const lost = (stages: number[]) => {
+      const { network, trained } = fixture({ stages }).run.analysis;
+      return scalar('halfAccuracyLost').from({ ...trained, earlyAccuracy: [0.1, 0.5, 0.75, 1] }, network);
+    };
+    expect([lost([3]), lost([2, 3])]).toEqual([0.25, null]);
+  });
+
   test('of left and right vectors passes over the first three blocks, if there are more', () => {
     expect(trained({}, { leftRight: [0, 0, 0, 0.8, 0.7, 0.9, 0.9, 0.9] })('leftRight').value).toBe(0.7);
     expect(trained({ depth: 2 }, { leftRight: [0.1, 0.5] })('leftRight').value).toBe(0.5);

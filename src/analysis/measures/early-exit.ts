@@ -6,7 +6,7 @@ import { type Images, type Scalar, SHARE } from './measure.ts';
 export const title = 'Stopping early';
 export const about = `How much a network knows before its end: the classifier reads h_l in place of h_{L+1}, and nothing is trained anew.
 That blocks refine one estimate step by step is what Jastrzębski et al. (*Residual connections encourage iterative inference*, ICLR
-2018) find; a network that is one block iterated may then stop when it has to.`;
+2018) find; a network that is one block iterated may then stop when it has to. \`halfAccuracyLost\` is \`null\` with several stages: half-way is not in the last.`;
 
 export const whole = {
   earlyAccuracy: later(
@@ -35,6 +35,7 @@ export const scalars = {
     label: 'accuracy lost at half depth',
     what: 'training accuracy lost if the network stops after half of its blocks',
     domain: SHARE,
-    from: ({ earlyAccuracy }) => (earlyAccuracy ? earlyAccuracy.at(-1)! - halfway(earlyAccuracy) : null),
+    from: ({ earlyAccuracy }, { stages }) =>
+      earlyAccuracy && stages.length === 1 ? earlyAccuracy.at(-1)! - halfway(earlyAccuracy) : null,
   },
 } satisfies Record<string, Scalar<Measures>>;
