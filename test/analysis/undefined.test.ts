@@ -44,6 +44,12 @@ describe('what is undefined of a path', () => {
   });
 });
 
+test('no variation of growth where norms are one but for rounding', () => {
+  const turning = points([3, 4], [5, 0], [0, 5 + 2e-7], [-3 - 1e-7, 4]);
+  expect(lineMeasures(turning)).toMatchObject({ growthCv: null, straightness: expect.any(Number) });
+  expect(lineMeasures(points([3, 4], [6, 8], [12, 16])).growthCv).toBeCloseTo(0, 12);
+});
+
 test('no variation of one number, or about a mean of 0', () => {
   expect([variation([2]), variation([1, -1]), variation([]), variation([2, 2])]).toEqual([
     null,

@@ -29,7 +29,7 @@ export const sample = {
   stepCosine: ofPath('mean cosine between successive steps'),
   growthCv: later(
     ofPath(
-      'standard deviation (population) over abs(mean) of log(‖h_{i+1}‖ / ‖h_i‖): 0 where norms grow exponentially (after the exponential distance of Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
+      'standard deviation (population) over abs(mean) of log(‖h_{i+1}‖ / ‖h_i‖): 0 where norms grow exponentially, `null` where they do not grow (after the exponential distance of Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
     ),
   ),
   stepNorms: perBlock('‖h_{i+1} − h_i‖'),
@@ -40,6 +40,8 @@ export const at = ({ path, plane }: StageAt) => lineMeasures(path, plane);
 
 /** Steps below this share of the points' energy are float32's rounding. */
 const ROUNDING = 1e-14;
+/** So is the growth of a log norm up to this. */
+const GROWN = 1e-6;
 
 /** Straightness and spacing of a path: null but for norms if it is still; `line` also for two points. */
 export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): Values<typeof sample> {
@@ -51,7 +53,8 @@ export function lineMeasures(path: Rows, plane: Plane = principalPlane(path)): V
   const still = !(stepNorms.reduce((sum, x) => sum + x * x, 0) > ROUNDING * energy);
   const covered = still ? 0 : norm(centerOf(units));
   const growth = path.slice(1).map((h, i) => Math.log(norm(h) / norm(path[i]!)));
-  const spread = variation(growth);
+  const grown = growth.some((x) => Math.abs(x) > GROWN);
+  const spread = grown ? variation(growth) : null;
   const cosines = steps
     .slice(1)
     .flatMap((s, i) =>
