@@ -76,7 +76,7 @@ export const short = (x: number): string => String(+(+x.toFixed(4) || x).toPreci
 export function verdictOn(value: number | null | undefined, threshold: Threshold, uncertainty = 0): Verdict {
   if (value == null || !Number.isFinite(value)) return 'not measurable';
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = threshold;
-  const on = (x: number) => x >= atLeast && x <= atMost;
-  const certain = [-uncertainty, uncertainty].every((off) => on(value + off) === on(value));
-  return certain ? (on(value) ? 'holds' : 'does not hold') : 'not measurable';
+  const [low, high] = [value - uncertainty, value + uncertainty];
+  if (low >= atLeast && high <= atMost) return 'holds';
+  return high < atLeast || low > atMost ? 'does not hold' : 'not measurable';
 }

@@ -156,6 +156,9 @@ describe('a verdict on an uncertain number', () => {
     expect(verdictOn(0.7, { atLeast: 0.65 }, 0.06)).toBe('not measurable');
     expect(verdictOn(0.6, { atLeast: 0.65 }, 0.04)).toBe('does not hold');
     expect(verdictOn(0.5, { atLeast: 0.4, atMost: 0.6 }, 0.2)).toBe('not measurable');
+    expect(verdictOn(0.3, { atLeast: 0.4, atMost: 0.6 }, 0.05)).toBe('does not hold');
+    // Both ends lie outside, and the thresholds between them.
+    expect(verdictOn(0.3, { atLeast: 0.4, atMost: 0.6 }, 0.5)).toBe('not measurable');
   });
 
   test('is not measurable among the claims of a run', () => {
@@ -176,6 +179,16 @@ describe('a verdict on an uncertain number', () => {
       uncertainty: 2 * (share - 0.65),
     });
   });
+});
+
+test('a cosine of exactly 0 may be off by as much as any near it', () => {
+  const errorOf = (cosine: number) =>
+    summary.leftRightError.of(
+      [{ leftRight: [[cosine]], sigma: [[1]], residual: [[1e-3]], gap: [[1]] }],
+      1,
+    )[0]!.mean;
+  expect(errorOf(0)).toBeGreaterThan(2e-3);
+  expect(errorOf(0)).toBeCloseTo(errorOf(1e-9)!, 9);
 });
 
 test('left and right vectors are summarized over the top three triples, fewer where there are no more', () => {

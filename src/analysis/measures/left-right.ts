@@ -36,7 +36,9 @@ export const summary = {
   leftRightError: later(
     overBlocks({ label: 'error of u·v' }, (s: Sample, i) => {
       const errors = vectorErrors(s.residual?.[i] ?? [], s.gap?.[i] ?? []);
-      return meanOf(s.leftRight[i]!.slice(0, TOP).map((c, k) => c && cosineError(c, errors[k] ?? 1)));
+      return meanOf(
+        s.leftRight[i]!.slice(0, TOP).map((c, k) => (c === null ? null : cosineError(c, errors[k] ?? 1))),
+      );
     }),
   ),
 };
