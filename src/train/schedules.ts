@@ -1,4 +1,4 @@
-import { add, cast, cos, div, exp, maximum, minimum, mul, sub } from '../autograd/functions.ts';
+import { add, cast, cos, div, maximum, minimum, mul, pow, sub } from '../autograd/functions.ts';
 import type { Tensor, Typed } from '../autograd/tensor.ts';
 import { checkReal, checkWhole } from '../errors.ts';
 
@@ -60,7 +60,7 @@ export function stepDecay(options: {
   checkReal('lr', lr, 0);
   checkWhole('every', every, 1);
   checkReal('factor', factor, 0);
-  return (step) => mul(exp(mul(cast(div(step, every), 'f32'), Math.log(factor))), lr);
+  return (step) => mul(pow(factor, cast(div(step, every), 'f32')), lr);
 }
 
 /**

@@ -118,6 +118,7 @@ describe('a schedule', () => {
     ['cosine', t.cosine({ lr: 2, steps: 4 }), [2, 1 + Math.SQRT1_2, 1, 1 - Math.SQRT1_2, 0, 0]],
     ['linear', t.linear({ lr: 2, to: 1, steps: 4 }), [2, 1.75, 1.5, 1.25, 1, 1]],
     ['stepDecay', t.stepDecay({ lr: 2, every: 2, factor: 0.5 }), [2, 2, 1, 1, 0.5, 0.5]],
+    ['stepDecay to nothing', t.stepDecay({ lr: 2, every: 2, factor: 0 }), [2, 2, 0, 0, 0, 0]],
     ['warmup to a constant', t.warmup(2, 3), [0, 1.5, 3, 3, 3, 3]],
     ['warmup to another', t.warmup(2, t.linear({ lr: 4, steps: 2 })), [0, 2, 4, 2, 0, 0]],
   ])('%s', (_, schedule, want) => {
