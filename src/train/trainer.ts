@@ -50,6 +50,8 @@ export interface StepRecord {
  */
 export class Trainer implements Disposable {
   #queued = 0;
+  /** Step from which this session continues. */
+  #first = 0;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -136,6 +138,7 @@ export class Trainer implements Disposable {
   load(host: Parameters<TrainingState['load']>[0]): void {
     this.state.load(host);
     this.#queued = host.step;
+    this.#first = host.step;
   }
 
   /** Steps queued so far, those of an earlier session included. */
@@ -143,11 +146,11 @@ export class Trainer implements Disposable {
     return this.#queued;
   }
 
-  /** Losses of the last `count` steps queued so far (at most 1,024), once they have run. */
+  /** Losses of the last `count` steps queued since the state was loaded (at most 1,024), once they have run. */
   async records(count: number): Promise<StepRecord[]> {
     checkWhole('the number of records', count, 0);
     const end = this.#queued;
-    const available = Math.min(count, end, LOG_LENGTH);
+    const available = Math.min(count, end - this.#first, LOG_LENGTH);
     const log = await this.log.read();
     return Array.from({ length: available }, (_, i) => {
       const step = end - available + i;

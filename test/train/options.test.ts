@@ -138,6 +138,8 @@ describe('a training loop refuses', () => {
       );
       trainer.queue(1);
       expect(trainer.step).toBe(options.steps);
+      // Steps before the loaded state were another session's, and their losses are not known.
+      expect((await trainer.records(3)).map(({ step }) => step)).toEqual([options.steps - 1]);
       await expect(trainer.records(-1)).rejects.toThrow('the number of records is -1');
       const { weights } = trainer.state;
       await expect(Evaluator.create(gpu, network, weights, examples, 5)).rejects.toThrow(
