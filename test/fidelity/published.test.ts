@@ -290,6 +290,24 @@ describe.each(Object.entries(cases))('%s', (_, given) => {
   });
 });
 
+// Defaults of the `configuration_*.py` of Hugging Face's transformers, and of timm's layers.
+test.each<[string, object, object]>([
+  ['GPT-2, tied', { n_head: 4 }, { epsilon: 1e-5, mlp: 'gelu-tanh' }],
+  [
+    'GPT-NeoX, in turn',
+    { num_attention_heads: 2 },
+    { epsilon: 1e-5, mlp: 'gelu', rotaryShare: 0.25, rotaryBase: 10_000, parallel: true },
+  ],
+  ['Llama with grouped heads', { num_attention_heads: 4 }, { epsilon: 1e-6, rotaryBase: 10_000 }],
+  ['a Vision Transformer of timm', { num_heads: 1 }, { epsilon: 1e-6, mlp: 'gelu' }],
+  ['a Vision Transformer of Hugging Face', { num_attention_heads: 4 }, { epsilon: 1e-12, mlp: 'gelu' }],
+])('what a configuration of %s leaves open', (name, config, expected) => {
+  const given = cases[name]!;
+  const files = tensorFiles('a', within('a', inMemory(encodeSafetensors(fileOf(given)))), () => config);
+  const texts = { length: LENGTH, used: [0, 1], next: [0, 1, 2] };
+  expect(recognize(files, given.images ? {} : { texts }).options).toMatchObject(expected);
+});
+
 test('σ of a bottleneck of torchvision are those of float64', async () => {
   const network = new ResNet({
     ...{ inputs: [5, 4, 3], channels: 2, classes: 3, activation: 'relu', skip: true },
