@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
+import { batchOf, isDense } from '../../src/analysis/batches.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
+import type { ResidualNetwork } from '../../src/models/residual-network.ts';
+import { softwareTraits } from '../gpu/traits.ts';
 
-const common = { depth: 2, activation: 'relu', skip: true } as const;
+const common = { depth: 16, activation: 'relu', skip: true } as const;
 const fc = (classes: number, width: number) => new FcResNet({ ...common, inputs: 4, width, classes });
 const conv = (classes: number, side: number, channels: number) =>
   new ConvResNet({
@@ -28,4 +31,19 @@ test.each([
     seed: 1,
   });
   expect([triples, spectrum, sketchColumns, powerIterations, filters]).toEqual(expected);
+});
+
+// A batch of tangents has 32 MiB: 512 matrices of 128 × 128 numbers, or as many sketches of 64 times 256.
+test.each<[string, ResidualNetwork, number, [dense: boolean, samples: number, blocks: number]]>([
+  ['matrices, all samples and some blocks', fc(10, 128), 100, [true, 100, 5]],
+  ['matrices, all blocks', fc(10, 128), 10, [true, 10, 16]],
+  ['matrices, half of the samples and one block', fc(10, 128), 601, [true, 301, 1]],
+  ['a matrix too large to hold', fc(10, 4096), 100, [false, 25, 1]],
+  ['positions', conv(10, 8, 4), 100, [false, 100, 5]],
+])('what a program of an analysis holds at once: %s', (_, network, count, expected) => {
+  const settings = analysisSettings(network, { seed: 1 });
+  const sketch = { ...settings, columns: settings.sketchColumns };
+  const [stage] = network.stages as [(typeof network.stages)[0]];
+  const { samples, blocks } = batchOf(stage, count, sketch, softwareTraits);
+  expect([isDense(stage, sketch, softwareTraits), samples, blocks]).toEqual(expected);
 });
