@@ -146,7 +146,7 @@ export class Trainer implements Disposable {
     return this.#queued;
   }
 
-  /** Losses of the last `count` steps queued since the state was loaded (at most 1,024), once they have run. */
+  /** Losses of the last `count` steps since the state was loaded (at most 1,024), once they have run. */
   async records(count: number): Promise<StepRecord[]> {
     checkWhole('the number of records', count, 0);
     const end = this.#queued;
