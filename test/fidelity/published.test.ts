@@ -291,7 +291,7 @@ describe.each(Object.entries(cases))('%s', (_, given) => {
 });
 
 // Defaults of the `configuration_*.py` of Hugging Face's transformers, and of timm's layers.
-test.each<[string, object, object]>([
+test.each<[string, Record<string, unknown>, object]>([
   ['GPT-2, tied', { n_head: 4 }, { epsilon: 1e-5, mlp: 'gelu-tanh' }],
   [
     'GPT-NeoX, in turn',
