@@ -69,27 +69,23 @@ export function transpose<D extends DType>(x: Typed<D>, perm?: readonly number[]
 /** Swaps the last two axes, like JAX’s `mT`. @example mT(array([1, 2, 3, 4], [2, 2])) // [[1, 3], [2, 4]] */
 export const mT = <D extends DType>(x: Typed<D>): Typed<D> => transpose(x, [1, 0]);
 
-/** Repeats axes of size 1 so that the last become `to`. @example broadcast(array([7]), [3]) // [7, 7, 7] */
+/** Repeats axes of size 1, and missing ones, to `to`. @example broadcast(array([7]), [3]) // [7, 7, 7] */
 export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
   expectTensors('broadcast', [x]);
   const shape = sides('broadcast', to);
   if (sameShape(x.shape.slice(-to.length), shape)) return x;
-  return bind('broadcast', [x], { to: shape });
+  const missing = new Array<number>(Math.max(0, to.length - x.rank)).fill(1);
+  return bind('broadcast', [missing.length ? reshape(x, [...missing, ...x.shape]) : x], { to: shape });
 }
 
 /** A tensor of one value. @example full(7, [2]) // [7, 7] */
 export function full<D extends DType = 'f32'>(value: number, shape: Shape, dtype?: D): Typed<D> {
-  const ones = sides('full', shape).map(() => 1);
-  return broadcast(reshape(constant(value, dtype), ones), shape);
+  return broadcast(constant(value, dtype), sides('full', shape));
 }
 
 /** `x` repeated to the shape of `target`. */
 export function broadcastLike<D extends DType>(x: Typed<D>, target: Tensor): Typed<D> {
-  if (sameShape(x.shape, target.shape)) return x;
-  return broadcast(
-    x.rank < target.rank ? reshape(x, [...new Array<number>(target.rank - x.rank).fill(1), ...x.shape]) : x,
-    target.shape,
-  );
+  return sameShape(x.shape, target.shape) ? x : broadcast(x, target.shape);
 }
 
 /** Moves one axis, the others keeping their order: `moveaxis(x, 0, -2)` takes [r, …, d] to […, r, d]. */

@@ -184,6 +184,7 @@ const cases: { [P in Primitive]: readonly Case[] } = {
   broadcast: [
     on((x) => c.broadcast(x, [3, 4]), [2, 1, 4]),
     on((x) => c.broadcast(c.exp(x), [2, 3, 5]), [2, 1, 1]),
+    on((x) => c.broadcast(x, [2, 3, 4]), [3, 1]),
   ],
   slice: [
     on((x) => c.slice(x, 1, 4), [3, 5]),
