@@ -1,13 +1,12 @@
-import * as Plot from '@observablehq/plot';
 import type { BenchFile, Row } from '../../bench/result.ts';
 import { fitLine } from '../../bench/statistics.ts';
 import { axes } from '../../bench/suites/scaling.ts';
 import { digits } from '../../bench/table.ts';
+import type { Swatch } from '../../src/analysis/measures/figure.ts';
 import { accent, contrast, neutral } from '../../src/report/colors.ts';
-import { axis, chart, logAxis } from '../../src/report/figures/chart.ts';
+import { draw, type Titled } from '../../src/report/figures/draw.ts';
 import { logDomain, range } from '../../src/report/numbers.ts';
 import type { Figure } from '../../src/report/page.ts';
-import { figure, type Legend, type Panel } from '../../src/report/svg.ts';
 
 /** GFLOPS of matrix products over size, with the ceilings drawn in; undefined if none was measured. */
 export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: string): Figure | undefined {
@@ -35,45 +34,41 @@ export function gflopsFigure({ rows, roofline, adapter }: BenchFile, file: strin
     .map((t) => left * (right / left) ** (t / 40))
     .map((x) => ({ x, y: Math.min(roofline.gflops, (roofline.gbps * x) / 6) }));
   const cubes = points.filter(({ cube }) => cube).sort((a, b) => a.x - b.x);
-  const mark = { x: 'x', y: 'y', stroke: 'color', r: 3.5 } as const;
-  const panel = chart({
+  const place = { x: 'x', y: 'y' };
+  const ring = { mark: 'dot', ...place, stroke: 'color', r: 3.5 } as const;
+  const panel: Titled = {
     title: 'fp32 matrix products',
     note: `ceilings: ${digits(roofline.gflops)} GFLOPS, ${digits(roofline.gbps)} GB/s`,
     width: 640,
     height: 340,
-    x: logAxis(
-      '∛(M·N·K)',
-      [left, right],
-      [32, 64, 128, 256, 512, 1024, 2048, 4096].filter((t) => t >= left && t <= right),
-    ),
-    y: { ...logAxis('GFLOPS', ys), grid: true },
+    x: {
+      label: '∛(M·N·K)',
+      type: 'log',
+      domain: [left, right],
+      ticks: [32, 64, 128, 256, 512, 1024, 2048, 4096].filter((t) => t >= left && t <= right),
+    },
+    y: { label: 'GFLOPS', type: 'log', domain: ys },
     marks: [
-      Plot.line(ceiling, { x: 'x', y: 'y', stroke: neutral, strokeDasharray: '4 3', strokeWidth: 1.5 }),
-      Plot.line(cubes, { x: 'x', y: 'y', z: 'name', stroke: 'color', strokeWidth: 1.5 }),
-      Plot.dot(cubes, { ...mark, fill: 'color' }),
-      Plot.dot(
-        points.filter(({ cube }) => !cube),
-        { ...mark, fill: 'none', strokeWidth: 1.5 },
-      ),
-      Plot.dot(rivals, { x: 'x', y: 'y', stroke: neutral, symbol: 'times', r: 3.5 }),
-      Plot.text(rivals, { x: 'x', y: 'y', text: 'name', dy: 12, fill: 'currentColor', fontSize: 10 }),
+      { mark: 'line', rows: ceiling, ...place, stroke: 'neutral', strokeDasharray: '4 3', strokeWidth: 1.5 },
+      { mark: 'line', rows: cubes, ...place, z: 'name', stroke: 'color', strokeWidth: 1.5 },
+      { ...ring, rows: cubes, fill: 'color' },
+      { ...ring, rows: points.filter(({ cube }) => !cube), strokeWidth: 1.5 },
+      { mark: 'dot', rows: rivals, ...place, stroke: 'neutral', symbol: 'times', r: 3.5 },
+      { mark: 'text', rows: rivals, ...place, text: 'name', dy: 12, fontSize: 10 },
+    ],
+  };
+  return draw({
+    file,
+    title: `Matrix products on ${adapter.name}`,
+    caption:
+      'GFLOPS over size: filled dots for cubes, joined by lines, rings for other sizes, crosses for peers. The dashed line ' +
+      'is what the measured ceilings of arithmetic and copying allow for a cube.',
+    rows: [[panel]],
+    legend: [
+      ...forms.map((form): Swatch => [form, color(form), 'line']),
+      ['roofline of a cube', 'neutral', 'dashed'],
     ],
   });
-  const items: Extract<Legend, { items: unknown }>['items'] = [
-    ...forms.map((form): [string, string, 'line'] => [form, color(form), 'line']),
-    ['roofline of a cube', neutral, 'dashed'],
-  ];
-  return figure(
-    {
-      file,
-      title: `Matrix products on ${adapter.name}`,
-      caption:
-        'GFLOPS over size: filled dots for cubes, joined by lines, rings for other sizes, crosses for peers. The dashed line ' +
-        'is what the measured ceilings of arithmetic and copying allow for a cube.',
-    },
-    [[panel]],
-    { items },
-  );
 }
 
 /** The geometric mean of M, N and K. */
@@ -86,23 +81,19 @@ export function scalingFigure({ rows, adapter }: BenchFile, file: string): Figur
     return own.length > 1 ? [scalingPanel(name, own, abscissa, unit)] : [];
   });
   if (panels.length === 0) return undefined;
-  return figure(
-    {
-      file,
-      title: `Time of a training step on ${adapter.name}`,
-      caption:
-        'Step time of the network of mnist-fc against depth, width and batch, all else fixed: medians with quartiles, the ' +
-        'line fitted to them, and what the dispatches of the step would cost if they did nothing.',
-    },
-    [panels],
-    {
-      items: [
-        ['measured', accent, 'dot'],
-        ['fitted line', contrast, 'line'],
-        ['its dispatches alone', neutral, 'dashed'],
-      ],
-    },
-  );
+  return draw({
+    file,
+    title: `Time of a training step on ${adapter.name}`,
+    caption:
+      'Step time of the network of mnist-fc against depth, width and batch, all else fixed: medians with quartiles, the ' +
+      'line fitted to them, and what the dispatches of the step would cost if they did nothing.',
+    rows: [panels],
+    legend: [
+      ['measured', 'accent', 'dot'],
+      ['fitted line', 'contrast', 'line'],
+      ['its dispatches alone', 'neutral', 'dashed'],
+    ],
+  });
 }
 
 function scalingPanel(
@@ -110,7 +101,7 @@ function scalingPanel(
   rows: readonly Row[],
   abscissa: (value: number) => number,
   unit: string,
-): Panel {
+): Titled {
   const points = rows.map(({ size, milliseconds, figures }) => ({
     x: abscissa(+size),
     y: milliseconds!.median,
@@ -122,23 +113,19 @@ function scalingPanel(
   const right = Math.max(...points.map(({ x }) => x));
   const line = [0, right].map((x) => ({ x, y: a + b * x }));
   const top = Math.max(...points.map(({ high }) => high), line[1]!.y);
-  return chart({
+  return {
     title: `against ${name}`,
     note: `${digits(a)} ms + ${Number(b.toPrecision(2))} ms × ${unit}, R² ${r2.toFixed(3)}`,
-    x: { ...axis(unit), domain: [0, right * 1.05], ticks: 5 },
-    y: { ...axis('ms a step'), domain: [Math.min(0, a), top * 1.08], ticks: 6, grid: true },
+    x: { label: unit, domain: [0, right * 1.05] },
+    y: { label: 'ms a step', domain: [Math.min(0, a), top * 1.08] },
     marks: [
-      Plot.line(line, { x: 'x', y: 'y', stroke: contrast, strokeWidth: 1.5 }),
-      Plot.line(points, { x: 'x', y: 'dispatching', stroke: neutral, strokeDasharray: '4 3' }),
-      Plot.ruleX(points, {
-        x: 'x',
-        y1: 'low',
-        y2: 'high',
-        stroke: accent,
-        strokeOpacity: 0.6,
-        strokeWidth: 2,
-      }),
-      Plot.dot(points, { x: 'x', y: 'y', fill: accent, r: 3.2 }),
+      { mark: 'line', rows: line, x: 'x', y: 'y', stroke: 'contrast', strokeWidth: 1.5 },
+      { mark: 'line', rows: points, x: 'x', y: 'dispatching', stroke: 'neutral', strokeDasharray: '4 3' },
+      {
+        ...{ mark: 'ruleX', rows: points, x: 'x', y1: 'low', y2: 'high' },
+        ...{ stroke: 'accent', strokeOpacity: 0.6, strokeWidth: 2 },
+      },
+      { mark: 'dot', rows: points, x: 'x', y: 'y', fill: 'accent', r: 3.2 },
     ],
-  });
+  };
 }

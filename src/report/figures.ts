@@ -1,36 +1,54 @@
-import { all } from '../analysis/results.ts';
-import { scalar, scalarNames } from '../analysis/scalars.ts';
+import type { FigureSpec, Shown } from '../analysis/measures/figure.ts';
+import { blocksInWords, stagesOf } from '../analysis/network-info.ts';
+import { all, type Measures } from '../analysis/results.ts';
 import { type ReportData, shown } from './data.ts';
-import { draw } from './figures/kinds.ts';
-import { coursePanels } from './figures/sweep-figures.ts';
-import { training } from './figures/training.ts';
+import { draw, type Picture } from './figures/draw.ts';
+import { course, training } from './figures/training.ts';
 import type { Figure } from './page.ts';
-import { figure } from './svg.ts';
-import { courseRows } from './tables.ts';
 
 /** All figures of a report: those of measures, in order, then training and the course of alignment. */
-export const figures = (data: ReportData): Figure[] => [
-  ...all.flatMap((measure) => measure.figures ?? []).map((spec) => draw(spec, shown(data))),
-  training(data),
-  ...course(data),
-];
+export const figures = (data: ReportData): Figure[] =>
+  [
+    ...all.flatMap((measure) => measure.figures ?? []).map((spec) => pictureOf(spec, shown(data))),
+    training(data),
+    ...course(data),
+  ].map(draw);
 
-/** How alignment and neural collapse came about, where weights were kept on the way. */
-function course({ run }: ReportData): Figure[] {
-  if (!run.course) return [];
-  const followed = scalarNames.filter((name) => scalar(name).followed);
-  const rows = courseRows(run).map((row) => ({ ...row, run: run.label }));
-  return [
-    figure(
-      {
-        file: 'course.svg',
-        data: ['course'],
-        title: 'Alignment and neural collapse over training',
-        caption:
-          'Measures at snapshots of training, from initialization on. Look for alignment (d, e, f, g) that rises while neural ' +
-          'collapse (j, k, l) falls to 0. Epochs are placed by their logarithms; each panel has its own scale.',
-      },
-      coursePanels(followed, rows),
-    ),
+/** A measure's figure of some networks: its rows of panels, and the notes on stages common to all. */
+function pictureOf(
+  { panels, caption, legend, ...words }: FigureSpec<Measures>,
+  all: readonly Shown<Measures>[],
+): Picture {
+  const { network } = all[0]!;
+  const whole = { stage: 0, start: 0, end: network.depth };
+  const stages = stagesOf(network.stages);
+  const given = panels.flatMap(({ where, each, draw, caption = [] }) => {
+    const some = all.filter(({ measures }) => where?.(measures) ?? true);
+    const ranges = each === 'stage' ? stages : [whole];
+    const rows = ranges.map((range) =>
+      some.map((one) => {
+        const title = ranges.length > 1 ? `${one.title}, stage ${range.stage + 1}` : one.title;
+        return { title, ...draw({ ...one, ...range }) };
+      }),
+    );
+    return some.length > 0 ? [{ rows, caption }] : [];
+  });
+  const rows = given.flatMap((part) => part.rows);
+  const captions = given.flatMap((part) => part.caption);
+  const place = (i: number) => (captions.length > 1 ? `${['First', 'Then', 'Last'][i]} row: ` : '');
+  const sentences = [
+    typeof caption === 'function' ? caption(all) : caption,
+    ...captions.map((part, i) => place(i) + part),
+    stages.length > 1 &&
+      rows.length > given.length &&
+      `A row for each stage, as vectors of different lengths cannot be compared: ${blocksInWords(network)}.`,
+    rows.flat().some((one) => 'marks' in one && one.x.parts?.length) &&
+      'Broken lines part the stages, between which h changes its shape.',
   ];
+  return {
+    ...words,
+    caption: sentences.filter(Boolean).join(' '),
+    rows,
+    legend: typeof legend === 'function' ? legend(all) : legend,
+  };
 }

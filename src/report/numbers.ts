@@ -1,4 +1,4 @@
-import { defined, range } from '../numbers.ts';
+import { defined, format, range } from '../numbers.ts';
 
 export { spreadOf as spread } from '../analysis/statistics.ts';
 export { defined, format, formatSpread, percent, range } from '../numbers.ts';
@@ -11,7 +11,7 @@ export function blockTicks(depth: number): number[] {
 }
 
 /** Ticks of a logarithmic axis: 1–2–5 over a short span, powers of ten over a long one. */
-export function logTicks([low, high]: [number, number]): number[] {
+export function logTicks([low, high]: readonly [number, number]): number[] {
   const decades = range(Math.floor(Math.log10(high)) - Math.floor(Math.log10(low)) + 1).map(
     (i) => i + Math.floor(Math.log10(low)),
   );
@@ -23,6 +23,14 @@ export function logTicks([low, high]: [number, number]): number[] {
     .filter((t) => t >= low && t <= high);
 }
 
+/** A place on an axis. */
+export const valueInWords = (value: number | string): string =>
+  typeof value === 'string'
+    ? value
+    : Number.isInteger(value) || Math.abs(value) >= 1e-3
+      ? String(+value.toPrecision(4))
+      : format(value);
+
 /** 0.02, 30, 10⁻⁴. */
 export function logLabel(x: number): string {
   const exponent = Math.round(Math.log10(x));
@@ -31,7 +39,7 @@ export function logLabel(x: number): string {
 }
 
 /** The span of positive numbers, widened a little; values below `floor` times the largest do not count. */
-export function logDomain(values: (number | null)[], floor = 1e-7): [number, number] {
+export function logDomain(values: readonly (number | null)[], floor = 1e-7): [number, number] {
   const positive = values.filter((v): v is number => defined(v) && v > 0);
   if (positive.length === 0) return [0.1, 1];
   const high = Math.max(...positive);

@@ -1,8 +1,7 @@
 import { type ShownName, shown, shownNames } from '../analysis/scalars.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
 import type { Data, Observation } from './csv.ts';
-import { valueInWords } from './figures/sweep-axis.ts';
-import { format, formatSpread, groupBy, spread } from './numbers.ts';
+import { format, formatSpread, groupBy, spread, valueInWords } from './numbers.ts';
 import { type ColumnOf, type Table, tableOf } from './page.ts';
 import { evidenceRow } from './verdicts.ts';
 

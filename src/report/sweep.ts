@@ -1,27 +1,9 @@
 import { join } from 'node:path';
-import type { Analysis } from '../analysis/results.ts';
 import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
 import type { Data } from './csv.ts';
-import {
-  type MatrixOf,
-  sweepBlocks,
-  sweepCourse,
-  sweepMatrices,
-  sweepPoints,
-  sweepScalars,
-} from './figures/sweep-figures.ts';
-import {
-  type Figure,
-  figureParts,
-  headed,
-  link,
-  note,
-  type Part,
-  type Report,
-  type Row,
-  section,
-} from './page.ts';
+import { type RunDetails, sweepFigures } from './figures/sweep-figures.ts';
+import { figureParts, headed, link, note, type Part, type Report, type Row, section } from './page.ts';
 import { below, publish, type Write } from './publish.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
 import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
@@ -33,19 +15,15 @@ export const writeSweepReport = (root: string, record: SweepRecord): void =>
     analysisOf: ({ id, status }) => (status === 'done' && readAnalysis(join(root, 'runs', id))) || null,
   });
 
-/** What a page shows of single runs besides scalars; null if missing. */
-export interface RunDetails {
-  readonly analysisOf?: (run: SweepRun) => Analysis | null;
-  readonly matrixOf?: MatrixOf;
-  readonly tables?: readonly Data[];
-}
+/** What a page shows of single runs, and tables of its own. */
+type PageDetails = RunDetails & { readonly tables?: readonly Data[] };
 
 /** The same, given the runs' details. */
-export const drawSweep = (write: Write, record: SweepRecord, details: RunDetails): void =>
+export const drawSweep = (write: Write, record: SweepRecord, details: PageDetails): void =>
   publish(write, sweepPage(record, details));
 
 /** A sweep's page: claims over seeds, figures, a row per cell, and how it was made. */
-function sweepPage(record: SweepRecord, details: RunDetails): Report {
+function sweepPage(record: SweepRecord, details: PageDetails): Report {
   const { claims, batched = false } = record;
   const done = record.runs.filter(({ status }) => status === 'done').length;
   const seconds = record.runs.reduce((sum, run) => sum + (run.seconds ?? 0), 0);
@@ -85,21 +63,6 @@ function sweepPage(record: SweepRecord, details: RunDetails): Report {
     ],
     data: [...sweepData(record), ...(details.tables ?? [])].filter(({ rows }) => rows.length > 0),
   };
-}
-
-const nothing = () => null;
-
-function sweepFigures(
-  record: SweepRecord,
-  { analysisOf = nothing, matrixOf = nothing }: RunDetails,
-): Figure[] {
-  return record.figures.flatMap((options) => {
-    if (options.kind === 'scalars') return sweepScalars(record, options);
-    if (options.kind === 'points') return sweepPoints(record, options);
-    if (options.kind === 'blocks') return sweepBlocks(record, options, analysisOf);
-    if (options.kind === 'matrices') return sweepMatrices(record, options, matrixOf);
-    return sweepCourse(record, options);
-  });
 }
 
 const axesInWords = ({ axes }: SweepRecord): string =>

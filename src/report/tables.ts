@@ -37,8 +37,8 @@ const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
       ...Object.assign({}, ...apart.map((name) => measures[name as 'frobenius'][stage])),
     })),
   blocks: ({ measures, network }) => {
-    const known = Object.entries(series).flatMap(([measure, { first, from }]) => {
-      const values = first === 0 ? null : from(measures);
+    const known = Object.entries(series).flatMap(([measure, { along, from }]) => {
+      const values = along ? null : from(measures);
       return values ? [{ measure, values }] : [];
     });
     return stagesOf(network.stages).flatMap(({ stage, start, end }) =>

@@ -20,7 +20,7 @@ test.each([
 ])(
   'of %d blocks and %d triples, those shown are evenly spread from the first to the last',
   (depth, size, blocks, triples) => {
-    expect(alignmentMatrix('', pairs(depth, size))).toMatchObject({ blocks, size: triples });
+    expect(alignmentMatrix('', pairs(depth, size), [])).toMatchObject({ blocks, size: triples });
   },
 );
 

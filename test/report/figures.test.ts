@@ -190,7 +190,7 @@ describe('a figure', () => {
 
   it('of training has a point an epoch', () => {
     expect(circles(get(drawn, 'training.svg'))).toBe(2 * 4 * 3); // loss, training and test accuracy
-    expect(get(figures(fixture({ epochs: 0 })), 'training.svg')).toContain('no epoch was recorded');
+    expect(get(figures(fixture({ epochs: 0 })), 'training.svg')).toContain('not measured');
   });
 
   it('of blocks has a dot for each block’s ratio and loss, and for each length of path, where these are known', () => {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
+import { stagesOf } from '../network-info.ts';
 import { dot } from '../vectors.ts';
 import { later, maybe, type Own, offDiagonal, ofPair, overSamples, perPair, type Values } from './field.ts';
 import type { FigureSpec, Matrix, Row, Shown } from './figure.ts';
@@ -197,9 +198,9 @@ export const tables = {
 };
 
 /** The paper's figure of a network. */
-export function alignmentMatrix(note: string, pairs: Pairs): Matrix {
+export function alignmentMatrix(note: string, pairs: Pairs, stages: Matrix['stages']): Matrix {
   const { blocks, triples } = shownPairs(pairs);
-  return { note, pairs, blocks, size: triples };
+  return { note, pairs, blocks, size: triples, stages };
 }
 
 export const figures: FigureSpec<Drawn>[] = [
@@ -230,8 +231,12 @@ export const figures: FigureSpec<Drawn>[] = [
     panels: [
       {
         each: 'network',
-        draw: ({ measures: { summary, alignment } }) =>
-          alignmentMatrix(`diagonal share ${format(summary.diagonalShare.mean)}`, alignment),
+        draw: ({ measures: { summary, alignment }, network }) =>
+          alignmentMatrix(
+            `diagonal share ${format(summary.diagonalShare.mean)}`,
+            alignment,
+            stagesOf(network.stages),
+          ),
       },
     ],
     legend: { ramp: 'share', label: '|Uⱼᵀ Jᵢ Vⱼ| / σ₁(Jᵢ)' },

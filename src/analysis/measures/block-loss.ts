@@ -7,7 +7,7 @@ import { Evaluator } from '../../train/evaluate.ts';
 import type { Network } from '../../train/network.ts';
 import { spreadOf } from '../statistics.ts';
 import { ofNetwork, type Values } from './field.ts';
-import type { Panels } from './figure.ts';
+import { alongBlocks, type Panels } from './figure.ts';
 import type { Images, Series } from './measure.ts';
 
 export const title = 'What a block is worth';
@@ -93,7 +93,7 @@ export const panels: Panels<Measures> = {
           ? ''
           : `over ${blockLossExamples} test images, largest ${percent(spreadOf(blockLoss!).max ?? 0)}`,
       height: 210,
-      x: 'block',
+      x: alongBlocks(network),
       y: { label: 'test accuracy lost (%)', zero: true },
       marks: [
         { mark: 'ruleX', rows, x: 'block', y1: 'zero', y2: 'value', stroke: 'accent', strokeWidth: 1.75 },

@@ -3,7 +3,7 @@ import { spreadOf } from '../statistics.ts';
 import { norm } from '../vectors.ts';
 import { type whole as blockLoss, panels as worth } from './block-loss.ts';
 import { type None, type Own, ofBlock } from './field.ts';
-import { type FigureSpec, meanWithBand } from './figure.ts';
+import { alongBlocks, type FigureSpec, meanWithBand } from './figure.ts';
 import { extreme, over, type Scalar, type StageAt } from './measure.ts';
 import { type summary as pathSummary, panels as paths } from './paths.ts';
 
@@ -47,7 +47,7 @@ export const figures: FigureSpec<Measures & Own<None, typeof pathSummary, typeof
         draw: ({ measures: { summary }, network }) => ({
           note: `largest ${format(spreadOf(summary.branchRatio.map((s) => s.mean)).max)}, last ${format(summary.branchRatio.at(-1)?.mean)}`,
           height: 210,
-          x: 'block',
+          x: alongBlocks(network),
           y: { label: sample.branchRatio.series.label, zero: true },
           marks: meanWithBand(summary.branchRatio, network, [0, Number.POSITIVE_INFINITY]),
         }),

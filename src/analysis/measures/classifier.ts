@@ -3,7 +3,7 @@ import { sizeOf } from '../../autograd/shape.ts';
 import { format } from '../../numbers.ts';
 import { dot, norm, type Rows } from '../vectors.ts';
 import { type Own, ofBlock } from './field.ts';
-import { meanWithBand, type Panels } from './figure.ts';
+import { alongBlocks, meanWithBand, type Panels } from './figure.ts';
 import { over, type Scalar, SHARE, type StageAt } from './measure.ts';
 
 export const title = 'The classifier’s directions';
@@ -74,7 +74,7 @@ export const panels: Panels<Measures> = {
   draw: ({ measures: { summary }, network }) => ({
     note: `classifier share, last block ${format(summary.classifierShare.at(-1)?.mean)}`,
     height: 190,
-    x: 'block',
+    x: alongBlocks(network),
     y: { label: sample.classifierShare.series.label, domain: [0, 1.02] },
     marks: meanWithBand(summary.classifierShare, network, SHARE),
   }),

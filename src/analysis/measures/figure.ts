@@ -1,4 +1,4 @@
-import type { NetworkInfo, StageRange } from '../network-info.ts';
+import { type NetworkInfo, type StageRange, stagesOf } from '../network-info.ts';
 
 /** A row of a table by column names; missing values become empty fields. */
 export type Row = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -12,27 +12,51 @@ export interface Shown<M> {
   readonly triples: number;
 }
 
-/** Colors by what they stand for; `block` and `label` (a class) are columns of the rows. */
-export type Ink = 'accent' | 'contrast' | 'neutral' | 'block' | 'label' | 'color';
+/** A color by what it stands for: a place, or a column of them, on a scale from 1, or in categories from 0. */
+export type Hue =
+  | { readonly scale: string | number; readonly of: number }
+  | { readonly category: string | number; readonly of: number };
+/** `color` is a column of colors. */
+export type Ink = 'accent' | 'contrast' | 'neutral' | 'color' | Hue;
 
 /** Marks over rows, in Observable Plot's terms. `cells` are colored by `value`, with a cross for null. */
 export interface Mark {
-  readonly mark: 'line' | 'dot' | 'ruleX' | 'ruleY' | 'areaY' | 'text' | 'cells';
+  readonly mark:
+    | 'line'
+    | 'dot'
+    | 'ruleX'
+    | 'ruleY'
+    | 'tickY'
+    | 'areaY'
+    | 'text'
+    | 'linearRegressionY'
+    | 'cells';
   readonly rows: readonly Row[];
   readonly stroke?: Ink;
   readonly fill?: Ink;
   readonly [option: string]: unknown;
 }
 
-/** A scale; its span is `domain`, or follows from what is drawn. */
+/** A scale, linear by default; unless something says where it ends, that follows from what is drawn. */
 export interface Scale {
   readonly label: string;
+  readonly type?: 'log' | 'symlog';
   readonly domain?: readonly [number, number];
   readonly ticks?: readonly number[];
+  /** Whole numbers, from one to another, in their places: of blocks, of epochs. */
+  readonly counted?: readonly [from: number, to: number];
+  /** Values side by side, in this order. */
+  readonly names?: readonly (number | string)[];
   /** The span begins at 0. */
   readonly zero?: boolean;
-  /** Logarithmic, the same in all panels, without values below this share of the largest. */
-  readonly log?: number;
+  /** Ends of all possible values, shown if those that there are fill a good part of it. */
+  readonly within?: readonly [number, number] | undefined;
+  /** The same in all panels. */
+  readonly shared?: boolean;
+  /** Logarithmic scales leave out values below this share of the largest; default: 1e-7. */
+  readonly floor?: number;
+  /** Where broken lines part what is drawn. */
+  readonly parts?: readonly number[];
 }
 
 /** What is drawn in a panel. */
@@ -41,12 +65,23 @@ export interface Drawing {
   readonly note: string;
   readonly height?: number;
   readonly width?: number;
-  /** `block` and `length` are those of the network. */
-  readonly x: 'block' | 'length' | Scale;
+  readonly x: Scale;
   readonly y: Scale;
   /** One unit is equally long on both axes. */
   readonly equal?: boolean;
   readonly marks: readonly Mark[];
+}
+
+/** A shaded matrix of entries 0 to 1 per pair of blocks: rows are Jacobians, columns singular bases. */
+export interface Matrix {
+  readonly note: string;
+  /** Null where there is none. */
+  readonly pairs: readonly (readonly (readonly (readonly number[])[] | null)[])[];
+  /** The blocks drawn, from 0, and how many rows and columns of each matrix. */
+  readonly blocks: readonly number[];
+  readonly size: number;
+  /** Pairs of blocks of different stages have none. */
+  readonly stages: readonly StageRange[];
 }
 
 /** Panels side by side, one per network shown, or a row of them per stage. */
@@ -59,22 +94,11 @@ export interface Panels<M> {
   readonly draw: (shown: Shown<M> & StageRange) => Drawing | Matrix;
 }
 
-/** A shaded matrix of entries 0 to 1 per pair of blocks: rows are Jacobians, columns singular bases. */
-export interface Matrix {
-  readonly note: string;
-  /** Null where there is none. */
-  readonly pairs: readonly (readonly (readonly (readonly number[])[] | null)[])[];
-  /** The blocks drawn, from 0, and how many rows and columns of each matrix. */
-  readonly blocks: readonly number[];
-  readonly size: number;
-}
-
-export type Swatch = readonly [label: string, ink: string, shape: 'dot' | 'line' | 'dashed' | 'band'];
+export type Swatch = readonly [label: string, ink: Ink | string, shape: 'dot' | 'line' | 'dashed' | 'band'];
 export type Legend =
   | readonly Swatch[]
-  | 'classes'
-  | 'blocks'
-  | { readonly ramp: 'cosine' | 'share'; readonly label: string };
+  | { readonly ramp: 'cosine' | 'share'; readonly label: string }
+  | { readonly ramp: 'scale'; readonly label: string; readonly of: number };
 
 export interface FigureSpec<M> {
   /** `ra1-steps.svg`. */
@@ -85,8 +109,15 @@ export interface FigureSpec<M> {
   /** The tables that hold its numbers. */
   readonly data: readonly string[];
   readonly panels: readonly Panels<M>[];
-  readonly legend?: Legend;
+  readonly legend?: Legend | ((shown: readonly Shown<M>[]) => Legend);
 }
+
+/** The blocks of a network, parted where its stages are. */
+export const alongBlocks = ({ depth, stages }: NetworkInfo): Scale => ({
+  label: 'block i',
+  counted: [1, depth],
+  parts: stagesOf(stages.slice(0, -1)).map(({ end }) => end + 0.5),
+});
 
 /** A line through means over blocks, broken at gaps and between stages, and a clipped band of ± one std. */
 export function meanWithBand(

@@ -3,7 +3,7 @@ import { meanOf, type Spread, spreadOf } from '../statistics.ts';
 import { dot } from '../vectors.ts';
 import { panels as classifier, type sample as classifierSample } from './classifier.ts';
 import { later, maybe, type Own, overBlocks, perTriple, type Sampled, type Values } from './field.ts';
-import type { FigureSpec, Row, Shown } from './figure.ts';
+import { alongBlocks, type FigureSpec, type Row, type Shown } from './figure.ts';
 import {
   CONVOLUTIONAL,
   COSINE,
@@ -120,12 +120,8 @@ export const figures: FigureSpec<Cosines>[] = [
           return {
             note: `mean of the top three, last block ${format(measures.summary.leftRight.at(-1)?.mean)}`,
             height: 240,
-            x: 'block',
-            y: {
-              label: 'triple k',
-              domain: [shown + 0.5, 0.5],
-              ticks: range(shown, 1).filter((k) => shown <= 10 || k % 5 === 0),
-            },
+            x: alongBlocks(network),
+            y: { label: 'triple k', counted: [shown, 1] },
             marks: [{ mark: 'cells', rows, x: 'block', y: 'k', value: 'cosine' }],
           };
         },

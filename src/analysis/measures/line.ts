@@ -2,7 +2,7 @@ import { format } from '../../numbers.ts';
 import { spreadOf, variation } from '../statistics.ts';
 import { centerOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
 import { later, type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
-import { type FigureSpec, meanWithBand } from './figure.ts';
+import { alongBlocks, type FigureSpec, meanWithBand } from './figure.ts';
 import {
   byKind,
   CONVOLUTIONAL,
@@ -160,7 +160,7 @@ export const figures: FigureSpec<Measures & Sampled<typeof sample>>[] = [
         each: 'network',
         draw: ({ measures, network }) => ({
           note: `CV ${format(measures.summary.stepCv.mean)}, cosine ${format(measures.summary.stepCosine.mean)}`,
-          x: 'block',
+          x: alongBlocks(network),
           y: { label: series.step.label, zero: true },
           marks: meanWithBand(series.step.from(measures) ?? [], network, [0, Number.POSITIVE_INFINITY]),
         }),

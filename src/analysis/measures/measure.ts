@@ -169,8 +169,8 @@ export interface Scalar<M = never> {
 
 /** A number of each block, or of each length of a path. */
 export interface Series<M = never> extends Named {
-  /** The first number: 1, or 0 for lengths. */
-  readonly first?: 0;
+  /** What is counted from 0; default: blocks, from 1. */
+  readonly along?: string;
   readonly from: (measures: M) => readonly (Partial<Spread> | undefined)[] | null | undefined;
 }
 

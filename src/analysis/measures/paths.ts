@@ -151,7 +151,11 @@ export const pathStep =
   };
 
 export const series = {
-  pathShares: { label: 'share of the output', first: 0, from: (m) => m.summary.pathShares },
+  pathShares: {
+    label: 'share of the output',
+    along: 'blocks on the path',
+    from: (m) => m.summary.pathShares,
+  },
 } satisfies Record<string, Series<Measures>>;
 
 export const tables = {
@@ -171,7 +175,7 @@ export const panels: Panels<Measures> = {
     return {
       note: `through no block ${format(summary.pathShares![0]?.mean)}`,
       height: 210,
-      x: 'length',
+      x: { label: series.pathShares.along, counted: [0, network.depth] },
       y: { label: series.pathShares.label, zero: true },
       marks: [
         {

@@ -131,25 +131,26 @@ export const figures: FigureSpec<Drawn>[] = [
           const rows = spectra(shown, shown);
           const last = Math.max(network.classes + 1, ...rows.map(({ k }) => k as number));
           const late = network.classes > 0.7 * last;
+          const hue = { scale: 'block', of: network.depth };
           const place = { x: 'k', y: 'relative' };
           const cliff = [{ k: network.classes, text: `C = ${network.classes}` }];
           return {
             note: `top-C energy, minimum over blocks ${format(spreadOf(energies).min)}${deadIn(measures.deadBlocks, shown)}`,
-            x: { label: 'index k', domain: [0.5, last + 0.5] },
-            y: { label: 'σₖ / σ₁', log: 1e-7 },
+            x: { label: 'index k', counted: [1, last] },
+            y: { label: 'σₖ / σ₁', type: 'log', shared: true },
             marks: [
               { mark: 'ruleX', rows: cliff, x: 'k', stroke: 'neutral', strokeDasharray: '4 3' },
               {
                 ...{ mark: 'text', rows: cliff, x: 'k', text: 'text', frameAnchor: 'bottom' },
                 ...{ textAnchor: late ? 'end' : 'start', dx: late ? -5 : 5, dy: -6 },
               },
-              { mark: 'line', rows, ...place, z: 'block', stroke: 'block', strokeWidth: 1.4 },
-              { mark: 'dot', rows, ...place, fill: 'block', r: network.depth > 16 ? 1 : 1.6 },
+              { mark: 'line', rows, ...place, z: 'block', stroke: hue, strokeWidth: 1.4 },
+              { mark: 'dot', rows, ...place, fill: hue, r: network.depth > 16 ? 1 : 1.6 },
             ],
           };
         },
       },
     ],
-    legend: 'blocks',
+    legend: ([one]) => ({ ramp: 'scale', label: 'block', of: one!.network.depth }),
   },
 ];

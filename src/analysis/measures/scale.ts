@@ -138,8 +138,8 @@ export const figures: FigureSpec<Measures>[] = [
           const place = { x: 'block', y: 'sigma', stroke: 'contrast' } as const;
           return {
             note: inWords(found) + deadIn(deadBlocks, shown),
-            x: { label: 'block i', log: 0, domain: [0.87, 1.15 * Math.max(depth, 2)], ticks },
-            y: { label: 'σ₁(Jᵢ)', log: 1e-5 },
+            x: { label: 'block i', type: 'log', domain: [0.87, 1.15 * Math.max(depth, 2)], ticks },
+            y: { label: 'σ₁(Jᵢ)', type: 'log', floor: 1e-5, shared: true },
             marks: [
               { mark: 'line', rows: curve(found, FIT_FROM, depth), ...place, strokeWidth: 1.75, fit: true },
               {

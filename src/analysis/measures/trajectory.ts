@@ -33,6 +33,9 @@ const rowsOf = ({ measures: { samples } }: Pick<Shown<Measures>, 'measures'>): R
   );
 export const tables = { trajectories: rowsOf };
 
+/** Maximum number of classes with distinguishable colors. */
+const DISTINCT = 30;
+
 export const figures: FigureSpec<Measures>[] = [
   {
     file: 'ra1-trajectories.svg',
@@ -53,6 +56,7 @@ export const figures: FigureSpec<Measures>[] = [
           const within = (from: number, to: number) =>
             rowsOf(shown).filter(({ point }) => (point as number) >= from && (point as number) <= to);
           const many = shown.measures.samples.length > 40;
+          const hue = { category: 'label', of: shown.network.classes };
           const place = { x: 'x', y: 'y' };
           return {
             note: `line ${format(line.mean)}, straightness ${format(straightness.mean)}`,
@@ -62,23 +66,31 @@ export const figures: FigureSpec<Measures>[] = [
             y: { label: 'second direction' },
             marks: [
               {
-                ...{ mark: 'line', rows: within(first, last), ...place, z: 'sample', stroke: 'label' },
+                ...{ mark: 'line', rows: within(first, last), ...place, z: 'sample', stroke: hue },
                 ...{ strokeWidth: many ? 0.7 : 1.1, strokeOpacity: 0.7 },
               },
               {
                 mark: 'dot',
                 rows: within(first + 1, last - 1),
                 ...place,
-                fill: 'label',
+                fill: hue,
                 r: many ? 1.1 : 1.7,
               },
-              { mark: 'dot', rows: within(first, first), ...place, stroke: 'label', r: 2.6, strokeWidth: 1 },
-              { mark: 'dot', rows: within(last, last), ...place, fill: 'label', r: many ? 2.2 : 3.4 },
+              { mark: 'dot', rows: within(first, first), ...place, stroke: hue, r: 2.6, strokeWidth: 1 },
+              { mark: 'dot', rows: within(last, last), ...place, fill: hue, r: many ? 2.2 : 3.4 },
             ],
           };
         },
       },
     ],
-    legend: 'classes',
+    legend: (all) => {
+      const { classes } = all[0]!.network;
+      const present = [...new Set(all.flatMap(({ measures }) => measures.samples.map(({ label }) => label)))];
+      return present.length > DISTINCT
+        ? []
+        : present
+            .sort((a, b) => a - b)
+            .map((label) => [`class ${label}`, { category: label, of: classes }, 'dot'] as const);
+    },
   },
 ];

@@ -198,10 +198,9 @@ export const theoryDetails = (cells: readonly TheoryCell[]) => ({
     const found = cells.find(({ runs }) => isDeepStrictEqual(runs[0]!.cell, cell));
     if (seed !== 1 || !found?.alignment) return null;
     const { alignment, diagonalShare } = found;
-    const depth = alignment.length;
+    const stages = [{ stage: 0, start: 0, end: alignment.length }];
     return {
-      matrix: alignmentMatrix(`diagonal share ${format(diagonalShare)}`, alignment),
-      network: { depth, stages: [{ blocks: range(depth).map(String), shape: [] }] },
+      matrix: alignmentMatrix(`diagonal share ${format(diagonalShare)}`, alignment, stages),
       rows: tables.alignment({ measures: { alignment } }),
     };
   },

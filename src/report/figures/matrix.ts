@@ -1,5 +1,4 @@
 import type { Matrix } from '../../analysis/measures/figure.ts';
-import { type NetworkInfo, stagesOf } from '../../analysis/network-info.ts';
 import { blockTicks, range } from '../numbers.ts';
 import { type Panel, panelWidth } from '../svg.ts';
 
@@ -7,18 +6,20 @@ const levels = 20;
 export const shades = range(levels + 1).map((q) => ({ color: 'currentColor', opacity: q / levels }));
 
 /** Matrices of shades, one for each pair of blocks of a stage: framed, crossed out where a block is dead. */
-export function matrixPanel(
-  title: string,
-  { note, pairs, blocks, size }: Matrix,
-  network: Pick<NetworkInfo, 'depth' | 'stages'>,
-): Panel {
+export function matrixPanel({
+  title,
+  note,
+  pairs,
+  blocks,
+  size,
+  stages,
+}: Matrix & { readonly title: string }): Panel {
   const left = 44;
   const side = panelWidth - left - 6;
   // In units of an entry: blocks lie `pitch` apart, with a gap that grows with them.
   const pitch = size + Math.max(0.6, size / 8);
   const scale = side / (pitch * (blocks.length - 1) + size);
-  const ranges = stagesOf(network.stages);
-  const stageOf = (block: number) => ranges.findIndex(({ end }) => block < end);
+  const stageOf = (block: number) => stages.findIndex(({ end }) => block < end);
   const runs: { level: number; x: number; y: number; length: number }[] = [];
   let [frames, own, crosses] = ['', '', ''];
   blocks.forEach((i, row) => {
@@ -40,9 +41,9 @@ export function matrixPanel(
     .map((level) => ({ level, d: strokes(runs.filter((r) => r.level === level)) }))
     .filter(({ d }) => d)
     .map(({ level, d }) => `<path d="${d}" stroke-opacity="${level / levels}"/>`);
-  const ticks = blockTicks(network.depth);
+  const ticks = blockTicks(pairs.length);
   const label = (n: number, b: number) => {
-    if (blocks.length === network.depth ? !ticks.includes(b + 1) : n % 3 !== 0) return '';
+    if (blocks.length === pairs.length ? !ticks.includes(b + 1) : n % 3 !== 0) return '';
     const center = round((n * pitch + size / 2) * scale);
     return `<text x="${center}" y="-6">${b + 1}</text><text text-anchor="end" x="-7" y="${round(center + 4)}">${b + 1}</text>`;
   };

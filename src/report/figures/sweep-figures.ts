@@ -1,250 +1,290 @@
-import * as Plot from '@observablehq/plot';
-import type { Matrix } from '../../analysis/measures/figure.ts';
-import type { NetworkInfo } from '../../analysis/network-info.ts';
+import type { Legend, Mark, Matrix, Row, Scale, Swatch } from '../../analysis/measures/figure.ts';
 import { fitPowerLaw } from '../../analysis/power-law.ts';
-import type { CellValue } from '../../analysis/quantity.ts';
+import type { Cell, CellValue } from '../../analysis/quantity.ts';
 import type { Analysis } from '../../analysis/results.ts';
-import { type ShownName, series } from '../../analysis/scalars.ts';
+import { series as allSeries } from '../../analysis/scalars.ts';
 import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
-import { accent, classColor, contrast, neutral } from '../colors.ts';
-import type { Observation } from '../csv.ts';
-import { defined, format, groupBy, logDomain, spread } from '../numbers.ts';
+import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
+import { defined, format, groupBy, spread, valueInWords } from '../numbers.ts';
 import type { Figure } from '../page.ts';
-import { figure, type LegendItem, type Panel } from '../svg.ts';
-import { axis, chart, counted, logAxis } from './chart.ts';
-import { matrixPanel, shades } from './matrix.ts';
-import * as sweep from './sweep-axis.ts';
-import { type Drawing, labelOf, panel, type ValueAxis, valueAxis } from './sweep-panel.ts';
+import { draw, type Titled } from './draw.ts';
+import { coursePanels, dots, inRows, labelOf, runLines, type Seen, valueScale } from './panels.ts';
 
 type Kind<K> = Extract<SweepFigure, { kind: K }>;
 
+/** What figures show of single runs besides scalars; null if missing. */
+export interface RunDetails {
+  readonly analysisOf?: (run: SweepRun) => Analysis | null;
+  /** A run's matrices, with their table's rows. */
+  readonly matrixOf?: (run: SweepRun) => { readonly matrix: Matrix; readonly rows: readonly Row[] } | null;
+}
+
+/** What a figure draws, with the rows of its table. */
+interface Content {
+  readonly rows: readonly Row[];
+  readonly panels: readonly Titled[];
+  readonly legend: Legend;
+}
+
+const kinds = { scalars, points, blocks, course, matrices };
+
+/** The figures of a sweep that show anything. */
+export const sweepFigures = (record: SweepRecord, details: RunDetails): Figure[] =>
+  record.figures.flatMap((options) => {
+    const { rows, panels, legend } = kinds[options.kind](record, options as never, details);
+    const { file, title, caption } = options;
+    const words = { file: `${file}.svg`, title, caption, data: [{ name: file, rows }] };
+    return rows.length > 0 ? [draw({ ...words, rows: inRows(panels), legend })] : [];
+  });
+
+/** The finished runs in a figure's part of the sweep that have a place on all of these axes. */
+const runsAt = ({ runs }: SweepRecord, axes: readonly string[], where: Cell = {}): SweepRun[] =>
+  runs.filter(
+    (run) =>
+      run.status === 'done' &&
+      Object.entries(where).every(([name, value]) => run.cell[name] === value) &&
+      axes.every((name) => valueAt(run, name) !== undefined),
+  );
+
+/** A run's place on an axis; seeds are an axis of every sweep. */
+const valueAt = ({ cell, seed }: SweepRun, name: string): CellValue | undefined =>
+  cell[name] ?? (name === 'seed' ? seed : undefined);
+
+/** The columns of a run's places. */
+const placeOf = (run: SweepRun, axes: readonly string[]) => ({
+  ...Object.fromEntries(axes.map((name) => [name, valueAt(run, name)!] as const)),
+  ...{ seed: run.seed, run: run.id },
+});
+
+const isNumber = (value: CellValue): value is number => typeof value === 'number';
+
+/** An axis's label and values: numbers in order, names as in the runs. Between names there is nothing. */
+function axisOf({ axes }: SweepRecord, runs: readonly SweepRun[], name: string) {
+  const { label, log = false } = axes.find((a) => a.name === name) ?? { label: name };
+  const found = [...new Set(runs.flatMap((run) => valueAt(run, name) ?? []))];
+  const numbers = found.filter(isNumber).sort((a, b) => a - b);
+  const ordered = numbers.length === found.length;
+  return { label, log, values: ordered ? numbers : found, between: ordered && name !== 'seed' };
+}
+type Axis = ReturnType<typeof axisOf>;
+
+/** Numbers at their places, unless they are too close for labels or have no logarithm. */
+function scaleOf({ label, log, values, between }: Axis): Scale {
+  const numbers = values.filter(isNumber);
+  const span = numbers.at(-1)! - numbers[0]!;
+  const close = log ? numbers[0]! <= 0 : numbers.some((v, i) => i > 0 && v - numbers[i - 1]! < 0.05 * span);
+  if (!between || values.length < 2 || close) return { label, names: values };
+  return { label, ticks: numbers, ...(log && { type: 'log' }) };
+}
+
+/** A color for each value of an axis, and its legend: a scale for numbers, else as distinct as possible. */
+function huesOf(record: SweepRecord, runs: readonly SweepRun[], name: string, shape: Swatch[2]) {
+  const { label, values, between } = axisOf(record, runs, name);
+  const [hue, first] = between && values.length > 2 ? [blockColor, 1] : [classColor, 0];
+  const color = (value: CellValue) => hue(values.indexOf(value) + first, Math.max(values.length, 2));
+  return {
+    color,
+    legend: values.map((value): Swatch => [`${label} ${valueInWords(value)}`, color(value), shape]),
+  };
+}
+
 const networks = {
-  control: { label: 'control', color: contrast },
-  initialization: { label: 'at initialization', color: neutral },
-  trained: { label: 'trained, one dot per seed', color: accent },
+  control: { label: 'control', ink: contrast },
+  initialization: { label: 'at initialization', ink: neutral },
+  trained: { label: 'trained, one dot per seed', ink: accent },
 };
 type Network = keyof typeof networks;
+/** How others are drawn behind the trained networks. */
+const QUIET = {
+  line: { strokeWidth: 1, strokeDasharray: '3 3', strokeOpacity: 0.7 },
+  dot: { fillOpacity: 0.55, r: 1.6 },
+};
 
 /** Scalars over an axis, a panel each: one dot per seed, and the means over seeds or a fit. */
-export function sweepScalars(record: SweepRecord, options: Kind<'scalars'>): Figure[] {
-  const { scalars, series = '' } = options;
-  const axes = [options.x, ...(series ? [series] : [])];
-  const runs = sweep
-    .runsAt(record, options.where)
-    .filter((run) => axes.every((name) => sweep.valueAt(run, name) !== undefined));
-  const shown = options.beside ? (Object.keys(networks) as Network[]) : ['trained' as const];
+function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
+  const { x, series, scalars, where, beside, slope } = options;
+  const axes = [x, ...(series === undefined ? [] : [series])];
+  const runs = runsAt(record, axes, where);
+  const others: Network[] = beside ? ['control', 'initialization'] : [];
   const rows = scalars.flatMap((measure) =>
-    shown.flatMap((network) =>
-      runs.flatMap((run): sweep.Row[] => {
+    [...others, 'trained' as const].flatMap((network) =>
+      runs.flatMap((run): Seen[] => {
         const held = network === 'trained' ? run.validationAccuracy : null;
         const value = measure === 'validationAccuracy' ? held : run[network]?.[measure];
-        return defined(value) ? [{ measure, network, ...sweep.placeOf(run, ...axes), value }] : [];
+        return defined(value) ? [{ measure, network, ...placeOf(run, axes), value }] : [];
       }),
     ),
   );
-  const x = sweep.axisOf(record, runs, options.x);
-  const lines = sweep.axisOf(record, runs, series);
-  const hue = sweep.colors(lines.values);
-  const drawing: Drawing = {
-    x,
-    lineOf: (r) => `${r.network} ${series && r[series]}`,
-    color: (r) =>
-      series && r.network === 'trained' ? hue(r[series]!) : networks[r.network as Network].color,
-    quiet: (r) => r.network !== 'trained',
+  const axis = axisOf(record, runs, x);
+  const scale = scaleOf(axis);
+  const hues = series === undefined ? null : huesOf(record, runs, series, 'dot');
+  const fits = slope === true && scale.type === 'log';
+  const colorOf = (row: Seen) =>
+    hues && row.network === 'trained'
+      ? hues.color(row[series!] as CellValue)
+      : networks[row.network as Network].ink;
+  const place = { x, y: 'value', z: series ?? 'network', stroke: 'color' } as const;
+  // Nothing lies between names: each has its own dash, and each seed only a dot.
+  const through = (rows: readonly Row[], pen: object): Mark[] =>
+    x === 'seed' ? [] : [{ mark: axis.between ? 'line' : 'tickY', rows, ...place, ...pen }];
+  const panels = scalars.map((name): Titled => {
+    const own = rows
+      .filter(({ measure }) => measure === name)
+      .map((row): Seen => ({ ...row, color: colorOf(row) }));
+    const y = valueScale(name, own);
+    const of = (network: Network) =>
+      own.filter((row) => row.network === network && (y.type !== 'log' || row.value > 0));
+    const trained = of('trained');
+    const means = meansOf(trained, axes, axis);
+    const slopes = fits ? slopesInWords(trained, x, series) : '';
+    const { min, max } = spread(means.map(({ value }) => value));
+    const between =
+      means.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
+    return {
+      ...{ title: labelOf(name), note: slopes || (min === null ? '' : between), x: scale, y },
+      marks: [
+        ...others.flatMap((network) => [
+          ...through(meansOf(of(network), axes, axis), QUIET.line),
+          ...dots(of(network), x, QUIET.dot),
+        ]),
+        ...(slopes
+          ? [{ mark: 'linearRegressionY', rows: trained, ...place, fill: 'color' } as const]
+          : through(means, { strokeWidth: 1.6 })),
+        ...dots(trained, x),
+      ],
+    };
+  });
+  const dash = x === 'seed' ? 'dot' : 'dashed';
+  return {
+    ...{ rows, panels },
+    legend: [
+      ...(hues?.legend ?? [
+        [networks.trained.label, accent, 'dot'] as const,
+        ...(x === 'seed' ? [] : [[fits ? 'fitted power law' : 'mean over seeds', accent, 'line'] as const]),
+      ]),
+      ...others
+        .filter((network) => rows.some((row) => row.network === network))
+        .reverse()
+        .map((network): Swatch => [networks[network].label, networks[network].ink, dash]),
+    ],
   };
-  const fits = options.slope === true && x.kind === 'log';
-  const draw = (name: (typeof scalars)[number], width: number) => {
-    const own = rows.filter((r) => r.measure === name);
-    const y = valueAxis(name, own);
-    const trained = own.filter((r) => r.network === 'trained' && (!y.log || r.value > 0));
-    const slopes = fits ? slopesInWords(trained, x.name, series) : '';
-    const note = slopes || meansInWords(trained, x.name, series);
-    return panel({ title: labelOf(name), note, y }, own, { ...drawing, fits: slopes !== '' }, width);
-  };
-  const seeds = x.name === 'seed';
-  const through: LegendItem = [fits ? 'fitted power law' : 'mean over seeds', accent, 'line'];
-  const beside = [...shown]
-    .reverse()
-    .filter((n) => (n !== 'trained' || !series) && rows.some((r) => r.network === n));
-  return sweep.sweepFigure(options, rows, sweep.inRows(scalars, draw), [
-    ...(series
-      ? lines.values.map((v): LegendItem => [`${lines.label} ${sweep.valueInWords(v)}`, hue(v), 'dot'])
-      : []),
-    ...beside.flatMap((network): LegendItem[] => {
-      const { label, color } = networks[network];
-      if (network !== 'trained') return [[label, color, seeds ? 'dot' : 'dashed']];
-      return [[label, color, 'dot'], ...(seeds ? [] : [through])];
-    }),
-  ]);
+}
+
+/** Means over seeds at each place, in the order of the first axis. */
+function meansOf(rows: readonly Seen[], axes: readonly string[], { values }: Axis): Seen[] {
+  const cells = groupBy(rows, (row) => JSON.stringify(axes.map((name) => row[name])));
+  const at = (row: Seen) => (values as readonly unknown[]).indexOf(row[axes[0]!]);
+  return [...cells.values()]
+    .map((same): Seen => ({ ...same[0]!, value: spread(same.map(({ value }) => value)).mean! }))
+    .sort((a, b) => at(a) - at(b));
 }
 
 /** The slopes of power laws, as in `slope −1.01 [−1.09, −0.93]`; empty without a fit. */
-function slopesInWords(trained: readonly sweep.Row[], x: string, series: string): string {
-  const lines = [...groupBy(trained, (r) => (series ? r[series]! : ''))];
+function slopesInWords(trained: readonly Seen[], x: string, series: string | undefined): string {
+  const lines = [...groupBy(trained, (row) => (series === undefined ? '' : row[series]))];
   return lines
     .flatMap(([line, rows]) => {
-      const fit = fitPowerLaw(rows.map((r) => [r[x] as number, r.value]));
+      const fit = fitPowerLaw(rows.map((row) => [row[x] as number, row.value]));
       if (!fit) return [];
       // Two intervals fit.
       const ends = fit.interval && lines.length < 3 ? fit.interval.map((end) => format(end, 2)) : [];
       const interval = ends.length > 0 ? ` [${ends.join(', ')}]` : '';
-      return `${line === '' ? '' : `${sweep.valueInWords(line)}: `}slope ${format(fit.slope, 2)}${interval}`;
+      return `${line === '' ? '' : `${valueInWords(line as CellValue)}: `}slope ${format(fit.slope, 2)}${interval}`;
     })
     .join('; ');
 }
 
-function meansInWords(trained: readonly sweep.Row[], x: string, series: string): string {
-  const cells = [...groupBy(trained, (r) => JSON.stringify([r[series], r[x]])).values()];
-  const { min, max } = spread(cells.map((rows) => spread(rows.map((r) => r.value)).mean));
-  if (min === null) return '';
-  return cells.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
-}
-
 /** A scalar of trained networks against others, a panel each: one dot per run. */
-export function sweepPoints(record: SweepRecord, options: Kind<'points'>): Figure[] {
-  const { x: names, y, series } = options;
-  const runs = sweep.runsAt(record);
+function points(record: SweepRecord, { x: names, y, series }: Kind<'points'>): Content {
+  const runs = runsAt(record, [series]);
+  const { color, legend } = huesOf(record, runs, series, 'dot');
   const rows = names.flatMap((measure) =>
-    runs.flatMap((run): sweep.Row[] => {
+    runs.flatMap((run): Seen[] => {
       const [x, value] = [run.trained?.[measure], run.trained?.[y]];
-      return defined(x) && defined(value) ? [{ measure, ...sweep.placeOf(run, series), x, value }] : [];
+      return defined(x) && defined(value) ? [{ measure, ...placeOf(run, [series]), x, value }] : [];
     }),
   );
-  const { label, values } = sweep.axisOf(record, runs, series);
-  const hue = sweep.colors(values);
-  const draw = (name: ShownName, width: number): Panel => {
-    const own = rows.filter((r) => r.measure === name);
-    const fill = (r: sweep.Row) => hue(r[series]!);
-    return chart({
-      ...{ title: labelOf(name), note: '', width },
-      x: { ...axis(labelOf(name)), ticks: 5, inset: 6 },
-      y: { ...valueAxis(y, rows), label: labelOf(y) },
-      marks: [Plot.dot(own, { x: 'x', y: 'value', fill, fillOpacity: 0.85, r: 2.4 })],
-    });
-  };
-  const legend = values.map((v): LegendItem => [`${label} ${sweep.valueInWords(v)}`, hue(v), 'dot']);
-  return sweep.sweepFigure(options, rows, sweep.inRows(names, draw), legend);
+  const scale = { ...valueScale(y, rows), label: labelOf(y), shared: true };
+  const panels = names.map((name) => {
+    const own = rows.filter(({ measure }) => measure === name);
+    const drawn = own.map((row) => ({ ...row, color: color(row[series] as CellValue) }));
+    return {
+      ...{ title: labelOf(name), note: '', x: { label: labelOf(name) }, y: scale },
+      marks: dots(drawn, 'x'),
+    };
+  });
+  return { rows, panels, legend };
 }
 
 /** A measure of each block of the trained networks: a panel for each value of an axis, one line per seed. */
-export function sweepBlocks(
-  record: SweepRecord,
-  options: Kind<'blocks'>,
-  analysisOf: (run: SweepRun) => Analysis | null,
-): Figure[] {
-  const { measure, panels } = options;
-  const { label, log = false, first = 1, from } = series[measure]!;
-  const at = first === 0 ? ('length' as const) : ('block' as const);
-  const runs = sweep.runsAt(record, options.where).filter((run) => sweep.valueAt(run, panels) !== undefined);
+function blocks(record: SweepRecord, options: Kind<'blocks'>, { analysisOf }: RunDetails): Content {
+  const { measure, panels: name, where } = options;
+  const { label, log = false, along, from } = allSeries[measure]!;
+  const [at, first] = along === undefined ? (['block', 1] as const) : (['length', 0] as const);
+  const runs = runsAt(record, [name], where);
+  const { color, legend } = huesOf(record, runs, 'seed', 'line');
   const rows = runs.flatMap((run) => {
-    const analysis = analysisOf(run);
-    return ((analysis && from(analysis.trained)) ?? []).flatMap((found, i): sweep.Row[] => {
+    const analysis = analysisOf?.(run);
+    return ((analysis && from(analysis.trained)) ?? []).flatMap((found, i): Seen[] => {
       const value = found?.mean;
-      return defined(value) ? [{ measure, ...sweep.placeOf(run, panels), [at]: i + first, value }] : [];
+      return defined(value) ? [{ measure, ...placeOf(run, [name]), [at]: i + first, value }] : [];
     });
   });
-  const values = rows.map((r) => r.value);
-  const scale = log
-    ? logAxis(label, logDomain(values))
-    : { ...axis(label), domain: [Math.min(0, ...values), Math.max(...values)], inset: 5, ticks: 5 };
-  const y: ValueAxis = { ...scale, grid: true, log };
-  const { values: seeds } = sweep.axisOf(record, runs, 'seed');
-  const color = (seed: CellValue) => classColor(seeds.indexOf(seed), seeds.length);
-  const { label: name, values: shown } = sweep.axisOf(record, runs, panels);
-  const draw = (value: CellValue, width: number): Panel => {
-    const own = rows.filter((r) => r[panels] === value);
-    const depth = Math.max(...own.map((r) => r[at] as number));
-    const end = spread(own.filter((r) => r[at] === depth).map((r) => r.value)).mean;
-    const { label, ticks } = counted[at];
-    const x = { name: at, kind: 'linear' as const, label, values: ticks(depth) };
-    const title = `${name} = ${sweep.valueInWords(value)}`;
-    const note = `${at === 'length' ? 'longest path' : 'last block'} ${format(end)}`;
-    return panel({ title, note, y }, own, { x, lineOf: (r) => r.run, color: (r) => color(r.seed!) }, width);
-  };
-  const drawn = shown.filter((value) => rows.some((r) => r[panels] === value));
-  return sweep.sweepFigure(
-    options,
-    rows,
-    sweep.inRows(drawn, draw),
-    seeds.map((seed) => [`seed ${seed}`, color(seed), 'line']),
-  );
+  const y: Scale = { label, shared: true, ...(log ? { type: 'log' } : { zero: true }) };
+  const axis = axisOf(record, runs, name);
+  const panels = axis.values.flatMap((value): Titled[] => {
+    const own = rows.filter((row) => row[name] === value);
+    if (own.length === 0) return [];
+    const last = Math.max(...own.map((row) => row[at] as number));
+    const end = spread(own.filter((row) => row[at] === last).map((row) => row.value)).mean;
+    const drawn = own.map((row) => ({ ...row, color: color(row.seed as number) }));
+    return [
+      {
+        title: `${axis.label} = ${valueInWords(value)}`,
+        note: `${along === undefined ? 'last block' : 'longest path'} ${format(end)}`,
+        x: { label: along ?? 'block i', counted: [first, last] },
+        ...{ y, marks: runLines(drawn, at) },
+      },
+    ];
+  });
+  return { rows, panels, legend };
 }
 
 /** Scalars over the epochs or steps of runs with snapshots, a panel each: one line per run. */
-export function sweepCourse(record: SweepRecord, options: Kind<'course'>): Figure[] {
-  const { series, scalars } = options;
-  const runs = sweep.runsAt(record).filter((run) => run.course);
-  const { label, values } = sweep.axisOf(record, series === undefined ? [] : runs, series ?? '');
-  const hue = values.length > 0 ? sweep.colors(values) : () => accent;
+function course(record: SweepRecord, { series, scalars }: Kind<'course'>): Content {
+  const runs = record.runs.filter(({ status, course }) => status === 'done' && course);
+  const hues = series === undefined ? null : huesOf(record, runs, series, 'line');
   const rows = scalars.flatMap((measure) =>
     runs.flatMap((run) =>
       run.course!.map(({ scalars: { [measure]: value = null }, ...at }) => ({
-        ...{ measure, ...sweep.placeOf(run, ...(series === undefined ? [] : [series])), ...at, value },
+        ...{ measure, ...placeOf(run, series === undefined ? [] : [series]), ...at, value },
       })),
     ),
   );
-  return sweep.sweepFigure(
-    options,
-    rows,
-    coursePanels(scalars, rows, (row) => hue(row[series ?? ''] as CellValue)),
-    values.map((value) => [`${label} ${sweep.valueInWords(value)}`, hue(value), 'line']),
-  );
+  const drawn = rows.map((row: Row & { readonly value: number | null }) => ({
+    ...row,
+    color: hues?.color(row[series!] as CellValue) ?? accent,
+  }));
+  return { rows, panels: coursePanels(scalars, drawn), legend: hues?.legend ?? [] };
 }
-
-/** Scalars over training, a panel each: one line per run. */
-export function coursePanels(
-  names: readonly ShownName[],
-  all: readonly (Observation & { readonly value: number | null })[],
-  color: (row: Observation) => string = () => accent,
-): Panel[][] {
-  const rows = all.filter((r) => defined(r.value)) as readonly unknown[] as readonly sweep.Row[];
-  const at = all.some((r) => 'step' in r && !('epoch' in r)) ? 'step' : 'epoch';
-  const last = Math.max(1, ...all.map((r) => r[at] as number));
-  const ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((t) => t <= last);
-  const x = { name: at, label: `${at} (0: initialization)`, values: ticks, kind: 'symlog' as const };
-  return sweep.inRows(names, (name, width) => {
-    const own = rows.filter((r) => r.measure === name);
-    const end = spread(own.filter((r) => r[at] === last).map((r) => r.value)).mean;
-    const head = {
-      title: labelOf(name),
-      note: `at the end ${format(end)}`,
-      y: valueAxis(name, own),
-      height: 220,
-    };
-    return panel(head, own, { x, lineOf: (r) => r.run, color }, width);
-  });
-}
-
-/** A run's matrices, with their table's rows; null if there are none. */
-export type MatrixOf = (run: SweepRun) => {
-  readonly matrix: Matrix;
-  readonly network: Pick<NetworkInfo, 'depth' | 'stages'>;
-  readonly rows: readonly Observation[];
-} | null;
 
 /** Matrices of single runs: the first with any at each value of an axis. */
-export function sweepMatrices(
-  record: SweepRecord,
-  { file, title, caption, panels, label }: Kind<'matrices'>,
-  matrixOf: MatrixOf,
-): Figure[] {
-  const runs = sweep.runsAt(record);
-  const found = sweep.axisOf(record, runs, panels).values.flatMap((value) => {
+function matrices(record: SweepRecord, options: Kind<'matrices'>, { matrixOf }: RunDetails): Content {
+  const { panels: name, label } = options;
+  const runs = runsAt(record, [name]);
+  const found = axisOf(record, runs, name).values.flatMap((value) => {
     const own = runs.flatMap((run) => {
-      const of = sweep.valueAt(run, panels) === value && matrixOf(run);
-      return of ? [{ ...of, value, place: sweep.placeOf(run, panels) }] : [];
+      const of = valueAt(run, name) === value && matrixOf?.(run);
+      return of ? [{ ...of, place: placeOf(run, [name]), value }] : [];
     });
     return own.slice(0, 1);
   });
-  if (found.length === 0) return [];
-  const rows = found.flatMap(({ place, rows }) => rows.map((row) => ({ ...place, ...row })));
-  return [
-    figure(
-      { file: `${file}.svg`, title, caption, data: [{ name: file, rows }] },
-      sweep.inRows(found, ({ value, matrix, network }) =>
-        matrixPanel(`${sweep.valueInWords(value)}, L = ${network.depth}`, matrix, network),
-      ),
-      { label, from: '0', to: '1', steps: shades },
-    ),
-  ];
+  return {
+    rows: found.flatMap(({ place, rows }) => rows.map((row) => ({ ...place, ...row }))),
+    panels: found.map(({ value, matrix }) => ({
+      title: `${valueInWords(value)}, L = ${matrix.pairs.length}`,
+      ...matrix,
+    })),
+    legend: { ramp: 'share', label },
+  };
 }

@@ -1,94 +1,90 @@
-import type { Drawing, Mark, Row } from '../../analysis/measures/figure.ts';
+import type { Mark, Scale } from '../../analysis/measures/figure.ts';
 import type { EpochMetrics } from '../../analysis/results.ts';
-import { defined, format, percent, range } from '../../numbers.ts';
-import { accent, contrast } from '../colors.ts';
+import { scalar, scalarNames } from '../../analysis/scalars.ts';
+import { defined, format, percent } from '../../numbers.ts';
+import { accent } from '../colors.ts';
 import type { ReportData, RunData } from '../data.ts';
-import { logDomain } from '../numbers.ts';
-import type { Figure } from '../page.ts';
-import { figure } from '../svg.ts';
-import { panel } from './kinds.ts';
-
-type Run = RunData & { readonly color: string };
+import { courseRows } from '../tables.ts';
+import type { Picture } from './draw.ts';
+import { coursePanels, inRows } from './panels.ts';
 
 /** How the networks were trained: loss and accuracy, one point per epoch. */
-export function training(data: ReportData): Figure {
+export function training({ run, control }: ReportData): Picture {
   const runs = [
-    { ...data.run, color: accent },
-    ...(data.control ? [{ ...data.control, color: contrast }] : []),
+    { ...run, ink: 'accent' } as const,
+    ...(control ? [{ ...control, ink: 'contrast' } as const] : []),
   ];
-  const loss = points(runs, (m) => (m.loss > 0 ? m.loss : null));
-  const test = points(runs, (m) => m.testAccuracy && 100 * m.testAccuracy);
-  const train = points(runs, (m) => 100 * m.trainAccuracy);
-  const minimum = Math.min(100, ...[...test, ...train].map(({ value }) => value));
+  const metrics = runs.flatMap((one) => one.metrics);
+  const epochs = metrics.map(({ epoch }) => epoch);
+  const test = ({ testAccuracy }: EpochMetrics) => testAccuracy && 100 * testAccuracy;
+  const train = ({ trainAccuracy }: EpochMetrics) => 100 * trainAccuracy;
+  const minimum = Math.min(100, ...metrics.flatMap((m) => [test(m), train(m)]).filter(defined));
   const low = Math.min(99, Math.max(0, Math.floor(minimum - 0.1 * (100 - minimum))));
-  const epochs = runs.flatMap((run) => run.metrics.map(({ epoch }) => epoch));
-  const [first, last] = epochs.length ? [Math.min(...epochs), Math.max(...epochs)] : [0, 1];
-  const step = Math.ceil((last - first + 1) / 10);
-  const x = {
+  const curves = (read: (m: EpochMetrics) => number | null, dashed: boolean) =>
+    runs.flatMap(({ metrics, ink }) => {
+      const rows = metrics
+        .map((m) => ({ epoch: m.epoch, value: read(m) }))
+        .filter(({ value }) => defined(value));
+      return curve(rows, ink, dashed);
+    });
+  const x: Scale = {
     label: 'epoch',
-    domain: [first - 0.3, last + 0.3],
-    ticks: range(last - first + 1, first).filter((epoch) => epoch % step === 0 || last - first < 10),
-  } as const;
-  const empty: Mark[] = [
-    { mark: 'text', rows: [{ text: 'no epoch was recorded' }], text: 'text', frameAnchor: 'middle' },
-  ];
-  const marks = (...drawn: Mark[]) => (epochs.length > 0 ? drawn : empty);
-  const of = (title: string, drawing: Pick<Drawing, 'note' | 'y' | 'marks'>) =>
-    panel(
-      { title, network: data.run.analysis.network },
-      { ...drawing, x, width: 528 },
-      logDomain(loss.map(({ value }) => value)),
-    );
-  return figure(
-    {
-      file: 'training.svg',
-      data: ['training'],
-      title: 'Training',
-      caption:
-        'Loss (mean over the epoch’s batches, logarithmic scale) and accuracy after each epoch. Alignment says something only ' +
-        `about networks that learned their task: look for ${data.control ? 'a network and a control that end alike.' : 'curves that have levelled off.'}`,
-    },
-    [
-      [
-        of('Training loss', {
-          note: final(runs, 'loss', (m) => format(m.loss, 4)),
-          y: { label: 'cross-entropy (nats)', log: 1e-7 },
-          marks: marks(...curves(loss, true)),
-        }),
-        of('Accuracy', {
-          note: final(runs, 'test', ({ testAccuracy: t }) => (t === null ? '—' : percent(t, 2))),
-          y: { label: 'accuracy (%)', domain: [low, 100] },
-          marks: marks(...curves(train, true), ...curves(test, false)),
-        }),
-      ],
-    ],
-    {
-      items: runs.flatMap(({ label, color }) => [
-        [`${label}, test`, color, 'line'],
-        [`${label}, training`, color, 'dashed'],
-      ]),
-    },
-  );
+    counted: epochs.length ? [Math.min(...epochs), Math.max(...epochs)] : [0, 1],
+  };
+  const final = (what: string, show: (m: EpochMetrics) => string) =>
+    runs.map((r) => `${r.label}: ${what} ${r.metrics.length ? show(r.metrics.at(-1)!) : '—'}`).join('; ');
+  return {
+    file: 'training.svg',
+    data: ['training'],
+    title: 'Training',
+    caption:
+      'Loss (mean over the epoch’s batches, logarithmic scale) and accuracy after each epoch. Alignment says something only ' +
+      `about networks that learned their task: look for ${control ? 'a network and a control that end alike.' : 'curves that have levelled off.'}`,
+    rows: inRows([
+      {
+        title: 'Training loss',
+        note: final('loss', (m) => format(m.loss, 4)),
+        x,
+        y: { label: 'cross-entropy (nats)', type: 'log' },
+        marks: curves(({ loss }) => loss, true),
+      },
+      {
+        title: 'Accuracy',
+        note: final('test', ({ testAccuracy: t }) => (t === null ? '—' : percent(t, 2))),
+        x,
+        y: { label: 'accuracy (%)', domain: [low, 100] },
+        marks: [...curves(train, true), ...curves(test, false)],
+      },
+    ]),
+    legend: runs.flatMap(({ label, ink }) => [
+      [`${label}, test`, ink, 'line'] as const,
+      [`${label}, training`, ink, 'dashed'] as const,
+    ]),
+  };
 }
 
-const points = (runs: readonly Run[], pick: (m: EpochMetrics) => number | null) =>
-  runs.flatMap(({ label, color, metrics }) =>
-    metrics.flatMap((m) => {
-      const value = pick(m);
-      return defined(value) ? [{ epoch: m.epoch, value, run: label, color }] : [];
-    }),
-  );
-
-const final = (runs: readonly Run[], what: string, show: (m: EpochMetrics) => string): string =>
-  runs.map((r) => `${r.label}: ${what} ${r.metrics.length ? show(r.metrics.at(-1)!) : '—'}`).join('; ');
-
-function curves(rows: readonly Row[], dashed: boolean): Mark[] {
+function curve(rows: Mark['rows'], ink: 'accent' | 'contrast', dashed: boolean): Mark[] {
   const place = { rows, x: 'epoch', y: 'value' };
   const pen = dashed ? { strokeWidth: 1.25, strokeDasharray: '4 3' } : { strokeWidth: 1.75 };
-  const dots: Mark = { mark: 'dot', ...place, fill: 'color', r: dashed ? 1.75 : 2.5 };
+  const dots: Mark = { mark: 'dot', ...place, fill: ink, r: dashed ? 1.75 : 2.5 };
   // Points, while they are distinguishable.
+  return [{ mark: 'line', ...place, stroke: ink, ...pen }, ...(rows.length > 60 ? [] : [dots])];
+}
+
+/** How alignment and neural collapse came about, where weights were kept on the way. */
+export function course({ run }: { readonly run: RunData }): Picture[] {
+  if (!run.course) return [];
+  const followed = scalarNames.filter((name) => scalar(name).followed);
+  const rows = courseRows(run).map((row) => ({ ...row, run: run.label, color: accent }));
   return [
-    { mark: 'line', ...place, z: 'run', stroke: 'color', ...pen },
-    ...(rows.length > 120 ? [] : [dots]),
+    {
+      file: 'course.svg',
+      data: ['course'],
+      title: 'Alignment and neural collapse over training',
+      caption:
+        'Measures at snapshots of training, from initialization on. Look for alignment (d, e, f, g) that rises while neural ' +
+        'collapse (j, k, l) falls to 0. Epochs are placed by their logarithms; each panel has its own scale.',
+      rows: inRows(coursePanels(followed, rows)),
+    },
   ];
 }

@@ -1,0 +1,141 @@
+import * as Plot from '@observablehq/plot';
+import type {
+  Drawing,
+  Hue,
+  Ink,
+  Legend as LegendSpec,
+  Mark,
+  Matrix,
+} from '../../analysis/measures/figure.ts';
+import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
+import { defined, range } from '../numbers.ts';
+import type { Figure } from '../page.ts';
+import { figure, type Legend, type LegendItem, type Panel, panelWidth, plot } from '../svg.ts';
+import { matrixPanel, shades } from './matrix.ts';
+import { equalScales, margins, nameAxis, scaleOf, spanOf } from './scales.ts';
+
+/** A figure as data: rows of panels, each a drawing under its title. */
+export interface Picture extends Omit<Figure, 'svg'> {
+  readonly rows: readonly (readonly Titled[])[];
+  readonly legend?: LegendSpec | undefined;
+}
+export type Titled = { readonly title: string } & (Drawing | Matrix);
+
+export function draw({ rows, legend, ...words }: Picture): Figure {
+  const values = rows.flat().flatMap((one) => ('marks' in one ? valuesOf(one) : []));
+  const panels = rows.map((row) =>
+    row.map((one) => ('marks' in one ? panel(one, values) : matrixPanel(one))),
+  );
+  return figure(words, panels, legend && legendOf(legend));
+}
+
+const numbersOf = ({ marks }: Pick<Drawing, 'marks'>, ...channels: string[]): number[] =>
+  marks.flatMap(({ rows, ...mark }) =>
+    channels.flatMap((channel) => rows.map((row) => row[mark[channel] as string] as number).filter(defined)),
+  );
+
+/** The numbers that a drawing's vertical scale must show. */
+const valuesOf = ({ marks }: Drawing): number[] =>
+  numbersOf({ marks: marks.filter(({ fit }) => !fit) }, 'y', 'y1', 'y2');
+
+/** A panel; `all` are the values of all panels. */
+function panel(drawing: Drawing & { readonly title: string }, all: readonly number[]): Panel {
+  const { title, note, width = panelWidth, height = 270, x, y, marks } = drawing;
+  const span = spanOf(y, y.shared ? all : valuesOf(drawing));
+  const inside = [
+    width - margins.marginLeft - margins.marginRight,
+    height - margins.marginTop - margins.marginBottom,
+  ] as const;
+  const axis = nameAxis(x, inside[0]);
+  const scales = drawing.equal
+    ? equalScales([x, y], [numbersOf(drawing, 'x'), numbersOf(drawing, 'y')], inside)
+    : { x: scaleOf(x, x.domain), y: { ...scaleOf(y, span), grid: !y.counted } };
+  const drawn = marks.some(({ rows }) => rows.length > 0)
+    ? marks.map((mark) => plotted(mark, y.type === 'log' ? span : undefined))
+    : [Plot.text(['not measured'], { frameAnchor: 'middle', fillOpacity: 0.6 })];
+  const parts = Plot.ruleX(x.parts ?? [], { stroke: neutral, strokeDasharray: '2 3' });
+  const size = { width, height: height + axis.room };
+  const body = plot({
+    ...{ ...margins, marginBottom: margins.marginBottom + axis.room },
+    ...{ ...size, ...scales, opacity: { type: 'identity' } },
+    marks: [Plot.frame({ strokeOpacity: 0.25 }), axis.mark, parts, ...drawn],
+  });
+  return { title, note, ...size, body };
+}
+
+const inks: Readonly<Record<string, string>> = { accent, contrast, neutral };
+const isHue = (ink: Ink | string): ink is Hue => typeof ink === 'object';
+
+/** A color, or the column that has it, or what it is of each row. */
+function pen(ink: Ink | string): string | ((row: Mark['rows'][number]) => string) {
+  if (!isHue(ink)) return inks[ink] ?? ink;
+  const [place, color] = 'scale' in ink ? [ink.scale, blockColor] : [ink.category, classColor];
+  return typeof place === 'number' ? color(place, ink.of) : (row) => color(row[place] as number, ink.of);
+}
+
+const { line, dot, ruleX, ruleY, tickY, areaY, text, linearRegressionY } = Plot;
+const makers = { line, dot, ruleX, ruleY, tickY, areaY, text, linearRegressionY };
+
+/** A mark; logarithmic scales drop what has no place there. */
+function plotted(
+  { mark, stroke, fill, fit, rows: all, ...channels }: Mark,
+  span?: readonly [number, number],
+) {
+  const rows = span ? all.flatMap((row) => placed(row, channels, span, fit === true)) : all;
+  if (mark === 'cells') return cells(rows, channels);
+  const pens = { ...(stroke && { stroke: pen(stroke) }), ...(fill && { fill: pen(fill) }) };
+  return makers[mark](rows as object[], { ...channels, ...pens });
+}
+
+function placed(
+  row: Mark['rows'][number],
+  channels: object,
+  [low, high]: readonly [number, number],
+  fit: boolean,
+) {
+  const { y, y1, y2 } = channels as Record<'y' | 'y1' | 'y2', string | undefined>;
+  if (y !== undefined) {
+    const value = row[y];
+    return typeof value !== 'number' || value < low || (fit && value > high) ? [] : [row];
+  }
+  if (y1 === undefined || y2 === undefined) return [row];
+  const clamp = (name: string) => Math.min(high, Math.max(low, row[name] as number));
+  return [{ ...row, [y1]: clamp(y1), [y2]: clamp(y2) }];
+}
+
+/** Blue above zero, orange below. Twenty steps each: finer ones would be invisible and the file larger. */
+const shade = (cosine: number) => ({
+  color: cosine < 0 ? contrast : accent,
+  opacity: Math.round(20 * Math.abs(cosine)) / 20,
+});
+
+function cells(rows: Mark['rows'], { x, y, value }: Readonly<Record<string, unknown>>): Plot.Markish {
+  const at = (column: unknown, off: number) => (row: object) => row[column as never] + off;
+  const of = (row: object) => shade(row[value as never] ?? 0);
+  return [
+    Plot.rect(rows, {
+      ...{ x1: at(x, -0.5), x2: at(x, 0.5), y1: at(y, -0.5), y2: at(y, 0.5) },
+      ...{ fill: (row) => of(row).color, fillOpacity: (row) => of(row).opacity },
+      inset: rows.length > 200 ? 0 : 0.5,
+    }),
+    Plot.text(
+      rows.filter((row) => row[value as string] === null),
+      { x: x as string, y: y as string, text: () => '×', fillOpacity: 0.55 },
+    ),
+  ];
+}
+
+function legendOf(legend: LegendSpec): Legend | undefined {
+  if ('of' in legend) {
+    const { label, of } = legend;
+    const steps = range(of, 1).map((place) => ({ color: blockColor(place, of) }));
+    return { label, from: '1', to: `${of}`, steps };
+  }
+  if ('ramp' in legend) {
+    const { label, ramp } = legend;
+    if (ramp === 'share') return { label, from: '0', to: '1', steps: shades };
+    return { label, from: '−1', to: '1', steps: range(11).map((i) => shade(i / 5 - 1)) };
+  }
+  const items = legend.map(([label, ink, shape]) => [label, pen(ink) as string, shape] satisfies LegendItem);
+  return items.length > 0 ? { items } : undefined;
+}
