@@ -22,8 +22,13 @@ export async function list(
   const sweep = name === undefined ? undefined : sweeps[name];
   if (name === theorySweep.name) return listTheory(!!json);
   const experiment = name === undefined || sweep ? undefined : findExperiment(name, [...Object.keys(sweeps)]);
+  const planned = sweep && LEVELS.flatMap((level) => runsOf(sweep, level));
+  const shown = experiment ? [experiment] : planned?.map((run) => run.experiment);
   using gpu = await openGpu({ adapter });
-  const rates = await measureRates(gpu);
+  const rates = await measureRates(
+    gpu,
+    shown?.map(({ model }) => model),
+  );
   const which = name === undefined ? ' at `--preset quick`' : '';
   const times = `Estimated for ${gpu.info.name}: training and control${which}, without the analysis.`;
   if (json) {
@@ -135,14 +140,17 @@ function sweepLine(sweep: Sweep, rates: Rates): void {
   console.log(JSON.stringify({ sweep: sweep.name, runs, estimatedTrainingSeconds: rounded(seconds) }));
 }
 
+const runsOf = (sweep: Sweep, level: Level) =>
+  planSweep(sweep, { level, seeds: defaultSeeds(level), changes: {} });
+
 function plan(sweep: Sweep, level: Level, rates: Rates): { runs: number; seconds: number } {
-  const planned = planSweep(sweep, { level, seeds: defaultSeeds(level), changes: {} });
-  const seconds = planned.map(({ experiment, settings }) => secondsOf(experiment, settings, rates));
-  return { runs: planned.length, seconds: seconds.reduce((a, b) => a + b, 0) };
+  const runs = runsOf(sweep, level);
+  const seconds = runs.map(({ experiment, settings }) => secondsOf(experiment, settings, rates));
+  return { runs: runs.length, seconds: seconds.reduce((a, b) => a + b, 0) };
 }
 
 const secondsOf = (experiment: Experiment, settings: Settings, rates: Rates): number =>
-  sizeOf(experiment, settings).flops / rates[experiment.model];
+  sizeOf(experiment, settings).flops / rates[experiment.model]!;
 
 const rounded = (seconds: number): number => Number(seconds.toPrecision(2));
 

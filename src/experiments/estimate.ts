@@ -53,18 +53,17 @@ export function forwardFlops({ parameters, norms }: Network): number {
 }
 
 /** Operations per second of training steps on an adapter, by kind of network. */
-export type Rates = Readonly<Record<Model, number>>;
+export type Rates = Readonly<Record<string, number>>;
 
 const PROBE = { images: 256, batch: 128, lr: 1e-3, momentum: 0, weightDecay: 0, steps: 1e6, seed: 1 };
 const PROBE_MS = 300;
 
 /** Measures how fast an adapter trains a two-block network of each kind. Takes seconds, mostly compiling. */
-export async function measureRates(gpu: Gpu): Promise<Rates> {
+export async function measureRates(gpu: Gpu, which: readonly Model[] = models): Promise<Rates> {
   const rates = new Map<NetworkOptions, number>();
-  for (const { probe } of models.map((model) => networks[model])) {
-    if (!rates.has(probe)) rates.set(probe, await measureRate(gpu, networkOf(probe)));
-  }
-  return Object.fromEntries(models.map((model) => [model, rates.get(networks[model].probe)])) as Rates;
+  for (const probe of new Set(which.map((model) => networks[model].probe)))
+    rates.set(probe, await measureRate(gpu, networkOf(probe)));
+  return Object.fromEntries(which.map((model) => [model, rates.get(networks[model].probe)!]));
 }
 
 async function measureRate(gpu: Gpu, network: Network): Promise<number> {
