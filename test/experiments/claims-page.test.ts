@@ -102,6 +102,16 @@ const page = (): string =>
     .join('\n')
     .replace(/\n+$/, '\n');
 
+// Runs are kept by the names of their bases, from one sweep and scale to the next.
+test('a base of one name is one base', () => {
+  const all = Object.values(sweeps).flatMap((sweep) => LEVELS.flatMap((level) => sweep.cells(level)));
+  const byName = new Map<string, unknown>();
+  for (const { base } of all) {
+    expect(base).toEqual(byName.get(base.name) ?? base);
+    byName.set(base.name, base);
+  }
+});
+
 test('docs/claims.md is what the sweeps declare', async () => {
   await expect(page()).toMatchFileSnapshot('../../docs/claims.md');
 });

@@ -11,10 +11,11 @@ const BRIEF: Partial<Settings> = {
 };
 const TINY: Partial<Settings> = { ...BRIEF, images: 640, epochs: 2, depth: 4, width: 16, samples: 2 };
 
-const base = (level: Level, experiment: string, changes: Partial<Settings> = {}): Base =>
-  level === 'paper'
-    ? baseOf(experiment, 'paper', 'squared', { controlWeightDecay: null })
-    : baseOf(experiment, 'quick', 'squared', { ...(level === 'smoke' ? TINY : BRIEF), ...changes });
+const base = (level: Level, experiment: string, changes: Partial<Settings> = {}): Base => {
+  if (level === 'paper') return baseOf(experiment, 'paper', 'squared', { controlWeightDecay: null });
+  const [called, settings] = level === 'smoke' ? (['squared-tiny', TINY] as const) : ['squared-brief', BRIEF];
+  return baseOf(experiment, 'quick', called, { ...settings, ...changes });
+};
 
 const on = (task: string) => axis('task', [task]);
 const WAVES = { task: 'sines' };
