@@ -12,7 +12,7 @@ export interface Shown<M> {
   readonly triples: number;
 }
 
-/** A color by what it stands for: a place, or a column of them, on a scale from 1, or in categories from 0. */
+/** A color by what it stands for: a place, or a column of them, on a scale from 1, or in categories. */
 export type Hue =
   | { readonly scale: string | number; readonly of: number }
   | { readonly category: string | number; readonly of: number };

@@ -49,7 +49,7 @@ export function scaleOf({ label, type, ...scale }: Scale, span?: Span): Plot.Sca
 /** Pixels per letter of an axis, and its font's size. */
 const [LETTER, FONT] = [6.6, 11.5];
 
-/** An axis of names, in several lines or tilted where single words are too long, and the room that it needs. */
+/** An axis of names, in lines or tilted where single words are too long, and the room that it needs. */
 export function nameAxis({ label, names: values }: Scale, width: number) {
   if (!values) return { mark: null, room: 0 };
   const names = values.map(valueInWords);
