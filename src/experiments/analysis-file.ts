@@ -17,9 +17,6 @@ export const isDone = (folder: string): boolean =>
 const remedy = `Remove the file: it is made again from the checkpoint by \`${command('reproduce', '… --resume')}\`.`;
 const ANALYSIS_FILE = { format: ANALYSIS_FORMAT, schema: analysis, remedy } as const;
 
-/** Only its claims differ; they are judged again. */
-const EARLIER = 'collimate/analysis@3';
-
 /**
  * The analysis in a run's folder; undefined if there is none, or an older version that must be redone from
  * the checkpoint.
@@ -29,10 +26,6 @@ export function readAnalysis(folder: string): Analysis | undefined {
   const path = join(folder, ANALYSIS);
   if (!existsSync(path)) return undefined;
   const value = readJson(path, remedy);
-  if (isRecord(value) && value.schema === EARLIER) {
-    value.schema = ANALYSIS_FORMAT;
-    delete value.claims;
-  }
   if (isRecord(value) && ageOf(value.schema, ANALYSIS_FORMAT) === 'older') return undefined;
   return checkRecord(value, path, ANALYSIS_FILE);
 }

@@ -6,7 +6,7 @@ import { CollimateError } from '../errors.ts';
 import { otherFormat } from '../format.ts';
 import { networkOf, networkOptions } from '../models/networks.ts';
 import { parseJson } from '../record.ts';
-import { above0, atLeast0, checked, finite, isRecord, whole } from '../schema.ts';
+import { above0, atLeast0, checked, finite, whole } from '../schema.ts';
 import { trainingSchema } from '../settings/settings.ts';
 import { type Network, statisticsOf } from '../train/network.ts';
 import type { HostState } from '../train/state.ts';
@@ -39,8 +39,8 @@ const metadata = v.strictObject({
   format: v.literal(FORMAT),
   step: whole(),
   seed: whole(),
-  /** Checksum of everything else; older files have none. */
-  sha256: v.exactOptional(v.string()),
+  /** Checksum of everything else. */
+  sha256: v.string(),
 });
 
 export type CheckpointInfo = Readonly<v.InferOutput<v.StrictObjectSchema<typeof info, undefined>>>;
@@ -81,7 +81,7 @@ export function encodeCheckpoint({ info, state }: Checkpoint): Uint8Array {
 }
 
 /** SHA-256 of a checkpoint's metadata and tensors, in whatever order a file has them. */
-function checksum(
+export function checksum(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Readonly<Record<string, string>>,
 ): string {
@@ -97,10 +97,7 @@ function checksum(
 
 const DAMAGED = `Restore the file from a copy, or use a checkpoint written by \`${command('reproduce')}\`.`;
 
-/**
- * Reads a checkpoint and checks that it is intact and has exactly the tensors of the network it names. An
- * older version without a checksum is read with a warning.
- */
+/** Reads a checkpoint and checks that it is intact and has exactly the tensors of the network it names. */
 export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoint {
   const { tensors, metadata: texts } = decodeSafetensors(bytes, fileName);
   const fail = (message: string) => new CollimateError(`${fileName} ${message}`, DAMAGED);
@@ -126,9 +123,6 @@ export function decodeCheckpoint(bytes: Uint8Array, fileName: string): Checkpoin
     if (!name.endsWith(BATCHES) || Number(data[0]) === step) continue;
     throw fail(`contradicts itself: it is of step ${step}, and ${name} is ${data[0]}`);
   }
-  if (sha256 === undefined) {
-    console.error(`warning: ${fileName} has no checksum, as in earlier versions: damage may go unnoticed`);
-  }
   return { info, state };
 }
 
@@ -141,8 +135,6 @@ function fieldsOf(texts: Readonly<Record<string, string>>, fileName: string): Re
   for (const name of ['network', 'training', 'normalization', 'progress'].filter(said)) {
     fields[name] = parseJson(texts[name]!, `${fileName}: its metadata: ${name}`, DAMAGED);
   }
-  fields.network = networkFrom(fields.network);
-  fields.normalization = normalizationFrom(fields.normalization);
   return fields;
 }
 
@@ -177,17 +169,6 @@ export function stateOf(
     statistics: pick(statisticsOf(network).map((s) => s.name)),
     momentum: momentum ? pick(parameters, MOMENTUM) : new Map(),
   };
-}
-
-/** Network options from a file; the first format knew only fully connected networks and named no kind. */
-export const networkFrom = (options: unknown): unknown =>
-  isRecord(options) ? { kind: 'fc', ...options } : options;
-
-/** Normalization in a file: in the first version a number, for the only channel. */
-export function normalizationFrom(given: unknown): unknown {
-  if (!isRecord(given)) return given;
-  const list = (x: unknown) => (typeof x === 'number' ? [x] : x);
-  return { ...given, mean: list(given.mean), std: list(given.std) };
 }
 
 export function firstNonFinite(state: HostState): string | undefined {

@@ -13,7 +13,7 @@ import { checked, isRecord, whole } from '../schema.ts';
 import { controlSettings, defaults, trainingOptions, trainingSchema } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 import { type TuneMode, tuneModes } from '../tuner/tuner.ts';
-import { networkFrom, normalization, normalizationFrom, refuseDifference } from './checkpoint.ts';
+import { normalization, refuseDifference } from './checkpoint.ts';
 import { type Experiment, imageShape } from './experiment.ts';
 import { checkSettings, findExperiment, findPreset, settingsSchema } from './given-settings.ts';
 import { CONFIG } from './run-folder.ts';
@@ -56,7 +56,7 @@ const config = v.object({
   ...origin,
   /** Other adapters on which it was resumed; the same bits are only promised on one. */
   resumedOn: v.exactOptional(v.pipe(v.array(adapter), v.readonly())),
-  /** How kernels are chosen, `--tune`; missing in files of earlier versions. */
+  /** How kernels are chosen, `--tune`. */
   tune: v.exactOptional(v.picklist(tuneModes)),
   /** The kernel variant used for each problem with a choice; a resumed run uses the same. */
   kernels: v.exactOptional(v.record(v.string(), v.string())),
@@ -69,13 +69,9 @@ const CONFIG_FILE = {
   format: 'collimate/config@1',
   schema: config,
   complete(given: Record<string, unknown>) {
-    const { settings, network, normalization } = given;
-    const skip = isRecord(network) ? network.skip : true;
-    return {
-      ...given, // in the order in which it was written, so that a resumed run leaves the same file
-      settings: isRecord(settings) ? { ...settings, ...defaults, skip, ...settings } : settings,
-      ...{ network: networkFrom(network), normalization: normalizationFrom(normalization) },
-    };
+    const { settings } = given;
+    // In the order in which it was written, so that a resumed run leaves the same file.
+    return isRecord(settings) ? { ...given, settings: { ...settings, ...defaults, ...settings } } : given;
   },
   remedy: 'Restore the file from a copy, or start another run without `--resume`.',
   older: 'Start another run, or use the version of Collimate that started this one.',

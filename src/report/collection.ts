@@ -64,7 +64,7 @@ export function collect(root: string): Collection {
     ),
   );
   const shared = new Set(sweeps.flatMap(({ record }) => record.runs.map(({ id }) => `runs/${id}`)));
-  const folders = [...below('').filter((f) => !['sweeps', 'runs', THEORY].includes(f)), ...below('runs')];
+  const folders = [...below('').filter((f) => !['sweeps', 'runs'].includes(f)), ...below('runs')];
   const runs = holding(folders.flatMap(below), ANALYSIS)
     .filter((folder) => !shared.has(folder))
     .flatMap((folder): FoundRun[] => {
@@ -83,11 +83,5 @@ export function collect(root: string): Collection {
       }
       return [];
     });
-  const reason = `it is of an earlier version: \`${command('reproduce', 'unconstrained-jacobians')}\` makes it again`;
-  for (const folder of holding(below(THEORY), 'theory.json'))
-    damaged.push({ path: `${folder}/theory.json`, reason });
   return { root, sweeps, runs, damaged };
 }
-
-/** The folder of the theory's results in earlier versions. */
-const THEORY = 'unconstrained-jacobians';

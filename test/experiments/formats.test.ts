@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CollimateError } from '../../src/errors.ts';
-import { isDone, readAnalysis } from '../../src/experiments/analysis-file.ts';
+import { readAnalysis } from '../../src/experiments/analysis-file.ts';
 import { decodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { readConfig } from '../../src/experiments/run-config.ts';
 import { encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { ageOf } from '../../src/format.ts';
-import { fixture } from '../report/fixture.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -84,15 +83,6 @@ test.each(['checkpoint', 'config'] as const)('an earlier %s is refused, saying w
 
 test('an earlier analysis is to be made again', () => {
   expect(files.analysis.read('collimate/analysis@2')).toBeUndefined();
-});
-
-test('the analysis before this one is read, but its claims are to be judged again', () => {
-  const { analysis } = fixture({ depth: 4 }).run;
-  const earlier = { ...analysis, schema: 'collimate/analysis@3', claims: [{ id: 'line', holds: true }] };
-  fs.writeFileSync(join(folder, 'analysis.json'), JSON.stringify(earlier));
-  expect(readAnalysis(folder)).toEqual(JSON.parse(JSON.stringify(analysis)));
-  fs.writeFileSync(join(folder, 'report.html'), '');
-  expect(isDone(folder)).toBe(false);
 });
 
 test('versions are compared as numbers', () => {

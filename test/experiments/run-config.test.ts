@@ -6,7 +6,6 @@ import { CollimateError } from '../../src/errors.ts';
 import { checkSettings, findExperiment, settingsSchema } from '../../src/experiments/given-settings.ts';
 import { loadTask } from '../../src/experiments/load-task.ts';
 import { controlOf, describeRun, readConfig } from '../../src/experiments/run-config.ts';
-import { readMetrics } from '../../src/experiments/run-folder.ts';
 import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import type { AdapterInfo } from '../../src/gpu/adapter.ts';
@@ -139,27 +138,6 @@ test.each<[string, object]>([
   ]);
   write(JSON.stringify({ ...config, ...Object.fromEntries(entries) }));
   expect(() => readConfig(folder)).toThrow(`${join(folder, 'config.json')}: ${message}`);
-});
-
-test('files that an earlier version wrote are read', () => {
-  const earlier = join(import.meta.dirname, 'earlier');
-  const text = fs.readFileSync(join(earlier, 'config.json'), 'utf8');
-  const { settings, ...rest } = JSON.parse(text);
-  // Meanings of settings that did not exist yet.
-  const since = {
-    compress: false,
-    tied: false,
-    skipScale: 1,
-    shortcut: 'residual',
-    order: 'pre',
-    branches: 'together',
-  };
-  expect(readConfig(earlier)).toEqual({ ...rest, settings: { ...settings, ...since } });
-  expect(readMetrics(earlier).map(({ epoch, step }) => [epoch, step])).toEqual([
-    [1, 234],
-    [2, 468],
-    [3, 702],
-  ]);
 });
 
 test('the settings of every run of every sweep are among those that are read back', () => {

@@ -128,6 +128,8 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
     stepCosine: over((s) => s.stepCosine),
     diagonalShare: offDiagonal((s) => s.diagonalShare),
     coupling: offDiagonal((s) => s.coupling),
+    couplingAbsolute: offDiagonal((s) => s.couplingAbsolute),
+    growthCv: over((s) => s.growthCv),
   };
   return {
     step: kind === 'initialization' ? 0 : 4680,
@@ -159,6 +161,12 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
       numericalRank: perBlock((s) => s.numericalRank),
       stableRank: perBlock((s) => s.stableRank),
       sigma1: perBlock((s) => s.sigma.map((row) => row[0]!)),
+      residual: perBlock((s) => s.residual.map((row) => row[0]!)),
+      gap: perBlock((s) => s.gap.map((row) => row[0]!)),
+      diagonalShareError: offDiagonal((s) => s.diagonalShareError),
+      leftRightError: perBlock((s) => s.residual.map((row) => row[0]!)),
+      effectiveRank: perBlock((s) => s.effectiveRank),
+      blockInfluence: perBlock((s) => s.blockInfluence),
       branchRatio: perBlock((s) => s.branchRatio),
       pathShares: onePath(kind, o) ? range(o.depth + 1).map((l) => over((s) => s.pathShares![l]!)) : null,
     },
@@ -166,6 +174,8 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
     blockLoss:
       kind === 'control' ? null : range(o.depth).map((i) => (kind === 'trained' ? 0.3 / (i + 1) : 0.01)),
     blockLossExamples: kind === 'control' ? null : 2000,
+    ...{ linearity: range(o.depth).map(() => 0.9), linearityOfStep: range(o.depth).map(() => 0.4) },
+    compression: null,
     frobenius: o.stages.map((_, s) =>
       s > 0 ? { method: 'estimated', relativeError: 0.004 } : { method: 'exact', relativeError: 0 },
     ),
@@ -233,6 +243,7 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
     lineShape: trained ? 1.01 : 3.1,
     stepCv: spread(steps).std! / spread(steps).mean!,
     stepCosine: depth < 2 ? null : trained ? 0.99 : -0.04,
+    growthCv: 0.3,
   };
   return {
     index: index * 37,
@@ -244,6 +255,10 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
     trajectory: path,
     commonTrajectory: path,
     sigma,
+    residual: blocks.map((i) => range(3 * classes).map(() => defined(i, 1e-6))),
+    gap: blocks.map((i) => range(classes).map(() => defined(i, 0.02))),
+    effectiveRank: blocks.map((i) => defined(i, classes - 0.5)),
+    blockInfluence: blocks.map(() => 0.2),
     frobenius2,
     topEnergy: blocks.map((i) => defined(i, trained ? 0.999 : 0.45)),
     numericalRank: blocks.map((i) => (dead(i) ? 0 : trained ? classes : 3 * classes)),
@@ -254,7 +269,9 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
       ),
     ),
     diagonalShare: matrix(1, share),
+    diagonalShareError: blocks.map((i) => blocks.map((j) => (of(i) === of(j) ? 1e-4 : null))),
     coupling: matrix(0, 1 - share),
+    couplingAbsolute: matrix(0, 1 - share),
     classifierShare: blocks.map((i) =>
       of(i) < o.stages.length - 1
         ? null

@@ -170,21 +170,11 @@ describe('the index', () => {
     expect(about('method')).toContain('Of models. (models)');
   });
 
-  it('says how to make theory of an earlier version again', () => {
-    const root = newRoot();
-    write(root, 'unconstrained-jacobians/quick/theory.json', { schema: 'collimate/theory@1' });
-    const { about } = made(root);
-    expect(about('damaged')).toMatch(
-      /unconstrained-jacobians\/quick\/theory\.json: it is of an earlier version/,
-    );
-    expect(about('damaged')).toContain('npm run reproduce -- unconstrained-jacobians');
-  });
-
   it('says how to judge runs of an earlier version again', () => {
     const root = newRoot();
     const { run } = fixture({ depth: 4, samples: 2, control: false });
     const folder = 'mnist-fc/20260101-100000-1';
-    write(root, `${folder}/analysis.json`, { ...run.analysis, schema: 'collimate/analysis@3' });
+    write(root, `${folder}/analysis.json`, { ...run.analysis, schema: 'collimate/analysis@2' });
     write(root, `${folder}/config.json`, config);
     expect(made(root).markdown).not.toContain('Could not be read');
     write(root, `${folder}/report.html`, '');

@@ -3,7 +3,7 @@ import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
 import { stagesOf } from '../network-info.ts';
 import { dot } from '../vectors.ts';
-import { later, maybe, type Own, offDiagonal, ofPair, overSamples, perPair, type Values } from './field.ts';
+import { maybe, type Own, offDiagonal, ofPair, overSamples, perPair, type Values } from './field.ts';
 import type { FigureSpec, Matrix, Row, Shown } from './figure.ts';
 import { byKind, type Gatherer, over, type RunClaim, type Scalar, SHARE, type StageAt } from './measure.ts';
 import { vectorErrorsAt } from './spectrum.ts';
@@ -23,18 +23,14 @@ several hundredths between two right answers.`;
 
 export const sample = {
   diagonalShare: ofPair('‖diag A_ij‖² / ‖A_ij‖_F², [i][j]'),
-  diagonalShareError: later(perPair('what it may be off by, from residuals and gaps', maybe)),
+  diagonalShareError: perPair('what it may be off by, from residuals and gaps', maybe),
   coupling: ofPair(
     '‖A_ij − S_i‖_F / ‖S_i‖_F, [i][j] (Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
   ),
-  couplingAbsolute: later(ofPair('the same of |A_ij|, as their program has it')),
+  couplingAbsolute: ofPair('the same of |A_ij|, as their program has it'),
 };
 export const summary = {
-  diagonalShareError: later(
-    overSamples((s: Values<typeof sample>) =>
-      s.diagonalShareError ? offDiagonal(s.diagonalShareError) : null,
-    ),
-  ),
+  diagonalShareError: overSamples((s: Values<typeof sample>) => offDiagonal(s.diagonalShareError)),
 };
 const KEPT_TRIPLES = 32;
 export const gathered = {
@@ -142,7 +138,7 @@ export const scalars = {
     domain: SHARE,
     ...{ glance: true, followed: true },
     ...mean((m) => m.summary.diagonalShare),
-    uncertainty: (m) => m.summary.diagonalShareError?.mean ?? null,
+    uncertainty: (m) => m.summary.diagonalShareError.mean,
   },
   coupling: {
     label: 'coupling',

@@ -1,6 +1,6 @@
 import { meanOf } from '../statistics.ts';
 import { dot, norm } from '../vectors.ts';
-import { later, type Own, ofBlock } from './field.ts';
+import { type Own, ofBlock } from './field.ts';
 import type { Scalar, StageAt } from './measure.ts';
 
 export const title = 'Block influence';
@@ -9,11 +9,9 @@ language models are more redundant than you expect*, 2024), who average over tok
 puts out, also where attention and MLP are blocks of their own.`;
 
 export const sample = {
-  blockInfluence: later(
-    ofBlock(
-      '1 − cosine of h_i and h_{i+1}, mean over positions; `null` where one of them is zero everywhere',
-      { label: '1 − cosine of hᵢ and hᵢ₊₁' },
-    ),
+  blockInfluence: ofBlock(
+    '1 − cosine of h_i and h_{i+1}, mean over positions; `null` where one of them is zero everywhere',
+    { label: '1 − cosine of hᵢ and hᵢ₊₁' },
   ),
 };
 type Measures = Own<typeof sample>;
@@ -37,11 +35,11 @@ export const scalars = {
   blockInfluence: {
     label: 'block influence',
     what: 'block influence 1 − cosine of h_i and h_{i+1}, mean over blocks',
-    from: ({ summary }) => meanOf((summary.blockInfluence ?? []).map(({ mean }) => mean)),
+    from: ({ summary }) => meanOf(summary.blockInfluence.map(({ mean }) => mean)),
   },
   blockInfluenceSum: {
     label: 'total block influence',
     what: 'block influence 1 − cosine of h_i and h_{i+1}, sum over blocks',
-    from: ({ summary }) => summary.blockInfluence?.reduce((sum, { mean }) => sum + (mean ?? 0), 0) ?? null,
+    from: ({ summary }) => summary.blockInfluence.reduce((sum, { mean }) => sum + (mean ?? 0), 0),
   },
 } satisfies Record<string, Scalar<Measures>>;

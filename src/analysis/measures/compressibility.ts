@@ -8,7 +8,7 @@ import { batchBytes } from '../batches.ts';
 import { blockRunner, blockSteps } from '../block-programs.ts';
 import { chooseSamples } from '../samples.ts';
 import { meanOf } from '../statistics.ts';
-import { later, ofNetwork, type Values } from './field.ts';
+import { ofNetwork, type Values } from './field.ts';
 import type { Row, Shown } from './figure.ts';
 import type { Images, Scalar } from './measure.ts';
 
@@ -45,11 +45,9 @@ const part = v.object({
 type Part = v.InferOutput<typeof part>;
 
 export const whole = {
-  compression: later(
-    ofNetwork(
-      'test accuracy where blocks `from` … `to` are replaced over that of the network, for each way. `null` in networks of several stages, in transformers, where skip connections come from the stem, where targets are vectors or nothing is classified correctly, at initialization, in `course.json`, and without `--compress`; linear steps, under convolutions',
-      v.nullable(v.array(part)),
-    ),
+  compression: ofNetwork(
+    'test accuracy where blocks `from` … `to` are replaced over that of the network, for each way. `null` in networks of several stages, in transformers, where skip connections come from the stem, where targets are vectors or nothing is classified correctly, at initialization, in `course.json`, and without `--compress`; linear steps, under convolutions',
+    v.nullable(v.array(part)),
   ),
 };
 type Measures = Values<typeof whole>;

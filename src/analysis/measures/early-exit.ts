@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { share } from '../../schema.ts';
-import { later, ofNetwork, type Values } from './field.ts';
+import { ofNetwork, optional, type Values } from './field.ts';
 import { type Images, type Scalar, SHARE } from './measure.ts';
 
 export const title = 'Stopping early';
@@ -9,7 +9,7 @@ That blocks refine one estimate step by step is what Jastrzębski et al. (*Resid
 2018) find; a network that is one block iterated may then stop when it has to. \`halfAccuracyLost\` is \`null\` with several stages: half-way is not in the last.`;
 
 export const whole = {
-  earlyAccuracy: later(
+  earlyAccuracy: optional(
     ofNetwork(
       'accuracy of the classifier at h_l, for each point of the last stage from h_1 to h_{L+1}, over the training images of neural collapse',
       v.array(share),

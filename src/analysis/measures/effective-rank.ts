@@ -1,4 +1,4 @@
-import { later, type Own, ofBlock } from './field.ts';
+import { type Own, ofBlock } from './field.ts';
 import { extreme, over, type Scalar, type StageAt } from './measure.ts';
 
 export const title = 'Effective rank';
@@ -7,12 +7,10 @@ export const about = `How many directions a Jacobian uses, weighed by their ener
 2007), with σ² in place of σ: 1 for one direction, r for r equal ones, whatever lies far below them.`;
 
 export const sample = {
-  effectiveRank: later(
-    ofBlock('exp(−Σ_k p_k log p_k) with p_k = σ_{i,k}² / Σσ_i² over the spectrum', {
-      label: 'effective rank',
-      short: 'eff. rank',
-    }),
-  ),
+  effectiveRank: ofBlock('exp(−Σ_k p_k log p_k) with p_k = σ_{i,k}² / Σσ_i² over the spectrum', {
+    label: 'effective rank',
+    short: 'eff. rank',
+  }),
 };
 type Measures = Own<typeof sample>;
 
@@ -30,6 +28,6 @@ export const scalars = {
   effectiveRank: {
     label: 'effective rank',
     what: 'effective rank, the exponential of the entropy of σ², maximum over blocks',
-    ...over((m: Measures) => extreme(m.summary.effectiveRank ?? [], 'maximum')),
+    ...over((m: Measures) => extreme(m.summary.effectiveRank, 'maximum')),
   },
 } satisfies Record<string, Scalar<Measures>>;

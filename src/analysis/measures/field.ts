@@ -104,8 +104,8 @@ export const ofNetwork = <S extends v.GenericSchema>(
   fits?: Field<'whole', S>['fits'],
 ) => field('whole', formula, schema, fits);
 
-/** A field that older files lack. */
-export const later = <T extends { readonly schema: v.GenericSchema }>(
+/** A field that some networks lack. */
+export const optional = <T extends { readonly schema: v.GenericSchema }>(
   given: T,
 ): Omit<T, 'schema'> & { readonly schema: v.ExactOptionalSchema<T['schema'], undefined> } => ({
   ...given,

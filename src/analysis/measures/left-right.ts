@@ -2,7 +2,7 @@ import { format, range } from '../../numbers.ts';
 import { meanOf, type Spread, spreadOf } from '../statistics.ts';
 import { dot } from '../vectors.ts';
 import { panels as classifier, type sample as classifierSample } from './classifier.ts';
-import { later, maybe, type Own, overBlocks, perTriple, type Sampled, type Values } from './field.ts';
+import { maybe, type Own, overBlocks, perTriple, type Sampled, type Values } from './field.ts';
 import { alongBlocks, type FigureSpec, type Row, type Shown } from './figure.ts';
 import {
   CONVOLUTIONAL,
@@ -33,14 +33,12 @@ export const summary = {
   leftRight: overBlocks({ label: 'u·v of the top three triples', short: 'u·v' }, (s: Sample, i) =>
     meanOf(s.leftRight[i]!.slice(0, TOP)),
   ),
-  leftRightError: later(
-    overBlocks({ label: 'error of u·v' }, (s: Sample, i) => {
-      const errors = vectorErrors(s.residual?.[i] ?? [], s.gap?.[i] ?? []);
-      return meanOf(
-        s.leftRight[i]!.slice(0, TOP).map((c, k) => (c === null ? null : cosineError(c, errors[k] ?? 1))),
-      );
-    }),
-  ),
+  leftRightError: overBlocks({ label: 'error of u·v' }, (s: Sample, i) => {
+    const errors = vectorErrors(s.residual[i]!, s.gap[i]!);
+    return meanOf(
+      s.leftRight[i]!.slice(0, TOP).map((c, k) => (c === null ? null : cosineError(c, errors[k] ?? 1))),
+    );
+  }),
 };
 type Measures = Own<typeof sample & typeof classifierSample, typeof summary>;
 
@@ -68,7 +66,7 @@ export const scalars = {
     what: 'mean u·v of the top three triples, last block',
     domain: COSINE,
     ...mean((m) => m.summary.leftRight.at(-1)),
-    uncertainty: (m) => m.summary.leftRightError?.at(-1)?.mean ?? null,
+    uncertainty: (m) => m.summary.leftRightError.at(-1)?.mean ?? null,
   },
 } satisfies Record<string, Scalar<Measures>>;
 

@@ -1,7 +1,7 @@
 import { format } from '../../numbers.ts';
 import { spreadOf, variation } from '../statistics.ts';
 import { centerOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
-import { later, type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
+import { type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';
 import { alongBlocks, type FigureSpec, meanWithBand } from './figure.ts';
 import {
   byKind,
@@ -27,10 +27,8 @@ export const sample = {
   ),
   stepCv: ofPath('standard deviation (population) of the step norms over their mean'),
   stepCosine: ofPath('mean cosine between successive steps'),
-  growthCv: later(
-    ofPath(
-      'standard deviation (population) over abs(mean) of log(‖h_{i+1}‖ / ‖h_i‖): 0 where norms grow exponentially, `null` where they do not grow (after the exponential distance of Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
-    ),
+  growthCv: ofPath(
+    'standard deviation (population) over abs(mean) of log(‖h_{i+1}‖ / ‖h_i‖): 0 where norms grow exponentially, `null` where they do not grow (after the exponential distance of Aubry et al., *Transformer Block Coupling*, ICLR 2025)',
   ),
   stepNorms: perBlock('‖h_{i+1} − h_i‖'),
 };

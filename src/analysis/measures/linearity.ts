@@ -8,7 +8,7 @@ import { bound, floats } from '../../train/bound.ts';
 import { readPoints, rowsOf } from '../batch-reader.ts';
 import { batchBytes } from '../batches.ts';
 import { meanOf } from '../statistics.ts';
-import { later, maybe, ofNetwork, type Values } from './field.ts';
+import { maybe, ofNetwork, type Values } from './field.ts';
 import { type Images, type Scalar, type Series, SHARE } from './measure.ts';
 
 /** Minimum rows per feature. */
@@ -25,7 +25,7 @@ that. Rows are positions of the first training images, ${ROWS} to ${2 * ROWS} ti
 enough: even of noise, an eighth is explained then.`;
 
 const perBlock = (formula: string) =>
-  later(ofNetwork(formula, v.array(maybe), (list, { depth }) => list.length === depth));
+  ofNetwork(formula, v.array(maybe), (list, { depth }) => list.length === depth);
 export const whole = {
   linearity: perBlock(
     'of h_i and h_{i+1}, for each block; `null` where h_{i+1} does not vary, or rows are not twice as many as the features that vary, so that a map fits noise',
@@ -141,10 +141,10 @@ function unexplained(a: Float64Array, b: Float64Array, d: number, energy: number
 }
 
 export const series = {
-  linearity: { label: 'linearity', from: (m) => m.linearity?.map((mean) => ({ mean })) },
+  linearity: { label: 'linearity', from: (m) => m.linearity.map((mean) => ({ mean })) },
   linearityOfStep: {
     label: 'linearity without the residual',
-    from: (m) => m.linearityOfStep?.map((mean) => ({ mean })),
+    from: (m) => m.linearityOfStep.map((mean) => ({ mean })),
   },
 } satisfies Record<string, Series<Measures>>;
 
@@ -153,12 +153,12 @@ export const scalars = {
     label: 'linearity',
     what: 'linearity of h_i and h_{i+1}, mean over blocks',
     domain: SHARE,
-    from: (m) => meanOf(m.linearity ?? []),
+    from: (m) => meanOf(m.linearity),
   },
   linearityOfStep: {
     label: 'linearity without residual',
     what: 'linearity of h_i and h_{i+1} − h_i, mean over blocks',
     domain: SHARE,
-    from: (m) => meanOf(m.linearityOfStep ?? []),
+    from: (m) => meanOf(m.linearityOfStep),
   },
 } satisfies Record<string, Scalar<Measures>>;

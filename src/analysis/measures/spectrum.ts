@@ -2,16 +2,7 @@ import { format, range } from '../../numbers.ts';
 import { measured } from '../../schema.ts';
 import type { StageRange } from '../network-info.ts';
 import { meanOf, spreadOf } from '../statistics.ts';
-import {
-  later,
-  maybe,
-  type None,
-  type Own,
-  overBlocks,
-  perTriple,
-  type Sampled,
-  type Values,
-} from './field.ts';
+import { maybe, type None, type Own, overBlocks, perTriple, type Sampled, type Values } from './field.ts';
 import type { Row, Shown } from './figure.ts';
 import type { BlockAt, StageAt } from './measure.ts';
 
@@ -24,19 +15,15 @@ export const sample = {
     'spectrum',
     measured,
   ),
-  residual: later(
-    perTriple(
-      'larger of ‖J_i v_{i,k} − σ_{i,k} u_{i,k}‖ and ‖J_iᵀ u_{i,k} − σ_{i,k} v_{i,k}‖ over σ_{i,1}: see [Certificates](results.md#certificates)',
-      'spectrum',
-      maybe,
-    ),
+  residual: perTriple(
+    'larger of ‖J_i v_{i,k} − σ_{i,k} u_{i,k}‖ and ‖J_iᵀ u_{i,k} − σ_{i,k} v_{i,k}‖ over σ_{i,1}: see [Certificates](results.md#certificates)',
+    'spectrum',
+    maybe,
   ),
-  gap: later(
-    perTriple(
-      'distance of σ_{i,k} to the nearest other σ of the block over σ_{i,1}, k ≤ K',
-      'triples',
-      maybe,
-    ),
+  gap: perTriple(
+    'distance of σ_{i,k} to the nearest other σ of the block over σ_{i,1}, k ≤ K',
+    'triples',
+    maybe,
   ),
 };
 type Sample = Values<typeof sample>;
@@ -49,10 +36,8 @@ export const at = ({ blocks, triples }: StageAt): Sample => ({
 
 export const summary = {
   sigma1: overBlocks({ label: 'σ₁(Jᵢ)', short: 'σ₁', log: true }, (s: Sample, i) => s.sigma[i]![0]!),
-  residual: later(
-    overBlocks({ label: 'largest residual' }, (s: Sample, i) => spreadOf(s.residual?.[i] ?? []).max),
-  ),
-  gap: later(overBlocks({ label: 'smallest gap' }, (s: Sample, i) => spreadOf(s.gap?.[i] ?? []).min)),
+  residual: overBlocks({ label: 'largest residual' }, (s: Sample, i) => spreadOf(s.residual[i]!).max),
+  gap: overBlocks({ label: 'smallest gap' }, (s: Sample, i) => spreadOf(s.gap[i]!).min),
 };
 type Measures = Own<None, typeof summary> & Sampled<typeof sample>;
 /** What certificates are computed from, for scalars of other measures. */
@@ -86,14 +71,14 @@ export const vectorErrorsAt =
     vectorErrors(residual, gapsOf(found, count));
 
 /** What a singular value may be off by, over σ₁: √2 residuals. */
-export const sigmaError = ({ summary: { residual = [] } }: Certified): number =>
+export const sigmaError = ({ summary: { residual } }: Certified): number =>
   Math.SQRT2 * (spreadOf(residual.map((block) => block.mean)).max ?? 0);
 
 /** What the trained network's triples are worth, at its worst block and sample. */
 export const facts = {
   Certificates: ({ summary }: Certified) => {
-    const off = spreadOf((summary.residual ?? []).map((block) => block.max)).max;
-    const apart = spreadOf((summary.gap ?? []).map((block) => block.min)).min;
+    const off = spreadOf(summary.residual.map((block) => block.max)).max;
+    const apart = spreadOf(summary.gap.map((block) => block.min)).min;
     return off === null || apart === null
       ? '—'
       : `‖J v − σ u‖ and ‖Jᵀu − σ v‖ at most ${format(off)}·σ₁; σ of compared vectors at least ${format(apart)}·σ₁ apart`;

@@ -2,7 +2,7 @@ import { meanOf } from '../statistics.ts';
 import type { TokenPair } from '../token-pairs.ts';
 import { coupling } from './alignment.ts';
 import { DEAD_BELOW } from './dead-blocks.ts';
-import { later, type Own, ofBlock } from './field.ts';
+import { type Own, ofBlock, optional } from './field.ts';
 import type { Scalar, StageAt } from './measure.ts';
 
 export const title = 'Coupling across tokens';
@@ -28,7 +28,7 @@ const each = <T>(make: (name: Name) => T) =>
   Object.fromEntries(Object.keys(FIELDS).map((name) => [name, make(name as Name)])) as Record<Name, T>;
 
 export const sample = each((name) =>
-  later(
+  optional(
     ofBlock(
       `mean ‖${FIELDS[name][1] ? '|U₂ᵀ J₁ V₂|' : 'U₂ᵀ J₁ V₂'} − S₁‖_F / ‖S₁‖_F over ${FIELDS[name][0]} pairs; \`null\` where there are none`,
       { label: words(name) },
