@@ -10,8 +10,8 @@ import { writeSweep } from './sweep-fixture.ts';
 
 const runs: Record<string, FixtureOptions> = {
   'a run': { course: true },
-  'a run of 41 blocks': { depth: 41, samples: 4, epochs: 3 },
-  'a run of four stages': { stages: [3, 3, 5, 2], samples: 4, dead: [2] },
+  'a run of 40 blocks': { depth: 40, samples: 4, epochs: 3 },
+  'a run of four stages': { stages: [3, 3, 11, 2], samples: 4, dead: [2] },
 };
 
 /** A figure's size, its elements, its words and numbers, and a digest of the rest. */
