@@ -45,8 +45,8 @@ export async function measureNetwork(
   { inputs, labels, indices }: AnalysisSamples,
   options: AnalysisOptions,
 ): Promise<NetworkMeasures> {
-  using loaded = new TrainingState(gpu, network, { momentum: false });
-  loaded.load({ ...state, momentum: new Map() });
+  using loaded = new TrainingState(gpu, network);
+  loaded.load(state);
   const { points, branches, logits } = await representations(gpu, network, loaded, inputs, labels.length);
   const given = { gpu, network, weights: loaded.weights, points, count: labels.length };
   const whole = await Promise.all(all.flatMap((m) => m.atSamples?.(given) ?? []));

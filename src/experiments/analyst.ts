@@ -36,7 +36,7 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
   const { trainingSeed: _, samples: count, compress = false, ...chosen } = request;
   const settings = analysisSettings(network, chosen);
   const samples = analysisSamples(task, count, request.seed);
-  const state = new TrainingState(gpu, network, { momentum: false });
+  const state = new TrainingState(gpu, network);
   const { weights } = state;
   const own: Disposable[] = [state];
   /** Made on first use. */
@@ -61,7 +61,7 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
     settings,
     /** All measures at a step. `brief` skips slow ones and takes training accuracy on COLLAPSE_IMAGES. */
     async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
-      state.load({ ...host, momentum: new Map() });
+      state.load(host);
       const evaluator = await test();
       const read = await (await reader()).read();
       const { predicted } = read;

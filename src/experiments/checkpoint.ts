@@ -13,7 +13,8 @@ import type { HostState } from '../train/state.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from './safetensors.ts';
 
 const FORMAT = 'collimate/checkpoint@1';
-const MOMENTUM = 'optimizer.momentum.';
+/** Prefixes of an optimizer's running averages, by their number; AdamW's have PyTorch's names. */
+const MOMENTS = [[], ['optimizer.momentum.'], ['optimizer.exp_avg.', 'optimizer.exp_avg_sq.']] as const;
 export const BATCHES = '.num_batches_tracked';
 
 /** Sums over the steps of an epoch that is not over yet. */
@@ -53,13 +54,13 @@ export interface Checkpoint {
 
 /**
  * A checkpoint as a safetensors file. Parameters and running statistics have PyTorch's names and layouts,
- * momentum buffers the prefix `optimizer.momentum.`.
+ * the optimizer's running averages a prefix: `optimizer.momentum.`.
  */
 export function encodeCheckpoint({ info, state }: Checkpoint): Uint8Array {
   const network = networkOf(info.network);
   const tensors = new Map<string, TensorData>();
-  const values = new Map([...state.parameters, ...state.statistics, ...prefixed(state.momentum)]);
-  for (const [name, shape] of shapesOf(network, state.momentum.size > 0)) {
+  const values = new Map([...state.parameters, ...state.statistics, ...prefixed(state.moments)]);
+  for (const [name, shape] of shapesOf(network, state.moments.length)) {
     tensors.set(
       name,
       name.endsWith(BATCHES)
@@ -158,8 +159,10 @@ export function stateOf(
   step: number,
   fail: (message: string) => CollimateError,
 ): HostState {
-  const momentum = [...tensors.keys()].some((name) => name.startsWith(MOMENTUM));
-  checkTensors(tensors, shapesOf(network, momentum), fail);
+  const moments = MOMENTS.findLast(
+    ([first]) => first === undefined || [...tensors.keys()].some((name) => name.startsWith(first)),
+  )!;
+  checkTensors(tensors, shapesOf(network, moments.length), fail);
   const pick = (names: Iterable<string>, prefix = '') =>
     new Map([...names].map((name) => [name, tensors.get(prefix + name)!.data as Float32Array]));
   const parameters = network.parameters.map((p) => p.name);
@@ -167,29 +170,33 @@ export function stateOf(
     step,
     parameters: pick(parameters),
     statistics: pick(statisticsOf(network).map((s) => s.name)),
-    momentum: momentum ? pick(parameters, MOMENTUM) : new Map(),
+    moments: moments.map((prefix) => pick(parameters, prefix)),
   };
 }
 
 export function firstNonFinite(state: HostState): string | undefined {
-  for (const [name, data] of [...state.parameters, ...state.statistics, ...prefixed(state.momentum)]) {
+  for (const [name, data] of [...state.parameters, ...state.statistics, ...prefixed(state.moments)]) {
     if (!data.every(Number.isFinite)) return name;
   }
   return undefined;
 }
 
-const prefixed = (momentum: HostState['momentum']): [string, Float32Array][] =>
-  [...momentum].map(([name, data]) => [MOMENTUM + name, data]);
+const prefixed = (moments: HostState['moments']): [string, Float32Array][] =>
+  moments.flatMap((own, i) =>
+    [...own].map(([name, data]): [string, Float32Array] => [MOMENTS[moments.length]![i]! + name, data]),
+  );
 
 /** Every tensor of a checkpoint with its shape, in order. */
-function shapesOf(network: Network, momentum: boolean): Map<string, readonly number[]> {
+function shapesOf(network: Network, moments: number): Map<string, readonly number[]> {
   return new Map<string, readonly number[]>([
     ...network.parameters.map(({ name, shape }) => [name, shape] as const),
     ...statisticsOf(network).flatMap(({ kind, norm, name, shape }) => [
       [name, shape] as const,
       ...(kind === 'var' ? [[norm.name + BATCHES, []] as const] : []),
     ]),
-    ...(momentum ? network.parameters.map(({ name, shape }) => [MOMENTUM + name, shape] as const) : []),
+    ...MOMENTS[moments]!.flatMap((prefix) =>
+      network.parameters.map(({ name, shape }) => [prefix + name, shape] as const),
+    ),
   ]);
 }
 

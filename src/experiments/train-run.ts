@@ -180,7 +180,7 @@ export async function train(
 
   function keep(state: HostState): void {
     checkFinite(state);
-    const weights = { ...state, momentum: new Map() };
+    const weights = { ...state, moments: [] };
     folder.write(snapshotFile(done / stepsPerEpoch), encodeCheckpoint({ info, state: weights }));
   }
 

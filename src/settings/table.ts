@@ -14,6 +14,7 @@ export interface TrainingOptions {
   readonly lr: number;
   readonly momentum: number;
   readonly weightDecay: number;
+  readonly optimizer?: 'sgd' | 'adamw';
   readonly randomLabels?: number;
   readonly superclasses?: boolean;
   readonly snapshots?: number;
@@ -106,7 +107,7 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
     deviation: differs('Learning rate', 0.1),
   },
   momentum: {
-    what: 'momentum, below 1',
+    what: 'momentum, below 1; of AdamW, β₁',
     ...{ type: real(0, 0.9999), changes: 'training', paper: 0, recorded: true },
     deviation: (momentum) => `Momentum ${momentum} is our choice; the paper states none.`,
   },
@@ -122,6 +123,14 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
         .toSorted((a, b) => a - b)
         .map((x) => x.toExponential())
         .join(' and ')} for ${convolutional ? 'convolutional' : 'fully connected'} networks.`,
+  },
+  optimizer: {
+    what: 'SGD with momentum and coupled weight decay, or AdamW',
+    ...{ type: ['sgd', 'adamw'], changes: 'training', default: 'sgd', recorded: true },
+    shown: () => 'AdamW',
+    deviation: (optimizer) =>
+      optimizer === 'adamw' &&
+      'The optimizer is AdamW (Loshchilov & Hutter, 2019) with β₂ = 0.999; the paper has SGD.',
   },
   randomLabels: {
     what: 'share of the training images given random labels',

@@ -2,6 +2,8 @@ import { DeviceArray } from '../autograd/array.ts';
 import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
+import { range } from '../numbers.ts';
+import { floats } from './bound.ts';
 import { Layout } from './layout.ts';
 import { type Network, type ParameterSpec, statisticsOf } from './network.ts';
 
@@ -12,8 +14,8 @@ export interface HostState {
   parameters: Map<string, Float32Array>;
   /** Running means and variances. */
   statistics: Map<string, Float32Array>;
-  /** Momentum buffers by parameter; empty where momentum is 0. */
-  momentum: Map<string, Float32Array>;
+  /** The optimizer's running averages by parameter: none, momentum, or AdamW's two. */
+  moments: readonly Map<string, Float32Array>[];
 }
 
 export function keyOf(seed: number): [number, number] {
@@ -38,7 +40,7 @@ export function initialState(network: Network, seed: number): HostState {
       new Float32Array(features!).fill(kind === 'var' ? 1 : 0),
     ]),
   );
-  return { step: 0, parameters, statistics, momentum: new Map() };
+  return { step: 0, parameters, statistics, moments: [] };
 }
 
 function initialValues({ shape, init, within }: ParameterSpec, key: [number, number], stream: number) {
@@ -66,7 +68,7 @@ function drawn(size: number, init: ParameterSpec['init'], key: [number, number],
  *
  * @example
  * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
- * const state = new TrainingState(gpu, net, { momentum: false });
+ * const state = new TrainingState(gpu, net);
  * state.load(initialState(net, 1));
  * const f = (weights: Weights, x: Tensor) => net.forward(weights, x, inferenceNorm);
  * const logits = await compile(gpu, f, [state.weights, [3, 2]]);
@@ -77,7 +79,7 @@ export class TrainingState implements Disposable {
   readonly statisticsLayout: Layout;
   readonly parameters: DeviceArray;
   readonly gradients: DeviceArray;
-  readonly momentum: DeviceArray | undefined;
+  readonly moments: readonly DeviceArray[];
   /** Running statistics. */
   readonly running: DeviceArray;
   /** The last batch's statistics, in the same layout. */
@@ -85,12 +87,13 @@ export class TrainingState implements Disposable {
   /** Steps done, u32[1]. */
   readonly step: DeviceArray<'u32'>;
 
-  constructor(gpu: Gpu, network: Network, options: { momentum: boolean }) {
+  /** `moments` many running averages; default: none, for weights that are only read. */
+  constructor(gpu: Gpu, network: Network, moments = 0) {
     this.parameterLayout = new Layout(network.parameters);
     this.statisticsLayout = new Layout(statisticsOf(network));
     this.parameters = this.parameterLayout.allocate(gpu, 'parameters');
     this.gradients = this.parameterLayout.allocate(gpu, 'gradients');
-    this.momentum = options.momentum ? this.parameterLayout.allocate(gpu, 'momentum') : undefined;
+    this.moments = range(moments).map((i) => this.parameterLayout.allocate(gpu, `moment ${i}`));
     this.running = this.statisticsLayout.allocate(gpu, 'running statistics');
     this.batch = this.statisticsLayout.allocate(gpu, 'batch statistics');
     this.step = DeviceArray.zeros(gpu, [1], 'u32', 'step');
@@ -105,33 +108,30 @@ export class TrainingState implements Disposable {
   load(host: HostState): void {
     this.parameters.write(this.parameterLayout.pack(host.parameters));
     this.running.write(this.statisticsLayout.pack(host.statistics));
-    if (this.momentum) {
-      const zeros = new Map(this.parameterLayout.entries.map((e) => [e.name, new Float32Array(e.size)]));
-      this.momentum.write(this.parameterLayout.pack(new Map([...zeros, ...host.momentum])));
-    }
+    const zeros = this.parameterLayout.entries.map((e) => [e.name, new Float32Array(e.size)] as const);
+    for (const [i, moment] of this.moments.entries())
+      moment.write(this.parameterLayout.pack(new Map([...zeros, ...(host.moments[i] ?? [])])));
     this.step.write([host.step]);
   }
 
   /** A snapshot in host memory, taken after everything queued so far. */
   async save(): Promise<HostState> {
-    const [parameters, running, momentum, step] = await Promise.all([
-      this.parameters.read(),
-      this.running.read(),
-      this.momentum?.read(),
+    const [step, parameters, running, ...moments] = await Promise.all([
       this.step.read(),
+      ...[this.parameters, this.running, ...this.moments].map(floats),
     ]);
     return {
       step: step[0]!,
-      parameters: this.parameterLayout.unpack(parameters as Float32Array),
-      statistics: this.statisticsLayout.unpack(running as Float32Array),
-      momentum: momentum ? this.parameterLayout.unpack(momentum as Float32Array) : new Map(),
+      parameters: this.parameterLayout.unpack(parameters!),
+      statistics: this.statisticsLayout.unpack(running!),
+      moments: moments.map((moment) => this.parameterLayout.unpack(moment)),
     };
   }
 
   /** Frees its arrays. */
   dispose(): void {
-    const { parameters, gradients, momentum, running, batch, step } = this;
-    for (const array of [parameters, gradients, momentum, running, batch, step]) array?.dispose();
+    const { parameters, gradients, moments, running, batch, step } = this;
+    for (const array of [parameters, gradients, ...moments, running, batch, step]) array.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -10,7 +10,7 @@ import { type DeviceExamples, inputsOf } from './examples.ts';
 import type { Feed } from './feed.ts';
 import { type Network, statisticsOf, type Weights } from './network.ts';
 import { objectiveOf } from './objective.ts';
-import { sgd } from './optimizers.ts';
+import { adamw, sgd } from './optimizers.ts';
 import { cosine } from './schedules.ts';
 import type { TrainingState } from './state.ts';
 
@@ -74,19 +74,30 @@ export function statisticsRates(
   return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
 }
 
-/** How a step moves parameters: SGD whose learning rate falls as {@link cosine} says. */
+/** How a step moves parameters: SGD or AdamW, whose learning rate falls as {@link cosine} says. */
 export interface TrainingOptions {
   /** Learning rate at the first step. */
   readonly lr: number;
+  /** Default: `sgd`. */
+  readonly optimizer?: 'sgd' | 'adamw';
+  /** Of SGD; of AdamW, β₁. */
   readonly momentum: number;
   readonly weightDecay: number;
   /** Steps over which the learning rate falls to 0. */
   readonly steps: number;
 }
 
-/** SGD, running statistics and the counter of steps. */
-export function updateStep({ lr, steps, momentum: kept, weightDecay }: TrainingOptions) {
-  const optimizer = sgd({ lr: cosine({ lr, steps }), momentum: kept, weightDecay });
+/** How many running averages of gradients the optimizer keeps. */
+export const momentsOf = ({ optimizer, momentum }: TrainingOptions): number =>
+  optimizer === 'adamw' ? 2 : momentum ? 1 : 0;
+
+/** The optimizer, running statistics and the counter of steps. */
+export function updateStep({ lr: first, steps, optimizer: rule, momentum, weightDecay }: TrainingOptions) {
+  const lr = cosine({ lr: first, steps });
+  const optimizer =
+    rule === 'adamw'
+      ? adamw({ lr, weightDecay, betas: [momentum, 0.999] })
+      : sgd({ lr, momentum, weightDecay });
   return (
     parameters: Tensor,
     gradients: Tensor,
@@ -94,11 +105,10 @@ export function updateStep({ lr, steps, momentum: kept, weightDecay }: TrainingO
     batch: Tensor,
     rates: Tensor,
     step: Typed<'u32'>,
-    momentum?: Tensor,
+    ...moments: Tensor[]
   ) => {
-    const moments = momentum ? [momentum] : [];
     const [next, state] = optimizer.update(parameters, gradients, { step, moments });
     const statistics = add(mul(running, 1 - MOMENTUM), mul(batch, rates));
-    return [next, statistics, state.step, state.moments[0]];
+    return [next, statistics, state.step, ...state.moments];
   };
 }

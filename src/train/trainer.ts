@@ -12,12 +12,13 @@ import {
   exampleAt,
   gradientStep,
   LOG_LENGTH,
+  momentsOf,
   statisticsRates,
   type TrainingOptions,
   updateStep,
 } from './step.ts';
 
-/** Options of SGD, the batch size, and the seed of the order of examples. */
+/** Options of the optimizer, the batch size, and the seed of the order of examples. */
 export interface TrainerOptions extends TrainingOptions {
   readonly batch: number;
   readonly seed: number;
@@ -86,11 +87,11 @@ export class Trainer implements Disposable {
     const feed = new Feed(gpu, examples, options.batch, (step, place) =>
       exampleAt(step, place, count, options.batch, seedValue),
     );
-    const state = new TrainingState(gpu, network, { momentum: options.momentum !== 0 });
+    const state = new TrainingState(gpu, network, momentsOf(options));
     const seed = DeviceArray.from(gpu, [seedValue], [1], 'u32', 'seed');
     const log = DeviceArray.zeros(gpu, [LOG_LENGTH, 2], 'f32', 'losses');
     const rates = statisticsRates(gpu, network, state, options.batch);
-    const { parameters, gradients, running, batch, step, momentum } = state;
+    const { parameters, gradients, running, batch, step, moments } = state;
 
     const gradientInputs = [
       state.parameterLayout.views(parameters),
@@ -100,7 +101,7 @@ export class Trainer implements Disposable {
       seed,
       log,
     ] as const;
-    const updateInputs = [parameters, gradients, running, batch, rates, step, momentum] as const;
+    const updateInputs = [parameters, gradients, running, batch, rates, step, ...moments] as const;
     const gradientViews = state.parameterLayout.views(gradients);
     const batchViews = state.statisticsLayout.views(batch);
     const found = [
@@ -108,8 +109,8 @@ export class Trainer implements Disposable {
       statisticsOf(network).map(({ name }) => batchViews[name]!),
       log,
     ] as const;
-    const moved = [parameters, running, step, momentum] as const;
-    const inPlace = [[0, 0], [1, 2], [2, 5], ...(momentum ? [[3, 6] as const] : [])] as const;
+    const moved = [parameters, running, step, ...moments];
+    const inPlace = [[0, 0], [1, 2], [2, 5], ...moments.map((_, i) => [3 + i, 6 + i] as const)] as const;
     const computing = gradientStep(network, examples, feed, options.batch);
     const programs = await Promise.all([
       bound(gpu, 'gradient', gradientInputs, computing, found, [[2, 5]]),

@@ -152,7 +152,7 @@ test('points are read in batches, and of positions some', async () => {
     const examples = syntheticExamples(1003, 6, 3);
     using device = upload(gpu, examples);
     const pointsOf = async (network: ResidualNetwork, state: HostState, stride?: number) => {
-      using loaded = new TrainingState(gpu, network, { momentum: false });
+      using loaded = new TrainingState(gpu, network);
       loaded.load(state);
       // The last of two batches is not full.
       const [points] = await readPoints(
@@ -192,7 +192,7 @@ test.each<[string, Partial<Shape>]>([
     const network = new FcResNet(shape);
     const state = initialState(network, 2);
     const [train, test] = [syntheticExamples(90, 6, 3), syntheticExamples(300, 6, 3)];
-    using loaded = new TrainingState(gpu, network, { momentum: false });
+    using loaded = new TrainingState(gpu, network);
     loaded.load(state);
     using trained = upload(gpu, train);
     using tested = upload(gpu, test);

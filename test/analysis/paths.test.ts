@@ -13,7 +13,7 @@ test('shares of path lengths are the same where memory holds two samples at a ti
     Float32Array.from(numbers(count * width, i)),
   );
   await withGpu(async (gpu) => {
-    using state = new TrainingState(gpu, network, { momentum: false });
+    using state = new TrainingState(gpu, network);
     state.load(initialState(network, 2));
     const given = { network, weights: state.weights, points: [path], count };
     const room = { maxBindingBytes: 2 * 4 * width * path.length };

@@ -10,6 +10,7 @@ import {
 import { decodeSafetensors, encodeSafetensors } from '../../src/experiments/safetensors.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { type NetworkOptions, networkOf } from '../../src/models/networks.ts';
+import { range } from '../../src/numbers.ts';
 import { initialState } from '../../src/train/state.ts';
 
 const options = {
@@ -23,11 +24,12 @@ const options = {
 } as const;
 const network = new FcResNet(options);
 
-function checkpoint(momentum: boolean): Checkpoint {
+/** With momentum's buffers, or with as many other running averages. */
+function checkpoint(moments: boolean | 2): Checkpoint {
   const state = initialState(network, 3);
-  const buffers = momentum
-    ? network.parameters.map((p) => [p.name, state.parameters.get(p.name)!.map((x) => x / 3)] as const)
-    : [];
+  const buffers = range(Number(moments)).map(
+    (i) => new Map([...state.parameters].map(([name, values]) => [name, values.map((x) => x / (3 + i))])),
+  );
   return {
     info: {
       experiment: 'mnist-fc',
@@ -36,7 +38,7 @@ function checkpoint(momentum: boolean): Checkpoint {
       normalization: { mean: [0.13], std: [0.3] },
       progress: { sums: { loss: 0.1 + 0.2, accuracy: 1 / 3 }, seconds: 1.5 },
     },
-    state: { ...state, step: 7, momentum: new Map(buffers) },
+    state: { ...state, step: 7, moments: buffers },
   };
 }
 
@@ -51,8 +53,8 @@ function damaged(damage: (tensors: Tensors, metadata: Record<string, string>) =>
 }
 
 describe('a checkpoint', () => {
-  test.each([true, false])('is read as it was written (momentum %s)', (momentum) => {
-    const written = checkpoint(momentum);
+  test.each([true, false, 2] as const)('is read as it was written (moments %s)', (moments) => {
+    const written = checkpoint(moments);
     expect(decodeCheckpoint(encodeCheckpoint(written), 'a')).toEqual(written);
   });
 
@@ -63,6 +65,10 @@ describe('a checkpoint', () => {
     expect(described).toContain('blocks.1.bn2.running_var F32 [4]');
     expect(described).toContain('blocks.1.bn2.num_batches_tracked I64 []');
     expect(described).toContain('optimizer.momentum.head.bias F32 [3]');
+    const adam = decodeSafetensors(encodeCheckpoint(checkpoint(2)), 'a').tensors;
+    expect([...adam.keys()].filter((name) => name.endsWith('head.bias'))).toEqual([
+      ...['head.bias', 'optimizer.exp_avg.head.bias', 'optimizer.exp_avg_sq.head.bias'],
+    ]);
     expect(tensors.get('stem.bn.num_batches_tracked')?.data).toEqual(BigInt64Array.of(7n));
     expect(metadata).toMatchObject({ format: 'collimate/checkpoint@1', step: '7', seed: '3' });
   });
@@ -194,8 +200,8 @@ describe('a checkpoint', () => {
     const network = { ...options, inputs: 1, depth: 1, width: 1, classes: 2 };
     const state = initialState(new FcResNet(network), 3);
     const { info } = checkpoint(false);
-    const momentum = new Map([...state.parameters].map(([name, x]) => [name, x.map(() => 0.5)]));
-    const file = encodeCheckpoint({ info: { ...info, network }, state: { ...state, step: 3, momentum } });
+    const moments = [new Map([...state.parameters].map(([name, x]) => [name, x.map(() => 0.5)]))];
+    const file = encodeCheckpoint({ info: { ...info, network }, state: { ...state, step: 3, moments } });
     expect(decodeCheckpoint(file, 'a').state.step).toBe(3);
     for (let bit = 0; bit < 8 * file.length; bit++) {
       file[bit >> 3]! ^= 1 << (bit & 7);
@@ -224,6 +230,6 @@ describe('a checkpoint', () => {
 test('a state that is not finite is told by the tensor', () => {
   const { state } = checkpoint(true);
   expect(firstNonFinite(state)).toBeUndefined();
-  state.momentum.get('blocks.0.linear1.weight')![2] = Number.POSITIVE_INFINITY;
+  state.moments[0]!.get('blocks.0.linear1.weight')![2] = Number.POSITIVE_INFINITY;
   expect(firstNonFinite(state)).toBe('optimizer.momentum.blocks.0.linear1.weight');
 });

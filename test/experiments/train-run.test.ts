@@ -181,9 +181,9 @@ test('a run keeps the weights of some epochs, the same however it was cut off', 
     for (const file of kept) expect(folder.readBytes(file)).toEqual(other.readBytes(file));
 
     const [first, , last] = kept.map((file) => decodeCheckpoint(other.readBytes(file), file));
-    expect(first!.state).toMatchObject({ step: 37, momentum: new Map() });
+    expect(first!.state).toMatchObject({ step: 37, moments: [] });
     expect(first!.state.parameters).not.toEqual(final.parameters);
-    expect(last!.state).toEqual({ ...final, momentum: new Map() });
+    expect(last!.state).toEqual({ ...final, moments: [] });
     expect(last!.info).toEqual(own);
   });
 });

@@ -297,7 +297,7 @@ test.each([
     const state = await train(gpu, shape);
     const examples: Examples = firstOf((await mnistExamples()).test, TEST_IMAGES, shape.classes);
     const network = new FcResNet(shape);
-    using loaded = new TrainingState(gpu, network, { momentum: false });
+    using loaded = new TrainingState(gpu, network);
     loaded.load(state);
     using device = upload(gpu, examples);
     using evaluator = await Evaluator.create(gpu, network, loaded.weights, device);
@@ -319,7 +319,7 @@ test.each([
     const state = await train(gpu, shape);
     const examples = firstOf((await mnistExamples()).train, 1500, shape.classes);
     const network = new FcResNet(shape);
-    using loaded = new TrainingState(gpu, network, { momentum: false });
+    using loaded = new TrainingState(gpu, network);
     loaded.load(state);
     using device = upload(gpu, examples);
     // The last of two batches is not full.
@@ -361,7 +361,7 @@ test('accuracy lost without a block', async () => {
     const state = await train(gpu, RELU);
     const examples = firstOf((await mnistExamples()).test, 2100);
     const network = new FcResNet(RELU);
-    using loaded = new TrainingState(gpu, network, { momentum: false });
+    using loaded = new TrainingState(gpu, network);
     loaded.load(state);
     using device = upload(gpu, examples);
     const given = { gpu, network, weights: loaded.weights, test: device };

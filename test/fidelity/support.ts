@@ -137,10 +137,10 @@ const doubles = (arrays: ReadonlyMap<string, Float32Array>): Tensors =>
   new Map([...arrays].map(([name, data]) => [name, Float64Array.from(data)]));
 
 /** Our state as the reference's, digit for digit. */
-export const referenceState = ({ step, parameters, statistics, momentum }: HostState): State => ({
+export const referenceState = ({ step, parameters, statistics, moments }: HostState): State => ({
   step,
   tensors: doubles(new Map([...parameters, ...statistics])),
-  momentum: doubles(momentum),
+  moments: moments.map(doubles),
 });
 
 export const norm = (a: ArrayLike<number>): number => Math.hypot(...Array.from(a));

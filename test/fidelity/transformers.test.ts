@@ -133,7 +133,7 @@ describe.each(Object.entries(families))('%s', (name, options) => {
     // Constants are of float32.
     close(found as Float64Array, logits, 1e-7);
     await withGpu(async (gpu) => {
-      using own = new TrainingState(gpu, network, { momentum: false });
+      using own = new TrainingState(gpu, network);
       own.load(state);
       const f = (w: Weights, x: Tensor) => network.forward(w, x, inferenceNorm);
       const program = await compile(gpu, f, [own.weights, [SAMPLES, ...network.input]]);

@@ -66,7 +66,7 @@ export function weightsOf(
   };
   const load = (list: readonly { readonly name: string; readonly shape: readonly number[] }[]) =>
     new Map(list.map(({ name, shape }) => [name, read(name, shape)]));
-  return { step: 0, parameters: load(network.parameters), statistics: load(statistics), momentum: new Map() };
+  return { step: 0, parameters: load(network.parameters), statistics: load(statistics), moments: [] };
 }
 
 const some = (names: readonly string[]): string =>

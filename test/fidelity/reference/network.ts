@@ -294,6 +294,7 @@ export function logitsOf({ width, classes }: Shape, tensors: Tensors, h: Batch):
 }
 
 export interface Hyperparameters {
+  readonly optimizer?: 'sgd' | 'adamw';
   readonly lr: number;
   readonly momentum: number;
   readonly weightDecay: number;
@@ -304,10 +305,11 @@ export interface Hyperparameters {
 export interface State {
   step: number;
   readonly tensors: Tensors;
-  readonly momentum: Tensors;
+  /** Momentum; or the means of gradients and of their squares. */
+  readonly moments: readonly Tensors[];
 }
 
-/** A step as torch.optim.SGD with CosineAnnealingLR takes it, on all parameters alike; changes the state. */
+/** A step as torch.optim.SGD or AdamW takes it with CosineAnnealingLR; changes the state. */
 export function trainingStep(
   shape: Shape,
   state: State,
@@ -320,12 +322,19 @@ export function trainingStep(
   const rate = 0.5 * options.lr * (1 + Math.cos((Math.PI * state.step) / options.steps));
   for (const [name, gradient] of pass.gradients) {
     const parameter = state.tensors.get(name)!;
-    const decayed = gradient.map((g, i) => g + options.weightDecay * parameter[i]!);
-    const before = state.momentum.get(name);
-    const velocity = before ? decayed.map((g, i) => options.momentum * before[i]! + g) : decayed;
-    state.momentum.set(name, velocity);
-    velocity.forEach((v, i) => {
-      parameter[i]! -= rate * v;
+    const [first, second] = state.moments.map((moment) => moment.get(name)!);
+    gradient.forEach((g, i) => {
+      if (options.optimizer === 'adamw') {
+        const [t, beta] = [state.step + 1, options.momentum];
+        first![i] = beta * first![i]! + (1 - beta) * g;
+        second![i] = 0.999 * second![i]! + 0.001 * g ** 2;
+        const [mean, square] = [first![i]! / (1 - beta ** t), second![i]! / (1 - 0.999 ** t)];
+        parameter[i]! -= rate * (options.weightDecay * parameter[i]! + mean / (Math.sqrt(square) + 1e-8));
+      } else {
+        const decayed = g + options.weightDecay * parameter[i]!;
+        if (first) first[i] = options.momentum * first[i]! + decayed;
+        parameter[i]! -= rate * (first ? first[i]! : decayed);
+      }
     });
   }
   const count = labels.length;
