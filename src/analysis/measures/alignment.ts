@@ -18,7 +18,7 @@ stages, or one of them is dead; so is the share where only rounding of J_i lies 
 
 \`diagonalShareError\`, of A with the ε_k of block j (see [Certificates](results.md#certificates)): each A_kk moves by at most m_k = ε_k (‖what
 stands beside it in its row‖ + ‖in its column‖) + ε_k² |A_kk|, and the share by √Σ(2 |A_kk| m_k + m_k²)² / ‖A‖_F², as these movements
-have no common sign. Where σ of block j lie close, within a group the vectors are a choice, and the share of a single pair can differ by
+have no common sign. What vectors gain of directions beyond the first K is left out. Where σ of block j lie close, within a group the vectors are a choice, and the share of a single pair can differ by
 several hundredths between two right answers.`;
 
 export const sample = {
