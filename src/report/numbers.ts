@@ -15,17 +15,14 @@ const FINE = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
 
 /** Ticks of a logarithmic axis: 1–2–5 over a short span, powers of ten over a long one, two at least. */
 export function logTicks([low, high]: readonly [number, number]): number[] {
-  const decades = range(Math.floor(Math.log10(high)) - Math.floor(Math.log10(low)) + 1).map(
-    (i) => i + Math.floor(Math.log10(low)),
-  );
+  const first = Math.floor(Math.log10(low));
+  const decades = range(Math.floor(Math.log10(high)) - first + 1, first);
   const every = Math.ceil(decades.length / 8);
-  const mantissas = decades.length <= 2 ? [1, 2, 5] : decades.length <= 3 ? [1, 3] : [1];
   const within = (some: readonly number[]) =>
     decades
-      .filter((e) => e % every === 0)
-      .flatMap((e) => some.map((m) => Number(`${m}e${e}`)))
+      .flatMap((e) => (e % every === 0 ? some.map((m) => Number(`${m}e${e}`)) : []))
       .filter((t) => t >= low && t <= high);
-  const usual = within(mantissas);
+  const usual = within(decades.length <= 2 ? [1, 2, 5] : decades.length <= 3 ? [1, 3] : [1]);
   return usual.length > 1 ? usual : within(FINE);
 }
 

@@ -27,15 +27,12 @@ export const overImages = ({ classifies, features: { early, predicted, labels } 
       }
     : {};
 
-/** Accuracy of a network that stops after half of its blocks. */
-const halfway = (accuracy: readonly number[]): number => accuracy[Math.ceil((accuracy.length - 1) / 2)]!;
-
 export const scalars = {
   halfAccuracyLost: {
     label: 'accuracy lost at half depth',
     what: 'training accuracy lost if the network stops after half of its blocks',
     domain: SHARE,
-    from: ({ earlyAccuracy }, { stages }) =>
-      earlyAccuracy && stages.length === 1 ? earlyAccuracy.at(-1)! - halfway(earlyAccuracy) : null,
+    from: ({ earlyAccuracy: at }, { stages, depth }) =>
+      at && stages.length === 1 ? at.at(-1)! - at[Math.ceil(depth / 2)]! : null,
   },
 } satisfies Record<string, Scalar<Measures>>;
