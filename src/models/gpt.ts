@@ -24,7 +24,7 @@ export const gpt: NetworkKind<Options> = {
     ...{ kind: 'gpt', inputs: length, vocabulary: BYTES, causal: true },
     ...optionsFrom(settings),
   }),
-  presets: (dataset) => presetsOn(dataset, 10),
+  presets: (dataset) => presetsOn(dataset),
   shape: ({ depth, width, heads, order }) =>
     `The network's shape is our choice: ${depth} layers of width ${width} with ${heads} heads, with norms ${order === 'pre' ? 'before' : 'behind'} attention and MLP. It learns to tell the symbol that follows a text. Measures are of the last token: its path, and the Jacobians of what layers add to it by itself.`,
   probe: vit.probe,

@@ -72,5 +72,6 @@ export const halfOf = ({ images }: DatasetFacts, maximum = images): number =>
 export const minutes = (
   { epochs, images }: Partial<Settings>,
   network: string,
+  optimizer = 'momentum 0.9',
   examples = 'images',
-): string => `minutes: ${images} ${examples}, ${epochs} epochs, ${network}, and momentum 0.9`;
+): string => `minutes: ${images} ${examples}, ${epochs} epochs, ${network}, and ${optimizer}`;

@@ -6,8 +6,8 @@ import { fields } from './transformer-shape.ts';
 const schema = v.strictObject({ kind: v.literal('vit'), ...fields });
 type Options = Readonly<v.InferOutput<typeof schema>>;
 
-/** Images are cut into 4×4 patches, which keeps every network small: attention is over 17 tokens. */
-const PATCHES = 4;
+/** Images are cut into 4×4 patches, at `quick` 2×2: attention over few tokens keeps networks small. */
+const [PATCHES, QUICK] = [4, 2];
 
 /** The Vision Transformer (Dosovitskiy et al., 2021), with a class token. */
 export const vit: NetworkKind<Options> = {
@@ -20,7 +20,7 @@ export const vit: NetworkKind<Options> = {
     ...optionsFrom(settings),
   }),
   presets: (dataset) =>
-    presetsOn(dataset, 15, ({ resolution }) => (resolution ? { patch: resolution / PATCHES } : {})),
+    presetsOn(dataset, ({ resolution = dataset.side }) => ({ patch: Math.ceil(resolution / QUICK) })),
   shape: ({ depth, width, heads, patch, order }) =>
     `The network's shape is our choice: ${depth} layers of width ${width} with ${heads} heads, on patches of ${patch}×${patch} and a class token, with norms ${order === 'pre' ? 'before' : 'behind'} attention and MLP. Measures are of the class token: its path, and the Jacobians of what layers add to it by itself.`,
   probe: {

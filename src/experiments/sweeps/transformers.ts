@@ -7,7 +7,7 @@ const DATA = { vit: 'mnist', gpt: 'language' } as const;
 
 /** Without controls of their own. */
 const base = (level: Level, network: 'vit' | 'gpt') =>
-  baseOf(`${DATA[network]}-${network}`, level, `${level}-alone`, { controlWeightDecay: null });
+  baseOf(`${DATA[network]}-${network}`, level, `${level}-alone`, { controlWeightDecay: null, testEvery: 5 });
 
 const TOGETHER = { branches: 'together', norms: 'pre', skip: 'with' };
 const WHOLE = axis('branches', ['together']);
