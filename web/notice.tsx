@@ -12,7 +12,7 @@ export function Notice({ title, text, children }: Props) {
   return (
     <div class="notice" role="alert">
       <p>
-        <b>{sentence(title)}</b> {text && sentence(text)}
+        <b>{sentence(title)}</b> {text}
       </p>
       {children}
     </div>

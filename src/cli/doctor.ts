@@ -64,7 +64,7 @@ function tryApart(adapter: string): Promise<Trial> {
       result ??= {
         ok: false,
         reason: `the driver ${ended}`,
-        remedy: 'update the driver, or choose another adapter',
+        remedy: 'Update the driver, or choose another adapter.',
       };
       const lines = stderr.split('\n').filter((line) => line.startsWith('Warning: '));
       const warnings = new Set(lines);

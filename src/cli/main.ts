@@ -61,7 +61,7 @@ export function reportError(thrown: unknown): number {
   else if (error instanceof CollimateError) {
     const name = error instanceof Interrupted ? '' : 'error: ';
     console.error(`${name}${error.message}`);
-    if (error.remedy) console.error(error.remedy.replace(/^./, (c) => c.toUpperCase()));
+    if (error.remedy) console.error(error.remedy);
   } else {
     console.error(`error: ${error instanceof Error ? error.message : error}`);
     console.error(

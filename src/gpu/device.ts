@@ -79,8 +79,8 @@ export class Gpu implements Disposable {
       throw new CollimateError(
         `the adapter ${infoOf(found).name} gives no device: ${(cause as Error).message}`,
         inNode
-          ? `run \`${command('doctor')}\`, or choose another adapter with --adapter`
-          : 'close other pages that use the GPU, then reload this one; if that does not help, restart the browser',
+          ? `Run \`${command('doctor')}\`, or choose another adapter with --adapter.`
+          : 'Close other pages that use the GPU, then reload this one; if that does not help, restart the browser.',
         { cause },
       );
     }
@@ -238,7 +238,7 @@ export class Gpu implements Disposable {
       this.#fate.fail(
         new CollimateError(
           `the device ${this.info.name} was disposed of`,
-          'open another with openGpu, and make arrays and programs anew',
+          'Open another with openGpu, and make arrays and programs anew.',
         ),
       );
     }

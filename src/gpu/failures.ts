@@ -8,15 +8,15 @@ export class DeviceLostError extends CollimateError {
     super(
       `the GPU device was lost: ${reason || 'no reason given'}`,
       inNode
-        ? 'start again; a training run goes on from its last checkpoint with --resume'
-        : 'start again, perhaps with a smaller network',
+        ? 'Start again; a training run goes on from its last checkpoint with --resume.'
+        : 'Start again, perhaps with a smaller network.',
     );
     this.name = 'DeviceLostError';
   }
 }
 
 const SMALLER =
-  'make the batch, the number of samples or the network smaller, or choose an adapter with more memory';
+  'Make the batch, the number of samples or the network smaller, or choose an adapter with more memory.';
 
 export function outOfMemory(what: string, bytes: number, limit: string): CollimateError {
   return new CollimateError(`cannot allocate ${what} of ${formatBytes(bytes)}: ${limit}`, SMALLER);
@@ -24,8 +24,8 @@ export function outOfMemory(what: string, bytes: number, limit: string): Collima
 
 const reported = (): string =>
   inNode
-    ? `please report it with the output of \`${command('doctor')}\``
-    : 'please report it with the version of the browser and what chrome://gpu or about:support says of the GPU';
+    ? `Report it with the output of \`${command('doctor')}\`.`
+    : 'Report it with the version of the browser and what chrome://gpu or about:support says of the GPU.';
 
 /** An error that no error scope caught: a bug in the program, or in the driver. */
 export function uncaptured(error: GPUError): CollimateError {
@@ -35,7 +35,7 @@ export function uncaptured(error: GPUError): CollimateError {
   }
   return new CollimateError(
     `the GPU refused an operation (${kind}): ${error.message.trim()}`,
-    `this is a bug in Collimate or in the GPU driver: ${reported()}`,
+    `This is a bug in Collimate or in the GPU driver. ${reported()}`,
   );
 }
 
@@ -50,7 +50,7 @@ export function shaderError(
   const text = errors.map((e) => `${name}:${e.lineNum}:${e.linePos}: ${e.message}\n${excerpt(wgsl, e)}`);
   return new CollimateError(
     `the kernel ${name} does not compile\n${text.length ? text.join('\n') : fallback.trim()}`,
-    `this is a bug in Collimate or in the shader compiler: ${reported()}`,
+    `This is a bug in Collimate or in the shader compiler. ${reported()}`,
   );
 }
 

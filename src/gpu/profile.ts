@@ -18,7 +18,7 @@ export function requireTimestamps(gpu: Gpu): void {
   if (gpu.device.features.has('timestamp-query')) return;
   throw new CollimateError(
     `${gpu.info.name} cannot time its work: it lacks the feature timestamp-query`,
-    'choose another adapter, or measure wall-clock time around Gpu.idle()',
+    'Choose another adapter, or measure wall-clock time around Gpu.idle().',
   );
 }
 

@@ -6,11 +6,11 @@ export function findHostAdapter(_requested?: string, _threads?: number): Promise
   if (globalThis.isSecureContext === false) {
     throw new CollimateError(
       `the page ${globalThis.location?.origin ?? ''} is not secure, and browsers offer WebGPU to secure pages only`,
-      'serve it over https, or from localhost',
+      'Serve it over https, or from localhost.',
     );
   }
   throw new CollimateError(
     'this browser does not offer WebGPU',
-    'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
+    'Use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on.',
   );
 }

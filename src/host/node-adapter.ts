@@ -75,8 +75,8 @@ async function find(requested: string | undefined, narrow: boolean): Promise<Fou
   throw new CollimateError(
     `no WebGPU adapter${wanted && ` for '${wanted}'`}: ${reasons.join('; ')}`,
     refusals.findLast(({ remedy }) => remedy)?.remedy ??
-      `run \`${command('doctor')}\` to see which adapters there are and how to get a better one` +
-        (wanted && ', or leave out --adapter and COLLIMATE_ADAPTER to take the best there is'),
+      `Run \`${command('doctor')}\` to see which adapters there are and how to get a better one` +
+        (wanted ? ', or leave out --adapter and COLLIMATE_ADAPTER to take the best there is.' : '.'),
   );
 }
 
@@ -135,7 +135,7 @@ async function loadDawn(): Promise<typeof import('webgpu')> {
   } catch (cause) {
     throw new CollimateError(
       `the package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
-      'it is made for Linux (x64 or arm64, with glibc), macOS and Windows',
+      'Use Linux (x64 or arm64, with glibc), macOS or Windows.',
       { cause },
     );
   }
@@ -204,7 +204,7 @@ async function withSwiftShader<T>(ask: () => Promise<T | undefined>): Promise<T 
   if (!hasVulkanLoader() && !loadLibrary(loader)) {
     throw new CollimateError(
       'its Vulkan loader cannot be loaded',
-      `set LD_LIBRARY_PATH=${folder} before starting`,
+      `Set LD_LIBRARY_PATH=${folder} before starting.`,
     );
   }
   // The loader reads these at each new instance; the older name is for loaders before 1.3.207.

@@ -84,6 +84,6 @@ async function findAdapter(find: Search, { adapter, gpu, threads }: OpenOptions)
   if (found) return { adapter: found, languageFeatures: given.wgslLanguageFeatures };
   throw new CollimateError(
     'this browser has no WebGPU adapter',
-    'use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on',
+    'Use a recent Chrome, Edge, Firefox or Safari with hardware acceleration switched on.',
   );
 }

@@ -24,7 +24,7 @@ export async function unpackSwiftShader(cache = cacheFolder()) {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new CollimateError(
       `the bundled SwiftShader runs on linux x64 only, and this is ${process.platform} ${process.arch}`,
-      'use a GPU, or install a Vulkan driver and choose it with --adapter system',
+      'Use a GPU, or install a Vulkan driver and choose it with --adapter system.',
     );
   }
   const bundle = findBundle();
@@ -36,7 +36,7 @@ export async function unpackSwiftShader(cache = cacheFolder()) {
       if (cause instanceof CollimateError) throw cause;
       throw new CollimateError(
         `cannot unpack SwiftShader into ${folder}: ${(cause as Error).message}`,
-        'point the environment variable COLLIMATE_CACHE to a writable folder with 20 MB to spare',
+        'Point the environment variable COLLIMATE_CACHE to a writable folder with 20 MB to spare.',
         { cause },
       );
     }

@@ -24,7 +24,7 @@ describe('in a browser, opening a device', () => {
     [
       'used up',
       'the adapter Voodoo 2 gives no device: the adapter was consumed',
-      /^close .* restart the browser$/,
+      /^Close .* restart the browser\.$/,
     ],
   ])('is refused on a page that is %s', (page, message, remedy) => {
     const refusal = JSON.parse(execFileSync(process.execPath, [bundle, page], { encoding: 'utf8' }));
