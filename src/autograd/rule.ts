@@ -37,8 +37,11 @@ export type Lowering<P extends Primitive> =
     }
   /** Lowered by the reduction template. */
   | { kind: 'reduce' }
-  /** A kernel of its own; operands are dense buffers, bound in order, the result last. */
-  | { kind: 'kernel'; make: (node: Tensor<P>, traits: AdapterTraits) => Kernel }
+  /**
+   * A kernel of its own; operands are dense buffers, bound in order, the result last. Where nodes may share
+   * one, it binds the first operand of each, those that all have, and the results.
+   */
+  | { kind: 'kernel'; make: (node: Tensor<P>, traits: AdapterTraits, all: readonly Tensor<P>[]) => Kernel }
   /** Nodes of one operand that one kernel computes, e.g. factors of an SVD; binds operand and `parts`. */
   | {
       kind: 'multi-output';

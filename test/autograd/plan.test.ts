@@ -297,6 +297,17 @@ describe('an output that replaces an input', () => {
     }
   });
 
+  it('is taken by a list that others are taken by, in one kernel if no other is what it replaces', async () => {
+    const list = c.rem(c.add(c.iota([4]), 2), 4);
+    const take = (a: Tensor, b: Tensor) => [c.take(a, list), c.take(b, list, { scale: 2 })];
+    const shapes = [
+      [4, 2],
+      [4, 2],
+    ];
+    expect((await run(take, [], shapes)).plan.dispatches).toHaveLength(2);
+    expect((await run(take, [[0, 1]], shapes)).plan.dispatches).toHaveLength(3);
+  });
+
   it('is no single element that other workgroups read', async () => {
     const { plan } = await run((x, step) => [c.mul(x, step), c.add(step, 1)], [[1, 1]], [[8], [1]]);
     expect(plan.dispatches).toHaveLength(2);

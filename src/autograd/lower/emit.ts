@@ -39,7 +39,9 @@ export function emit(group: Group, traits: AdapterTraits, replaced: Replaced): r
   if (kind === 'pointwise') return [emitPointwise(group, traits, replaced)];
   if (kind === 'reduce') return emitReduce(group, traits);
   if (lowering.kind === 'kernel') {
-    return [{ kernel: lowering.make(node, traits), values: [...node.inputs, node] }];
+    const first = nodes.flatMap(({ inputs }) => inputs.slice(0, 1));
+    const values = [...first, ...node.inputs.slice(1), ...nodes];
+    return [{ kernel: lowering.make(node, traits, nodes), values }];
   }
   if (lowering.kind === 'multi-output') return [emitOutputs(group, lowering, traits)];
   throw new Error(`${node.op} has no kernel`);

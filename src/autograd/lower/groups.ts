@@ -42,7 +42,7 @@ export function groupsOf(fusion: Fusion, chains: ReadonlyMap<Tensor, Chain>): Gr
     const group = groupOf([node], chains.get(node), fusion);
     const level = 1 + group.reads.reduce((most, x) => Math.max(most, levels.get(x) ?? 0), 0);
     levels.set(node, level);
-    const key = siblings(node, level) ?? `${node.id}`;
+    const key = siblings(node, level, fusion) ?? `${node.id}`;
     const other = found.get(key);
     const together = other && groupOf([...other.nodes, node], undefined, fusion);
     const fits =
@@ -62,7 +62,7 @@ function groupOf(
   { materialized }: Fusion,
 ): Omit<Group, 'level'> {
   const [node] = nodes as [Tensor];
-  const operands = (chain?.product ?? node).inputs.map(aliasRoot);
+  const operands = (chain ? [chain.product] : nodes).flatMap(({ inputs }) => inputs.map(aliasRoot));
   if (chain) return { kind: 'kernel', nodes, reads: [...new Set([...operands, ...chain.leaves])], chain };
   const { kind } = loweringOf(node);
   if (kind === 'kernel' || kind === 'multi-output' || kind === 'loop')
@@ -73,9 +73,11 @@ function groupOf(
   return { kind: reducing ? 'reduce' : 'pointwise', nodes, reads: expression.buffers, expression };
 }
 
-/** Nodes with equal keys are computed by one kernel: reductions over one space, factors of one matrix. */
-function siblings(node: Tensor, level: number): string | undefined {
+/** Nodes with equal keys are computed by one kernel: reductions over one space, rows by one list, factors. */
+function siblings(node: Tensor, level: number, { replaced }: Fusion): string | undefined {
   if (node.is('reduce')) return `reduce ${node.inputs[0]!.shape} ${node.params.axes} ${level}`;
+  if (node.is('take') && node.params.axis === -node.rank && !replaced.has(node))
+    return `take ${node.inputs[1]!.id} ${level}`;
   if (node.is('scan')) return `scan ${node.params.loop.id} ${node.inputs.map(({ id }) => id)}`;
   return loweringOf(node).kind === 'multi-output' ? `${node.op} ${node.inputs[0]!.id}` : undefined;
 }

@@ -102,12 +102,13 @@ export const takeRules: Pick<Rules, 'take' | 'scatterAdd'> = {
     late: lateKernels.gather,
     lowering: {
       kind: 'kernel',
-      make: ({ inputs: [table, index], params: { axis, scale, shift } }, traits) => {
-        const source = table!.dtype as 'u8' | 'f32';
-        return lateKernels.gather.module.gather(
-          { source, ...around(table!.shape, axis), count: index!.size, scale, shift },
-          traits,
-        );
+      make: ({ inputs: [, index] }, traits, all) => {
+        const tables = all.map(({ inputs: [table], params: { axis, scale, shift } }) => {
+          const source = table!.dtype as 'u8' | 'f32';
+          return { source, ...around(table!.shape, axis), scale, shift };
+        });
+        const { outer } = tables[0]!;
+        return lateKernels.gather.module.gather({ tables, outer, count: index!.size }, traits);
       },
     },
   },
