@@ -154,7 +154,8 @@ function benchFindings(file: string): string[] {
       ...(error ? [error] : []),
     ].join(', '),
   );
-  return [rooflineText(roofline), ...lines, checkText(rows)].filter(Boolean);
+  // A device that does nothing has no ceilings.
+  return [roofline.gflops > 0 ? rooflineText(roofline) : '', ...lines, checkText(rows)].filter(Boolean);
 }
 
 /** How long the whole takes: as it did, or by the pace of steps so far, for network and control alike. */

@@ -11,12 +11,15 @@ export interface Child {
   readonly log: string;
 }
 
+/** Seconds in which what was killed should end. */
+const BURIAL = 1;
 /** Share of a process's time to end by itself after SIGTERM, and the maximum in seconds. */
 const GRACE = { share: 1 / 4, most: 5 };
 
 /**
  * Runs a process and its children for at most `seconds`: SIGTERM comes a little earlier, so that it can
- * write what it has, and SIGKILL at the end. An abort ends it the same way at once.
+ * write what it has, and SIGKILL at the end. What a busy system does not end then is not waited for. An
+ * abort ends it the same way at once.
  */
 export function runWithin(child: Child, seconds: number, stop: AbortSignal): Promise<Ending> {
   const log = openSync(child.log, 'w');
@@ -39,7 +42,10 @@ export function runWithin(child: Child, seconds: number, stop: AbortSignal): Pro
     };
     const end = () => {
       signal('SIGTERM');
-      killing ??= setTimeout(() => signal('SIGKILL'), 1000 * grace);
+      killing ??= setTimeout(() => {
+        signal('SIGKILL');
+        killing = setTimeout(finish, 1000 * BURIAL, null);
+      }, 1000 * grace);
     };
     const limit = setTimeout(
       () => {
@@ -58,6 +64,7 @@ export function runWithin(child: Child, seconds: number, stop: AbortSignal): Pro
       stop.removeEventListener('abort', end);
       signal('SIGKILL'); // What it has left behind.
       closeSync(log);
+      group.unref();
       resolve({ status, timedOut, ...(problem === undefined ? {} : { problem }) });
     };
     group.on('error', (error) => finish(null, error.message));
