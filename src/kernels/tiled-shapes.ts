@@ -31,12 +31,14 @@ export function tiledShapes(
     rows *
     cols *
     cost;
-  return SHAPES.filter(({ splits, depth }) => splits === 1 || sizes.depth >= splits * depth)
+  const found = SHAPES.filter(({ splits, depth }) => splits === 1 || sizes.depth >= splits * depth)
     .map((shape) => ({ shape: fitted(shape, traits), time: time(shape) }))
     .filter(({ shape }) => tiledThreads(shape) <= traits.maxWorkgroupInvocations)
     .filter(({ shape }) => tiledBytes(shape) <= traits.maxWorkgroupStorageBytes)
     .sort((a, b) => a.time - b.time)
     .map(({ shape }) => shape);
+  // The smallest needs 16 threads; no WebGPU adapter has fewer.
+  return found.length > 0 ? found : [{ ...SHAPES.at(-1)!, splits: 1 }];
 }
 
 /** The shape, with slices no deeper than the adapter's workgroup memory allows. */

@@ -243,6 +243,16 @@ test('tiles for GPUs keep to the limits of small adapters', async () => {
   });
 });
 
+test('a tile is left where a workgroup has few threads', () =>
+  withGpu(async (gpu) => {
+    const [kernel, ...others] = tiledVariants(ANY, {
+      ...{ ...gpu.traits, kind: 'hardware', maxWorkgroupInvocations: 16 },
+    });
+    expect(others).toEqual([]);
+    expect(kernel!.wgsl).toContain('workgroup_size(16)');
+    await checkKernel(gpu, ANY, kernel!);
+  }));
+
 test('where the adapter has f16, and only on request, operands are rounded to it, but no sum', async () => {
   await withGpu(async (gpu) => {
     const traits = { ...gpu.traits, kind: 'hardware' as const };
