@@ -55,8 +55,8 @@ export interface Line {
 export interface Result {
   readonly expression: string;
   readonly dtype: Scalar;
-  /** Whether it is a single element, the same everywhere in the space. */
-  readonly single?: boolean;
+  /** Number of elements, if fewer than the space has: its first, or one that is the same everywhere. */
+  readonly elements?: number;
 }
 
 export interface Body {
@@ -309,7 +309,12 @@ export class Shader {
     if (leaf.source === 'index') {
       return vector && step !== 0 ? `U(${at}) + U(0u, 1u, 2u, 3u) * ${step}u` : `U(${at})`;
     }
-    const value = `${buffer}[${at}]`;
+    const { start = 0, size = Infinity } = leaf;
+    const end = this.body.space.reduce((i, side, axis) => i + (side - 1) * leaf.strides[axis]!, start);
+    const last = Math.ceil(size / (vector && step === 1 ? 4 : 1)) - 1;
+    // What lies beyond is not used, but not every device guards its memory.
+    const place = start < 0 || end >= size ? `min(${at}, ${this.uniforms.add(`last${j}`, last)})` : at;
+    const value = `${buffer}[${place}]`;
     const wide = !vector || step === 1 ? value : `${SCALARS[leaf.dtype].value}(${value})`;
     return leaf.dtype === 'bool' ? `${wide} != U(0u)` : wide;
   }

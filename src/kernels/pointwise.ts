@@ -1,14 +1,5 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import {
-  type Axis,
-  type Body,
-  coalesce,
-  offset,
-  type Result,
-  Shader,
-  stored,
-  vectorizable,
-} from './fused.ts';
+import { type Axis, type Body, coalesce, offset, Shader, stored, vectorizable } from './fused.ts';
 import { foldGrid, LINEAR_GROUP, lanesOf } from './grid.ts';
 
 /** Workgroups that keep a software adapter's cores busy; more only cost their start. */
@@ -27,7 +18,8 @@ export function pointwise(
 ): Kernel {
   const size = body.space.reduce((a, b) => a * b, 1);
   const axes = withRows(coalesce(body), body.leaves.length);
-  const vector = vectorizable(body, axes) && size % 4 === 0;
+  const inFours = body.results.every(({ elements = size }) => elements === 1 || elements % 4 === 0);
+  const vector = vectorizable(body, axes) && size % 4 === 0 && inFours;
   const [rowAxis, lastAxis] = [axes.length - 2, axes.length - 1];
   const columns = axes[lastAxis]!.size / (vector ? 4 : 1);
   const rows = axes[rowAxis]!.size;
@@ -72,6 +64,12 @@ export function pointwise(
     const r = replaced.get(j);
     return shader.load(j, rowSteps[j]!, r === undefined ? undefined : `result${r}`);
   };
+  const stores = body.results.map(({ expression, dtype, elements = size }, r) => {
+    const value = stored(expression, dtype);
+    if (elements === size) return `result${r}[o] = ${value};`;
+    const end = elements === 1 ? '1u' : uniforms.add(`end${r}`, elements / (vector ? 4 : 1));
+    return `if (o < ${end}) { result${r}[o] = (${value})${vector && elements === 1 ? '.x' : ''}; }`;
+  });
   const { before, inside } = shader.hoist((j) => axes[rowAxis]!.strides[j] !== 0 || replaced.has(j), load);
   const outerLines = shader.split('outer', outer);
   // If the last row is not full, columns past its end have one row less.
@@ -85,7 +83,7 @@ ${shader.aliases}
 ${text}
 ${shader.declareResults(
   kept.length,
-  body.results.map(({ dtype, single }) => ({ dtype, wide: vector && !single })),
+  body.results.map(({ dtype, elements }) => ({ dtype, wide: vector && elements !== 1 })),
 )}
 ${uniforms.declaration(kept.length + body.results.length)}
 ${body.helpers.join('\n')}
@@ -101,7 +99,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   for (var row = first; row < end; row++) {
     ${inside.join('\n    ')}
     let o = (outer * ${fields.rows} + row) * ${fields.columns} + column;
-    ${body.results.map((result, r) => store(result, r, vector)).join('\n    ')}
+    ${stores.join('\n    ')}
   }
 }`;
   return {
@@ -114,13 +112,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
     bytes: 4 * (size * body.results.length + shader.elementsRead),
   };
 }
-
-const store = ({ expression, dtype, single }: Result, r: number, vector: boolean): string => {
-  const value = stored(expression, dtype);
-  return single
-    ? `if (o == 0u) { result${r}[0] = (${value})${vector ? '.x' : ''}; }`
-    : `result${r}[o] = ${value};`;
-};
 
 /** A group's place along three sides if the grid had to be folded. */
 function foldedPlace(

@@ -1,5 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { add, div, equal, iota, mean, mul, rem, shuffle, where } from '../autograd/functions.ts';
+import { add, div, equal, iota, mean, mul, rem, reshape, shuffle, where } from '../autograd/functions.ts';
 import type { Tensor, Typed } from '../autograd/tensor.ts';
 import { valueAndGrad } from '../autograd/transform.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -27,12 +27,12 @@ export function exampleAt(step: number, place: number, count: number, batch: num
   return shuffleIndex((step % stepsPerEpoch) * batch + place, key, count);
 }
 
-/** The counter's step: gradients, batch statistics and log. Seed and epoch choose each epoch's order. */
+/** The counter's step: gradients, batch statistics, what to log. Seed and epoch choose the epoch's order. */
 export function gradientStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
   const count = examples.labels.size;
   const stepsPerEpoch = Math.floor(count / batch);
   const objective = objectiveOf(network, examples);
-  return (weights: Weights, images: Tensor, truth: Tensor, step: Tensor, seed: Tensor, log: Tensor) => {
+  return (weights: Weights, images: Tensor, truth: Tensor, step: Tensor, seed: Tensor) => {
     const position = add(mul(rem(step, stepsPerEpoch), batch), iota([batch]));
     const index = shuffle(position, add(mul(div(step, stepsPerEpoch), EPOCH_KEY), seed), count);
     const x = inputsOf(images, feed.rows(step, index), examples, network.input);
@@ -46,13 +46,10 @@ export function gradientStep(network: Network, examples: DeviceExamples, feed: F
     };
     const [[value, logits], gradients] = valueAndGrad(loss, { hasAux: true })(weights);
     const accuracy = mean(objective.worth(logits, y));
-
-    const here = equal(iota([LOG_LENGTH, 1], -2), rem(step, LOG_LENGTH));
-    const entry = where(equal(iota([1, 2]), 0), value, accuracy);
     return [
       network.parameters.map(({ name }) => gradients[name]!),
       network.norms.flatMap(({ name }) => [seen[name]!.mean, seen[name]!.variance]),
-      where(here, entry, log),
+      [rem(step, LOG_LENGTH), reshape(value, [1]), reshape(accuracy, [1])],
     ];
   };
 }
@@ -91,7 +88,7 @@ export interface TrainingOptions {
 export const momentsOf = ({ optimizer, momentum }: TrainingOptions): number =>
   optimizer === 'adamw' ? 2 : momentum ? 1 : 0;
 
-/** The optimizer, running statistics and the counter of steps. */
+/** The optimizer, running statistics, the counter of steps, and a ring of losses and accuracies in turns. */
 export function updateStep({ lr: first, steps, optimizer: rule, momentum, weightDecay }: TrainingOptions) {
   const lr = cosine({ lr: first, steps });
   const optimizer =
@@ -105,10 +102,15 @@ export function updateStep({ lr: first, steps, optimizer: rule, momentum, weight
     batch: Tensor,
     rates: Tensor,
     step: Typed<'u32'>,
+    log: Tensor,
+    [place, loss, accuracy]: readonly [Tensor, Tensor, Tensor],
     ...moments: Tensor[]
   ) => {
     const [next, state] = optimizer.update(parameters, gradients, { step, moments });
     const statistics = add(mul(running, 1 - MOMENTUM), mul(batch, rates));
-    return [next, statistics, state.step, ...state.moments];
+    const number = iota([log.size]);
+    const entry = where(equal(rem(number, 2), 0), loss, accuracy);
+    const logged = where(equal(div(number, 2), place), entry, log);
+    return [next, statistics, state.step, logged, ...state.moments];
   };
 }

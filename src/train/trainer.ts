@@ -89,7 +89,8 @@ export class Trainer implements Disposable {
     );
     const state = new TrainingState(gpu, network, momentsOf(options));
     const seed = DeviceArray.from(gpu, [seedValue], [1], 'u32', 'seed');
-    const log = DeviceArray.zeros(gpu, [LOG_LENGTH, 2], 'f32', 'losses');
+    const log = DeviceArray.zeros(gpu, [2 * LOG_LENGTH], 'f32', 'losses');
+    const entry = (['u32', 'f32', 'f32'] as const).map((dtype) => DeviceArray.zeros(gpu, [1], dtype));
     const rates = statisticsRates(gpu, network, state, options.batch);
     const { parameters, gradients, running, batch, step, moments } = state;
 
@@ -99,24 +100,25 @@ export class Trainer implements Disposable {
       objectiveOf(network, examples).truth,
       step,
       seed,
-      log,
     ] as const;
-    const updateInputs = [parameters, gradients, running, batch, rates, step, ...moments] as const;
+    const updateInputs = [parameters, gradients, running, batch, rates, step, log, entry, ...moments];
     const gradientViews = state.parameterLayout.views(gradients);
     const batchViews = state.statisticsLayout.views(batch);
     const found = [
       network.parameters.map(({ name }) => gradientViews[name]!),
       statisticsOf(network).map(({ name }) => batchViews[name]!),
-      log,
+      entry,
     ] as const;
-    const moved = [parameters, running, step, ...moments];
-    const inPlace = [[0, 0], [1, 2], [2, 5], ...moments.map((_, i) => [3 + i, 6 + i] as const)] as const;
+    const moved = [parameters, running, step, log, ...moments];
+    const kept = moments.map((_, i) => [4 + i, 8 + i] as const);
+    const inPlace = [[0, 0], [1, 2], [2, 5], [3, 6], ...kept] as const;
     const computing = gradientStep(network, examples, feed, options.batch);
     const programs = await Promise.all([
-      bound(gpu, 'gradient', gradientInputs, computing, found, [[2, 5]]),
+      bound(gpu, 'gradient', gradientInputs, computing, found),
       bound(gpu, 'update', updateInputs, updating, moved, inPlace),
     ]);
-    return new Trainer(gpu, state, stepsPerEpoch, programs, feed, [seed, log, rates], log, options.steps);
+    const own = [seed, log, rates, ...entry];
+    return new Trainer(gpu, state, stepsPerEpoch, programs, feed, own, log, options.steps);
   }
 
   /**

@@ -297,6 +297,20 @@ describe('an output that replaces an input', () => {
     }
   });
 
+  it('is computed beside more elements, as long as these are not too many', async () => {
+    const both = (x: Tensor, y: Tensor, z: Tensor) => [c.mul(x, 2), c.add(y, z)];
+    for (const [size, dispatches] of [
+      [12, 1],
+      [20_000, 2],
+    ] as const) {
+      const pairs: [number, number][] = [
+        [0, 0],
+        [1, 1],
+      ];
+      expect((await run(both, pairs, [[8], [size], [1]])).plan.dispatches).toHaveLength(dispatches);
+    }
+  });
+
   it('is taken by a list that others are taken by, in one kernel if no other is what it replaces', async () => {
     const list = c.rem(c.add(c.iota([4]), 2), 4);
     const take = (a: Tensor, b: Tensor) => [c.take(a, list), c.take(b, list, { scale: 2 })];

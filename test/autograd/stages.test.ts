@@ -137,7 +137,7 @@ describe.each(variants)('reductions and what is made of their totals, %s', (_, t
       return [c.mul(x, 2), c.exp(z), c.mul(y, 3), c.sum(x, -2), c.sum(y, -2)];
     };
     const names = await agree(f as (...given: Tensor[]) => unknown, xs.slice(0, 2));
-    expect(names).toEqual(['cumsum', 'pointwise', 'cumsum', 'pointwise', 'reduce_sum_sum', 'pointwise']);
+    expect(names).toEqual(['cumsum', 'pointwise', 'reduce_sum_sum', 'pointwise', 'cumsum', 'pointwise']);
   });
 });
 

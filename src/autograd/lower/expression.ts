@@ -67,7 +67,7 @@ class Writer {
     const results = roots.map((root) => ({
       expression: this.#visit(root, alignedMap(root.shape, this.space), computeRoots),
       dtype: root.dtype as Scalar,
-      ...(root.size < sizeOf(this.space) && root.size === 1 && { single: true }),
+      ...(root.size < sizeOf(this.space) && { elements: root.size }),
     }));
     return {
       body: {

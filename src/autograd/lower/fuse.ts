@@ -4,7 +4,7 @@ import { keepByKind, keepWhereCheaper } from './buffers.ts';
 import { chainsAfterProducts } from './epilogue.ts';
 import { beginFusion } from './fusion.ts';
 import { type Group, groupsOf } from './groups.ts';
-import { withFollowers, withNeighbors } from './neighbors.ts';
+import { withNeighbors } from './neighbors.ts';
 import { inStages } from './stages.ts';
 
 /** Decides which values get buffers and which kernels compute them: groups, in an order that can run. */
@@ -17,5 +17,5 @@ export function fuse(
   keepByKind(fusion);
   keepWhereCheaper(fusion);
   const staged = inStages(groupsOf(fusion, chainsAfterProducts(fusion)), fusion);
-  return withFollowers(withNeighbors(staged, fusion), fusion);
+  return withNeighbors(withNeighbors(staged, fusion), fusion);
 }

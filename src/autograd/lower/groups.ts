@@ -73,7 +73,7 @@ function groupOf(
   return { kind: reducing ? 'reduce' : 'pointwise', nodes, reads: expression.buffers, expression };
 }
 
-/** Nodes with equal keys are computed by one kernel: reductions over one space, rows by one list, factors. */
+/** Nodes with equal keys share a kernel: reductions over one space, rows by one list, factors. */
 function siblings(node: Tensor, level: number, { replaced }: Fusion): string | undefined {
   if (node.is('reduce')) return `reduce ${node.inputs[0]!.shape} ${node.params.axes} ${level}`;
   if (node.is('take') && node.params.axis === -node.rank && !replaced.has(node))

@@ -7,65 +7,109 @@ import { readsInOrder } from './in-place.ts';
 
 /** Elements up to which a kernel of pointwise operations costs little more than its dispatch. */
 const SMALL = 2 ** 18;
+/** The same where only a few of the elements are wanted of some operations. */
+const FEW = 2 ** 14;
 /** Bytes up to which a value can wait in its buffer for what reads it. */
 const MOST_WAITING = 2 ** 20;
 /** Operations of one kernel. */
 const MOST_OPERATIONS = 64;
 
+/** A group, and those that it was made of. */
+interface Joined {
+  readonly group: Group;
+  readonly parts: readonly Group[];
+}
+
+const spaceOf = ({ expression }: Group): Shape => expression!.body.space;
+const isFew = (group: Group): boolean =>
+  group.kind === 'pointwise' &&
+  sizeOf(spaceOf(group)) <= FEW &&
+  spaceOf(group).filter((side) => side > 1).length <= 1;
+const isWide = ({ expression }: Group): boolean => vectorizable(expression!.body, coalesce(expression!.body));
+
 /**
- * Joins small groups over one space, none of which needs another: layouts of all weights, parts of their
- * gradients. What only outputs need waits for others like it while little must be kept for it.
+ * Joins groups, from the last on, with later ones: small ones over one space that do not need each other,
+ * such as layouts of all weights and reductions side by side; pointwise ones that are read in order where
+ * they are computed, as momenta are by parameters; and a few elements beside more. They may replace inputs.
  */
 export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonly Group[] {
   const { replaced } = fusion;
-  const originals = new Set<Tensor>(replaced.values());
-  const maker = new Map(groups.flatMap((group) => group.nodes.map((node) => [node, group] as const)));
-  const early = new Map<Group, number>();
-  const most = (reads: readonly Tensor[], levels: ReadonlyMap<Group, number>) =>
-    reads.reduce((level, t) => Math.max(level, levels.get(maker.get(t)!) ?? 0), 0);
-  for (const group of groups) early.set(group, 1 + most(group.reads, early));
+  const outputs = new Set(fusion.outputs.map(aliasRoot));
+  const readers = new Map<Tensor, Group[]>([...replaced.values()].map((t) => [t, []]));
+  for (const group of groups) for (const t of group.reads) readers.get(t)?.push(group);
+  /** From the last on; those that moved to an earlier place left theirs empty. */
+  const found: (Joined | undefined)[] = [];
+  /** What the groups found make. */
+  const made = new Set<Tensor>();
+  /** Position of the first group that reads a tensor. */
+  const places = new Map<Tensor, number>();
+  /** Position of the first group of a kind, for earlier ones to join. */
+  const open = new Map<string, number>();
 
-  // Levels counted back from the end, for groups whose readers all have one.
-  const late = new Map<Group, number>();
-  const readers = new Map<Group, Group[]>(groups.map((group) => [group, []]));
-  for (const group of groups) for (const t of group.reads) readers.get(maker.get(t)!)?.push(group);
-  const free = ({ kind, nodes, reads }: Group) =>
-    (kind === 'pointwise' || kind === 'reduce') &&
-    !nodes.some((t) => replaced.has(t)) &&
-    !reads.some((t) => originals.has(t));
-  for (const group of groups.toReversed()) {
-    const after = readers.get(group)!;
+  const join = (group: Group, { group: later, parts }: Joined): Group | undefined => {
+    if (later.kind !== group.kind || later.staged) return undefined;
+    const [own, others] = [spaceOf(group), spaceOf(later)];
+    const [size, after] = [sizeOf(own), sizeOf(others)];
+    const chained = group.nodes.filter((t) => later.reads.includes(t));
+    const inOrder = (t: Tensor) => t.size === size && readsInOrder(t, t, later.expression!);
+    const alike = isWide(group) === isWide(later);
     const waits = group.reads.every((t) => bytesOf(t) <= MOST_WAITING || t.op === 'input');
-    if (free(group) && waits && after.every((reader) => late.has(reader)))
-      late.set(
-        group,
-        after.reduce((level, reader) => Math.min(level, late.get(reader)! - 1), 0),
-      );
-  }
-  const place = (group: Group) =>
-    late.has(group) ? 2 * groups.length + late.get(group)! : early.get(group)!;
+    const pointwise = group.kind === 'pointwise';
+    const mix = isFew(group) && isFew(later) && (alike || size === 1 || after === 1);
+    const fits = chained.length
+      ? pointwise && alike && sameShape(own, others) && chained.every(inOrder)
+      : Math.max(size, after) <= SMALL &&
+        (group.level === later.level || waits) &&
+        (sameShape(own, others) || mix);
+    if (!fits) return undefined;
 
-  const found = new Map<string, Group>();
-  groups.forEach((group, i) => {
-    const { kind, nodes, expression, chain, staged } = group;
-    const space = expression?.body.space ?? [];
-    const small = space.reduce((a, b) => a * b, 1) <= SMALL;
-    const level = place(group);
-    const alone = chain || staged || !small || !free(group);
-    const key = alone
-      ? `${i}`
-      : `${kind} ${space} ${kind === 'reduce' ? (nodes[0] as Tensor<'reduce'>).params.axes : ''} ${level}`;
-    const other = found.get(key);
-    const all = [...(other?.nodes ?? []), ...nodes];
-    const joined = other && expressionOfAll(kind, all, space, fusion);
-    // A group that is full makes room for the next of its kind.
-    if (other && !joined) found.set(`full ${i}`, other);
-    found.set(
-      key,
-      joined ? { kind, nodes: all, reads: joined.buffers, expression: joined, level } : { ...group, level },
-    );
-  });
-  return [...found.values()].sort((a, b) => a.level - b.level);
+    const nodes = [...group.nodes, ...later.nodes];
+    const expression = expressionOfAll(group.kind, nodes, size > after ? own : others, fusion);
+    if (!expression) return undefined;
+    const all = [group, ...parts];
+    const safe = nodes.every((node) => {
+      const input = replaced.get(node);
+      // A single element that others read may be replaced already.
+      const reader = (part: Group) =>
+        pointwise && all.includes(part) && (node.size > 1 || sizeOf(spaceOf(part)) === 1);
+      return !input || (readers.get(input)!.every(reader) && readsInOrder(node, input, expression));
+    });
+    // What a third group replaces decides the order of both.
+    const foreign = (t: Tensor) => readers.has(t) && !nodes.some((node) => replaced.get(node) === t);
+    // Outputs may be views of one buffer, which no dispatch may both read and write.
+    const mixed = expression.buffers.some((t) => outputs.has(t)) && nodes.some((t) => outputs.has(t));
+    if (!safe || mixed || expression.buffers.some((t) => nodes.includes(t) || foreign(t))) return undefined;
+    return { ...later, nodes, reads: expression.buffers, expression };
+  };
+
+  for (const group of groups.toReversed()) {
+    const first = group.nodes.reduce((place, t) => Math.max(place, places.get(t) ?? -1), -1);
+    let at = found.length;
+    if (group.expression && !group.staged) {
+      const space = spaceOf(group);
+      const [node] = group.nodes as [Tensor];
+      const own = `${space} ${node.is('reduce') ? node.params.axes : ''}`;
+      const names = isFew(group) ? [own, 'few'] : [own];
+      const candidates = new Set([first, ...names.flatMap((name) => open.get(name) ?? [])]);
+      for (const candidate of candidates) {
+        const other = found[candidate];
+        const waits = candidate >= first;
+        if (!other || !(waits || other.group.reads.every((t) => !made.has(t)))) continue;
+        const joined = join(group, other);
+        if (!joined) continue;
+        found[candidate] = undefined;
+        if (waits) at = candidate;
+        found[at] = { group: joined, parts: [group, ...other.parts] };
+        for (const t of joined.reads) places.set(t, Math.max(at, places.get(t) ?? 0));
+        break;
+      }
+      for (const name of names) open.set(name, at);
+    }
+    found[at] ??= { group, parts: [group] };
+    for (const t of group.nodes) made.add(t);
+    for (const t of group.reads) places.set(t, Math.max(at, places.get(t) ?? 0));
+  }
+  return found.reverse().flatMap((one) => one?.group ?? []);
 }
 
 /** What one kernel computes for several nodes; undefined if that is too much for one. */
@@ -81,79 +125,4 @@ function expressionOfAll(
     joined.operations <= MOST_OPERATIONS &&
     joined.buffers.length + nodes.length <= traits.maxStorageBuffersPerStage;
   return fits ? joined : undefined;
-}
-
-/**
- * Pointwise groups go on in the kernel of an earlier one: those that read its values where they are
- * computed, as parameters read momenta, and small ones over the same space. Either may replace inputs. Then
- * single elements are computed beside something else that is small.
- */
-export function withFollowers(groups: readonly Group[], fusion: Fusion): readonly Group[] {
-  return followed(followed(groups, fusion, false), fusion, true);
-}
-
-function followed(groups: readonly Group[], fusion: Fusion, ofOne: boolean): readonly Group[] {
-  const { replaced } = fusion;
-  const readers = new Map<Tensor, Group[]>([...replaced.values()].map((t) => [t, []]));
-  for (const group of groups) for (const t of group.reads) readers.get(t)?.push(group);
-  const found: { group: Group; readonly parts: Group[] }[] = [];
-  const places = new Map<Tensor, number>();
-  /** Position of the last group over each space, for others to follow. */
-  const last = new Map<string, number>();
-  const spaceOf = ({ expression }: Group) => expression!.body.space;
-  const outputs = new Set(fusion.outputs.map(aliasRoot));
-
-  const follow = (at: number, next: Group): Group | undefined => {
-    const { group, parts } = found[at]!;
-    if (group.kind !== 'pointwise' || next.reads.some((t) => (places.get(t) ?? -1) > at)) return undefined;
-    const [own, others] = [spaceOf(next), spaceOf(group)];
-    const [size, before] = [sizeOf(own), sizeOf(others)];
-    const chained = group.nodes.filter((t) => next.reads.includes(t));
-    const wide = ({ body }: Expression) => vectorizable(body, coalesce(body));
-    const alike =
-      sameShape(own, others) &&
-      wide(next.expression!) === wide(group.expression!) &&
-      chained.every((t) => t.size === size && readsInOrder(t, t, next.expression!));
-    const single = ofOne && (size === 1 || before === 1);
-    const fits = chained.length ? alike : Math.max(size, before) <= SMALL && (alike || single);
-    if (!fits) return undefined;
-
-    const space = size > before ? own : others;
-    const nodes = [...group.nodes, ...next.nodes];
-    const all = [...parts, next];
-    const expression = expressionOfAll('pointwise', nodes, space, fusion);
-    if (!expression) return undefined;
-    const safe = nodes.every((node) => {
-      const input = replaced.get(node);
-      // What other workgroups read may be replaced already.
-      const reader = (part: Group) => all.includes(part) && sizeOf(spaceOf(part)) === node.size;
-      return !input || (readers.get(input)!.every(reader) && readsInOrder(node, input, expression));
-    });
-    // What a third group replaces decides the order of both.
-    const foreign = (t: Tensor) => readers.has(t) && !nodes.some((node) => replaced.get(node) === t);
-    // Outputs may be views of one buffer, which no dispatch may both read and write.
-    const mixed = expression.buffers.some((t) => outputs.has(t)) && nodes.some((t) => outputs.has(t));
-    if (!safe || mixed || expression.buffers.some((t) => nodes.includes(t) || foreign(t))) return undefined;
-    return { kind: 'pointwise', nodes, reads: expression.buffers, expression, level: group.level };
-  };
-
-  for (const group of groups) {
-    let at = found.length;
-    if (group.kind === 'pointwise') {
-      const space = `${spaceOf(group)}`;
-      const others = [space, sizeOf(spaceOf(group)) === 1 ? 'any' : '1'];
-      const makers = group.reads.flatMap((t) => places.get(t) ?? []);
-      for (const candidate of new Set([...makers, ...others.flatMap((other) => last.get(other) ?? [])])) {
-        const joined = follow(candidate, group);
-        if (!joined) continue;
-        found[candidate] = { group: joined, parts: [...found[candidate]!.parts, group] };
-        at = candidate;
-        break;
-      }
-      for (const name of [space, 'any']) last.set(name, at);
-    }
-    if (at === found.length) found.push({ group, parts: [group] });
-    for (const node of group.nodes) places.set(node, at);
-  }
-  return found.map(({ group }) => group);
 }
