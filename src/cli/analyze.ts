@@ -24,7 +24,7 @@ interface Options extends Omit<SubjectOptions, 'resolution' | 'images'> {
   readonly samples?: string;
   readonly triples?: string;
   readonly seed?: string;
-  readonly convention?: string;
+  readonly convention?: 'branch' | 'post-activation';
   readonly adapter?: string;
   readonly out?: string;
   readonly tune?: TuneMode;
@@ -70,7 +70,12 @@ const program = new Command(invocation('analyze'))
     'leading singular triples to compare (default: the classes, of the data at most)',
   )
   .option('--seed <number>', 'random seed of the samples and the SVD (default: that of the training)')
-  .option('--convention <name>', 'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h')
+  .addOption(
+    new Option(
+      '--convention <name>',
+      'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h',
+    ).choices(['branch', 'post-activation']),
+  )
   .addOption(adapterOption())
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .addOption(tuneOption('as in its run, or on'))
@@ -101,7 +106,7 @@ export async function run(words: readonly string[]): Promise<number> {
     samples: number('--samples', given.samples, whole(1, 1000)),
     triples: number('--triples', given.triples, whole(1, 8192)),
     seed: number('--seed', given.seed, whole(0, Number.MAX_SAFE_INTEGER)),
-    convention: conventionOf(given.convention),
+    convention: given.convention,
   };
   if (out !== undefined && existsSync(out)) {
     throw new CollimateError(
@@ -151,9 +156,4 @@ export async function run(words: readonly string[]): Promise<number> {
     if (!json) console.log(`\nAnalysis: ${out}`);
   }
   return 0;
-}
-
-function conventionOf(text: string | undefined): 'branch' | 'post-activation' | undefined {
-  if (text === undefined || text === 'branch' || text === 'post-activation') return text;
-  throw new CollimateError(`--convention is ${text}`, 'Give branch or post-activation.');
 }

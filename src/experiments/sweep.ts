@@ -2,6 +2,7 @@ import type { Claim } from '../analysis/claim.ts';
 import type { Cell } from '../analysis/quantity.ts';
 import type { ScalarName } from '../analysis/scalars.ts';
 import { CollimateError } from '../errors.ts';
+import { range } from '../numbers.ts';
 import { parseNumber, whole } from '../settings/row.ts';
 import { settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
@@ -68,10 +69,8 @@ export interface PlanOptions {
   readonly changes: Partial<Settings>;
 }
 
-const countFrom1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
-
 /** One seed for `smoke`, else three. */
-export const defaultSeeds = (level: Level): number[] => countFrom1(level === 'smoke' ? 1 : 3);
+export const defaultSeeds = (level: Level): number[] => range(level === 'smoke' ? 1 : 3, 1);
 
 /** Options that select the runs of a sweep, as typed. */
 export interface GivenPlan extends GivenSettings {
@@ -90,7 +89,7 @@ export function parsePlan({ preset = 'quick', seeds, ...given }: GivenPlan): Pla
   return {
     level,
     seeds:
-      seeds === undefined ? defaultSeeds(level) : countFrom1(parseNumber('--seeds', seeds, whole(1, 1000))),
+      seeds === undefined ? defaultSeeds(level) : range(parseNumber('--seeds', seeds, whole(1, 1000)), 1),
     changes: parseSettings(given, findExperiment('mnist-fc')),
   };
 }

@@ -11,8 +11,6 @@ import { atLeast0 } from '../schema.ts';
 import type { Choice, ChoiceStore } from '../tuner/tuner.ts';
 import { version } from './home.ts';
 
-export { type TuneMode, Tuner, type TunerOptions, tuneModes } from '../tuner/tuner.ts';
-
 const choice = v.object({
   variant: v.string(),
   problem: v.string(),

@@ -9,7 +9,6 @@ export { ResNet, type ResNetOptions } from './resnet.ts';
 export { Transformer } from './transformer.ts';
 export type { TransformerOptions } from './transformer-shape.ts';
 export {
-  type AlignedOptimum,
   alignedOptimum,
   type UnconstrainedOptions,
   type UnconstrainedParameters,

@@ -57,15 +57,6 @@ export function unconstrainedObjective(
   return { loss, objective: add(loss, mul(norms.reduce(add), penalty / 2)) };
 }
 
-/** A point where each J_i is σ times the projection on the inputs' differences, with W aligned to it. */
-export interface AlignedOptimum {
-  /** The singular value of every block. */
-  readonly sigma: number;
-  readonly objective: number;
-  /** How many such points are stationary; of several, this is the lowest. */
-  readonly stationary: number;
-}
-
 /**
  * The best of all points with J_i = σP and W = ω(I − 11ᵀ/C)Eᵀ, P being the projection on the differences of
  * the inputs E; for two classes, the only global optimum (docs/theory.md). There ω² = σ(1 + σ), and σ solves
@@ -75,10 +66,11 @@ export interface AlignedOptimum {
  * with t the margin between logits and q the probability of all wrong classes.
  * @example alignedOptimum({ classes: 2, depth: 4, penalty: 0.01 }).sigma // 0.603739
  */
-export function alignedOptimum(
-  model: Pick<UnconstrainedOptions, 'classes' | 'depth' | 'penalty'>,
-): AlignedOptimum {
-  const { classes, depth, penalty } = model;
+export function alignedOptimum({
+  classes,
+  depth,
+  penalty,
+}: Pick<UnconstrainedOptions, 'classes' | 'depth' | 'penalty'>): { sigma: number; objective: number } {
   const others = classes - 1;
   const margin = (s: number) => (1 + s) ** depth * Math.sqrt(s * (1 + s));
   const wrong = (t: number) => others / (Math.exp(t) + others);
@@ -91,7 +83,7 @@ export function alignedOptimum(
     Math.log1p(others * Math.exp(-margin(s))) + (penalty / 2) * others * (depth * s * s + s * (1 + s));
   const roots = rootsOf(pull, 1e-9, 1e3);
   const best = roots.reduce((a, b) => (objectiveAt(b) < objectiveAt(a) ? b : a));
-  return { sigma: best, objective: objectiveAt(best), stationary: roots.length };
+  return { sigma: best, objective: objectiveAt(best) };
 }
 
 const GRID = 4000;

@@ -1,16 +1,13 @@
 import type { Row } from '../analysis/measures/figure.ts';
 
-/** One observation by column; absent values are empty fields. */
-export type Observation = Row;
-
 /** A table of `data/<name>.csv`. */
 export interface Data {
   readonly name: string;
-  readonly rows: readonly Observation[];
+  readonly rows: readonly Row[];
 }
 
 /** CSV as in RFC 4180: the columns of all rows, in order of first appearance; numbers with all digits. */
-export function csv(rows: readonly Observation[]): string {
+export function csv(rows: readonly Row[]): string {
   const columns = new Set<string>();
   for (const row of rows) for (const name in row) columns.add(name);
   const names = [...columns];
@@ -18,7 +15,7 @@ export function csv(rows: readonly Observation[]): string {
   return `${[names.map(field).join(','), ...lines].join('\n')}\n`;
 }
 
-const field = (value: Observation[string]): string => {
+const field = (value: Row[string]): string => {
   if (typeof value === 'number') return String(value);
   const text = `${value ?? ''}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

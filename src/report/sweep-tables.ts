@@ -1,6 +1,7 @@
+import type { Row } from '../analysis/measures/figure.ts';
 import { type ShownName, shown, shownNames } from '../analysis/scalars.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
-import type { Data, Observation } from './csv.ts';
+import type { Data } from './csv.ts';
 import { format, formatSpread, groupBy, spread, valueInWords } from './numbers.ts';
 import { type ColumnOf, type Table, tableOf } from './page.ts';
 import { evidenceRow } from './verdicts.ts';
@@ -15,8 +16,7 @@ const cellsOf = ({ axes, runs }: SweepRecord): SweepRun[][] => [
 /** Every number of a sweep except those of its figures. */
 export function sweepData(record: SweepRecord): Data[] {
   const { axes, seeds, runs, claims } = record;
-  const placeOf = ({ cell }: SweepRun): Observation =>
-    Object.fromEntries(axes.map(({ name }) => [name, cell[name]]));
+  const placeOf = ({ cell }: SweepRun): Row => Object.fromEntries(axes.map(({ name }) => [name, cell[name]]));
   return [
     { name: 'claims', rows: claims.map(evidenceRow) },
     {
@@ -31,7 +31,7 @@ export function sweepData(record: SweepRecord): Data[] {
         const { id, seed, status, reason, seconds, validationAccuracy } = run;
         const own = { run: id, ...placeOf(run), seed, status, reason: reason ?? null, seconds };
         if (status !== 'done') return [{ ...own, network: null }];
-        return networks.flatMap((network): Observation[] => {
+        return networks.flatMap((network): Row[] => {
           const measured = run[network];
           if (!measured) return [];
           const accuracy = network === 'trained' ? validationAccuracy : null;
@@ -49,7 +49,7 @@ export function sweepData(record: SweepRecord): Data[] {
       name: 'cells',
       rows: cellsOf(record).flatMap((same) =>
         networks.flatMap((network) =>
-          shownNames.flatMap((measure): Observation[] => {
+          shownNames.flatMap((measure): Row[] => {
             const values = same.flatMap((run) => run[network]?.[measure] ?? []);
             if (values.length === 0) return [];
             const { mean, std } = spread(values);
@@ -61,7 +61,7 @@ export function sweepData(record: SweepRecord): Data[] {
   ];
 }
 
-const inOrder = (measured: Scalars): Observation =>
+const inOrder = (measured: Scalars): Row =>
   Object.fromEntries(shownNames.flatMap((name) => (name in measured ? [[name, measured[name]]] : [])));
 
 const bySeed: ColumnOf<readonly SweepRun[]> = [

@@ -1,11 +1,11 @@
-import type { Shown } from '../analysis/measures/figure.ts';
+import type { Row, Shown } from '../analysis/measures/figure.ts';
 import { fold, namesOf } from '../analysis/measures/list.ts';
 import { stagesOf } from '../analysis/network-info.ts';
 import { all, type Measures } from '../analysis/results.ts';
 import { scalar, scalarNames, series } from '../analysis/scalars.ts';
 import { type Spread, spreadOf } from '../analysis/statistics.ts';
 import { range } from '../numbers.ts';
-import type { Data, Observation } from './csv.ts';
+import type { Data } from './csv.ts';
 import { type ReportData, type RunData, shown } from './data.ts';
 import { evidenceRow } from './verdicts.ts';
 
@@ -22,7 +22,7 @@ const columns = all.flatMap((m) => Object.entries(m.stageSummary ?? {}));
 const apart = namesOf('gathered', 'stages');
 
 /** Tables with a row per scalar, stage, block, sample or pair, and those of measures that have their own. */
-const tables: Readonly<Record<string, (one: One) => readonly Observation[]>> = {
+const tables: Readonly<Record<string, (one: One) => readonly Row[]>> = {
   measures: ({ measures, network }) =>
     scalarNames.map((name) => {
       const { from, spread, what } = scalar(name);
@@ -89,7 +89,7 @@ export function runTables(data: ReportData): Data[] {
   ];
 }
 
-const trainingRows = ({ run, control }: ReportData): Observation[] => [
+const trainingRows = ({ run, control }: ReportData): Row[] => [
   ...run.metrics.map((line) => ({ network: 'run', ...line })),
   ...(control?.metrics ?? []).map((line) => ({ network: 'control', ...line })),
 ];

@@ -1,5 +1,5 @@
 import { type Evidence, thresholdInWords, verdictOn } from '../analysis/evidence.ts';
-import type { Observation } from './csv.ts';
+import type { Row } from '../analysis/measures/figure.ts';
 import { defined, format, formatSpread } from './numbers.ts';
 import {
   type ColumnOf,
@@ -114,7 +114,7 @@ export function verdictNote(claims: readonly Evidence[], over: 'samples' | 'seed
 }
 
 /** Evidence as a row of CSV, without its values. */
-export function evidenceRow({ threshold, interval, values, ...claim }: Evidence): Observation {
+export function evidenceRow({ threshold, interval, values, ...claim }: Evidence): Row {
   const [low, high] = interval ?? [];
   return {
     ...claim,
