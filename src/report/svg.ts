@@ -2,20 +2,19 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Figure } from './page.ts';
 
-/** A drawing with a heading, in pixels. */
-export interface Panel {
-  title: string;
-  /** A second line: the number that the panel is about. */
-  note: string;
-  width: number;
-  height: number;
-  body: string;
+/** Markup, and the height in pixels that it takes. */
+export interface Drawn {
+  readonly height: number;
+  readonly body: string;
 }
 
-export type LegendItem = [label: string, color: string, shape: 'dot' | 'line' | 'dashed' | 'band'];
-export type Legend =
-  | { items: LegendItem[] }
-  | { label: string; from: string; to: string; steps: { color: string; opacity?: number }[] };
+/** A drawing with a heading. */
+export interface Panel extends Drawn {
+  readonly title: string;
+  /** A second line: the number that the panel is about. */
+  readonly note: string;
+  readonly width: number;
+}
 
 const { document } = parseHTML('<html></html>');
 
@@ -32,17 +31,17 @@ export function plot(options: Plot.PlotOptions & { width: number; height: number
 export const panelWidth = 344;
 const gap = 24;
 const heading = 40;
-const legendLine = 22;
 
 /** Puts panels side by side, rows below each other, and a legend under them: one SVG document. */
 export function figure(
   { file, title, data, ...text }: Omit<Figure, 'svg'>,
   rows: Panel[][],
-  legend?: Legend,
+  legendIn: (width: number) => Drawn | undefined,
 ): Figure {
   // A formula does not break at its relation sign.
   const caption = text.caption.replace(/ ([=≤≥≠+]) /g, '\u00a0$1\u00a0');
   const width = Math.max(...rows.map((row) => row.reduce((sum, p) => sum + p.width + gap, -gap)));
+  const legend = legendIn(width);
   let [body, y, letter] = ['', 0, 'a'.charCodeAt(0)];
   for (const row of rows) {
     let x = 0;
@@ -54,9 +53,8 @@ export function figure(
     y += heading + Math.max(...row.map((p) => p.height)) + 10;
   }
   if (legend) {
-    const drawn = drawLegend(legend, width);
-    body += `<g transform="translate(0,${y})">${drawn.body}</g>`;
-    y += drawn.height;
+    body += `<g transform="translate(0,${y})">${legend.body}</g>`;
+    y += legend.height;
   }
   const id = file.replace(/\.svg$/, '');
   const svg =
@@ -71,42 +69,6 @@ const head = ({ title, note }: Panel, letter: string): string =>
   `<text text-anchor="start" font-size="13" y="13"><tspan font-weight="700">${letter}</tspan>` +
   `<tspan font-weight="600" dx="8">${escapeText(title)}</tspan></text>` +
   `<text text-anchor="start" x="17" y="30" font-variant="tabular-nums" fill-opacity="0.75">${escapeText(note)}</text>`;
-
-function drawLegend(legend: Legend, width: number): { body: string; height: number } {
-  const text = (x: number, y: number, words: string, anchor = 'start') =>
-    `<text text-anchor="${anchor}" x="${+x.toFixed(2)}" y="${y + 14}">${escapeText(words)}</text>`;
-  const box = (x: number, y: number, wide: number, pen: string) =>
-    `<rect x="${+x.toFixed(2)}" y="${y + 4}" width="${+wide.toFixed(2)}" height="12" ${pen}/>`;
-  if ('steps' in legend) {
-    const { label, from, to, steps } = legend;
-    const start = 17 + 6.4 * (label.length + 2) + 6.8 * from.length;
-    const step = Math.min(28, Math.max(6, 160 / steps.length));
-    const end = start + steps.length * step;
-    const cells = steps.map(({ color, opacity = 1 }, i) =>
-      box(start + i * step, 0, step, `fill="${color}" fill-opacity="${opacity}"`),
-    );
-    const frame = box(start, 0, end - start, 'fill="none" stroke="currentColor" stroke-opacity="0.3"');
-    const words = text(17, 0, label) + text(start - 6, 0, from, 'end') + text(end + 6, 0, to);
-    return {
-      body: `${words}<g shape-rendering="crispEdges">${cells.join('')}</g>${frame}`,
-      height: legendLine,
-    };
-  }
-  let [x, y] = [17, 0];
-  const body = legend.items.map(([label, color, shape]) => {
-    const advance = 38 + 6.4 * label.length;
-    if (x + advance > width && x > 17) [x, y] = [17, y + legendLine];
-    const mark = {
-      dot: `<circle cx="${x + 8}" cy="${y + 10}" r="3.5" fill="${color}"/>`,
-      line: `<path d="M${x} ${y + 10}h16" stroke="${color}" stroke-width="2"/>`,
-      dashed: `<path d="M${x} ${y + 10}h16" stroke="${color}" stroke-width="1.5" stroke-dasharray="4 3"/>`,
-      band: box(x, y, 16, `fill="${color}" fill-opacity="0.22"`),
-    }[shape];
-    x += advance;
-    return mark + text(x - advance + 22, y, label);
-  });
-  return { body: body.join(''), height: y + legendLine };
-}
 
 /** A figure as its own file: dark ink on white paper with a margin, wherever it is shown, dark pages too. */
 export const standalone = (svg: string): string => withMargin(svg, margin).replace('<svg ', `<svg ${paper} `);

@@ -1,23 +1,18 @@
 import * as Plot from '@observablehq/plot';
-import type {
-  Drawing,
-  Hue,
-  Ink,
-  Legend as LegendSpec,
-  Mark,
-  Matrix,
-} from '../../analysis/measures/figure.ts';
-import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
-import { defined, range } from '../numbers.ts';
+import type { Drawing, Legend, Mark, Matrix } from '../../analysis/measures/figure.ts';
+import { neutral } from '../colors.ts';
+import { defined } from '../numbers.ts';
 import type { Figure } from '../page.ts';
-import { figure, type Legend, type LegendItem, type Panel, panelWidth, plot } from '../svg.ts';
-import { matrixPanel, shades } from './matrix.ts';
+import { figure, type Panel, panelWidth, plot } from '../svg.ts';
+import { pen, shade } from './inks.ts';
+import { drawLegend } from './legend.ts';
+import { matrixPanel } from './matrix.ts';
 import { equalScales, margins, nameAxis, scaleOf, spanOf } from './scales.ts';
 
 /** A figure as data: rows of panels, each a drawing under its title. */
 export interface Picture extends Omit<Figure, 'svg'> {
   readonly rows: readonly (readonly Titled[])[];
-  readonly legend?: LegendSpec | undefined;
+  readonly legend?: Legend | undefined;
 }
 export type Titled = { readonly title: string } & (Drawing | Matrix);
 
@@ -26,7 +21,7 @@ export function draw({ rows, legend, ...words }: Picture): Figure {
   const panels = rows.map((row) =>
     row.map((one) => ('marks' in one ? panel(one, values) : matrixPanel(one))),
   );
-  return figure(words, panels, legend && legendOf(legend));
+  return figure(words, panels, (width) => legend && drawLegend(legend, width));
 }
 
 const numbersOf = ({ marks }: Pick<Drawing, 'marks'>, ...channels: string[]): number[] =>
@@ -56,21 +51,14 @@ function panel(drawing: Drawing & { readonly title: string }, all: readonly numb
   const parts = Plot.ruleX(x.parts ?? [], { stroke: neutral, strokeDasharray: '2 3' });
   const size = { width, height: height + axis.room };
   const body = plot({
-    ...{ ...margins, marginBottom: margins.marginBottom + axis.room },
-    ...{ ...size, ...scales, opacity: { type: 'identity' } },
+    ...margins,
+    marginBottom: margins.marginBottom + axis.room,
+    ...size,
+    ...scales,
+    opacity: { type: 'identity' },
     marks: [Plot.frame({ strokeOpacity: 0.25 }), axis.mark, parts, ...drawn],
   });
   return { title, note, ...size, body };
-}
-
-const inks: Readonly<Record<string, string>> = { accent, contrast, neutral };
-const isHue = (ink: Ink | string): ink is Hue => typeof ink === 'object';
-
-/** A color, or the column that has it, or what it is of each row. */
-function pen(ink: Ink | string): string | ((row: Mark['rows'][number]) => string) {
-  if (!isHue(ink)) return inks[ink] ?? ink;
-  const [place, color] = 'scale' in ink ? [ink.scale, blockColor] : [ink.category, classColor];
-  return typeof place === 'number' ? color(place, ink.of) : (row) => color(row[place] as number, ink.of);
 }
 
 const { line, dot, ruleX, ruleY, tickY, areaY, text, linearRegressionY } = Plot;
@@ -103,19 +91,17 @@ function placed(
   return [{ ...row, [y1]: clamp(y1), [y2]: clamp(y2) }];
 }
 
-/** Blue above zero, orange below. Twenty steps each: finer ones would be invisible and the file larger. */
-const shade = (cosine: number) => ({
-  color: cosine < 0 ? contrast : accent,
-  opacity: Math.round(20 * Math.abs(cosine)) / 20,
-});
-
 function cells(rows: Mark['rows'], { x, y, value }: Readonly<Record<string, unknown>>): Plot.Markish {
   const at = (column: unknown, off: number) => (row: object) => row[column as never] + off;
   const of = (row: object) => shade(row[value as never] ?? 0);
   return [
     Plot.rect(rows, {
-      ...{ x1: at(x, -0.5), x2: at(x, 0.5), y1: at(y, -0.5), y2: at(y, 0.5) },
-      ...{ fill: (row) => of(row).color, fillOpacity: (row) => of(row).opacity },
+      x1: at(x, -0.5),
+      x2: at(x, 0.5),
+      y1: at(y, -0.5),
+      y2: at(y, 0.5),
+      fill: (row) => of(row).color,
+      fillOpacity: (row) => of(row).opacity,
       inset: rows.length > 200 ? 0 : 0.5,
     }),
     Plot.text(
@@ -123,19 +109,4 @@ function cells(rows: Mark['rows'], { x, y, value }: Readonly<Record<string, unkn
       { x: x as string, y: y as string, text: () => '×', fillOpacity: 0.55 },
     ),
   ];
-}
-
-function legendOf(legend: LegendSpec): Legend | undefined {
-  if ('of' in legend) {
-    const { label, of } = legend;
-    const steps = range(of, 1).map((place) => ({ color: blockColor(place, of) }));
-    return { label, from: '1', to: `${of}`, steps };
-  }
-  if ('ramp' in legend) {
-    const { label, ramp } = legend;
-    if (ramp === 'share') return { label, from: '0', to: '1', steps: shades };
-    return { label, from: '−1', to: '1', steps: range(11).map((i) => shade(i / 5 - 1)) };
-  }
-  const items = legend.map(([label, ink, shape]) => [label, pen(ink) as string, shape] satisfies LegendItem);
-  return items.length > 0 ? { items } : undefined;
 }

@@ -35,14 +35,19 @@ export function scaleOf({ label, type, ...scale }: Scale, span?: Span): Plot.Sca
     : { inset: 16 };
   if (type !== 'log')
     return {
-      ...{ ...named(label), type: type ?? 'linear', ...ends },
+      ...named(label),
+      type: type ?? 'linear',
+      ...ends,
       ...(ticks ? { ticks: [...ticks], tickFormat: valueInWords } : { ticks: 5 }),
     };
   // As a linear one of logarithms: Plot's own leaves out labels such as 8.
   const places = ticks ?? logTicks(span!);
   return {
-    ...{ ...named(label), transform: Math.log10, ...(span ? { domain: span.map(Math.log10) } : ends) },
-    ...{ ticks: places.map(Math.log10), tickFormat: (_: number, i: number) => logLabel(places[i]!) },
+    ...named(label),
+    transform: Math.log10,
+    ...(span ? { domain: span.map(Math.log10) } : ends),
+    ticks: places.map(Math.log10),
+    tickFormat: (_: number, i: number) => logLabel(places[i]!),
   };
 }
 
@@ -57,7 +62,9 @@ export function nameAxis({ label, names: values }: Scale, width: number) {
   const steep = names.some((name) => name.split(' ').some((word) => word.length > letters));
   const longest = Math.max(1, ...names.map((name) => name.length));
   const mark = Plot.axisX({
-    ...{ ...named(label), ticks: [...values], tickFormat: valueInWords },
+    ...named(label),
+    ticks: [...values],
+    tickFormat: valueInWords,
     ...(steep ? { tickRotate: -45, lineWidth: 9 } : { lineWidth: (letters * LETTER) / FONT }),
   });
   const lines = Math.ceil(longest / letters);

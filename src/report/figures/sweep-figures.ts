@@ -53,7 +53,8 @@ const valueAt = ({ cell, seed }: SweepRun, name: string): CellValue | undefined 
 /** The columns of a run's places. */
 const placeOf = (run: SweepRun, axes: readonly string[]) => ({
   ...Object.fromEntries(axes.map((name) => [name, valueAt(run, name)!] as const)),
-  ...{ seed: run.seed, run: run.id },
+  seed: run.seed,
+  run: run.id,
 });
 
 const isNumber = (value: CellValue): value is number => typeof value === 'number';
@@ -141,7 +142,10 @@ function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
     const between =
       means.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
     return {
-      ...{ title: labelOf(name), note: slopes || (min === null ? '' : between), x: scale, y },
+      title: labelOf(name),
+      note: slopes || (min === null ? '' : between),
+      x: scale,
+      y,
       marks: [
         ...others.flatMap((network) => [
           ...through(meansOf(of(network), axes, axis), QUIET.line),
@@ -156,7 +160,8 @@ function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
   });
   const dash = x === 'seed' ? 'dot' : 'dashed';
   return {
-    ...{ rows, panels },
+    rows,
+    panels,
     legend: [
       ...(hues?.legend ?? [
         [networks.trained.label, accent, 'dot'] as const,
@@ -209,7 +214,10 @@ function points(record: SweepRecord, { x: names, y, series }: Kind<'points'>): C
     const own = rows.filter(({ measure }) => measure === name);
     const drawn = own.map((row) => ({ ...row, color: color(row[series] as CellValue) }));
     return {
-      ...{ title: labelOf(name), note: '', x: { label: labelOf(name) }, y: scale },
+      title: labelOf(name),
+      note: '',
+      x: { label: labelOf(name) },
+      y: scale,
       marks: dots(drawn, 'x'),
     };
   });
@@ -243,7 +251,8 @@ function blocks(record: SweepRecord, options: Kind<'blocks'>, { analysisOf }: Ru
         title: `${axis.label} = ${valueInWords(value)}`,
         note: `${along === undefined ? 'last block' : 'longest path'} ${format(end)}`,
         x: { label: along ?? 'block i', counted: [first, last] },
-        ...{ y, marks: runLines(drawn, at) },
+        y,
+        marks: runLines(drawn, at),
       },
     ];
   });
@@ -257,7 +266,10 @@ function course(record: SweepRecord, { series, scalars }: Kind<'course'>): Conte
   const rows = scalars.flatMap((measure) =>
     runs.flatMap((run) =>
       run.course!.map(({ scalars: { [measure]: value = null }, ...at }) => ({
-        ...{ measure, ...placeOf(run, series === undefined ? [] : [series]), ...at, value },
+        measure,
+        ...placeOf(run, series === undefined ? [] : [series]),
+        ...at,
+        value,
       })),
     ),
   );
