@@ -1,27 +1,19 @@
 import { blocksInWords } from '../analysis/network-info.ts';
 import type { Analysis } from '../analysis/results.ts';
-import { scalar, scalarNames, series } from '../analysis/scalars.ts';
+import { series } from '../analysis/scalars.ts';
 import { format } from '../numbers.ts';
-import { facts } from '../report/run-page.ts';
-import { alignColumns } from './verdict-table.ts';
+import { facts, measureTable } from '../report/run-page.ts';
+import { alignColumns, tableLines } from './verdict-table.ts';
 
 /** An analysis in numbers for a terminal: every scalar, then the numbers of each block. */
 export function measuresTable(analysis: Analysis): string {
   const { network, initialization, trained } = analysis;
   const { classes, activation, skip, depth } = network;
-  const whole = [
-    ['', `step ${trained.step}`, 'at initialization'],
-    ...scalarNames.map((name) => {
-      const { label, from, spread } = scalar(name);
-      return [
-        label,
-        ...[trained, initialization].map((m) => {
-          const std = spread?.(m, network) ?? null;
-          return format(from(m, network)) + (std === null ? '' : ` ± ${format(std)}`);
-        }),
-      ];
-    }),
-  ];
+  const { triples } = analysis.settings;
+  const whole = measureTable([
+    { title: `step ${trained.step}`, measures: trained, network, triples },
+    { title: 'at initialization', measures: initialization, network, triples },
+  ]);
   const columns = Object.values(series).flatMap(({ short, from }) =>
     short ? [{ short, values: from(trained) }] : [],
   );
@@ -34,5 +26,5 @@ export function measuresTable(analysis: Analysis): string {
   ];
   const shape = `${blocksInWords(network)}; ${classes} classes, σ = ${activation}, ${skip ? 'with' : 'without'} skip connections`;
   const rest = facts(analysis).map(([name, value]) => `${name}: ${value}`);
-  return `${shape}\n\n${alignColumns(whole)}\n\n${alignColumns(perBlock)}\n${rest.join('\n')}`;
+  return `${shape}\n\n${tableLines(whole)}\n\n${alignColumns(perBlock)}\n${rest.join('\n')}`;
 }

@@ -27,10 +27,11 @@ export function conclude(
 }
 
 /** A table without its small print; the mark of a group stands in front of its rows. */
-function tableLines({ columns, groups }: Table): string {
+export function tableLines({ columns, groups }: Table): string {
+  const marked = groups.some(({ title }) => title);
   const rows = groups.flatMap(({ title, rows }) =>
     rows.map((cells) => [
-      title?.mark ?? '',
+      ...(marked ? [title?.mark ?? ''] : []),
       ...cells.map(({ text, after = '', verdict }) =>
         verdict
           ? `${verdictMarks[verdict]} ${verdict}`
@@ -40,7 +41,7 @@ function tableLines({ columns, groups }: Table): string {
       ),
     ]),
   );
-  return alignColumns([['', ...columns.map(({ label }) => label)], ...rows]);
+  return alignColumns([[...(marked ? [''] : []), ...columns.map(({ label }) => label)], ...rows]);
 }
 
 export function alignColumns(rows: readonly (readonly string[])[]): string {

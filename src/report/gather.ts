@@ -1,4 +1,5 @@
 import type { Property } from '../analysis/evidence.ts';
+import { LEVELS } from '../experiments/sweep.ts';
 import type { Collection, Found, FoundRun, FoundSweep } from './collection.ts';
 import { groupBy } from './numbers.ts';
 import type { Verdict } from './page.ts';
@@ -37,8 +38,8 @@ const evidenceOf = ({ claims, name, folder }: Found, property: Property): Shown[
     .filter((claim) => claim.property === property)
     .map((claim) => ({ ...claim, source: { text: name, to: `${folder}/report.html` } }));
 
-const presets = ['paper', 'quick', 'smoke'];
-const rankOf = (preset: string): number => presets.indexOf(preset) + (presets.includes(preset) ? 0 : 3);
+/** The longest preset first, others last. */
+const rankOf = (preset: string): number => -(LEVELS as readonly string[]).indexOf(preset);
 
 /** Each sweep's longest judged preset: a short one that fails says nothing against a long one. */
 function bestPresets(sweeps: readonly FoundSweep[]): FoundSweep[] {

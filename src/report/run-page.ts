@@ -1,5 +1,6 @@
+import type { Shown } from '../analysis/measures/figure.ts';
 import { blocksInWords } from '../analysis/network-info.ts';
-import { type Analysis, all } from '../analysis/results.ts';
+import { type Analysis, all, type Measures } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
 import { type ReportData, shown } from './data.ts';
 import { figures } from './figures.ts';
@@ -32,7 +33,7 @@ export function runPage(data: ReportData): Report {
       section('verdicts', 'Verdicts', verdicts(claims, verdictNote(claims, 'samples'), data.control?.label)),
       section('figures', 'Figures', figureParts(figures(data))),
       section('measures', 'All measures', [
-        measureTable(data),
+        measureTable(shown(data)),
         note(
           '± is one standard deviation over samples. A measure that each block has is that of the block named.',
         ),
@@ -52,7 +53,8 @@ export function runPage(data: ReportData): Report {
   };
 }
 
-function measureTable(data: ReportData): Table {
+/** Every scalar, with a column for each network. */
+export function measureTable(networks: readonly Shown<Measures>[]): Table {
   const columns: ColumnOf<ScalarName>[] = [
     [
       'Measure',
@@ -61,7 +63,7 @@ function measureTable(data: ReportData): Table {
         return { text: label, ...(what !== label && { small: what }) };
       },
     ],
-    ...shown(data).map(
+    ...networks.map(
       ({ title, measures, network }): ColumnOf<ScalarName> => [
         title,
         (name) => {

@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import type { Drawing, Legend, Mark, Matrix } from '../../analysis/measures/figure.ts';
+import type { Drawing, Legend, Mark, Matrix, Row } from '../../analysis/measures/figure.ts';
 import { neutral } from '../colors.ts';
 import { defined } from '../numbers.ts';
 import type { Figure } from '../page.ts';
@@ -7,7 +7,7 @@ import { figure, type Panel, panelWidth, plot } from '../svg.ts';
 import { pen, shade } from './inks.ts';
 import { drawLegend } from './legend.ts';
 import { matrixPanel } from './matrix.ts';
-import { equalScales, margins, nameAxis, scaleOf, spanOf } from './scales.ts';
+import { equalScales, margins, nameAxis, type Span, scaleOf, spanOf } from './scales.ts';
 
 /** A figure as data: rows of panels, each a drawing under its title. */
 export interface Picture extends Omit<Figure, 'svg'> {
@@ -24,14 +24,17 @@ export function draw({ rows, legend, ...words }: Picture): Figure {
   return figure(words, panels, (width) => legend && drawLegend(legend, width));
 }
 
-const numbersOf = ({ marks }: Pick<Drawing, 'marks'>, ...channels: string[]): number[] =>
+const numbersOf = (marks: readonly Mark[], ...channels: string[]): number[] =>
   marks.flatMap(({ rows, ...mark }) =>
     channels.flatMap((channel) => rows.map((row) => row[mark[channel] as string] as number).filter(defined)),
   );
 
 /** The numbers that a drawing's vertical scale must show. */
 const valuesOf = ({ marks }: Drawing): number[] =>
-  numbersOf({ marks: marks.filter(({ fit }) => !fit) }, 'y', 'y1', 'y2');
+  numbersOf(
+    marks.filter(({ fit }) => !fit),
+    ...['y', 'y1', 'y2'],
+  );
 
 /** A panel; `all` are the values of all panels. */
 function panel(drawing: Drawing & { readonly title: string }, all: readonly number[]): Panel {
@@ -43,7 +46,7 @@ function panel(drawing: Drawing & { readonly title: string }, all: readonly numb
   ] as const;
   const axis = nameAxis(x, inside[0]);
   const scales = drawing.equal
-    ? equalScales([x, y], [numbersOf(drawing, 'x'), numbersOf(drawing, 'y')], inside)
+    ? equalScales([x, y], [numbersOf(marks, 'x'), numbersOf(marks, 'y')], inside)
     : { x: scaleOf(x, x.domain), y: { ...scaleOf(y, span), grid: !y.counted } };
   const drawn = marks.some(({ rows }) => rows.length > 0)
     ? marks.map((mark) => plotted(mark, y.type === 'log' ? span : undefined))
@@ -65,33 +68,25 @@ const { line, dot, ruleX, ruleY, tickY, areaY, text, linearRegressionY } = Plot;
 const makers = { line, dot, ruleX, ruleY, tickY, areaY, text, linearRegressionY };
 
 /** A mark; logarithmic scales drop what has no place there. */
-function plotted(
-  { mark, stroke, fill, fit, rows: all, ...channels }: Mark,
-  span?: readonly [number, number],
-) {
-  const rows = span ? all.flatMap((row) => placed(row, channels, span, fit === true)) : all;
+function plotted({ mark, stroke, fill, fit: _, rows: all, ...channels }: Mark, span?: Span) {
+  const rows = span ? all.flatMap((row) => placed(row, channels, span)) : all;
   if (mark === 'cells') return cells(rows, channels);
   const pens = { ...(stroke && { stroke: pen(stroke) }), ...(fill && { fill: pen(fill) }) };
   return makers[mark](rows as object[], { ...channels, ...pens });
 }
 
-function placed(
-  row: Mark['rows'][number],
-  channels: object,
-  [low, high]: readonly [number, number],
-  fit: boolean,
-) {
+function placed(row: Row, channels: object, [low, high]: Span): Row[] {
   const { y, y1, y2 } = channels as Record<'y' | 'y1' | 'y2', string | undefined>;
   if (y !== undefined) {
     const value = row[y];
-    return typeof value !== 'number' || value < low || (fit && value > high) ? [] : [row];
+    return typeof value === 'number' && value >= low && value <= high ? [row] : [];
   }
   if (y1 === undefined || y2 === undefined) return [row];
   const clamp = (name: string) => Math.min(high, Math.max(low, row[name] as number));
   return [{ ...row, [y1]: clamp(y1), [y2]: clamp(y2) }];
 }
 
-function cells(rows: Mark['rows'], { x, y, value }: Readonly<Record<string, unknown>>): Plot.Markish {
+function cells(rows: readonly Row[], { x, y, value }: Readonly<Record<string, unknown>>): Plot.Markish {
   const at = (column: unknown, off: number) => (row: object) => row[column as never] + off;
   const of = (row: object) => shade(row[value as never] ?? 0);
   return [

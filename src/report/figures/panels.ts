@@ -43,15 +43,17 @@ export const dots = (rows: readonly Row[], x: string, pen?: { fillOpacity: numbe
       ];
 
 /** A line for each run through its rows, and dots. */
-export const runLines = (rows: readonly Row[], x: string): Mark[] => [
-  { mark: 'line', rows, x, y: 'value', z: 'run', stroke: 'color', strokeWidth: 1.6 },
-  ...dots(rows, x),
-];
+export function runLines(all: readonly Row[], x: string, color: (row: Row) => string): Mark[] {
+  const rows = all.map((row) => ({ ...row, color: color(row) }));
+  const line = { mark: 'line', rows, x, y: 'value', z: 'run', stroke: 'color', strokeWidth: 1.6 } as const;
+  return [line, ...dots(rows, x)];
+}
 
 /** Scalars over training, a panel each: one line per run. */
 export function coursePanels(
   names: readonly ShownName[],
   all: readonly (Row & { readonly value: number | null })[],
+  color: (row: Row) => string,
 ): Titled[] {
   const at = all.some((row) => 'step' in row && !('epoch' in row)) ? 'step' : 'epoch';
   const last = Math.max(1, ...all.map((row) => row[at] as number));
@@ -65,7 +67,7 @@ export function coursePanels(
       height: 220,
       x: { label: `${at} (0: initialization)`, type: 'symlog', ticks },
       y: valueScale(name, rows),
-      marks: runLines(rows, at),
+      marks: runLines(rows, at, color),
     };
   });
 }

@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import type { Scale } from '../../analysis/measures/figure.ts';
 import { blockTicks, logDomain, logLabel, logTicks, spread, valueInWords } from '../numbers.ts';
 
-type Span = readonly [number, number];
+export type Span = readonly [number, number];
 export const margins = { marginTop: 8, marginLeft: 50, marginRight: 13, marginBottom: 40 };
 
 /** Labels along the middle, without arrows. */

@@ -78,14 +78,16 @@ function scaleOf({ label, log, values, between }: Axis): Scale {
   return { label, ticks: numbers, ...(log && { type: 'log' }) };
 }
 
-/** A color for each value of an axis, and its legend: a scale for numbers, else as distinct as possible. */
-function huesOf(record: SweepRecord, runs: readonly SweepRun[], name: string, shape: Swatch[2]) {
+/** Colors of rows by their value of an axis, if any: a scale for numbers, else as distinct as possible. */
+function huesOf(record: SweepRecord, runs: readonly SweepRun[], name: string | undefined, shape: Swatch[2]) {
+  if (name === undefined) return { color: () => accent, legend: [] };
   const { label, values, between } = axisOf(record, runs, name);
   const [hue, first] = between && values.length > 2 ? [blockColor, 1] : [classColor, 0];
-  const color = (value: CellValue) => hue(values.indexOf(value) + first, Math.max(values.length, 2));
+  const of = (value: unknown) =>
+    hue((values as readonly unknown[]).indexOf(value) + first, Math.max(values.length, 2));
   return {
-    color,
-    legend: values.map((value): Swatch => [`${label} ${valueInWords(value)}`, color(value), shape]),
+    color: (row: Row) => of(row[name]),
+    legend: values.map((value): Swatch => [`${label} ${valueInWords(value)}`, of(value), shape]),
   };
 }
 
@@ -118,12 +120,10 @@ function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
   );
   const axis = axisOf(record, runs, x);
   const scale = scaleOf(axis);
-  const hues = series === undefined ? null : huesOf(record, runs, series, 'dot');
+  const hues = huesOf(record, runs, series, 'dot');
   const fits = slope === true && scale.type === 'log';
   const colorOf = (row: Seen) =>
-    hues && row.network === 'trained'
-      ? hues.color(row[series!] as CellValue)
-      : networks[row.network as Network].ink;
+    row.network === 'trained' ? hues.color(row) : networks[row.network as Network].ink;
   const place = { x, y: 'value', z: series ?? 'network', stroke: 'color' } as const;
   // Nothing lies between names: each has its own dash, and each seed only a dot.
   const through = (rows: readonly Row[], pen: object): Mark[] =>
@@ -159,14 +159,13 @@ function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
     };
   });
   const dash = x === 'seed' ? 'dot' : 'dashed';
+  const line: Swatch = [fits ? 'fitted power law' : 'mean over seeds', accent, 'line'];
+  const own: Swatch[] = [[networks.trained.label, accent, 'dot'], ...(x === 'seed' ? [] : [line])];
   return {
     rows,
     panels,
     legend: [
-      ...(hues?.legend ?? [
-        [networks.trained.label, accent, 'dot'] as const,
-        ...(x === 'seed' ? [] : [[fits ? 'fitted power law' : 'mean over seeds', accent, 'line'] as const]),
-      ]),
+      ...(series === undefined ? own : hues.legend),
       ...others
         .filter((network) => rows.some((row) => row.network === network))
         .reverse()
@@ -212,7 +211,7 @@ function points(record: SweepRecord, { x: names, y, series }: Kind<'points'>): C
   const scale = { ...valueScale(y, rows), label: labelOf(y), shared: true };
   const panels = names.map((name) => {
     const own = rows.filter(({ measure }) => measure === name);
-    const drawn = own.map((row) => ({ ...row, color: color(row[series] as CellValue) }));
+    const drawn = own.map((row) => ({ ...row, color: color(row) }));
     return {
       title: labelOf(name),
       note: '',
@@ -245,14 +244,13 @@ function blocks(record: SweepRecord, options: Kind<'blocks'>, { analysisOf }: Ru
     if (own.length === 0) return [];
     const last = Math.max(...own.map((row) => row[at] as number));
     const end = spread(own.filter((row) => row[at] === last).map((row) => row.value)).mean;
-    const drawn = own.map((row) => ({ ...row, color: color(row.seed as number) }));
     return [
       {
         title: `${axis.label} = ${valueInWords(value)}`,
         note: `${along === undefined ? 'last block' : 'longest path'} ${format(end)}`,
         x: { label: along ?? 'block i', counted: [first, last] },
         y,
-        marks: runLines(drawn, at),
+        marks: runLines(own, at, color),
       },
     ];
   });
@@ -262,7 +260,7 @@ function blocks(record: SweepRecord, options: Kind<'blocks'>, { analysisOf }: Ru
 /** Scalars over the epochs or steps of runs with snapshots, a panel each: one line per run. */
 function course(record: SweepRecord, { series, scalars }: Kind<'course'>): Content {
   const runs = record.runs.filter(({ status, course }) => status === 'done' && course);
-  const hues = series === undefined ? null : huesOf(record, runs, series, 'line');
+  const { color, legend } = huesOf(record, runs, series, 'line');
   const rows = scalars.flatMap((measure) =>
     runs.flatMap((run) =>
       run.course!.map(({ scalars: { [measure]: value = null }, ...at }) => ({
@@ -273,11 +271,7 @@ function course(record: SweepRecord, { series, scalars }: Kind<'course'>): Conte
       })),
     ),
   );
-  const drawn = rows.map((row: Row & { readonly value: number | null }) => ({
-    ...row,
-    color: hues?.color(row[series!] as CellValue) ?? accent,
-  }));
-  return { rows, panels: coursePanels(scalars, drawn), legend: hues?.legend ?? [] };
+  return { rows, panels: coursePanels(scalars, rows, color), legend };
 }
 
 /** Matrices of single runs: the first with any at each value of an axis. */

@@ -75,7 +75,7 @@ function curve(rows: Mark['rows'], ink: 'accent' | 'contrast', dashed: boolean):
 export function course({ run }: { readonly run: RunData }): Picture[] {
   if (!run.course) return [];
   const followed = scalarNames.filter((name) => scalar(name).followed);
-  const rows = courseRows(run).map((row) => ({ ...row, run: run.label, color: accent }));
+  const rows = courseRows(run).map((row) => ({ ...row, run: run.label }));
   return [
     {
       file: 'course.svg',
@@ -84,7 +84,7 @@ export function course({ run }: { readonly run: RunData }): Picture[] {
       caption:
         'Measures at snapshots of training, from initialization on. Look for alignment (d, e, f, g) that rises while neural ' +
         'collapse (j, k, l) falls to 0. Epochs are placed by their logarithms; each panel has its own scale.',
-      rows: inRows(coursePanels(followed, rows)),
+      rows: inRows(coursePanels(followed, rows, () => accent)),
     },
   ];
 }
