@@ -15,7 +15,6 @@ export function training({ run, control }: ReportData): Picture {
     ...(control ? [{ ...control, ink: 'contrast' } as const] : []),
   ];
   const metrics = runs.flatMap((one) => one.metrics);
-  const epochs = metrics.map(({ epoch }) => epoch);
   const test = ({ testAccuracy }: EpochMetrics) => testAccuracy && 100 * testAccuracy;
   const train = ({ trainAccuracy }: EpochMetrics) => 100 * trainAccuracy;
   const minimum = Math.min(100, ...metrics.flatMap((m) => [test(m), train(m)]).filter(defined));
@@ -27,10 +26,7 @@ export function training({ run, control }: ReportData): Picture {
         .filter(({ value }) => defined(value));
       return curve(rows, ink, dashed);
     });
-  const x: Scale = {
-    label: 'epoch',
-    counted: epochs.length ? [Math.min(...epochs), Math.max(...epochs)] : [0, 1],
-  };
+  const x: Scale = { label: 'epoch', counted: [1, Math.max(1, ...metrics.map(({ epoch }) => epoch))] };
   const final = (what: string, show: (m: EpochMetrics) => string) =>
     runs.map((r) => `${r.label}: ${what} ${r.metrics.length ? show(r.metrics.at(-1)!) : '—'}`).join('; ');
   return {
