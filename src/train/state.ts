@@ -3,7 +3,6 @@ import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
 import { range } from '../numbers.ts';
-import { floats } from './bound.ts';
 import { Layout } from './layout.ts';
 import { type Network, type ParameterSpec, statisticsOf } from './network.ts';
 
@@ -118,7 +117,7 @@ export class TrainingState implements Disposable {
   async save(): Promise<HostState> {
     const [step, parameters, running, ...moments] = await Promise.all([
       this.step.read(),
-      ...[this.parameters, this.running, ...this.moments].map(floats),
+      ...[this.parameters, this.running, ...this.moments].map((x) => x.read() as Promise<Float32Array>),
     ]);
     return {
       step: step[0]!,
