@@ -3,7 +3,7 @@ import type { Scale } from '../../analysis/measures/figure.ts';
 import { blockTicks, logDomain, logLabel, logTicks, spread, valueInWords } from '../numbers.ts';
 
 export type Span = readonly [number, number];
-export const margins = { marginTop: 8, marginLeft: 50, marginRight: 13, marginBottom: 40 };
+export const margins = { marginTop: 8, marginLeft: 56, marginRight: 13, marginBottom: 40 };
 
 /** Labels along the middle, without arrows. */
 const named = (label: string): Plot.ScaleOptions => ({ label, labelAnchor: 'center', labelArrow: 'none' });
