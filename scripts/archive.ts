@@ -3,10 +3,20 @@
  * `npm run archive -- [--out <file>.tar.xz]`; unpack it there and run `./collimate doctor`. See docs/ci.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { checkTarget } from '../src/atomic-write.ts';
 import { main } from '../src/cli/main.ts';
 import { CollimateError } from '../src/errors.ts';
@@ -90,9 +100,19 @@ export function stage(folder: string): void {
   mkdirSync(join(folder, 'node/bin'), { recursive: true });
   cpSync(process.execPath, join(folder, 'node/bin/node'));
   cpSync(join(ROOT, 'scripts/collimate'), join(folder, 'collimate'));
+  leanSwiftShader(join(folder, 'node_modules/@sparticuz/chromium/bin/swiftshader.tar.br'));
   stripSymbols(
     ['node/bin/node', 'node_modules/webgpu/dist/linux-x64/dawn.node'].map((file) => join(folder, file)),
   );
+}
+
+/** Packs SwiftShader anew without its OpenGL, which is most of it. */
+function leanSwiftShader(file: string): void {
+  const tar = file.replace('.br', '');
+  writeFileSync(tar, brotliDecompressSync(readFileSync(file)));
+  execFileSync('tar', ['--delete', '-f', tar, 'libEGL.so', 'libGLESv2.so']);
+  writeFileSync(file, brotliCompressSync(readFileSync(tar)));
+  rmSync(tar);
 }
 
 /** Takes symbols out of programs, where binutils are installed. */
