@@ -98,6 +98,6 @@ export function deviations({ dataset, model }: Experiment, settings: Settings): 
     ...[facts.deviation, networks[model].deviation].filter((said) => said !== undefined),
     ...settingDeviations({ settings, dataset: facts, network: networks[model] }),
     networks[model].shape(settings),
-    `Weight decay is ${settings.optimizer === 'sgd' ? 'coupled to the gradient' : 'apart from the gradient'}, as in PyTorch; an epoch leaves out its last, partial batch.`,
+    `Weight decay is ${settings.optimizer === 'sgd' ? 'coupled to' : 'decoupled from'} the gradient, as in PyTorch; an epoch leaves out its last, partial batch.`,
   ];
 }
