@@ -21,10 +21,13 @@ interface Joined {
 }
 
 const spaceOf = ({ expression }: Group): Shape => expression!.body.space;
-const isFew = (group: Group): boolean =>
-  group.kind === 'pointwise' &&
-  sizeOf(spaceOf(group)) <= FEW &&
-  spaceOf(group).filter((side) => side > 1).length <= 1;
+/** The axis, from the end, along which the elements of such a group lie: 0 for one; else undefined. */
+function fewAlong(group: Group): number | undefined {
+  const space = spaceOf(group);
+  const along = space.flatMap((side, axis) => (side > 1 ? [axis - space.length] : []));
+  if (group.kind !== 'pointwise' || sizeOf(space) > FEW || along.length > 1) return undefined;
+  return along[0] ?? 0;
+}
 const isWide = ({ expression }: Group): boolean => vectorizable(expression!.body, coalesce(expression!.body));
 
 /**
@@ -55,7 +58,9 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
     const alike = isWide(group) === isWide(later);
     const waits = group.reads.every((t) => bytesOf(t) <= MOST_WAITING || t.op === 'input');
     const pointwise = group.kind === 'pointwise';
-    const mix = isFew(group) && isFew(later) && (alike || size === 1 || after === 1);
+    const [axis, other] = [fewAlong(group), fewAlong(later)];
+    const few = axis !== undefined && other !== undefined;
+    const mix = few && (axis === 0 || other === 0 || (alike && axis === other));
     const fits = chained.length
       ? pointwise && alike && sameShape(own, others) && chained.every(inOrder)
       : Math.max(size, after) <= SMALL &&
@@ -89,7 +94,8 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
       const space = spaceOf(group);
       const [node] = group.nodes as [Tensor];
       const own = `${space} ${node.is('reduce') ? node.params.axes : ''}`;
-      const names = isFew(group) ? [own, 'few'] : [own];
+      const axis = fewAlong(group);
+      const names = axis === undefined ? [own] : [own, `few ${axis}`, 'few'];
       const candidates = new Set([first, ...names.flatMap((name) => open.get(name) ?? [])]);
       for (const candidate of candidates) {
         const other = found[candidate];
