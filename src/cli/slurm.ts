@@ -70,12 +70,14 @@ ${directives.join('\n')}
 # Each task makes a part of the runs, going on with what is there, and the last to finish writes the pages.
 cd ${quote(folder)} || exit
 echo "task $SLURM_ARRAY_TASK_ID of ${tasks} on $(hostname), queued again \${SLURM_RESTART_COUNT:-0} times"
-${command.map(quote).join(' ')} --shard "$SLURM_ARRAY_TASK_ID/${tasks}" &
-task=$!
+again= stopped= task=
+stop() { stopped=yes; [ -z "$task" ] || kill -TERM "$task"; }
 # Shortly before the time limit: stop at a checkpoint, and go on in another job.
-trap 'again=yes; kill -TERM "$task"' USR1
+trap 'again=yes; stop' USR1
 # Preempted, queued again by hand or cancelled: Slurm knows what is to follow.
-trap 'kill -TERM "$task"' TERM INT
+trap stop TERM INT
+${command.map(quote).join(' ')} --shard "$SLURM_ARRAY_TASK_ID/${tasks}" &
+task=$! && [ -z "$stopped" ] || stop
 while kill -0 "$task" 2> /dev/null; do wait "$task"; done
 wait "$task"
 status=$?

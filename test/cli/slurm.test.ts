@@ -110,6 +110,11 @@ describe('a task', () => {
     expect(await runTask(done, 'SIGUSR1')).toMatchObject({ status: 0, scontrol: '' });
   });
 
+  test('that is stopped as soon as it has begun saves, too', async () => {
+    const soon = long.replace('echo begun', 'kill -TERM $PPID');
+    expect(await runTask(soon)).toMatchObject({ status: 130, stdout: expect.stringMatching(/\nsaved\n$/) });
+  });
+
   test('that Slurm stops saves, and leaves what follows to Slurm', async () => {
     const { status, stdout, scontrol } = await runTask(long, 'SIGTERM');
     expect({ status, scontrol }).toEqual({ status: 130, scontrol: '' });
