@@ -73,9 +73,9 @@ export const mT = <D extends DType>(x: Typed<D>): Typed<D> => transpose(x, [1, 0
 export function broadcast<D extends DType>(x: Typed<D>, to: Shape): Typed<D> {
   expectTensors('broadcast', [x]);
   const shape = sides('broadcast', to);
-  if (sameShape(x.shape.slice(-to.length), shape)) return x;
   const missing = new Array<number>(Math.max(0, to.length - x.rank)).fill(1);
-  return bind('broadcast', [missing.length ? reshape(x, [...missing, ...x.shape]) : x], { to: shape });
+  const whole = missing.length ? reshape(x, [...missing, ...x.shape]) : x;
+  return sameShape(whole.shape.slice(-to.length), shape) ? whole : bind('broadcast', [whole], { to: shape });
 }
 
 /** A tensor of one value. @example full(7, [2]) // [7, 7] */
