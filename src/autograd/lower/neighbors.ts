@@ -7,7 +7,7 @@ import { readsInOrder } from './in-place.ts';
 
 /** Elements up to which a kernel of pointwise operations costs little more than its dispatch. */
 const SMALL = 2 ** 18;
-/** The same where only a few of the elements are wanted of some operations. */
+/** The same for a kernel whose operations have different numbers of elements. */
 const FEW = 2 ** 14;
 /** Bytes up to which a value can wait in its buffer for what reads it. */
 const MOST_WAITING = 2 ** 20;
@@ -21,7 +21,7 @@ interface Joined {
 }
 
 const spaceOf = ({ expression }: Group): Shape => expression!.body.space;
-/** The axis, from the end, along which the elements of such a group lie: 0 for one; else undefined. */
+/** The axis, from the end, along which a group's few elements lie: 0 for a single one, else undefined. */
 function fewAlong(group: Group): number | undefined {
   const space = spaceOf(group);
   const along = space.flatMap((side, axis) => (side > 1 ? [axis - space.length] : []));
