@@ -60,9 +60,8 @@ export function subjectAt(path: string, options: SubjectOptions): Subject {
   const files = openTensors(existsSync(checkpoint) ? checkpoint : path, options.config);
   const { experiment } = options;
   const isRun = experiment === undefined && files.format?.startsWith('collimate/');
-  const other =
-    isRun || experiment !== undefined ? OF_OTHERS.find((name) => options[name] !== undefined) : undefined;
-  if (other)
+  const other = OF_OTHERS.find((name) => options[name] !== undefined);
+  if (other && (isRun || experiment !== undefined))
     throw new CollimateError(
       `--${other} is for published networks, and ${path} is measured as ${isRun ? 'its run was trained' : `the network of ${experiment}`}`,
       `Leave --${other} out.`,
@@ -116,6 +115,9 @@ const TRIPLES = 30;
 
 /** A published network, on the user's images or texts. */
 function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
+  const ofImages = (['data', 'resolution'] as const).find((name) => given[name] !== undefined);
+  if (given.tokens !== undefined && ofImages)
+    throw new CollimateError(`--${ofImages} is for images, and --tokens gives texts`, 'Leave one out.');
   const texts = given.tokens === undefined ? undefined : readTexts(given.tokens);
   const data = texts ? undefined : imagesFor(files, given);
   const recognized = recognize(files, { ...data, texts, branches: given.branches });
@@ -163,7 +165,7 @@ function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
   };
 }
 
-/** The user's images, as the network wants them; undefined if none are given. */
+/** The user's images, preprocessed for the network; undefined if none are given. */
 function imagesFor(files: TensorFiles, { data, resolution }: SubjectOptions) {
   if (data === undefined) return undefined;
   const name = Object.hasOwn(datasets, data) ? (data as DatasetName) : undefined;

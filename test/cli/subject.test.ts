@@ -89,4 +89,9 @@ test('options that would change nothing are refused', () => {
   expect(() => subjectAt(weights, { ...NOTHING, data: 'mnist', resolution: 40 })).toThrow(
     '--resolution is 40, and the network takes images of 28×28 pixels here',
   );
+  const tokens = join(root, 'ids.json');
+  for (const given of [{ data: 'mnist' }, { resolution: 40 }])
+    expect(() => subjectAt(weights, { ...NOTHING, ...given, tokens })).toThrow(
+      `--${Object.keys(given)[0]} is for images, and --tokens gives texts`,
+    );
 });

@@ -333,6 +333,7 @@ test.each<[object, string, Partial<typeof TEXTS>?]>([
   [{ hidden_size: 16 }, 'the number of features is 16 in the configuration, and 12 in the tensors'],
   [{ model_type: 'mistral', sliding_window: 3 }, 'reads 4 tokens of each text, and sees 3 at most'],
   [{ model_type: 'qwen2', use_sliding_window: true, sliding_window: 3 }, 'sees 3 at most'],
+  [{ max_position_embeddings: 3 }, 'reads 4 tokens of each text, and sees 3 at most'],
   [{}, 'a text has the token 20, and the network knows 20 tokens', { used: [1, 20] }],
   [{}, 'a text has the token 20, and the network knows 20 tokens', { next: [20, 1] }],
 ])('a Llama that its configuration or its texts do not fit is refused: %j', (config, message, texts = {}) => {

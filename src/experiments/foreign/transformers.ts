@@ -67,7 +67,7 @@ const schema = v.object({
   ...{ layer_norm_epsilon: number, layer_norm_eps: number, rms_norm_eps: number, rotary_pct: number },
   ...{ rotary_emb_base: number, rope_theta: number, activation_function: mlps, hidden_act: mlps },
   ...{ use_parallel_residual: flag, tie_word_embeddings: flag, use_sliding_window: flag },
-  ...{ sliding_window: v.nullish(v.number()), num_key_value_heads: count },
+  ...{ sliding_window: v.nullish(v.number()), num_key_value_heads: count, max_position_embeddings: count },
   ...{ hidden_size: count, n_embd: count, num_hidden_layers: count, n_layer: count },
   // Other values are refused.
   ...{ rope_scaling: v.nullish(v.null()), scale_attn_by_inverse_layer_idx: v.optional(v.literal(false)) },
@@ -116,7 +116,7 @@ function readable({ names }: Kind, said: Said, shapes: Shapes, { length, used, n
       'Make the ids with the tokenizer that belongs to the network.',
     );
   const slides = said.use_sliding_window ?? said.model_type !== 'qwen2';
-  const [positions = length] = sizes(`${names.positions}.weight`);
+  const [positions = said.max_position_embeddings ?? length] = sizes(`${names.positions}.weight`);
   const most = Math.min(positions, (slides ? said.sliding_window : undefined) ?? length);
   if (length > most)
     throw new CollimateError(
