@@ -27,7 +27,8 @@ export function readRecord<K extends RecordKind>(path: string, kind: K): Content
 export const readJson = (path: string, remedy: string): unknown =>
   parseJson(readText(path, remedy), path, remedy);
 
-const readText = (path: string, remedy: string): string =>
+/** What a file holds as text. */
+export const readText = (path: string, remedy: string): string =>
   reading(path, remedy, () => readFileSync(path, 'utf8'));
 
 function parseRecord<K extends RecordKind>(text: string, name: string, kind: K): Contents<K> {

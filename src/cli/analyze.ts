@@ -18,9 +18,10 @@ import { adapterOption, tuneOption } from './options.ts';
 import { type SubjectOptions, subjectAt } from './subject.ts';
 import { verdictLines } from './verdict-table.ts';
 
-interface Options extends Omit<SubjectOptions, 'resolution' | 'images'> {
+interface Options extends Omit<SubjectOptions, 'resolution' | 'images' | 'length'> {
   readonly resolution?: string;
   readonly images: string;
+  readonly length?: string;
   readonly samples?: string;
   readonly triples?: string;
   readonly seed?: string;
@@ -44,10 +45,19 @@ const program = new Command(invocation('analyze'))
     '--data <name|folder>',
     'images for these: a dataset, or a folder with train/<class>/<image> and val/…',
   )
-  .option(
-    '--tokens <file>',
-    'token ids for a language model, [[464, 3290, 318], …]: the last of each is to be predicted',
+  .addOption(
+    new Option(
+      '--tokens <file>',
+      'token ids for a language model, [[464, 3290, 318], …]: the last of each is to be predicted',
+    ).conflicts(['text', 'data', 'resolution']),
   )
+  .addOption(
+    new Option(
+      '--text <file>',
+      'text for a language model, cut by the tokenizer.json beside its weights',
+    ).conflicts(['data', 'resolution']),
+  )
+  .option('--length <number>', 'tokens that it reads of each piece of this text (default: 64)')
   .addOption(
     new Option(
       '--branches <which>',
@@ -55,7 +65,7 @@ const program = new Command(invocation('analyze'))
     ).choices(['together', 'apart']),
   )
   .option('--resolution <number>', 'their height and width (default: as the network was trained)')
-  .option('--images <number>', 'use only the first of them, to train and to test on', '2000')
+  .option('--images <number>', 'use only the first of them, or of the text’s pieces', '2000')
   .option(
     '--experiment <name>',
     'the weights are of the network of this experiment; measure them on its data',
@@ -90,7 +100,7 @@ Examples:
   ${command('analyze', 'results/mnist-fc/20260101-120000-1/control --samples 64')}
   ${command('analyze', 'checkpoint.safetensors --convention post-activation --out analysis.json')}
   ${command('analyze', 'resnet50.safetensors --data imagenette')}
-  ${command('analyze', 'gpt2 --tokens ids.json')}
+  ${command('analyze', 'gpt2 --text book.txt')}
   ${command('analyze', 'weights.safetensors --experiment mnist-fc --preset quick')}
 
 docs/checkpoints.md lists the published networks whose weights are recognized.`,
@@ -115,8 +125,9 @@ export async function run(words: readonly string[]): Promise<number> {
     );
   }
   if (out !== undefined) checkTarget(out);
-  const subject = subjectAt(path, {
+  const subject = await subjectAt(path, {
     ...given,
+    length: number('--length', given.length, whole(2, 65_536)),
     resolution: number('--resolution', given.resolution, whole(8, 1024)),
     images: number('--images', given.images, whole(2, 1e9))!,
   });

@@ -11,7 +11,7 @@ import { dataFacts, imageShape } from '../experiments/experiment.ts';
 import { recognize } from '../experiments/foreign/families.ts';
 import { imageFolder, normalizedAs, preprocessing } from '../experiments/foreign/images.ts';
 import { openTensors, type TensorFiles } from '../experiments/foreign/tensor-files.ts';
-import { readTexts } from '../experiments/foreign/texts.ts';
+import { cutText, readTexts } from '../experiments/foreign/texts.ts';
 import {
   bringForward,
   IMAGENET_CLASSES,
@@ -48,6 +48,8 @@ export interface SubjectOptions {
   readonly experiment: string | undefined;
   readonly preset: string;
   readonly tokens: string | undefined;
+  readonly text: string | undefined;
+  readonly length: number | undefined;
   readonly branches: 'apart' | 'together' | undefined;
   readonly resolution: number | undefined;
   readonly images: number;
@@ -55,7 +57,7 @@ export interface SubjectOptions {
 }
 
 /** What is at a path: a run or its checkpoint, or weights from elsewhere. */
-export function subjectAt(path: string, options: SubjectOptions): Subject {
+export async function subjectAt(path: string, options: SubjectOptions): Promise<Subject> {
   const checkpoint = join(path, CHECKPOINT);
   const files = openTensors(existsSync(checkpoint) ? checkpoint : path, options.config);
   const { experiment } = options;
@@ -70,7 +72,7 @@ export function subjectAt(path: string, options: SubjectOptions): Subject {
   return isRun ? ofRun(files, options) : fromElsewhere(files, options);
 }
 
-const OF_OTHERS = ['config', 'data', 'tokens', 'branches', 'resolution'] as const;
+const OF_OTHERS = ['config', 'data', 'tokens', 'text', 'length', 'branches', 'resolution'] as const;
 
 function ofRun({ path }: TensorFiles, { dataDir }: SubjectOptions): Subject {
   const { info, state } = decodeCheckpoint(readFileSync(path), path);
@@ -110,20 +112,19 @@ const IMAGES = 'images with `--data`: `--data imagenette`, another dataset, or a
 const SAMPLES = 16;
 /** Share of correctly predicted next tokens from which a network counts as trained: our choice. */
 const TEXTS_AT = 0.2;
+/** Default number of tokens that a network reads of a piece of text. */
+const LENGTH = 64;
 /** Default number of triples to compare in a network with many classes. */
 const TRIPLES = 30;
 
 /** A published network, on the user's images or texts. */
-function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
-  const ofImages = (['data', 'resolution'] as const).find((name) => given[name] !== undefined);
-  if (given.tokens !== undefined && ofImages)
-    throw new CollimateError(`--${ofImages} is for images, and --tokens gives texts`, 'Leave one out.');
-  const texts = given.tokens === undefined ? undefined : readTexts(given.tokens);
+async function fromElsewhere(files: TensorFiles, given: SubjectOptions): Promise<Subject> {
+  const texts = await textsFor(files, given);
   const data = texts ? undefined : imagesFor(files, given);
   const recognized = recognize(files, { ...data, texts, branches: given.branches });
   const { family, options } = recognized;
   const network = networkOf(options);
-  const classes = `${options.classes} ${texts ? 'tokens that end texts' : 'classes'}`;
+  const classes = `${options.classes} ${texts ? `tokens that end ${texts.task.train.count} texts` : 'classes'}`;
   console.error(`${files.path} is ${family.title}: ${network.blocks.length} blocks, ${classes}`);
   const state = recognized.state();
   if (state.parameters.get(network.classifier)!.every((w) => w === 0))
@@ -163,6 +164,13 @@ function fromElsewhere(files: TensorFiles, given: SubjectOptions): Subject {
       return normalizedAs(some, data, name === undefined || name === 'imagenette');
     },
   };
+}
+
+/** The user's texts, as token ids; undefined if none are given. */
+async function textsFor(files: TensorFiles, { tokens, text, length, images }: SubjectOptions) {
+  if (text !== undefined) return cutText(text, files.path, length ?? LENGTH, images);
+  if (length === undefined) return tokens === undefined ? undefined : readTexts(tokens);
+  throw new CollimateError('--length is for pieces of --text, and there is none', 'Leave it out.');
 }
 
 /** The user's images, preprocessed for the network; undefined if none are given. */

@@ -16,7 +16,15 @@ const network = new ResNet({
 });
 const NOTHING: SubjectOptions = {
   ...{ config: undefined, data: undefined, experiment: undefined, preset: 'paper' },
-  ...{ tokens: undefined, branches: undefined, resolution: undefined, images: 2000, dataDir: root },
+  ...{
+    tokens: undefined,
+    text: undefined,
+    length: undefined,
+    branches: undefined,
+    resolution: undefined,
+    images: 2000,
+    dataDir: root,
+  },
 };
 
 beforeAll(async () => {
@@ -47,7 +55,7 @@ beforeEach(() => {
 afterEach(() => said.mockRestore());
 
 test('a published network is measured on photographs in a folder, normalized as ImageNet was', async () => {
-  const subject = subjectAt(root, { ...NOTHING, data: photos, resolution: 16, images: 5 });
+  const subject = await subjectAt(root, { ...NOTHING, data: photos, resolution: 16, images: 5 });
   expect(subject.network).toEqual({ ...network.options, inputs: [16, 16, 3] });
   expect(said.mock.calls.flat()).toEqual([
     `${weights} is a ResNet of torchvision or timm: 4 blocks, 12 classes`,
@@ -61,7 +69,7 @@ test('a published network is measured on photographs in a folder, normalized as 
 
 test('or on a dataset, as its configuration says', async () => {
   const config = join(root, 'own.json');
-  const subject = subjectAt(weights, { ...NOTHING, data: 'synthetic-images', config, images: 20 });
+  const subject = await subjectAt(weights, { ...NOTHING, data: 'synthetic-images', config, images: 20 });
   const task = await subject.task();
   expect(said.mock.calls.flat()[1]).toBe(
     'note: the network tells 12 classes apart, and synthetic images shows 10: accuracies and neural collapse use the first 10 outputs',
@@ -69,29 +77,32 @@ test('or on a dataset, as its configuration says', async () => {
   expect(task.train).toMatchObject({ count: 20, height: 24, width: 24, classes: 10 });
   expect(task.test.count).toBe(20);
   expect(task.normalization).toEqual({ mean: [0, 0, 0.5], std: [1, 1, 0.5] });
-  const usual = subjectAt(weights, { ...NOTHING, data: 'synthetic-images', resolution: 16, images: 20 });
+  const usual = await subjectAt(weights, {
+    ...NOTHING,
+    data: 'synthetic-images',
+    resolution: 16,
+    images: 20,
+  });
   const { normalization } = await usual.task();
   expect(normalization.mean[0]).toBeCloseTo(0.5, 1); // its own
 });
 
-test('without images that it takes, it is refused', () => {
-  expect(() => subjectAt(weights, NOTHING)).toThrow('there are no images to measure it at');
+test('without images that it takes, it is refused', async () => {
+  await expect(subjectAt(weights, NOTHING)).rejects.toThrow('there are no images to measure it at');
   expect(said.mock.calls.flat()[0]).toContain('is a ResNet');
-  expect(() => subjectAt(weights, { ...NOTHING, data: 'mnist' })).toThrow(
+  await expect(subjectAt(weights, { ...NOTHING, data: 'mnist' })).rejects.toThrow(
     'the network takes images of 28×28 pixels and 3 channels, and those of MNIST have 28×28 and 1',
   );
 });
 
-test('options that would change nothing are refused', () => {
-  expect(() => subjectAt(weights, { ...NOTHING, experiment: 'mnist-fc', data: 'mnist' })).toThrow(
+test('options that would change nothing are refused', async () => {
+  await expect(subjectAt(weights, { ...NOTHING, experiment: 'mnist-fc', data: 'mnist' })).rejects.toThrow(
     `--data is for published networks, and ${weights} is measured as the network of mnist-fc`,
   );
-  expect(() => subjectAt(weights, { ...NOTHING, data: 'mnist', resolution: 40 })).toThrow(
+  await expect(subjectAt(weights, { ...NOTHING, data: 'mnist', resolution: 40 })).rejects.toThrow(
     '--resolution is 40, and the network takes images of 28×28 pixels here',
   );
-  const tokens = join(root, 'ids.json');
-  for (const given of [{ data: 'mnist' }, { resolution: 40 }])
-    expect(() => subjectAt(weights, { ...NOTHING, ...given, tokens })).toThrow(
-      `--${Object.keys(given)[0]} is for images, and --tokens gives texts`,
-    );
+  await expect(subjectAt(weights, { ...NOTHING, length: 8 })).rejects.toThrow(
+    '--length is for pieces of --text, and there is none',
+  );
 });

@@ -12,7 +12,7 @@ import {
   tensorFiles,
   within,
 } from '../../src/experiments/foreign/tensor-files.ts';
-import { readTexts } from '../../src/experiments/foreign/texts.ts';
+import { cutText, readTexts } from '../../src/experiments/foreign/texts.ts';
 import { bringForward, IMAGENETTE_IN_IMAGENET, rowsOf } from '../../src/experiments/foreign/weights.ts';
 import { encodeSafetensors, inMemory, type TensorData } from '../../src/experiments/safetensors.ts';
 import { analysisSamples, DeviceTask } from '../../src/experiments/task.ts';
@@ -240,9 +240,9 @@ describe('texts', () => {
         [1, 2],
         [3, 2],
       ],
-      'has 2 different tokens, and 1 at the ends',
+      'has 2 texts of 2 different tokens, and 1 at the ends',
     ],
-    [Array.from({ length: 257 }, (_, i) => [7, i]), 'has 1 different tokens, and 257 at the ends'],
+    [Array.from({ length: 257 }, (_, i) => [7, i]), 'texts of 1 different tokens, and 257 at the ends'],
     [[[1, 2], [3]], '[1]: expected two ids or more'],
     [
       [
@@ -254,6 +254,96 @@ describe('texts', () => {
     [[[1, 2]], 'expected two texts or more'],
   ])('that make no sense are refused: %j', (ids, message) => {
     expect(() => read(ids)).toThrow(message);
+  });
+});
+
+describe('a text', () => {
+  const folder = join(inject('scratch'), 'text');
+  const [file, weights] = ['text.txt', 'model.safetensors'].map((name) => join(folder, name)) as [
+    string,
+    string,
+  ];
+  const START = 0;
+  const VOCABULARY = ['<s>', 'a', 'b', 'c', 'Ġ', 'ab', 'Ġc', 'Ċ'];
+  /** Byte-level pairs, as GPT-2 has; `marked` puts <s> in front, as Llama's tokenizer does. */
+  const tokenizer = (marked: boolean) => ({
+    added_tokens: [{ id: START, content: '<s>', special: true }],
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+    post_processor: marked
+      ? {
+          type: 'TemplateProcessing',
+          single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+          ...{ pair: [], special_tokens: { '<s>': { id: '<s>', ids: [START], tokens: ['<s>'] } } },
+        }
+      : null,
+    decoder: { type: 'ByteLevel' },
+    model: {
+      type: 'BPE',
+      vocab: Object.fromEntries(VOCABULARY.map((token, id) => [token, id])),
+      merges: [
+        ['a', 'b'],
+        ['Ġ', 'c'],
+      ],
+    },
+  });
+  const cut = (text: string, length: number, { marked = false, most = 100 } = {}) => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, text);
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer(marked)));
+    return cutText(file, weights, length, most);
+  };
+  const TEXT = 'ab c ca\nbab c'; // ab, Ġc, Ġc, a, Ċ, b, ab, Ġc
+  const idsOf = ({ used, next, length, task: { train } }: Awaited<ReturnType<typeof cut>>) =>
+    range(train.count).map((n) => [
+      ...[...train.images.subarray(n * length, (n + 1) * length)].map((i) => used[i]!),
+      next[train.labels[n]!]!,
+    ]);
+
+  test('is cut into pieces of tokens, of which the network is to predict the last', async () => {
+    expect(idsOf(await cut(TEXT, 3))).toEqual([
+      [5, 6, 6, 1],
+      [7, 2, 5, 6],
+    ]);
+    expect(idsOf(await cut(`${TEXT}ab`, 2, { most: 2 }))).toEqual([
+      [5, 6, 6],
+      [1, 7, 2],
+    ]);
+  });
+
+  test('has in front of each piece what its tokenizer puts before a text', async () => {
+    expect(idsOf(await cut(TEXT, 3, { marked: true }))).toEqual([
+      [START, 5, 6, 6],
+      [START, 1, 7, 2],
+    ]);
+  });
+
+  test('is taken as far as labels tell the ends apart', async () => {
+    // Pairs of a digit-like token and one of 300 others, each its own token.
+    const own = tokenizer(false);
+    const many = range(300).map((i) => String.fromCodePoint(0x4e00 + i));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, many.map((c) => `a${c}`).join(''));
+    const vocab = Object.fromEntries(['a', ...many].map((token, id) => [token, id]));
+    const plain = { ...own, pre_tokenizer: null, decoder: { type: 'Fuse' }, added_tokens: [] };
+    writeFileSync(
+      join(folder, 'tokenizer.json'),
+      JSON.stringify({ ...plain, model: { type: 'BPE', vocab, merges: [] } }),
+    );
+    expect(idsOf(await cutText(file, weights, 1, 1000))).toEqual(range(256).map((i) => [0, i + 1]));
+  });
+
+  test('that is too short, or without its tokenizer, is refused', async () => {
+    await expect(cut(TEXT, 8)).rejects.toThrow(
+      `${file} has 0 texts of 0 different tokens, and 0 at the ends`,
+    );
+    await expect(cutText(file, join(folder, 'elsewhere', 'model.safetensors'), 2, 9)).rejects.toThrow(
+      'tokenizer.json',
+    );
+    writeFileSync(join(folder, 'tokenizer.json'), '{}');
+    await expect(cutText(file, weights, 2, 9)).rejects.toThrow(
+      `${join(folder, 'tokenizer.json')}: Tokenizer must contain a "model" property`,
+    );
   });
 });
 
