@@ -101,6 +101,8 @@ const analysisFields = v.object({
   schema: v.literal(ANALYSIS_FORMAT),
   network: networkInfo,
   settings,
+  /** Set if `initialization` is not: its weights are the trained ones, permuted. */
+  control: v.exactOptional(v.literal('permuted')),
   initialization: measures,
   trained: measures,
   /** The claims as judged; only in the file of a network that has been compared with its control. */

@@ -26,6 +26,7 @@ interface Options extends Omit<SubjectOptions, 'resolution' | 'images' | 'length
   readonly triples?: string;
   readonly seed?: string;
   readonly convention?: 'branch' | 'post-activation';
+  readonly control: 'initial' | 'permuted';
   readonly adapter?: string;
   readonly out?: string;
   readonly tune?: TuneMode;
@@ -86,6 +87,11 @@ const program = new Command(invocation('analyze'))
       'branch, J = ∂F/∂h (default), or post-activation, σ′(h + F(h)) ∂F/∂h',
     ).choices(['branch', 'post-activation']),
   )
+  .addOption(
+    new Option('--control <weights>', 'measured beside them: as at initialization, or themselves, permuted')
+      .choices(['initial', 'permuted'])
+      .default('initial'),
+  )
   .addOption(adapterOption())
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .addOption(tuneOption('as in its run, or on'))
@@ -117,6 +123,7 @@ export async function run(words: readonly string[]): Promise<number> {
     triples: number('--triples', given.triples, whole(1, 8192)),
     seed: number('--seed', given.seed, whole(0, Number.MAX_SAFE_INTEGER)),
     convention: given.convention,
+    control: given.control,
   };
   if (out !== undefined && existsSync(out)) {
     throw new CollimateError(
@@ -158,9 +165,10 @@ export async function run(words: readonly string[]): Promise<number> {
   const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;
   if (json) process.stdout.write(text);
   else {
-    const { measuresTable } = await import('./measures-table.ts'); // late, for a quick start
+    const { besideOf, measuresTable } = await import('./measures-table.ts'); // late, for a quick start
     console.log(`${measuresTable(analysis)}\n`);
-    if (network.skip) console.log(verdictLines(judgeRun(analysis, undefined, subject.facts)));
+    if (network.skip)
+      console.log(verdictLines(judgeRun(analysis, undefined, subject.facts), besideOf(analysis)));
   }
   if (out !== undefined) {
     writeAtomically(out, text);

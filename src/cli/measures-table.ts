@@ -5,6 +5,10 @@ import { format } from '../numbers.ts';
 import { facts, measureTable } from '../report/run-page.ts';
 import { alignColumns, tableLines } from './verdict-table.ts';
 
+/** What is measured beside the trained weights. */
+export const besideOf = ({ control }: Analysis): string =>
+  control ? 'With permuted weights' : 'At initialization';
+
 /** An analysis in numbers for a terminal: every scalar, then the numbers of each block. */
 export function measuresTable(analysis: Analysis): string {
   const { network, initialization, trained } = analysis;
@@ -12,7 +16,7 @@ export function measuresTable(analysis: Analysis): string {
   const { triples } = analysis.settings;
   const whole = measureTable([
     { title: `step ${trained.step}`, measures: trained, network, triples },
-    { title: 'at initialization', measures: initialization, network, triples },
+    { title: besideOf(analysis).toLowerCase(), measures: initialization, network, triples },
   ]);
   const columns = Object.values(series).flatMap(({ short, from }) =>
     short ? [{ short, values: from(trained) }] : [],

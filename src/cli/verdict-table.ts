@@ -3,12 +3,11 @@ import { pieces, type Table, verdictMarks } from '../report/page.ts';
 import { type Shown, verdictSentence, verdictTable } from '../report/verdicts.ts';
 
 /** Claims and verdicts as terminal lines, then the reasons for not measurable ones; empty without claims. */
-export function verdictLines(claims: readonly Shown[]): string {
+export function verdictLines(claims: readonly Shown[], beside?: string): string {
   if (claims.length === 0) return '';
   const reasons = new Set(claims.flatMap(({ reason }) => reason ?? []));
-  return [tableLines(verdictTable(claims)), ...[...reasons].map((why) => `Not measurable: ${why}.`)].join(
-    '\n',
-  );
+  const lines = [...reasons].map((why) => `Not measurable: ${why}.`);
+  return [tableLines(verdictTable(claims, undefined, beside)), ...lines].join('\n');
 }
 
 /** Prints the verdicts of a folder at the end of a command. Returns the exit status. */

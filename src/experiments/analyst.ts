@@ -9,6 +9,7 @@ import { type NetworkOptions, networkOf } from '../models/networks.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
 import { Evaluator } from '../train/evaluate.ts';
 import { type HostState, initialState, TrainingState } from '../train/state.ts';
+import { batchStatistics, permutedWeights } from './permuted.ts';
 import { analysisSamples, type DeviceTask } from './task.ts';
 
 export interface AnalysisRequest {
@@ -17,6 +18,8 @@ export interface AnalysisRequest {
   /** Seed of the choice of samples and of the sketch. */
   readonly seed: number;
   readonly samples: number;
+  /** What is measured beside the trained weights: those at initialization (default), or these permuted. */
+  readonly control?: 'initial' | 'permuted' | undefined;
   /** Whether to measure what remains when blocks are replaced; default: false. */
   readonly compress?: boolean | undefined;
   /** Number K of leading triples to compare; default: the number of classes. */
@@ -33,7 +36,7 @@ const WIDE_FROM = 1e6;
 /** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
 export function analystOf(data: DeviceTask, network: ResidualNetwork, request: AnalysisRequest) {
   const { gpu, task } = data;
-  const { trainingSeed: _, samples: count, compress = false, ...chosen } = request;
+  const { trainingSeed: _, control: __, samples: count, compress = false, ...chosen } = request;
   const settings = analysisSettings(network, chosen);
   const samples = analysisSamples(task, count, request.seed);
   const state = new TrainingState(gpu, network);
@@ -59,6 +62,12 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
 
   return {
     settings,
+    /** Weights in random order, whose BatchNorm statistics are those of the first images. */
+    async permuted(host: HostState): Promise<HostState> {
+      const moved = permutedWeights(network, host, request.seed);
+      state.load({ ...moved, statistics: host.statistics });
+      return { ...moved, statistics: await batchStatistics(gpu, network, weights, data.train) };
+    },
     /** All measures at a step. `brief` skips slow ones and takes training accuracy on COLLAPSE_IMAGES. */
     async measure(host: HostState, { brief }: { brief: boolean }): Promise<Measures> {
       state.load(host);
@@ -94,7 +103,7 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
   };
 }
 
-/** Measures a network as trained, and briefly at initialization. */
+/** Measures a network as trained, and briefly at initialization or with permuted weights. */
 export async function analyzeRun(
   data: DeviceTask,
   options: NetworkOptions,
@@ -103,11 +112,14 @@ export async function analyzeRun(
 ): Promise<Analysis> {
   const network = networkOf(options);
   using analyst = analystOf(data, network, request);
+  const permuted = request.control === 'permuted';
+  const other = permuted ? await analyst.permuted(trained) : initialState(network, request.trainingSeed);
   return {
     schema: ANALYSIS_FORMAT,
     network: describe(network),
     settings: analyst.settings,
-    initialization: await analyst.measure(initialState(network, request.trainingSeed), { brief: true }),
+    ...(permuted && { control: 'permuted' }),
+    initialization: await analyst.measure(other, { brief: true }),
     trained: await analyst.measure(trained, { brief: false }),
   };
 }

@@ -44,7 +44,11 @@ export function valueInWords(claim: Evidence): { value: string; spread: string }
 }
 
 /** The columns of evidence's numbers, without empty ones. */
-export function numberColumns(claims: readonly Shown[], controlLabel?: string): ColumnOf<Shown>[] {
+export function numberColumns(
+  claims: readonly Shown[],
+  controlLabel?: string,
+  beside = 'At initialization',
+): ColumnOf<Shown>[] {
   const columns: (ColumnOf<Shown> | false)[] = [
     [
       'Measured',
@@ -55,7 +59,7 @@ export function numberColumns(claims: readonly Shown[], controlLabel?: string): 
       'numeric',
     ],
     ['Threshold', (c) => thresholdInWords(c.threshold), 'numeric'],
-    ['At initialization', (c) => format(c.atInitialization, decimals(c)), 'numeric'],
+    [beside, (c) => format(c.atInitialization, decimals(c)), 'numeric'],
     (controlLabel !== undefined || claims.some((c) => defined(c.control))) && [
       controlLabel ?? 'Control',
       ({ controlLabel: small, ...c }) => ({
@@ -70,10 +74,10 @@ export function numberColumns(claims: readonly Shown[], controlLabel?: string): 
 }
 
 /** The table of claims, a group of rows per property. */
-export function verdictTable(claims: readonly Shown[], controlLabel?: string): Table {
+export function verdictTable(claims: readonly Shown[], controlLabel?: string, beside?: string): Table {
   const columns: ColumnOf<Shown>[] = [
     ['Claim', (c) => ({ text: capitalized(c.title), small: c.measure + uncertaintyInWords(c) })],
-    ...numberColumns(claims, controlLabel),
+    ...numberColumns(claims, controlLabel, beside),
     ...(claims.some((c) => c.source)
       ? [['Source', ({ source }: Shown) => ({ text: source ? [source] : '' })] as const]
       : []),

@@ -46,13 +46,18 @@ function initialValues({ shape, init, within }: ParameterSpec, key: [number, num
   const size = shape.reduce((a, b) => a * b, 1);
   const values = drawn(size, init, key, stream);
   if (!within) return values;
+  const isInside = isWithin(shape, within);
+  return values.map((x, i) => (isInside(i) ? x : 0));
+}
+
+/** Whether element i of an array lies where {@link ParameterSpec.within} says. */
+export function isWithin(shape: readonly number[], within: NonNullable<ParameterSpec['within']>) {
   const outer = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-  const isInside = (i: number) =>
+  return (i: number): boolean =>
     within.every(([from, to], axis) => {
       const at = Math.floor(i / outer[axis]!) % shape[axis]!;
       return at >= from && at < to;
     });
-  return values.map((x, i) => (isInside(i) ? x : 0));
 }
 
 function drawn(size: number, init: ParameterSpec['init'], key: [number, number], stream: number) {

@@ -295,6 +295,21 @@ describe('analyze', () => {
     expect(json(out)).toEqual({ ...analysis, kernels: json(join(whole, 'config.json')).kernels });
   });
 
+  test('measures permuted weights beside the trained ones in place of those at initialization', async () => {
+    const out = join(root, 'permuted.json');
+    const args = [whole, '--control', 'permuted', '--out', out];
+    const { status, stdout } = await runCommand('analyze', args);
+    expect(status).toBe(0);
+    expect(stdout).toContain('with permuted weights');
+    expect(stdout).toMatch(/Measured +Threshold +With permuted weights/);
+    expect(stdout.toLowerCase()).not.toContain('at initialization');
+    const [own, beside] = [json(join(whole, 'analysis.json')), json(out)];
+    expect(beside.control).toBe('permuted');
+    expect(beside.trained).toEqual(own.trained);
+    expect(beside.initialization.step).toBe(own.trained.step);
+    expect(beside.initialization.summary).not.toEqual(own.initialization.summary);
+  });
+
   test("measures weights that come alone, of an experiment's network", async () => {
     const experiment = findExperiment('synthetic-conv');
     const { settings } = experiment.presets.smoke!;
