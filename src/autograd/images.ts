@@ -30,7 +30,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): 
   const size: Sides = [weight.shape.at(-2) ?? 0, weight.shape.at(-1) ?? 0];
   // With too few axes, conv's own rule throws.
   const channelsLast = weight.rank < 4 ? weight : transpose(weight, [0, 2, 3, 1]);
-  return conv('response', x, channelsLast, windowOf(x, size, options, [1, 1]));
+  return conv('forward', x, channelsLast, windowOf(x, size, options, [1, 1]));
 }
 
 /**
@@ -59,7 +59,7 @@ export function convTranspose2d(
   }
   const side = (i: 0 | 1) => ((x.shape.at(i - 3) ?? 0) - 1) * stride[i] - 2 * padding[i] + size[i] + more[i];
   const window = { image: [side(0), side(1)], size, stride, padding } as const;
-  return conv('image', x, weight.rank < 4 ? weight : transpose(weight, [1, 2, 3, 0]), window);
+  return conv('inputGradient', x, weight.rank < 4 ? weight : transpose(weight, [1, 2, 3, 0]), window);
 }
 
 /**
@@ -91,7 +91,7 @@ export function averagePool2d(x: Tensor, size: number | Sides, options: WindowOp
   }
   // Channels do not mix: each is an image of its own.
   const images = reshape(transpose(x, [0, 3, 1, 2]), [n * channels, h, w, 1], 4);
-  const sums = conv('response', images, full(1, [1, rows, columns, 1]), window);
+  const sums = conv('forward', images, full(1, [1, rows, columns, 1]), window);
   const means = mul(sums, 1 / (rows * columns));
   return transpose(reshape(means, [n, channels, down, across], 4), [0, 2, 3, 1]);
 }

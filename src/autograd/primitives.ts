@@ -1,3 +1,4 @@
+import type { ConvSpec } from '../kernels/conv-problem.ts';
 import type { Window } from '../kernels/window.ts';
 import type { DType, Numeric } from './shape.ts';
 
@@ -75,10 +76,10 @@ export interface Params {
   matmul: { transposeA: boolean; transposeB: boolean };
   /**
    * Convolution as a trilinear form of images x `[…, n, h, w, ci]`, weights w `[…, co, kh, kw, ci]` and
-   * responses y `[…, n, oh, ow, co]`: the derivative of Σ (x ∗ w) · y by one of them. Operands are x, w for
-   * `response`; y, w (with channels swapped, `[…, ci, kh, kw, co]`) for `image`; y, x for `weight`.
+   * outputs y `[…, n, oh, ow, co]`: the derivative of Σ (x ∗ w) · y by one of them, from the other two in
+   * the order and the layout that `ConvSpec` states.
    */
-  conv: { part: 'response' | 'image' | 'weight'; window: Window };
+  conv: { part: ConvSpec['part']; window: Window };
   /**
    * Largest values under a window (`value` of x), and the same choice of elements as a linear map (`tangent`
    * of t and x) and its transpose (`cotangent` of u and x).

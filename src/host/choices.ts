@@ -23,7 +23,7 @@ const choice = v.object({
 export type Choices = Record<string, Record<string, Choice>>;
 
 const CHOICES_FILE = {
-  format: 'collimate/kernels@1',
+  format: 'collimate/kernels@2',
   schema: v.object({
     schema: v.string(),
     adapters: v.record(v.string(), v.record(v.string(), choice)),

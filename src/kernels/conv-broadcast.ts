@@ -16,7 +16,8 @@ export interface ConvTile {
  * per tap of the window, and the inner loop over channels just adds to them.
  */
 export function convBroadcastSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: boolean): string {
-  return form.part === 'weight' ? weightSource(form, tile, lanes, grouped) : pixelSource(form, tile, lanes);
+  const pixels = form.part !== 'weightGradient';
+  return pixels ? pixelSource(form, tile, lanes) : weightSource(form, tile, lanes, grouped);
 }
 
 const frame = (form: ConvForm, tile: ConvTile, lanes: number, body: string): string =>
@@ -26,7 +27,7 @@ const frame = (form: ConvForm, tile: ConvTile, lanes: number, body: string): str
 function pixelSource(form: ConvForm, tile: ConvTile, lanes: number): string {
   const { a, guardK, strided } = form;
   const vecA = a.width === 4;
-  const forward = form.part === 'response';
+  const forward = form.part === 'forward';
   const sums = sumsOf(tile.rows, tile.columns);
   const perLane = tile.rows / lanes;
   const rows = range(perLane, (i) => i);
@@ -203,6 +204,6 @@ const STORED_ROWS = 4;
 
 /** Stores the sums, or adds them to earlier blocks'. */
 const storeRows = ({ part }: ConvForm, sums: ReturnType<typeof sumsOf>, lanes: number): string => {
-  const flags = part === 'weight' ? 'start > 0u, true' : 'false, true';
+  const flags = part === 'weightGradient' ? 'start > 0u, true' : 'false, true';
   return storeSums(sums, 's.rows', lanes, Math.min(STORED_ROWS, sums.names.length), flags);
 };

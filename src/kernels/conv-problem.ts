@@ -8,10 +8,10 @@ import { outputSides, type Window } from './window.ts';
 /** Sizes of a convolution of images x [n, h, w, ci] with weights w [co, kh, kw, ci] to y [n, oh, ow, co]. */
 export interface ConvSpec {
   /**
-   * Which result: `response`, y from x and w; `image`, the input gradient, from y and w with its input and
-   * output channels swapped, [ci, kh, kw, co]; or `weight`, the weight gradient, from y and x.
+   * Which result: `forward`, y from x and w; `inputGradient`, x's, from y and w with its input and output
+   * channels swapped, [ci, kh, kw, co]; or `weightGradient`, w's, from y and x.
    */
-  readonly part: 'response' | 'image' | 'weight';
+  readonly part: 'forward' | 'inputGradient' | 'weightGradient';
   readonly window: Window;
   readonly images: number;
   /** Input channels, ci. */
@@ -26,7 +26,7 @@ export interface ConvSpec {
 
 /** Whether pixels are stored in order, so that an epilogue can find its operands for them. */
 export const finishes = ({ part, window }: Pick<ConvSpec, 'part' | 'window'>): boolean =>
-  part === 'response' || (part === 'image' && window.stride[0] === 1 && window.stride[1] === 1);
+  part === 'forward' || (part === 'inputGradient' && window.stride[0] === 1 && window.stride[1] === 1);
 
 /**
  * A convolution as a matrix product. Rows are pixels of the result, columns its channels, and k runs over
@@ -54,9 +54,9 @@ export function productOf({ part, window, images, channels, outputChannels }: Co
   const { image, size, stride } = window;
   const forward = { depth: channels, grid: places, looked: image, phases: 1 };
   switch (part) {
-    case 'response':
+    case 'forward':
       return { ...forward, rows: images * places[0] * places[1], cols: outputChannels };
-    case 'image': {
+    case 'inputGradient': {
       const grid = [Math.ceil(image[0] / stride[0]), Math.ceil(image[1] / stride[1])] as const;
       const rows = images * grid[0] * grid[1];
       return {
@@ -68,7 +68,7 @@ export function productOf({ part, window, images, channels, outputChannels }: Co
         phases: stride[0] * stride[1],
       };
     }
-    case 'weight':
+    case 'weightGradient':
       return { ...forward, rows: outputChannels, cols: size[0] * size[1] * channels, depth: outputChannels };
   }
 }
@@ -96,19 +96,16 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
     return operandOf(size, aligned ? to : 1, steps, 0, traits);
   };
   const [a, b] =
-    part === 'weight'
-      ? [
-          operand(sizes.response, outputChannels, 'strideA', 4),
-          operand(sizes.image, channels, 'strideB', width),
-        ]
+    part === 'weightGradient'
+      ? [operand(sizes.y, outputChannels, 'strideA', 4), operand(sizes.x, channels, 'strideB', width)]
       : [
-          operand(part === 'response' ? sizes.image : sizes.response, depth, 'strideA', 4),
-          operand(sizes.weight, depth, 'strideB', 4),
+          operand(part === 'forward' ? sizes.x : sizes.y, depth, 'strideA', 4),
+          operand(sizes.w, depth, 'strideB', 4),
         ];
   const form = {
     ...{ part, a, b },
-    guardK: (part === 'weight' ? grid[1] : depth) % 4 !== 0,
-    strided: part === 'image' && !finishes(spec),
+    guardK: (part === 'weightGradient' ? grid[1] : depth) % 4 !== 0,
+    strided: part === 'inputGradient' && !finishes(spec),
     ...(epilogue && { epilogue: epilogueCode(epilogue, cols % 4 === 0) }),
   };
   return { ...form, memory: memory(form, width, cols % width === 0) };
@@ -117,9 +114,9 @@ export function convForm(spec: ConvSpec, width: 1 | 2 | 4, traits: AdapterTraits
 function sizesOf({ window, images, channels, outputChannels }: ConvSpec) {
   const [oh, ow] = outputSides(window);
   return {
-    response: images * oh * ow * outputChannels,
-    image: images * window.image[0] * window.image[1] * channels,
-    weight: outputChannels * window.size[0] * window.size[1] * channels,
+    y: images * oh * ow * outputChannels,
+    x: images * window.image[0] * window.image[1] * channels,
+    w: outputChannels * window.size[0] * window.size[1] * channels,
   };
 }
 
@@ -212,7 +209,8 @@ export function convKernel(
   const groups = problems * phases * rowTiles * colTiles;
   const sizes = sizesOf(spec);
   const values: Readonly<Record<string, number>> = {
-    ...{ rows, cols, rowTiles, colTiles, groups, size: sizes[part], depth, channels, images, taps },
+    ...{ rows, cols, rowTiles, colTiles, groups, depth, channels, images, taps },
+    size: { forward: sizes.y, inputGradient: sizes.x, weightGradient: sizes.w }[part],
     ...{ rowH: grid[0], rowW: grid[1], inH: looked[0], inW: looked[1] },
     block: Math.max(1, Math.floor((groupOfPixels(images, oh * ow) || BLOCK_PIXELS) / (oh * ow))),
     ...{ kernelH: window.size[0], kernelW: window.size[1] },
@@ -231,6 +229,6 @@ export function convKernel(
     ...{ bindings, uniforms },
     grid: foldGrid(groups, traits),
     flops: 2 * problems * images * oh * ow * outputChannels * taps * channels,
-    bytes: 4 * problems * (sizes.response + sizes.image + sizes.weight) + epilogueBytes,
+    bytes: 4 * problems * (sizes.x + sizes.w + sizes.y) + epilogueBytes,
   };
 }

@@ -10,19 +10,19 @@ import { range } from './product.ts';
  */
 export function convTiles(form: ConvForm, even: boolean): TiledProblem {
   const { part, strided, a, b } = form;
-  const weight = part === 'weight';
+  const sumsPixels = part === 'weightGradient';
   const fast = even && a.width === 4 && b.width === 4;
-  const anywhere = () => `${weight ? weightLoads(form) : pixelLoads(form)}\n${ANYWHERE}`;
+  const anywhere = () => `${sumsPixels ? weightLoads(form) : pixelLoads(form)}\n${ANYWHERE}`;
   return {
     memory: form.memory,
     loads: `var<private> limit: u32;
 var<private> tapsW: u32;
 ${strided ? 'var<private> phase: vec4u;' : ''}
-${fast ? `${FOURS}\n${weight ? EVEN_WEIGHTS : evenPixels(form)}` : anywhere()}`,
+${fast ? `${FOURS}\n${sumsPixels ? EVEN_WEIGHTS : evenPixels(form)}` : anywhere()}`,
     ...{ kept: fast, whole: false },
     locate: ({ rows, cols }) => `${convPlace(form, rows, cols)}
   ${
-    weight
+    sumsPixels
       ? 'let length = s.images * s.rowH * s.rowW;'
       : strided
         ? `phase = vec4u(firstR, firstQ, phaseH, phaseW);
@@ -32,8 +32,8 @@ ${fast ? `${FOURS}\n${weight ? EVEN_WEIGHTS : evenPixels(form)}` : anywhere()}`,
         : 'tapsW = s.kernelW;\n  let length = s.taps * s.depth;'
   }
   limit = length;`,
-    acrossA: weight,
-    acrossB: weight,
+    acrossA: sumsPixels,
+    acrossB: sumsPixels,
   };
 }
 
@@ -41,7 +41,7 @@ ${fast ? `${FOURS}\n${weight ? EVEN_WEIGHTS : evenPixels(form)}` : anywhere()}`,
 const FOURS = 'fn fours(i: u32) -> u32 { return bitcast<u32>(bitcast<i32>(i) >> 2u); }';
 
 function evenPixels({ part, strided }: ConvForm): string {
-  const forward = part === 'response';
+  const forward = part === 'forward';
   const to = forward ? '+' : '-';
   // The pixel that a row meets at the first window tap.
   const [y, x] = forward
@@ -120,7 +120,7 @@ const four = (vec: boolean, load: (u: number) => string) =>
 
 function pixelLoads({ part, strided, a, b }: ConvForm): string {
   const [vecA, vecB] = [a.width === 4, b.width === 4];
-  const forward = part === 'response';
+  const forward = part === 'forward';
   // Row and column of window tap t, and the pixel of the other operand that pixel (p, q) meets there.
   const [r, q] = strided
     ? ['phase.x + t / tapsW * s.strideH', 'phase.y + t % tapsW * s.strideW']

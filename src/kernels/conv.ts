@@ -13,7 +13,7 @@ export type { ConvSpec } from './conv-problem.ts';
  * A convolution, its input gradient or its weight gradient as an implicit matrix product in NHWC. Bindings:
  * {@link ConvSpec}'s operands in order, then the result. docs/rejected.md has what is slower.
  *
- * The order of summation depends only on sizes and variant; for weights, in blocks of some 2,000 pixels.
+ * The order of summation depends only on sizes and variant; weight gradients sum blocks of some 2,000 pixels.
  *
  * @throws CollimateError if there are more than three batch dimensions
  */
@@ -75,11 +75,11 @@ export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTra
 export function tiledConvs(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   const { rows, cols, depth, grid, phases } = productOf(spec);
   const taps = spec.window.size[0] * spec.window.size[1];
-  const length = spec.part === 'weight' ? spec.images * grid[0] * grid[1] : taps * depth;
+  const length = spec.part === 'weightGradient' ? spec.images * grid[0] * grid[1] : taps * depth;
   const problems = countOf(spec.batch);
   const form = convForm(spec, 4, traits);
   const kernel = (shape: TiledShape) => {
-    const even = (spec.part === 'weight' ? grid[1] % 4 : depth % shape.depth) === 0;
+    const even = (spec.part === 'weightGradient' ? grid[1] % 4 : depth % shape.depth) === 0;
     const wgsl = tiledSource(convTiles(form, even), shape, blocksOf(length, shape));
     return convKernel(spec, form, shape, tiledName(shape), wgsl, traits);
   };

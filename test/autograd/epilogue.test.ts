@@ -80,10 +80,10 @@ describe('a product', () => {
   it('of images leaves strides and places that are not evenly apart to a kernel of their own', () => {
     const add = (stride: number) => (x: Tensor, w: Tensor, b: Tensor) => c.add(c.conv2d(x, w, { stride }), b);
     const names = (b: number[], stride = 1) => namesOf(add(stride), [[2, 8, 8, 4], [32, 4, 1, 1], b]); // biome-ignore format: shapes
-    expect(names([32]).at(-1)).toBe('conv_response+pointwise');
+    expect(names([32]).at(-1)).toBe('conv_forward+pointwise');
     expect(names([4, 1, 32], 2).at(-1)).toBe('pointwise');
     expect(names([8, 8, 32]).at(-1)).toBe('pointwise');
-    expect(names([2, 4, 4, 32], 2).at(-1)).toBe('conv_response+pointwise');
+    expect(names([2, 4, 4, 32], 2).at(-1)).toBe('conv_forward+pointwise');
   });
 
   it('takes along all of a residual network but its loss', () => {
@@ -170,7 +170,7 @@ describe.each(variants)('products with what follows them, %s', (_, own, numRuns)
     const f = (image: Tensor, weight: Tensor, b: Tensor, m: Tensor) =>
       c.where(c.greater(m, 0), c.add(c.conv2d(image, weight, { padding: 1 }), b), 0);
     const names = await agree(f, [of(x), of(w), of(bias), of(mask)]);
-    expect(names).toEqual(['pointwise', 'conv_response+pointwise']);
+    expect(names).toEqual(['pointwise', 'conv_forward+pointwise']);
     const back = (image: Tensor, weight: Tensor, b: Tensor, m: Tensor) =>
       grad((y: Tensor) =>
         c.sum(c.square(c.relu(c.add(c.conv2d(c.relu(y), weight, { padding: 1 }), c.mul(b, m))))),
@@ -198,7 +198,7 @@ describe.each(variants)('products with what follows them, %s', (_, own, numRuns)
     ]);
     // Only for an image whose pixels are computed in order.
     expect(names.filter((name) => name.startsWith('conv') && name.endsWith('+pointwise'))).toEqual(
-      stride[0] * stride[1] === 1 ? ['conv_image+pointwise'] : [],
+      stride[0] * stride[1] === 1 ? ['conv_inputGradient+pointwise'] : [],
     );
   });
 });

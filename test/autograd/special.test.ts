@@ -398,7 +398,7 @@ describe('products', () => {
 
   it('of convolutions: in no sum but their own, though channels and pixels come in fours', async () => {
     const smooth = (size: number) => Array.from({ length: size }, (_, i) => Math.fround(Math.sin(i)));
-    const [image, weight, response] = [smooth(2 * 8 * 5), smooth(3 * 3 * 5), smooth(2 * 3 * 3)];
+    const [image, weight, output] = [smooth(2 * 8 * 5), smooth(3 * 3 * 5), smooth(2 * 3 * 3)];
     // The window never covers a line's last pixel; the last channel meets zeros behind it.
     image[7 * 5] = NAN;
     weight[4] = INF;
@@ -407,20 +407,23 @@ describe('products', () => {
     const [x, w, y] = [
       { shape: [1, 2, 8, 5], data: image },
       { shape: [3, 1, 3, 5], data: weight },
-      { shape: [1, 2, 3, 3], data: response },
+      { shape: [1, 2, 3, 3], data: output },
     ] as const;
-    await same(of, (x, w) => c.conv('response', x, w, window), x, w);
-    await same(of, (y, x) => c.conv('weight', y, x, window), y, x);
-    // Behind the last pixel of a line of responses, pixels in fours hold it again.
+    await same(of, (x, w) => c.conv('forward', x, w, window), x, w);
+    await same(of, (y, x) => c.conv('weightGradient', y, x, window), y, x);
+    // Behind the last pixel of a line of outputs, pixels in fours hold it again.
     for (const channels of [3, 4]) {
       const lines = { shape: [1, 2, 3, channels], data: smooth(6 * channels).with(2 * channels, INF) };
-      await same(of, (y, x) => c.conv('weight', y, x, window), lines, { ...x, data: smooth(2 * 8 * 5) });
+      await same(of, (y, x) => c.conv('weightGradient', y, x, window), lines, {
+        ...x,
+        data: smooth(2 * 8 * 5),
+      });
     }
     // Behind the only pixel, tiles of kernels for GPUs hold it again.
     const pixel = { shape: [1, 1, 1, 16], data: smooth(16).with(6, INF) };
     const one = { image: [1, 1], size: [1, 1], stride: [1, 1], padding: [0, 0] } as const;
     const ys = { shape: [1, 1, 1, 8], data: smooth(8) };
-    await same(of, (y, x) => c.conv('weight', y, x, one), ys, pixel);
+    await same(of, (y, x) => c.conv('weightGradient', y, x, one), ys, pixel);
   });
 });
 

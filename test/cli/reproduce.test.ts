@@ -372,7 +372,7 @@ test('choices of kernels can be looked at, located and forgotten', async () => {
   fs.mkdirSync(join(root, 'cache'), { recursive: true });
   fs.writeFileSync(
     path,
-    JSON.stringify({ schema: 'collimate/kernels@1', adapters: { card: { f: choice } } }),
+    JSON.stringify({ schema: 'collimate/kernels@2', adapters: { card: { f: choice } } }),
   );
   expect(await runCommand('tune', ['path'])).toMatchObject({ status: 0, stdout: `${path}\n` });
   const { stdout } = await runCommand('tune', ['show']);

@@ -253,7 +253,7 @@ function convTerms({ inputs, params: { part, window } }: Tensor<'conv'>): number
   const [a, b] = inputs as [Tensor, Tensor];
   const taps = window.size[0] * window.size[1];
   const places = outputSides(window);
-  if (part === 'weight') return a.shape.at(-4)! * places[0] * places[1];
+  if (part === 'weightGradient') return a.shape.at(-4)! * places[0] * places[1];
   return taps * b.shape.at(-1)!;
 }
 

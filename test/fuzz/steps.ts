@@ -115,11 +115,11 @@ const conv: Make = (b, { at, n }) => {
   const y = () => b.fresh([...lead, images, ...outputSides(window), features]);
   switch (n % 3) {
     case 0:
-      return c.conv('response', x, b.fresh([...lead, features, ...window.size, channels]), window);
+      return c.conv('forward', x, b.fresh([...lead, features, ...window.size, channels]), window);
     case 1:
-      return c.conv('weight', y(), x, window);
+      return c.conv('weightGradient', y(), x, window);
     default:
-      return c.conv('image', y(), b.fresh([channels, ...window.size, features]), window);
+      return c.conv('inputGradient', y(), b.fresh([channels, ...window.size, features]), window);
   }
 };
 

@@ -6,7 +6,7 @@ import { broadcastConv, type ConvSpec, conv, tiledConvs } from '../../src/kernel
 import { outputSides, type Window } from '../../src/kernels/window.ts';
 import { runKernel, withGpu } from '../gpu/harness.ts';
 
-const PARTS = ['response', 'image', 'weight'] as const;
+const PARTS = ['forward', 'inputGradient', 'weightGradient'] as const;
 
 /** Deterministic values in [-1, 1]. */
 const values = (count: number, seed: number): Float32Array =>
@@ -18,7 +18,11 @@ function sizesOf({ part, window, images, channels, outputChannels }: ConvSpec): 
   const x = pixels(window.image) * channels;
   const y = pixels(outputSides(window)) * outputChannels;
   const w = window.size[0] * window.size[1] * channels * outputChannels;
-  return { response: [x, w, y], image: [y, w, x], weight: [y, x, w] }[part] as [number, number, number];
+  return { forward: [x, w, y], inputGradient: [y, w, x], weightGradient: [y, x, w] }[part] as [
+    number,
+    number,
+    number,
+  ];
 }
 
 /** The result in float64 and Σ|a||b| of each element, summed place by place. */
@@ -40,10 +44,12 @@ function reference(spec: ConvSpec, a: Float32Array, b: Float32Array) {
                 const x = ((n * image[0] + h) * image[1] + w) * channels + c;
                 const y = ((n * oh + p) * ow + q) * outputChannels + f;
                 const outer = (f * size[0] * size[1] + tap) * channels + c;
-                const turned = (c * size[0] * size[1] + tap) * outputChannels + f;
-                const [i, j, o] = { response: [x, outer, y], image: [y, turned, x], weight: [y, x, outer] }[
-                  part
-                ] as [number, number, number];
+                const swapped = (c * size[0] * size[1] + tap) * outputChannels + f;
+                const [i, j, o] = {
+                  forward: [x, outer, y],
+                  inputGradient: [y, swapped, x],
+                  weightGradient: [y, x, outer],
+                }[part] as [number, number, number];
                 sum[o]! += a[i]! * b[j]!;
                 scale[o]! += Math.abs(a[i]! * b[j]!);
               }
@@ -152,7 +158,7 @@ test('of any window, batched, with operands repeated', () =>
 test('takes the sum over pixels in a fixed order', () =>
   withGpu(async (gpu) => {
     const spec: ConvSpec = {
-      part: 'weight',
+      part: 'weightGradient',
       window: window(9, 3, 1, 1),
       images: 4,
       channels: 8,
@@ -169,7 +175,7 @@ test('impossible batches are refused by name', () =>
   withGpu(({ traits }) => {
     const dim = { size: 2, strideA: 0, strideB: 0 };
     const sizes = {
-      part: 'response',
+      part: 'forward',
       window: window(4, 3),
       images: 1,
       channels: 2,

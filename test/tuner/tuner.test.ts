@@ -197,7 +197,7 @@ test('when the time is spent or measuring fails, the guess is used and nothing k
 test.each([
   ['damaged', '{ "schema": "collimate/ker'],
   ['foreign', '{ "schema": "somebody/else@1", "adapters": {} }'],
-  ['incomplete', '{ "schema": "collimate/kernels@1", "adapters": { "x": { "y": { "variant": 3 } } } }'],
+  ['incomplete', '{ "schema": "collimate/kernels@2", "adapters": { "x": { "y": { "variant": 3 } } } }'],
   ['a list', '[]'],
   ['nothing', 'null'],
 ])('a file that is %s is ignored with a warning, and replaced', async (_, contents) => {

@@ -87,7 +87,7 @@ export function layOutConv(
 ): LaidOut<ConvSpec> | undefined {
   const { part, window } = node.params;
   const [a, b] = node.inputs as [Tensor, Tensor];
-  const [image, weight] = { response: [a, b], image: [node, b], weight: [b, node] }[part] as [Tensor, Tensor];
+  const [x, w] = ({ forward: [a, b], inputGradient: [node, b], weightGradient: [b, node] } as const)[part];
   const lead = node.rank - AXES;
   const batch = batchOf(node, AXES, others);
   const along = (axis: number) => others.map((other) => other[axis]!);
@@ -95,12 +95,13 @@ export function layOutConv(
   if (pixels.length > 1 && others.length > 0) return undefined;
   const own = pixels[0]?.strides ?? others.map(() => 0);
   const sizeA = sizeOf(a.shape.slice(-AXES));
-  const [times, rows] = part === 'weight' ? [1, own] : stackRows(batch, sizeA, pixels[0]?.size ?? 1, own);
+  const count = pixels[0]?.size ?? 1;
+  const [times, rows] = part === 'weightGradient' ? [1, own] : stackRows(batch, sizeA, count, own);
   const spec = {
     ...{ part, window },
-    images: image.shape.at(-AXES)! * times,
-    channels: image.shape.at(-1)!,
-    outputChannels: weight.shape.at(part === 'image' ? -1 : -AXES)!,
+    images: x.shape.at(-AXES)! * times,
+    channels: x.shape.at(-1)!,
+    outputChannels: w.shape.at(part === 'inputGradient' ? -1 : -AXES)!,
   };
   return laidOut(spec, batch, rows, others);
 }

@@ -13,23 +13,26 @@ type Part = Params['conv']['part'];
 /** Axes of one problem; those before them broadcast. */
 const AXES = 4;
 
-/** What is given and what results, by the part of the form that is computed. */
-const ROLES: Record<Part, readonly [Part, Part]> = {
-  response: ['image', 'weight'],
-  image: ['response', 'weight'],
-  weight: ['response', 'image'],
+/** Images x, weights w and outputs y. */
+type Role = 'x' | 'w' | 'y';
+
+/** Both operands, then the result. */
+const ROLES: Record<Part, readonly [Role, Role, Role]> = {
+  forward: ['x', 'w', 'y'],
+  inputGradient: ['y', 'w', 'x'],
+  weightGradient: ['y', 'x', 'w'],
 };
 
 type Size = 'n' | 'ci' | 'co';
 const NAMES: Record<Size, string> = { n: 'images', ci: 'channels', co: 'output channels' };
 
 /** The sides of all three: known from the window, or a letter that must agree wherever it stands. */
-function sidesOf(part: Part, window: Window): Record<Part, readonly (number | Size)[]> {
-  const [inner, outer] = part === 'image' ? (['co', 'ci'] as const) : (['ci', 'co'] as const);
+function sidesOf(part: Part, window: Window): Record<Role, readonly (number | Size)[]> {
+  const [inner, outer] = part === 'inputGradient' ? (['co', 'ci'] as const) : (['ci', 'co'] as const);
   return {
-    image: ['n', ...window.image, 'ci'],
-    weight: [outer, ...window.size, inner],
-    response: ['n', ...outputSides(window), 'co'],
+    x: ['n', ...window.image, 'ci'],
+    w: [outer, ...window.size, inner],
+    y: ['n', ...outputSides(window), 'co'],
   };
 }
 
@@ -47,12 +50,13 @@ export const convRules: Pick<Rules, 'conv'> = {
       checkWindow('conv', window);
       const sides = sidesOf(part, window);
       const known: Partial<Record<Size, number>> = {};
-      ROLES[part].forEach((role, i) => {
+      const [first, second, result] = ROLES[part];
+      [first, second].forEach((role, i) => {
         const own = [a!, b!][i]!.shape.slice(-AXES);
         const [, h, w] = sides[role];
         if (own[1] !== h || own[2] !== w) {
           throw new CollimateError(
-            `conv: the ${role} of shape ${formatShape(own)} does not have the sides ${h}×${w}`,
+            `conv: ${role} of shape ${formatShape(own)} does not have the sides ${h}×${w}`,
             'Its sides must be those of the window.',
           );
         }
@@ -63,31 +67,31 @@ export const convRules: Pick<Rules, 'conv'> = {
           if (before === size) return;
           throw new CollimateError(
             `conv: ${formatShape(a!.shape)} has ${before} ${NAMES[side]}, ${formatShape(b!.shape)} has ${size}`,
-            'Images are [n, height, width, channels], weights [output channels, height, width, input channels] (swapped for an image gradient).',
+            'Images are [n, height, width, channels], weights [output channels, height, width, input channels] (swapped for an input gradient).',
           );
         });
       });
-      const own = sides[part].map((side) => (typeof side === 'number' ? side : known[side]!));
+      const own = sides[result].map((side) => (typeof side === 'number' ? side : known[side]!));
       const batch = broadcastShapes('conv', [a!.shape.slice(0, -AXES), b!.shape.slice(0, -AXES)]);
       return { shape: [...batch, ...own], dtype: 'f32' };
     },
     reference: ([a, b], { part, window }, out) => {
       const { image, size, stride, padding } = window;
       const [oh, ow] = outputSides(window);
-      const [one, other] = ROLES[part];
-      const shapes = { [one]: a!.shape, [other]: b!.shape, [part]: out.shape } as Record<Part, Shape>;
+      const [first, second, result] = ROLES[part];
+      const shapes = { [first]: a!.shape, [second]: b!.shape, [result]: out.shape } as Record<Role, Shape>;
       const batch = out.shape.slice(0, -AXES);
       /** Where the elements of each problem of the batch start. */
-      const startsOf = (role: Part) => {
+      const startsOf = (role: Role) => {
         const index = broadcastIndex(batch, shapes[role].slice(0, -AXES));
         return (p: number) => index(p) * sizeOf(shapes[role].slice(-AXES));
       };
-      const [startX, startW, startY] = [startsOf('image'), startsOf('weight'), startsOf('response')];
-      const [n, , , ci] = shapes.image.slice(-AXES) as [number, number, number, number];
-      const co = shapes.weight.at(part === 'image' ? -1 : -AXES)!;
+      const [startX, startW, startY] = [startsOf('x'), startsOf('w'), startsOf('y')];
+      const [n, , , ci] = shapes.x.slice(-AXES) as [number, number, number, number];
+      const co = shapes.w.at(part === 'inputGradient' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
       // Strides of the weights along channels, output channels and taps.
-      const [stepC, stepF, stepTap] = part === 'image' ? [taps * co, 1, co] : [1, taps * ci, ci];
+      const [stepC, stepF, stepTap] = part === 'inputGradient' ? [taps * co, 1, co] : [1, taps * ci, ci];
       const data = new Float64Array(sizeOf(out.shape));
       for (let p = 0; p < sizeOf(batch); p++) {
         const [x0, w0, y0] = [startX(p), startW(p), startY(p)];
@@ -102,8 +106,8 @@ export const convRules: Pick<Rules, 'conv'> = {
                 const x = x0 + ((i * image[0] + h) * image[1] + v) * ci + c;
                 const w = w0 + tap * stepTap + c * stepC + f * stepF;
                 const y = y0 + m * co + f;
-                const at = part === 'response' ? y : part === 'image' ? x : w;
-                data[at]! += a!.data[part === 'response' ? x : y]! * b!.data[part === 'weight' ? x : w]!;
+                const at = result === 'y' ? y : result === 'x' ? x : w;
+                data[at]! += a!.data[first === 'x' ? x : y]! * b!.data[second === 'x' ? x : w]!;
               }
           }
         }
@@ -121,14 +125,16 @@ export const convRules: Pick<Rules, 'conv'> = {
       const shape = (la ? a! : b!).shape;
       const bar = () => {
         switch (part) {
-          case 'response':
-            return la ? conv('image', ct, swapChannels(b!), window) : weightGradient(ct, a!, shape, window);
-          case 'image':
+          case 'forward':
             return la
-              ? conv('response', ct, swapChannels(b!), window)
-              : swapChannels(weightGradient(a!, ct, swapChannels(b!).shape, window));
-          case 'weight':
-            return la ? conv('response', b!, ct, window) : conv('image', a!, swapChannels(ct), window);
+              ? conv('inputGradient', ct, swapChannels(b!), window)
+              : byWeights(ct, a!, shape, window);
+          case 'inputGradient':
+            return la
+              ? conv('forward', ct, swapChannels(b!), window)
+              : swapChannels(byWeights(a!, ct, swapChannels(b!).shape, window));
+          case 'weightGradient':
+            return la ? conv('forward', b!, ct, window) : conv('inputGradient', a!, swapChannels(ct), window);
         }
       };
       const own = sumTo(bar(), shape);
@@ -153,20 +159,15 @@ const MAX_SPLITS = 16;
  * The derivative by the weights, a sum over all images: for small weights, parts of the sum are computed
  * side by side, then added. Leading axes that the weights lack are further images of the same sum.
  */
-function weightGradient(
-  y: Tensor,
-  x: Tensor,
-  shape: readonly number[],
-  window: Params['conv']['window'],
-): Tensor {
-  if (shape.length > AXES || x.rank !== y.rank) return conv('weight', y, x, window);
+function byWeights(y: Tensor, x: Tensor, shape: readonly number[], window: Window): Tensor {
+  if (shape.length > AXES || x.rank !== y.rank) return conv('weightGradient', y, x, window);
   const merge = (t: Tensor) => reshape(t, [t.size / sizeOf(t.shape.slice(-3)), ...t.shape.slice(-3)]);
-  const [responses, images] = [merge(y), merge(x)];
+  const [outputs, images] = [merge(y), merge(x)];
   const n = images.shape[0]!;
   const most = Math.min(MAX_SPLITS, Math.floor(SPLIT_BELOW / sizeOf(shape)));
   let splits = Math.max(1, Math.min(most, n));
   while (n % splits !== 0) splits--;
-  if (splits === 1) return conv('weight', responses, images, window);
+  if (splits === 1) return conv('weightGradient', outputs, images, window);
   const cut = (t: Tensor) => reshape(t, [splits, n / splits, ...t.shape.slice(1)]);
-  return reshape(sum(conv('weight', cut(responses), cut(images), window), -5), shape);
+  return reshape(sum(conv('weightGradient', cut(outputs), cut(images), window), -5), shape);
 }

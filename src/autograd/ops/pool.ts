@@ -59,9 +59,9 @@ export const poolRules: Pick<Rules, 'maxPool'> = {
                 const [value, largest] = [x.data[start + at]!, x.data[start + best]!];
                 if (best < 0 || value > largest || (Number.isNaN(value) && !Number.isNaN(largest))) best = at;
               }
-            const response = (image * oh * ow + place) * channels + c;
-            if (part === 'cotangent') data[image * each + best]! += inputs[0]!.data[response]!;
-            else data[response] = inputs[0]!.data[image * each + best]!;
+            const output = (image * oh * ow + place) * channels + c;
+            if (part === 'cotangent') data[image * each + best]! += inputs[0]!.data[output]!;
+            else data[output] = inputs[0]!.data[image * each + best]!;
           }
       return data;
     },
