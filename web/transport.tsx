@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { format } from '../src/numbers.ts';
+import { format } from '../src/number-format.ts';
 import type { Training } from './client.ts';
 import { commandOf } from './command.ts';
 import { percent } from './pictures/series.ts';

@@ -3,9 +3,10 @@ import { fitLine } from '../../bench/statistics.ts';
 import { axes } from '../../bench/suites/scaling.ts';
 import { digits } from '../../bench/table.ts';
 import type { Swatch } from '../../src/analysis/measures/figure.ts';
+import { range } from '../../src/lists.ts';
+import { logDomain } from '../../src/report/axes.ts';
 import { accent, contrast, neutral } from '../../src/report/colors.ts';
 import { draw, type Titled } from '../../src/report/figures/draw.ts';
-import { logDomain, range } from '../../src/report/numbers.ts';
 import type { Figure } from '../../src/report/page.ts';
 
 /** GFLOPS of matrix products over size, with the ceilings drawn in; undefined if none was measured. */

@@ -1,8 +1,8 @@
 import { DeviceArray } from '../autograd/array.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { range } from '../lists.ts';
 import type { ResidualNetwork } from '../models/residual-network.ts';
-import { range } from '../numbers.ts';
 import { inferenceNorm } from '../train/batch-norm.ts';
 import { bound, floats } from '../train/bound.ts';
 import type { Weights } from '../train/network.ts';

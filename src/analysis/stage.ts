@@ -1,8 +1,8 @@
 import { sizeOf } from '../autograd/shape.ts';
 import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { range } from '../lists.ts';
 import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
-import { range } from '../numbers.ts';
 import type { HostState } from '../train/state.ts';
 import { batchOf } from './batches.ts';
 import { type JacobianTriples, residualJacobians } from './jacobians.ts';

@@ -1,5 +1,5 @@
 import { philoxUniform } from '../kernels/philox.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 
 /** Mean, population standard deviation and extremes of the defined values; all null if there are none. */
 export interface Spread {

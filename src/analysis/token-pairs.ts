@@ -1,5 +1,5 @@
+import { range } from '../lists.ts';
 import type { Stage } from '../models/residual-network.ts';
-import { range } from '../numbers.ts';
 import type { JacobianOptions } from './jacobian-programs.ts';
 import type { JacobianTriples, residualJacobians } from './jacobians.ts';
 

@@ -2,7 +2,7 @@ import type { MultiBar, SingleBar } from 'cli-progress';
 import type { EpochMetrics } from '../analysis/results.ts';
 import { labels, type NetworkName } from '../experiments/reproduce.ts';
 import type { TrainingProgress } from '../experiments/train-run.ts';
-import { percent } from '../report/numbers.ts';
+import { percent } from '../number-format.ts';
 import { drawsBars, progressBars } from './bar.ts';
 import { clock, every } from './clock.ts';
 

@@ -1,7 +1,7 @@
 import { blocksInWords } from '../analysis/network-info.ts';
 import type { Analysis } from '../analysis/results.ts';
 import { series } from '../analysis/scalars.ts';
-import { format } from '../numbers.ts';
+import { format } from '../number-format.ts';
 import { facts, measureTable } from '../report/run-page.ts';
 import { alignColumns, tableLines } from './verdict-table.ts';
 

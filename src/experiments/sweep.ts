@@ -2,7 +2,7 @@ import type { Claim } from '../analysis/claim.ts';
 import type { Cell } from '../analysis/quantity.ts';
 import type { ScalarName } from '../analysis/scalars.ts';
 import { CollimateError } from '../errors.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { parseNumber, whole } from '../settings/row.ts';
 import { settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';

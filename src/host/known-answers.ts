@@ -3,7 +3,7 @@ import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { record } from '../gpu/runnable.ts';
 import { inNode } from '../gpu/wait.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 
 /** A device that accepts work and returns something other than its result. */
 export class WrongAnswers extends CollimateError {

@@ -6,7 +6,7 @@ import type { Tensor } from '../autograd/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import { philoxUniform } from '../kernels/philox.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { askDevice, compareAnswers, isUnchecked } from './known-answers.ts';
 
 const total = (count: number, f: (i: number) => number): number =>

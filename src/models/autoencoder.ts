@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { full, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { whole } from '../schema.ts';
 import type { Normalizer, Weights } from '../train/network.ts';
 import { halfOf, type NetworkKind, SOON, sharedOptions } from './network-kind.ts';

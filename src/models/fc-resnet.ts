@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { concat, full, mul, relu } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
 import { CollimateError } from '../errors.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { whole } from '../schema.ts';
 import { unusual } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { above0, whole } from '../schema.ts';
 import type { ParameterSpec } from '../train/network.ts';
 import {

@@ -22,7 +22,7 @@ import {
   transpose,
 } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import type { Normalizer, Weights } from '../train/network.ts';
 import { checkedOptions, linear, ResidualNetwork, type Stage } from './residual-network.ts';
 import { architecture, fields, peakOf, sizesOf, type TransformerOptions } from './transformer-shape.ts';

@@ -11,7 +11,7 @@ import {
   where,
 } from '../autograd/functions.ts';
 import type { Tensor } from '../autograd/tensor.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 
 /** Options of an Unconstrained Jacobians Model; docs/theory.md defines it. */
 export interface UnconstrainedOptions {

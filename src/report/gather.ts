@@ -1,7 +1,7 @@
 import type { Property } from '../analysis/evidence.ts';
 import { LEVELS } from '../experiments/sweep.ts';
+import { groupBy } from '../lists.ts';
 import type { Collection, Found, FoundRun, FoundSweep } from './collection.ts';
-import { groupBy } from './numbers.ts';
 import type { Verdict } from './page.ts';
 import { type Statement, statements } from './statements.ts';
 import { type Shown, together } from './verdicts.ts';

@@ -1,8 +1,9 @@
 import { command } from '../command.ts';
+import { groupBy } from '../lists.ts';
+import { percent } from '../number-format.ts';
 import { type Collection, collect, type FoundRun, type FoundSweep } from './collection.ts';
 import { type Gathered, gather } from './gather.ts';
 import { figureOf, glance, headline, statementParts } from './index-claims.ts';
-import { groupBy, percent } from './numbers.ts';
 import {
   type Cell,
   type ColumnOf,

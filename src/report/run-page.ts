@@ -2,9 +2,9 @@ import type { Shown } from '../analysis/measures/figure.ts';
 import { blocksInWords } from '../analysis/network-info.ts';
 import { type Analysis, all, type Measures } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
+import { format, formatSpread, percent } from '../number-format.ts';
 import { type ReportData, shown } from './data.ts';
 import { figures } from './figures.ts';
-import { format, formatSpread, percent } from './numbers.ts';
 import {
   type ColumnOf,
   figureParts,

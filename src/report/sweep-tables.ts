@@ -1,8 +1,11 @@
 import type { Row } from '../analysis/measures/figure.ts';
 import { type ShownName, shown, shownNames } from '../analysis/scalars.ts';
+import { spreadOf } from '../analysis/statistics.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
+import { groupBy } from '../lists.ts';
+import { format, formatSpread } from '../number-format.ts';
+import { valueInWords } from './axes.ts';
 import type { Data } from './csv.ts';
-import { format, formatSpread, groupBy, spread, valueInWords } from './numbers.ts';
 import { type ColumnOf, type Table, tableOf } from './page.ts';
 import { evidenceRow } from './verdicts.ts';
 
@@ -52,7 +55,7 @@ export function sweepData(record: SweepRecord): Data[] {
           shownNames.flatMap((measure): Row[] => {
             const values = same.flatMap((run) => run[network]?.[measure] ?? []);
             if (values.length === 0) return [];
-            const { mean, std } = spread(values);
+            const { mean, std } = spreadOf(values);
             return [{ ...placeOf(same[0]!), network, measure, seeds: values.length, mean, std }];
           }),
         ),
@@ -89,7 +92,7 @@ export function cellTable(record: SweepRecord): Table {
     ...names.map((name): ColumnOf<readonly SweepRun[]> => {
       const whole = valuesOf(record.runs, name).every(Number.isInteger);
       const content = (runs: readonly SweepRun[]) => {
-        const { mean, std } = spread(valuesOf(runs, name));
+        const { mean, std } = spreadOf(valuesOf(runs, name));
         const small = runs.length > 1 && mean !== null && { small: `±\u00a0${formatSpread(std!, mean)}` };
         return { text: whole && Number.isInteger(mean) ? `${mean}` : format(mean), ...small };
       };

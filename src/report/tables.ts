@@ -4,7 +4,7 @@ import { stagesOf } from '../analysis/network-info.ts';
 import { all, type Measures } from '../analysis/results.ts';
 import { scalar, scalarNames, series } from '../analysis/scalars.ts';
 import { type Spread, spreadOf } from '../analysis/statistics.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import type { Data } from './csv.ts';
 import { type ReportData, type RunData, shown } from './data.ts';
 import { evidenceRow } from './verdicts.ts';

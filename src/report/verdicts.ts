@@ -1,6 +1,6 @@
 import { type Evidence, thresholdInWords, verdictOn } from '../analysis/evidence.ts';
 import type { Row } from '../analysis/measures/figure.ts';
-import { defined, format, formatSpread } from './numbers.ts';
+import { defined, format, formatSpread } from '../number-format.ts';
 import {
   type ColumnOf,
   type Link,

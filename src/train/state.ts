@@ -2,7 +2,7 @@ import { DeviceArray } from '../autograd/array.ts';
 import { checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox, philoxNormal, philoxUniform } from '../kernels/philox.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { Layout } from './layout.ts';
 import { type Network, type ParameterSpec, statisticsOf } from './network.ts';
 

@@ -8,9 +8,9 @@ import {
   firstNonFinite,
 } from '../../src/experiments/checkpoint.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/experiments/safetensors.ts';
+import { range } from '../../src/lists.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { type NetworkOptions, networkOf } from '../../src/models/networks.ts';
-import { range } from '../../src/numbers.ts';
 import { initialState } from '../../src/train/state.ts';
 
 const options = {

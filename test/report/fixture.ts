@@ -1,8 +1,9 @@
 import { type Evidence, type Threshold, verdictOn } from '../../src/analysis/evidence.ts';
 import type { Collapse } from '../../src/analysis/measures/collapse.ts';
 import type { Analysis, EpochMetrics, Measures, SampleMeasures } from '../../src/analysis/results.ts';
+import { spreadOf } from '../../src/analysis/statistics.ts';
+import { range } from '../../src/lists.ts';
 import type { ReportData, RunData } from '../../src/report/data.ts';
-import { range, spread } from '../../src/report/numbers.ts';
 
 /** Options of a made-up report. Numbers are plausible, and the same for the same seed. */
 export interface FixtureOptions {
@@ -111,10 +112,10 @@ function runData(label: string, kind: Kind, o: Options): RunData {
 function measures(kind: Kind, o: Options, random: () => number): Measures {
   const samples = range(o.samples).map((n) => sample(kind, n, o, random));
   const offDiagonal = (pick: (s: SampleMeasures) => (number | null)[][]) =>
-    spread(samples.flatMap((s) => pick(s).flatMap((row, i) => row.filter((_, j) => i !== j))));
+    spreadOf(samples.flatMap((s) => pick(s).flatMap((row, i) => row.filter((_, j) => i !== j))));
   const perBlock = (pick: (s: SampleMeasures) => (number | null)[]) =>
-    range(o.depth).map((i) => spread(samples.map((s) => pick(s)[i])));
-  const over = (pick: (s: SampleMeasures) => number | null) => spread(samples.map(pick));
+    range(o.depth).map((i) => spreadOf(samples.map((s) => pick(s)[i])));
+  const over = (pick: (s: SampleMeasures) => number | null) => spreadOf(samples.map(pick));
   const noise = { trained: 0.12, initialization: 0.5, control: 0.4 }[kind];
   const dead = kind === 'trained' ? o.dead : [];
   const { of } = stagesOf(o);
@@ -154,7 +155,7 @@ function measures(kind: Kind, o: Options, random: () => number): Measures {
     summary: {
       ...path,
       perStage: o.stages.map((count) => ({ ...path, inverseDepthFit: count < 5 ? null : fit })),
-      leftRight: perBlock((s) => s.leftRight.map((row) => spread(row.slice(0, 3)).mean)),
+      leftRight: perBlock((s) => s.leftRight.map((row) => spreadOf(row.slice(0, 3)).mean)),
       classifierShare: perBlock((s) => s.classifierShare),
       alignedDimension: over((s) => s.alignedDimension),
       topEnergy: perBlock((s) => s.topEnergy),
@@ -241,7 +242,7 @@ function sample(kind: Kind, index: number, o: Options, random: () => number): Sa
     line: trained ? 0.998 + 0.002 * random() : 0.5 + 0.1 * random(),
     straightness: trained ? 0.99 : 0.3,
     lineShape: trained ? 1.01 : 3.1,
-    stepCv: spread(steps).std! / spread(steps).mean!,
+    stepCv: spreadOf(steps).std! / spreadOf(steps).mean!,
     stepCosine: depth < 2 ? null : trained ? 0.99 : -0.04,
     growthCv: 0.3,
   };
@@ -301,8 +302,8 @@ function claims({ trained, initialization }: Analysis, control?: Analysis): Evid
       ...{ holding: 1, verdict: verdictOn(value, threshold) },
     };
   };
-  const least = (m: Measures) => ({ mean: spread(m.summary.topEnergy.map((s) => s.mean)).min, std: null });
-  const top = (m: Measures) => spread(m.summary.leftRight.slice(3).map((s) => s.mean));
+  const least = (m: Measures) => ({ mean: spreadOf(m.summary.topEnergy.map((s) => s.mean)).min, std: null });
+  const top = (m: Measures) => spreadOf(m.summary.leftRight.slice(3).map((s) => s.mean));
   return [
     judge(
       'training',

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import type { Evidence } from '../../src/analysis/evidence.ts';
 import type { Analysis } from '../../src/analysis/results.ts';
 import { type ScalarName, scalar, scalars } from '../../src/analysis/scalars.ts';
+import { spreadOf } from '../../src/analysis/statistics.ts';
 import { catalog } from '../../src/experiments/catalog.ts';
 import type { Scalars, SweepRecord, SweepRun } from '../../src/experiments/sweep-file.ts';
-import { spread } from '../../src/report/numbers.ts';
 import { fixture } from './fixture.ts';
 
 /** What a made-up sweep is to be like. */
@@ -140,7 +140,7 @@ const slope = (seeds: number): Evidence => ({
 });
 
 function share(runs: readonly SweepRun[]): Evidence {
-  const { mean, std } = spread(runs.map((r) => r.trained?.diagonalShare));
+  const { mean, std } = spreadOf(runs.map((r) => r.trained?.diagonalShare));
   return {
     ...{ property: 'RA2', id: 'diagonal-share', title: 'singular vectors align at all depths' },
     ...{ measure: 'diagonal share, least over depths', threshold: { atLeast: 0.999 } },

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { format, range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
+import { format } from '../../number-format.ts';
 import { measured } from '../../schema.ts';
 import { stagesOf } from '../network-info.ts';
 import { dot } from '../vectors.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { DeviceArray } from '../../autograd/array.ts';
 import { mul } from '../../autograd/functions.ts';
-import { percent } from '../../numbers.ts';
+import { percent } from '../../number-format.ts';
 import { whole as integer, measured } from '../../schema.ts';
 import { Evaluator } from '../../train/evaluate.ts';
 import type { Network } from '../../train/network.ts';

@@ -1,4 +1,4 @@
-import { format } from '../../numbers.ts';
+import { format } from '../../number-format.ts';
 import { spreadOf } from '../statistics.ts';
 import { norm } from '../vectors.ts';
 import { type whole as blockLoss, panels as worth } from './block-loss.ts';

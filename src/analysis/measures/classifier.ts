@@ -1,6 +1,6 @@
 import { orthonormalRows } from '../../autograd/ops/linalg-reference.ts';
 import { sizeOf } from '../../autograd/shape.ts';
-import { format } from '../../numbers.ts';
+import { format } from '../../number-format.ts';
 import { dot, norm, type Rows } from '../vectors.ts';
 import { type Own, ofBlock } from './field.ts';
 import { alongBlocks, meanWithBand, type Panels } from './figure.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { range } from '../../lists.ts';
 import type { ResidualNetwork } from '../../models/residual-network.ts';
-import { range } from '../../numbers.ts';
 import { atLeast0, whole as integer } from '../../schema.ts';
 import { evaluationBatch } from '../../train/evaluate.ts';
 import { readPoints } from '../batch-reader.ts';

@@ -1,4 +1,5 @@
-import { format, range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
+import { format } from '../../number-format.ts';
 import { meanOf, type Spread, spreadOf } from '../statistics.ts';
 import { dot } from '../vectors.ts';
 import { panels as classifier, type sample as classifierSample } from './classifier.ts';

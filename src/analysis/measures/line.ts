@@ -1,4 +1,4 @@
-import { format } from '../../numbers.ts';
+import { format } from '../../number-format.ts';
 import { spreadOf, variation } from '../statistics.ts';
 import { centerOf, dot, minus, norm, type Plane, principalPlane, type Rows } from '../vectors.ts';
 import { type Own, ofPath, perBlock, type Sampled, type Values } from './field.ts';

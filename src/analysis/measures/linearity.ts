@@ -3,7 +3,7 @@ import { DeviceArray } from '../../autograd/array.ts';
 import { matmul, square, sub, sum } from '../../autograd/functions.ts';
 import type { Tensor } from '../../autograd/tensor.ts';
 import type { Gpu } from '../../gpu/device.ts';
-import { range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
 import { bound, floats } from '../../train/bound.ts';
 import { readPoints, rowsOf } from '../batch-reader.ts';
 import { batchBytes } from '../batches.ts';

@@ -18,7 +18,7 @@ import type { Tensor } from '../../autograd/tensor.ts';
 import { linearize } from '../../autograd/transform.ts';
 import type { AdapterTraits } from '../../gpu/kernel.ts';
 import type { ResidualNetwork } from '../../models/residual-network.ts';
-import { defined, format } from '../../numbers.ts';
+import { defined, format } from '../../number-format.ts';
 import { measured } from '../../schema.ts';
 import { inferenceNorm } from '../../train/batch-norm.ts';
 import { bound } from '../../train/bound.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { sizeOf } from '../../autograd/shape.ts';
-import { format, percent } from '../../numbers.ts';
+import { format, percent } from '../../number-format.ts';
 import { measured } from '../../schema.ts';
 import { spreadOf } from '../statistics.ts';
 import { type None, type Own, ofBlock, perBlock, perStage, type Sampled } from './field.ts';

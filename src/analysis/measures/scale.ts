@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { format, range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
+import { format } from '../../number-format.ts';
 import { measured } from '../../schema.ts';
 import { type NetworkInfo, type StageRange, stagesOf } from '../network-info.ts';
 import { meanOf, moments } from '../statistics.ts';

@@ -1,4 +1,5 @@
-import { format, range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
+import { format } from '../../number-format.ts';
 import { measured } from '../../schema.ts';
 import type { StageRange } from '../network-info.ts';
 import { meanOf, spreadOf } from '../statistics.ts';

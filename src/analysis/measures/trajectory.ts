@@ -1,4 +1,4 @@
-import { format } from '../../numbers.ts';
+import { format } from '../../number-format.ts';
 import { onPlane } from '../vectors.ts';
 import { type Own, perPoint, type Sampled, type Values } from './field.ts';
 import type { FigureSpec, Row, Shown } from './figure.ts';

@@ -1,4 +1,4 @@
-import { range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
 import { diagonalShare } from '../measures/alignment.ts';
 import { COSINE, type Scalar } from '../measures/measure.ts';
 import { meanOf } from '../statistics.ts';

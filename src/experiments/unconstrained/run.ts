@@ -8,8 +8,9 @@ import { alignmentGrid, meanSigma, measureStart } from '../../analysis/unconstra
 import { command } from '../../command.ts';
 import { CollimateError } from '../../errors.ts';
 import type { Gpu } from '../../gpu/device.ts';
+import { range } from '../../lists.ts';
 import { alignedOptimum } from '../../models/unconstrained-jacobians.ts';
-import { format, range } from '../../numbers.ts';
+import { format } from '../../number-format.ts';
 import { measured } from '../../schema.ts';
 import { type Origin, origin } from '../run-config.ts';
 import type { RunFolder } from '../run-folder.ts';

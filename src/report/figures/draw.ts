@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Drawing, Legend, Mark, Matrix, Row } from '../../analysis/measures/figure.ts';
+import { defined } from '../../number-format.ts';
 import { neutral } from '../colors.ts';
-import { defined } from '../numbers.ts';
 import type { Figure } from '../page.ts';
 import { figure, type Panel, panelWidth, plot } from '../svg.ts';
 import { pen, shade } from './inks.ts';

@@ -1,5 +1,5 @@
 import type { Legend, Swatch } from '../../analysis/measures/figure.ts';
-import { range } from '../numbers.ts';
+import { range } from '../../lists.ts';
 import { type Drawn, escapeText } from '../svg.ts';
 import { pen, shade } from './inks.ts';
 import { shades } from './matrix.ts';

@@ -1,5 +1,6 @@
 import type { Matrix } from '../../analysis/measures/figure.ts';
-import { blockTicks, range } from '../numbers.ts';
+import { range } from '../../lists.ts';
+import { blockTicks } from '../axes.ts';
 import { type Panel, panelWidth } from '../svg.ts';
 
 const levels = 20;

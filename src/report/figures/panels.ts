@@ -1,6 +1,8 @@
 import type { Mark, Row, Scale } from '../../analysis/measures/figure.ts';
 import { type ShownName, shown } from '../../analysis/scalars.ts';
-import { defined, format, range, spread } from '../numbers.ts';
+import { spreadOf } from '../../analysis/statistics.ts';
+import { range } from '../../lists.ts';
+import { defined, format } from '../../number-format.ts';
 import { panelWidth } from '../svg.ts';
 import type { Titled } from './draw.ts';
 
@@ -60,7 +62,7 @@ export function coursePanels(
   const ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((t) => t <= last);
   return names.map((name) => {
     const rows = all.filter((row): row is Seen => row.measure === name && defined(row.value));
-    const end = spread(rows.filter((row) => row[at] === last).map(({ value }) => value)).mean;
+    const end = spreadOf(rows.filter((row) => row[at] === last).map(({ value }) => value)).mean;
     return {
       title: labelOf(name),
       note: `at the end ${format(end)}`,

@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Scale } from '../../analysis/measures/figure.ts';
-import { blockTicks, logDomain, logLabel, logTicks, spread, valueInWords } from '../numbers.ts';
+import { spreadOf } from '../../analysis/statistics.ts';
+import { blockTicks, logDomain, logLabel, logTicks, valueInWords } from '../axes.ts';
 
 export type Span = readonly [number, number];
 export const margins = { marginTop: 8, marginLeft: 56, marginRight: 13, marginBottom: 40 };
@@ -12,7 +13,7 @@ const named = (label: string): Plot.ScaleOptions => ({ label, labelAnchor: 'cent
 export function spanOf({ domain, type, floor, zero, within }: Scale, values: readonly number[]): Span {
   if (domain) return domain;
   if (type === 'log') return logDomain(values, floor);
-  const { min, max } = spread(values);
+  const { min, max } = spreadOf(values);
   const [low, high] = [min ?? 0, max ?? 0];
   if (zero) return [1.1 * Math.min(0, low), 1.1 * Math.max(0, high) || 1];
   const flat = high - low <= 1e-6 * Math.abs(high);
@@ -77,7 +78,7 @@ export function equalScales(
   values: readonly number[][],
   pixels: readonly [number, number],
 ) {
-  const spans = values.map(spread);
+  const spans = values.map(spreadOf);
   const units = spans.map(({ min, max }, i) => (max! - min!) / pixels[i]!);
   const unit = 1.12 * Math.max(...units) || 1 / pixels[0];
   const [x, y] = axes.map(({ label }, i) => {

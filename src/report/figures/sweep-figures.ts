@@ -3,9 +3,12 @@ import { fitPowerLaw } from '../../analysis/power-law.ts';
 import type { Cell, CellValue } from '../../analysis/quantity.ts';
 import type { Analysis } from '../../analysis/results.ts';
 import { series as allSeries } from '../../analysis/scalars.ts';
+import { spreadOf } from '../../analysis/statistics.ts';
 import type { SweepFigure, SweepRecord, SweepRun } from '../../experiments/sweep-file.ts';
+import { groupBy } from '../../lists.ts';
+import { defined, format } from '../../number-format.ts';
+import { valueInWords } from '../axes.ts';
 import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
-import { defined, format, groupBy, spread, valueInWords } from '../numbers.ts';
 import type { Figure } from '../page.ts';
 import { draw, type Titled } from './draw.ts';
 import { coursePanels, dots, inRows, labelOf, runLines, type Seen, valueScale } from './panels.ts';
@@ -138,7 +141,7 @@ function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
     const trained = of('trained');
     const means = meansOf(trained, axes, axis);
     const slopes = fits ? slopesInWords(trained, x, series) : '';
-    const { min, max } = spread(means.map(({ value }) => value));
+    const { min, max } = spreadOf(means.map(({ value }) => value));
     const between =
       means.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
     return {
@@ -179,7 +182,7 @@ function meansOf(rows: readonly Seen[], axes: readonly string[], { values }: Axi
   const cells = groupBy(rows, (row) => JSON.stringify(axes.map((name) => row[name])));
   const at = (row: Seen) => (values as readonly unknown[]).indexOf(row[axes[0]!]);
   return [...cells.values()]
-    .map((same): Seen => ({ ...same[0]!, value: spread(same.map(({ value }) => value)).mean! }))
+    .map((same): Seen => ({ ...same[0]!, value: spreadOf(same.map(({ value }) => value)).mean! }))
     .sort((a, b) => at(a) - at(b));
 }
 
@@ -243,7 +246,7 @@ function blocks(record: SweepRecord, options: Kind<'blocks'>, { analysisOf }: Ru
     const own = rows.filter((row) => row[name] === value);
     if (own.length === 0) return [];
     const last = Math.max(...own.map((row) => row[at] as number));
-    const end = spread(own.filter((row) => row[at] === last).map((row) => row.value)).mean;
+    const end = spreadOf(own.filter((row) => row[at] === last).map((row) => row.value)).mean;
     return [
       {
         title: `${axis.label} = ${valueInWords(value)}`,

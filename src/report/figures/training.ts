@@ -1,7 +1,7 @@
 import type { Mark, Scale } from '../../analysis/measures/figure.ts';
 import type { EpochMetrics } from '../../analysis/results.ts';
 import { scalar, scalarNames } from '../../analysis/scalars.ts';
-import { defined, format, percent } from '../../numbers.ts';
+import { defined, format, percent } from '../../number-format.ts';
 import { accent } from '../colors.ts';
 import type { ReportData, RunData } from '../data.ts';
 import { courseRows } from '../tables.ts';

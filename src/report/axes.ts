@@ -1,7 +1,5 @@
-import { defined, format, range } from '../numbers.ts';
-
-export { spreadOf as spread } from '../analysis/statistics.ts';
-export { defined, format, formatSpread, percent, range } from '../numbers.ts';
+import { range } from '../lists.ts';
+import { defined, format } from '../number-format.ts';
 
 /** Ticks 1, 2, 3 … where there is room, else 1 and the multiples of a round step. */
 export function blockTicks(depth: number): number[] {
@@ -48,15 +46,4 @@ export function logDomain(values: readonly (number | null)[], floor = 1e-7): [nu
   const high = Math.max(...positive);
   const low = Math.min(...positive.filter((v) => v >= floor * high));
   return [low / 1.3, high * 1.3];
-}
-
-/** Groups items by key, in order of the keys' first appearance. */
-export function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }

@@ -1,7 +1,5 @@
 /** Numbers as people read them, in notes, tables and captions. */
 
-export const range = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => i + from);
-
 /** Whether a number from data with nulls is one. */
 export const defined = (x: number | null | undefined): x is number => x != null && Number.isFinite(x);
 

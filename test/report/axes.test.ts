@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { spreadOf } from '../../src/analysis/statistics.ts';
-import { blockTicks, logDomain, logTicks } from '../../src/report/numbers.ts';
+import { blockTicks, logDomain, logTicks } from '../../src/report/axes.ts';
 
 test('ticks name each of up to twelve blocks, and of more the first and round ones, at most nine', () => {
   expect(blockTicks(1)).toEqual([1]);

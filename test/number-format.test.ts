@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { format, formatSpread, percent } from '../src/numbers.ts';
+import { format, formatSpread, percent } from '../src/number-format.ts';
 
 test.each<[number | null | undefined, string]>([
   [0, '0.000'],
