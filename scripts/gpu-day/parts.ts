@@ -38,7 +38,7 @@ export function tasks(folder: string, adapter: string): Task[] {
   const on = ['--adapter', adapter];
   return [
     {
-      ...{ name: 'doctor', weight: 60, least: 25 },
+      ...{ name: 'doctor', weight: 60, minimum: 25 },
       args: collimate('doctor', ...on),
       found: (log) => {
         const chosen = log.split('\nChosen: ')[1] ?? '';
@@ -50,7 +50,7 @@ export function tasks(folder: string, adapter: string): Task[] {
       },
     },
     {
-      ...{ name: 'known-answers', weight: 60, least: 25 },
+      ...{ name: 'known-answers', weight: 60, minimum: 25 },
       args: program('scripts/gpu-day/known-answers.ts', adapter),
       found: (log) => {
         const wrong = [...log.matchAll(/^✗ (\w+): (.*)$/gm)];
@@ -62,14 +62,17 @@ export function tasks(folder: string, adapter: string): Task[] {
         ];
       },
     },
-    run('smoke', { weight: 150, least: 45 }),
-    // It trains and measures at least three times what the smoke preset does.
-    run('quick', { weight: 150, least: (seconds) => Math.max(30, 3 * (seconds.get('mnist-fc-smoke') ?? 0)) }),
-    bench('matmul', { weight: 75, least: 25 }, 'torch', '--sizes', '1024,4096,2048'),
-    bench('step', { weight: 40, least: 20 }, 'torch,torch-graph'),
-    bench('analysis', { weight: 25, least: 20 }, 'torch'),
+    run('smoke', { weight: 150, minimum: 45 }),
+    // It trains and measures at minimum three times what the smoke preset does.
+    run('quick', {
+      weight: 150,
+      minimum: (seconds) => Math.max(30, 3 * (seconds.get('mnist-fc-smoke') ?? 0)),
+    }),
+    bench('matmul', { weight: 75, minimum: 25 }, 'torch', '--sizes', '1024,4096,2048'),
+    bench('step', { weight: 40, minimum: 20 }, 'torch,torch-graph'),
+    bench('analysis', { weight: 25, minimum: 20 }, 'torch'),
     {
-      ...{ name: 'choices', weight: 3, least: 5 },
+      ...{ name: 'choices', weight: 3, minimum: 5 },
       args: collimate('tune', 'show', '--json'),
       found: (log) => {
         if (!log.startsWith('{')) return [];
@@ -77,17 +80,17 @@ export function tasks(folder: string, adapter: string): Task[] {
         return adapters.map(([name, classes]) => `${Object.keys(classes).length} choices on ${name}`);
       },
     },
-    tests('engine', { weight: 75, least: 10 }, ENGINE_TESTS),
-    bench('compiled-step', { weight: 40, least: 30 }, 'torch-compile'),
+    tests('engine', { weight: 75, minimum: 10 }, ENGINE_TESTS),
+    bench('compiled-step', { weight: 40, minimum: 30 }, 'torch-compile'),
     tests(
       'rest',
-      { weight: 45, least: 10 },
+      { weight: 45, minimum: 10 },
       [...ENGINE_TESTS.map((name) => `${name}**`), ...COMPILER_TESTS].flatMap((name) => ['--exclude', name]),
     ),
-    { ...run('paper', { weight: 45, least: 10 }, '--json'), found: extrapolated },
+    { ...run('paper', { weight: 45, minimum: 10 }, '--json'), found: extrapolated },
   ];
 
-  function run(preset: string, share: Pick<Part, 'weight' | 'least'>, ...more: string[]): Task {
+  function run(preset: string, share: Pick<Part, 'weight' | 'minimum'>, ...more: string[]): Task {
     const name = `mnist-fc-${preset}`;
     const words = ['--preset', preset, '--out', join(folder, name), ...on, ...more];
     return {
@@ -106,7 +109,7 @@ export function tasks(folder: string, adapter: string): Task[] {
 
   function bench(
     name: string,
-    share: Pick<Part, 'weight' | 'least'>,
+    share: Pick<Part, 'weight' | 'minimum'>,
     peers: string,
     ...more: string[]
   ): Task {
@@ -120,7 +123,7 @@ export function tasks(folder: string, adapter: string): Task[] {
     };
   }
 
-  function tests(name: string, share: Pick<Part, 'weight' | 'least'>, which: readonly string[]): Task {
+  function tests(name: string, share: Pick<Part, 'weight' | 'minimum'>, which: readonly string[]): Task {
     const workers = Math.max(2, Math.min(6, Math.floor(availableParallelism() / 2)));
     return {
       ...{ name: `tests-${name}`, ...share },

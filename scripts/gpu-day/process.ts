@@ -14,7 +14,7 @@ export interface Child {
 /** Seconds in which what was killed should end. */
 const BURIAL = 1;
 /** Share of a process's time to end by itself after SIGTERM, and the maximum in seconds. */
-const GRACE = { share: 1 / 4, most: 5 };
+const GRACE = { share: 1 / 4, maximum: 5 };
 
 /**
  * Runs a process and its children for at most `seconds`: SIGTERM comes a little earlier, so that it can
@@ -23,7 +23,7 @@ const GRACE = { share: 1 / 4, most: 5 };
  */
 export function runWithin(child: Child, seconds: number, stop: AbortSignal): Promise<Ending> {
   const log = openSync(child.log, 'w');
-  const grace = Math.min(GRACE.share * seconds, GRACE.most);
+  const grace = Math.min(GRACE.share * seconds, GRACE.maximum);
   return new Promise((resolve) => {
     const stdio = ['ignore', log, log] as const;
     // A group of its own takes the signals: workers and peers must not outlive it.

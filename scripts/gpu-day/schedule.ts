@@ -5,7 +5,7 @@ export interface Part {
   /** Its share of the remaining time, relative to later parts' weights. */
   readonly weight: number;
   /** Seconds below which starting is not worth it; may depend on earlier times (Infinity: cut off). */
-  readonly least: number | ((seconds: ReadonlyMap<string, number>) => number);
+  readonly minimum: number | ((seconds: ReadonlyMap<string, number>) => number);
 }
 
 /** How a part's process ended. */
@@ -44,7 +44,7 @@ export interface World<P extends Part> {
 
 /**
  * Runs parts in order, the most valuable first, for `seconds` altogether. Each gets a share of the rest by
- * weight, and at least its least, so what one leaves goes to all after it. A part with too little left is
+ * weight, and at minimum its minimum, so what one leaves goes to all after it. A part with too little left is
  * not started; one that fails does not keep the others from running.
  */
 export async function runDay<P extends Part>(
@@ -57,14 +57,14 @@ export async function runDay<P extends Part>(
     const begun = world.now();
     const left = seconds - begun;
     const weights = parts.slice(i).reduce((sum, { weight }) => sum + weight, 0);
-    const least = typeof part.least === 'number' ? part.least : part.least(took);
-    const limit = Math.min(left, Math.max(least, (left * part.weight) / weights));
+    const minimum = typeof part.minimum === 'number' ? part.minimum : part.minimum(took);
+    const limit = Math.min(left, Math.max(minimum, (left * part.weight) / weights));
     const about = { name: part.name, limit };
     if (world.stopped()) {
       world.record({ ...about, outcome: 'not started', reason: 'the day was stopped', seconds: 0 }, part);
-    } else if (left < least) {
-      const reason = Number.isFinite(least)
-        ? `${Math.max(0, left).toFixed(0)} s were left, and it needs ${least.toFixed(0)}`
+    } else if (left < minimum) {
+      const reason = Number.isFinite(minimum)
+        ? `${Math.max(0, left).toFixed(0)} s were left, and it needs ${minimum.toFixed(0)}`
         : 'a shorter part was cut off before it';
       world.record({ ...about, outcome: 'not started', reason, seconds: 0 }, part);
     } else {

@@ -9,7 +9,7 @@ import { inferenceNorm } from '../train/batch-norm.ts';
 import { bound, floats } from '../train/bound.ts';
 import { evaluationBatch } from '../train/evaluate.ts';
 import { type DeviceExamples, inputsOf } from '../train/examples.ts';
-import { Feed } from '../train/feed.ts';
+import { Loader } from '../train/loader.ts';
 import type { Network, Weights } from '../train/network.ts';
 import { BUDGET_BYTES } from './batches.ts';
 
@@ -32,24 +32,24 @@ export async function batchReader<R>(
   { label, count, batch }: { readonly label: string; readonly count: number; readonly batch: number },
   of: (weights: Weights, x: Tensor) => R,
 ): Promise<BatchReader<R>> {
-  const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, count - 1));
+  const loader = new Loader(gpu, examples, batch, (step, i) => Math.min(step * batch + i, count - 1));
   const position = DeviceArray.zeros(gpu, [1], 'u32', 'position');
-  const inputs = [weights, feed.table, position];
+  const inputs = [weights, loader.table, position];
   const program = await bound(gpu, label, inputs, (weights: Weights, images: Tensor, position: Tensor) => {
     const index = minimum(add(iota([batch]), position), count - 1);
-    const rows = feed.rows(div(position, batch), index);
+    const rows = loader.rows(div(position, batch), index);
     return of(weights, inputsOf(images, rows, examples, network.input));
   });
   return {
     async *read() {
       for (let start = 0; start < count; start += batch) {
         position.write([start]);
-        feed.queue(start / batch, 1, () => gpu.submit([program]));
+        loader.queue(start / batch, 1, () => gpu.submit([program]));
         yield { result: program.result, start, rows: Math.min(batch, count - start) };
       }
     },
     [Symbol.dispose]() {
-      for (const own of [program, position, feed]) own.dispose();
+      for (const own of [program, position, loader]) own.dispose();
     },
   };
 }

@@ -252,8 +252,9 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
     }
     for (const buffer of this.#bound) {
       if (memory.holds(buffer)) continue;
+      const whose = buffer.label.startsWith(this.label) ? '' : `${this.label}: `;
       throw new CollimateError(
-        `${this.label}: ${buffer.label} was disposed of, or lies on another device than the program is run on`,
+        `${whose}${buffer.label} was disposed of, or lies on another device than the program is run on`,
         'Keep arrays alive while programs are bound to them, and run programs on their own device.',
       );
     }

@@ -52,8 +52,8 @@ export class Gpu implements Disposable {
   ) {
     this.info = infoOf(found);
     this.traits = traitsOf(found, this.info.kind);
-    const most = found.memory ?? Number.POSITIVE_INFINITY;
-    this.memory = new DeviceMemory(device, this.#fate, { name: this.info.name, most });
+    const maximum = found.memory ?? Number.POSITIVE_INFINITY;
+    this.memory = new DeviceMemory(device, this.#fate, { name: this.info.name, maximum });
     // GPU drivers and SwiftShader compile when a pipeline is made, lavapipe when it is first used.
     this.#pipelines = new Pipelines(device, this.#fate, this.info.source === 'system');
     device.addEventListener('uncapturederror', this.#onError);

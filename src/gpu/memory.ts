@@ -18,11 +18,11 @@ export class DeviceMemory {
   readonly #spareTextures = new Spare<GPUTexture>((texture) => this.#destroyTexture(texture));
   #bytes = 0;
 
-  /** `most`: bytes allowed in total; `name`: the adapter's, for errors. */
+  /** `maximum`: bytes allowed in total; `name`: the adapter's, for errors. */
   constructor(
     private readonly device: GPUDevice,
     private readonly fate: Fate,
-    private readonly limit: { readonly name: string; readonly most: number },
+    private readonly limit: { readonly name: string; readonly maximum: number },
   ) {}
 
   /** See {@link Gpu.createBuffer}. */
@@ -89,12 +89,12 @@ export class DeviceMemory {
   }
 
   #allocate<T>(bytes: number, label: string, make: () => T): T {
-    if (this.#bytes + bytes > this.limit.most) {
+    if (this.#bytes + bytes > this.limit.maximum) {
       this.#spareBuffers.clear();
       this.#spareTextures.clear();
     }
-    if (this.#bytes + bytes > this.limit.most) {
-      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.limit.most)} of memory are taken`;
+    if (this.#bytes + bytes > this.limit.maximum) {
+      const used = `${formatBytes(this.#bytes)} of ${formatBytes(this.limit.maximum)} of memory are taken`;
       throw outOfMemory(label, bytes, used);
     }
     this.device.pushErrorScope('out-of-memory');

@@ -130,10 +130,10 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
   const vecB = form.b.width === sums.width;
   const quads = Math.ceil(tile.rows / (4 * lanes));
   const loadA = (i: number, u: number) => {
-    const row = `aRow${u} + feature${i}`;
+    const row = `aRow${u} + co${i}`;
     const value = vecA
       ? `fetchA((${row}) >> 2u)`
-      : `vec4f(${range(4, (c) => `fetchA(aRow${u} + min(feature${i} + ${c}u, s.rows - 1u))`).join(', ')})`;
+      : `vec4f(${range(4, (c) => `fetchA(aRow${u} + min(co${i} + ${c}u, s.rows - 1u))`).join(', ')})`;
     return `let a${i}_${u} = ${guardK ? `select(vec4f(), ${value}, q + ${u}u < s.rowW)` : value};`;
   };
   const rows = range(tile.rows, (r) => [...fourRows(r, lanes, 'a'), ...sums.add(r)]).flat();
@@ -168,7 +168,7 @@ function weightSource(form: ConvForm, tile: ConvTile, lanes: number, grouped: bo
     form,
     tile,
     lanes,
-    `${range(quads, (i) => `let feature${i} = min(row0 + 4u * (lane + ${i * lanes}u), s.rows - ${vecA ? 4 : 1}u);`).join('\n  ')}
+    `${range(quads, (i) => `let co${i} = min(row0 + 4u * (lane + ${i * lanes}u), s.rows - ${vecA ? 4 : 1}u);`).join('\n  ')}
   ${starts.join('\n  ')}
   for (var start = 0u; start < s.images; start += s.block) {
     ${(grouped ? totals : sums).declare.join('\n    ')}

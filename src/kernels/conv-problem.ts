@@ -50,23 +50,17 @@ interface ConvProduct {
 }
 
 export function productOf({ part, window, images, channels, outputChannels }: ConvSpec): ConvProduct {
-  const places = outputSides(window);
+  const outputs = outputSides(window);
   const { image, size, stride } = window;
-  const forward = { depth: channels, grid: places, looked: image, phases: 1 };
+  const forward = { depth: channels, grid: outputs, looked: image, phases: 1 };
   switch (part) {
     case 'forward':
-      return { ...forward, rows: images * places[0] * places[1], cols: outputChannels };
+      return { ...forward, rows: images * outputs[0] * outputs[1], cols: outputChannels };
     case 'inputGradient': {
       const grid = [Math.ceil(image[0] / stride[0]), Math.ceil(image[1] / stride[1])] as const;
       const rows = images * grid[0] * grid[1];
-      return {
-        rows,
-        cols: channels,
-        depth: outputChannels,
-        grid,
-        looked: places,
-        phases: stride[0] * stride[1],
-      };
+      const phases = stride[0] * stride[1];
+      return { rows, cols: channels, depth: outputChannels, grid, looked: outputs, phases };
     }
     case 'weightGradient':
       return { ...forward, rows: outputChannels, cols: size[0] * size[1] * channels, depth: outputChannels };

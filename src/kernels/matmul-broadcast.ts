@@ -164,9 +164,9 @@ function operandB(
     return operand('b', true, b.width === 4, columns, guardK);
   }
   const { before, loads } = operand('b', false, b.width === 4, starts, guardK);
-  const turned = range(4 * vectors, (j) => {
+  const transposed = range(4 * vectors, (j) => {
     const four = range(4, (u) => `b${Math.floor(j / 4)}_${u}[${j % 4}]`);
     return `let b${j} = vec4f(${four.join(', ')});`;
   });
-  return { before, loads: [...loads, ...turned] };
+  return { before, loads: [...loads, ...transposed] };
 }

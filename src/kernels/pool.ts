@@ -24,19 +24,20 @@ export function maxPool(spec: PoolSpec, traits: AdapterTraits): Kernel {
   const { part, window, channels, images, distinct } = spec;
   const { image, size, stride, padding } = window;
   const [oh, ow] = outputSides(window);
-  const [whole, places] = [image[0] * image[1] * channels, oh * ow * channels];
-  const elements = images * (part === 'cotangent' ? whole : places);
+  const [whole, outputs] = [image[0] * image[1] * channels, oh * ow * channels];
+  const elements = images * (part === 'cotangent' ? whole : outputs);
   const value = part === 'value';
   const names = value ? ['X'] : ['T', 'X'];
-  const result = part === 'cotangent' ? 'gathered(i)' : `${names[0]}[i / ${places}u * ${whole}u + chosen(i)]`;
+  const result =
+    part === 'cotangent' ? 'gathered(i)' : `${names[0]}[i / ${outputs}u * ${whole}u + chosen(i)]`;
   const wgsl = `
 ${names.map((name, i) => `@group(0) @binding(${i}) var<storage, read> ${name}: array<f32>;`).join('\n')}
 @group(0) @binding(${names.length}) var<storage, read_write> R: array<f32>;
 
-// The largest element under place i of the window, counted from the start of its image.
+// The largest element under position i of the window, counted from the start of its image.
 fn chosen(i: u32) -> u32 {
   let channel = i % ${channels}u;
-  let start = i / ${places}u % ${distinct}u * ${whole}u;
+  let start = i / ${outputs}u % ${distinct}u * ${whole}u;
   let top = i32(i / ${channels * ow}u % ${oh}u) * ${stride[0]} - ${padding[0]};
   let left = i32(i / ${channels}u % ${ow}u) * ${stride[1]} - ${padding[1]};
   let bottom = u32(min(top + ${size[0]}, ${image[0]}));
@@ -55,17 +56,17 @@ fn chosen(i: u32) -> u32 {
 ${
   part === 'cotangent'
     ? `
-// The sum over all places whose choice is element i.
+// The sum over all positions whose choice is element i.
 fn gathered(i: u32) -> f32 {
   let own = i % ${whole}u;
   let h = own / ${channels * image[1]}u + ${padding[0]}u;
   let w = own / ${channels}u % ${image[1]}u + ${padding[1]}u;
-  let base = i / ${whole}u * ${places}u + own % ${channels}u;
+  let base = i / ${whole}u * ${outputs}u + own % ${channels}u;
   var sum = 0.0;
   for (var p = (max(h, ${size[0] - 1}u) - ${size[0] - 1}u + ${stride[0] - 1}u) / ${stride[0]}u; p <= min(h / ${stride[0]}u, ${oh - 1}u); p++) {
     for (var q = (max(w, ${size[1] - 1}u) - ${size[1] - 1}u + ${stride[1] - 1}u) / ${stride[1]}u; q <= min(w / ${stride[1]}u, ${ow - 1}u); q++) {
-      let place = base + (p * ${ow}u + q) * ${channels}u;
-      if (chosen(place) == own) { sum += T[place]; }
+      let output = base + (p * ${ow}u + q) * ${channels}u;
+      if (chosen(output) == own) { sum += T[output]; }
     }
   }
   return sum;
@@ -84,6 +85,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
     bindings: [...names.map(() => 'read' as const), 'read_write'],
     grid: foldGrid(Math.ceil(elements / GROUP), traits),
     flops: 0,
-    bytes: 4 * (value ? images * (whole + places) : images * (whole + places) + distinct * whole),
+    bytes: 4 * (value ? images * (whole + outputs) : images * (whole + outputs) + distinct * whole),
   };
 }

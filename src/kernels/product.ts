@@ -207,6 +207,6 @@ export function fourRows(r: number, lanes: number, from: string): string[] {
   const quad = Math.floor(r / 4);
   const loaded = `${from}${Math.floor(quad / lanes)}`;
   const four = range(4, (u) => `let f${quad}_${u} = subgroupBroadcast(${loaded}_${u}, ${quad % lanes}u);`);
-  const turned = `let r${r} = vec4f(${range(4, (u) => `f${quad}_${u}[${r % 4}]`).join(', ')});`;
-  return r % 4 === 0 ? [...four, turned] : [turned];
+  const transposed = `let r${r} = vec4f(${range(4, (u) => `f${quad}_${u}[${r % 4}]`).join(', ')});`;
+  return r % 4 === 0 ? [...four, transposed] : [transposed];
 }

@@ -5,10 +5,10 @@ import { joinLanes } from './team.ts';
 
 /**
  * What one kernel computes from its reductions' results, which are leaves of the body (`totalLeaf`): further
- * reductions, and the body's results after the reduced ones. Each stage is one pass over a workgroup's part.
+ * reductions, and the body's results after the reduced ones. Each round is one pass over a workgroup's part.
  */
-export interface Stages {
-  /** The stage of each reduction, from 0 on: later ones may need the results of earlier ones. */
+export interface Rounds {
+  /** The round of each reduction, from 0 on: later ones may need the results of earlier ones. */
   readonly order: readonly number[];
   /** Whether each reduction is also stored. */
   readonly stored: readonly boolean[];
@@ -50,7 +50,7 @@ export interface Sharing {
 export const partners = ({ along, lanes, rows }: Sharing): readonly [from: number, to: number] =>
   along ? [1, rows] : [lanes, lanes * rows];
 
-/** Statements with which a workgroup traverses its part of a space, once or in stages. */
+/** Statements with which a workgroup traverses its part of a space, once or in rounds. */
 export class Passes {
   /** Before all passes: the coordinates of a thread's result, and each leaf's offset there. */
   readonly opening: readonly string[];
@@ -195,14 +195,14 @@ export class Passes {
   }
 
   /**
-   * Stage by stage the totals, `total{i}`; then per element, and once per result, the body's results after
+   * Round by round the totals, `total{i}`; then per element, and once per result, the body's results after
    * the reduced ones, stored from the kernel's result `first` on.
    */
-  staged({ order, each }: Stages, first: number): string[] {
+  inRounds({ order, each }: Rounds, first: number): string[] {
     const { rows } = this.sharing;
     const { results } = this.shader.body;
     const count = this.kinds.length;
-    const stage = (number: number): string[] => {
+    const round = (number: number): string[] => {
       const own = order.flatMap((of, i) => (of === number ? [i] : []));
       const typeOf = (i: number) => SCALARS[this.running[i]!.dtype].value;
       return [
@@ -235,7 +235,7 @@ export class Passes {
       ...(around ? ['}'] : []),
     ];
     return [
-      ...[...new Set(order)].sort((a, b) => a - b).flatMap(stage),
+      ...[...new Set(order)].sort((a, b) => a - b).flatMap(round),
       'if (valid) {',
       ...(each.includes(true) ? loop : []),
       '}',

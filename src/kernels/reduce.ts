@@ -13,7 +13,7 @@ import {
 import { foldGrid, LINEAR_GROUP, lanesOf } from './grid.ts';
 import { productName } from './matmul-problem.ts';
 import { type TiledShape, tiledName, tiledThreads } from './matmul-tiled.ts';
-import { type NumberedAxis, Passes, partners, type Sharing, type Stages } from './reduce-passes.ts';
+import { type NumberedAxis, Passes, partners, type Rounds, type Sharing } from './reduce-passes.ts';
 import { stripesOf, stripesSource } from './stripes.ts';
 
 export type { ReduceKind } from './accumulate.ts';
@@ -27,7 +27,7 @@ export interface ReduceSpec {
   reduced: readonly boolean[];
   /** Reduces this many stretches separately, on a new leading axis. Not for `mean` and `variance`. */
   splits?: number;
-  stages?: Stages;
+  rounds?: Rounds;
 }
 
 /** Bytes of workgroup memory per thread that takes part in reductions. */
@@ -57,18 +57,18 @@ const power = (x: number) => 2 ** Math.floor(Math.log2(Math.max(x, 1)));
  * neighboring threads read neighboring elements, along whichever axes, and join their totals (`joinLanes`).
  */
 export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
-  const { kinds, reduced, splits = 1, stages } = spec;
+  const { kinds, reduced, splits = 1, rounds } = spec;
   // A leaf for each element's place, so that axes are merged only if results allow it.
-  const dense = stages
+  const dense = rounds
     ? [{ dtype: 'f32', source: 'place', strides: denseStrides(spec.body.space) } as const]
     : [];
   const body = { ...spec.body, leaves: [...spec.body.leaves, ...dense] };
   const axes = coalesce(body, reduced);
-  const vector = vectorizable(body, axes) && !stages?.product;
+  const vector = vectorizable(body, axes) && !rounds?.product;
   const keptVector = vector && !axes.at(-1)!.reduced;
   const shader = new Shader(body, axes, vector);
   const running = accumulators(spec);
-  const stripe = stages?.product && stripesOf(stages.product, bytesToReduce(kinds), traits)!;
+  const stripe = rounds?.product && stripesOf(rounds.product, bytesToReduce(kinds), traits)!;
   const sharing = shareOut(spec, shader, running, stripe, traits);
   const { stay, fold, lanes, rows, across, along, subgroup } = sharing;
   const around = fold.slice(0, -1);
@@ -85,25 +85,25 @@ export function reduce(spec: ReduceSpec, traits: AdapterTraits): Kernel {
     total: uniforms.add('total', product(fold) * (across ? 4 : 1)),
   };
   if (kinds.includes('max')) uniforms.add('lowest', bitsOf(-Infinity));
-  const { m = 0, n = 0, k = 0 } = stages?.product ?? {};
+  const { m = 0, n = 0, k = 0 } = rounds?.product ?? {};
   if (stripe) for (const [name, size] of Object.entries({ m, n, k })) uniforms.add(name, size);
   const operands = stripe ? 2 : 0;
   const { text, access } = shader.declareLeaves(traits, bound, operands);
 
   const passes = new Passes(shader, running, kinds, sharing, field);
   const made = running.flatMap(({ dtype }, i) => {
-    const values = stages ? (stages.stored[i] ? [passes.one(`total${i}`)] : []) : passes.totals(i);
+    const values = rounds ? (rounds.stored[i] ? [passes.one(`total${i}`)] : []) : passes.totals(i);
     return values.map((value) => ({ value, dtype }));
   });
   const declared = [
     ...made.map(({ dtype }) => ({ dtype, wide: keptVector })),
-    ...(stages?.each ?? []).map((every, r) => ({
+    ...(rounds?.each ?? []).map((every, r) => ({
       dtype: body.results[kinds.length + r]!.dtype,
       wide: every ? vector : keptVector,
     })),
   ];
-  const lines = stages
-    ? passes.staged(stages, made.length)
+  const lines = rounds
+    ? passes.inRounds(rounds, made.length)
     : [...passes.all(), 'if (valid && local.y == 0u) {'];
 
   const moments = running.some(({ type }) => type === 'Moments');
@@ -130,7 +130,7 @@ ${body.helpers.join('\n')}`;
     ${made.map(({ value }, r) => `result${r}[result] = ${value};`).join('\n    ')}
   }`;
   const main = stripe
-    ? stripesSource(stages!.product!, stripe, memory, work, traits)
+    ? stripesSource(rounds!.product!, stripe, memory, work, traits)
     : `${memory}
 @compute @workgroup_size(${lanes * rows})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -140,9 +140,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u, @
   const wgsl = shuffles ? `enable subgroups;\n${main}` : main;
   const stayed = outputs * splits * (keptVector ? 4 : 1);
   const elements = body.space.reduce((a, b) => a * b, 1);
-  const whole = stages?.each.filter((every) => every).length ?? 0;
+  const whole = rounds?.each.filter((every) => every).length ?? 0;
   return {
-    name: `${stripe ? `${productName(stages!.product!)}+` : ''}reduce_${kinds.join('_')}${stages ? '+pointwise' : ''}`,
+    name: `${stripe ? `${productName(rounds!.product!)}+` : ''}reduce_${kinds.join('_')}${rounds ? '+pointwise' : ''}`,
     ...(stripe && { variant: `${tiledName(stripe)} ${stripe.rows}x${stripe.cols}` }),
     wgsl,
     bindings: [

@@ -36,7 +36,7 @@ export function checkWindow(op: string, { image, size, stride, padding }: Window
     if (padding[axis] >= size[axis]) {
       fail(
         `a padding of ${padding[axis]} is as large as the window's ${name}, ${size[axis]}`,
-        'Some places of the window would see no image: use less padding.',
+        'Some positions of the window would see no image: use less padding.',
       );
     }
     if (size[axis] > image[axis] + 2 * padding[axis]) {

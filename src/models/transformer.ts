@@ -128,7 +128,7 @@ export class Transformer extends ResidualNetwork {
       const each = to === 'query' ? heads / groups : 1;
       const y = linear(weights, `${name}.${to}`, normed.get(t)!);
       const split = transpose(reshape(y, [t.shape.at(-2)!, groups, each, headWidth], 2), [1, 2, 0, 3]);
-      return to === 'value' ? split : this.#turned(split, positions.get(t)!);
+      return to === 'value' ? split : this.#rotated(split, positions.get(t)!);
     };
     const query = project('query', own);
     const [keys, values] = (['key', 'value'] as const).map((to) => tokens.map((t) => project(to, t))) as [
@@ -172,8 +172,8 @@ export class Transformer extends ResidualNetwork {
     return mul(mul(x, rsqrt(add(mean(square(x), -1), epsilon))), of('weight'));
   }
 
-  /** Queries or keys [… , tokens, d], turned by their positions. */
-  #turned(x: Tensor, at: readonly number[]): Tensor {
+  /** Queries or keys [… , tokens, d], rotated by their positions. */
+  #rotated(x: Tensor, at: readonly number[]): Tensor {
     const { positions, rotaryShare = 1, rotaryBase = 10_000 } = this.options;
     if (positions !== 'rotary') return x;
     const width = x.shape.at(-1)!;

@@ -8,7 +8,7 @@ import type { AdapterTraits } from '../gpu/kernel.ts';
 import { inferenceNorm } from './batch-norm.ts';
 import { bound } from './bound.ts';
 import { checkExamples, type DeviceExamples, inputsOf } from './examples.ts';
-import { Feed } from './feed.ts';
+import { Loader } from './loader.ts';
 import { largestActivation, type Network, type Weights } from './network.ts';
 import { objectiveOf } from './objective.ts';
 
@@ -23,7 +23,7 @@ export class Evaluator implements Disposable {
     private readonly program: BoundProgram,
     private readonly batches: number,
     private readonly count: number,
-    private readonly feed: Feed,
+    private readonly loader: Loader,
     private readonly position: DeviceArray,
     private readonly correct: DeviceArray,
   ) {}
@@ -40,15 +40,15 @@ export class Evaluator implements Disposable {
     checkWhole('the number of examples to classify', count, 1, examples.labels.size);
     const batch = evaluationBatch(network, gpu.traits);
     const last = count - 1;
-    const feed = new Feed(gpu, examples, batch, (step, place) => Math.min(step * batch + place, last));
+    const loader = new Loader(gpu, examples, batch, (step, i) => Math.min(step * batch + i, last));
     const position = DeviceArray.zeros(gpu, [1], 'u32', 'evaluation position');
     const correct = DeviceArray.zeros(gpu, [1, 1], 'f32', 'correct');
     const { truth } = objectiveOf(network, examples);
-    const inputs = [weights, feed.table, truth, position, correct] as const;
-    const step = evaluationStep(network, examples, count, feed, batch);
+    const inputs = [weights, loader.table, truth, position, correct] as const;
+    const step = evaluationStep(network, examples, count, loader, batch);
     const inPlace = [[0, 3] as const, [1, 4] as const];
     const program = await bound(gpu, 'evaluation', inputs, step, [position, correct], inPlace);
-    return new Evaluator(program, Math.ceil(count / batch), count, feed, position, correct);
+    return new Evaluator(program, Math.ceil(count / batch), count, loader, position, correct);
   }
 
   /** Share of examples classified correctly with the current weights, or R², at least 0. */
@@ -56,13 +56,13 @@ export class Evaluator implements Disposable {
     const { position, correct, program } = this;
     position.write([0]);
     correct.write([0]);
-    this.feed.queue(0, this.batches, (steps) => position.gpu.submit([program], steps));
+    this.loader.queue(0, this.batches, (steps) => position.gpu.submit([program], steps));
     return Math.max(0, (await correct.read())[0]! / this.count);
   }
 
   /** Frees what it made, but not state and examples. */
   dispose(): void {
-    for (const own of [this.program, this.position, this.correct, this.feed]) own.dispose();
+    for (const own of [this.program, this.position, this.correct, this.loader]) own.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -83,21 +83,21 @@ function evaluationStep(
   network: Network,
   examples: DeviceExamples,
   count: number,
-  feed: Feed,
+  loader: Loader,
   batch: number,
 ) {
   const objective = objectiveOf(network, examples);
   return (weights: Weights, images: Tensor, truth: Tensor, position: Tensor, correct: Tensor) => {
-    const wanted = add(iota([batch]), position);
-    const index = minimum(wanted, count - 1);
-    const rows = feed.rows(div(position, batch), index);
+    const numbers = add(iota([batch]), position);
+    const index = minimum(numbers, count - 1);
+    const rows = loader.rows(div(position, batch), index);
     const x = inputsOf(images, rows, examples, network.input);
     const logits = network.forward(weights, x, inferenceNorm);
-    const worth = objective.worth(logits, objective.wanted(truth, index, x));
+    const worth = objective.worth(logits, objective.expected(truth, index, x));
     const top = amax(logits, -1);
     // Outputs with a NaN are worth nothing.
     const known = where(equal(top, top), worth, 0);
-    const counted = where(greater(count, reshape(wanted, [batch, 1])), known, 0);
+    const counted = where(greater(count, reshape(numbers, [batch, 1])), known, 0);
     return [add(position, batch), add(correct, sum(counted, [-2, -1]))];
   };
 }

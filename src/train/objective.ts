@@ -19,36 +19,36 @@ export interface Objective {
   /** The examples' true outputs, as steps read them. */
   readonly truth: DeviceArray;
   /** The true outputs of the examples at `index` (u32 [n]) with inputs x. */
-  wanted(truth: Tensor, index: Tensor, x: Tensor): Tensor;
+  expected(truth: Tensor, index: Tensor, x: Tensor): Tensor;
   /** The mean loss over examples. */
-  loss(outputs: Tensor, wanted: Tensor): Tensor;
+  loss(outputs: Tensor, expected: Tensor): Tensor;
   /** What each example's outputs are worth, [n, 1], at most 1. Accuracy is their mean, at least 0. */
-  worth(outputs: Tensor, wanted: Tensor): Tensor;
+  worth(outputs: Tensor, expected: Tensor): Tensor;
 }
 
 const ofExamples = (truth: Tensor, index: Tensor) => take(truth, index);
 
 /** Cross-entropy; an output is worth 1 if it is right. */
 const classification = {
-  wanted: ofExamples,
+  expected: ofExamples,
   loss: softmaxCrossEntropy,
   worth: (logits: Tensor, labels: Tensor) =>
     cast(equal(argmax(logits), reshape(labels, [labels.size, 1])), 'f32'),
 };
 
-const squaredError = (outputs: Tensor, wanted: Tensor) => mean(square(sub(outputs, wanted)), -1);
+const squaredError = (outputs: Tensor, expected: Tensor) => mean(square(sub(outputs, expected)), -1);
 
 /** Mean squared error against targets of variance 1: 1 − error is R², the share of variance explained. */
 const regression = {
-  wanted: ofExamples,
-  loss: (outputs: Tensor, wanted: Tensor) => mean(squaredError(outputs, wanted)),
-  worth: (outputs: Tensor, wanted: Tensor) => sub(1, squaredError(outputs, wanted)),
+  expected: ofExamples,
+  loss: (outputs: Tensor, expected: Tensor) => mean(squaredError(outputs, expected)),
+  worth: (outputs: Tensor, expected: Tensor) => sub(1, squaredError(outputs, expected)),
 };
 
 /** The same against the inputs. */
 const reconstruction = {
   ...regression,
-  wanted: (_: Tensor, index: Tensor, x: Tensor) => reshape(x, [index.size, x.size / index.size]),
+  expected: (_: Tensor, index: Tensor, x: Tensor) => reshape(x, [index.size, x.size / index.size]),
 };
 
 /** What a network is trained for: to return its inputs, their target vectors, or else their classes. */

@@ -7,7 +7,7 @@ import { shuffleIndex } from '../kernels/shuffle.ts';
 import { type BatchStatistics, MOMENTUM, trainingNorm } from './batch-norm.ts';
 import { blockNoise } from './block-noise.ts';
 import { type DeviceExamples, inputsOf } from './examples.ts';
-import type { Feed } from './feed.ts';
+import type { Loader } from './loader.ts';
 import { type Network, statisticsOf, type Weights } from './network.ts';
 import { objectiveOf } from './objective.ts';
 import { adamw, sgd } from './optimizers.ts';
@@ -21,22 +21,22 @@ export const LOG_LENGTH = 1024;
 const EPOCH_KEY = 0x9e3779b1;
 
 /** Number of the example at a position in a step's batch, as {@link gradientStep} finds it on the GPU. */
-export function exampleAt(step: number, place: number, count: number, batch: number, seed: number): number {
+export function exampleAt(step: number, i: number, count: number, batch: number, seed: number): number {
   const stepsPerEpoch = Math.floor(count / batch);
   const key = (Math.imul(Math.floor(step / stepsPerEpoch), EPOCH_KEY) + seed) >>> 0;
-  return shuffleIndex((step % stepsPerEpoch) * batch + place, key, count);
+  return shuffleIndex((step % stepsPerEpoch) * batch + i, key, count);
 }
 
 /** The counter's step: gradients, batch statistics, what to log. Seed and epoch choose the epoch's order. */
-export function gradientStep(network: Network, examples: DeviceExamples, feed: Feed, batch: number) {
+export function gradientStep(network: Network, examples: DeviceExamples, loader: Loader, batch: number) {
   const count = examples.labels.size;
   const stepsPerEpoch = Math.floor(count / batch);
   const objective = objectiveOf(network, examples);
   return (weights: Weights, images: Tensor, truth: Tensor, step: Tensor, seed: Tensor) => {
     const position = add(mul(rem(step, stepsPerEpoch), batch), iota([batch]));
     const index = shuffle(position, add(mul(div(step, stepsPerEpoch), EPOCH_KEY), seed), count);
-    const x = inputsOf(images, feed.rows(step, index), examples, network.input);
-    const y = objective.wanted(truth, index, x);
+    const x = inputsOf(images, loader.rows(step, index), examples, network.input);
+    const y = objective.expected(truth, index, x);
 
     const noise = blockNoise(network, step, seed);
     const seen: Record<string, BatchStatistics> = {};
@@ -103,14 +103,14 @@ export function updateStep({ lr: first, steps, optimizer: rule, momentum, weight
     rates: Tensor,
     step: Typed<'u32'>,
     log: Tensor,
-    [place, loss, accuracy]: readonly [Tensor, Tensor, Tensor],
+    [position, loss, accuracy]: readonly [Tensor, Tensor, Tensor],
     ...moments: Tensor[]
   ) => {
     const [next, state] = optimizer.update(parameters, gradients, { step, moments });
     const statistics = add(mul(running, 1 - MOMENTUM), mul(batch, rates));
     const number = iota([log.size]);
     const entry = where(equal(rem(number, 2), 0), loss, accuracy);
-    const logged = where(equal(div(number, 2), place), entry, log);
+    const logged = where(equal(div(number, 2), position), entry, log);
     return [next, statistics, state.step, logged, ...state.moments];
   };
 }

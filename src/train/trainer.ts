@@ -4,7 +4,7 @@ import { CollimateError, checkWhole } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { bound } from './bound.ts';
 import { checkExamples, type DeviceExamples } from './examples.ts';
-import { Feed } from './feed.ts';
+import { Loader } from './loader.ts';
 import { type Network, statisticsOf } from './network.ts';
 import { objectiveOf } from './objective.ts';
 import { shuffleSeed, TrainingState } from './state.ts';
@@ -60,7 +60,7 @@ export class Trainer implements Disposable {
     readonly stepsPerEpoch: number,
     /** What a step runs, in this order. */
     readonly programs: readonly BoundProgram[],
-    private readonly feed: Feed,
+    private readonly loader: Loader,
     private readonly own: readonly DeviceArray[],
     private readonly log: DeviceArray,
     private readonly steps: number,
@@ -84,8 +84,8 @@ export class Trainer implements Disposable {
       );
     }
     const seedValue = shuffleSeed(options.seed);
-    const feed = new Feed(gpu, examples, options.batch, (step, place) =>
-      exampleAt(step, place, count, options.batch, seedValue),
+    const loader = new Loader(gpu, examples, options.batch, (step, i) =>
+      exampleAt(step, i, count, options.batch, seedValue),
     );
     const state = new TrainingState(gpu, network, momentsOf(options));
     const seed = DeviceArray.from(gpu, [seedValue], [1], 'u32', 'seed');
@@ -96,7 +96,7 @@ export class Trainer implements Disposable {
 
     const gradientInputs = [
       state.parameterLayout.views(parameters),
-      feed.table,
+      loader.table,
       objectiveOf(network, examples).truth,
       step,
       seed,
@@ -112,13 +112,13 @@ export class Trainer implements Disposable {
     const moved = [parameters, running, step, log, ...moments];
     const kept = moments.map((_, i) => [4 + i, 8 + i] as const);
     const inPlace = [[0, 0], [1, 2], [2, 5], [3, 6], ...kept] as const;
-    const computing = gradientStep(network, examples, feed, options.batch);
+    const computing = gradientStep(network, examples, loader, options.batch);
     const programs = await Promise.all([
       bound(gpu, 'gradient', gradientInputs, computing, found),
       bound(gpu, 'update', updateInputs, updating, moved, inPlace),
     ]);
     const own = [seed, log, rates, ...entry];
-    return new Trainer(gpu, state, stepsPerEpoch, programs, feed, own, log, options.steps);
+    return new Trainer(gpu, state, stepsPerEpoch, programs, loader, own, log, options.steps);
   }
 
   /**
@@ -133,7 +133,7 @@ export class Trainer implements Disposable {
         'Queue fewer, or create the trainer with more `steps`.',
       );
     }
-    this.feed.queue(this.#queued, count, (steps) => this.gpu.submit(this.programs, steps));
+    this.loader.queue(this.#queued, count, (steps) => this.gpu.submit(this.programs, steps));
     this.#queued += count;
   }
 
@@ -164,7 +164,7 @@ export class Trainer implements Disposable {
 
   /** Frees what it made, its state included, but not the examples. */
   dispose(): void {
-    for (const own of [...this.programs, this.feed, ...this.own, this.state]) own.dispose();
+    for (const own of [...this.programs, this.loader, ...this.own, this.state]) own.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -6,7 +6,7 @@ import { type Call, type Recorder, record } from '../gpu/runnable.ts';
 /** A kernel's times, in microseconds. */
 export interface Times {
   readonly median: number;
-  readonly least: number;
+  readonly minimum: number;
 }
 
 /**
@@ -21,7 +21,7 @@ export type Measure = (
 ) => Promise<(Times | null)[] | undefined>;
 
 /** Rounds that time every kernel once; as many as the time allows. */
-const ROUNDS = { least: 5, most: 20 };
+const ROUNDS = { minimum: 5, maximum: 20 };
 /** Minimum time of a batch of dispatches: it hides the clock's steps and a pass's own cost. */
 const PASS_MICROSECONDS = 500;
 const MOST_DISPATCHES = 64;
@@ -80,12 +80,12 @@ export const measureKernels: Measure = async (gpu, kernels, bytes, milliseconds)
     // The first dispatch may be slow; the second sets how many to time at once.
     await timeRound(gpu, running.slice(0, 1));
     const [microseconds] = (await timeRound(gpu, running.slice(0, 1))) as [number];
-    if ((microseconds / 1000) * running.length * ROUNDS.least > milliseconds) return undefined;
+    if ((microseconds / 1000) * running.length * ROUNDS.minimum > milliseconds) return undefined;
     const dispatches = Math.min(Math.max(Math.ceil(PASS_MICROSECONDS / microseconds), 1), MOST_DISPATCHES);
     await timeRound(gpu, running.slice(1));
     for (const runner of running) runner.dispatches = dispatches;
-    for (let round = 0; round < ROUNDS.most; round++) {
-      if (round >= ROUNDS.least && performance.now() > deadline) break;
+    for (let round = 0; round < ROUNDS.maximum; round++) {
+      if (round >= ROUNDS.minimum && performance.now() > deadline) break;
       const times = await timeRound(gpu, running);
       running.forEach((runner, i) => {
         runner.times.push(times[i]!);
@@ -122,7 +122,7 @@ async function timeRound(gpu: Gpu, runners: readonly Runner[]): Promise<number[]
 
 function summary(times: readonly number[]): Times {
   const sorted = [...times].sort((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)]!, least: sorted[0]! };
+  return { median: sorted[Math.floor(sorted.length / 2)]!, minimum: sorted[0]! };
 }
 
 /** What a promise resolves to, or undefined on timeout. */

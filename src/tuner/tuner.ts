@@ -144,7 +144,7 @@ function fastest(times: readonly (Times | null)[]): number {
   const [guess] = times as [Times];
   let best = 0;
   times.forEach((time, i) => {
-    if (!time || time.median > enough * guess.median || time.least > enough * guess.least) return;
+    if (!time || time.median > enough * guess.median || time.minimum > enough * guess.minimum) return;
     if (time.median < times[best]!.median) best = i;
   });
   return best;

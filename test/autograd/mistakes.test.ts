@@ -112,6 +112,15 @@ describe('a program refuses', () => {
       'double: the array was disposed of',
     ],
     [
+      'to run after an output of its own was disposed of',
+      async (gpu, x) => {
+        using bound = (await double(gpu)).bind([x]);
+        bound.outputs[0]!.dispose();
+        bound.submit();
+      },
+      /^double output was disposed of/,
+    ],
+    [
       'to run after it was disposed of',
       async (gpu, x) => {
         const bound = (await normalize(gpu)).bind([x]);

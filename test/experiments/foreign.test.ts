@@ -494,7 +494,7 @@ test('a configuration that makes no sense is refused', () => {
 });
 
 test('rows of a tensor in a file: some of them, as columns, and behind axes of size 1', () => {
-  const { from: turn, ...columns } = rowsOf('w', [2, 3], { turned: true, total: 3, at: (r) => 2 * r });
+  const { from: turn, ...columns } = rowsOf('w', [2, 3], { transposed: true, total: 3, at: (r) => 2 * r });
   expect(columns).toEqual({ name: 'w', shape: [3, 3] });
   expect([...turn!(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9))]).toEqual([1, 4, 7, 3, 6, 9]);
   const { from: cut, ...rows } = rowsOf('qkv', [2, 2], { total: 6, at: (r) => 2 + r });

@@ -305,8 +305,8 @@ test.each([
     expectClose(sample.pathShares, path?.pathShares ?? null, `path shares of sample ${n}`, 1e-5);
     const dimensions = wanted.map((stage) => stage[n]!.alignedDimension!);
     const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-    expect(sample.alignedDimension).toBeGreaterThanOrEqual(mean(dimensions.map((d) => d.least)));
-    expect(sample.alignedDimension).toBeLessThanOrEqual(mean(dimensions.map((d) => d.most)));
+    expect(sample.alignedDimension).toBeGreaterThanOrEqual(mean(dimensions.map((d) => d.minimum)));
+    expect(sample.alignedDimension).toBeLessThanOrEqual(mean(dimensions.map((d) => d.maximum)));
   });
 });
 

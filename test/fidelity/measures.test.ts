@@ -172,10 +172,14 @@ function expectMeasures(ours: NetworkMeasures, wanted: (ReferenceMeasures & Path
   expect(numbers(ours).every(Number.isFinite)).toBe(true);
 }
 
-function expectWithin(found: number | null, range: { least: number; most: number } | null, what: string) {
+function expectWithin(
+  found: number | null,
+  range: { minimum: number; maximum: number } | null,
+  what: string,
+) {
   if (!range) return expect(found, what).toBeNull();
-  expect(found, what).toBeGreaterThanOrEqual(range.least - 1e-9);
-  expect(found, what).toBeLessThanOrEqual(range.most + 1e-9);
+  expect(found, what).toBeGreaterThanOrEqual(range.minimum - 1e-9);
+  expect(found, what).toBeLessThanOrEqual(range.maximum + 1e-9);
 }
 
 /** All numbers in a structure. */

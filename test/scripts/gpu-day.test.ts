@@ -25,7 +25,7 @@ interface Fake extends Part {
   readonly stops?: boolean;
 }
 const fake = (name: string, takes: number, more: Partial<Fake> = {}): Fake => ({
-  ...{ name, takes, weight: 1, least: 10 },
+  ...{ name, takes, weight: 1, minimum: 10 },
   ...more,
 });
 
@@ -54,7 +54,7 @@ describe('time is handed out by weight', () => {
   });
 
   it('with no less than a part needs, and no more than is left', async () => {
-    const results = await day(25, fake('a', 99), fake('b', 99), fake('c', 1), fake('d', 1, { least: 5 }));
+    const results = await day(25, fake('a', 99), fake('b', 99), fake('c', 1), fake('d', 1, { minimum: 5 }));
     expect(results.map(({ outcome, limit }) => [outcome, limit])).toEqual([
       ['cut off', 10],
       ['cut off', 10],
@@ -65,12 +65,12 @@ describe('time is handed out by weight', () => {
   });
 
   it('and what a part needs may depend on how long others took', async () => {
-    const results = await day(60, fake('a', 20), fake('b', 1, { least: (took) => 3 * took.get('a')! }));
+    const results = await day(60, fake('a', 20), fake('b', 1, { minimum: (took) => 3 * took.get('a')! }));
     expect(results.map(({ outcome }) => outcome)).toEqual(['done', 'not started']);
   });
 
   it('and what was cut off is no measure of what comes after it', async () => {
-    const longer = fake('b', 1, { least: (took) => 3 * took.get('a')! });
+    const longer = fake('b', 1, { minimum: (took) => 3 * took.get('a')! });
     const results = await day(600, fake('a', 400, { weight: 0.1 }), longer, fake('c', 1));
     expect(results.map(({ outcome }) => outcome)).toEqual(['cut off', 'not started', 'done']);
     expect(results[1]!.reason).toBe('a shorter part was cut off before it');

@@ -46,7 +46,7 @@ const problem = (size: number, others = ['b', 'c']): Work => ({
 /** A tuner that finds these medians and best times in turn, and the problems that it measured. */
 function tuner(
   options: Partial<TunerOptions> = {},
-  times: Readonly<Record<string, readonly [median: number, least: number] | null>> = {
+  times: Readonly<Record<string, readonly [median: number, minimum: number] | null>> = {
     a: [10, 9],
     b: [5, 4],
     c: [6, 5],
@@ -60,7 +60,7 @@ function tuner(
       measured.push(bytes! / 4);
       return kernels.map(({ variant }): Times | null => {
         const time = times[variant!];
-        return time ? { median: time[0], least: time[1] } : null;
+        return time ? { median: time[0], minimum: time[1] } : null;
       });
     },
     ...options,
@@ -183,7 +183,7 @@ test('when the time is spent or measuring fails, the guess is used and nothing k
     measure: async (_, kernels, __, limit) => {
       expect(limit).toBeLessThanOrEqual(1500);
       clock += milliseconds;
-      return fails ? undefined : kernels.map((_, i) => ({ median: 10 - i, least: 10 - i }));
+      return fails ? undefined : kernels.map((_, i) => ({ median: 10 - i, minimum: 10 - i }));
     },
   });
   const spent = tuner(slow(2500));
@@ -230,8 +230,8 @@ test('on the adapter at hand, measuring gives each candidate a time and leaves n
     expect(times).toHaveLength(candidates.length);
     expect(times!.pop()).toBeNull();
     for (const time of times!) {
-      expect(time!.least).toBeGreaterThan(0);
-      expect(time!.median).toBeGreaterThanOrEqual(time!.least);
+      expect(time!.minimum).toBeGreaterThan(0);
+      expect(time!.median).toBeGreaterThanOrEqual(time!.minimum);
     }
     expect(await measureKernels(gpu, candidates, [2 ** 30, 4096, 5120], 60_000)).toBeUndefined();
     expect(await measureKernels(gpu, candidates, [5120, 4096, 5120], -1)).toBeUndefined();

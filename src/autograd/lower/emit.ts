@@ -64,14 +64,14 @@ const SPLIT_WAYS = 64;
 const WITHIN = { sum: 'sum', mean: 'sum', max: 'max', prod: 'prod', variance: 'moments' } as const;
 const BETWEEN = { sum: 'sum', mean: 'mean', max: 'max', prod: 'prod', variance: 'merged' } as const;
 
-function emitReduce({ nodes, expression, staged }: Group, traits: AdapterTraits): Emitted[] {
+function emitReduce({ nodes, expression, rounds }: Group, traits: AdapterTraits): Emitted[] {
   const { body, buffers } = expression!;
-  if (staged) {
-    const kinds = staged.reductions.map(({ params }) => params.kind);
-    const [{ params, inputs }] = staged.reductions as [Tensor<'reduce'>];
+  if (rounds) {
+    const kinds = rounds.reductions.map(({ params }) => params.kind);
+    const [{ params, inputs }] = rounds.reductions as [Tensor<'reduce'>];
     const reduced = inputs[0]!.shape.map((_, axis) => params.axes.includes(axis - inputs[0]!.rank));
-    const kernel = reduce({ body, kinds, reduced, stages: staged }, traits);
-    return [{ kernel, values: [...staged.operands, ...buffers, ...nodes] }];
+    const kernel = reduce({ body, kinds, reduced, rounds }, traits);
+    return [{ kernel, values: [...rounds.operands, ...buffers, ...nodes] }];
   }
   const [{ params, size: results }] = nodes as [Tensor<'reduce'>];
   const kinds = (nodes as readonly Tensor<'reduce'>[]).map((node) => node.params.kind);

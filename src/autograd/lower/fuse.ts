@@ -5,7 +5,7 @@ import { chainsAfterProducts } from './epilogue.ts';
 import { beginFusion } from './fusion.ts';
 import { type Group, groupsOf } from './groups.ts';
 import { withNeighbors } from './neighbors.ts';
-import { inStages } from './stages.ts';
+import { inRounds } from './rounds.ts';
 
 /** Decides which values get buffers and which kernels compute them: groups, in an order that can run. */
 export function fuse(
@@ -16,6 +16,6 @@ export function fuse(
   const fusion = beginFusion(outputs, traits, replaced);
   keepByKind(fusion);
   keepWhereCheaper(fusion);
-  const staged = inStages(groupsOf(fusion, chainsAfterProducts(fusion)), fusion);
-  return withNeighbors(withNeighbors(staged, fusion), fusion);
+  const joined = inRounds(groupsOf(fusion, chainsAfterProducts(fusion)), fusion);
+  return withNeighbors(withNeighbors(joined, fusion), fusion);
 }

@@ -1,4 +1,4 @@
-import type { Stages } from '../../kernels/reduce-passes.ts';
+import type { Rounds } from '../../kernels/reduce-passes.ts';
 import { loweringOf } from '../bind.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Chain } from './epilogue.ts';
@@ -6,7 +6,7 @@ import { aliasRoot, type Expression, expressionOf } from './expression.ts';
 import type { Fusion } from './fusion.ts';
 
 /** Reductions and what is computed from them, in the order of an expression's results. */
-export interface Staged extends Stages {
+export interface JoinedRounds extends Rounds {
   readonly reductions: readonly Tensor<'reduce'>[];
   /** What else the kernel computes, whether it is stored or not. */
   readonly inside: readonly Tensor[];
@@ -26,7 +26,7 @@ export interface Group {
   /** The product whose kernel goes on to compute the node. */
   readonly chain?: Chain;
   /** Reductions whose totals are used further on in the same kernel. */
-  readonly staged?: Staged;
+  readonly rounds?: JoinedRounds;
   /** Higher than those of all groups whose values it reads. */
   readonly level: number;
 }

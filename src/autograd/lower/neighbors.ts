@@ -50,7 +50,7 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
   const open = new Map<string, number>();
 
   const join = (group: Group, { group: later, parts }: Joined): Group | undefined => {
-    if (later.kind !== group.kind || later.staged) return undefined;
+    if (later.kind !== group.kind || later.rounds) return undefined;
     const [own, others] = [spaceOf(group), spaceOf(later)];
     const [size, after] = [sizeOf(own), sizeOf(others)];
     const chained = group.nodes.filter((t) => later.reads.includes(t));
@@ -90,7 +90,7 @@ export function withNeighbors(groups: readonly Group[], fusion: Fusion): readonl
   for (const group of groups.toReversed()) {
     const first = group.nodes.reduce((place, t) => Math.max(place, places.get(t) ?? -1), -1);
     let at = found.length;
-    if (group.expression && !group.staged) {
+    if (group.expression && !group.rounds) {
       const space = spaceOf(group);
       const [node] = group.nodes as [Tensor];
       const own = `${space} ${node.is('reduce') ? node.params.axes : ''}`;

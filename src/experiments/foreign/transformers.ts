@@ -13,7 +13,7 @@ interface Layout {
   /** Queries, keys and values in one tensor, `attention.qkv`: one after the other, or head by head. */
   readonly qkv?: 'whole' | 'by head';
   /** Whether the layers' matrices are [in, out]. */
-  readonly turned?: true;
+  readonly transposed?: true;
 }
 
 const PARTS = ['query', 'key', 'value'];
@@ -28,7 +28,7 @@ interface Kind extends Layout, Pick<Family, 'title' | 'signs' | 'reads'> {
 }
 
 /** Where tensors of this layout lie. */
-function placed({ layers, names, qkv, turned }: Layout): NonNullable<Family['mapping']> {
+function placed({ layers, names, qkv, transposed }: Layout): NonNullable<Family['mapping']> {
   return (options, { has, sizes }, { texts }): Mapping =>
     (name, shape) => {
       const [, layer = '', own = ''] = /^(?:blocks\.(\d+)\.)?(.*)$/.exec(name)!;
@@ -44,12 +44,12 @@ function placed({ layers, names, qkv, turned }: Layout): NonNullable<Family['map
       if (part === 'head' && texts) return rowsOf(there, shape, { total, at: (r) => texts.next[r]! });
       if (part === 'embedding') return rowsOf(there, shape, { total, at: (r) => texts!.used[r]! });
       if (part === 'positions' && texts) return rowsOf(there, shape, { total: Math.max(total, shape[0]!) });
-      const whole = turned === true && layer !== '' && shape.length === 2;
-      if (index < 0) return rowsOf(there, shape, { turned: whole, lead });
+      const whole = transposed === true && layer !== '' && shape.length === 2;
+      if (index < 0) return rowsOf(there, shape, { transposed: whole, lead });
       const [rows] = shape as [number];
       const each = qkv === 'whole' ? rows : rows / (options as TransformerOptions).heads;
       const at = (r: number) => (3 * Math.floor(r / each) + index) * each + (r % each);
-      return rowsOf(there, shape, { total: 3 * rows, at, turned: whole });
+      return rowsOf(there, shape, { total: 3 * rows, at, transposed: whole });
     };
 }
 
@@ -126,7 +126,7 @@ function readable({ names }: Kind, said: Said, shapes: Shapes, { length, used, n
 }
 
 function family(kind: Kind): Family {
-  const { title, signs, reads, layers: prefix, names, turned, usual } = kind;
+  const { title, signs, reads, layers: prefix, names, transposed, usual } = kind;
   const at = (part: string, layer = 0) => prefix.replace('#', `${layer}`) + names[part]!;
   return {
     ...{ title, signs, reads, mapping: placed(kind) },
@@ -148,7 +148,7 @@ function family(kind: Kind): Family {
         );
       const layers = {
         ...{ depth: count((i) => `${at('attention.norm', i)}.weight`), width, heads },
-        hidden: shape(`${at('mlp.up')}.weight`, 2)[turned ? 1 : 0]!,
+        hidden: shape(`${at('mlp.up')}.weight`, 2)[transposed ? 1 : 0]!,
         ...{ activation: 'identity' as const, skip: true, ...(branches && { branches }) },
         ...kind.own(said, shapes, heads),
       };
@@ -182,7 +182,7 @@ const kinds: readonly Kind[] = [
       'attention.out': 'attn.c_proj',
       ...{ 'mlp.norm': 'ln_2', 'mlp.up': 'mlp.c_fc', 'mlp.down': 'mlp.c_proj' },
     },
-    ...{ qkv: 'whole', turned: true },
+    ...{ qkv: 'whole', transposed: true },
     usual: () => true,
     own: (said) => ({
       ...{ epsilon: said.layer_norm_epsilon ?? 1e-5, ...mlpOf(said.activation_function, 'gelu_new') },

@@ -78,21 +78,21 @@ export interface Rows {
   readonly total?: number;
   /** The file's row for row r of ours; default: r. */
   readonly at?: (r: number) => number;
-  readonly turned?: boolean;
+  readonly transposed?: boolean;
   /** Axes of size 1 in front. */
   readonly lead?: number;
 }
 
 export function rowsOf(name: string, shape: readonly number[], given: Rows): Source {
   const [rows, ...rest] = shape as [number, ...number[]];
-  const { total = rows, at = (r) => r, turned = false, lead = 0 } = given;
+  const { total = rows, at = (r) => r, transposed = false, lead = 0 } = given;
   const each = sizeOf(rest);
   const from = (data: Float32Array) =>
     Float32Array.from({ length: rows * each }, (_, i) => {
       const [row, column] = [at(Math.floor(i / each)), i % each];
-      return data[turned ? column * total + row : row * each + column]!;
+      return data[transposed ? column * total + row : row * each + column]!;
     });
-  const there = turned ? [...rest, total] : [total, ...rest];
+  const there = transposed ? [...rest, total] : [total, ...rest];
   return { name, shape: [...Array<number>(lead).fill(1), ...there], from };
 }
 

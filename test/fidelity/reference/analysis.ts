@@ -112,11 +112,11 @@ export function measuresOf(given: Inputs, { brief }: { brief: boolean }) {
   const samples = measure(shape, tensors, x, triples, spectrum, 'branch', ROUNDING).map((measured, n) => {
     const { line, straightness, lineShape, stepCv, stepCosine, growthCv } = measured;
     const path = { line, straightness, lineShape, stepCv, stepCosine, growthCv };
-    const { least, most } = measured.alignedDimension ?? { least: null, most: null };
-    if (least !== most) throw new Error('rounding decides on the aligned dimension: take other weights');
+    const { minimum, maximum } = measured.alignedDimension ?? { minimum: null, maximum: null };
+    if (minimum !== maximum) throw new Error('rounding decides on the aligned dimension: take other weights');
     return {
       ...measured,
-      ...{ index: given.samples[n]!, label: labels[n]!, alignedDimension: least },
+      ...{ index: given.samples[n]!, label: labels[n]!, alignedDimension: minimum },
       predicted: largest(rows(inference.logits, classes)[n]!),
       perStage: [path],
       trajectory: onPrincipalPlane(paths[n]!, paths[n]!),

@@ -59,7 +59,7 @@ export interface ReferenceMeasures {
   couplingAbsolute: (number | null)[][];
   classifierShare: (number | null)[];
   /** Within which the number of common directions lies, however rounding decides at its threshold. */
-  alignedDimension: { least: number; most: number } | null;
+  alignedDimension: { minimum: number; maximum: number } | null;
 }
 
 /** Measures of a sample's whole path through the network. */
@@ -162,7 +162,7 @@ function alignedDimension(
       high.push(inside.filter((x) => x > halfway - margin).length);
     });
   });
-  return low.length ? { least: average(low), most: average(high) } : null;
+  return low.length ? { minimum: average(low), maximum: average(high) } : null;
 }
 
 /**

@@ -4,7 +4,7 @@ import { DeviceTask, type Task } from '../../src/experiments/task.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { Evaluator } from '../../src/train/evaluate.ts';
-import { Feed } from '../../src/train/feed.ts';
+import { Loader } from '../../src/train/loader.ts';
 import { initialState } from '../../src/train/state.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { syntheticExamples } from '../fidelity/support.ts';
@@ -69,7 +69,7 @@ describe('a set on the host', () => {
     await withGpu((gpu) => {
       using data = new DeviceTask(gpu, someTask(), 0);
       const poor = { traits: { ...gpu.traits, maxBindingBytes: 1000 }, info: { name: 'a small one' } };
-      expect(() => new Feed(poor as Gpu, data.train, 13, () => 0)).toThrow(
+      expect(() => new Loader(poor as Gpu, data.train, 13, () => 0)).toThrow(
         '13 images take 1.172 KiB, more than the 1000 B that a small one binds at once',
       );
     });

@@ -28,7 +28,7 @@ interface Merged {
  * Joins reductions with what is made of their totals over one space: mean and variance with normalization,
  * terms of a softmax. A workgroup has all that it reduces, and goes on without another dispatch.
  */
-export function inStages(groups: readonly Group[], fusion: Fusion): readonly Group[] {
+export function inRounds(groups: readonly Group[], fusion: Fusion): readonly Group[] {
   const readers = new Map<Tensor, Group[]>();
   for (const group of groups) {
     for (const t of group.reads) readers.set(t, [...(readers.get(t) ?? []), group]);
@@ -71,7 +71,7 @@ export function inStages(groups: readonly Group[], fusion: Fusion): readonly Gro
     for (const part of own.parts) for (const node of part.nodes) current.set(node, own);
   }
   for (const last of [...merged]) {
-    if (!last.group.staged) continue;
+    if (!last.group.rounds) continue;
     for (const to of new Set(last.group.reads.flatMap((t) => current.get(t) ?? []))) {
       const parts = new Set([...to.parts, ...last.parts]);
       const group =
@@ -99,11 +99,11 @@ export function inStages(groups: readonly Group[], fusion: Fusion): readonly Gro
 
 /** Whether one workgroup can make each reduction of a group, all cores have work and nothing is replaced. */
 function canReduceOn(
-  { kind, nodes, reads, expression, staged }: Group,
+  { kind, nodes, reads, expression, rounds }: Group,
   { traits, replaced }: Fusion,
 ): boolean {
   if (kind !== 'reduce') return false;
-  const [first] = staged?.reductions ?? nodes;
+  const [first] = rounds?.reductions ?? nodes;
   const results = first!.size;
   const enough = traits.kind === 'hardware' || results >= RESULTS_PER_LANE * lanesOf(traits);
   const originals = [...replaced.values()];
@@ -122,9 +122,9 @@ function join(
   wanted: (t: Tensor) => boolean,
   fusion: Fusion,
 ): Group | undefined {
-  if ((second.kind !== 'reduce' && second.kind !== 'pointwise') || second.staged) return undefined;
+  if ((second.kind !== 'reduce' && second.kind !== 'pointwise') || second.rounds) return undefined;
   const isReduce = (t: Tensor): t is Tensor<'reduce'> => t.op === 'reduce';
-  const earlier = first.staged?.reductions ?? first.nodes.filter(isReduce);
+  const earlier = first.rounds?.reductions ?? first.nodes.filter(isReduce);
   const [like] = earlier as [Tensor<'reduce'>];
   const space = like.inputs[0]!.shape;
   const fits = (t: Tensor) =>
@@ -134,32 +134,32 @@ function join(
   if (!second.nodes.every((t) => fits(t) && !fusion.replaced.has(t))) return undefined;
 
   const reductions = [...earlier, ...second.nodes.filter(isReduce)];
-  const inside = [...(first.staged?.inside ?? []), ...second.nodes.filter((t) => !isReduce(t))];
-  return stagedGroup({ reductions, inside, level: second.level }, wanted, fusion);
+  const inside = [...(first.rounds?.inside ?? []), ...second.nodes.filter((t) => !isReduce(t))];
+  return groupInRounds({ reductions, inside, level: second.level }, wanted, fusion);
 }
 
 /** A product and its reductions as one group; undefined where no workgroup has all rows of some columns. */
 function withProduct(
   made: Group,
-  { level, reads, staged }: Group,
+  { level, reads, rounds }: Group,
   wanted: (t: Tensor) => boolean,
   fusion: Fusion,
 ): Group | undefined {
   const [node] = made.nodes as [Tensor];
   const product = made.chain?.product ?? node;
-  const [like] = staged!.reductions as [Tensor<'reduce'>];
+  const [like] = rounds!.reductions as [Tensor<'reduce'>];
   const sides = like.inputs[0]!.shape.filter((side) => side > 1);
   const { replaced, traits } = fusion;
   if (!product.is('matmul') || traits.halfProducts || replaced.has(node) || !reads.includes(node))
     return undefined;
   const { spec } = layOutMatmul(product);
   const columns = like.shape.at(-1) === spec.n && like.size === spec.n;
-  const kinds = staged!.reductions.map(({ params }) => params.kind);
+  const kinds = rounds!.reductions.map(({ params }) => params.kind);
   if (!columns || !sameShape(sides, [spec.m, spec.n]) || !stripesOf(spec, bytesToReduce(kinds), traits))
     return undefined;
   if ([...replaced.values()].some((t) => made.reads.includes(t))) return undefined;
-  const inside = [...(made.chain ? [node] : []), ...staged!.inside];
-  return stagedGroup({ reductions: staged!.reductions, inside, level, product, spec }, wanted, fusion);
+  const inside = [...(made.chain ? [node] : []), ...rounds!.inside];
+  return groupInRounds({ reductions: rounds!.reductions, inside, level, product, spec }, wanted, fusion);
 }
 
 interface Parts {
@@ -170,7 +170,7 @@ interface Parts {
   readonly spec?: MatmulSpec;
 }
 
-function stagedGroup(
+function groupInRounds(
   { reductions, inside, level, product, spec }: Parts,
   wanted: (t: Tensor) => boolean,
   { materialized, traits }: Fusion,
@@ -192,9 +192,9 @@ function stagedGroup(
     return undefined;
   const each = further.map((t) => isLike(t, space));
   const order = orderOf(expression, reductions.length);
-  const staged = { reductions, inside, order, stored, each, operands, ...(spec && { product: spec }) };
+  const rounds = { reductions, inside, order, stored, each, operands, ...(spec && { product: spec }) };
   const reads = [...new Set([...operands, ...expression.buffers])];
-  return { kind: 'reduce', level, nodes, reads, expression, staged };
+  return { kind: 'reduce', level, nodes, reads, expression, rounds };
 }
 
 /** The tensor behind reshapes that only add or drop axes of size 1. */
@@ -244,19 +244,19 @@ function withTotals(
   return aligned ? { body: { ...body, leaves }, buffers: outside, operations } : undefined;
 }
 
-/** The stage of each reduction: behind those whose totals it needs. */
+/** The round of each reduction: behind those whose totals it needs. */
 function orderOf({ body }: Expression, count: number): number[] {
   const order: number[] = [];
-  const stageOf = new Map<string, number>();
+  const roundOf = new Map<string, number>();
   const totals = Array.from({ length: count }, (_, i) => totalName(i));
-  const after = (names: readonly string[]) => Math.max(0, ...names.map((name) => stageOf.get(name) ?? 0));
+  const after = (names: readonly string[]) => Math.max(0, ...names.map((name) => roundOf.get(name) ?? 0));
   for (let i = 0; i < count; i++) {
-    // Earlier ones have their stages already, as each joined after what it reads.
+    // Earlier ones have their rounds already, as each joined after what it reads.
     body.leaves.forEach(({ source, name }, j) => {
       if (source === 'value' && name !== STRIPE_VALUE)
-        stageOf.set(`x${j}`, 1 + (order[totals.indexOf(name!)] ?? 0));
+        roundOf.set(`x${j}`, 1 + (order[totals.indexOf(name!)] ?? 0));
     });
-    for (const { name, uses } of body.lines) stageOf.set(name, after(uses));
+    for (const { name, uses } of body.lines) roundOf.set(name, after(uses));
     order.push(after([body.results[i]!.expression]));
   }
   return order;

@@ -15,7 +15,7 @@ const RING_BYTES = 64 * 2 ** 20;
  * next steps' batches are written in their order into a ring: each write is queued before the steps that
  * read it and after those that read what it replaces, so nothing waits.
  */
-export class Feed {
+export class Loader {
   /** u8 [rows, features] that steps gather from. */
   readonly table: DeviceArray;
   /** Batches in the ring; 0 where there is none. */
@@ -28,7 +28,7 @@ export class Feed {
     gpu: Gpu,
     { images, labels }: DeviceExamples,
     private readonly batch: number,
-    private readonly order: (step: number, place: number) => number,
+    private readonly order: (step: number, position: number) => number,
   ) {
     if (images instanceof DeviceArray) {
       this.table = images;
@@ -71,9 +71,9 @@ export class Feed {
     const features = this.table.shape[1]!;
     const rows = new Uint8Array(steps * this.#slotRows * features);
     for (let s = 0; s < steps; s++) {
-      for (let place = 0; place < this.batch; place++) {
-        const from = this.order(first + s, place) * features;
-        rows.set(this.#images.subarray(from, from + features), (s * this.#slotRows + place) * features);
+      for (let i = 0; i < this.batch; i++) {
+        const from = this.order(first + s, i) * features;
+        rows.set(this.#images.subarray(from, from + features), (s * this.#slotRows + i) * features);
       }
     }
     this.table.gpu.write(this.table.buffer, slot * this.#slotRows * features, rows);
