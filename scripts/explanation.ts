@@ -187,8 +187,8 @@ function traceOf(
 
 /** Loss and gradients of an experiment's network on a batch. */
 function trainingGraph(name: string): Graph {
-  const { dataset, model, presets, defaultPreset } = catalog[name]!;
-  const { settings } = presets[defaultPreset]!;
+  const { dataset, model, presets } = catalog[name]!;
+  const { settings } = presets.quick;
   const network = networkOf(networks[model].optionsOf(settings, imageShape(dataset, settings)));
   const loss = (weights: Tensors, images: Tensor, labels: Tensor) =>
     library.softmaxCrossEntropy(network.forward(weights, images, trainingNorm({})), labels);

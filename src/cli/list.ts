@@ -1,9 +1,9 @@
 import { datasets } from '../data/datasets.ts';
 import { catalog } from '../experiments/catalog.ts';
 import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
-import { applies, type Experiment, imageShape } from '../experiments/experiment.ts';
+import { applies, type Experiment, imageShape, LEVELS, type Level } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
-import { defaultSeeds, LEVELS, type Level, planSweep, type Sweep } from '../experiments/sweep.ts';
+import { defaultSeeds, planSweep, type Sweep } from '../experiments/sweep.ts';
 import { suites, sweeps } from '../experiments/sweeps/catalog.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import { planTheory } from '../experiments/unconstrained/run.ts';
@@ -50,7 +50,7 @@ function overview(rates: Rates, times: string): string {
     const on = Object.values(catalog).filter(({ dataset }) => dataset === name);
     const times = models.map((model) => {
       const experiment = on.find((each) => each.model === model);
-      return experiment ? duration(secondsOf(experiment, experiment.presets.quick!.settings, rates)) : '';
+      return experiment ? duration(secondsOf(experiment, experiment.presets.quick.settings, rates)) : '';
     });
     return [on[0]!.name.replace(`-${on[0]!.model}`, ''), ...times];
   });
@@ -76,14 +76,13 @@ function overview(rates: Rates, times: string): string {
 
 /** Settings and sizes by preset. */
 function experimentTable(experiment: Experiment, rates: Rates): string {
-  const { dataset, defaultPreset, presets } = experiment;
+  const { dataset, presets } = experiment;
   const of = (show: (settings: Settings) => string) =>
     Object.values(presets).map(({ settings }) => show(settings));
   const names = settingNames.filter((name) => applies(experiment, name));
   return [
     ...Object.entries(presets).map(
-      ([preset, { summary }]) =>
-        `--preset ${preset}${preset === defaultPreset ? ' (default)' : ''}: ${summary}`,
+      ([preset, { summary }]) => `--preset ${preset}${preset === 'quick' ? ' (default)' : ''}: ${summary}`,
     ),
     '',
     alignColumns([

@@ -6,16 +6,10 @@ import { commandLine } from '../command.ts';
 import { packagesOf } from '../data/datasets.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
 import { sizeOf } from '../experiments/estimate.ts';
+import type { Level } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
-import {
-  distinct,
-  type Level,
-  type PlannedRun,
-  type PlanOptions,
-  planSweep,
-  type Sweep,
-} from '../experiments/sweep.ts';
+import { distinct, type PlannedRun, type PlanOptions, planSweep, type Sweep } from '../experiments/sweep.ts';
 import type { SweepRecord } from '../experiments/sweep-file.ts';
 import {
   noteFailure,
@@ -141,7 +135,7 @@ const sweepLines = ({ claims, runs }: SweepRecord): string =>
 function runOrder(root: string, run: PlannedRun): RunOrder {
   const { id, seed, experiment, preset, settings } = run;
   const folder = runFolder(root, run);
-  const changed = settingArguments(settings, experiment.presets[preset]!.settings);
+  const changed = settingArguments(settings, experiment.presets[preset].settings);
   return {
     ...{ kind: 'run', id, seed, experiment: experiment.name, preset, settings, folder },
     command: commandLine('reproduce', [experiment.name, '--preset', preset, ...changed, '--out', folder]),

@@ -5,16 +5,9 @@ import { Command } from 'commander';
 import { writeAtomically } from '../atomic-write.ts';
 import { command, commandLine, invocation, quote } from '../command.ts';
 import { CollimateError } from '../errors.ts';
+import { LEVELS, type Level } from '../experiments/experiment.ts';
 import { CONFIG, makeFolder } from '../experiments/run-folder.ts';
-import {
-  distinct,
-  type GivenPlan,
-  LEVELS,
-  type Level,
-  type PlannedRun,
-  parsePlan,
-  planSweep,
-} from '../experiments/sweep.ts';
+import { distinct, type GivenPlan, type PlannedRun, parsePlan, planSweep } from '../experiments/sweep.ts';
 import { runFolder, standingOf } from '../experiments/sweep-record.ts';
 import { suites, sweeps, sweepsNamed } from '../experiments/sweeps/catalog.ts';
 import { parseNumber, whole } from '../settings/row.ts';

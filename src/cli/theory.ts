@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { commandLine } from '../command.ts';
 import { CollimateError } from '../errors.ts';
+import { LEVELS } from '../experiments/experiment.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { originOf } from '../experiments/run-config.ts';
 import { CONFIG, RunFolder } from '../experiments/run-folder.ts';
-import { LEVELS } from '../experiments/sweep.ts';
 import { SWEEP, sweepFolder } from '../experiments/sweep-record.ts';
 import { theorySweep } from '../experiments/sweeps/unconstrained-jacobians.ts';
 import {

@@ -3,6 +3,10 @@ import { type Model, networks } from '../models/networks.ts';
 import { defaults, rowOf, settingDeviations, valuesOf } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
+/** Presets of experiments and of sweeps: seconds, to see that it runs; minutes; the paper's settings. */
+export const LEVELS = ['smoke', 'quick', 'paper'] as const;
+export type Level = (typeof LEVELS)[number];
+
 export interface Preset {
   readonly summary: string;
   readonly settings: Settings;
@@ -15,8 +19,7 @@ export interface Experiment {
   readonly model: Model;
   readonly summary: string;
   readonly title: string;
-  readonly defaultPreset: string;
-  readonly presets: Readonly<Record<string, Preset>>;
+  readonly presets: Readonly<Record<Level, Preset>>;
 }
 
 /**
@@ -58,7 +61,6 @@ export function experimentOn(dataset: DatasetName, model: Model): Experiment {
     model,
     summary: `a ${on}, beside the same without skip connections`,
     title: `Residual Alignment in a ${on}`,
-    defaultPreset: 'quick',
     presets: presetsOf(dataset, model),
   };
 }

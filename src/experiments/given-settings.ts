@@ -7,7 +7,7 @@ import { parseNumber, quote, type Range } from '../settings/row.ts';
 import { optionOf, rowOf, type SettingName, schemaOf, settingNames } from '../settings/settings.ts';
 import { classesOf, type Settings } from '../settings/table.ts';
 import { catalog } from './catalog.ts';
-import { applies, type Experiment, imageShape, type Preset } from './experiment.ts';
+import { applies, type Experiment, imageShape, LEVELS, type Level } from './experiment.ts';
 
 /** Options as given on the command line: text as typed, or whether a flag is on; undefined if left out. */
 export type GivenSettings = {
@@ -23,20 +23,22 @@ export function findExperiment(name: string, others: readonly string[] = []): Ex
   return lookUp(catalog, name, 'experiment', others);
 }
 
-export const findPreset = ({ presets }: Experiment, name: string): Preset => lookUp(presets, name, 'preset');
+/** A preset, as typed. */
+export const levelNamed = (name = 'quick'): Level =>
+  lookUp(Object.fromEntries(LEVELS.map((level) => [level, level])), name, 'preset');
 
-/** Only the given settings, checked against an experiment's default preset. */
+/** Only the given settings, checked against an experiment's preset `quick`. */
 export function parseSettings(given: GivenSettings, experiment: Experiment): Partial<Settings> {
-  return changesOf(given, experiment, experiment.presets[experiment.defaultPreset]!.settings);
+  return changesOf(given, experiment, experiment.presets.quick.settings);
 }
 
 /** A preset's settings with the given ones replaced, all checked. */
 export function resolveSettings(
   experiment: Experiment,
   given: GivenSettings,
-): { preset: string; settings: Settings } {
-  const preset = given.preset ?? experiment.defaultPreset;
-  const base = findPreset(experiment, preset).settings;
+): { preset: Level; settings: Settings } {
+  const preset = levelNamed(given.preset);
+  const base = experiment.presets[preset].settings;
   const changes = changesOf(given, experiment, base);
   for (const name of ['control', 'skip'] as const) {
     if (given.controlWeightDecay === undefined || given[name] !== false) continue;
@@ -95,7 +97,7 @@ const rangeIn =
 
 /** Schema of an experiment's settings in files; {@link checkSettings} checks how they limit each other. */
 export function settingsSchema(experiment: Experiment): v.GenericSchema<Settings> {
-  const { superclasses, ...base } = experiment.presets[experiment.defaultPreset]!.settings;
+  const { superclasses, ...base } = experiment.presets.quick.settings;
   const entries = settingNames
     .filter((name) => name in base || name === 'superclasses')
     .map((name) => [name, schemaOf(name, rangeIn(experiment, superclasses, name))]);

@@ -15,7 +15,7 @@ import type { Settings } from '../settings/table.ts';
 import { type TuneMode, tuneModes } from '../tuner/tuner.ts';
 import { normalization, refuseDifference } from './checkpoint.ts';
 import { type Experiment, imageShape } from './experiment.ts';
-import { checkSettings, findExperiment, findPreset, settingsSchema } from './given-settings.ts';
+import { checkSettings, findExperiment, levelNamed, settingsSchema } from './given-settings.ts';
 import { CONFIG } from './run-folder.ts';
 import { shapeOf, type Task } from './task.ts';
 
@@ -141,7 +141,7 @@ export function readConfig(folder: string): RunConfig {
   const config = readRecord(path, CONFIG_FILE);
   const { settings, training } = config;
   const experiment = within(path, () => findExperiment(config.experiment));
-  within(path, () => findPreset(experiment, config.preset));
+  within(path, () => levelNamed(config.preset));
   checked(config, v.object({ settings: settingsSchema(experiment) }), path, remedy);
   within(path, () => checkSettings(experiment, settings));
   // Few classes may have fewer images than were requested.

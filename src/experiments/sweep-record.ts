@@ -10,12 +10,12 @@ import { CollimateError } from '../errors.ts';
 import { readRecord } from '../record.ts';
 import { isDone, readAnalysis } from './analysis-file.ts';
 import { missingEpochs, readCourse } from './course.ts';
-import { dataFacts, deviations } from './experiment.ts';
+import { dataFacts, deviations, type Level } from './experiment.ts';
 import { type FolderLock, LockedError, lockFolder } from './lock.ts';
 import { CONTROL } from './reproduce.ts';
 import { type Origin, type RunConfig, readConfig } from './run-config.ts';
 import { makeFolder, readMetrics } from './run-folder.ts';
-import type { Level, PlannedRun, Question, Sweep } from './sweep.ts';
+import type { PlannedRun, Question, Sweep } from './sweep.ts';
 import type { SweepRecord, SweepRun } from './sweep-file.ts';
 
 export const SWEEP = 'sweep.json';

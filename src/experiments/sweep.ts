@@ -6,20 +6,22 @@ import { range } from '../lists.ts';
 import { parseNumber, whole } from '../settings/row.ts';
 import { settingNames } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
-import type { Experiment } from './experiment.ts';
-import { checkSettings, findExperiment, type GivenSettings, parseSettings } from './given-settings.ts';
+import type { Experiment, Level } from './experiment.ts';
+import {
+  checkSettings,
+  findExperiment,
+  type GivenSettings,
+  levelNamed,
+  parseSettings,
+} from './given-settings.ts';
 import type { Axis, SweepFigure } from './sweep-file.ts';
-
-/** Scale of a sweep: seconds, to see that it runs; minutes per sweep; or the paper's settings throughout. */
-export const LEVELS = ['smoke', 'quick', 'paper'] as const;
-export type Level = (typeof LEVELS)[number];
 
 /** What a cell's runs share: an experiment's preset, with changes. */
 export interface Base {
   /** The folder of its runs: `mnist-fc.brief`. */
   readonly name: string;
   readonly experiment: string;
-  readonly preset: string;
+  readonly preset: Level;
   readonly changes: Partial<Settings>;
 }
 
@@ -56,7 +58,7 @@ export interface Sweep extends Question {
 export interface PlannedRun {
   readonly id: string;
   readonly experiment: Experiment;
-  readonly preset: string;
+  readonly preset: Level;
   readonly settings: Settings;
   readonly cell: Cell;
   readonly seed: number;
@@ -77,14 +79,7 @@ export interface GivenPlan extends GivenSettings {
   readonly seeds?: string;
 }
 
-/** A preset of all sweeps, as typed. */
-export function levelNamed(preset: string): Level {
-  const level = LEVELS.find((known) => known === preset);
-  if (level) return level;
-  throw new CollimateError(`there is no preset ${preset} of sweeps`, `Give one of ${LEVELS.join(', ')}.`);
-}
-
-export function parsePlan({ preset = 'quick', seeds, ...given }: GivenPlan): PlanOptions {
+export function parsePlan({ preset, seeds, ...given }: GivenPlan): PlanOptions {
   const level = levelNamed(preset);
   return {
     level,
@@ -109,7 +104,7 @@ export function planSweep(sweep: Sweep, { level, seeds, changes }: PlanOptions):
 
 function planRun({ cell, base, changes }: SweepCell, seed: number, given: Partial<Settings>): PlannedRun {
   const experiment = findExperiment(base.experiment);
-  const own = { ...experiment.presets[base.preset]!.settings, ...base.changes };
+  const own = { ...experiment.presets[base.preset].settings, ...base.changes };
   const settings = checkSettings(experiment, { ...own, ...given, ...changes, seed });
   return {
     id: `${base.name}/${differences(settings, own)}`,

@@ -1,5 +1,5 @@
 import type { Property } from '../analysis/evidence.ts';
-import { LEVELS } from '../experiments/sweep.ts';
+import { LEVELS } from '../experiments/experiment.ts';
 import { groupBy } from '../lists.ts';
 import type { Collection, Found, FoundRun, FoundSweep } from './collection.ts';
 import type { Verdict } from './page.ts';

@@ -312,7 +312,7 @@ describe('analyze', () => {
 
   test("measures weights that come alone, of an experiment's network", async () => {
     const experiment = findExperiment('synthetic-conv');
-    const { settings } = experiment.presets.smoke!;
+    const { settings } = experiment.presets.smoke;
     const options = networks.conv.optionsOf(settings, imageShape(experiment.dataset, settings));
     const network = networkOf({ ...options, classes: 12 }); // two more than the data have
     const { parameters, statistics } = initialState(network, 3);

@@ -12,7 +12,7 @@ import { write } from '../report/sweep-fixture.ts';
 
 const cwd = process.cwd();
 const experiment = findExperiment('mnist-fc');
-const settings = { ...experiment.presets.quick!.settings, images: 200 };
+const settings = { ...experiment.presets.quick.settings, images: 200 };
 const task = await loadTask('mnist', { classes: 10, images: 200 });
 const adapter: AdapterInfo = {
   ...{ name: 'any', vendor: '', driver: '', backend: undefined },

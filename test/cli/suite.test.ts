@@ -189,12 +189,12 @@ test('two sweeps that meet leave no failure beside a run that is done', () => {
 
 test.each([
   [['constructor', '--seeds', '2'], 'there is no experiment constructor'],
-  [['width', '--preset', 'toString'], 'there is no preset toString of sweeps'],
+  [['width', '--preset', 'toString'], 'there is no preset toString'],
   [['width', '--seed', '2'], 'Give the number of seeds with --seeds'],
   [['width', '--resume'], 'a sweep always continues with its missing runs'],
   [['width', '--width', '4'], 'width sets width itself'],
   [['width', '--shard', '3/2'], '--shard is 3/2'],
-  [['width', '--preset', 'slow'], 'there is no preset slow of sweeps'],
+  [['width', '--preset', 'slow'], 'there is no preset slow'],
   [['widht'], 'Did you mean width?'],
   [['mnist-fc', '--seeds', '3'], '--seeds does not apply to mnist-fc'],
 ])('%j is refused', async (args, message) => {

@@ -142,7 +142,7 @@ describe('options', () => {
   });
 
   test.each([
-    [{ preset: 'huge' }, 'there is no preset huge of sweeps'],
+    [{ preset: 'huge' }, 'there is no preset huge'],
     [{ width: '12' }, '--width is 12, with up to 10 classes'],
     [{ width: '8' }, '--width is 8, with up to 10 classes'],
     [{ depth: '4,x' }, '--depth is x'],

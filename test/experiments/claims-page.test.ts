@@ -3,7 +3,8 @@ import type { Claim } from '../../src/analysis/claim.ts';
 import { type Evidence, thresholdInWords } from '../../src/analysis/evidence.ts';
 import type { Place, Quantity } from '../../src/analysis/quantity.ts';
 import type { ScalarName } from '../../src/analysis/scalars.ts';
-import { LEVELS, type Level, planSweep, type Sweep } from '../../src/experiments/sweep.ts';
+import { LEVELS, type Level } from '../../src/experiments/experiment.ts';
+import { planSweep, type Sweep } from '../../src/experiments/sweep.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 
 const place = (at: Place | undefined): string =>

@@ -15,7 +15,7 @@ import { withGpu } from '../gpu/harness.ts';
 
 const experiment = findExperiment('mnist-fc');
 const settings = {
-  ...experiment.presets.quick!.settings,
+  ...experiment.presets.quick.settings,
   ...{ classes: 3, images: 600, depth: 2, width: 16, epochs: 3, snapshots: 2, samples: 3, compress: true },
   controlWeightDecay: null,
 };

@@ -21,7 +21,7 @@ test('operations of a forward pass are those of its products', () => {
 
 test('an experiment is as large as its epochs, both networks and its tests', () => {
   const experiment = catalog['mnist-fc']!;
-  const settings = { ...experiment.presets.quick!.settings, epochs: 2, images: 1000, batch: 300 };
+  const settings = { ...experiment.presets.quick.settings, epochs: 2, images: 1000, batch: 300 };
   const forward = 2 * (784 * 128 + 16 * 128 * 128 + 128 * 10);
   const { flops, parameters } = sizeOf(experiment, settings);
   expect(flops).toBe(2 * 2 * forward * (3 * 900 + 10_000));

@@ -17,7 +17,7 @@ import { openForTest, withGpu } from '../gpu/harness.ts';
 
 const experiment = findExperiment('mnist-fc');
 const base = {
-  ...experiment.presets.quick!.settings,
+  ...experiment.presets.quick.settings,
   ...{ classes: 3, images: 600, depth: 2, width: 16, epochs: 3, samples: 2 },
 };
 const task = await loadTask('mnist', base);

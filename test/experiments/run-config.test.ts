@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CollimateError } from '../../src/errors.ts';
+import { LEVELS } from '../../src/experiments/experiment.ts';
 import { checkSettings, findExperiment, settingsSchema } from '../../src/experiments/given-settings.ts';
 import { loadTask } from '../../src/experiments/load-task.ts';
 import { controlOf, describeRun, readConfig } from '../../src/experiments/run-config.ts';
-import { defaultSeeds, LEVELS, planSweep } from '../../src/experiments/sweep.ts';
+import { defaultSeeds, planSweep } from '../../src/experiments/sweep.ts';
 import { sweeps } from '../../src/experiments/sweeps/catalog.ts';
 import type { AdapterInfo } from '../../src/gpu/adapter.ts';
 import { checked } from '../../src/schema.ts';
@@ -22,7 +23,7 @@ const adapter: AdapterInfo = {
 };
 
 const describe = (changes: Partial<Settings> = {}) => {
-  const settings = { ...experiment.presets.quick!.settings, classes: 2, images: 100, batch: 20, ...changes };
+  const settings = { ...experiment.presets.quick.settings, classes: 2, images: 100, batch: 20, ...changes };
   return describeRun(experiment, { preset: 'quick', settings, command: '' }, task, adapter);
 };
 

@@ -240,12 +240,12 @@ test('departures from the paper are named, and what it leaves open', () => {
 
 test('no experiment departs from the paper in its paper preset, but in what the paper leaves open', () => {
   for (const each of Object.values(catalog)) {
-    expect(deviations(each, each.presets.paper!.settings).join('\n')).not.toMatch(
+    expect(deviations(each, each.presets.paper.settings).join('\n')).not.toMatch(
       /in the paper\.|the paper states \d/,
     );
   }
   const conv = catalog['cifar10-conv']!;
-  const settings = { ...conv.presets.quick!.settings, survival: 0.8 };
+  const settings = { ...conv.presets.quick.settings, survival: 0.8 };
   const text = deviations(conv, settings).join('\n');
   expect(text).toContain('Weight decay: 0.01 here; the paper states 1e-1 for convolutional networks.');
   expect(text).toContain('10 blocks of 32 channels behind a stem conv–BN–ReLU of stride 8');
@@ -253,7 +253,7 @@ test('no experiment departs from the paper in its paper preset, but in what the 
 });
 
 test('what is unusual about blocks, labels and data is among the departures', () => {
-  const { settings } = experiment.presets.paper!;
+  const { settings } = experiment.presets.paper;
   const usual = deviations(experiment, settings);
   const added = (changes: Partial<Settings>) =>
     deviations(experiment, { ...settings, ...changes }).filter((text) => !usual.includes(text));
@@ -274,7 +274,7 @@ test('what is unusual about blocks, labels and data is among the departures', ()
   expect(added({ norm: 'none' })[0]).toContain('stem Linear–ReLU, branch Linear–ReLU–Linear, with biases');
   expect(added({ branch: 'pre-norm' })[0]).toContain('branch BN–ReLU–Linear–BN–ReLU–Linear.');
   const coarse = deviations(catalog['cifar100-conv']!, {
-    ...catalog['cifar100-conv']!.presets.paper!.settings,
+    ...catalog['cifar100-conv']!.presets.paper.settings,
     ...{ superclasses: true, classes: 20 },
   }).join('\n');
   expect(coarse).toContain('The classes are the 20 superclasses.');
@@ -308,7 +308,7 @@ describe('experiments', () => {
 
   test('have the stem that their stride takes', () => {
     const stem = (stride: number) => {
-      const settings = { ...conv.presets.quick!.settings, stride };
+      const settings = { ...conv.presets.quick.settings, stride };
       return networks.conv.optionsOf(settings, [28, 28, 1]) as { stem: object };
     };
     expect(stem(1).stem).toEqual({ size: 3, stride: 1, padding: 1 });
@@ -322,7 +322,7 @@ describe('experiments', () => {
       resolveSettings(findExperiment('cifar100-conv'), { superclasses: true, ...given }).settings;
     expect(superclasses({ preset: 'paper' })).toMatchObject({ superclasses: true, classes: 20 });
     expect(superclasses({ preset: 'paper', classes: '3' }).classes).toBe(3);
-    const asValues = { ...conv.presets.quick!.settings, superclasses: true, images: 1000, classes: 21 };
+    const asValues = { ...conv.presets.quick.settings, superclasses: true, images: 1000, classes: 21 };
     expect(() => checkSettings(findExperiment('cifar100-conv'), asValues)).toThrow(
       '--classes is 21, but CIFAR-100 has 20',
     );

@@ -51,7 +51,7 @@ const claim = (property: Evidence['property'], changes: Partial<Evidence> = {}):
 });
 
 const experiment = findExperiment('mnist-fc');
-const { settings } = experiment.presets.smoke!;
+const { settings } = experiment.presets.smoke;
 const config = {
   ...describeRun(experiment, { preset: 'smoke', settings, command: '' }, await loadTask('mnist', settings), {
     name: 'any',

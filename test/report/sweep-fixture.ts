@@ -34,7 +34,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
         id,
         cell: { depth, activation: depth > 8 ? 'relu' : 'identity' },
         seed,
-        settings: { ...catalog['mnist-fc']!.presets.paper!.settings, seed, depth },
+        settings: { ...catalog['mnist-fc']!.presets.paper.settings, seed, depth },
       };
       const status = missing.includes(key) ? 'missing' : failed.includes(key) ? 'failed' : 'done';
       if (status !== 'done') {
@@ -85,7 +85,7 @@ export function writeSweep(root: string, options: SweepOptions = {}): SweepRecor
     ...{ seeds, runs },
     claims: options.claims ?? [slope(seeds.length), share(runs)],
     figures: options.figures ?? figures,
-    base: { ...catalog['mnist-fc']!.presets.paper!.settings },
+    base: { ...catalog['mnist-fc']!.presets.paper.settings },
     notes: ['Three seeds, where the paper states none.'],
     provenance: [{ name: 'adapter', values: ['llvmpipe', 'SwiftShader'] }],
   };

@@ -4,7 +4,8 @@ import type { Place, Quantity } from '../../analysis/quantity.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { type DatasetName, datasets } from '../../data/datasets.ts';
 import type { Settings } from '../../settings/table.ts';
-import { type AxisValues, axis, type Base, type Level } from '../sweep.ts';
+import type { Level } from '../experiment.ts';
+import { type AxisValues, axis, type Base } from '../sweep.ts';
 import type { Axis } from '../sweep-file.ts';
 
 export { ALIGNMENT };
@@ -33,7 +34,7 @@ const TINY: Partial<Settings> = { ...BRIEF, images: 1_280, validation: 256, epoc
 /** An experiment's preset, with changes and a name for its runs. */
 export const baseOf = (
   experiment: string,
-  preset: string,
+  preset: Level,
   called: string,
   changes: Partial<Settings> = {},
 ): Base => ({ name: `${experiment}.${called}`, experiment, preset, changes });

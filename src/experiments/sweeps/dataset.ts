@@ -2,7 +2,8 @@ import type { Claim } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import { datasets } from '../../data/datasets.ts';
 import { type Model, networks } from '../../models/networks.ts';
-import { axis, grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
+import type { Level } from '../experiment.ts';
+import { axis, grid, type Sweep, type SweepCell } from '../sweep.ts';
 import { aligned, baseOf, fcBase, MAIN, on } from './bases.ts';
 
 const by = (model: Model) => axis('model', [model]);

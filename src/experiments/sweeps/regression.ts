@@ -1,7 +1,8 @@
 import type { Claim } from '../../analysis/claim.ts';
 import type { Place } from '../../analysis/quantity.ts';
 import type { Settings } from '../../settings/table.ts';
-import { axis, type Base, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
+import type { Level } from '../experiment.ts';
+import { axis, type Base, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, baseOf, shown } from './bases.ts';
 
 /** Six blocks, 1,000 steps of lr · decay 1e-3: enough for Jacobians to lose their excess rank. */

@@ -1,6 +1,7 @@
 import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
-import { grid, type Level, type Sweep, type SweepCell } from '../sweep.ts';
+import type { Level } from '../experiment.ts';
+import { grid, type Sweep, type SweepCell } from '../sweep.ts';
 import { baseOf, fcBase, MAIN } from './bases.ts';
 
 export const seed: Sweep = {

@@ -1,5 +1,6 @@
 import { scalar } from '../../analysis/scalars.ts';
-import { axis, grid, type Level, type Sweep, valuesOf } from '../sweep.ts';
+import type { Level } from '../experiment.ts';
+import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { aligned, baseOf, inverse, MAIN, PLAIN, SKIP_AXIS, shown } from './bases.ts';
 
 const NETWORKS = ['vit', 'gpt'] as const;

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { CollimateError } from '../../errors.ts';
 import { above, numberIn, parseNumber, type Range, real, whole } from '../../settings/row.ts';
-import { type Level, levelNamed } from '../sweep.ts';
+import type { Level } from '../experiment.ts';
+import { levelNamed } from '../given-settings.ts';
 
 type Value = number | readonly number[];
 interface Row<T extends Value> extends Range, Readonly<Record<Level, T>> {
@@ -60,7 +61,7 @@ export const theorySettings = v.strictObject(
 
 /** A preset's settings with the given ones replaced, all checked. */
 export function resolveTheory(given: GivenTheory): { preset: Level; settings: TheorySettings } {
-  const preset = levelNamed(given.preset ?? 'quick');
+  const preset = levelNamed(given.preset);
   const base = theoryPreset(preset);
   const settings = fold((name) => {
     const number = (text: string) => parseNumber(`--${name}`, text, theoryRows[name]);
