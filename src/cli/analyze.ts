@@ -9,12 +9,12 @@ import { CollimateError } from '../errors.ts';
 import { analyzeRun } from '../experiments/analyst.ts';
 import { Interrupt } from '../experiments/interrupt.ts';
 import { DeviceTask } from '../experiments/task.ts';
-import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { parseNumber, type Range, whole } from '../settings/row.ts';
-import { type TuneMode, Tuner } from '../tuner/tuner.ts';
+import type { TuneMode } from '../tuner/tuner.ts';
 import { adapterOption, tuneOption } from './options.ts';
+import { tunerFor } from './resume.ts';
 import { type SubjectOptions, subjectAt } from './subject.ts';
 import { verdictLines } from './verdict-table.ts';
 
@@ -143,11 +143,7 @@ export async function run(words: readonly string[]): Promise<number> {
 
   using _ = new Interrupt(); // Nothing needs to be saved.
   // The same kernels as the run's find again what the run found.
-  const tuner = new Tuner({
-    mode: tune ?? config?.tune ?? 'on',
-    store: fileChoices(),
-    pinned: config?.kernels,
-  });
+  const tuner = tunerFor(config, tune);
   const opening = openGpu({ adapter, chooser: tuner });
   opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
   const task = await subject.task();

@@ -8,10 +8,16 @@ import { type GivenSettings, refuseContradiction } from '../experiments/given-se
 import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { CONFIG } from '../experiments/run-folder.ts';
 import type { Gpu, KernelChooser } from '../gpu/device.ts';
+import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';
+import { type TuneMode, Tuner } from '../tuner/tuner.ts';
 
 export const resumeCommand = (experiment: string, folder: string): string =>
   commandLine('reproduce', [experiment, '--resume', folder]);
+
+/** Chooses kernels as requested, else as in a run; those that the run used already stay. */
+export const tunerFor = (run: RunConfig | undefined, mode: TuneMode = run?.tune ?? 'on'): Tuner =>
+  new Tuner({ mode, store: fileChoices(), pinned: run?.kernels });
 
 /** The requested adapter; else the one on which a resumed run began, if it is still there; else the best. */
 export async function openAdapter(

@@ -7,14 +7,13 @@ import { labels, reproduce } from '../experiments/reproduce.ts';
 import { describeRun } from '../experiments/run-config.ts';
 import { CHECKPOINT, defaultRunPath, RunFolder } from '../experiments/run-folder.ts';
 import { DivergedError } from '../experiments/train-run.ts';
-import { fileChoices } from '../host/choices.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { openSecond } from '../host/second-device.ts';
-import { type TuneMode, Tuner } from '../tuner/tuner.ts';
+import type { TuneMode } from '../tuner/tuner.ts';
 import { chooseDisplay } from './display.ts';
 import { fetchTask } from './fetching.ts';
 import { reportError } from './main.ts';
-import { findRun, goOn, openAdapter, resumeCommand } from './resume.ts';
+import { findRun, goOn, openAdapter, resumeCommand, tunerFor } from './resume.ts';
 import { traceInto } from './tracer.ts';
 import { conclude } from './verdict-table.ts';
 
@@ -41,8 +40,7 @@ export async function runSingle(
 
   const images = packagesOf([experiment.dataset], options.dataDir);
   needPackages('the experiment', [...REPORT_PACKAGES, ...images]);
-  const tune = options.tune ?? resumed?.config.tune ?? 'on';
-  const tuner = new Tuner({ mode: tune, store: fileChoices(), pinned: resumed?.config.kernels });
+  const tuner = tunerFor(resumed?.config, options.tune);
   const opening = openAdapter(options.adapter, resumed?.config, tuner);
   opening.catch(() => {}); // Reported below; meanwhile the images are loaded.
   const task = await fetchTask(experiment.dataset, settings, options.dataDir);
@@ -54,7 +52,7 @@ export async function runSingle(
   const command = commandLine('reproduce', process.argv.slice(3));
   const config = resumed
     ? goOn(resumed.config, task.dataset, gpu.info)
-    : describeRun(experiment, { preset, settings, tune, command }, task, gpu.info);
+    : describeRun(experiment, { preset, settings, tune: options.tune ?? 'on', command }, task, gpu.info);
 
   const display = chooseDisplay(!!options.json);
   const howToGoOn = () => {

@@ -12,11 +12,9 @@ import { forgetFailure, reasonOf, wholeRun } from '../experiments/sweep-record.t
 import type { Task } from '../experiments/task.ts';
 import { DivergedError } from '../experiments/train-run.ts';
 import { DeviceLostError } from '../gpu/failures.ts';
-import { fileChoices } from '../host/choices.ts';
 import { openGpu } from '../host/open.ts';
 import { writeReport } from '../report/write.ts';
 import { dataSettings } from '../settings/settings.ts';
-import { Tuner } from '../tuner/tuner.ts';
 import { reportError, stopWhereOutputEnds } from './main.ts';
 import {
   NO_MORE,
@@ -26,7 +24,7 @@ import {
   type WorkerMessage,
   type WorkerOptions,
 } from './pool.ts';
-import { goOn } from './resume.ts';
+import { goOn, tunerFor } from './resume.ts';
 import { runTheory } from './theory.ts';
 
 /*
@@ -35,7 +33,7 @@ import { runTheory } from './theory.ts';
  */
 
 async function serve(options: WorkerOptions): Promise<void> {
-  let tuner = new Tuner({ mode: options.tune, store: fileChoices() });
+  let tuner = tunerFor(undefined, options.tune);
   using gpu = await openGpu({
     adapter: options.adapter,
     threads: 0, // The other cores belong to other workers.
@@ -57,12 +55,11 @@ async function serve(options: WorkerOptions): Promise<void> {
       );
     }
     if (begun && wholeRun(order.folder)) return; // by another process, since this one was asked
-    const tune = begun?.tune ?? options.tune;
-    tuner = new Tuner({ mode: tune, store: fileChoices(), pinned: begun?.kernels });
+    tuner = tunerFor(begun, begun?.tune ?? options.tune);
     const task = await load(order);
     const config = begun
       ? goOn(begun, task.dataset, gpu.info)
-      : describeRun(experiment, { ...order, tune }, task, gpu.info);
+      : describeRun(experiment, { ...order, tune: options.tune }, task, gpu.info);
     await reproduce(gpu, task, folder, config, {
       interrupt,
       tuner,

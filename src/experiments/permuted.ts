@@ -3,7 +3,7 @@ import type { DeviceArray } from '../autograd/array.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { philox } from '../kernels/philox.ts';
 import { shuffleIndex } from '../kernels/shuffle.ts';
-import { range } from '../numbers.ts';
+import { range } from '../lists.ts';
 import { type BatchStatistics, trainingNorm } from '../train/batch-norm.ts';
 import { floats } from '../train/bound.ts';
 import { evaluationBatch } from '../train/evaluate.ts';

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { ImageDataset } from '../../data/dataset.ts';
 import { CollimateError } from '../../errors.ts';
 import { needPackages } from '../../host/packages.ts';
-import { range } from '../../numbers.ts';
+import { range } from '../../lists.ts';
 import { readJson, readRecord, readText } from '../../record.ts';
 import { whole } from '../../schema.ts';
 import type { Task } from '../task.ts';

@@ -1,4 +1,4 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { Claim } from '../../analysis/claim.ts';
 import { ALIGNMENT } from '../../analysis/measures/alignment.ts';
 import type { Place, Quantity } from '../../analysis/quantity.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
@@ -95,7 +95,6 @@ export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }
     measure: [scalar(name).what, measured].filter(Boolean).join(', '),
     of: { scalar: name, ...of },
     threshold: { atLeast },
-    presupposes: [LEARNED],
     ...rest,
   };
 }
@@ -107,7 +106,6 @@ export const aligned = (part: Part): SweepClaim => shown(ALIGNMENT, part);
 export const inverse = ({ at, ...words }: Words & { readonly at: Place }): SweepClaim => ({
   threshold: { atLeast: -1.5, atMost: -0.8 },
   of: { scalar: 'sigma1Last', at, over: 'depth', take: 'slope' },
-  presupposes: [LEARNED],
   ...words,
 });
 type Words = Pick<SweepClaim, 'property' | 'id' | 'title' | 'measure' | 'control'>;

@@ -1,3 +1,5 @@
+import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { ScalarName } from '../../analysis/scalars.ts';
 import { byName } from '../catalog.ts';
 import type { Sweep } from '../sweep.ts';
 import { classes } from './classes.ts';
@@ -17,7 +19,7 @@ import { transformers } from './transformers.ts';
 import { weightDecay } from './weight-decay.ts';
 import { width } from './width.ts';
 
-const all: readonly Sweep[] = [
+const given: readonly Sweep[] = [
   ...[seed, depth, width, dataset, classes],
   ...[
     noSkip,
@@ -33,6 +35,12 @@ const all: readonly Sweep[] = [
     regression,
   ],
 ];
+
+/** All but claims about training and what precedes it presuppose a network that learned its task. */
+const complete = (claim: Claim<ScalarName>): Claim<ScalarName> =>
+  claim.property === 'training' || claim.of.network ? claim : { presupposes: [LEARNED], ...claim };
+
+const all = given.map((sweep): Sweep => ({ ...sweep, claims: (level) => sweep.claims(level).map(complete) }));
 
 /** Every sweep by name, in the order of the index. */
 export const sweeps = byName(all);

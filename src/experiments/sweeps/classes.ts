@@ -1,4 +1,3 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
 import { ALIGNMENT, aligned, baseOf, fcBase, on, shown } from './bases.ts';
@@ -51,7 +50,6 @@ export const classes: Sweep = {
       measure: 'slope of log aligned dimension on log C',
       threshold: { atLeast: 0.5 },
       of: { scalar: 'alignedDimension', at: { dataset: 'mnist' }, over: 'classes', take: 'slope' },
-      presupposes: [LEARNED],
     },
   ],
   figures: [

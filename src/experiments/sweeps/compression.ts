@@ -1,4 +1,4 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { Claim } from '../../analysis/claim.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, fcBase, PLAIN, SKIP_AXIS, WITH } from './bases.ts';
@@ -31,7 +31,6 @@ const predicts = (predictor: Predictor, outcome: keyof typeof OUTCOMES): Claim<S
   measure: `Spearman’s rank correlation over networks of ${scalar(predictor).what} with ${scalar(outcome).what}`,
   of: { scalar: outcome, withRank: predictor, at: WITH },
   threshold: PREDICTORS[predictor] === 'more' ? { atLeast: PREDICTS } : { atMost: -PREDICTS },
-  presupposes: [LEARNED],
   control: PLAIN,
 });
 

@@ -1,5 +1,4 @@
 /** How alignment comes about over one run. */
-import { LEARNED } from '../../analysis/claim.ts';
 import type { Sweep } from '../sweep.ts';
 import { ALIGNMENT, MAIN } from './bases.ts';
 import { mainCells } from './seed.ts';
@@ -20,7 +19,6 @@ export const emergence: Sweep = {
       measure: 'correlation over snapshots between the diagonal share and log NC1',
       threshold: { atMost: -0.5 },
       of: { scalar: ALIGNMENT, withLog: 'nc1' },
-      presupposes: [LEARNED],
     },
   ],
   figures: [

@@ -1,4 +1,4 @@
-import { type Claim, LEARNED } from '../../analysis/claim.ts';
+import type { Claim } from '../../analysis/claim.ts';
 import { type ScalarName, scalar } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, fcBase, MAIN } from './bases.ts';
@@ -51,7 +51,6 @@ export const noSkip: Sweep = {
         title: `without skip connections ${title}`,
         measure: `${scalar(name).what}, at the weight decay of best validation accuracy`,
         threshold: { atMost },
-        presupposes: [LEARNED],
         ...atBest(name),
       }),
     ),

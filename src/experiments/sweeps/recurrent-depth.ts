@@ -1,4 +1,3 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
 import { ALIGNMENT, aligned, fcBase, inverse, MAIN } from './bases.ts';
@@ -45,7 +44,6 @@ export const recurrentDepth: Sweep = {
       measure: `${scalar('leftRight').what}, and over depths`,
       of: { scalar: 'leftRight', at: TIED, over: 'depth', take: 'min' },
       threshold: { atLeast: 0.7 },
-      presupposes: [LEARNED],
       control: OWN,
     },
     inverse({
@@ -60,7 +58,6 @@ export const recurrentDepth: Sweep = {
       measure: 'training accuracy lost at half depth, maximum over depths',
       of: { scalar: 'halfAccuracyLost', at: TIED, over: 'depth', take: 'max' },
       threshold: { atMost: 0.01 },
-      presupposes: [LEARNED],
       control: OWN,
     },
   ],

@@ -1,4 +1,3 @@
-import { LEARNED } from '../../analysis/claim.ts';
 import { scalar } from '../../analysis/scalars.ts';
 import type { Level } from '../experiment.ts';
 import { grid, type Sweep, type SweepCell } from '../sweep.ts';
@@ -29,7 +28,6 @@ export const seed: Sweep = {
       measure: scalar(name).what,
       threshold: { atMost },
       of: { scalar: name },
-      presupposes: [LEARNED],
     })),
   figures: [
     {

@@ -41,6 +41,7 @@ export const weightDecay: Sweep = {
         title: `at weight decay ${LARGEST} blocks die (momentum ${momentum})`,
         measure: scalar('deadBlocks').what,
         threshold: { atLeast: 1 },
+        presupposes: [],
         of: { scalar: 'deadBlocks', at: { momentum, weightDecay: LARGEST } },
         control: {
           label: 'at the weight decay of best validation accuracy',
