@@ -252,9 +252,8 @@ export class BoundProgram<R = any, A extends readonly unknown[] = any> implement
     }
     for (const buffer of this.#bound) {
       if (memory.holds(buffer)) continue;
-      const whose = buffer.label.startsWith(this.label) ? '' : `${this.label}: `;
       throw new CollimateError(
-        `${whose}${buffer.label} was disposed of, or lies on another device than the program is run on`,
+        `${buffer.label || 'an array'} was disposed of, or lies on another device than the program ${this.label}`,
         'Keep arrays alive while programs are bound to them, and run programs on their own device.',
       );
     }

@@ -65,8 +65,8 @@ fn gathered(i: u32) -> f32 {
   var sum = 0.0;
   for (var p = (max(h, ${size[0] - 1}u) - ${size[0] - 1}u + ${stride[0] - 1}u) / ${stride[0]}u; p <= min(h / ${stride[0]}u, ${oh - 1}u); p++) {
     for (var q = (max(w, ${size[1] - 1}u) - ${size[1] - 1}u + ${stride[1] - 1}u) / ${stride[1]}u; q <= min(w / ${stride[1]}u, ${ow - 1}u); q++) {
-      let output = base + (p * ${ow}u + q) * ${channels}u;
-      if (chosen(output) == own) { sum += T[output]; }
+      let at = base + (p * ${ow}u + q) * ${channels}u;
+      if (chosen(at) == own) { sum += T[at]; }
     }
   }
   return sum;

@@ -24,11 +24,13 @@ const ROLES: Record<Part, readonly [Role, Role, Role]> = {
 };
 
 type Size = 'n' | 'ci' | 'co';
+const LAYOUT =
+  'Give f32 images [n, height, width, channels], and weights [output channels, height, width, input channels] (swapped for an input gradient).';
 const NAMES: Record<Size, string> = { n: 'images', ci: 'channels', co: 'output channels' };
 
 /** The sides of all three: known from the window, or a letter that must agree wherever it stands. */
-function sidesOf(part: Part, window: Window): Record<Role, readonly (number | Size)[]> {
-  const [inner, outer] = part === 'inputGradient' ? (['co', 'ci'] as const) : (['ci', 'co'] as const);
+function sidesOf(result: Role, window: Window): Record<Role, readonly (number | Size)[]> {
+  const [inner, outer] = result === 'x' ? (['co', 'ci'] as const) : (['ci', 'co'] as const);
   return {
     x: ['n', ...window.image, 'ci'],
     w: [outer, ...window.size, inner],
@@ -41,23 +43,20 @@ export const convRules: Pick<Rules, 'conv'> = {
     shape: ([a, b], { part, window }) => {
       for (const t of [a!, b!]) {
         if (t.rank < AXES || t.dtype !== 'f32') {
-          throw new CollimateError(
-            `conv: an operand is ${formatType(t)}`,
-            'Both must be f32 with four axes or more.',
-          );
+          throw new CollimateError(`conv: an operand is ${formatType(t)}`, LAYOUT);
         }
       }
       checkWindow('conv', window);
-      const sides = sidesOf(part, window);
-      const known: Partial<Record<Size, number>> = {};
       const [first, second, result] = ROLES[part];
+      const sides = sidesOf(result, window);
+      const known: Partial<Record<Size, number>> = {};
       [first, second].forEach((role, i) => {
         const own = [a!, b!][i]!.shape.slice(-AXES);
         const [, h, w] = sides[role];
         if (own[1] !== h || own[2] !== w) {
           throw new CollimateError(
-            `conv: ${role} of shape ${formatShape(own)} does not have the sides ${h}×${w}`,
-            'Its sides must be those of the window.',
+            `conv: ${role} is ${formatShape(own)}, expected sides of ${h}×${w}`,
+            LAYOUT,
           );
         }
         sides[role].forEach((side, axis) => {
@@ -67,7 +66,7 @@ export const convRules: Pick<Rules, 'conv'> = {
           if (before === size) return;
           throw new CollimateError(
             `conv: ${formatShape(a!.shape)} has ${before} ${NAMES[side]}, ${formatShape(b!.shape)} has ${size}`,
-            'Images are [n, height, width, channels], weights [output channels, height, width, input channels] (swapped for an input gradient).',
+            LAYOUT,
           );
         });
       });
@@ -88,10 +87,10 @@ export const convRules: Pick<Rules, 'conv'> = {
       };
       const [startX, startW, startY] = [startsOf('x'), startsOf('w'), startsOf('y')];
       const [n, , , ci] = shapes.x.slice(-AXES) as [number, number, number, number];
-      const co = shapes.w.at(part === 'inputGradient' ? -1 : -AXES)!;
+      const co = shapes.w.at(result === 'x' ? -1 : -AXES)!;
       const taps = size[0] * size[1];
       // Strides of the weights along channels, output channels and taps.
-      const [stepC, stepF, stepTap] = part === 'inputGradient' ? [taps * co, 1, co] : [1, taps * ci, ci];
+      const [stepC, stepF, stepTap] = result === 'x' ? [taps * co, 1, co] : [1, taps * ci, ci];
       const data = new Float64Array(sizeOf(out.shape));
       for (let p = 0; p < sizeOf(batch); p++) {
         const [x0, w0, y0] = [startX(p), startW(p), startY(p)];
