@@ -1,12 +1,15 @@
-import type { Fields, Layout } from './measures/field.ts';
+import type { Fields, Layout, Summary } from './measures/field.ts';
 import { offDiagonal } from './measures/field.ts';
 import { fold, namesOf } from './measures/list.ts';
+import type { StageSummary } from './measures/measure.ts';
 import { stagesOf } from './network-info.ts';
-import { all, type Measures, type SampleMeasures } from './results.ts';
+import type { Measures, SampleMeasures } from './results.ts';
 import { meanOf, spreadOf } from './statistics.ts';
 
 const paths = namesOf('sample', 'path');
 const pairs = namesOf('sample', 'pair');
+const further = fold('summary') as unknown as Record<string, Summary<never, SampleMeasures>>;
+const ofStages = fold('stageSummary') as unknown as Record<string, StageSummary<SampleMeasures>>;
 
 type Part = Readonly<Record<string, never>>;
 const joins: Readonly<Record<Exclude<Layout, 'whole'>, (parts: never[]) => unknown>> = {
@@ -56,21 +59,13 @@ export function summarize(
   const perStage = stagesOf(stages).map((range) => ({
     ...each(paths, (name) => over((s) => value(s.perStage[range.stage]!, name))),
     ...each(pairs, (name) => over((s) => offDiagonal(value(s, name), range.start, range.end))),
-    ...Object.fromEntries(
-      all.flatMap((m) =>
-        Object.entries(m.stageSummary ?? {}).map(([name, summary]) => [name, summary.of(samples, range)]),
-      ),
-    ),
+    ...each(Object.keys(ofStages), (name) => ofStages[name]!.of(samples, range)),
   }));
   return {
     ...each([...paths, ...namesOf('sample', 'stage')], (name) => over((s) => value(s, name))),
     ...each(pairs, (name) => over((s) => offDiagonal(value(s, name)))),
     ...each(blockNames, (name) => Array.from({ length: depth }, (_, i) => over((s) => value(s, name)[i]!))),
-    ...Object.fromEntries(
-      all.flatMap((m) =>
-        Object.entries(m.summary ?? {}).map(([name, summary]) => [name, summary.of(samples, depth)]),
-      ),
-    ),
+    ...each(Object.keys(further), (name) => further[name]!.of(samples, depth)),
     perStage,
   } as Measures['summary'];
 }

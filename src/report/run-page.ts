@@ -1,6 +1,7 @@
 import type { Shown } from '../analysis/measures/figure.ts';
+import { fold } from '../analysis/measures/list.ts';
 import { blocksInWords } from '../analysis/network-info.ts';
-import { type Analysis, all, type Measures } from '../analysis/results.ts';
+import type { Analysis, Measures } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
 import { format, formatSpread, percent } from '../number-format.ts';
 import { type ReportData, shown } from './data.ts';
@@ -99,9 +100,7 @@ function measurement(analysis: Analysis): Row[] {
 
 /** How measures were taken, in their own words. */
 export const facts = ({ trained, initialization }: Analysis): Row[] =>
-  all.flatMap((m) =>
-    Object.entries(m.facts ?? {}).map(([name, of]): Row => [name, of(trained, initialization)]),
-  );
+  Object.entries(fold('facts')).map(([name, of]): Row => [name, of(trained, initialization)]);
 
 const show = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '—'));
 

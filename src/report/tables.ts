@@ -1,7 +1,7 @@
 import type { Row, Shown } from '../analysis/measures/figure.ts';
 import { fold, namesOf } from '../analysis/measures/list.ts';
 import { stagesOf } from '../analysis/network-info.ts';
-import { all, type Measures } from '../analysis/results.ts';
+import type { Measures } from '../analysis/results.ts';
 import { scalar, scalarNames, series } from '../analysis/scalars.ts';
 import { type Spread, spreadOf } from '../analysis/statistics.ts';
 import { range } from '../lists.ts';
@@ -18,7 +18,7 @@ const pairs = namesOf('sample', 'pair');
 const grids = namesOf('sample', 'grid');
 /** A stage's spreads, further summaries, and what is gathered in it. */
 const spread = [...paths, ...pairs];
-const columns = all.flatMap((m) => Object.entries(m.stageSummary ?? {}));
+const columns = Object.entries(fold('stageSummary'));
 const apart = namesOf('gathered', 'stages');
 
 /** Tables with a row per scalar, stage, block, sample or pair, and those of measures that have their own. */
