@@ -44,7 +44,7 @@ export interface World<P extends Part> {
 
 /**
  * Runs parts in order, the most valuable first, for `seconds` altogether. Each gets a share of the rest by
- * weight, and at minimum its minimum, so what one leaves goes to all after it. A part with too little left is
+ * weight, and at least its minimum, so what one leaves goes to all after it. A part with too little left is
  * not started; one that fails does not keep the others from running.
  */
 export async function runDay<P extends Part>(

@@ -13,7 +13,7 @@ export type { ConvSpec } from './conv-problem.ts';
  * A convolution, its input gradient or its weight gradient as an implicit matrix product in NHWC. Bindings:
  * {@link ConvSpec}'s operands in order, then the result. docs/rejected.md has what is slower.
  *
- * The order of summation depends only on sizes and variant; weight gradients sum blocks of some 2,000 pixels.
+ * The order of summation depends only on sizes and variant; weight gradients sum some 2,000 pixels a block.
  *
  * @throws CollimateError if there are more than three batch dimensions
  */
