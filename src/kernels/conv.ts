@@ -4,7 +4,7 @@ import { type ConvSpec, convForm, convKernel, finishes, groupOfPixels, productOf
 import { convTiles } from './conv-tiled.ts';
 import { blocksOf, type TiledShape, tiledName, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
-import { countOf } from './product.ts';
+import { countOf, isBrief } from './product.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
 export type { ConvSpec } from './conv-problem.ts';
@@ -48,17 +48,22 @@ function problemOf({ part, window, images, channels, outputChannels, batch }: Co
 
 /** Rows of a tile, if the result has that many; fewer reuse too little of what registers hold. */
 const ROWS = [32, 16, 8];
-const COLUMNS = 32;
 
-/** A tile of 32 columns, or fewer for narrower results, where lanes would idle. */
+/** Terms of each element of the product. */
+function lengthOf(spec: ConvSpec): number {
+  const { depth, grid } = productOf(spec);
+  const [height, width] = spec.window.size;
+  return spec.part === 'weightGradient' ? spec.images * grid[0] * grid[1] : height * width * depth;
+}
+
+/** A tile of 32 columns, or fewer for narrower results, where lanes would idle, and for brief products. */
 function broadcastTile(spec: ConvSpec, lanes: number): ConvTile {
   const { cols, rows } = productOf(spec);
-  const most = Math.max(1, COLUMNS / lanes);
+  const side = isBrief(2 * countOf(spec.batch) * rows * cols * lengthOf(spec), lanes) ? 16 : 32;
+  const most = Math.max(1, side / lanes);
   const columns = [1, 2, 4, 8].find((c) => c * lanes >= cols || c >= most)!;
-  return {
-    rows: ROWS.filter((r) => r >= lanes && (r < 2 * rows || r === ROWS.at(-1))).at(0) ?? lanes,
-    columns,
-  };
+  const fits = (r: number) => r >= lanes && r <= side && (r < 2 * rows || r === ROWS.at(-1));
+  return { rows: ROWS.find(fits) ?? lanes, columns };
 }
 
 export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTraits): Kernel {
@@ -74,8 +79,7 @@ export function broadcastConv(spec: ConvSpec, tile: ConvTile, traits: AdapterTra
 /** All kernels with shared-memory tiles that the adapter can run, the best guess first. */
 export function tiledConvs(spec: ConvSpec, traits: AdapterTraits): Kernel[] {
   const { rows, cols, depth, grid, phases } = productOf(spec);
-  const taps = spec.window.size[0] * spec.window.size[1];
-  const length = spec.part === 'weightGradient' ? spec.images * grid[0] * grid[1] : taps * depth;
+  const length = lengthOf(spec);
   const problems = countOf(spec.batch);
   const form = convForm(spec, 4, traits);
   const kernel = (shape: TiledShape) => {

@@ -3,7 +3,7 @@ import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-bro
 import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
 import { blocksOf, matrices, tiledName, tiledSource } from './matmul-tiled.ts';
 import { accessWords } from './operand.ts';
-import { countOf, groupOf, sharedSource } from './product.ts';
+import { countOf, groupOf, isBrief, sharedSource } from './product.ts';
 import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
@@ -105,10 +105,11 @@ const WORTH_TRYING = 1.3;
 
 /** Tiles to choose from, first what should finish first when shared among the cores, and none far slower. */
 function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[] {
-  const { m, n, batch } = spec;
+  const { m, n, k, batch } = spec;
   const { a, b } = matmulForm(spec, traits);
   const lanes = traits.subgroupSize;
   const products = countOf(batch);
+  if (isBrief(2 * products * m * n * k, lanes)) return [{ rows: 16, vectors: 1 }];
   const tiles = a.access === 'texels' && b.access === 'texels' ? TILES_OF_TEXELS : TILES;
   return tiles
     .filter(({ rows }) => rows >= lanes)
