@@ -1,9 +1,9 @@
 import { CollimateError } from './errors.ts';
 
-/** How a format, such as `collimate/analysis@2`, relates to the wanted one; `other`: unrelated or none. */
-export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer' | 'other' {
-  if (given === wanted) return 'same';
-  const [name, version] = parts(wanted);
+/** How a format, such as `collimate/analysis@2`, relates to the one expected; `other`: unrelated or none. */
+export function ageOf(given: unknown, expected: string): 'same' | 'older' | 'newer' | 'other' {
+  if (given === expected) return 'same';
+  const [name, version] = parts(expected);
   const [givenName, givenVersion] = typeof given === 'string' ? parts(given) : [];
   if (givenName !== name || !(givenVersion! > 0)) return 'other';
   return givenVersion! < version ? 'older' : 'newer';
@@ -13,10 +13,10 @@ export function ageOf(given: unknown, wanted: string): 'same' | 'older' | 'newer
 export function otherFormat(
   path: string,
   given: unknown,
-  wanted: string,
+  expected: string,
   remedies: { readonly older: string; readonly other: string },
 ): CollimateError {
-  const age = ageOf(given, wanted);
+  const age = ageOf(given, expected);
   const remedy =
     age === 'newer'
       ? 'Update Collimate: a newer version has written it.'
@@ -25,7 +25,7 @@ export function otherFormat(
     typeof given === 'string'
       ? `has the format ${given.length > 60 ? `${given.slice(0, 57)}…` : given}`
       : 'does not say its format';
-  return new CollimateError(`${path} ${has}, where this version of Collimate reads ${wanted}`, remedy);
+  return new CollimateError(`${path} ${has}, where this version of Collimate reads ${expected}`, remedy);
 }
 
 const parts = (format: string): [string, number] => {

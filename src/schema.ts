@@ -62,11 +62,11 @@ function problem(issue: v.BaseIssue<unknown>): string {
   const place = [first?.replace(/^\./, ''), ...rest].join('') || 'as a whole';
   if (issue.expected === 'never') return `${place} is not known here`;
   if (issue.input === undefined && issue.type.endsWith('object')) return `${place} is missing`;
-  return `${place}: expected ${wanted(issue)}, got ${shown(issue.input)}`;
+  return `${place}: expected ${expectedBy(issue)}, got ${shown(issue.input)}`;
 }
 
-function wanted({ type, issues, expected, message }: v.BaseIssue<unknown>): string {
-  if (issues) return [...new Set(issues.map(wanted))].join(' or ');
+function expectedBy({ type, issues, expected, message }: v.BaseIssue<unknown>): string {
+  if (issues) return [...new Set(issues.map(expectedBy))].join(' or ');
   return type === 'custom' || expected === null ? message : wordsFor(expected);
 }
 

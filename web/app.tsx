@@ -35,9 +35,9 @@ export function App() {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   /** Starts with these settings, in place of others that were to follow. */
-  const begin = (wanted: PageSettings, after = 0) => {
+  const begin = (settings: PageSettings, after = 0) => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => start(wanted), after);
+    timer.current = setTimeout(() => start(settings), after);
   };
   const apply = (changed: PageSettings) => {
     setAddress({ settings: changed });

@@ -82,9 +82,9 @@ export function useTraining(settings: PageSettings) {
   const [training, hear] = useReducer(heard, nothing);
   const worker = useRef<Worker>(undefined);
   const send = (command: Command) => worker.current?.postMessage(command);
-  const start = (wanted: PageSettings) => {
+  const start = (settings: PageSettings) => {
     hear({ type: 'starting' });
-    send({ type: 'start', settings: wanted });
+    send({ type: 'start', settings });
   };
   useEffect(() => {
     const own = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });

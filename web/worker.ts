@@ -18,7 +18,7 @@ let duel: Duel | undefined;
 /** The page's last instructions. */
 let [paused, stepsPerSecond] = [false, SPEED];
 /** Settings to start with once the current run has ended. */
-let wanted: PageSettings | undefined;
+let next: PageSettings | undefined;
 let running = false;
 
 async function open(): Promise<Gpu> {
@@ -43,28 +43,28 @@ async function run(): Promise<void> {
   if (running) return;
   running = true;
   try {
-    while (wanted) {
-      const settings = wanted;
-      wanted = undefined;
+    while (next) {
+      const settings = next;
+      next = undefined;
       opening ??= open();
       const gpu = await opening;
       using current = await Duel.create(gpu, images, settings, report);
       duel = current;
       Object.assign(duel, { paused, stepsPerSecond });
       // Settings may have come while kernels were compiling.
-      if (!wanted) await duel.run();
+      if (!next) await duel.run();
       duel = undefined;
-      if (!wanted) report({ type: 'finished' });
+      if (!next) report({ type: 'finished' });
     }
   } catch (error) {
     duel = undefined;
     const { message = String(error), remedy } = await causeOf(error);
-    if (!wanted) report({ type: 'failed', message, remedy });
+    if (!next) report({ type: 'failed', message, remedy });
   } finally {
     running = false;
   }
   // Settings may have come during the search for the cause.
-  if (wanted) run();
+  if (next) run();
 }
 
 addEventListener('message', ({ data }: MessageEvent<Command>) => {
@@ -73,7 +73,7 @@ addEventListener('message', ({ data }: MessageEvent<Command>) => {
       images = unpack(data.bytes);
       return;
     case 'start':
-      wanted = data.settings;
+      next = data.settings;
       duel?.stop();
       run();
       return;

@@ -63,7 +63,7 @@ export function tasks(folder: string, adapter: string): Task[] {
       },
     },
     run('smoke', { weight: 150, minimum: 45 }),
-    // It trains and measures at minimum three times what the smoke preset does.
+    // It trains and measures at least three times what the smoke preset does.
     run('quick', {
       weight: 150,
       minimum: (seconds) => Math.max(30, 3 * (seconds.get('mnist-fc-smoke') ?? 0)),

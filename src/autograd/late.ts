@@ -1,5 +1,5 @@
 /** Modules that recorded operations need and that are not loaded yet. */
-const wanted = new Set<Late<unknown>>();
+const needed = new Set<Late<unknown>>();
 
 /** A module of rarely needed kernels: recorded operations want it, and {@link loadWanted} loads it. */
 export class Late<T> {
@@ -8,12 +8,12 @@ export class Late<T> {
   constructor(private readonly get: () => Promise<T>) {}
 
   want(): void {
-    if (!this.#module) wanted.add(this);
+    if (!this.#module) needed.add(this);
   }
 
   async load(): Promise<void> {
     this.#module = await this.get();
-    wanted.delete(this);
+    needed.delete(this);
   }
 
   get module(): T {
@@ -23,7 +23,7 @@ export class Late<T> {
 }
 
 export async function loadWanted(): Promise<void> {
-  await Promise.all([...wanted].map((module) => module.load()));
+  await Promise.all([...needed].map((module) => module.load()));
 }
 
 export const lateKernels = {

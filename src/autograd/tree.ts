@@ -24,7 +24,7 @@ function isNode(x: unknown, path: string): x is Node {
   const prototype = Object.getPrototypeOf(x);
   if (Array.isArray(x) || prototype === null || Object.getPrototypeOf(prototype) === null) return true;
   throw new CollimateError(
-    `a structure holds ${describe(x)}${path && ` at ${path}`}, whose contents nobody would see`,
+    `a structure holds ${describe(x)}${path && ` at ${path}`}, whose contents would be ignored`,
     'Put tensors and arrays into lists and plain records; let functions close over everything else.',
   );
 }

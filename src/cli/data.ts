@@ -42,7 +42,7 @@ const program = new Command(invocation('data'))
   .description('Shows, fetches and verifies the datasets.')
   .option('--data-dir <folder>', 'where they are kept (default: $COLLIMATE_DATA, or a folder in the cache)')
   .option('--debug', 'print stack traces');
-const names = () =>
+const datasetNames = () =>
   new Argument('[names...]', 'datasets').choices([
     ...new Set([...Object.keys(choices), ...Object.keys(datasets)]),
   ]);
@@ -54,12 +54,12 @@ program
 program
   .command('fetch')
   .description('fetches missing files from their publishers; continues interrupted downloads')
-  .addArgument(names().argRequired())
+  .addArgument(datasetNames().argRequired())
   .action(fetchAll);
 program
   .command('verify')
   .description('reads whole datasets and compares checksums (default: those present)')
-  .addArgument(names())
+  .addArgument(datasetNames())
   .action(verify);
 
 let status = 0;
@@ -93,17 +93,17 @@ function list(): void {
   console.log(`\nData folder: ${program.opts<{ dataDir?: string }>().dataDir ?? dataFolder()}`);
 }
 
-async function fetchAll(wanted: readonly string[]): Promise<void> {
-  for (const name of wanted) {
+async function fetchAll(names: readonly string[]): Promise<void> {
+  for (const name of names) {
     const choice = find(name);
     await fetchDataset(choice.dataset, optionsOf(choice));
     console.log(`✓ ${name}: ${whereabouts(choice).where}`);
   }
 }
 
-async function verify(wanted: readonly string[]): Promise<void> {
+async function verify(names: readonly string[]): Promise<void> {
   const here = Object.keys(choices).filter((name) => whereabouts(find(name)).here);
-  for (const name of wanted.length > 0 ? wanted : here) {
+  for (const name of names.length > 0 ? names : here) {
     const choice = find(name);
     try {
       const { train, test } = await loadDataset(choice.dataset, { ...optionsOf(choice), size: VERIFY_SIZE });

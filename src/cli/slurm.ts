@@ -19,7 +19,7 @@ export function checkTime(limit: string): void {
   const seconds = secondsOf(limit);
   if (seconds === undefined || seconds === 0 || seconds >= MIN_S) return; // 0: no limit; sbatch checks form
   throw new CollimateError(
-    `--time ${limit} is ${seconds} s, but a task is told to stop ${NOTICE_S} s before its limit, or up to 60 s earlier`,
+    `--time ${limit} is ${seconds} s, but a task is asked to stop ${NOTICE_S} s before its limit, or up to 60 s earlier`,
     `Give at least ${MIN_S / 60} minutes, such as --time 01:00:00: a shorter task would be requeued forever.`,
   );
 }

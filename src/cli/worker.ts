@@ -86,7 +86,7 @@ async function serve(options: WorkerOptions): Promise<void> {
   }
 }
 
-/** Yields orders as they come, until told that there are no more. */
+/** Yields orders as they come, until there are no more. */
 async function* orders(): AsyncGenerator<Order> {
   for await (const [order] of on(process, 'message') as AsyncIterable<[Order | typeof NO_MORE]>) {
     if (order === NO_MORE) return process.disconnect();

@@ -51,7 +51,7 @@ function nvidia(facts: SystemFacts, found: Outcome): string[] {
     ];
   }
   return [
-    'An NVIDIA GPU is visible, but containers get only its compute libraries unless told otherwise: ' +
+    'An NVIDIA GPU is visible, but containers get only its compute libraries unless configured otherwise: ' +
       'start with `docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all …` (graphics is the part that Vulkan needs).',
     ...(loader
       ? []

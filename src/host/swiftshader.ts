@@ -13,7 +13,7 @@ import { needPackages, packageFolder, packageVersion } from './packages.ts';
 
 /** The npm package that holds SwiftShader, a Vulkan driver in software, and a Vulkan loader. */
 export const SWIFTSHADER = '@sparticuz/chromium';
-const wanted = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
+const FILES = ['libvk_swiftshader.so', 'vk_swiftshader_icd.json', 'libvulkan.so.1'];
 
 /**
  * Unpacks the bundled SwiftShader unless the cache holds it whole. Returns the folder, the driver's manifest
@@ -41,7 +41,7 @@ export async function unpackSwiftShader(cache = cacheFolder()) {
       );
     }
   }
-  const [, manifest, loader] = wanted.map((name) => join(folder, name)) as [string, string, string];
+  const [, manifest, loader] = FILES.map((name) => join(folder, name)) as [string, string, string];
   return { folder, manifest, loader };
 }
 
@@ -69,7 +69,7 @@ async function unpack({ archive, tar }: ReturnType<typeof findBundle>, folder: s
       createBrotliDecompress(),
       tar.extract(fresh, {
         ignore: (_name, header) =>
-          header?.type !== 'directory' && !wanted.includes(basename(header?.name ?? '')),
+          header?.type !== 'directory' && !FILES.includes(basename(header?.name ?? '')),
       }),
     );
     await writeFile(join(fresh, 'sha256.json'), JSON.stringify(await digests(fresh)));
@@ -98,7 +98,7 @@ async function isWhole(folder: string): Promise<boolean> {
 
 async function digests(folder: string): Promise<string[]> {
   return Promise.all(
-    wanted.map(async (name) =>
+    FILES.map(async (name) =>
       createHash('sha256')
         .update(await readFile(join(folder, name)))
         .digest('hex'),

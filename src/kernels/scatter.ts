@@ -15,8 +15,8 @@ export function scatter(
 ): Kernel {
   const [columns, type] = width % 4 === 0 ? [width / 4, 'vec4f'] : [width, 'f32'];
   const lanes = lanesOf(traits);
-  const wanted = Math.ceil((THREADS[traits.kind] * lanes) / (outer * columns));
-  const block = Math.ceil(rows / wanted);
+  const parts = Math.ceil((THREADS[traits.kind] * lanes) / (outer * columns));
+  const block = Math.ceil(rows / parts);
   const threads = outer * columns * Math.ceil(rows / block);
   return {
     name: 'scatter',

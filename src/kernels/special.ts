@@ -13,8 +13,8 @@ export const isNan = (x: string, bits = 'U'): string =>
 export const anyNonFinite = (x: string): string =>
   `any((bitcast<vec4u>(${x}) & vec4u(0x7fffffffu)) >= vec4u(${INFINITY}))`;
 
-/** WGSL of a NaN where `wanted`, else 0; known only at run time, since constants may not be NaN. */
-export const nanWhere = (wanted: string): string => `bitcast<f32>(select(0u, 0x7fc00000u, ${wanted}))`;
+/** WGSL of a NaN where a condition holds, else 0; known only at run time, since constants may not be NaN. */
+export const nanWhere = (condition: string): string => `bitcast<f32>(select(0u, 0x7fc00000u, ${condition}))`;
 
 /** The larger or smaller of two numbers; NaN if one is, by its bits: compilers fold x − x to 0 even then. */
 export const extreme = (

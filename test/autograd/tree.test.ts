@@ -146,7 +146,7 @@ describe('a structure is refused', () => {
       'jvp: tangent 1: expected 2, got 3',
     ],
     [
-      'whose contents nobody would see',
+      'whose contents would be ignored',
       () => trace((a: Tensor) => ({ all: new Map([['a', a]]) }), [of([2])]),
       'a structure holds a Map at all',
     ],

@@ -31,7 +31,7 @@ const job = (change: object = {}) => ({
 });
 
 test.each(['5', '05:59', '0:05:59', '0-00:05', '0-00:05:59'])('a time limit of %s is too short', (limit) => {
-  expect(() => checkTime(limit)).toThrow(/is \d+ s, but a task is told to stop 120 s before its limit/);
+  expect(() => checkTime(limit)).toThrow(/is \d+ s, but a task is asked to stop 120 s before its limit/);
 });
 
 test.each(['0', '6', '06:00', '00:06:00', '0-00:06', '1-0', '1-00:00:00', 'infinite'])(

@@ -163,11 +163,11 @@ const relativeSpread = (vectors: Rows): number | null => variation(vectors.map(n
 function farFromSimplex(vectors: Rows): number | null {
   const norms = vectors.map(norm);
   if (vectors.length < 2 || norms.some((x) => !(x > 0))) return null;
-  const wanted = -1 / (vectors.length - 1);
+  const expected = -1 / (vectors.length - 1);
   let sum = 0;
   for (let a = 0; a < vectors.length; a++)
     for (let b = 0; b < a; b++)
-      sum += Math.abs(dot(vectors[a]!, vectors[b]!) / (norms[a]! * norms[b]!) - wanted);
+      sum += Math.abs(dot(vectors[a]!, vectors[b]!) / (norms[a]! * norms[b]!) - expected);
   return sum / ((vectors.length * (vectors.length - 1)) / 2);
 }
 

@@ -88,7 +88,7 @@ export async function linearities(
       sums = each.map((x, k) => Float64Array.from(x, (value, j) => value + (sums[k]?.[j] ?? 0)));
     }
     const [own, across, [after], [step]] = sums as [Float64Array, Float64Array, [number], [number]];
-    const least = ROUNDING * behind[i]!.reduce((sum, x) => sum + x * x, 0);
+    const minimum = ROUNDING * behind[i]!.reduce((sum, x) => sum + x * x, 0);
     const energies = new Float64Array(features);
     h.forEach((x, k) => {
       energies[k % features]! += x * x;
@@ -104,8 +104,8 @@ export async function linearities(
     const rest = unexplained(x, xy, features, step);
     const known = LEAST * scale.filter((s) => s > 0).length < h.length / features;
     found.push([
-      known && after > least ? 1 - rest / after : null,
-      known && step > least ? 1 - rest / step : null,
+      known && after > minimum ? 1 - rest / after : null,
+      known && step > minimum ? 1 - rest / step : null,
     ]);
   }
   for (const side of sides) side.dispose();

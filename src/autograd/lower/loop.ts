@@ -20,7 +20,7 @@ const part = ({ of, width, pitch }: Rows, row: number): Part => ({ of, offset: r
 
 /**
  * The kernels of all steps of a loop: its body is lowered once, by `stepsOf`, and bound for each step. A
- * carry not wanted at each step alternates between two buffers, one read, one written. Otherwise even and
+ * carry not stored at each step alternates between two buffers, one read, one written. Otherwise even and
  * odd steps have an array each, as no kernel may read a buffer that it writes; both are merged at last.
  */
 export function emitLoop(
@@ -33,14 +33,14 @@ export function emitLoop(
   const loop = loopOf(results[0]!);
   const { length, reverse } = loop;
   const live = new Set<number>();
-  const wanted = results.map(valueIn);
+  const returned = results.map(valueIn);
   results.forEach((node, i) => {
-    if (!node.params.each) live.add(loop.next.indexOf(wanted[i]!));
+    if (!node.params.each) live.add(loop.next.indexOf(returned[i]!));
   });
   let used = new Set<Tensor>();
   for (let before = -1; before < live.size; ) {
     before = live.size;
-    used = new Set(ancestors([...wanted, ...[...live].map((i) => loop.next[i]!)]));
+    used = new Set(ancestors([...returned, ...[...live].map((i) => loop.next[i]!)]));
     for (const [i, x] of loop.carries.entries()) if (used.has(x)) live.add(i);
   }
   const carried = [...live].sort((a, b) => a - b);
@@ -71,7 +71,7 @@ export function emitLoop(
     const width = bytesOf(x);
     const own = lists.filter((node) => carryOf(node) === i);
     const last = results.find(
-      (node, r) => !node.params.each && wanted[r] === y && loop.next.indexOf(y) === i,
+      (node, r) => !node.params.each && returned[r] === y && loop.next.indexOf(y) === i,
     );
     if (!own.length) {
       const pair: Scratch[] = [{ bytes: width }, { bytes: width }];

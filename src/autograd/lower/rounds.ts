@@ -50,7 +50,7 @@ export function inRounds(groups: readonly Group[], fusion: Fusion): readonly Gro
     }
     return false;
   };
-  const wanted = (t: Tensor, parts: ReadonlySet<Group>) =>
+  const needed = (t: Tensor, parts: ReadonlySet<Group>) =>
     outputs.has(t) || (readers.get(t)?.some((reader) => !parts.has(reader)) ?? false);
 
   for (const group of groups) {
@@ -61,7 +61,7 @@ export function inRounds(groups: readonly Group[], fusion: Fusion): readonly Gro
     let own: Merged = { group, parts: new Set([group]), low: group.level };
     for (const to of before) {
       const parts = new Set([...to.parts, group]);
-      const together = !between(to, group) && join(to.group, group, (t) => wanted(t, parts), fusion);
+      const together = !between(to, group) && join(to.group, group, (t) => needed(t, parts), fusion);
       if (!together) continue;
       merged.delete(to);
       own = { group: together, parts, low: to.low };
@@ -77,7 +77,7 @@ export function inRounds(groups: readonly Group[], fusion: Fusion): readonly Gro
       const group =
         to.group.kind === 'kernel' &&
         !between(to, last.group) &&
-        withProduct(to.group, last.group, (t) => wanted(t, parts), fusion);
+        withProduct(to.group, last.group, (t) => needed(t, parts), fusion);
       if (!group) continue;
       const own = { group, parts, low: to.low };
       merged.delete(to);
@@ -115,11 +115,11 @@ function canReduceOn(
   );
 }
 
-/** Two groups as one, or undefined if no kernel can compute both; `wanted` says what others read. */
+/** Two groups as one, or undefined if no kernel can compute both; `needed` tells what others read. */
 function join(
   first: Group,
   second: Group,
-  wanted: (t: Tensor) => boolean,
+  needed: (t: Tensor) => boolean,
   fusion: Fusion,
 ): Group | undefined {
   if ((second.kind !== 'reduce' && second.kind !== 'pointwise') || second.rounds) return undefined;
@@ -135,14 +135,14 @@ function join(
 
   const reductions = [...earlier, ...second.nodes.filter(isReduce)];
   const inside = [...(first.rounds?.inside ?? []), ...second.nodes.filter((t) => !isReduce(t))];
-  return groupInRounds({ reductions, inside, level: second.level }, wanted, fusion);
+  return groupInRounds({ reductions, inside, level: second.level }, needed, fusion);
 }
 
 /** A product and its reductions as one group; undefined where no workgroup has all rows of some columns. */
 function withProduct(
   made: Group,
   { level, reads, rounds }: Group,
-  wanted: (t: Tensor) => boolean,
+  needed: (t: Tensor) => boolean,
   fusion: Fusion,
 ): Group | undefined {
   const [node] = made.nodes as [Tensor];
@@ -159,7 +159,7 @@ function withProduct(
     return undefined;
   if ([...replaced.values()].some((t) => made.reads.includes(t))) return undefined;
   const inside = [...(made.chain ? [node] : []), ...rounds!.inside];
-  return groupInRounds({ reductions: rounds!.reductions, inside, level, product, spec }, wanted, fusion);
+  return groupInRounds({ reductions: rounds!.reductions, inside, level, product, spec }, needed, fusion);
 }
 
 interface Parts {
@@ -172,12 +172,12 @@ interface Parts {
 
 function groupInRounds(
   { reductions, inside, level, product, spec }: Parts,
-  wanted: (t: Tensor) => boolean,
+  needed: (t: Tensor) => boolean,
   { materialized, traits }: Fusion,
 ): Group | undefined {
   const [like] = reductions as [Tensor<'reduce'>];
   const space = like.inputs[0]!.shape;
-  const further = [...(product ? [product] : []), ...inside].filter(wanted);
+  const further = [...(product ? [product] : []), ...inside].filter(needed);
   const roots = [...reductions.map((t) => t.inputs[0]!), ...further];
   const computed = new Set(inside);
   const atHand = (t: Tensor) => behind(t) === product || (materialized(t) && !computed.has(behind(t)));
@@ -186,7 +186,7 @@ function groupInRounds(
   const expression = withTotals(whole, reductions, product);
   if (!expression || expression.buffers.some((t) => computed.has(t))) return undefined;
   const operands = product?.inputs.map(aliasRoot) ?? [];
-  const stored = reductions.map(wanted);
+  const stored = reductions.map(needed);
   const nodes = [...reductions.filter((_, i) => stored[i]), ...further];
   if (operands.length + expression.buffers.length + nodes.length > traits.maxStorageBuffersPerStage)
     return undefined;

@@ -47,10 +47,10 @@ export function pointwise<P extends Primitive>(op: P, spec: Pointwise<P>): Rule<
         const want = spec.operands[i]!;
         const choice: readonly DType[] | undefined = COMMON[want as keyof typeof COMMON];
         if (choice) common ??= choice.includes(t.dtype) ? t.dtype : choice[0]!;
-        const wanted = choice ? common! : want;
-        if (t.dtype !== wanted) {
+        const expected = choice ? common! : want;
+        if (t.dtype !== expected) {
           throw new CollimateError(
-            `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${wanted}`,
+            `${op}: operand ${i} of shape ${formatShape(t.shape)} is ${t.dtype}, expected ${expected}`,
             'Convert it with cast.',
           );
         }

@@ -72,11 +72,11 @@ export const scanRules: Pick<Rules, 'scan'> = {
     },
     reference: (inputs, { loop: key, value, each }, { shape }) => {
       const loop = key as Loop;
-      const wanted = loop.values[value]!;
+      const result = loop.values[value]!;
       let [carries, rows, shared] = parts(loop, inputs);
-      const nodes = ancestors([...loop.next, wanted]);
+      const nodes = ancestors([...loop.next, result]);
       const data = new Float64Array(sizeOf(shape));
-      const size = wanted.size;
+      const size = result.size;
       for (let step = 0; step < loop.length; step++) {
         const t = loop.reverse ? loop.length - 1 - step : step;
         const row = ({ data }: NdArray, x: Tensor) => data.subarray(t * x.size, (t + 1) * x.size);
@@ -87,7 +87,7 @@ export const scanRules: Pick<Rules, 'scan'> = {
         ];
         const known = new Map<Tensor, NdArray>(loop.symbols.map((x, i) => [x, given[i]!]));
         evaluate(nodes, known);
-        data.set(known.get(wanted)!.data, each ? t * size : 0);
+        data.set(known.get(result)!.data, each ? t * size : 0);
         carries = loop.next.map((x) => known.get(x)!);
       }
       return data;

@@ -37,13 +37,13 @@ export function weightsOf(
     [...network.parameters, ...statistics].map(({ name, shape }) => [name, mapping(name, shape)]),
   );
   const found = [...sources.values()].filter((source) => source !== undefined);
-  const wanted = new Map(found.map(({ name, shape }) => [name, shape]));
-  const lacking = [...wanted.keys()].filter((name) => !files.shapes.has(name));
-  const others = [...wanted].flatMap(([name, shape]) => {
+  const expected = new Map(found.map(({ name, shape }) => [name, shape]));
+  const lacking = [...expected.keys()].filter((name) => !files.shapes.has(name));
+  const others = [...expected].flatMap(([name, shape]) => {
     const own = files.shapes.get(name);
     return own && `${own}` !== `${shape}` ? `${name} as [${own}], expected [${shape}]` : [];
   });
-  const extra = [...files.shapes.keys()].filter((name) => !wanted.has(name) && !IDLE.test(name));
+  const extra = [...files.shapes.keys()].filter((name) => !expected.has(name) && !IDLE.test(name));
   const problems = [
     ...(lacking.length ? [`lacks ${some(lacking)}`] : []),
     ...(others.length ? [`has ${some(others)}`] : []),
