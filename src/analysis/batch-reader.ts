@@ -1,5 +1,5 @@
 import { DeviceArray } from '../autograd/array.ts';
-import { add, div, iota, minimum } from '../autograd/functions.ts';
+import { add, array, div, iota, minimum } from '../autograd/functions.ts';
 import { sizeOf } from '../autograd/shape.ts';
 import type { As } from '../autograd/signature.ts';
 import type { Tensor } from '../autograd/tensor.ts';
@@ -13,6 +13,13 @@ import { Loader } from '../train/loader.ts';
 import type { Network, Weights } from '../train/network.ts';
 import { BUDGET_BYTES } from './batches.ts';
 
+interface BatchOptions {
+  readonly label: string;
+  readonly count: number;
+  readonly batch: number;
+  readonly chosen?: readonly number[];
+}
+
 /** A function of images, compiled for batches of a set. */
 export interface BatchReader<R> extends Disposable {
   /** Results per batch with the current weights: read each before the next; its first `rows` rows count. */
@@ -23,20 +30,25 @@ export interface BatchReader<R> extends Disposable {
   }>;
 }
 
-/** `weights` are parameters and running statistics by name; the first `count` examples are read. */
+/**
+ * `weights` are parameters and running statistics by name; the first `count` examples are read, or those
+ * numbered `chosen`, in one batch.
+ */
 export async function batchReader<R>(
   gpu: Gpu,
   network: Network,
   weights: Readonly<Record<string, DeviceArray>>,
   examples: DeviceExamples,
-  { label, count, batch }: { readonly label: string; readonly count: number; readonly batch: number },
+  { label, count, batch, chosen }: BatchOptions,
   of: (weights: Weights, x: Tensor) => R,
 ): Promise<BatchReader<R>> {
-  const loader = new Loader(gpu, examples, batch, (step, i) => Math.min(step * batch + i, count - 1));
+  const order = (step: number, i: number) => chosen?.[i] ?? Math.min(step * batch + i, count - 1);
+  const loader = new Loader(gpu, examples, batch, order);
   const position = DeviceArray.zeros(gpu, [1], 'u32', 'position');
   const inputs = [weights, loader.table, position];
   const program = await bound(gpu, label, inputs, (weights: Weights, images: Tensor, position: Tensor) => {
-    const index = minimum(add(iota([batch]), position), count - 1);
+    const next = minimum(add(iota([batch]), position), count - 1);
+    const index = chosen ? array(chosen, [batch], 'u32') : next;
     const rows = loader.rows(div(position, batch), index);
     return of(weights, inputsOf(images, rows, examples, network.input));
   });
@@ -60,6 +72,12 @@ export function rowsOf(stage: Stage): { readonly features: number; readonly posi
   return { features, positions: sizeOf(stateShape(stage)) / features };
 }
 
+/** Examples whose h at all points fits into memory. */
+export function pointsBatch(gpu: Gpu, network: ResidualNetwork): number {
+  const bytes = network.stages.reduce((sum, s) => sum + 4 * (s.blocks.length + 1) * sizeOf(stateShape(s)), 0);
+  return Math.max(1, Math.min(Math.floor(BUDGET_BYTES / 2 / bytes), evaluationBatch(network, gpu.traits)));
+}
+
 /** h at all points, [stage][point], of the first `count` examples: every `stride`-th row of features. */
 export async function readPoints(
   gpu: Gpu,
@@ -69,13 +87,7 @@ export async function readPoints(
   count: number,
   stride: (stage: number) => number = () => 1,
 ): Promise<Float32Array[][]> {
-  const bytes = network.stages.reduce((sum, s) => sum + 4 * (s.blocks.length + 1) * sizeOf(stateShape(s)), 0);
-  const most = Math.max(1, Math.floor(BUDGET_BYTES / 2 / bytes));
-  const options = {
-    label: 'points',
-    count,
-    batch: Math.min(count, most, evaluationBatch(network, gpu.traits)),
-  };
+  const options = { label: 'points', count, batch: Math.min(count, pointsBatch(gpu, network)) };
   using reader = await batchReader(gpu, network, weights, examples, options, (weights, x) => ({
     points: network.representations(weights, x, inferenceNorm).points,
   }));

@@ -12,6 +12,7 @@ import { DeviceTask } from '../experiments/task.ts';
 import { openGpu } from '../host/open.ts';
 import { needPackages, REPORT_PACKAGES } from '../host/packages.ts';
 import { parseNumber, type Range, whole } from '../settings/row.ts';
+import { rowOf } from '../settings/settings.ts';
 import type { TuneMode } from '../tuner/tuner.ts';
 import { adapterOption, tuneOption } from './options.ts';
 import { tunerFor } from './resume.ts';
@@ -27,6 +28,7 @@ interface Options extends Omit<SubjectOptions, 'resolution' | 'images' | 'length
   readonly seed?: string;
   readonly convention?: 'branch' | 'post-activation';
   readonly control: 'initial' | 'permuted';
+  readonly lens?: boolean;
   readonly adapter?: string;
   readonly out?: string;
   readonly tune?: TuneMode;
@@ -92,6 +94,7 @@ const program = new Command(invocation('analyze'))
       .choices(['initial', 'permuted'])
       .default('initial'),
   )
+  .option('--lens', rowOf('lens').what)
   .addOption(adapterOption())
   .option('--data-dir <folder>', 'where datasets are kept (default: $COLLIMATE_DATA, or a cache folder)')
   .addOption(tuneOption('as in its run, or on'))
@@ -156,6 +159,7 @@ export async function run(words: readonly string[]): Promise<number> {
     trainingSeed: seed,
     seed: chosen.seed ?? seed,
     compress: config?.settings.compress,
+    lens: given.lens ?? config?.settings.lens,
     samples: chosen.samples ?? config?.settings.samples ?? usual?.samples ?? 16,
   });
   const text = `${JSON.stringify({ ...analysis, kernels: tuner.choices } satisfies Analysis, null, 2)}\n`;

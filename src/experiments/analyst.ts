@@ -22,6 +22,8 @@ export interface AnalysisRequest {
   readonly control?: 'initial' | 'permuted' | undefined;
   /** Whether to measure what remains when blocks are replaced; default: false. */
   readonly compress?: boolean | undefined;
+  /** Whether to measure the Jacobian lens, at initialization too; default: false. */
+  readonly lens?: boolean | undefined;
   /** Number K of leading triples to compare; default: the number of classes. */
   readonly triples?: number | undefined;
   /** Singular values to find, at least K; default: three times the classes, or as many as fit. */
@@ -36,7 +38,8 @@ const WIDE_FROM = 1e6;
 /** Measures one network at any number of training steps; programs over whole datasets are compiled once. */
 export function analystOf(data: DeviceTask, network: ResidualNetwork, request: AnalysisRequest) {
   const { gpu, task } = data;
-  const { trainingSeed: _, control: __, samples: count, compress = false, ...chosen } = request;
+  const { trainingSeed: _, control: __, samples: count, ...rest } = request;
+  const { compress = false, lens = false, ...chosen } = rest;
   const settings = analysisSettings(network, chosen);
   const samples = analysisSamples(task, count, request.seed);
   const state = new TrainingState(gpu, network);
@@ -86,6 +89,7 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
         test: data.test,
         brief,
         compress: compress && !brief,
+        lens,
         classifies,
         features: { ...read, labels },
         classifier: classifierRows(network, host),

@@ -80,7 +80,7 @@ export async function reproduce(
     record();
     session.onStage?.('train', network);
     const { experiment, network: options, training, normalization } = own;
-    const { testEvery, seed, samples, compress } = own.settings;
+    const { testEvery, seed, samples, compress, lens } = own.settings;
     const info = { experiment, network: options, training, normalization };
     const reporting = {
       onProgress: (progress: TrainingProgress) => session.onProgress(progress, network),
@@ -104,7 +104,7 @@ export async function reproduce(
     folder.remove(REPORT); // If there is one, it is of an earlier analysis.
     session.onStage?.('analyze', network);
     analyses++;
-    const request = { trainingSeed: seed, seed, samples, compress };
+    const request = { trainingSeed: seed, seed, samples, compress, lens };
     const analysis = known ?? (await analyzeRun(data, options, state, request));
     if (!known) into.writeJson(ANALYSIS, analysis);
     await measureCourse(data, into, own, analysis.initialization);

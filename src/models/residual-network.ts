@@ -237,9 +237,19 @@ export abstract class ResidualNetwork implements Network {
     return this.options.activation === 'relu' ? relu(sum) : sum;
   }
 
-  /** What the classifier reads: h_{L+1}'s mean over positions, [… , n, features], of [… , n, ...shape]. */
-  features(last: Tensor, _weights: Weights): Tensor {
+  /** What the classifier reads, [… , n, features], of h_{L+1} [… , n, ...state]. */
+  features(last: Tensor, weights: Weights): Tensor {
+    return this.normed(this.pooled(last), weights);
+  }
+
+  /** The same in front of a norm behind the blocks: the mean of h_{L+1} over positions, or one token. */
+  pooled(last: Tensor): Tensor {
     return this.stages.at(-1)!.shape.length > 1 ? globalAveragePool(last) : last;
+  }
+
+  /** What that norm, if any, makes of it. */
+  normed(pooled: Tensor, _weights: Weights): Tensor {
+    return pooled;
   }
 
   /** Logits [… , n, classes] of what the classifier reads. */
@@ -249,14 +259,15 @@ export abstract class ResidualNetwork implements Network {
 
   /**
    * h before each of a stage's blocks and after its last, `points[stage]`, and F of these blocks,
-   * `branches[stage]`, each [n, ...shape]; what the classifier reads; and the logits.
+   * `branches[stage]`, each [n, ...shape]; what the classifier reads, also in front of a norm; and the
+   * logits. `shift` may move h before block i, and behind the last.
    */
-  representations(weights: Weights, x: Tensor, norm: Normalizer) {
-    const { path, branches, features, logits } = this.#run(weights, x, norm);
+  representations(weights: Weights, x: Tensor, norm: Normalizer, shift?: (h: Tensor, i: number) => Tensor) {
+    const { path, branches, ...outputs } = this.#run(weights, x, norm, {}, shift);
     // Stages may take turns: a stage ends where the block after its last one begins.
     const places = this.stages.map(({ blocks }) => blocks.map((block) => this.blocks.indexOf(block)));
     const points = places.map((own) => [...own, own.at(-1)! + 1].map((i) => path[i]!));
-    return { points, branches: places.map((own) => own.map((i) => branches[i]!)), features, logits };
+    return { points, branches: places.map((own) => own.map((i) => branches[i]!)), ...outputs };
   }
 
   /** What `points` holds after each block, which is at a point of another stage if stages take turns. */
@@ -272,9 +283,15 @@ export abstract class ResidualNetwork implements Network {
   }
 
   /** h before each block and after the last, F of each, what the classifier reads, and the logits. */
-  #run(given: Weights, x: Tensor, norm: Normalizer, noise: BlockNoise = {}) {
+  #run(
+    given: Weights,
+    x: Tensor,
+    norm: Normalizer,
+    noise: BlockNoise = {},
+    shift = (h: Tensor, _: number) => h,
+  ) {
     const weights = this.ofBlocks(given);
-    const path = [this.stem(weights, x, norm)];
+    const path = [shift(this.stem(weights, x, norm), 0)];
     const branches: Tensor[] = [];
     for (const block of this.blocks) {
       const h = path.at(-1)!;
@@ -282,10 +299,11 @@ export abstract class ResidualNetwork implements Network {
       const own = this.branch(weights, block, h, norm, noise);
       const branch = noise.branch?.(own, block) ?? own;
       branches.push(branch);
-      path.push(this.join(shortcut, branch, weights, block));
+      path.push(shift(this.join(shortcut, branch, weights, block), path.length));
     }
-    const features = this.features(path.at(-1)!, weights);
-    return { path, branches, features, logits: this.classify(weights, features) };
+    const pooled = this.pooled(path.at(-1)!);
+    const features = this.normed(pooled, weights);
+    return { path, branches, pooled, features, logits: this.classify(weights, features) };
   }
 }
 

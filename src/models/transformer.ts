@@ -195,14 +195,16 @@ export class Transformer extends ResidualNetwork {
     return this.#norm(weights, `${block}.mlp.norm.weight` in weights ? `${block}.mlp` : block, sum);
   }
 
-  /** h_{L+1} of the token that the classifier reads, or its mean over tokens, normalized. */
-  override features(last: Tensor, weights: Weights): Tensor {
-    const { width } = this.options;
-    const { tokens, read, finalNorm } = this.#sizes;
+  /** h_{L+1} of the token that the classifier reads, or its mean over tokens. */
+  override pooled(last: Tensor): Tensor {
+    const { tokens, read } = this.#sizes;
     const at = read === 'first' ? 0 : tokens - 1;
     const token = read === 'mean' ? mean(last, -2) : slice(last, at, at + 1, -2);
-    const x = reshape(token, [width], 2);
-    return finalNorm ? this.#norm(weights, '', x) : x;
+    return reshape(token, [this.options.width], 2);
+  }
+
+  override normed(pooled: Tensor, weights: Weights): Tensor {
+    return this.#sizes.finalNorm ? this.#norm(weights, '', pooled) : pooled;
   }
 }
 

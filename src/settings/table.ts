@@ -30,6 +30,7 @@ export interface Settings extends Required<TrainingOptions> {
   readonly testEvery: number;
   readonly samples: number;
   readonly compress: boolean;
+  readonly lens: boolean;
   readonly depth?: number;
   readonly width?: number;
   readonly channels?: number;
@@ -197,6 +198,12 @@ export const rows: { readonly [K in keyof Settings]-?: Row<Exclude<Settings[K], 
   compress: {
     label: 'Compressed networks',
     what: 'also measure what is left where blocks are replaced, which takes longer',
+    ...{ type: 'flag', changes: 'analysis', default: false },
+    shown: () => 'measured',
+  },
+  lens: {
+    label: 'Jacobian lens',
+    what: 'also measure how well the mean Jacobian of all later blocks stands for them, which takes longer',
     ...{ type: 'flag', changes: 'analysis', default: false },
     shown: () => 'measured',
   },

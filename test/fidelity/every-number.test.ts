@@ -351,6 +351,7 @@ const TABLES: Record<string, () => Row[]> = {
             }),
           ),
         ),
+        ...{ lensError: plain(null), lensAgreement: plain(null), directAgreement: plain(null) },
         nc1: plain(c.nc1),
         nc2Norms: plain(c.nc2Norms),
         nc2Angles: plain(c.nc2Angles),

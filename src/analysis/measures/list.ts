@@ -12,6 +12,7 @@ import * as earlyExit from './early-exit.ts';
 import * as effectiveRank from './effective-rank.ts';
 import type { Field, Layout } from './field.ts';
 import * as leftRight from './left-right.ts';
+import * as lens from './lens.ts';
 import * as line from './line.ts';
 import * as linearity from './linearity.ts';
 import * as paths from './paths.ts';
@@ -43,6 +44,7 @@ export const list = [
   earlyExit,
   compressibility,
   paths,
+  lens,
   collapse,
 ] as const;
 

@@ -119,6 +119,8 @@ export interface Images {
   readonly brief: boolean;
   /** Whether to measure networks whose blocks are replaced. */
   readonly compress: boolean;
+  /** Whether to measure the Jacobian lens. */
+  readonly lens: boolean;
   /** Whether outputs tell classes apart; if not, what is about classes is undefined. */
   readonly classifies: boolean;
   readonly testAccuracy: () => Promise<number>;
