@@ -120,13 +120,13 @@ export async function train(
     const count = Math.min(pace.steps, stepsPerEpoch - (trainer.step % stepsPerEpoch));
     trainer.queue(count);
     const end = trainer.step;
-    const records = trainer.records(count);
     const isTested = end === steps || end % (session.testEvery * stepsPerEpoch) === 0;
-    const test = isTested ? accuracies(await evaluating) : undefined;
+    const evaluators = isTested && (await evaluating); // What starts below must not wait for it unobserved.
+    const test = evaluators ? accuracies(evaluators) : undefined;
     const due = end === steps || performance.now() - lastCheckpoint >= 1000 * session.checkpointSeconds;
     if (due) lastCheckpoint = performance.now();
     const state = due || snapshots.has(end / stepsPerEpoch) ? trainer.state.save() : undefined;
-    const results = Promise.all([records, test, state]);
+    const results = Promise.all([trainer.records(count), test, state]);
     results.catch(() => {}); // Reported when it is the chunk's turn.
     return { end, due, results };
   }

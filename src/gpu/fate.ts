@@ -1,4 +1,5 @@
 import type { CollimateError } from '../errors.ts';
+import { DeviceLostError } from './failures.ts';
 import { quietly } from './wait.ts';
 
 /** A device's first failure, which is final, and the waits it ends. */
@@ -38,10 +39,10 @@ export class Fate {
       return value;
     } catch (error) {
       this.check(); // The failure is the cause; the wait's own error only follows from it.
-      // Chromium aborts the mapping of a buffer before it reports that the device was lost.
-      const { name } = Object(error) as Error;
-      if (name === 'AbortError') await this.settled(new Promise((resolve) => setTimeout(resolve, 1000)));
-      throw error;
+      if ((Object(error) as Error).name !== 'AbortError') throw error;
+      // The mapping of a buffer is aborted before the loss of the device is reported.
+      await this.settled(new Promise((resolve) => setTimeout(resolve, 1000)));
+      throw new DeviceLostError('it aborted a read, and has not said why');
     } finally {
       this.#waits.delete(reject);
     }

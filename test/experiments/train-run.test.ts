@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/experiments/checkpoint.ts';
 import { Interrupt } from '../../src/experiments/interrupt.ts';
 import { loadTask } from '../../src/experiments/load-task.ts';
@@ -12,6 +12,8 @@ import { type TrainingProgress, train } from '../../src/experiments/train-run.ts
 import type { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/failures.ts';
 import { openGpu } from '../../src/host/open.ts';
+import { Evaluator } from '../../src/train/evaluate.ts';
+import { Trainer } from '../../src/train/trainer.ts';
 import { dyingGpu } from '../gpu/dead.ts';
 import { openForTest, withGpu } from '../gpu/harness.ts';
 
@@ -62,6 +64,27 @@ test('a lost device ends training with the last checkpoint whole, from which it 
     expect(folder.readBytes(CHECKPOINT)).toEqual(other.readBytes(CHECKPOINT));
     expect(await trainIn(gpu, folder)).toEqual(resumed); // nothing is left to be done
   });
+});
+
+test('a device lost while the first epoch waits for evaluators leaves no failure unobserved', async () => {
+  // Vitest fails where a rejected promise has no handler.
+  using folder = RunFolder.create(join(root, 'compiling'));
+  const lost = await openForTest();
+  const { queue } = Trainer.prototype;
+  const epochQueued = new Promise<void>((resolve) => {
+    vi.spyOn(Trainer.prototype, 'queue').mockImplementation(function (this: Trainer, count) {
+      queue.call(this, count);
+      if (this.step === 37) setTimeout(resolve);
+    });
+  });
+  vi.spyOn(Evaluator, 'create').mockImplementation(async () => {
+    await epochQueued;
+    lost.device.destroy();
+    return await lost.idle().then(() => expect.fail('the device lives'));
+  });
+  await expect(trainIn(lost, folder)).rejects.toBeInstanceOf(DeviceLostError);
+  vi.restoreAllMocks();
+  lost.dispose();
 });
 
 test('a loss of exactly 0 ends training', async () => {
