@@ -57,12 +57,12 @@ function deepest(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
 
 function problem(issue: v.BaseIssue<unknown>): string {
   const [first, ...rest] = (issue.path ?? []).map(({ key }) =>
-    typeof key === 'number' ? `[${key}]` : /^\w+$/.test(`${key}`) ? `.${key}` : `[${shown(key)}]`,
+    typeof key === 'number' ? `[${key}]` : /^\w+$/.test(`${key}`) ? `.${key}` : `[${abbreviated(key)}]`,
   );
   const place = [first?.replace(/^\./, ''), ...rest].join('') || 'as a whole';
   if (issue.expected === 'never') return `${place} is not known here`;
   if (issue.input === undefined && issue.type.endsWith('object')) return `${place} is missing`;
-  return `${place}: expected ${expectedBy(issue)}, got ${shown(issue.input)}`;
+  return `${place}: expected ${expectedBy(issue)}, got ${abbreviated(issue.input)}`;
 }
 
 function expectedBy({ type, issues, expected, message }: v.BaseIssue<unknown>): string {
@@ -87,7 +87,7 @@ const wordsFor = (expected: string): string =>
     .join(' or ');
 
 /** Any value in a few characters. */
-export function shown(value: unknown): string {
+export function abbreviated(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';

@@ -1,6 +1,6 @@
 import { type Evidence, short, type Threshold, thresholdInWords, verdictOn } from './evidence.ts';
 import { fitPowerLaw } from './power-law.ts';
-import { type Facts, type JudgedRun, type NetworkName, type Quantity, type Taken, take } from './quantity.ts';
+import { type Facts, type JudgedRun, type Quantity, type State, type Taken, takeFrom } from './quantity.ts';
 import { rankInterval, spreadOf } from './statistics.ts';
 
 /*
@@ -37,8 +37,8 @@ export function judge<N extends string>(claim: Claim<N>, runs: readonly JudgedRu
   const facts = runs.find((run) => run.facts)?.facts;
   const threshold = typeof claim.threshold === 'function' ? claim.threshold(facts as Facts) : claim.threshold;
   const seeds = [...new Set(runs.map(({ seed }) => seed))];
-  const each = (network: NetworkName, quantity: Quantity<N> = of) =>
-    seeds.map((seed) => take(quantity, network, runs, seed));
+  const each = (network: State, quantity: Quantity<N> = of) =>
+    seeds.map((seed) => takeFrom(quantity, network, runs, seed));
   const { network = 'trained' } = of;
   const found = each(network);
   const [only] = found;
@@ -172,7 +172,7 @@ export const CONTROL_LEARNED: Presupposition = ({ facts, control }) => ({
 });
 
 /** That a stage has at least so many blocks. */
-export const blocks =
+export const blocksAtLeast =
   (atLeast: number): Presupposition =>
   ({ facts }) => ({
     ...{ otherwise: 'too few blocks in a stage', measure: '' },

@@ -11,7 +11,8 @@ export type Place = Readonly<Record<string, CellValue | readonly [from: number, 
 
 /** Scalar measures of one network by name; null where undefined. */
 export type Scalars<N extends string = string> = Readonly<Partial<Record<N, number | null>>>;
-export type NetworkName = 'trained' | 'initialization' | 'control' | 'controlInitialization';
+/** Which of a run's networks, and when. */
+export type State = 'trained' | 'initialization' | 'control' | 'controlInitialization';
 
 /** What thresholds and presuppositions depend on besides measurements. */
 export interface Facts {
@@ -28,7 +29,7 @@ export interface Facts {
 
 /** A run as claims look at it. */
 export interface JudgedRun<N extends string = string>
-  extends Readonly<Partial<Record<NetworkName, Scalars<N> | null>>> {
+  extends Readonly<Partial<Record<State, Scalars<N> | null>>> {
   readonly cell: Cell;
   readonly seed: number;
   readonly status: 'done' | 'missing' | 'failed';
@@ -37,7 +38,7 @@ export interface JudgedRun<N extends string = string>
   readonly validationAccuracy?: number | null;
   readonly course?: readonly { readonly scalars: Scalars<N> }[] | null;
   /** Spread over samples, and what a scalar may be off by; null or undefined if unknown. */
-  certainty?(network: NetworkName, scalar: N): Pick<Evidence, 'spread' | 'uncertainty'>;
+  certainty?(network: State, scalar: N): Pick<Evidence, 'spread' | 'uncertainty'>;
 }
 
 /** A number per seed: a scalar of the run at `at`, or something taken from the runs along an axis there. */
@@ -73,9 +74,9 @@ export interface Taken<N extends string> {
 }
 
 /** Takes a quantity of one network from each of a seed's runs. */
-export function take<N extends string>(
+export function takeFrom<N extends string>(
   { scalar, at = {}, over, take: which, less, withLog, withRank }: Quantity<N>,
-  network: NetworkName,
+  network: State,
   all: readonly JudgedRun<N>[],
   seed: number,
 ): Taken<N> {

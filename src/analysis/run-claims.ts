@@ -1,4 +1,4 @@
-import { blocks, type Claim, CONTROL_LEARNED, judge, LEARNED } from './claim.ts';
+import { blocksAtLeast, type Claim, CONTROL_LEARNED, judge, LEARNED } from './claim.ts';
 import { type Evidence, properties } from './evidence.ts';
 import type { Facts, JudgedRun } from './quantity.ts';
 import { type Analysis, all } from './results.ts';
@@ -13,7 +13,7 @@ const CLAIMS: readonly Claim<ScalarName>[] = all.flatMap(({ claims = [], propert
     return {
       ...{ ...claim, property, of: measured },
       measure: scalar(measured.scalar).what + (network ? ', control' : ''),
-      presupposes: property === 'training' ? [] : [...(minimum ? [blocks(minimum)] : []), learned],
+      presupposes: property === 'training' ? [] : [...(minimum ? [blocksAtLeast(minimum)] : []), learned],
     };
   }),
 );

@@ -2,7 +2,7 @@ import { Argument, Command } from 'commander';
 import { invocation } from '../command.ts';
 import type { DatasetOptions } from '../data/dataset.ts';
 import { type DatasetName, datasets } from '../data/datasets.ts';
-import { loadDataset, placeOf } from '../data/load.ts';
+import { loadDataset, storeOf } from '../data/load.ts';
 import { dataFolder, lackingBytes } from '../data/locate.ts';
 import { formatBytes } from '../gpu/failures.ts';
 import { fetchDataset } from './fetching.ts';
@@ -75,7 +75,7 @@ function optionsOf({ source }: Choice): DatasetOptions {
 /** Where a dataset is, or what it takes to get it. */
 function whereabouts(choice: Choice): { here: boolean; where: string } {
   const options = optionsOf(choice);
-  const place = placeOf(choice.dataset, options);
+  const place = storeOf(choice.dataset, options);
   if (!place) {
     const where = datasets[choice.dataset].where!(options.dataDir ?? dataFolder());
     return { here: where !== undefined, where: where ?? 'not there' };

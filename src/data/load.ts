@@ -1,9 +1,9 @@
 import type { DatasetOptions, DatasetSplit } from './dataset.ts';
 import { type DatasetName, datasets } from './datasets.ts';
-import { locate, missing, type Place } from './locate.ts';
+import { locate, missing, type Store } from './locate.ts';
 
 /** Where the files of a dataset belong; undefined if it is not fetched. */
-export function placeOf(name: DatasetName, options: DatasetOptions): Place | undefined {
+export function storeOf(name: DatasetName, options: DatasetOptions): Store | undefined {
   const { sources, sourceFor } = datasets[name];
   const chosen = options.source ?? sourceFor?.(options) ?? Object.keys(sources)[0];
   return chosen === undefined ? undefined : locate(chosen, sources[chosen]!, options);
@@ -15,7 +15,7 @@ export function placeOf(name: DatasetName, options: DatasetOptions): Place | und
  * @throws CollimateError if the dataset is missing, damaged or of another form
  */
 export async function loadDataset(name: DatasetName, options: DatasetOptions = {}): Promise<DatasetSplit> {
-  const place = placeOf(name, options);
+  const place = storeOf(name, options);
   if (place && place.lacking.length > 0) throw missing(place, options);
   return datasets[name].load(options, place!); // Only datasets with sources use it.
 }

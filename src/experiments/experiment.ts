@@ -1,6 +1,6 @@
 import { type DatasetName, datasets } from '../data/datasets.ts';
 import { type Model, networks } from '../models/networks.ts';
-import { defaults, rowOf, settingDeviations, valuesOf } from '../settings/settings.ts';
+import { defaults, rowOf, settingDeviations, settingsBy } from '../settings/settings.ts';
 import type { Settings } from '../settings/table.ts';
 
 /** Presets of experiments and of sweeps: seconds, to see that it runs; minutes; the paper's settings. */
@@ -32,7 +32,7 @@ function paperSettings(dataset: DatasetName, model: Model): Settings {
   const { sizes, decays } = networks[model];
   const given: Partial<Settings> = { images, classes, resolution: side, weightDecay: decays[0] };
   const own = { ...defaults, ...given, ...sizes(datasets[dataset]) };
-  return valuesOf((name) =>
+  return settingsBy((name) =>
     name in defaults || applies({ dataset, model }, name) ? (own[name] ?? rowOf(name).paper) : undefined,
   ) as Settings;
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { datasets } from '../data/datasets.ts';
 import { CollimateError } from '../errors.ts';
 import { networkOf, networks } from '../models/networks.ts';
-import { parseNumber, quote, type Range } from '../settings/row.ts';
+import { parseNumber, quoted, type Range } from '../settings/row.ts';
 import { optionOf, rowOf, type SettingName, schemaOf, settingNames } from '../settings/settings.ts';
 import { classesOf, type Settings } from '../settings/table.ts';
 import { catalog } from './catalog.ts';
@@ -73,7 +73,7 @@ function read(name: SettingName, value: string | boolean, narrow: (range: Range)
   if (typeof value === 'boolean' || type === 'flag') return value;
   if ('whole' in type) return value === type.word ? value : parseNumber(optionOf(name), value, narrow(type));
   if (type.includes(value)) return value;
-  throw new CollimateError(`${optionOf(name)} is ${quote(value)}`, `Give ${type.join(' or ')}.`);
+  throw new CollimateError(`${optionOf(name)} is ${quoted(value)}`, `Give ${type.join(' or ')}.`);
 }
 
 /** Refuses a value of a setting that does not apply to an experiment's network or data. */
@@ -187,7 +187,7 @@ function lookUp<T>(
   if (Object.hasOwn(table, name)) return table[name]!;
   const names = [...Object.keys(table), ...others];
   throw new CollimateError(
-    `there is no ${kind} ${quote(name)}`,
+    `there is no ${kind} ${quoted(name)}`,
     `Did you mean ${closest(name, names)}? There ${names.length === 1 ? 'is' : 'are'}: ${names.join(', ')}.`,
   );
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { CollimateError } from '../errors.ts';
-import { shown } from '../schema.ts';
+import { abbreviated } from '../schema.ts';
 import { autoencoder } from './autoencoder.ts';
 import { conv } from './conv-resnet.ts';
 import { fc } from './fc-resnet.ts';
@@ -36,7 +36,7 @@ export const networkOptions = v.variant(
 export function networkOf(options: NetworkOptions): ResidualNetwork {
   if (Object.hasOwn(networks, options.kind)) return networks[options.kind].create(options);
   throw new CollimateError(
-    `there is no kind of network ${shown(options.kind)}`,
+    `there is no kind of network ${abbreviated(options.kind)}`,
     `There are ${models.join(', ')}.`,
   );
 }

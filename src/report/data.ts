@@ -28,7 +28,7 @@ export interface ReportData {
 }
 
 /** The panels of every figure, in order: the trained network, its initialization, the trained control. */
-export function shown({ run, control }: ReportData): Shown<Measures>[] {
+export function networksOf({ run, control }: ReportData): Shown<Measures>[] {
   const of = (
     { label, analysis: { network, settings, ...measured } }: RunData,
     at: 'trained' | 'initialization',

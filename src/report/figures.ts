@@ -1,17 +1,17 @@
 import type { FigureSpec, Shown } from '../analysis/measures/figure.ts';
 import { blocksInWords, stagesOf } from '../analysis/network-info.ts';
 import { all, type Measures } from '../analysis/results.ts';
-import { type ReportData, shown } from './data.ts';
+import { networksOf, type ReportData } from './data.ts';
 import { draw, type Picture } from './figures/draw.ts';
-import { course, training } from './figures/training.ts';
+import { courseFigures, training } from './figures/training.ts';
 import type { Figure } from './page.ts';
 
 /** All figures of a report: those of measures, in order, then training and the course of alignment. */
 export const figures = (data: ReportData): Figure[] =>
   [
-    ...all.flatMap((measure) => measure.figures ?? []).map((spec) => pictureOf(spec, shown(data))),
+    ...all.flatMap((measure) => measure.figures ?? []).map((spec) => pictureOf(spec, networksOf(data))),
     training(data),
-    ...course(data),
+    ...courseFigures(data),
   ].map(draw);
 
 /** A measure's figure of some networks: its rows of panels, and the notes on stages common to all. */

@@ -2,13 +2,13 @@ import type { Property } from '../analysis/evidence.ts';
 import { LEVELS } from '../experiments/experiment.ts';
 import { groupBy } from '../lists.ts';
 import type { Collection, Found, FoundRun, FoundSweep } from './collection.ts';
-import type { Verdict } from './page.ts';
+import type { ShownVerdict } from './page.ts';
 import { type Statement, statements } from './statements.ts';
 import { type Shown, together } from './verdicts.ts';
 
 export interface Gathered {
   readonly statement: Statement;
-  readonly verdict: Verdict;
+  readonly verdict: ShownVerdict;
   /** The most telling one first, each with its source. */
   readonly evidence: readonly Shown[];
   /** The sweeps it comes from, in that order. */
@@ -18,7 +18,7 @@ export interface Gathered {
 }
 
 /** The evidence for each statement of the paper: from sweeps, or from single runs where there are none. */
-export function gather(found: Collection): Gathered[] {
+export function gatherEvidence(found: Collection): Gathered[] {
   const best = bestPresets(found.sweeps);
   return statements.map((statement) => {
     const { property } = statement;

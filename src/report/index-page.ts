@@ -2,14 +2,14 @@ import { command } from '../command.ts';
 import { groupBy } from '../lists.ts';
 import { percent } from '../number-format.ts';
 import { type Collection, collect, type FoundRun, type FoundSweep } from './collection.ts';
-import { type Gathered, gather } from './gather.ts';
+import { type Gathered, gatherEvidence } from './gather.ts';
 import { figureOf, glance, headline, statementParts } from './index-claims.ts';
 import {
   type Cell,
   type ColumnOf,
+  type Fact,
   type Part,
   type Report,
-  type Row,
   type Section,
   section,
   tableOf,
@@ -21,7 +21,7 @@ import { evidenceRow, plural, together } from './verdicts.ts';
 /** Writes the page over all below a root: each claim of the paper with its evidence, then sweeps, runs. */
 export function writeIndex(root: string): void {
   const found = collect(root);
-  const evidence = gather(found);
+  const evidence = gatherEvidence(found);
   publish(below(root), indexPage(found, evidence), 'index');
 }
 
@@ -90,7 +90,9 @@ function method({ sweeps }: Collection): Report['method'] {
       ...(main ? [{ title: `Settings of ${main.name}`, rows: sharedSettings(main.record) }] : []),
       {
         title: 'Provenance',
-        rows: [...ranOn].map(([name, all]): Row => [name, distinct(all.flatMap((p) => p.values)).join('; ')]),
+        rows: [...ranOn].map(
+          ([name, all]): Fact => [name, distinct(all.flatMap((p) => p.values)).join('; ')],
+        ),
       },
     ],
     deviations: [...notes].map(([note, all]) => {

@@ -22,7 +22,7 @@ export interface Section {
   /** Its name in links. */
   readonly id: string;
   readonly title: string;
-  readonly verdict?: Verdict;
+  readonly verdict?: ShownVerdict;
   readonly parts: readonly Part[];
 }
 
@@ -33,7 +33,7 @@ export type Part =
   | { readonly kind: 'heading'; readonly text: string }
   | { readonly kind: 'list'; readonly items: readonly Inline[] }
   /** Groups of names and values, side by side. */
-  | { readonly kind: 'facts'; readonly groups: readonly Facts[] }
+  | { readonly kind: 'facts'; readonly groups: readonly FactGroup[] }
   | FigurePart
   | Table;
 
@@ -48,10 +48,10 @@ export const headed = (text: string, items: readonly Inline[]): Part[] =>
       ]
     : [];
 
-export type Row = [name: string, value: string];
-export interface Facts {
+export type Fact = [name: string, value: string];
+export interface FactGroup {
   readonly title: string;
-  readonly rows: readonly Row[];
+  readonly rows: readonly Fact[];
 }
 
 /** Text, or pieces of text, links and typed words. */
@@ -99,7 +99,7 @@ export interface Table {
   /** Read out, not shown. */
   readonly caption: string;
   readonly columns: readonly Column[];
-  readonly groups: readonly Group[];
+  readonly groups: readonly RowGroup[];
   /** Whether rows become cards on narrow pages; otherwise the table scrolls. */
   readonly cards?: boolean;
 }
@@ -109,7 +109,7 @@ export interface Column {
   readonly numeric?: boolean;
 }
 
-export interface Group {
+export interface RowGroup {
   /** A row of its own: a mark, and what it stands for. */
   readonly title?: { readonly mark: string; readonly text: string };
   readonly rows: readonly (readonly Cell[])[];
@@ -123,7 +123,7 @@ export interface Cell {
   readonly after?: string;
   /** Below it, small. */
   readonly small?: Inline;
-  readonly verdict?: Verdict;
+  readonly verdict?: ShownVerdict;
 }
 
 /** A column's head, its cell for an item, and whether that is a number. */
@@ -136,10 +136,10 @@ export type ColumnOf<T> = readonly [
 export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], items: readonly T[]): Table => ({
   ...{ kind: 'table', caption },
   columns: columns.map(([label, , numeric]) => ({ label, numeric: numeric !== undefined })),
-  groups: [{ rows: rowsOf(columns, items) }],
+  groups: [{ rows: tableRows(columns, items) }],
 });
 
-export const rowsOf = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): Cell[][] =>
+export const tableRows = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): Cell[][] =>
   items.map((item) =>
     columns.map(([, of]) => {
       const cell = of(item);
@@ -148,9 +148,9 @@ export const rowsOf = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]):
   );
 
 /** The verdict of one claim, or of several as one; without evidence it is not measured. */
-export type Verdict = Evidence['verdict'] | 'holds in part' | 'not measured';
+export type ShownVerdict = Evidence['verdict'] | 'holds in part' | 'not measured';
 
-export const verdictMarks: Record<Verdict, string> = {
+export const verdictMarks: Record<ShownVerdict, string> = {
   holds: '✓',
   'does not hold': '✗',
   'holds in part': '◐',
@@ -164,7 +164,7 @@ export const pieces = (text: Inline): readonly Piece[] => (typeof text === 'stri
 export interface Report extends Page {
   readonly method: {
     readonly intro?: string;
-    readonly groups: readonly Facts[];
+    readonly groups: readonly FactGroup[];
     /** A sentence each. */
     readonly deviations: readonly string[];
   };

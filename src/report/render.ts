@@ -1,14 +1,14 @@
 import {
   type Cell,
-  type Facts,
+  type FactGroup,
   type FigurePart,
   filesOf,
   type Inline,
   type Page,
   type Part,
   pieces,
+  type ShownVerdict,
   type Table,
-  type Verdict,
 } from './page.ts';
 
 /** How one format writes a page: each function combines what others return. */
@@ -22,12 +22,12 @@ export interface Format {
   after(text: string): string;
   /** Below a value. */
   small(text: string): string;
-  badge(verdict: Verdict): string;
+  badge(verdict: ShownVerdict): string;
   paragraph(text: string, note: boolean): string;
   heading(text: string): string;
   list(items: readonly string[]): string;
   /** Groups of names and values, side by side. */
-  facts(groups: readonly Facts[]): string;
+  facts(groups: readonly FactGroup[]): string;
   figure(figure: FigurePart, text: { title: string; caption: string; links: string }): string;
   table(table: Table, content: (cell: Cell) => string): string;
   section(section: { id: string; title: string; badge: string; body: string }): string;

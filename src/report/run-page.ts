@@ -4,16 +4,16 @@ import { blocksInWords } from '../analysis/network-info.ts';
 import type { Analysis, Measures } from '../analysis/results.ts';
 import { type ScalarName, scalar, scalarNames } from '../analysis/scalars.ts';
 import { format, formatSpread, percent } from '../number-format.ts';
-import { type ReportData, shown } from './data.ts';
+import { networksOf, type ReportData } from './data.ts';
 import { figures } from './figures.ts';
 import {
   type ColumnOf,
+  type Fact,
   figureParts,
   type Inline,
   link,
   note,
   type Report,
-  type Row,
   section,
   type Table,
   tableOf,
@@ -23,7 +23,7 @@ import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
 
 /** A run's page: verdicts, figures, every measure, and how to repeat them. */
 export function runPage(data: ReportData): Report {
-  const network = Object.entries(data.network.config).map(([k, v]): Row => [k, show(v)]);
+  const network = Object.entries(data.network.config).map(([k, v]): Fact => [k, show(v)]);
   const { claims } = data;
   return {
     kicker: `Collimate · ${data.experiment}`,
@@ -34,7 +34,7 @@ export function runPage(data: ReportData): Report {
       section('verdicts', 'Verdicts', verdicts(claims, verdictNote(claims, 'samples'), data.control?.label)),
       section('figures', 'Figures', figureParts(figures(data))),
       section('measures', 'All measures', [
-        measureTable(shown(data)),
+        measureTable(networksOf(data)),
         note(
           '± is one standard deviation over samples. A measure that each block has is that of the block named.',
         ),
@@ -80,7 +80,7 @@ export function measureTable(networks: readonly Shown<Measures>[]): Table {
   return { ...tableOf('All scalar measures', columns, scalarNames), cards: true };
 }
 
-function measurement(analysis: Analysis): Row[] {
+function measurement(analysis: Analysis): Fact[] {
   const { settings, trained } = analysis;
   const convention = { branch: 'J = ∂F/∂h', 'post-activation': 'J = σ′(h + F(h)) ∂F/∂h' }[
     settings.convention
@@ -99,8 +99,8 @@ function measurement(analysis: Analysis): Row[] {
 }
 
 /** How measures were taken, in their own words. */
-export const facts = ({ trained, initialization }: Analysis): Row[] =>
-  Object.entries(fold('facts')).map(([name, of]): Row => [name, of(trained, initialization)]);
+export const facts = ({ trained, initialization }: Analysis): Fact[] =>
+  Object.entries(fold('facts')).map(([name, of]): Fact => [name, of(trained, initialization)]);
 
 const show = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '—'));
 

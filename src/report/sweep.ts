@@ -3,7 +3,7 @@ import { readAnalysis } from '../experiments/analysis-file.ts';
 import type { SweepRecord, SweepRun } from '../experiments/sweep-file.ts';
 import type { Data } from './csv.ts';
 import { type RunDetails, sweepFigures } from './figures/sweep-figures.ts';
-import { figureParts, headed, link, note, type Part, type Report, type Row, section } from './page.ts';
+import { type Fact, figureParts, headed, link, note, type Part, type Report, section } from './page.ts';
 import { below, publish, type Write } from './publish.ts';
 import { cellTable, sweepData } from './sweep-tables.ts';
 import { plural, verdictNote, verdictSentence, verdicts } from './verdicts.ts';
@@ -48,10 +48,10 @@ function sweepPage(record: SweepRecord, details: PageDetails): Report {
         {
           title: 'Provenance',
           rows: [
-            ...record.provenance.map(({ name, values }): Row => [name, values.join('; ')]),
+            ...record.provenance.map(({ name, values }): Fact => [name, values.join('; ')]),
             ...(batched
               ? []
-              : [['Training time', `${seconds.toFixed(0)} s in all, without controls`] satisfies Row]),
+              : [['Training time', `${seconds.toFixed(0)} s in all, without controls`] satisfies Fact]),
           ],
         },
       ],
@@ -87,7 +87,7 @@ function absent({ runs }: SweepRecord): Part[] {
   return [...of('failed', 'failed'), ...of('missing', 'not done yet')];
 }
 
-export const sharedSettings = ({ base, axes, batched }: SweepRecord): Row[] =>
+export const sharedSettings = ({ base, axes, batched }: SweepRecord): Fact[] =>
   Object.entries(base)
     .filter(([setting]) => (batched || setting !== 'seed') && !axes.some(({ name }) => name === setting))
     .map(([setting, value]) => [setting, value === null ? 'none' : String(value)]);

@@ -6,7 +6,7 @@ import { scalar, scalarNames, series } from '../analysis/scalars.ts';
 import { type Spread, spreadOf } from '../analysis/statistics.ts';
 import { range } from '../lists.ts';
 import type { Data } from './csv.ts';
-import { type ReportData, type RunData, shown } from './data.ts';
+import { networksOf, type ReportData, type RunData } from './data.ts';
 import { evidenceRow } from './verdicts.ts';
 
 type One = Shown<Measures>;
@@ -72,7 +72,7 @@ const tables: Readonly<Record<string, (one: One) => readonly Row[]>> = {
 
 /** Every number in a run's figures and tables, and the samples' where those show means. */
 export function runTables(data: ReportData): Data[] {
-  const networks = shown(data);
+  const networks = networksOf(data);
   const ids = [
     { network: 'run', at: 'trained' },
     { network: 'run', at: 'initialization' },

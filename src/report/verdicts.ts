@@ -6,10 +6,10 @@ import {
   type Link,
   note,
   type Part,
-  rowsOf,
+  type ShownVerdict,
   type Table,
   tableOf,
-  type Verdict,
+  tableRows,
 } from './page.ts';
 import { statements } from './statements.ts';
 
@@ -30,7 +30,7 @@ const seedsInWords = ({ values, holding, verdict }: Evidence): string =>
   values.length > 1 && verdict !== 'not measurable' ? `${holding} of ${values.length}` : '—';
 
 /** A value with its spread or interval, with as many digits as the verdict needs. */
-export function valueInWords(claim: Evidence): { value: string; spread: string } {
+export function measuredInWords(claim: Evidence): { value: string; spread: string } {
   const digits = decimals(claim);
   const { value, spread, interval } = claim;
   return {
@@ -53,7 +53,7 @@ export function numberColumns(
     [
       'Measured',
       (c) => {
-        const { value, spread } = valueInWords(c);
+        const { value, spread } = measuredInWords(c);
         return { text: value, strong: true, after: spread };
       },
       'numeric',
@@ -84,7 +84,7 @@ export function verdictTable(claims: readonly Shown[], controlLabel?: string, be
     ['Verdict', ({ verdict, reason: small }) => ({ text: '', verdict, ...(small && { small }) })],
   ];
   const groups = statements.flatMap(({ property, mark, short }) => {
-    const rows = rowsOf(
+    const rows = tableRows(
       columns,
       claims.filter((c) => c.property === property),
     );
@@ -128,7 +128,7 @@ export function evidenceRow({ threshold, interval, values, ...claim }: Evidence)
 }
 
 /** Several verdicts as one: those not measurable count only if there are no others. */
-export function together(claims: readonly Pick<Evidence, 'verdict'>[]): Verdict {
+export function together(claims: readonly Pick<Evidence, 'verdict'>[]): ShownVerdict {
   if (claims.length === 0) return 'not measured';
   const judged = claims.filter((c) => c.verdict !== 'not measurable');
   const holding = judged.filter((c) => c.verdict === 'holds').length;
@@ -152,7 +152,7 @@ export function verdictSentence(
 ): string {
   if (claims.length === 0) return `No ${noun}${of} was judged.`;
   const all = `${plural(claims.length, noun)}${of}`;
-  const those = (verdict: Verdict) => claims.filter((c) => c.verdict === verdict);
+  const those = (verdict: ShownVerdict) => claims.filter((c) => c.verdict === verdict);
   const holding = those('holds').length;
   if (holding === claims.length)
     return `${holding === 1 ? `The one ${noun}${of} holds` : `All ${all} hold`}${where}.`;

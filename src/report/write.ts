@@ -7,7 +7,7 @@ import { type RunConfig, readConfig } from '../experiments/run-config.ts';
 import { type RunFolder, readMetrics } from '../experiments/run-folder.ts';
 import { settingLines } from '../settings/settings.ts';
 import type { RunData } from './data.ts';
-import type { Row } from './page.ts';
+import type { Fact } from './page.ts';
 import { into, publish } from './publish.ts';
 import { runPage } from './run-page.ts';
 
@@ -41,24 +41,24 @@ function draw(folder: RunFolder, config: RunConfig, title: string, run: RunData,
     settings: settingRows(config),
     provenance: [
       ...provenance(config),
-      ['Training time', seconds === undefined ? 'unknown' : `${seconds.toFixed(1)} s`] satisfies Row,
+      ['Training time', seconds === undefined ? 'unknown' : `${seconds.toFixed(1)} s`] satisfies Fact,
     ],
     deviations: [...deviations(findExperiment(config.experiment), config.settings), ...(config.notes ?? [])],
   };
   publish(into(folder), runPage(data));
 }
 
-const settingRows = ({ preset, settings, training, dataset }: RunConfig): Row[] => [
+const settingRows = ({ preset, settings, training, dataset }: RunConfig): Fact[] => [
   ['Preset', preset],
   ['Data', `${dataset}, ${training.images} training images of ${settings.classes} classes, standardized`],
   ...settingLines(settings),
 ];
 
-const provenance = (run: RunConfig): Row[] => [
+const provenance = (run: RunConfig): Fact[] => [
   ['Command', run.command],
   ['Adapter', run.adapter.name],
   ['Driver', run.adapter.driver || 'not reported'],
-  ...(run.resumedOn ?? []).map(({ name, driver }): Row => ['Resumed on', `${name}, ${driver}`]),
+  ...(run.resumedOn ?? []).map(({ name, driver }): Fact => ['Resumed on', `${name}, ${driver}`]),
   ['System', run.system],
   [
     'Versions',

@@ -75,10 +75,10 @@ const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 export function parseNumber(option: string, text: string, range: Range): number {
   const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
   if (fits(value, range)) return value + 0; // never −0, of which files keep no sign
-  throw new CollimateError(`${option} is ${quote(text)}`, `Give ${inWords(range)}.`);
+  throw new CollimateError(`${option} is ${quoted(text)}`, `Give ${inWords(range)}.`);
 }
 
-export const quote = (text: string): string => (/^[\w.+-]+$/.test(text) ? text : JSON.stringify(text));
+export const quoted = (text: string): string => (/^[\w.+-]+$/.test(text) ? text : JSON.stringify(text));
 
 const fits = (value: unknown, { whole, minimum, maximum, above = false }: Range): boolean =>
   typeof value === 'number' &&

@@ -12,9 +12,9 @@ type AnyRow = Row<unknown, Settings>;
 export const rowOf = (name: SettingName): AnyRow => rows[name] as AnyRow;
 
 /** The paper's values of variations: files that omit them mean these. */
-export const defaults = valuesOf((name) => rowOf(name).default);
+export const defaults = settingsBy((name) => rowOf(name).default);
 
-export function valuesOf(of: (name: SettingName) => unknown): Partial<Settings> {
+export function settingsBy(of: (name: SettingName) => unknown): Partial<Settings> {
   const all = settingNames.map((name) => [name, of(name)] as const);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
 }
@@ -42,7 +42,7 @@ export const trainingOptions = (settings: Settings): TrainingOptions =>
 
 /** The settings that decide a run's images and labels. */
 export const dataSettings = (settings: Settings): Partial<Settings> =>
-  valuesOf((name) => {
+  settingsBy((name) => {
     const { changes, changesData } = rows[name];
     return changes === 'data' || changesData?.(settings) ? settings[name] : undefined;
   });
@@ -50,7 +50,7 @@ export const dataSettings = (settings: Settings): Partial<Settings> =>
 /** Settings of the control: without skip connections and what needs them. */
 export const controlSettings = (settings: Settings): Settings => ({
   ...settings,
-  ...valuesOf((name) => (rows[name].needsSkip ? rowOf(name).default : undefined)),
+  ...settingsBy((name) => (rows[name].needsSkip ? rowOf(name).default : undefined)),
   skip: false,
   weightDecay: settings.controlWeightDecay!,
   controlWeightDecay: null,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { catalog } from '../../src/experiments/catalog.ts';
-import { forwardFlops, measureRates, sizeOf } from '../../src/experiments/estimate.ts';
+import { forwardFlops, measureRates, workOf } from '../../src/experiments/estimate.ts';
 import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import { ResNet } from '../../src/models/resnet.ts';
@@ -23,10 +23,10 @@ test('an experiment is as large as its epochs, both networks and its tests', () 
   const experiment = catalog['mnist-fc']!;
   const settings = { ...experiment.presets.quick.settings, epochs: 2, images: 1000, batch: 300 };
   const forward = 2 * (784 * 128 + 16 * 128 * 128 + 128 * 10);
-  const { flops, parameters } = sizeOf(experiment, settings);
+  const { flops, parameters } = workOf(experiment, settings);
   expect(flops).toBe(2 * 2 * forward * (3 * 900 + 10_000));
   expect(parameters).toBe(forward / 2 + 17 * 2 * 128 + 10);
-  expect(sizeOf(experiment, { ...settings, controlWeightDecay: null }).flops).toBe(flops / 2);
+  expect(workOf(experiment, { ...settings, controlWeightDecay: null }).flops).toBe(flops / 2);
 });
 
 test('rates are measured for every kind of network', async () => {

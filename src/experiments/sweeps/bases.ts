@@ -87,7 +87,7 @@ interface Part
 }
 
 /** The claim that networks in a part of a sweep show what a measure stands for. */
-export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }: Part): SweepClaim {
+export function shows(name: keyof typeof SHOWN, { where, measured, of, ...rest }: Part): SweepClaim {
   const [title, atLeast] = SHOWN[name];
   return {
     property: 'scope',
@@ -100,7 +100,7 @@ export function shown(name: keyof typeof SHOWN, { where, measured, of, ...rest }
 }
 
 /** The claim that singular vectors align there. */
-export const aligned = (part: Part): SweepClaim => shown(ALIGNMENT, part);
+export const aligned = (part: Part): SweepClaim => shows(ALIGNMENT, part);
 
 /** The claim that the last block's σ₁ falls inversely with depth; accepts slopes around the paper's −1. */
 export const inverse = ({ at, ...words }: Words & { readonly at: Place }): SweepClaim => ({

@@ -1,6 +1,6 @@
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { ALIGNMENT, aligned, baseOf, fcBase, on, shown } from './bases.ts';
+import { ALIGNMENT, aligned, baseOf, fcBase, on, shows } from './bases.ts';
 
 export const classes: Sweep = {
   name: 'classes',
@@ -39,7 +39,7 @@ export const classes: Sweep = {
       threshold: { atLeast: 0.95 },
       of: { at: { dataset: 'mnist', classes: 2 } },
     }),
-    shown('topEnergy', {
+    shows('topEnergy', {
       ...{ property: 'RA3', id: 'rank', where: 'for every C', measured: 'minimum over C' },
       of: { at: { dataset: 'mnist' }, over: 'classes', take: 'min' },
     }),

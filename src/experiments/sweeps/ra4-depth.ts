@@ -1,5 +1,5 @@
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { aligned, fcBase, inverse, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
+import { aligned, fcBase, inverse, MAIN, PLAIN, SKIP, SKIP_AXIS, shows, WITH } from './bases.ts';
 
 /** At every depth but 2: two blocks have one pair to align. */
 const ALIGNED = {
@@ -27,7 +27,7 @@ export const depth: Sweep = {
     slope('slope', '', [4, 16]),
     slope('slope-all', ', over all depths', [2, 32]),
     aligned({ id: 'depths', ...ALIGNED }),
-    shown('line', { id: 'depth-line', ...ALIGNED }),
+    shows('line', { id: 'depth-line', ...ALIGNED }),
   ],
   figures: [
     {

@@ -3,7 +3,7 @@ import type { Place } from '../../analysis/quantity.ts';
 import type { Settings } from '../../settings/table.ts';
 import type { Level } from '../experiment.ts';
 import { axis, type Base, grid, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, baseOf, shown } from './bases.ts';
+import { ALIGNMENT, baseOf, shows } from './bases.ts';
 
 /** Six blocks, 1,000 steps of lr · decay 1e-3: enough for Jacobians to lose their excess rank. */
 const BRIEF: Partial<Settings> = {
@@ -29,14 +29,14 @@ const CODES = { task: 'autoencoder' };
 
 /** A claim about the smallest value of a measure over some targets or codes. */
 const ofTargets = (
-  name: Parameters<typeof shown>[0],
+  name: Parameters<typeof shows>[0],
   property: Claim['property'],
   id: string,
   where: string,
   at: Place,
   several?: string,
 ) =>
-  shown(name, {
+  shows(name, {
     ...{ property, id, where, of: { at, over: 'outputs', take: 'min' } },
     ...(several && { measured: `minimum over ${several}` }),
   });

@@ -2,7 +2,7 @@ import type { Claim } from '../../analysis/claim.ts';
 import type { ScalarName } from '../../analysis/scalars.ts';
 import type { Settings } from '../../settings/table.ts';
 import { axis, grid, type Sweep } from '../sweep.ts';
-import { aligned, fcBase, MAIN, shown } from './bases.ts';
+import { aligned, fcBase, MAIN, shows } from './bases.ts';
 
 /** Without a whole skip connection around each block, networks need a lower weight decay: see `no-skip`. */
 const GENTLE = { weightDecay: 1e-2 };
@@ -27,10 +27,10 @@ const claimsOf = (kind: string): Claim<ScalarName>[] => {
     of: { at: { kind } },
   });
   return [
-    shown('line', part('RA1')),
+    shows('line', part('RA1')),
     aligned(part('RA2')),
-    shown('topEnergy', part('RA3')),
-    shown('inverseDepthR2', part('RA4')),
+    shows('topEnergy', part('RA3')),
+    shows('inverseDepthR2', part('RA4')),
   ];
 };
 

@@ -1,7 +1,7 @@
 import { scalar } from '../../analysis/scalars.ts';
 import type { Level } from '../experiment.ts';
 import { axis, grid, type Sweep, valuesOf } from '../sweep.ts';
-import { aligned, baseOf, inverse, MAIN, PLAIN, SKIP_AXIS, shown } from './bases.ts';
+import { aligned, baseOf, inverse, MAIN, PLAIN, SKIP_AXIS, shows } from './bases.ts';
 
 const NETWORKS = ['vit', 'gpt'] as const;
 const DATA = { vit: 'mnist', gpt: 'language' } as const;
@@ -67,7 +67,7 @@ export const transformers: Sweep = {
         const at = { model: network, depth, ...TOGETHER };
         const where = `in ${title[network]}`;
         return [
-          shown('line', { id: `${network}-line`, where, property: 'RA1', of: { at }, control: PLAIN }),
+          shows('line', { id: `${network}-line`, where, property: 'RA1', of: { at }, control: PLAIN }),
           aligned({ id: `${network}-aligned`, where, property: 'RA2', of: { at }, control: PLAIN }),
           aligned({
             id: `${network}-apart`,
@@ -75,7 +75,7 @@ export const transformers: Sweep = {
             of: { at: { ...at, branches: 'apart' } },
             control: { label: 'layers as a whole', at: { branches: 'together' } },
           }),
-          shown('topEnergy', { id: `${network}-rank`, where, property: 'RA3', of: { at }, control: PLAIN }),
+          shows('topEnergy', { id: `${network}-rank`, where, property: 'RA3', of: { at }, control: PLAIN }),
         ];
       }),
       inverse({

@@ -1,5 +1,5 @@
 import { grid, type Sweep, valuesOf } from '../sweep.ts';
-import { ALIGNMENT, fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, shown, WITH } from './bases.ts';
+import { ALIGNMENT, fcBase, MAIN, PLAIN, SKIP, SKIP_AXIS, shows, WITH } from './bases.ts';
 
 export const width: Sweep = {
   name: 'width',
@@ -11,7 +11,7 @@ export const width: Sweep = {
     grid(fcBase(level), SKIP, valuesOf('width', level === 'smoke' ? [32, 64] : [32, 64, 128, 256])),
   claims: () =>
     (['line', ALIGNMENT, 'topEnergy'] as const).map((name) =>
-      shown(name, {
+      shows(name, {
         ...{ id: `widths-${name}`, where: 'at every width', measured: 'minimum over widths' },
         of: { at: WITH, over: 'width', take: 'min' },
         control: PLAIN,

@@ -18,18 +18,14 @@ import { cosine } from '../../train/schedules.ts';
 import { keyOf } from '../../train/state.ts';
 import type { TheorySettings } from './settings.ts';
 
-export type OptimizerOptions = Pick<TheorySettings, 'starts' | 'steps' | 'lr' | 'momentum' | 'clip' | 'seed'>;
+export type DescentOptions = Pick<TheorySettings, 'starts' | 'steps' | 'lr' | 'momentum' | 'clip' | 'seed'>;
 
 /**
  * Optimizes many independent models by one step on the GPU: gradients, then clipped SGD with momentum.
  * Unclipped, deep models of several classes overshoot at first: a factor in one block multiplies all others'
  * gradients. Compiles the step and draws the starts; all adapters bind blocks if 8 divides `width`.
  */
-export async function unconstrainedOptimizer(
-  gpu: Gpu,
-  model: UnconstrainedOptions,
-  options: OptimizerOptions,
-) {
+export async function unconstrainedOptimizer(gpu: Gpu, model: UnconstrainedOptions, options: DescentOptions) {
   const { depth, width, classes } = model;
   const { starts } = options;
   checkWhole('depth', depth, 1);
@@ -111,7 +107,7 @@ const gradientOf = (model: UnconstrainedOptions) => (parameters: UnconstrainedPa
 
 type Pair = { readonly jacobians: Tensor; readonly classifier: Tensor };
 
-function updateOf({ lr, momentum, steps, clip }: OptimizerOptions) {
+function updateOf({ lr, momentum, steps, clip }: DescentOptions) {
   const optimizer = sgd({ lr: cosine({ lr, steps }), momentum });
   return (parameters: Pair, gradients: Pair, momenta: Pair, step: Typed<'u32'>) => {
     const starts = gradients.classifier.shape[0]!;
@@ -135,7 +131,7 @@ function updateOf({ lr, momentum, steps, clip }: OptimizerOptions) {
  */
 function drawStarts(
   { depth, width, classes, skip }: UnconstrainedOptions,
-  { starts, seed }: Pick<OptimizerOptions, 'starts' | 'seed'>,
+  { starts, seed }: Pick<DescentOptions, 'starts' | 'seed'>,
 ): { jacobians: Float32Array; classifier: Float32Array } {
   const square = width * width;
   const jacobians = new Float32Array(depth * starts * square);

@@ -15,7 +15,7 @@ type Name = ShownName | 'validationAccuracy';
 const facts = (name: Name) =>
   name === 'validationAccuracy' ? { label: 'validation accuracy', domain: [0, 1] as const } : shown(name);
 
-export const labelOf = (name: Name): string => facts(name).label;
+export const scalarLabel = (name: Name): string => facts(name).label;
 
 /** A scalar's vertical scale; a logarithmic one, if there is anything above zero. */
 export function valueScale(name: Name, rows: readonly Seen[]): Scale {
@@ -64,7 +64,7 @@ export function coursePanels(
     const rows = all.filter((row): row is Seen => row.measure === name && defined(row.value));
     const end = spreadOf(rows.filter((row) => row[at] === last).map(({ value }) => value)).mean;
     return {
-      title: labelOf(name),
+      title: scalarLabel(name),
       note: `at the end ${format(end)}`,
       height: 220,
       x: { label: `${at} (0: initialization)`, type: 'symlog', ticks },

@@ -1,6 +1,6 @@
 import type { Legend, Mark, Matrix, Row, Scale, Swatch } from '../../analysis/measures/figure.ts';
 import { fitPowerLaw } from '../../analysis/power-law.ts';
-import type { Cell, CellValue } from '../../analysis/quantity.ts';
+import { type Cell, type CellValue, liesAt } from '../../analysis/quantity.ts';
 import type { Analysis } from '../../analysis/results.ts';
 import { series as allSeries } from '../../analysis/scalars.ts';
 import { spreadOf } from '../../analysis/statistics.ts';
@@ -11,7 +11,7 @@ import { valueInWords } from '../axes.ts';
 import { accent, blockColor, classColor, contrast, neutral } from '../colors.ts';
 import type { Figure } from '../page.ts';
 import { draw, type Titled } from './draw.ts';
-import { coursePanels, dots, inRows, labelOf, runLines, type Seen, valueScale } from './panels.ts';
+import { coursePanels, dots, inRows, runLines, type Seen, scalarLabel, valueScale } from './panels.ts';
 
 type Kind<K> = Extract<SweepFigure, { kind: K }>;
 
@@ -44,9 +44,7 @@ export const sweepFigures = (record: SweepRecord, details: RunDetails): Figure[]
 const runsAt = ({ runs }: SweepRecord, axes: readonly string[], where: Cell = {}): SweepRun[] =>
   runs.filter(
     (run) =>
-      run.status === 'done' &&
-      Object.entries(where).every(([name, value]) => run.cell[name] === value) &&
-      axes.every((name) => valueAt(run, name) !== undefined),
+      run.status === 'done' && liesAt(run, where) && axes.every((name) => valueAt(run, name) !== undefined),
   );
 
 /** A run's place on an axis; seeds are an axis of every sweep. */
@@ -145,7 +143,7 @@ function scalars(record: SweepRecord, options: Kind<'scalars'>): Content {
     const between =
       means.length === 1 ? `mean ${format(min)}` : `means from ${format(min)} to ${format(max)}`;
     return {
-      title: labelOf(name),
+      title: scalarLabel(name),
       note: slopes || (min === null ? '' : between),
       x: scale,
       y,
@@ -211,14 +209,14 @@ function points(record: SweepRecord, { x: names, y, series }: Kind<'points'>): C
       return defined(x) && defined(value) ? [{ measure, ...placeOf(run, [series]), x, value }] : [];
     }),
   );
-  const scale = { ...valueScale(y, rows), label: labelOf(y), shared: true };
+  const scale = { ...valueScale(y, rows), label: scalarLabel(y), shared: true };
   const panels = names.map((name) => {
     const own = rows.filter(({ measure }) => measure === name);
     const drawn = own.map((row) => ({ ...row, color: color(row) }));
     return {
-      title: labelOf(name),
+      title: scalarLabel(name),
       note: '',
-      x: { label: labelOf(name) },
+      x: { label: scalarLabel(name) },
       y: scale,
       marks: dots(drawn, 'x'),
     };

@@ -68,7 +68,7 @@ function curve(rows: Mark['rows'], ink: 'accent' | 'contrast', dashed: boolean):
 }
 
 /** How alignment and neural collapse came about, where weights were kept on the way. */
-export function course({ run }: { readonly run: RunData }): Picture[] {
+export function courseFigures({ run }: { readonly run: RunData }): Picture[] {
   if (!run.course) return [];
   const followed = scalarNames.filter((name) => scalar(name).followed);
   const rows = courseRows(run).map((row) => ({ ...row, run: run.label }));
