@@ -7,6 +7,7 @@ import { type ResidualNetwork, type Stage, stateShape } from '../models/residual
 import { bound, floats } from '../train/bound.ts';
 import { type HostState, keyOf } from '../train/state.ts';
 import { batchOf, isDense } from './batches.ts';
+import type { Arrays } from './block-programs.ts';
 import { coloring, ESTIMATES, isExact, PROBES, withRemainder } from './frobenius.ts';
 import { type JacobianOptions, jacobianPrograms, stackedShapes } from './jacobian-programs.ts';
 
@@ -41,7 +42,8 @@ interface Group {
 /**
  * The Residual Jacobians J_i(x) = ∂F_i/∂h at h = h_i(x) of a stage's blocks at some samples, as operators:
  * nothing here sees a matrix, only batched JVPs and VJPs of the branch. As many blocks as memory allows run
- * together, stacked. `points` holds h before each block, [N, ...state] each, with all tokens if any.
+ * together, stacked. `points` holds h before each block, [N, ...state] each, with all tokens if any. Blocks
+ * that run alone use weights that are `resident` on the device where they lie; others are copied there.
  * @example
  * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
  * const { sketchColumns: columns, ...options } = analysisSettings(net, { seed: 1 });
@@ -57,6 +59,7 @@ export function residualJacobians(
   state: HostState,
   points: readonly Float32Array[],
   options: JacobianOptions,
+  resident?: Readonly<Record<string, DeviceArray>>,
 ) {
   const { columns, triples, seed } = options;
   const programs = jacobianPrograms(network, stage, options);
@@ -70,7 +73,10 @@ export function residualJacobians(
     const shape = [blocks, samples, ...stateShape(stage)];
     const stacked = new Float32Array(sizeOf(shape));
     for (let i = 0; i < blocks; i++) stacked.set(points[first + i]!, i * points[first]!.length);
-    const weights = stackBlocks(gpu, network, stage, state, first, blocks);
+    const one = blocks === 1 && resident && network.ofBlocks(resident);
+    const weights = one
+      ? viewsOf(network, stage, one, first)
+      : stackBlocks(gpu, network, stage, state, first, blocks);
     groups.push({ first, blocks, weights, points: DeviceArray.from(gpu, stacked, shape) });
   }
 
@@ -221,6 +227,21 @@ export function residualJacobians(
         for (const array of [...Object.values(weights), points]) array.dispose();
     },
   };
+}
+
+/** One block's weights, in the shapes of a stack of one. */
+function viewsOf(
+  network: ResidualNetwork,
+  stage: Stage,
+  weights: Arrays,
+  block: number,
+): Record<string, DeviceArray> {
+  return Object.fromEntries(
+    [...stackedShapes(network, stage, 1)].map(([name, shape]) => [
+      `block.${name}`,
+      weights[`${stage.blocks[block]}.${name}`]!.view(0, shape),
+    ]),
+  );
 }
 
 function stackBlocks(

@@ -7,6 +7,7 @@ import { inferenceNorm } from '../train/batch-norm.ts';
 import { bound, floats } from '../train/bound.ts';
 import type { Weights } from '../train/network.ts';
 import { type HostState, TrainingState } from '../train/state.ts';
+import type { Arrays } from './block-programs.ts';
 import { joinStages, summarize } from './join.ts';
 import { rowSpace } from './measures/classifier.ts';
 import type { Measures, SampleMeasures } from './results.ts';
@@ -30,7 +31,8 @@ export type NetworkMeasures = Pick<
 >;
 
 /**
- * Takes all measures (docs/measures.md) of a network at the given samples.
+ * Takes all measures (docs/measures.md) of a network at the given samples. `resident` are the same weights
+ * where they lie on this device already; default: they are copied there.
  * @example
  * const net = new FcResNet({ inputs: 2, depth: 2, width: 8, classes: 2, activation: 'relu', skip: true });
  * const samples = { inputs: new Float32Array([0, 1, 1, 0]), labels: [0, 1], indices: [0, 1] };
@@ -44,11 +46,13 @@ export async function measureNetwork(
   state: HostState,
   { inputs, labels, indices }: AnalysisSamples,
   options: AnalysisOptions,
+  resident?: Readonly<Record<string, DeviceArray>>,
 ): Promise<NetworkMeasures> {
-  using loaded = new TrainingState(gpu, network);
-  loaded.load(state);
-  const { points, branches, logits } = await representations(gpu, network, loaded, inputs, labels.length);
-  const given = { gpu, network, weights: loaded.weights, points, count: labels.length };
+  using own = resident ? undefined : new TrainingState(gpu, network);
+  own?.load(state);
+  const weights = resident ?? own!.weights;
+  const { points, branches, logits } = await representations(gpu, network, weights, inputs, labels.length);
+  const given = { gpu, network, weights, points, count: labels.length };
   const whole = await Promise.all(all.flatMap((m) => m.atSamples?.(given) ?? []));
   const rows = classifierRows(network, state);
   const behind = network.behind(points);
@@ -63,7 +67,7 @@ export async function measureNetwork(
       labels,
       classifier,
     };
-    stages.push(await measureStage(gpu, network, state, input, options));
+    stages.push(await measureStage(gpu, network, { state, weights }, input, options));
   }
   const samples = labels.map((label, n) => {
     const own = logits.subarray(n * rows.length, (n + 1) * rows.length);
@@ -96,20 +100,15 @@ export function classifierRows({ classifier, stages }: ResidualNetwork, state: H
 async function representations(
   gpu: Gpu,
   network: ResidualNetwork,
-  loaded: TrainingState,
+  weights: Arrays,
   images: Float32Array,
   count: number,
 ): Promise<{ points: Float32Array[][]; branches: Float32Array[][]; logits: Float32Array }> {
   using inputs = DeviceArray.from(gpu, images, [count, ...network.input]);
-  using program = await bound(
-    gpu,
-    'representations',
-    [loaded.weights, inputs],
-    (weights: Weights, x: Tensor) => {
-      const { points, branches, logits } = network.representations(weights, x, inferenceNorm);
-      return { points, branches, logits };
-    },
-  );
+  using program = await bound(gpu, 'representations', [weights, inputs], (weights: Weights, x: Tensor) => {
+    const { points, branches, logits } = network.representations(weights, x, inferenceNorm);
+    return { points, branches, logits };
+  });
   program.submit();
   const { points, branches, logits } = program.result;
   const readStages = (stages: readonly (readonly DeviceArray[])[]) =>

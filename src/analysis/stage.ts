@@ -5,6 +5,7 @@ import { range } from '../lists.ts';
 import { type ResidualNetwork, type Stage, stateShape } from '../models/residual-network.ts';
 import type { HostState } from '../train/state.ts';
 import { batchOf } from './batches.ts';
+import type { Arrays } from './block-programs.ts';
 import { type JacobianTriples, residualJacobians } from './jacobians.ts';
 import { DEAD_BELOW } from './measures/dead-blocks.ts';
 import { list } from './measures/list.ts';
@@ -36,7 +37,7 @@ export interface StageMeasures {
 export async function measureStage(
   gpu: Gpu,
   network: ResidualNetwork,
-  state: HostState,
+  { state, weights }: { readonly state: HostState; readonly weights: Arrays },
   input: StageInput,
   options: AnalysisOptions,
 ): Promise<StageMeasures> {
@@ -60,7 +61,7 @@ export async function measureStage(
   for (let first = 0; first < count; first += each) {
     const size = Math.min(each, count - first);
     const here = points.slice(0, -1).map((h) => h.subarray(first * whole, (first + size) * whole));
-    const open = (map: Stage) => residualJacobians(gpu, network, map, state, here, jacobianOptions);
+    const open = (map: Stage) => residualJacobians(gpu, network, map, state, here, jacobianOptions, weights);
     using jacobians = open(stage);
     const triples = await jacobians.triples();
     const compared = (x: Float32Array) => leading(x, spectrum * dim, k * dim);

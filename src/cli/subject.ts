@@ -29,7 +29,8 @@ import { fetchTask } from './fetching.ts';
 /** A network with its weights, and the images it is measured on. */
 export interface Subject {
   readonly network: NetworkOptions;
-  readonly state: HostState;
+  /** Its weights; read again each time but the first, so that nobody need keep them. */
+  state(): HostState;
   /** Random seed of its training, or a substitute. */
   readonly seed: number;
   /** Of its run. */
@@ -76,12 +77,13 @@ const OF_OTHERS = ['config', 'data', 'tokens', 'text', 'length', 'branches', 're
 
 function ofRun({ path }: TensorFiles, { dataDir }: SubjectOptions): Subject {
   const { info, state } = decodeCheckpoint(readFileSync(path), path);
+  const again = () => decodeCheckpoint(readFileSync(path), path).state;
   const { network, training } = info;
   const experiment = findExperiment(info.experiment);
   const { dataset } = experiment;
   const folder = dirname(path);
   return {
-    ...{ network, state, seed: training.seed, datasets: [dataset] },
+    ...{ network, state: onceHeld(state, again), seed: training.seed, datasets: [dataset] },
     config: existsSync(join(folder, CONFIG)) ? readConfig(folder) : undefined,
     facts: dataFacts(experiment, { randomLabels: 0, ...training }),
     task: () => fetchTask(dataset, { ...training, ...partFor(network, datasets[dataset]) }, dataDir),
@@ -97,8 +99,9 @@ function ofExperiment(files: TensorFiles, name: string, { preset, dataDir }: Sub
   const { classifier, reconstructs } = networkOf(options);
   const [classes = 0] = files.shapes.get(classifier) ?? [];
   const network = classes >= 2 && !reconstructs ? { ...options, classes } : options;
-  const state = weightsOf(files, network, `the network of ${name}`);
-  matchClasses(network, state, datasets[dataset], datasets[dataset].classes);
+  const read = () => matched(weightsOf(files, network, `the network of ${name}`), network, datasets[dataset]);
+  const state = onceHeld(read(), read);
+  noteClasses(network, datasets[dataset], datasets[dataset].classes);
   const { seed, images } = settings;
   return {
     ...{ network, state, seed, datasets: [dataset] },
@@ -126,12 +129,13 @@ async function fromElsewhere(files: TensorFiles, given: SubjectOptions): Promise
   const network = networkOf(options);
   const classes = `${options.classes} ${texts ? `tokens that end ${texts.task.train.count} texts` : 'classes'}`;
   console.error(`${files.path} is ${family.title}: ${network.blocks.length} blocks, ${classes}`);
-  const state = recognized.state();
-  if (state.parameters.get(network.classifier)!.every((w) => w === 0))
+  const read = () => matched(recognized.state(), options, data?.dataset);
+  const first = read();
+  if (first.parameters.get(network.classifier)!.every((w) => w === 0))
     console.error('note: it has no classifier: accuracies, and measures of the classifier, say nothing');
   const dims = network.stages.map(({ shape }) => sizeOf(shape));
   const common = {
-    ...{ network: options, state, seed: SEED },
+    ...{ network: options, state: onceHeld(first, read), seed: SEED },
     request: ({ train: { classes, count } }: Task) => {
       const triples = Math.min(options.classes, classes, TRIPLES, ...dims);
       return { triples, spectrum: Math.min(3 * triples, ...dims), samples: Math.min(SAMPLES, count) };
@@ -158,7 +162,7 @@ async function fromElsewhere(files: TensorFiles, given: SubjectOptions): Promise
       const { images, dataDir } = given;
       const settings = { seed: SEED, images, ...partFor(options, dataset) };
       const task = await (name ? fetchTask(name, settings, dataDir) : folderTask(dataset, settings, dataDir));
-      matchClasses(options, state, dataset, task.train.classes);
+      noteClasses(options, dataset, task.train.classes);
       const { test } = task;
       const some = { ...task, test: imagesFrom(test, 0, Math.min(images, test.count)) };
       return normalizedAs(some, data, name === undefined || name === 'imagenette');
@@ -211,15 +215,33 @@ function partFor(network: NetworkOptions, { channels, classes }: Dataset) {
   return { classes: reconstructs ? classes : Math.min(network.classes, classes), resolution };
 }
 
-/** Reorders the outputs of a network with more classes than the data to match them, or notes a mismatch. */
-function matchClasses(network: NetworkOptions, state: HostState, dataset: Dataset, classes: number): void {
+/** Whether a network's outputs are ImageNet's, and the data show ten of these classes. */
+const isImagenet = ({ classes }: NetworkOptions, dataset: Dataset | undefined): boolean =>
+  dataset === datasets.imagenette && classes === IMAGENET_CLASSES;
+
+/** Reorders outputs to match the data, where it is known how. */
+function matched(state: HostState, network: NetworkOptions, dataset: Dataset | undefined): HostState {
+  if (isImagenet(network, dataset))
+    bringForward(state, networkOf(network).classifier, IMAGENETTE_IN_IMAGENET);
+  return state;
+}
+
+function noteClasses(network: NetworkOptions, dataset: Dataset, classes: number): void {
   if (network.classes <= classes || networkOf(network).reconstructs) return;
-  const known = dataset === datasets.imagenette && network.classes === IMAGENET_CLASSES;
-  if (known) bringForward(state, networkOf(network).classifier, IMAGENETTE_IN_IMAGENET);
   console.error(
     `note: the network tells ${network.classes} classes apart, and ${dataset.title} shows ${classes}: ` +
-      (known
+      (isImagenet(network, dataset)
         ? 'the outputs are reordered so that its classes come first'
         : `accuracies and neural collapse use the first ${classes} outputs`),
   );
+}
+
+/** The state at hand the first time, then one that is read again. */
+function onceHeld(first: HostState, again: () => HostState): Subject['state'] {
+  let held: HostState | undefined = first;
+  return () => {
+    const state = held ?? again();
+    held = undefined;
+    return state;
+  };
 }

@@ -98,7 +98,9 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
       };
       const parts: object[] = [];
       for (const { overImages } of all) if (overImages) parts.push(await overImages(images));
-      const atSamples = measureNetwork(wide ? await gpu.wide() : gpu, network, host, samples, settings);
+      const on = wide ? await gpu.wide() : gpu;
+      const resident = on === gpu ? weights : undefined;
+      const atSamples = measureNetwork(on, network, host, samples, settings, resident);
       return Object.assign(await atSamples, ...parts) as Measures;
     },
     [Symbol.dispose](): void {
@@ -107,23 +109,27 @@ export function analystOf(data: DeviceTask, network: ResidualNetwork, request: A
   };
 }
 
-/** Measures a network as trained, and briefly at initialization or with permuted weights. */
+/**
+ * Measures a network as trained, and briefly at initialization or with permuted weights. `trained` may read
+ * the weights each time: they are let go of before others are drawn, so that one network is in memory.
+ */
 export async function analyzeRun(
   data: DeviceTask,
   options: NetworkOptions,
-  trained: HostState,
+  trained: () => HostState,
   request: AnalysisRequest,
 ): Promise<Analysis> {
   const network = networkOf(options);
   using analyst = analystOf(data, network, request);
   const permuted = request.control === 'permuted';
-  const other = permuted ? await analyst.permuted(trained) : initialState(network, request.trainingSeed);
+  const measures = await analyst.measure(trained(), { brief: false });
+  const other = permuted ? await analyst.permuted(trained()) : initialState(network, request.trainingSeed);
   return {
     schema: ANALYSIS_FORMAT,
     network: describe(network),
     settings: analyst.settings,
     ...(permuted && { control: 'permuted' }),
     initialization: await analyst.measure(other, { brief: true }),
-    trained: await analyst.measure(trained, { brief: false }),
+    trained: measures,
   };
 }

@@ -105,7 +105,7 @@ export async function reproduce(
     session.onStage?.('analyze', network);
     analyses++;
     const request = { trainingSeed: seed, seed, samples, compress, lens };
-    const analysis = known ?? (await analyzeRun(data, options, state, request));
+    const analysis = known ?? (await analyzeRun(data, options, () => state, request));
     if (!known) into.writeJson(ANALYSIS, analysis);
     await measureCourse(data, into, own, analysis.initialization);
     analyses--;

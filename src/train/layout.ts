@@ -37,10 +37,9 @@ export class Layout {
     return Object.fromEntries(this.entries.map((e) => [e.name, whole.view(e.start, e.shape)]));
   }
 
-  /** Host data by name, as one array. Throws if an entry is missing or has the wrong size. */
-  pack(values: ReadonlyMap<string, Float32Array>): Float32Array {
-    const whole = new Float32Array(this.size);
-    for (const { name, start, size, shape } of this.entries) {
+  /** Writes host data by name into such an array. Throws if an entry is missing or has the wrong size. */
+  write(whole: DeviceArray, values: ReadonlyMap<string, Float32Array>): void {
+    for (const { name, size, shape } of this.entries) {
       const data = values.get(name);
       if (data?.length !== size) {
         throw new CollimateError(
@@ -48,12 +47,12 @@ export class Layout {
           'Give the values of a network with the same settings.',
         );
       }
-      whole.set(data, start);
     }
-    return whole;
+    // One after another: packed into one array, they would be in host memory twice.
+    for (const { name, start, shape } of this.entries) whole.view(start, shape).write(values.get(name)!);
   }
 
-  /** The inverse of {@link pack}. */
+  /** The inverse, from what is read of it. */
   unpack(whole: Float32Array): Map<string, Float32Array> {
     return new Map(this.entries.map((e) => [e.name, whole.slice(e.start, e.start + e.size)]));
   }

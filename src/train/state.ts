@@ -82,7 +82,6 @@ export class TrainingState implements Disposable {
   readonly parameterLayout: Layout;
   readonly statisticsLayout: Layout;
   readonly parameters: DeviceArray;
-  readonly gradients: DeviceArray;
   readonly moments: readonly DeviceArray[];
   /** Running statistics. */
   readonly running: DeviceArray;
@@ -90,17 +89,27 @@ export class TrainingState implements Disposable {
   readonly batch: DeviceArray;
   /** Steps done, u32[1]. */
   readonly step: DeviceArray<'u32'>;
+  #gradients: DeviceArray | undefined;
 
   /** `moments` many running averages; default: none, for weights that are only read. */
-  constructor(gpu: Gpu, network: Network, moments = 0) {
+  constructor(
+    private readonly gpu: Gpu,
+    network: Network,
+    moments = 0,
+  ) {
     this.parameterLayout = new Layout(network.parameters);
     this.statisticsLayout = new Layout(statisticsOf(network));
     this.parameters = this.parameterLayout.allocate(gpu, 'parameters');
-    this.gradients = this.parameterLayout.allocate(gpu, 'gradients');
     this.moments = range(moments).map((i) => this.parameterLayout.allocate(gpu, `moment ${i}`));
     this.running = this.statisticsLayout.allocate(gpu, 'running statistics');
     this.batch = this.statisticsLayout.allocate(gpu, 'batch statistics');
     this.step = DeviceArray.zeros(gpu, [1], 'u32', 'step');
+  }
+
+  /** Allocated on first use: weights that are only read have none. */
+  get gradients(): DeviceArray {
+    this.#gradients ??= this.parameterLayout.allocate(this.gpu, 'gradients');
+    return this.#gradients;
   }
 
   /** Parameters and running statistics by name. */
@@ -110,11 +119,13 @@ export class TrainingState implements Disposable {
 
   /** Copies a state to the GPU, with all that {@link HostState} holds. */
   load(host: HostState): void {
-    this.parameters.write(this.parameterLayout.pack(host.parameters));
-    this.running.write(this.statisticsLayout.pack(host.statistics));
-    const zeros = this.parameterLayout.entries.map((e) => [e.name, new Float32Array(e.size)] as const);
+    this.parameterLayout.write(this.parameters, host.parameters);
+    this.statisticsLayout.write(this.running, host.statistics);
+    const zeros = this.moments.length
+      ? this.parameterLayout.entries.map((e) => [e.name, new Float32Array(e.size)] as const)
+      : [];
     for (const [i, moment] of this.moments.entries())
-      moment.write(this.parameterLayout.pack(new Map([...zeros, ...(host.moments[i] ?? [])])));
+      this.parameterLayout.write(moment, new Map([...zeros, ...(host.moments[i] ?? [])]));
     this.step.write([host.step]);
   }
 
@@ -134,8 +145,9 @@ export class TrainingState implements Disposable {
 
   /** Frees its arrays. */
   dispose(): void {
-    const { parameters, gradients, moments, running, batch, step } = this;
-    for (const array of [parameters, gradients, ...moments, running, batch, step]) array.dispose();
+    const { parameters, moments, running, batch, step } = this;
+    for (const array of [parameters, ...moments, running, batch, step]) array.dispose();
+    this.#gradients?.dispose();
   }
 
   [Symbol.dispose](): void {

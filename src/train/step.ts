@@ -1,4 +1,4 @@
-import { DeviceArray } from '../autograd/array.ts';
+import type { DeviceArray } from '../autograd/array.ts';
 import { add, div, equal, iota, mean, mul, rem, reshape, shuffle, where } from '../autograd/functions.ts';
 import type { Tensor, Typed } from '../autograd/tensor.ts';
 import { valueAndGrad } from '../autograd/transform.ts';
@@ -68,7 +68,9 @@ export function statisticsRates(
       return [name, new Float32Array(features).fill(kind === 'var' ? (MOMENTUM * n) / (n - 1) : MOMENTUM)];
     }),
   );
-  return DeviceArray.from(gpu, layout.pack(rates), [layout.size], 'f32', 'rates of the statistics');
+  const whole = layout.allocate(gpu, 'rates of the statistics');
+  layout.write(whole, rates);
+  return whole;
 }
 
 /** How a step moves parameters: SGD or AdamW, whose learning rate falls as {@link cosine} says. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BUDGET_BYTES, batchOf } from '../../src/analysis/batches.ts';
 import { coloring, isExact } from '../../src/analysis/frobenius.ts';
 import { jacobianPrograms, stackedShapes } from '../../src/analysis/jacobian-programs.ts';
+import { residualJacobians } from '../../src/analysis/jacobians.ts';
 import { pathSamples, pathStep } from '../../src/analysis/measures/paths.ts';
 import { analysisSettings } from '../../src/analysis/settings.ts';
 import { trace } from '../../src/autograd/graph.ts';
@@ -11,6 +12,9 @@ import { ConvResNet } from '../../src/models/conv-resnet.ts';
 import { FcResNet } from '../../src/models/fc-resnet.ts';
 import type { ResidualNetwork } from '../../src/models/residual-network.ts';
 import { ResNet } from '../../src/models/resnet.ts';
+import { initialState, TrainingState } from '../../src/train/state.ts';
+import { numbers, poisoned } from '../autograd/support.ts';
+import { withGpu } from '../gpu/harness.ts';
 import { softwareTraits } from '../gpu/traits.ts';
 
 const MEBI = 2 ** 20;
@@ -114,4 +118,37 @@ test('a Frobenius norm is exact where probing takes no more products than the SV
   const sketch = { columns: 20, triples: 10, filters: 0 };
   expect(isExact(stage, { ...sketch, powerIterations: 9 })).toBe(true); // 2 · 20 · 10
   expect(isExact(stage, { ...sketch, powerIterations: 8 })).toBe(false);
+});
+
+test('a block that runs alone uses weights where they lie on the device, and finds the same bits', async () => {
+  const network = new FcResNet({
+    ...{ inputs: 4, depth: 3, width: 8, classes: 2, activation: 'relu', skip: true, tied: true },
+  });
+  const [stage] = network.stages as [(typeof network.stages)[0]];
+  const points = network.blocks.map((_, i) => Float32Array.from(numbers(2 * 8, i)));
+  const { sketchColumns: columns, ...settings } = analysisSettings(network, { seed: 1 });
+  const host = initialState(network, 1);
+  await withGpu(async (gpu) => {
+    const room = poisoned(gpu, { maxBindingBytes: 4 * 8 * 8 * 2 });
+    using state = new TrainingState(room, network);
+    state.load(host);
+    const measure = async (resident?: typeof state.weights) => {
+      const before = gpu.liveBuffers;
+      using jacobians = residualJacobians(
+        room,
+        network,
+        stage,
+        host,
+        points,
+        { ...settings, columns },
+        resident,
+      );
+      return { arrays: gpu.liveBuffers - before, triples: await jacobians.triples() };
+    };
+    const [copied, resident] = [await measure(), await measure(state.weights)];
+    expect(resident.triples).toEqual(copied.triples);
+    expect(resident.triples.s[0]).toBeGreaterThan(0);
+    expect(resident.arrays).toBe(3); // the points of three blocks
+    expect(copied.arrays).toBeGreaterThan(3);
+  });
 });

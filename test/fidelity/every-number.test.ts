@@ -95,7 +95,7 @@ async function bothOf(gpu: Gpu, shape: Shape, seed: number): Promise<Network> {
   using data = new DeviceTask(gpu, task);
   const state = stateOf(shape, seed);
   const request = { trainingSeed: SEED, seed: SEED, samples: SAMPLES, triples: TRIPLES, compress: true };
-  const found = await analyzeRun(data, { kind: 'fc', ...shape }, state, request);
+  const found = await analyzeRun(data, { kind: 'fc', ...shape }, () => state, request);
   const reference = ({ parameters, statistics, step }: HostState, at: Measures, brief: boolean) => {
     const tensors = new Map([...parameters, ...statistics].map(([name, v]) => [name, Float64Array.from(v)]));
     const samples = at.samples.map(({ index }) => index);
