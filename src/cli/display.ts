@@ -10,7 +10,7 @@ import { clock, every } from './clock.ts';
 export interface Display {
   /** A fact, such as which adapter is used. */
   fact(name: string, value: unknown): void;
-  stage(stage: 'train' | 'analyze', network: NetworkName): void;
+  phase(phase: 'train' | 'analyze', network: NetworkName): void;
   progress(progress: TrainingProgress, network: NetworkName): void;
   epoch?(metrics: EpochMetrics, network: NetworkName): void;
   /** Leaves the terminal as it was. */
@@ -30,7 +30,7 @@ function jsonLines(): Display {
   const print = (event: string, fields: object) => console.log(JSON.stringify({ event, ...fields }));
   return {
     fact: (name, value) => print('fact', { name, value }),
-    stage: (stage, network) => print('stage', { stage, network }),
+    phase: (stage, network) => print('stage', { stage, network }),
     progress(progress, network) {
       const ends = progress.step === progress.steps;
       if (isDue[network](ends)) print('progress', { network, ...progress });
@@ -41,14 +41,14 @@ function jsonLines(): Display {
 
 const factLine = (name: string, value: unknown) => console.log(`${`${name}:`.padEnd(10)} ${value}`);
 
-const stageLine = (network: NetworkName) => `${labels[network]}: measuring its Residual Jacobians`;
+const analysisLine = (network: NetworkName) => `${labels[network]}: measuring its Residual Jacobians`;
 
 function plainLines(): Display {
   const isDue = { run: every(LINE_MS), control: every(LINE_MS) };
   return {
     fact: factLine,
-    stage(stage, network) {
-      if (stage === 'analyze') console.log(stageLine(network));
+    phase(phase, network) {
+      if (phase === 'analyze') console.log(analysisLine(network));
     },
     progress(progress, network) {
       const { step, steps } = progress;
@@ -65,8 +65,8 @@ function bar(): Display {
   const bars = new Map<NetworkName, SingleBar>();
   return {
     fact: factLine,
-    stage(stage, network) {
-      if (stage === 'analyze') return all?.log(`${stageLine(network)}\n`);
+    phase(phase, network) {
+      if (phase === 'analyze') return all?.log(`${analysisLine(network)}\n`);
       all ??= progressBars({ format, barsize: Math.max(5, Math.min(30, columns - 110)), fps: 8 });
       const dots = { epoch: '…', loss: '…', train: '…', test: '…', rate: '…', left: 'starting' };
       bars.set(network, all.create(1, 0, { label: labels[network].padEnd(16), ...dots }));

@@ -71,9 +71,9 @@ export async function runSingle(
       tuner,
       checkpointSeconds,
       ...(!tracer && { openSecond: () => openSecond(gpu, { chooser: tuner }) }), // timelines show one device
-      onStage(stage, network) {
-        tracer?.phase(`${stage}: ${labels[network]}`);
-        display.stage(stage, network);
+      onPhase(phase, network) {
+        tracer?.phase(`${phase}: ${labels[network]}`);
+        display.phase(phase, network);
       },
       onProgress: display.progress,
       ...(display.epoch && { onEpoch: display.epoch }),

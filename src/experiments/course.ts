@@ -48,14 +48,14 @@ export async function measureCourse(
   const missing = missingEpochs(folder.path, settings);
   if (!missing.length) return;
   const { seed, samples } = settings;
-  const moments = readCourse(folder.path);
+  const snapshots = readCourse(folder.path);
   const request = { trainingSeed: seed, seed, samples };
   using analyst = analystOf(data, networkOf(network), request);
   for (const epoch of missing) {
     const measures =
       epoch === 0 ? initialization : await analyst.measure(snapshot(folder, epoch, config), { brief: true });
-    moments.push({ epoch, ...summaryOf(measures) });
-    folder.writeJson(COURSE, { schema: COURSE_FILE.format, moments } satisfies Course);
+    snapshots.push({ epoch, ...summaryOf(measures) });
+    folder.writeJson(COURSE, { schema: COURSE_FILE.format, moments: snapshots } satisfies Course);
   }
 }
 

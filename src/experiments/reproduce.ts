@@ -34,8 +34,8 @@ export interface ReproduceSession extends Pick<TrainingSession, 'checkpointSecon
   readonly tuner: Pick<Tuner, 'choices' | 'onChoice'>;
   /** Opens a second device to compute beside the first; undefined if that gains nothing. */
   readonly openSecond?: () => Promise<Gpu | undefined>;
-  /** Called as a stage begins, for one of the networks. */
-  readonly onStage?: (stage: 'train' | 'analyze', network: NetworkName) => void;
+  /** Called as a phase begins, for one of the networks. */
+  readonly onPhase?: (phase: 'train' | 'analyze', network: NetworkName) => void;
   readonly onProgress: (progress: TrainingProgress, network: NetworkName) => void;
   readonly onEpoch?: (metrics: EpochMetrics, network: NetworkName) => void;
 }
@@ -78,7 +78,7 @@ export async function reproduce(
   async function runOne(network: NetworkName, into: RunFolder, own: RunConfig, data: DeviceTask) {
     begun.set(into, own);
     record();
-    session.onStage?.('train', network);
+    session.onPhase?.('train', network);
     const { experiment, network: options, training, normalization } = own;
     const { testEvery, seed, samples, compress, lens } = own.settings;
     const info = { experiment, network: options, training, normalization };
@@ -102,7 +102,7 @@ export async function reproduce(
       if (!missingEpochs(into.path, own.settings).length) return known;
     }
     folder.remove(REPORT); // If there is one, it is of an earlier analysis.
-    session.onStage?.('analyze', network);
+    session.onPhase?.('analyze', network);
     analyses++;
     const request = { trainingSeed: seed, seed, samples, compress, lens };
     const analysis = known ?? (await analyzeRun(data, options, () => state, request));

@@ -41,16 +41,16 @@ afterAll(() => {
 
 /** Makes or continues the run, and returns what it did. */
 async function run(): Promise<string[]> {
-  const stages: string[] = [];
+  const phases: string[] = [];
   await withGpu(async (gpu) => {
     using interrupt = new Interrupt();
     await reproduce(gpu, task, folder, config, {
       ...{ interrupt, checkpointSeconds: 60, onProgress() {}, onEpoch() {} },
       tuner: { choices: {}, onChoice() {} },
-      onStage: (stage, network) => stages.push(`${stage} ${network}`),
+      onPhase: (phase, network) => phases.push(`${phase} ${network}`),
     });
   });
-  return stages;
+  return phases;
 }
 
 const json = (name: string) => JSON.parse(fs.readFileSync(join(folder.path, name), 'utf8'));

@@ -34,7 +34,7 @@ async function make(
   { beside = true, ...changes }: Partial<Settings & { beside: boolean }> = {},
   on: Partial<ReproduceSession> = {},
 ): Promise<string[]> {
-  const stages: string[] = [];
+  const phases: string[] = [];
   const settings = { ...base, ...changes };
   const described = changes.images ? await loadTask('mnist', settings) : task;
   using folder = RunFolder.open(join(root, name));
@@ -45,11 +45,11 @@ async function make(
       ...{ interrupt, checkpointSeconds: 60, onProgress() {}, onEpoch() {} },
       openSecond: async () => (beside ? await openForTest() : undefined),
       tuner: new Tuner({ mode: 'off' }),
-      onStage: (stage, network) => stages.push(`${stage} ${network}`),
+      onPhase: (phase, network) => phases.push(`${phase} ${network}`),
       ...on,
     });
   });
-  return stages;
+  return phases;
 }
 
 test('a control that is trained beside its run ends in the same bits as one after it', async () => {
