@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { command } from '../command.ts';
 import type { Collection } from './collection.ts';
 import type { Gathered } from './gather.ts';
-import { type Cell, type ColumnOf, type FigurePart, type Inline, note, type Part, tableOf } from './page.ts';
+import { type ColumnOf, type FigurePart, type Inline, note, type Part, tableOf } from './page.ts';
 import type { Statement } from './statements.ts';
 import { inlined } from './svg.ts';
 import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } from './verdicts.ts';
@@ -12,7 +12,7 @@ import { numberColumns, plural, verdictNote, verdictSentence, verdictTable } fro
 export function glance(all: readonly Gathered[]): Part[] {
   const telling = ({ evidence }: Gathered) =>
     evidence.find((c) => c.verdict !== 'not measurable') ?? evidence[0];
-  const claim = (one: Gathered): Cell => {
+  const claim = (one: Gathered) => {
     const { statement, evidence } = one;
     const first = telling(one);
     const more = evidence.length > 1 ? `; and ${plural(evidence.length - 1, 'other number')}` : '';

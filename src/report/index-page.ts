@@ -4,16 +4,7 @@ import { percent } from '../number-format.ts';
 import { type Collection, collect, type FoundRun, type FoundSweep } from './collection.ts';
 import { type Gathered, gatherEvidence } from './gather.ts';
 import { figureOf, glance, headline, statementParts } from './index-claims.ts';
-import {
-  type Cell,
-  type ColumnOf,
-  type Fact,
-  type Part,
-  type Report,
-  type Section,
-  section,
-  tableOf,
-} from './page.ts';
+import { type ColumnOf, type Fact, type Part, type Report, type Section, section, tableOf } from './page.ts';
 import { below, publish } from './publish.ts';
 import { sharedSettings, sweepSentence } from './sweep.ts';
 import { evidenceRow, plural, together } from './verdicts.ts';
@@ -103,7 +94,7 @@ function method({ sweeps }: Collection): Report['method'] {
   };
 }
 
-const page = ({ folder, name }: { folder: string; name: string }): Cell => ({
+const page = ({ folder, name }: { folder: string; name: string }) => ({
   text: [{ text: name, to: `${folder}/report.html` }],
 });
 const holding = ({ claims }: Pick<FoundRun, 'claims'>): string =>

@@ -112,11 +112,11 @@ export interface Column {
 export interface RowGroup {
   /** A row of its own: a mark, and what it stands for. */
   readonly title?: { readonly mark: string; readonly text: string };
-  readonly rows: readonly (readonly Cell[])[];
+  readonly rows: readonly (readonly TableCell[])[];
 }
 
 /** The first of a row names it. */
-export interface Cell {
+export interface TableCell {
   readonly text: Inline;
   readonly strong?: boolean;
   /** Behind it, quietly: a spread. */
@@ -129,7 +129,7 @@ export interface Cell {
 /** A column's head, its cell for an item, and whether that is a number. */
 export type ColumnOf<T> = readonly [
   label: string,
-  of: (item: T) => Cell | string,
+  of: (item: T) => TableCell | string,
   numeric?: 'numeric' | undefined,
 ];
 
@@ -139,7 +139,7 @@ export const tableOf = <T>(caption: string, columns: readonly ColumnOf<T>[], ite
   groups: [{ rows: tableRows(columns, items) }],
 });
 
-export const tableRows = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): Cell[][] =>
+export const tableRows = <T>(columns: readonly ColumnOf<T>[], items: readonly T[]): TableCell[][] =>
   items.map((item) =>
     columns.map(([, of]) => {
       const cell = of(item);

@@ -1,5 +1,4 @@
 import {
-  type Cell,
   type FactGroup,
   type FigurePart,
   filesOf,
@@ -9,6 +8,7 @@ import {
   pieces,
   type ShownVerdict,
   type Table,
+  type TableCell,
 } from './page.ts';
 
 /** How one format writes a page: each function combines what others return. */
@@ -29,7 +29,7 @@ export interface Format {
   /** Groups of names and values, side by side. */
   facts(groups: readonly FactGroup[]): string;
   figure(figure: FigurePart, text: { title: string; caption: string; links: string }): string;
-  table(table: Table, content: (cell: Cell) => string): string;
+  table(table: Table, content: (cell: TableCell) => string): string;
   section(section: { id: string; title: string; badge: string; body: string }): string;
   page(page: {
     kicker: string;
@@ -51,7 +51,7 @@ export function render({ kicker, title, subtitle, result, sections }: Page, f: F
             : f.link(f.text(p.text), target(p.to)),
       )
       .join('');
-  const content = ({ text, strong, after, small, verdict }: Cell): string =>
+  const content = ({ text, strong, after, small, verdict }: TableCell): string =>
     (verdict ? f.badge(verdict) : strong ? f.strong(inline(text)) : inline(text)) +
     (after === undefined ? '' : f.after(f.text(after))) +
     (small === undefined ? '' : f.small(inline(small)));
