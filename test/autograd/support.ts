@@ -14,6 +14,17 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import type { AdapterTraits } from '../../src/gpu/kernel.ts';
 import { TEXEL_BYTES } from '../../src/gpu/texels.ts';
 
+/** A body's processor time over that of a reference just before: other work slows both alike. */
+export function timesAsLong(body: () => void, reference: () => void): number {
+  const [before, time] = [reference, body].map((f) => {
+    const start = process.cpuUsage();
+    f();
+    const { user, system } = process.cpuUsage(start);
+    return user + system;
+  }) as [number, number];
+  return time / before;
+}
+
 /** An operand of a function under test: its shape and its values' range. */
 export interface Operand extends Spec {
   readonly low?: number;

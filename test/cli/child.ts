@@ -35,7 +35,7 @@ export const runScript = (
   env?: Env,
 ): Promise<Ended> => run(['npm', 'run', '--silent', command, '--', ...args], () => {}, env);
 
-/** Runs a program for up to five minutes. */
+/** Runs a program for up to an hour: the limit is for what hangs. */
 export function run(
   [program, ...args]: readonly string[],
   onOutput: OnOutput = () => {},
@@ -45,7 +45,7 @@ export function run(
     const child = spawn(program!, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
-      timeout: 300_000,
+      timeout: 3_600_000,
       killSignal: 'SIGKILL',
     });
     let [stdout, stderr] = ['', ''];

@@ -29,14 +29,15 @@ beforeAll(async () => {
 });
 afterAll(() => fs.rmSync(root, { recursive: true }));
 
-/** A command with its output redirected by a shell. */
+/** A command with its output redirected by a shell, which does something `before`. */
 async function inShell(
   command: 'reproduce' | 'doctor' | 'data',
   args: readonly string[],
   redirection: string,
+  before = '',
 ): Promise<Ended> {
   const node = [process.execPath, ...(await program(command)), ...args];
-  return run(['bash', '-c', `exec "$@" ${redirection}`, 'bash', ...node], undefined, env);
+  return run(['bash', '-c', `${before} exec "$@" ${redirection}`, 'bash', ...node], undefined, env);
 }
 
 const weights = (folder: string) =>
@@ -155,7 +156,8 @@ describe('a run stops at a checkpoint', () => {
 
 describe('every command', () => {
   test.each(['doctor', 'data'] as const)('%s ends when its reader has gone', async (command) => {
-    const { status, signal, stderr } = await inShell(command, [], '> >(exec 0<&-; sleep 0)');
+    const gone = 'exec 3> >(exec 0<&-); wait $!;';
+    const { status, signal, stderr } = await inShell(command, [], '>&3 3>&-', gone);
     expect({ status, signal, stderr }).toEqual({ status: 141, signal: null, stderr: '' });
   });
 

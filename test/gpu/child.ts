@@ -8,7 +8,7 @@ export interface ChildResult {
   readonly stderr: string;
 }
 
-/** Starts a scene of scenes.ts; `onOutput` sees its output so far, and may signal it. Killed after 5 min. */
+/** Starts a scene of scenes.ts; `onOutput` sees its output so far, and may signal it. */
 export async function runChild(
   scene: string,
   env: Record<string, string> = {},
@@ -19,7 +19,7 @@ export async function runChild(
     const child = spawn(process.execPath, [...started, scene], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 300_000,
+      timeout: 3_600_000,
       killSignal: 'SIGKILL',
     });
     let stdout = '';

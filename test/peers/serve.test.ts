@@ -6,7 +6,7 @@ function talk(requests: object[], ...args: string[]) {
   const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', 'test/peers/peer.ts', ...args], {
     input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
     encoding: 'utf8',
-    timeout: 300_000,
+    timeout: 3_600_000,
   });
   expect(status).toBe(0);
   return stdout

@@ -133,7 +133,7 @@ describe('a process', () => {
     expect(pids).toHaveLength(2);
     const lives = (pid: number) =>
       existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    await expect.poll(() => pids.filter(lives)).toEqual([]);
+    await expect.poll(() => pids.filter(lives), { timeout: 600_000 }).toEqual([]);
   });
 
   it('ends at once if it is told to', async () => {

@@ -7,9 +7,7 @@ it('the bench tab measures ceilings, products, a step and an analysis, and gives
   await page.getByRole('tab', { name: 'Bench' }).click();
   await page.getByRole('button', { name: 'Measure' }).click();
   const copy = page.getByRole('button', { name: 'Copy as JSON' });
-  await page.waitForFunction(() => document.querySelectorAll('.bench tbody tr').length === 11, undefined, {
-    timeout: 500_000,
-  });
+  await page.waitForFunction(() => document.querySelectorAll('.bench tbody tr').length === 11);
   await copy.click();
   await page.getByText('Copied', { exact: true }).waitFor();
   const { adapter, roofline, rows } = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));

@@ -71,6 +71,7 @@ export async function open(link = '', options: OpenOptions = {}): Promise<Opened
   const { viewport = { width: 1280, height: 900 }, scale: deviceScaleFactor = 1 } = options;
   const permissions = ['clipboard-read', 'clipboard-write'];
   const context = await (options.browser ?? browser).newContext({ viewport, deviceScaleFactor, permissions });
+  context.setDefaultTimeout(0); // What hangs is ended by the test's own limit.
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
@@ -91,7 +92,7 @@ export async function open(link = '', options: OpenOptions = {}): Promise<Opened
 export function launch(more: readonly string[]): Promise<Browser> {
   if (!EXECUTABLE) throw new Error('Chromium is not installed: on Debian, run `apt-get install chromium`');
   const flags = ['--no-sandbox', '--js-flags=--expose-gc', `--host-resolver-rules=MAP ${INSECURE} 127.0.0.1`];
-  return chromium.launch({ executablePath: EXECUTABLE, args: [...flags, ...more] });
+  return chromium.launch({ executablePath: EXECUTABLE, args: [...flags, ...more], timeout: 0 });
 }
 
 function serve(folder: string): Server {
@@ -143,6 +144,40 @@ export async function processesOf(page: Page) {
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   await session.detach();
   return processInfo.filter(({ type }) => type === 'renderer' || type === 'GPU');
+}
+
+/** Run first by a worker, counts its work at the device, for {@link standsStill}. */
+export const COUNTS_WORK = `const work = { pending: 0, submits: 0 };
+const { submit } = GPUQueue.prototype;
+GPUQueue.prototype.submit = function (...given) {
+  submit.apply(this, given);
+  work.pending++;
+  work.submits++;
+  this.onSubmittedWorkDone().finally(() => work.pending--);
+};
+globalThis.work = work;`;
+
+declare const work: { readonly pending: number; readonly submits: number };
+
+/**
+ * Resolves when the worker has gone to sleep thirty times in a row with no work at the device: longer than
+ * between two chunks of steps, however slow the machine.
+ */
+export async function standsStill(page: Page): Promise<void> {
+  await page.workers()[0]!.evaluate(async () => {
+    for (let quiet = 0, before = -1; quiet < 30; ) {
+      quiet = work.pending === 0 && work.submits === before ? quiet + 1 : 0;
+      before = work.submits;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+}
+
+/** Resolves when the page has drawn some times, as it does after its window has changed. */
+export async function drawsAgain(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    for (let frame = 0; frame < 20; frame++) await new Promise(requestAnimationFrame);
+  });
 }
 
 /** Asserts that nothing went wrong on the page, and closes its window. */

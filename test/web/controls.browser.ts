@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { closeWell, type Opened, open } from './browser.ts';
+import { COUNTS_WORK, closeWell, drawsAgain, type Opened, open, standsStill } from './browser.ts';
 
 /** Small networks, which are soon measured. */
 const SMALL = 'depth=2&width=16&classes=3';
@@ -55,14 +55,14 @@ it('a link that is wrong is answered in words, and the defaults are used', async
 });
 
 it('training pauses, steps, goes on, starts again, and waits while nobody sees it', async () => {
-  const opened = await open(`${SMALL}&epochs=40`);
+  const opened = await open(`${SMALL}&epochs=40`, { script: COUNTS_WORK });
   const { page, report } = opened;
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   await report('pictures');
   /** The step at which training stands still. */
   const rests = async (): Promise<number> => {
     for (let before = -1; ; ) {
-      await page.waitForTimeout(700);
+      await standsStill(page);
       const now = await stepOf(opened);
       if (now === before) return now;
       before = now;
@@ -107,7 +107,7 @@ it('pictures fit a phone, a wide window and 200% zoom, and follow when a window 
     [1600, 1000],
   ] as const) {
     await page.setViewportSize({ width, height });
-    await page.waitForTimeout(300);
+    await drawsAgain(page);
     const shown = await page.evaluate(() => ({
       overflow: document.documentElement.scrollWidth - innerWidth,
       // CSS pixels of each canvas's element, and its own over the screen's density.

@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests of the page in a real browser, `npm run test:web`. They share one build of it, and one process. */
+/**
+ * Tests of the page in a real browser, `npm run test:web`. They share one build of it, and one
+ * process. An hour each is for what hangs: no test fails for being slow on a machine with other work.
+ */
 export default defineConfig({
   test: {
     root: import.meta.dirname,
@@ -8,7 +11,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     isolate: false,
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
   },
 });
