@@ -12,6 +12,7 @@ export interface Case {
   readonly size: string;
   readonly f: AnyFunction<unknown>;
   readonly shapes: readonly (readonly number[])[];
+  readonly precision?: 'f16';
   /** Contents of the inputs, made on demand. */
   inputs(): Float32Array[];
   /** Compares outputs with float64. */
@@ -22,12 +23,12 @@ export interface Case {
 
 /** Compiles all cases side by side, then times and checks one after the other. */
 export async function runCases(context: Context, cases: readonly Case[]): Promise<void> {
-  const programs = cases.map(({ f, shapes, name }) =>
+  const programs = cases.map(({ f, shapes, name, precision }) =>
     compile(
       context.gpu,
       f,
       shapes.map((shape) => ({ shape })),
-      { label: name },
+      { label: name, ...(precision && { precision }) },
     ),
   );
   for (const program of programs) program.catch(() => {}); // Reported when its turn comes.

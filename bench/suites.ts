@@ -8,7 +8,7 @@ import { dispatchSuite } from './suites/dispatch.ts';
 import { hostSuite } from './suites/host.ts';
 import { layersSuite } from './suites/layers.ts';
 import { linalgSuite } from './suites/linalg.ts';
-import { matmulSuite } from './suites/matmul.ts';
+import { halfSuite, matmulSuite } from './suites/matmul.ts';
 import { normSuite } from './suites/norm.ts';
 import { pointwiseSuite } from './suites/pointwise.ts';
 import { reduceSuite } from './suites/reduce.ts';
@@ -18,6 +18,7 @@ import { stepSuite } from './suites/step.ts';
 /** Every suite, in the order in which they run. */
 export const suites: readonly Suite[] = [
   matmulSuite,
+  halfSuite,
   convSuite,
   pointwiseSuite,
   reduceSuite,

@@ -15,6 +15,7 @@ type Options = Partial<Record<Step, true>> & {
   readonly traits: keyof typeof knownTraits;
   readonly adapter?: string;
   readonly for?: machine.NullGpuName | 'all';
+  readonly f16?: true;
 };
 
 const program = new Command('npm run explain --')
@@ -45,6 +46,7 @@ const program = new Command('npm run explain --')
       "what this GPU's compiler makes of it: registers, instructions, limits; needs drivers of Mesa, but no GPU",
     ).choices([...Object.keys(machine.nullGpus), 'all']),
   )
+  .option('--f16', 'with products that may round their operands to f16')
   .option('--debug', 'print stack traces')
   .addHelpText(
     'after',
@@ -60,6 +62,7 @@ Examples:
   npm run explain -- 'sum(exp(x), -1)' x=64,10 --grad x --plan
   npm run explain -- mnist-fc --plan                     forward and backward pass of a training step
   npm run explain -- matmul --sizes 4096 --for navi31    machine code of a product, in numbers
+  npm run explain -- matmul --sizes 4096 --f16 --for navi31   the same of f16, by units that multiply matrices
   npm run explain -- mnist-fc --for navi31               of all kernels of its training and analysis
   npm run explain -- everything --for all                compiles all kernels for all GPUs; fails where one spills`,
   );
@@ -67,10 +70,11 @@ Examples:
 await main(async () => {
   program.parse();
   const [what, ...tensors] = program.args as [string, ...string[]];
-  const { sizes, jvp, grad, dispatch, traits, adapter, for: gpu, ...named } = program.opts<Options>();
-  if (gpu) return explainMachineCode(what, tensors, { sizes, jvp, grad }, gpu);
+  const { sizes, jvp, grad, dispatch, traits, adapter, for: gpu, f16, ...named } = program.opts<Options>();
+  if (gpu) return explainMachineCode(what, tensors, { sizes, jvp, grad }, gpu, f16 ?? false);
   const subject = subjectOf(what, tensors, { sizes, jvp, grad });
-  const target = adapter === undefined ? knownTraits[traits] : await traitsOf(adapter);
+  const found = adapter === undefined ? knownTraits[traits] : await traitsOf(adapter);
+  const target = { ...found, halfProducts: f16 ?? false };
   const chosen = (Object.keys(steps) as Step[]).filter(
     (step) => named[step] || (step === 'wgsl' && dispatch),
   );
@@ -85,6 +89,7 @@ async function explainMachineCode(
   tensors: readonly string[],
   variation: Parameters<typeof subjectOf>[2],
   name: machine.NullGpuName | 'all',
+  halfProducts: boolean,
 ): Promise<number> {
   const everything = what === 'everything';
   const experiments = everything ? ['mnist-fc', 'mnist-conv'] : what in catalog ? [what] : [];
@@ -95,7 +100,8 @@ async function explainMachineCode(
       for (const experiment of experiments) await machine.compileExperiment(experiment);
       if (graphs.length === 0) return;
       using gpu = await open();
-      for (const graph of graphs) await machine.compileGraph(gpu, graph);
+      for (const graph of graphs) await machine.compileGraph(gpu, graph, halfProducts);
+      if (everything) await machine.compileGraph(gpu, subjectOf('matmul', [], variation).graph, true);
     });
     return 0;
   }

@@ -22,6 +22,8 @@ export interface Counts {
   readonly multiplyAdds: number;
   /** Instructions that carry them: fewer where two are issued as one. */
   readonly multiplyAddSlots: number;
+  /** Products of whole matrices, by all lanes together. */
+  readonly matrices: number;
   readonly vector: number;
   /** Workgroup memory's loads and stores, and the bytes they move per lane. */
   readonly workgroup: number;
@@ -37,6 +39,7 @@ interface Instruction {
   readonly text: string;
   readonly kind: Kind;
   readonly multiplyAdds: number;
+  readonly matrices: number;
   readonly bytes: number;
 }
 
@@ -92,7 +95,8 @@ const amd: Dialect = {
     return {
       text,
       kind,
-      multiplyAdds: count(text, /v_(dual_)?(pk_)?(fma|fmac|fmaak|fmamk|mac|mad)_f(32|16)/g),
+      multiplyAdds: count(text, /v_(dual_)?(pk_)?(fma|fmac|fmaak|fmamk|mac|mad)_(mix_)?f(32|16)/g),
+      matrices: count(text, /^v_wmma_/g),
       bytes: (bits / 8) * (/^ds_(\w*2addr|read2|write2)/.test(text) ? 2 : 1),
     };
   },
@@ -124,6 +128,7 @@ const nvidia: Dialect = {
       text,
       kind,
       multiplyAdds: /^ffma|^hfma2/.test(name) ? 1 : 0,
+      matrices: /^hmma/.test(name) ? 1 : 0,
       bytes: shared ? Number(/\.b(\d+)/.exec(name)?.[1] ?? 32) / 8 : 0,
     };
   },
@@ -208,7 +213,7 @@ function loopsOf(blocks: readonly Block[]): Loop[] {
 }
 
 const NONE: Counts = {
-  ...{ multiplyAdds: 0, multiplyAddSlots: 0, vector: 0, workgroup: 0, workgroupBytes: 0 },
+  ...{ multiplyAdds: 0, multiplyAddSlots: 0, matrices: 0, vector: 0, workgroup: 0, workgroupBytes: 0 },
   ...{ memory: 0, scalar: 0, barriers: 0 },
 };
 
@@ -243,17 +248,18 @@ function mainLoop(blocks: readonly Block[], dialect: Dialect): Counts | undefine
     const turns = Number(end) / Number(step);
     return Number.isInteger(turns) && turns > 0 ? turns : undefined;
   };
-  const weight = ({ multiplyAdds, vector }: Counts) => 1000 * multiplyAdds + vector;
+  const weight = ({ multiplyAdds, matrices, vector }: Counts) => 1000 * (multiplyAdds + matrices) + vector;
   const open = loops.filter((loop) => turnsOf(loop) === undefined);
   // An outer loop's work is unknown if it has an inner loop of unknown length.
   const turns = open.filter((loop) => !open.some((other) => inside(other, loop))).map(turn);
   return turns.sort((a, b) => weight(b) - weight(a))[0];
 }
 
-const add = (sum: Counts, { kind, multiplyAdds, bytes }: Instruction): Counts => ({
+const add = (sum: Counts, { kind, multiplyAdds, matrices, bytes }: Instruction): Counts => ({
   ...sum,
   [kind]: sum[kind] + 1,
   multiplyAdds: sum.multiplyAdds + multiplyAdds,
   multiplyAddSlots: sum.multiplyAddSlots + (multiplyAdds > 0 ? 1 : 0),
+  matrices: sum.matrices + matrices,
   workgroupBytes: sum.workgroupBytes + bytes,
 });

@@ -37,10 +37,10 @@ function paragraph(compiled: Compiled, gpu: NullGpuName): string {
     `  ${number(instructions)} instructions${latency === undefined ? '' : `; estimated latency ${number(latency)} cycles, of many waves ${number(throughput)}`}`,
   ];
   if (loop) {
-    const { multiplyAdds, multiplyAddSlots, vector, workgroup, memory, scalar, barriers } = loop;
+    const { multiplyAdds, multiplyAddSlots, matrices, vector, workgroup, memory, scalar, barriers } = loop;
     const dual = multiplyAdds > multiplyAddSlots ? ` in ${number(multiplyAddSlots)} instructions` : '';
     lines.push(
-      `  a turn of the main loop: ${number(multiplyAdds)} multiply-adds${dual}, ${number(vector - multiplyAddSlots)} other vector instructions, ${number(workgroup)} of workgroup memory, ${number(memory)} of memory, ${number(scalar)} scalar, ${number(barriers)} barriers`,
+      `  a turn of the main loop: ${matrices ? `${number(matrices)} products of matrices, ` : ''}${number(multiplyAdds)} multiply-adds${dual}, ${number(vector - multiplyAddSlots - matrices)} other vector instructions, ${number(workgroup)} of workgroup memory, ${number(memory)} of memory, ${number(scalar)} scalar, ${number(barriers)} barriers`,
     );
     if (multiplyAdds) {
       lines.push(

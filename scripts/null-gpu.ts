@@ -199,9 +199,10 @@ export async function recordCompilation(work: (gpu: () => Promise<Gpu>) => Promi
 }
 
 /** Compiles a graph's kernels. */
-export async function compileGraph(gpu: Gpu, graph: Graph): Promise<void> {
+export async function compileGraph(gpu: Gpu, graph: Graph, halfProducts: boolean): Promise<void> {
   await loadWanted();
-  for (const { kernel } of plan(graph, gpu.traits).dispatches) await gpu.pipeline(kernel);
+  for (const { kernel } of plan(graph, { ...gpu.traits, halfProducts }).dispatches)
+    await gpu.pipeline(kernel);
 }
 
 /** Trains and analyzes an experiment at its smallest, in the parent process's folder. */

@@ -35,6 +35,28 @@ export const matmulSuite: Suite = {
     ),
 };
 
+/** The same of operands that GPUs may round to f16; software adapters do not. */
+export const halfSuite: Suite = {
+  name: 'f16',
+  summary: 'on GPUs, the same with operands rounded to f16',
+  threads: 'all',
+  sizes: { notation: 'MxNxK', cube: true, defaults: ['1024', '4096'] },
+  run: async (context) => {
+    const { f16, kind } = context.gpu.traits;
+    if (!f16 || kind === 'software') return context.say('this adapter has no products of f16');
+    const cases = context.sizes.flatMap((size) => forms.map((form) => product(context, form, size)));
+    const check =
+      (one: Case): Case['check'] =>
+      (...given) => ({ ...one.check(...given), tolerance: 5e-4 });
+    const halves = cases.map(({ peers, ...one }) => ({
+      ...one,
+      precision: 'f16' as const,
+      check: check(one),
+    }));
+    await runCases(context, halves);
+  },
+};
+
 /** Default sizes for peers, which are slow. */
 const peerSizes = [512, 1024];
 

@@ -69,6 +69,7 @@ export function tasks(folder: string, adapter: string): Task[] {
       minimum: (seconds) => Math.max(30, 3 * (seconds.get('mnist-fc-smoke') ?? 0)),
     }),
     bench('matmul', { weight: 75, minimum: 25 }, 'torch', '--sizes', '1024,4096,2048'),
+    bench('f16', { weight: 10, minimum: 10 }, '', '--sizes', '4096'),
     bench('step', { weight: 40, minimum: 20 }, 'torch,torch-graph'),
     bench('analysis', { weight: 25, minimum: 20 }, 'torch'),
     {
@@ -115,7 +116,7 @@ export function tasks(folder: string, adapter: string): Task[] {
   ): Task {
     const out = join(folder, `bench-${name}.json`);
     const suite = name.split('-').at(-1)!;
-    const words = [suite, ...more, '--peers', peers, '--out', out, ...on];
+    const words = [suite, ...more, ...(peers ? ['--peers', peers] : []), '--out', out, ...on];
     return {
       ...{ name: `bench-${name}`, ...share },
       args: program('bench/main.ts', ...words),

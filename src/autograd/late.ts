@@ -1,3 +1,5 @@
+import { loadUnits } from '../kernels/matmul.ts';
+
 /** Modules that recorded operations need and that are not loaded yet. */
 const needed = new Set<Late<unknown>>();
 
@@ -29,6 +31,7 @@ export async function loadWanted(): Promise<void> {
 export const lateKernels = {
   conv: new Late(() => import('../kernels/conv.ts')),
   cumsum: new Late(() => import('../kernels/cumsum.ts')),
+  matrices: new Late(loadUnits),
   gather: new Late(() => import('../kernels/gather.ts')),
   pool: new Late(() => import('../kernels/pool.ts')),
   power: new Late(() => import('../kernels/power.ts')),

@@ -6,7 +6,7 @@ import type { Call, Recorder, Runnable } from '../gpu/runnable.ts';
 import { DeviceArray, expectGpu } from './array.ts';
 import { expectApart, fitting, replacements } from './binding.ts';
 import { type Graph, trace } from './graph.ts';
-import { loadWanted } from './late.ts';
+import { lateKernels, loadWanted } from './late.ts';
 import type { BufferRef } from './lower/memory.ts';
 import { type Plan, plan } from './lower/plan.ts';
 import type { As, GivenArgs, Specs, TracedArgs } from './signature.ts';
@@ -30,7 +30,8 @@ export interface CompileOptions {
   inPlace?: readonly (readonly [number, number])[];
   /**
    * `f16` lets matrix products round their operands to f16 (11 bits, up to 65504) where that may be faster;
-   * sums stay f32. Default: f32 throughout.
+   * sums stay f32. In Node, on GPUs with units that multiply matrices of f16, these are used once they have
+   * reproduced a known answer; a warning says if they do not. Default: f32 throughout.
    */
   precision?: 'f32' | 'f16';
   /** Called for each compiled kernel, with the number so far and the total. */
@@ -52,7 +53,8 @@ export async function compile<const S extends Specs, const R>(
   specs: S,
   options: CompileOptions = {},
 ): Promise<Program<R, TracedArgs<S>>> {
-  const program = await compileUnexamined(gpu, f, specs, options, (work) => gpu.choose(work));
+  const [choose, confirm] = [(work: readonly Work[]) => gpu.choose(work), () => gpu.confirmMatrices()];
+  const program = await compileUnexamined(gpu, f, specs, options, choose, confirm);
   await gpu.examine(program.plan.dispatches.map(({ kernel }) => kernel));
   return program;
 }
@@ -64,11 +66,11 @@ export async function compileUnexamined<const S extends Specs, const R>(
   specs: S,
   options: CompileOptions = {},
   choose = async (work: readonly Work[]): Promise<readonly Kernel[]> => work.map(({ kernel }) => kernel),
+  confirm = async (): Promise<boolean> => true,
 ): Promise<Program<R, TracedArgs<S>>> {
   expectGpu('compile', gpu);
   expectOptions('compile', options, ['label', 'inPlace', 'precision', 'onProgress']);
   const graph = trace(f, specs);
-  await loadWanted();
   const { precision = 'f32' } = options;
   const halfProducts = precision === 'f16';
   if (!halfProducts && precision !== 'f32') {
@@ -80,11 +82,11 @@ export async function compileUnexamined<const S extends Specs, const R>(
       'Leave out `precision`, or choose another adapter.',
     );
   }
-  const lowered = plan(
-    graph,
-    { ...gpu.traits, halfProducts },
-    { inPlace: replacements(graph, options.inPlace) },
-  );
+  const halfMatrices = halfProducts && (await confirm()) ? gpu.traits.halfMatrices : undefined;
+  const traits = { ...gpu.traits, halfProducts, halfMatrices };
+  if (halfMatrices) lateKernels.matrices.want();
+  await loadWanted();
+  const lowered = plan(graph, traits, { inPlace: replacements(graph, options.inPlace) });
   const work = lowered.dispatches.map(({ kernel, buffers }) => ({
     kernel,
     bytes: buffers.map(({ bytes }) => bytes),

@@ -111,7 +111,8 @@ function printAdapter(best: Probe & { ok: true }, row: (name: string, value: str
   row('kind', `${traits.kind}${best.info.backend ? `, through ${best.info.backend}` : ''}`);
   row('known answers', `right, ${best.milliseconds.toFixed(0)} ms after the request`);
   row('subgroups', traits.subgroupSize ? `${traits.subgroupSize} lanes` : 'no');
-  row('half precision', features.includes('shader-f16') ? 'yes' : 'no');
+  const { m, n, k } = traits.halfMatrices ?? {};
+  row('half precision', traits.f16 ? `yes${m ? `, and matrices of ${m}x${k} by ${k}x${n}` : ''}` : 'no');
   row('timestamps', features.includes('timestamp-query') ? 'yes' : 'no, so no profiling');
   row(
     'buffer',

@@ -25,6 +25,8 @@ export interface FoundAdapter {
   readonly threads?: number | undefined;
   /** Size of its thread pool for large dispatches, where it has none because most are small. */
   readonly wideThreads?: number | undefined;
+  /** Matrices that its subgroups can multiply. */
+  readonly halfMatrices?: AdapterTraits['halfMatrices'];
   /** WGSL language extensions it supports. */
   readonly languageFeatures?: ReadonlySet<string> | undefined;
 }
@@ -48,7 +50,7 @@ export function infoOf({ adapter, backend, threads }: FoundAdapter): AdapterInfo
 }
 
 export function traitsOf(
-  { adapter, languageFeatures }: FoundAdapter,
+  { adapter, languageFeatures, halfMatrices }: FoundAdapter,
   kind: AdapterTraits['kind'],
 ): AdapterTraits {
   const { limits, features, info } = adapter;
@@ -67,13 +69,18 @@ export function traitsOf(
     offsetAlignment: Math.max(limits.minStorageBufferOffsetAlignment, limits.minUniformBufferOffsetAlignment),
     f16: features.has('shader-f16'),
     sizedSubgroups: features.has(SIZED),
+    halfMatrices,
   };
 }
 
 /** Dawn's, not yet WebGPU's. */
-const SIZED = 'subgroup-size-control' as GPUFeatureName;
+export const SIZED = 'subgroup-size-control' as GPUFeatureName;
+export const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 /** Features the engine can use; each is optional. */
-const usefulFeatures: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query', SIZED];
+const usefulFeatures: readonly GPUFeatureName[] = [
+  ...(['subgroups', 'shader-f16', 'timestamp-query'] as const),
+  ...[SIZED, MATRICES],
+];
 
 /** Asks for all that the adapter can do: limits at their maxima, and the features the engine uses. */
 export function deviceDescriptor(adapter: GPUAdapter): GPUDeviceDescriptor {

@@ -21,6 +21,8 @@ export interface DeviceOptions {
   readonly chooser?: KernelChooser | undefined;
   /** Checks kernels against known answers before a program first uses them. */
   readonly examine?: ((gpu: Gpu, kernels: readonly Kernel[]) => Promise<void>) | undefined;
+  /** Whether the device multiplies matrices of f16 right; asked once, before a program may use that. */
+  readonly confirm?: ((gpu: Gpu) => Promise<boolean>) | undefined;
   /** Opens the device for {@link Gpu.wide}. */
   readonly openWide?: (() => Promise<Gpu>) | undefined;
 }
@@ -43,6 +45,7 @@ export class Gpu implements Disposable {
   /** Buffers being mapped. Dawn's Node binding crashes if one is destroyed after its device was lost. */
   readonly #mapping = new Set<GPUBuffer>();
   #wide: Promise<Gpu> | undefined;
+  #confirmed: Promise<boolean> | undefined;
   #disposed = false;
 
   private constructor(
@@ -134,6 +137,12 @@ export class Gpu implements Disposable {
   /** Checks, before a program first uses them, that kernels compute what they should. */
   async examine(kernels: readonly Kernel[]): Promise<void> {
     await this.options.examine?.(this, kernels);
+  }
+
+  /** Whether programs may use the adapter's {@link AdapterTraits.halfMatrices}: only if they are right. */
+  confirmMatrices(): Promise<boolean> {
+    this.#confirmed ??= (this.traits.halfMatrices && this.options.confirm?.(this)) ?? Promise.resolve(false);
+    return this.#confirmed;
   }
 
   /** A bind group for group 0: buffers, parts of buffers and textures, in the shader's binding order. */

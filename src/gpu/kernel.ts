@@ -22,6 +22,11 @@ export interface AdapterTraits {
   readonly sizedSubgroups?: boolean;
   /** Whether matrix products may round their operands to f16; only if a program asks for it. */
   readonly halfProducts?: boolean;
+  /**
+   * Sides of the f16 matrices that a subgroup can multiply, m×k by k×n, with results in f32; absent if it
+   * cannot, or if its size varies. Only where the device has shown that it does so right.
+   */
+  readonly halfMatrices?: { readonly m: number; readonly n: number; readonly k: number } | undefined;
 }
 
 /**

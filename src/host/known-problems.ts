@@ -3,8 +3,9 @@ import { orthonormalize, rightSvd } from '../autograd/linalg.ts';
 import { compileUnexamined } from '../autograd/program.ts';
 import type { Spec } from '../autograd/signature.ts';
 import type { Tensor } from '../autograd/tensor.ts';
+import { CollimateError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { Kernel } from '../gpu/kernel.ts';
+import type { Kernel, Work } from '../gpu/kernel.ts';
 import { philoxUniform } from '../kernels/philox.ts';
 import { range } from '../lists.ts';
 import { askDevice, compareAnswers, isUnchecked } from './known-answers.ts';
@@ -21,6 +22,8 @@ interface Problem {
   /** By default, numbers from −2 to 2. */
   readonly data?: readonly number[][];
   readonly answer: (...data: number[][]) => number[];
+  /** If f16, all kernels that may be chosen are asked, of those that {@link PARTICULAR} recognizes. */
+  readonly precision?: 'f16';
 }
 
 const of = (...shape: number[]): Spec => ({ shape });
@@ -32,6 +35,13 @@ const product = (m: number, k: number, n: number): Problem => ({
   answer: (a, b) =>
     range(m * n).map((i) => total(k, (l) => a[Math.floor(i / n) * k + l]! * b[l * n + (i % n)]!)),
 });
+
+/** Of multiples of 1/8, which f16 holds, so that the answer is exact. */
+const halfProduct: Problem = {
+  ...product(72, 40, 72),
+  data: [range(72 * 40), range(40 * 72)].map((all) => all.map((i) => Math.round(8 * spread(i)) / 8)),
+  precision: 'f16',
+};
 
 /** Rows that are constant on columns of equal remainder by 3: they span what those columns' sums see. */
 const STEPS = [1, -2, 0.5, 1.5, 1, -1, 0.25, 2, 1];
@@ -123,6 +133,8 @@ const problems = {
     answer: () => range(12).map((i) => 6 - (i % 6)),
   },
   texels: product(128, 128, 128),
+  f16: halfProduct,
+  matrices: halfProduct,
   stripes: {
     f: (a, b) => {
       const y = c.matmul(a, b);
@@ -141,6 +153,11 @@ type Family = keyof typeof problems;
 /** Kernels with questions beyond their family's, in words, and how to recognize them. */
 const PARTICULAR: Partial<Record<Family, readonly [what: string, is: (kernel: Kernel) => boolean]>> = {
   texels: ['a product read from textures', ({ bindings }) => bindings.includes('texels')],
+  f16: ['a product of f16', ({ variant }) => Boolean(variant?.startsWith('tiled f16'))],
+  matrices: [
+    'a product by subgroup matrices',
+    ({ variant }) => Boolean(variant?.startsWith('subgroup matrices')),
+  ],
   stripes: ['a product whose columns are reduced', ({ name }) => name.includes('+reduce')],
 };
 
@@ -157,25 +174,50 @@ const asked = new WeakMap<GPUDevice, Map<Family, Promise<void>>>();
 
 /** Has a device solve a problem of each family before its first use. @throws WrongAnswers naming one */
 export async function examineKernels(gpu: Gpu, kernels: readonly Kernel[]): Promise<void> {
+  await Promise.all(familiesOf(kernels).map((family) => askOnce(gpu, family)));
+}
+
+/** Whether a device multiplies matrices of f16 right; a warning says if not. */
+export async function confirmMatrices(gpu: Gpu): Promise<boolean> {
+  try {
+    await askOnce(gpu, 'matrices');
+    return true;
+  } catch (error) {
+    gpu.check();
+    if (!(error instanceof CollimateError)) throw error;
+    console.warn(`${error.message}. Products of f16 go without subgroup matrices.`);
+    return false;
+  }
+}
+
+function askOnce(gpu: Gpu, family: Family): Promise<void> | undefined {
   if (isUnchecked()) return;
   const known = asked.get(gpu.device) ?? new Map<Family, Promise<void>>();
   asked.set(gpu.device, known);
-  await Promise.all(
-    familiesOf(kernels).map((family) => {
-      if (!known.has(family)) known.set(family, askFamily(gpu, family));
-      return known.get(family);
-    }),
-  );
+  if (!known.has(family)) known.set(family, askFamily(gpu, family));
+  return known.get(family);
 }
 
 async function askFamily(gpu: Gpu, family: Family): Promise<void> {
   const problem: Problem = problems[family];
+  const [name, is] = PARTICULAR[family] ?? [family];
   const sizes = problem.specs.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const data = problem.data ?? sizes.map((size) => range(size).map(spread));
-  const program = await compileUnexamined(gpu, problem.f, problem.specs, { label: 'known answers' });
-  const { data: got } = await program.run(...data);
-  const what = ` of ${PARTICULAR[family]?.[0] ?? family}`;
-  compareAnswers(gpu, what, got, problem.answer(...(data as number[][])), 1e-4);
+  const answer = problem.answer(...(data as number[][]));
+  const precision = gpu.traits.f16 ? problem.precision : undefined;
+  let count = 1;
+  for (let i = 0; i < count; i++) {
+    const choose = async (work: readonly Work[]) =>
+      work.map(({ kernel }) => {
+        const all = precision ? [kernel, ...(kernel.choice?.others ?? [])].filter(is!) : [];
+        count = all.length;
+        return all[i] ?? kernel;
+      });
+    const options = { label: 'known answers', ...(precision && { precision }) };
+    const program = await compileUnexamined(gpu, problem.f, problem.specs, options, choose);
+    const { data: got } = await program.run(...data);
+    compareAnswers(gpu, ` of ${name}`, got, answer, 1e-4);
+  }
 }
 
 /** Questions to devices by name, even with `COLLIMATE_UNCHECKED`. Each may throw {@link WrongAnswers}. */

@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { command } from '../command.ts';
 import { CollimateError } from '../errors.ts';
-import { type FoundAdapter, infoOf, softwareNames } from '../gpu/adapter.ts';
+import { type FoundAdapter, infoOf, MATRICES, SIZED, softwareNames } from '../gpu/adapter.ts';
 import { quietly } from '../gpu/wait.ts';
 import { withoutDawnWarnings } from './dawn-output.ts';
 import { needPackages } from './packages.ts';
@@ -83,11 +83,13 @@ async function find(requested: string | undefined, narrow: boolean): Promise<Fou
 /**
  * Our kernels guard their own bounds, and Dawn's guards around every access are costly: a plain 512³ matmul
  * runs at 1.3 GFLOPS with them and 2.6 without on SwiftShader, 5.2 and 6.1 on lavapipe. `COLLIMATE_ROBUST=1`
- * restores them, to examine a suspect kernel. Timestamps come unrounded.
+ * restores them, to examine a suspect kernel. Timestamps come unrounded. Features that are experiments, such
+ * as subgroup matrices, count as unsafe.
  */
 function toggles(): string[] {
-  const unguarded = process.env.COLLIMATE_ROBUST ? [] : ['enable-dawn-features=disable_robustness'];
-  return [...unguarded, 'disable-dawn-features=timestamp_quantization'];
+  const unguarded = process.env.COLLIMATE_ROBUST ? '' : ',disable_robustness';
+  const enabled = `enable-dawn-features=allow_unsafe_apis${unguarded}`;
+  return [enabled, 'disable-dawn-features=timestamp_quantization'];
 }
 
 /**
@@ -227,7 +229,8 @@ async function complete(adapter: GPUAdapter, narrow: boolean): Promise<FoundAdap
   const backend = ({ linux: 'vulkan', darwin: 'metal', win32: 'd3d12' } as const)[
     process.platform as 'linux'
   ];
-  if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend, languageFeatures };
+  const halfMatrices = largestMatrices(adapter);
+  if (infoOf({ adapter }).kind === 'hardware') return { adapter, backend, languageFeatures, halfMatrices };
   // A software adapter uses the machine's memory, handed out lazily: too much would be killed, not refused.
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
   const pool = adapter.info.device.startsWith('llvmpipe') ? process.env.LP_NUM_THREADS : undefined;
@@ -240,4 +243,21 @@ async function complete(adapter: GPUAdapter, narrow: boolean): Promise<FoundAdap
     wideThreads:
       pool !== undefined && narrow && availableParallelism() > 1 ? availableParallelism() : undefined,
   };
+}
+
+/** What Dawn says, and WebGPU does not yet. */
+interface DawnInfo extends GPUAdapterInfo {
+  readonly subgroupMatrixConfigs?: Iterable<
+    Record<'M' | 'N' | 'K', number> & Record<'componentType' | 'resultComponentType', string>
+  >;
+}
+
+/** The largest matrices of f16 that subgroups multiply to f32, where all subgroups have one size. */
+function largestMatrices({ features, info }: GPUAdapter): FoundAdapter['halfMatrices'] {
+  const { subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs = [] } = info as DawnInfo;
+  if (!features.has(MATRICES) || !(features.has(SIZED) || subgroupMinSize === subgroupMaxSize)) return;
+  return [...subgroupMatrixConfigs]
+    .filter((config) => config.componentType === 'f16' && config.resultComponentType === 'f32')
+    .map(({ M: m, N: n, K: k }) => ({ m, n, k }))
+    .sort((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)[0];
 }

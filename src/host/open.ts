@@ -66,6 +66,7 @@ async function open(find: Search, options: Options): Promise<Gpu> {
     chooser: options.chooser,
     // Loaded with the first program, not with the page.
     examine: async (...asked) => (await import('./known-problems.ts')).examineKernels(...asked),
+    confirm: async (asked) => (await import('./known-problems.ts')).confirmMatrices(asked),
     openWide: threads === undefined ? options.openWide : () => openFrom(find, { ...options, threads }),
   });
   try {

@@ -1,6 +1,6 @@
 import { type ConvForm, convPlace } from './conv-problem.ts';
-import type { TiledProblem } from './matmul-tiled.ts';
 import { range } from './product.ts';
+import type { TiledProblem } from './slices.ts';
 
 /**
  * The convolution for GPUs: the tiles of matmul-tiled.ts, whose loads look up what a row and k stand for.

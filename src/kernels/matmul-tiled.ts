@@ -1,32 +1,6 @@
 import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
-import { fourAlong, groupOf, openBlocks, range, type Tile } from './product.ts';
-
-/** A product as its loads and stores, which hide how its operands lie in memory. */
-export interface TiledProblem {
-  /** WGSL of the bindings, and of `storeC(place, row, col, v, add, last)`: see {@link matmulMemory}. */
-  readonly memory: string;
-  /**
-   * WGSL of `originA(at, row, k) -> vec4u`, what a thread keeps of the operand at element `at` and of its
-   * place in a slice, and `loadA(origin, ahead, u) -> vec4f`, four values of the slice at `ahead`: rows from
-   * `row` on at step `k + u`, or steps from `k` on, u being 0. `originB` and `loadB` do so for columns. Rows
-   * and columns past the end may hold anything, as their results are not stored; k past the end gives zeros.
-   */
-  readonly loads: string;
-  /**
-   * Whether `keptA` and `keptB`, of the same arguments, say which values to keep; zeros replace the others.
-   * Asked when values are used: a load that nothing waits for proceeds while a slice is multiplied.
-   */
-  readonly kept: boolean;
-  /** Whether the slices of all teams end where k does; loads past its end must not be issued. */
-  readonly whole: boolean;
-  /** WGSL that finds the workgroup's tile: `row0`, `col0`, `place`, `length` of k, and `atA`, `atB`. */
-  readonly locate: (tile: Tile) => string;
-  /** Whether four rows or columns are loaded at a time, rather than four k. */
-  readonly acrossA: boolean;
-  readonly acrossB: boolean;
-  /** WGSL that all threads run after the tile is stored. */
-  readonly finish?: string;
-}
+import { fourAlong, groupOf, range } from './product.ts';
+import { copying, slicedSource, type TiledProblem } from './slices.ts';
 
 /** How a workgroup splits up a tile of C. Sides are multiples of four. */
 export interface TiledShape {
@@ -103,10 +77,9 @@ export function tiledSource(
   const { strideA, strideB, team, total: vectors } = layout(shape);
   const threads = teamThreads(shape);
   const [rowThreads, colThreads] = [rows / threadRows, cols / threadCols];
-  const copies = copying(problem, shape, half);
   const wide = half ? (text: string) => `vec4f(${text})` : (text: string) => text;
   const quads = (count: number) => range(count / 4, (i) => i);
-  const [block, group] = blocks;
+  const group = blocks[1];
   const sum = (r: number, q: number) => `c${r}_${q}`;
   const total = (r: number, q: number) => (group ? `t${r}_${q}` : sum(r, q));
   const each = (line: (r: number, q: number) => string) =>
@@ -117,7 +90,6 @@ export function tiledSource(
     );
   const row = (r: number) => `4u * (rowThread + ${Math.floor(r / 4) * rowThreads}u) + ${r % 4}u`;
   const col = (q: number) => `colThread + ${q * colThreads}u`;
-  const step = depth * splits;
   const multiply = range(UNROLLED, (u) => [
     ...quads(threadRows).map(
       (i) => `let a${u}_${i} = ${wide(`slices[atA + ${u * strideA + i * rowThreads}u]`)};`,
@@ -130,50 +102,28 @@ export function tiledSource(
     ),
   ]).flat();
 
-  return `${half ? 'enable f16;\n' : ''}${problem.memory}
-${problem.loads}
-
-var<workgroup> slices: array<${half ? 'vec4h' : 'vec4f'}, ${vectors}>;
-
-@compute @workgroup_size(${splits * threads})
-fn main(
-  @builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  ${problem.locate(shape)}
-  ${splits > 1 ? `let team = thread / ${threads}u;` : 'const team = 0u;'}
-  let member = thread${splits > 1 ? ` % ${threads}u` : ''};
-  let rowThread = member / ${colThreads}u;
-  let colThread = member % ${colThreads}u;
-  let sliceA = team * ${team}u;
-  let sliceB = sliceA + ${depth * strideA}u;
-  let fromA = sliceA + rowThread;
-  let fromB = sliceB + colThread;
-  var v = array<vec4f, ${4 * copies.count}>();
-  ${problem.kept ? `var kept = array<bool, ${4 * copies.count}>();` : ''}
-  ${copies.origins.join('\n  ')}
-  {
-    let ahead = team * ${depth}u;
-    ${copies.fetch.join('\n    ')}
-  }
-  ${openBlocks(block, group, each((r, q) => `var ${total(r, q)} = vec4f();`).join('\n  '))}
-    ${each((r, q) => `var ${sum(r, q)} = vec4f();`).join('\n    ')}
-    for (var next = start; next < end; next += ${step}u) {
-      ${copies.store.join('\n      ')}
-      workgroupBarrier();
-      {
-        let ahead = ${problem.whole ? `min(next + ${step}u, length - ${step}u)` : `next + ${step}u`} + team * ${depth}u;
-        ${copies.fetch.join('\n        ')}
-      }
-      for (var k = 0u; k < ${depth}u; k += ${UNROLLED}u) {
+  return slicedSource(problem, shape, blocks, {
+    ...{ half, vectors, threads: splits * threads },
+    copies: copying(problem, shape, threads, { strideA, strideB, half }),
+    setup: [
+      splits > 1 ? `let team = thread / ${threads}u;` : 'const team = 0u;',
+      `let member = thread${splits > 1 ? ` % ${threads}u` : ''};`,
+      `let rowThread = member / ${colThreads}u;`,
+      `let colThread = member % ${colThreads}u;`,
+      `let sliceA = team * ${team}u;`,
+      `let sliceB = sliceA + ${depth * strideA}u;`,
+      'let fromA = sliceA + rowThread;',
+      'let fromB = sliceB + colThread;',
+    ],
+    totals: each((r, q) => `var ${total(r, q)} = vec4f();`),
+    sums: each((r, q) => `var ${sum(r, q)} = vec4f();`),
+    multiply: `for (var k = 0u; k < ${depth}u; k += ${UNROLLED}u) {
         let atA = fromA + k * ${strideA}u;
         let atB = fromB + k * ${strideB}u;
         ${multiply.join('\n        ')}
-      }
-      workgroupBarrier();
-    }
-    ${group ? `${each((r, q) => `${total(r, q)} += ${sum(r, q)};`).join('\n    ')}\n  }\n  let start = low;\n  let last = high == length;` : ''}
-    ${
+      }`,
+    join: each((r, q) => `${total(r, q)} += ${sum(r, q)};`),
+    store:
       splits === 1
         ? each(
             (r, q) =>
@@ -182,12 +132,8 @@ fn main(
         : addTeams(
             shape,
             each((r, q) => `slices[own + (${row(r)}) * ${cols / 4}u + ${col(q)}] = ${total(r, q)};`),
-          )
-    }
-  }
-  ${problem.finish ?? ''}
-}
-`;
+          ),
+  });
 }
 
 /** Writes the teams' sums to workgroup memory, from where each thread adds up and stores some vectors. */
@@ -205,69 +151,6 @@ function addTeams(shape: TiledShape, writes: readonly string[]): string {
     workgroupBarrier();`;
 }
 
-/** WGSL that finds a thread's share of slices, loads it to registers, and stores it to workgroup memory. */
-function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, half: boolean) {
-  const { rows, cols, depth } = shape;
-  const { strideA, strideB } = layout(shape);
-  const threads = teamThreads(shape);
-  const operands = [
-    { name: 'A', x: 'row0', across: acrossA, quads: rows / 4, stride: strideA },
-    { name: 'B', x: 'col0', across: acrossB, quads: cols / 4, stride: strideB },
-  ].map((operand) => ({ ...operand, blocks: (operand.quads * depth) / 4 }));
-  const blocksA = operands[0]!.blocks;
-  const blocks = blocksA + operands[1]!.blocks;
-  const count = Math.ceil(blocks / threads);
-
-  /** `text` for the operand of this thread's copy `i`, whose number among all copies is `all`. */
-  const copy = (i: number, text: (operand: (typeof operands)[number]) => string[]): string => {
-    const [first, last] = [i * threads, Math.min((i + 1) * threads, blocks) - 1];
-    const [a, b] = operands.map((operand) => text(operand).join('\n    '));
-    const either = a === b ? a : `if (all < ${blocksA}u) { ${a} } else { ${b} }`;
-    const guard = (i + 1) * threads > blocks ? `if (all < ${blocks}u) ` : '';
-    return `{ let all = member + ${first}u;\n    ${guard}{ ${last < blocksA ? a : first >= blocksA ? b : either} } }`;
-  };
-  const at = (i: number, u: number, across: boolean) => `origin${i}_${across ? 0 : u}`;
-
-  const origins = range(count, (i) => [
-    `var to${i} = 0u;`,
-    ...range(acrossA && acrossB ? 1 : 4, (u) => `var origin${i}_${u} = vec4u();`),
-    copy(i, ({ name, x, across, quads, stride }) => {
-      // Threads run along the operand's rows in memory.
-      const [quad, k] = across
-        ? [`block % ${quads}u`, `block / ${quads}u * 4u`]
-        : [`block / ${depth / 4}u`, `block % ${depth / 4}u * 4u`];
-      return [
-        `let block = all - ${name === 'A' ? 0 : blocksA}u; let quad = ${quad}; let k = ${k};`,
-        `to${i} = slice${name} + k * ${stride}u + quad;`,
-        ...range(
-          across ? 1 : 4,
-          (u) => `${at(i, u, across)} = origin${name}(at${name}, ${x} + quad * 4u + ${u}u, k);`,
-        ),
-      ];
-    }),
-  ]).flat();
-  const fetch = range(count, (i) =>
-    copy(i, ({ name, across }) =>
-      range(4, (u) => {
-        const given = `(${at(i, u, across)}, ahead, ${across ? u : 0}u)`;
-        return `v[${4 * i + u}] = load${name}${given};${kept ? ` kept[${4 * i + u}] = kept${name}${given};` : ''}`;
-      }),
-    ),
-  );
-  const value = (j: number) => (kept ? `select(vec4f(), v[${j}], kept[${j}])` : `v[${j}]`);
-  const store = range(count, (i) =>
-    copy(i, ({ across, stride }) => [
-      ...range(4, (u) => `let v${u} = ${value(4 * i + u)};`),
-      ...range(4, (u) => {
-        // If k is the contiguous axis, transpose the block.
-        const four = across ? `v${u}` : `vec4f(${range(4, (x) => `v${x}[${u}]`).join(', ')})`;
-        return `slices[to${i} + ${u * stride}u] = ${half ? `vec4h(${four})` : four};`;
-      }),
-    ]),
-  );
-  return { count, origins, fetch, store };
-}
-
 /**
  * Dense matrices. A load runs along the operand's rows in memory: the four k if k is the contiguous axis (A,
  * Bᵀ), else four rows or columns (Aᵀ, B). Rows and columns past the end are clamped. `sizes` has m, n and k.
@@ -275,7 +158,7 @@ function copying({ acrossA, acrossB, kept }: TiledProblem, shape: TiledShape, ha
 export const matrices = (
   form: MatmulForm,
   k: number,
-  { depth, splits }: TiledShape,
+  { depth, splits }: Pick<TiledShape, 'depth' | 'splits'>,
   sizes = 's',
 ): TiledProblem => {
   const { transposeA, transposeB, a, b } = form;

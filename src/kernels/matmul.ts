@@ -31,7 +31,21 @@ export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel
   const lanes = traits.subgroupSize;
   return traits.kind === 'software' && lanes >= 1 && lanes <= 32
     ? broadcastTiles(spec, traits).map((tile) => broadcastMatmul(spec, tile, traits))
-    : tiledVariants(spec, traits, GPU_CANDIDATES);
+    : gpuVariants(spec, traits);
+}
+
+/** Kernels by units for matrices, which few adapters have. */
+let units: typeof import('./matmul-subgroup-matrix.ts') | undefined;
+export async function loadUnits(): Promise<void> {
+  units = await import('./matmul-subgroup-matrix.ts');
+}
+
+/** Units for matrices come first if their tiles are enough; if not, tiles of which teams share k. */
+function gpuVariants(spec: MatmulSpec, traits: AdapterTraits): Kernel[] {
+  const tiled = tiledVariants(spec, traits, GPU_CANDIDATES);
+  const others = units?.matrixVariants(spec, traits) ?? [];
+  const enough = others.some(({ grid: [x, y, z] }) => x * y * z >= units!.ENOUGH_TILES);
+  return enough ? [...others, ...tiled] : [...tiled, ...others];
 }
 
 /** A product's sizes in words, and its class: sizes to powers of two. Epilogues cost all variants alike. */

@@ -103,6 +103,14 @@ const pages: Readonly<Record<string, readonly string[]>> = {
     'sum(scan((h, x) => { const y = tanh(add(matmul(h, w), x)); return [y, y]; }, h, xs)[0]) h=8,16 w=16,16 xs=12,8,16 by w',
   ],
   experiments: ['mnist-fc', 'mnist-conv'],
+  'products of f16': [
+    'matmul(a, b) a=4096,4096 b=4096,4096',
+    'matmul(mT(a), b) a=8192,100 b=8192,36',
+    'matmul(mT(a), b) a=5000,500 b=5000,360',
+    'matmul(a, mT(b)) a=20,33,70 b=20,90,70',
+    'relu(add(matmul(a, b), c)) a=640,128 b=128,320 c=1,320',
+    'matmul(a, b) a=128,64 b=64,10',
+  ],
 };
 
 /** `expression name=sides… by name,…` as its graph. */
@@ -138,14 +146,20 @@ function planOf(subject: string, traits: AdapterTraits): string {
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
-const adapters = Object.entries<AdapterTraits>({
+const adapters: Record<string, AdapterTraits> = {
   ...knownTraits,
   'gpu without subgroups': { ...knownTraits.gpu, subgroupSize: 0 },
-});
+};
+const halves = { ...knownTraits.gpu, halfProducts: true, maxWorkgroupStorageBytes: 2 ** 15 };
+const halfAdapters: Record<string, AdapterTraits> = {
+  gpu: halves,
+  'gpu with subgroup matrices': { ...halves, sizedSubgroups: true, halfMatrices: { m: 16, n: 16, k: 16 } },
+};
 
 test.each(Object.entries(pages))('%s become the kernels that are written down', async (page, lines) => {
+  const given = Object.entries(page === 'products of f16' ? halfAdapters : adapters);
   const text = lines.map((subject) =>
-    [subject, ...adapters.map(([name, traits]) => `  ${name}\n${planOf(subject, traits)}`)].join('\n'),
+    [subject, ...given.map(([name, traits]) => `  ${name}\n${planOf(subject, traits)}`)].join('\n'),
   );
-  await expect(`${text.join('\n\n')}\n`).toMatchFileSnapshot(`generated/${page.replace(' ', '-')}.txt`);
+  await expect(`${text.join('\n\n')}\n`).toMatchFileSnapshot(`generated/${page.replaceAll(' ', '-')}.txt`);
 });

@@ -17,7 +17,7 @@ test('statistics and main loop of machine code for AMD', () => {
     ...{ instructions: 149, latency: 12_945, throughput: 809 },
     // From BB11 to the branch back to it.
     loop: {
-      ...{ multiplyAdds: 4, multiplyAddSlots: 4, vector: 8, workgroup: 0, workgroupBytes: 0 },
+      ...{ multiplyAdds: 4, multiplyAddSlots: 4, matrices: 0, vector: 8, workgroup: 0, workgroupBytes: 0 },
       ...{ memory: 2, scalar: 6, barriers: 0 },
     },
   });
@@ -60,7 +60,14 @@ test('loops of known length count as often as they turn; what is issued as one c
   const code = shader(nested);
   expect(code.lanes).toBe(32);
   expect(code.loop).toEqual({
-    ...{ multiplyAdds: 24, multiplyAddSlots: 16, vector: 24, workgroup: 16, workgroupBytes: 8 * 24 },
+    ...{
+      multiplyAdds: 24,
+      multiplyAddSlots: 16,
+      matrices: 0,
+      vector: 24,
+      workgroup: 16,
+      workgroupBytes: 8 * 24,
+    },
     ...{ memory: 1, scalar: 8 * 3 + 2, barriers: 1 },
   });
   expect(shareOf(code)).toBe(16 / 41);
@@ -93,12 +100,12 @@ test('spilled registers and scratch memory are told', () => {
   expect(machineText([one], 'navi21', false)).toMatch(/^svd +2 +256 +7 /m);
 });
 
-async function explain(gpu: string, env: Record<string, string> = {}) {
-  const words = ['matmul', '--sizes', '64', '--for', gpu];
+async function explain(gpu: string, ...more: string[]) {
+  const words = ['matmul', '--sizes', '64', '--for', gpu, ...more];
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     [...(await start('scripts/explain.ts')), ...words],
-    { encoding: 'utf8', env: { ...process.env, ...env } },
+    { encoding: 'utf8' },
   );
   return { stdout, stderr, status };
 }
@@ -118,4 +125,14 @@ test.each(Object.keys(nullGpus) as NullGpuName[])('the compiler for %s', async (
     /^matmul_nn \(tiled .*\n {2}\d+ registers, none spilled; .* waves of (32|64) lanes/m,
   );
   expect(stdout).toMatch(/^ {2}a turn of the main loop: [\d,]+ multiply-adds, /m);
+});
+
+test('products of f16 become instructions for matrices on RDNA 3, where its compiler is installed', async () => {
+  if (!isInstalled('navi31')) return;
+  const { stdout, status } = await explain('navi31', '--f16');
+  expect(status).toBe(0);
+  expect(stdout).toContain('8 kernels compile, none spills');
+  expect(stdout).toMatch(
+    /^matmul_nn \(subgroup matrices f16 64x32 in 128x128\).*\n.* none spilled; .*\n.*\n {2}a turn of the main loop: 16 products of matrices, 0 multiply-adds, /m,
+  );
 });
