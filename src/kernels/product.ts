@@ -98,7 +98,7 @@ export function bindProduct(
 
 /**
  * Whether a product is too brief for large tiles on four lanes. SwiftShader compiles one of 32×32 anew in
- * each process, in 300 ms; 16×16 take 55 ms and run at 0.85 to 0.9 of its speed, with the same bits.
+ * each process, in 300 ms; 16×16 take 60 ms and run at 0.75 to 0.9 of its speed, with the same bits.
  */
 export const isBrief = (operations: number, lanes: number): boolean => lanes < 8 && operations < 2 ** 20;
 
