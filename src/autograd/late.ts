@@ -1,4 +1,4 @@
-import { loadUnits } from '../kernels/matmul.ts';
+import { loadBroadcast, loadUnits } from '../kernels/matmul.ts';
 
 /** Modules that recorded operations need and that are not loaded yet. */
 const needed = new Set<Late<unknown>>();
@@ -29,9 +29,10 @@ export async function loadWanted(): Promise<void> {
 }
 
 export const lateKernels = {
+  matmulBroadcast: new Late(loadBroadcast),
+  matmulUnits: new Late(loadUnits),
   conv: new Late(() => import('../kernels/conv.ts')),
   cumsum: new Late(() => import('../kernels/cumsum.ts')),
-  matrices: new Late(loadUnits),
   gather: new Late(() => import('../kernels/gather.ts')),
   pool: new Late(() => import('../kernels/pool.ts')),
   power: new Late(() => import('../kernels/power.ts')),

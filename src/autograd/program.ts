@@ -84,7 +84,8 @@ export async function compileUnexamined<const S extends Specs, const R>(
   }
   const halfMatrices = halfProducts && (await confirm()) ? gpu.traits.halfMatrices : undefined;
   const traits = { ...gpu.traits, halfProducts, halfMatrices };
-  if (halfMatrices) lateKernels.matrices.want();
+  if (traits.kind === 'software') lateKernels.matmulBroadcast.want();
+  if (halfMatrices) lateKernels.matmulUnits.want();
   await loadWanted();
   const lowered = plan(graph, traits, { inPlace: replacements(graph, options.inPlace) });
   const work = lowered.dispatches.map(({ kernel, buffers }) => ({

@@ -139,7 +139,7 @@ export class Gpu implements Disposable {
     await this.options.examine?.(this, kernels);
   }
 
-  /** Whether programs may use the adapter's {@link AdapterTraits.halfMatrices}: only if they are right. */
+  /** Whether programs may use the adapter's units for matrices of f16: only if they are right. */
   confirmMatrices(): Promise<boolean> {
     this.#confirmed ??= (this.traits.halfMatrices && this.options.confirm?.(this)) ?? Promise.resolve(false);
     return this.#confirmed;

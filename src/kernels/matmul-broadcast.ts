@@ -1,10 +1,23 @@
-import { locateTile, type MatmulForm, matmulMemory } from './matmul-problem.ts';
+import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
+import {
+  locateTile,
+  type MatmulForm,
+  type MatmulSpec,
+  matmulForm,
+  matmulKernel,
+  matmulMemory,
+} from './matmul-problem.ts';
+import { accessWords } from './operand.ts';
 import {
   columnOf,
+  countOf,
   fourAlong,
   fourRows,
+  groupOf,
+  isBrief,
   openBlocks,
   range,
+  sharedSource,
   storeSums,
   subgroupShader,
   sumsOf,
@@ -12,13 +25,13 @@ import {
 } from './product.ts';
 
 /** A tile of `rows` × `vectors` vectors of 4·lanes columns; a lane keeps 4·vectors columns of all rows. */
-export interface BroadcastTile {
+interface BroadcastTile {
   /** Multiple of the number of lanes. */
   readonly rows: number;
   readonly vectors: number;
 }
 
-export function broadcastTile(tile: BroadcastTile, lanes: number): Tile {
+function broadcastTile(tile: BroadcastTile, lanes: number): Tile {
   return { rows: tile.rows, cols: tile.vectors * lanes * 4 };
 }
 
@@ -43,7 +56,7 @@ const storedRows = ({ epilogue }: MatmulForm): number => (epilogue?.bound.length
  *               enough to be summed at once
  * @param group  the length of groups of blocks, see {@link groupOf}
  */
-export function broadcastSource(
+function broadcastSource(
   form: MatmulForm,
   tile: BroadcastTile,
   lanes: number,
@@ -169,4 +182,62 @@ function operandB(
     return `let b${j} = vec4f(${four.join(', ')});`;
   });
   return { before, loads: [...loads, ...transposed] };
+}
+
+/** The longest k summed at once: 784 is common; a loop over blocks costs 5%, and a third of compile time. */
+const BLOCK_K = 1024;
+
+function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterTraits): Kernel {
+  const lanes = traits.subgroupSize;
+  const form = matmulForm(spec, traits);
+  const guardK = !spec.padded && spec.k % 4 !== 0;
+  const block = spec.k > BLOCK_K ? BLOCK_K : 0;
+  const more = [tile, lanes, guardK, block, groupOf(spec.k, block)] as const;
+  const wgsl = sharedSource(form, ['broadcast', ...more], () => broadcastSource(form, ...more));
+  const structure = `broadcast${accessWords(form)}`;
+  return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
+}
+
+/** Tiles, in rows and vectors of eight lanes, with their time per element relative to 32 × 1 on lavapipe. */
+const TILES = [
+  { rows: 32, vectors: 1, cost: 1 },
+  { rows: 16, vectors: 1, cost: 1.2 },
+  { rows: 8, vectors: 1, cost: 1.6 },
+];
+/** The same if both operands are read from textures: with other loads, wider tiles are too much code. */
+const TILES_OF_TEXELS = [
+  { rows: 32, vectors: 2, cost: 0.87 },
+  { rows: 32, vectors: 1, cost: 1 },
+  { rows: 16, vectors: 2, cost: 1.03 },
+  { rows: 16, vectors: 1, cost: 1.14 },
+  { rows: 8, vectors: 2, cost: 1.25 },
+  { rows: 8, vectors: 1, cost: 1.38 },
+];
+/** Cores to keep busy. WebGPU does not tell; four tiles also spread evenly over two. */
+const CORES = 4;
+/** How much slower than the best guess a tile may be expected to be. */
+const WORTH_TRYING = 1.3;
+
+/** Kernels for software adapters, the best guess first. */
+export const broadcastVariants = (spec: MatmulSpec, traits: AdapterTraits): Kernel[] =>
+  broadcastTiles(spec, traits).map((tile) => broadcastMatmul(spec, tile, traits));
+
+/** Tiles to choose from, first what should finish first when shared among the cores, and none far slower. */
+function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[] {
+  const { m, n, k, batch } = spec;
+  const { a, b } = matmulForm(spec, traits);
+  const lanes = traits.subgroupSize;
+  const products = countOf(batch);
+  if (isBrief(2 * products * m * n * k, lanes)) return [{ rows: 16, vectors: 1 }];
+  const tiles = a.access === 'texels' && b.access === 'texels' ? TILES_OF_TEXELS : TILES;
+  return tiles
+    .filter(({ rows }) => rows >= lanes)
+    .map((tile) => {
+      const vectors = tile.vectors * Math.max(1, 8 / lanes);
+      const count = products * Math.ceil(m / tile.rows) * Math.ceil(n / (vectors * lanes * 4));
+      const time = Math.ceil(count / CORES) * tile.rows * tile.vectors * tile.cost;
+      return { rows: tile.rows, vectors, time };
+    })
+    .sort((a, b) => a.time - b.time)
+    .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }

@@ -1,9 +1,7 @@
 import type { AdapterTraits, Kernel } from '../gpu/kernel.ts';
-import { type BroadcastTile, broadcastSource, broadcastTile } from './matmul-broadcast.ts';
 import { checkMatmul, type MatmulSpec, matmulForm, matmulKernel, productName } from './matmul-problem.ts';
 import { blocksOf, matrices, tiledName, tiledSource } from './matmul-tiled.ts';
-import { accessWords } from './operand.ts';
-import { countOf, groupOf, isBrief, sharedSource } from './product.ts';
+import { countOf, sharedSource } from './product.ts';
 import { storageIsSlow } from './storage.ts';
 import { GPU_CANDIDATES, tiledShapes } from './tiled-shapes.ts';
 
@@ -29,13 +27,17 @@ export function matmulVariants(given: MatmulSpec, traits: AdapterTraits): Kernel
   checkMatmul(given);
   const spec = worthPadding(given, traits) ? { ...given, padded: true } : given;
   const lanes = traits.subgroupSize;
-  return traits.kind === 'software' && lanes >= 1 && lanes <= 32
-    ? broadcastTiles(spec, traits).map((tile) => broadcastMatmul(spec, tile, traits))
-    : gpuVariants(spec, traits);
+  if (traits.kind !== 'software' || lanes < 1 || lanes > 32) return gpuVariants(spec, traits);
+  if (!broadcast) throw new Error('kernels for software adapters are not loaded: await loadBroadcast()');
+  return broadcast.broadcastVariants(spec, traits);
 }
 
-/** Kernels by units for matrices, which few adapters have. */
+/** Kernels for some adapters alone, loaded before a product is planned for one: see `late.ts`. */
+let broadcast: typeof import('./matmul-broadcast.ts') | undefined;
 let units: typeof import('./matmul-subgroup-matrix.ts') | undefined;
+export async function loadBroadcast(): Promise<void> {
+  broadcast = await import('./matmul-broadcast.ts');
+}
 export async function loadUnits(): Promise<void> {
   units = await import('./matmul-subgroup-matrix.ts');
 }
@@ -81,60 +83,6 @@ function worthPadding(spec: MatmulSpec, traits: AdapterTraits): boolean {
     2 * m * n * k >= PADDED_FROM.operations &&
     Math.min(m, n) >= PADDED_FROM.side
   );
-}
-
-/** The longest k summed at once: 784 is common; a loop over blocks costs 5%, and a third of compile time. */
-const BLOCK_K = 1024;
-
-function broadcastMatmul(spec: MatmulSpec, tile: BroadcastTile, traits: AdapterTraits): Kernel {
-  const lanes = traits.subgroupSize;
-  const form = matmulForm(spec, traits);
-  const guardK = !spec.padded && spec.k % 4 !== 0;
-  const block = spec.k > BLOCK_K ? BLOCK_K : 0;
-  const more = [tile, lanes, guardK, block, groupOf(spec.k, block)] as const;
-  const wgsl = sharedSource(form, ['broadcast', ...more], () => broadcastSource(form, ...more));
-  const structure = `broadcast${accessWords(form)}`;
-  return matmulKernel(spec, form, broadcastTile(tile, lanes), structure, wgsl, traits);
-}
-
-/** Tiles, in rows and vectors of eight lanes, with their time per element relative to 32 × 1 on lavapipe. */
-const TILES = [
-  { rows: 32, vectors: 1, cost: 1 },
-  { rows: 16, vectors: 1, cost: 1.2 },
-  { rows: 8, vectors: 1, cost: 1.6 },
-];
-/** The same if both operands are read from textures: with other loads, wider tiles are too much code. */
-const TILES_OF_TEXELS = [
-  { rows: 32, vectors: 2, cost: 0.87 },
-  { rows: 32, vectors: 1, cost: 1 },
-  { rows: 16, vectors: 2, cost: 1.03 },
-  { rows: 16, vectors: 1, cost: 1.14 },
-  { rows: 8, vectors: 2, cost: 1.25 },
-  { rows: 8, vectors: 1, cost: 1.38 },
-];
-/** Cores to keep busy. WebGPU does not tell; four tiles also spread evenly over two. */
-const CORES = 4;
-/** How much slower than the best guess a tile may be expected to be. */
-const WORTH_TRYING = 1.3;
-
-/** Tiles to choose from, first what should finish first when shared among the cores, and none far slower. */
-function broadcastTiles(spec: MatmulSpec, traits: AdapterTraits): BroadcastTile[] {
-  const { m, n, k, batch } = spec;
-  const { a, b } = matmulForm(spec, traits);
-  const lanes = traits.subgroupSize;
-  const products = countOf(batch);
-  if (isBrief(2 * products * m * n * k, lanes)) return [{ rows: 16, vectors: 1 }];
-  const tiles = a.access === 'texels' && b.access === 'texels' ? TILES_OF_TEXELS : TILES;
-  return tiles
-    .filter(({ rows }) => rows >= lanes)
-    .map((tile) => {
-      const vectors = tile.vectors * Math.max(1, 8 / lanes);
-      const count = products * Math.ceil(m / tile.rows) * Math.ceil(n / (vectors * lanes * 4));
-      const time = Math.ceil(count / CORES) * tile.rows * tile.vectors * tile.cost;
-      return { rows: tile.rows, vectors, time };
-    })
-    .sort((a, b) => a.time - b.time)
-    .filter(({ time }, _, [best]) => time <= WORTH_TRYING * best!.time);
 }
 
 /** At most `most` kernels with shared-memory tiles that the adapter can run, the best guess first. */

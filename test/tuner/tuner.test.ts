@@ -6,7 +6,7 @@ import type { AdapterInfo } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import type { Kernel, Work } from '../../src/gpu/kernel.ts';
 import { fileChoices } from '../../src/host/choices.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
+import { loadBroadcast, matmul } from '../../src/kernels/matmul.ts';
 import { measureKernels, type Times } from '../../src/tuner/measure.ts';
 import { Tuner, type TunerOptions } from '../../src/tuner/tuner.ts';
 import { withGpu } from '../gpu/harness.ts';
@@ -223,6 +223,7 @@ test('a folder that cannot be written is told of, and does no harm', async () =>
 test('on the adapter at hand, measuring gives each candidate a time and leaves no buffer behind', async () => {
   await withGpu(async (gpu) => {
     const spec = { m: 40, n: 32, k: 32, transposeA: false, transposeB: true, batch: [] };
+    await loadBroadcast();
     const product = matmul(spec, gpu.traits);
     const candidates = [product, ...(product.choice?.others ?? []), { ...product, wgsl: 'nonsense' }];
     // The second operand, which may be read as uniforms, is in a buffer larger than uniforms may be.
