@@ -20,7 +20,7 @@ const FLOORS = [
 ];
 const ENGINE = ['autograd', 'kernels', 'tuner', 'gpu'];
 const LIMITS = {
-  lines: { file: 350, engine: 13_193, rest: 24_582 },
+  lines: { file: 350, engine: 13_190, rest: 24_582 },
   /** Files that name one measure: tables, pages and checks are folded over all of them. */
   diagonalShare: 8,
   /** Lines of bench. */

@@ -74,13 +74,10 @@ export function traitsOf(
 }
 
 /** Dawn's, not yet WebGPU's. */
-export const SIZED = 'subgroup-size-control' as GPUFeatureName;
-export const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+export const SIZED = 'subgroup-size-control';
+export const MATRICES = 'chromium-experimental-subgroup-matrix';
 /** Features the engine can use; each is optional. */
-const usefulFeatures: readonly GPUFeatureName[] = [
-  ...(['subgroups', 'shader-f16', 'timestamp-query'] as const),
-  ...[SIZED, MATRICES],
-];
+const usefulFeatures = ['subgroups', 'shader-f16', 'timestamp-query', SIZED, MATRICES] as GPUFeatureName[];
 
 /** Asks for all that the adapter can do: limits at their maxima, and the features the engine uses. */
 export function deviceDescriptor(adapter: GPUAdapter): GPUDeviceDescriptor {
