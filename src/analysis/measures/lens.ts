@@ -36,8 +36,8 @@ const SAMPLES = 32;
 const TESTED = 1000;
 
 export const title = 'Jacobian lens';
-export const about = `Whether one linear map stands for all blocks from i on (Gurnee et al., *Verbalizable representations form a global workspace in
-language models*, 2026): Ḡ_i, the mean of G_i = ∂z/∂h_i over ${SAMPLES} training images, classes in turn, where z is h_{L+1} as the classifier sees it, in
+export const about = `Whether one linear map stands for all blocks from i on (after descriptions of Gurnee et al., *Verbalizable representations form a
+global workspace in language models*, 2026): Ḡ_i, the mean of G_i = ∂z/∂h_i over ${SAMPLES} training images, classes in turn, where z is h_{L+1} as the classifier sees it, in
 front of a final norm: h_{L+1}, its mean over positions, or its token. The lens is the classifier at Ḡ_i h_i, with that norm and without any
 shift. Of transformers whose Jacobians are of a token, h_i is that token's, and G_i counts what goes by way of others; Gurnee et al. add up
 all later tokens' z. For all blocks at once it takes as many pullbacks through the network per image as z has numbers. Fewer images are
