@@ -61,13 +61,13 @@ export function remarks({ error, variant, figures, peers }: Row): string[] {
   ];
 }
 
-/** The check nearest to failing, among those with a tolerance; empty if there is none. */
+/** The check nearest to failing, of those with a tolerance; empty if none. Files have null for NaN. */
 export function checkText(rows: readonly Row[]): string {
   const checks = rows.flatMap(({ check }) => (check?.tolerance ? [check] : []));
   if (checks.length === 0) return '';
-  const load = ({ error, tolerance }: Check) => error / tolerance;
+  const load = ({ error, tolerance }: Check) => (Number.isFinite(error) ? error / tolerance : Infinity);
   const { error, relativeTo, tolerance } = checks.reduce((a, b) => (load(b) > load(a) ? b : a));
-  return `Error against float64: ${error.toExponential(1)} of ${relativeTo}; ${tolerance} is allowed.`;
+  return `Error against float64: ${(error ?? NaN).toExponential(1)} of ${relativeTo}; ${tolerance} is allowed.`;
 }
 
 const figureText = (name: string, value: number): string =>

@@ -27,6 +27,11 @@ test('a check that fails makes an error of a row, also where numbers are NaN', (
   expect(completeRow(measured(1e-5), 'matmul', 2, roofline).error).toBeUndefined();
   expect(completeRow(measured(1e-3), 'matmul', 2, roofline).error).toContain('off by 1.0e-3 of Σ|a||b|');
   expect(completeRow(measured(Number.NaN), 'matmul', 2, roofline).error).toContain('off by NaN');
+  // NaN is the worst; a file has null in its place.
+  for (const error of [Number.NaN, null as unknown as number]) {
+    const rows = [1e-6, error, 1e-3].map((each) => row({ check: measured(each).check }));
+    expect(checkText(rows)).toBe('Error against float64: NaN of Σ|a||b|; 0.00001 is allowed.');
+  }
 });
 
 test('times and rates have three digits and the unit that fits', () => {
